@@ -1,0 +1,52 @@
+# `make demo` and `make test` need nothing but Python 3.11+ and make: the virtual environment is made on first use.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+DEV    := $(VENV)/.ready-dev
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types docs bench clean
+
+help: ## what can be made
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "relations needs Python 3.11 or newer; set PYTHON=…")'
+	$(PYTHON) -m venv $(VENV)
+
+$(READY): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(DEV): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(READY)
+
+demo: $(READY) ## two years of a hotel group: simulated, recorded, rebuilt, shown
+	$(BIN)/relations demo
+
+test: $(DEV) ## every test, on SQLite and on a real PostgreSQL
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(DEV)
+	$(BIN)/mypy
+	$(BIN)/mypy tests
+
+docs: $(DEV) ## writes the generated reference again
+	$(BIN)/python docs/generate.py
+
+check: lint types ## lint, types, generated docs and all tests
+	$(BIN)/python docs/generate.py --check
+	$(MAKE) test
+
+bench: $(DEV) ## every budget, with its peer and its limit measured in the same run
+	$(BIN)/python -m benchmarks
+
+clean: ## removes what make has made
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""An event-sourced engine for customer relations."""

@@ -1,0 +1,95 @@
+"""The business's policy, adopted by an event, so that the log alone explains every decision.
+
+Stream `policy`. Order of this module: events, commands, state, evolve, decide.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from relations.decider import Aggregate, Decider
+from relations.messages import Command, Event
+from relations.policies import Policy
+
+__all__ = ["AGGREGATE", "AdoptPolicy", "PolicyAdopted", "PolicyBook"]
+
+# --- events ---------------------------------------------------------------------------------------------------------
+
+
+class PolicyAdopted(Event, frozen=True):
+    """From `effective_from` on, the business goes by these rules.
+
+    Attributes:
+        policy: The whole policy as JSON, so that nothing outside of the log is needed to read a decision.
+        number: The policy's version, from 1.
+        effective_from: Business time of the first command it decides, UTC microseconds; None is from the beginning.
+    """
+
+    topic: ClassVar[str] = "policy.adopted"
+    policy: msgspec.Raw
+    number: int
+    effective_from: int | None = None
+
+
+# --- commands -------------------------------------------------------------------------------------------------------
+
+
+class AdoptPolicy(Command):
+    """Go by these rules from `occurred_at` on; or, with `from_beginning`, for histories of any age."""
+
+    policy: Policy
+    from_beginning: bool = False
+
+    @property
+    def stream(self) -> str:
+        return "policy"
+
+
+# --- state ----------------------------------------------------------------------------------------------------------
+
+
+class Adoption(msgspec.Struct, frozen=True):
+    """One adopted policy and when it took effect, UTC microseconds (None: from the beginning)."""
+
+    policy: msgspec.Raw
+    number: int
+    effective_from: int | None
+
+
+class PolicyBook(msgspec.Struct, frozen=True):
+    """Every policy ever adopted, in the order of adoption."""
+
+    adoptions: tuple[Adoption, ...] = ()
+
+
+def evolve(state: PolicyBook, event: Event) -> PolicyBook:
+    match event:
+        case PolicyAdopted():
+            # Raw points into the buffer that it was decoded from; a copy lets that buffer go.
+            adoption = Adoption(event.policy.copy(), event.number, event.effective_from)
+            return PolicyBook((*state.adoptions, adoption))
+        case _:
+            return state
+
+
+def decide(state: PolicyBook, command: Command, policy: Policy) -> list[Event]:
+    assert isinstance(command, AdoptPolicy)  # noqa: S101 - the engine routes by class
+    number = len(state.adoptions) + 1
+    body = msgspec.Raw(command.policy.model_copy(update={"version": number}).model_dump_json().encode())
+    return [
+        PolicyAdopted(
+            policy=body, number=number, effective_from=None if command.from_beginning else command.at
+        )
+    ]
+
+
+AGGREGATE = Aggregate(
+    name="policy",
+    decider=Decider(PolicyBook(), decide, evolve),
+    events=(PolicyAdopted,),
+    commands=(AdoptPolicy,),
+    customer=lambda _state, _command: "",
+    state=PolicyBook,
+)

@@ -1,0 +1,199 @@
+"""Every error that `relations` raises, in one tree.
+
+::
+
+    RelationsError                 code, reason, field, remedy: for people first
+    ├── InvalidInput               what a caller sent cannot be understood (`invalid_input`, …)
+    ├── CommandRefused             understood, and against a rule of the domain; names the rule
+    ├── IdempotencyConflict        the same command id came with a different command
+    ├── ConcurrencyConflict        others kept writing first; nothing was written
+    ├── LogError                   the log itself
+    │   ├── ForeignDatabase        the database is not ours
+    │   ├── NewerLog               written by a newer version of relations
+    │   ├── UndecodableEvent       a stored body that its topic's class cannot read
+    │   └── ChainBroken            the digest chain does not hold at a position
+    ├── ProjectionFailed           a projection stopped at a poison event
+    ├── SourceError                a file to import cannot be read
+    ├── MappingError               an import mapping that makes no sense
+    └── MissingExtra               an optional package is needed; says which
+
+All of them carry a stable `code` that programs may match on; the text may be reworded at any time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "ChainBroken",
+    "CommandRefused",
+    "ConcurrencyConflict",
+    "ForeignDatabase",
+    "IdempotencyConflict",
+    "InvalidInput",
+    "LogError",
+    "MappingError",
+    "MissingExtra",
+    "NewerLog",
+    "ProjectionFailed",
+    "RelationsError",
+    "SourceError",
+    "UndecodableEvent",
+]
+
+
+class RelationsError(Exception):
+    """The root of the tree.
+
+    Args:
+        reason: What was wrong, as a sentence without its full stop.
+        code: A stable word for programs, such as `refund_exceeds_purchase`.
+        field: The field that was wrong, if one was.
+        remedy: What would be right.
+    """
+
+    code: str = "relations_error"
+
+    def __init__(
+        self, reason: str, *, code: str | None = None, field: str | None = None, remedy: str | None = None
+    ) -> None:
+        self.reason = reason
+        self.code = code or type(self).code
+        self.field = field
+        self.remedy = remedy
+        super().__init__(reason)
+
+    def __str__(self) -> str:
+        where = f"{self.field}: " if self.field else ""
+        mend = f". {self.remedy}" if self.remedy else ""
+        return f"[{self.code}] {where}{self.reason}{mend}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Errors travel between processes (a sharded rebuild), with all they say.
+        return (_rebuild_error, (type(self), self.__dict__))
+
+    def as_dict(self) -> dict[str, str | None]:
+        """The error for programs: code, field, reason and remedy."""
+        return {"code": self.code, "field": self.field, "reason": self.reason, "remedy": self.remedy}
+
+
+def _rebuild_error(cls: type[RelationsError], attributes: dict[str, Any]) -> RelationsError:
+    error = cls.__new__(cls)
+    error.__dict__.update(attributes)
+    error.args = (attributes["reason"],)
+    return error
+
+
+class InvalidInput(RelationsError):
+    """What a caller sent cannot be understood."""
+
+    code = "invalid_input"
+
+
+class CommandRefused(RelationsError):
+    """A command that the rules of the domain do not allow in the present state. Nothing was written."""
+
+    code = "refused"
+
+
+class IdempotencyConflict(RelationsError):
+    """A command id that the log already holds came again with a different command."""
+
+    code = "command_id_reused"
+
+
+class ConcurrencyConflict(RelationsError):
+    """Other writers got in first every time, or the caller's expected version is out of date."""
+
+    code = "concurrency_conflict"
+
+
+class LogError(RelationsError):
+    """Something is wrong with the log itself."""
+
+    code = "log_error"
+
+
+class ForeignDatabase(LogError):
+    """The database has tables, but they are not ours."""
+
+    code = "foreign_database"
+
+
+class NewerLog(LogError):
+    """The log was written by a newer version of relations than this one."""
+
+    code = "newer_log"
+
+
+class UndecodableEvent(LogError):
+    """A stored body that the class of its topic cannot read."""
+
+    code = "undecodable_event"
+
+
+class ChainBroken(LogError):
+    """The digest chain does not hold.
+
+    Args:
+        position: The first bad position.
+    """
+
+    code = "chain_broken"
+
+    def __init__(self, reason: str, *, position: int, remedy: str | None = None) -> None:
+        super().__init__(reason, field=f"position {position}", remedy=remedy)
+        self.position = position
+
+
+class ProjectionFailed(RelationsError):
+    """A projection met an event that it cannot fold; it stands still until that is mended.
+
+    Args:
+        projection: The projection's name.
+        position: The position of the event.
+        stream: The event's stream.
+    """
+
+    code = "projection_failed"
+
+    def __init__(self, reason: str, *, projection: str, position: int, stream: str) -> None:
+        super().__init__(
+            reason,
+            field=f"{projection}, position {position}, stream {stream}",
+            remedy="Mend the projection or add an upcast, then run `relations rebuild`",
+        )
+        self.projection = projection
+        self.position = position
+        self.stream = stream
+
+
+class SourceError(RelationsError):
+    """A file to import cannot be read."""
+
+    code = "unreadable_source"
+
+
+class MappingError(RelationsError):
+    """An import mapping that makes no sense."""
+
+    code = "invalid_mapping"
+
+
+class MissingExtra(RelationsError):
+    """An optional package is needed.
+
+    Args:
+        package: What could not be imported.
+        extra: The extra of `relations` that brings it.
+        purpose: What it is needed for.
+    """
+
+    code = "missing_extra"
+
+    def __init__(self, package: str, *, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package {package}, which is not installed",
+            remedy=f"Install it with: pip install 'relations[{extra}]'",
+        )
+        self.extra = extra

@@ -1,0 +1,288 @@
+"""What travels: commands in, events out, and the few types that both are made of.
+
+A command is a frozen pydantic model, validated at the door. An event is a frozen `msgspec.Struct` that holds the body
+only; who, when and where stand in its envelope. All times are aware datetimes in commands, and UTC microseconds since
+1970 (`int`) in envelopes and in bodies, where arithmetic and decoding have to be fast.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from typing import Annotated, Any, ClassVar, Self
+
+import msgspec
+from iso4217 import Currency
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from relations.errors import InvalidInput
+
+__all__ = [
+    "ID_PATTERN",
+    "Channel",
+    "Command",
+    "Envelope",
+    "Event",
+    "Id",
+    "Label",
+    "Money",
+    "Personal",
+    "RecordedEvent",
+    "Text",
+    "from_micros",
+    "minor_digits",
+    "to_micros",
+]
+
+ID_PATTERN = r"^[A-Za-z0-9._:\-]{1,64}$"
+"""Ids are the host's own: 1 to 64 of letters, digits and `. _ : -`."""
+
+Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
+"""A short name from the host's own vocabulary: a touchpoint, a category, a department."""
+Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
+
+Personal = Annotated[str, msgspec.Meta(extra={"personal": True})]
+"""A field of an event that says something of a person: encrypted in the log under the customer's own key."""
+
+Channel = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(web|app|official_account|social|phone|email|message|service_centre|on_site|partner)$"
+    ),
+]
+"""How the business and the customer met."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_AMOUNT_MAX = 10**15
+
+
+def to_micros(moment: datetime) -> int:
+    """UTC microseconds since 1970 of an aware datetime, exactly.
+
+    Raises:
+        InvalidInput: The datetime is naive.
+    """
+    if moment.tzinfo is None:
+        raise InvalidInput(
+            f"{moment.isoformat()} has no time zone", code="naive_datetime", remedy="Give an aware datetime"
+        )
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The aware UTC datetime of microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+@cache
+def minor_digits(currency: str) -> int:
+    """How many digits a currency's minor unit has (ISO 4217): EUR 2, JPY 0, KWD 3.
+
+    Raises:
+        InvalidInput: The code is not in ISO 4217, or has no minor unit (gold, test codes).
+    """
+    try:
+        found = Currency(currency)
+    except ValueError:
+        raise InvalidInput(
+            f"{currency!r} is not an ISO 4217 currency code",
+            code="unknown_currency",
+            field="currency",
+            remedy="Give three capital letters, such as EUR",
+        ) from None
+    if found.exponent is None:
+        raise InvalidInput(
+            f"{currency} has no minor unit and cannot be paid with", code="unknown_currency", field="currency"
+        )
+    return int(found.exponent)
+
+
+class Money(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An amount in the minor unit of its currency: `Money(1230, "EUR")` is twelve euros thirty.
+
+    Args:
+        amount: Minor units, at most 10^15 either way.
+        currency: ISO 4217 code.
+    """
+
+    amount: int
+    currency: str
+
+    @classmethod
+    def of(cls, amount: str | int | Decimal, currency: str) -> Self:
+        """Money from a decimal amount, exactly.
+
+        Raises:
+            InvalidInput: Not a finite number, more decimals than the currency has, or an unknown currency.
+        """
+        digits = minor_digits(currency)
+        try:
+            exact = Decimal(amount)
+        except InvalidOperation:
+            exact = Decimal("NaN")
+        if not exact.is_finite():
+            raise InvalidInput(f"{amount!r} is not an amount of money", code="invalid_amount", field="amount")
+        minor = exact.scaleb(digits)
+        if minor != minor.to_integral_value():
+            raise InvalidInput(
+                f"{amount} has more decimals than {currency} has ({digits})",
+                code="invalid_amount",
+                field="amount",
+                remedy="Round it first, by a rule you choose",
+            )
+        return cls._checked(int(minor), currency)
+
+    @classmethod
+    def _checked(cls, amount: int, currency: str) -> Self:
+        minor_digits(currency)
+        if abs(amount) > _AMOUNT_MAX:
+            raise InvalidInput(f"{amount} is beyond {_AMOUNT_MAX}", code="invalid_amount", field="amount")
+        return cls(amount, currency)
+
+    @property
+    def decimal(self) -> Decimal:
+        """The amount in major units, with the currency's own number of decimals."""
+        return Decimal(self.amount).scaleb(-minor_digits(self.currency))
+
+    def __str__(self) -> str:
+        return f"{self.decimal:,} {self.currency}"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def parse(value: Any) -> Money:
+            if isinstance(value, Money):
+                amount, currency = value.amount, value.currency
+            elif isinstance(value, dict) and value.keys() == {"amount", "currency"}:
+                amount, currency = value["amount"], value["currency"]
+            else:
+                msg = 'money is an object such as {"amount": 1230, "currency": "EUR"}, in minor units'
+                raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError with the field's path
+            if not isinstance(amount, int) or isinstance(amount, bool) or not isinstance(currency, str):
+                msg = "money's amount is a whole number of minor units, its currency a string"
+                raise ValueError(msg)
+            try:
+                return cls._checked(amount, currency)
+            except InvalidInput as error:
+                raise ValueError(error.reason) from None
+
+        return core_schema.no_info_plain_validator_function(
+            parse,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda money: {"amount": money.amount, "currency": money.currency}
+            ),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {
+            "title": "Money",
+            "type": "object",
+            "properties": {
+                "amount": {"type": "integer", "minimum": -_AMOUNT_MAX, "maximum": _AMOUNT_MAX},
+                "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
+            },
+            "required": ["amount", "currency"],
+            "additionalProperties": False,
+        }
+
+
+class Command(BaseModel):
+    """What somebody wants.
+
+    Attributes:
+        occurred_at: Business time, with a zone: when it happened, or is wanted.
+        command_id: The caller's own key. The same id again returns the first receipt and writes nothing. Made up if
+            absent.
+        actor: Who wants it: a user, a system, an import.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    occurred_at: AwareDatetime
+    command_id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    actor: Annotated[str, StringConstraints(min_length=1, max_length=200)] = "system"
+
+    @property
+    def stream(self) -> str:
+        """The stream that this command is decided in, such as `customer-c42`."""
+        raise NotImplementedError
+
+    @property
+    def at(self) -> int:
+        """`occurred_at` in UTC microseconds."""
+        return to_micros(self.occurred_at)
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What happened: the body of an event. Subclasses name their `topic`, and their `schema` once it is above 1.
+
+    Attributes:
+        topic: A short name that never changes, such as `complaint.filed`. What the log stores.
+        schema: The version of the body's form. Raised with an upcast whenever the form changes.
+    """
+
+    topic: ClassVar[str] = ""
+    schema: ClassVar[int] = 1
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a rule or a fold may know of an event beside its body.
+
+    Attributes:
+        position: Its place in the log, from 1, without gaps.
+        stream: The aggregate's stream, such as `complaint-k7`.
+        version: Its place in the stream, from 1.
+        customer: Whose history it belongs to; empty for events of no customer.
+        occurred_at: Business time, UTC microseconds.
+        recorded_at: When the log took it, UTC microseconds.
+    """
+
+    position: int
+    stream: str
+    version: int
+    customer: str
+    occurred_at: int
+    recorded_at: int
+
+    @property
+    def id(self) -> str:
+        """The aggregate's own id: the stream's name without its kind."""
+        return self.stream.partition("-")[2]
+
+
+class RecordedEvent(Envelope, frozen=True, kw_only=True, gc=False):
+    """An event as the log holds it.
+
+    Attributes:
+        topic: The event's stable name.
+        schema: The version of the body's form as stored; `event` is always of the newest form.
+        actor: Who wanted it.
+        command_id: The command it came from.
+        command_seq: Its place among that command's events, from 0.
+        cause: `stream@version` of the event that led to it, for reactions.
+        event: The body.
+        digest: Its link in the chain: SHA-256.
+    """
+
+    topic: str
+    schema: int
+    actor: str
+    command_id: str
+    command_seq: int
+    cause: str | None
+    event: Event
+    digest: bytes

@@ -1,0 +1,10 @@
+"""What the business decides, as data: one pydantic model a subject, all of them in `Policy`."""
+
+from relations.policies.lifecycle import Lifecycle
+from relations.policies.policy import Policy
+from relations.policies.programme import Programme
+from relations.policies.repair import Repair
+from relations.policies.service_levels import ServiceLevels
+from relations.policies.surveys import Surveys
+
+__all__ = ["Lifecycle", "Policy", "Programme", "Repair", "ServiceLevels", "Surveys"]

@@ -1,0 +1,61 @@
+"""All of a business's own rules in one value, adopted by an event."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from relations.errors import InvalidInput
+from relations.messages import minor_digits
+from relations.policies.lifecycle import Lifecycle
+from relations.policies.programme import Programme
+from relations.policies.repair import Repair
+from relations.policies.service_levels import ServiceLevels
+from relations.policies.surveys import Surveys
+
+__all__ = ["Policy"]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        msg = f"{name!r} is not an IANA time zone, such as Europe/Vienna"
+        raise ValueError(msg) from None
+    return name
+
+
+def _known_currency(code: str) -> str:
+    try:
+        minor_digits(code)
+    except InvalidInput as error:
+        raise ValueError(error.reason) from None
+    return code
+
+
+class Policy(BaseModel):
+    """What the business decides, as data. Every default is sensible; a business changes what it must.
+
+    Attributes:
+        version: Given by the log when the policy is adopted, from 1; 0 before.
+        zone: The IANA zone of the business's days, months and working hours.
+        currency: The currency that reports add up in (ISO 4217).
+        programme: The loyalty programme.
+        service_levels: How fast complaints are answered.
+        surveys: How answers to surveys are read.
+        lifecycle: When a customer is new, lapsing, lost; how value is graded.
+        repair: When a damaged relation counts as repaired.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    version: Annotated[int, Field(ge=0)] = 0
+    zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    currency: Annotated[str, AfterValidator(_known_currency)] = "EUR"
+    programme: Programme = Programme()
+    service_levels: ServiceLevels = ServiceLevels()
+    surveys: Surveys = Surveys()
+    lifecycle: Lifecycle = Lifecycle()
+    repair: Repair = Repair()

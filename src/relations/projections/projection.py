@@ -1,0 +1,110 @@
+"""What a projection is: a name, a version, its tables, and pure folds from events into rows.
+
+The same folds serve live catch-up, rebuild, rebuild in shards and reading as of any point. That works because every
+row belongs to one customer (a `CustomerRow`) or is a tally that adds up (a `Tally`), and because a fold sees nothing
+but its rows, the event, and the event's envelope. Folds change their rows in place: the runner owns them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+
+from relations.messages import Envelope, Event
+from relations.policies.calendars import LocalTime
+
+__all__ = ["CustomerRow", "Fold", "Projection", "Row", "Rows", "Tally"]
+
+E = TypeVar("E", bound=Event)
+R = TypeVar("R", bound="Row")
+Key = tuple[Any, ...]
+
+
+class Row(msgspec.Struct, gc=False):
+    """A row of a projection's table. Subclass `CustomerRow` or `Tally`, never this.
+
+    Fields are columns: `int`, `str`, `bool` and optional ones as themselves, anything else as canonical JSON. No
+    floats: sums of floats depend on their order. All fields outside of the key have defaults.
+    """
+
+    table: ClassVar[str]
+    key: ClassVar[tuple[str, ...]]
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = ()
+
+
+class CustomerRow(Row, gc=False):
+    """A row of one customer; the key begins with `customer`. It holds all the state that its folds need."""
+
+    key: ClassVar[tuple[str, ...]] = ("customer",)
+    customer: str
+
+
+class Tally(Row, gc=False):
+    """A row of counts that add up: outside of the key all fields are `int`, and 0 by default. All zeros is no row."""
+
+
+class Rows:
+    """The rows that folds work on: a table is a dictionary from key to row.
+
+    Attributes:
+        local: The business's own days and months.
+    """
+
+    __slots__ = ("local", "tables")
+
+    def __init__(self, tables: Iterable[type[Row]], local: LocalTime) -> None:
+        self.local = local
+        self.tables: dict[type[Row], dict[Key, Any]] = {table: {} for table in tables}
+
+    def get(self, table: type[R], *key: Any) -> R | None:
+        """The row with this key, or None."""
+        found: R | None = self.tables[table].get(key)
+        return found
+
+    def need(self, table: type[R], *key: Any) -> R:
+        """The row with this key, made with its defaults where there is none yet."""
+        rows = self.tables[table]
+        row: R | None = rows.get(key)
+        if row is None:
+            row = rows[key] = table(*key)
+        return row
+
+    def drop(self, table: type[Row], *key: Any) -> None:
+        """Remove the row with this key, if there is one."""
+        self.tables[table].pop(key, None)
+
+
+Fold = Callable[[Rows, Any, Envelope], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """A named, versioned set of folds.
+
+    Attributes:
+        name: The view's name; the first part of its tables' names.
+        version: Raised whenever folds or rows change; the runner then rebuilds beside the old and switches.
+        tables: The classes of its rows.
+        folds: By class of event; filled by `on`.
+    """
+
+    name: str
+    version: int
+    tables: tuple[type[Row], ...]
+    folds: dict[type[Event], Fold] = field(default_factory=dict)
+
+    def on(self, *events: type[Event]) -> Callable[[Fold], Fold]:
+        """Register a fold for one or more classes of event, as a decorator."""
+
+        def register(fold: Fold) -> Fold:
+            for event in events:
+                if event in self.folds:
+                    msg = f"projection {self.name} folds {event.__name__} twice"
+                    raise ValueError(msg)
+                self.folds[event] = fold
+            return fold
+
+        return register
