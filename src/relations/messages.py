@@ -168,7 +168,7 @@ class Money(msgspec.Struct, frozen=True, array_like=True, gc=False):
                 amount, currency = value["amount"], value["currency"]
             else:
                 msg = 'money is an object such as {"amount": 1230, "currency": "EUR"}, in minor units'
-                raise ValueError(msg)  # noqa: TRY004 - pydantic reports ValueError with the field's path
+                raise ValueError(msg)
             if not isinstance(amount, int) or isinstance(amount, bool) or not isinstance(currency, str):
                 msg = "money's amount is a whole number of minor units, its currency a string"
                 raise ValueError(msg)
@@ -185,9 +185,7 @@ class Money(msgspec.Struct, frozen=True, array_like=True, gc=False):
         )
 
     @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {
             "title": "Money",
             "type": "object",

@@ -78,11 +78,7 @@ def decide(state: PolicyBook, command: Command, policy: Policy) -> list[Event]:
     assert isinstance(command, AdoptPolicy)  # noqa: S101 - the engine routes by class
     number = len(state.adoptions) + 1
     body = msgspec.Raw(command.policy.model_copy(update={"version": number}).model_dump_json().encode())
-    return [
-        PolicyAdopted(
-            policy=body, number=number, effective_from=None if command.from_beginning else command.at
-        )
-    ]
+    return [PolicyAdopted(policy=body, number=number, effective_from=None if command.from_beginning else command.at)]
 
 
 AGGREGATE = Aggregate(

@@ -1,1 +1,7 @@
-"""To come."""
+"""The one append-only log: table, codec, chain, keys of personal words, and eventsourcing's persistence on it."""
+
+from relations.log.codec import Codec
+from relations.log.database import Database
+from relations.log.log import Entry, Head, Log, Shard, Writer
+
+__all__ = ["Codec", "Database", "Entry", "Head", "Log", "Shard", "Writer"]

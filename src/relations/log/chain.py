@@ -1,0 +1,55 @@
+"""The digest chain: what makes any later change of the log show.
+
+`digest = SHA-256(previous digest ‖ MessagePack array of the row's other columns)`, in the order of the table's columns,
+each value in MessagePack's shortest form: integers as int, text as str, bytes as bin, absent as nil. The digest before
+position 1 is 32 zero bytes. So an auditor can compute the chain again in any language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from relations.errors import ChainBroken
+
+__all__ = ["GENESIS", "check", "link"]
+
+GENESIS = bytes(32)
+"""The digest before position 1."""
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def link(previous: bytes, row: Sequence[Any]) -> bytes:
+    """The digest of a row (all columns but the digest itself) that follows `previous`."""
+    return sha256(previous + _encode(row)).digest()
+
+
+def check(rows: Iterable[Sequence[Any]], *, previous: bytes = GENESIS, position: int = 0) -> tuple[int, bytes]:
+    """Check rows (all columns, in order) against the chain.
+
+    Args:
+        rows: Rows in order of position, each ending with its digest.
+        previous: The digest at `position`.
+        position: The last position checked before.
+
+    Returns:
+        The last position and its digest.
+
+    Raises:
+        ChainBroken: At the first position that is missing, out of order, or does not have the digest it must have.
+    """
+    for row in rows:
+        position += 1
+        if row[0] != position:
+            raise ChainBroken(f"position {position} is missing; the next row has position {row[0]}", position=position)
+        digest = link(previous, row[:-1])
+        if digest != row[-1]:
+            raise ChainBroken(
+                "the row does not match its digest: it, or the one before, was changed", position=position
+            )
+        previous = digest
+    return position, previous

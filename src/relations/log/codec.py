@@ -1,0 +1,133 @@
+"""Between events and the bytes that the log stores: JSON by msgspec, one decoder a topic, old forms upcast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, get_args
+
+import msgspec
+from immutables import Map
+
+from relations.errors import NewerLog, UndecodableEvent
+from relations.log.upcasts import UPCASTS, Upcast
+from relations.messages import Event
+
+__all__ = ["Codec", "Topic", "decode_state", "encode_state", "personal_fields"]
+
+
+class Topic(NamedTuple):
+    """What the codec knows of one topic.
+
+    Attributes:
+        event: The class.
+        schema: Its newest schema.
+        decode: Bytes of that schema into the class.
+        personal: The names of its personal fields.
+    """
+
+    event: type[Event]
+    schema: int
+    decode: Callable[[bytes], Event]
+    personal: tuple[str, ...]
+
+
+def personal_fields(event: type[Event]) -> tuple[str, ...]:
+    """The fields of an event that are `Personal`, in their order."""
+    info = msgspec.inspect.type_info(event)
+    if not isinstance(info, msgspec.inspect.StructType):
+        return ()
+    return tuple(field.name for field in info.fields if _is_personal(field.type))
+
+
+def _is_personal(kind: msgspec.inspect.Type) -> bool:
+    if isinstance(kind, msgspec.inspect.UnionType):
+        return any(_is_personal(member) for member in kind.types)
+    return isinstance(kind, msgspec.inspect.Metadata) and bool((kind.extra or {}).get("personal"))
+
+
+class Codec:
+    """Encodes and decodes the bodies of a fixed set of events.
+
+    Args:
+        events: The classes; each has a topic of its own.
+        upcasts: Steps from old forms, by topic and old schema.
+
+    Raises:
+        ValueError: Two classes share a topic, a class has none, or a step is missing on the way to a newest schema.
+    """
+
+    def __init__(self, events: Iterable[type[Event]], upcasts: Mapping[tuple[str, int], Upcast] = UPCASTS) -> None:
+        self._upcasts = upcasts
+        self.topics: dict[str, Topic] = {}
+        for event in events:
+            if not event.topic or event.topic in self.topics:
+                msg = f"{event.__name__}: the topic {event.topic!r} is empty or taken"
+                raise ValueError(msg)
+            missing = [schema for schema in range(1, event.schema) if (event.topic, schema) not in upcasts]
+            if missing:
+                msg = f"{event.topic}: no upcast from schema {missing[0]}"
+                raise ValueError(msg)
+            self.topics[event.topic] = Topic(
+                event, event.schema, msgspec.json.Decoder(event).decode, personal_fields(event)
+            )
+        self.encode = msgspec.json.Encoder().encode
+
+    def decode(self, topic: str, schema: int, body: bytes) -> Event:
+        """The event of a stored body, in its newest form; personal fields stay sealed.
+
+        Raises:
+            NewerLog: The schema is newer than this version knows.
+            UndecodableEvent: The topic is unknown, or the body does not fit it.
+        """
+        known = self.topics.get(topic)
+        if known is None:
+            raise UndecodableEvent(f"the topic {topic!r} is unknown", field="topic")
+        try:
+            if schema == known.schema:
+                return known.decode(body)
+            if schema > known.schema:
+                raise NewerLog(
+                    f"{topic} has schema {schema}; this version knows up to {known.schema}",
+                    remedy="Use the newer version of relations that wrote it",
+                )
+            return self._upcast(known, topic, schema, body)
+        except (msgspec.MsgspecError, KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
+            raise UndecodableEvent(f"the body does not fit {topic}, schema {schema}: {error}") from error
+
+    def _upcast(self, known: Topic, topic: str, schema: int, body: bytes) -> Event:
+        form: dict[str, Any] = msgspec.json.decode(body)
+        for step in range(schema, known.schema):
+            form = self._upcasts[topic, step](form)
+        return msgspec.convert(form, known.event)
+
+
+def _enc_hook(value: Any) -> Any:
+    if isinstance(value, Map):
+        return dict(value.items())
+    msg = f"a state cannot hold a {type(value).__name__}"
+    raise NotImplementedError(msg)
+
+
+def _dec_hook(kind: Any, value: Any) -> Any:
+    if kind is Map or getattr(kind, "__origin__", None) is Map:
+        arguments = get_args(kind)
+        if not arguments:
+            return Map(value)
+        of_pairs: Any = dict.__class_getitem__(arguments)
+        return Map(msgspec.convert(value, of_pairs, dec_hook=_dec_hook))
+    msg = f"a state cannot hold a {kind}"
+    raise NotImplementedError(msg)
+
+
+def encode_state(state: Any) -> bytes:
+    """A state as canonical JSON, for a snapshot: equal states give equal bytes."""
+    return msgspec.json.encode(state, enc_hook=_enc_hook, order="deterministic")
+
+
+def decode_state(body: bytes, kind: type[Any]) -> Any:
+    """The state of a snapshot.
+
+    Raises:
+        msgspec.ValidationError: The form has changed since.
+    """
+    return msgspec.json.decode(body, type=kind, dec_hook=_dec_hook)

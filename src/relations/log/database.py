@@ -1,0 +1,248 @@
+"""How the log meets a database: connections, transactions, and what differs between SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.sql import ClauseElement
+
+from relations.errors import ConcurrencyConflict, ForeignDatabase, InvalidInput, MissingExtra
+
+__all__ = ["CHANNEL", "Database", "Durability", "Statement"]
+
+Durability = Literal["full", "normal", "off"]
+
+CHANNEL = "relations_log"
+"""The PostgreSQL channel on which an append tells that there is something new."""
+
+_LOCK_KEY = 0x72656C6174696F6E
+"""The advisory lock that appends take turns by: the letters `relation` as a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A Core statement compiled once for the driver's own cursor.
+
+    Attributes:
+        sql: The driver's SQL, with positional parameters.
+        names: The parameters' names in their order.
+        defaults: Values that the statement itself brings.
+    """
+
+    sql: str
+    names: tuple[str, ...]
+    defaults: dict[str, Any]
+
+    def bind(self, **values: Any) -> tuple[Any, ...]:
+        """The parameters in their order."""
+        merged = {**self.defaults, **values}
+        return tuple(merged[name] for name in self.names)
+
+
+class Database:
+    """One database that holds a log.
+
+    Args:
+        url: An SQLAlchemy URL of SQLite or PostgreSQL (psycopg).
+        durability: SQLite's `synchronous`: an acknowledged append survives a crash of the machine with `full`, of the
+            process with `normal` and `off`. PostgreSQL: `synchronous_commit` on, or off for the other two.
+        busy_seconds: How long a writer waits for its turn.
+
+    Raises:
+        InvalidInput: The URL is not one.
+        MissingExtra: PostgreSQL without its driver.
+    """
+
+    def __init__(self, url: str | URL, *, durability: Durability = "full", busy_seconds: float = 30.0) -> None:
+        self.url = _parse(url)
+        self.durability = durability
+        self.busy_seconds = busy_seconds
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        try:
+            self.engine: Engine = self._sqlite() if self.is_sqlite else self._postgresql()
+        except ModuleNotFoundError as error:
+            raise MissingExtra(error.name or "psycopg", extra="postgres", purpose="PostgreSQL") from None
+
+    @property
+    def is_memory(self) -> bool:
+        """Whether this is an SQLite database in memory, which one connection at a time shares."""
+        name = self.url.database or ""
+        return self.is_sqlite and (name in ("", ":memory:") or "mode=memory" in name)
+
+    def _sqlite(self) -> Engine:
+        # In memory all threads share the one connection; in a file each checks out its own.
+        pool: dict[str, Any] = {}
+        if self.is_memory:
+            from sqlalchemy.pool import StaticPool  # noqa: PLC0415 - only where it is needed
+
+            pool["poolclass"] = StaticPool
+        engine = create_engine(
+            self.url, connect_args={"timeout": self.busy_seconds, "check_same_thread": False}, **pool
+        )
+        synchronous = {"full": "FULL", "normal": "NORMAL", "off": "OFF"}[self.durability]
+
+        @event.listens_for(engine, "connect")
+        def configure(connection: sqlite3.Connection, _record: object) -> None:
+            # We say BEGIN ourselves, so that a writer can say BEGIN IMMEDIATE.
+            connection.isolation_level = None
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute(f"PRAGMA synchronous={synchronous}")
+            cursor.execute("PRAGMA secure_delete=ON")
+            cursor.execute("PRAGMA cache_size=-65536")
+            cursor.execute("PRAGMA mmap_size=1073741824")
+            cursor.close()
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            mode = connection.get_execution_options().get("relations_begin", "BEGIN")
+            connection.exec_driver_sql(mode)
+
+        return engine
+
+    def _postgresql(self) -> Engine:
+        engine = create_engine(self.url, paramstyle="format")
+        commit = "on" if self.durability == "full" else "off"
+
+        @event.listens_for(engine, "connect")
+        def configure(connection: Any, _record: object) -> None:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET synchronous_commit = {commit}")
+                cursor.execute(f"SET lock_timeout = {int(self.busy_seconds * 1000)}")
+            connection.commit()
+
+        return engine
+
+    def compile(self, statement: ClauseElement) -> Statement:
+        """Compile a Core statement for the driver's own cursor, with positional parameters."""
+        compiled: Any = statement.compile(dialect=self.engine.dialect)
+        return Statement(str(compiled), tuple(compiled.positiontup or ()), dict(compiled.params))
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection in a read transaction: it sees one state of the database throughout."""
+        with self._translated(), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A connection in a write transaction that holds the log's one write lock; committed at the end."""
+        with self._translated(), self.engine.connect() as connection:
+            if self.is_sqlite:
+                connection = connection.execution_options(relations_begin="BEGIN IMMEDIATE")  # noqa: PLW2901
+            with connection.begin():
+                self.lock(connection)
+                yield connection
+
+    def lock(self, connection: Connection) -> None:
+        """Take the write lock within the transaction of `connection`; waits for its turn.
+
+        Raises:
+            ConcurrencyConflict: A deferred SQLite transaction of the host's has read before and can write no more.
+        """
+        if not self.is_sqlite:
+            self.cursor(connection).execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+        elif connection.get_execution_options().get("relations_begin") is None:
+            # The host's own transaction may have begun as a reader. A write that changes nothing makes it a writer.
+            cursor = self.cursor(connection)
+            if not cursor.connection.in_transaction:
+                cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute("UPDATE relations_meta SET value = value WHERE name = 'format'")
+
+    def cursor(self, connection: Connection, *, binary: bool = False) -> Any:
+        """The driver's own cursor on SQLAlchemy's connection, for the hot paths."""
+        raw: Any = connection.connection
+        return raw.cursor() if self.is_sqlite or not binary else raw.cursor(binary=True)
+
+    def notify(self, connection: Connection) -> None:
+        """Tell PostgreSQL's listeners, at commit, that there is something new."""
+        if not self.is_sqlite:
+            self.cursor(connection).execute(f"NOTIFY {CHANNEL}")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, sqlite3.Error) as error:
+            raise translated(error) from error
+
+    @cached_property
+    def name(self) -> str:
+        """The URL as people may read it, without its password."""
+        return self.url.render_as_string(hide_password=True)
+
+    def purge(self) -> None:
+        """Let what was deleted leave the database's files too: a destroyed key must not lie in a log of pages."""
+        if self.is_memory:
+            return
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            cursor = self.cursor(connection)
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)" if self.is_sqlite else "VACUUM FULL relations_keys")
+            if self.is_sqlite:
+                cursor.fetchall()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def translated(error: Exception) -> Exception:
+    """A driver's error as ours where it says something that a caller can act on, else the error itself."""
+    said = str(getattr(error, "orig", error)).lower()
+    if "not a database" in said or "malformed" in said or "disk image" in said:
+        return ForeignDatabase(
+            f"the database cannot be read: {said}", remedy="Give the file of a relations database, or restore it"
+        )
+    if "unable to open" in said:
+        return ForeignDatabase("the file cannot be opened", remedy="Does its folder exist, and may it be written?")
+    if "readonly" in said or "read-only" in said:
+        return ForeignDatabase("the database can only be read", remedy="Open it where it may be written")
+    if "locked" in said or "lock timeout" in said or "deadlock" in said or "could not serialize" in said:
+        return ConcurrencyConflict(
+            f"another writer kept the database for too long ({said.splitlines()[0]})", remedy="Try again"
+        )
+    if "connection refused" in said or "could not connect" in said or "connection failed" in said:
+        return ForeignDatabase(f"the database cannot be reached: {said.splitlines()[0]}")
+    return error
+
+
+def _parse(url: str | URL) -> URL:
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (ArgumentError, NoSuchModuleError):
+        raise InvalidInput(
+            f"{url!r} is not a database URL",
+            code="invalid_url",
+            field="url",
+            remedy="Give one such as sqlite:///hotel.db or postgresql://user@host/name",
+        ) from None
+    if backend not in ("sqlite", "postgresql"):
+        raise InvalidInput(
+            f"{backend} is not supported", code="invalid_url", field="url", remedy="Use SQLite or PostgreSQL"
+        )
+    if backend == "postgresql" and parsed.drivername == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    return parsed
+
+
+def tables_of(connection: Connection, names: Sequence[str]) -> set[str]:
+    """Which of these tables there are."""
+    if connection.dialect.name == "sqlite":
+        found = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))
+    else:
+        found = connection.execute(
+            text("SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))")
+        )
+    return {row[0] for row in found} & set(names)

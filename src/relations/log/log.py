@@ -1,0 +1,273 @@
+"""The log: append, read, check. Every write takes its turn, so positions are gap-free and in commit order."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version as package_version
+from itertools import pairwise
+from typing import Any, NamedTuple, Self
+
+from sqlalchemy import Connection, Select, bindparam, func, insert, literal_column, select
+from sqlalchemy.exc import OperationalError
+
+from relations.errors import ForeignDatabase, NewerLog
+from relations.log.chain import GENESIS, check, link
+from relations.log.database import Database, tables_of
+from relations.log.table import COLUMNS, FORMAT, log, meta, metadata
+
+__all__ = ["Entry", "Head", "Log", "Shard", "Writer"]
+
+Raw = tuple[Any, ...]
+
+_CHUNK = 10_000
+"""Rows a read: keyset pages need no transaction of their own to stay open, on either database."""
+
+
+class Entry(NamedTuple):
+    """An event on its way into the log: what the caller decides. Position, time and digest are the log's."""
+
+    stream: str
+    version: int
+    topic: str
+    schema: int
+    customer: str
+    occurred_at: int
+    actor: str
+    command_id: str
+    command_seq: int
+    command_hash: bytes | None
+    cause: str | None
+    body: bytes
+
+
+class Head(NamedTuple):
+    """The last position of the log and its digest."""
+
+    position: int
+    digest: bytes
+
+
+class Shard(NamedTuple):
+    """A range of customers, `first` included, `last` excluded (None: no bound)."""
+
+    first: str | None
+    last: str | None
+
+
+class Writer:
+    """One write transaction's view of the log. Made by `Log.writing`."""
+
+    __slots__ = ("_log", "appended", "connection", "cursor", "head")
+
+    def __init__(self, log: Log, connection: Connection) -> None:
+        self._log = log
+        self.connection = connection
+        self.cursor = log.database.cursor(connection)
+        self.head = log.head(connection)
+        self.appended = 0
+
+    def append(self, entries: Sequence[Entry], recorded_at: int) -> list[Raw]:
+        """Append entries after the head, in their order.
+
+        Args:
+            entries: What happened.
+            recorded_at: The log's clock, UTC microseconds.
+
+        Returns:
+            The rows as stored, all columns.
+        """
+        position, digest = self.head
+        rows: list[Raw] = []
+        for entry in entries:
+            position += 1
+            row = (position, *entry[:6], recorded_at, *entry[6:])
+            digest = link(digest, row)
+            rows.append((*row, digest))
+        self.cursor.executemany(self._log.insert_sql, rows)
+        self.head = Head(position, digest)
+        self.appended += len(rows)
+        return rows
+
+
+class Log:
+    """The log of one database.
+
+    Args:
+        database: Where it is.
+        create: Make the tables where there are none.
+
+    Raises:
+        ForeignDatabase: The database is no database, or has no log and none was to be made.
+        NewerLog: The tables are of a newer format.
+    """
+
+    def __init__(self, database: Database, *, create: bool = True) -> None:
+        self.database = database
+        self.insert_sql = database.compile(insert(log)).sql
+        self._head = database.compile(
+            select(log.c.position, log.c.digest).where(
+                log.c.position == select(func.max(log.c.position)).scalar_subquery()
+            )
+        ).sql
+        self._prepare(create=create)
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = True, **options: Any) -> Self:
+        """The log at an SQLAlchemy URL. Options are those of `Database`."""
+        return cls(Database(url, **options), create=create)
+
+    def _prepare(self, *, create: bool) -> None:
+        path = self.database.url.database
+        if not create and self.database.is_sqlite and not self.database.is_memory:
+            _must_exist(path or "")
+        with self.database.reading() as connection:
+            found = tables_of(connection, [table.name for table in metadata.sorted_tables])
+        if not found:
+            if not create:
+                raise ForeignDatabase(
+                    f"{self.database.name} has no relations log", remedy="Give the database of one, or import into it"
+                )
+            self._create()
+        elif meta.name not in found or log.name not in found:
+            raise ForeignDatabase(
+                f"{self.database.name} has tables named as ours, but not all of them: {', '.join(sorted(found))}",
+                remedy="Give a database of relations, or an empty one",
+            )
+        self._check_format()
+
+    def _create(self) -> None:
+        with self.database.engine.connect() as connection:
+            if self.database.is_sqlite:
+                connection = connection.execution_options(relations_begin="BEGIN IMMEDIATE")  # noqa: PLW2901
+            with connection.begin():
+                if not self.database.is_sqlite:
+                    self.database.lock(connection)
+                # Another process may have been faster; then there is nothing left to make.
+                metadata.create_all(connection)
+                if connection.execute(select(meta.c.value).where(meta.c.name == "format")).first() is None:
+                    connection.execute(
+                        insert(meta),
+                        [
+                            {"name": "format", "value": str(FORMAT)},
+                            {"name": "created_by", "value": f"relations {package_version('relations')}"},
+                        ],
+                    )
+
+    def _check_format(self) -> None:
+        with self.database.reading() as connection:
+            written = connection.execute(select(meta.c.value).where(meta.c.name == "format")).scalar()
+        if written is None or not written.isdigit():
+            raise ForeignDatabase(f"{self.database.name} does not say which format its log has")
+        if int(written) > FORMAT:
+            raise NewerLog(
+                f"the log has format {written}; this version of relations knows up to {FORMAT}",
+                remedy="Use the newer version that wrote it",
+            )
+
+    def head(self, connection: Connection) -> Head:
+        """The last position and its digest, as the transaction of `connection` sees them."""
+        found = self.database.cursor(connection, binary=True).execute(self._head).fetchone()
+        return Head(0, GENESIS) if found is None else Head(found[0], bytes(found[1]))
+
+    @contextmanager
+    def writing(self, connection: Connection | None = None) -> Iterator[Writer]:
+        """A transaction that holds the write lock, committed at the end; or the host's own, which the host commits."""
+        if connection is not None:
+            self.database.lock(connection)
+            writer = Writer(self, connection)
+            yield writer
+            if writer.appended:
+                self.database.notify(connection)
+            return
+        with self.database.writing() as own:
+            writer = Writer(self, own)
+            yield writer
+            if writer.appended:
+                self.database.notify(own)
+
+    def scan(
+        self,
+        connection: Connection,
+        columns: Sequence[str] = COLUMNS,
+        *,
+        after: int = 0,
+        until: int | None = None,
+        shard: Shard | None = None,
+        chunk: int = _CHUNK,
+    ) -> Iterator[list[Raw]]:
+        """Pages of rows in order of position, by the driver's own cursor.
+
+        Args:
+            connection: Where to read.
+            columns: Which columns, `position` first.
+            after: Begin after this position.
+            until: End with this position; None is the head as it is when the last page is read.
+            shard: Only events of these customers.
+            chunk: Rows a page.
+
+        Yields:
+            Lists of tuples, none empty.
+        """
+        statement = self.database.compile(self._page(columns, until=until is not None, shard=shard))
+        cursor = self.database.cursor(connection, binary=True)
+        values: dict[str, Any] = {"until": until, "chunk": chunk}
+        if shard is not None:
+            values.update(first=shard.first, last=shard.last)
+        while True:
+            cursor.execute(statement.sql, statement.bind(**values, after=after))
+            rows: list[Raw] = cursor.fetchall()
+            if rows:
+                yield rows
+                after = rows[-1][0]
+            if len(rows) < chunk:
+                return
+
+    def _page(self, columns: Sequence[str], *, until: bool, shard: Shard | None) -> Select[Any]:
+        statement = select(*(log.c[name] for name in columns)).where(log.c.position > bindparam("after"))
+        if until:
+            statement = statement.where(log.c.position <= bindparam("until"))
+        if shard is not None:
+            # The plus keeps SQLite from walking the index by customer, row by row: a shard is read in order.
+            customer = literal_column("+customer") if self.database.is_sqlite else log.c.customer
+            if shard.first is not None:
+                statement = statement.where(customer >= bindparam("first"))
+            if shard.last is not None:
+                statement = statement.where(customer < bindparam("last"))
+        return statement.order_by(log.c.position).limit(bindparam("chunk"))
+
+    def shards(self, connection: Connection, count: int) -> list[Shard]:
+        """Split the customers into ranges with about the same number of events each."""
+        total = connection.execute(select(func.count()).select_from(log)).scalar() or 0
+        bounds: list[str] = []
+        for part in range(1, count):
+            bound = connection.execute(
+                select(log.c.customer).order_by(log.c.customer).limit(1).offset(total * part // count)
+            ).scalar()
+            if bound and (not bounds or bound > bounds[-1]):
+                bounds.append(bound)
+        edges: list[str | None] = [None, *bounds, None]
+        return [Shard(first, last) for first, last in pairwise(edges)]
+
+    def check(self, connection: Connection, *, until: int | None = None) -> Iterator[Head]:
+        """Check the chain page by page.
+
+        Yields:
+            The last good position after each page, and its digest.
+
+        Raises:
+            ChainBroken: At the first bad position.
+        """
+        head = Head(0, GENESIS)
+        for rows in self.scan(connection, until=until):
+            head = Head(*check(rows, previous=head.digest, position=head.position))
+            yield head
+
+
+def _must_exist(path: str) -> None:
+    """Opening an SQLite file makes one where there is none; reading must not."""
+    try:
+        sqlite3.connect(f"file:{path}?mode=ro", uri=True).close()
+    except (sqlite3.Error, OperationalError):
+        raise ForeignDatabase(f"there is no database at {path}", remedy="Is the path right?") from None

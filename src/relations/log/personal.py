@@ -1,0 +1,139 @@
+"""Personal words under a key a customer: sealed before they are hashed, unreadable for ever once the key is gone.
+
+A sealed field is text: `sealed:` and base64url of nonce (12 bytes), ciphertext and tag, by AES-256-GCM (NIST SP
+800-38D) with the customer, topic and field as associated data, so that no sealed word can be moved elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from relations.errors import InvalidInput, LogError
+from relations.log.codec import Topic
+from relations.log.database import Database
+from relations.log.table import keys as table
+from relations.messages import Event
+
+__all__ = ["ERASED", "Keys", "open_event", "seal_event"]
+
+ERASED = "[erased]"
+"""What a personal field reads as once its key is destroyed."""
+
+_PREFIX = "sealed:"
+_NONCE = 12
+_PLAIN, _WRAPPED = b"\x00", b"\x01"
+
+
+class Keys:
+    """The keys of customers, in a table of their own.
+
+    Args:
+        database: Where the table is.
+        master_key: 32 bytes that wrap every key; without one the keys lie in the table as they are.
+
+    Raises:
+        InvalidInput: The master key has another length.
+    """
+
+    def __init__(self, database: Database, master_key: bytes | None = None) -> None:
+        if master_key is not None and len(master_key) != 32:
+            raise InvalidInput("the master key must have 32 bytes", code="invalid_master_key", field="master_key")
+        self._master = AESGCM(master_key) if master_key else None
+        insert = (sqlite if database.is_sqlite else postgresql).insert(table)
+        self._insert = database.compile(insert.on_conflict_do_nothing())
+        self._select = database.compile(select(table.c.key).where(table.c.customer == ""))
+        self._delete = database.compile(delete(table).where(table.c.customer == ""))
+        self._database = database
+
+    def get(self, connection: Connection, customer: str) -> bytes | None:
+        """The customer's key, or None where there is none (any more).
+
+        Raises:
+            LogError: It is wrapped, and the master key is missing or another.
+        """
+        cursor = self._database.cursor(connection, binary=True)
+        found = cursor.execute(self._select.sql, (customer,)).fetchone()
+        return None if found is None else self._unwrap(customer, bytes(found[0]))
+
+    def need(self, connection: Connection, customer: str, now: int) -> bytes:
+        """The customer's key, made where there is none."""
+        key = self.get(connection, customer)
+        if key is None:
+            key = AESGCM.generate_key(256)
+            row = self._insert.bind(customer=customer, key=self._wrap(customer, key), created_at=now)
+            self._database.cursor(connection).execute(self._insert.sql, row)
+        return key
+
+    def destroy(self, connection: Connection, customer: str) -> None:
+        """Delete the customer's key. The database's files are purged of it by `Database.purge` after the commit."""
+        self._database.cursor(connection).execute(self._delete.sql, (customer,))
+
+    def _wrap(self, customer: str, key: bytes) -> bytes:
+        if self._master is None:
+            return _PLAIN + key
+        nonce = os.urandom(_NONCE)
+        return _WRAPPED + nonce + self._master.encrypt(nonce, key, customer.encode())
+
+    def _unwrap(self, customer: str, stored: bytes) -> bytes:
+        if stored[:1] == _PLAIN:
+            return stored[1:]
+        if self._master is None:
+            raise LogError("the keys are wrapped by a master key", code="master_key_needed", remedy="Give it")
+        try:
+            return self._master.decrypt(stored[1 : 1 + _NONCE], stored[1 + _NONCE :], customer.encode())
+        except InvalidTag:
+            raise LogError("the master key is not the one that wrapped the keys", code="master_key_wrong") from None
+
+
+def has_personal(event: Event, topic: Topic) -> bool:
+    """Whether any personal field of the event has a value."""
+    return any(getattr(event, name) is not None for name in topic.personal)
+
+
+def seal_event(event: Event, topic: Topic, customer: str, key: bytes) -> Event:
+    """The event with its personal fields sealed."""
+    cipher = AESGCM(key)
+    changes: dict[str, Any] = {}
+    for name in topic.personal:
+        words = getattr(event, name)
+        if words is not None:
+            nonce = os.urandom(_NONCE)
+            sealed = cipher.encrypt(nonce, words.encode(), _bound_to(customer, topic, name))
+            changes[name] = _PREFIX + urlsafe_b64encode(nonce + sealed).decode()
+    return msgspec.structs.replace(event, **changes)
+
+
+def open_event(event: Event, topic: Topic, customer: str, key: bytes | None) -> Event:
+    """The event with its personal fields readable, or `ERASED` where the key is gone.
+
+    Raises:
+        LogError: A sealed field was changed or moved.
+    """
+    cipher = AESGCM(key) if key else None
+    changes: dict[str, Any] = {}
+    for name in topic.personal:
+        words = getattr(event, name)
+        if words is None or not words.startswith(_PREFIX):
+            continue
+        if cipher is None:
+            changes[name] = ERASED
+            continue
+        sealed = urlsafe_b64decode(words[len(_PREFIX) :])
+        try:
+            plain = cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound_to(customer, topic, name))
+        except InvalidTag:
+            raise LogError(f"the sealed field {name} of {topic.event.topic} cannot be opened with its key") from None
+        changes[name] = plain.decode()
+    return msgspec.structs.replace(event, **changes) if changes else event
+
+
+def _bound_to(customer: str, topic: Topic, field: str) -> bytes:
+    return f"{customer}|{topic.event.topic}|{field}".encode()

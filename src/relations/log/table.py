@@ -1,0 +1,123 @@
+"""The tables of the log, and the triggers that keep it append-only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+)
+
+__all__ = ["COLUMNS", "FORMAT", "keys", "log", "meta", "metadata", "snapshots"]
+
+FORMAT = 1
+"""The format of these tables. A log with a higher one was written by a newer version."""
+
+metadata = MetaData()
+
+# Names compare byte by byte on both databases: that is what splits a log into shards by customer.
+_Name = Text().with_variant(Text(collation="C"), "postgresql")
+_Position = BigInteger().with_variant(Integer(), "sqlite")
+
+log = Table(
+    "relations_log",
+    metadata,
+    Column("position", _Position, primary_key=True, autoincrement=False),
+    Column("stream", _Name, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("topic", _Name, nullable=False),
+    Column("schema", Integer, nullable=False),
+    Column("customer", _Name, nullable=False),
+    Column("occurred_at", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("command_id", _Name, nullable=False),
+    Column("command_seq", Integer, nullable=False),
+    Column("command_hash", LargeBinary, nullable=True),
+    Column("cause", Text, nullable=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    UniqueConstraint("stream", "version", name="relations_log_stream"),
+    UniqueConstraint("command_id", "command_seq", name="relations_log_command"),
+    Index("relations_log_customer", "customer", "position"),
+)
+"""One row an event, in one gap-free order."""
+
+COLUMNS = tuple(column.name for column in log.columns)
+"""The log's columns in their order; all but the last, the digest, are what the chain covers."""
+
+snapshots = Table(
+    "relations_snapshots",
+    metadata,
+    Column("stream", _Name, primary_key=True),
+    Column("version", BigInteger, primary_key=True),
+    Column("topic", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""States of long streams, to be thrown away at will: the log alone says what is."""
+
+keys = Table(
+    "relations_keys",
+    metadata,
+    Column("customer", _Name, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+"""One key a customer, for their personal words. Erasing the customer deletes the row."""
+
+meta = Table(
+    "relations_meta",
+    metadata,
+    Column("name", _Name, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""What the database says of itself: the format, and who made it."""
+
+# SQLAlchemy's DDL has no annotations of its own yet; this gives it the one it needs.
+_ddl: Callable[[str], Any] = DDL
+
+for _verb in ("UPDATE", "DELETE"):
+    event.listen(
+        log,
+        "after_create",
+        _ddl(
+            f"CREATE TRIGGER relations_log_no_{_verb.lower()} BEFORE {_verb} ON relations_log "
+            "BEGIN SELECT RAISE(ABORT, 'relations: the log is append-only'); END"
+        ).execute_if(dialect="sqlite"),
+    )
+
+event.listen(
+    log,
+    "after_create",
+    DDL(
+        "CREATE OR REPLACE FUNCTION relations_log_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN RAISE EXCEPTION ''relations: the log is append-only''; END'"
+    ).execute_if(dialect="postgresql"),
+)
+event.listen(
+    log,
+    "after_create",
+    DDL(
+        "CREATE TRIGGER relations_log_no_change BEFORE UPDATE OR DELETE ON relations_log "
+        "FOR EACH ROW EXECUTE FUNCTION relations_log_refuse()"
+    ).execute_if(dialect="postgresql"),
+)
+event.listen(
+    log,
+    "after_create",
+    DDL(
+        "CREATE TRIGGER relations_log_no_truncate BEFORE TRUNCATE ON relations_log "
+        "FOR EACH STATEMENT EXECUTE FUNCTION relations_log_refuse()"
+    ).execute_if(dialect="postgresql"),
+)
