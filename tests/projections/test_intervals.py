@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from math import sqrt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relations.errors import InvalidInput
+from relations.projections.intervals import net_promoters, normal_quantile, wilson
+
+counts = st.integers(0, 100_000)
+
+
+def test_the_quantile_of_ninety_five_percent_is_the_well_known_one():
+    assert normal_quantile(0.95) == pytest.approx(1.959963985)
+    assert normal_quantile(0.99) == pytest.approx(2.575829304)
+
+
+@pytest.mark.parametrize("confidence", [0, 1, -0.5, 1.5, 1 - 1e-16, float("nan")])
+def test_what_is_no_confidence_level_is_refused(confidence):
+    with pytest.raises(InvalidInput) as caught:
+        normal_quantile(confidence)
+    assert caught.value.code == "invalid_confidence"
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "low", "high"),
+    [
+        # The four examples of R. G. Newcombe, Statistics in Medicine 17 (1998) 857-872, table I, method 3.
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0000, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_gives_the_published_intervals(hits, n, low, high):
+    found = wilson(hits, n)
+    assert (round(found.low, 4), round(found.high, 4)) == (low, high)
+
+
+def test_wilson_of_four_and_of_five_of_five():
+    four = wilson(4, 5)
+    assert (round(four.low, 3), round(four.high, 3)) == (0.376, 0.964)
+    five = wilson(5, 5)
+    assert (round(five.low, 3), five.high) == (0.566, 1)
+
+
+def test_wilson_of_none_is_undefined():
+    assert wilson(0, 0) is None
+
+
+@pytest.mark.parametrize(("hits", "n"), [(6, 5), (-1, 5), (0, -1)])
+def test_wilson_refuses_impossible_counts(hits, n):
+    with pytest.raises(InvalidInput):
+        wilson(hits, n)
+
+
+@given(st.tuples(counts, counts).filter(any), st.floats(0.5, 0.9999))
+def test_wilson_holds_its_share_inside_the_unit_interval_and_is_symmetric(pair, confidence):
+    hits, misses = pair
+    n = hits + misses
+    found = wilson(hits, n, confidence)
+    assert 0 <= found.low <= hits / n <= found.high <= 1
+    mirrored = wilson(misses, n, confidence)
+    assert found.low == pytest.approx(1 - mirrored.high, abs=1e-12)
+
+
+@given(st.tuples(counts, counts).filter(any))
+def test_wilson_inverts_the_score_test(pair):
+    # By definition the ends are the shares p at which |hits/n - p| is exactly z standard errors of p.
+    hits, misses = pair
+    n = hits + misses
+    found = wilson(hits, n)
+    for p in (found.low, found.high):
+        if 0 < p < 1:
+            assert (hits / n - p) ** 2 == pytest.approx(normal_quantile(0.95) ** 2 * p * (1 - p) / n, rel=1e-6)
+
+
+def test_three_promoters_a_passive_and_a_detractor():
+    found = net_promoters(3, 1, 1)
+    assert found.score == 40
+    assert found.adjusted == 25.0
+    assert (round(found.interval.low, 1), round(found.interval.high, 1)) == (-29.8, 79.8)
+
+
+def test_five_promoters_are_a_hundred_but_hardly_more_than_sixty():
+    found = net_promoters(5, 0, 0)
+    assert found.score == 100
+    assert found.adjusted == 62.5
+    assert found.interval.low < 20
+    assert found.interval.high == 100
+
+
+def test_net_promoters_of_none_are_undefined():
+    assert net_promoters(0, 0, 0) is None
+
+
+def test_net_promoters_refuse_negative_counts():
+    with pytest.raises(InvalidInput):
+        net_promoters(1, -1, 0)
+
+
+@given(st.tuples(counts, counts, counts).filter(any))
+def test_net_promoters_stay_on_the_scale_and_mirror(triple):
+    promoters, passives, detractors = triple
+    found = net_promoters(promoters, passives, detractors)
+    assert -100 <= found.interval.low <= found.adjusted <= found.interval.high <= 100
+    assert abs(found.adjusted) <= abs(found.score) + 1e-9
+    mirrored = net_promoters(detractors, passives, promoters)
+    assert mirrored.score == pytest.approx(-found.score)
+    assert mirrored.interval.low == pytest.approx(-found.interval.high)
+
+
+@given(st.tuples(counts, counts, counts).filter(any))
+def test_the_interval_is_that_of_the_mean_of_pluses_and_minuses(triple):
+    # The variance of the difference of two shares is the variance of answers scored +1, 0 and -1.
+    promoters, passives, detractors = triple
+    n = sum(triple) + 3
+    plus, minus = (promoters + 0.75) / n, (detractors + 0.75) / n
+    zero = 1 - plus - minus
+    mean = plus - minus
+    variance = plus * (1 - mean) ** 2 + zero * mean**2 + minus * (-1 - mean) ** 2
+    reach = 100 * normal_quantile(0.95) * sqrt(variance / n)
+    found = net_promoters(promoters, passives, detractors)
+    assert found.interval.low == pytest.approx(max(-100, 100 * mean - reach))
+    assert found.interval.high == pytest.approx(min(100, 100 * mean + reach))
