@@ -675,13 +675,12 @@ def _need_member(state: Account, command: LoyaltyCommand) -> None:
         )
 
 
-def _qualifying(state: Account, month: str, programme: Programme) -> int:
-    """The qualifying points in the window that ends with `month`."""
-    window = programme.tier_window.months(month)
+def _qualifying(state: Account, window: tuple[str, ...] | None) -> int:
+    """The qualifying points of these months, or of all."""
     if window is None:
         return state.qualified
     points = state.months.get
-    return sum([points(each, 0) for each in window])
+    return sum([points(month, 0) for month in window])
 
 
 def _reached(state: Account, earned: PointsEarned, programme: Programme) -> TierReached | None:
@@ -692,11 +691,14 @@ def _reached(state: Account, earned: PointsEarned, programme: Programme) -> Tier
     if rank == len(terms.thresholds) or state.qualified + earned.qualifying < terms.thresholds[rank]:
         return None
     month = max(state.month, earned.month)
-    total = _qualifying(_earned(state, earned), month, programme)
-    tier = terms.tier(total)
-    if terms.rank(tier) < rank:
+    window = programme.tier_window.months(month)
+    total = _qualifying(state, window)
+    if window is None or earned.month in window:
+        total += earned.qualifying
+    if total < terms.thresholds[rank]:
         return None
-    assert tier is not None  # noqa: S101 - a rank above another is that of a tier
+    tier = terms.tier(total)
+    assert tier is not None  # noqa: S101 - the threshold of at least this rank is met
     return TierReached(tier=tier, qualifying=total, previous=state.tier, month=month)
 
 
@@ -705,7 +707,7 @@ def _tier_change(state: Account, at: int, policy: Policy) -> list[Event]:
     programme = policy.programme
     terms = programme.terms
     month = max(state.month, local_time(policy.zone).month(at))
-    total = _qualifying(state, month, programme)
+    total = _qualifying(state, programme.tier_window.months(month))
     tier = terms.tier(total)
     if tier == state.tier:
         return []
