@@ -14,6 +14,7 @@ from datetime import MAXYEAR, date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property, lru_cache
+from math import ceil
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -160,8 +161,9 @@ class Lifetime(_Part):
 
     kind: Literal["lifetime"] = "lifetime"
 
-    def months(self, end: str) -> None:
-        """No months: everything counts."""
+    def months(self, end: str) -> tuple[str, ...] | None:
+        """None: everything counts, whenever it was."""
+        return None
 
 
 # --- the programme --------------------------------------------------------------------------------------------------
@@ -313,7 +315,7 @@ class Programme(_Part):
             most = rate * max(factor, Fraction(1)) * multiplier / 10 ** minor_digits(currency)
             if most > _POINTS_PER_MINOR_UNIT_MAX:
                 msg = (
-                    f"{currency} would earn up to {float(most):,.0f} points for the smallest amount, all factors taken "
+                    f"{currency} would earn up to {ceil(most):,} points for the smallest amount, all factors taken "
                     f"together; at most {_POINTS_PER_MINOR_UNIT_MAX} are possible"
                 )
                 raise ValueError(msg)
