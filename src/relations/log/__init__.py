@@ -2,6 +2,8 @@
 
 from relations.log.codec import Codec
 from relations.log.database import Database
+from relations.log.infrastructure import Factory
 from relations.log.log import Entry, Head, Log, Shard, Writer
+from relations.log.subscription import Subscription
 
-__all__ = ["Codec", "Database", "Entry", "Head", "Log", "Shard", "Writer"]
+__all__ = ["Codec", "Database", "Entry", "Factory", "Head", "Log", "Shard", "Subscription", "Writer"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     DDL,
@@ -19,7 +19,7 @@ from sqlalchemy import (
     event,
 )
 
-__all__ = ["COLUMNS", "FORMAT", "keys", "log", "meta", "metadata", "snapshots"]
+__all__ = ["COLUMNS", "FORMAT", "keys", "log", "meta", "metadata", "snapshots", "tracking"]
 
 FORMAT = 1
 """The format of these tables. A log with a higher one was written by a newer version."""
@@ -76,6 +76,15 @@ keys = Table(
 )
 """One key a customer, for their personal words. Erasing the customer deletes the row."""
 
+tracking = Table(
+    "relations_tracking",
+    metadata,
+    Column("follower", _Name, primary_key=True),
+    Column("application", _Name, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+"""How far each eventsourcing application has followed another: one row a pair, which only ever grows."""
+
 meta = Table(
     "relations_meta",
     metadata,
@@ -85,7 +94,7 @@ meta = Table(
 """What the database says of itself: the format, and who made it."""
 
 # SQLAlchemy's DDL has no annotations of its own yet; this gives it the one it needs.
-_ddl: Callable[[str], Any] = DDL
+_ddl: Callable[[str], Any] = cast("Any", DDL)
 
 for _verb in ("UPDATE", "DELETE"):
     event.listen(
@@ -100,7 +109,7 @@ for _verb in ("UPDATE", "DELETE"):
 event.listen(
     log,
     "after_create",
-    DDL(
+    _ddl(
         "CREATE OR REPLACE FUNCTION relations_log_refuse() RETURNS trigger LANGUAGE plpgsql AS "
         "'BEGIN RAISE EXCEPTION ''relations: the log is append-only''; END'"
     ).execute_if(dialect="postgresql"),
@@ -108,7 +117,7 @@ event.listen(
 event.listen(
     log,
     "after_create",
-    DDL(
+    _ddl(
         "CREATE TRIGGER relations_log_no_change BEFORE UPDATE OR DELETE ON relations_log "
         "FOR EACH ROW EXECUTE FUNCTION relations_log_refuse()"
     ).execute_if(dialect="postgresql"),
@@ -116,7 +125,7 @@ event.listen(
 event.listen(
     log,
     "after_create",
-    DDL(
+    _ddl(
         "CREATE TRIGGER relations_log_no_truncate BEFORE TRUNCATE ON relations_log "
         "FOR EACH STATEMENT EXECUTE FUNCTION relations_log_refuse()"
     ).execute_if(dialect="postgresql"),

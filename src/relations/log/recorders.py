@@ -1,0 +1,382 @@
+"""Eventsourcing's recorders on the log: events of any eventsourcing application get positions, digests and all.
+
+An event of such an application is stored as it comes: the originator id is the stream, the topic is the one that
+eventsourcing gives, the body is whatever its mapper made. Its schema is 0, `FOREIGN`, and it belongs to no customer:
+the bytes are none of our events, and nothing of ours tries to decode them.
+
+Every application on one database shares the one log, as eventsourcing's own SQLite recorders share a file's one
+table. Applications that follow each other get a database each (`<APPLICATION>_RELATIONS_URL`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+from eventsourcing import persistence
+from eventsourcing.persistence import Notification, PersistenceError, StoredEvent, Tracking
+from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from relations.errors import RelationsError
+from relations.log import table as tables
+from relations.log.log import Entry, Log, Writer
+from relations.log.subscription import Subscription
+
+__all__ = [
+    "FOREIGN",
+    "AggregateRecorder",
+    "ApplicationRecorder",
+    "ProcessRecorder",
+    "RecorderSubscription",
+    "SnapshotRecorder",
+    "TrackingRecorder",
+]
+
+FOREIGN = 0
+"""The schema of events that are not ours: another application's, stored as they came."""
+
+IdType = Literal["text", "uuid"]
+
+_ERRORS: dict[str, type[PersistenceError]] = {
+    error.__name__: error
+    for error in (
+        persistence.InterfaceError,
+        persistence.DataError,
+        persistence.OperationalError,
+        persistence.IntegrityError,
+        persistence.InternalError,
+        persistence.ProgrammingError,
+        persistence.NotSupportedError,
+        persistence.DatabaseError,
+    )
+}
+
+
+@contextmanager
+def persistence_errors() -> Iterator[None]:
+    """Raise what goes wrong with the database within eventsourcing's own tree of errors."""
+    try:
+        yield
+    except PersistenceError:
+        raise
+    except (RelationsError, PoolTimeout) as error:
+        raise persistence.OperationalError(error) from error
+    except Exception as error:
+        # SQLAlchemy and every driver name their errors as PEP 249 does, and so does eventsourcing.
+        for kind in type(error).__mro__:
+            if kind.__name__ in _ERRORS and kind.__module__ != "builtins":
+                raise _ERRORS[kind.__name__](error) from error
+        raise
+
+
+class _Recorder(persistence.Recorder):
+    """What all recorders have: a log, and how originator ids are given back.
+
+    Args:
+        log: The log to record in.
+        name: The application's name: the actor of its events, and the follower in its tracking.
+        id_type: Whether originator ids are given back as they are stored or as UUIDs.
+    """
+
+    def __init__(self, log: Log, *, name: str = "", id_type: IdType = "text") -> None:
+        self.log = log
+        self.name = name
+        self.id_type = id_type
+
+    def _originator(self, stream: str) -> UUID | str:
+        return UUID(stream) if self.id_type == "uuid" else stream
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with persistence_errors(), self.log.database.reading() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A write transaction beside the log: on PostgreSQL it need not take the log's turn."""
+        database = self.log.database
+        with persistence_errors():
+            if database.is_sqlite:
+                with database.writing() as connection:
+                    yield connection
+            else:
+                with database.engine.begin() as connection:
+                    yield connection
+
+    def _select(
+        self,
+        table: Table,
+        originator_id: UUID | str,
+        *,
+        gt: int | None,
+        lte: int | None,
+        desc: bool,
+        limit: int | None,
+    ) -> list[StoredEvent]:
+        columns = table.c
+        statement = select(columns.stream, columns.version, columns.topic, columns.body)
+        statement = statement.where(columns.stream == str(originator_id))
+        if gt is not None:
+            statement = statement.where(columns.version > gt)
+        if lte is not None:
+            statement = statement.where(columns.version <= lte)
+        statement = statement.order_by(columns.version.desc() if desc else columns.version)
+        if limit is not None:
+            statement = statement.limit(limit)
+        with self._reading() as connection:
+            rows = connection.execute(statement).all()
+        return [StoredEvent(self._originator(stream), version, topic, body) for stream, version, topic, body in rows]
+
+
+class AggregateRecorder(_Recorder, persistence.AggregateRecorder):
+    """Records events in the log and reads them by stream."""
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """Append events in one transaction.
+
+        Raises:
+            IntegrityError: A stream has such a version already.
+        """
+        self._record(stored_events, **kwargs)
+        return None
+
+    def _record(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> list[int]:
+        if not stored_events and not kwargs:
+            return []
+        with persistence_errors(), self.log.writing() as writer:
+            return self._append(writer, stored_events, **kwargs)
+
+    def _append(self, writer: Writer, stored_events: Sequence[StoredEvent], **_: Any) -> list[int]:
+        """Append within a transaction; subclasses record more in the same."""
+        if not stored_events:
+            return []
+        now = time.time_ns() // 1000
+        command_id = str(uuid4())
+        rows = writer.append(
+            [
+                Entry(
+                    stream=str(event.originator_id),
+                    version=event.originator_version,
+                    topic=event.topic,
+                    schema=FOREIGN,
+                    customer="",
+                    occurred_at=now,
+                    recorded_at=now,
+                    actor=self.name or "eventsourcing",
+                    command_id=command_id,
+                    command_seq=number,
+                    command_hash=None,
+                    cause=None,
+                    body=event.state,
+                )
+                for number, event in enumerate(stored_events)
+            ]
+        )
+        return [row[0] for row in rows]
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        """One stream's events, by version."""
+        return self._select(tables.log, originator_id, gt=gt, lte=lte, desc=desc, limit=limit)
+
+
+class SnapshotRecorder(_Recorder, persistence.AggregateRecorder):
+    """Records snapshots, beside the log: they can be thrown away at will."""
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
+        """Store snapshots in one transaction.
+
+        Raises:
+            IntegrityError: There is a snapshot of that version already.
+        """
+        if stored_events:
+            rows = [
+                {
+                    "stream": str(event.originator_id),
+                    "version": event.originator_version,
+                    "topic": event.topic,
+                    "body": event.state,
+                }
+                for event in stored_events
+            ]
+            with self._writing() as connection:
+                connection.execute(insert(tables.snapshots), rows)
+        return None
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        """One stream's snapshots, by version."""
+        return self._select(tables.snapshots, originator_id, gt=gt, lte=lte, desc=desc, limit=limit)
+
+
+class ApplicationRecorder(AggregateRecorder, persistence.ApplicationRecorder):
+    """Records events in the log and reads them by position; notification ids are positions."""
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """Append events in one transaction.
+
+        Returns:
+            Their positions.
+
+        Raises:
+            IntegrityError: A stream has such a version already.
+        """
+        return self._record(stored_events, **kwargs)
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        """Events in order of position, from `start` to `stop`, at most `limit`."""
+        columns = tables.log.c
+        statement = select(columns.position, columns.stream, columns.version, columns.topic, columns.body)
+        if start is not None:
+            begun = columns.position >= start if inclusive_of_start else columns.position > start
+            statement = statement.where(begun)
+        if stop is not None:
+            statement = statement.where(columns.position <= stop)
+        if topics:
+            statement = statement.where(columns.topic.in_(list(topics)))
+        with self._reading() as connection:
+            rows = connection.execute(statement.order_by(columns.position).limit(limit)).all()
+        return [
+            Notification(self._originator(stream), version, topic, body, position)
+            for position, stream, version, topic, body in rows
+        ]
+
+    def max_notification_id(self) -> int | None:
+        """The last position, or None while the log is empty."""
+        with self._reading() as connection:
+            return connection.execute(select(func.max(tables.log.c.position))).scalar()
+
+    def subscribe(
+        self, gt: int | None = None, topics: Sequence[str] = ()
+    ) -> persistence.Subscription[persistence.ApplicationRecorder]:
+        """Follow the log after position `gt`, without end."""
+        return RecorderSubscription(self, gt=gt, topics=topics)
+
+
+class RecorderSubscription(persistence.Subscription[persistence.ApplicationRecorder]):
+    """Eventsourcing's form of a `Subscription`.
+
+    Args:
+        recorder: Whose notifications.
+        gt: Begin after this position.
+        topics: Only these topics; all if there are none.
+    """
+
+    def __init__(self, recorder: ApplicationRecorder, gt: int | None = None, topics: Sequence[str] = ()) -> None:
+        super().__init__(recorder=recorder, gt=gt, topics=topics)
+        self._subscription = Subscription(recorder.log.database, self._read, after=gt or 0)
+
+    def _read(self, after: int, limit: int) -> tuple[Sequence[Notification], int]:
+        # Where topics are left out, the last one found does not say how far the reading got; the head, asked for
+        # before, does, and spares looking at the same events again and again.
+        head = (self._recorder.max_notification_id() or 0) if self._topics else 0
+        found = self._recorder.select_notifications(after, limit, topics=self._topics, inclusive_of_start=False)
+        last = found[-1].id if found else after
+        return found, last if len(found) == limit else max(last, head)
+
+    def __next__(self) -> Notification:
+        with persistence_errors():
+            return next(self._subscription)
+
+    def stop(self) -> None:
+        """End the iteration, from any thread."""
+        super().stop()
+        self._subscription.stop()
+
+    def __exit__(self, *args: object, **kwargs: Any) -> None:
+        try:
+            super().__exit__(*args, **kwargs)
+        finally:
+            self._subscription.close()
+
+
+class TrackingRecorder(_Recorder, persistence.TrackingRecorder):
+    """Records how far another application has been followed.
+
+    A subclass that keeps a view records its rows and the tracking in one transaction: `track` takes the connection.
+    """
+
+    def insert_tracking(self, tracking: Tracking) -> None:
+        """Record a tracking.
+
+        Raises:
+            IntegrityError: It, or a later one, is recorded already.
+        """
+        with self._writing() as connection:
+            self.track(connection, tracking)
+
+    def track(self, connection: Connection, tracking: Tracking) -> None:
+        """Record a tracking within the transaction of `connection`.
+
+        Raises:
+            IntegrityError: It, or a later one, is recorded already: by this process or any other.
+        """
+        table = tables.tracking
+        dialect = sqlite if self.log.database.is_sqlite else postgresql
+        statement = dialect.insert(table).values(
+            follower=self.name, application=tracking.application_name, position=tracking.notification_id
+        )
+        # Compare and set in one statement: of two processes one changes the row, and the other finds it changed.
+        recorded = connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=[table.c.follower, table.c.application],
+                set_={"position": statement.excluded.position},
+                where=table.c.position < statement.excluded.position,
+            ),
+            execution_options={"preserve_rowcount": True},
+        )
+        if recorded.rowcount != 1:
+            msg = f"{tracking.application_name} has been followed up to {tracking.notification_id} or further before"
+            raise persistence.IntegrityError(msg)
+
+    def max_tracking_id(self, application_name: str) -> int | None:
+        """The last position recorded for an application, or None."""
+        table = tables.tracking
+        statement = select(table.c.position).where(
+            table.c.follower == self.name, table.c.application == application_name
+        )
+        with self._reading() as connection:
+            return connection.execute(statement).scalar()
+
+
+class ProcessRecorder(TrackingRecorder, ApplicationRecorder, persistence.ProcessRecorder):
+    """Records events and the tracking of what caused them in one transaction."""
+
+    def _append(
+        self,
+        writer: Writer,
+        stored_events: Sequence[StoredEvent],
+        *,
+        tracking: Tracking | None = None,
+        **kwargs: Any,
+    ) -> list[int]:
+        if tracking is not None:
+            self.track(writer.connection, tracking)
+        return super()._append(writer, stored_events, **kwargs)

@@ -1,0 +1,284 @@
+"""Following the log as it grows: a subscription reads what is there, then waits for more, at next to no cost.
+
+SQLite tells nobody about a commit, so it is asked: `PRAGMA data_version` on one kept connection changes whenever any
+other connection, of this process or another, has committed. Asking takes microseconds and reads no table; it is done
+every millisecond while the log is busy and ten times a second when it has gone quiet. PostgreSQL tells: an append
+notifies in its transaction, and the waiting is the operating system's. Should a notification be lost, a slow poll
+finds what it announced.
+
+No thread runs behind a subscription: whoever takes the next item does the reading and the waiting.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from threading import Lock
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from relations.log.database import CHANNEL, Database, translated
+
+__all__ = ["Subscription"]
+
+T = TypeVar("T")
+
+_BATCH = 500
+_PAUSE_MIN_SECONDS = 0.001
+_PAUSE_MAX_SECONDS = 0.1
+_PAUSE_GROWTH = 1.5
+_SLOW_POLL_SECONDS = 5.0
+_MEMORY_PAUSE_SECONDS = 0.02
+
+
+class _Waker:
+    """Lets one thread wait for a time, a socket or a wake-up from another thread, whichever is first."""
+
+    def __init__(self) -> None:
+        # A pair of sockets, and not a `threading.Event`: a socket can be waited for together with PostgreSQL's, and
+        # can be sent to from a signal handler without meeting a lock that the interrupted thread holds.
+        self._near, self._far = socket.socketpair()
+        self._near.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._far, selectors.EVENT_READ)
+
+    def wake(self) -> None:
+        # Closed already, or so many wake-ups pending that one more says nothing.
+        with contextlib.suppress(OSError):
+            self._near.send(b"!")
+
+    def wait(self, seconds: float) -> bool:
+        """Wait; whether something woke us before the time was over."""
+        return bool(self._selector.select(seconds))
+
+    def watch(self, socket_number: int) -> None:
+        self._selector.register(socket_number, selectors.EVENT_READ)
+
+    def unwatch(self, socket_number: int) -> None:
+        self._selector.unregister(socket_number)
+
+    def close(self) -> None:
+        self._selector.close()
+        self._near.close()
+        self._far.close()
+
+
+class _Watch(Protocol):
+    """Notices commits. What is committed after `arm` has returned ends the next `wait`."""
+
+    def arm(self) -> None: ...
+    def wait(self) -> None: ...
+    def close(self) -> None: ...
+
+
+def _own_connection(database: Database) -> Any:
+    """The driver's connection, out of the pool for good: it serves nobody else."""
+    pooled = database.engine.raw_connection()
+    connection = pooled.driver_connection
+    pooled.detach()
+    return connection
+
+
+class _SqliteWatch:
+    def __init__(self, database: Database, waker: _Waker) -> None:
+        self._database = database
+        self._waker = waker
+        self._connection: Any = None
+        self._seen = 0
+
+    def arm(self) -> None:
+        if self._connection is None:
+            # One connection throughout: the pragma compares with what this same connection saw before.
+            self._connection = _own_connection(self._database)
+        self._seen = self._version()
+
+    def _version(self) -> int:
+        version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        return version
+
+    def wait(self) -> None:
+        pause = _PAUSE_MIN_SECONDS
+        while not self._waker.wait(pause) and self._version() == self._seen:
+            pause = min(pause * _PAUSE_GROWTH, _PAUSE_MAX_SECONDS)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class _MemoryWatch:
+    """In memory there is one connection and nothing to ask it from outside, so the log itself is read again."""
+
+    def __init__(self, waker: _Waker) -> None:
+        self._waker = waker
+
+    def arm(self) -> None:
+        pass
+
+    def wait(self) -> None:
+        self._waker.wait(_MEMORY_PAUSE_SECONDS)
+
+    def close(self) -> None:
+        pass
+
+
+class _PostgresWatch:
+    def __init__(self, database: Database, waker: _Waker) -> None:
+        self._database = database
+        self._waker = waker
+        self._connection: Any = None
+        self._socket = -1
+
+    def arm(self) -> None:
+        if self._connection is not None:
+            try:
+                self._drain()
+            except self._error:
+                # The server has ended the session; whatever it told meanwhile, the next read will find.
+                self.close()
+        if self._connection is None:
+            self._listen()
+
+    @property
+    def _error(self) -> type[Exception]:
+        error: type[Exception] = self._database.engine.dialect.loaded_dbapi.Error
+        return error
+
+    def _drain(self) -> None:
+        for _ in self._connection.notifies(timeout=0):
+            pass
+
+    def _listen(self) -> None:
+        connection = _own_connection(self._database)
+        try:
+            connection.autocommit = True
+            connection.execute(f"LISTEN {CHANNEL}")
+            self._socket = connection.fileno()
+            self._waker.watch(self._socket)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+
+    def wait(self) -> None:
+        self._waker.wait(_SLOW_POLL_SECONDS)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            self._waker.unwatch(self._socket)
+            connection.close()
+
+
+@contextlib.contextmanager
+def _translating() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise translated(error) from error
+
+
+def _watch(database: Database, waker: _Waker) -> _Watch:
+    if not database.is_sqlite:
+        return _PostgresWatch(database, waker)
+    return _MemoryWatch(waker) if database.is_memory else _SqliteWatch(database, waker)
+
+
+class Subscription(Iterator[T], Generic[T]):
+    """Everything in the log after a position, and then, without end, whatever is appended.
+
+    Several threads may take items from one subscription, each item going to one of them. Any thread, and a signal
+    handler, may stop it; then the iteration ends, items read ahead included. What `read` raises comes out of the
+    iteration, which may go on afterwards at the same place. A context manager; leaving it closes the subscription.
+
+    Args:
+        database: The log's database.
+        read: `(after, limit) -> (items, position)`: the next items after a position, at most `limit`, and the
+            position up to which that read has looked; the same position again means that there is nothing new.
+        after: Begin after this position.
+        batch: How many items to read at a time.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        read: Callable[[int, int], tuple[Sequence[T], int]],
+        *,
+        after: int = 0,
+        batch: int = _BATCH,
+    ) -> None:
+        self._read = read
+        self._after = after
+        self._batch = batch
+        self._items: Sequence[T] = ()
+        self._next = 0
+        self._lock = Lock()
+        self._stopped = False
+        self._closed = False
+        self._waker = _Waker()
+        self._watch = _watch(database, self._waker)
+
+    def __next__(self) -> T:
+        with self._lock:
+            while not self._stopped:
+                if self._next < len(self._items):
+                    item = self._items[self._next]
+                    self._next += 1
+                    return item
+                self._fill()
+            self._release()
+            raise StopIteration
+
+    def _fill(self) -> None:
+        # First arm, then read: whatever is committed after the arming ends the wait, so nothing falls in between.
+        with _translating():
+            self._watch.arm()
+        items, position = self._read(self._after, self._batch)
+        self._items, self._next = items, 0
+        if position > self._after:
+            self._after = position
+        elif not self._stopped:
+            with _translating():
+                self._watch.wait()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the subscription has been stopped."""
+        return self._stopped
+
+    def stop(self) -> None:
+        """End the iteration, from any thread. Returns at once."""
+        self._stopped = True
+        self._waker.wake()
+        # Where a thread is inside the iteration, that thread releases what is held on its way out.
+        if self._lock.acquire(blocking=False):
+            try:
+                self._release()
+            finally:
+                self._lock.release()
+
+    def close(self) -> None:
+        """Stop, wait for a thread inside the iteration to leave it, and give back what is held."""
+        self.stop()
+        with self._lock:
+            self._release()
+
+    def _release(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._items = ()
+            self._watch.close()
+            self._waker.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # Stopped by another thread between two items and never asked again: nobody else is left to do this.
+        if getattr(self, "_watch", None) is not None:
+            self._release()
