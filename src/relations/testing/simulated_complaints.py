@@ -1,0 +1,214 @@
+"""What a complaint of the simulation goes through, from its filing to its end, and how the guest takes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from relations.aggregates.complaint import (
+    AcceptRemedy,
+    AcknowledgeComplaint,
+    CarryOutRemedy,
+    CheckDeadlines,
+    CloseComplaint,
+    ComplaintCommand,
+    DeclineRemedy,
+    FileComplaint,
+    FollowUpComplaint,
+    GiveApology,
+    ProposeRemedy,
+    ReopenComplaint,
+    ResolveComplaint,
+    WithdrawComplaint,
+)
+from relations.messages import Money
+from relations.testing.simulated_diary import DAY, HOUR, MINUTE
+from relations.testing.simulated_world import RATES, SUBJECTS, Subject, Weighted
+
+if TYPE_CHECKING:
+    from relations.testing.simulated_visits import Visit
+
+__all__ = ["complain"]
+
+_CHANNELS = Weighted({"on_site": 40, "email": 25, "phone": 12, "app": 10, "social": 8, "web": 5})
+_HURT = {"low": -1.2, "medium": -2.0, "high": -2.7, "critical": -3.2}
+_REMEDIES = Weighted({"goodwill": 25, "voucher": 22, "refund": 20, "points": 18, "service": 12, "replacement": 3})
+_SOUGHT = Weighted({"refund": 4, "an apology": 3, "that it is put right": 3})
+_DECLINES = Weighted({"too little": 5, "not what was asked": 3, "matter of principle": 1})
+_REOPENS = Weighted({"promised and not done": 4, "it happened again": 3, "not satisfied": 3})
+_EUROS = {"low": 2_000, "medium": 5_000, "high": 12_000, "critical": 30_000}
+
+
+def complain(visit: Visit) -> float:
+    """Write a complaint about a visit, and all that comes of it; how it moves the guest's contentment."""
+    complaint = _Complaint(visit)
+    complaint.file()
+    for turn in (1, 2, 3):
+        if not complaint.handle(turn) or not complaint.comes_back():
+            break
+    return complaint.mood
+
+
+class _Complaint:
+    """One complaint while it is being written; `at` is how far it has come."""
+
+    def __init__(self, visit: Visit) -> None:
+        random = visit.random
+        self.visit = visit
+        self.random = random
+        self.id = f"k{visit.key}"
+        self.subject: Subject = SUBJECTS.draw(random)
+        self.severity = self.subject.severities.draw(random)
+        self.channel = _CHANNELS.draw(random)
+        during = visit.arrival + HOUR + int((visit.departure - visit.arrival) * random.random())
+        self.at = during if self.channel == "on_site" else visit.departure + int(5 * DAY * random.random() ** 2)
+        self.mood = _HURT[self.severity]
+        self.remedies = 0
+
+    def write(self, kind: type[ComplaintCommand], actor: str = "guest relations", /, **fields: Any) -> None:
+        """Note a command to this complaint at `at`."""
+        self.visit.diary.write(self.visit.guest, kind, self.at, actor, complaint=self.id, **fields)
+
+    def wait(self, hours: float) -> None:
+        """Let about so many hours go by: mostly fewer, sometimes far more."""
+        self.at += 5 * MINUTE + int(hours * HOUR * min(8.0, self.random.lognormvariate(-0.4, 0.9)))
+
+    def file(self) -> None:
+        """The guest says it; what was said at a desk may be typed in days later."""
+        random, visit = self.random, self.visit
+        recorded = self.at + 2
+        if self.channel == "on_site" and random.random() < 0.06:
+            recorded += 12 * HOUR + int(5 * DAY * random.random())
+        self.write(
+            FileComplaint, "guest",
+            recorded=recorded,
+            customer=visit.guest.id,
+            subject=self.subject.name,
+            channel=self.channel,
+            severity=self.severity,
+            text=self.subject.words[visit.guest.language[:2]],
+            remedy_sought=_SOUGHT.draw(random) if random.random() < 0.4 else None,
+            touchpoint=visit.hotel.touchpoint,
+            purchase=visit.purchases[0][0] if visit.purchases else None,
+        )  # fmt: skip
+        self._clocks(self.at)
+        self.at = max(self.at, recorded)
+
+    def _clocks(self, start: int) -> None:
+        deadlines = self.visit.diary.policy.service_levels.deadlines(self.severity, start * 1_000_000)  # type: ignore[arg-type] # the severities are the policy's own, as a test holds
+        self.acknowledge_by, self.resolve_by = (due // 1_000_000 for due in deadlines)
+
+    def _check(self, due: int) -> None:
+        """The agenda's command at a deadline that the next step comes too late for."""
+        if self.at >= due:
+            diary, at = self.visit.diary, due + MINUTE
+            diary.write(self.visit.guest, CheckDeadlines, at, "agenda", complaint=self.id)
+
+    def handle(self, turn: int) -> bool:
+        """One round of handling; whether it came to a resolution."""
+        random = self.random
+        if turn == 1 and random.random() < 0.03:
+            return self.withdraw()
+        patience = (self.acknowledge_by - self.at) / HOUR
+        self.wait(max(1.0, patience * (0.35 if random.random() < 0.93 else 3.0)))
+        self._check(self.acknowledge_by)
+        self.write(AcknowledgeComplaint, channel="on_site" if self.channel == "on_site" else "email")
+        if random.random() < 0.82:
+            self.wait(0.5)
+            self.write(GiveApology, channel=random.choice(("email", "phone", "on_site")))
+            self.mood += 0.5
+        if turn == 1 and random.random() < 0.03:
+            self.wait(10)
+            return self.withdraw()
+        if random.random() < 0.72:
+            self.offer()
+        if random.random() < 0.03:
+            # Left lying: nobody ever resolves it, and the agenda finds that out.
+            self.at = max(self.at, self.resolve_by)
+            self._check(self.resolve_by)
+            self.mood -= 0.8
+            return False
+        self.wait(max(1.0, (self.resolve_by - self.at) / HOUR * (0.3 if random.random() < 0.9 else 2.5)))
+        in_time = self.at < self.resolve_by
+        self._check(self.resolve_by)
+        self.write(ResolveComplaint, outcome="settled" if self.remedies or random.random() < 0.8 else "explained")
+        self.mood += 0.4 if in_time else -0.3
+        return True
+
+    def withdraw(self) -> bool:
+        """The guest takes it back, mostly because it was settled on the spot."""
+        self.wait(2)
+        self.write(WithdrawComplaint, "guest", reason="settled on the spot")
+        self.mood = -0.3
+        return False
+
+    def offer(self) -> None:
+        """Something to make it good: taken, or declined and perhaps bettered."""
+        random = self.random
+        for attempt in (1, 2):
+            self.remedies += 1
+            remedy = f"{self.id}-m{self.remedies}"
+            kind = _REMEDIES.draw(random)
+            if kind == "points" and self.visit.guest.account is None and random.random() < 0.8:
+                kind = "voucher"  # the rest become members by it
+            cents = int(_EUROS[self.severity] * attempt * (0.5 + random.random())) // 500 * 500 + 500
+            value = Money(cents, "EUR")
+            if kind == "refund":
+                amount, currency = self._refundable(cents)
+                value = Money(amount, currency)
+            self.wait(8)
+            self.write(
+                ProposeRemedy,
+                remedy=remedy,
+                kind=kind,
+                value=None if kind == "points" else value,
+                points=cents if kind == "points" else None,
+            )
+            self.wait(12)
+            if random.random() < (0.78 if attempt == 1 else 0.9):
+                self.write(AcceptRemedy, "guest", remedy=remedy)
+                self._carry_out(remedy, kind, value)
+                return
+            self.write(DeclineRemedy, "guest", remedy=remedy, reason=_DECLINES.draw(random))
+            self.mood -= 0.2
+            if random.random() < 0.35:
+                return
+
+    def _refundable(self, cents: int) -> tuple[int, str]:
+        """What a refund can give back of the first purchase, so that the rules let it through."""
+        currency = self.visit.hotel.currency
+        wanted = max(1, int(cents / RATES[currency]))
+        most = self.visit.purchases[0][1] // 3 if self.visit.purchases else wanted
+        return max(1, min(wanted, most)), currency
+
+    def _carry_out(self, remedy: str, kind: str, value: Money) -> None:
+        random, visit = self.random, self.visit
+        if random.random() < 0.04:
+            self.mood -= 0.7
+            return
+        self.wait(20)
+        if kind == "refund" and visit.purchases and not visit.refunded:
+            purchase, _, recorded, _ = visit.purchases[0]
+            self.at = max(self.at, recorded)
+            visit.refund(purchase, value.amount, self.at, "complaint")
+        self.write(CarryOutRemedy, remedy=remedy)
+        self.mood += 0.9
+
+    def comes_back(self) -> bool:
+        """What follows a resolution: asked how it was, put away, and now and then taken up again."""
+        random = self.random
+        unhappy = self.mood < -1.4
+        if random.random() < 0.6:
+            self.wait(7 * 24)
+            score = min(5, max(1, round(4.4 + 0.9 * (self.mood + 0.5) + random.gauss(0, 0.6))))
+            self.write(FollowUpComplaint, score=score if random.random() < 0.9 else None)
+        closed = random.random() < 0.93
+        if closed:
+            self.wait(48)
+            self.write(CloseComplaint)
+        if random.random() > (0.3 if unhappy else 0.05):
+            return False
+        self.wait(6 * 24)
+        self.write(ReopenComplaint, "guest", reason=_REOPENS.draw(random))
+        self._clocks(self.at)
+        self.mood -= 0.5
+        return True

@@ -1,0 +1,358 @@
+"""One visit of a guest, from booking to what comes after it, and when the next one is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from random import Random
+
+from relations.aggregates.customer import (
+    CorrectProfile,
+    EraseCustomer,
+    GiveConsent,
+    GiveFeedback,
+    RecordInteraction,
+    RecordPurchase,
+    RefundPurchase,
+    RegisterCustomer,
+    WithdrawConsent,
+)
+from relations.messages import Money
+from relations.testing.simulated_complaints import complain
+from relations.testing.simulated_diary import DAY, HOUR, MINUTE, Diary
+from relations.testing.simulated_guests import Guest, hotel_for, reseed
+from relations.testing.simulated_loyalty import enrol, redeem, redeem_too_much
+from relations.testing.simulated_world import COMMENTS, NAMES, RATES, Weighted
+
+__all__ = ["Visit", "plan_visit"]
+
+_SURVEY_CHANNELS = Weighted({"email": 6, "app": 2, "message": 2})
+_QUESTIONS = Weighted({"directions": 3, "late arrival": 3, "parking": 2, "invoice copy": 2, "lost property": 1})
+_CONSENTS = (("offers", "email", 0.5), ("offers", "message", 0.15), ("surveys", "email", 0.6))
+_REFUND_REASONS = Weighted({"charged twice": 4, "not consumed": 3, "wrong rate": 3, "goodwill": 1})
+_LATE = 0.03
+"""How much of what is bought reaches the log late: from a partner, or a till that was off the network."""
+_COMPLAINS = 0.03
+"""The chance that a stay leads to a complaint, before the house's quality and the season move it."""
+
+
+class Visit:
+    """One visit; `plan_visit` makes and plays it.
+
+    Attributes:
+        purchases: What was bought: the purchase's id, minor units, when it is recorded, and its category.
+        refunded: Whether money of it went back already; once is enough for a visit.
+        content: How content the guest leaves: 0 is ordinary, 1 is a good deal better.
+    """
+
+    def __init__(self, diary: Diary, guest: Guest, day: int, random: Random) -> None:
+        kind = guest.kind
+        self.diary = diary
+        self.guest = guest
+        self.random = random
+        self.hotel = hotel_for(kind, random) if random.random() < kind.roams else guest.hotel
+        self.key = f"{guest.number:06d}-{guest.visits}"
+        self.booked = self.clock(day, 9, 22)
+        self.arrival_day = self._arrival_day(day)
+        self.nights = random.randint(*kind.nights)
+        self.departure_day = self.arrival_day + self.nights
+        self.arrival = max(self.clock(self.arrival_day, 14, 21), self.booked + HOUR)
+        self.departure = max(self.clock(self.departure_day, 8, 11) if self.nights else 0, self.arrival + 2 * HOUR)
+        self.channel = kind.channels.draw(random)
+        self.purchases: list[tuple[str, int, int, str]] = []
+        self.refunded = False
+        self.content = guest.temper + self.hotel.quality + random.gauss(0, 0.85)
+
+    def clock(self, day: int, earliest: int, latest: int) -> int:
+        """A moment of a day of the history, between two hours of the hotel's own clock."""
+        hours = earliest + (latest - earliest) * self.random.random() - self.hotel.hours_east
+        return self.diary.start + day * DAY + int(hours * HOUR)
+
+    def _arrival_day(self, day: int) -> int:
+        """A day that suits the kind of guest and the house's season, soon after the booking's."""
+        random, kind, diary = self.random, self.guest.kind, self.diary
+        arrival = day + int(kind.lead_days * random.random() ** 2)
+        for _ in range(6):
+            # Out of season most put it off, by some weeks at a time.
+            busy = self.hotel.months[(diary.first + timedelta(days=arrival)).month - 1]
+            if random.random() < max(1 - kind.seasonal, busy / 2):
+                break
+            arrival += random.randint(15, 40)
+        weekday = (diary.first + timedelta(days=arrival)).weekday()
+        for later in range(7):
+            if random.random() < kind.weekdays[(weekday + later) % 7]:
+                return arrival + later
+        return arrival
+
+    # --- who they are ---
+
+    def register(self) -> None:
+        """The first time, the business gets to know the guest: rarely by nothing but a purchase."""
+        guest, random = self.guest, self.random
+        if random.random() < 0.02:
+            return
+        language = guest.language[:2]
+        given, family = (random.choice(names) for names in NAMES[language])
+        born = f"{1945 + int(60 * random.random())}-{random.randint(1, 12):02d}-{random.randint(1, 28):02d}"
+        self.diary.write(
+            guest, RegisterCustomer, self.booked, f"booking:{self.channel}",
+            customer=guest.id,
+            name=f"{family}{given}" if language in ("zh", "ja") else f"{given} {family}",
+            email=f"guest{guest.number}@{language}.example.com",
+            phone=f"+999{guest.number:09d}" if random.random() < 0.7 else None,
+            birthday=born if random.random() < 0.4 else None,
+            language=guest.language,
+            region=guest.language[3:],
+            channel=self.channel,
+            source="booking",
+        )  # fmt: skip
+        for purpose, channel, chance in _CONSENTS:
+            if random.random() < chance:
+                guest.consents.append((purpose, channel))
+                self.diary.write(
+                    guest, GiveConsent, self.booked + 30, "guest",
+                    customer=guest.id, purpose=purpose, channel=channel, source="booking form",
+                )  # fmt: skip
+
+    def change_of_mind(self, at: int) -> None:
+        """Now and then a guest moves house or has had enough of offers."""
+        guest, random = self.guest, self.random
+        if random.random() < 0.015:
+            phone = f"+999{500_000_000 + guest.number * 7 + guest.visits:09d}"
+            self.diary.write(guest, CorrectProfile, at, "front desk", customer=guest.id, phone=phone)
+        if guest.consents and random.random() < 0.03:
+            purpose, channel = guest.consents.pop()
+            self.diary.write(
+                guest, WithdrawConsent, at + 40, "guest",
+                customer=guest.id, purpose=purpose, channel=channel, source="link in a message",
+            )  # fmt: skip
+
+    def touch(
+        self, at: int, kind: str, channel: str, actor: str, *, outbound: bool = False, outcome: str | None = None
+    ) -> None:
+        """Business and guest are in touch."""
+        guest = self.guest
+        self.diary.write(
+            guest, RecordInteraction, at, actor,
+            customer=guest.id,
+            interaction=f"i{self.key}-{guest.written}",
+            channel=channel,
+            kind=kind,
+            touchpoint=self.hotel.touchpoint,
+            direction="outbound" if outbound else "inbound",
+            outcome=outcome,
+        )  # fmt: skip
+
+    # --- money ---
+
+    def buy(self, at: int, category: str, euro_cents: float, channel: str, *, discounted: bool = False) -> None:
+        """The guest buys something; word of it may reach the log late."""
+        guest, random, hotel = self.guest, self.random, self.hotel
+        amount = max(1, round(euro_cents / RATES[hotel.currency]))
+        amount -= amount % 50 if amount > 1_000 else 0
+        purchase = f"p{self.key}-{len(self.purchases) + 1}"
+        recorded = at + 2
+        if random.random() < _LATE:
+            recorded += HOUR + int(40 * DAY * random.random() ** 2)
+        self.diary.write(
+            guest, RecordPurchase, at, f"till:{hotel.touchpoint}", recorded=recorded,
+            customer=guest.id,
+            purchase=purchase,
+            amount=Money(amount, hotel.currency),
+            category=category,
+            touchpoint=hotel.touchpoint,
+            channel=channel,
+            discounted=discounted,
+        )  # fmt: skip
+        self.purchases.append((purchase, amount, recorded, category))
+        if guest.account is not None:
+            guest.account.earn(self.diary, guest, Money(amount, hotel.currency), category, at=at, recorded=recorded)
+
+    def refund(self, purchase: str, amount: int, at: int, reason: str, *, mistake: str = "") -> None:
+        """Money goes back to the guest."""
+        guest = self.guest
+        self.refunded = True
+        self.diary.write(
+            guest, RefundPurchase, at, "accounts", mistake=mistake,
+            customer=guest.id,
+            refund=f"r{self.key}-{guest.written}",
+            purchase=purchase,
+            amount=Money(amount, self.hotel.currency),
+            reason=reason,
+        )  # fmt: skip
+        if guest.account is not None and not mistake:
+            category = next((bought[3] for bought in self.purchases if bought[0] == purchase), "")
+            guest.account.give_back(self.diary, Money(amount, self.hotel.currency), category)
+
+    def give_back(self, after: int) -> None:
+        """Of some purchase money goes back: in part, in several parts, or all of it."""
+        random = self.random
+        purchase, amount, recorded, _ = random.choice(self.purchases)
+        at = max(after, recorded) + int(HOUR + 9 * DAY * random.random())
+        reason = _REFUND_REASONS.draw(random)
+        if amount < 4 or random.random() < 0.25:
+            self.refund(purchase, amount, at, reason)
+            return
+        first = max(1, int(amount * (0.1 + 0.5 * random.random())))
+        self.refund(purchase, first, at, reason)
+        if random.random() < 0.25:
+            rest = amount - first
+            second = rest if random.random() < 0.3 else max(1, rest // 2)
+            self.refund(purchase, second, at + DAY * random.randint(1, 20), reason)
+
+    # --- the visit ---
+
+    def book(self) -> bool:
+        """The guest books, and perhaps pays ahead; whether they come."""
+        random = self.random
+        discounted = random.random() < 0.3
+        self.touch(self.booked + 60, "booking", self.channel, f"booking:{self.channel}", outcome="booked")
+        prepaid = bool(self.nights) and random.random() < 0.3
+        if prepaid:
+            self.buy(self.booked + 90, "room", self._price_of_room() * 0.9, self.channel, discounted=True)
+        if self.arrival - self.booked > 3 * DAY and random.random() < 0.05:
+            at = self.booked + int((self.arrival - self.booked) * (0.2 + 0.7 * random.random()))
+            self.touch(at, "cancellation", self.channel, "guest", outcome="cancelled")
+            if prepaid:
+                purchase, amount, recorded, _ = self.purchases[0]
+                share = 1.0 if random.random() < 0.6 else 0.8
+                self.refund(purchase, int(amount * share), max(at, recorded) + HOUR, "cancelled")
+            return False
+        if not prepaid and self.nights:
+            self.buy(self.departure - MINUTE, "room", self._price_of_room(), self.channel, discounted=discounted)
+        return True
+
+    def _price_of_room(self) -> float:
+        month = (self.diary.first + timedelta(days=self.arrival_day)).month
+        season = 0.75 + 0.25 * self.hotel.months[month - 1]
+        nightly = self.hotel.nightly * RATES[self.hotel.currency] * self.guest.kind.spends * season
+        return nightly * self.nights * (0.85 + 0.3 * self.random.random())
+
+    def stay(self) -> None:
+        """What happens between arrival and departure, beside the room."""
+        random = self.random
+        if random.random() < 0.4:
+            self.touch(self.arrival + 5 * MINUTE, "greeting", "on_site", "front desk", outbound=True)
+        if random.random() < 0.15:
+            asks = self.booked + (self.arrival - self.booked) // 2
+            kind = _QUESTIONS.draw(random)
+            self.touch(
+                asks, kind, "phone" if random.random() < 0.5 else "message", "service centre", outcome="answered"
+            )
+        evening = self.arrival + HOUR
+        if not self.nights or random.random() < 0.5:
+            self.buy(evening, "restaurant", 3_000 + 9_000 * random.random(), "on_site")
+        if random.random() < 0.15:
+            self.buy(
+                min(evening + 14 * HOUR, self.departure - 5 * MINUTE),
+                "spa",
+                6_000 + 12_000 * random.random(),
+                "on_site",
+            )
+        if self.nights and random.random() < 0.2:
+            self.buy(self.departure - 3 * MINUTE, "minibar", 600 + 3_000 * random.random(), "on_site")
+
+    def answer(self) -> None:
+        """The survey: answered by some, and a little more readily by the discontented."""
+        guest, random = self.guest, self.random
+        ready = 1.25 if self.content < -1 else 1.0
+        channel = _SURVEY_CHANNELS.draw(random)
+        at = self.departure + DAY + int(4 * DAY * random.random() ** 2)
+        for instrument, chance, score in (
+            ("csat", 0.3, min(5, max(1, round(4.3 + 0.75 * self.content)))),
+            ("nps", 0.22, min(10, max(0, round(8.65 + 1.5 * self.content)))),
+        ):
+            if random.random() > chance * ready:
+                continue
+            comment = None
+            if random.random() < 0.2:
+                mood = "good" if self.content > 0.3 else "fair" if self.content > -0.8 else "poor"
+                comment = COMMENTS[mood][guest.language[:2]]
+            self._give_feedback(at, instrument, score, channel, comment)
+            if random.random() < 0.003:
+                # The form was sent off twice, and changed in between.
+                self._give_feedback(at + 90, instrument, score - 1 or 2, channel, mistake="answered_twice")
+            at += 2 * MINUTE
+
+    def _give_feedback(
+        self, at: int, instrument: str, score: int, channel: str, comment: str | None = None, *, mistake: str = ""
+    ) -> None:
+        self.diary.write(
+            self.guest, GiveFeedback, at, "survey", mistake=mistake,
+            customer=self.guest.id,
+            feedback=f"f{self.key}-{instrument}{mistake and '-2'}",
+            instrument=instrument,
+            score=max(0, score),
+            touchpoint=self.hotel.touchpoint,
+            channel=channel,
+            invitation=f"s{self.key}",
+            regarding=f"stay {self.key}",
+            comment=comment,
+        )  # fmt: skip
+
+    def busy(self) -> float:
+        """How full the house is: in a full one more goes wrong."""
+        return self.hotel.months[(self.diary.first + timedelta(days=self.arrival_day)).month - 1]
+
+
+def plan_visit(diary: Diary, guest: Guest, day: int, random: Random, seed: int) -> None:
+    """Write a guest's visit that is booked on this day, all that comes of it, and when to think of them again."""
+    guest.visits += 1
+    reseed(random, seed, guest.number, guest.visits)
+    visit = Visit(diary, guest, day, random)
+    if guest.visits == 1:
+        visit.register()
+    elif guest.gone:
+        guest.gone = False
+        visit.touch(
+            visit.booked - 20 * MINUTE, "win-back offer", "email", "marketing", outbound=True, outcome="taken up"
+        )
+    if visit.book():
+        _come(visit)
+    _think_ahead(visit, day)
+
+
+def _come(visit: Visit) -> None:
+    random, guest = visit.random, visit.guest
+    if guest.account is None:
+        if random.random() < guest.kind.joins:
+            enrol(visit.diary, guest, visit.arrival + 10 * MINUTE)
+    else:
+        redeem(visit.diary, guest, visit.arrival + 15 * MINUTE, random)
+    visit.stay()
+    if visit.purchases and random.random() < 0.02:
+        visit.give_back(visit.departure)
+    visit.change_of_mind(visit.departure + HOUR)
+    if random.random() < _COMPLAINS * (1 - 0.9 * visit.hotel.quality) * (0.6 + 0.4 * visit.busy()):
+        visit.content += complain(visit)
+    visit.answer()
+    if random.random() < 0.002:
+        _go_wrong(visit)
+
+
+def _go_wrong(visit: Visit) -> None:
+    """What tills and clerks get wrong: the rules must refuse it. The command ids say that it is meant so."""
+    random, at = visit.random, visit.departure + 30 * DAY
+    match random.randrange(3):
+        case 0 if visit.purchases:
+            purchase, amount, _, _ = visit.purchases[0]
+            visit.refund(purchase, amount + 1, at + 30 * DAY, "typing error", mistake="refund_beyond_purchase")
+        case 1:
+            visit.refund(f"p{visit.key}-99", 100, at, "typing error", mistake="refund_of_nothing")
+        case _:
+            redeem_too_much(visit.diary, visit.guest, at)
+
+
+def _think_ahead(visit: Visit, day: int) -> None:
+    """When the guest books next, whether at all, and whether they ask to be forgotten."""
+    random, guest, kind = visit.random, visit.guest, visit.guest.kind
+    leaves = kind.leave * (1.0 if visit.content > -1 else 1.9 if visit.content > -2 else 2.6)
+    if random.random() > leaves:
+        # The mean gap between bookings, less what the stay itself and looking for a day took.
+        gap = max(2.0, random.expovariate(kind.visits / 365) * 0.9)
+        visit.diary.expect(guest, max(visit.departure_day, day) + 1 + int(gap))
+    elif random.random() < 0.12:
+        guest.gone = True
+        visit.diary.expect(guest, visit.departure_day + 200 + random.randrange(220))
+    elif random.random() < 0.012:
+        at = visit.departure + (90 + random.randrange(120)) * DAY
+        visit.diary.write(guest, EraseCustomer, at, "data protection", customer=guest.id)
