@@ -1,0 +1,332 @@
+"""Whether customers stay: lifecycle, rates of retention and churn, cohorts, and value graded by RFM.
+
+Everything is inferred from when customers bought, in the local days and months of the business; the policy's limits
+are read when a question is asked, so a new policy answers for the past too. A day counts whole: as of a moment means as
+of the evening of its local day. Refunds lower amounts in the month in which they happen; the purchase stays a purchase.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Annotated, ClassVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from relations.errors import InvalidInput
+from relations.messages import Money, from_micros, minor_digits, to_micros
+from relations.policies import Lifecycle
+from relations.policies.calendars import LocalTime
+from relations.projections.cohorts import Cohort, Total, cohort_table
+from relations.projections.patronage import PROJECTION, Activity, Patronage
+from relations.projections.projection import Projection
+from relations.projections.purchase_days import month_after, month_of
+from relations.projections.rfm import Buyer, RfmReport, RfmScore, RfmSegmentSize, rfm_scores, segment_sizes
+from relations.projections.stages import (
+    STAGES,
+    CustomerStage,
+    LifecycleReport,
+    MonthRates,
+    Stage,
+    month_rates,
+    stage_of,
+)
+from relations.projections.view import View
+
+__all__ = [
+    "PROJECTION",
+    "Activity",
+    "Cohort",
+    "CustomerProfile",
+    "CustomerStage",
+    "LifecycleReport",
+    "MonthRates",
+    "Patronage",
+    "RetentionView",
+    "RfmReport",
+    "RfmScore",
+    "RfmSegmentSize",
+    "Spending",
+    "Stage",
+    "lifecycle_report",
+    "rfm_buyers",
+]
+
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+
+
+class Spending(BaseModel):
+    """What a customer spent in one currency, over whole months.
+
+    Attributes:
+        purchases: How many.
+        bought: Their sum.
+        refunds: How many.
+        refunded: Their sum.
+        net: Bought less refunded.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    purchases: int
+    bought: Total
+    refunds: int
+    refunded: Total
+    net: Total
+
+
+class CustomerProfile(BaseModel):
+    """One customer's purchases at a glance.
+
+    Attributes:
+        customer: Their id.
+        known_since: When they were registered; None where they were not by then.
+        stage: Their stage, inferred.
+        days: The local days on which they bought.
+        mean_gap_days: The mean gap between those; None with fewer than two.
+        spending: One entry a currency, through the month of the moment asked for.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    customer: str
+    known_since: datetime | None
+    stage: Annotated[Stage, Field(description="inferred")]
+    days: tuple[date, ...]
+    mean_gap_days: float | None
+    spending: tuple[Spending, ...]
+
+
+def known_customers(rows: list[Patronage], today: int, local: LocalTime) -> Iterator[tuple[Patronage, list[int]]]:
+    """The customers known on the evening of `today`, each with their purchase days up to it."""
+    for row in rows:
+        days = row.purchase_days(today)
+        if days or (row.registered_at is not None and local.day(row.registered_at) <= today):
+            yield row, days
+
+
+def customer_stages(rows: list[Patronage], policy: Lifecycle, *, today: int, local: LocalTime) -> list[CustomerStage]:
+    """Where each known customer stands on the evening of `today`."""
+    return [
+        CustomerStage(
+            customer=row.customer,
+            stage=stage_of(days, today, policy),
+            first_day=date.fromordinal(days[0]) if days else None,
+            last_day=date.fromordinal(days[-1]) if days else None,
+            purchase_days=len(days),
+            silent_days=today - days[-1] if days else None,
+        )
+        for row, days in known_customers(rows, today, local)
+    ]
+
+
+def lifecycle_report(rows: list[Patronage], policy: Lifecycle, *, as_of: int, local: LocalTime) -> LifecycleReport:
+    """How many known customers are in which stage."""
+    today = local.day(as_of)
+    counts: dict[Stage, int] = dict.fromkeys(STAGES, 0)
+    buyers = repeat_buyers = 0
+    for _, days in known_customers(rows, today, local):
+        counts[stage_of(days, today, policy)] += 1
+        buyers += bool(days)
+        repeat_buyers += len(days) > 1
+    return LifecycleReport(
+        as_of=from_micros(as_of),
+        customers=sum(counts.values()),
+        stages=counts,
+        buyers=buyers,
+        repeat_buyers=repeat_buyers,
+        repeat_rate=repeat_buyers / buyers if buyers else None,
+    )
+
+
+def rfm_buyers(rows: list[Patronage], currency: str, *, today: int) -> list[Buyer]:
+    """Everybody with a purchase by the evening of `today`; amounts count through its month."""
+    last = month_of(today)
+    found = []
+    for row in rows:
+        days = row.purchase_days(today)
+        if days:
+            amount = sum(
+                activity.bought - activity.refunded
+                for month, code, activity in row.entries()
+                if code == currency and month <= last
+            )
+            found.append((row.customer, today - days[-1], len(days), amount))
+    return found
+
+
+def customer_profile(row: Patronage, policy: Lifecycle, *, today: int, local: LocalTime) -> CustomerProfile:
+    """One customer's purchases up to the evening of `today`."""
+    days = row.purchase_days(today)
+    sums: dict[str, Activity] = {}
+    for month, currency, activity in row.entries():
+        if month <= month_of(today):
+            total = sums.setdefault(currency, Activity())
+            total.purchases += activity.purchases
+            total.bought += activity.bought
+            total.refunds += activity.refunds
+            total.refunded += activity.refunded
+    registered_at = row.registered_at
+    known = registered_at is not None and local.day(registered_at) <= today
+    return CustomerProfile(
+        customer=row.customer,
+        known_since=from_micros(registered_at) if known and registered_at is not None else None,
+        stage=stage_of(days, today, policy),
+        days=tuple(map(date.fromordinal, days)),
+        mean_gap_days=(days[-1] - days[0]) / (len(days) - 1) if len(days) > 1 else None,
+        spending=tuple(
+            Spending(
+                purchases=total.purchases,
+                bought=Money(total.bought, currency),
+                refunds=total.refunds,
+                refunded=Money(total.refunded, currency),
+                net=Money(total.bought - total.refunded, currency),
+            )
+            for currency, total in sorted(sums.items())
+        ),
+    )
+
+
+class RetentionView(View):
+    """Whether customers stay. Without `as_of` the present is meant; what is dated after it is left out."""
+
+    projection: ClassVar[Projection] = PROJECTION
+
+    def lifecycle(self, *, as_of: datetime | None = None) -> LifecycleReport:
+        """How many customers are prospects, new, established, lapsing, lost and won back."""
+        moment = self._moment(as_of)
+        return lifecycle_report(self.rows(Patronage), self.policy.lifecycle, as_of=moment, local=self.local)
+
+    def stages(
+        self,
+        *,
+        as_of: datetime | None = None,
+        stage: Stage | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[CustomerStage]:
+        """Each customer's stage, by customer id.
+
+        Args:
+            as_of: The moment; now where absent.
+            stage: Only this one.
+            limit: At most so many.
+            offset: After so many.
+
+        Raises:
+            InvalidInput: There is no such stage, or `limit` or `offset` is negative.
+        """
+        if stage is not None and stage not in STAGES:
+            raise InvalidInput(
+                f"{stage!r} is no stage",
+                code="unknown_stage",
+                field="stage",
+                remedy=f"Give one of {', '.join(get_args(Stage))}",
+            )
+        page = _page(limit, offset)
+        today = self.local.day(self._moment(as_of))
+        found = customer_stages(self._by_customer(), self.policy.lifecycle, today=today, local=self.local)
+        return [entry for entry in found if stage is None or entry.stage == stage][page]
+
+    def rates(
+        self, *, as_of: datetime | None = None, since: str | None = None, until: str | None = None
+    ) -> list[MonthRates]:
+        """Retention, churn and repeat rate by month.
+
+        Args:
+            as_of: The moment; now where absent. Its own month is the last, and incomplete unless this is its last day.
+            since: The first month, such as `2024-05`; that of the very first purchase where absent.
+            until: The month after the last one.
+
+        Raises:
+            InvalidInput: A bound that is no month.
+        """
+        first, after = _month(since, "since"), _month(until, "until")
+        today = self.local.day(self._moment(as_of))
+        days = (row.purchase_days(today) for row in self.rows(Patronage))
+        found = month_rates(days, self.policy.lifecycle, today=today, since=first)
+        return [month for month in found if after is None or month.month < after]
+
+    def cohorts(self, *, as_of: datetime | None = None) -> list[Cohort]:
+        """Customers by the month of their first purchase, and what they did in each month since.
+
+        Args:
+            as_of: The moment; now where absent. Cohorts are of whole months, so all of its own month counts.
+        """
+        until = month_after(month_of(self.local.day(self._moment(as_of))))
+        return cohort_table(self.rows(Patronage), until=until)
+
+    def rfm(
+        self,
+        *,
+        as_of: datetime | None = None,
+        currency: str | None = None,
+        segment: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> RfmReport:
+        """Value, graded. Everybody is graded against everybody; the last three arguments choose who is listed.
+
+        Args:
+            as_of: The moment; now where absent.
+            currency: Which amounts count; the policy's where absent.
+            segment: List only this segment's customers.
+            limit: List at most so many.
+            offset: List after so many.
+
+        Raises:
+            InvalidInput: An unknown currency or segment, or `limit` or `offset` is negative.
+        """
+        page = _page(limit, offset)
+        policy = self.policy.lifecycle.rfm
+        code = currency or self.policy.currency
+        minor_digits(code)
+        names = sorted({known.name for known in policy.segments})
+        if segment is not None and segment not in names:
+            raise InvalidInput(
+                f"{segment!r} is no segment of the policy",
+                code="unknown_segment",
+                field="segment",
+                remedy=f"Give one of {', '.join(names)}",
+            )
+        moment = self._moment(as_of)
+        today = self.local.day(moment)
+        scores = rfm_scores(rfm_buyers(self._by_customer(), code, today=today), policy, code)
+        return RfmReport(
+            as_of=from_micros(moment),
+            amounts_through=month_of(today),
+            currency=code,
+            rule="bins" if policy.bins else "quintiles",
+            buyers=len(scores),
+            segments=segment_sizes(scores, policy, code),
+            customers=tuple([score for score in scores if segment in (None, score.segment)][page]),
+        )
+
+    def customer(self, customer: str, *, as_of: datetime | None = None) -> CustomerProfile | None:
+        """One customer's purchases; None where nothing of theirs was ever recorded."""
+        rows = self.rows(Patronage, self.table(Patronage).c.customer == customer)
+        if not rows:
+            return None
+        today = self.local.day(self._moment(as_of))
+        return customer_profile(rows[0], self.policy.lifecycle, today=today, local=self.local)
+
+    def _moment(self, as_of: datetime | None) -> int:
+        return self.now if as_of is None else to_micros(as_of)
+
+    def _by_customer(self) -> list[Patronage]:
+        return self.rows(Patronage, order_by=(self.table(Patronage).c.customer,))
+
+
+def _month(value: str | None, field: str) -> str | None:
+    if value is not None and (not isinstance(value, str) or not _MONTH.fullmatch(value)):
+        raise InvalidInput(f"{value!r} is not a month", code="invalid_month", field=field, remedy="Write 2024-05")
+    return value
+
+
+def _page(limit: int | None, offset: int) -> slice:
+    if offset < 0 or (limit is not None and limit < 0):
+        raise InvalidInput(
+            "a page has no negative limit or offset", code="invalid_page", field="limit" if offset >= 0 else "offset"
+        )
+    return slice(offset, None if limit is None else offset + limit)

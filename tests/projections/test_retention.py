@@ -1,0 +1,493 @@
+"""What the retention view says of customers, from folded events, without a database unless it is the view's own SQL."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from relations.aggregates.customer import CustomerRegistered, PurchaseRecorded, PurchaseRefunded
+from relations.messages import Envelope, Event, Money, to_micros
+from relations.policies import Lifecycle
+from relations.policies.calendars import local_time
+from relations.policies.lifecycle import OwnGap, Rfm, RfmBins, RfmSegment
+from relations.projections.cohorts import cohort_table
+from relations.projections.patronage import PROJECTION, Patronage
+from relations.projections.projection import Rows
+from relations.projections.purchase_days import first_day, last_day, month_after, month_of
+from relations.projections.retention import (
+    customer_profile,
+    customer_stages,
+    lifecycle_report,
+    rfm_buyers,
+)
+from relations.projections.rfm import quintiles, rfm_scores, segment_sizes
+from relations.projections.stages import month_rates, stage_of
+
+LOCAL = local_time("UTC")
+START = date(2024, 1, 1).toordinal()
+DEFAULT = Lifecycle()
+OWN = Lifecycle(own_gap=OwnGap(purchase_days_min=3))
+Facts = Sequence[tuple[str, datetime, Event]]
+
+
+def at(day: int, hour: int = 12) -> datetime:
+    return datetime.fromordinal(day).replace(tzinfo=UTC, hour=hour)
+
+
+def purchase(customer: str, when: datetime, amount: int = 1000, currency: str = "EUR") -> tuple[str, datetime, Event]:
+    return customer, when, PurchaseRecorded(purchase="p", amount=Money(amount, currency))
+
+
+def refund(customer: str, when: datetime, amount: int, currency: str = "EUR") -> tuple[str, datetime, Event]:
+    money = Money(amount, currency)
+    return (
+        customer,
+        when,
+        PurchaseRefunded(refund="r", purchase="p", amount=money, refunded=amount, bought=amount, bought_at=0),
+    )
+
+
+def folded(facts: Iterable[tuple[str, datetime, Event]], rows: Rows | None = None, zone: str = "UTC") -> Rows:
+    rows = rows or Rows(PROJECTION.tables, local_time(zone))
+    for position, (customer, when, event) in enumerate(facts, 1):
+        envelope = Envelope(
+            position=position,
+            stream=f"customer-{customer}",
+            version=position,
+            customer=customer,
+            occurred_at=to_micros(when),
+            recorded_at=0,
+        )
+        PROJECTION.folds[type(event)](rows, event, envelope)
+    return rows
+
+
+def patrons(rows: Rows) -> list[Patronage]:
+    return sorted(rows.tables[Patronage].values(), key=lambda row: row.customer)
+
+
+def canonical(rows: Rows) -> bytes:
+    return msgspec.json.Encoder(order="deterministic").encode(patrons(rows))
+
+
+@st.composite
+def histories(draw: st.DrawFn, days: int = 800) -> Facts:
+    found: list[tuple[str, datetime, Event]] = []
+    for number in range(draw(st.integers(1, 6))):
+        customer = f"c{number}"
+        if draw(st.booleans()):
+            found.append((customer, at(START + draw(st.integers(0, days))), CustomerRegistered()))
+        for day in draw(st.lists(st.integers(0, days), max_size=12)):
+            hour, currency = draw(st.integers(0, 23)), draw(st.sampled_from(["EUR", "EUR", "JPY"]))
+            amount = draw(st.integers(0, 10**6))
+            found.append(purchase(customer, at(START + day, hour), amount, currency))
+            if draw(st.integers(0, 4)) == 0:
+                found.append(refund(customer, at(START + day + draw(st.integers(0, 90))), amount, currency))
+    return draw(st.permutations(found))
+
+
+policies = st.sampled_from([DEFAULT, OWN, Lifecycle(new_days=3, lapsing_days=5, lost_days=9, won_back_days=4)])
+purchase_days = st.lists(st.sets(st.integers(START, START + 500), max_size=14).map(sorted), max_size=8)
+
+
+# --- rows -----------------------------------------------------------------------------------------------------------
+
+
+@given(histories(), st.randoms(use_true_random=False))
+def test_rows_do_not_depend_on_the_order_of_recording(facts: Facts, chance: random.Random) -> None:
+    shuffled = list(facts)
+    chance.shuffle(shuffled)
+    assert canonical(folded(facts)) == canonical(folded(shuffled))
+
+
+@given(histories(), st.integers(0, 40))
+def test_folding_a_prefix_storing_it_and_going_on_is_folding_the_whole(facts: Facts, cut: int) -> None:
+    rows = folded(facts[:cut])
+    stored = msgspec.json.decode(canonical(rows), type=list[Patronage])
+    rows.tables[Patronage] = {(row.customer,): row for row in stored}
+    assert canonical(folded(facts[cut:], rows)) == canonical(folded(facts))
+
+
+@given(histories())
+def test_a_row_knows_every_purchase_day(facts: Facts) -> None:
+    bought = defaultdict(set)
+    for customer, when, event in facts:
+        if isinstance(event, PurchaseRecorded):
+            bought[customer].add(when.toordinal())
+    for row in patrons(folded(facts)):
+        assert row.purchase_days(START + 5000) == sorted(bought[row.customer])
+        assert row.purchase_days(START + 300) == sorted(day for day in bought[row.customer] if day <= START + 300)
+
+
+def test_days_and_months_are_those_of_the_zone() -> None:
+    rows = patrons(folded([purchase("c", datetime(2024, 4, 30, 23, 30, tzinfo=UTC))], zone="Europe/Vienna"))
+    assert [date.fromordinal(day) for day in rows[0].purchase_days(START + 1000)] == [date(2024, 5, 1)]
+    assert rows[0].activity.keys() == {"2024-05EUR"}
+
+
+# --- stages ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("days", "today", "stage"),
+    [
+        ([], 0, "prospect"),
+        ([0], 0, "new"),
+        ([0], 90, "new"),
+        ([0], 91, "established"),
+        ([0], 180, "established"),
+        ([0], 181, "lapsing"),
+        ([0], 365, "lapsing"),
+        ([0], 366, "lost"),
+        ([0, 80], 91, "established"),
+        ([0, 365], 365, "established"),
+        ([0, 366], 366, "won_back"),
+        ([0, 366, 400], 456, "won_back"),
+        ([0, 366, 400], 457, "established"),
+        ([0, 366], 366 + 366, "lost"),
+    ],
+)
+def test_stages_by_days(days: list[int], today: int, stage: str) -> None:
+    assert stage_of(days, today, DEFAULT) == stage
+
+
+def test_stages_by_the_customers_own_gap() -> None:
+    weekly, yearly = [0, 10, 20], [0, 400, 800]
+    assert stage_of(weekly, 40, OWN) == "new"
+    assert stage_of(weekly, 41, OWN) == "lapsing"
+    assert stage_of(weekly, 61, OWN) == "lost"
+    assert stage_of(yearly, 1600, OWN) == "established"
+    assert stage_of(yearly, 1601, OWN) == "lapsing"
+    assert stage_of([0, 10], 41, OWN) == "new", "too few days for a rhythm"
+    assert stage_of([0, 1, 2], 16, OWN) == "new", "a mean gap of a day is taken for a week"
+    assert stage_of([0, 10, 20, 61], 61, OWN) == "won_back"
+
+
+def test_the_lifecycle_counts_everybody_known_by_then() -> None:
+    facts = [
+        ("prospect", at(START), CustomerRegistered()),
+        ("later", at(START + 500), CustomerRegistered()),
+        purchase("new", at(START + 390)),
+        purchase("lost", at(START)),
+        purchase("back", at(START)),
+        purchase("back", at(START + 395)),
+        purchase("future", at(START + 500)),
+    ]
+    rows = patrons(folded(facts))
+    report = lifecycle_report(rows, DEFAULT, as_of=to_micros(at(START + 400)), local=LOCAL)
+    assert report.customers == 4
+    assert report.stages == {"prospect": 1, "new": 1, "established": 0, "lapsing": 0, "lost": 1, "won_back": 1}
+    assert (report.buyers, report.repeat_buyers, report.repeat_rate) == (3, 1, 1 / 3)
+    listed = customer_stages(rows, DEFAULT, today=START + 400, local=LOCAL)
+    assert [(entry.customer, entry.stage) for entry in listed] == [
+        ("back", "won_back"),
+        ("lost", "lost"),
+        ("new", "new"),
+        ("prospect", "prospect"),
+    ]
+
+
+def test_nobody_has_no_repeat_rate() -> None:
+    report = lifecycle_report([], DEFAULT, as_of=to_micros(at(START)), local=LOCAL)
+    assert (report.customers, report.repeat_rate) == (0, None)
+
+
+# --- rates ----------------------------------------------------------------------------------------------------------
+
+
+def active(days: Sequence[int], evening: int, policy: Lifecycle) -> bool:
+    """Said once more, plainly: neither a prospect nor lost."""
+    return stage_of([day for day in days if day <= evening], evening, policy) not in ("prospect", "lost")
+
+
+@given(purchase_days, policies, st.integers(0, 700))
+def test_rates_are_what_a_plain_count_of_stages_gives(
+    customers: list[list[int]], policy: Lifecycle, after: int
+) -> None:
+    today = START + after
+    seen = [[day for day in days if day <= today] for days in customers]
+    found = month_rates(seen, policy, today=today)
+    assert bool(found) == any(seen)
+    for rates in found:
+        before, end = first_day(rates.month) - 1, min(last_day(rates.month), today)
+        start_set = {n for n, days in enumerate(seen) if active(days, before, policy)}
+        end_set = {n for n, days in enumerate(seen) if active(days, end, policy)}
+        buyers = [days for days in seen if any(before < day <= end for day in days)]
+        assert rates.at_start == len(start_set)
+        assert rates.at_end == len(end_set)
+        assert rates.lost == len(start_set - end_set)
+        assert rates.new + rates.won_back == len(end_set - start_set)
+        assert rates.new == sum(seen[n][0] > before for n in end_set - start_set)
+        assert rates.buyers == len(buyers)
+        assert rates.repeat_buyers == sum(any(before < day <= end for day in days[1:]) for days in buyers)
+        assert rates.complete == (today >= last_day(rates.month))
+
+
+@given(purchase_days, policies)
+def test_retention_and_churn_are_one_together(customers: list[list[int]], policy: Lifecycle) -> None:
+    for rates in month_rates(customers, policy, today=START + 1000):
+        assert rates.at_end - (rates.new + rates.won_back) == rates.retained
+        if rates.at_start == 0:
+            assert rates.retention is rates.churn is None
+        else:
+            assert rates.retained + rates.lost == rates.at_start
+            assert rates.retention is not None
+            assert rates.churn is not None
+            assert rates.retention + rates.churn == pytest.approx(1)
+
+
+@given(purchase_days, policies, st.integers(0, 16))
+def test_rates_from_a_later_month_are_the_end_of_all_rates(
+    customers: list[list[int]], policy: Lifecycle, skipped: int
+) -> None:
+    today = START + 600
+    whole = month_rates(customers, policy, today=today)
+    if len(whole) > skipped:
+        assert month_rates(customers, policy, today=today, since=whole[skipped].month) == whole[skipped:]
+
+
+def test_a_month_told_by_hand() -> None:
+    january = date(2024, 1, 10).toordinal()
+    policy = Lifecycle(new_days=10, lapsing_days=20, lost_days=30)
+    customers = [[january], [january, january + 30], [january, january + 100]]
+    rates = {found.month: found for found in month_rates(customers, policy, today=january + 111)}
+    assert rates["2024-01"].retention is None
+    assert (rates["2024-01"].new, rates["2024-01"].at_end) == (3, 3)
+    february = rates["2024-02"]
+    assert (february.at_start, february.lost, february.retained, february.at_end) == (3, 2, 1, 1)
+    assert (february.retention, february.churn) == (1 / 3, 2 / 3)
+    assert (february.buyers, february.repeat_rate) == (1, 1.0)
+    assert (rates["2024-04"].won_back, rates["2024-04"].new) == (1, 0)
+    assert rates["2024-04"].complete
+    assert max(rates) == "2024-04"
+
+
+# --- cohorts --------------------------------------------------------------------------------------------------------
+
+
+@given(histories())
+def test_cohorts_add_up(facts: Facts) -> None:
+    rows = patrons(folded(facts))
+    cohorts = cohort_table(rows, until="2030-01")
+    bought: dict[str, int] = defaultdict(int)
+    refunded: dict[str, int] = defaultdict(int)
+    count = 0
+    customers = {customer for customer, _, event in facts if isinstance(event, PurchaseRecorded)}
+    for customer, _, event in facts:
+        if isinstance(event, PurchaseRecorded):
+            bought[event.amount.currency] += event.amount.amount
+            count += 1
+        elif isinstance(event, PurchaseRefunded) and customer in customers:
+            refunded[event.amount.currency] += event.amount.amount
+    months = [month for cohort in cohorts for month in cohort.months]
+    assert sum(cohort.size for cohort in cohorts) == len(customers)
+    assert sum(month.purchases for month in months) == count
+    for kind, expected in (("bought", bought), ("refunded", refunded)):
+        found: dict[str, int] = defaultdict(int)
+        for month in months:
+            for money in getattr(month, kind):
+                found[money.currency] += money.amount
+        assert found == expected
+    for cohort in cohorts:
+        assert cohort.months[0].active == cohort.size
+        assert cohort.months[0].share == 1
+        assert all(0 <= month.active <= cohort.size for month in cohort.months)
+        assert [month.since for month in cohort.months] == list(range(len(cohort.months)))
+
+
+def test_a_refund_counts_when_it_happens() -> None:
+    facts = [
+        purchase("c", datetime(2024, 1, 5, tzinfo=UTC), 1000),
+        refund("c", datetime(2024, 3, 1, tzinfo=UTC), 400),
+        purchase("c", datetime(2024, 3, 2, tzinfo=UTC), 700, "JPY"),
+    ]
+    (cohort,) = cohort_table(patrons(folded(facts)), until="2024-04")
+    january, february, march = cohort.months
+    assert (january.net, february.net, february.active) == ((Money(1000, "EUR"),), (), 0)
+    assert march.net == (Money(-400, "EUR"), Money(700, "JPY"))
+    assert march.bought == (Money(700, "JPY"),)
+    (earlier,) = cohort_table(patrons(folded(facts)), until="2024-02")
+    assert len(earlier.months) == 1
+
+
+def test_cdnow_cohorts_equal_a_direct_count_of_the_file(data_dir: Path) -> None:
+    lines = [line.split() for line in (data_dir / "cdnow" / "CDNOW_master.txt").read_text().splitlines()[1:]]
+    read = [(who, day, round(float(dollars) * 100)) for who, day, _, dollars in (line for line in lines if line)]
+    rows = patrons(
+        folded(
+            purchase(who, datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC), cents, "USD")
+            for who, day, cents in read
+        )
+    )
+    cohorts = cohort_table(rows, until="1998-07")
+
+    first: dict[str, str] = {}
+    for who, day, _ in read:
+        first[who] = min(first.get(who, "999999"), day[:6])
+    active: dict[tuple[str, str], set[str]] = defaultdict(set)
+    cents_by: dict[tuple[str, str], int] = defaultdict(int)
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    for who, day, cents in read:
+        cell = first[who], day[:6]
+        active[cell].add(who)
+        cents_by[cell] += cents
+        counts[cell] += 1
+    found = {
+        (cohort.month.replace("-", ""), month.month.replace("-", "")): month
+        for cohort in cohorts
+        for month in cohort.months
+        if month.active
+    }
+    assert {cell: len(who) for cell, who in active.items()} == {cell: month.active for cell, month in found.items()}
+    assert counts == {cell: month.purchases for cell, month in found.items()}
+    assert cents_by == {cell: month.net[0].amount for cell, month in found.items()}
+    assert (sum(cohort.size for cohort in cohorts), sum(counts.values())) == (23_570, 69_659)
+    assert sum(cents_by.values()) == 250_031_563
+    assert [len(cohort.months) for cohort in cohorts] == [18, 17, 16]
+
+
+def test_of_the_cdnow_sample_1411_of_2357_never_repeat_before_october_1997(data_dir: Path) -> None:
+    lines = [line.split() for line in (data_dir / "cdnow" / "CDNOW_sample.txt").read_text().splitlines()]
+    rows = patrons(
+        folded(
+            purchase(sample, datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC), round(float(dollars) * 100), "USD")
+            for _, sample, day, _, dollars in lines
+        )
+    )
+    report = lifecycle_report(rows, DEFAULT, as_of=to_micros(datetime(1997, 9, 30, tzinfo=UTC)), local=LOCAL)
+    assert (report.buyers, report.buyers - report.repeat_buyers) == (2_357, 1_411)
+
+
+# --- rfm ------------------------------------------------------------------------------------------------------------
+
+
+def test_quintiles_without_ties() -> None:
+    score = quintiles(range(10))
+    assert [score(value) for value in range(10)] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+
+
+def test_equals_get_equal_scores_from_the_middle_of_their_ranks() -> None:
+    assert quintiles([7])(7) == 3
+    assert quintiles([7] * 9)(7) == 3
+    half = quintiles([1] * 5 + [2, 3, 4, 5, 6])
+    assert [half(value) for value in (1, 2, 6)] == [2, 3, 5]
+
+
+@given(st.lists(st.integers(-50, 50), min_size=1, max_size=60))
+def test_quintiles_stay_in_range_and_never_cross(values: list[int]) -> None:
+    score = quintiles(values)
+    scores = [score(value) for value in sorted(values)]
+    assert scores == sorted(scores)
+    assert set(scores) <= {1, 2, 3, 4, 5}
+
+
+@given(
+    histories(),
+    st.sampled_from(
+        [None, RfmBins(recency_days=(30, 60, 90, 180), frequency=(2, 3, 5, 8), monetary=(1, 10_000, 50_000, 200_000))]
+    ),
+)
+def test_every_buyer_is_graded_and_in_one_segment(facts: Facts, bins: RfmBins | None) -> None:
+    today = START + 900
+    buyers = rfm_buyers(patrons(folded(facts)), "EUR", today=today)
+    policy = Rfm(bins=bins)
+    scores = rfm_scores(buyers, policy, "EUR")
+    sizes = segment_sizes(scores, policy, "EUR")
+    assert len(scores) == len({customer for customer, _, event in facts if isinstance(event, PurchaseRecorded)})
+    assert sum(size.customers for size in sizes) == len(scores)
+    assert sum(size.monetary.amount for size in sizes) == sum(buyer[3] for buyer in buyers)
+    assert all({score.r, score.f, score.m} <= {1, 2, 3, 4, 5} for score in scores)
+
+
+def test_bins_include_their_limits() -> None:
+    bins = RfmBins(recency_days=(30, 60, 90, 180), frequency=(2, 3, 5, 8), monetary=(100, 200, 300, 400))
+    buyers = [("a", 30, 8, 400), ("b", 31, 7, 399), ("c", 180, 2, 100), ("d", 181, 1, 99)]
+    grades = [(score.r, score.f, score.m) for score in rfm_scores(buyers, Rfm(bins=bins), "EUR")]
+    assert grades == [(5, 5, 5), (4, 4, 4), (2, 2, 2), (1, 1, 1)]
+
+
+def test_scores_have_the_names_of_the_policy() -> None:
+    policy = Rfm(segments=(RfmSegment(name="best", recency=(5, 5), monetary=(4, 5)), RfmSegment(name="rest")))
+    buyers = [(f"c{n}", n, 10 - n, 100 * n) for n in range(10)]
+    names = {score.segment for score in rfm_scores(buyers, policy, "EUR")}
+    assert names == {"rest"}
+    assert [size.segment for size in segment_sizes([], policy, "EUR")] == ["best", "rest"]
+    assert segment_sizes([], policy, "EUR")[0].share is None
+
+
+def test_sums_may_exceed_what_one_amount_may_be() -> None:
+    facts = [purchase("c", at(START + n), 10**15) for n in range(3)]
+    rows = patrons(folded(facts))
+    (score,) = rfm_scores(rfm_buyers(rows, "EUR", today=START + 9), Rfm(), "EUR")
+    assert score.model_dump(mode="json")["monetary"] == {"amount": 3 * 10**15, "currency": "EUR"}
+    assert cohort_table(rows, until="2024-02")[0].months[0].net[0].amount == 3 * 10**15
+
+
+# --- one customer ---------------------------------------------------------------------------------------------------
+
+
+def test_a_profile_says_what_was_bought_until_then() -> None:
+    facts = [
+        ("c", at(START), CustomerRegistered()),
+        purchase("c", at(START), 1000),
+        purchase("c", at(START), 500),
+        purchase("c", at(START + 10), 900, "JPY"),
+        refund("c", at(START + 12), 300),
+        purchase("c", at(START + 500)),
+    ]
+    (row,) = patrons(folded(facts))
+    profile = customer_profile(row, DEFAULT, today=START + 20, local=LOCAL)
+    assert (profile.known_since, profile.stage, profile.mean_gap_days) == (at(START), "new", 10)
+    assert profile.days == (date(2024, 1, 1), date(2024, 1, 11))
+    assert [(entry.purchases, entry.net) for entry in profile.spending] == [
+        (2, Money(1200, "EUR")),
+        (1, Money(900, "JPY")),
+    ]
+    before = customer_profile(row, DEFAULT, today=START - 1, local=LOCAL)
+    assert (before.known_since, before.stage, before.days, before.spending) == (None, "prospect", (), ())
+
+
+# --- policy ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "given_"),
+    [
+        (Lifecycle, {"lapsing_days": 400}),
+        (Lifecycle, {"new_days": 200}),
+        (Lifecycle, {"lost_days": 0}),
+        (Lifecycle, {"unknown": 1}),
+        (OwnGap, {"lapsing_gaps": 4.0}),
+        (OwnGap, {"lost_gaps": float("nan")}),
+        (OwnGap, {"purchase_days_min": 1}),
+        (RfmBins, {"recency_days": (1, 2, 2, 3), "frequency": (2, 3, 4, 5), "monetary": (1, 2, 3, 4)}),
+        (RfmSegment, {"name": "empty", "recency": (4, 2)}),
+        (RfmSegment, {"name": "beyond", "recency": (0, 2)}),
+        (Rfm, {"segments": (RfmSegment(name="some", recency=(2, 5)),)}),
+    ],
+)
+def test_a_policy_that_makes_no_sense_is_refused(model: type[Lifecycle], given_: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        model(**given_)
+
+
+def test_a_policy_survives_its_own_json() -> None:
+    policy = Lifecycle(own_gap=OwnGap(lapsing_gaps=1.7))
+    assert Lifecycle.model_validate_json(policy.model_dump_json()) == policy
+
+
+def test_months_follow_each_other() -> None:
+    assert month_after("2023-12") == "2024-01"
+    assert month_after("2024-01") == "2024-02"
+    assert date.fromordinal(last_day("2024-02")) == date(2024, 2, 29)
+    assert month_of(last_day("2024-02") + 1) == "2024-03"
+    assert at(START) + timedelta(days=1) == at(START + 1)
