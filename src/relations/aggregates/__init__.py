@@ -1,1 +1,18 @@
-"""To come."""
+"""The aggregates: one module or package each, and nothing in one that imports another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from relations.aggregates import complaint, customer, loyalty, policy
+from relations.decider import Aggregate
+
+__all__ = ["AGGREGATES"]
+
+AGGREGATES: tuple[Aggregate[Any], ...] = (
+    policy.AGGREGATE,
+    customer.AGGREGATE,
+    complaint.AGGREGATE,
+    loyalty.AGGREGATE,
+)
+"""Every kind of aggregate that the engine knows."""

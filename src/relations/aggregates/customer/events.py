@@ -1,21 +1,33 @@
-"""A customer: who they are to the business, what they allowed, bought, gave back and said.
-
-Stream `customer-<id>`. Order of this module: events, commands, state, evolve, decide.
-"""
+"""What can happen to a customer."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar
 
-from pydantic import Field, StringConstraints
+from relations.messages import Event, Money, Personal
 
-from relations.messages import Channel, Command, Event, Id, Label, Money, Personal, Text
-
-# --- events ---------------------------------------------------------------------------------------------------------
+__all__ = [
+    "ConsentGiven",
+    "ConsentWithdrawn",
+    "CustomerErased",
+    "CustomerRegistered",
+    "FeedbackGiven",
+    "InteractionRecorded",
+    "ProfileCorrected",
+    "PurchaseRecorded",
+    "PurchaseRefunded",
+]
 
 
 class CustomerRegistered(Event, frozen=True):
-    """The business began to know this customer."""
+    """The business began to know this customer.
+
+    Attributes:
+        implicit: Nobody registered the customer: something they did made them known. At most one implicit event and
+            one explicit one are recorded of a customer, in this order.
+        at: Business time, UTC microseconds, as in the envelope. Here and below it stands in the body where a rule
+            needs it, for a state is evolved from bodies alone.
+    """
 
     topic: ClassVar[str] = "customer.registered"
     name: Personal | None = None
@@ -26,6 +38,8 @@ class CustomerRegistered(Event, frozen=True):
     region: str | None = None
     channel: str | None = None
     source: str | None = None
+    implicit: bool = False
+    at: int = 0
 
 
 class ProfileCorrected(Event, frozen=True):
@@ -38,6 +52,7 @@ class ProfileCorrected(Event, frozen=True):
     birthday: Personal | None = None
     language: str | None = None
     region: str | None = None
+    at: int = 0
 
 
 class ConsentGiven(Event, frozen=True):
@@ -48,6 +63,7 @@ class ConsentGiven(Event, frozen=True):
     channel: str
     basis: str
     source: str
+    at: int = 0
 
 
 class ConsentWithdrawn(Event, frozen=True):
@@ -57,6 +73,7 @@ class ConsentWithdrawn(Event, frozen=True):
     purpose: str
     channel: str
     source: str
+    at: int = 0
 
 
 class InteractionRecorded(Event, frozen=True):
@@ -69,6 +86,7 @@ class InteractionRecorded(Event, frozen=True):
     touchpoint: str | None = None
     direction: str = "inbound"
     outcome: str | None = None
+    at: int = 0
 
 
 class PurchaseRecorded(Event, frozen=True):
@@ -81,6 +99,7 @@ class PurchaseRecorded(Event, frozen=True):
     touchpoint: str | None = None
     channel: str | None = None
     discounted: bool = False
+    at: int = 0
 
 
 class PurchaseRefunded(Event, frozen=True):
@@ -103,6 +122,7 @@ class PurchaseRefunded(Event, frozen=True):
     bought: int
     bought_at: int
     reason: str | None = None
+    at: int = 0
 
 
 class FeedbackGiven(Event, frozen=True):
@@ -125,6 +145,7 @@ class FeedbackGiven(Event, frozen=True):
     invitation: str | None = None
     regarding: str | None = None
     comment: Personal | None = None
+    at: int = 0
 
 
 class CustomerErased(Event, frozen=True):
@@ -132,107 +153,3 @@ class CustomerErased(Event, frozen=True):
 
     topic: ClassVar[str] = "customer.erased"
     reason: str
-
-
-# --- commands -------------------------------------------------------------------------------------------------------
-
-
-class CustomerCommand(Command):
-    """A command to one customer's stream."""
-
-    customer: Id
-
-    @property
-    def stream(self) -> str:
-        return f"customer-{self.customer}"
-
-
-class RegisterCustomer(CustomerCommand):
-    """Begin to know a customer. Registering again the same way changes nothing."""
-
-    name: Text | None = None
-    email: Text | None = None
-    phone: Text | None = None
-    birthday: Text | None = None
-    language: Label | None = None
-    region: Label | None = None
-    channel: Channel | None = None
-    source: Label | None = None
-
-
-class CorrectProfile(CustomerCommand):
-    """Replace the fields given."""
-
-    name: Text | None = None
-    email: Text | None = None
-    phone: Text | None = None
-    birthday: Text | None = None
-    language: Label | None = None
-    region: Label | None = None
-
-
-class GiveConsent(CustomerCommand):
-    """Record that the customer allows contact for a purpose through a channel."""
-
-    purpose: Label
-    channel: Channel
-    basis: Label = "consent"
-    source: Label = "customer"
-
-
-class WithdrawConsent(CustomerCommand):
-    """Record that the customer takes a permission back."""
-
-    purpose: Label
-    channel: Channel
-    source: Label = "customer"
-
-
-class RecordInteraction(CustomerCommand):
-    """Record that business and customer were in touch."""
-
-    interaction: Id
-    channel: Channel
-    kind: Label
-    touchpoint: Label | None = None
-    direction: Literal["inbound", "outbound"] = "inbound"
-    outcome: Label | None = None
-
-
-class RecordPurchase(CustomerCommand):
-    """Record that the customer bought something. The customer is registered by it where they were not known."""
-
-    purchase: Id
-    amount: Money
-    category: Label | None = None
-    touchpoint: Label | None = None
-    channel: Channel | None = None
-    discounted: bool = False
-
-
-class RefundPurchase(CustomerCommand):
-    """Give money of a purchase back. Refused where it names no purchase or would give back more than was paid."""
-
-    refund: Id
-    purchase: Id
-    amount: Money
-    reason: Label | None = None
-
-
-class GiveFeedback(CustomerCommand):
-    """Answer one question with a score: NPS 0 to 10, CSAT 1 to 5, whole numbers only."""
-
-    feedback: Id
-    instrument: Literal["nps", "csat"]
-    score: Annotated[int, Field(strict=True, ge=0, le=10)]
-    touchpoint: Label | None = None
-    channel: Channel | None = None
-    invitation: Id | None = None
-    regarding: Annotated[str, StringConstraints(max_length=128)] | None = None
-    comment: Text | None = None
-
-
-class EraseCustomer(CustomerCommand):
-    """Make the customer's personal words unreadable for ever; totals stay, the chain still verifies."""
-
-    reason: Label = "customer asked"

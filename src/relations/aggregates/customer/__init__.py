@@ -1,0 +1,85 @@
+"""A customer: who they are to the business, what they allowed, bought, gave back and said.
+
+Stream `customer-<id>`. The modules in their order: `events`, `commands`, `state` (with evolve),
+`rules` (decide, and `REFUSALS`, every code of refusal with when it is given).
+
+**Ids.** Purchases, refunds, interactions and answers bear the host's ids. The same id with the same content and the
+same business time is a retry and adds nothing; with anything else it is refused, for one of the two would be lost.
+Personal words are not compared: the state never holds them.
+
+**Unknown customers.** Whatever a customer does makes them known: `CustomerRegistered` with `implicit` is recorded
+first. A later `RegisterCustomer` records a second, explicit one; there are never more than these two.
+
+**Late arrivals.** Consents and profile fields are decided as of the command's business time, so that what is recorded
+late does not overturn what came after it; what changes nothing as of its time is not kept. Where a consent is given
+and withdrawn at the same instant, it is withdrawn. A refund may bear a time before its purchase's, as tills' clocks differ: it counts once the purchase is
+recorded, and not before.
+
+**Erasure** is for ever. Nothing that says something of the person is taken any more: no registration, correction,
+consent or comment. Purchases, refunds, scores, interactions and withdrawn consents still are, so that totals stay right
+and late books close. A customer known only by complaints can be erased too: those hold words of theirs.
+"""
+
+from __future__ import annotations
+
+from relations.aggregates.customer.commands import (
+    CorrectProfile,
+    CustomerCommand,
+    EraseCustomer,
+    GiveConsent,
+    GiveFeedback,
+    RecordInteraction,
+    RecordPurchase,
+    RefundPurchase,
+    RegisterCustomer,
+    WithdrawConsent,
+)
+from relations.aggregates.customer.events import (
+    ConsentGiven,
+    ConsentWithdrawn,
+    CustomerErased,
+    CustomerRegistered,
+    FeedbackGiven,
+    InteractionRecorded,
+    ProfileCorrected,
+    PurchaseRecorded,
+    PurchaseRefunded,
+)
+from relations.aggregates.customer.rules import COMMANDS, REFUSALS, decide
+from relations.aggregates.customer.state import EVENTS, Customer, Registration, evolve
+from relations.decider import Aggregate, Decider
+
+__all__ = [
+    "AGGREGATE",
+    "REFUSALS",
+    "ConsentGiven",
+    "ConsentWithdrawn",
+    "CorrectProfile",
+    "Customer",
+    "CustomerCommand",
+    "CustomerErased",
+    "CustomerRegistered",
+    "EraseCustomer",
+    "FeedbackGiven",
+    "GiveConsent",
+    "GiveFeedback",
+    "InteractionRecorded",
+    "ProfileCorrected",
+    "PurchaseRecorded",
+    "PurchaseRefunded",
+    "RecordInteraction",
+    "RecordPurchase",
+    "RefundPurchase",
+    "RegisterCustomer",
+    "Registration",
+    "WithdrawConsent",
+]
+
+AGGREGATE = Aggregate(
+    name="customer",
+    decider=Decider(Customer(), decide, evolve),
+    events=EVENTS,
+    commands=COMMANDS,
+    customer=lambda _state, command: command.customer,
+    state=Customer,
+)

@@ -1,0 +1,322 @@
+"""From a command to events: every rule of a customer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from relations.aggregates.customer.commands import (
+    CorrectProfile,
+    CustomerCommand,
+    EraseCustomer,
+    GiveConsent,
+    GiveFeedback,
+    RecordInteraction,
+    RecordPurchase,
+    RefundPurchase,
+    RegisterCustomer,
+    WithdrawConsent,
+)
+from relations.aggregates.customer.events import (
+    ConsentGiven,
+    ConsentWithdrawn,
+    CustomerErased,
+    CustomerRegistered,
+    FeedbackGiven,
+    InteractionRecorded,
+    ProfileCorrected,
+    PurchaseRecorded,
+    PurchaseRefunded,
+)
+from relations.aggregates.customer.state import (
+    PROFILE,
+    Customer,
+    Registration,
+    answer_key,
+    changes_nothing,
+    consent_key,
+    given,
+)
+from relations.errors import CommandRefused
+from relations.messages import Command, Event, Money
+from relations.policies import Policy
+
+__all__ = ["COMMANDS", "REFUSALS", "decide"]
+
+REFUSALS: Mapping[str, str] = {
+    "already_registered": "Registered before, with other details; `CorrectProfile` changes them",
+    "customer_erased": "The customer was erased, and the command says something of the person",
+    "feedback_id_reused": "Another answer bears this id",
+    "interaction_id_reused": "Another interaction bears this id",
+    "invitation_already_answered": "The invitation was answered with another score by this instrument",
+    "purchase_id_reused": "Another purchase bears this id",
+    "refund_currency_differs": "The refund is in another currency than the purchase",
+    "refund_exceeds_purchase": "All refunds of the purchase together would give back more than was paid",
+    "refund_id_reused": "Another refund bears this id",
+    "refund_names_no_purchase": "No purchase with that id is recorded for this customer",
+    "unknown_customer": "The business does not know this customer yet",
+    # At the door:
+    "invalid_birthday": "Not a date such as 1980-02-29 or --02-29",
+    "invalid_email": "Not of the form name@host.domain",
+    "invalid_language": "Not of the form of a language tag",
+    "invalid_phone": "Not 5 to 15 digits",
+    "negative_amount": "A purchase is worth nothing or more; what goes back is a refund",
+    "refund_not_positive": "A refund gives back more than nothing",
+    "score_out_of_range": "NPS is 0 to 10, CSAT 1 to 5",
+}
+"""Every code of refusal, with when it is given."""
+
+
+def _making_known(state: Customer, command: CustomerCommand, event: Event, channel: str | None) -> list[Event]:
+    """The event, after the implicit registration of a customer not known before."""
+    if state.known:
+        return [event]
+    return [CustomerRegistered(channel=channel, source="implicit", implicit=True, at=command.at), event]
+
+
+def _refuse_if_erased(state: Customer, command: CustomerCommand, field: str | None, remedy: str) -> None:
+    if state.erased:
+        raise CommandRefused(
+            f"the customer {command.customer} was erased, and nothing that says something of the person is taken "
+            f"any more",
+            code="customer_erased",
+            field=field,
+            remedy=remedy,
+        )
+
+
+def _id_reused(kind: str, known: str) -> CommandRefused:
+    return CommandRefused(
+        f"the {kind} {known} is recorded already, with other content or at another time",
+        code=f"{kind}_id_reused",
+        field=kind,
+        remedy=f"Give each {kind} an id of its own, or send the recorded one again unchanged",
+    )
+
+
+def _register(state: Customer, command: RegisterCustomer) -> list[Event]:
+    _refuse_if_erased(state, command, None, "Register the person anew under another id")
+    known = state.registration
+    wanted = Registration(
+        command.language, command.region, command.channel, command.source, given(command), implicit=False
+    )
+    if known is not None and not known.implicit:
+        if known == wanted:
+            return []
+        raise CommandRefused(
+            f"the customer {command.customer} was registered before, with other details",
+            code="already_registered",
+            field="customer",
+            remedy="Send CorrectProfile for what has changed",
+        )
+    return [
+        CustomerRegistered(
+            name=command.name,
+            email=command.email,
+            phone=command.phone,
+            birthday=command.birthday,
+            language=command.language,
+            region=command.region,
+            channel=command.channel,
+            source=command.source,
+            at=command.at,
+        )
+    ]
+
+
+def _correct(state: Customer, command: CorrectProfile) -> list[Event]:
+    _refuse_if_erased(state, command, None, "Nothing: the profile is gone for ever")
+    if not state.known:
+        raise CommandRefused(
+            f"the customer {command.customer} is not known",
+            code="unknown_customer",
+            field="customer",
+            remedy="Send RegisterCustomer",
+        )
+    at = command.at
+    changed: dict[str, str] = {}
+    for name in PROFILE:
+        value: str | None = getattr(command, name)
+        if value is not None and not changes_nothing(state.profile.get(name, ()), (at, value)):
+            changed[name] = value
+    # Personal fields cannot be compared, so they are always recorded; replacing words by the same words is harmless.
+    changed |= {name: getattr(command, name) for name in given(command)}
+    return [ProfileCorrected(**changed, at=at)] if changed else []
+
+
+def _give_consent(state: Customer, command: GiveConsent) -> list[Event]:
+    _refuse_if_erased(state, command, None, "Nothing: an erased customer cannot be contacted")
+    at = command.at
+    if changes_nothing(state.consents.get(consent_key(command.channel, command.purpose), ()), (at, command.basis)):
+        return []
+    event = ConsentGiven(
+        purpose=command.purpose, channel=command.channel, basis=command.basis, source=command.source, at=at
+    )
+    return _making_known(state, command, event, command.channel)
+
+
+def _withdraw_consent(state: Customer, command: WithdrawConsent) -> list[Event]:
+    # A consent that was never given can be withdrawn: that is an objection, and worth keeping.
+    at = command.at
+    if changes_nothing(state.consents.get(consent_key(command.channel, command.purpose), ()), (at, None)):
+        return []
+    event = ConsentWithdrawn(purpose=command.purpose, channel=command.channel, source=command.source, at=at)
+    return _making_known(state, command, event, command.channel)
+
+
+def _record_interaction(state: Customer, command: RecordInteraction) -> list[Event]:
+    event = InteractionRecorded(
+        interaction=command.interaction,
+        channel=command.channel,
+        kind=command.kind,
+        touchpoint=command.touchpoint,
+        direction=command.direction,
+        outcome=command.outcome,
+        at=command.at,
+    )
+    recorded = state.interactions.get(command.interaction)
+    if recorded is None:
+        return _making_known(state, command, event, command.channel)
+    if recorded == event:
+        return []
+    raise _id_reused("interaction", command.interaction)
+
+
+def _record_purchase(state: Customer, command: RecordPurchase) -> list[Event]:
+    event = PurchaseRecorded(
+        purchase=command.purchase,
+        amount=command.amount,
+        category=command.category,
+        touchpoint=command.touchpoint,
+        channel=command.channel,
+        discounted=command.discounted,
+        at=command.at,
+    )
+    recorded = state.purchases.get(command.purchase)
+    if recorded is None:
+        return _making_known(state, command, event, command.channel)
+    if recorded == event:
+        return []
+    raise _id_reused("purchase", command.purchase)
+
+
+def _refund_purchase(state: Customer, command: RefundPurchase) -> list[Event]:
+    at, amount = command.at, command.amount
+    recorded = state.refunds.get(command.refund)
+    if recorded is not None:
+        if (recorded.purchase, recorded.amount, recorded.reason, recorded.at) == (
+            command.purchase,
+            amount,
+            command.reason,
+            at,
+        ):
+            return []
+        raise _id_reused("refund", command.refund)
+    purchase = state.purchases.get(command.purchase)
+    if purchase is None:
+        raise CommandRefused(
+            f"no purchase {command.purchase} of the customer {command.customer} is recorded",
+            code="refund_names_no_purchase",
+            field="purchase",
+            remedy="Record the purchase first, or name the one that is given back",
+        )
+    bought = purchase.amount
+    if amount.currency != bought.currency:
+        raise CommandRefused(
+            f"the purchase {command.purchase} was paid in {bought.currency}, not in {amount.currency}",
+            code="refund_currency_differs",
+            field="amount",
+            remedy=f"Give the refund in {bought.currency}",
+        )
+    refunded = state.refunded.get(command.purchase, 0) + amount.amount
+    if refunded > bought.amount:
+        left = Money(bought.amount - refunded + amount.amount, bought.currency)
+        raise CommandRefused(
+            f"of the purchase {command.purchase} ({bought}) at most {left} can still be given back, not {amount}",
+            code="refund_exceeds_purchase",
+            field="amount",
+            remedy=f"Give back at most {left}",
+        )
+    return [
+        PurchaseRefunded(
+            refund=command.refund,
+            purchase=command.purchase,
+            amount=amount,
+            refunded=refunded,
+            bought=bought.amount,
+            bought_at=purchase.at,
+            reason=command.reason,
+            at=at,
+        )
+    ]
+
+
+def _give_feedback(state: Customer, command: GiveFeedback) -> list[Event]:
+    event = FeedbackGiven(
+        feedback=command.feedback,
+        instrument=command.instrument,
+        score=command.score,
+        touchpoint=command.touchpoint,
+        channel=command.channel,
+        invitation=command.invitation,
+        regarding=command.regarding,
+        at=command.at,
+    )
+    recorded = state.feedback.get(command.feedback)
+    if recorded is not None:
+        if recorded == event:
+            return []
+        raise _id_reused("feedback", command.feedback)
+    if command.invitation is not None:
+        answer = state.answers.get(answer_key(command.instrument, command.invitation))
+        if answer is not None:
+            return _answered_before(state.feedback[answer], command)
+    if command.comment is not None:
+        _refuse_if_erased(state, command, "comment", "Send the score without the comment")
+        event = msgspec.structs.replace(event, comment=command.comment)
+    return _making_known(state, command, event, command.channel)
+
+
+def _answered_before(answer: FeedbackGiven, command: GiveFeedback) -> list[Event]:
+    """One invitation counts once: the same score again is the same answer, another score is not taken."""
+    if answer.score == command.score:
+        return []
+    raise CommandRefused(
+        f"the invitation {command.invitation} was answered with {answer.score} ({answer.feedback}); "
+        f"it cannot be answered with {command.score} too",
+        code="invitation_already_answered",
+        field="invitation",
+        remedy="Invite the customer again to ask again",
+    )
+
+
+def _erase(state: Customer, command: EraseCustomer) -> list[Event]:
+    return [] if state.erased else [CustomerErased(reason=command.reason)]
+
+
+_DECISIONS: dict[type[Command], Callable[[Customer, Any], list[Event]]] = {
+    RegisterCustomer: _register,
+    CorrectProfile: _correct,
+    GiveConsent: _give_consent,
+    WithdrawConsent: _withdraw_consent,
+    RecordInteraction: _record_interaction,
+    RecordPurchase: _record_purchase,
+    RefundPurchase: _refund_purchase,
+    GiveFeedback: _give_feedback,
+    EraseCustomer: _erase,
+}
+
+
+COMMANDS = tuple(_DECISIONS)
+
+
+def decide(state: Customer, command: Command, _policy: Policy) -> list[Event]:
+    """The events of a command; none where there is nothing left to do.
+
+    Raises:
+        CommandRefused: A rule forbids it; the codes are in `REFUSALS`.
+    """
+    # No rule here depends on the policy yet; the engine passes it to every decider.
+    return _DECISIONS[type(command)](state, command)

@@ -1,0 +1,210 @@
+"""What the rules must know of a customer, and how it comes about from their events."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from immutables import Map
+
+from relations.aggregates.customer.events import (
+    ConsentGiven,
+    ConsentWithdrawn,
+    CustomerErased,
+    CustomerRegistered,
+    FeedbackGiven,
+    InteractionRecorded,
+    ProfileCorrected,
+    PurchaseRecorded,
+    PurchaseRefunded,
+)
+from relations.messages import Event
+
+__all__ = [
+    "EVENTS",
+    "PROFILE",
+    "Customer",
+    "Registration",
+    "answer_key",
+    "changes_nothing",
+    "consent_key",
+    "evolve",
+    "given",
+]
+
+Change = tuple[int, str | None]
+"""From a business time on, a value; None: no longer."""
+
+
+class Registration(msgspec.Struct, frozen=True, gc=False):
+    """How the customer was registered, as far as it says nothing of the person.
+
+    Attributes:
+        given: Which personal fields were given.
+        implicit: Nobody registered them; something that they did made them known.
+    """
+
+    language: str | None
+    region: str | None
+    channel: str | None
+    source: str | None
+    given: tuple[str, ...]
+    implicit: bool
+
+
+class Customer(msgspec.Struct, frozen=True, gc=False):
+    """What the rules must know of a customer. It holds no personal words, and growing parts are persistent maps.
+
+    Attributes:
+        registration: How they became known; None: not at all.
+        erased: Whether their personal words are gone.
+        profile: By field (language, region), the values in order of business time.
+        consents: By channel and purpose, the bases in order of business time; None where withdrawn.
+        purchases: By id.
+        refunds: By id.
+        refunded: By purchase, what was given back so far, in minor units.
+        feedback: Answers by id, without their comments.
+        answers: By instrument and invitation, the id of the answer.
+        interactions: By id.
+    """
+
+    registration: Registration | None = None
+    erased: bool = False
+    profile: Map[str, tuple[Change, ...]] = Map()
+    consents: Map[str, tuple[Change, ...]] = Map()
+    purchases: Map[str, PurchaseRecorded] = Map()
+    refunds: Map[str, PurchaseRefunded] = Map()
+    refunded: Map[str, int] = Map()
+    feedback: Map[str, FeedbackGiven] = Map()
+    answers: Map[str, str] = Map()
+    interactions: Map[str, InteractionRecorded] = Map()
+
+    @property
+    def known(self) -> bool:
+        """Whether the business knows this customer; one who was erased stays known."""
+        return self.registration is not None or self.erased
+
+
+_PERSONAL = ("name", "email", "phone", "birthday")
+PROFILE = ("language", "region")
+_replace = msgspec.structs.replace
+
+
+def given(fields: Any) -> tuple[str, ...]:
+    """Which personal fields an event or a command gives."""
+    return tuple(name for name in _PERSONAL if getattr(fields, name) is not None)
+
+
+def consent_key(channel: str, purpose: str) -> str:
+    """The key of `Customer.consents`."""
+    # A channel has no space in it, so the key is unambiguous whatever the purpose.
+    return f"{channel} {purpose}"
+
+
+def answer_key(instrument: str, invitation: str) -> str:
+    """The key of `Customer.answers`."""
+    return f"{instrument} {invitation}"
+
+
+def _order(change: Change) -> tuple[int, bool]:
+    # At one instant, what ends comes after what begins: the strictest consent wins.
+    return change[0], change[1] is None
+
+
+def _with_change(changes: tuple[Change, ...], change: Change) -> tuple[Change, ...]:
+    if not changes or _order(changes[-1]) <= _order(change):
+        return (*changes, change)
+    late = list(changes)
+    insort(late, change, key=_order)
+    return tuple(late)
+
+
+def changes_nothing(changes: tuple[Change, ...], change: Change) -> bool:
+    """Whether the value holds already as of the change's business time, or this very change is recorded."""
+    at, value = change
+    before = [earlier for earlier in changes if earlier[0] <= at]
+    return bool(before) and (before[-1][1] == value or change in before)
+
+
+def _profile_after(state: Customer, event: CustomerRegistered | ProfileCorrected) -> Map[str, tuple[Change, ...]]:
+    profile = state.profile
+    for name in PROFILE:
+        value: str | None = getattr(event, name)
+        if value is not None:
+            profile = profile.set(name, _with_change(profile.get(name, ()), (event.at, value)))
+    return profile
+
+
+def _customer_registered(state: Customer, event: CustomerRegistered) -> Customer:
+    registration = Registration(event.language, event.region, event.channel, event.source, given(event), event.implicit)
+    return _replace(state, registration=registration, profile=_profile_after(state, event))
+
+
+def _profile_corrected(state: Customer, event: ProfileCorrected) -> Customer:
+    return _replace(state, profile=_profile_after(state, event))
+
+
+def _consent_given(state: Customer, event: ConsentGiven) -> Customer:
+    key = consent_key(event.channel, event.purpose)
+    changes = _with_change(state.consents.get(key, ()), (event.at, event.basis))
+    return _replace(state, consents=state.consents.set(key, changes))
+
+
+def _consent_withdrawn(state: Customer, event: ConsentWithdrawn) -> Customer:
+    key = consent_key(event.channel, event.purpose)
+    changes = _with_change(state.consents.get(key, ()), (event.at, None))
+    return _replace(state, consents=state.consents.set(key, changes))
+
+
+def _interaction_recorded(state: Customer, event: InteractionRecorded) -> Customer:
+    return _replace(state, interactions=state.interactions.set(event.interaction, event))
+
+
+def _purchase_recorded(state: Customer, event: PurchaseRecorded) -> Customer:
+    return _replace(state, purchases=state.purchases.set(event.purchase, event))
+
+
+def _purchase_refunded(state: Customer, event: PurchaseRefunded) -> Customer:
+    return _replace(
+        state,
+        refunds=state.refunds.set(event.refund, event),
+        refunded=state.refunded.set(event.purchase, event.refunded),
+    )
+
+
+def _feedback_given(state: Customer, event: FeedbackGiven) -> Customer:
+    wordless = event if event.comment is None else _replace(event, comment=None)
+    feedback = state.feedback.set(event.feedback, wordless)
+    if event.invitation is None:
+        return _replace(state, feedback=feedback)
+    key = answer_key(event.instrument, event.invitation)
+    return _replace(state, feedback=feedback, answers=state.answers.set(key, event.feedback))
+
+
+def _customer_erased(state: Customer, _event: CustomerErased) -> Customer:
+    return _replace(state, erased=True)
+
+
+_EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
+    CustomerRegistered: _customer_registered,
+    ProfileCorrected: _profile_corrected,
+    ConsentGiven: _consent_given,
+    ConsentWithdrawn: _consent_withdrawn,
+    InteractionRecorded: _interaction_recorded,
+    PurchaseRecorded: _purchase_recorded,
+    PurchaseRefunded: _purchase_refunded,
+    FeedbackGiven: _feedback_given,
+    CustomerErased: _customer_erased,
+}
+
+
+EVENTS = tuple(_EVOLUTIONS)
+
+
+def evolve(state: Customer, event: Event) -> Customer:
+    """The state after an event; an event that it does not know changes nothing."""
+    # A dictionary, not a match: ten class patterns in a row would cost more than the evolution itself.
+    evolution = _EVOLUTIONS.get(type(event))
+    return state if evolution is None else evolution(state, event)
