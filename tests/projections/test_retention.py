@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from relations.aggregates.customer import CustomerRegistered, PurchaseRecorded, PurchaseRefunded
 from relations.messages import Envelope, Event, Money, to_micros
@@ -24,12 +24,18 @@ from relations.projections.patronage import PROJECTION, Patronage
 from relations.projections.projection import Rows
 from relations.projections.purchase_days import first_day, last_day, month_after, month_of
 from relations.projections.retention import (
+    Cohort,
+    CustomerProfile,
+    CustomerStage,
+    LifecycleReport,
+    MonthRates,
+    RfmReport,
     customer_profile,
     customer_stages,
     lifecycle_report,
     rfm_buyers,
 )
-from relations.projections.rfm import quintiles, rfm_scores, segment_sizes
+from relations.projections.rfm import RfmScore, quintiles, rfm_scores, segment_sizes
 from relations.projections.stages import month_rates, stage_of
 
 LOCAL = local_time("UTC")
@@ -429,6 +435,9 @@ def test_sums_may_exceed_what_one_amount_may_be() -> None:
     rows = patrons(folded(facts))
     (score,) = rfm_scores(rfm_buyers(rows, "EUR", today=START + 9), Rfm(), "EUR")
     assert score.model_dump(mode="json")["monetary"] == {"amount": 3 * 10**15, "currency": "EUR"}
+    assert RfmScore.model_validate_json(score.model_dump_json()) == score
+    with pytest.raises(ValidationError, match="a total is an object"):
+        RfmScore.model_validate(score.model_dump() | {"monetary": {"amount": 1.5, "currency": "EUR"}})
     assert cohort_table(rows, until="2024-02")[0].months[0].net[0].amount == 3 * 10**15
 
 
@@ -454,6 +463,12 @@ def test_a_profile_says_what_was_bought_until_then() -> None:
     ]
     before = customer_profile(row, DEFAULT, today=START - 1, local=LOCAL)
     assert (before.known_since, before.stage, before.days, before.spending) == (None, "prospect", (), ())
+
+
+@pytest.mark.parametrize("model", [LifecycleReport, CustomerStage, MonthRates, Cohort, RfmReport, CustomerProfile])
+def test_every_result_has_a_json_schema(model: type[BaseModel]) -> None:
+    schema = model.model_json_schema()
+    assert schema["properties"].keys() == model.model_fields.keys()
 
 
 # --- policy ---------------------------------------------------------------------------------------------------------

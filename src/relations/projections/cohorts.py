@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, SkipValidation
+from pydantic import BaseModel, ConfigDict
 
 from relations.messages import Money
 from relations.projections.patronage import Patronage
 from relations.projections.purchase_days import months_between
+from relations.projections.totals import Total
 
-__all__ = ["Cohort", "CohortMonth", "Total", "cohort_table"]
-
-Total = Annotated[Money, SkipValidation]
-"""Money added up over many: it may exceed what a single amount may be."""
+__all__ = ["Cohort", "CohortMonth", "cohort_table"]
 
 
 class CohortMonth(BaseModel):

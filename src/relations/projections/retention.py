@@ -18,7 +18,7 @@ from relations.errors import InvalidInput
 from relations.messages import Money, from_micros, minor_digits, to_micros
 from relations.policies import Lifecycle
 from relations.policies.calendars import LocalTime
-from relations.projections.cohorts import Cohort, Total, cohort_table
+from relations.projections.cohorts import Cohort, cohort_table
 from relations.projections.patronage import PROJECTION, Activity, Patronage
 from relations.projections.projection import Projection
 from relations.projections.purchase_days import month_after, month_of
@@ -32,6 +32,7 @@ from relations.projections.stages import (
     month_rates,
     stage_of,
 )
+from relations.projections.totals import Total
 from relations.projections.view import View
 
 __all__ = [

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from relations.messages import Money
 from relations.policies.lifecycle import Rfm, RfmBins
-from relations.projections.cohorts import Total
+from relations.projections.totals import Total
 
 __all__ = ["Buyer", "RfmReport", "RfmScore", "RfmSegmentSize", "quintiles", "rfm_scores", "segment_sizes"]
 
