@@ -136,6 +136,12 @@ class Database:
                 yield connection
 
     @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A connection in a plain transaction, committed at the end."""
+        with self._translated(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A connection in a write transaction that holds the log's one write lock; committed at the end."""
         with self._translated(), self.engine.connect() as connection:

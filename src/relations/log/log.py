@@ -26,7 +26,7 @@ _CHUNK = 10_000
 
 
 class Entry(NamedTuple):
-    """An event on its way into the log: what the caller decides. Position, time and digest are the log's."""
+    """An event on its way into the log: what the caller decides. Position and digest are the log's."""
 
     stream: str
     version: int
@@ -34,6 +34,7 @@ class Entry(NamedTuple):
     schema: int
     customer: str
     occurred_at: int
+    recorded_at: int
     actor: str
     command_id: str
     command_seq: int
@@ -68,12 +69,8 @@ class Writer:
         self.head = log.head(connection)
         self.appended = 0
 
-    def append(self, entries: Sequence[Entry], recorded_at: int) -> list[Raw]:
+    def append(self, entries: Sequence[Entry]) -> list[Raw]:
         """Append entries after the head, in their order.
-
-        Args:
-            entries: What happened.
-            recorded_at: The log's clock, UTC microseconds.
 
         Returns:
             The rows as stored, all columns.
@@ -82,7 +79,7 @@ class Writer:
         rows: list[Raw] = []
         for entry in entries:
             position += 1
-            row = (position, *entry[:6], recorded_at, *entry[6:])
+            row = (position, *entry)
             digest = link(digest, row)
             rows.append((*row, digest))
         self.cursor.executemany(self._log.insert_sql, rows)

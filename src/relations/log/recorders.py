@@ -92,21 +92,19 @@ class _Recorder(persistence.Recorder):
         return UUID(stream) if self.id_type == "uuid" else stream
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[Connection]:
+        """A connection in a read transaction, its errors within eventsourcing's tree."""
         with persistence_errors(), self.log.database.reading() as connection:
             yield connection
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """A write transaction beside the log: on PostgreSQL it need not take the log's turn."""
+    def transaction(self) -> Iterator[Connection]:
+        """A connection in a write transaction beside the log, for snapshots, trackings and a subclass's own rows."""
         database = self.log.database
-        with persistence_errors():
-            if database.is_sqlite:
-                with database.writing() as connection:
-                    yield connection
-            else:
-                with database.engine.begin() as connection:
-                    yield connection
+        # SQLite has one writer anyway; on PostgreSQL nothing here needs the log's turn.
+        write = database.writing if database.is_sqlite else database.transaction
+        with persistence_errors(), write() as connection:
+            yield connection
 
     def _select(
         self,
@@ -128,7 +126,7 @@ class _Recorder(persistence.Recorder):
         statement = statement.order_by(columns.version.desc() if desc else columns.version)
         if limit is not None:
             statement = statement.limit(limit)
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(statement).all()
         return [StoredEvent(self._originator(stream), version, topic, body) for stream, version, topic, body in rows]
 
@@ -211,7 +209,7 @@ class SnapshotRecorder(_Recorder, persistence.AggregateRecorder):
                 }
                 for event in stored_events
             ]
-            with self._writing() as connection:
+            with self.transaction() as connection:
                 connection.execute(insert(tables.snapshots), rows)
         return None
 
@@ -261,7 +259,7 @@ class ApplicationRecorder(AggregateRecorder, persistence.ApplicationRecorder):
             statement = statement.where(columns.position <= stop)
         if topics:
             statement = statement.where(columns.topic.in_(list(topics)))
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(statement.order_by(columns.position).limit(limit)).all()
         return [
             Notification(self._originator(stream), version, topic, body, position)
@@ -270,7 +268,7 @@ class ApplicationRecorder(AggregateRecorder, persistence.ApplicationRecorder):
 
     def max_notification_id(self) -> int | None:
         """The last position, or None while the log is empty."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return connection.execute(select(func.max(tables.log.c.position))).scalar()
 
     def subscribe(
@@ -320,7 +318,7 @@ class RecorderSubscription(persistence.Subscription[persistence.ApplicationRecor
 class TrackingRecorder(_Recorder, persistence.TrackingRecorder):
     """Records how far another application has been followed.
 
-    A subclass that keeps a view records its rows and the tracking in one transaction: `track` takes the connection.
+    A subclass that keeps a view writes its rows and the tracking in one `transaction`, the tracking by `track`.
     """
 
     def insert_tracking(self, tracking: Tracking) -> None:
@@ -329,7 +327,7 @@ class TrackingRecorder(_Recorder, persistence.TrackingRecorder):
         Raises:
             IntegrityError: It, or a later one, is recorded already.
         """
-        with self._writing() as connection:
+        with self.transaction() as connection:
             self.track(connection, tracking)
 
     def track(self, connection: Connection, tracking: Tracking) -> None:
@@ -362,7 +360,7 @@ class TrackingRecorder(_Recorder, persistence.TrackingRecorder):
         statement = select(table.c.position).where(
             table.c.follower == self.name, table.c.application == application_name
         )
-        with self._reading() as connection:
+        with self.reading() as connection:
             return connection.execute(statement).scalar()
 
 

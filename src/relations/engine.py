@@ -1,0 +1,385 @@
+"""`Relations`: the whole engine behind one door. Commands in, events out, views at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from relations.aggregates import AGGREGATES
+from relations.aggregates.policy import AdoptPolicy
+from relations.decider import Aggregate
+from relations.errors import ChainBroken, ProjectionFailed, RelationsError
+from relations.execution import BatchReport, Clock, Executor, Receipt, Rejection
+from relations.log.codec import Codec
+from relations.log.database import Database, Durability
+from relations.log.log import Log
+from relations.log.personal import Keys
+from relations.log.table import log as log_table
+from relations.logs import is_verbose, logger
+from relations.messages import Command, RecordedEvent, to_micros
+from relations.policies import Policy
+from relations.projections import PROJECTIONS
+from relations.projections.agenda import AgendaView
+from relations.projections.projection import Projection
+from relations.projections.retention import RetentionView
+from relations.projections.runner import Progress, ProjectionStatus, Runner
+from relations.projections.satisfaction import SatisfactionView
+from relations.reactions import react
+
+__all__ = ["BatchReport", "Problem", "Receipt", "Rejection", "Relations", "Status", "Verification", "Views"]
+
+class Status(msgspec.Struct, frozen=True):
+    """How the engine stands.
+
+    Attributes:
+        database: The database's URL, without its password.
+        position: The last position of the log.
+        digest: Its digest, hexadecimal: note it down, and every event up to it is proved by it.
+        projections: How each projection stands.
+    """
+
+    database: str
+    position: int
+    digest: str
+    projections: list[ProjectionStatus]
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Something that does not hold.
+
+    Attributes:
+        code: `chain_broken`, `undecodable_event`, `unknown_topic`, `view_differs` or `projection_failed`.
+        reason: What is wrong.
+        position: Where in the log, if it is there.
+        view: Which view, if it is one.
+    """
+
+    code: str
+    reason: str
+    position: int | None = None
+    view: str | None = None
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """What `verify` found.
+
+    Attributes:
+        events: How many events were checked.
+        position: The last good position.
+        digest: Its digest, hexadecimal.
+        views: The views that were refolded and compared.
+        problems: What does not hold; empty is good.
+    """
+
+    events: int
+    position: int
+    digest: str
+    views: list[str]
+    problems: list[Problem]
+
+    @property
+    def good(self) -> bool:
+        """Whether everything holds."""
+        return not self.problems
+
+
+class Views:
+    """The views of one engine. Each answers from its tables, after what is new has been folded into them.
+
+    Attributes:
+        satisfaction: How content customers are.
+        retention: Who stays, who leaves, and what they are worth.
+        repair: Which relations are damaged, and how their repair goes.
+        agenda: What falls due.
+    """
+
+    def __init__(
+        self, database: Database, policy: Callable[[], Policy], now: Callable[[], int], runner: Runner | None
+    ) -> None:
+        def refresh(name: str) -> Callable[[], None]:
+            return (lambda: runner.catch_up([name])) if runner is not None else (lambda: None)
+
+        self.satisfaction = SatisfactionView(database, policy, now, refresh("satisfaction"))
+        self.retention = RetentionView(database, policy, now, refresh("retention"))
+        self.agenda = AgendaView(database, policy, now, refresh("agenda"))
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Relations:
+    """The engine on one database. Thread-safe; several processes may share the database.
+
+    Open it with `Relations.open`.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        *,
+        clock: Clock = _utc_now,
+        master_key: bytes | None = None,
+        snapshot_every: int = 500,
+        aggregates: Sequence[Aggregate[Any]] = AGGREGATES,
+        projections: Sequence[Projection] = PROJECTIONS,
+        follow: bool = True,
+    ) -> None:
+        self.log = log
+        self.codec = Codec(event for aggregate in aggregates for event in aggregate.events)
+        self.clock = clock
+        self._keys = Keys(log.database, master_key)
+        self._executor = Executor(
+            log,
+            self.codec,
+            self._keys,
+            aggregates=aggregates,
+            react=react,
+            clock=clock,
+            snapshot_every=snapshot_every,
+        )
+        self.runner = Runner(log, self.codec, projections, lambda: self.policy.zone)
+        self.views = Views(
+            log.database, lambda: self.policy, lambda: to_micros(clock()), self.runner if follow else None
+        )
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        create: bool = True,
+        clock: Clock = _utc_now,
+        master_key: bytes | None = None,
+        durability: Durability = "full",
+        snapshot_every: int = 500,
+        follow: bool = True,
+    ) -> Self:
+        """Open the log of a database, making it where there is none.
+
+        Args:
+            url: An SQLAlchemy URL, such as `sqlite:///hotel.db` or `postgresql://user@host/name`.
+            create: Make the log where there is none; otherwise refuse.
+            clock: Says when the log takes an event, as an aware datetime.
+            master_key: 32 bytes that wrap the customers' keys.
+            durability: `full`: an acknowledged append survives a crash of the machine. `normal`, `off`: of the process.
+            snapshot_every: Keep the state of a stream each time it has grown by so many events.
+            follow: Fold what is new before a view answers, so that callers read their own writes. A service that runs
+                `relations run` beside it may do without.
+
+        Raises:
+            InvalidInput: The URL is not one of a supported database.
+            ForeignDatabase: It is no database, or not ours.
+            NewerLog: A newer version wrote it.
+            MissingExtra: PostgreSQL without the extra `postgres`.
+        """
+        log = Log(Database(url, durability=durability), create=create)
+        return cls(log, clock=clock, master_key=master_key, snapshot_every=snapshot_every, follow=follow)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.log.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- commands ---------------------------------------------------------------------------------------------------
+
+    def execute(
+        self, command: Command, *, connection: Connection | None = None, expected_version: int | None = None
+    ) -> Receipt:
+        """Execute a command: all its events, and those it leads to, are recorded in one transaction, or nothing is.
+
+        Args:
+            command: What is wanted. With a `command_id`, the same command again returns the first receipt.
+            connection: The host's own SQLAlchemy connection: the events commit or vanish with the host's rows.
+            expected_version: Refuse unless the command's stream is at this version.
+
+        Raises:
+            CommandRefused: A rule of the domain forbids it.
+            IdempotencyConflict: Its id was used for a different command.
+            ConcurrencyConflict: The stream is at another version, or others kept writing first.
+        """
+        receipt = self._executor.execute(command, connection=connection, expected_version=expected_version)
+        if is_verbose():
+            logger.debug(
+                "executed",
+                command=type(command).__name__,
+                command_id=receipt.command_id,
+                stream=command.stream,
+                position=receipt.position,
+                events=len(receipt.events),
+                repeated=receipt.repeated,
+            )
+        return receipt
+
+    def execute_many(
+        self,
+        commands: Iterable[Command],
+        *,
+        batch: int = 1_000,
+        on_progress: Callable[[BatchReport], None] | None = None,
+    ) -> BatchReport:
+        """Execute many commands, a batch a transaction. A refused command is reported, and the others go in.
+
+        Each command is all or nothing as in `execute`; a crash loses at most the batch under way, and sending all of
+        it again records only what is missing, where commands have ids.
+
+        Args:
+            commands: Any iterable; it is read a batch at a time.
+            batch: Commands a transaction.
+            on_progress: Called after each batch with the report so far.
+        """
+        report = BatchReport(rejections=[])
+        rest = iter(commands)
+        offset = 0
+        while part := list(islice(rest, batch)):
+            self._executor.execute_many(part, report, offset)
+            offset += len(part)
+            if on_progress is not None:
+                on_progress(report)
+        return report
+
+    def adopt(self, policy: Policy, *, from_beginning: bool = False, command_id: str | None = None) -> Receipt:
+        """Go by this policy from now on; or, with `from_beginning`, for histories of any age."""
+        return self.execute(
+            AdoptPolicy(
+                policy=policy, from_beginning=from_beginning, occurred_at=self.clock(), command_id=command_id
+            )
+        )
+
+    # --- what is known ----------------------------------------------------------------------------------------------
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force now; the default one where none was adopted."""
+        with self.log.database.reading() as connection:
+            _version, book = self._executor.load(connection, "policy")
+        now = to_micros(self.clock())
+        found = Policy()
+        for effective_from, policy in self._executor.policies_of(book):
+            if effective_from is None or effective_from <= now:
+                found = policy
+        return found
+
+    def load(self, kind: str, name: str) -> Any:
+        """The state of one aggregate, such as `load("complaint", "k7")`; its initial state where nothing happened.
+
+        Raises:
+            InvalidInput: There is no such kind.
+        """
+        with self.log.database.reading() as connection:
+            return self._executor.load(connection, f"{kind}-{name}" if name else kind)[1]
+
+    def history(self, customer: str, *, until: datetime | None = None) -> list[RecordedEvent]:
+        """Everything recorded of a customer, in the order of recording; personal words readable unless erased.
+
+        Args:
+            customer: The customer's id.
+            until: Only what had occurred by then.
+        """
+        statement = select(log_table).where(log_table.c.customer == customer).order_by(log_table.c.position)
+        if until is not None:
+            statement = statement.where(log_table.c.occurred_at <= to_micros(until))
+        with self.log.database.reading() as connection:
+            return list(self._executor.recorded(connection, connection.execute(statement)))
+
+    def events(self, *, after: int = 0, until: int | None = None) -> Iterator[RecordedEvent]:
+        """The log's events in order of position, from `after` (excluded) to `until` (included)."""
+        with self.log.database.reading() as connection:
+            for page in self.log.scan(connection, after=after, until=until, chunk=1_000):
+                yield from self._executor.recorded(connection, page)
+
+    def status(self) -> Status:
+        """How the log and each projection stand."""
+        with self.log.database.reading() as connection:
+            head = self.log.head(connection)
+        return Status(self.log.database.name, head.position, head.digest.hex(), self.runner.status())
+
+    # --- projections ------------------------------------------------------------------------------------------------
+
+    def catch_up(self) -> None:
+        """Fold what is new into every view.
+
+        Raises:
+            ProjectionFailed: One met a poison event; the others have gone on.
+        """
+        self.runner.catch_up()
+
+    def rebuild(
+        self,
+        names: Iterable[str] | None = None,
+        *,
+        processes: int = 1,
+        shards: int | None = None,
+        on_progress: Progress | None = None,
+    ) -> None:
+        """Fold the whole log into fresh tables beside the old ones and switch; see `Runner.rebuild`."""
+        self.runner.rebuild(names, processes=processes, shards=shards, on_progress=on_progress)
+
+    def verify(self, *, on_progress: Progress | None = None) -> Verification:
+        """Prove the log and the views: chain, gaps, every body readable, every view equal to its refold.
+
+        Args:
+            on_progress: Told how far it is: positions checked, and all there are.
+        """
+        problems: list[Problem] = []
+        with self.log.database.reading() as connection:
+            total = self.log.head(connection).position
+            head, events = None, 0
+            try:
+                for head in self.log.check(connection, until=total):
+                    if on_progress is not None:
+                        on_progress(head.position, total)
+            except ChainBroken as broken:
+                problems.append(Problem(broken.code, broken.reason, broken.position))
+            for page in self.log.scan(connection, ("position", "topic", "schema", "body"), until=total):
+                events += len(page)
+                problems.extend(self._unreadable(page))
+        views = self._compare_views(problems)
+        return Verification(
+            events=events,
+            position=head.position if head else 0,
+            digest=head.digest.hex() if head else "",
+            views=views,
+            problems=problems,
+        )
+
+    def _unreadable(self, page: Sequence[tuple[Any, ...]]) -> Iterator[Problem]:
+        for position, topic, schema, body in page:
+            if topic not in self.codec.topics:
+                yield Problem("unknown_topic", f"the topic {topic!r} is unknown to this version", position)
+                continue
+            try:
+                self.codec.decode(topic, schema, body)
+            except RelationsError as error:
+                yield Problem(error.code, error.reason, position)
+
+    def _compare_views(self, problems: list[Problem]) -> list[str]:
+        try:
+            self.runner.catch_up()
+        except ProjectionFailed as failure:
+            problems.append(Problem(failure.code, failure.reason, failure.position, failure.projection))
+        compared = []
+        for status in self.runner.status():
+            if status.failure is not None:
+                continue
+            folding = self.runner.fold([status.name], until=status.position)
+            if self.runner.stored(status.name) != self.runner.folded(folding, status.name):
+                problems.append(
+                    Problem("view_differs", f"the tables of {status.name} differ from its refold", view=status.name)
+                )
+            compared.append(status.name)
+        return compared
+

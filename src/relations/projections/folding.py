@@ -1,0 +1,136 @@
+"""The one loop that folds events into rows: live, rebuilding, in shards and as of any point alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from relations.errors import NewerLog, ProjectionFailed, RelationsError, UndecodableEvent
+from relations.log.codec import Codec
+from relations.messages import Envelope, Event
+from relations.policies.calendars import LocalTime
+from relations.projections.projection import Fold, Projection, Rows
+
+__all__ = ["COLUMNS", "Folding"]
+
+COLUMNS = (
+    "position",
+    "stream",
+    "version",
+    "topic",
+    "schema",
+    "customer",
+    "occurred_at",
+    "recorded_at",
+    "body",
+)
+"""The columns of the log that folding reads, in this order."""
+
+_Step = tuple[Fold, Rows]
+_Entry = tuple[int, Callable[[bytes], Event], tuple[_Step, ...]]
+
+
+@dataclass
+class Folding:
+    """Folds events into the rows of several projections at once.
+
+    A projection that cannot fold an event stops there, and says so in `failures`; the others go on.
+
+    Attributes:
+        codec: Decodes the bodies.
+        projections: What to fold.
+        local: The business's own days and months.
+        rows: By projection; what has been folded so far.
+        failures: By projection's name; those that have stopped.
+        position: The last position folded.
+        count: How many events it has seen.
+    """
+
+    codec: Codec
+    projections: Sequence[Projection]
+    local: LocalTime
+    rows: dict[str, Rows] = field(default_factory=dict)
+    failures: dict[str, ProjectionFailed] = field(default_factory=dict)
+    position: int = 0
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        for projection in self.projections:
+            self.rows.setdefault(projection.name, Rows(projection.tables, self.local))
+        self._dispatch = self._entries()
+
+    def _entries(self) -> dict[str, _Entry]:
+        """By topic: its newest schema, its decoder, and the folds of all projections that still run."""
+        running = [projection for projection in self.projections if projection.name not in self.failures]
+        entries: dict[str, _Entry] = {}
+        for name, topic in self.codec.topics.items():
+            steps = tuple(
+                (projection.folds[topic.event], self.rows[projection.name])
+                for projection in running
+                if topic.event in projection.folds
+            )
+            if steps:
+                entries[name] = (topic.schema, topic.decode, steps)
+        return entries
+
+    def fold(self, pages: Iterable[Sequence[tuple[Any, ...]]]) -> None:
+        """Fold pages of rows of the log (`COLUMNS`), in order of position."""
+        for page in pages:
+            rest = iter(page)
+            while not self._fold_page(rest):
+                pass
+            self.count += len(page)
+            self.position = page[-1][0]
+
+    def _fold_page(self, rest: Iterable[tuple[Any, ...]]) -> bool:
+        """Fold until the page ends (True) or a projection fails (False); then it is called again for the rest."""
+        dispatch = self._dispatch
+        for row in rest:
+            position, stream, version, topic, schema, customer, occurred_at, recorded_at, body = row
+            entry = dispatch.get(topic)
+            if entry is None:
+                continue
+            newest, decode, steps = entry
+            done = 0
+            try:
+                event = decode(body) if schema == newest else self.codec.decode(topic, schema, body)
+                at = Envelope(
+                    position=position,
+                    stream=stream,
+                    version=version,
+                    customer=customer,
+                    occurred_at=occurred_at,
+                    recorded_at=recorded_at,
+                )
+                for fold, rows in steps:
+                    fold(rows, event, at)
+                    done += 1
+            except (msgspec.MsgspecError, UnicodeDecodeError, UndecodableEvent, NewerLog) as error:
+                self._stop(steps, error, position, stream)
+                return False
+            except Exception as error:
+                self._stop(steps[done : done + 1], error, position, stream)
+                self._fold_others(steps[done + 1 :], event, at)
+                return False
+        return True
+
+    def _fold_others(self, steps: Sequence[_Step], event: Event, at: Envelope) -> None:
+        """Let the other projections fold the event that one of them could not."""
+        for step in steps:
+            fold, rows = step
+            try:
+                fold(rows, event, at)
+            except Exception as error:
+                self._stop((step,), error, at.position, at.stream)
+
+    def _stop(self, steps: Sequence[_Step], error: Exception, position: int, stream: str) -> None:
+        """Stop the projections of these steps, loudly, and go on without them."""
+        names = {id(rows): name for name, rows in self.rows.items()}
+        for _fold, rows in steps:
+            name = names[id(rows)]
+            reason = error.reason if isinstance(error, RelationsError) else f"{type(error).__name__}: {error}"
+            self.failures[name] = ProjectionFailed(reason, projection=name, position=position, stream=stream)
+        self._dispatch = self._entries()

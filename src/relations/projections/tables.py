@@ -1,0 +1,158 @@
+"""A projection's rows as SQL tables: columns from the rows' fields, and the few statements that the runner needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import Any, get_type_hints
+
+import msgspec
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from relations.log.database import Database, Statement
+from relations.projections.projection import Projection, Row, Tally
+
+__all__ = ["RowTable", "canonical"]
+
+_NAME = Text().with_variant(Text(collation="C"), "postgresql")
+_encode_json = msgspec.json.Encoder(order="deterministic").encode
+
+
+def _json(value: Any) -> str:
+    return _encode_json(value).decode()
+
+
+class _Field:
+    """One field of a row as a column."""
+
+    __slots__ = ("column", "decode", "encode", "name")
+
+    def __init__(self, row: type[Row], field: msgspec.inspect.Field, *, key: bool) -> None:
+        self.name = field.name
+        self.encode: Callable[[Any], Any] | None = None
+        self.decode: Callable[[Any], Any] | None = None
+        kind = field.type
+        members = kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
+        plain = [member for member in members if not isinstance(member, msgspec.inspect.NoneType)]
+        nullable = len(plain) < len(members)
+        sql: Any
+        match plain:
+            case [msgspec.inspect.IntType()]:
+                sql = BigInteger().with_variant(Integer(), "sqlite")
+            case [msgspec.inspect.StrType()]:
+                sql = _NAME
+            case [msgspec.inspect.BoolType()]:
+                sql = Boolean()
+                self.decode = _to_bool
+            case [msgspec.inspect.FloatType()]:
+                msg = f"{row.__name__}.{field.name}: a float's sum depends on its order; keep integers"
+                raise TypeError(msg)
+            case _:
+                sql, nullable = Text(), False
+                self.encode = _json
+                self.decode = msgspec.json.Decoder(get_type_hints(row, include_extras=True)[field.name]).decode
+        self.column = Column(field.name, sql, primary_key=key, nullable=nullable and not key, autoincrement=False)
+
+
+def _to_bool(value: Any) -> bool | None:
+    return None if value is None else bool(value)
+
+
+class RowTable:
+    """The SQL table of one class of rows.
+
+    Args:
+        database: Whose SQL it speaks.
+        projection: Whose rows they are.
+        row: The class.
+        suffix: Added to the table's name; a rebuild fills tables beside those in use.
+
+    Raises:
+        TypeError: The class has a float column, a tally a column that does not add up, or a row no customer.
+    """
+
+    def __init__(self, database: Database, projection: Projection, row: type[Row], suffix: str = "") -> None:
+        self.row = row
+        self.is_tally = issubclass(row, Tally)
+        info = msgspec.inspect.type_info(row)
+        assert isinstance(info, msgspec.inspect.StructType)  # noqa: S101 - rows are structs
+        fields = [_Field(row, field, key=field.name in row.key) for field in info.fields]
+        self.names = tuple(field.name for field in fields)
+        if self.names[: len(row.key)] != row.key:
+            msg = f"{row.__name__}: the key's fields {row.key} must come first, in order"
+            raise TypeError(msg)
+        if self.is_tally and any(
+            field.encode or not isinstance(field.column.type, (BigInteger, Integer)) for field in fields[len(row.key) :]
+        ):
+            msg = f"{row.__name__}: all fields of a tally outside of its key are int"
+            raise TypeError(msg)
+        self.base_name = f"{projection.name}_{row.table}"
+        self.table = Table(
+            self.base_name + suffix,
+            MetaData(),
+            *(field.column for field in fields),
+            *(Index(f"ix_{self.base_name}_{'_'.join(columns)}{suffix}", *columns) for columns in row.indexes),
+        )
+        self._values = attrgetter(*self.names)
+        self._encoders = [(index, field.encode) for index, field in enumerate(fields) if field.encode]
+        self._decoders = [(index, field.decode) for index, field in enumerate(fields) if field.decode]
+        self.insert: Statement = database.compile(insert(self.table))
+        self.upsert: Statement = database.compile(self._upsert(database))
+        self.delete_sql = database.compile(
+            self.table.delete().where(*(self.table.c[name] == "" for name in row.key))
+        ).sql
+        self.select_sql = database.compile(select(self.table)).sql
+
+    def _upsert(self, database: Database) -> Any:
+        statement = (sqlite if database.is_sqlite else postgresql).insert(self.table)
+        values = [name for name in self.names if name not in self.row.key]
+        if not values:
+            return statement.on_conflict_do_nothing()
+        return statement.on_conflict_do_update(
+            index_elements=list(self.row.key),
+            set_={
+                name: self.table.c[name] + statement.excluded[name] if self.is_tally else statement.excluded[name]
+                for name in values
+            },
+        )
+
+    def encode(self, row: Row) -> tuple[Any, ...]:
+        """A row as the values of its columns; equal rows give equal values."""
+        values: tuple[Any, ...] = self._values(row) if len(self.names) > 1 else (self._values(row),)
+        if not self._encoders:
+            return values
+        encoded = list(values)
+        for index, encode in self._encoders:
+            encoded[index] = encode(encoded[index])
+        return tuple(encoded)
+
+    def decode(self, values: Sequence[Any]) -> Any:
+        """The row of its columns' values."""
+        if not self._decoders:
+            return self.row(*values)
+        decoded = list(values)
+        for index, decode in self._decoders:
+            decoded[index] = decode(decoded[index])
+        return self.row(*decoded)
+
+    def encode_all(self, rows: Iterable[Row]) -> list[tuple[Any, ...]]:
+        """All rows that say something: a tally of nothing but zeros is no row."""
+        encoded = map(self.encode, rows)
+        if not self.is_tally:
+            return list(encoded)
+        width = len(self.row.key)
+        return [values for values in encoded if any(values[width:])]
+
+
+def canonical(tables: Iterable[tuple[RowTable, Iterable[Sequence[Any]]]]) -> bytes:
+    """Encoded rows of tables as canonical bytes: the same facts give the same bytes, in whatever order they came."""
+    return b"\n".join(
+        _encode_json([table.base_name, sorted((tuple(row) for row in rows), key=_sortable(table))])
+        for table, rows in sorted(tables, key=lambda pair: pair[0].base_name)
+    )
+
+
+def _sortable(table: RowTable) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    width = len(table.row.key)
+    return lambda row: row[:width]
