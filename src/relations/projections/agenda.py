@@ -1,0 +1,453 @@
+"""What falls due: deadlines of complaints, expiries of points, reviews of tiers, follow-ups.
+
+Time does not pass inside of the engine: it enters by commands that carry it. The agenda says which ones are due, and
+`commands_due` turns its items into them. An item leaves the agenda with the event that says that it is done, met,
+missed or void; so each is due once.
+
+Only what is open has a row: one for each open clock and each lot with points left, and one a member. What a policy may
+move (the days until a follow-up, the tiers' window and thresholds) is reckoned when the agenda is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from hashlib import sha256
+from heapq import merge
+from itertools import islice
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from sqlalchemy import tuple_
+
+from relations.aggregates.complaint import (
+    CheckDeadlines,
+    ComplaintClosed,
+    ComplaintFiled,
+    ComplaintFollowedUp,
+    ComplaintReopened,
+    ComplaintResolved,
+    ComplaintWithdrawn,
+    DeadlineMet,
+    DeadlineMissed,
+)
+from relations.aggregates.loyalty import (
+    DebtRepaid,
+    EarningReversed,
+    EvaluateTier,
+    ExpirePoints,
+    LotShare,
+    PointsEarned,
+    PointsExpired,
+    PointsRedeemed,
+    TierLost,
+    TierReached,
+)
+from relations.errors import InvalidInput
+from relations.messages import Command, Envelope, from_micros, to_micros
+from relations.policies import Policy
+from relations.policies.calendars import local_time
+from relations.projections.projection import CustomerRow, Projection, Rows
+from relations.projections.view import View
+
+__all__ = [
+    "PROJECTION",
+    "AgendaItem",
+    "AgendaView",
+    "Item",
+    "Kind",
+    "Member",
+    "commands_due",
+    "open_item",
+    "tier_review",
+]
+
+Kind: TypeAlias = Literal["acknowledge", "resolve", "follow_up", "expiry", "tier"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+_DAY = 86_400_000_000
+_COMMAND_ID_MAX = 200
+
+
+# --- rows -----------------------------------------------------------------------------------------------------------
+
+
+class Item(CustomerRow, gc=False):
+    """Something open.
+
+    Attributes:
+        stream: The aggregate that it is open in.
+        what: Its name there: the kind, and for an expiry `expiry:` with the lot's id.
+        kind: acknowledge, resolve, follow_up or expiry.
+        at: The deadline or expiry; for a follow-up when the complaint was resolved. UTC microseconds.
+        points: What is left of the lot.
+    """
+
+    table: ClassVar[str] = "items"
+    key: ClassVar[tuple[str, ...]] = ("customer", "stream", "what")
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("kind", "at"),)
+    stream: str
+    what: str
+    kind: str = ""
+    at: int = 0
+    points: int = 0
+
+
+class Member(CustomerRow, gc=False):
+    """What a member's tier rests on.
+
+    Attributes:
+        stream: The account.
+        tier: The present tier.
+        month: The latest month that the account's events spoke of, in the policy's zone, as `2024-05`.
+        months: Qualifying points by month, less what refunds took back.
+    """
+
+    table: ClassVar[str] = "members"
+    key: ClassVar[tuple[str, ...]] = ("customer", "stream")
+    stream: str
+    tier: str | None = None
+    month: str = ""
+    months: dict[str, int] = {}  # noqa: RUF012 - msgspec gives every row its own
+
+
+# --- folds ----------------------------------------------------------------------------------------------------------
+
+PROJECTION = Projection(name="agenda", version=1, tables=(Item, Member))
+
+
+@PROJECTION.on(ComplaintFiled, ComplaintReopened)
+def clocks_started(rows: Rows, event: ComplaintFiled | ComplaintReopened, at: Envelope) -> None:
+    """Both clocks run; what was to be asked about an earlier resolution no longer is."""
+    _open(rows, at, "acknowledge", event.acknowledge_by)
+    _open(rows, at, "resolve", event.resolve_by)
+    rows.drop(Item, at.customer, at.stream, "follow_up")
+
+
+@PROJECTION.on(DeadlineMet, DeadlineMissed)
+def clock_ended(rows: Rows, event: DeadlineMet | DeadlineMissed, at: Envelope) -> None:
+    """The clock is off, in time or not. A clock of another round is not the one that runs."""
+    item = rows.get(Item, at.customer, at.stream, event.clock)
+    if item is not None and item.at == event.due_at:
+        rows.drop(Item, at.customer, at.stream, event.clock)
+
+
+@PROJECTION.on(ComplaintResolved)
+def resolved(rows: Rows, _event: ComplaintResolved, at: Envelope) -> None:
+    """No clock runs on; the customer is to be asked how they see it."""
+    _stop_clocks(rows, at)
+    _open(rows, at, "follow_up", at.occurred_at)
+
+
+@PROJECTION.on(ComplaintFollowedUp)
+def followed_up(rows: Rows, _event: ComplaintFollowedUp, at: Envelope) -> None:
+    """The customer was asked. One recorded late was of an earlier resolution, and leaves the last one to ask about."""
+    item = rows.get(Item, at.customer, at.stream, "follow_up")
+    if item is not None and item.at <= at.occurred_at:
+        rows.drop(Item, at.customer, at.stream, "follow_up")
+
+
+@PROJECTION.on(ComplaintClosed, ComplaintWithdrawn)
+def ended(rows: Rows, _event: ComplaintClosed | ComplaintWithdrawn, at: Envelope) -> None:
+    """No clock runs on. That a file was put away does not answer how the customer sees it: a follow-up stays due."""
+    _stop_clocks(rows, at)
+
+
+@PROJECTION.on(PointsEarned)
+def points_earned(rows: Rows, event: PointsEarned, at: Envelope) -> None:
+    """A lot that expires is on the agenda; what qualifies counts towards the tier."""
+    if event.expires_at is not None:
+        _open(rows, at, "expiry", event.expires_at, what=f"expiry:{event.lot}", points=event.points)
+    if event.qualifying:
+        member = rows.need(Member, at.customer, at.stream)
+        member.months[event.month] = member.months.get(event.month, 0) + event.qualifying
+        member.month = max(member.month, event.month)
+
+
+@PROJECTION.on(PointsRedeemed, PointsExpired)
+def points_gone(rows: Rows, event: PointsRedeemed | PointsExpired, at: Envelope) -> None:
+    """Less is left of these lots; an empty one has nothing to expire."""
+    _take(rows, at, event.lots)
+
+
+@PROJECTION.on(EarningReversed)
+def earning_reversed(rows: Rows, event: EarningReversed, at: Envelope) -> None:
+    """Less is left of these lots, and less qualifies in the month of the purchase."""
+    _take(rows, at, event.lots)
+    if event.qualifying:
+        months = rows.need(Member, at.customer, at.stream).months
+        left = months.get(event.month, 0) - event.qualifying
+        if left:
+            months[event.month] = left
+        else:
+            months.pop(event.month, None)
+
+
+@PROJECTION.on(DebtRepaid)
+def debt_repaid(rows: Rows, event: DebtRepaid, at: Envelope) -> None:
+    """Less is left of the lot that repaid it."""
+    _take(rows, at, (LotShare(event.lot, event.points),))
+
+
+@PROJECTION.on(TierReached)
+def tier_reached(rows: Rows, event: TierReached, at: Envelope) -> None:
+    """The member has another tier to keep."""
+    _tier(rows, at, event.tier, event.month)
+
+
+@PROJECTION.on(TierLost)
+def tier_lost(rows: Rows, event: TierLost, at: Envelope) -> None:
+    """The member has a lower tier to keep, or none."""
+    _tier(rows, at, event.next, event.month)
+
+
+def _open(rows: Rows, at: Envelope, kind: Kind, moment: int, *, what: str = "", points: int = 0) -> None:
+    item = rows.need(Item, at.customer, at.stream, what or kind)
+    item.kind = kind
+    item.at = moment
+    item.points = points
+
+
+def _stop_clocks(rows: Rows, at: Envelope) -> None:
+    rows.drop(Item, at.customer, at.stream, "acknowledge")
+    rows.drop(Item, at.customer, at.stream, "resolve")
+
+
+def _take(rows: Rows, at: Envelope, shares: Iterable[LotShare]) -> None:
+    for share in shares:
+        what = f"expiry:{share.lot}"
+        item = rows.get(Item, at.customer, at.stream, what)
+        if item is not None:  # a lot that never expires has none
+            item.points -= share.points
+            if item.points <= 0:
+                rows.drop(Item, at.customer, at.stream, what)
+
+
+def _tier(rows: Rows, at: Envelope, tier: str | None, month: str) -> None:
+    member = rows.need(Member, at.customer, at.stream)
+    member.tier = tier
+    member.month = max(member.month, month)
+
+
+# --- what is due ----------------------------------------------------------------------------------------------------
+
+
+class AgendaItem(BaseModel):
+    """Something that is due.
+
+    Attributes:
+        due_at: When, in UTC. At that moment itself a deadline is missed, a lot expired, a review to be made.
+        kind: `acknowledge` and `resolve` are a complaint's deadlines; `follow_up` asks after a resolution; `expiry` is
+            that of a lot of points; `tier` is the first month in which the member's tier is no longer earned.
+        customer: Whose it is.
+        stream: The aggregate: `complaint-<id>` or `loyalty-<customer>`.
+        detail: The lot of an expiry, the tier of a review; empty otherwise.
+        points: How many points expire; absent for other kinds.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    due_at: AwareDatetime
+    kind: Kind
+    customer: str
+    stream: str
+    detail: str = ""
+    points: int | None = None
+
+    @property
+    def key(self) -> tuple[int, str, str, str]:
+        """What the agenda is sorted by: the moment in UTC microseconds, the customer, the stream, the item's name."""
+        what = f"expiry:{self.detail}" if self.kind == "expiry" else self.kind
+        return to_micros(self.due_at), self.customer, self.stream, what
+
+
+def open_item(row: Item, policy: Policy) -> AgendaItem | None:
+    """A row as what is due under a policy; None where the policy asks for no follow-ups."""
+    shift = _shift(row.kind, policy)
+    if shift is None:
+        return None
+    return AgendaItem(
+        due_at=from_micros(row.at + shift),
+        kind=row.kind,
+        customer=row.customer,
+        stream=row.stream,
+        detail=row.what.removeprefix("expiry:") if row.kind == "expiry" else "",
+        points=row.points if row.kind == "expiry" else None,
+    )
+
+
+def tier_review(member: Member, policy: Policy, until: int | None = None) -> AgendaItem | None:
+    """When time alone will change a member's tier, if it will: the first month whose window no longer earns it.
+
+    The same window and thresholds that `EvaluateTier` goes by say so here; a tier is thus reviewed in the month that
+    changes it, and in no other. Tiers that ask for nothing cannot be lost.
+
+    Args:
+        member: What the tier rests on.
+        policy: Whose programme it is.
+        until: Look no further than this, UTC microseconds.
+    """
+    programme = policy.programme
+    terms = programme.terms
+    if member.tier is None or not member.month or member.tier == terms.tier(0):
+        return None
+    local = local_time(policy.zone)
+    last = None if until is None else local.month(until)
+    month = member.month
+    while True:
+        month = _month_after(month)
+        if last is not None and month > last:
+            return None
+        window = programme.tier_window.months(month)
+        counted = member.months if window is None else [counting for counting in window if counting in member.months]
+        if terms.tier(sum(member.months[counting] for counting in counted)) != member.tier:
+            break
+        if window is None:
+            return None  # it all counts for ever
+    return AgendaItem(
+        due_at=from_micros(local.start(date(int(month[:4]), int(month[5:]), 1))),
+        kind="tier",
+        customer=member.customer,
+        stream=member.stream,
+        detail=member.tier,
+    )
+
+
+def commands_due(items: Iterable[AgendaItem]) -> Iterator[Command]:
+    """The commands that these items ask for, each dated at the moment when it fell due.
+
+    A follow-up is work for people and asks for none. One command ends all that falls due in one stream at one moment.
+    The ids say what was due, so that however often the same items come, each command counts once.
+    """
+    asked: set[tuple[str, str, datetime]] = set()
+    for item in items:
+        command = _command(item)
+        if command is not None:
+            same = (type(command).__name__, item.stream, item.due_at)
+            if same not in asked:
+                asked.add(same)
+                yield command
+
+
+def _command(item: AgendaItem) -> Command | None:
+    common: dict[str, Any] = {"occurred_at": item.due_at, "command_id": _command_id(item), "actor": "agenda"}
+    match item.kind:
+        case "acknowledge" | "resolve":
+            return CheckDeadlines(complaint=item.stream.partition("-")[2], **common)
+        case "expiry":
+            return ExpirePoints(customer=item.customer, **common)
+        case "tier":
+            return EvaluateTier(customer=item.customer, **common)
+        case "follow_up":
+            return None
+
+
+def _command_id(item: AgendaItem) -> str:
+    due_at = to_micros(item.due_at)
+    found = f"due:{item.kind}:{item.stream}:{item.detail}:{due_at}"
+    if len(found) > _COMMAND_ID_MAX:
+        # A remedy's lot has the ids of the complaint and the remedy in its own.
+        found = f"due:{item.kind}:{item.stream}:{sha256(item.detail.encode()).hexdigest()}:{due_at}"
+    return found
+
+
+def _shift(kind: str, policy: Policy) -> int | None:
+    """From an item's moment until it is due, in microseconds."""
+    if kind != "follow_up":
+        return 0
+    days = policy.surveys.follow_up_days
+    return None if days is None else days * _DAY
+
+
+def _month_after(month: str) -> str:
+    year, number = int(month[:4]), int(month[5:])
+    return f"{year + 1:04d}-01" if number == 12 else f"{year:04d}-{number + 1:02d}"
+
+
+# --- the view -------------------------------------------------------------------------------------------------------
+
+
+class AgendaView(View):
+    """What falls due, soonest first; what is due together is in the order of customers, streams and names."""
+
+    projection: ClassVar[Projection] = PROJECTION
+
+    def due(
+        self,
+        *,
+        until: datetime,
+        kind: Kind | None = None,
+        limit: int | None = None,
+        after: AgendaItem | None = None,
+    ) -> list[AgendaItem]:
+        """Everything that is due at `until` or before.
+
+        Args:
+            until: An aware datetime.
+            kind: Only this kind.
+            limit: At most so many.
+            after: Go on behind this item, the last one of the page before.
+
+        Raises:
+            InvalidInput: A naive datetime, an unknown kind, or a limit below 1.
+        """
+        if kind is not None and kind not in KINDS:
+            raise InvalidInput(
+                f"{kind!r} is no kind of agenda item", code="unknown_kind", field="kind", remedy=f"One of {KINDS}"
+            )
+        if limit is not None and limit < 1:
+            raise InvalidInput(f"{limit} is no page", code="invalid_limit", field="limit", remedy="Give 1 or more")
+        policy, end = self.policy, to_micros(until)
+        kinds = KINDS if kind is None else (kind,)
+        found = [
+            self._reviews(end, policy, after) if each == "tier" else self._open(each, end, policy, limit, after)
+            for each in kinds
+        ]
+        return list(islice(merge(*found, key=lambda item: item.key), limit))
+
+    def overdue(self, *, now: datetime | None = None, kind: Kind | None = None) -> list[AgendaItem]:
+        """Everything that is due and of which nothing has been recorded yet, as of `now`; the present by default.
+
+        Raises:
+            InvalidInput: A naive datetime or an unknown kind.
+        """
+        return self.due(until=from_micros(self.now) if now is None else now, kind=kind)
+
+    def for_customer(self, customer: str) -> list[AgendaItem]:
+        """All that is open for one customer, however far off."""
+        policy = self.policy
+        opened = (open_item(row, policy) for row in self.rows(Item, self.table(Item).c.customer == customer))
+        members = self.rows(Member, self.table(Member).c.customer == customer)
+        reviews = (tier_review(row, policy) for row in members)
+        return sorted((item for item in (*opened, *reviews) if item is not None), key=lambda item: item.key)
+
+    def _open(
+        self, kind: Kind, end: int, policy: Policy, limit: int | None, after: AgendaItem | None
+    ) -> list[AgendaItem]:
+        shift = _shift(kind, policy)
+        if shift is None:
+            return []
+        columns = self.table(Item).c
+        order = (columns.at, columns.customer, columns.stream, columns.what)
+        where = [columns.kind == kind, columns.at <= end - shift]
+        if after is not None:
+            moment, *names = after.key
+            # The first condition follows from the second, and lets the index find the page.
+            where += [columns.at >= moment - shift, tuple_(*order) > tuple_(moment - shift, *names)]
+        rows = self.rows(Item, *where, order_by=order, limit=limit)
+        return [item for item in (open_item(row, policy) for row in rows) if item is not None]
+
+    def _reviews(self, end: int, policy: Policy, after: AgendaItem | None) -> list[AgendaItem]:
+        # Which month changes a tier depends on the policy, so no index can know it: members who have a tier to lose
+        # and were not heard of in the last month are looked at one by one.
+        columns = self.table(Member).c
+        month = local_time(policy.zone).month(end)
+        base = policy.programme.terms.tier(0)
+        where = [columns.tier.is_not(None), columns.month < month]
+        if base is not None:
+            where.append(columns.tier != base)
+        reviews = (tier_review(row, policy, end) for row in self.rows(Member, *where))
+        return sorted(
+            (item for item in reviews if item is not None and (after is None or item.key > after.key)),
+            key=lambda item: item.key,
+        )

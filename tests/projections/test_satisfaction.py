@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relations.aggregates.complaint import ComplaintFollowedUp
+from relations.aggregates.customer import FeedbackGiven
+from relations.messages import Envelope, to_micros
+from relations.policies import Surveys
+from relations.policies.calendars import local_time
+from relations.projections.projection import Rows
+from relations.projections.satisfaction import (
+    DIMENSIONS,
+    PROJECTION,
+    Answers,
+    csat_figures,
+    nps_figures,
+    satisfaction_report,
+)
+
+MAY = to_micros(datetime(2024, 5, 10, 12, tzinfo=UTC))
+SURVEYS = Surveys()
+ANY_NUMBER = Surveys(minimum_answers=1)
+
+
+def fold(recorded, zone="UTC"):
+    rows = Rows(PROJECTION.tables, local_time(zone))
+    for position, (customer, at, event) in enumerate(recorded, 1):
+        envelope = Envelope(
+            position=position,
+            stream=f"customer-{customer}",
+            version=position,
+            customer=customer,
+            occurred_at=at,
+            recorded_at=MAY,
+        )
+        PROJECTION.folds[type(event)](rows, event, envelope)
+    return rows
+
+
+def answers(recorded, zone="UTC"):
+    return list(fold(recorded, zone).tables[Answers].values())
+
+
+def feedback(score, instrument="nps", **facts):
+    return FeedbackGiven(feedback="f", instrument=instrument, score=score, **facts)
+
+
+def given_scores(*scores, instrument="nps", at=MAY, **facts):
+    return [("c1", at, feedback(score, instrument, **facts)) for score in scores]
+
+
+def test_three_promoters_a_passive_and_a_detractor():
+    (figure,) = nps_figures(answers(given_scores(9, 10, 9, 8, 6)), by=(), surveys=SURVEYS)
+    assert (figure.n, figure.promoters, figure.passives, figure.detractors) == (5, 3, 1, 1)
+    assert (figure.nps, figure.adjusted, figure.mean) == (40, 25.0, 8.4)
+    assert (round(figure.interval.low, 1), round(figure.interval.high, 1)) == (-29.8, 79.8)
+    assert str(figure) == "NPS 40 [-29.8, 79.8], n = 5"
+
+
+def test_five_promoters_are_never_a_bare_hundred():
+    (figure,) = nps_figures(answers(given_scores(10, 10, 10, 10, 10)), by=(), surveys=SURVEYS)
+    assert (figure.nps, figure.adjusted) == (100, 62.5)
+    assert figure.interval.low < 20
+    assert "n = 5" in str(figure)
+
+
+def test_four_of_five_satisfied():
+    (figure,) = csat_figures(answers(given_scores(4, 5, 5, 4, 2, instrument="csat")), by=(), surveys=SURVEYS)
+    assert (figure.n, figure.satisfied, figure.share, figure.mean) == (5, 4, 0.8, 4.0)
+    assert (round(figure.interval.low, 3), round(figure.interval.high, 3)) == (0.376, 0.964)
+    assert figure.counts == {1: 0, 2: 1, 3: 0, 4: 2, 5: 2}
+    assert str(figure) == "CSAT 80.0% [37.6%, 96.4%], n = 5"
+
+
+def test_all_five_satisfied():
+    (figure,) = csat_figures(answers(given_scores(*[5] * 5, instrument="csat")), by=(), surveys=SURVEYS)
+    assert (round(figure.interval.low, 3), figure.interval.high) == (0.566, 1)
+
+
+def test_what_satisfied_means_is_policy():
+    rows = answers(given_scores(4, 5, 5, 4, 2, instrument="csat"))
+    (figure,) = csat_figures(rows, by=(), surveys=Surveys(csat_satisfied_from=5))
+    assert figure.share == 0.4
+
+
+def test_a_higher_confidence_widens_the_interval():
+    rows = answers(given_scores(9, 10, 9, 8, 6))
+    (usual,) = nps_figures(rows, by=(), surveys=SURVEYS)
+    (surer,) = nps_figures(rows, by=(), surveys=Surveys(confidence=0.99))
+    assert surer.interval.low < usual.interval.low
+    assert surer.interval.confidence == 0.99
+
+
+@pytest.mark.parametrize("scores", [(10,), (10, 10, 10, 10)])
+def test_fewer_than_the_minimum_show_their_number_only(scores):
+    (figure,) = nps_figures(answers(given_scores(*scores)), by=(), surveys=SURVEYS)
+    assert figure.model_dump(exclude_none=True) == {"group": {}, "n": len(scores), "suppressed": True}
+    assert str(figure) == f"suppressed, n = {len(scores)}"
+
+
+def test_nobody_is_undefined_rather_than_suppressed():
+    (nps,) = nps_figures([], by=(), surveys=SURVEYS)
+    (csat,) = csat_figures([], by=(), surveys=SURVEYS)
+    assert (nps.n, nps.suppressed, nps.nps, nps.interval) == (0, False, None, None)
+    assert (csat.n, csat.suppressed, csat.share, csat.mean) == (0, False, None, None)
+    assert str(nps) == "undefined, n = 0"
+    assert nps_figures([], by=("month",), surveys=SURVEYS) == []
+
+
+def test_groups_come_in_order_and_an_unknown_touchpoint_is_none():
+    june = to_micros(datetime(2024, 6, 1, tzinfo=UTC))
+    rows = answers(
+        [
+            *given_scores(9, at=june, touchpoint="spa", channel="app"),
+            *given_scores(3, touchpoint="desk", channel="app"),
+            *given_scores(10, channel="email"),
+        ]
+    )
+    by_both = nps_figures(rows, by=("month", "touchpoint"), surveys=ANY_NUMBER)
+    assert [figure.group for figure in by_both] == [
+        {"month": "2024-05", "touchpoint": None},
+        {"month": "2024-05", "touchpoint": "desk"},
+        {"month": "2024-06", "touchpoint": "spa"},
+    ]
+    assert [figure.nps for figure in by_both] == [100, -100, 100]
+    by_channel = nps_figures(rows, by=("channel",), surveys=ANY_NUMBER)
+    assert [(figure.group["channel"], figure.n, figure.nps) for figure in by_channel] == [
+        ("app", 2, 0),
+        ("email", 1, 100),
+    ]
+
+
+def test_months_are_those_of_the_business():
+    # 31 May, 22:30 UTC is 1 June in Vienna.
+    late = to_micros(datetime(2024, 5, 31, 22, 30, tzinfo=UTC))
+    assert [row.month for row in answers(given_scores(9, at=late))] == ["2024-05"]
+    assert [row.month for row in answers(given_scores(9, at=late), "Europe/Vienna")] == ["2024-06"]
+
+
+def test_a_follow_up_is_an_instrument_of_its_own():
+    followed_up = [("c1", MAY, ComplaintFollowedUp(score=score)) for score in (1, 2, None, 5, 4, 4)]
+    rows = answers([*followed_up, *given_scores(5, 5, 5, 5, 5, instrument="csat", touchpoint="complaint")])
+    (csat,) = csat_figures(rows, by=("touchpoint",), surveys=SURVEYS)
+    (handling,) = csat_figures(rows, by=("touchpoint",), surveys=SURVEYS, instrument="complaint_csat")
+    assert (csat.n, csat.share) == (5, 1)
+    assert (handling.n, handling.share, handling.group) == (5, 0.6, {"touchpoint": "complaint"})
+
+
+def test_the_report_says_by_which_rules_it_counts():
+    rows = answers([*given_scores(9, 9, 9, 8, 1, channel="app"), *given_scores(5, instrument="csat")])
+    report = satisfaction_report(rows, zone="Asia/Shanghai", surveys=SURVEYS)
+    assert (report.zone, report.minimum_answers, report.confidence) == ("Asia/Shanghai", 5, 0.95)
+    assert report.nps.nps == 40
+    assert [figure.group for figure in report.nps_by_channel] == [{"channel": "app"}]
+    assert report.csat.suppressed
+    assert (report.complaint_csat.n, report.complaint_csat_by_month) == (0, [])
+    assert report == type(report).model_validate_json(report.model_dump_json())
+
+
+# --- laws -----------------------------------------------------------------------------------------------------------
+
+moments = st.integers(MAY - 10**14, MAY + 10**14)
+labels = st.one_of(st.none(), st.sampled_from(["desk", "spa", "web"]))
+events = st.one_of(
+    st.builds(feedback, st.integers(0, 10), st.just("nps"), touchpoint=labels, channel=labels),
+    st.builds(feedback, st.integers(1, 5), st.just("csat"), touchpoint=labels, channel=labels),
+    st.builds(ComplaintFollowedUp, score=st.one_of(st.none(), st.integers(1, 5))),
+)
+histories = st.lists(st.tuples(st.sampled_from(["c1", "c2", "c3"]), moments, events), min_size=1, max_size=60)
+
+
+def tallied(*folded):
+    total = {}
+    for rows in folded:
+        for key, row in rows.tables[Answers].items():
+            total[key] = total.get(key, 0) + row.answers
+    return total
+
+
+@given(histories, st.sets(st.sampled_from(["c1", "c2", "c3"])))
+def test_tallies_add_up_over_any_split_by_customer(history, chosen):
+    ours = [recorded for recorded in history if recorded[0] in chosen]
+    others = [recorded for recorded in history if recorded[0] not in chosen]
+    assert tallied(fold(ours), fold(others)) == tallied(fold(history))
+
+
+@given(histories, st.randoms(use_true_random=False))
+def test_answers_count_alike_in_any_order(history, random):
+    shuffled = list(history)
+    random.shuffle(shuffled)
+    assert tallied(fold(shuffled)) == tallied(fold(history))
+
+
+@given(histories, st.integers(0, 60))
+def test_folding_prefix_by_prefix_is_folding_all(history, cut):
+    assert tallied(fold(history[:cut]), fold(history[cut:])) == tallied(fold(history))
+
+
+@given(histories, st.sampled_from([by for k in range(4) for by in combinations(DIMENSIONS, k)]))
+def test_the_buckets_part_the_answers_of_every_group(history, by):
+    rows = answers(history)
+    asked = sum(isinstance(event, FeedbackGiven) and event.instrument == "nps" for *_, event in history)
+    figures = nps_figures(rows, by=by, surveys=ANY_NUMBER)
+    assert sum(figure.n for figure in figures) == asked
+    for figure in figures:
+        if figure.n:
+            assert figure.promoters + figure.passives + figure.detractors == figure.n
+            assert figure.nps == pytest.approx(100 * (figure.promoters - figure.detractors) / figure.n)
+            assert figure.interval.low <= figure.adjusted <= figure.interval.high
+    rated = [event for *_, event in history if isinstance(event, FeedbackGiven) and event.instrument == "csat"]
+    csat = csat_figures(rows, by=by, surveys=ANY_NUMBER)
+    assert sum(figure.n for figure in csat) == len(rated)
+    assert sum(sum(figure.counts.values()) for figure in csat if figure.n) == len(rated)
+    assert sum(figure.mean * figure.n for figure in csat if figure.n) == pytest.approx(
+        sum(event.score for event in rated)
+    )
