@@ -130,6 +130,7 @@ class EarningReversed(Event, frozen=True):
         lots: The lots that gave them: the purchase's own first, then others in spending order.
         expired: Taken back as well, and nobody's loss: the purchase's own lot had let them expire already.
         shortfall: Taken back as well, though no lot could give it: a debt of its own event, or by policy forgone.
+        month: The month in which the purchase qualified, and now qualifies for less.
     """
 
     topic: ClassVar[str] = "loyalty.earning_reversed"
@@ -140,6 +141,7 @@ class EarningReversed(Event, frozen=True):
     lots: tuple[LotShare, ...]
     expired: int = 0
     shortfall: int = 0
+    month: str = ""
 
 
 class DebtIncurred(Event, frozen=True):
@@ -601,6 +603,7 @@ def _reverse_earning(state: Account, command: ReverseEarning, policy: Policy) ->
         lots=shares,
         expired=expired,
         shortfall=shortfall,
+        month=earning.month,
     )
     events.append(reversal)
     if shortfall and policy.programme.refund_shortfall == "debt":
