@@ -25,7 +25,7 @@ from relations.logs import is_verbose, logger
 from relations.messages import Command, RecordedEvent, to_micros
 from relations.policies import Policy
 from relations.projections import PROJECTIONS
-from relations.projections.agenda import AgendaView
+from relations.projections.agenda import AgendaView, commands_due
 from relations.projections.projection import Projection
 from relations.projections.retention import RetentionView
 from relations.projections.runner import Progress, ProjectionStatus, Runner
@@ -258,6 +258,42 @@ class Relations:
                 policy=policy, from_beginning=from_beginning, occurred_at=self.clock(), command_id=command_id
             )
         )
+
+    def advance_time(
+        self, to: datetime, *, on_progress: Callable[[BatchReport], None] | None = None
+    ) -> BatchReport:
+        """Turn everything that the agenda says is due by `to` into events: missed deadlines, expiries, tiers.
+
+        Each command is dated at the moment when it fell due and has an id made of what was due, so going to a time in
+        one step or in many, once or again, or from two processes, records the same events. Within a stream what is due
+        earlier is done first, for it may change what is due later.
+
+        Args:
+            to: An aware datetime.
+            on_progress: Called after each batch with the report so far.
+
+        Returns:
+            What became of the commands.
+        """
+        report = BatchReport(rejections=[])
+        asked: set[str | None] = set()
+        while True:
+            self.runner.catch_up(["agenda"])
+            first: dict[str, Command] = {}
+            for command in commands_due(self.views.agenda.due(until=to)):
+                if command.command_id not in asked:
+                    first.setdefault(command.stream, command)
+            if not first:
+                return report
+            asked.update(command.command_id for command in first.values())
+            done = self.execute_many(first.values())
+            report.accepted += done.accepted
+            report.repeated += done.repeated
+            report.unchanged += done.unchanged
+            report.events += done.events
+            report.rejections += done.rejections
+            if on_progress is not None:
+                on_progress(report)
 
     # --- what is known ----------------------------------------------------------------------------------------------
 
