@@ -2,7 +2,7 @@
 
 A complaint that was answered stays `acknowledged` while the work goes on; each remedy has a state of its own. Whatever
 tells the customer that they were heard is a first answer: an acknowledgement, an apology, an offer, a remedy carried
-out. `CheckDeadlines` is legal in every state but `unfiled`; it asks the clocks and moves nothing.
+out. `CheckDeadlines` is legal in every state: it asks the clocks, where any run, and moves nothing.
 """
 
 from __future__ import annotations

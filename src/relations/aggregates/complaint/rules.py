@@ -52,7 +52,6 @@ REFUSALS: Mapping[str, str] = {
     "illegal_move": "The table of moves does not lead on from the present state by this command",
     "out_of_order": "It bears a time before the beginning of the state that it would end",
     "remedy_id_reused": "Another offer of this complaint bears this id",
-    "remedy_outstanding": "The file cannot be put away while a remedy that was accepted is not carried out",
     "unknown_complaint": "No complaint with this id was filed",
     "unknown_remedy": "No offer with this id was made in this complaint",
     # At the door:
@@ -310,18 +309,6 @@ def _adds_nothing(state: Complaint, kind: type[ComplaintCommand], at: int) -> bo
     return kind is AcknowledgeComplaint and first is not None and state.in_this_round(at) and at >= first
 
 
-def _refuse_broken_promise(state: Complaint, command: CloseComplaint) -> None:
-    promised = sorted(name for name, remedy in state.remedies.items() if remedy.status == "accepted")
-    if promised:
-        raise CommandRefused(
-            f"the complaint {command.complaint} cannot be closed: {', '.join(promised)} was accepted and is not "
-            f"carried out",
-            code="remedy_outstanding",
-            field="complaint",
-            remedy="Carry it out first, or record that the customer declines it after all",
-        )
-
-
 def decide(state: Complaint, command: Command, policy: Policy) -> list[Event]:
     """The events of a command; none where there is nothing left to do.
 
@@ -331,6 +318,9 @@ def decide(state: Complaint, command: Command, policy: Policy) -> list[Event]:
     if isinstance(command, FileComplaint):
         return _file(state, command, policy)
     assert isinstance(command, ComplaintCommand)  # noqa: S101 - the engine routes by class
+    at, kind = command.at, type(command)
+    if kind is CheckDeadlines:
+        return _clocks_run_out(state, at)
     if state.filing is None:
         raise CommandRefused(
             f"no complaint {command.complaint} was filed; from there: {_names(MOVES['unfiled'])}",
@@ -338,9 +328,6 @@ def decide(state: Complaint, command: Command, policy: Policy) -> list[Event]:
             field="complaint",
             remedy="File it first",
         )
-    at, kind = command.at, type(command)
-    if kind is CheckDeadlines:
-        return _clocks_run_out(state, at)
     event = _DECISIONS[kind](state, command, at)
     if event is None or _is_done(state, kind, event):
         return []
@@ -349,8 +336,6 @@ def decide(state: Complaint, command: Command, policy: Policy) -> list[Event]:
         state = evolve(state, reopening)
     if _adds_nothing(state, kind, at):
         return []
-    if isinstance(command, CloseComplaint):
-        _refuse_broken_promise(state, command)
     if kind is WithdrawComplaint:
         # A clock that ran out before the customer gave up was missed; one that did not has no outcome.
         events += _clocks_run_out(state, at)

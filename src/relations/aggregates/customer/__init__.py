@@ -12,12 +12,12 @@ first. A later `RegisterCustomer` records a second, explicit one; there are neve
 
 **Late arrivals.** Consents and profile fields are decided as of the command's business time, so that what is recorded
 late does not overturn what came after it; what changes nothing as of its time is not kept. Where a consent is given
-and withdrawn at the same instant, it is withdrawn. A refund may bear a time before its purchase's, as tills' clocks differ: it counts once the purchase is
-recorded, and not before.
+and withdrawn at the same instant, it is withdrawn. A refund may bear a time before its purchase's, as tills' clocks
+differ: it counts once the purchase is recorded, and not before.
 
 **Erasure** is for ever. Nothing that says something of the person is taken any more: no registration, correction,
-consent or comment. Purchases, refunds, scores, interactions and withdrawn consents still are, so that totals stay right
-and late books close. A customer known only by complaints can be erased too: those hold words of theirs.
+consent or comment. Purchases, refunds, scores, interactions and withdrawn consents still are, so that totals stay
+right and late books close. A customer known only by complaints can be erased too, for those hold words of theirs.
 """
 
 from __future__ import annotations

@@ -153,7 +153,8 @@ class GiveFeedback(CustomerCommand):
 class EraseCustomer(CustomerCommand):
     """Make the customer's personal words unreadable for ever; totals stay, the chain still verifies.
 
-    A customer known only by complaints can be erased too.
+    A customer known only by complaints can be erased too, and one who complained again after an erasure can be erased
+    again.
     """
 
     reason: Label = "customer asked"

@@ -153,3 +153,4 @@ class CustomerErased(Event, frozen=True):
 
     topic: ClassVar[str] = "customer.erased"
     reason: str
+    at: int = 0

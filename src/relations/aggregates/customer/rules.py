@@ -293,7 +293,11 @@ def _answered_before(answer: FeedbackGiven, command: GiveFeedback) -> list[Event
 
 
 def _erase(state: Customer, command: EraseCustomer) -> list[Event]:
-    return [] if state.erased else [CustomerErased(reason=command.reason)]
+    # Complaints are streams of their own and may bring new words after an erasure; a later erasure takes those too.
+    at = command.at
+    if state.erased_at is not None and at <= state.erased_at:
+        return []
+    return [CustomerErased(reason=command.reason, at=at)]
 
 
 _DECISIONS: dict[type[Command], Callable[[Customer, Any], list[Event]]] = {

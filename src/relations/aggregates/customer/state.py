@@ -59,7 +59,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         registration: How they became known; None: not at all.
-        erased: Whether their personal words are gone.
+        erased_at: When their personal words were last made unreadable; None: never.
         profile: By field (language, region), the values in order of business time.
         consents: By channel and purpose, the bases in order of business time; None where withdrawn.
         purchases: By id.
@@ -71,7 +71,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     """
 
     registration: Registration | None = None
-    erased: bool = False
+    erased_at: int | None = None
     profile: Map[str, tuple[Change, ...]] = Map()
     consents: Map[str, tuple[Change, ...]] = Map()
     purchases: Map[str, PurchaseRecorded] = Map()
@@ -85,6 +85,11 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     def known(self) -> bool:
         """Whether the business knows this customer; one who was erased stays known."""
         return self.registration is not None or self.erased
+
+    @property
+    def erased(self) -> bool:
+        """Whether their personal words are gone."""
+        return self.erased_at is not None
 
 
 _PERSONAL = ("name", "email", "phone", "birthday")
@@ -183,8 +188,8 @@ def _feedback_given(state: Customer, event: FeedbackGiven) -> Customer:
     return _replace(state, feedback=feedback, answers=state.answers.set(key, event.feedback))
 
 
-def _customer_erased(state: Customer, _event: CustomerErased) -> Customer:
-    return _replace(state, erased=True)
+def _customer_erased(state: Customer, event: CustomerErased) -> Customer:
+    return _replace(state, erased_at=event.at if state.erased_at is None else max(event.at, state.erased_at))
 
 
 _EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
