@@ -96,10 +96,17 @@ class Runner:
 
     # --- live -------------------------------------------------------------------------------------------------------
 
-    def catch_up(self, names: Iterable[str] | None = None, *, batch: int = _LIVE_BATCH) -> None:
+    def catch_up(
+        self, names: Iterable[str] | None = None, *, batch: int = _LIVE_BATCH, until: int | None = None
+    ) -> None:
         """Fold what is new into the tables.
 
         A projection that failed before is tried again; one whose version or zone has changed is rebuilt.
+
+        Args:
+            names: Which projections; all by default.
+            batch: Events a transaction.
+            until: The last position to fold; None is the head.
 
         Raises:
             ProjectionFailed: One of them met a poison event; the others have gone on.
@@ -109,18 +116,20 @@ class Runner:
             self._prepare()
             for name in names if names is not None else self.projections:
                 try:
-                    self._catch_up(name, batch)
+                    self._catch_up(name, batch, until)
                 except ProjectionFailed as failure:
                     failures.append(failure)
         if failures:
             raise failures[0]
 
-    def _catch_up(self, name: str, batch: int) -> None:
+    def _catch_up(self, name: str, batch: int, until: int | None) -> None:
         projection = self.projections[name]
         while True:
             with self._database.reading() as connection:
                 checkpoint = self._checkpoint(connection, name)
                 head = self._log.head(connection).position
+            if until is not None:
+                head = min(head, until)
             zone = self._zone()
             if checkpoint.version != projection.version or checkpoint.zone != zone:
                 self.rebuild([name])
@@ -128,6 +137,15 @@ class Runner:
             if checkpoint.position >= head:
                 return
             self._step(projection, zone, checkpoint.position, min(head, checkpoint.position + batch))
+
+    def reset(self, name: str) -> None:
+        """Empty a projection's tables and begin again at the log's beginning, live."""
+        with self._lock:
+            self._prepare()
+            with self._writing() as connection:
+                for table in self._tables[name].values():
+                    connection.execute(table.table.delete())
+                connection.execute(_checkpoints.update().where(_checkpoints.c.name == name).values(position=0))
 
     def _step(self, projection: Projection, zone: str, after: int, until: int) -> None:
         """Fold `after < position <= until`, in one transaction with the checkpoint; a poison event ends it early."""
