@@ -313,7 +313,8 @@ class SatisfactionView(View):
         Raises:
             InvalidInput: A bound that is no month.
         """
-        return satisfaction_report(self._answers(since, until), zone=self.policy.zone, surveys=self.policy.surveys)
+        policy = self.policy
+        return satisfaction_report(self._answers(since, until), zone=policy.zone, surveys=policy.surveys)
 
     def _answers(self, since: str | None, until: str | None, instrument: str | None = None) -> list[Answers]:
         columns = self.table(Answers).c

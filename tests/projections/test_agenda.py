@@ -1,0 +1,608 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relations import Policy, Relations
+from relations.aggregates import complaint, loyalty
+from relations.aggregates.complaint import (
+    AcceptRemedy,
+    AcknowledgeComplaint,
+    CarryOutRemedy,
+    CheckDeadlines,
+    CloseComplaint,
+    FileComplaint,
+    FollowUpComplaint,
+    GiveApology,
+    ProposeRemedy,
+    ReopenComplaint,
+    ResolveComplaint,
+    WithdrawComplaint,
+)
+from relations.aggregates.loyalty import (
+    CreditPurchase,
+    EarnPoints,
+    EnrolMember,
+    EvaluateTier,
+    ExpirePoints,
+    RedeemPoints,
+    ReverseEarning,
+    TierLost,
+)
+from relations.errors import CommandRefused, InvalidInput
+from relations.messages import Envelope, Money, from_micros, to_micros
+from relations.policies import Programme, Surveys
+from relations.policies.calendars import local_time
+from relations.policies.programme import CalendarYear, Lifetime, RollingMonths, Tier
+from relations.projections.agenda import (
+    PROJECTION,
+    AgendaItem,
+    Item,
+    Member,
+    commands_due,
+    open_item,
+    tier_review,
+)
+from relations.projections.projection import Rows
+
+START = datetime(2024, 1, 10, 9, tzinfo=UTC)
+POLICY = Policy(zone="Europe/Vienna", surveys=Surveys(follow_up_days=7))
+DAY = 86_400_000_000
+
+
+def after(days=0.0):
+    return START + timedelta(days=days)
+
+
+class World:
+    """Two aggregates of one customer and the agenda's rows, fed by whatever the aggregates decide."""
+
+    def __init__(self, policy=POLICY):
+        self.policy = policy
+        self.rows = Rows(PROJECTION.tables, local_time(policy.zone))
+        self.states: dict[str, Any] = {
+            "complaint": complaint.AGGREGATE.decider.initial,
+            "loyalty": loyalty.AGGREGATE.decider.initial,
+        }
+        self.versions = {"complaint": 0, "loyalty": 0}
+        self.position = 0
+        self.recorded: list[tuple[Any, Envelope]] = []
+
+    def do(self, command):
+        kind = command.stream.partition("-")[0]
+        decider = (complaint if kind == "complaint" else loyalty).AGGREGATE.decider
+        events = decider.decide(self.states[kind], command, self.policy)
+        for event in events:
+            self.states[kind] = decider.evolve(self.states[kind], event)
+            self.versions[kind] += 1
+            self.position += 1
+            at = Envelope(
+                position=self.position,
+                stream=command.stream,
+                version=self.versions[kind],
+                customer="c1",
+                occurred_at=command.at,
+                recorded_at=0,
+            )
+            self.recorded.append((event, at))
+            fold = PROJECTION.folds.get(type(event))
+            if fold:
+                fold(self.rows, event, at)
+        return events
+
+    def try_all(self, commands):
+        for command in commands:
+            try:
+                self.do(command)
+            except CommandRefused:
+                continue
+
+    @property
+    def open(self):
+        return {key[2]: row for key, row in self.rows.tables[Item].items()}
+
+    @property
+    def member(self):
+        return self.rows.tables[Member].get(("c1", "loyalty-c1"))
+
+    def due(self, until):
+        items = [open_item(row, self.policy) for row in self.rows.tables[Item].values()]
+        items += [tier_review(row, self.policy, to_micros(until)) for row in self.rows.tables[Member].values()]
+        return sorted((item for item in items if item and item.due_at <= until), key=lambda item: item.key)
+
+
+def file(days=0.0, severity="medium"):
+    return FileComplaint(
+        complaint="k1", customer="c1", subject="noise", channel="phone", severity=severity, occurred_at=after(days)
+    )
+
+
+def on_complaint(command, days, /, **fields):
+    return command(complaint="k1", occurred_at=after(days), **fields)
+
+
+def buy(purchase, euros, days=0.0):
+    return CreditPurchase(customer="c1", purchase=purchase, amount=Money(euros * 100, "EUR"), occurred_at=after(days))
+
+
+def enrol(days=-1.0):
+    return EnrolMember(customer="c1", occurred_at=after(days))
+
+
+# --- complaints -----------------------------------------------------------------------------------------------------
+
+
+def test_a_filed_complaint_has_two_deadlines():
+    world = World()
+    world.do(file())
+    assert [(item.kind, item.due_at, item.stream) for item in world.due(after(30))] == [
+        ("acknowledge", after(1), "complaint-k1"),
+        ("resolve", after(7), "complaint-k1"),
+    ]
+
+
+def test_an_answer_takes_one_off_and_a_resolution_both_and_asks_for_a_follow_up():
+    world = World()
+    world.do(file())
+    world.do(on_complaint(GiveApology, 0.5))
+    assert list(world.open) == ["resolve"]
+    world.do(on_complaint(ResolveComplaint, 2))
+    (item,) = world.due(after(30))
+    assert (item.kind, item.due_at) == ("follow_up", after(9))
+    world.do(on_complaint(CloseComplaint, 3))
+    assert list(world.open) == ["follow_up"]
+    world.do(on_complaint(FollowUpComplaint, 20, score=4))
+    assert world.open == {}
+
+
+def test_when_to_follow_up_is_policy():
+    world = World()
+    world.do(file())
+    world.do(on_complaint(ResolveComplaint, 2))
+    row = world.open["follow_up"]
+    assert open_item(row, Policy(surveys=Surveys(follow_up_days=30))).due_at == after(32)
+    assert open_item(row, Policy(surveys=Surveys(follow_up_days=None))) is None
+
+
+def test_a_missed_deadline_is_due_once():
+    world = World()
+    world.do(file())
+    first = world.due(after(3))
+    (command,) = commands_due(first)
+    assert isinstance(command, CheckDeadlines)
+    assert command.occurred_at == after(1)
+    assert len(world.do(command)) == 1
+    assert world.due(after(3)) == []
+    assert [item.kind for item in world.due(after(8))] == ["resolve"]
+
+
+def test_a_reopening_starts_both_clocks_anew_and_withdraws_the_follow_up():
+    world = World()
+    world.do(file())
+    world.do(on_complaint(ResolveComplaint, 0.5))
+    world.do(on_complaint(ReopenComplaint, 20, reason="again"))
+    assert [(item.kind, item.due_at) for item in world.due(after(99))] == [
+        ("acknowledge", after(21)),
+        ("resolve", after(27)),
+    ]
+
+
+def test_a_withdrawal_leaves_nothing():
+    world = World()
+    world.do(file())
+    world.do(on_complaint(WithdrawComplaint, 0.1))
+    assert world.open == {}
+
+
+def test_a_follow_up_recorded_late_belongs_to_the_earlier_resolution():
+    world = World()
+    world.do(file())
+    world.do(on_complaint(ResolveComplaint, 1))
+    world.do(on_complaint(ReopenComplaint, 10, reason="again"))
+    world.do(on_complaint(ResolveComplaint, 11))
+    assert world.do(on_complaint(FollowUpComplaint, 5, score=2))
+    assert list(world.open) == ["follow_up"]
+    world.do(on_complaint(FollowUpComplaint, 12, score=5))
+    assert world.open == {}
+
+
+# --- points ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_lot_is_due_at_its_expiry_with_what_is_left_of_it():
+    world = World()
+    world.do(enrol())
+    world.do(buy("p1", 10))
+    world.do(RedeemPoints(customer="c1", redemption="r1", points=30, occurred_at=after(1)))
+    (item,) = world.due(after(800))
+    assert (item.kind, item.detail, item.points) == ("expiry", "purchase/p1", 70)
+    # To the end of 10 January 2026, in Vienna.
+    assert item.due_at == datetime(2026, 1, 10, 23, tzinfo=UTC)
+    (command,) = commands_due([item])
+    assert isinstance(command, ExpirePoints)
+    (expired,) = world.do(command)
+    assert expired.points == 70
+    assert world.open == {}
+
+
+def test_an_emptied_lot_has_nothing_to_expire():
+    world = World()
+    world.do(enrol())
+    world.do(buy("p1", 10))
+    world.do(RedeemPoints(customer="c1", redemption="r1", points=100, occurred_at=after(1)))
+    assert world.open == {}
+
+
+def test_a_refund_and_a_repaid_debt_leave_less_in_the_lots():
+    world = World()
+    world.do(enrol())
+    world.do(buy("p1", 10))
+    world.do(RedeemPoints(customer="c1", redemption="r1", points=60, occurred_at=after(1)))
+    world.do(ReverseEarning(customer="c1", refund="f1", purchase="p1", refunded=1, bought=1, occurred_at=after(2)))
+    assert world.open == {}
+    world.do(buy("p2", 10, days=3))
+    assert {what: row.points for what, row in world.open.items()} == {"expiry:purchase/p2": 40}
+
+
+def test_points_for_ever_are_never_due():
+    world = World(POLICY.model_copy(update={"programme": Programme(months_to_expiry=None)}))
+    world.do(enrol())
+    world.do(buy("p1", 10))
+    assert world.open == {}
+
+
+def test_lots_that_expire_together_ask_for_one_command():
+    world = World()
+    world.do(enrol())
+    world.do(buy("p1", 10))
+    world.do(buy("p2", 20, days=0.1))
+    items = world.due(after(800))
+    assert len(items) == 2
+    (command,) = commands_due(items)
+    world.do(command)
+    assert world.due(after(800)) == []
+    # A lot that is recorded late and expires at the same moment asks under an id of its own.
+    world.do(buy("p0", 5, days=-0.2))
+    (late,) = commands_due(world.due(after(800)))
+    assert late.occurred_at == command.occurred_at
+    assert late.command_id != command.command_id
+
+
+# --- tiers ----------------------------------------------------------------------------------------------------------
+
+
+def with_window(window, base=True):
+    tiers = (Tier(name="silver", threshold=1_000), Tier(name="gold", threshold=5_000))
+    if base:
+        tiers = (Tier(name="member", threshold=0), *tiers)
+    programme = Programme(tiers=tiers, tier_window=window, months_to_expiry=None)
+    return POLICY.model_copy(update={"programme": programme})
+
+
+def review(world):
+    return tier_review(world.member, world.policy)
+
+
+def test_a_tier_is_reviewed_in_the_month_that_its_points_fall_out_of_the_window():
+    world = World(with_window(RollingMonths(months_count=12)))
+    world.do(enrol())
+    world.do(buy("p1", 100))
+    item = review(world)
+    assert (item.kind, item.detail) == ("tier", "silver")
+    # The first instant of January 2025 in Vienna.
+    assert item.due_at == datetime(2024, 12, 31, 23, tzinfo=UTC)
+    early = EvaluateTier(customer="c1", occurred_at=item.due_at - timedelta(microseconds=1))
+    assert world.do(early) == []
+    (command,) = commands_due([item])
+    (lost,) = world.do(command)
+    assert isinstance(lost, TierLost)
+    assert (lost.tier, lost.next) == ("silver", "member")
+    assert review(world) is None
+
+
+def test_a_later_purchase_puts_the_review_off():
+    world = World(with_window(RollingMonths(months_count=12)))
+    world.do(enrol())
+    world.do(buy("p1", 60))
+    world.do(buy("p2", 60, days=60))
+    assert review(world).due_at == datetime(2024, 12, 31, 23, tzinfo=UTC)
+    world.do(buy("p3", 60, days=90))
+    assert review(world).due_at == datetime(2025, 2, 28, 23, tzinfo=UTC)
+
+
+def test_a_refund_lets_the_month_of_the_purchase_count_for_less():
+    world = World(with_window(RollingMonths(months_count=12)))
+    world.do(enrol())
+    world.do(buy("p1", 100))
+    world.do(buy("p2", 150, days=60))
+    assert review(world).due_at == datetime(2025, 2, 28, 23, tzinfo=UTC)
+    world.do(ReverseEarning(customer="c1", refund="f", purchase="p2", refunded=2, bought=3, occurred_at=after(70)))
+    assert world.member.months == {"2024-01": 1_000, "2024-03": 500}
+    assert review(world).due_at == datetime(2024, 12, 31, 23, tzinfo=UTC)
+
+
+def test_in_a_calendar_year_tiers_are_reviewed_at_new_year():
+    world = World(with_window(CalendarYear()))
+    world.do(enrol())
+    world.do(buy("p1", 600))
+    assert (review(world).detail, review(world).due_at) == ("gold", datetime(2024, 12, 31, 23, tzinfo=UTC))
+
+
+def test_a_tier_for_life_is_never_reviewed():
+    world = World(with_window(Lifetime()))
+    world.do(enrol())
+    world.do(buy("p1", 600))
+    assert review(world) is None
+
+
+def test_a_tier_that_asks_for_nothing_cannot_be_lost():
+    world = World(with_window(RollingMonths(months_count=1)))
+    world.do(enrol())
+    world.do(buy("p1", 1))
+    assert world.member.tier == "member"
+    assert review(world) is None
+
+
+def test_no_tier_is_no_review():
+    assert tier_review(Member("c1", "loyalty-c1", month="2024-01"), with_window(CalendarYear(), base=False)) is None
+
+
+# --- commands -------------------------------------------------------------------------------------------------------
+
+
+def test_a_follow_up_is_work_for_people():
+    item = AgendaItem(due_at=START, kind="follow_up", customer="c1", stream="complaint-k1")
+    assert list(commands_due([item])) == []
+
+
+def test_ids_of_commands_fit_however_long_the_ids_are():
+    long = "x" * 64
+    lots = [f"remedy/{long}/{'y' * 63}{end}" for end in "ab"]
+    items = [
+        AgendaItem(due_at=after(n), kind="expiry", customer=long, stream=f"loyalty-{long}", detail=lot, points=1)
+        for n, lot in enumerate([*lots, "short"])
+    ]
+    ids = [command.command_id for command in commands_due(items)]
+    assert len(set(ids)) == 3
+    assert ids[-1].startswith(f"due:expiry:loyalty-{long}:short:")
+    assert ids == [command.command_id for command in commands_due(items)]
+
+
+# --- laws -----------------------------------------------------------------------------------------------------------
+
+days = st.integers(-40, 900).map(float)
+complaint_commands = st.one_of(
+    st.builds(on_complaint, st.just(AcknowledgeComplaint), days),
+    st.builds(on_complaint, st.just(GiveApology), days),
+    st.builds(on_complaint, st.just(ResolveComplaint), days, lenient=st.booleans()),
+    st.builds(on_complaint, st.just(FollowUpComplaint), days, score=st.integers(1, 5)),
+    st.builds(on_complaint, st.just(CloseComplaint), days),
+    st.builds(on_complaint, st.just(ReopenComplaint), days, reason=st.just("again")),
+    st.builds(on_complaint, st.just(WithdrawComplaint), days),
+    st.builds(on_complaint, st.just(CheckDeadlines), days),
+    st.builds(on_complaint, st.just(ProposeRemedy), days, remedy=st.sampled_from("ab"), kind=st.just("voucher")),
+    st.builds(on_complaint, st.just(AcceptRemedy), days, remedy=st.sampled_from("ab")),
+    st.builds(on_complaint, st.just(CarryOutRemedy), days, remedy=st.sampled_from("ab")),
+)
+purchases = st.sampled_from(["p1", "p2", "p3", "p4"])
+loyalty_commands = st.one_of(
+    st.builds(buy, purchases, st.integers(0, 700), days),
+    st.builds(
+        lambda purchase, share, day: ReverseEarning(
+            customer="c1",
+            refund=f"f{share}{purchase}",
+            purchase=purchase,
+            refunded=share,
+            bought=4,
+            occurred_at=after(day),
+        ),
+        purchases,
+        st.integers(1, 4),
+        days,
+    ),
+    st.builds(
+        lambda name, points, day: RedeemPoints(customer="c1", redemption=name, points=points, occurred_at=after(day)),
+        st.sampled_from("xyz"),
+        st.integers(1, 3_000),
+        days,
+    ),
+    st.builds(
+        lambda lot, points, day: EarnPoints(customer="c1", lot=lot, points=points, occurred_at=after(day)),
+        st.sampled_from(["b1", "b2"]),
+        st.integers(1, 1_000),
+        days,
+    ),
+    st.builds(lambda day: ExpirePoints(customer="c1", occurred_at=after(day)), days),
+    st.builds(lambda day: EvaluateTier(customer="c1", occurred_at=after(day)), days),
+)
+windows = st.one_of(
+    st.just(CalendarYear()),
+    st.just(Lifetime()),
+    st.integers(1, 24).map(lambda months: RollingMonths(months_count=months)),
+)
+policies = st.builds(
+    lambda window, base, months: with_window(window, base).model_copy(
+        update={"programme": with_window(window, base).programme.model_copy(update={"months_to_expiry": months})}
+    ),
+    windows,
+    st.booleans(),
+    st.one_of(st.none(), st.integers(1, 24)),
+)
+histories = st.lists(st.one_of(complaint_commands, loyalty_commands), max_size=40)
+
+
+def played(policy, history):
+    world = World(policy)
+    world.do(file())
+    world.do(enrol(-50))
+    world.try_all(history)
+    assert len(world.recorded) >= 2
+    return world
+
+
+@given(policies, histories)
+def test_the_agenda_holds_what_the_aggregates_have_open(policy, history):
+    world = played(policy, history)
+    state = world.states["complaint"]
+    running = {"acknowledge": state.acknowledge_by, "resolve": state.resolve_by}
+    clocks = {what: row.at for what, row in world.open.items() if row.kind in running}
+    assert clocks == {clock: due_at for clock, due_at in running.items() if due_at is not None}
+    account = world.states["loyalty"]
+    lots = {row.what: (row.points, row.at) for row in world.open.values() if row.kind == "expiry"}
+    assert lots == {
+        f"expiry:{name}": (lot.points, lot.expires_at)
+        for name, lot in account.lots.items()
+        if lot.expires_at is not None
+    }
+    if world.member is not None:
+        assert world.member.tier == account.tier
+        assert world.member.month == account.month
+        assert world.member.months == {month: points for month, points in account.months.items() if points}
+
+
+@given(policies, histories)
+def test_time_alone_changes_a_tier_when_the_agenda_says_and_not_before(policy, history):
+    world = played(policy, history)
+    member = world.member
+    if member is None or member.tier is None or not member.month:
+        return
+    item = review(world)
+    local = local_time(policy.zone)
+    decide = loyalty.AGGREGATE.decider.decide
+    account = world.states["loyalty"]
+    # The first instants of the coming ten years' months, by the calendar alone.
+    year, month = map(int, member.month.split("-"))
+    for number in range(year * 12 + month, year * 12 + month + 121):
+        start = from_micros(local.start(datetime(number // 12, number % 12 + 1, 1, tzinfo=UTC).date()))
+        events = decide(account, EvaluateTier(customer="c1", occurred_at=start), policy)
+        if item is None or start < item.due_at:
+            assert events == []
+        else:
+            assert start == item.due_at
+            assert len(events) == 1
+            break
+    else:
+        assert item is None
+
+
+@given(policies, histories)
+def test_what_is_due_is_done_once(policy, history):
+    world = played(policy, history)
+    horizon = after(365 * 5)
+    ids = set()
+    while commands := list(commands_due(world.due(horizon))):
+        for command in commands:
+            assert command.command_id not in ids
+            ids.add(command.command_id)
+            assert world.do(command) != []
+    assert {item.kind for item in world.due(horizon)} <= {"follow_up"}
+    account = world.states["loyalty"]
+    assert all(lot.expires_at is None or not lot.expired(to_micros(horizon)) for lot in account.lots.values())
+    assert (world.states["complaint"].acknowledge_by, world.states["complaint"].resolve_by) == (None, None)
+
+
+@given(policies, histories, st.integers(0, 80))
+def test_folding_prefix_by_prefix_is_folding_all(policy, history, cut):
+    world = played(policy, history)
+    rows = Rows(PROJECTION.tables, local_time(policy.zone))
+    for recorded in (world.recorded[:cut], world.recorded[cut:]):
+        for event, at in recorded:
+            if type(event) in PROJECTION.folds:
+                PROJECTION.folds[type(event)](rows, event, at)
+    assert rows.tables == world.rows.tables
+
+
+@given(policies, histories)
+def test_folds_touch_the_customer_of_the_event_only(policy, history):
+    world = played(policy, history)
+    keys = [key for table in world.rows.tables.values() for key in table]
+    assert all(key[0] == "c1" for key in keys)
+    # What is open is bounded by clocks and lots, not by events.
+    assert len(world.rows.tables[Item]) <= 3 + len(world.states["loyalty"].lots)
+    assert len(world.rows.tables[Member]) <= 1
+
+
+# --- the view, on both databases ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def relations(database_url):
+    with Relations.open(database_url, clock=lambda: after(2), durability="off") as opened:
+        opened.adopt(POLICY, from_beginning=True)
+        commands = []
+        for number in range(30):
+            customer, complaint_id = f"c{number % 7}", f"k{number}"
+            commands.append(
+                FileComplaint(
+                    complaint=complaint_id,
+                    customer=customer,
+                    subject="noise",
+                    channel="phone",
+                    severity=["low", "medium", "high"][number % 3],
+                    occurred_at=after(number // 5),
+                )
+            )
+            if number % 4 == 0:
+                commands.append(ResolveComplaint(complaint=complaint_id, occurred_at=after(number // 5 + 0.1)))
+        for number in range(7):
+            customer = f"c{number}"
+            commands.append(EnrolMember(customer=customer, occurred_at=after(-1)))
+            commands += [
+                EarnPoints(customer=customer, lot=f"b{lot}", points=10 + lot, occurred_at=after(lot % 2))
+                for lot in range(3)
+            ]
+            commands.append(
+                CreditPurchase(
+                    customer=customer, purchase="p1", amount=Money(200_000, "EUR"), occurred_at=after(number * 31)
+                )
+            )
+        assert opened.execute_many(commands).rejections == []
+        yield opened
+
+
+def test_the_view_pages_through_everything_in_order(relations):
+    agenda = relations.views.agenda
+    everything = agenda.due(until=after(2_000))
+    assert {item.kind for item in everything} == {"acknowledge", "resolve", "follow_up", "expiry", "tier"}
+    assert all(former.key < latter.key for former, latter in pairwise(everything))
+    paged: list[AgendaItem] = []
+    while page := agenda.due(until=after(2_000), limit=7, after=paged[-1] if paged else None):
+        assert len(page) <= 7
+        paged += page
+    assert paged == everything
+    for kind in ("acknowledge", "follow_up", "tier"):
+        assert agenda.due(until=after(2_000), kind=kind) == [item for item in everything if item.kind == kind]
+    some = agenda.due(until=after(3))
+    assert some == [item for item in everything if item.due_at <= after(3)]
+    assert 0 < len(some) < len(everything)
+    assert agenda.overdue() == agenda.due(until=after(2))
+    assert agenda.overdue(now=after(1), kind="resolve") == agenda.due(until=after(1), kind="resolve")
+    by_customer = [item for number in range(7) for item in agenda.for_customer(f"c{number}")]
+    assert sorted(by_customer, key=lambda item: item.key) == everything
+
+
+def test_what_is_due_becomes_commands_once(relations):
+    agenda = relations.views.agenda
+    horizon = after(2_000)
+    first = relations.execute_many(commands_due(agenda.due(until=horizon)))
+    assert first.accepted > 20
+    assert first.rejections == []
+    assert {item.kind for item in agenda.due(until=horizon)} == {"follow_up"}
+    again = relations.execute_many(commands_due(agenda.due(until=horizon)))
+    assert again.accepted == again.events == 0
+    assert relations.verify().good
+
+
+def test_the_view_refuses_what_it_does_not_know(relations):
+    agenda = relations.views.agenda
+    with pytest.raises(InvalidInput):
+        agenda.due(until=after(1), kind="birthday")
+    with pytest.raises(InvalidInput):
+        agenda.due(until=after(1), limit=0)
+    with pytest.raises(InvalidInput):
+        agenda.due(until=datetime(2024, 1, 1))  # noqa: DTZ001 - a naive one is what is refused
