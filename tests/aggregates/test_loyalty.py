@@ -513,6 +513,11 @@ def test_a_late_purchase_does_not_bring_back_a_tier_that_time_has_taken() -> Non
     assert [type(event) for event in events] == [PointsEarned]
 
 
+def test_a_late_evaluation_does_not_go_back_in_time() -> None:
+    state = account(buy("p1", 100), evaluate("2025-03-01"), policy=WITH_TIERS)
+    assert decide(state, evaluate("2024-06-01"), WITH_TIERS) == []
+
+
 def test_a_changed_policy_is_felt_at_the_next_evaluation() -> None:
     state = account(buy("p1", 100), policy=WITH_TIERS)
     renamed = policy(tiers=[{"name": "bronze", "threshold": 50}])
