@@ -1,0 +1,103 @@
+"""The native form: JSON Lines of commands and of recorded events, in and out.
+
+A command is `{"command": "RecordPurchase", "occurred_at": "2024-05-01T10:00:00Z", …}`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
+
+from pydantic import ValidationError
+
+from relations.aggregates import AGGREGATES
+from relations.errors import InvalidInput, MappingError
+from relations.messages import ID_PATTERN, Command
+
+__all__ = ["command_class", "command_from_json", "command_to_json", "invalid_command", "known_commands"]
+
+
+@cache
+def known_commands() -> dict[str, type[Command]]:
+    """Every command, by its name."""
+    return {command.__name__: command for aggregate in AGGREGATES for command in aggregate.commands}
+
+
+def command_class(name: str) -> type[Command]:
+    """The command of that name.
+
+    Raises:
+        MappingError: There is none; suggests one.
+    """
+    found = known_commands().get(name)
+    if found is None:
+        close = difflib.get_close_matches(name, known_commands(), 1)
+        raise MappingError(
+            f"there is no command {name!r}",
+            code="unknown_command",
+            field="command",
+            remedy=f"{f'Did you mean {close[0]}? ' if close else ''}There are: {', '.join(known_commands())}",
+        )
+    return found
+
+
+def invalid_command(cls: type[Command], error: ValidationError) -> InvalidInput:
+    """What is wrong with a command's fields, as an error for people; the first field of several is named."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or cls.__name__
+    given = repr(first["input"])
+    shown = given if len(given) <= 60 else given[:60] + "…"
+    match first["type"]:
+        case "missing":
+            reason = f"{cls.__name__} needs it, and there is none"
+        case "string_pattern_mismatch" if ID_PATTERN in str(first["msg"]):
+            reason = f"{shown} is not an id: 1 to 64 of letters, digits and . _ : -"
+        case "timezone_aware":
+            reason = f"{shown} has no time zone"
+        case "extra_forbidden":
+            reason = f"{cls.__name__} has no such field"
+        case _:
+            reason = f"{str(first['msg']).removeprefix('Value error, ')} (given: {shown})"
+    return InvalidInput(reason, code=f"invalid_{field.split('.')[0]}".lower(), field=field)
+
+
+def command_to_json(command: Command) -> str:
+    """A command as one line of JSON, without its end of line. Fields at their defaults are left out."""
+    fields = command.model_dump(mode="json", exclude_defaults=True)
+    return json.dumps({"command": type(command).__name__, **fields}, ensure_ascii=False)
+
+
+def command_from_json(line: str | bytes | dict[str, Any]) -> Command:
+    """The command in a line of JSON.
+
+    Raises:
+        InvalidInput: It is not JSON, names no command, or its fields are wrong.
+    """
+    if not isinstance(line, dict):
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InvalidInput(f"the line is not JSON: {error}", code="malformed_row") from None
+        if not isinstance(found, dict):
+            raise InvalidInput("the line is JSON, but not an object", code="malformed_row")
+        line = found
+    fields = {name: value for name, value in line.items() if name != "command"}
+    name = line.get("command")
+    try:
+        cls = command_class(name if isinstance(name, str) else "")
+    except MappingError as error:
+        raise InvalidInput(error.reason, code=error.code, field="command", remedy=error.remedy) from None
+    try:
+        return cls.model_validate_json(json.dumps(fields))
+    except ValidationError as error:
+        raise invalid_command(cls, error) from None
+
+
+def commands_from_lines(lines: Iterable[str]) -> Iterator[Command]:
+    """The commands in lines of JSON; blank lines are passed over."""
+    for line in lines:
+        if line.strip():
+            yield command_from_json(line)

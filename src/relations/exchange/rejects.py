@@ -1,0 +1,198 @@
+"""Rows that were not taken: a JSON Lines file to mend and send again.
+
+A line is `{"row": 17, "code": "not_a_time", "reason": "…", "field": "date", "remedy": null, "command": null,
+"recorded": 0, "source": "cdnow", "raw": {"date": "19970230", …}}`. The row number and the source make the command ids,
+so a row that is mended in `raw` and sent again comes in as the row that it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import msgspec
+
+from relations.errors import InvalidInput, RelationsError, SourceError
+from relations.exchange.sources import RawRow, first_bytes
+
+__all__ = ["RejectedRow", "RejectsWriter", "Verdicts", "is_rejects_file", "read_rejects", "rejected"]
+
+
+class RejectedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row that was not taken.
+
+    Attributes:
+        row: Its number in the file.
+        code: Why, for programs.
+        reason: Why, for people.
+        field: The field that was wrong, if one was.
+        remedy: What would be right.
+        command: The command that was refused; None where the row gave none.
+        recorded: How many other commands of the row were taken.
+        source: The import's name.
+        raw: The row as the file has it.
+    """
+
+    row: int
+    code: str
+    reason: str
+    field: str | None = None
+    remedy: str | None = None
+    command: str | None = None
+    recorded: int = 0
+    source: str
+    raw: dict[str, Any]
+
+
+def rejected(
+    row: int, raw: dict[str, Any], error: RelationsError, source: str, *, command: str | None = None, recorded: int = 0
+) -> RejectedRow:
+    """The record of a row that an error kept out."""
+    return RejectedRow(
+        row=row,
+        code=error.code,
+        reason=error.reason,
+        field=error.field,
+        remedy=error.remedy,
+        command=command,
+        recorded=recorded,
+        source=source,
+        raw=raw,
+    )
+
+
+class RejectsWriter:
+    """Writes rejected rows beside the file's final place, and puts it there when all is done.
+
+    An import that is interrupted leaves the file as `<name>.partial`, with a line after each batch that says how far it
+    had come: the next run knows from it which rows were refused.
+
+    Args:
+        path: Where the file will be; None writes nothing.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._partial = None if path is None else _partial(path)
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        if self._partial is not None:
+            try:
+                self._file = self._partial.open("wb")
+            except OSError as error:
+                raise SourceError(
+                    f"rejected rows cannot be written to {self._path}: {error.strerror}", code="unwritable_rejects"
+                ) from None
+        return self
+
+    def write(self, rows: list[RejectedRow], through: int) -> None:
+        """Write a batch's rejected rows; `through` is the last row of the batch."""
+        if self._file is not None:
+            encode = msgspec.json.encode
+            lines = [encode(row) for row in rows]
+            lines.append(encode({"through": through}))
+            self._file.write(b"\n".join(lines) + b"\n")
+            self._file.flush()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is None or self._partial is None or self._path is None:
+            return
+        self._file.close()
+        if kind is not None:
+            return
+        finished = self._path.with_name(self._path.name + ".new")
+        with self._partial.open("rb") as partial, finished.open("wb") as file:
+            file.writelines(line for line in partial if not line.startswith(b'{"through":'))
+        os.replace(finished, self._path)  # noqa: PTH105 - atomic, which Path.replace does not say of itself
+        self._partial.unlink()
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(path.name + ".partial")
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """What earlier runs of an import said of rows that the log holds nothing of.
+
+    Attributes:
+        refused: Rows whose commands were refused.
+        through: The last row of which that is known.
+    """
+
+    refused: dict[int, RejectedRow]
+    through: float
+
+    @classmethod
+    def read(cls, path: Path | None, source: str) -> Self:
+        """The verdicts in the rejects file of an earlier run, finished or interrupted."""
+        verdicts = cls({}, 0)
+        if path is None:
+            return verdicts
+        for file in (path, _partial(path)):
+            try:
+                lines = file.read_bytes().splitlines()
+            except OSError:
+                continue
+            verdicts._take(lines, source, finished=file == path)
+        return verdicts
+
+    def _take(self, lines: list[bytes], source: str, *, finished: bool) -> None:
+        strangers = False
+        for line in lines:
+            try:
+                if line.startswith(b'{"through":'):
+                    self.through = max(self.through, int(json.loads(line)["through"]))
+                    continue
+                record = msgspec.json.decode(line, type=RejectedRow)
+            except (ValueError, msgspec.MsgspecError):
+                continue  # the last line of an interrupted run may be half written
+            if record.source != source:
+                strangers = True
+            elif record.command is not None:
+                self.refused[record.row] = record
+        if finished and not strangers:
+            self.through = float("inf")
+
+
+def is_rejects_file(path: Path) -> bool:
+    """Whether a file holds rejected rows: its first line tells."""
+    head = first_bytes(path)
+    line, _, _ = head.partition(b"\n")
+    if not line.startswith(b'{"row":'):
+        return False
+    try:
+        msgspec.json.decode(line, type=RejectedRow)
+    except msgspec.MsgspecError:
+        return False
+    return True
+
+
+def read_rejects(lines: Iterator[str], source: str) -> Iterator[RawRow]:
+    """The rows of a file of rejected rows, by their numbers in the file that they first came from."""
+    number = 0
+    for line in lines:
+        if line.isspace():
+            continue
+        number += 1
+        try:
+            record = msgspec.json.decode(line, type=RejectedRow)
+        except msgspec.MsgspecError as error:
+            problem = InvalidInput(f"line {number} of the file is no rejected row: {error}", code="malformed_row")
+            yield -number, {"line": line.rstrip("\n")}, problem
+            continue
+        if record.source != source:
+            raise SourceError(
+                f"line {number} was rejected by the import {record.source!r}, and this one is {source!r}",
+                code="other_source",
+                remedy="Give the mapping, and the name, that the rows were first imported with",
+            )
+        yield record.row, {key: str(value) for key, value in record.raw.items()}, None

@@ -1,0 +1,382 @@
+"""Files read a row at a time: `(number, row, problem)`, the row as the file's own texts.
+
+Rows are numbered from 1 as the file has them, the header not counted; blank lines are no rows. A row that cannot be
+understood comes with its problem and does not stop the others; a file that cannot be read is a `SourceError`.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO, cast
+
+from relations.errors import InvalidInput, SourceError
+from relations.exchange.mapping import Source
+from relations.exchange.xes import xes_rows
+
+__all__ = ["Raw", "RawRow", "SourceFile", "first_bytes", "json_objects", "open_source", "open_text"]
+
+Raw = dict[str, str]
+RawRow = tuple[int, Raw, InvalidInput | None]
+
+_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+_FOREIGN = (
+    (b"PK\x03\x04", "a zip archive or an Excel workbook", "Unpack it, or save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file", "Save the sheet as CSV"),
+    (b"%PDF", "a PDF", "Give the table that it was made from"),
+    (b"BZh", "compressed with bzip2", "Unpack it, or compress it with gzip"),
+    (b"\xfd7zXZ\x00", "compressed with xz", "Unpack it, or compress it with gzip"),
+    (b"(\xb5/\xfd", "compressed with zstd", "Unpack it, or compress it with gzip"),
+    (b"PAR1", "a Parquet file", "Write it as CSV"),
+    (b"SQLite format 3\x00", "an SQLite database", "Give a file of rows"),
+)
+
+
+@dataclass(slots=True)
+class SourceFile:
+    """A file that is open for reading.
+
+    Attributes:
+        columns: The names of its columns, where the file has them once for all rows.
+        rows: What it holds.
+        bytes_read: How far into the file as it lies on the disk.
+        bytes_total: Its size on the disk.
+    """
+
+    columns: tuple[str, ...] | None
+    rows: Iterator[RawRow]
+    bytes_read: Callable[[], int]
+    bytes_total: int
+
+
+@contextmanager
+def open_source(source: Source, path: str | Path) -> Iterator[SourceFile]:
+    """Open a file as its mapping says that it is written.
+
+    Raises:
+        SourceError: It is not there, empty, not what it is said to be, or breaks off; also while rows are read.
+    """
+    with _open_file(Path(path)) as (disk, binary, total):
+        reading = _Reading(Path(path))
+        with _mended(reading):
+            columns, rows = _reader(source, binary, reading)
+        yield SourceFile(columns, _guarded(rows, reading), disk.tell, total)
+
+
+@contextmanager
+def open_text(path: Path) -> Iterator[tuple[Iterator[str], Callable[[], int], int]]:
+    """Open a file of lines (UTF-8, unless its byte order mark says otherwise), with how far it is read and its size.
+
+    Raises:
+        SourceError: It cannot be read; also while lines are read.
+    """
+    reading = _Reading(path)
+    with _open_file(path) as (disk, binary, total):
+        with _mended(reading):
+            text = _text(binary, "utf-8", path, newline=None)
+        yield _guarded_lines(text, reading), disk.tell, total
+
+
+def first_bytes(path: Path) -> bytes:
+    """The beginning of a file, unpacked and without its mark; nothing where it cannot be read."""
+    try:
+        with _open_file(path) as (_, binary, _):
+            return binary.read(1 << 16).removeprefix(b"\xef\xbb\xbf")
+    except (SourceError, OSError, EOFError, zlib.error):
+        return b""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """How far a file has been read, for what an error says."""
+
+    path: Path
+    row: int = 0
+    nul: bool = False
+
+    @property
+    def place(self) -> str:
+        return f"after row {self.row}" if self.row else "at its beginning"
+
+
+@contextmanager
+def _open_file(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO, int]]:
+    try:
+        disk = path.open("rb")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SourceError(f"{path} cannot be read: {reason}", code="no_such_source") from None
+    with disk:
+        total = path.stat().st_size
+        head = disk.read(4)
+        disk.seek(0)
+        if head[:2] == b"\x1f\x8b":
+            with gzip.open(disk, "rb") as unpacked:
+                yield disk, cast("BinaryIO", unpacked), total
+        else:
+            yield disk, disk, total
+
+
+@contextmanager
+def _mended(reading: _Reading) -> Iterator[None]:
+    """What the standard library raises at broken files, as errors for people."""
+    path = reading.path
+    try:
+        yield
+    except EOFError:
+        raise SourceError(
+            f"{path} breaks off {reading.place}: the gzip stream has no end",
+            code="truncated_gzip",
+            remedy="Fetch the file again; the rows before that are in, and are not taken twice",
+        ) from None
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise SourceError(f"{path} is damaged {reading.place}: {error}", code="damaged_gzip") from None
+    except UnicodeDecodeError as error:
+        bad = error.object[error.start : error.start + 1].hex()
+        raise SourceError(
+            f"{path} is not {error.encoding}: byte 0x{bad} soon {reading.place}",
+            code="wrong_encoding",
+            remedy="Name the file's encoding in [source], for instance encoding = 'cp1252' or 'gb18030'",
+        ) from None
+    except UnicodeError as error:
+        raise SourceError(f"{path} cannot be decoded {reading.place}: {error}", code="wrong_encoding") from None
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read {reading.place}: {error.strerror or error}") from None
+
+
+def _guarded(rows: Iterator[RawRow], reading: _Reading) -> Iterator[RawRow]:
+    with _mended(reading):
+        for item in rows:
+            reading.row = item[0]
+            yield item
+
+
+def _guarded_lines(text: TextIO, reading: _Reading) -> Iterator[str]:
+    with _mended(reading):
+        for line in text:
+            reading.row += 1
+            yield line
+
+
+def _reader(source: Source, binary: BinaryIO, reading: _Reading) -> tuple[tuple[str, ...] | None, Iterator[RawRow]]:
+    if source.format == "xes":
+        return None, xes_rows(binary, reading.path)
+    delimited = source.format in {"csv", "tsv"}
+    text = _text(binary, source.encoding, reading.path, newline="" if delimited else None)
+    for _ in range(source.skip_lines):
+        text.readline()
+    if delimited:
+        return _delimited(source, text, reading)
+    if source.format == "columns":
+        return _aligned(source, text, reading)
+    if source.format == "fixed":
+        return tuple(column.name for column in source.fixed), _fixed(source, text)
+    return None, _json_lines(text)
+
+
+def _text(binary: BinaryIO, encoding: str, path: Path, *, newline: str | None) -> TextIO:
+    peeked = cast("io.BufferedReader", binary).peek(4096)[:4096]
+    for mark, what, remedy in _FOREIGN:
+        if peeked.startswith(mark):
+            raise SourceError(f"{path} is {what}, not text", code="not_text", remedy=remedy)
+    for mark, name in _MARKS:
+        if peeked.startswith(mark):
+            encoding = name
+            break
+    else:
+        wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32"))
+        if not wide and peeked.count(0) > len(peeked) // 8:
+            raise SourceError(
+                f"{path} is not {encoding} text: it is full of NUL bytes",
+                code="not_text",
+                remedy="If it is UTF-16, say encoding = 'utf-16-le' or 'utf-16-be' in [source]",
+            )
+    return io.TextIOWrapper(binary, encoding, newline=newline)
+
+
+# --- rows of each format --------------------------------------------------------------------------------------------
+
+
+def _named(cells: Iterable[str], path: Path) -> tuple[str, ...]:
+    names = tuple(cell.strip() or f"column {number}" for number, cell in enumerate(cells, 1))
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SourceError(
+            f"{path} has more than one column called {', '.join(twice)}",
+            code="ambiguous_columns",
+            remedy="Name the columns in [source]: header = false, columns = [...], skip_lines = 1",
+        )
+    return names
+
+
+def _header(source: Source, cells: list[str] | None, path: Path) -> tuple[str, ...]:
+    if not source.header:
+        return source.columns
+    if cells is None:
+        raise SourceError(f"{path} is empty: it has not even a header", code="empty_source")
+    return _named(cells, path)
+
+
+def _ragged(columns: tuple[str, ...], cells: list[str]) -> tuple[Raw, InvalidInput]:
+    raw = dict(zip(columns, cells, strict=False))
+    raw.update({f"+{number}": cell for number, cell in enumerate(cells[len(columns) :], 1)})
+    return raw, InvalidInput(
+        f"the row has {len(cells)} cells where there are {len(columns)} columns", code="ragged_row"
+    )
+
+
+def _nul() -> InvalidInput:
+    return InvalidInput("there is a NUL character in the row", code="nul_character")
+
+
+def _delimited(source: Source, text: TextIO, reading: _Reading) -> tuple[tuple[str, ...], Iterator[RawRow]]:
+    def lines() -> Iterator[str]:
+        for line in text:
+            if "\0" in line:
+                reading.nul = True
+            yield line
+
+    delimiter = "\t" if source.format == "tsv" else source.delimiter
+    reader = csv.reader(lines(), delimiter=delimiter, quotechar=source.quote, strict=True)
+    first = None
+    if source.header:
+        try:
+            first = next((cells for cells in reader if cells), None)
+        except csv.Error as error:
+            raise SourceError(f"the header of {reading.path} cannot be read: {error}") from None
+    columns = _header(source, first, reading.path)
+    return columns, _delimited_rows(reader, columns, reading)
+
+
+def _delimited_rows(reader: Any, columns: tuple[str, ...], reading: _Reading) -> Iterator[RawRow]:
+    width = len(columns)
+    number = 0
+    while True:
+        reading.nul = False
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            number += 1
+            if "expected after" not in str(error):
+                raise SourceError(
+                    f"{reading.path}, row {number}, line {reader.line_num}: {error}",
+                    code="malformed_source",
+                    remedy="Look for a quote that is opened there or before and never closed",
+                ) from None
+            problem = InvalidInput(f"the row's quotes make no sense: {error}", code="malformed_row")
+            yield number, {"line": str(reader.line_num)}, problem
+            continue
+        if cells is None:
+            return
+        if not cells:
+            continue
+        number += 1
+        if len(cells) != width:
+            yield number, *_ragged(columns, cells)
+        else:
+            yield number, dict(zip(columns, cells, strict=True)), _nul() if reading.nul else None
+
+
+def _aligned(source: Source, text: TextIO, reading: _Reading) -> tuple[tuple[str, ...], Iterator[RawRow]]:
+    first = None
+    if source.header:
+        first = next((cells for line in text if (cells := line.split())), None)
+    columns = _header(source, first, reading.path)
+    width = len(columns)
+
+    def rows() -> Iterator[RawRow]:
+        number = 0
+        for line in text:
+            cells = line.split()
+            if not cells:
+                continue
+            number += 1
+            if len(cells) != width:
+                yield number, *_ragged(columns, cells)
+            else:
+                yield number, dict(zip(columns, cells, strict=True)), _nul() if "\0" in line else None
+
+    return columns, rows()
+
+
+def _fixed(source: Source, text: TextIO) -> Iterator[RawRow]:
+    places = [(column.name, column.start - 1, column.end) for column in source.fixed]
+    width = max(end for _, _, end in places)
+    shortest = max(start for _, start, _ in places)
+    number = 0
+    for line in text:
+        line = line.rstrip("\r\n")  # noqa: PLW2901 - the line without its end is the line
+        if not line.strip():
+            continue
+        number += 1
+        raw = {name: line[start:end].strip() for name, start, end in places}
+        problem = None
+        if "\0" in line:
+            problem = _nul()
+        elif len(line) <= shortest or len(line.rstrip()) > width:
+            problem = InvalidInput(
+                f"the line has {len(line)} characters where the last column stands at {shortest + 1} to {width}",
+                code="ragged_row",
+            )
+        yield number, raw, problem
+
+
+def json_objects(text: Iterable[str], *, exact: bool = True) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """The objects of JSON Lines with their row numbers; a line that is no object comes as what is wrong with it.
+
+    Args:
+        text: The lines.
+        exact: Numbers come as their own texts, so that nothing is rounded on the way.
+    """
+    numbers: dict[str, Any] = {"parse_float": str, "parse_int": str, "parse_constant": str} if exact else {}
+    number = 0
+    for line in text:
+        if line.isspace():
+            continue
+        number += 1
+        try:
+            found = json.loads(line, **numbers)
+        except (ValueError, RecursionError) as error:
+            yield number, f"the line is not JSON: {error}"
+            continue
+        yield number, found if isinstance(found, dict) else "the line is JSON, but not an object"
+
+
+def _json_lines(text: TextIO) -> Iterator[RawRow]:
+    for number, found in json_objects(text):
+        if isinstance(found, str):
+            yield number, {}, InvalidInput(found, code="malformed_row")
+            continue
+        raw: Raw = {}
+        _flatten(found, "", raw)
+        nul = any("\0" in value for value in raw.values())
+        yield number, raw, _nul() if nul else None
+
+
+def _flatten(found: dict[str, Any], prefix: str, raw: Raw) -> None:
+    for key, value in found.items():
+        name = prefix + key
+        match value:
+            case str():
+                raw[name] = value
+            case None:
+                raw[name] = ""
+            case bool():
+                raw[name] = "true" if value else "false"
+            case dict():
+                _flatten(value, f"{name}.", raw)
+            case _:
+                raw[name] = json.dumps(value, ensure_ascii=False)
