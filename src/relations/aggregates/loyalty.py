@@ -19,7 +19,7 @@ from pydantic import Field, StringConstraints
 
 from relations.decider import Aggregate, Decider
 from relations.errors import CommandRefused
-from relations.messages import Command, Event, Id, Label, Money
+from relations.messages import Command, Event, Id, Label, Money, from_micros
 from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time
 
@@ -533,17 +533,10 @@ def _earn(state: Account, command: EarnPoints, policy: Policy) -> list[Event]:
         )
     at = command.at
     events: list[Event] = []
-    if command.reason == "remedy":
-        if state.enrolled_at is None:
-            events = _joined(at, policy)
-    else:
-        _need_member(state, command)
-        if at < (state.enrolled_at or 0):
-            raise CommandRefused(
-                "The bonus is dated before the customer joined the programme",
-                code="before_enrolment",
-                field="occurred_at",
-            )
+    if command.reason == "bonus":
+        _need_member_since(state, command, at)
+    elif state.enrolled_at is None:
+        events = _joined(at, policy)
     earned = PointsEarned(
         lot=command.lot,
         points=command.points,
@@ -582,11 +575,7 @@ def _reverse_earning(state: Account, command: ReverseEarning, policy: Policy) ->
     earning = state.earnings.get(own)
     if earning is None or not command.refunded or command.refund in earning.refunds:
         return []
-    rounded = policy.programme.terms.round
-    # On the running total: refunds that arrive in another order, or under a policy that rounds less, take nothing.
-    take = max(0, rounded(earning.points * command.refunded, command.bought) - earning.reversed)
-    qualifying = rounded(earning.qualifying * command.refunded, command.bought) - earning.reversed_qualifying
-    qualifying = max(0, qualifying)
+    take, qualifying = _still_to_take(earning, command, policy.programme)
     if not take and not qualifying:
         return []
     events, state = _let_expire(state, command.at)
@@ -611,6 +600,18 @@ def _reverse_earning(state: Account, command: ReverseEarning, policy: Policy) ->
     if qualifying:
         events += _tier_change(_reversed(state, reversal), command.at, policy)
     return events
+
+
+def _still_to_take(earning: Earning, command: ReverseEarning, programme: Programme) -> tuple[int, int]:
+    """Points and qualifying points that the running total of refunds asks for beyond what was taken before.
+
+    None where refunds arrive in another order than they were made, or a changed policy rounds to less: what an
+    earlier refund took stays taken.
+    """
+    rounded = programme.terms.round
+    points = rounded(earning.points * command.refunded, command.bought) - earning.reversed
+    qualifying = rounded(earning.qualifying * command.refunded, command.bought) - earning.reversed_qualifying
+    return max(0, points), max(0, qualifying)
 
 
 def _redeem(state: Account, command: RedeemPoints, policy: Policy) -> list[Event]:
@@ -675,6 +676,17 @@ def _need_member(state: Account, command: LoyaltyCommand) -> None:
             code="not_a_member",
             field="customer",
             remedy="Enrol them first",
+        )
+
+
+def _need_member_since(state: Account, command: LoyaltyCommand, at: int) -> None:
+    _need_member(state, command)
+    if state.enrolled_at is not None and at < state.enrolled_at:
+        raise CommandRefused(
+            f"Customer {command.customer} joined the programme only on {from_micros(state.enrolled_at):%Y-%m-%d}",
+            code="before_enrolment",
+            field="occurred_at",
+            remedy="Date it from that day on",
         )
 
 
