@@ -43,6 +43,7 @@ _CACHED_STREAMS = 100_000
 _CATCH_UP_MAX = 5_000
 _REACTIONS_MAX = 1_000
 _POLICY_STREAM = "policy"
+_NOT_THE_ID = {"command_id"}
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -306,14 +307,15 @@ class Executor:
         decided = _Decided([], [], {})
         entries, events, states = decided
         recorded_at = to_micros(self._clock())
-        position = unit.position
-        pending: deque[tuple[Command, str | None]] = deque(((command, None),))
-        while pending:
-            wanted, cause = pending.popleft()
+        actor = command.actor
+        fingerprint: bytes | None = None
+        pending: deque[tuple[Command, str | None]] | None = None
+        wanted, cause = command, None
+        while True:
             aggregate = self._aggregate_of(wanted)
             stream = wanted.stream
             version, state = states.get(stream) or self._state(unit, stream, aggregate)
-            if expected_version is not None and cause is None and version != expected_version:
+            if cause is None and expected_version is not None and version != expected_version:
                 raise ConcurrencyConflict(
                     f"{stream} is at version {version}, not {expected_version}",
                     code="version_conflict",
@@ -323,58 +325,57 @@ class Executor:
             policy = unit.policy(at)
             decider = aggregate.decider
             new = decider.decide(state, wanted, policy)
-            if not new:
-                continue
-            customer = aggregate.customer(state, wanted)
-            for event in new:
-                version += 1
-                position += 1
-                topic = self._topics[type(event)]
-                sealed = event
-                if topic.personal and has_personal(event, topic):
-                    key = self._keys.need(unit.writer.connection, customer, recorded_at)
-                    sealed = seal_event(event, topic, customer, key)
-                state = decider.evolve(state, sealed)
-                entries.append(
-                    Entry(
-                        stream,
-                        version,
-                        event.topic,
-                        topic.schema,
-                        customer,
-                        at,
-                        recorded_at,
-                        command.actor,
-                        command_id,
-                        len(entries),
-                        None,
-                        cause,
-                        self._codec.encode(sealed),
+            if new:
+                customer = aggregate.customer(state, wanted)
+                if not entries and command.command_id is not None:
+                    fingerprint = self._fingerprint(unit, command, customer)
+                for event in new:
+                    version += 1
+                    topic = self._topics[type(event)]
+                    sealed = event
+                    if topic.personal and has_personal(event, topic):
+                        key = self._keys.need(unit.writer.connection, customer, recorded_at)
+                        sealed = seal_event(event, topic, customer, key)
+                    state = decider.evolve(state, sealed)
+                    seq = len(entries)
+                    entries.append(
+                        Entry(
+                            stream,
+                            version,
+                            event.topic,
+                            topic.schema,
+                            customer,
+                            at,
+                            recorded_at,
+                            actor,
+                            command_id,
+                            seq,
+                            None if seq else fingerprint,
+                            cause,
+                            self._codec.encode(sealed),
+                        )
                     )
-                )
-                events.append(event)
-                led_to = self._react(
-                    event,
-                    Envelope(
-                        position=position,
+                    events.append(event)
+                    envelope = Envelope(
+                        position=unit.position + seq + 1,
                         stream=stream,
                         version=version,
                         customer=customer,
                         occurred_at=at,
                         recorded_at=recorded_at,
-                    ),
-                    policy,
-                )
-                if led_to:
-                    here = f"{stream}@{version}"
-                    pending.extend((reaction, here) for reaction in led_to)
-            states[stream] = (version, state)
-            if len(entries) > _REACTIONS_MAX:
-                msg = f"{type(command).__name__} leads to {len(entries)} events: do reactions run in a circle?"
-                raise RuntimeError(msg)
-        if entries and command.command_id is not None:
-            entries[0] = entries[0]._replace(command_hash=self._fingerprint(unit, command, entries[0].customer))
-        return decided
+                    )
+                    led_to = self._react(event, envelope, policy)
+                    if led_to:
+                        here = f"{stream}@{version}"
+                        pending = pending or deque()
+                        pending.extend((reaction, here) for reaction in led_to)
+                states[stream] = (version, state)
+                if len(entries) > _REACTIONS_MAX:
+                    msg = f"{type(command).__name__} leads to {len(entries)} events: do reactions run in a circle?"
+                    raise RuntimeError(msg)
+            if not pending:
+                return decided
+            wanted, cause = pending.popleft()
 
     def _take(self, unit: _Unit, decided: _Decided) -> None:
         """Make a decision part of the unit."""
@@ -559,17 +560,16 @@ class Executor:
 
     def _fingerprint(self, unit: _Unit, command: Command, customer: str, *, keep: bool = True) -> bytes | None:
         """What tells one command from another: a keyed hash where it holds personal words, else a plain one."""
-        name = type(command).__name__
-        body = command.__pydantic_serializer__.to_json(command, exclude={"command_id"})
-        personal = self._personal.get(type(command), ())
+        body = command.__pydantic_serializer__.to_json(command, exclude=_NOT_THE_ID)
+        personal = self._personal[type(command)]
         key = b""
-        if any(getattr(command, field) is not None for field in personal):
+        if personal and any(getattr(command, field) is not None for field in personal):
             connection = unit.writer.connection
             found = self._keys.need(connection, customer, 0) if keep else self._keys.get(connection, customer)
             if found is None:
                 return None
             key = found
-        return blake2b(name.encode() + body, digest_size=16, key=key).digest()
+        return blake2b(type(command).__name__.encode() + body, digest_size=16, key=key).digest()
 
     def recorded(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> Iterator[RecordedEvent]:
         """Whole rows of the log as recorded events, personal fields readable unless erased."""

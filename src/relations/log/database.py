@@ -70,6 +70,7 @@ class Database:
             self.engine: Engine = self._sqlite() if self.is_sqlite else self._postgresql()
         except ModuleNotFoundError as error:
             raise MissingExtra(error.name or "psycopg", extra="postgres", purpose="PostgreSQL") from None
+        self._writing_engine = self.engine.execution_options(relations_begin="BEGIN IMMEDIATE")
 
     @property
     def is_memory(self) -> bool:
@@ -103,8 +104,9 @@ class Database:
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
-            mode = connection.get_execution_options().get("relations_begin", "BEGIN")
-            connection.exec_driver_sql(mode)
+            # The driver's own cursor: this runs for every transaction, and needs nothing that SQLAlchemy would add.
+            raw: Any = connection.connection
+            raw.cursor().execute(connection.get_execution_options().get("relations_begin", "BEGIN"))
 
         return engine
 
@@ -144,12 +146,9 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A connection in a write transaction that holds the log's one write lock; committed at the end."""
-        with self._translated(), self.engine.connect() as connection:
-            if self.is_sqlite:
-                connection = connection.execution_options(relations_begin="BEGIN IMMEDIATE")  # noqa: PLW2901
-            with connection.begin():
-                self.lock(connection)
-                yield connection
+        with self._translated(), self._writing_engine.connect() as connection, connection.begin():
+            self.lock(connection)
+            yield connection
 
     def lock(self, connection: Connection) -> None:
         """Take the write lock within the transaction of `connection`; waits for its turn.
