@@ -11,8 +11,9 @@ Personal words are not compared: the state never holds them.
 first. A later `RegisterCustomer` records a second, explicit one; there are never more than these two.
 
 **Late arrivals.** Consents and profile fields are decided as of the command's business time, so that what is recorded
-late does not overturn what came after it; what changes nothing as of its time is not kept. Where a consent is given
-and withdrawn at the same instant, it is withdrawn. A refund may bear a time before its purchase's, as tills' clocks
+late does not overturn what came after it. A value or a consent that holds already as of its time is not recorded
+again; a withdrawal is, so that no late consent from before it can prevail. Where a consent is given and withdrawn at
+the same instant, it is withdrawn. A refund may bear a time before its purchase's, as tills' clocks
 differ: it counts once the purchase is recorded, and not before.
 
 **Erasure** is for ever. Nothing that says something of the person is taken any more: no registration, correction,

@@ -158,9 +158,10 @@ def _give_consent(state: Customer, command: GiveConsent) -> list[Event]:
 
 
 def _withdraw_consent(state: Customer, command: WithdrawConsent) -> list[Event]:
-    # A consent that was never given can be withdrawn: that is an objection, and worth keeping.
+    # A consent that was never given can be withdrawn: that is an objection, and worth keeping. So is a withdrawal
+    # repeated at another time, for a consent from between the two may still be on its way.
     at = command.at
-    if changes_nothing(state.consents.get(consent_key(command.channel, command.purpose), ()), (at, None)):
+    if (at, None) in state.consents.get(consent_key(command.channel, command.purpose), ()):
         return []
     event = ConsentWithdrawn(purpose=command.purpose, channel=command.channel, source=command.source, at=at)
     return _making_known(state, command, event, command.channel)
