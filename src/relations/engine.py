@@ -27,6 +27,7 @@ from relations.policies import Policy
 from relations.projections import PROJECTIONS
 from relations.projections.agenda import AgendaView, commands_due
 from relations.projections.projection import Projection
+from relations.projections.repair import RepairView
 from relations.projections.retention import RetentionView
 from relations.projections.runner import Progress, ProjectionStatus, Runner
 from relations.projections.satisfaction import SatisfactionView
@@ -107,6 +108,7 @@ class Views:
 
         self.satisfaction = SatisfactionView(database, policy, now, refresh("satisfaction"))
         self.retention = RetentionView(database, policy, now, refresh("retention"))
+        self.repair = RepairView(database, policy, now, refresh("repair"))
         self.agenda = AgendaView(database, policy, now, refresh("agenda"))
 
 
