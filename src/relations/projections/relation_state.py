@@ -1,0 +1,313 @@
+"""The state of a relation, read from the times of what was done and from the customer's own evidence.
+
+Healthy → strained → acknowledged → apologised → remedied → verifying → restored; aside of these relapsed and withdrawn.
+A complaint goes as far as the furthest step taken since it was filed or last reopened, whatever the order of the
+steps; the relation is where its least mended complaint is. Nothing is remembered between two readings: as of any time
+the same times give the same state, in whatever order they were recorded.
+
+Resolving or closing a complaint leads to verifying and no further: restored takes evidence that came from the customer,
+a follow-up score at or above the policy's, or a purchase on a later local day than the resolution. A follow-up score at
+or below the policy's says the contrary, and then only a better score, or another round, mends it. A complaint that was
+withdrawn is settled without the business having mended anything; a purchase later restores that too.
+
+Double deviation is a failure upon a failure: the recovery failed and the complaint was reopened, the same kind of thing
+went wrong again, or anything did soon after (Bitner, Booms and Tetreault, "The service encounter", *Journal of
+Marketing* 54, 1990, pages 71 to 84, who name it). An import's reopenings of what was worked on after its end are none:
+they say that somebody worked, not that something failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal, TypeAlias, get_args
+
+from relations.policies import Repair
+from relations.policies.calendars import LocalTime
+from relations.projections.cases import Case, Patron, Step
+
+__all__ = ["STATES", "Deviation", "DeviationKind", "History", "Relation", "Round", "State", "relation_state"]
+
+State: TypeAlias = Literal[
+    "healthy",
+    "relapsed",
+    "strained",
+    "acknowledged",
+    "apologised",
+    "remedied",
+    "verifying",
+    "withdrawn",
+    "restored",
+]
+STATES: tuple[State, ...] = get_args(State)
+"""Healthy, then from the least mended to restored: a relation is where its first complaint in this order is."""
+
+DeviationKind: TypeAlias = Literal["reopened", "same_kind", "soon_after"]
+
+_DAY = 86_400_000_000
+_ANSWERS = frozenset({"acknowledged", "apologised", "proposed", "carried_out", "resolved"})
+"""What ends the clock `acknowledge`."""
+
+
+@dataclass(slots=True)
+class Round:
+    """One run of a complaint's clocks: from its filing or a reopening to the next. Times in UTC microseconds.
+
+    Attributes:
+        number: 1, and one more for each reopening.
+        opened_at: When.
+        opened_by: filed, reopened, or resumed by an import.
+        acknowledge_by: The deadline of the first answer.
+        resolve_by: The deadline of the resolution.
+        first: The first time of each step taken in the round.
+        answered_at: The first step that ends the clock `acknowledge`.
+        scores: Of follow-ups, with their times.
+        ends_at: When it was reopened.
+        verdicts: What the customer's evidence said, and when: restored or not, by a score or a purchase.
+        is_relapse: Whether it opened on a relation that was restored, or soon after a resolution.
+    """
+
+    number: int
+    opened_at: int
+    opened_by: str
+    acknowledge_by: int
+    resolve_by: int
+    first: dict[str, int] = field(default_factory=dict)
+    answered_at: int | None = None
+    scores: list[tuple[int, int]] = field(default_factory=list)
+    ends_at: int | None = None
+    verdicts: list[tuple[int, bool, str]] = field(default_factory=list)
+    is_relapse: bool = False
+
+    @property
+    def settled_at(self) -> int | None:
+        """When it was resolved or withdrawn."""
+        resolved, withdrawn = self.first.get("resolved"), self.first.get("withdrawn")
+        return resolved if withdrawn is None else withdrawn
+
+    def restored_at(self, moment: int) -> int | None:
+        """Since when the evidence had said restored, as of a moment; None where it did not."""
+        found = None
+        for at, restored, _ in self.verdicts:
+            if at > moment:
+                break
+            found = at if restored else None
+        return found
+
+    def position(self) -> tuple[State, int]:
+        """The state that this round has led to, and since when."""
+        start: State = "relapsed" if self.is_relapse else "strained"
+        if self.verdicts:
+            at, restored, _ = self.verdicts[-1]
+            if restored:
+                return "restored", at
+            return ("relapsed" if any(entry[1] for entry in self.verdicts) else start), at
+        first = self.first
+        if "withdrawn" in first:
+            return "withdrawn", first["withdrawn"]
+        if "resolved" in first:
+            return "verifying", first["resolved"]
+        if "carried_out" in first:
+            return "remedied", first["carried_out"]
+        if "apologised" in first:
+            return "apologised", first["apologised"]
+        if self.answered_at is not None:
+            return "acknowledged", self.answered_at
+        return start, self.opened_at
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A complaint as of a moment.
+
+    Attributes:
+        case: Its row.
+        rounds: At least one.
+        taken: The steps taken by then, in order.
+    """
+
+    case: Case
+    rounds: list[Round]
+    taken: list[Step]
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """A failure upon a failure.
+
+    Attributes:
+        complaint: The one that it is about.
+        kind: Reopened; the same subject as an earlier one; or soon after any earlier one.
+        at: When, UTC microseconds.
+        interval: Since the earlier failure, or for a reopening since the resolution, in microseconds.
+    """
+
+    complaint: str
+    kind: DeviationKind
+    at: int
+    interval: int
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A relation as of a moment.
+
+    Attributes:
+        state: Where it stands.
+        since: Since when, UTC microseconds; None where it is healthy.
+        complaint: The complaint that it stands at.
+        histories: All complaints, by the time of filing.
+        deviations: By time.
+    """
+
+    state: State
+    since: int | None
+    complaint: str | None
+    histories: list[History]
+    deviations: list[Deviation]
+
+
+def relation_state(
+    patron: Patron | None, cases: Iterable[Case], policy: Repair, *, as_of: int, local: LocalTime
+) -> Relation:
+    """The state of one customer's relation.
+
+    Args:
+        patron: The customer's row.
+        cases: All their complaints.
+        policy: What counts as evidence and as relapse.
+        as_of: UTC microseconds; later steps do not count. A purchase counts from the beginning of its local day.
+        local: The business's own days.
+    """
+    days = patron.purchase_days(local.day(as_of)) if patron and policy.purchase_restores else []
+    histories = [history for case in cases if (history := _read(case, days, policy, as_of, local)) is not None]
+    histories.sort(key=lambda history: (history.rounds[0].opened_at, history.case.complaint))
+    for history in histories:
+        for opened in history.rounds:
+            opened.is_relapse = _is_relapse(opened, history, histories, policy)
+    if not histories:
+        return Relation("healthy", None, None, [], [])
+    positions = [(*history.rounds[-1].position(), history.case.complaint) for history in histories]
+    state = min((found[0] for found in positions), key=STATES.index)
+    there = [(since, complaint) for found, since, complaint in positions if found == state]
+    since, complaint = max(there) if state == "restored" else min(there)
+    return Relation(state, since, complaint, histories, list(_deviations(histories, policy)))
+
+
+# --- one complaint --------------------------------------------------------------------------------------------------
+
+
+def _read(case: Case, days: Sequence[int], policy: Repair, as_of: int, local: LocalTime) -> History | None:
+    """A complaint's rounds; None where it was not filed by then."""
+    if case.filed_at is None or case.filed_at > as_of:
+        return None
+    taken = [step for step in case.steps if step.at <= as_of]
+    rounds = _rounds(taken)
+    if not rounds:
+        return None
+    for opened in rounds:
+        _judge(opened, days, policy, as_of, local)
+    return History(case, rounds, taken)
+
+
+def _rounds(taken: Sequence[Step]) -> list[Round]:
+    rounds: list[Round] = []
+    early: list[Step] = []  # dated before the filing, as wrong clocks have it: of the first round
+    for step in taken:
+        if step.due is not None:
+            if rounds:
+                rounds[-1].ends_at = step.at
+            rounds.append(Round(len(rounds) + 1, step.at, step.what, *step.due))
+            while early:
+                _note(rounds[0], early.pop(0))
+        elif rounds:
+            _note(rounds[-1], step)
+        else:
+            early.append(step)
+    return rounds
+
+
+def _note(opened: Round, step: Step) -> None:
+    opened.first.setdefault(step.what, step.at)
+    if opened.answered_at is None and step.what in _ANSWERS:
+        opened.answered_at = step.at
+    if step.score is not None:
+        opened.scores.append((step.at, step.score))
+
+
+def _judge(opened: Round, days: Sequence[int], policy: Repair, as_of: int, local: LocalTime) -> None:
+    """Hear the customer's evidence in its order: what came after the settlement and before the next round."""
+    settled_at = opened.settled_at
+    if settled_at is None:
+        return
+    heard = [
+        (at, "score", score >= policy.restored_score_min)
+        for at, score in opened.scores
+        if at >= settled_at and not policy.broken_score_max < score < policy.restored_score_min
+    ]
+    purchased_at = _purchased_after(settled_at, days, local)
+    if purchased_at is not None and purchased_at <= as_of and (opened.ends_at is None or purchased_at < opened.ends_at):
+        heard.append((purchased_at, "purchase", True))
+    for at, by, good in sorted(heard):
+        says = opened.verdicts[-1][1] if opened.verdicts else None
+        # A purchase is weaker evidence than words: it does not overrule a score, and changes nothing once restored.
+        if says != good and not (by == "purchase" and says is not None):
+            opened.verdicts.append((at, good, by))
+
+
+def _purchased_after(moment: int, days: Sequence[int], local: LocalTime) -> int | None:
+    """The beginning of the first day with a purchase after the day of a moment."""
+    if not days:
+        return None
+    settled = local.day(moment)
+    later = next((day for day in days if day > settled), None)
+    return None if later is None else local.start(date.fromordinal(later))
+
+
+# --- failures upon failures -----------------------------------------------------------------------------------------
+
+
+def _is_relapse(opened: Round, history: History, histories: Iterable[History], policy: Repair) -> bool:
+    """Whether a round opened on a relation that was restored, or soon after a resolution."""
+    if opened.opened_by == "resumed":
+        return False
+    if opened.number > 1:
+        before: Iterable[Round] = (history.rounds[opened.number - 2],)
+    else:
+        before = (
+            earlier
+            for other in histories
+            if other is not history
+            for earlier in other.rounds
+            if earlier.opened_at < opened.opened_at and (earlier.ends_at is None or earlier.ends_at > opened.opened_at)
+        )
+    return any(_was_mended(earlier, opened.opened_at, policy) for earlier in before)
+
+
+def _was_mended(earlier: Round, moment: int, policy: Repair) -> bool:
+    if earlier.restored_at(moment) is not None:
+        return True
+    resolved_at = earlier.first.get("resolved")
+    return resolved_at is not None and 0 <= moment - resolved_at <= policy.relapse_days * _DAY
+
+
+def _deviations(histories: Sequence[History], policy: Repair) -> Iterator[Deviation]:
+    """Failures upon failures, by time."""
+    found = []
+    for number, history in enumerate(histories):
+        case = history.case
+        opened_at = history.rounds[0].opened_at
+        earlier = [other for other in histories[:number] if other.rounds[0].opened_at < opened_at]
+        alike = [other for other in earlier if other.case.subject == case.subject]
+        if alike:
+            found.append(Deviation(case.complaint, "same_kind", opened_at, opened_at - alike[-1].rounds[0].opened_at))
+        elif earlier:
+            interval = opened_at - earlier[-1].rounds[0].opened_at
+            if interval <= policy.double_deviation_days * _DAY:
+                found.append(Deviation(case.complaint, "soon_after", opened_at, interval))
+        for before, after in zip(history.rounds, history.rounds[1:], strict=False):
+            if after.opened_by == "reopened":
+                since = before.settled_at if before.settled_at is not None else before.opened_at
+                found.append(Deviation(case.complaint, "reopened", after.opened_at, after.opened_at - since))
+    yield from sorted(found, key=lambda deviation: (deviation.at, deviation.complaint, deviation.kind))
