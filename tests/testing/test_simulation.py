@@ -200,3 +200,15 @@ def test_the_severities_are_the_policys() -> None:
     drawn = {severity for subject in SUBJECTS.values for severity in subject.severities.values}
     assert drawn <= set(SEVERITIES)
     assert len(drawn) == 4
+
+
+def test_batches_end_with_their_day() -> None:
+    history = list(simulate_recorded(customers=30))
+    clock = RecordingClock(history)
+    taken: list[Command] = []
+    for batch in clock.batches(size=5):
+        taken += batch
+        assert len(batch) <= 5
+        assert clock() == history[len(taken) - 1].recorded_at
+        assert clock().date() == history[len(taken) - len(batch)].recorded_at.date()
+    assert taken == [command for _, command in history]

@@ -1,8 +1,11 @@
-"""A kit for everyone who tests with relations, or its own rules: simulation, strategies, given/when/then.
+"""A kit for everyone who tests relations, or code that rests on it: given/when/then, strategies, a simulated business.
 
 See `docs/how-to/test-with-the-kit.md`.
 """
 
+from relations.testing import strategies
+from relations.testing.histories import History, Step, histories
+from relations.testing.scenario import FoldedRows, Outcome, Scenario
 from relations.testing.simulation import (
     Recorded,
     RecordingClock,
@@ -13,10 +16,17 @@ from relations.testing.simulation import (
 )
 
 __all__ = [
+    "FoldedRows",
+    "History",
+    "Outcome",
     "Recorded",
     "RecordingClock",
+    "Scenario",
+    "Step",
+    "histories",
     "hotel_policy",
     "is_mistake",
     "simulate",
     "simulate_recorded",
+    "strategies",
 ]

@@ -61,6 +61,7 @@ class _Complaint:
         self.channel = _CHANNELS.draw(random)
         during = visit.arrival + HOUR + int((visit.departure - visit.arrival) * random.random())
         self.at = during if self.channel == "on_site" else visit.departure + int(5 * DAY * random.random() ** 2)
+        self.known = self.at
         self.mood = _HURT[self.severity]
         self.remedies = 0
 
@@ -91,7 +92,7 @@ class _Complaint:
             purchase=visit.purchases[0][0] if visit.purchases else None,
         )  # fmt: skip
         self._clocks(self.at)
-        self.at = max(self.at, recorded)
+        self.at = self.known = max(self.at, recorded)
 
     def _clocks(self, start: int) -> None:
         deadlines = self.visit.diary.policy.service_levels.deadlines(self.severity, start * 1_000_000)  # type: ignore[arg-type] # the severities are the policy's own, as a test holds
@@ -100,7 +101,7 @@ class _Complaint:
     def _check(self, due: int) -> None:
         """The agenda's command at a deadline that the next step comes too late for."""
         if self.at >= due:
-            diary, at = self.visit.diary, due + MINUTE
+            diary, at = self.visit.diary, max(due + MINUTE, self.known)
             diary.write(self.visit.guest, CheckDeadlines, at, "agenda", complaint=self.id)
 
     def handle(self, turn: int) -> bool:

@@ -112,7 +112,11 @@ class RecordingClock:
             for command in clock:
                 relations.execute(command)
 
-    Given to `execute_many`, a whole batch is taken before any of it is recorded, so all of it bears its last time.
+    Where a whole batch is recorded at once, all of it bears its last command's time. `batches` keeps that right to
+    the day::
+
+        for batch in clock.batches():
+            relations.execute_many(batch)
 
     Args:
         recorded: What to follow.
@@ -137,6 +141,24 @@ class RecordingClock:
         for recorded_at, command in self._recorded:
             self._now = recorded_at
             yield command
+
+    def batches(self, *, size: int = 1_000) -> Iterator[list[Command]]:
+        """The commands in batches, each of one UTC day's recording at most.
+
+        Args:
+            size: The most commands of a batch.
+        """
+        batch: list[Command] = []
+        day: date | None = None
+        for recorded_at, command in self._recorded:
+            if batch and (recorded_at.date() != day or len(batch) >= size):
+                yield batch
+                batch = []
+            day = recorded_at.date()
+            self._now = recorded_at
+            batch.append(command)
+        if batch:
+            yield batch
 
 
 def _at_least_one(field: str, value: int) -> None:

@@ -1,0 +1,335 @@
+"""Hypothesis strategies for everything that travels: ids, moments, money, commands, policies, whole histories.
+
+Ids come from small pools (`c1` to `c3`, `p1` to `p4` …), so that the commands of one example meet each other: a
+refund names a purchase that was made, a remedy is accepted that was proposed. Every command drawn is valid, that is,
+it went through its model; whether it is *legal* depends on what went before, and that is what tests are about.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from fractions import Fraction
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+from pydantic import AwareDatetime
+from pydantic.fields import FieldInfo
+
+from relations.aggregates import AGGREGATES
+from relations.aggregates.complaint import ComplaintCommand, ProposeRemedy
+from relations.aggregates.contact import Birthday, Email, LanguageTag, Phone
+from relations.aggregates.customer import CustomerCommand, GiveFeedback, RecordPurchase, RefundPurchase
+from relations.aggregates.loyalty import LotId, LoyaltyCommand, ReverseEarning
+from relations.messages import Channel, Command, Id, Label, Money, Text
+from relations.policies import Policy, Programme, Repair, ServiceLevels, Surveys
+from relations.policies.programme import CalendarYear, Lifetime, RollingMonths, Tier
+from relations.policies.service_levels import SEVERITIES, ServiceLevel
+
+__all__ = [
+    "channels",
+    "commands",
+    "commands_of",
+    "complaint_commands",
+    "customer_commands",
+    "ids",
+    "labels",
+    "loyalty_commands",
+    "moments",
+    "moneys",
+    "policies",
+    "texts",
+]
+
+C = TypeVar("C", bound=Command)
+
+CHANNELS = (
+    "web", "app", "official_account", "social", "phone", "email", "message", "service_centre", "on_site", "partner",
+)  # fmt: skip
+_EARLIEST = datetime(2020, 1, 1)  # noqa: DTZ001 - Hypothesis wants bounds without a zone, and adds one
+_LATEST = datetime(2030, 1, 1)  # noqa: DTZ001 - likewise
+_ID_ALPHABET = "abcXYZ019._:-"
+_ZONES = (UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-3, minutes=-30)))
+_POOLS = {"customer": "c", "complaint": "k", "purchase": "p", "refund": "r", "remedy": "m", "feedback": "f",
+          "invitation": "s", "interaction": "i", "redemption": "d", "lot": "l", "source": "k"}  # fmt: skip
+_POOL_SIZE = 3
+
+
+# --- values ---------------------------------------------------------------------------------------------------------
+
+
+def ids(*, among: Sequence[str] | None = None) -> SearchStrategy[str]:
+    """Ids: from a pool, or any that the engine takes.
+
+    Args:
+        among: The pool.
+    """
+    if among is not None:
+        return st.sampled_from(among)
+    return st.text(_ID_ALPHABET, min_size=1, max_size=64)
+
+
+def moments(*, earliest: datetime | None = None, latest: datetime | None = None) -> SearchStrategy[datetime]:
+    """Aware datetimes in several zones, to the microsecond.
+
+    Args:
+        earliest: 2020 if absent.
+        latest: 2030 if absent.
+    """
+    low = _EARLIEST if earliest is None else earliest.astimezone(UTC).replace(tzinfo=None)
+    high = _LATEST if latest is None else latest.astimezone(UTC).replace(tzinfo=None)
+    naive = st.datetimes(low, high)
+    return st.builds(lambda moment, zone: moment.replace(tzinfo=UTC).astimezone(zone), naive, st.sampled_from(_ZONES))
+
+
+def moneys(
+    *, currencies: Sequence[str] = ("EUR", "JPY", "KWD"), smallest: int = 0, largest: int = 1_000_000
+) -> SearchStrategy[Money]:
+    """Money in currencies of different precision.
+
+    Args:
+        currencies: ISO 4217 codes.
+        smallest: Minor units.
+        largest: Minor units.
+    """
+    return st.builds(Money, st.integers(smallest, largest), st.sampled_from(currencies))
+
+
+def channels() -> SearchStrategy[str]:
+    """Every channel through which business and customer meet."""
+    return st.sampled_from(CHANNELS)
+
+
+def labels(*, among: Sequence[str] = ("room", "restaurant", "spa")) -> SearchStrategy[str]:
+    """Short names of the host's vocabulary: mostly from a pool, now and then anything that is allowed.
+
+    Args:
+        among: The pool.
+    """
+    return st.sampled_from(among) | st.text(min_size=1, max_size=80).filter(lambda text: text.strip() == text != "")
+
+
+def texts() -> SearchStrategy[str]:
+    """Free text in any script, without the surrogates that no encoding can store."""
+    return st.text(st.characters(codec="utf-8"), min_size=1, max_size=60)
+
+
+# --- commands -------------------------------------------------------------------------------------------------------
+
+
+def commands_of(kind: type[C], **fields: SearchStrategy[Any]) -> SearchStrategy[C]:
+    """Valid commands of one class.
+
+    Args:
+        kind: The class.
+        fields: Strategies for fields that are to be drawn otherwise, such as `customer=st.just("c1")`.
+
+    Raises:
+        TypeError: A field's type is not known here, and no strategy was given for it.
+    """
+    drawn = {**_strategies_of(kind), **fields}
+    mend = _MENDS.get(kind)
+    if mend is None:
+        return st.fixed_dictionaries(drawn).map(lambda values: kind(**values))
+    return st.fixed_dictionaries(drawn).map(lambda values: kind(**(values | mend(values, fields))))
+
+
+def commands(*kinds: type[Command], **fields: SearchStrategy[Any]) -> SearchStrategy[Command]:
+    """Commands of several classes; of all aggregates' if none is named.
+
+    Args:
+        kinds: The classes.
+        fields: As in `commands_of`, for the classes that have such a field.
+    """
+    every = kinds or tuple(kind for aggregate in AGGREGATES for kind in aggregate.commands)
+    return st.one_of(*(commands_of(kind, **_of_kind(kind, fields)) for kind in every))
+
+
+def customer_commands(**fields: SearchStrategy[Any]) -> SearchStrategy[Command]:
+    """Commands of every class that customers have, `fields` as in `commands`."""
+    return commands(*_subclasses(CustomerCommand), **fields)
+
+
+def complaint_commands(**fields: SearchStrategy[Any]) -> SearchStrategy[Command]:
+    """Commands of every class that complaints have, `fields` as in `commands`."""
+    return commands(*_subclasses(ComplaintCommand), **fields)
+
+
+def loyalty_commands(**fields: SearchStrategy[Any]) -> SearchStrategy[Command]:
+    """Commands of every class that members' accounts have, `fields` as in `commands`."""
+    return commands(*_subclasses(LoyaltyCommand), **fields)
+
+
+def _of_kind(kind: type[Command], fields: dict[str, SearchStrategy[Any]]) -> dict[str, SearchStrategy[Any]]:
+    return {name: strategy for name, strategy in fields.items() if name in kind.model_fields}
+
+
+def _subclasses(base: type[Command]) -> tuple[type[Command], ...]:
+    return tuple(kind for aggregate in AGGREGATES for kind in aggregate.commands if issubclass(kind, base))
+
+
+@cache
+def _strategies_of(kind: type[Command]) -> dict[str, SearchStrategy[Any]]:
+    """A strategy a field, from the field's own type, so that a new field needs nothing here."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    strategies: dict[str, SearchStrategy[Any]] = {}
+    for name in kind.model_fields:
+        if name in ("command_id", "actor"):
+            continue
+        special = _SPECIAL.get((kind, name))
+        strategies[name] = special() if special else _from_type(hints[name], f"{kind.__name__}.{name}", name)
+    return strategies
+
+
+def _from_type(wanted: Any, where: str, name: str) -> SearchStrategy[Any]:
+    for known, strategy in _KNOWN:
+        if wanted == known:
+            return strategy()
+    if wanted in (Id, LotId):
+        prefix = _POOLS.get(name, name[:1])
+        return ids(among=[f"{prefix}{number}" for number in range(1, _POOL_SIZE + 1)])
+    origin, parts = get_origin(wanted), get_args(wanted)
+    if origin is types.UnionType or origin is typing.Union:
+        return st.one_of(*(_from_type(part, where, name) for part in parts))
+    if origin is Literal:
+        return st.sampled_from(parts)
+    if origin is Annotated and parts[0] is int:
+        return _integers(parts[1:])
+    if origin is Annotated:
+        return _from_type(parts[0], where, name)
+    msg = f"no strategy for {where} of type {wanted}; give one: commands_of(..., {name}=...)"
+    raise TypeError(msg)
+
+
+def _integers(metadata: Sequence[Any]) -> SearchStrategy[int]:
+    """Whole numbers within a field's bounds, mostly small, for then they meet each other."""
+    low, high = 0, 10_000
+    bounds = [bound for item in metadata for bound in (item.metadata if isinstance(item, FieldInfo) else [item])]
+    for bound in bounds:
+        match bound:
+            case Ge(ge=int(least)):
+                low = least
+            case Gt(gt=int(below)):
+                low = below + 1
+            case Le(le=int(most)):
+                high = min(high, most)
+            case Lt(lt=int(above)):
+                high = min(high, above - 1)
+    return st.integers(low, max(low, high))
+
+
+_KNOWN: tuple[tuple[Any, Callable[[], SearchStrategy[Any]]], ...] = (
+    (Label, labels),
+    (Text, texts),
+    (Channel, channels),
+    (Email, lambda: st.sampled_from(("anna@example.com", "li.wei@mail.example.com"))),
+    (Phone, lambda: st.sampled_from(("+999 1 5550199", "+99955501"))),
+    (Birthday, lambda: st.sampled_from(("1980-02-29", "--12-24", "2001-07-01"))),
+    (LanguageTag, lambda: st.sampled_from(("de", "en-GB", "zh-Hant", "fr-CH"))),
+    (AwareDatetime, moments),
+    (Money, moneys),
+    (Policy, lambda: policies()),  # noqa: PLW0108 - it is defined further down
+    (type(None), st.none),
+    (bool, st.booleans),
+    (int, lambda: st.integers(0, 10_000)),
+    (str, texts),
+)
+
+_SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
+    (RecordPurchase, "amount"): moneys,
+    (RefundPurchase, "amount"): lambda: moneys(smallest=1),
+    (GiveFeedback, "score"): lambda: st.integers(0, 10),
+}
+"""Fields whose types say less than their validators ask."""
+
+
+def _score_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    if "score" in given or values["instrument"] == "nps":
+        return {}
+    return {"score": 1 + values["score"] % 5}
+
+
+def _points_suit(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    if "points" in given:
+        return {}
+    return {"points": (values["points"] or 100) if values["kind"] == "points" else None}
+
+
+def _refunded_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    # Mostly a running total that can be; beyond what was bought it stays near-illegal now and then.
+    if "refunded" in given or values["refunded"] % 10 == 0:
+        return {}
+    return {"refunded": min(values["refunded"], values["bought"])}
+
+
+_MENDS: dict[type[Command], Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]] = {
+    GiveFeedback: _score_suits,
+    ProposeRemedy: _points_suit,
+    ReverseEarning: _refunded_suits,
+}
+"""What makes fields that were drawn one by one fit each other."""
+
+
+# --- policies -------------------------------------------------------------------------------------------------------
+
+
+def policies(*, zones: Sequence[str] = ("UTC", "Europe/Vienna", "Asia/Shanghai")) -> SearchStrategy[Policy]:
+    """Policies that differ in everything that rules go by.
+
+    Args:
+        zones: IANA names.
+    """
+    return st.builds(
+        Policy,
+        zone=st.sampled_from(zones),
+        programme=_programmes(),
+        service_levels=_service_levels(),
+        surveys=st.builds(
+            Surveys, minimum_answers=st.integers(1, 30), csat_satisfied_from=st.integers(2, 5),
+            confidence=st.sampled_from((0.8, 0.95, 0.99)),
+        ),
+        repair=st.builds(
+            Repair, restored_score_min=st.integers(4, 5), broken_score_max=st.integers(0, 3),
+            purchase_restores=st.booleans(),
+        ),
+    )  # fmt: skip
+
+
+def _programmes() -> SearchStrategy[Programme]:
+    ratios = st.sampled_from((Fraction(1, 3), Fraction(1), Fraction(5, 2), Fraction(10)))
+    thresholds = st.lists(st.integers(0, 20_000), max_size=4, unique=True).map(sorted)
+    multipliers = st.sampled_from((Fraction(1), Fraction(11, 10), Fraction(2)))
+    return st.builds(
+        Programme,
+        rates=st.fixed_dictionaries({"EUR": ratios}, optional={"JPY": ratios, "KWD": ratios}),
+        category_factors=st.dictionaries(
+            st.sampled_from(("room", "spa")), st.sampled_from((Fraction(0), Fraction(1, 2), Fraction(2)))
+        ),
+        rounding=st.sampled_from(("down", "half_up", "half_even", "up")),
+        months_to_expiry=st.none() | st.integers(1, 36),
+        tiers=st.builds(
+            lambda found, factors: tuple(
+                Tier(name=f"tier {rank}", threshold=threshold, multiplier=factor)
+                for rank, (threshold, factor) in enumerate(zip(found, factors, strict=False))
+            ),
+            thresholds,
+            st.lists(multipliers, min_size=4, max_size=4),
+        ),
+        tier_window=st.sampled_from((CalendarYear(), RollingMonths(months_count=3), RollingMonths(), Lifetime())),
+        refund_shortfall=st.sampled_from(("debt", "recorded")),
+    )
+
+
+def _service_levels() -> SearchStrategy[ServiceLevels]:
+    hours = st.tuples(st.integers(1, 200), st.integers(0, 800))
+    level = hours.map(
+        lambda pair: ServiceLevel(
+            acknowledge=timedelta(hours=pair[0]), resolve=timedelta(hours=pair[0]) + timedelta(hours=pair[1])
+        )
+    )
+    return st.builds(ServiceLevels, **dict.fromkeys(SEVERITIES, level))
