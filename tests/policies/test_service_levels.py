@@ -66,7 +66,7 @@ def test_equal_durations_are_a_promise() -> None:
 
 
 def test_promises_cannot_be_changed_and_survive_the_log() -> None:
-    policy = Policy(service_levels=ServiceLevels(low=ServiceLevel(acknowledge="PT90M", resolve="P1DT1S")))  # type: ignore[arg-type] # pydantic reads ISO 8601
+    policy = Policy(service_levels=ServiceLevels(low=ServiceLevel(acknowledge="PT90M", resolve="P1DT1S")))
     assert Policy.model_validate_json(policy.model_dump_json()) == policy
     with pytest.raises(ValidationError):
         policy.service_levels.low.resolve = timedelta(days=1)  # type: ignore[misc] # that is what is tested
