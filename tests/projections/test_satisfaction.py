@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relations.aggregates.complaint import ComplaintFollowedUp
-from relations.aggregates.customer import FeedbackGiven
+from relations import Policy, Relations
+from relations.aggregates.complaint import ComplaintFollowedUp, FileComplaint, FollowUpComplaint, ResolveComplaint
+from relations.aggregates.customer import FeedbackGiven, GiveFeedback
+from relations.errors import InvalidInput
 from relations.messages import Envelope, to_micros
 from relations.policies import Surveys
 from relations.policies.calendars import local_time
@@ -219,3 +221,79 @@ def test_the_buckets_part_the_answers_of_every_group(history, by):
     assert sum(figure.mean * figure.n for figure in csat if figure.n) == pytest.approx(
         sum(event.score for event in rated)
     )
+
+
+# --- the view, on both databases ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def relations(database_url):
+    with Relations.open(database_url, durability="off") as opened:
+        commands = [
+            GiveFeedback(
+                customer=f"c{number % 5}",
+                feedback=f"f{number}",
+                invitation=f"i{number // 2}" if number > 50 else None,
+                instrument="nps" if number % 3 else "csat",
+                score=number % 11 if number % 3 else number % 5 + 1,
+                touchpoint=[None, "desk", "spa"][number % 3],
+                channel=["web", "app"][number % 2],
+                occurred_at=datetime(2024, 1 + number % 4, 3, tzinfo=UTC),
+            )
+            for number in range(70)
+        ]
+        for number in range(3):
+            about = {"complaint": f"k{number}", "occurred_at": datetime(2024, 3, 1, tzinfo=UTC)}
+            commands += [
+                FileComplaint(customer="c1", subject="noise", channel="web", **about),
+                ResolveComplaint(**about),
+                FollowUpComplaint(score=4, **about),
+            ]
+        assert opened.execute_many(commands).events > 60
+        yield opened
+
+
+def test_the_view_counts_what_was_recorded(relations):
+    view = relations.views.satisfaction
+    given = [record for record in relations.events() if record.topic == "customer.feedback_given"]
+    nps = [record for record in given if record.event.instrument == "nps"]
+    (whole,) = view.nps()
+    assert whole.n == len(nps) > 30
+    assert whole.mean == pytest.approx(sum(record.event.score for record in nps) / len(nps))
+    by_month = view.nps(by=("month",))
+    assert [figure.group["month"] for figure in by_month] == ["2024-01", "2024-02", "2024-03", "2024-04"]
+    assert sum(figure.n for figure in by_month) == whole.n
+    assert view.nps(by=("month",), since="2024-02", until="2024-04") == by_month[1:3]
+    assert view.nps(since="2030-01")[0].n == 0
+    everything = view.csat(by=DIMENSIONS)
+    assert sum(figure.n for figure in everything) == len(given) - len(nps)
+    report = view.report()
+    assert report.nps == whole
+    assert report.nps_by_month == by_month
+    assert (report.complaint_csat.n, report.complaint_csat.suppressed) == (3, True)
+    assert view.report(until="2024-03").nps_by_month == by_month[:2]
+
+
+def test_the_policy_in_force_says_how_answers_are_read(relations):
+    view = relations.views.satisfaction
+    assert view.csat(instrument="complaint_csat")[0].suppressed
+    relations.adopt(Policy(surveys=Surveys(minimum_answers=3)))
+    (figure,) = view.csat(instrument="complaint_csat")
+    assert (figure.n, figure.share) == (3, 1)
+    assert figure.interval.low < 0.5
+
+
+def test_the_view_refuses_what_it_does_not_know(relations):
+    view = relations.views.satisfaction
+    asked = [
+        ("unknown_dimension", lambda: view.nps(by=("segment",))),
+        ("unknown_dimension", lambda: view.nps(by="month")),
+        ("unknown_dimension", lambda: view.csat(by=("month", "month"))),
+        ("invalid_month", lambda: view.nps(since="2024-13")),
+        ("invalid_month", lambda: view.report(until="May")),
+        ("unknown_instrument", lambda: view.csat(instrument="nps")),
+    ]
+    for code, ask in asked:
+        with pytest.raises(InvalidInput) as caught:
+            ask()
+        assert caught.value.code == code

@@ -77,7 +77,7 @@ class Item(CustomerRow, gc=False):
 
     Attributes:
         stream: The aggregate that it is open in.
-        what: Its name there: the kind, and for an expiry `expiry:` with the lot's id.
+        what: Its name there: the clock, `follow_up`, or the lot that expires.
         kind: acknowledge, resolve, follow_up or expiry.
         at: The deadline or expiry; for a follow-up when the complaint was resolved. UTC microseconds.
         points: What is left of the lot.
@@ -156,12 +156,15 @@ def ended(rows: Rows, _event: ComplaintClosed | ComplaintWithdrawn, at: Envelope
 @PROJECTION.on(PointsEarned)
 def points_earned(rows: Rows, event: PointsEarned, at: Envelope) -> None:
     """A lot that expires is on the agenda; what qualifies counts towards the tier."""
+    # A lot is new whenever it is earned, and this is the fold that runs most: no look at what is there.
+    customer, stream, lot = at.customer, at.stream, event.lot
     if event.expires_at is not None:
-        _open(rows, at, "expiry", event.expires_at, what=f"expiry:{event.lot}", points=event.points)
+        key = (customer, stream, lot)
+        rows.tables[Item][key] = Item(customer, stream, lot, "expiry", event.expires_at, event.points)
     if event.qualifying:
-        member = rows.need(Member, at.customer, at.stream)
-        member.months[event.month] = member.months.get(event.month, 0) + event.qualifying
-        member.month = max(member.month, event.month)
+        member, month = rows.need(Member, customer, stream), event.month
+        member.months[month] = member.months.get(month, 0) + event.qualifying
+        member.month = max(member.month, month)
 
 
 @PROJECTION.on(PointsRedeemed, PointsExpired)
@@ -201,11 +204,9 @@ def tier_lost(rows: Rows, event: TierLost, at: Envelope) -> None:
     _tier(rows, at, event.next, event.month)
 
 
-def _open(rows: Rows, at: Envelope, kind: Kind, moment: int, *, what: str = "", points: int = 0) -> None:
-    item = rows.need(Item, at.customer, at.stream, what or kind)
-    item.kind = kind
-    item.at = moment
-    item.points = points
+def _open(rows: Rows, at: Envelope, kind: Kind, moment: int) -> None:
+    customer, stream = at.customer, at.stream
+    rows.tables[Item][customer, stream, kind] = Item(customer, stream, kind, kind, moment)
 
 
 def _stop_clocks(rows: Rows, at: Envelope) -> None:
@@ -215,12 +216,11 @@ def _stop_clocks(rows: Rows, at: Envelope) -> None:
 
 def _take(rows: Rows, at: Envelope, shares: Iterable[LotShare]) -> None:
     for share in shares:
-        what = f"expiry:{share.lot}"
-        item = rows.get(Item, at.customer, at.stream, what)
+        item = rows.get(Item, at.customer, at.stream, share.lot)
         if item is not None:  # a lot that never expires has none
             item.points -= share.points
             if item.points <= 0:
-                rows.drop(Item, at.customer, at.stream, what)
+                rows.drop(Item, at.customer, at.stream, share.lot)
 
 
 def _tier(rows: Rows, at: Envelope, tier: str | None, month: str) -> None:
@@ -257,7 +257,7 @@ class AgendaItem(BaseModel):
     @property
     def key(self) -> tuple[int, str, str, str]:
         """What the agenda is sorted by: the moment in UTC microseconds, the customer, the stream, the item's name."""
-        what = f"expiry:{self.detail}" if self.kind == "expiry" else self.kind
+        what = self.detail if self.kind == "expiry" else self.kind
         return to_micros(self.due_at), self.customer, self.stream, what
 
 
@@ -271,7 +271,7 @@ def open_item(row: Item, policy: Policy) -> AgendaItem | None:
         kind=row.kind,
         customer=row.customer,
         stream=row.stream,
-        detail=row.what.removeprefix("expiry:") if row.kind == "expiry" else "",
+        detail=row.what if row.kind == "expiry" else "",
         points=row.points if row.kind == "expiry" else None,
     )
 

@@ -71,7 +71,9 @@ PROJECTION = Projection(name="satisfaction", version=1, tables=(Answers,))
 def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
     """Count the answer in the month in which it was given."""
     month = rows.local.month(at.occurred_at)
-    rows.need(Answers, month, event.touchpoint or "", event.channel or "", event.instrument, event.score).answers += 1
+    key = (month, event.touchpoint or "", event.channel or "", event.instrument, event.score)
+    row = rows.tables[Answers].get(key) or rows.need(Answers, *key)
+    row.answers += 1
 
 
 @PROJECTION.on(ComplaintFollowedUp)
