@@ -86,7 +86,7 @@ def open_text(path: Path) -> Iterator[tuple[Iterator[str], Callable[[], int], in
     reading = _Reading(path)
     with _open_file(path) as (disk, binary, total):
         with _mended(reading):
-            text = _text(binary, "utf-8", path, newline=None)
+            text = _text(binary, "utf-8", reading, newline=None)
         yield _guarded_lines(text, reading), disk.tell, total
 
 
@@ -101,11 +101,15 @@ def first_bytes(path: Path) -> bytes:
 
 @dataclass(slots=True)
 class _Reading:
-    """How far a file has been read, for what an error says."""
+    """How far a file has been read, for what an error says.
+
+    It holds the text until the file below is closed: a text that goes first closes the file with a warning.
+    """
 
     path: Path
     row: int = 0
     nul: bool = False
+    text: TextIO | None = None
 
     @property
     def place(self) -> str:
@@ -175,7 +179,7 @@ def _reader(source: Source, binary: BinaryIO, reading: _Reading) -> tuple[tuple[
     if source.format == "xes":
         return None, xes_rows(binary, reading.path)
     delimited = source.format in {"csv", "tsv"}
-    text = _text(binary, source.encoding, reading.path, newline="" if delimited else None)
+    text = _text(binary, source.encoding, reading, newline="" if delimited else None)
     for _ in range(source.skip_lines):
         text.readline()
     if delimited:
@@ -187,7 +191,8 @@ def _reader(source: Source, binary: BinaryIO, reading: _Reading) -> tuple[tuple[
     return None, _json_lines(text)
 
 
-def _text(binary: BinaryIO, encoding: str, path: Path, *, newline: str | None) -> TextIO:
+def _text(binary: BinaryIO, encoding: str, reading: _Reading, *, newline: str | None) -> TextIO:
+    path = reading.path
     peeked = cast("io.BufferedReader", binary).peek(4096)[:4096]
     for mark, what, remedy in _FOREIGN:
         if peeked.startswith(mark):
@@ -204,7 +209,8 @@ def _text(binary: BinaryIO, encoding: str, path: Path, *, newline: str | None) -
                 code="not_text",
                 remedy="If it is UTF-16, say encoding = 'utf-16-le' or 'utf-16-be' in [source]",
             )
-    return io.TextIOWrapper(binary, encoding, newline=newline)
+    text = reading.text = io.TextIOWrapper(binary, encoding, newline=newline)
+    return text
 
 
 # --- rows of each format --------------------------------------------------------------------------------------------

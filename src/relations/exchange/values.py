@@ -337,6 +337,8 @@ def _money(name: str, value: Value, read: Callable[[Any], Decimal]) -> Conversio
 
     def money(text: Any, values: RowValues) -> Money:
         number = read(text)
+        if number.adjusted() > _MONEY_DIGITS:
+            raise InvalidInput(f"{_shown(str(text))} is beyond all money", code="invalid_amount", field=name)
         currency = fixed if pick is None else pick(values)
         if currency is None:
             raise InvalidInput("the row's currency is blank", code="unknown_currency", field=name)
@@ -344,7 +346,7 @@ def _money(name: str, value: Value, read: Callable[[Any], Decimal]) -> Conversio
             digits = minor_digits(currency)
             if minor:
                 number = number.scaleb(-digits)
-            if rounding is not None and number.adjusted() < _MONEY_DIGITS:
+            if rounding is not None:
                 number = number.quantize(Decimal(1).scaleb(-digits), rounding)
             return Money.of(number, currency)
         except InvalidInput as error:
@@ -354,7 +356,7 @@ def _money(name: str, value: Value, read: Callable[[Any], Decimal]) -> Conversio
 
 
 _MONEY_DIGITS = 18
-"""Amounts with more digits than this are refused as they are, without rounding them first."""
+"""Amounts with more digits than this are refused at once: arithmetic with 9e999999 takes memory."""
 
 
 def _moment(name: str, value: Value) -> Callable[[str], datetime]:
