@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import getpass
 import os
-import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,12 +75,34 @@ def _prepare_server(data: Path) -> Any:
         return package.get_server(data, cleanup_mode="stop", start=False)
 
 
+# Waits until its standard input ends, as it does however this process ends; then ends the server if that still runs.
+_GUARD = """
+import os, pathlib, shutil, signal, sys, time
+sys.stdin.read()
+home = pathlib.Path(sys.argv[1])
+running = home / "data" / "postmaster.pid"
+if running.exists():
+    os.kill(int(running.read_text().split()[0]), signal.SIGINT)
+    while running.exists():
+        time.sleep(0.05)
+shutil.rmtree(home, ignore_errors=True)
+"""
+
+
+@contextmanager
+def _guarded(home: Path) -> Iterator[None]:
+    """See to it that the server in `home` does not outlive this process, were it killed."""
+    command = [sys.executable, "-c", _GUARD, str(home)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):
+        yield
+
+
 @contextmanager
 def _postgres_running() -> Iterator[URL]:
     # Not in pytest's own temporary directory: run as root, the server has another user, and pytest takes the
     # permissions of others away from that directory whenever a second run begins.
     home = Path(tempfile.mkdtemp(prefix="relations-pg-"))
-    try:
+    with _guarded(home):
         server = _prepare_server(home / "data")
         server.ensure_pgdata_inited()
         with (home / "data" / "postgresql.conf").open("a") as configuration:
@@ -90,8 +113,6 @@ def _postgres_running() -> Iterator[URL]:
             yield make_url(server.get_uri(driver="psycopg"))
         finally:
             server.cleanup()
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
