@@ -95,7 +95,7 @@ class Diary:
         recorded: int = 0,
         mistake: str = "",
         **fields: Any,
-    ) -> Command:
+    ) -> None:
         """Note a command of a guest for when it is recorded.
 
         Args:
@@ -108,15 +108,15 @@ class Diary:
             fields: The command's other fields, already as valid as the class wants them.
         """
         guest.written += 1
+        when = max(at + 2, recorded, self._today)
+        day = (when - self.start) // DAY
+        if day >= self.days:
+            return
         command_id = f"{self.prefix}{guest.number}:{guest.written}"
-        if mistake:
-            command_id = f"{command_id}!{mistake}"
         fields["occurred_at"] = datetime.fromtimestamp(at, UTC)
-        fields["command_id"] = command_id
+        fields["command_id"] = f"{command_id}!{mistake}" if mistake else command_id
         fields["actor"] = actor
-        command = written(kind, fields)
-        self.record(command, max(at + 2, recorded))
-        return command
+        self._pages[day].append((when, next(self._count), written(kind, fields)))
 
     def record(self, command: Command, when: int) -> None:
         """Note a command that there is already for a time of recording; what is over is recorded today."""
