@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -31,8 +31,9 @@ from relations.aggregates.complaint import (
     ResolveComplaint,
     WithdrawComplaint,
 )
-from relations.aggregates.customer import CustomerRegistered, PurchaseRecorded
-from relations.errors import CommandRefused
+from relations.aggregates.customer import CustomerRegistered, PurchaseRecorded, RecordPurchase, RegisterCustomer
+from relations.engine import Relations
+from relations.errors import CommandRefused, InvalidInput
 from relations.messages import Envelope, Event, Money, to_micros
 from relations.policies import Policy, Repair
 from relations.policies.calendars import local_time
@@ -580,3 +581,94 @@ def test_every_result_has_a_json_schema(model: type[BaseModel]) -> None:
 def test_a_policy_that_makes_no_sense_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Repair(**fields)
+
+
+# --- the view -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hotel(database_url: str) -> Iterator[Relations]:
+    with Relations.open(database_url, clock=lambda: day(30), durability="off") as relations:
+        eur = Money(100, "EUR")
+        file: Any = {"subject": "noise", "channel": "web"}
+        for command in (
+            RegisterCustomer(customer="calm", occurred_at=day(0)),
+            FileComplaint(complaint="a", customer="ada", occurred_at=day(1), **file),
+            GiveApology(complaint="a", occurred_at=day(2)),
+            FileComplaint(complaint="b", customer="bo", occurred_at=day(1), **file),
+            ResolveComplaint(complaint="b", occurred_at=day(2)),
+            FileComplaint(complaint="d", customer="di", occurred_at=day(1), **file),
+            ResolveComplaint(complaint="d", occurred_at=day(2)),
+            RecordPurchase(customer="di", purchase="p", amount=eur, occurred_at=day(9.5)),
+            FollowUpComplaint(complaint="d", score=5, occurred_at=day(10)),
+            RegisterCustomer(customer="later", occurred_at=day(60)),
+        ):
+            relations.execute(command)
+        yield relations
+
+
+def test_the_view_lists_relations_page_by_page(hotel: Relations) -> None:
+    view = hotel.views.repair
+    assert [(found.customer, found.state) for found in view.relations()] == [
+        ("ada", "apologised"),
+        ("bo", "verifying"),
+        ("di", "restored"),
+    ]
+    assert [found.customer for found in view.relations(limit=1, offset=1)] == ["bo"]
+    assert [found.customer for found in view.relations(state="restored")] == ["di"]
+    assert [found.customer for found in view.relations(state="healthy")] == ["calm"]
+    assert [found.customer for found in view.relations(state="healthy", as_of=day(60))] == ["calm", "later"]
+    assert [found.state for found in view.relations(as_of=day(1))] == ["strained"] * 3
+    assert view.relation("di").standing.since == day(9)
+    assert view.relation("di").complaints[0].rounds[0].restored_by == "purchase"
+    assert view.relation("nobody").standing.state == "healthy"
+
+
+def test_the_view_says_what_is_due(hotel: Relations) -> None:
+    view = hotel.views.repair
+    assert [(found.complaint, found.clock) for found in view.overdue()] == [("a", "resolve"), ("b", "follow_up")]
+    assert [found.complaint for found in view.overdue(clock="follow_up")] == ["b"]
+    assert view.due(within=timedelta(days=1)) == []
+    due = view.due(within=timedelta(days=30), as_of=day(2))
+    assert {(found.complaint, found.clock) for found in due} == {
+        ("a", "resolve"),
+        ("b", "follow_up"),
+        ("d", "follow_up"),
+    }
+    assert all(found.late_by is None for found in due)
+    hotel.execute(ResolveComplaint(complaint="a", occurred_at=day(29)))
+    assert [(found.complaint, found.clock) for found in view.overdue()] == [("b", "follow_up")], (
+        "it reads its own writes"
+    )
+
+
+def test_the_view_has_figures(hotel: Relations) -> None:
+    view = hotel.views.repair
+    found = view.summary()
+    assert (found.customers, found.damaged, found.complaints) == (4, 3, 3)
+    assert {state: count for state, count in found.states.items() if count} == {
+        "healthy": 1,
+        "apologised": 1,
+        "verifying": 1,
+        "restored": 1,
+    }
+    assert {step.step: step.reached for step in view.steps()}["resolved"] == 2
+    assert {step.reached for step in view.steps(severity="critical")} == {0}
+    assert {step.reached for step in view.steps(since="2024-02")} == {0}
+    assert {step.step: step.reached for step in view.steps(until="2024-02")}["resolved"] == 2
+
+
+def test_the_view_refuses_what_makes_no_sense(hotel: Relations) -> None:
+    view = hotel.views.repair
+    asked: list[tuple[str, Callable[[], object]]] = [
+        ("unknown_state", lambda: view.relations(state="angry")),  # type: ignore[arg-type]  # what is tested
+        ("invalid_page", lambda: view.relations(limit=-1)),
+        ("unknown_clock", lambda: view.overdue(clock="stop")),  # type: ignore[arg-type]  # what is tested
+        ("invalid_range", lambda: view.due(within=timedelta(days=-1))),
+        ("invalid_month", lambda: view.steps(since="May")),
+        ("naive_datetime", lambda: view.summary(as_of=datetime(2024, 1, 1))),  # noqa: DTZ001 - what is tested
+    ]
+    for code, ask in asked:
+        with pytest.raises(InvalidInput) as refused:
+            ask()
+        assert refused.value.code == code

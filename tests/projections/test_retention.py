@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -14,9 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from relations.aggregates.customer import CustomerRegistered, PurchaseRecorded, PurchaseRefunded
+from relations.aggregates.customer import (
+    CustomerRegistered,
+    PurchaseRecorded,
+    PurchaseRefunded,
+    RecordPurchase,
+    RegisterCustomer,
+)
+from relations.engine import Relations
+from relations.errors import InvalidInput
 from relations.messages import Envelope, Event, Money, to_micros
-from relations.policies import Lifecycle
+from relations.policies import Lifecycle, Policy
 from relations.policies.calendars import local_time
 from relations.policies.lifecycle import OwnGap, Rfm, RfmBins, RfmSegment
 from relations.projections.cohorts import cohort_table
@@ -506,3 +514,93 @@ def test_months_follow_each_other() -> None:
     assert date.fromordinal(last_day("2024-02")) == date(2024, 2, 29)
     assert month_of(last_day("2024-02") + 1) == "2024-03"
     assert at(START) + timedelta(days=1) == at(START + 1)
+
+
+# --- the view -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shop(database_url: str) -> Iterator[Relations]:
+    with Relations.open(database_url, clock=lambda: at(START + 420), durability="off") as relations:
+        relations.execute(RegisterCustomer(customer="prospect", occurred_at=at(START)))
+        bought = [
+            ("lost", 0, "EUR"),
+            ("back", 0, "EUR"),
+            ("back", 400, "EUR"),
+            ("new", 410, "JPY"),
+            ("new", 411, "EUR"),
+        ]
+        for number, (customer, days, currency) in enumerate(bought):
+            relations.execute(
+                RecordPurchase(
+                    customer=customer,
+                    purchase=f"p{number}",
+                    amount=Money(1000 + number, currency),
+                    occurred_at=at(START + days),
+                )
+            )
+        yield relations
+
+
+def test_the_view_answers_from_the_tables(shop: Relations) -> None:
+    view = shop.views.retention
+    report = view.lifecycle()
+    assert report.stages == {"prospect": 1, "new": 1, "established": 0, "lapsing": 0, "lost": 1, "won_back": 1}
+    assert view.lifecycle(as_of=at(START + 10)).stages["new"] == 2
+    assert [(found.customer, found.stage) for found in view.stages(limit=2, offset=1)] == [
+        ("lost", "lost"),
+        ("new", "new"),
+    ]
+    assert [found.customer for found in view.stages(stage="won_back")] == ["back"]
+    rates = {found.month: found for found in view.rates()}
+    assert (rates["2024-12"].at_start, rates["2024-12"].lost, rates["2024-12"].churn) == (2, 0, 0)
+    assert (rates["2025-01"].lost, rates["2025-01"].retention) == (2, 0)
+    assert (rates["2025-02"].won_back, rates["2025-02"].new, rates["2025-02"].complete) == (1, 1, False)
+    assert rates["2025-02"].retention is None
+    assert list(rates)[-1] == "2025-02"
+    assert [found.month for found in view.rates(since="2024-12", until="2025-02")] == ["2024-12", "2025-01"]
+    assert [(found.month, found.size) for found in view.cohorts()] == [("2024-01", 2), ("2025-02", 1)]
+    assert len(view.cohorts(as_of=at(START + 40))[0].months) == 2
+
+
+def test_the_view_grades_value(shop: Relations) -> None:
+    view = shop.views.retention
+    report = view.rfm()
+    assert (report.buyers, report.currency, report.rule) == (3, "EUR", "quintiles")
+    assert {found.customer: found.monetary.amount for found in report.customers} == {
+        "back": 2003,
+        "lost": 1000,
+        "new": 1004,
+    }
+    assert sum(found.customers for found in report.segments) == 3
+    assert {found.monetary.amount for found in view.rfm(currency="JPY").customers} == {0, 1003}
+    segment = report.customers[0].segment
+    assert {found.segment for found in view.rfm(segment=segment).customers} == {segment}
+    assert len(view.rfm(limit=1).customers) == 1
+    profile = view.customer("new")
+    assert profile is not None
+    assert (profile.stage, len(profile.spending)) == ("new", 2)
+    assert view.customer("nobody") is None
+
+
+def test_a_new_policy_answers_for_the_past_too(shop: Relations) -> None:
+    shop.adopt(Policy(lifecycle=Lifecycle(new_days=5, lapsing_days=6, lost_days=9), currency="JPY"))
+    stages = shop.views.retention.lifecycle().stages
+    assert (stages["lost"], stages["lapsing"]) == (2, 1)
+    assert shop.views.retention.rfm().currency == "JPY"
+
+
+def test_the_view_refuses_what_makes_no_sense(shop: Relations) -> None:
+    view = shop.views.retention
+    asked: list[tuple[str, Callable[[], object]]] = [
+        ("unknown_stage", lambda: view.stages(stage="asleep")),  # type: ignore[arg-type]  # what is tested
+        ("invalid_page", lambda: view.stages(offset=-1)),
+        ("invalid_month", lambda: view.rates(since="2024-13")),
+        ("unknown_currency", lambda: view.rfm(currency="XYZ")),
+        ("unknown_segment", lambda: view.rfm(segment="gold")),
+        ("naive_datetime", lambda: view.lifecycle(as_of=datetime(2024, 1, 1))),  # noqa: DTZ001 - what is tested
+    ]
+    for code, ask in asked:
+        with pytest.raises(InvalidInput) as refused:
+            ask()
+        assert refused.value.code == code

@@ -27,6 +27,8 @@ from relations.projections.relation_state import (
     relation_state,
 )
 from relations.projections.repair_figures import (
+    CLOCKS,
+    ClockName,
     DueStep,
     Named,
     RelationStanding,
@@ -43,6 +45,7 @@ from relations.projections.view import View
 __all__ = [
     "PROJECTION",
     "Case",
+    "ClockName",
     "ComplaintProfile",
     "DeviationProfile",
     "DueStep",
@@ -246,21 +249,34 @@ class RepairView(View):
         )
         return relation_profile(customer, relation)
 
-    def overdue(self, *, as_of: datetime | None = None) -> list[DueStep]:
-        """What should have been done by now and is not, the longest overdue first."""
-        moment = self._moment(as_of)
-        return self._due(moment, begin=None, end=moment)
+    def overdue(self, *, as_of: datetime | None = None, clock: ClockName | None = None) -> list[DueStep]:
+        """What should have been done by now and is not, the longest overdue first.
 
-    def due(self, *, within: timedelta, as_of: datetime | None = None) -> list[DueStep]:
-        """What is to be done within some time from now, the soonest first; what is overdue is not in it.
+        Args:
+            as_of: The moment; now where absent.
+            clock: Only this one.
 
         Raises:
-            InvalidInput: `within` is negative.
+            InvalidInput: There is no such clock.
+        """
+        moment = self._moment(as_of)
+        return self._due(moment, clock, begin=None, end=moment)
+
+    def due(self, *, within: timedelta, as_of: datetime | None = None, clock: ClockName | None = None) -> list[DueStep]:
+        """What is to be done within some time from now, the soonest first; what is overdue is not in it.
+
+        Args:
+            within: How far to look.
+            as_of: The moment; now where absent.
+            clock: Only this one.
+
+        Raises:
+            InvalidInput: `within` is negative, or there is no such clock.
         """
         if within < timedelta(0):
             raise InvalidInput(f"{within} lies in the past", code="invalid_range", field="within")
         moment = self._moment(as_of)
-        return self._due(moment, begin=moment, end=moment + within // timedelta(microseconds=1))
+        return self._due(moment, clock, begin=moment, end=moment + within // timedelta(microseconds=1))
 
     def steps(
         self,
@@ -314,13 +330,18 @@ class RepairView(View):
         patrons = self.rows(Patron, self.table(Patron).c.complaints > 0)
         return list(read_relations(patrons, rows, self.policy.repair, as_of=moment, local=self.local))
 
-    def _due(self, moment: int, *, begin: int | None, end: int) -> list[DueStep]:
+    def _due(self, moment: int, clock: ClockName | None, *, begin: int | None, end: int) -> list[DueStep]:
+        if clock is not None and clock not in CLOCKS:
+            raise InvalidInput(
+                f"{clock!r} is no clock", code="unknown_clock", field="clock", remedy=f"Give one of {', '.join(CLOCKS)}"
+            )
         # What is settled for good and was so by then cannot be due; all other complaints are few.
         cases = self.table(Case).c
         relations = self._read(moment, or_(cases.pending, cases.last_at > moment))
-        return due_steps(
+        found = due_steps(
             relations, begin=begin, end=end, as_of=moment, follow_up_days=self.policy.surveys.follow_up_days
         )
+        return [step for step in found if clock in (None, step.clock)]
 
     def _healthy(self, moment: int) -> list[RelationStanding]:
         damaged = {customer for customer, _ in self._read(moment)}

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,6 +18,7 @@ from relations.projections.relation_state import STATES, History, Relation, Roun
 from relations.projections.totals import Total
 
 __all__ = [
+    "CLOCKS",
     "ClockName",
     "DueStep",
     "RelationStanding",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 ClockName: TypeAlias = Literal["acknowledge", "resolve", "follow_up"]
+CLOCKS: tuple[ClockName, ...] = get_args(ClockName)
 StepName: TypeAlias = Literal[
     "acknowledged", "apologised", "proposed", "carried_out", "resolved", "followed_up", "restored"
 ]
@@ -47,7 +49,7 @@ _STEPS: tuple[StepName, ...] = (
     "followed_up",
     "restored",
 )
-_CLOCKS: dict[str, ClockName] = {"acknowledged": "acknowledge", "resolved": "resolve"}
+_CLOCK_OF: dict[str, ClockName] = {"acknowledged": "acknowledge", "resolved": "resolve"}
 
 Named: TypeAlias = tuple[str, Relation]
 """A customer and their relation."""
@@ -267,7 +269,7 @@ def step_times(histories: Iterable[History], *, as_of: int) -> list[StepTime]:
                 at = _reached_at(opened, step)
                 if at is not None:
                     taken[step].append(max(at - opened.opened_at, 0))
-            for clock in _CLOCKS.values():
+            for clock in _CLOCK_OF.values():
                 met = _was_met(history, opened, clock, as_of)
                 if met is not None:
                     ended[clock, met] += 1
@@ -275,7 +277,7 @@ def step_times(histories: Iterable[History], *, as_of: int) -> list[StepTime]:
 
 
 def _step_time(step: StepName, times: Sequence[int], ended: Counter[tuple[str, bool]]) -> StepTime:
-    clock = _CLOCKS.get(step)
+    clock = _CLOCK_OF.get(step)
     met = missed = None
     if clock is not None:
         met, missed = ended[clock, True], ended[clock, False]

@@ -280,8 +280,8 @@ class RetentionView(View):
             InvalidInput: An unknown currency or segment, or `limit` or `offset` is negative.
         """
         page = _page(limit, offset)
-        policy = self.policy.lifecycle.rfm
-        code = currency or self.policy.currency
+        in_force = self.policy
+        policy, code = in_force.lifecycle.rfm, currency or in_force.currency
         minor_digits(code)
         names = sorted({known.name for known in policy.segments})
         if segment is not None and segment not in names:
