@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from functools import lru_cache
 from hashlib import sha256
-from heapq import merge
+from heapq import merge, nsmallest
 from itertools import islice
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
@@ -287,29 +288,35 @@ def tier_review(member: Member, policy: Policy, until: int | None = None) -> Age
         policy: Whose programme it is.
         until: Look no further than this, UTC microseconds.
     """
-    programme = policy.programme
-    terms = programme.terms
-    if member.tier is None or not member.month or member.tier == terms.tier(0):
+    month = _review_month(member, policy, None if until is None else local_time(policy.zone).month(until))
+    return None if month is None else _review(member, month, policy)
+
+
+def _review_month(member: Member, policy: Policy, last: str | None) -> str | None:
+    """The first month behind the latest one, and up to `last`, whose window does not earn the present tier."""
+    window, terms = policy.programme.tier_window, policy.programme.terms
+    tier, months, month = member.tier, member.months, member.month
+    if tier is None or not month or tier == terms.tier(0):
         return None
-    local = local_time(policy.zone)
-    last = None if until is None else local.month(until)
-    month = member.month
     while True:
         month = _month_after(month)
         if last is not None and month > last:
             return None
-        window = programme.tier_window.months(month)
-        counted = member.months if window is None else [counting for counting in window if counting in member.months]
-        if terms.tier(sum(member.months[counting] for counting in counted)) != member.tier:
-            break
-        if window is None:
+        counting = window.months(month)
+        points = months.values() if counting is None else [months[each] for each in counting if each in months]
+        if terms.tier(sum(points)) != tier:
+            return month
+        if counting is None:
             return None  # it all counts for ever
+
+
+def _review(member: Member, month: str, policy: Policy) -> AgendaItem:
     return AgendaItem(
-        due_at=from_micros(local.start(date(int(month[:4]), int(month[5:]), 1))),
+        due_at=from_micros(_start(policy.zone, month)),
         kind="tier",
         customer=member.customer,
         stream=member.stream,
-        detail=member.tier,
+        detail=member.tier or "",
     )
 
 
@@ -359,6 +366,13 @@ def _shift(kind: str, policy: Policy) -> int | None:
     return None if days is None else days * _DAY
 
 
+@lru_cache(maxsize=1_024)
+def _start(zone: str, month: str) -> int:
+    """The first instant of a local month, UTC microseconds."""
+    return local_time(zone).start(date(int(month[:4]), int(month[5:]), 1))
+
+
+@lru_cache(maxsize=1_024)
 def _month_after(month: str) -> str:
     year, number = int(month[:4]), int(month[5:])
     return f"{year + 1:04d}-01" if number == 12 else f"{year:04d}-{number + 1:02d}"
@@ -400,7 +414,7 @@ class AgendaView(View):
         policy, end = self.policy, to_micros(until)
         kinds = KINDS if kind is None else (kind,)
         found = [
-            self._reviews(end, policy, after) if each == "tier" else self._open(each, end, policy, limit, after)
+            self._reviews(end, policy, limit, after) if each == "tier" else self._open(each, end, policy, limit, after)
             for each in kinds
         ]
         return list(islice(merge(*found, key=lambda item: item.key), limit))
@@ -437,17 +451,23 @@ class AgendaView(View):
         rows = self.rows(Item, *where, order_by=order, limit=limit)
         return [item for item in (open_item(row, policy) for row in rows) if item is not None]
 
-    def _reviews(self, end: int, policy: Policy, after: AgendaItem | None) -> list[AgendaItem]:
+    def _reviews(self, end: int, policy: Policy, limit: int | None, after: AgendaItem | None) -> list[AgendaItem]:
         # Which month changes a tier depends on the policy, so no index can know it: members who have a tier to lose
         # and were not heard of in the last month are looked at one by one.
         columns = self.table(Member).c
-        month = local_time(policy.zone).month(end)
+        last = local_time(policy.zone).month(end)
         base = policy.programme.terms.tier(0)
-        where = [columns.tier.is_not(None), columns.month < month]
+        where = [columns.tier.is_not(None), columns.month < last]
         if base is not None:
             where.append(columns.tier != base)
-        reviews = (tier_review(row, policy, end) for row in self.rows(Member, *where))
-        return sorted(
-            (item for item in reviews if item is not None and (after is None or item.key > after.key)),
-            key=lambda item: item.key,
-        )
+        behind = None if after is None else after.key
+        found = []
+        for row in self.rows(Member, *where):
+            month = _review_month(row, policy, last)
+            if month is not None:
+                key = (_start(policy.zone, month), row.customer, row.stream, "tier")
+                if behind is None or key > behind:
+                    found.append((key, month, row))
+        # No two members have the same key, so rows are never compared.
+        chosen = sorted(found) if limit is None else nsmallest(limit, found)
+        return [_review(row, month, policy) for _, month, row in chosen]
