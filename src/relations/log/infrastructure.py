@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from threading import Lock
 from typing import Any, TypeVar, get_args
@@ -70,6 +71,8 @@ class Factory(InfrastructureFactory[TrackingRecorder]):
             self.database = Database(url, durability=durability, busy_seconds=busy_seconds)
         except InvalidInput as error:
             raise OSError(str(error)) from error
+        # Eventsourcing's runners leave some factories unclosed, and rely on what they hold to close itself.
+        weakref.finalize(self.database, self.database.engine.dispose)
         self._log: Log | None = None
         self._lock = Lock()
 
