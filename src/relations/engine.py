@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from relations.aggregates import AGGREGATES
+from relations.aggregates.loyalty import EvaluateTier
 from relations.aggregates.policy import AdoptPolicy
 from relations.decider import Aggregate
 from relations.errors import ChainBroken, ProjectionFailed, RelationsError
@@ -281,14 +282,18 @@ class Relations:
         asked: set[str | None] = set()
         while True:
             self.runner.catch_up(["agenda"])
-            first: dict[str, Command] = {}
+            due: list[Command] = []
+            reviewed: set[str] = set()
             for command in commands_due(self.views.agenda.due(until=to)):
-                if command.command_id not in asked:
-                    first.setdefault(command.stream, command)
-            if not first:
+                if command.command_id in asked or command.stream in reviewed:
+                    continue
+                due.append(command)
+                if isinstance(command, EvaluateTier):
+                    reviewed.add(command.stream)  # a lost tier may call for a review before what is due next
+            if not due:
                 return report
-            asked.update(command.command_id for command in first.values())
-            done = self.execute_many(first.values())
+            asked.update(command.command_id for command in due)
+            done = self.execute_many(due)
             report.accepted += done.accepted
             report.repeated += done.repeated
             report.unchanged += done.unchanged

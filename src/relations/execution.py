@@ -17,14 +17,15 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import msgspec
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from relations.aggregates.policy import AdoptPolicy, PolicyBook
+from relations.collection import held_back
 from relations.decider import Aggregate
 from relations.errors import ConcurrencyConflict, IdempotencyConflict, InvalidInput, RelationsError
 from relations.log.codec import Codec, Topic, decode_state, encode_state
-from relations.log.database import Database
+from relations.log.database import Database, Statement
 from relations.log.log import Entry, Log, Writer
 from relations.log.personal import Keys, has_personal, open_event, seal_event
 from relations.log.table import COLUMNS, snapshots
@@ -39,7 +40,7 @@ React = Callable[[Event, Envelope, Policy], list[Command]]
 State = tuple[int, Any]
 """A stream's version and the state at it."""
 
-_CACHED_STREAMS = 100_000
+_CACHED_STREAMS = 50_000
 _CATCH_UP_MAX = 5_000
 _REACTIONS_MAX = 1_000
 _POLICY_STREAM = "policy"
@@ -187,6 +188,20 @@ class Executor:
             .where(snapshots.c.stream == bindparam("stream"))
             .order_by(snapshots.c.version.desc())
         )
+        among = self._database.among
+        self._ids_sql = self._database.compile(
+            select(log_table.c.command_id, log_table.c.customer, log_table.c.command_hash).where(
+                among(log_table.c.command_id, "ids"), log_table.c.command_seq == literal_column("0")
+            )
+        )
+        self._long_sql = self._database.compile(
+            select(snapshots.c.stream).where(among(snapshots.c.stream, "streams")).distinct()
+        )
+        self._streams_sql = self._database.compile(
+            select(log_table.c.stream, log_table.c.version, log_table.c.topic, log_table.c.schema, log_table.c.body)
+            .where(among(log_table.c.stream, "streams"))
+            .order_by(log_table.c.stream, log_table.c.version)
+        )
         insert_snapshot = (sqlite if self._database.is_sqlite else postgresql).insert(snapshots)
         self._keep_sql = self._database.compile(insert_snapshot.on_conflict_do_nothing())
 
@@ -220,7 +235,7 @@ class Executor:
         for last in self._tries(None):
             outcome = BatchReport(rejections=[])
             try:
-                with self._unit(None) as unit:
+                with held_back(), self._unit(None) as unit:
                     events = self._decide_many(unit, commands, outcome, offset)
                     self._append(unit)
             except ConcurrencyConflict:
@@ -290,11 +305,14 @@ class Executor:
                 return
         if own:
             # Committed: from now on these are the states of the log.
-            self._cached.update(unit.states)
+            cached = self._cached
+            for stream, state in unit.states.items():
+                cached.pop(stream, None)  # written last, dropped last
+                cached[stream] = state
             self._synced = unit.writer.head.position
-            if len(self._cached) > _CACHED_STREAMS:
-                for stream in list(self._cached)[: _CACHED_STREAMS // 2]:
-                    del self._cached[stream]
+            if len(cached) > _CACHED_STREAMS:
+                for stream in list(cached)[: _CACHED_STREAMS // 4]:
+                    del cached[stream]
 
     def _after_commit(self, events: Iterable[Event], *, own: bool) -> None:
         if own and any(event.topic == "customer.erased" for event in events):
@@ -508,22 +526,29 @@ class Executor:
         missing = {command.stream for command in commands if type(command) in self._by_command} - unit.cached.keys()
         # Where a reaction may lead is not known yet; a customer's account is where most of them do.
         missing |= {f"loyalty-{name}" for name in (getattr(c, "customer", None) for c in commands) if name}
-        wanted = sorted(missing - unit.cached.keys())
-        for start in range(0, len(wanted), 500):
-            part = wanted[start : start + 500]
-            grown = self._grown(unit.writer.connection, part)
-            for stream in part:
-                if stream in grown:
-                    unit.cached[stream] = self.load(unit.writer.connection, stream)
-                else:
-                    unit.cached[stream] = (0, self._by_name[stream.partition("-")[0]].decider.initial)
+        self._load_many(unit, sorted(missing - unit.cached.keys()))
 
-    def _grown(self, connection: Connection, streams: Sequence[str]) -> set[str]:
-        """Those of the streams that have events."""
-        found = connection.execute(
-            select(log_table.c.stream).where(log_table.c.stream.in_(streams), log_table.c.version == 1)
-        )
-        return {row[0] for row in found}
+    def _load_many(self, unit: _Unit, streams: Sequence[str]) -> None:
+        connection, cached = unit.writer.connection, unit.cached
+        if not streams:
+            return
+        long = {row[0] for row in self._many(connection, self._long_sql, streams=streams)}
+        for stream in streams:
+            if stream in long:
+                cached[stream] = self.load(connection, stream)
+            else:
+                cached[stream] = (0, self._by_name[stream.partition("-")[0]].decider.initial)
+        rest = [stream for stream in streams if stream not in long]
+        for stream, version, topic, schema, body in self._many(connection, self._streams_sql, streams=rest):
+            evolve = self._by_name[stream.partition("-")[0]].decider.evolve
+            cached[stream] = (version, evolve(cached[stream][1], self._codec.decode(topic, schema, body)))
+
+    def _many(self, connection: Connection, statement: Statement, **values: Sequence[str]) -> list[Any]:
+        """The rows of a statement with one parameter of many values."""
+        cursor = self._database.cursor(connection, binary=True)
+        bound = statement.bind(**{name: self._database.many(many) for name, many in values.items()})
+        rows: list[Any] = cursor.execute(statement.sql, bound).fetchall()
+        return rows
 
     # --- idempotency ------------------------------------------------------------------------------------------------
 
@@ -537,16 +562,8 @@ class Executor:
         return Receipt(first["command_id"], tuple(self.recorded(unit.writer.connection, rows)), repeated=True)
 
     def _known_ids(self, unit: _Unit, ids: Sequence[str]) -> dict[str, tuple[str, bytes | None]]:
-        known: dict[str, tuple[str, bytes | None]] = {}
-        columns = log_table.c.command_id, log_table.c.customer, log_table.c.command_hash
-        for start in range(0, len(ids), 500):
-            found = unit.writer.connection.execute(
-                select(*columns).where(
-                    log_table.c.command_id.in_(ids[start : start + 500]), log_table.c.command_seq == 0
-                )
-            )
-            known.update((row[0], (row[1], row[2])) for row in found)
-        return known
+        found = self._many(unit.writer.connection, self._ids_sql, ids=ids)
+        return {command_id: (customer, command_hash) for command_id, customer, command_hash in found}
 
     def _must_be_same(self, unit: _Unit, command: Command, customer: str, recorded: bytes | None) -> None:
         wanted = self._fingerprint(unit, command, customer, keep=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +10,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    any_,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.sql import ClauseElement
@@ -127,6 +139,17 @@ class Database:
         """Compile a Core statement for the driver's own cursor, with positional parameters."""
         compiled: Any = statement.compile(dialect=self.engine.dialect)
         return Statement(str(compiled), tuple(compiled.positiontup or ()), dict(compiled.params))
+
+    def among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        """Whether a column is among many values, given as one parameter (`many`): one statement for any number."""
+        if self.is_sqlite:
+            values = func.json_each(bindparam(name)).table_valued("value")
+            return column.in_(select(values.c.value))
+        return column == any_(bindparam(name))
+
+    def many(self, values: Sequence[str]) -> Any:
+        """The parameter of `among`."""
+        return json.dumps(list(values)) if self.is_sqlite else list(values)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -15,6 +15,7 @@ from uuid import uuid4
 import msgspec
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, select, text
 
+from relations.collection import held_back
 from relations.errors import ConcurrencyConflict, ProjectionFailed, RelationsError
 from relations.log.codec import Codec
 from relations.log.database import Database, Durability, tables_of
@@ -503,7 +504,7 @@ class _Work:
         """Fold one shard."""
         folding = Folding(self.codec, self.projections, local_time(self.zone))
         log = Log(self.database, create=False)
-        with self.database.reading() as connection:
+        with held_back(), self.database.reading() as connection:
             whole = shard == Shard(None, None)
             for page in log.scan(connection, COLUMNS, until=self.until, shard=None if whole else shard):
                 folding.fold((page,))
