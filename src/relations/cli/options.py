@@ -1,0 +1,150 @@
+"""The options that commands share, and what they mean: which database, which key, which moment."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from relations.engine import Relations
+from relations.errors import InvalidInput, SourceError
+from relations.messages import ID_PATTERN
+
+__all__ = [
+    "AsOf",
+    "Database",
+    "Json",
+    "MasterKeyFile",
+    "Verbose",
+    "checked_customer",
+    "database_url",
+    "moment",
+    "open_engine",
+    "read_master_key",
+]
+
+Database = Annotated[
+    str,
+    typer.Option(
+        "--database",
+        "-d",
+        envvar="RELATIONS_URL",
+        metavar="URL|PATH",
+        help="The database: an SQLAlchemy URL, or the path of an SQLite file.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log lines from debug on, on stderr.")]
+MasterKeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--master-key-file",
+        envvar="RELATIONS_MASTER_KEY_FILE",
+        metavar="FILE",
+        help="The file of the master key that wraps customers' keys: 32 bytes, or 64 hexadecimal digits.",
+    ),
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="TIME",
+        help="As things stood then: a day such as 2025-12-31 (its end), or a time with its zone. Now by default.",
+    ),
+]
+
+_KEY_BYTES = 32
+_KEY_FILE_MAX = 4_096
+
+
+def database_url(database: str) -> str:
+    """What was given as a URL: a plain path is that of an SQLite file."""
+    return database if "://" in database else f"sqlite:///{database}"
+
+
+def read_master_key(file: Path | None) -> bytes | None:
+    """The master key in a file.
+
+    Raises:
+        SourceError: It cannot be read.
+        InvalidInput: There is no key in it.
+    """
+    if file is None:
+        return None
+    try:
+        with file.open("rb") as opened:
+            body = opened.read(_KEY_FILE_MAX)
+    except OSError as error:
+        raise SourceError(f"{file} cannot be read: {error.strerror or error}", code="unreadable_master_key") from None
+    if len(body) == _KEY_BYTES:
+        return body
+    digits = body.strip()
+    if re.fullmatch(rb"[0-9A-Fa-f]{64}", digits):
+        return bytes.fromhex(digits.decode())
+    raise InvalidInput(
+        f"{file} holds no master key",
+        code="invalid_master_key",
+        field="--master-key-file",
+        remedy="It has to be 32 bytes, or 64 hexadecimal digits",
+    )
+
+
+def open_engine(database: str, master_key_file: Path | None = None, *, create: bool = False) -> Relations:
+    """The engine on a database; only commands that write make one where there is none."""
+    return Relations.open(database_url(database), create=create, master_key=read_master_key(master_key_file))
+
+
+def moment(given: str | None, zone: str, *, field: str = "--as-of") -> datetime | None:
+    """The moment that a day or a time stands for; None where nothing was given. A day means its last microsecond.
+
+    Args:
+        given: What stands on the command line.
+        zone: The IANA zone that days are counted in.
+        field: Whose value it is, for the error.
+
+    Raises:
+        InvalidInput: It is neither, or a time without a zone.
+    """
+    if given is None:
+        return None
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", given):
+            after = datetime.combine(date.fromisoformat(given) + timedelta(days=1), time(), ZoneInfo(zone))
+            return after.astimezone(UTC) - timedelta(microseconds=1)
+        found = datetime.fromisoformat(given)
+    except (ValueError, OverflowError):
+        raise InvalidInput(
+            f"{given!r} is neither a day nor a time",
+            code="invalid_time",
+            field=field,
+            remedy="Write 2025-12-31, or 2025-12-31T18:00+01:00",
+        ) from None
+    if found.tzinfo is None:
+        raise InvalidInput(
+            f"{given!r} has no time zone",
+            code="naive_datetime",
+            field=field,
+            remedy=f"Write {given}Z for UTC, or add the offset, such as {given}+01:00",
+        )
+    return found
+
+
+def checked_customer(customer: str) -> str:
+    """A customer's id, if it can be one.
+
+    Raises:
+        InvalidInput: No customer can have it.
+    """
+    if not re.fullmatch(ID_PATTERN, customer):
+        shown = customer if len(customer) <= 40 else customer[:40] + "…"
+        raise InvalidInput(
+            f"{shown!r} cannot be a customer's id",
+            code="invalid_customer",
+            field="CUSTOMER",
+            remedy="Ids are 1 to 64 of letters, digits and . _ : -",
+        )
+    return customer

@@ -1,0 +1,78 @@
+"""What falls due, for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from relations.cli.pages.question import Question
+from relations.cli.show import headline, local_minute, number, section, table, words
+from relations.engine import Relations
+from relations.projections.agenda import AgendaItem
+
+__all__ = ["AgendaPage", "read", "show"]
+
+_KINDS = {
+    "acknowledge": ("answer a complaint", "a deadline missed"),
+    "resolve": ("resolve a complaint", "a deadline missed"),
+    "follow_up": ("ask how it was handled", "nothing: people must"),
+    "expiry": ("points expire", "points expired"),
+    "tier": ("look at a member's tier", "a tier lost, or kept"),
+}
+
+
+class AgendaPage(msgspec.Struct, frozen=True):
+    """All that the page shows."""
+
+    overdue: list[AgendaItem]
+    due: list[AgendaItem]
+
+
+def read(engine: Relations, question: Question) -> AgendaPage:
+    """What is due by the moment asked for, and what falls due soon after it."""
+    found = engine.views.agenda.due(until=question.as_of + timedelta(days=question.days))
+    return AgendaPage(
+        overdue=[item for item in found if item.due_at <= question.as_of],
+        due=[item for item in found if item.due_at > question.as_of],
+    )
+
+
+def show(page: AgendaPage, question: Question) -> RenderableType:
+    """The page."""
+    parts: list[RenderableType] = [
+        headline("Agenda", f"what is due, as of {question.day}"),
+        section(_counts(page, question), words("`relations run --advance-time` records what time alone decides.")),
+    ]
+    if page.due:
+        parts.append(section(_next(page.due[: question.limit], question)))
+    return Group(*parts)
+
+
+def _counts(page: AgendaPage, question: Question) -> Table:
+    overdue = Counter(item.kind for item in page.overdue)
+    due = Counter(item.kind for item in page.due)
+    made = table("What", "Due by now", f"In {question.days} days", "What time does", right=(1, 2), grow=3)
+    for kind, (what, becomes) in _KINDS.items():
+        made.add_row(what, number(overdue[kind]), number(due[kind]), words(becomes))  # type: ignore[index]
+    return made
+
+
+def _next(items: list[AgendaItem], question: Question) -> Table:
+    made = table("Due", "What", "Customer", "", title="Next", grow=3)
+    for item in items:
+        made.add_row(local_minute(item.due_at, question.zone), _KINDS[item.kind][0], item.customer, _detail(item))
+    return made
+
+
+def _detail(item: AgendaItem) -> str:
+    match item.kind:
+        case "expiry":
+            return f"{number(item.points)} points of lot {item.detail}"
+        case "tier":
+            return f"tier {item.detail}"
+        case _:
+            return item.stream.partition("-")[2]

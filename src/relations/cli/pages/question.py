@@ -1,0 +1,48 @@
+"""What a report is asked for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
+
+__all__ = ["Dimension", "Question"]
+
+Dimension: TypeAlias = Literal["month", "touchpoint", "channel"]
+
+
+class Question(NamedTuple):
+    """What a report is asked for.
+
+    Attributes:
+        as_of: The moment it is to be true of.
+        zone: The business's zone.
+        asked: Whether the moment was asked for; it is the present otherwise.
+        since: The first month.
+        until: The month after the last one.
+        by: How satisfaction is to be grouped.
+        days: How far ahead the agenda looks.
+        limit: How many customers, items and months a list has at most.
+    """
+
+    as_of: datetime
+    zone: str
+    asked: bool = False
+    since: str | None = None
+    until: str | None = None
+    by: tuple[Dimension, ...] = ()
+    days: int = 14
+    limit: int = 12
+
+    @property
+    def day(self) -> str:
+        """The local day of the moment."""
+        return f"{self.as_of.astimezone(ZoneInfo(self.zone)):%Y-%m-%d}"
+
+    @property
+    def month_after(self) -> str | None:
+        """The month after the last one that counts: as asked for, or after that of the moment."""
+        if self.until is not None or not self.asked:
+            return self.until
+        local = self.as_of.astimezone(ZoneInfo(self.zone))
+        return f"{local.year + local.month // 12:04d}-{local.month % 12 + 1:02d}"

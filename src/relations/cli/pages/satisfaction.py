@@ -1,0 +1,124 @@
+"""How satisfied customers say they are, for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from relations.cli.pages.question import Question
+from relations.cli.show import ABSENT, headline, number, percent, section, span, table, words
+from relations.engine import Relations
+from relations.projections.satisfaction import CsatFigure, NpsFigure, SatisfactionReport
+
+__all__ = ["read", "show"]
+
+_NPS_SCALE = (-100.0, 100.0)
+_CSAT_SCALE = (0.0, 1.0)
+_FEW = "too few to tell"
+
+
+def read(engine: Relations, question: Question) -> SatisfactionReport | dict[str, Any]:
+    """The report; or the figures grouped as asked."""
+    view, until = engine.views.satisfaction, question.month_after
+    if not question.by:
+        return view.report(since=question.since, until=until)
+    return {
+        "nps": view.nps(by=question.by, since=question.since, until=until),
+        "csat": view.csat(by=question.by, since=question.since, until=until),
+    }
+
+
+def show(found: SatisfactionReport | dict[str, Any], question: Question) -> RenderableType:
+    """The page."""
+    if isinstance(found, dict):
+        return Group(
+            headline("Satisfaction", f"by {' and '.join(question.by)}"),
+            section(_nps_table("Would they recommend us? (NPS)", found["nps"])),
+            section(_csat_table("Are they satisfied? (CSAT)", found["csat"])),
+        )
+    months = found.nps_by_month[-question.limit :]
+    return Group(
+        headline("Satisfaction", "what customers answered when asked"),
+        section(_overall(found), *_explained(found)),
+        section(_nps_table(_latest("Would they recommend us, month by month (NPS)", months, found), months)),
+        section(_csat_table("Are they satisfied, by place (CSAT)", found.csat_by_touchpoint)),
+    )
+
+
+def _latest(title: str, months: list[NpsFigure], found: SatisfactionReport) -> str:
+    return title if len(months) == len(found.nps_by_month) else f"{title}: the last {len(months)}"
+
+
+def _overall(found: SatisfactionReport) -> Table:
+    made = table("", "Answers", "Result", "Between", "", right=(1, 2))
+    nps = found.nps
+    made.add_row("Would recommend us (NPS)", *_nps_cells(nps))
+    made.add_row("Satisfied (CSAT)", *_csat_cells(found.csat))
+    made.add_row("Complaint well handled", *_csat_cells(found.complaint_csat))
+    return made
+
+
+def _explained(found: SatisfactionReport) -> list[RenderableType]:
+    level = f"{100 * found.confidence:g}"
+    return [
+        words(
+            "Answers is n: how many people answered. NPS: the share who give 9 or 10 of 10, less the share who"
+            " give 0 to 6; it goes from -100 to 100. CSAT: the share who are satisfied."
+        ),
+        words(
+            f"Between: chance alone may move a figure that rests on few answers; {level} of 100 such ranges hold the true"
+            f" one. Groups with fewer than {found.minimum_answers} answers are not shown: they say nothing yet."
+        ),
+    ]
+
+
+def _nps_cells(figure: NpsFigure, width: int = 13) -> tuple[str, str, str, str]:
+    if figure.nps is None or figure.interval is None:
+        return number(figure.n), ABSENT, _FEW if figure.suppressed else "nobody answered", ""
+    low, high = figure.interval.low, figure.interval.high
+    return (
+        number(figure.n),
+        f"{figure.nps:+.0f}",
+        f"{low:+.0f} to {high:+.0f}",
+        span(low, figure.nps, high, between=_NPS_SCALE, width=width),
+    )
+
+
+def _csat_cells(figure: CsatFigure, width: int = 13) -> tuple[str, str, str, str]:
+    if figure.share is None or figure.interval is None:
+        return number(figure.n), ABSENT, _FEW if figure.suppressed else "nobody answered", ""
+    low, high = figure.interval.low, figure.interval.high
+    return (
+        number(figure.n),
+        percent(figure.share),
+        f"{percent(low)} to {percent(high)}",
+        span(low, figure.share, high, between=_CSAT_SCALE, width=width),
+    )
+
+
+def _names(figure: NpsFigure | CsatFigure) -> list[str]:
+    return [value or "(unknown)" for value in figure.group.values()]
+
+
+def _headings(figures: list[NpsFigure] | list[CsatFigure]) -> list[str]:
+    return [dimension.capitalize() for dimension in figures[0].group] if figures else [""]
+
+
+def _nps_table(title: str, figures: list[NpsFigure]) -> Table:
+    headings = _headings(figures)
+    right = (len(headings), len(headings) + 1)
+    made = table(*headings, "Answers", "NPS", "Between", "-100        0       +100", right=right, title=title)
+    for figure in figures:
+        made.add_row(*_names(figure), *_nps_cells(figure, 24))
+    return made
+
+
+def _csat_table(title: str, figures: list[CsatFigure]) -> Table:
+    headings = _headings(figures)
+    right = (len(headings), len(headings) + 1)
+    made = table(*headings, "Answers", "CSAT", "Between", "0%      50%     100%", right=right, title=title)
+    for figure in figures:
+        made.add_row(*_names(figure), *_csat_cells(figure, 20))
+    return made

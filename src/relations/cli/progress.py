@@ -1,0 +1,97 @@
+"""Progress bars: how far, how fast, how long still. On stderr, and only where somebody is looking."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+from relations.cli.screen import Screen
+
+__all__ = ["Bar", "progress_bar"]
+
+_PAUSE_SECONDS = 0.1
+
+
+class _Rate(ProgressColumn):
+    """So many a second."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        counted = task.fields.get("rate") or speed
+        return Text("" if not counted else f"{counted:,.0f} {self._unit}/s", style="cyan")
+
+
+class _TimeLeft(ProgressColumn):
+    """How long it will take still; how long it took once it is done."""
+
+    def render(self, task: Task) -> Text:
+        if task.finished:
+            return Text(f"{task.finished_time or 0:.1f} s", style="dim")
+        left = task.time_remaining
+        return Text("" if left is None else f"{left // 60:.0f}:{left % 60:02.0f} left", style="dim")
+
+
+class Bar:
+    """One progress bar under way."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.tasks[0].id
+        self._shown = 0.0
+        self.begun = time.monotonic()
+
+    def show(self, done: float, total: float | None = None, note: str = "", rate: float | None = None) -> None:
+        """Show how far it is.
+
+        Args:
+            done: How much is done.
+            total: Of how much, where that is known only now.
+            note: A word behind the bar, such as how many were rejected.
+            rate: So many a second, where that is not the speed of `done`.
+        """
+        self._progress.update(self._task, completed=done, total=total, note=note, rate=rate)
+        now = time.monotonic()
+        if now - self._shown >= _PAUSE_SECONDS:
+            self._shown = now
+            self._progress.refresh()
+
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.monotonic() - self.begun
+
+
+@contextmanager
+def progress_bar(screen: Screen, what: str, *, total: float | None = None, unit: str = "events") -> Iterator[Bar]:
+    """A progress bar on stderr while the body runs; silent where stderr is no terminal.
+
+    Args:
+        screen: Whose stderr.
+        what: What is being done.
+        total: Of how much, if that is known.
+        unit: What is counted, for the rate.
+    """
+    # No thread of its own refreshes it: a rebuild over processes may then fork, which starts at once.
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=18),
+        TextColumn("{task.percentage:>3.0f}%"),
+        _Rate(unit),
+        _TimeLeft(),
+        TextColumn("{task.fields[note]}", style="yellow"),
+        console=screen.err,
+        auto_refresh=False,
+        disable=not screen.err.is_terminal,
+    )
+    progress.add_task(what, total=total, note="", rate=None)
+    with progress:
+        yield Bar(progress)
+        progress.refresh()

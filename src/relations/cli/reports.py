@@ -1,0 +1,144 @@
+"""`relations report` and `relations history`: what is known, for people and for programs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import RenderableType
+
+from relations.cli.options import AsOf, Database, Json, MasterKeyFile, Verbose, checked_customer, moment, open_engine
+from relations.cli.pages import agenda, history, repair, retention, satisfaction
+from relations.cli.pages.question import Question
+from relations.cli.screen import Screen, running
+from relations.engine import Relations
+
+__all__ = ["history_command", "pages", "report"]
+
+_STALE = timedelta(days=30)
+
+
+class ViewChoice(StrEnum):
+    """The views that can be reported on."""
+
+    satisfaction = "satisfaction"
+    retention = "retention"
+    repair = "repair"
+    agenda = "agenda"
+
+
+class DimensionChoice(StrEnum):
+    """What satisfaction can be grouped by."""
+
+    month = "month"
+    touchpoint = "touchpoint"
+    channel = "channel"
+
+
+def pages(engine: Relations, question: Question, views: list[str]) -> tuple[dict[str, Any], list[RenderableType]]:
+    """The documents and the pages of some views, read once."""
+    documents: dict[str, Any] = {}
+    shown: list[RenderableType] = []
+    for view in views:
+        match view:
+            case "satisfaction":
+                answers = satisfaction.read(engine, question)
+                documents[view] = answers
+                shown.append(satisfaction.show(answers, question))
+            case "retention":
+                stays = retention.read(engine, question)
+                documents[view] = retention.as_dict(stays)
+                shown.append(retention.show(stays, question))
+            case "repair":
+                relations = repair.read(engine, question)
+                documents[view] = relations
+                shown.append(repair.show(relations, question))
+            case "agenda":
+                due = agenda.read(engine, question)
+                documents[view] = due
+                shown.append(agenda.show(due, question))
+    return documents, shown
+
+
+def report(
+    database: Database,
+    view: Annotated[ViewChoice | None, typer.Argument(help="Which view; all of them by default.")] = None,
+    as_of: AsOf = None,
+    since: Annotated[str | None, typer.Option(metavar="MONTH", help="From this month on, such as 2024-05.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="MONTH", help="Before this month.")] = None,
+    by: Annotated[
+        list[DimensionChoice] | None, typer.Option(help="Group satisfaction by this; may be given several times.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=0, max=3660, help="How far ahead to look for what is due.")] = 14,
+    limit: Annotated[int, typer.Option(min=1, help="The most months, items and customers in a list.")] = 12,
+    master_key_file: MasterKeyFile = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show the views: how satisfied customers are, who stays, which damaged relations mend, what is due.
+
+    Everything is answered from what was recorded, new events included. The months and days are the business's own, in
+    the zone of its policy. --since and --until bound satisfaction, the monthly rates, the cohorts and the times of
+    repair.
+    """
+    with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
+        zone = engine.policy.zone
+        question = Question(
+            as_of=moment(as_of, zone) or engine.clock(),
+            zone=zone,
+            asked=as_of is not None,
+            since=since,
+            until=until,
+            by=tuple(choice.value for choice in by or ()),
+            days=days,
+            limit=limit,
+        )
+        views = [view.value] if view else [choice.value for choice in ViewChoice]
+        documents, shown = pages(engine, question, views)
+        document = {"as_of": question.as_of, "zone": zone, **documents}
+        screen.result(document, lambda screen: screen.print(*shown))
+        if as_of is None:
+            _hint_at_age(engine, screen)
+
+
+def _hint_at_age(engine: Relations, screen: Screen) -> None:
+    """A log that nothing was added to for long shows everybody as lost; say why."""
+    if screen.json:
+        return
+    head = engine.status().position
+    last = next(engine.events(after=head - 1), None) if head else None
+    if last is None:
+        screen.say("The log is empty.", "yellow")
+        return
+    at = datetime.fromtimestamp(last.recorded_at // 1_000_000, UTC)
+    if engine.clock() - at > _STALE:
+        screen.say(
+            f"The last event was recorded on {at:%Y-%m-%d}. For things as they stood then: --as-of {at:%Y-%m-%d}",
+            "yellow",
+        )
+
+
+def history_command(
+    database: Database,
+    customer: Annotated[str, typer.Argument(help="The customer's id.")],
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Only what had occurred by then: a day (its end), or a time with its zone."),
+    ] = None,
+    master_key_file: MasterKeyFile = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show everything recorded of one customer, in the order of recording.
+
+    Personal words are readable unless the customer was erased.
+    """
+    with running(json=json, verbose=verbose) as screen:
+        checked_customer(customer)
+        with open_engine(database, master_key_file) as engine:
+            zone = engine.policy.zone
+            found = engine.history(customer, until=moment(until, zone, field="--until"))
+            document = {"customer": customer, "events": [history.as_dict(recorded) for recorded in found]}
+            screen.result(document, lambda screen: screen.print(history.show(customer, found, zone)))
