@@ -45,6 +45,7 @@ _CATCH_UP_MAX = 5_000
 _REACTIONS_MAX = 1_000
 _POLICY_STREAM = "policy"
 _NOT_THE_ID = {"command_id"}
+_DEFAULT_POLICY = Policy()
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -130,7 +131,7 @@ class _Unit:
         for effective_from, policy in reversed(self.policies):
             if effective_from is None or effective_from <= at:
                 return policy
-        return self.policies[0][1]
+        return self.policies[0][1] if self.policies else _DEFAULT_POLICY
 
 
 class Executor:
@@ -298,8 +299,6 @@ class Executor:
                 self._catch_up(writer)
             unit = _Unit(writer, self._cached if own else {})
             self._refresh_policies(unit)
-            if not unit.policies:
-                self._adopt_default(unit)
             yield unit
             if not own:
                 return
@@ -322,6 +321,8 @@ class Executor:
 
     def _decide(self, unit: _Unit, command: Command, command_id: str, expected_version: int | None = None) -> _Decided:
         """Decide a command and everything that it leads to. The unit is unchanged until `_take`."""
+        if not unit.policies and not isinstance(command, AdoptPolicy):
+            self._adopt_default(unit)
         decided = _Decided([], [], {})
         entries, events, states = decided
         recorded_at = to_micros(self._clock())
@@ -415,7 +416,7 @@ class Executor:
         rows = unit.writer.append(unit.entries)
         for entry in unit.entries:
             if entry.topic == "customer.erased":
-                self._keys.destroy(unit.writer.connection, entry.customer)
+                self._keys.destroy(unit.writer.connection, entry.customer, entry.recorded_at)
         for stream, (version, state) in unit.snapshots.items():
             aggregate = self._by_name[stream.partition("-")[0]]
             row = self._keep_sql.bind(
@@ -451,9 +452,8 @@ class Executor:
 
     def _adopt_default(self, unit: _Unit) -> None:
         """A log explains itself: where nobody adopted a policy, the default one is adopted first, by an event."""
-        unit.policies = [(None, Policy())]
         adopt = AdoptPolicy(
-            policy=Policy(),
+            policy=_DEFAULT_POLICY,
             from_beginning=True,
             occurred_at=self._clock(),
             command_id="relations:default-policy",

@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from relations.errors import InvalidInput, LogError
+from relations.errors import CommandRefused, InvalidInput, LogError
 from relations.log.codec import Topic
 from relations.log.database import Database
 from relations.log.table import keys as table
@@ -29,7 +29,7 @@ ERASED = "[erased]"
 
 _PREFIX = "sealed:"
 _NONCE = 12
-_PLAIN, _WRAPPED = b"\x00", b"\x01"
+_PLAIN, _WRAPPED, _DESTROYED = b"\x00", b"\x01", b""
 
 
 class Keys:
@@ -50,7 +50,9 @@ class Keys:
         insert = (sqlite if database.is_sqlite else postgresql).insert(table)
         self._insert = database.compile(insert.on_conflict_do_nothing())
         self._select = database.compile(select(table.c.key).where(table.c.customer == ""))
-        self._delete = database.compile(delete(table).where(table.c.customer == ""))
+        self._destroy = database.compile(
+            insert.on_conflict_do_update(index_elements=["customer"], set_={"key": insert.excluded.key})
+        )
         self._database = database
 
     def get(self, connection: Connection, customer: str) -> bytes | None:
@@ -61,20 +63,37 @@ class Keys:
         """
         cursor = self._database.cursor(connection, binary=True)
         found = cursor.execute(self._select.sql, (customer,)).fetchone()
-        return None if found is None else self._unwrap(customer, bytes(found[0]))
+        return None if found is None or not found[0] else self._unwrap(customer, bytes(found[0]))
 
     def need(self, connection: Connection, customer: str, now: int) -> bytes:
-        """The customer's key, made where there is none."""
-        key = self.get(connection, customer)
-        if key is None:
+        """The customer's key, made where there was none yet.
+
+        Raises:
+            CommandRefused: The customer was erased: nothing personal is kept of them any more.
+        """
+        cursor = self._database.cursor(connection, binary=True)
+        found = cursor.execute(self._select.sql, (customer,)).fetchone()
+        if found is None:
             key = AESGCM.generate_key(256)
             row = self._insert.bind(customer=customer, key=self._wrap(customer, key), created_at=now)
-            self._database.cursor(connection).execute(self._insert.sql, row)
-        return key
+            cursor.execute(self._insert.sql, row)
+            return key
+        if not found[0]:
+            raise CommandRefused(
+                f"customer {customer!r} was erased; no personal words are kept of them",
+                code="customer_erased",
+                field="customer",
+                remedy="Leave the personal fields out",
+            )
+        return self._unwrap(customer, bytes(found[0]))
 
-    def destroy(self, connection: Connection, customer: str) -> None:
-        """Delete the customer's key. The database's files are purged of it by `Database.purge` after the commit."""
-        self._database.cursor(connection).execute(self._delete.sql, (customer,))
+    def destroy(self, connection: Connection, customer: str, now: int) -> None:
+        """Destroy the customer's key, and leave an empty one so that no new one is ever made.
+
+        The database's files are purged of it by `Database.purge` after the commit.
+        """
+        row = self._destroy.bind(customer=customer, key=_DESTROYED, created_at=now)
+        self._database.cursor(connection).execute(self._destroy.sql, row)
 
     def _wrap(self, customer: str, key: bytes) -> bytes:
         if self._master is None:

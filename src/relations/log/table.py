@@ -74,7 +74,7 @@ keys = Table(
     Column("key", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
 )
-"""One key a customer, for their personal words. Erasing the customer deletes the row."""
+"""One key a customer, for their personal words. Erasing the customer leaves an empty one."""
 
 tracking = Table(
     "relations_tracking",
