@@ -1,5 +1,6 @@
 """Mappings: what they may say, and what becomes of rows."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -178,12 +179,10 @@ def test_ids_are_held_to_their_form() -> None:
 @given(st.text(max_size=30), st.text(max_size=30), st.text(max_size=30))
 def test_no_text_gets_anything_but_a_command_or_a_reason(who: str, day: str, worth: str) -> None:
     transform = Transform(mapping())
-    try:
-        (command,) = transform(1, {"who": who, "day": day, "worth": worth}).commands
-    except InvalidInput as error:
-        assert error.code
-        assert error.reason
-    else:
+    row = {"who": who, "day": day, "worth": worth}
+    # Anything but `InvalidInput` would come through here and fail.
+    with suppress(InvalidInput):
+        (command,) = transform(1, row).commands
         assert command.command_id == "shop:1"
 
 
@@ -296,16 +295,17 @@ def refunds(order: str = "latest") -> Transform:
     )
 
 
-@pytest.mark.parametrize(("order", "expected"), [("latest", ["p2", "p1", None]), ("earliest", ["p1", "p2", None])])
-def test_a_row_finds_an_earlier_one_with_enough_left(order: str, expected: list[str | None]) -> None:
+@pytest.mark.parametrize(
+    ("order", "expected"), [("latest", ["p2", "p1", "names_nothing"]), ("earliest", ["p1", "p2", "names_nothing"])]
+)
+def test_a_row_finds_an_earlier_one_with_enough_left(order: str, expected: list[str]) -> None:
     transform = refunds(order)
-    found: list[str | None] = []
+    found: list[str] = []
     for row, (n, price) in enumerate([("3", "2.0"), ("2", "2.00"), ("-2", "2"), ("-2", "2"), ("-2", "2")], 1):
         try:
             (command,) = transform(row, {**ROW, "n": n, "price": price}).commands
         except InvalidInput as error:
-            assert error.code == "names_nothing"
-            found.append(None)
+            found.append(error.code)
             continue
         if isinstance(command, RefundPurchase):
             found.append(command.purchase)
