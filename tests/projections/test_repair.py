@@ -302,6 +302,27 @@ def test_a_score_between_says_neither() -> None:
     assert at(history, 9, Repair(broken_score_max=3)) == ("strained", 8)
 
 
+def test_a_score_dated_before_the_settlement_says_nothing_of_it() -> None:
+    history = History().files(1).does(6, ResolveComplaint).does(5, FollowUpComplaint, score=5)
+    assert isinstance(history.facts[-1].event, ComplaintFollowedUp)
+    assert at(history, 9) == ("verifying", 6)
+    assert due(history, 20) == [("follow_up", 13)], "they are still to be asked"
+
+
+def test_the_first_of_several_like_steps_counts() -> None:
+    history = History().files(1).does(2, GiveApology, channel="phone").does(3, GiveApology, channel="email")
+    assert at(history, 4) == ("apologised", 2)
+
+
+def test_a_purchase_after_a_reopening_is_no_evidence_for_the_round_before_it() -> None:
+    history = History().files(1).does(6, ResolveComplaint).does(16, ReopenComplaint, reason="no").buys(20)
+    (complaint,) = relation(history).histories
+    assert [opened.restored_at(FAR) for opened in complaint.rounds] == [None, None]
+    assert at(history, 21) == ("relapsed", 16)
+    history.does(22, ResolveComplaint)
+    assert at(history, 30) == ("verifying", 22)
+
+
 def test_a_withdrawn_complaint_is_settled_and_a_later_purchase_restores() -> None:
     history = History().files(1).does(5, WithdrawComplaint)
     assert at(history, 6) == ("withdrawn", 5)

@@ -105,12 +105,16 @@ def histories(draw: st.DrawFn, days: int = 800) -> Facts:
             amount = draw(st.integers(0, 10**6))
             found.append(purchase(customer, at(START + day, hour), amount, currency))
             if draw(st.integers(0, 4)) == 0:
-                found.append(refund(customer, at(START + day + draw(st.integers(0, 90))), amount, currency))
+                found.append(refund(customer, at(START + day + draw(st.integers(-90, 90))), amount, currency))
     return draw(st.permutations(found))
 
 
 policies = st.sampled_from([DEFAULT, OWN, Lifecycle(new_days=3, lapsing_days=5, lost_days=9, won_back_days=4)])
-purchase_days = st.lists(st.sets(st.integers(START, START + 500), max_size=14).map(sorted), max_size=8)
+edges = [
+    first_day(f"{year}-{month:02d}") - before for year in (2024, 2025) for month in range(2, 7) for before in (0, 1)
+]
+days_near_edges = st.one_of(st.integers(START, START + 500), st.sampled_from(edges))
+purchase_days = st.lists(st.sets(days_near_edges, max_size=14).map(sorted), max_size=8)
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------
@@ -283,6 +287,17 @@ def test_a_month_told_by_hand() -> None:
     assert (rates["2024-04"].won_back, rates["2024-04"].new) == (1, 0)
     assert rates["2024-04"].complete
     assert max(rates) == "2024-04"
+
+
+def test_buying_on_the_last_day_of_a_month_is_one_spell_of_activity() -> None:
+    days = [date(2024, 1, 5), date(2024, 1, 31), date(2024, 3, 3)]
+    found = month_rates([[day.toordinal() for day in days]], DEFAULT, today=date(2024, 4, 20).toordinal())
+    assert [(month.at_start, month.at_end, month.lost) for month in found] == [
+        (0, 1, 0),
+        (1, 1, 0),
+        (1, 1, 0),
+        (1, 1, 0),
+    ]
 
 
 # --- cohorts --------------------------------------------------------------------------------------------------------

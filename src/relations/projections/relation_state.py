@@ -229,6 +229,8 @@ def _rounds(taken: Sequence[Step]) -> list[Round]:
 
 
 def _note(opened: Round, step: Step) -> None:
+    if step.what == "followed_up" and opened.settled_at is None:
+        return  # dated before the settlement that it asks about: it says nothing of it
     opened.first.setdefault(step.what, step.at)
     if opened.answered_at is None and step.what in _ANSWERS:
         opened.answered_at = step.at
@@ -244,7 +246,7 @@ def _judge(opened: Round, days: Sequence[int], policy: Repair, as_of: int, local
     heard = [
         (at, "score", score >= policy.restored_score_min)
         for at, score in opened.scores
-        if at >= settled_at and not policy.broken_score_max < score < policy.restored_score_min
+        if not policy.broken_score_max < score < policy.restored_score_min
     ]
     purchased_at = _purchased_after(settled_at, days, local)
     if purchased_at is not None and purchased_at <= as_of and (opened.ends_at is None or purchased_at < opened.ends_at):
