@@ -202,7 +202,8 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (DBAPIError, sqlite3.Error) as error:
+        except (DBAPIError, self.engine.dialect.loaded_dbapi.Error) as error:
+            # The driver's own errors too: the hot paths use its cursor without SQLAlchemy in between.
             raise translated(error) from error
 
     @cached_property
