@@ -7,7 +7,7 @@ DEV    := $(VENV)/.ready-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types docs bench clean
+.PHONY: help demo test check lint types docs docs-check bench clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,9 +41,10 @@ types: $(DEV)
 docs: $(DEV) ## writes the generated reference again
 	$(BIN)/python docs/generate.py
 
-check: lint types ## lint, types, generated docs and all tests
+docs-check: $(DEV)
 	$(BIN)/python docs/generate.py --check
-	$(MAKE) test
+
+check: lint types docs-check test ## lint, types, generated docs and all tests
 
 bench: $(DEV) ## every budget, with its peer and its limit measured in the same run
 	$(BIN)/python -m benchmarks
