@@ -8,7 +8,7 @@ only; who, when and where stand in its envelope. All times are aware datetimes i
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
 from functools import cache
 from typing import Annotated, Any, ClassVar, Self
 
@@ -18,6 +18,7 @@ from pydantic import (
     AwareDatetime,
     BaseModel,
     ConfigDict,
+    Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     StringConstraints,
@@ -48,9 +49,13 @@ ID_PATTERN = r"^[A-Za-z0-9._:\-]{1,64}$"
 """Ids are the host's own: 1 to 64 of letters, digits and `. _ : -`."""
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
+# PostgreSQL's text cannot hold the character NUL, and no name or sentence needs it.
+_NO_NUL = r"^[^\x00]*$"
+
+Label = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True, pattern=_NO_NUL)]
 """A short name from the host's own vocabulary: a touchpoint, a category, a department."""
-Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000, pattern=_NO_NUL)]
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_NO_NUL)]
 
 Personal = Annotated[str, msgspec.Meta(extra={"personal": True})]
 """A field of an event that says something of a person: encrypted in the log under the customer's own key."""
@@ -65,7 +70,14 @@ Channel = Annotated[
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+"""Business times lie in between. Beyond are placeholders of other systems (0001-01-01, 9999-12-31), and a deadline or
+an expiry reckoned from one of those would fall out of the calendar."""
 _AMOUNT_MAX = 10**15
+_DIGITS_MAX = 20
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+"""Decimals that are never rounded; the usual context rounds to 28 digits without a word."""
 
 
 def to_micros(moment: datetime) -> int:
@@ -74,11 +86,12 @@ def to_micros(moment: datetime) -> int:
     Raises:
         InvalidInput: The datetime is naive.
     """
-    if moment.tzinfo is None:
+    try:
+        return (moment - _EPOCH) // _MICROSECOND
+    except TypeError:  # no zone, or one that does not know its offset
         raise InvalidInput(
             f"{moment.isoformat()} has no time zone", code="naive_datetime", remedy="Give an aware datetime"
-        )
-    return (moment - _EPOCH) // _MICROSECOND
+        ) from None
 
 
 def from_micros(micros: int) -> datetime:
@@ -134,8 +147,10 @@ class Money(msgspec.Struct, frozen=True, array_like=True, gc=False):
             exact = Decimal("NaN")
         if not exact.is_finite():
             raise InvalidInput(f"{amount!r} is not an amount of money", code="invalid_amount", field="amount")
-        minor = exact.scaleb(digits)
-        if minor != minor.to_integral_value():
+        if exact and exact.adjusted() > _DIGITS_MAX:
+            raise _beyond()
+        minor = exact.scaleb(digits, _EXACT) if exact else exact
+        if minor != minor.to_integral_value(context=_EXACT):
             raise InvalidInput(
                 f"{amount} has more decimals than {currency} has ({digits})",
                 code="invalid_amount",
@@ -148,7 +163,7 @@ class Money(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def _checked(cls, amount: int, currency: str) -> Self:
         minor_digits(currency)
         if abs(amount) > _AMOUNT_MAX:
-            raise InvalidInput(f"{amount} is beyond {_AMOUNT_MAX}", code="invalid_amount", field="amount")
+            raise _beyond()
         return cls(amount, currency)
 
     @property
@@ -198,11 +213,18 @@ class Money(msgspec.Struct, frozen=True, array_like=True, gc=False):
         }
 
 
+def _beyond() -> InvalidInput:
+    # Without the amount itself: Python prints no number of thousands of digits.
+    return InvalidInput(
+        f"the amount is beyond {_AMOUNT_MAX} minor units either way", code="invalid_amount", field="amount"
+    )
+
+
 class Command(BaseModel):
     """What somebody wants.
 
     Attributes:
-        occurred_at: Business time, with a zone: when it happened, or is wanted.
+        occurred_at: Business time, with a zone, from 1900 to 2199: when it happened, or is wanted.
         command_id: The caller's own key. The same id again returns the first receipt and writes nothing. Made up if
             absent.
         actor: Who wants it: a user, a system, an import.
@@ -210,9 +232,9 @@ class Command(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    occurred_at: AwareDatetime
-    command_id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
-    actor: Annotated[str, StringConstraints(min_length=1, max_length=200)] = "system"
+    occurred_at: Annotated[AwareDatetime, Field(ge=_EARLIEST, lt=_LATEST)]
+    command_id: _Name | None = None
+    actor: _Name = "system"
 
     @property
     def stream(self) -> str:

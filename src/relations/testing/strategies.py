@@ -51,6 +51,7 @@ C = TypeVar("C", bound=Command)
 CHANNELS = (
     "web", "app", "official_account", "social", "phone", "email", "message", "service_centre", "on_site", "partner",
 )  # fmt: skip
+_CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0")
 _EARLIEST = datetime(2020, 1, 1)  # noqa: DTZ001 - Hypothesis wants bounds without a zone, and adds one
 _LATEST = datetime(2030, 1, 1)  # noqa: DTZ001 - likewise
 _ID_ALPHABET = "abcXYZ019._:-"
@@ -111,12 +112,13 @@ def labels(*, among: Sequence[str] = ("room", "restaurant", "spa")) -> SearchStr
     Args:
         among: The pool.
     """
-    return st.sampled_from(among) | st.text(min_size=1, max_size=80).filter(lambda text: text.strip() == text != "")
+    words = st.text(_CHARACTERS, min_size=1, max_size=80).filter(lambda text: text.strip() == text != "")
+    return st.sampled_from(among) | words
 
 
 def texts() -> SearchStrategy[str]:
     """Free text in any script, without the surrogates that no encoding can store."""
-    return st.text(st.characters(codec="utf-8"), min_size=1, max_size=60)
+    return st.text(_CHARACTERS, min_size=1, max_size=60)
 
 
 # --- commands -------------------------------------------------------------------------------------------------------

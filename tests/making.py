@@ -1,0 +1,166 @@
+"""Short ways for tests to make commands, open engines, look into databases and start processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from relations import (
+    EraseCustomer,
+    FileComplaint,
+    Money,
+    RecordedEvent,
+    RecordPurchase,
+    RegisterCustomer,
+    Relations,
+)
+from relations.engine import Verification
+
+START = datetime(2024, 3, 1, 12, tzinfo=UTC)
+
+
+def day(number: float) -> datetime:
+    """So many days after the start."""
+    return START + timedelta(days=number)
+
+
+def register(customer: str = "c1", name: str | None = "Ada Lovelace", **fields: Any) -> RegisterCustomer:
+    return RegisterCustomer(**{"customer": customer, "name": name, "occurred_at": START, **fields})
+
+
+def purchase(number: int = 1, customer: str = "c1", euros: str | int = 100, **fields: Any) -> RecordPurchase:
+    defaults = {"occurred_at": day(number), "command_id": f"{customer}/p{number}"}
+    return RecordPurchase(
+        **{**defaults, "customer": customer, "purchase": f"p{number}", "amount": Money.of(euros, "EUR"), **fields}
+    )
+
+
+def complaint(number: int = 1, customer: str = "c1", **fields: Any) -> FileComplaint:
+    defaults = {"occurred_at": day(number), "subject": "noise", "channel": "email"}
+    return FileComplaint(**{**defaults, "customer": customer, "complaint": f"k-{customer}-{number}", **fields})
+
+
+def erase(customer: str = "c1", **fields: Any) -> EraseCustomer:
+    return EraseCustomer(**{"customer": customer, "occurred_at": day(300), **fields})
+
+
+def count_events(relations: Relations) -> int:
+    return relations.status().position
+
+
+def assert_sound(relations: Relations, expected: int | None = None) -> list[RecordedEvent]:
+    """Positions 1..n without gaps, every stream's versions 1..m, chain and views good."""
+    events = list(relations.events())
+    assert [event.position for event in events] == list(range(1, len(events) + 1))
+    versions: dict[str, int] = {}
+    for event in events:
+        assert event.version == versions.get(event.stream, 0) + 1, event
+        versions[event.stream] = event.version
+    found: Verification = relations.verify()
+    assert found.problems == []
+    assert found.position == len(events) == found.events
+    if expected is not None:
+        assert len(events) == expected
+    return events
+
+
+def sqlite_file(url: str) -> Path:
+    return Path(str(make_url(url).database))
+
+
+def sqlite_bytes(url: str) -> bytes:
+    """All that lies in an SQLite database's files: the main one, and what has not been moved into it."""
+    path = sqlite_file(url)
+    files = [path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-journal")]
+    return b"".join(file.read_bytes() for file in files if file.exists())
+
+
+def database_bytes(url: str) -> bytes:
+    """Everything that the tables of a database hold."""
+    if url.startswith("sqlite"):
+        return sqlite_bytes(url)
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        names = [
+            row[0] for row in connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
+        ]
+        held: list[bytes] = []
+        for name in names:
+            for row in connection.execute(text(f'SELECT * FROM "{name}"')):
+                held += [
+                    bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode() for value in row
+                ]
+    engine.dispose()
+    assert held
+    return b"\n".join(held)
+
+
+def tamper(url: str, *statements: tuple[str, tuple[Any, ...]] | str) -> None:
+    """Change a log as somebody with the database's password would: without its triggers."""
+    if url.startswith("sqlite"):
+        file = sqlite3.connect(sqlite_file(url))
+        for verb in ("update", "delete"):
+            file.execute(f"DROP TRIGGER IF EXISTS relations_log_no_{verb}")
+        for statement in statements:
+            sql, values = (statement, ()) if isinstance(statement, str) else statement
+            file.execute(sql, values)
+        file.commit()
+        file.close()
+        return
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE relations_log DISABLE TRIGGER ALL"))
+        raw = connection.connection.cursor()
+        for statement in statements:
+            sql, values = (statement, ()) if isinstance(statement, str) else statement
+            raw.execute(sql.replace("?", "%s"), values)
+    engine.dispose()
+
+
+_FORK = multiprocessing.get_context("fork")
+
+
+def in_processes(work: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]) -> list[Any]:
+    """Run `work` once for each tuple of arguments, all at once, each in a process of its own; what they returned.
+
+    Forked, so that nothing is imported again: nothing but the URL may be carried over from an open engine.
+    """
+    started = []
+    for given in arguments:
+        near, far = _FORK.Pipe(duplex=False)
+        process = _FORK.Process(target=_report, args=(far, work, given))
+        process.start()
+        far.close()
+        started.append((process, near))
+    results = []
+    for process, near in started:
+        good, value = near.recv()
+        process.join()
+        assert good, value
+        results.append(value)
+    return results
+
+
+def _report(far: Any, work: Callable[..., Any], given: tuple[Any, ...]) -> None:
+    try:
+        far.send((True, work(*given)))
+    except BaseException as error:  # the test's own process tells it
+        far.send((False, f"{type(error).__name__}: {error}"))
+
+
+def killable(work: Callable[..., Any], *arguments: Any) -> Any:
+    """A started process that runs `work(*arguments)`, to be killed."""
+    process = _FORK.Process(target=work, args=arguments)
+    process.start()
+    return process
+
+
+def pipe() -> Any:
+    return _FORK.Pipe(duplex=False)
