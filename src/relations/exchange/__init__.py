@@ -1,1 +1,21 @@
-"""To come."""
+"""In and out: files by mappings, commands and recorded events as JSON Lines. See `docs/how-to/import-your-data.md`."""
+
+from __future__ import annotations
+
+from relations.exchange.exporting import export_commands, export_events
+from relations.exchange.importing import ImportProgress, ImportReport, import_commands, import_file
+from relations.exchange.mapping import Mapping, load_mapping, shipped_mappings
+from relations.exchange.recorded import import_events
+
+__all__ = [
+    "ImportProgress",
+    "ImportReport",
+    "Mapping",
+    "export_commands",
+    "export_events",
+    "import_commands",
+    "import_events",
+    "import_file",
+    "load_mapping",
+    "shipped_mappings",
+]

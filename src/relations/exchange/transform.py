@@ -8,9 +8,11 @@ what came before; the same file always gives the same commands with the same ids
 from __future__ import annotations
 
 import difflib
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -28,7 +30,7 @@ from relations.exchange.values import (
     compile_value,
     group_key,
 )
-from relations.messages import Command
+from relations.messages import ID_PATTERN, Command
 
 __all__ = ["RowCommands", "Transform"]
 
@@ -66,14 +68,21 @@ class Transform:
     def __init__(self, mapping: Mapping, columns: Sequence[str] | None = None, *, name: str | None = None) -> None:
         self.mapping = mapping
         self.name = name or mapping.name
+        if re.fullmatch(ID_PATTERN, self.name) is None:
+            raise MappingError(
+                f"{self.name!r} is no name for an import", remedy="Give letters, digits and . _ : -", field="name"
+            )
         self._columns = columns
         self._compute: dict[str, Getter] = {}
         self._counters: list[Counter] = []
-        self._raw_columns = _raw_columns(mapping)
+        self._raw_columns: dict[str, str] = {}
         self._names = {"row", "source", *mapping.values, *(match.name for match in mapping.match)}
         self._blank_words = mapping.source.blank_words
-        for column in dict.fromkeys(self._raw_columns.values()):
-            self._need(column, column_only=True)
+        for value_name, column in _raw_columns(mapping).items():
+            self._must_exist(column, column_only=True)
+            # Under a key that no name can be, for a value may be called as a column is.
+            self._raw_columns[value_name] = f"\0{column}"
+            self._compute[f"\0{column}"] = compile_column(column, self._blank_words)
         for value_name, value in mapping.values.items():
             self._compute[value_name] = self._value(value_name, value)
         _refuse_circles(mapping)
@@ -120,20 +129,23 @@ class Transform:
 
     # --- compiling ---------------------------------------------------------------------------------------------------
 
-    def _need(self, name: str, *, column_only: bool = False) -> None:
+    def _need(self, name: str) -> None:
         """See to it that a name means something: a value, or else a column."""
-        if name in self._compute or (name in self._names and not column_only):
+        if name not in self._names and name not in self._compute:
+            self._must_exist(name)
+            self._compute[name] = compile_column(name, self._blank_words)
+
+    def _must_exist(self, column: str, *, column_only: bool = False) -> None:
+        if self._columns is None or column in self._columns:
             return
-        if self._columns is not None and name not in self._columns:
-            known = [*self._columns] if column_only else [*self._columns, *sorted(self._names)]
-            close = difflib.get_close_matches(name, known, 1)
-            raise MappingError(
-                f"the file has no column {name!r}" + ("" if column_only else ", and the mapping no value of that name"),
-                code="unknown_column",
-                field=name,
-                remedy=f"{f'Did you mean {close[0]!r}? ' if close else ''}There are: {', '.join(known)}",
-            )
-        self._compute[name] = compile_column(name, self._blank_words)
+        known = [*self._columns] if column_only else [*self._columns, *sorted(self._names)]
+        close = difflib.get_close_matches(column, known, 1)
+        raise MappingError(
+            f"the file has no column {column!r}" + ("" if column_only else ", and the mapping no value of that name"),
+            code="unknown_column",
+            field=column,
+            remedy=f"{f'Did you mean {close[0]!r}? ' if close else ''}There are: {', '.join(known)}",
+        )
 
     def _needs(self, names: Iterable[str]) -> None:
         for name in names:
@@ -156,7 +168,7 @@ class Transform:
         for field, argument in rule.arguments.items():
             if isinstance(argument, str):
                 self._need(argument)
-                parts.append((field, _item(argument)))
+                parts.append((field, itemgetter(argument)))
             elif argument.count_by is not None or argument.first_of is not None:
                 raise MappingError("counts and firsts belong in [values], to see every row", field=field)
             elif argument.constant is not None and argument.type == "text" and argument.map is None:
@@ -240,10 +252,6 @@ def _maker(
         return command
 
     return make
-
-
-def _item(name: str) -> Getter:
-    return lambda values: values[name]
 
 
 def _check_fields(cls: type[Command], rule: CommandRule) -> None:
