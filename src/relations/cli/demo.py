@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -15,13 +16,14 @@ from rich.text import Text
 
 from relations.cli.options import Json, Verbose, database_url, moment, open_engine
 from relations.cli.pages.question import Question
-from relations.cli.progress import progress_bar
+from relations.cli.progress import Bar, progress_bar
 from relations.cli.reports import pages
 from relations.cli.screen import Screen, running
 from relations.cli.show import headline, number, section
 from relations.engine import BatchReport, Relations
 from relations.errors import ForeignDatabase, InvalidInput
-from relations.exchange.native import command_to_json
+from relations.exchange.exporting import export_commands
+from relations.messages import Command
 from relations.testing.simulation import RecordingClock, is_mistake, simulate_recorded
 
 __all__ = ["demo"]
@@ -57,7 +59,7 @@ def demo(
             help="Where to record: a file, or an empty database. A file that a demo made is made anew.",
         ),
     ] = "hotel.db",
-    guests: Annotated[int, typer.Option(min=1, max=10_000_000, help="How many guests there are.")] = 4_000,
+    guests: Annotated[int, typer.Option(min=1, max=10_000_000, help="How many guests there are.")] = 5_000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same history.")] = 1,
     commands_to: Annotated[
         Path | None,
@@ -202,12 +204,15 @@ def _is_empty(database: str) -> bool:
 
 
 def _write_commands(screen: Screen, path: Path, seed: int, guests: int) -> None:
-    count = 0
-    with progress_bar(screen, "Simulating two years", total=_DAYS, unit="commands") as bar, path.open("wb") as file:
-        for recorded_at, command in simulate_recorded(seed=seed, customers=guests, start=_START, months=_MONTHS):
-            file.write(command_to_json(command).encode() + b"\n")
-            count += 1
-            if count % 500 == 0:
-                bar.show((recorded_at.date() - _START).days, rate=count / bar.seconds)
+    with progress_bar(screen, "Simulating two years", total=_DAYS, unit="commands") as bar:
+        count = export_commands(_watched(bar, seed, guests), path)
     said = f"{number(count)} commands are in {path}. To record them: relations import {path} -d FILE"
     screen.result({"path": str(path), "commands": count}, lambda screen: screen.print(Text(said)))
+
+
+def _watched(bar: Bar, seed: int, guests: int) -> Iterator[Command]:
+    recorded = simulate_recorded(seed=seed, customers=guests, start=_START, months=_MONTHS)
+    for count, (recorded_at, command) in enumerate(recorded, 1):
+        if count % 500 == 0:
+            bar.show((recorded_at.date() - _START).days, rate=count / bar.seconds)
+        yield command

@@ -64,7 +64,9 @@ def pages(engine: Relations, question: Question, views: list[str]) -> tuple[dict
 
 def report(
     database: Database,
-    view: Annotated[ViewChoice | None, typer.Argument(help="Which view; all of them by default.")] = None,
+    view: Annotated[
+        ViewChoice | None, typer.Argument(metavar="[VIEW]", help="Which view; all of them by default.")
+    ] = None,
     as_of: AsOf = None,
     since: Annotated[str | None, typer.Option(metavar="MONTH", help="From this month on, such as 2024-05.")] = None,
     until: Annotated[str | None, typer.Option(metavar="MONTH", help="Before this month.")] = None,
@@ -122,7 +124,7 @@ def _hint_at_age(engine: Relations, screen: Screen) -> None:
 
 def history_command(
     database: Database,
-    customer: Annotated[str, typer.Argument(help="The customer's id.")],
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")],
     until: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="Only what had occurred by then: a day (its end), or a time with its zone."),

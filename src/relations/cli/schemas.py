@@ -50,8 +50,10 @@ def events_schema() -> dict[str, Any]:
 
 
 def schema(
-    of: Annotated[SchemaChoice | None, typer.Argument(help="Which; all of them by default.")] = None,
-    name: Annotated[str | None, typer.Argument(help="One command's name, or one event's topic.")] = None,
+    of: Annotated[SchemaChoice | None, typer.Argument(metavar="[OF]", help="Which; all of them by default.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One command's name, or one event's topic.")
+    ] = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:

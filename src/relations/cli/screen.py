@@ -90,8 +90,9 @@ class Screen:
         sys.stdout.buffer.flush()
 
     def print(self, *what: RenderableType) -> None:
-        """Something on stdout."""
-        self.out.print(*what)
+        """Things on stdout, one below the other."""
+        for each in what:
+            self.out.print(each)
 
     def say(self, text: str, style: str = "") -> None:
         """A message beside the result, on stderr."""
@@ -106,7 +107,8 @@ class Screen:
             soft_wrap=True,
         )
         if error.remedy:
-            self.err.print(Text(f"  {error.remedy}."), soft_wrap=True)
+            stop = "" if error.remedy.endswith((".", "?", "!")) else "."
+            self.err.print(Text(f"  {error.remedy}{stop}"), soft_wrap=True)
         if self.json:
             self.document({"error": {**error.as_dict(), "exit_code": int(code)}})
         return code

@@ -35,7 +35,9 @@ _EXAMPLE_CHARACTERS = 160
 
 
 def import_command(
-    file: Annotated[Path | None, typer.Argument(help="The file; gzip is recognised. Or rejected rows, mended.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="The file; gzip is recognised. Or rejected rows, mended.")
+    ] = None,
     database: Annotated[
         str | None,
         typer.Option(
@@ -167,8 +169,8 @@ def _list_mappings(screen: Screen) -> None:
     def show(screen: Screen) -> None:
         made = table("Mapping", "Reads", "About", grow=2)
         for name, mapping in found:
-            made.add_row(name, mapping.source.format, " ".join(mapping.about.split()))
-        screen.print(made)
+            made.add_row(name, mapping.source.format, " ".join(mapping.about.partition("Rules:")[0].split()))
+        screen.print(made, words("--list --json shows the rules that each was made by, too."))
 
     screen.result(document, show)
 

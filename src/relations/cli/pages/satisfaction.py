@@ -68,8 +68,8 @@ def _explained(found: SatisfactionReport) -> list[RenderableType]:
             " give 0 to 6; it goes from -100 to 100. CSAT: the share who are satisfied."
         ),
         words(
-            f"Between: chance alone may move a figure that rests on few answers; {level} of 100 such ranges hold the true"
-            f" one. Groups with fewer than {found.minimum_answers} answers are not shown: they say nothing yet."
+            f"Between: chance alone may move a figure that rests on few answers; {level} of 100 such ranges hold the"
+            f" true one. Groups with fewer than {found.minimum_answers} answers are not shown: they say nothing yet."
         ),
     ]
 

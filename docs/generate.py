@@ -1,0 +1,500 @@
+"""Write the generated pages of the reference, or check that they are what they would be.
+
+    python docs/generate.py            writes docs/reference/{cli,commands,events,policies,errors}.md
+    python docs/generate.py --check    fails where one of them is out of date, and says which
+
+Everything on these pages stands in the code: in docstrings, in annotations, in the tables of refusals. A page thus
+cannot say what the code does not.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+
+import msgspec
+from pydantic import BaseModel
+from typer.models import ArgumentInfo, OptionInfo
+
+from relations import errors
+from relations.aggregates import AGGREGATES, complaint, customer, loyalty
+from relations.aggregates import policy as policy_aggregate
+from relations.cli.app import app
+from relations.cli.exits import MEANINGS, ExitCode, exit_code
+from relations.errors import RelationsError
+from relations.log.codec import personal_fields
+from relations.messages import ID_PATTERN, Command, Event
+from relations.policies import Policy
+
+ROOT = Path(__file__).parent
+REFERENCE = ROOT / "reference"
+SOURCE = ROOT.parent / "src" / "relations"
+NOTE = "<!-- Generated from the code by docs/generate.py; change the code instead. -->"
+MODULES = {"policy": policy_aggregate, "customer": customer, "complaint": complaint, "loyalty": loyalty}
+
+
+# --- docstrings -----------------------------------------------------------------------------------------------------
+
+
+class Doc(NamedTuple):
+    """A docstring taken apart.
+
+    Attributes:
+        text: Everything before its sections.
+        attributes: What its Attributes section says, by name.
+    """
+
+    text: str
+    attributes: dict[str, str]
+
+
+_SECTION = re.compile(r"^(Args|Attributes|Raises|Returns|Yields):$", re.MULTILINE)
+
+
+def doc_of(item: Any) -> Doc:
+    """The docstring of a class or function, as it stands there."""
+    text = inspect.cleandoc(item.__dict__.get("__doc__") or "" if isinstance(item, type) else item.__doc__ or "")
+    parts = _SECTION.split(text)
+    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
+    return Doc(parts[0].strip(), _entries(sections.get("Attributes", "")))
+
+
+def _entries(section: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    name = ""
+    for line in inspect.cleandoc("\n" + section).splitlines():
+        match = re.match(r"(\w+): (.*)", line)
+        if match:
+            name = match[1]
+            found[name] = match[2]
+        elif name and line.strip():
+            found[name] += " " + line.strip()
+    return found
+
+
+def attributes_of(cls: type) -> dict[str, str]:
+    """What the docstrings of a class and of those above it say of its fields; the class itself wins."""
+    found: dict[str, str] = {}
+    for each in reversed(cls.__mro__):
+        if each.__doc__ and each.__module__.startswith("relations."):
+            found.update(doc_of(each).attributes)
+    return found
+
+
+# --- Markdown -------------------------------------------------------------------------------------------------------
+
+
+def table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """A table; nothing without rows."""
+    listed = list(rows)
+    if not listed:
+        return []
+    lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
+    lines += ["| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in listed]
+    return [*lines, ""]
+
+
+def page(title: str, intro: str, parts: list[str]) -> str:
+    """A whole page."""
+    body = "\n".join([NOTE, "", f"# {title}", "", intro.strip(), "", *parts])
+    return re.sub(r"\n{3,}", "\n\n", body).rstrip() + "\n"
+
+
+def paragraph(text: str) -> str:
+    """Text of a docstring as Markdown: `::` before an example stands there for reStructuredText's readers."""
+    return text.replace("::\n", ":\n")
+
+
+# --- types, as JSON Schema says them --------------------------------------------------------------------------------
+
+
+def schema_words(schema: dict[str, Any], defs: dict[str, Any]) -> str:
+    """A field's JSON Schema in a few words."""
+    match schema:
+        case {"$ref": str(reference)}:
+            name = reference.rpartition("/")[2]
+            if name == "Money":
+                return "money"
+            return schema_words(defs[name], defs) if "enum" in defs.get(name, {}) else f"`{name}`"
+        case {"anyOf": options} | {"oneOf": options}:
+            return " or ".join(dict.fromkeys(schema_words(option, defs) for option in options if option != _NULL))
+        case {"enum": values}:
+            return ", ".join(f"`{value}`" for value in values)
+        case {"const": value}:
+            return f"`{value}`"
+        case {"title": "Money"}:
+            return "money"
+        case {"type": "array", "prefixItems": items}:
+            return "(" + ", ".join(schema_words(item, defs) for item in items) + ")"
+        case {"type": "array", "items": dict(items)}:
+            return f"list of {schema_words(items, defs)}"
+        case {"type": "object", "additionalProperties": dict(values)}:
+            return f"map to {schema_words(values, defs)}"
+        case {"type": str(kind)}:
+            return _with_limits(kind, schema)
+        case {"allOf": [dict(only)]}:
+            return schema_words(only, defs)
+    return "anything"
+
+
+_NULL = {"type": "null"}
+_ANY_TEXT = (r"^[^\x00]*$",)
+"""Patterns that only keep out what no text has."""
+
+
+def _with_limits(kind: str, schema: dict[str, Any]) -> str:
+    words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "yes or no"}.get(kind, kind)
+    if schema.get("format") == "date-time":
+        return "time with a zone"
+    if schema.get("format") == "duration":
+        return "duration (ISO 8601)"
+    pattern = schema.get("pattern", "")
+    if re.fullmatch(r"\^\([\w|]+\)\$", pattern):
+        return ", ".join(f"`{word}`" for word in pattern[2:-2].split("|"))
+    if pattern == ID_PATTERN:
+        return "id"
+    if pattern and pattern not in _ANY_TEXT:
+        return f"{words} like `{pattern}`"
+    low = schema.get("minimum", schema.get("minLength"))
+    high = schema.get("maximum", schema.get("maxLength"))
+    unit = " characters" if kind == "string" else ""
+    match low, high:
+        case None, None:
+            return words
+        case None, _:
+            return f"{words}, at most {high}{unit}"
+        case _, None:
+            return words if kind == "string" else f"{words} from {low}"
+        case _:
+            return f"{words}, {low} to {high}{unit}"
+
+
+def fields_of(schema: dict[str, Any], told: dict[str, str], left_out: frozenset[str]) -> Iterator[tuple[str, ...]]:
+    """Rows of name, type, default and meaning."""
+    defs = schema.get("$defs", {})
+    required = schema.get("required", ())
+    for name, field in schema.get("properties", {}).items():
+        if name in left_out:
+            continue
+        default = "**required**" if name in required else _default(field.get("default"))
+        yield f"`{name}`", schema_words(field, defs), default, told.get(name, field.get("description", ""))
+
+
+def _default(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case dict() | list() if len(str(value)) > 60:
+            return "see there"
+    return f"`{msgspec.json.encode(value).decode()}`"
+
+
+# --- pages ----------------------------------------------------------------------------------------------------------
+
+
+def commands_page() -> str:
+    """Every command, aggregate by aggregate."""
+    parts: list[str] = []
+    common = frozenset(Command.model_fields)
+    parts += ["## Fields that every command has", ""]
+    parts += table(
+        ("field", "type", "default", "meaning"),
+        fields_of(Command.model_json_schema(), attributes_of(Command), frozenset()),
+    )
+    for aggregate in AGGREGATES:
+        parts += [f"## {aggregate.name.capitalize()}", ""]
+        for command in aggregate.commands:
+            parts += [f"### {command.__name__}", "", paragraph(doc_of(command).text), ""]
+            rows = fields_of(command.model_json_schema(), attributes_of(command), common)
+            parts += table(("field", "type", "default", "meaning"), rows)
+    intro = """
+What a caller may ask of the engine: `relations.execute(command)`. A command is a frozen pydantic model, and is
+validated when it is made. An id is 1 to 64 of letters, digits and `. _ : -`; money is
+`{"amount": 1230, "currency": "EUR"}`, in minor units. What the rules may then say to it is in [errors](errors.md); what it leads to in
+[events](events.md). `relations schema commands` prints the JSON Schema of all of them.
+"""
+    return page("Commands", intro, parts)
+
+
+def events_page() -> str:
+    """Every event, aggregate by aggregate."""
+    parts: list[str] = []
+    for aggregate in AGGREGATES:
+        parts += [f"## {aggregate.name.capitalize()}", ""]
+        for event in aggregate.events:
+            parts += _event(event)
+    intro = """
+What can have happened, as the log stores it: the topic is in the column `topic`, the fields are the JSON in `body`.
+Times are whole microseconds since 1970 in UTC; money is `[amount, currency]` in minor units. A field marked *personal*
+is encrypted under the customer's own key, and unreadable for ever once the customer is erased. Fields at their
+defaults are left out. Topics and forms never change; a new form has a new schema number, and the old one is upcast.
+"""
+    return page("Events", intro, parts)
+
+
+def _event(event: type[Event]) -> list[str]:
+    full = msgspec.json.schema(event)
+    schema = full["$defs"][event.__name__]
+    defs = full["$defs"]
+    personal = personal_fields(event)
+    told = attributes_of(event)
+    rows = []
+    for name, field in schema.get("properties", {}).items():
+        meaning = told.get(name, "")
+        if name == "at" and not meaning:
+            meaning = "Business time, as in the envelope."
+        if name in personal:
+            meaning = f"*personal* {meaning}".strip()
+        default = "" if name in schema.get("required", ()) else _default(field.get("default"))
+        rows.append((f"`{name}`", schema_words(field, defs), default, meaning))
+    version = f", schema {event.schema}" if event.schema > 1 else ""
+    return [
+        f"### {event.__name__}",
+        "",
+        f"`{event.topic}`{version}",
+        "",
+        paragraph(doc_of(event).text),
+        "",
+        *table(("field", "type", "default", "meaning"), rows),
+    ]
+
+
+def policies_page() -> str:
+    """The policy and all that it is made of."""
+    parts: list[str] = []
+    for model in _models(Policy, []):
+        schema = model.model_json_schema()
+        parts += [f"## {model.__name__}", "", paragraph(doc_of(model).text), ""]
+        parts += table(("field", "type", "default", "meaning"), fields_of(schema, attributes_of(model), frozenset()))
+    intro = """
+The business's own rules as data. A policy is adopted by a command (`relations.adopt(policy)`), and so stands in the
+log like everything else. What an event had to rest on is pinned in it; views read the policy in force when they are
+asked. `relations schema policy` prints the JSON Schema.
+"""
+    return page("Policies", intro, parts)
+
+
+def _models(model: type[BaseModel], found: list[type[BaseModel]]) -> list[type[BaseModel]]:
+    """A model and those in its fields, each once, in the order in which they are met."""
+    if model not in found:
+        found.append(model)
+        for field in model.model_fields.values():
+            for kind in _classes(field.annotation):
+                _models(kind, found)
+    return found
+
+
+def _classes(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and get_origin(annotation) is None:
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _classes(argument)
+
+
+class Raised(NamedTuple):
+    """An error with a code of its own, as it is raised somewhere."""
+
+    code: str
+    error: str
+    says: str
+
+
+def errors_page() -> str:
+    """The tree of errors, every code of refusal, and every other code."""
+    tree = inspect.cleandoc(errors.__doc__ or "").partition("::\n")[2].partition("\n\nAll of them")[0]
+    parts = ["## The tree", "", "```text", inspect.cleandoc(tree), "```", ""]
+    classes = [getattr(errors, name) for name in errors.__all__]
+    rows = [
+        (f"`{cls.__name__}`", f"`{cls.code}`", str(int(_exit_of(cls))), doc_of(cls).text.splitlines()[0])
+        for cls in classes
+    ]
+    parts += table(("error", "its own code", "exit code of the CLI", "meaning"), rows)
+    told: set[str] = set()
+    for name, module in MODULES.items():
+        refusals: dict[str, str] = dict(getattr(module, "REFUSALS", {}))
+        if refusals:
+            parts += [f"## What the rules of a {name} refuse", ""]
+            parts += table(("code", "when"), [(f"`{code}`", when) for code, when in sorted(refusals.items())])
+            told |= refusals.keys()
+    own = {cls.code for cls in classes}
+    others = [raised for raised in raised_codes() if raised.code not in told | own]
+    parts += ["## Other codes", "", "`…` stands for what is known only then.", ""]
+    parts += table(
+        ("code", "error", "for example"), [(f"`{raised.code}`", f"`{raised.error}`", raised.says) for raised in others]
+    )
+    intro = """
+Everything that goes wrong is a `RelationsError` with a stable `code`, the `field`, the `reason` and a `remedy`. Match
+on the code; the words may change at any time. A command that is refused has written nothing.
+"""
+    return page("Errors", intro, parts)
+
+
+def _exit_of(cls: type[RelationsError]) -> ExitCode:
+    error = cls.__new__(cls)
+    error.code = cls.code
+    return exit_code(error)
+
+
+def raised_codes() -> list[Raised]:
+    """Every code that the source gives an error where it makes it; the longest of several sayings speaks."""
+    found: dict[str, Raised] = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            cls = getattr(errors, node.func.id, None)
+            codes = [word.value for word in node.keywords if word.arg == "code"]
+            if cls is None or not codes or not isinstance(codes[0], ast.Constant) or not node.args:
+                continue
+            code = str(codes[0].value)
+            raised = Raised(code, node.func.id, _spelt(node.args[0]))
+            found[code] = max(found.get(code, raised), raised, key=lambda each: len(each.says))
+    return [found[code] for code in sorted(found)]
+
+
+def _spelt(node: ast.expr) -> str:
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=values):
+            return "".join(str(value.value) if isinstance(value, ast.Constant) else "…" for value in values)
+    return "…"
+
+
+# --- the command line -----------------------------------------------------------------------------------------------
+
+
+def cli_page() -> str:
+    """Every command of the program, from its functions' signatures."""
+    commands = [(info.name or "", info.callback) for info in app.registered_commands if info.callback]
+    parts = ["```text", "relations [--version] [--help] COMMAND …", "```", ""]
+    parts += table(
+        ("command", "what it does"),
+        [(f"[`relations {name}`](#relations-{name})", _first_sentence(call)) for name, call in commands],
+    )
+    for name, call in commands:
+        parts += _command(name, call)
+    parts += ["## Exit codes", ""]
+    parts += table(("code", "name", "meaning"), [(str(int(code)), code.name, MEANINGS[code]) for code in ExitCode])
+    intro = """
+Results go to stdout; progress bars, messages and errors to stderr. With `--json` stdout holds exactly one JSON
+document: the result, or `{"error": {"code", "field", "reason", "remedy", "exit_code"}}` (a command line that cannot be
+understood is answered on stderr alone). An error never is a traceback. Colours appear on terminals only; where a
+terminal's encoding lacks a character, one that looks like it is shown. `-d` may be left out where `RELATIONS_URL` is
+set. Reading commands never make a database.
+"""
+    return page("The command line", intro, parts)
+
+
+def _first_sentence(call: Callable[..., Any]) -> str:
+    return doc_of(call).text.split("\n\n")[0].replace("\n", " ")
+
+
+def _command(name: str, call: Callable[..., Any]) -> list[str]:
+    hints = get_type_hints(call, include_extras=True)
+    arguments: list[tuple[str, ...]] = []
+    options: list[tuple[str, ...]] = []
+    usage = [f"relations {name}"]
+    for parameter in inspect.signature(call).parameters.values():
+        kind, info = _annotated(hints[parameter.name])
+        required = parameter.default is inspect.Parameter.empty
+        if isinstance(info, ArgumentInfo):
+            shown = info.metavar or (parameter.name.upper() if required else f"[{parameter.name.upper()}]")
+            usage.append(shown)
+            arguments.append((f"`{shown}`", _kind(kind, info), info.help or ""))
+        else:
+            spelt = _spellings(parameter.name, info)
+            if required:
+                usage.append(f"{spelt[0]} {info.metavar or '…'}")
+            names = ", ".join(f"`{each}`" for each in spelt)
+            default = "**required**" if required else _option_default(parameter.default)
+            told = (info.help or "") + (f" Or the environment's `{info.envvar}`." if info.envvar else "")
+            options.append((names, _kind(kind, info), default, told))
+    return [
+        f"## relations {name}",
+        "",
+        "```text",
+        " ".join([*usage, "[OPTIONS]"]),
+        "```",
+        "",
+        paragraph(doc_of(call).text),
+        "",
+        *table(("argument", "", "meaning"), arguments),
+        *table(("option", "", "default", "meaning"), options),
+    ]
+
+
+def _annotated(hint: Any) -> tuple[Any, ArgumentInfo | OptionInfo]:
+    kind, *rest = get_args(hint)
+    info = next(each for each in rest if isinstance(each, ArgumentInfo | OptionInfo))
+    return kind, info
+
+
+def _spellings(name: str, info: OptionInfo) -> list[str]:
+    # Inside of Annotated the first spelling stands where a default would: that is how Typer's options are written.
+    declared = [info.default, *(info.param_decls or ())]
+    spelt = [each for each in declared if isinstance(each, str) and each.startswith("-")]
+    return spelt or [f"--{name.replace('_', '-')}"]
+
+
+def _kind(kind: Any, info: ArgumentInfo | OptionInfo) -> str:
+    """What kind of value it takes; nothing for a switch."""
+    classes = [each for each in (kind, *get_args(kind)) if isinstance(each, type) and each is not type(None)]
+    inner = [each for group in get_args(kind) for each in get_args(group) if isinstance(each, type)]
+    for cls in [*inner, *classes]:
+        if issubclass(cls, Enum):
+            return ", ".join(f"`{member.value}`" for member in cls)
+    if bool in classes:
+        return ""
+    if info.metavar:
+        return info.metavar.strip("[].")
+    word = "number" if int in classes or float in classes else "text"
+    if info.min is not None or info.max is not None:
+        low = "" if info.min is None else f" from {info.min:,}"
+        return f"{word}{low}" + ("" if info.max is None else f" to {info.max:,}")
+    return word
+
+
+def _option_default(value: Any) -> str:
+    return "" if value is None or value is False else f"`{value}`"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_page,
+    "commands.md": commands_page,
+    "events.md": events_page,
+    "policies.md": policies_page,
+    "errors.md": errors_page,
+}
+
+
+def stale() -> list[str]:
+    """The pages that are not what they would be."""
+    return [
+        name
+        for name, make in PAGES.items()
+        if not (REFERENCE / name).is_file() or (REFERENCE / name).read_text("utf-8") != make()
+    ]
+
+
+def main() -> int:
+    """Write the pages, or check them."""
+    if "--check" in sys.argv[1:]:
+        old = stale()
+        for name in old:
+            print(f"docs/reference/{name} is out of date; run: python docs/generate.py", file=sys.stderr)
+        return 1 if old else 0
+    REFERENCE.mkdir(exist_ok=True)
+    for name, make in PAGES.items():
+        (REFERENCE / name).write_text(make(), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
