@@ -39,7 +39,7 @@ from relations.policies import Policy, Repair
 from relations.policies.calendars import local_time
 from relations.projections.cases import PROJECTION, Case, Patron
 from relations.projections.projection import Rows
-from relations.projections.relation_state import STATES, Relation, relation_state
+from relations.projections.relation_state import STATES, Relation, Round, relation_state
 from relations.projections.repair import RelationProfile, relation_profile
 from relations.projections.repair_figures import (
     DueStep,
@@ -309,6 +309,13 @@ def test_a_score_dated_before_the_settlement_says_nothing_of_it() -> None:
     assert due(history, 20) == [("follow_up", 13)], "they are still to be asked"
 
 
+def test_what_is_dated_before_the_filing_counts_as_of_the_filing() -> None:
+    history = History().files(5).does(3, AcknowledgeComplaint)
+    assert at(history, 4) == ("healthy", None)
+    assert at(history, 5) == ("acknowledged", 5)
+    assert figures([history])["acknowledged"].median == timedelta(0)
+
+
 def test_the_first_of_several_like_steps_counts() -> None:
     history = History().files(1).does(2, GiveApology, channel="phone").does(3, GiveApology, channel="email")
     assert at(history, 4) == ("apologised", 2)
@@ -429,6 +436,43 @@ def test_a_second_complaint_while_the_first_is_open_is_no_relapse_but_weighs_dou
     assert [entry.kind for entry in relation(history, policy=Repair(double_deviation_days=29)).deviations] == [
         "same_kind"
     ]
+
+
+@given(histories(), st.integers(0, 60))
+def test_relapses_are_what_looking_at_every_pair_gives(history: History, days: int) -> None:
+    policy = Repair(relapse_days=days)
+    found = state_of(history.facts, FAR, policy)
+
+    def mended(earlier: Round, moment: int, *, before: int) -> bool:
+        resolved_at = earlier.first.get("resolved")
+        soon = resolved_at is not None and resolved_at <= before and moment <= resolved_at + days * 86_400_000_000
+        return soon or earlier.restored_at(before) is not None
+
+    for complaint in found.histories:
+        first, *reopened = complaint.rounds
+        at = first.opened_at
+        others = [
+            earlier
+            for other in found.histories
+            for earlier in other.rounds
+            if earlier.opened_at < at and (earlier.ends_at or FAR) >= at
+        ]
+        # What another complaint comes to at the very moment of the filing was not so before it.
+        assert first.is_relapse == any(mended(earlier, at, before=at - 1) for earlier in others)
+        for earlier, opened in zip(complaint.rounds, reopened, strict=False):
+            at = opened.opened_at
+            assert opened.is_relapse == (opened.opened_by == "reopened" and mended(earlier, at, before=at))
+
+
+def test_thousands_of_complaints_of_one_customer_are_read_in_one_go() -> None:
+    history = History()
+    for number in range(2_000):
+        event = ComplaintFiled(
+            subject="noise", channel="web", severity="low", acknowledge_by=micros(1), resolve_by=micros(2), policy=1
+        )
+        history.facts.append(Fact(f"complaint-k{number}", 1, "c", micros(number / 100), event))
+    found = relation(history)
+    assert (found.state, len(found.histories), len(found.deviations)) == ("strained", 2_000, 1_999)
 
 
 # --- due and overdue ------------------------------------------------------------------------------------------------

@@ -18,9 +18,11 @@ they say that somebody worked, not that something failed.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import accumulate, groupby, pairwise
 from typing import Literal, TypeAlias, get_args
 
 from relations.policies import Repair
@@ -46,6 +48,7 @@ STATES: tuple[State, ...] = get_args(State)
 DeviationKind: TypeAlias = Literal["reopened", "same_kind", "soon_after"]
 
 _DAY = 86_400_000_000
+_NEVER = 2**63
 _ANSWERS = frozenset({"acknowledged", "apologised", "proposed", "carried_out", "resolved"})
 """What ends the clock `acknowledge`."""
 
@@ -183,16 +186,14 @@ def relation_state(
     days = patron.purchase_days(local.day(as_of)) if patron and policy.purchase_restores else []
     histories = [history for case in cases if (history := _read(case, days, policy, as_of, local)) is not None]
     histories.sort(key=lambda history: (history.rounds[0].opened_at, history.case.complaint))
-    for history in histories:
-        for opened in history.rounds:
-            opened.is_relapse = _is_relapse(opened, history, histories, policy)
     if not histories:
         return Relation("healthy", None, None, [], [])
+    _mark_relapses(histories, policy)
     positions = [(*history.rounds[-1].position(), history.case.complaint) for history in histories]
     state = min((found[0] for found in positions), key=STATES.index)
     there = [(since, complaint) for found, since, complaint in positions if found == state]
     since, complaint = max(there) if state == "restored" else min(there)
-    return Relation(state, since, complaint, histories, list(_deviations(histories, policy)))
+    return Relation(state, since, complaint, histories, _deviations(histories, policy))
 
 
 # --- one complaint --------------------------------------------------------------------------------------------------
@@ -213,29 +214,30 @@ def _read(case: Case, days: Sequence[int], policy: Repair, as_of: int, local: Lo
 
 def _rounds(taken: Sequence[Step]) -> list[Round]:
     rounds: list[Round] = []
-    early: list[Step] = []  # dated before the filing, as wrong clocks have it: of the first round
+    early: list[Step] = []  # dated before the filing, as wrong clocks have it: they count as of the filing
     for step in taken:
         if step.due is not None:
             if rounds:
                 rounds[-1].ends_at = step.at
             rounds.append(Round(len(rounds) + 1, step.at, step.what, *step.due))
-            while early:
-                _note(rounds[0], early.pop(0))
+            for before in early:
+                _note(rounds[0], before, step.at)
+            early.clear()
         elif rounds:
-            _note(rounds[-1], step)
+            _note(rounds[-1], step, step.at)
         else:
             early.append(step)
     return rounds
 
 
-def _note(opened: Round, step: Step) -> None:
+def _note(opened: Round, step: Step, at: int) -> None:
     if step.what == "followed_up" and opened.settled_at is None:
         return  # dated before the settlement that it asks about: it says nothing of it
-    opened.first.setdefault(step.what, step.at)
+    opened.first.setdefault(step.what, at)
     if opened.answered_at is None and step.what in _ANSWERS:
-        opened.answered_at = step.at
+        opened.answered_at = at
     if step.score is not None:
-        opened.scores.append((step.at, step.score))
+        opened.scores.append((at, step.score))
 
 
 def _judge(opened: Round, days: Sequence[int], policy: Repair, as_of: int, local: LocalTime) -> None:
@@ -260,56 +262,62 @@ def _judge(opened: Round, days: Sequence[int], policy: Repair, as_of: int, local
 
 def _purchased_after(moment: int, days: Sequence[int], local: LocalTime) -> int | None:
     """The beginning of the first day with a purchase after the day of a moment."""
-    if not days:
-        return None
-    settled = local.day(moment)
-    later = next((day for day in days if day > settled), None)
-    return None if later is None else local.start(date.fromordinal(later))
+    later = bisect_right(days, local.day(moment))
+    return local.start(date.fromordinal(days[later])) if later < len(days) else None
 
 
 # --- failures upon failures -----------------------------------------------------------------------------------------
 
 
-def _is_relapse(opened: Round, history: History, histories: Iterable[History], policy: Repair) -> bool:
-    """Whether a round opened on a relation that was restored, or soon after a resolution."""
-    if opened.opened_by == "resumed":
-        return False
-    if opened.number > 1:
-        before: Iterable[Round] = (history.rounds[opened.number - 2],)
-    else:
-        before = (
-            earlier
-            for other in histories
-            if other is not history
-            for earlier in other.rounds
-            if earlier.opened_at < opened.opened_at and (earlier.ends_at is None or earlier.ends_at > opened.opened_at)
-        )
-    return any(_was_mended(earlier, opened.opened_at, policy) for earlier in before)
+def _mark_relapses(histories: Sequence[History], policy: Repair) -> None:
+    """Mark the rounds that opened on a relation that was restored, or soon after a resolution.
+
+    A reopening looks at the round before it, a new complaint at all others. Customers may have thousands, so the
+    spells in which anything was mended are laid out once and looked up.
+    """
+    spells = sorted(spell for history in histories for opened in history.rounds for spell in _mended(opened, policy))
+    starts = [start for start, _ in spells]
+    ends = list(accumulate((end for _, end in spells), max))
+    for history in histories:
+        first, *reopened = history.rounds
+        before = bisect_left(starts, first.opened_at)
+        first.is_relapse = before > 0 and ends[before - 1] >= first.opened_at
+        for earlier, opened in zip(history.rounds, reopened, strict=False):
+            opened.is_relapse = opened.opened_by == "reopened" and any(
+                start <= opened.opened_at <= end for start, end in _mended(earlier, policy)
+            )
 
 
-def _was_mended(earlier: Round, moment: int, policy: Repair) -> bool:
-    if earlier.restored_at(moment) is not None:
-        return True
-    resolved_at = earlier.first.get("resolved")
-    return resolved_at is not None and 0 <= moment - resolved_at <= policy.relapse_days * _DAY
+def _mended(opened: Round, policy: Repair) -> Iterator[tuple[int, int]]:
+    """When a failure would be a relapse, from and to: while restored, and for the policy's days after a resolution."""
+    ends_at = _NEVER if opened.ends_at is None else opened.ends_at
+    verdicts = opened.verdicts
+    for n, (at, restored, _) in enumerate(verdicts):
+        if restored:
+            yield at, verdicts[n + 1][0] if n + 1 < len(verdicts) else ends_at
+    resolved_at = opened.first.get("resolved")
+    if resolved_at is not None:
+        yield resolved_at, min(resolved_at + policy.relapse_days * _DAY, ends_at)
 
 
-def _deviations(histories: Sequence[History], policy: Repair) -> Iterator[Deviation]:
+def _deviations(histories: Sequence[History], policy: Repair) -> list[Deviation]:
     """Failures upon failures, by time."""
-    found = []
-    for number, history in enumerate(histories):
-        case = history.case
-        opened_at = history.rounds[0].opened_at
-        earlier = [other for other in histories[:number] if other.rounds[0].opened_at < opened_at]
-        alike = [other for other in earlier if other.case.subject == case.subject]
-        if alike:
-            found.append(Deviation(case.complaint, "same_kind", opened_at, opened_at - alike[-1].rounds[0].opened_at))
-        elif earlier:
-            interval = opened_at - earlier[-1].rounds[0].opened_at
-            if interval <= policy.double_deviation_days * _DAY:
-                found.append(Deviation(case.complaint, "soon_after", opened_at, interval))
-        for before, after in zip(history.rounds, history.rounds[1:], strict=False):
+    found: list[Deviation] = []
+    last: int | None = None
+    last_of: dict[str, int] = {}
+    # Complaints of one moment are one failure told in several, none upon another.
+    for opened_at, together in groupby(histories, key=lambda history: history.rounds[0].opened_at):
+        for case in (now := [history.case for history in together]):
+            alike = last_of.get(case.subject)
+            if alike is not None:
+                found.append(Deviation(case.complaint, "same_kind", opened_at, opened_at - alike))
+            elif last is not None and opened_at - last <= policy.double_deviation_days * _DAY:
+                found.append(Deviation(case.complaint, "soon_after", opened_at, opened_at - last))
+        last = opened_at
+        last_of.update((case.subject, opened_at) for case in now)
+    for history in histories:
+        for before, after in pairwise(history.rounds):
             if after.opened_by == "reopened":
                 since = before.settled_at if before.settled_at is not None else before.opened_at
-                found.append(Deviation(case.complaint, "reopened", after.opened_at, after.opened_at - since))
-    yield from sorted(found, key=lambda deviation: (deviation.at, deviation.complaint, deviation.kind))
+                found.append(Deviation(history.case.complaint, "reopened", after.opened_at, after.opened_at - since))
+    return sorted(found, key=lambda deviation: (deviation.at, deviation.complaint, deviation.kind))

@@ -268,7 +268,7 @@ def step_times(histories: Iterable[History], *, as_of: int) -> list[StepTime]:
             for step in _STEPS:
                 at = _reached_at(opened, step)
                 if at is not None:
-                    taken[step].append(max(at - opened.opened_at, 0))
+                    taken[step].append(at - opened.opened_at)
             for clock in _CLOCK_OF.values():
                 met = _was_met(history, opened, clock, as_of)
                 if met is not None:
