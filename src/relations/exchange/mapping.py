@@ -9,14 +9,11 @@ are the row's number and the import's name.
 
 from __future__ import annotations
 
-import re
 import tomllib
 from datetime import time
 from importlib import resources
 from pathlib import Path
-from string import Formatter
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -29,8 +26,9 @@ from pydantic import (
     model_validator,
 )
 
-from relations.errors import InvalidInput, MappingError
-from relations.messages import Id, minor_digits
+from relations.errors import MappingError
+from relations.exchange.checks import sound_currency, sound_encoding, sound_pattern, sound_template, sound_zone
+from relations.messages import Id
 
 __all__ = [
     "CommandRule",
@@ -44,7 +42,6 @@ __all__ = [
     "Value",
     "load_mapping",
     "shipped_mappings",
-    "template_names",
 ]
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -66,65 +63,8 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
 
-def template_names(template: str) -> list[str]:
-    """The names in a template's braces, in order.
-
-    Raises:
-        ValueError: A brace is not closed, or there is more than a name between two.
-    """
-    names = []
-    for _, name, spec, conversion in Formatter().parse(template):
-        if name is None:
-            continue
-        if not name or spec or conversion:
-            msg = f"{template!r}: between braces stands a name and nothing else, as in 'order:{{row}}'"
-            raise ValueError(msg)
-        names.append(name)
-    return names
-
-
-def _sound_template(template: str) -> str:
-    template_names(template)
-    return template
-
-
-def _sound_pattern(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        msg = f"{pattern!r} is not a regular expression: {error}"
-        raise ValueError(msg) from None
-    return pattern
-
-
-def _sound_encoding(name: str) -> str:
-    try:
-        "".encode(name)
-    except LookupError:
-        msg = f"{name!r} is not a text encoding, such as utf-8, utf-16, cp1252 or gb18030"
-        raise ValueError(msg) from None
-    return name
-
-
-def _sound_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        msg = f"{name!r} is not an IANA time zone, such as Europe/Vienna"
-        raise ValueError(msg) from None
-    return name
-
-
-def _sound_currency(code: str) -> str:
-    try:
-        minor_digits(code)
-    except InvalidInput as error:
-        raise ValueError(error.reason) from None
-    return code
-
-
-Template = Annotated[str, AfterValidator(_sound_template)]
-Pattern = Annotated[str, AfterValidator(_sound_pattern)]
+Template = Annotated[str, AfterValidator(sound_template)]
+Pattern = Annotated[str, AfterValidator(sound_pattern)]
 
 
 class FixedColumn(_Part):
@@ -159,7 +99,7 @@ class Source(_Part):
     """
 
     format: Literal["csv", "tsv", "columns", "fixed", "jsonl", "xes"]
-    encoding: Annotated[str, AfterValidator(_sound_encoding)] = "utf-8"
+    encoding: Annotated[str, AfterValidator(sound_encoding)] = "utf-8"
     header: bool = True
     columns: tuple[str, ...] = ()
     fixed: tuple[FixedColumn, ...] = ()
@@ -288,12 +228,12 @@ class Value(_Part):
     thousands: str | None = None
     accept_decimal_zero: bool = False
     sign: Literal["keep", "negate", "absolute"] = "keep"
-    currency: Annotated[str, AfterValidator(_sound_currency)] | None = None
+    currency: Annotated[str, AfterValidator(sound_currency)] | None = None
     currency_from: str | None = None
     minor_units: bool = False
     rounding: Literal["exact", "half_even", "half_up", "down"] = "exact"
     format: str = "iso"
-    zone: Annotated[str, AfterValidator(_sound_zone)] | None = None
+    zone: Annotated[str, AfterValidator(sound_zone)] | None = None
     at: time | None = None
     true: tuple[str, ...] = ("true", "yes", "1")
     false: tuple[str, ...] = ("false", "no", "0")

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from datetime import time as time_of_day
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, InvalidOperation
-from functools import lru_cache
 from hashlib import blake2b
 from operator import itemgetter
 from string import Formatter
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from relations.errors import InvalidInput
 from relations.exchange.mapping import Value
+from relations.exchange.moments import compile_time, shown
 from relations.messages import Money, minor_digits
 
 __all__ = ["Counter", "Getter", "RowValues", "compile_column", "compile_template", "compile_value", "group_key"]
@@ -27,7 +24,6 @@ __all__ = ["Counter", "Getter", "RowValues", "compile_column", "compile_template
 Getter = Callable[["RowValues"], Any]
 _ROUNDING = {"half_even": ROUND_HALF_EVEN, "half_up": ROUND_HALF_UP, "down": ROUND_DOWN}
 _LONG_KEY = 48
-_SHOWN = 60
 
 
 class RowValues(dict[str, Any]):
@@ -45,10 +41,6 @@ class RowValues(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         value = self[name] = self.compute[name](self)
         return value
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
 
 
 def compile_column(name: str, blank_words: frozenset[str]) -> Getter:
@@ -215,7 +207,7 @@ def _extraction(name: str, pattern: str) -> Callable[[str], str]:
     def extract(text: str) -> str:
         found = search(text)
         if found is None:
-            raise InvalidInput(f"{_shown(text)} is not like {pattern}", code="unlike_pattern", field=name)
+            raise InvalidInput(f"{shown(text)} is not like {pattern}", code="unlike_pattern", field=name)
         return found[1] or "" if found.re.groups else found[0]
 
     return extract
@@ -226,7 +218,7 @@ def _lookup(name: str, words: dict[str, Any], otherwise: Any) -> Callable[[str],
         found = words.get(text, otherwise)
         if found is None:
             known = ", ".join(list(words)[:8])
-            raise InvalidInput(f"{_shown(text)} is not in the mapping's map ({known})", code="unknown_word", field=name)
+            raise InvalidInput(f"{shown(text)} is not in the mapping's map ({known})", code="unknown_word", field=name)
         return found
 
     return lookup
@@ -242,7 +234,7 @@ def _conversion(name: str, value: Value) -> Conversion | None:
         case "integer" | "decimal" | "money":
             return _number(name, value)
         case "time":
-            moment = _moment(name, value)
+            moment = compile_time(name, value)
             return lambda text, _values: moment(text)
         case "boolean":
             return _boolean(name, value)
@@ -258,7 +250,7 @@ def _boolean(name: str, value: Value) -> Conversion:
     def boolean(text: str, _values: RowValues) -> bool:
         found = words.get(text)
         if found is None:
-            raise InvalidInput(f"{_shown(text)} is none of {', '.join(words)}", code="not_a_boolean", field=name)
+            raise InvalidInput(f"{shown(text)} is none of {', '.join(words)}", code="not_a_boolean", field=name)
         return found
 
     return boolean
@@ -271,9 +263,9 @@ def _decimal(name: str, text: str) -> Decimal:
     except InvalidOperation:
         number = None
     if number is None:
-        raise InvalidInput(f"{_shown(text)} is not a number", code="not_a_number", field=name)
+        raise InvalidInput(f"{shown(text)} is not a number", code="not_a_number", field=name)
     if not number.is_finite():
-        raise InvalidInput(f"{_shown(text)} is not a finite number", code="not_a_number", field=name)
+        raise InvalidInput(f"{shown(text)} is not a finite number", code="not_a_number", field=name)
     return number
 
 
@@ -320,7 +312,7 @@ def _integer(name: str, value: Value, read: Callable[[Any], Decimal]) -> Convers
         written = text.__class__ is not str or number.as_tuple().exponent == 0
         if not whole or not (zero or written) or number.adjusted() > 30:
             raise InvalidInput(
-                f"{_shown(str(text))} is not a whole number",
+                f"{shown(str(text))} is not a whole number",
                 code="not_an_integer",
                 field=name,
                 remedy="Where 17850.0 means 17850, the mapping says accept_decimal_zero = true" if whole else None,
@@ -338,7 +330,7 @@ def _money(name: str, value: Value, read: Callable[[Any], Decimal]) -> Conversio
     def money(text: Any, values: RowValues) -> Money:
         number = read(text)
         if number.adjusted() > _MONEY_DIGITS:
-            raise InvalidInput(f"{_shown(str(text))} is beyond all money", code="invalid_amount", field=name)
+            raise InvalidInput(f"{shown(str(text))} is beyond all money", code="invalid_amount", field=name)
         currency = fixed if pick is None else pick(values)
         if currency is None:
             raise InvalidInput("the row's currency is blank", code="unknown_currency", field=name)
@@ -357,59 +349,6 @@ def _money(name: str, value: Value, read: Callable[[Any], Decimal]) -> Conversio
 
 _MONEY_DIGITS = 18
 """Amounts with more digits than this are refused at once: arithmetic with 9e999999 takes memory."""
-
-
-def _moment(name: str, value: Value) -> Callable[[str], datetime]:
-    form, zone = value.format, ZoneInfo(value.zone) if value.zone is not None else None
-    at = value.at if value.at is not None else time_of_day()
-    bare_iso = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}").fullmatch
-
-    def parse(text: str) -> tuple[datetime, bool]:
-        if form == "iso":
-            return datetime.fromisoformat(text), bare_iso(text) is not None
-        return datetime.strptime(text, form), day_only  # noqa: DTZ007 - the zone is given below
-
-    day_only = form != "iso" and not any(code in form for code in ("%H", "%I", "%c", "%X", "%T", "%R"))
-
-    # Files are mostly in order of time, so the same texts come again and again.
-    @lru_cache(maxsize=4096)
-    def moment(text: str) -> datetime:
-        try:
-            found, bare = parse(text)
-        except ValueError:
-            wanted = "an ISO 8601 time" if form == "iso" else f"like {form}"
-            raise InvalidInput(f"{_shown(text)} is not {wanted}", code="not_a_time", field=name) from None
-        if found.tzinfo is None:
-            if zone is None:
-                raise InvalidInput(
-                    f"{_shown(text)} has no time zone, and the mapping names none",
-                    code="naive_datetime",
-                    field=name,
-                    remedy="Give `zone` in the mapping, or an offset in the file",
-                )
-            if bare:
-                found = found.replace(hour=at.hour, minute=at.minute, second=at.second, microsecond=at.microsecond)
-            found = _in_zone(name, text, found, zone)
-        try:
-            return found.astimezone(UTC)
-        except OverflowError:
-            raise InvalidInput(f"{_shown(text)} is out of range", code="not_a_time", field=name) from None
-
-    return moment
-
-
-def _in_zone(name: str, text: str, found: datetime, zone: ZoneInfo) -> datetime:
-    """Local time in a zone: the earlier of two where clocks went back, refused where they skipped it."""
-    local = found.replace(tzinfo=zone)
-    try:
-        back = local.astimezone(UTC).astimezone(zone)
-    except OverflowError:
-        raise InvalidInput(f"{_shown(text)} is out of range", code="not_a_time", field=name) from None
-    if back.replace(tzinfo=None) != found:
-        raise InvalidInput(
-            f"{_shown(text)} did not exist in {zone.key}: clocks skipped it", code="nonexistent_time", field=name
-        )
-    return local
 
 
 # --- values that remember earlier rows ------------------------------------------------------------------------------
