@@ -427,12 +427,25 @@ def test_a_new_failure_of_a_restored_relation_is_a_relapse() -> None:
     assert (found.state, found.complaint, found.deviations) == ("relapsed", "b", [])
 
 
+def test_any_complaint_that_is_still_restored_makes_a_new_failure_a_relapse() -> None:
+    history = History().files(1, "a").does(6, ResolveComplaint, "a").does(8, FollowUpComplaint, "a", score=5)
+    history.files(20, "b", subject="bill").does(21, ResolveComplaint, "b").files(800, "x", subject="wifi")
+    assert relation(history).histories[-1].rounds[0].is_relapse
+
+
+def test_what_was_restored_and_broken_again_is_no_ground_for_a_relapse() -> None:
+    history = History().files(1, "a").does(6, ResolveComplaint, "a").does(8, FollowUpComplaint, "a", score=5)
+    history.does(30, FollowUpComplaint, "a", score=1).files(800, "b", subject="bill")
+    assert not relation(history).histories[-1].rounds[0].is_relapse
+
+
 def test_a_second_complaint_while_the_first_is_open_is_no_relapse_but_weighs_double() -> None:
     history = History().files(1, "a").files(31, "b", subject="bill").files(300, "x", subject="noise")
     found = relation(history)
     assert found.state == "strained"
     assert [(entry.complaint, entry.kind) for entry in found.deviations] == [("b", "soon_after"), ("x", "same_kind")]
     assert [entry.interval // 86_400_000_000 for entry in found.deviations] == [30, 299]
+    assert len(relation(history, policy=Repair(double_deviation_days=30)).deviations) == 2
     assert [entry.kind for entry in relation(history, policy=Repair(double_deviation_days=29)).deviations] == [
         "same_kind"
     ]
