@@ -15,12 +15,15 @@ from relations.aggregates import AGGREGATES
 from relations.aggregates.loyalty import EvaluateTier
 from relations.aggregates.policy import AdoptPolicy
 from relations.decider import Aggregate
-from relations.errors import ChainBroken, ProjectionFailed, RelationsError
+from relations.errors import ChainBroken, LogError, ProjectionFailed, RelationsError
 from relations.execution import BatchReport, Clock, Executor, Receipt, Rejection
+from relations.log.chain import GENESIS
 from relations.log.codec import Codec
 from relations.log.database import Database, Durability
-from relations.log.log import Log
+from relations.log.log import Head, Log
 from relations.log.personal import Keys
+from relations.log.subscription import Subscription
+from relations.log.table import FOREIGN
 from relations.log.table import log as log_table
 from relations.logs import is_verbose, logger
 from relations.messages import Command, RecordedEvent, to_micros
@@ -35,6 +38,7 @@ from relations.projections.satisfaction import SatisfactionView
 from relations.reactions import react
 
 __all__ = ["BatchReport", "Problem", "Receipt", "Rejection", "Relations", "Status", "Verification", "Views"]
+
 
 class Status(msgspec.Struct, frozen=True):
     """How the engine stands.
@@ -257,14 +261,10 @@ class Relations:
     def adopt(self, policy: Policy, *, from_beginning: bool = False, command_id: str | None = None) -> Receipt:
         """Go by this policy from now on; or, with `from_beginning`, for histories of any age."""
         return self.execute(
-            AdoptPolicy(
-                policy=policy, from_beginning=from_beginning, occurred_at=self.clock(), command_id=command_id
-            )
+            AdoptPolicy(policy=policy, from_beginning=from_beginning, occurred_at=self.clock(), command_id=command_id)
         )
 
-    def advance_time(
-        self, to: datetime, *, on_progress: Callable[[BatchReport], None] | None = None
-    ) -> BatchReport:
+    def advance_time(self, to: datetime, *, on_progress: Callable[[BatchReport], None] | None = None) -> BatchReport:
         """Turn everything that the agenda says is due by `to` into events: missed deadlines, expiries, tiers.
 
         Each command is dated at the moment when it fell due and has an id made of what was due, so going to a time in
@@ -344,6 +344,24 @@ class Relations:
             for page in self.log.scan(connection, after=after, until=until, chunk=1_000):
                 yield from self._executor.recorded(connection, page)
 
+    def subscribe(self, *, after: int | None = None) -> Subscription[RecordedEvent]:
+        """Follow the log: an iterator of recorded events that waits for what is yet to come, until it is stopped.
+
+        Use it as a context manager; any thread may call its `stop`. Waiting costs next to nothing.
+
+        Args:
+            after: Begin after this position; None is the present head, so only what comes from now on.
+        """
+        if after is None:
+            after = self.status().position
+
+        def read(position: int, limit: int) -> tuple[Sequence[RecordedEvent], int]:
+            with self.log.database.reading() as connection:
+                page = next(self.log.scan(connection, after=position, chunk=limit), [])
+                return list(self._executor.recorded(connection, page)), page[-1][0] if page else position
+
+        return Subscription(self.log.database, read, after=after)
+
     def status(self) -> Status:
         """How the log and each projection stand."""
         with self.log.database.reading() as connection:
@@ -380,27 +398,41 @@ class Relations:
         problems: list[Problem] = []
         with self.log.database.reading() as connection:
             total = self.log.head(connection).position
-            head, events = None, 0
+            head, events = Head(0, GENESIS), 0
             try:
                 for head in self.log.check(connection, until=total):
                     if on_progress is not None:
                         on_progress(head.position, total)
             except ChainBroken as broken:
                 problems.append(Problem(broken.code, broken.reason, broken.position))
-            for page in self.log.scan(connection, ("position", "topic", "schema", "body"), until=total):
+                head = self._good_before(connection, broken.position) or head
+            columns = ("position", "topic", "schema", "body")
+            for page in self.log.scan(connection, columns, until=total, damaged=True):
                 events += len(page)
                 problems.extend(self._unreadable(page))
-        views = self._compare_views(problems)
+        try:
+            views = self._compare_views(problems)
+        except LogError as error:
+            views = []
+            problems.append(Problem(error.code, error.reason))
         return Verification(
             events=events,
-            position=head.position if head else 0,
-            digest=head.digest.hex() if head else "",
+            position=head.position,
+            digest=head.digest.hex() if head.position else "",
             views=views,
             problems=problems,
         )
 
+    def _good_before(self, connection: Connection, position: int) -> Head | None:
+        """The head as it was before a bad position."""
+        columns = log_table.c.position, log_table.c.digest
+        found = connection.execute(select(*columns).where(columns[0] == position - 1)).first()
+        return None if found is None else Head(found[0], bytes(found[1]))
+
     def _unreadable(self, page: Sequence[tuple[Any, ...]]) -> Iterator[Problem]:
         for position, topic, schema, body in page:
+            if schema == FOREIGN:
+                continue  # another application's event on the same log: the chain covers it, its body is not ours
             if topic not in self.codec.topics:
                 yield Problem("unknown_topic", f"the topic {topic!r} is unknown to this version", position)
                 continue
@@ -417,6 +449,8 @@ class Relations:
         compared = []
         for status in self.runner.status():
             if status.failure is not None:
+                if not any(problem.view == status.name for problem in problems):
+                    problems.append(Problem("projection_failed", status.failure, status.failed_at, status.name))
                 continue
             folding = self.runner.fold([status.name], until=status.position)
             if self.runner.stored(status.name) != self.runner.folded(folding, status.name):
@@ -425,4 +459,3 @@ class Relations:
                 )
             compared.append(status.name)
         return compared
-

@@ -28,7 +28,7 @@ from relations.log.codec import Codec, Topic, decode_state, encode_state
 from relations.log.database import Database, Statement
 from relations.log.log import Entry, Log, Writer
 from relations.log.personal import Keys, has_personal, open_event, seal_event
-from relations.log.table import COLUMNS, snapshots
+from relations.log.table import COLUMNS, FOREIGN, snapshots
 from relations.log.table import log as log_table
 from relations.messages import Command, Envelope, Event, RecordedEvent, to_micros
 from relations.policies import Policy
@@ -589,10 +589,15 @@ class Executor:
         return blake2b(type(command).__name__.encode() + body, digest_size=16, key=key).digest()
 
     def recorded(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> Iterator[RecordedEvent]:
-        """Whole rows of the log as recorded events, personal fields readable unless erased."""
+        """Whole rows of the log as recorded events, personal fields readable unless erased.
+
+        Rows of other applications that share the log are passed by.
+        """
         keys: dict[str, bytes | None] = {}
         for row in rows:
             topic_name, schema, customer, body = row[3], row[4], row[5], row[13]
+            if schema == FOREIGN:
+                continue
             event = self._codec.decode(topic_name, schema, body)
             topic = self._codec.topics[topic_name]
             if topic.personal and has_personal(event, topic):

@@ -26,9 +26,9 @@ from relations.errors import RelationsError
 from relations.log import table as tables
 from relations.log.log import Entry, Log, Writer
 from relations.log.subscription import Subscription
+from relations.log.table import FOREIGN
 
 __all__ = [
-    "FOREIGN",
     "AggregateRecorder",
     "ApplicationRecorder",
     "ProcessRecorder",
@@ -36,9 +36,6 @@ __all__ = [
     "SnapshotRecorder",
     "TrackingRecorder",
 ]
-
-FOREIGN = 0
-"""The schema of events that are not ours: another application's, stored as they came."""
 
 IdType = Literal["text", "uuid"]
 

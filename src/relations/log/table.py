@@ -19,10 +19,13 @@ from sqlalchemy import (
     event,
 )
 
-__all__ = ["COLUMNS", "FORMAT", "keys", "log", "meta", "metadata", "snapshots", "tracking"]
+__all__ = ["COLUMNS", "FOREIGN", "FORMAT", "keys", "log", "meta", "metadata", "snapshots", "tracking"]
 
 FORMAT = 1
 """The format of these tables. A log with a higher one was written by a newer version."""
+
+FOREIGN = 0
+"""The schema of events that are not ours: another application's, stored as they came."""
 
 metadata = MetaData()
 
@@ -105,6 +108,19 @@ for _verb in ("UPDATE", "DELETE"):
             "BEGIN SELECT RAISE(ABORT, 'relations: the log is append-only'); END"
         ).execute_if(dialect="sqlite"),
     )
+
+# A statement that says OR REPLACE removes rows without asking the trigger before DELETE; so it must not come to that.
+event.listen(
+    log,
+    "after_create",
+    _ddl(
+        "CREATE TRIGGER relations_log_no_replace BEFORE INSERT ON relations_log WHEN EXISTS "
+        "(SELECT 1 FROM relations_log WHERE position >= NEW.position) OR EXISTS "
+        "(SELECT 1 FROM relations_log WHERE stream = NEW.stream AND version = NEW.version) OR EXISTS "
+        "(SELECT 1 FROM relations_log WHERE command_id = NEW.command_id AND command_seq = NEW.command_seq) "
+        "BEGIN SELECT RAISE(ABORT, 'relations: the log is append-only'); END"
+    ).execute_if(dialect="sqlite"),
+)
 
 event.listen(
     log,
