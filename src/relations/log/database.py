@@ -26,7 +26,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.sql import ClauseElement
 
-from relations.errors import ConcurrencyConflict, ForeignDatabase, InvalidInput, MissingExtra
+from relations.errors import ConcurrencyConflict, ForeignDatabase, InvalidInput, LogError, MissingExtra
 
 __all__ = ["CHANNEL", "Database", "Durability", "Statement"]
 
@@ -233,6 +233,8 @@ def translated(error: Exception) -> Exception:
         return ForeignDatabase(
             f"the database cannot be read: {said}", remedy="Give the file of a relations database, or restore it"
         )
+    if "could not decode to utf-8" in said:
+        return LogError("a text in the database is damaged", code="log_damaged", remedy="Run `relations verify`")
     if "unable to open" in said:
         return ForeignDatabase("the file cannot be opened", remedy="Does its folder exist, and may it be written?")
     if "readonly" in said or "read-only" in said:

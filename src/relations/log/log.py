@@ -204,6 +204,7 @@ class Log:
         until: int | None = None,
         shard: Shard | None = None,
         chunk: int = _CHUNK,
+        damaged: bool = False,
     ) -> Iterator[list[Raw]]:
         """Pages of rows in order of position, by the driver's own cursor.
 
@@ -214,6 +215,8 @@ class Log:
             until: End with this position; None is the head as it is when the last page is read.
             shard: Only events of these customers.
             chunk: Rows a page.
+            damaged: Read on where bytes on the disk were changed into what is no text: such bytes come as lone
+                surrogates, which nothing can encode, so that they cannot be taken for anything else.
 
         Yields:
             Lists of tuples, none empty.
@@ -224,8 +227,14 @@ class Log:
         if shard is not None:
             values.update(first=shard.first, last=shard.last)
         while True:
-            cursor.execute(statement.sql, statement.bind(**values, after=after))
-            rows: list[Raw] = cursor.fetchall()
+            parameters = statement.bind(**values, after=after)
+            try:
+                cursor.execute(statement.sql, parameters)
+                rows: list[Raw] = cursor.fetchall()
+            except sqlite3.OperationalError as error:
+                if not damaged or "decode" not in str(error):
+                    raise
+                rows = _fetch_damaged(cursor, statement.sql, parameters)
             if rows:
                 yield rows
                 after = rows[-1][0]
@@ -268,9 +277,19 @@ class Log:
             ChainBroken: At the first bad position.
         """
         head = Head(0, GENESIS)
-        for rows in self.scan(connection, until=until):
+        for rows in self.scan(connection, until=until, damaged=True):
             head = Head(*check(rows, previous=head.digest, position=head.position))
             yield head
+
+
+def _fetch_damaged(cursor: sqlite3.Cursor, sql: str, parameters: Sequence[Any]) -> list[Raw]:
+    connection = cursor.connection
+    usual = connection.text_factory
+    connection.text_factory = lambda stored: stored.decode(errors="surrogateescape")
+    try:
+        return cursor.execute(sql, parameters).fetchall()
+    finally:
+        connection.text_factory = usual
 
 
 def _must_exist(path: str) -> None:
