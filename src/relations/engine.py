@@ -186,8 +186,13 @@ class Relations:
             NewerLog: A newer version wrote it.
             MissingExtra: PostgreSQL without the extra `postgres`.
         """
-        log = Log(Database(url, durability=durability), create=create)
-        return cls(log, clock=clock, master_key=master_key, snapshot_every=snapshot_every, follow=follow)
+        database = Database(url, durability=durability)
+        try:
+            log = Log(database, create=create)
+            return cls(log, clock=clock, master_key=master_key, snapshot_every=snapshot_every, follow=follow)
+        except BaseException:
+            database.close()
+            raise
 
     def close(self) -> None:
         """Close every connection."""
