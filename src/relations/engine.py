@@ -35,7 +35,7 @@ from relations.projections.repair import RepairView
 from relations.projections.retention import RetentionView
 from relations.projections.runner import Progress, ProjectionStatus, Runner
 from relations.projections.satisfaction import SatisfactionView
-from relations.reactions import react
+from relations.reactions import ONLY_IF, react
 
 __all__ = ["BatchReport", "Problem", "Receipt", "Rejection", "Relations", "Status", "Verification", "Views"]
 
@@ -148,6 +148,7 @@ class Relations:
             self._keys,
             aggregates=aggregates,
             react=react,
+            only_if=ONLY_IF,
             clock=clock,
             snapshot_every=snapshot_every,
         )

@@ -8,12 +8,12 @@ loads nothing. See `docs/explanation/execution.md`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from threading import RLock
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 from uuid import uuid4
 
 import msgspec
@@ -44,7 +44,7 @@ _CACHED_STREAMS = 50_000
 _CATCH_UP_MAX = 5_000
 _REACTIONS_MAX = 1_000
 _POLICY_STREAM = "policy"
-_NOT_THE_ID = {"command_id"}
+_encode_command = msgspec.json.Encoder(order="sorted", enc_hook=lambda model: model.model_dump_json()).encode
 _DEFAULT_POLICY = Policy()
 
 
@@ -105,11 +105,32 @@ class BatchReport(msgspec.Struct):
 
 
 class _Decided(NamedTuple):
-    """One command's outcome within a unit of work."""
+    """One command's outcome within a unit of work, and what is still to be decided for it."""
 
+    command_id: str
+    actor: str
+    recorded_at: int
     entries: list[Entry]
     events: list[Event]
     states: dict[str, State]
+    pending: deque[tuple[Command, str | None]]
+
+
+class _Place:
+    """Where events of one decision belong, and why."""
+
+    __slots__ = ("aggregate", "at", "cause", "command_hash", "customer", "policy", "stream")
+
+    def __init__(
+        self, aggregate: Aggregate[Any], stream: str, customer: str, at: int, cause: str | None, policy: Policy
+    ) -> None:
+        self.aggregate = aggregate
+        self.stream = stream
+        self.customer = customer
+        self.at = at
+        self.cause = cause
+        self.policy = policy
+        self.command_hash: bytes | None = None
 
 
 class _Unit:
@@ -128,10 +149,12 @@ class _Unit:
 
     def policy(self, at: int) -> Policy:
         """The policy in force for business time `at`: the last adopted of those effective by then."""
-        for effective_from, policy in reversed(self.policies):
-            if effective_from is None or effective_from <= at:
-                return policy
-        return self.policies[0][1] if self.policies else _DEFAULT_POLICY
+        policies = self.policies
+        if len(policies) > 1:
+            for effective_from, policy in reversed(policies):
+                if effective_from is None or effective_from <= at:
+                    return policy
+        return policies[0][1] if policies else _DEFAULT_POLICY
 
 
 class Executor:
@@ -143,6 +166,7 @@ class Executor:
         keys: Seals and opens personal words.
         aggregates: Every kind of aggregate.
         react: What an event asks of other aggregates.
+        only_if: Events that ask nothing unless the customer's aggregate of this kind has begun.
         clock: Says when the log takes an event.
         snapshot_every: Keep the state of a stream each time it has grown by so many events.
         attempts: How often a command is tried against other writers before it is given up.
@@ -156,6 +180,7 @@ class Executor:
         *,
         aggregates: Sequence[Aggregate[Any]],
         react: React,
+        only_if: Mapping[type[Event], str],
         clock: Clock,
         snapshot_every: int = 500,
         attempts: int = 5,
@@ -165,6 +190,7 @@ class Executor:
         self._codec = codec
         self._keys = keys
         self._react = react
+        self._only_if = only_if
         self._clock = clock
         self._snapshot_every = snapshot_every
         self._attempts = attempts
@@ -293,25 +319,27 @@ class Executor:
 
         What a host's transaction sees may vanish with it, so nothing of it is kept.
         """
-        with self._lock, self._log.writing(connection) as writer:
-            own = connection is None
+        own = connection is None
+        with self._lock:
+            with self._log.writing(connection) as writer:
+                if own:
+                    self._catch_up(writer)
+                unit = _Unit(writer, self._cached if own else {})
+                self._refresh_policies(unit)
+                yield unit
             if own:
-                self._catch_up(writer)
-            unit = _Unit(writer, self._cached if own else {})
-            self._refresh_policies(unit)
-            yield unit
-            if not own:
-                return
-        if own:
-            # Committed: from now on these are the states of the log.
-            cached = self._cached
-            for stream, state in unit.states.items():
-                cached.pop(stream, None)  # written last, dropped last
-                cached[stream] = state
-            self._synced = unit.writer.head.position
-            if len(cached) > _CACHED_STREAMS:
-                for stream in list(cached)[: _CACHED_STREAMS // 4]:
-                    del cached[stream]
+                self._keep(unit)
+
+    def _keep(self, unit: _Unit) -> None:
+        """It is committed: from now on the unit's states are those of the log."""
+        cached = self._cached
+        for stream, state in unit.states.items():
+            cached.pop(stream, None)  # written last, dropped last
+            cached[stream] = state
+        self._synced = unit.writer.head.position
+        if len(cached) > _CACHED_STREAMS:
+            for stream in list(cached)[: _CACHED_STREAMS // 4]:
+                del cached[stream]
 
     def _after_commit(self, events: Iterable[Event], *, own: bool) -> None:
         if own and any(event.topic == "customer.erased" for event in events):
@@ -323,78 +351,78 @@ class Executor:
         """Decide a command and everything that it leads to. The unit is unchanged until `_take`."""
         if not unit.policies and not isinstance(command, AdoptPolicy):
             self._adopt_default(unit)
-        decided = _Decided([], [], {})
-        entries, events, states = decided
-        recorded_at = to_micros(self._clock())
-        actor = command.actor
-        fingerprint: bytes | None = None
-        pending: deque[tuple[Command, str | None]] | None = None
+        decided = _Decided(command_id, command.actor, self._now(), [], [], {}, deque())
         wanted, cause = command, None
         while True:
-            aggregate = self._aggregate_of(wanted)
+            aggregate = self._by_command.get(type(wanted)) or self._unknown(wanted)
             stream = wanted.stream
-            version, state = states.get(stream) or self._state(unit, stream, aggregate)
-            if cause is None and expected_version is not None and version != expected_version:
-                raise ConcurrencyConflict(
-                    f"{stream} is at version {version}, not {expected_version}",
-                    code="version_conflict",
-                    remedy="Read it again and decide anew",
-                )
+            found = decided.states.get(stream) or unit.states.get(stream) or unit.cached.get(stream)
+            version, state = found or self._state(unit, stream, aggregate)
+            if cause is None and expected_version is not None:
+                _must_be_at(expected_version, stream, version)
             at = wanted.at
             policy = unit.policy(at)
-            decider = aggregate.decider
-            new = decider.decide(state, wanted, policy)
+            new = aggregate.decider.decide(state, wanted, policy)
             if new:
                 customer = aggregate.customer(state, wanted)
-                if not entries and command.command_id is not None:
-                    fingerprint = self._fingerprint(unit, command, customer)
-                for event in new:
-                    version += 1
-                    topic = self._topics[type(event)]
-                    sealed = event
-                    if topic.personal and has_personal(event, topic):
-                        key = self._keys.need(unit.writer.connection, customer, recorded_at)
-                        sealed = seal_event(event, topic, customer, key)
-                    state = decider.evolve(state, sealed)
-                    seq = len(entries)
-                    entries.append(
-                        Entry(
-                            stream,
-                            version,
-                            event.topic,
-                            topic.schema,
-                            customer,
-                            at,
-                            recorded_at,
-                            actor,
-                            command_id,
-                            seq,
-                            None if seq else fingerprint,
-                            cause,
-                            self._codec.encode(sealed),
-                        )
-                    )
-                    events.append(event)
-                    envelope = Envelope(
-                        position=unit.position + seq + 1,
-                        stream=stream,
-                        version=version,
-                        customer=customer,
-                        occurred_at=at,
-                        recorded_at=recorded_at,
-                    )
-                    led_to = self._react(event, envelope, policy)
-                    if led_to:
-                        here = f"{stream}@{version}"
-                        pending = pending or deque()
-                        pending.extend((reaction, here) for reaction in led_to)
-                states[stream] = (version, state)
-                if len(entries) > _REACTIONS_MAX:
-                    msg = f"{type(command).__name__} leads to {len(entries)} events: do reactions run in a circle?"
+                here = _Place(aggregate, stream, customer, at, cause, policy)
+                if cause is None and command.command_id is not None:
+                    here.command_hash = self._fingerprint(unit, command, customer)
+                decided.states[stream] = self._record(unit, decided, here, (version, state), new)
+                if len(decided.entries) > _REACTIONS_MAX:
+                    msg = f"{type(command).__name__} leads to over {_REACTIONS_MAX} events: a circle of reactions?"
                     raise RuntimeError(msg)
-            if not pending:
+            if not decided.pending:
                 return decided
-            wanted, cause = pending.popleft()
+            wanted, cause = decided.pending.popleft()
+
+    def _record(self, unit: _Unit, decided: _Decided, here: _Place, found: State, new: Sequence[Event]) -> State:
+        """Add new events of one stream to a decision, with what they ask of others. Returns the stream's new state."""
+        version, state = found
+        entries, stream, customer = decided.entries, here.stream, here.customer
+        evolve = here.aggregate.decider.evolve
+        for event in new:
+            version += 1
+            seq = len(entries)
+            topic = self._topics[type(event)]
+            sealed = event
+            if topic.personal and has_personal(event, topic):
+                key = self._keys.need(unit.writer.connection, customer, decided.recorded_at)
+                sealed = seal_event(event, topic, customer, key)
+            state = evolve(state, sealed)
+            entries.append(
+                Entry(
+                    stream,
+                    version,
+                    event.topic,
+                    topic.schema,
+                    customer,
+                    here.at,
+                    decided.recorded_at,
+                    decided.actor,
+                    decided.command_id,
+                    seq,
+                    None if seq else here.command_hash,
+                    here.cause,
+                    self._codec.encode(sealed),
+                )
+            )
+            decided.events.append(event)
+            kind = self._only_if.get(type(event))
+            if kind is not None and self._is_unknown(unit, f"{kind}-{customer}", decided.states):
+                continue
+            envelope = Envelope(
+                position=unit.position + seq + 1,
+                stream=stream,
+                version=version,
+                customer=customer,
+                occurred_at=here.at,
+                recorded_at=decided.recorded_at,
+            )
+            led_to = self._react(event, envelope, here.policy)
+            if led_to:
+                decided.pending.extend((reaction, f"{stream}@{version}") for reaction in led_to)
+        return version, state
 
     def _take(self, unit: _Unit, decided: _Decided) -> None:
         """Make a decision part of the unit."""
@@ -425,13 +453,20 @@ class Executor:
             unit.writer.cursor.execute(self._keep_sql.sql, row)
         return rows
 
-    def _aggregate_of(self, command: Command) -> Aggregate[Any]:
-        found = self._by_command.get(type(command))
+    def _now(self) -> int:
+        return to_micros(self._clock())
+
+    def _is_unknown(self, unit: _Unit, stream: str, states: dict[str, State]) -> bool:
+        """Whether nothing has happened in a stream yet."""
+        found = states.get(stream) or unit.states.get(stream) or unit.cached.get(stream)
         if found is None:
-            raise InvalidInput(
-                f"{type(command).__name__} is not a command of this engine", code="unknown_command", field="command"
-            )
-        return found
+            found = self._state(unit, stream, self._by_name[stream.partition("-")[0]])
+        return found[0] == 0
+
+    def _unknown(self, command: Command) -> NoReturn:
+        raise InvalidInput(
+            f"{type(command).__name__} is not a command of this engine", code="unknown_command", field="command"
+        )
 
     # --- policies ---------------------------------------------------------------------------------------------------
 
@@ -523,9 +558,9 @@ class Executor:
 
     def _prefetch(self, unit: _Unit, commands: Sequence[Command]) -> None:
         """Load the streams of a batch that are not in memory, in a few queries instead of one each."""
-        missing = {command.stream for command in commands if type(command) in self._by_command} - unit.cached.keys()
+        missing = {command.stream for command in commands if type(command) in self._by_command}
         # Where a reaction may lead is not known yet; a customer's account is where most of them do.
-        missing |= {f"loyalty-{name}" for name in (getattr(c, "customer", None) for c in commands) if name}
+        missing |= {f"loyalty-{name}" for name in {getattr(command, "customer", None) for command in commands} if name}
         self._load_many(unit, sorted(missing - unit.cached.keys()))
 
     def _load_many(self, unit: _Unit, streams: Sequence[str]) -> None:
@@ -577,7 +612,7 @@ class Executor:
 
     def _fingerprint(self, unit: _Unit, command: Command, customer: str, *, keep: bool = True) -> bytes | None:
         """What tells one command from another: a keyed hash where it holds personal words, else a plain one."""
-        body = command.__pydantic_serializer__.to_json(command, exclude=_NOT_THE_ID)
+        body = _encode_command(command.__dict__)
         personal = self._personal[type(command)]
         key = b""
         if personal and any(getattr(command, field) is not None for field in personal):
@@ -586,7 +621,9 @@ class Executor:
             if found is None:
                 return None
             key = found
-        return blake2b(type(command).__name__.encode() + body, digest_size=16, key=key).digest()
+        whole = type(command).__name__.encode() + body
+        # Where there is no key SHA-256 is the faster of the two.
+        return blake2b(whole, digest_size=16, key=key).digest() if key else sha256(whole).digest()[:16]
 
     def recorded(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> Iterator[RecordedEvent]:
         """Whole rows of the log as recorded events, personal fields readable unless erased.
@@ -626,6 +663,15 @@ def _recorded(row: Sequence[Any], event: Event) -> RecordedEvent:
         event=event,
         digest=bytes(digest),
     )
+
+
+def _must_be_at(expected: int, stream: str, version: int) -> None:
+    if version != expected:
+        raise ConcurrencyConflict(
+            f"{stream} is at version {version}, not {expected}",
+            code="version_conflict",
+            remedy="Read it again and decide anew",
+        )
 
 
 def _snapshot_topic(aggregate: Aggregate[Any]) -> str:
