@@ -346,9 +346,15 @@ class Relations:
 
     def events(self, *, after: int = 0, until: int | None = None) -> Iterator[RecordedEvent]:
         """The log's events in order of position, from `after` (excluded) to `until` (included)."""
+        # Page by page, with no transaction open while the caller looks at what it got: the log only grows.
+        while page := self._page(after, until):
+            yield from page
+            after = page[-1].position
+
+    def _page(self, after: int, until: int | None) -> list[RecordedEvent]:
         with self.log.database.reading() as connection:
-            for page in self.log.scan(connection, after=after, until=until, chunk=1_000):
-                yield from self._executor.recorded(connection, page)
+            rows = next(self.log.scan(connection, after=after, until=until, chunk=1_000), [])
+            return list(self._executor.recorded(connection, rows))
 
     def subscribe(self, *, after: int | None = None) -> Subscription[RecordedEvent]:
         """Follow the log: an iterator of recorded events that waits for what is yet to come, until it is stopped.

@@ -23,7 +23,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from relations.aggregates.policy import AdoptPolicy, PolicyBook
 from relations.collection import held_back
 from relations.decider import Aggregate
-from relations.errors import ConcurrencyConflict, IdempotencyConflict, InvalidInput, RelationsError
+from relations.errors import ConcurrencyConflict, IdempotencyConflict, InvalidInput, LogError, RelationsError
 from relations.log.codec import Codec, Topic, decode_state, encode_state
 from relations.log.database import Database, Statement
 from relations.log.log import Entry, Log, Writer
@@ -44,6 +44,8 @@ _CACHED_STREAMS = 50_000
 _CATCH_UP_MAX = 5_000
 _REACTIONS_MAX = 1_000
 _POLICY_STREAM = "policy"
+_FINAL = ("version_conflict", "log_busy")
+"""Conflicts that trying again does not end: the caller's own, and a turn waited for as long as was to be waited."""
 _encode_command = msgspec.json.Encoder(order="sorted", enc_hook=lambda model: model.model_dump_json()).encode
 _DEFAULT_POLICY = Policy()
 
@@ -253,7 +255,7 @@ class Executor:
                 own = rows[len(rows) - len(decided.events) :]
                 return Receipt(command_id, tuple(map(_recorded, own, decided.events)))
             except ConcurrencyConflict as conflict:
-                if last or conflict.code == "version_conflict":
+                if last or conflict.code in _FINAL:
                     raise
         raise AssertionError  # pragma: no cover - the last try returns or raises
 
@@ -265,8 +267,8 @@ class Executor:
                 with held_back(), self._unit(None) as unit:
                     events = self._decide_many(unit, commands, outcome, offset)
                     self._append(unit)
-            except ConcurrencyConflict:
-                if last:
+            except ConcurrencyConflict as conflict:
+                if last or conflict.code in _FINAL:
                     raise
                 continue
             self._after_commit(events, own=True)
@@ -291,6 +293,8 @@ class Executor:
                     outcome.repeated += 1
                     continue
                 decided = self._decide(unit, command, command_id)
+            except LogError:
+                raise  # no fault of the command's: a wrong master key, a stream that cannot be read
             except RelationsError as error:
                 outcome.rejections.append(Rejection(index, command, error))
                 continue
@@ -319,16 +323,20 @@ class Executor:
 
         What a host's transaction sees may vanish with it, so nothing of it is kept.
         """
-        own = connection is None
-        with self._lock:
+        if connection is not None:
+            # Without our lock: a thread that holds it may be waiting for the log's, which the host holds until it ends.
             with self._log.writing(connection) as writer:
-                if own:
-                    self._catch_up(writer)
-                unit = _Unit(writer, self._cached if own else {})
+                unit = _Unit(writer, {})
                 self._refresh_policies(unit)
                 yield unit
-            if own:
-                self._keep(unit)
+            return
+        with self._lock:
+            with self._log.writing() as writer:
+                self._catch_up(writer)
+                unit = _Unit(writer, self._cached)
+                self._refresh_policies(unit)
+                yield unit
+            self._keep(unit)
 
     def _keep(self, unit: _Unit) -> None:
         """It is committed: from now on the unit's states are those of the log."""
@@ -342,7 +350,7 @@ class Executor:
                 del cached[stream]
 
     def _after_commit(self, events: Iterable[Event], *, own: bool) -> None:
-        if own and any(event.topic == "customer.erased" for event in events):
+        if own and (self._database.purge_owed or any(event.topic == "customer.erased" for event in events)):
             self._database.purge()
 
     # --- deciding ---------------------------------------------------------------------------------------------------
@@ -367,7 +375,7 @@ class Executor:
                 customer = aggregate.customer(state, wanted)
                 here = _Place(aggregate, stream, customer, at, cause, policy)
                 if cause is None and command.command_id is not None:
-                    here.command_hash = self._fingerprint(unit, command, customer)
+                    here.command_hash = self._fingerprint(unit, command, customer, decided.recorded_at)
                 decided.states[stream] = self._record(unit, decided, here, (version, state), new)
                 if len(decided.entries) > _REACTIONS_MAX:
                     msg = f"{type(command).__name__} leads to over {_REACTIONS_MAX} events: a circle of reactions?"
@@ -434,6 +442,10 @@ class Executor:
             if version // every > before[0] // every:
                 unit.snapshots[stream] = (version, state)
             unit.states[stream] = (version, state)
+        for entry in decided.entries:
+            if entry.topic == "customer.erased":
+                # Now and not at the end: what comes later in the same batch is sealed under a new key.
+                self._keys.destroy(unit.writer.connection, entry.customer, entry.recorded_at)
         if _POLICY_STREAM in decided.states:
             self._refresh_policies(unit)
 
@@ -441,10 +453,10 @@ class Executor:
         """Write what the unit has taken, in one go, and return it as stored."""
         if not unit.entries:
             return []
-        rows = unit.writer.append(unit.entries)
-        for entry in unit.entries:
-            if entry.topic == "customer.erased":
-                self._keys.destroy(unit.writer.connection, entry.customer, entry.recorded_at)
+        try:
+            rows = unit.writer.append(unit.entries)
+        except self._database.integrity_error as error:
+            raise ConcurrencyConflict("another writer took the place of an event", remedy="Try again") from error
         for stream, (version, state) in unit.snapshots.items():
             aggregate = self._by_name[stream.partition("-")[0]]
             row = self._keep_sql.bind(
@@ -525,8 +537,8 @@ class Executor:
         if found is not None and found[1] == _snapshot_topic(aggregate):
             try:
                 return found[0], decode_state(bytes(found[2]), aggregate.state)
-            except msgspec.ValidationError:
-                # A snapshot of an older form of the state is worth nothing; the events are.
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                # A snapshot of an older form of the state, or a damaged one, is worth nothing; the events are.
                 pass
         return 0, aggregate.decider.initial
 
@@ -601,29 +613,29 @@ class Executor:
         return {command_id: (customer, command_hash) for command_id, customer, command_hash in found}
 
     def _must_be_same(self, unit: _Unit, command: Command, customer: str, recorded: bytes | None) -> None:
-        wanted = self._fingerprint(unit, command, customer, keep=False)
-        # Without the customer's key the words cannot be compared any more: the id alone must do.
-        if recorded is not None and wanted is not None and bytes(recorded) != wanted:
+        wanted = self._fingerprint(unit, command, customer)
+        # Without the customer's key the words cannot be compared any more: all else must do.
+        if recorded is not None and bytes(recorded)[: len(wanted)] != wanted:
             raise IdempotencyConflict(
                 f"the command id {command.command_id!r} was used before for a different command",
                 field="command_id",
                 remedy="Send the first command again unchanged, or give this one an id of its own",
             )
 
-    def _fingerprint(self, unit: _Unit, command: Command, customer: str, *, keep: bool = True) -> bytes | None:
-        """What tells one command from another: a keyed hash where it holds personal words, else a plain one."""
-        body = _encode_command(command.__dict__)
-        personal = self._personal[type(command)]
-        key = b""
-        if personal and any(getattr(command, field) is not None for field in personal):
-            connection = unit.writer.connection
-            found = self._keys.need(connection, customer, 0) if keep else self._keys.get(connection, customer)
-            if found is None:
-                return None
-            key = found
-        whole = type(command).__name__.encode() + body
-        # Where there is no key SHA-256 is the faster of the two.
-        return blake2b(whole, digest_size=16, key=key).digest() if key else sha256(whole).digest()[:16]
+    def _fingerprint(self, unit: _Unit, command: Command, customer: str, now: int | None = None) -> bytes:
+        """What tells one command from another: a hash of all but its personal words, then a keyed one of these.
+
+        The second is left out where there are no words, or no key for them (any more). `now` has one made.
+        """
+        values = command.__dict__
+        words = {field: values[field] for field in self._personal[type(command)] if values[field] is not None}
+        known = {**values, **dict.fromkeys(words, True)} if words else values
+        plain = sha256(type(command).__name__.encode() + _encode_command(known)).digest()[:16]
+        if not words:
+            return plain
+        connection = unit.writer.connection
+        key = self._keys.get(connection, customer) if now is None else self._keys.need(connection, customer, now)
+        return plain if key is None else plain + blake2b(_encode_command(words), digest_size=16, key=key).digest()
 
     def recorded(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> Iterator[RecordedEvent]:
         """Whole rows of the log as recorded events, personal fields readable unless erased.
