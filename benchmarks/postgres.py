@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,3 +32,4 @@ def running_postgres() -> Iterator[URL]:
         yield make_url(server.get_uri(driver="psycopg"))
     finally:
         server.cleanup()
+        shutil.rmtree(home, ignore_errors=True)

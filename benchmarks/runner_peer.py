@@ -90,8 +90,9 @@ class RunnerPeer:
 
     def _fill(self, events: int) -> int:
         with PeerApplication(self._env) as application:
-            customers = [_customer(number) for number in range(max(events // (_PURCHASES + 1), 1))]
-            application.save(*customers)
+            # One by one: thousands of events in one save wait for ever, on either side of a full pipe.
+            for number in range(max(events // (_PURCHASES + 1), 1)):
+                application.save(_customer(number))
             last: int | None = application.recorder.max_notification_id()
         return last or 0
 
