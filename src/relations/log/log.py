@@ -124,7 +124,12 @@ class Log:
     @classmethod
     def open(cls, url: str, *, create: bool = True, **options: Any) -> Self:
         """The log at an SQLAlchemy URL. Options are those of `Database`."""
-        return cls(Database(url, **options), create=create)
+        database = Database(url, **options)
+        try:
+            return cls(database, create=create)
+        except BaseException:
+            database.close()
+            raise
 
     def _prepare(self, *, create: bool) -> None:
         path = self.database.url.database
@@ -166,7 +171,7 @@ class Log:
     def _check_format(self) -> None:
         with self.database.reading() as connection:
             written = connection.execute(select(meta.c.value).where(meta.c.name == "format")).scalar()
-        if written is None or not written.isdigit():
+        if written is None or not written.isdecimal():
             raise ForeignDatabase(f"{self.database.name} does not say which format its log has")
         if int(written) > FORMAT:
             raise NewerLog(
