@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from hashlib import blake2b, sha256
 from threading import RLock
+from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 from uuid import uuid4
 
@@ -182,7 +183,7 @@ class Executor:
         *,
         aggregates: Sequence[Aggregate[Any]],
         react: React,
-        only_if: Mapping[type[Event], str],
+        only_if: Mapping[type[Event], str] = MappingProxyType({}),
         clock: Clock,
         snapshot_every: int = 500,
         attempts: int = 5,
@@ -350,8 +351,11 @@ class Executor:
                 del cached[stream]
 
     def _after_commit(self, events: Iterable[Event], *, own: bool) -> None:
-        if own and (self._database.purge_owed or any(event.topic == "customer.erased" for event in events)):
+        erased = any(event.topic == "customer.erased" for event in events)
+        if own and (erased or self._database.purge_owed):
             self._database.purge()
+        elif erased:
+            self._database.purge_owed = True  # the host has yet to commit; whatever we commit next brings it away
 
     # --- deciding ---------------------------------------------------------------------------------------------------
 
