@@ -87,7 +87,9 @@ def test_a_database_of_others_is_not_ours_unless_asked(database_url: str) -> Non
 
 
 def test_an_empty_database_is_none_until_made(database_url: str) -> None:
-    create_engine(database_url).connect().close()
+    engine = create_engine(database_url)
+    engine.connect().close()
+    engine.dispose()
     with pytest.raises(ForeignDatabase):
         Relations.open(database_url, create=False)
 

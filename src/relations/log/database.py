@@ -38,6 +38,7 @@ CHANNEL = "relations_log"
 """The PostgreSQL channel on which an append tells that there is something new."""
 
 _PURGE_MILLISECONDS = 1_000
+_PURGE_AGAIN_MILLISECONDS = 50
 
 _LOCK_KEY = 0x72656C6174696F6E
 """The advisory lock that appends take turns by: the letters `relation` as a number."""
@@ -237,30 +238,31 @@ class Database:
         """
         if self.is_memory:
             return
+        wait = _PURGE_AGAIN_MILLISECONDS if self.purge_owed else _PURGE_MILLISECONDS
         try:
-            self.purge_owed = not (self._truncate_wal() if self.is_sqlite else self._rewrite_keys())
+            self.purge_owed = not (self._truncate_wal(wait) if self.is_sqlite else self._rewrite_keys(wait))
         except (DBAPIError, self._dbapi.Error) as error:
             self.purge_owed = True
             logger.warning("purge failed", database=self.name, reason=str(error))
         if self.purge_owed:
             logger.warning("a destroyed key is still in the database's files; the next purge tries again")
 
-    def _truncate_wal(self) -> bool:
+    def _truncate_wal(self, milliseconds: int) -> bool:
         # Not in a transaction of SQLAlchemy's: within one there is no checkpoint.
         pooled = self.engine.raw_connection()
         try:
             cursor = pooled.cursor()
-            cursor.execute(f"PRAGMA busy_timeout={_PURGE_MILLISECONDS}")
+            cursor.execute(f"PRAGMA busy_timeout={milliseconds}")
             busy: int = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             cursor.execute(f"PRAGMA busy_timeout={int(self.busy_seconds * 1000)}")
             return not busy
         finally:
             pooled.close()
 
-    def _rewrite_keys(self) -> bool:
+    def _rewrite_keys(self, milliseconds: int) -> bool:
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             cursor = self.cursor(connection)
-            cursor.execute(f"SET lock_timeout = {_PURGE_MILLISECONDS}")
+            cursor.execute(f"SET lock_timeout = {milliseconds}")
             try:
                 cursor.execute("VACUUM FULL relations_keys")
             finally:
