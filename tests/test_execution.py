@@ -349,7 +349,7 @@ def test_a_state_out_of_date_is_read_again(relations: Relations, *, batched: boo
     """It cannot be under the lock; but were it so, the log's unique keys refuse, and the command is decided again."""
     relations.execute(register())
     relations.execute(purchase(1))
-    kept = relations._executor._cached
+    kept = relations._executor.states.kept
     kept["customer-c1"] = (1, kept["customer-c1"][1])
     if batched:
         assert relations.execute_many([purchase(2), purchase(3)]).accepted == 2
@@ -413,7 +413,7 @@ def test_decisions_are_made_on_the_newest_state(database_url: str) -> None:
 def test_kept_states_follow_what_others_append_however_much_that_is(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relations.execution._CATCH_UP_MAX", 5)
+    monkeypatch.setattr("relations.execution.states._CATCH_UP_MAX", 5)
     with Relations.open(database_url) as one, Relations.open(database_url) as other:
         one.execute(register())
         other.execute(register("c2"))

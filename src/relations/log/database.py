@@ -159,6 +159,12 @@ class Database:
         """The parameter of `among`."""
         return json.dumps(list(values)) if self.is_sqlite else list(values)
 
+    def fetch_many(self, connection: Connection, statement: Statement, **values: Sequence[str]) -> list[Any]:
+        """The rows of a compiled statement whose parameters are of many values each (`among`)."""
+        bound = statement.bind(**{name: self.many(many) for name, many in values.items()})
+        rows: list[Any] = self.cursor(connection, binary=True).execute(statement.sql, bound).fetchall()
+        return rows
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection in a read transaction: it sees one state of the database throughout."""

@@ -1,4 +1,4 @@
-"""From commands to recorded events: load, decide, react, append, in one transaction that holds the log's write lock.
+"""Executing commands.
 
 A decision is made under the lock, on the newest state, so two writers never decide on the same past. States already
 folded are kept in memory and brought up to the log's head by what others have appended since; a writer that is alone
@@ -11,100 +11,37 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from hashlib import blake2b, sha256
 from threading import RLock
 from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 from uuid import uuid4
 
-import msgspec
-from sqlalchemy import Connection, bindparam, literal_column, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection
 
 from relations.aggregates.policy import AdoptPolicy, PolicyBook
 from relations.collection import held_back
 from relations.decider import Aggregate
-from relations.errors import ConcurrencyConflict, IdempotencyConflict, InvalidInput, LogError, RelationsError
-from relations.log.codec import Codec, Topic, decode_state, encode_state
-from relations.log.database import Database, Statement
+from relations.errors import ConcurrencyConflict, InvalidInput, LogError, RelationsError
+from relations.execution.reader import Reader, recorded_event
+from relations.execution.receipts import BatchReport, Receipt, Rejection
+from relations.execution.repeats import Repeats
+from relations.execution.states import State, States
+from relations.log.codec import Codec, Topic
+from relations.log.database import Database
 from relations.log.log import Entry, Log, Writer
-from relations.log.personal import Keys, has_personal, open_event, seal_event
-from relations.log.table import COLUMNS, FOREIGN, snapshots
-from relations.log.table import log as log_table
-from relations.messages import Command, Envelope, Event, RecordedEvent, to_micros
+from relations.log.personal import Keys, has_personal, seal_event
+from relations.messages import Command, Envelope, Event, to_micros
 from relations.policies import Policy
 
-__all__ = ["BatchReport", "Clock", "Executor", "Receipt", "Rejection"]
+__all__ = ["Clock", "Executor"]
 
 Clock = Callable[[], datetime]
 React = Callable[[Event, Envelope, Policy], list[Command]]
-State = tuple[int, Any]
-"""A stream's version and the state at it."""
-
-_CACHED_STREAMS = 50_000
-_CATCH_UP_MAX = 5_000
 _REACTIONS_MAX = 1_000
 _POLICY_STREAM = "policy"
 _FINAL = ("version_conflict", "log_busy")
 """Conflicts that trying again does not end: the caller's own, and a turn waited for as long as was to be waited."""
-_encode_command = msgspec.json.Encoder(order="sorted", enc_hook=lambda model: model.model_dump_json()).encode
 _DEFAULT_POLICY = Policy()
-
-
-class Receipt(msgspec.Struct, frozen=True):
-    """What became of a command.
-
-    Attributes:
-        command_id: Its id, made up if it had none.
-        events: The events recorded for it, its reactions' included; none where there was nothing left to do.
-        repeated: Whether the log already held this command; then `events` are those of the first time.
-    """
-
-    command_id: str
-    events: tuple[RecordedEvent, ...]
-    repeated: bool = False
-
-    @property
-    def position(self) -> int | None:
-        """The position of its last event, None without events."""
-        return self.events[-1].position if self.events else None
-
-
-class Rejection(msgspec.Struct, frozen=True):
-    """A command of a batch that was not recorded.
-
-    Attributes:
-        index: Its place in what was given, from 0.
-        command: The command.
-        error: Why.
-    """
-
-    index: int
-    command: Command
-    error: RelationsError
-
-
-class BatchReport(msgspec.Struct):
-    """What became of many commands: accepted + repeated + unchanged + rejections = commands.
-
-    Attributes:
-        accepted: Recorded now.
-        repeated: Recorded before under the same id.
-        unchanged: Nothing left to do.
-        events: Events recorded now.
-        rejections: Refused, each with its place and reason.
-    """
-
-    accepted: int = 0
-    repeated: int = 0
-    unchanged: int = 0
-    events: int = 0
-    rejections: list[Rejection] = []
-
-    @property
-    def commands(self) -> int:
-        """How many commands it speaks of."""
-        return self.accepted + self.repeated + self.unchanged + len(self.rejections)
 
 
 class _Decided(NamedTuple):
@@ -197,43 +134,13 @@ class Executor:
         self._clock = clock
         self._snapshot_every = snapshot_every
         self._attempts = attempts
-        self._by_name = {aggregate.name: aggregate for aggregate in aggregates}
         self._by_command = {command: aggregate for aggregate in aggregates for command in aggregate.commands}
         self._topics: dict[type[Event], Topic] = {topic.event: topic for topic in codec.topics.values()}
         self._lock = RLock()
-        self._cached: dict[str, State] = {}
-        self._synced = 0
         self._parsed: dict[bytes, Policy] = {}
-        self._personal = _personal_of_commands(aggregates, self._topics)
-        self._load_sql = self._database.compile(
-            select(log_table.c.version, log_table.c.topic, log_table.c.schema, log_table.c.body)
-            .where(log_table.c.stream == bindparam("stream"), log_table.c.version > bindparam("version"))
-            .order_by(log_table.c.version)
-        )
-        self._command_sql = self._database.compile(
-            select(log_table).where(log_table.c.command_id == bindparam("id")).order_by(log_table.c.command_seq)
-        )
-        self._snapshot_sql = self._database.compile(
-            select(snapshots.c.version, snapshots.c.topic, snapshots.c.body)
-            .where(snapshots.c.stream == bindparam("stream"))
-            .order_by(snapshots.c.version.desc())
-        )
-        among = self._database.among
-        self._ids_sql = self._database.compile(
-            select(log_table.c.command_id, log_table.c.customer, log_table.c.command_hash).where(
-                among(log_table.c.command_id, "ids"), log_table.c.command_seq == literal_column("0")
-            )
-        )
-        self._long_sql = self._database.compile(
-            select(snapshots.c.stream).where(among(snapshots.c.stream, "streams")).distinct()
-        )
-        self._streams_sql = self._database.compile(
-            select(log_table.c.stream, log_table.c.version, log_table.c.topic, log_table.c.schema, log_table.c.body)
-            .where(among(log_table.c.stream, "streams"))
-            .order_by(log_table.c.stream, log_table.c.version)
-        )
-        insert_snapshot = (sqlite if self._database.is_sqlite else postgresql).insert(snapshots)
-        self._keep_sql = self._database.compile(insert_snapshot.on_conflict_do_nothing())
+        self._repeats = Repeats(self._database, codec, keys, aggregates)
+        self._reader = Reader(codec, keys)
+        self.states = States(log, codec, aggregates)
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
@@ -246,15 +153,16 @@ class Executor:
             try:
                 with self._unit(connection) as unit:
                     if command.command_id is not None:
-                        repeated = self._repeated(unit, command)
-                        if repeated is not None:
-                            return repeated
+                        rows = self._repeats.rows(unit.writer.connection, command)
+                        if rows:
+                            before = self._reader.recorded(unit.writer.connection, rows)
+                            return Receipt(command_id, tuple(before), repeated=True)
                     decided = self._decide(unit, command, command_id, expected_version)
                     self._take(unit, decided)
                     rows = self._append(unit)
                 self._after_commit(decided.events, own=connection is None)
                 own = rows[len(rows) - len(decided.events) :]
-                return Receipt(command_id, tuple(map(_recorded, own, decided.events)))
+                return Receipt(command_id, tuple(map(recorded_event, own, decided.events)))
             except ConcurrencyConflict as conflict:
                 if last or conflict.code in _FINAL:
                     raise
@@ -281,7 +189,8 @@ class Executor:
             return
 
     def _decide_many(self, unit: _Unit, commands: Sequence[Command], outcome: BatchReport, offset: int) -> list[Event]:
-        known = self._known_ids(unit, [command.command_id for command in commands if command.command_id])
+        connection = unit.writer.connection
+        known = self._repeats.known(connection, [command.command_id for command in commands if command.command_id])
         self._prefetch(unit, commands)
         events: list[Event] = []
         for index, command in enumerate(commands, start=offset):
@@ -290,7 +199,7 @@ class Executor:
                 if command_id is None:
                     command_id = uuid4().hex
                 elif command_id in known:
-                    self._must_be_same(unit, command, *known[command_id])
+                    self._repeats.must_be_same(connection, command, known[command_id])
                     outcome.repeated += 1
                     continue
                 decided = self._decide(unit, command, command_id)
@@ -316,7 +225,7 @@ class Executor:
         for attempt in range(1, attempts + 1):
             yield attempt == attempts
             with self._lock:
-                self._cached.clear()
+                self.states.kept.clear()
 
     @contextmanager
     def _unit(self, connection: Connection | None) -> Iterator[_Unit]:
@@ -333,22 +242,11 @@ class Executor:
             return
         with self._lock:
             with self._log.writing() as writer:
-                self._catch_up(writer)
-                unit = _Unit(writer, self._cached)
+                self.states.catch_up(writer)
+                unit = _Unit(writer, self.states.kept)
                 self._refresh_policies(unit)
                 yield unit
-            self._keep(unit)
-
-    def _keep(self, unit: _Unit) -> None:
-        """It is committed: from now on the unit's states are those of the log."""
-        cached = self._cached
-        for stream, state in unit.states.items():
-            cached.pop(stream, None)  # written last, dropped last
-            cached[stream] = state
-        self._synced = unit.writer.head.position
-        if len(cached) > _CACHED_STREAMS:
-            for stream in list(cached)[: _CACHED_STREAMS // 4]:
-                del cached[stream]
+            self.states.keep(unit.states, unit.writer.head.position)
 
     def _after_commit(self, events: Iterable[Event], *, own: bool) -> None:
         erased = any(event.topic == "customer.erased" for event in events)
@@ -369,7 +267,7 @@ class Executor:
             aggregate = self._by_command.get(type(wanted)) or self._unknown(wanted)
             stream = wanted.stream
             found = decided.states.get(stream) or unit.states.get(stream) or unit.cached.get(stream)
-            version, state = found or self._state(unit, stream, aggregate)
+            version, state = found or self._state(unit, stream)
             if cause is None and expected_version is not None:
                 _must_be_at(expected_version, stream, version)
             at = wanted.at
@@ -379,7 +277,9 @@ class Executor:
                 customer = aggregate.customer(state, wanted)
                 here = _Place(aggregate, stream, customer, at, cause, policy)
                 if cause is None and command.command_id is not None:
-                    here.command_hash = self._fingerprint(unit, command, customer, decided.recorded_at)
+                    here.command_hash = self._repeats.fingerprint(
+                        unit.writer.connection, command, customer, decided.recorded_at
+                    )
                 decided.states[stream] = self._record(unit, decided, here, (version, state), new)
                 if len(decided.entries) > _REACTIONS_MAX:
                     msg = f"{type(command).__name__} leads to over {_REACTIONS_MAX} events: a circle of reactions?"
@@ -461,12 +361,7 @@ class Executor:
             rows = unit.writer.append(unit.entries)
         except self._database.integrity_error as error:
             raise ConcurrencyConflict("another writer took the place of an event", remedy="Try again") from error
-        for stream, (version, state) in unit.snapshots.items():
-            aggregate = self._by_name[stream.partition("-")[0]]
-            row = self._keep_sql.bind(
-                stream=stream, version=version, topic=_snapshot_topic(aggregate), body=encode_state(state)
-            )
-            unit.writer.cursor.execute(self._keep_sql.sql, row)
+        self.states.snapshot(unit.writer, unit.snapshots)
         return rows
 
     def _now(self) -> int:
@@ -476,7 +371,7 @@ class Executor:
         """Whether nothing has happened in a stream yet."""
         found = states.get(stream) or unit.states.get(stream) or unit.cached.get(stream)
         if found is None:
-            found = self._state(unit, stream, self._by_name[stream.partition("-")[0]])
+            found = self._state(unit, stream)
         return found[0] == 0
 
     def _unknown(self, command: Command) -> NoReturn:
@@ -487,7 +382,7 @@ class Executor:
     # --- policies ---------------------------------------------------------------------------------------------------
 
     def _refresh_policies(self, unit: _Unit) -> None:
-        _version, book = self._state(unit, _POLICY_STREAM, self._by_name[_POLICY_STREAM])
+        _version, book = self._state(unit, _POLICY_STREAM)
         unit.policies = self.policies_of(book)
 
     def policies_of(self, book: PolicyBook) -> list[tuple[int | None, Policy]]:
@@ -512,173 +407,18 @@ class Executor:
         )
         self._take(unit, self._decide(unit, adopt, "relations:default-policy"))
 
-    # --- states -----------------------------------------------------------------------------------------------------
-
-    def load(self, connection: Connection, stream: str) -> State:
-        """The newest version and state of a stream, from its last snapshot and the events after it.
-
-        Raises:
-            InvalidInput: There is no such kind of aggregate.
-        """
-        kind = stream.partition("-")[0]
-        aggregate = self._by_name.get(kind)
-        if aggregate is None:
-            raise InvalidInput(
-                f"{kind!r} is no kind of aggregate",
-                code="unknown_aggregate",
-                remedy=f"There are {', '.join(sorted(self._by_name))}",
-            )
-        cursor = self._database.cursor(connection, binary=True)
-        version, state = self._snapshot(cursor, stream, aggregate)
-        cursor.execute(self._load_sql.sql, self._load_sql.bind(stream=stream, version=version))
-        decode, evolve = self._codec.decode, aggregate.decider.evolve
-        for version, topic, schema, body in cursor.fetchall():  # noqa: B007 - the last one is the version
-            state = evolve(state, decode(topic, schema, body))
-        return version, state
-
-    def _snapshot(self, cursor: Any, stream: str, aggregate: Aggregate[Any]) -> State:
-        found = cursor.execute(self._snapshot_sql.sql, self._snapshot_sql.bind(stream=stream)).fetchone()
-        if found is not None and found[1] == _snapshot_topic(aggregate):
-            try:
-                return found[0], decode_state(bytes(found[2]), aggregate.state)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                # A snapshot of an older form of the state, or a damaged one, is worth nothing; the events are.
-                pass
-        return 0, aggregate.decider.initial
-
-    def _state(self, unit: _Unit, stream: str, aggregate: Aggregate[Any]) -> State:
+    def _state(self, unit: _Unit, stream: str) -> State:
         found = unit.states.get(stream) or unit.cached.get(stream)
         if found is None:
-            found = self.load(unit.writer.connection, stream)
-            unit.cached[stream] = found
+            found = unit.cached[stream] = self.states.load(unit.writer.connection, stream)
         return found
-
-    def _catch_up(self, writer: Writer) -> None:
-        """Bring the kept states to the log's head: fold what other writers have appended since."""
-        head = writer.head.position
-        if head == self._synced:
-            return
-        if head < self._synced or head - self._synced > _CATCH_UP_MAX:
-            self._cached.clear()
-        else:
-            columns = ("position", "stream", "version", "topic", "schema", "body")
-            for rows in self._log.scan(writer.connection, columns, after=self._synced, until=head):
-                for _position, stream, version, topic, schema, body in rows:
-                    found = self._cached.get(stream)
-                    if found is None or version <= found[0]:
-                        continue
-                    aggregate = self._by_name[stream.partition("-")[0]]
-                    event = self._codec.decode(topic, schema, body)
-                    self._cached[stream] = (version, aggregate.decider.evolve(found[1], event))
-        self._synced = head
 
     def _prefetch(self, unit: _Unit, commands: Sequence[Command]) -> None:
         """Load the streams of a batch that are not in memory, in a few queries instead of one each."""
         missing = {command.stream for command in commands if type(command) in self._by_command}
         # Where a reaction may lead is not known yet; a customer's account is where most of them do.
         missing |= {f"loyalty-{name}" for name in {getattr(command, "customer", None) for command in commands} if name}
-        self._load_many(unit, sorted(missing - unit.cached.keys()))
-
-    def _load_many(self, unit: _Unit, streams: Sequence[str]) -> None:
-        connection, cached = unit.writer.connection, unit.cached
-        if not streams:
-            return
-        long = {row[0] for row in self._many(connection, self._long_sql, streams=streams)}
-        for stream in streams:
-            if stream in long:
-                cached[stream] = self.load(connection, stream)
-            else:
-                cached[stream] = (0, self._by_name[stream.partition("-")[0]].decider.initial)
-        rest = [stream for stream in streams if stream not in long]
-        for stream, version, topic, schema, body in self._many(connection, self._streams_sql, streams=rest):
-            evolve = self._by_name[stream.partition("-")[0]].decider.evolve
-            cached[stream] = (version, evolve(cached[stream][1], self._codec.decode(topic, schema, body)))
-
-    def _many(self, connection: Connection, statement: Statement, **values: Sequence[str]) -> list[Any]:
-        """The rows of a statement with one parameter of many values."""
-        cursor = self._database.cursor(connection, binary=True)
-        bound = statement.bind(**{name: self._database.many(many) for name, many in values.items()})
-        rows: list[Any] = cursor.execute(statement.sql, bound).fetchall()
-        return rows
-
-    # --- idempotency ------------------------------------------------------------------------------------------------
-
-    def _repeated(self, unit: _Unit, command: Command) -> Receipt | None:
-        cursor = self._database.cursor(unit.writer.connection, binary=True)
-        rows = cursor.execute(self._command_sql.sql, (command.command_id,)).fetchall()
-        if not rows:
-            return None
-        first = dict(zip(COLUMNS, rows[0], strict=True))
-        self._must_be_same(unit, command, first["customer"], first["command_hash"])
-        return Receipt(first["command_id"], tuple(self.recorded(unit.writer.connection, rows)), repeated=True)
-
-    def _known_ids(self, unit: _Unit, ids: Sequence[str]) -> dict[str, tuple[str, bytes | None]]:
-        found = self._many(unit.writer.connection, self._ids_sql, ids=ids)
-        return {command_id: (customer, command_hash) for command_id, customer, command_hash in found}
-
-    def _must_be_same(self, unit: _Unit, command: Command, customer: str, recorded: bytes | None) -> None:
-        wanted = self._fingerprint(unit, command, customer)
-        # Without the customer's key the words cannot be compared any more: all else must do.
-        if recorded is not None and bytes(recorded)[: len(wanted)] != wanted:
-            raise IdempotencyConflict(
-                f"the command id {command.command_id!r} was used before for a different command",
-                field="command_id",
-                remedy="Send the first command again unchanged, or give this one an id of its own",
-            )
-
-    def _fingerprint(self, unit: _Unit, command: Command, customer: str, now: int | None = None) -> bytes:
-        """What tells one command from another: a hash of all but its personal words, then a keyed one of these.
-
-        The second is left out where there are no words, or no key for them (any more). `now` has one made.
-        """
-        values = command.__dict__
-        words = {field: values[field] for field in self._personal[type(command)] if values[field] is not None}
-        known = {**values, **dict.fromkeys(words, True)} if words else values
-        plain = sha256(type(command).__name__.encode() + _encode_command(known)).digest()[:16]
-        if not words:
-            return plain
-        connection = unit.writer.connection
-        key = self._keys.get(connection, customer) if now is None else self._keys.need(connection, customer, now)
-        return plain if key is None else plain + blake2b(_encode_command(words), digest_size=16, key=key).digest()
-
-    def recorded(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> Iterator[RecordedEvent]:
-        """Whole rows of the log as recorded events, personal fields readable unless erased.
-
-        Rows of other applications that share the log are passed by.
-        """
-        keys: dict[str, bytes | None] = {}
-        for row in rows:
-            topic_name, schema, customer, body = row[3], row[4], row[5], row[13]
-            if schema == FOREIGN:
-                continue
-            event = self._codec.decode(topic_name, schema, body)
-            topic = self._codec.topics[topic_name]
-            if topic.personal and has_personal(event, topic):
-                if customer not in keys:
-                    keys[customer] = self._keys.get(connection, customer)
-                event = open_event(event, topic, customer, keys[customer])
-            yield _recorded(row, event)
-
-
-def _recorded(row: Sequence[Any], event: Event) -> RecordedEvent:
-    position, stream, version, topic, schema, customer, occurred_at, recorded_at = row[:8]
-    actor, command_id, command_seq, _hash, cause, _body, digest = row[8:]
-    return RecordedEvent(
-        position=position,
-        stream=stream,
-        version=version,
-        customer=customer,
-        occurred_at=occurred_at,
-        recorded_at=recorded_at,
-        topic=topic,
-        schema=schema,
-        actor=actor,
-        command_id=command_id,
-        command_seq=command_seq,
-        cause=cause,
-        event=event,
-        digest=bytes(digest),
-    )
+        self.states.load_many(unit.writer.connection, sorted(missing - unit.cached.keys()), unit.cached)
 
 
 def _must_be_at(expected: int, stream: str, version: int) -> None:
@@ -688,19 +428,3 @@ def _must_be_at(expected: int, stream: str, version: int) -> None:
             code="version_conflict",
             remedy="Read it again and decide anew",
         )
-
-
-def _snapshot_topic(aggregate: Aggregate[Any]) -> str:
-    return f"{aggregate.name}:{aggregate.state_version}"
-
-
-def _personal_of_commands(
-    aggregates: Sequence[Aggregate[Any]], topics: dict[type[Event], Topic]
-) -> dict[type[Command], tuple[str, ...]]:
-    """Which fields of a command are personal: those named as a personal field of an event of the same aggregate."""
-    found: dict[type[Command], tuple[str, ...]] = {}
-    for aggregate in aggregates:
-        names = {name for event in aggregate.events for name in topics[event].personal}
-        for command in aggregate.commands:
-            found[command] = tuple(sorted(names & command.model_fields.keys()))
-    return found
