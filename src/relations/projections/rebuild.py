@@ -47,6 +47,7 @@ class Rebuild:
         self._projections = projections
         self._zone = zone
         self._token = uuid4().hex[:8]
+        self._switched: set[str] = set()
         self._fresh = {projection.name: self._tables(projection, self._token) for projection in projections}
 
     def _tables(self, projection: Projection, token: str) -> Tables:
@@ -65,24 +66,42 @@ class Rebuild:
         """
         self._begin()
         try:
-            failures, position = self._fold_all(processes, shards, on_progress)
-            for projection in self._projections:
-                if projection.name not in failures:
-                    try:
-                        self._switch(projection, position)
-                    except ProjectionFailed as failure:  # what came meanwhile was poison
-                        failures[projection.name] = failure
+            return self._run(processes, shards, on_progress)
+        except ConcurrencyConflict:
+            raise
+        except Exception as error:
+            self._check_overtaken(error)
+            raise
         finally:
             with writing_views(self._database) as connection:
                 for tables in self._fresh.values():
                     _drop(connection, tables)
+
+    def _run(self, processes: int, shards: int, on_progress: Progress | None) -> dict[str, ProjectionFailed]:
+        failures, position = self._fold_all(processes, shards, on_progress)
+        for projection in self._projections:
+            if projection.name not in failures:
+                try:
+                    self._switch(projection, position)
+                    self._switched.add(projection.name)
+                except ProjectionFailed as failure:  # what came meanwhile was poison
+                    failures[projection.name] = failure
         return failures
+
+    def _check_overtaken(self, error: Exception) -> None:
+        """Whoever begins later drops our tables; what the database says of that, then, is no fault of its own."""
+        with self._database.reading() as connection:
+            found = connection.execute(select(checkpoints.c.name, checkpoints.c.rebuild))
+            tokens = {row.name: row.rebuild for row in found}
+        for projection in self._projections:
+            if projection.name not in self._switched and tokens.get(projection.name) != self._token:
+                raise _overtaken(projection) from error
 
     def _begin(self) -> None:
         with writing_views(self._database) as connection:
             for projection in self._projections:
                 mine = checkpoints.c.name == projection.name
-                old = connection.execute(select(checkpoints.c.rebuild).where(mine)).scalar()
+                old = connection.execute(select(checkpoints.c.rebuild).where(mine).with_for_update()).scalar()
                 if old:  # an interrupted rebuild's tables, or those of one that this one overtakes
                     _drop(connection, self._tables(projection, old))
                 connection.execute(checkpoints.update().where(mine).values(rebuild=self._token))
@@ -146,9 +165,7 @@ class Rebuild:
                 )
             )
             if switched.rowcount != 1:
-                raise ConcurrencyConflict(
-                    f"another rebuild of {projection.name} began after this one", remedy="Let it finish"
-                )
+                raise _overtaken(projection)
             for table in self._fresh[projection.name].values():
                 for index in table.table.indexes:
                     index.create(connection)
@@ -162,6 +179,10 @@ class Rebuild:
             raise folding.failures[projection.name]
 
 
+def _overtaken(projection: Projection) -> ConcurrencyConflict:
+    return ConcurrencyConflict(f"another rebuild of {projection.name} began after this one", remedy="Let it finish")
+
+
 def _create_without_indexes(connection: Connection, table: Table) -> None:
     """Indexes come after the rows: filling a table without them is faster."""
     indexes = set(table.indexes)
@@ -172,4 +193,5 @@ def _create_without_indexes(connection: Connection, table: Table) -> None:
 
 def _drop(connection: Connection, tables: Tables) -> None:
     for table in tables.values():
-        table.table.drop(connection, checkfirst=True)
+        # In one statement: between asking whether it is there and dropping it, another rebuild may drop it.
+        connection.execute(text(f'DROP TABLE IF EXISTS "{table.table.name}"'))
