@@ -27,7 +27,7 @@ LAYERS = (
     {"log"},
     {"projections"},
     {"execution", "engine"},
-    {"audit", "exchange"},
+    {"analytics", "audit", "exchange"},
     {"testing", "cli"},
 )
 """What may import what: a module imports its own layer and those before it."""
