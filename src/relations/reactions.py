@@ -26,7 +26,7 @@ from relations.aggregates.loyalty import CreditPurchase, EarnPoints, ReverseEarn
 from relations.messages import Command, Envelope, Event, from_micros
 from relations.policies import Policy
 
-__all__ = ["react"]
+__all__ = ["ONLY_IF", "react"]
 
 C = TypeVar("C", bound=Command)
 Reaction = Callable[[Any, Envelope, Policy], list[Command]]
@@ -133,3 +133,7 @@ _REACTIONS: dict[type[Event], Reaction] = {
     CustomerUnmerged: _unmerged_is_released,
     CustomerErased: _erased_with_aliases,
 }
+
+ONLY_IF: dict[type[Event], str] = {PurchaseRecorded: "loyalty", PurchaseRefunded: "loyalty"}
+"""Events that ask nothing of anybody unless the customer's aggregate of this kind has begun: most who buy are no
+members, and a command that would be answered with nothing need not be made."""
