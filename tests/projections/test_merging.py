@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -40,11 +41,11 @@ from relations.aggregates.customer import AbsorbCustomer, EraseMerged
 from relations.messages import Command
 from relations.policies import Policy, Surveys
 from relations.projections import PROJECTIONS
-from relations.projections.aliases import PROJECTION, Alias, Aliases
+from relations.projections.aliases import PROJECTION, Alias, Aliases, combined, key_of
 from relations.projections.customers import PROJECTION as CUSTOMERS
 from relations.projections.projection import CustomerRow
 from relations.testing.laws import check_laws
-from relations.testing.strategies import commands_of, customer_commands
+from relations.testing.strategies import commands, commands_of
 from tests.making import assert_sound
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -315,12 +316,9 @@ def test_absorbing_alone_makes_nobody_an_alias_and_erases_nobody_else() -> None:
 
 _times = st.integers(0, 300).map(day)
 _complaints = st.sampled_from(["k1", "k2", "k3"])
+_OF_CUSTOMERS = set(AGGREGATE.commands) - {EraseCustomer, EraseMerged, AbsorbCustomer, ReleaseCustomer}
 _anything = st.one_of(
-    customer_commands(customer=st.sampled_from(IDS), occurred_at=_times).filter(
-        lambda command: (
-            type(command).__name__ not in ("EraseCustomer", "EraseMerged", "AbsorbCustomer", "ReleaseCustomer")
-        )
-    ),
+    commands(*sorted(_OF_CUSTOMERS, key=lambda kind: kind.__name__), customer=st.sampled_from(IDS), occurred_at=_times),
     commands_of(FileComplaint, customer=st.sampled_from(IDS), complaint=_complaints, occurred_at=_times),
     commands_of(ResolveComplaint, complaint=_complaints, occurred_at=_times),
     commands_of(EnrolMember, customer=st.sampled_from(IDS), programme=st.just(PROGRAMME), occurred_at=_times),
@@ -482,6 +480,30 @@ def test_every_projection_keeps_its_laws_where_customers_are_merged(projection: 
     assert report.folded > 0
     if projection in (PROJECTION, CUSTOMERS):
         assert report.size > 40
+
+
+@settings(max_examples=40)
+@given(st.lists(_anything, min_size=5, max_size=25), st.permutations(IDS))
+def test_rows_are_combined_the_same_in_any_order(history: list[Command], order: list[str]) -> None:
+    seen = 0
+    everybody = Aliases.of([Alias(customer, IDS[0]) for customer in IDS[1:]])
+    with Relations.open("sqlite://", clock=lambda: LATER) as relations:
+        relations.execute_many(history)
+        folding = relations.runner.fold()
+        for projection in PROJECTIONS:
+            for table, rows in folding.rows[projection.name].tables.items():
+                if not issubclass(table, CustomerRow) or table.absorb is CustomerRow.absorb:
+                    continue
+                as_recorded = sorted(rows.values(), key=key_of)
+                shuffled = sorted(as_recorded, key=lambda row: order.index(row.customer))
+                found = [
+                    {key_of(row): row for row in combined(deepcopy(each), everybody)}
+                    for each in (as_recorded, shuffled)
+                ]
+                assert found[0] == found[1]
+                assert all(row.customer == IDS[0] for row in found[0].values())
+                seen += len(as_recorded) - len(found[0])
+    event("some combined" if seen else "none combined")
 
 
 def test_every_row_of_a_customer_says_how_two_become_one() -> None:

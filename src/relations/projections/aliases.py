@@ -11,8 +11,7 @@ before somebody found out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from threading import Lock
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import msgspec
 from sqlalchemy import CTE, Connection, func, select
@@ -20,10 +19,12 @@ from sqlalchemy import CTE, Connection, func, select
 from relations.aggregates.customer import CustomerMerged, CustomerUnmerged
 from relations.log.database import Database, tables_of
 from relations.messages import Envelope
-from relations.projections.projection import CustomerRow, Projection, Rows
+from relations.projections.projection import CustomerRow, Key, Projection, Row, Rows
 from relations.projections.tables import RowTable
 
-__all__ = ["NONE", "PROJECTION", "Alias", "AliasReader", "Aliases"]
+__all__ = ["NONE", "PROJECTION", "Alias", "AliasReader", "Aliases", "combined", "key_of"]
+
+C = TypeVar("C", bound=CustomerRow)
 
 
 class Alias(CustomerRow, gc=False):
@@ -100,6 +101,27 @@ NONE = Aliases()
 """Nobody is merged."""
 
 
+def key_of(row: Row) -> Key:
+    """The values of a row's key."""
+    return tuple(getattr(row, name) for name in row.key)
+
+
+def combined(rows: Iterable[C], aliases: Aliases) -> list[C]:
+    """Rows as recorded, turned into those of the surviving ids: rows that get the same key become one.
+
+    Args:
+        rows: The rows; they are changed in place.
+        aliases: Which ids are one customer.
+    """
+    found: dict[Key, C] = {}
+    for row in rows:
+        row.customer = aliases.survivor(row.customer)
+        first = found.setdefault(key_of(row), row)
+        if first is not row:
+            first.absorb(row)
+    return list(found.values())
+
+
 class AliasReader:
     """Reads the aliases of a database; while nothing changes, that is one look into an index.
 
@@ -110,7 +132,6 @@ class AliasReader:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._rows = RowTable(database, PROJECTION, Alias)
-        self._lock = Lock()
         self._exists = False
         self._known: tuple[int, Aliases] = (0, NONE)
 
@@ -127,8 +148,7 @@ class AliasReader:
             decode = self._rows.decode
             found = connection.execute(select(table).where(table.c.survivor.is_not(None)))
             aliases = Aliases.of([decode(row) for row in found])
-            with self._lock:
-                self._known = position, aliases
+            self._known = position, aliases
         return aliases
 
     def survivors(self) -> CTE:

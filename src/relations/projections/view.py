@@ -8,7 +8,7 @@ if there were no merges.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import Connection, FromClause, Select, Table, func, select
@@ -17,8 +17,8 @@ from sqlalchemy.sql.visitors import replacement_traverse
 from relations.log.database import Database
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime, local_time
-from relations.projections.aliases import Aliases, AliasReader
-from relations.projections.projection import CustomerRow, Key, Projection, Row
+from relations.projections.aliases import Aliases, AliasReader, combined, key_of
+from relations.projections.projection import CustomerRow, Projection, Row
 from relations.projections.tables import RowTable
 
 __all__ = ["View"]
@@ -107,6 +107,7 @@ class View:
         with self._database.reading() as connection:
             if issubclass(row, CustomerRow) and (aliases := self._aliases.read(connection)):
                 page = slice(offset or 0, None if limit is None else (offset or 0) + limit)
+                # Any: that R is a class of customers' rows here is lost on a TypeVar.
                 merged: Any = self._merged_rows(connection, row, aliases, where, customer, order_by, page)
                 return list(merged)
             table = self.table(row)
@@ -159,7 +160,7 @@ class View:
         page: slice,
     ) -> list[C]:
         if customer is not None and not where and not order_by:
-            return _combined(self._rows_of(connection, row, aliases.ids(customer)), aliases)[page]
+            return combined(self._rows_of(connection, row, aliases.ids(customer)), aliases)[page]
         table, decode = self.table(row), self._tables[row].decode
         statement = self._named(row, list(table.c), where, aliases, order_by)
         if customer is not None:
@@ -172,8 +173,8 @@ class View:
         # All rows of a customer are combined, whichever of them met the conditions.
         groups = dict.fromkeys(each.customer for each in found if each.customer in aliases.groups)
         recorded = self._rows_of(connection, row, [name for group in groups for name in aliases.groups[group]])
-        whole = {_key(each): each for each in _combined(recorded, aliases)}
-        by_key = {_key(each): each for each in found}
+        whole = {key_of(each): each for each in combined(recorded, aliases)}
+        by_key = {key_of(each): each for each in found}
         return [whole.get(key, each) for key, each in by_key.items()][page]
 
     def _rows_of(self, connection: Connection, row: type[R], customers: Sequence[str]) -> list[R]:
@@ -211,18 +212,3 @@ class View:
             .where(*map(surviving, where))
             .order_by(*map(surviving, order_by))
         )
-
-
-def _combined(rows: Iterable[C], aliases: Aliases) -> list[C]:
-    """Rows as recorded under the surviving ids, those with the same key combined."""
-    found: dict[Key, C] = {}
-    for row in rows:
-        row.customer = aliases.survivor(row.customer)
-        first = found.setdefault(_key(row), row)
-        if first is not row:
-            first.absorb(row)
-    return list(found.values())
-
-
-def _key(row: Row) -> Key:
-    return tuple(getattr(row, name) for name in row.key)
