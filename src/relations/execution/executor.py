@@ -8,7 +8,7 @@ loads nothing. See `docs/explanation/execution.md`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from threading import RLock
@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
+from relations.aggregates.customer import CustomerErased
 from relations.aggregates.policy import AdoptPolicy, PolicyBook
 from relations.collection import held_back
 from relations.decider import Aggregate
@@ -49,7 +50,6 @@ class _Decided(NamedTuple):
 
     command_id: str
     actor: str
-    recorded_at: int
     entries: list[Entry]
     events: list[Event]
     states: dict[str, State]
@@ -76,11 +76,23 @@ class _Place:
 class _Unit:
     """One write transaction: the states it sees, and what it is going to append."""
 
-    __slots__ = ("cached", "entries", "policies", "position", "snapshots", "states", "writer")
+    __slots__ = (
+        "cached",
+        "entries",
+        "has_erased",
+        "policies",
+        "position",
+        "recorded_at",
+        "snapshots",
+        "states",
+        "writer",
+    )
 
-    def __init__(self, writer: Writer, cached: dict[str, State]) -> None:
+    def __init__(self, writer: Writer, cached: dict[str, State], recorded_at: int) -> None:
         self.writer = writer
         self.cached = cached
+        self.recorded_at = recorded_at
+        self.has_erased = False
         self.states: dict[str, State] = {}
         self.entries: list[Entry] = []
         self.snapshots: dict[str, State] = {}
@@ -160,7 +172,7 @@ class Executor:
                     decided = self._decide(unit, command, command_id, expected_version)
                     self._take(unit, decided)
                     rows = self._append(unit)
-                self._after_commit(decided.events, own=connection is None)
+                self._after_commit(unit, own=connection is None)
                 own = rows[len(rows) - len(decided.events) :]
                 return Receipt(command_id, tuple(map(recorded_event, own, decided.events)))
             except ConcurrencyConflict as conflict:
@@ -174,13 +186,13 @@ class Executor:
             outcome = BatchReport(rejections=[])
             try:
                 with held_back(), self._unit(None) as unit:
-                    events = self._decide_many(unit, commands, outcome, offset)
+                    self._decide_many(unit, commands, outcome, offset)
                     self._append(unit)
             except ConcurrencyConflict as conflict:
                 if last or conflict.code in _FINAL:
                     raise
                 continue
-            self._after_commit(events, own=True)
+            self._after_commit(unit, own=True)
             report.accepted += outcome.accepted
             report.repeated += outcome.repeated
             report.unchanged += outcome.unchanged
@@ -188,11 +200,10 @@ class Executor:
             report.rejections += outcome.rejections
             return
 
-    def _decide_many(self, unit: _Unit, commands: Sequence[Command], outcome: BatchReport, offset: int) -> list[Event]:
+    def _decide_many(self, unit: _Unit, commands: Sequence[Command], outcome: BatchReport, offset: int) -> None:
         connection = unit.writer.connection
         known = self._repeats.known(connection, [command.command_id for command in commands if command.command_id])
         self._prefetch(unit, commands)
-        events: list[Event] = []
         for index, command in enumerate(commands, start=offset):
             command_id = command.command_id
             try:
@@ -216,8 +227,6 @@ class Executor:
             known[command_id] = (first.customer, first.command_hash)
             outcome.accepted += 1
             outcome.events += len(decided.entries)
-            events += decided.events
-        return events
 
     def _tries(self, connection: Connection | None) -> Iterator[bool]:
         """Yield once a try, saying whether it is the last. A host's own transaction cannot be tried again."""
@@ -236,23 +245,22 @@ class Executor:
         if connection is not None:
             # Without our lock: a thread that holds it may be waiting for the log's, which the host holds until it ends.
             with self._log.writing(connection) as writer:
-                unit = _Unit(writer, {})
+                unit = _Unit(writer, {}, self._now())
                 self._refresh_policies(unit)
                 yield unit
             return
         with self._lock:
             with self._log.writing() as writer:
                 self.states.catch_up(writer)
-                unit = _Unit(writer, self.states.kept)
+                unit = _Unit(writer, self.states.kept, self._now())
                 self._refresh_policies(unit)
                 yield unit
             self.states.keep(unit.states, unit.writer.head.position)
 
-    def _after_commit(self, events: Iterable[Event], *, own: bool) -> None:
-        erased = any(event.topic == "customer.erased" for event in events)
-        if own and (erased or self._database.purge_owed):
+    def _after_commit(self, unit: _Unit, *, own: bool) -> None:
+        if own and (unit.has_erased or self._database.purge_owed):
             self._database.purge()
-        elif erased:
+        elif unit.has_erased:
             self._database.purge_owed = True  # the host has yet to commit; whatever we commit next brings it away
 
     # --- deciding ---------------------------------------------------------------------------------------------------
@@ -261,7 +269,7 @@ class Executor:
         """Decide a command and everything that it leads to. The unit is unchanged until `_take`."""
         if not unit.policies and not isinstance(command, AdoptPolicy):
             self._adopt_default(unit)
-        decided = _Decided(command_id, command.actor, self._now(), [], [], {}, deque())
+        decided = _Decided(command_id, command.actor, [], [], {}, deque())
         wanted, cause = command, None
         while True:
             aggregate = self._by_command.get(type(wanted)) or self._unknown(wanted)
@@ -278,7 +286,7 @@ class Executor:
                 here = _Place(aggregate, stream, customer, at, cause, policy)
                 if cause is None and command.command_id is not None:
                     here.command_hash = self._repeats.fingerprint(
-                        unit.writer.connection, command, customer, decided.recorded_at
+                        unit.writer.connection, command, customer, unit.recorded_at
                     )
                 decided.states[stream] = self._record(unit, decided, here, (version, state), new)
                 if len(decided.entries) > _REACTIONS_MAX:
@@ -299,7 +307,7 @@ class Executor:
             topic = self._topics[type(event)]
             sealed = event
             if topic.personal and has_personal(event, topic):
-                key = self._keys.need(unit.writer.connection, customer, decided.recorded_at)
+                key = self._keys.need(unit.writer.connection, customer, unit.recorded_at)
                 sealed = seal_event(event, topic, customer, key)
             state = evolve(state, sealed)
             entries.append(
@@ -310,7 +318,7 @@ class Executor:
                     topic.schema,
                     customer,
                     here.at,
-                    decided.recorded_at,
+                    unit.recorded_at,
                     decided.actor,
                     decided.command_id,
                     seq,
@@ -329,7 +337,7 @@ class Executor:
                 version=version,
                 customer=customer,
                 occurred_at=here.at,
-                recorded_at=decided.recorded_at,
+                recorded_at=unit.recorded_at,
             )
             led_to = self._react(event, envelope, here.policy)
             if led_to:
@@ -346,10 +354,11 @@ class Executor:
             if version // every > before[0] // every:
                 unit.snapshots[stream] = (version, state)
             unit.states[stream] = (version, state)
-        for entry in decided.entries:
-            if entry.topic == "customer.erased":
-                # Now and not at the end: what comes later in the same batch is sealed under a new key.
-                self._keys.destroy(unit.writer.connection, entry.customer, entry.recorded_at)
+        for seq, event in enumerate(decided.events):
+            if type(event) is CustomerErased:
+                # Now and not at the end: what comes later in the same batch finds no key any more.
+                self._keys.destroy(unit.writer.connection, decided.entries[seq].customer, unit.recorded_at)
+                unit.has_erased = True
         if _POLICY_STREAM in decided.states:
             self._refresh_policies(unit)
 
@@ -418,7 +427,7 @@ class Executor:
         missing = {command.stream for command in commands if type(command) in self._by_command}
         # Where a reaction may lead is not known yet; a customer's account is where most of them do.
         missing |= {f"loyalty-{name}" for name in {getattr(command, "customer", None) for command in commands} if name}
-        self.states.load_many(unit.writer.connection, sorted(missing - unit.cached.keys()), unit.cached)
+        self.states.load_many(unit.writer.connection, list(missing - unit.cached.keys()), unit.cached)
 
 
 def _must_be_at(expected: int, stream: str, version: int) -> None:
