@@ -10,7 +10,7 @@ from relations.aggregates.customer import (
     CustomerErased,
     CustomerMerged,
     CustomerUnmerged,
-    EraseMerged,
+    EraseAlias,
     FeedbackGiven,
     PurchaseRecorded,
     PurchaseRefunded,
@@ -153,5 +153,5 @@ def test_an_erasure_reaches_every_id_merged_with_it() -> None:
     at, moment = envelope("customer-c-1"), from_micros(AT)
     assert react(CustomerErased(reason="asked"), at, POLICY) == []
     assert react(CustomerErased(reason="asked", merged=("c-2", "c-3")), at, POLICY) == [
-        EraseMerged(customer=name, other="c-1", reason="asked", occurred_at=moment) for name in ("c-2", "c-3")
+        EraseAlias(customer=name, other="c-1", reason="asked", occurred_at=moment) for name in ("c-2", "c-3")
     ]

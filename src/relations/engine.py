@@ -30,10 +30,10 @@ from relations.messages import Command, RecordedEvent, to_micros
 from relations.policies import Policy
 from relations.projections import PROJECTIONS
 from relations.projections.agenda import AgendaView, commands_due
-from relations.projections.aliases import AliasReader
 from relations.projections.customers import CustomersView
 from relations.projections.projection import Projection
 from relations.projections.repair import RepairView
+from relations.projections.resolving import AliasReader
 from relations.projections.retention import RetentionView
 from relations.projections.runner import Progress, ProjectionStatus, Runner
 from relations.projections.satisfaction import SatisfactionView

@@ -17,7 +17,7 @@ from relations.aggregates.customer import (
     CustomerErased,
     CustomerMerged,
     CustomerUnmerged,
-    EraseMerged,
+    EraseAlias,
     PurchaseRecorded,
     PurchaseRefunded,
     ReleaseCustomer,
@@ -96,7 +96,7 @@ def _unmerged_is_released(event: CustomerUnmerged, at: Envelope, _policy: Policy
 def _erased_with_aliases(event: CustomerErased, at: Envelope, _policy: Policy) -> list[Command]:
     moment = from_micros(at.occurred_at)
     return [
-        EraseMerged(customer=merged, other=at.customer, reason=event.reason, occurred_at=moment)
+        EraseAlias(customer=merged, other=at.customer, reason=event.reason, occurred_at=moment)
         for merged in event.merged
     ]
 

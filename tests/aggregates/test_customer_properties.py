@@ -22,8 +22,8 @@ from relations.aggregates.customer import (
     CustomerRegistered,
     CustomerReleased,
     CustomerUnmerged,
+    EraseAlias,
     EraseCustomer,
-    EraseMerged,
     FeedbackGiven,
     GiveConsent,
     GiveFeedback,
@@ -86,7 +86,7 @@ commands: st.SearchStrategy[CustomerCommand] = st.one_of(
     _to_c1(UnmergeCustomer),
     _to_c1(AbsorbCustomer, merged=st.sampled_from(["c1", "c2", "c3"])),
     _to_c1(ReleaseCustomer, merged=st.sampled_from(["c2", "c3"])),
-    _to_c1(EraseMerged, other=st.sampled_from(["c2", "c3"])),
+    _to_c1(EraseAlias, other=st.sampled_from(["c2", "c3"])),
 )
 histories = st.lists(commands, min_size=8, max_size=40)
 

@@ -15,8 +15,8 @@ __all__ = [
     "AbsorbCustomer",
     "CorrectProfile",
     "CustomerCommand",
+    "EraseAlias",
     "EraseCustomer",
-    "EraseMerged",
     "GiveConsent",
     "GiveFeedback",
     "LinkIdentity",
@@ -199,7 +199,7 @@ class ReleaseCustomer(CustomerCommand):
     merged: Id
 
 
-class EraseMerged(CustomerCommand):
+class EraseAlias(CustomerCommand):
     """Erase this customer because one merged with it was erased. Nothing happens where the two are not merged."""
 
     other: Id

@@ -11,8 +11,8 @@ from relations.aggregates.customer.commands import (
     AbsorbCustomer,
     CorrectProfile,
     CustomerCommand,
+    EraseAlias,
     EraseCustomer,
-    EraseMerged,
     GiveConsent,
     GiveFeedback,
     LinkIdentity,
@@ -315,7 +315,7 @@ def _erase(state: Customer, command: EraseCustomer) -> list[Event]:
     return [CustomerErased(reason=command.reason, at=at, merged=state.merged_with)]
 
 
-def _erase_merged(state: Customer, command: EraseMerged) -> list[Event]:
+def _erase_alias(state: Customer, command: EraseAlias) -> list[Event]:
     # Erasing cannot be undone, so both sides have to know of the merge.
     if command.other not in state.merged_with or (state.erased_at is not None and command.at <= state.erased_at):
         return []
@@ -394,7 +394,7 @@ _DECISIONS: dict[type[Command], Callable[[Customer, Any], list[Event]]] = {
     UnmergeCustomer: _unmerge,
     AbsorbCustomer: _absorb,
     ReleaseCustomer: _release,
-    EraseMerged: _erase_merged,
+    EraseAlias: _erase_alias,
 }
 
 
