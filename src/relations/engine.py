@@ -357,9 +357,10 @@ class Relations:
         statement = select(log_table).order_by(log_table.c.position)
         if until is not None:
             statement = statement.where(log_table.c.occurred_at <= to_micros(until))
-        with self.log.database.reading() as connection:
+        with self.log.database.transaction() as connection:  # for views' tables, as `View.execute` says
             ids = self._aliases.read(connection).ids(customer)
-            statement = statement.where(log_table.c.customer.in_(ids))
+        statement = statement.where(log_table.c.customer.in_(ids))
+        with self.log.database.reading() as connection:
             return list(self._reader.recorded(connection, connection.execute(statement)))
 
     def events(self, *, after: int = 0, until: int | None = None) -> Iterator[RecordedEvent]:

@@ -75,7 +75,7 @@ class View:
     def aliases(self) -> Aliases:
         """Which ids are one customer."""
         self._refresh()
-        with self._database.reading() as connection:
+        with self._database.transaction() as connection:
             return self._aliases.read(connection)
 
     def table(self, row: type[Row]) -> Table:
@@ -105,7 +105,7 @@ class View:
             offset: After so many.
         """
         self._refresh()
-        with self._database.reading() as connection:
+        with self._database.transaction() as connection:
             if issubclass(row, CustomerRow) and (aliases := self._aliases.read(connection)):
                 page = slice(offset or 0, None if limit is None else (offset or 0) + limit)
                 # Any: that R is a class of customers' rows here is lost on a TypeVar.
@@ -121,13 +121,13 @@ class View:
     def rows_as_recorded(self, row: type[R], customers: Sequence[str]) -> list[R]:
         """All rows of these ids, whoever is merged, by key."""
         self._refresh()
-        with self._database.reading() as connection:
+        with self._database.transaction() as connection:
             return self._rows_of(connection, row, customers)
 
     def customers(self, row: type[CustomerRow], *where: Any) -> list[str]:
         """The customers of whom any row meets all conditions, in order."""
         self._refresh()
-        with self._database.reading() as connection:
+        with self._database.transaction() as connection:
             found = self._named(row, [self.table(row).c.customer], where, self._aliases.read(connection))
             names = found.distinct().order_by(found.selected_columns[0])
             return [name for (name,) in connection.execute(names)]
@@ -135,7 +135,7 @@ class View:
     def count(self, row: type[CustomerRow], *where: Any) -> int:
         """How many customers have a row that meets all conditions."""
         self._refresh()
-        with self._database.reading() as connection:
+        with self._database.transaction() as connection:
             aliases = self._aliases.read(connection)
             found = self._named(row, [self.table(row).c.customer], where, aliases)
             if aliases or row.key != CustomerRow.key:
@@ -145,7 +145,9 @@ class View:
     def execute(self, statement: Select[Any]) -> list[Any]:
         """The result of any query over the tables, which hold customers as recorded."""
         self._refresh()
-        with self._database.reading() as connection:
+        # Not `reading`: its repeatable snapshot is taken before PostgreSQL looks the table up, and a rebuild that
+        # switched in between would show its fresh table as of before it was filled.
+        with self._database.transaction() as connection:
             return list(connection.execute(statement))
 
     # --- merged customers -------------------------------------------------------------------------------------------
