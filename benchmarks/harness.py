@@ -44,6 +44,7 @@ class Scale:
         stream_events: Events of the aggregate that is loaded.
         loads: How often it is loaded a turn.
         customers: Customers of the logs that memory is measured on.
+        purchases: How often each of them bought, in the shorter of the logs.
         histories: How many customers' histories are asked for.
     """
 
@@ -58,7 +59,8 @@ class Scale:
     import_rounds: int = 7
     stream_events: int = 1_000
     loads: int = 20
-    customers: int = 12_000
+    customers: int = 3_000
+    purchases: int = 40
     histories: int = 2_000
 
 
@@ -76,7 +78,8 @@ SMALL = Scale(
     import_rounds=2,
     stream_events=30,
     loads=2,
-    customers=100,
+    customers=50,
+    purchases=5,
     histories=20,
 )
 

@@ -19,7 +19,7 @@ from relations.log.personal import Keys, has_personal, open_event, seal_event
 from relations.messages import Command
 from relations.testing.simulation import RecordingClock, simulate_recorded
 
-__all__ = ["large_log", "open_log", "simulated_batches", "simulated_customers"]
+__all__ = ["large_log", "open_log", "simulated_batches"]
 
 _PAGE = 1_000
 _COMMANDS_AN_EVENT = 0.86
@@ -39,11 +39,6 @@ def large_log(workspace: Workspace, events: int) -> Path:
     if copies <= 1:
         return base
     return workspace.once(f"a log of {events:,} events", lambda path: _multiply(base, path, copies))
-
-
-def simulated_customers(path: Path, *, customers: int, months: int) -> None:
-    """A log of so many customers over so many months."""
-    _execute(path, RecordingClock(simulate_recorded(seed=7, customers=customers, months=months)))
 
 
 def simulated_batches(commands: int, size: int) -> list[list[Command]]:

@@ -21,7 +21,7 @@ def clock() -> datetime:
     return _START + timedelta(days=1_000)
 
 
-def facts(customer: int, place: int, source: str) -> dict[str, Any]:
+def facts(customer: int, place: int, source: str, step_days: float = 1.0) -> dict[str, Any]:
     """The fields of one purchase, with an id as an import gives it."""
     return {
         "customer": f"c{customer:06d}",
@@ -30,15 +30,15 @@ def facts(customer: int, place: int, source: str) -> dict[str, Any]:
         "category": "room",
         "touchpoint": "nice-promenade",
         "channel": "web",
-        "occurred_at": _START + timedelta(minutes=customer * 7 % 500_000, days=place),
+        "occurred_at": _START + timedelta(minutes=customer * 7 % 500_000, days=place * step_days),
         "command_id": f"{source}:{customer}:{place}",
         "actor": "import",
     }
 
 
-def purchases(customers: range, places: range, source: str = "shop") -> list[RecordPurchase]:
+def purchases(customers: range, places: range, source: str = "shop", step_days: float = 1.0) -> list[RecordPurchase]:
     """Purchases of these customers: everybody's first, then everybody's second, and so on."""
-    return [RecordPurchase(**facts(customer, place, source)) for place in places for customer in customers]
+    return [RecordPurchase(**facts(customer, place, source, step_days)) for place in places for customer in customers]
 
 
 def rows_of(path: Path, after: int) -> list[tuple[Any, ...]]:

@@ -222,6 +222,13 @@ class Database:
         error: type[Exception] = self._dbapi.IntegrityError
         return error
 
+    @property
+    def value_errors(self) -> tuple[type[Exception], ...]:
+        """What is raised where a value does not fit its column, by the driver or by Python itself."""
+        dbapi = self._dbapi
+        theirs = (dbapi.DataError, dbapi.IntegrityError, dbapi.InterfaceError, dbapi.ProgrammingError)
+        return (*theirs, ValueError, TypeError, OverflowError)
+
     @contextmanager
     def translating(self) -> Iterator[None]:
         """Raise what a driver or SQLAlchemy says as ours, where a caller can act on it."""

@@ -7,14 +7,18 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from relations.errors import RelationsError
+from relations.errors import ProjectionFailed
 from relations.log.database import Database
 from relations.log.log import Log
 from relations.projections.folding import COLUMNS, Folding
-from relations.projections.projection import CustomerRow, Projection, Rows
+from relations.projections.projection import CustomerRow, Rows
 from relations.projections.tables import RowTable
 
-__all__ = ["fold_live"]
+__all__ = ["RowsUnwritable", "fold_live"]
+
+
+class RowsUnwritable(ProjectionFailed):
+    """Rows that the tables cannot hold, or that the fold had no business with. `position` is the stretch's end."""
 
 
 def fold_live(
@@ -30,6 +34,9 @@ def fold_live(
         tables: The tables of that projection's rows.
         after: The last position that the tables have seen.
         until: The last position to fold.
+
+    Raises:
+        RowsUnwritable: The tables cannot hold what the folds made.
     """
     projection = folding.projections[0]
     topics = {event.topic for event in projection.folds}
@@ -42,9 +49,14 @@ def fold_live(
     folding.fold(page for page in pages if page)
     if folding.failures:
         return
-    for row, table in tables.items():
-        _write(log.database, connection, table, rows, before[row])
-        _check_customers(projection, row, rows, customers)
+    try:
+        for row, table in tables.items():
+            _write(log.database, connection, table, rows, before[row])
+            _check_customers(row, rows, customers)
+    except log.database.value_errors as error:
+        stream = next((row[1] for page in reversed(pages) for row in reversed(page)), "")
+        reason = f"{type(error).__name__}: {error}"
+        raise RowsUnwritable(reason, projection=projection.name, position=until, stream=stream) from error
 
 
 def _load(connection: Connection, table: RowTable, rows: Rows, customers: Sequence[str]) -> dict[Any, tuple[Any, ...]]:
@@ -77,12 +89,12 @@ def _write(
         cursor.executemany(table.upsert.sql, changed)
 
 
-def _check_customers(projection: Projection, row: Any, rows: Rows, customers: Sequence[str]) -> None:
+def _check_customers(row: Any, rows: Rows, customers: Sequence[str]) -> None:
     """A fold that reaches into another customer's rows would be wrong in shards; say so at once."""
     if not issubclass(row, CustomerRow):
         return
     known = set(customers)
     for key in rows.tables[row]:
         if key[0] not in known:
-            msg = f"{projection.name} touched {row.__name__} of {key[0]!r}, whose events it was not folding"
-            raise RelationsError(msg, code="fold_out_of_bounds")
+            msg = f"a fold touched {row.__name__} of {key[0]!r}, whose events it was not folding"
+            raise ValueError(msg)

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Table, select, text
 
+from relations.collection import held_back
 from relations.errors import ConcurrencyConflict, ProjectionFailed
 from relations.log.codec import Codec
 from relations.log.log import Log, Shard
@@ -21,7 +22,8 @@ from relations.projections.tables import RowTable
 __all__ = ["Rebuild"]
 
 _LIVE_BATCH = 2_000
-_LOAD_BATCH = 5_000
+_LOAD_BATCH = 20_000
+"""Rows a transaction: few enough that a writer of the log waits less than a tenth of a second for its turn."""
 _GAP_MAX = 2_000
 
 Tables = dict[type[Row], RowTable]
@@ -47,6 +49,7 @@ class Rebuild:
         self._projections = projections
         self._zone = zone
         self._token = uuid4().hex[:8]
+        self._switched: set[str] = set()
         self._fresh = {projection.name: self._tables(projection, self._token) for projection in projections}
 
     def _tables(self, projection: Projection, token: str) -> Tables:
@@ -65,24 +68,42 @@ class Rebuild:
         """
         self._begin()
         try:
-            failures, position = self._fold_all(processes, shards, on_progress)
-            for projection in self._projections:
-                if projection.name not in failures:
-                    try:
-                        self._switch(projection, position)
-                    except ProjectionFailed as failure:  # what came meanwhile was poison
-                        failures[projection.name] = failure
+            return self._run(processes, shards, on_progress)
+        except ConcurrencyConflict:
+            raise
+        except Exception as error:
+            self._check_overtaken(error)
+            raise
         finally:
             with writing_views(self._database) as connection:
                 for tables in self._fresh.values():
                     _drop(connection, tables)
+
+    def _run(self, processes: int, shards: int, on_progress: Progress | None) -> dict[str, ProjectionFailed]:
+        failures, position = self._fold_all(processes, shards, on_progress)
+        for projection in self._projections:
+            if projection.name not in failures:
+                try:
+                    self._switch(projection, position)
+                    self._switched.add(projection.name)
+                except ProjectionFailed as failure:  # what came meanwhile was poison
+                    failures[projection.name] = failure
         return failures
+
+    def _check_overtaken(self, error: Exception) -> None:
+        """Whoever begins later drops our tables; what the database says of that, then, is no fault of its own."""
+        with self._database.reading() as connection:
+            found = connection.execute(select(checkpoints.c.name, checkpoints.c.rebuild))
+            tokens = {row.name: row.rebuild for row in found}
+        for projection in self._projections:
+            if projection.name not in self._switched and tokens.get(projection.name) != self._token:
+                raise _overtaken(projection) from error
 
     def _begin(self) -> None:
         with writing_views(self._database) as connection:
             for projection in self._projections:
                 mine = checkpoints.c.name == projection.name
-                old = connection.execute(select(checkpoints.c.rebuild).where(mine)).scalar()
+                old = connection.execute(select(checkpoints.c.rebuild).where(mine).with_for_update()).scalar()
                 if old:  # an interrupted rebuild's tables, or those of one that this one overtakes
                     _drop(connection, self._tables(projection, old))
                 connection.execute(checkpoints.update().where(mine).values(rebuild=self._token))
@@ -103,9 +124,11 @@ class Rebuild:
         else:
             results = work.here(ranges, on_progress)
         failures: dict[str, ProjectionFailed] = {}
-        for folded in results:
-            failures.update({failure.projection: failure for failure in folded.failures})
-            self._load(folded)
+        with held_back():  # what comes from other processes is many rows at once, none of them in a cycle
+            for folded in results:
+                failures.update({failure.projection: failure for failure in folded.failures})
+                self._load(folded)
+                del folded  # before the next shard is folded: that memory falls with their number rests on this
         return failures, until
 
     def _load(self, folded: Folded) -> None:
@@ -146,9 +169,7 @@ class Rebuild:
                 )
             )
             if switched.rowcount != 1:
-                raise ConcurrencyConflict(
-                    f"another rebuild of {projection.name} began after this one", remedy="Let it finish"
-                )
+                raise _overtaken(projection)
             for table in self._fresh[projection.name].values():
                 for index in table.table.indexes:
                     index.create(connection)
@@ -162,6 +183,10 @@ class Rebuild:
             raise folding.failures[projection.name]
 
 
+def _overtaken(projection: Projection) -> ConcurrencyConflict:
+    return ConcurrencyConflict(f"another rebuild of {projection.name} began after this one", remedy="Let it finish")
+
+
 def _create_without_indexes(connection: Connection, table: Table) -> None:
     """Indexes come after the rows: filling a table without them is faster."""
     indexes = set(table.indexes)
@@ -172,4 +197,5 @@ def _create_without_indexes(connection: Connection, table: Table) -> None:
 
 def _drop(connection: Connection, tables: Tables) -> None:
     for table in tables.values():
-        table.table.drop(connection, checkfirst=True)
+        # In one statement: between asking whether it is there and dropping it, another rebuild may drop it.
+        connection.execute(text(f'DROP TABLE IF EXISTS "{table.table.name}"'))

@@ -17,7 +17,7 @@ from relations.logs import logger
 from relations.policies.calendars import local_time
 from relations.projections.checkpoints import checkpoints, writing_views
 from relations.projections.folding import COLUMNS, Folding
-from relations.projections.live import fold_live
+from relations.projections.live import RowsUnwritable, fold_live
 from relations.projections.projection import Projection
 from relations.projections.rebuild import Rebuild
 from relations.projections.sharding import Progress
@@ -66,6 +66,7 @@ class Runner:
         self._codec = codec
         self._zone = zone
         self._lock = threading.RLock()
+        self._rebuilding = threading.RLock()
         self.projections = {projection.name: projection for projection in projections}
         self._tables = {
             name: {row: RowTable(self._database, projection, row) for row in projection.tables}
@@ -145,22 +146,25 @@ class Runner:
     def _step(self, projection: Projection, zone: str, after: int, until: int) -> None:
         """Fold `after < position <= until`, in one transaction with the checkpoint; a poison event ends it early."""
         failure: ProjectionFailed | None = None
-        while True:
-            with writing_views(self._database) as connection:
-                if not self._advance(connection, projection.name, after, until):
-                    return  # another process was faster: nothing of this was counted
-                folding = Folding(self._codec, [projection], local_time(zone))
-                tables = self._tables[projection.name]
-                fold_live(self._log, connection, folding, tables, after, until)
-                failed = folding.failures.get(projection.name)
-                if failed is not None:
-                    # Nothing of this transaction stays; all before the poison event is folded again without it.
-                    connection.rollback()
-            if failed is None:
+        while until > after:
+            try:
+                with writing_views(self._database) as connection:
+                    if not self._advance(connection, projection.name, after, until):
+                        return  # another process was faster: nothing of this was counted
+                    folding = Folding(self._codec, [projection], local_time(zone))
+                    fold_live(self._log, connection, folding, self._tables[projection.name], after, until)
+                    if folding.failures:
+                        # Nothing of this transaction stays; all before the poison event is folded again without it.
+                        raise folding.failures[projection.name]
                 break
-            failure, until = failed, failed.position - 1
-            if until <= after:
-                break
+            except RowsUnwritable as unwritable:
+                if until - after > 1:
+                    # One of these events did it, and what failed after it was not to blame; go on to find which.
+                    failure, until = None, after + (until - after) // 2
+                    continue
+                failure, until = unwritable, after
+            except ProjectionFailed as failed:
+                failure, until = failed, failed.position - 1
         if failure is not None:
             self._fail(failure)
             raise failure
@@ -212,8 +216,8 @@ class Runner:
         wanted = [self.projections[name] for name in (names if names is not None else self.projections)]
         if self._database.is_memory:
             processes = 1  # there is nothing that another process could open
-        with self._lock:
-            self._prepare()
+        self._prepare()
+        with self._rebuilding:  # and not the other lock: views go on answering from the old tables
             rebuild = Rebuild(self._log, self._codec, wanted, self._zone())
             failures = rebuild.run(
                 processes=processes, shards=max(shards or processes, processes), on_progress=on_progress
@@ -238,7 +242,8 @@ class Runner:
         wanted = [self.projections[name] for name in (names if names is not None else self.projections)]
         folding = Folding(self._codec, wanted, local_time(self._zone()))
         with self._database.reading() as connection:
-            shard = None if customer is None else Shard(customer, customer + "\0")
+            # No id has a character below the exclamation mark, so nobody else's comes before this bound.
+            shard = None if customer is None else Shard(customer, customer + " ")
             folding.fold(self._log.scan(connection, COLUMNS, until=until, shard=shard))
         return folding
 
@@ -281,7 +286,7 @@ class Runner:
         with self._database.reading() as connection:
             there = tables_of(connection, [checkpoints.name])
             known = {row[0] for row in connection.execute(select(checkpoints.c.name))} if there else set()
-        if not there or known < self.projections.keys():
+        if not self.projections.keys() <= known:
             zone = self._zone()
             with self._database.writing() as connection:
                 checkpoints.create(connection, checkfirst=True)

@@ -107,8 +107,8 @@ class ShardedFold:
                 done, pending = wait_for(pending, timeout=0.1, return_when="FIRST_COMPLETED")
                 if on_progress:
                     on_progress(seen.value, self.until)
-                for future in done:
-                    yield future.result()
+                while done:
+                    yield done.pop().result()  # and forgotten here once it is taken
 
     def codec_events(self) -> list[Any]:
         """The codec's classes: what another process makes it from again."""
