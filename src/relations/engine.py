@@ -33,7 +33,7 @@ from relations.projections.agenda import AgendaView, commands_due
 from relations.projections.customers import CustomersView
 from relations.projections.projection import Projection
 from relations.projections.repair import RepairView
-from relations.projections.resolving import AliasReader
+from relations.projections.resolving import AliasReader, ids_in_log
 from relations.projections.retention import RetentionView
 from relations.projections.runner import Progress, ProjectionStatus, Runner
 from relations.projections.satisfaction import SatisfactionView
@@ -166,10 +166,9 @@ class Relations:
             snapshot_every=snapshot_every,
         )
         self.runner = Runner(log, self.codec, projections, lambda: self.policy.zone)
-        self._follow = follow
-        self._aliases = AliasReader(log.database)
+        aliases = AliasReader(log.database)
         runner = self.runner if follow else None
-        self.views = Views(log.database, lambda: self.policy, lambda: to_micros(clock()), runner, self._aliases)
+        self.views = Views(log.database, lambda: self.policy, lambda: to_micros(clock()), runner, aliases)
 
     @classmethod
     def open(
@@ -352,15 +351,12 @@ class Relations:
             customer: The customer's id, or any that is merged with it: all are one history.
             until: Only what had occurred by then.
         """
-        if self._follow and "aliases" in self.runner.projections:
-            self.runner.catch_up(["aliases"])
         statement = select(log_table).order_by(log_table.c.position)
         if until is not None:
             statement = statement.where(log_table.c.occurred_at <= to_micros(until))
-        with self.log.database.transaction() as connection:  # for views' tables, as `View.execute` says
-            ids = self._aliases.read(connection).ids(customer)
-        statement = statement.where(log_table.c.customer.in_(ids))
         with self.log.database.reading() as connection:
+            ids = ids_in_log(connection, self.codec, customer)
+            statement = statement.where(log_table.c.customer.in_(ids))
             return list(self._reader.recorded(connection, connection.execute(statement)))
 
     def events(self, *, after: int = 0, until: int | None = None) -> Iterator[RecordedEvent]:

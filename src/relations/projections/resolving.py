@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import CTE, Connection, func, select
 
+from relations.aggregates.customer import CustomerAbsorbed, CustomerMerged, CustomerReleased, CustomerUnmerged
+from relations.log.codec import Codec
 from relations.log.database import Database, tables_of
+from relations.log.table import log
 from relations.projections.aliases import NONE, PROJECTION, Alias, Aliases
 from relations.projections.tables import RowTable
 
-__all__ = ["AliasReader"]
+__all__ = ["AliasReader", "ids_in_log"]
 
 
 class AliasReader:
@@ -58,3 +61,48 @@ class AliasReader:
         return found.union_all(
             select(nearer.c.customer, found.c.survivor).join(found, nearer.c.survivor == found.c.customer)
         )
+
+
+_MERGING = (CustomerMerged, CustomerUnmerged, CustomerAbsorbed, CustomerReleased)
+
+
+def ids_in_log(connection: Connection, codec: Codec, customer: str) -> list[str]:
+    """All ids of one customer from the log alone, in order: histories are read without waiting for any view.
+
+    Args:
+        connection: Sees the log.
+        codec: Decodes its events.
+        customer: Any of the ids.
+    """
+    nexts: dict[str, str | None] = {}
+    found, open_ids = [], [customer]
+    while open_ids:
+        name = open_ids.pop()
+        if name in nexts:
+            continue
+        into, absorbed = _neighbours(connection, codec, name)
+        nexts[name] = into
+        found.append(name)
+        open_ids += absorbed if into is None else [*absorbed, into]
+    # An id that says that it took another in proves nothing; the other one has to say so too.
+    aliases = Aliases.of([Alias(name, into) for name, into in nexts.items()])
+    return sorted(name for name in found if aliases.survivor(name) == aliases.survivor(customer))
+
+
+def _neighbours(connection: Connection, codec: Codec, customer: str) -> tuple[str | None, list[str]]:
+    """What an id was merged into, and what it says it took in."""
+    into: str | None = None
+    absorbed: list[str] = []
+    columns = log.c.topic, log.c.schema, log.c.body
+    ours = log.c.stream == f"customer-{customer}", log.c.topic.in_([event.topic for event in _MERGING])
+    for topic, schema, body in connection.execute(select(*columns).where(*ours).order_by(log.c.version)):
+        match codec.decode(topic, schema, body):
+            case CustomerMerged() as event:
+                into = event.into
+            case CustomerUnmerged():
+                into = None
+            case CustomerAbsorbed() as event:
+                absorbed.append(event.merged)
+            case CustomerReleased() as event:
+                absorbed = [name for name in absorbed if name != event.merged]
+    return into, absorbed
