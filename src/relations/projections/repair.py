@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_
 
 from relations.errors import InvalidInput
 from relations.messages import from_micros, to_micros
@@ -238,8 +238,8 @@ class RepairView(View):
 
     def relation(self, customer: str, *, as_of: datetime | None = None) -> RelationProfile:
         """One customer's relation with all that it rests on; healthy where nothing was ever filed."""
-        cases = self.rows(Case, self.table(Case).c.customer == customer)
-        patrons = self.rows(Patron, self.table(Patron).c.customer == customer)
+        cases = self.rows(Case, customer=customer)
+        patrons = self.rows(Patron, customer=customer)
         relation = relation_state(
             patrons[0] if patrons else None,
             cases,
@@ -247,7 +247,7 @@ class RepairView(View):
             as_of=self._moment(as_of),
             local=self.local,
         )
-        return relation_profile(customer, relation)
+        return relation_profile(self.aliases.survivor(customer), relation)
 
     def overdue(self, *, as_of: datetime | None = None, clock: ClockName | None = None) -> list[DueStep]:
         """What should have been done by now and is not, the longest overdue first.
@@ -318,8 +318,7 @@ class RepairView(View):
         moment = self._moment(as_of)
         relations = self._read(moment)
         columns = self.table(Patron).c
-        known = self.execute(select(func.count()).where(columns.known_at <= moment))
-        return repair_summary(relations, customers=known[0][0], as_of=moment)
+        return repair_summary(relations, customers=self.count(Patron, columns.known_at <= moment), as_of=moment)
 
     def _moment(self, as_of: datetime | None) -> int:
         return self.now if as_of is None else to_micros(as_of)
@@ -345,10 +344,9 @@ class RepairView(View):
 
     def _healthy(self, moment: int) -> list[RelationStanding]:
         damaged = {customer for customer, _ in self._read(moment)}
-        columns = self.table(Patron).c
-        known = self.execute(select(columns.customer).where(columns.known_at <= moment).order_by(columns.customer))
+        known = self.customers(Patron, self.table(Patron).c.known_at <= moment)
         healthy = Relation("healthy", None, None, [], [])
-        return [standing(customer, healthy) for (customer,) in known if customer not in damaged]
+        return [standing(customer, healthy) for customer in known if customer not in damaged]
 
 
 def _month(value: str | None, field: str) -> str | None:

@@ -14,7 +14,7 @@ from relations.aggregates import customer
 from relations.aggregates.complaint import AcceptRemedy, CarryOutRemedy, DeclineRemedy
 from relations.aggregates.complaint.moves import MOVES
 from relations.aggregates.complaint.state import Complaint
-from relations.aggregates.customer import Customer, EraseCustomer, RecordPurchase, RefundPurchase
+from relations.aggregates.customer import Customer, EraseAlias, EraseCustomer, RecordPurchase, RefundPurchase
 from relations.aggregates.loyalty import (
     Account,
     CreditPurchase,
@@ -191,7 +191,7 @@ def _likely_of_customer(state: Customer, _policy: Policy) -> list[Likely]:
     likely: list[Likely] = [
         (kind, amount if kind is RecordPurchase else {})
         for kind in customer.AGGREGATE.commands
-        if kind not in (EraseCustomer, RefundPurchase)
+        if kind not in (EraseCustomer, EraseAlias, RefundPurchase)
     ]
     for purchase, bought in state.purchases.items():
         left = bought.amount.amount - state.refunded.get(purchase, 0)

@@ -57,7 +57,8 @@ _LATEST = datetime(2030, 1, 1)  # noqa: DTZ001 - likewise
 _ID_ALPHABET = "abcXYZ019._:-"
 _ZONES = (UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-3, minutes=-30)))
 _POOLS = {"customer": "c", "complaint": "k", "purchase": "p", "refund": "r", "remedy": "m", "feedback": "f",
-          "invitation": "s", "interaction": "i", "redemption": "d", "lot": "l", "source": "k"}  # fmt: skip
+          "invitation": "s", "interaction": "i", "redemption": "d", "lot": "l", "source": "k",
+          "into": "c", "merged": "c", "other": "c"}  # fmt: skip
 _POOL_SIZE = 3
 
 
