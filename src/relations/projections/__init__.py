@@ -18,8 +18,8 @@ __all__ = [
 ]
 
 PROJECTIONS: tuple[Projection, ...] = (
-    aliases.PROJECTION,
     agenda.PROJECTION,
+    aliases.PROJECTION,
     customers.PROJECTION,
     repair.PROJECTION,
     retention.PROJECTION,
