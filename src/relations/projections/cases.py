@@ -27,8 +27,9 @@ from relations.aggregates.complaint import (
     RemedyDeclined,
     RemedyProposed,
 )
-from relations.aggregates.customer import CustomerRegistered, PurchaseRecorded
+from relations.aggregates.customer import CustomerRegistered, FeedbackGiven, InteractionRecorded, PurchaseRecorded
 from relations.messages import Envelope, Event, Money
+from relations.projections.moments import Moments, contact_recorded, feedback_given
 from relations.projections.projection import CustomerRow, Projection, Rows
 from relations.projections.purchase_days import days_of, month_and_bit
 
@@ -121,7 +122,9 @@ class Patron(CustomerRow, gc=False):
         return days_of(self.days.items(), until)
 
 
-PROJECTION = Projection(name="repair", version=1, tables=(Case, Patron))
+PROJECTION = Projection(name="repair", version=2, tables=(Case, Patron, Moments))
+PROJECTION.on(InteractionRecorded)(contact_recorded)
+PROJECTION.on(FeedbackGiven)(feedback_given)
 
 
 @PROJECTION.on(CustomerRegistered)

@@ -1,6 +1,7 @@
 """The state of a relation, read from the times of what was done and from the customer's own evidence.
 
-Healthy → strained → acknowledged → apologised → remedied → verifying → restored; aside of these relapsed and withdrawn.
+Healthy → strained → acknowledged → apologised → remedied → verifying → restored; aside of these relapsed, withdrawn,
+lapsed and won back.
 A complaint goes as far as the furthest step taken since it was filed or last reopened, whatever the order of the
 steps; the relation is where its least mended complaint is. Nothing is remembered between two readings: as of any time
 the same times give the same state, in whatever order they were recorded.
@@ -9,6 +10,10 @@ Resolving or closing a complaint leads to verifying and no further: restored tak
 a follow-up score at or above the policy's, or a purchase on a later local day than the resolution. A follow-up score at
 or below the policy's says the contrary, and then only a better score, or another round, mends it. A complaint that was
 withdrawn is settled without the business having mended anything; a purchase later restores that too.
+
+A customer with a damaged relation, who had bought before and of whom nothing is heard for the policy's time, has
+lapsed: no purchase, no complaint, no word. That is inferred. If they buy again after so long a silence, and that
+restores the relation, they are won back.
 
 Double deviation is a failure upon a failure: the recovery failed and the complaint was reopened, the same kind of thing
 went wrong again, or anything did soon after (Bitner, Booms and Tetreault, "The service encounter", *Journal of
@@ -29,10 +34,22 @@ from relations.policies import Repair
 from relations.policies.calendars import LocalTime
 from relations.projections.cases import Case, Patron, Step
 
-__all__ = ["STATES", "Deviation", "DeviationKind", "History", "Relation", "Round", "State", "relation_state"]
+__all__ = [
+    "MENDED",
+    "STATES",
+    "Deviation",
+    "DeviationKind",
+    "History",
+    "Relation",
+    "Round",
+    "State",
+    "relation_state",
+    "was_met",
+]
 
 State: TypeAlias = Literal[
     "healthy",
+    "lapsed",
     "relapsed",
     "strained",
     "acknowledged",
@@ -41,9 +58,16 @@ State: TypeAlias = Literal[
     "verifying",
     "withdrawn",
     "restored",
+    "won_back",
 ]
 STATES: tuple[State, ...] = get_args(State)
-"""Healthy, then from the least mended to restored: a relation is where its first complaint in this order is."""
+"""Healthy, then from the least mended to restored: a relation is where its first complaint in this order is.
+
+No complaint is lapsed or won back; a whole relation is.
+"""
+
+MENDED: frozenset[State] = frozenset({"restored", "won_back"})
+"""What the customer's own evidence shows to be whole again."""
 
 DeviationKind: TypeAlias = Literal["reopened", "same_kind", "soon_after"]
 
@@ -183,7 +207,8 @@ def relation_state(
         as_of: UTC microseconds; later steps do not count. A purchase counts from the beginning of its local day.
         local: The business's own days.
     """
-    days = patron.purchase_days(local.day(as_of)) if patron and policy.purchase_restores else []
+    bought = patron.purchase_days(local.day(as_of)) if patron else []
+    days = bought if policy.purchase_restores else []
     histories = [history for case in cases if (history := _read(case, days, policy, as_of, local)) is not None]
     histories.sort(key=lambda history: (history.rounds[0].opened_at, history.case.complaint))
     if not histories:
@@ -193,7 +218,41 @@ def relation_state(
     state = min((found[0] for found in positions), key=STATES.index)
     there = [(since, complaint) for found, since, complaint in positions if found == state]
     since, complaint = max(there) if state == "restored" else min(there)
+    if bought:  # of people who never bought, silence says nothing
+        state, since = _heard_of(state, since, histories, bought, policy.lapse_days * _DAY, as_of, local)
     return Relation(state, since, complaint, histories, _deviations(histories, policy))
+
+
+def _heard_of(
+    state: State,
+    since: int,
+    histories: Sequence[History],
+    bought: Sequence[int],
+    silence: int,
+    as_of: int,
+    local: LocalTime,
+) -> tuple[State, int]:
+    """The state in view of the customer's silence: lapsed where it lasts, won back where a purchase ended it."""
+    if state != "restored":
+        lapsed_at = _last_heard(histories, bought, as_of + 1, local) + silence
+        return ("lapsed", lapsed_at) if lapsed_at <= as_of else (state, since)
+    by_purchase = [(since, True, "purchase")] in [history.rounds[-1].verdicts[-1:] for history in histories]
+    if by_purchase and bought[0] < local.day(since) and _last_heard(histories, bought, since, local) + silence <= since:
+        return "won_back", since
+    return state, since
+
+
+def _last_heard(histories: Sequence[History], bought: Sequence[int], before: int, local: LocalTime) -> int:
+    """The customer's last sign of life before a moment: they bought, complained, came back, or answered."""
+    # A purchase counts from the beginning of its day, so the day of `before` may count or not.
+    until = bisect_right(bought, local.day(before))
+    signs = [local.start(date.fromordinal(day)) for day in bought[max(until - 2, 0) : until]]
+    for history in histories:
+        for opened in history.rounds:
+            if opened.opened_by != "resumed":
+                signs.append(opened.opened_at)
+            signs.extend(at for at, _ in opened.scores)
+    return max((at for at in signs if at < before), default=before)
 
 
 # --- one complaint --------------------------------------------------------------------------------------------------
@@ -264,6 +323,19 @@ def _purchased_after(moment: int, days: Sequence[int], local: LocalTime) -> int 
     """The beginning of the first day with a purchase after the day of a moment."""
     later = bisect_right(days, local.day(moment))
     return local.start(date.fromordinal(days[later])) if later < len(days) else None
+
+
+def was_met(history: History, opened: Round, clock: str, as_of: int) -> bool | None:
+    """How a clock ended; None while it runs, and where it was stopped before its time."""
+    for outcome in history.case.outcomes:
+        if outcome.round == opened.number and outcome.clock == clock and outcome.at <= as_of:
+            return outcome.met  # what is recorded stays recorded, whatever came in late
+    done_at = opened.answered_at if clock == "acknowledge" else opened.first.get("resolved")
+    due_at = opened.acknowledge_by if clock == "acknowledge" else opened.resolve_by
+    if done_at is not None:
+        return done_at < due_at
+    stopped_at = opened.settled_at if opened.settled_at is not None else as_of
+    return False if due_at <= stopped_at else None
 
 
 # --- failures upon failures -----------------------------------------------------------------------------------------

@@ -7,25 +7,27 @@ The rows hold times (`relations.projections.cases`), the state is read from them
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, or_, select
 
 from relations.errors import InvalidInput
-from relations.messages import from_micros, to_micros
+from relations.messages import to_micros
 from relations.projections.cases import PROJECTION, Case, Outcome, Patron, Step
+from relations.projections.emotional import Account, AccountEntry, account_of, happenings
+from relations.projections.moments import Moments
 from relations.projections.projection import Projection
-from relations.projections.relation_state import (
-    STATES,
-    DeviationKind,
-    History,
-    Relation,
-    Round,
-    State,
-    relation_state,
+from relations.projections.recovery import BeforeAfter, before_and_after, months_by_customer, pairs_of
+from relations.projections.relation_profile import (
+    ComplaintProfile,
+    DeviationProfile,
+    RelationProfile,
+    RoundProfile,
+    relation_profile,
 )
+from relations.projections.relation_state import STATES, Relation, State, relation_state
 from relations.projections.repair_figures import (
     CLOCKS,
     ClockName,
@@ -44,11 +46,15 @@ from relations.projections.view import View
 
 __all__ = [
     "PROJECTION",
+    "Account",
+    "AccountEntry",
+    "BeforeAfter",
     "Case",
     "ClockName",
     "ComplaintProfile",
     "DeviationProfile",
     "DueStep",
+    "Moments",
     "Outcome",
     "Patron",
     "RelationProfile",
@@ -63,137 +69,6 @@ __all__ = [
 ]
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
-
-
-class RoundProfile(BaseModel):
-    """One run of a complaint's clocks.
-
-    Attributes:
-        number: 1, and one more for each reopening.
-        opened_by: filed, reopened, or resumed by an import.
-        opened_at: When.
-        acknowledge_by: The deadline of the first answer.
-        resolve_by: The deadline of the resolution.
-        steps: The first time of each step taken.
-        scores: What the customer answered, in order.
-        restored_at: Since when their evidence says that the relation is restored.
-        restored_by: score or purchase.
-        relapse: Whether it opened on a mended relation.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    number: int
-    opened_by: str
-    opened_at: datetime
-    acknowledge_by: datetime
-    resolve_by: datetime
-    steps: dict[str, datetime]
-    scores: tuple[int, ...]
-    restored_at: datetime | None
-    restored_by: str | None
-    relapse: bool
-
-
-class ComplaintProfile(BaseModel):
-    """One complaint, with all its rounds.
-
-    Attributes:
-        complaint: Its id.
-        subject: What it is about.
-        severity: As filed.
-        state: Where it stands.
-        since: Since when.
-        rounds: At least one.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    complaint: str
-    subject: str
-    severity: str
-    state: State
-    since: datetime
-    rounds: tuple[RoundProfile, ...]
-
-
-class DeviationProfile(BaseModel):
-    """A failure upon a failure.
-
-    Attributes:
-        complaint: The one that it is about.
-        kind: Reopened; the same subject as an earlier one; or soon after any earlier one.
-        at: When.
-        interval: Since the earlier failure, or for a reopening since the resolution.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    complaint: str
-    kind: DeviationKind
-    at: datetime
-    interval: timedelta
-
-
-class RelationProfile(BaseModel):
-    """One customer's relation with all that it rests on.
-
-    Attributes:
-        standing: Where it stands.
-        complaints: By the time of filing.
-        deviations: By time.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    standing: RelationStanding
-    complaints: tuple[ComplaintProfile, ...]
-    deviations: tuple[DeviationProfile, ...]
-
-
-def relation_profile(customer: str, relation: Relation) -> RelationProfile:
-    """A relation with all that it rests on, as callers see it."""
-    return RelationProfile(
-        standing=standing(customer, relation),
-        complaints=tuple(_complaint(history) for history in relation.histories),
-        deviations=tuple(
-            DeviationProfile(
-                complaint=deviation.complaint,
-                kind=deviation.kind,
-                at=from_micros(deviation.at),
-                interval=timedelta(microseconds=deviation.interval),
-            )
-            for deviation in relation.deviations
-        ),
-    )
-
-
-def _complaint(history: History) -> ComplaintProfile:
-    state, since = history.rounds[-1].position()
-    return ComplaintProfile(
-        complaint=history.case.complaint,
-        subject=history.case.subject,
-        severity=history.case.severity,
-        state=state,
-        since=from_micros(since),
-        rounds=tuple(_round(opened) for opened in history.rounds),
-    )
-
-
-def _round(opened: Round) -> RoundProfile:
-    at, restored, by = opened.verdicts[-1] if opened.verdicts else (0, False, "")
-    return RoundProfile(
-        number=opened.number,
-        opened_by=opened.opened_by,
-        opened_at=from_micros(opened.opened_at),
-        acknowledge_by=from_micros(opened.acknowledge_by),
-        resolve_by=from_micros(opened.resolve_by),
-        steps={what: from_micros(moment) for what, moment in opened.first.items()},
-        scores=tuple(score for _, score in opened.scores),
-        restored_at=from_micros(at) if restored else None,
-        restored_by=by if restored else None,
-        relapse=opened.is_relapse,
-    )
 
 
 class RepairView(View):
@@ -222,13 +97,7 @@ class RepairView(View):
                 field="state",
                 remedy=f"Give one of {', '.join(STATES)}",
             )
-        if offset < 0 or (limit is not None and limit < 0):
-            raise InvalidInput(
-                "a page has no negative limit or offset",
-                code="invalid_page",
-                field="offset" if offset < 0 else "limit",
-            )
-        page = slice(offset, None if limit is None else offset + limit)
+        page = _page(limit, offset)
         moment = self._moment(as_of)
         if state == "healthy":
             return self._healthy(moment)[page]
@@ -238,16 +107,44 @@ class RepairView(View):
 
     def relation(self, customer: str, *, as_of: datetime | None = None) -> RelationProfile:
         """One customer's relation with all that it rests on; healthy where nothing was ever filed."""
-        cases = self.rows(Case, self.table(Case).c.customer == customer)
-        patrons = self.rows(Patron, self.table(Patron).c.customer == customer)
-        relation = relation_state(
-            patrons[0] if patrons else None,
-            cases,
-            self.policy.repair,
-            as_of=self._moment(as_of),
-            local=self.local,
+        return relation_profile(customer, self._relation(customer, self._moment(as_of)))
+
+    def account(self, customer: str, *, as_of: datetime | None = None) -> Account:
+        """One customer's emotional account with its entries; empty where nothing ever happened."""
+        moment = self._moment(as_of)
+        months = self.rows(Moments, self.table(Moments).c.customer == customer)
+        found = happenings(self._relation(customer, moment), months, as_of=moment)
+        return account_of(customer, found, self.policy.repair.account, as_of=moment)
+
+    def accounts(self, *, as_of: datetime | None = None, limit: int | None = 100, offset: int = 0) -> list[Account]:
+        """The emotional accounts of everybody who ever complained, the most overdrawn first.
+
+        Raises:
+            InvalidInput: `limit` or `offset` is negative.
+        """
+        page, moment = _page(limit, offset), self._moment(as_of)
+        months, weights = self._months(), self.policy.repair.account
+        found = [
+            account_of(customer, happenings(relation, months.get(customer, ()), as_of=moment), weights, as_of=moment)
+            for customer, relation in self._read(moment)
+        ]
+        return sorted(found, key=lambda account: (account.balance, account.customer))[page]
+
+    def satisfaction(self, *, as_of: datetime | None = None) -> list[BeforeAfter]:
+        """Whether those who complained are more content after it than before, by instrument.
+
+        Answers belong to satisfaction and to no other figure: nothing of this counts towards retention.
+        """
+        moment, policy, months = self._moment(as_of), self.policy, self._months()
+        within = policy.repair.satisfaction_days
+        pairs = (
+            pair
+            for customer, relation in self._read(moment)
+            if customer in months
+            for pair in pairs_of(relation, months[customer], within_days=within, as_of=moment)
         )
-        return relation_profile(customer, relation)
+        surveys = policy.surveys
+        return before_and_after(pairs, minimum=surveys.minimum_answers, confidence=surveys.confidence)
 
     def overdue(self, *, as_of: datetime | None = None, clock: ClockName | None = None) -> list[DueStep]:
         """What should have been done by now and is not, the longest overdue first.
@@ -330,6 +227,18 @@ class RepairView(View):
         patrons = self.rows(Patron, self.table(Patron).c.complaints > 0)
         return list(read_relations(patrons, rows, self.policy.repair, as_of=moment, local=self.local))
 
+    def _relation(self, customer: str, moment: int) -> Relation:
+        cases = self.rows(Case, self.table(Case).c.customer == customer)
+        patrons = self.rows(Patron, self.table(Patron).c.customer == customer)
+        patron = patrons[0] if patrons else None
+        return relation_state(patron, cases, self.policy.repair, as_of=moment, local=self.local)
+
+    def _months(self) -> Mapping[str, list[Moments]]:
+        """The months of everybody who ever complained."""
+        patron, months = self.table(Patron).c, self.table(Moments).c
+        damaged = select(patron.customer).where(patron.complaints > 0)
+        return months_by_customer(self.rows(Moments, months.customer.in_(damaged)))
+
     def _due(self, moment: int, clock: ClockName | None, *, begin: int | None, end: int) -> list[DueStep]:
         if clock is not None and clock not in CLOCKS:
             raise InvalidInput(
@@ -349,6 +258,16 @@ class RepairView(View):
         known = self.execute(select(columns.customer).where(columns.known_at <= moment).order_by(columns.customer))
         healthy = Relation("healthy", None, None, [], [])
         return [standing(customer, healthy) for (customer,) in known if customer not in damaged]
+
+
+def _page(limit: int | None, offset: int) -> slice:
+    if offset < 0 or (limit is not None and limit < 0):
+        raise InvalidInput(
+            "a page has no negative limit or offset",
+            code="invalid_page",
+            field="offset" if offset < 0 else "limit",
+        )
+    return slice(offset, None if limit is None else offset + limit)
 
 
 def _month(value: str | None, field: str) -> str | None:

@@ -14,7 +14,16 @@ from relations.messages import Money, from_micros
 from relations.policies import Repair
 from relations.policies.calendars import LocalTime
 from relations.projections.cases import Case, Patron
-from relations.projections.relation_state import STATES, History, Relation, Round, State, relation_state
+from relations.projections.relation_state import (
+    MENDED,
+    STATES,
+    History,
+    Relation,
+    Round,
+    State,
+    relation_state,
+    was_met,
+)
 from relations.projections.totals import Total
 
 __all__ = [
@@ -147,7 +156,8 @@ class RepairSummary(BaseModel):
         customers: Everybody known by then.
         states: How many relations are in each state.
         damaged: Relations with any complaint, mended or not.
-        restored_share: Of the damaged, those that are restored now; None where none was damaged.
+        restored_share: Of the damaged, those that are restored or won back now; None where none was damaged.
+        lapsed_share: Of the damaged, those who are taken for lost; inferred, None where none was damaged.
         relapsed: Relations that ever relapsed.
         relapsed_share: Of the damaged; None where none was.
         complaints: How many were filed.
@@ -165,6 +175,7 @@ class RepairSummary(BaseModel):
     states: dict[State, int]
     damaged: int
     restored_share: float | None
+    lapsed_share: float | None
     relapsed: int
     relapsed_share: float | None
     complaints: int
@@ -270,7 +281,7 @@ def step_times(histories: Iterable[History], *, as_of: int) -> list[StepTime]:
                 if at is not None:
                     taken[step].append(at - opened.opened_at)
             for clock in _CLOCK_OF.values():
-                met = _was_met(history, opened, clock, as_of)
+                met = was_met(history, opened, clock, as_of)
                 if met is not None:
                     ended[clock, met] += 1
     return [_step_time(step, sorted(times), ended) for step, times in taken.items()]
@@ -300,19 +311,6 @@ def _reached_at(opened: Round, step: StepName) -> int | None:
     return opened.first.get(step)
 
 
-def _was_met(history: History, opened: Round, clock: ClockName, as_of: int) -> bool | None:
-    """How a clock ended; None while it runs, and where it was stopped before its time."""
-    for outcome in history.case.outcomes:
-        if outcome.round == opened.number and outcome.clock == clock and outcome.at <= as_of:
-            return outcome.met  # what is recorded stays recorded, whatever came in late
-    done_at = opened.answered_at if clock == "acknowledge" else opened.first.get("resolved")
-    due_at = opened.acknowledge_by if clock == "acknowledge" else opened.resolve_by
-    if done_at is not None:
-        return done_at < due_at
-    stopped_at = opened.settled_at if opened.settled_at is not None else as_of
-    return False if due_at <= stopped_at else None
-
-
 def repair_summary(relations: Sequence[Named], *, customers: int, as_of: int) -> RepairSummary:
     """All relations at a glance.
 
@@ -334,7 +332,7 @@ def repair_summary(relations: Sequence[Named], *, customers: int, as_of: int) ->
             if step.cost is not None:
                 cost[step.cost.currency] += step.cost.amount
             points += step.points or 0
-    damaged, restored = len(relations), states["restored"]
+    damaged, restored = len(relations), sum(states[state] for state in MENDED)
     states["healthy"] = customers - damaged
     return RepairSummary(
         as_of=from_micros(as_of),
@@ -342,6 +340,7 @@ def repair_summary(relations: Sequence[Named], *, customers: int, as_of: int) ->
         states=states,
         damaged=damaged,
         restored_share=restored / damaged if damaged else None,
+        lapsed_share=states["lapsed"] / damaged if damaged else None,
         relapsed=relapsed,
         relapsed_share=relapsed / damaged if damaged else None,
         complaints=complaints,
