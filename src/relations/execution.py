@@ -133,6 +133,13 @@ class _Unit:
                 return policy
         return self.policies[0][1] if self.policies else _DEFAULT_POLICY
 
+    def pinned(self, aggregate: Aggregate[Any], state: Any) -> Policy | None:
+        """The policy that a stream is decided by for all its life, if it is pinned to one that was adopted."""
+        if aggregate.pinned is None:
+            return None
+        number = aggregate.pinned(state)
+        return self.policies[number - 1][1] if number and number <= len(self.policies) else None
+
 
 class Executor:
     """Executes commands against one log. Thread-safe; any number of processes may write to the same database.
@@ -343,7 +350,8 @@ class Executor:
             at = wanted.at
             policy = unit.policy(at)
             decider = aggregate.decider
-            new = decider.decide(state, wanted, policy)
+            # Reactions go by the policy in force, also where the stream itself is pinned to an older one.
+            new = decider.decide(state, wanted, unit.pinned(aggregate, state) or policy)
             if new:
                 customer = aggregate.customer(state, wanted)
                 if not entries and command.command_id is not None:
