@@ -117,6 +117,8 @@ def happenings(relation: Relation, moments: Iterable[Moments], *, as_of: int) ->
         if contact.at <= as_of
     ]
     for history in relation.histories:
+        if history.is_merged:
+            continue
         found.extend(_of_complaint(history, as_of, is_double=history.case.complaint in upon_another))
     return sorted(found)
 
@@ -125,13 +127,13 @@ def _of_complaint(history: History, as_of: int, *, is_double: bool) -> Iterator[
     name = history.case.complaint
     for opened in history.rounds:
         if opened.opened_by == "filed":
-            yield Happening(opened.opened_at, "filed", history.case.severity, name, is_double)
+            yield Happening(opened.opened_at, "filed", history.severity, name, is_double)
         elif opened.opened_by == "reopened":
             yield Happening(opened.opened_at, "reopened", "", name)
         if "apologised" in opened.first:
             yield Happening(opened.first["apologised"], "apologised", "", name)
         if opened.opened_by != "resumed":
-            yield from _of_clocks(history, opened, as_of)
+            yield from _of_clocks(name, opened, as_of)
     for step in history.taken:
         if step.what == "carried_out":
             yield Happening(step.at, "remedied", "", name)
@@ -139,17 +141,15 @@ def _of_complaint(history: History, as_of: int, *, is_double: bool) -> Iterator[
             yield Happening(step.at, "declined", "", name)
 
 
-def _of_clocks(history: History, opened: Round, as_of: int) -> Iterator[Happening]:
-    for clock, due_at, done_at in (
-        ("acknowledge", opened.acknowledge_by, opened.answered_at),
-        ("resolve", opened.resolve_by, opened.first.get("resolved")),
-    ):
-        met = was_met(history, opened, clock, as_of)
-        if met and done_at is not None:
-            yield Happening(done_at, "deadline_met", clock, history.case.complaint)
+def _of_clocks(complaint: str, opened: Round, as_of: int) -> Iterator[Happening]:
+    done_at = {"acknowledge": opened.answered_at, "resolve": opened.first.get("resolved")}
+    for clock, at in done_at.items():
+        met, due_at = was_met(opened, clock, as_of), opened.clocks[clock, 1].due_at
+        if met and at is not None:
+            yield Happening(at, "deadline_met", clock, complaint)
         elif met is False and due_at <= as_of:
             # It hurt when the time was up, whenever that was recorded.
-            yield Happening(due_at, "deadline_missed", clock, history.case.complaint)
+            yield Happening(due_at, "deadline_missed", clock, complaint)
 
 
 def account_of(customer: str, found: Sequence[Happening], weights: EmotionalAccount, *, as_of: int) -> Account:

@@ -56,7 +56,7 @@ class ComplaintProfile(BaseModel):
     Attributes:
         complaint: Its id.
         subject: What it is about.
-        severity: As filed.
+        severity: As last assessed.
         state: Where it stands.
         since: Since when.
         rounds: At least one.
@@ -129,7 +129,7 @@ def complaint_profile(history: History) -> ComplaintProfile:
     return ComplaintProfile(
         complaint=history.case.complaint,
         subject=history.case.subject,
-        severity=history.case.severity,
+        severity=history.severity,
         state=state,
         since=from_micros(since),
         rounds=tuple(_round(opened) for opened in history.rounds),

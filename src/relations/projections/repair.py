@@ -7,7 +7,7 @@ The rows hold times (`relations.projections.cases`), the state is read from them
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -15,8 +15,19 @@ from sqlalchemy import func, or_, select
 
 from relations.errors import InvalidInput
 from relations.messages import to_micros
-from relations.projections.cases import PROJECTION, Case, Outcome, Patron, Step
+from relations.projections.cases import PROJECTION, Case, Lesson, Patron, Step, Tick
 from relations.projections.emotional import Account, AccountEntry, account_of, happenings
+from relations.projections.lessons import (
+    CAUSES_BY,
+    CausesBy,
+    CauseShare,
+    Improvement,
+    ImprovementState,
+    JusticeServed,
+    causes,
+    improvements,
+    justice_served,
+)
 from relations.projections.moments import Moments
 from relations.projections.projection import Projection
 from relations.projections.recovery import BeforeAfter, before_and_after, months_by_customer, pairs_of
@@ -27,15 +38,17 @@ from relations.projections.relation_profile import (
     RoundProfile,
     relation_profile,
 )
-from relations.projections.relation_state import STATES, Relation, State, relation_state
+from relations.projections.relation_state import STATES, History, Relation, State, relation_state
 from relations.projections.repair_figures import (
     CLOCKS,
+    ClockFigures,
     ClockName,
     DueStep,
     Named,
     RelationStanding,
     RepairSummary,
     StepTime,
+    clock_figures,
     due_steps,
     read_relations,
     repair_summary,
@@ -50,12 +63,16 @@ __all__ = [
     "AccountEntry",
     "BeforeAfter",
     "Case",
+    "CauseShare",
+    "ClockFigures",
     "ClockName",
     "ComplaintProfile",
     "DeviationProfile",
     "DueStep",
+    "Improvement",
+    "JusticeServed",
+    "Lesson",
     "Moments",
-    "Outcome",
     "Patron",
     "RelationProfile",
     "RelationStanding",
@@ -65,6 +82,7 @@ __all__ = [
     "State",
     "Step",
     "StepTime",
+    "Tick",
     "relation_profile",
 ]
 
@@ -210,6 +228,48 @@ class RepairView(View):
         )
         return step_times(histories, as_of=moment)
 
+    def clocks(self, *, as_of: datetime | None = None, severity: str | None = None) -> list[ClockFigures]:
+        """How each clock ended, and how many run: the share on time with its interval.
+
+        Args:
+            as_of: The moment; now where absent.
+            severity: Only complaints of this severity, as last assessed by then.
+        """
+        moment = self._moment(as_of)
+        histories = (history for history in self._histories(moment) if severity in (None, history.severity))
+        return clock_figures(histories, as_of=moment, confidence=self.policy.surveys.confidence)
+
+    def causes(self, *, as_of: datetime | None = None, by: CausesBy = "cause") -> list[CauseShare]:
+        """What complaints come from, the most frequent first (Pareto).
+
+        Args:
+            as_of: The moment; now where absent.
+            by: The root cause as named by the business, or the category, subject or touchpoint.
+
+        Raises:
+            InvalidInput: Nothing can be grouped so.
+        """
+        if by not in CAUSES_BY:
+            raise InvalidInput(
+                f"{by!r} is nothing to group by",
+                code="unknown_dimension",
+                field="by",
+                remedy=f"Give one of {', '.join(CAUSES_BY)}",
+            )
+        return causes(self._histories(self._moment(as_of)), by=by)
+
+    def improvements(
+        self, *, as_of: datetime | None = None, state: ImprovementState | None = None
+    ) -> list[Improvement]:
+        """What is to be changed, was changed, and is proved to work."""
+        moment = self._moment(as_of)
+        found = improvements(self._histories(moment), as_of=moment)
+        return [each for each in found if state in (None, each.state)]
+
+    def justice(self, *, as_of: datetime | None = None) -> list[JusticeServed]:
+        """Which kinds of justice repair served."""
+        return justice_served(self._read(self._moment(as_of)), confidence=self.policy.surveys.confidence)
+
     def summary(self, *, as_of: datetime | None = None) -> RepairSummary:
         """All relations at a glance, with what their repair cost."""
         moment = self._moment(as_of)
@@ -226,6 +286,9 @@ class RepairView(View):
         rows = self.rows(Case, *where, order_by=(cases.customer, cases.complaint))
         patrons = self.rows(Patron, self.table(Patron).c.complaints > 0)
         return list(read_relations(patrons, rows, self.policy.repair, as_of=moment, local=self.local))
+
+    def _histories(self, moment: int) -> Iterator[History]:
+        return (history for _, relation in self._read(moment) for history in relation.histories)
 
     def _relation(self, customer: str, moment: int) -> Relation:
         cases = self.rows(Case, self.table(Case).c.customer == customer)
