@@ -2,7 +2,9 @@
 
 The engine calls `react` for every event that it records, and decides the commands that come back in the same
 transaction. It gives them their ids, actor and cause. A reaction is pure, and its commands are ones whose rules answer
-"nothing to do" with no events: an event that has happened is not undone because something else does not follow.
+"nothing to do" with no events: an event that has happened is not undone because something else does not follow. The
+one exception is a merge into a complaint that cannot take it (there is none, or it is a duplicate itself): the other
+stream's refusal refuses the merge as a whole, before anything is recorded.
 """
 
 from __future__ import annotations
@@ -10,7 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from relations.aggregates.complaint import RemedyCarriedOut
+from relations.aggregates.complaint import (
+    ComplaintMerged,
+    ComplaintRecognised,
+    RemedyCarriedOut,
+    TakeDuplicate,
+)
 from relations.aggregates.customer import PurchaseRecorded, PurchaseRefunded
 from relations.aggregates.loyalty import CreditPurchase, EarnPoints, ReverseEarning, remedy_lot
 from relations.messages import Command, Envelope, Event, from_micros
@@ -74,6 +81,23 @@ def _remedy_gives_points(event: RemedyCarriedOut, at: Envelope, _policy: Policy)
     return [command]
 
 
+def _recognition_gives_points(event: ComplaintRecognised, at: Envelope, _policy: Policy) -> list[Command]:
+    if event.points is None:
+        return []
+    fields = {
+        "lot": remedy_lot(at.id, event.reward),
+        "points": event.points,
+        "reason": "remedy",
+        "source": at.id,
+    }
+    return [_trusted(EarnPoints, at, fields)]
+
+
+def _merge_is_taken(event: ComplaintMerged, at: Envelope, _policy: Policy) -> list[Command]:
+    moment = from_micros(at.occurred_at)
+    return [TakeDuplicate(complaint=event.into, duplicate=at.id, occurred_at=moment, actor="system")]
+
+
 def _trusted(kind: type[C], at: Envelope, fields: dict[str, Any]) -> C:
     """A command to the account of the event's customer, made without validation.
 
@@ -102,4 +126,6 @@ _REACTIONS: dict[type[Event], Reaction] = {
     PurchaseRecorded: _purchase_earns,
     PurchaseRefunded: _refund_takes_back,
     RemedyCarriedOut: _remedy_gives_points,
+    ComplaintRecognised: _recognition_gives_points,
+    ComplaintMerged: _merge_is_taken,
 }

@@ -11,9 +11,24 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from relations.aggregates import customer
-from relations.aggregates.complaint import AcceptRemedy, CarryOutRemedy, DeclineRemedy
-from relations.aggregates.complaint.moves import MOVES
-from relations.aggregates.complaint.state import Complaint
+from relations.aggregates.complaint import (
+    IMPROVEMENT_MOVES,
+    MOVES,
+    REMEDY_MOVES,
+    AcceptRemedy,
+    ApproveRemedy,
+    CarryOutRemedy,
+    CheckDeadlines,
+    Complaint,
+    CompleteImprovement,
+    DeclineRemedy,
+    Improvement,
+    MeasureImprovement,
+    ProposeRemedy,
+    ReceiveInformation,
+    RefuseRemedy,
+    Remedy,
+)
 from relations.aggregates.customer import Customer, EraseCustomer, RecordPurchase, RefundPurchase
 from relations.aggregates.loyalty import (
     Account,
@@ -27,7 +42,7 @@ from relations.aggregates.loyalty import (
 )
 from relations.decider import Aggregate
 from relations.errors import CommandRefused
-from relations.messages import Command, Event
+from relations.messages import Command, Event, from_micros
 from relations.policies import Policy
 from relations.testing.strategies import commands_of, moneys
 
@@ -177,12 +192,44 @@ Likely = tuple[type[Command], dict[str, SearchStrategy[Any]]]
 _EUROS = moneys(currencies=("EUR",), smallest=1, largest=500_000)
 
 
+_WITH_IDS: dict[type[Command], tuple[str, str]] = {
+    ApproveRemedy: ("remedy", "remedies"),
+    RefuseRemedy: ("remedy", "remedies"),
+    AcceptRemedy: ("remedy", "remedies"),
+    DeclineRemedy: ("remedy", "remedies"),
+    CarryOutRemedy: ("remedy", "remedies"),
+    ReceiveInformation: ("request", "requests"),
+    CompleteImprovement: ("improvement", "improvements"),
+    MeasureImprovement: ("improvement", "improvements"),
+}
+"""Commands of a complaint that name something it has: the field, and where it is kept."""
+
+
 def _likely_of_complaint(state: Complaint, _policy: Policy) -> list[Likely]:
-    offers = list(state.remedies)
-    known = {"remedy": st.sampled_from(offers)} if offers else {}
-    of_offers = (AcceptRemedy, DeclineRemedy, CarryOutRemedy)
-    moves = [kind for kind in MOVES[state.status] if offers or kind not in of_offers]
-    return [(kind, known if kind in of_offers else {}) for kind in moves]
+    likely: list[Likely] = []
+    for kind in MOVES[state.status]:
+        if kind not in _WITH_IDS:
+            likely += [(kind, {})] * (3 if kind is ProposeRemedy else 1)
+            continue
+        field, kept = _WITH_IDS[kind]
+        known = [name for name, found in getattr(state, kept).items() if _is_movable(kind, found)]
+        if known:
+            # Few of the many commands have something to move, so those that do come more often.
+            likely += [(kind, {field: st.sampled_from(known)})] * 3
+    clocks = [clock.due_at for clock in state.clocks if not clock.paused]
+    if clocks:
+        # The agenda comes at the deadline itself, or at a step of escalation before it.
+        moments = [*clocks, *([state.plan.due_at] if state.plan else [])]
+        likely.append((CheckDeadlines, {"occurred_at": st.sampled_from(moments).map(from_micros)}))
+    return likely
+
+
+def _is_movable(kind: type[Command], found: Any) -> bool:
+    if isinstance(found, Remedy):
+        return kind in REMEDY_MOVES[found.status]
+    if isinstance(found, Improvement):
+        return kind in IMPROVEMENT_MOVES[found.status]
+    return found.received_at is None
 
 
 def _likely_of_customer(state: Customer, _policy: Policy) -> list[Likely]:
