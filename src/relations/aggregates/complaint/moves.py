@@ -140,8 +140,8 @@ MOVES: Mapping[Status, Mapping[type[ComplaintCommand], Status]] = {
         ReopenComplaint: "reopened",
     },
     "merged": {
-        # It goes on in the other one; if it was none of that, it is taken up again.
-        **_stays("merged"),
+        # It goes on in the other one, which takes further duplicates, too; if it was none, it is taken up again.
+        **{kind: after for kind, after in _stays("merged").items() if kind is not TakeDuplicate},
         ReopenComplaint: "reopened",
     },
     "reopened": {
