@@ -30,6 +30,7 @@ from relations.messages import Command, RecordedEvent, to_micros
 from relations.policies import Policy
 from relations.projections import PROJECTIONS
 from relations.projections.agenda import AgendaView, commands_due
+from relations.projections.desk import DeskView
 from relations.projections.projection import Projection
 from relations.projections.repair import RepairView
 from relations.projections.retention import RetentionView
@@ -103,6 +104,7 @@ class Views:
         retention: Who stays, who leaves, and what they are worth.
         repair: Which relations are damaged, and how their repair goes.
         agenda: What falls due.
+        desk: What the complaint desk has to do, and what came of it.
     """
 
     def __init__(
@@ -115,6 +117,7 @@ class Views:
         self.retention = RetentionView(database, policy, now, refresh("retention"))
         self.repair = RepairView(database, policy, now, refresh("repair"))
         self.agenda = AgendaView(database, policy, now, refresh("agenda"))
+        self.desk = DeskView(database, policy, now, refresh("desk"))
 
 
 def _utc_now() -> datetime:
@@ -333,6 +336,23 @@ class Relations:
             until: Only what had occurred by then.
         """
         statement = select(log_table).where(log_table.c.customer == customer).order_by(log_table.c.position)
+        if until is not None:
+            statement = statement.where(log_table.c.occurred_at <= to_micros(until))
+        with self.log.database.reading() as connection:
+            return list(self._executor.recorded(connection, connection.execute(statement)))
+
+    def timeline(self, kind: str, name: str, *, until: datetime | None = None) -> list[RecordedEvent]:
+        """Everything recorded in one aggregate's stream, such as `timeline("complaint", "k7")`: its whole file.
+
+        In the order of recording; personal words readable unless erased. Empty where nothing happened.
+
+        Args:
+            kind: The kind of aggregate.
+            name: Its own id.
+            until: Only what had occurred by then.
+        """
+        stream = f"{kind}-{name}" if name else kind
+        statement = select(log_table).where(log_table.c.stream == stream).order_by(log_table.c.version)
         if until is not None:
             statement = statement.where(log_table.c.occurred_at <= to_micros(until))
         with self.log.database.reading() as connection:

@@ -80,7 +80,7 @@ class Ticket(CustomerRow, gc=False):
         due_clock: Whose.
         clocks: Deadlines by clock and number, of those that run or were missed and still wait.
         paused: Those of them that stand still.
-        questions: What was asked of the customer and is not answered.
+        questions: What was asked of the customer in this round and is not answered.
         escalated_to: Who was last called.
         is_emergency: Whether that was on the emergency path.
         merged_into: The complaint that it is a duplicate of.
@@ -150,7 +150,7 @@ def _begin(ticket: Ticket, event: ComplaintFiled | ComplaintReopened, at: Envelo
     ticket.status, ticket.status_at, ticket.is_open = status, at.occurred_at, True
     ticket.round += 1
     ticket.clocks = {"acknowledge": event.acknowledge_by, "resolve": event.resolve_by}
-    ticket.paused.clear()
+    ticket.paused, ticket.questions, ticket.merged_into = [], [], None
     _reckon(ticket)
 
 
