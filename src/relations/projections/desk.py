@@ -166,7 +166,7 @@ class DeskView(View):
         _known(severity, (None, *SEVERITIES), "severity")
         _known(order, get_args(WorkOrder), "order")
         columns = self.table(Ticket).c
-        where: list[Any] = [columns.is_pending]
+        where: list[Any] = [columns.due_at <= NEVER] if order == "due" else [columns.is_pending]
         for column, wanted in ((columns.owner, owner), (columns.department, department), (columns.severity, severity)):
             if wanted is not None:
                 where.append(column == wanted)
@@ -334,7 +334,7 @@ def _known(value: Any, allowed: Iterable[Any], field: str) -> None:
 
 
 def _profile(ticket: Ticket, moment: int) -> TicketProfile:
-    runs = ticket.due_at != NEVER
+    runs = ticket.due_at < NEVER
     return TicketProfile(
         complaint=ticket.complaint,
         customer=ticket.customer,

@@ -29,6 +29,7 @@ class RoundProfile(BaseModel):
         opened_at: When.
         acknowledge_by: The deadline of the first answer.
         resolve_by: The deadline of the resolution.
+        answered_at: When the customer first heard; None where they did not.
         steps: The first time of each step taken.
         scores: What the customer answered, in order.
         restored_at: Since when their evidence says that the relation is restored.
@@ -43,6 +44,7 @@ class RoundProfile(BaseModel):
     opened_at: datetime
     acknowledge_by: datetime
     resolve_by: datetime
+    answered_at: datetime | None
     steps: dict[str, datetime]
     scores: tuple[int, ...]
     restored_at: datetime | None
@@ -144,6 +146,7 @@ def _round(opened: Round) -> RoundProfile:
         opened_at=from_micros(opened.opened_at),
         acknowledge_by=from_micros(opened.acknowledge_by),
         resolve_by=from_micros(opened.resolve_by),
+        answered_at=None if opened.answered_at is None else from_micros(opened.answered_at),
         steps={what: from_micros(moment) for what, moment in opened.first.items()},
         scores=tuple(score for _, score in opened.scores),
         restored_at=from_micros(at) if restored else None,

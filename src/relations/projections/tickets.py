@@ -43,10 +43,13 @@ from relations.messages import Envelope, Event
 from relations.policies.service_levels import SEVERITIES
 from relations.projections.projection import CustomerRow, Projection, Rows
 
-__all__ = ["NEVER", "PROJECTION", "URGENCY", "Ticket"]
+__all__ = ["DONE", "NEVER", "PROJECTION", "URGENCY", "Ticket"]
 
 NEVER = 2**62
-"""When a ticket is due that waits for nothing: a number, so that lists end with these."""
+"""When a ticket is due that is to be settled, but of which no clock runs: a number, so that lists end with these."""
+
+DONE = NEVER + 1
+"""When a ticket is due of which nothing is to be done: after all others, so that no list has to pass over it."""
 
 URGENCY: dict[str, int] = {severity: place for place, severity in enumerate(reversed(SEVERITIES))}
 """By severity; 0 is the worst."""
@@ -76,7 +79,7 @@ class Ticket(CustomerRow, gc=False):
         round_at: When that began.
         is_open: Whether it is still to be settled.
         is_pending: Whether there is anything to be done: it is open, or a clock runs.
-        due_at: The next deadline that runs; `NEVER` where none does.
+        due_at: The next deadline that runs; `NEVER` where none does, `DONE` where nothing is to be done.
         due_clock: Whose.
         clocks: Deadlines by clock and number, of those that run or were missed and still wait.
         paused: Those of them that stand still.
@@ -90,10 +93,10 @@ class Ticket(CustomerRow, gc=False):
     key: ClassVar[tuple[str, ...]] = ("customer", "complaint")
     indexes: ClassVar[tuple[tuple[str, ...], ...]] = (
         ("complaint",),
-        ("is_pending", "due_at", "complaint"),
+        ("due_at", "complaint"),
         ("is_pending", "urgency", "due_at", "complaint"),
-        ("owner", "is_pending", "due_at", "complaint"),
-        ("department", "is_pending", "due_at", "complaint"),
+        ("owner", "due_at", "complaint"),
+        ("department", "due_at", "complaint"),
         ("status", "filed_at", "complaint"),
         ("filed_at", "complaint"),
     )
@@ -115,7 +118,7 @@ class Ticket(CustomerRow, gc=False):
     round_at: int = 0
     is_open: bool = False
     is_pending: bool = False
-    due_at: int = NEVER
+    due_at: int = DONE
     due_clock: str | None = None
     clocks: dict[str, int] = msgspec.field(default_factory=dict)
     paused: list[str] = msgspec.field(default_factory=list)
@@ -313,6 +316,6 @@ def _drop(ticket: Ticket, *clocks: str) -> None:
 def _reckon(ticket: Ticket) -> None:
     """The next deadline, and whether anything is to be done."""
     running = [(due_at, name) for name, due_at in ticket.clocks.items() if name not in ticket.paused]
-    ticket.due_at, name = min(running, default=(NEVER, ""))
-    ticket.due_clock = name.partition(" ")[0] or None
     ticket.is_pending = ticket.is_open or bool(ticket.clocks)
+    ticket.due_at, name = min(running, default=(NEVER if ticket.is_pending else DONE, ""))
+    ticket.due_clock = name.partition(" ")[0] or None
