@@ -205,7 +205,7 @@ _WITH_IDS: dict[type[Command], tuple[str, str]] = {
 """Commands of a complaint that name something it has: the field, and where it is kept."""
 
 
-def _likely_of_complaint(state: Complaint, _policy: Policy) -> list[Likely]:
+def _likely_of_complaint(state: Complaint, policy: Policy) -> list[Likely]:
     likely: list[Likely] = []
     for kind in MOVES[state.status]:
         if kind not in _WITH_IDS:
@@ -215,7 +215,12 @@ def _likely_of_complaint(state: Complaint, _policy: Policy) -> list[Likely]:
         known = [name for name, found in getattr(state, kept).items() if _is_movable(kind, found)]
         if known:
             # Few of the many commands have something to move, so those that do come more often.
-            likely += [(kind, {field: st.sampled_from(known)})] * 3
+            fields: dict[str, SearchStrategy[Any]] = {field: st.sampled_from(known)}
+            if kind is ApproveRemedy:
+                # Somebody other than its author, who is mostly `system`, and who may.
+                roles = [limit.role for limit in policy.desk.limits]
+                fields |= {"actor": st.just("approver"), "role": st.sampled_from(roles or [None])}
+            likely += [(kind, fields)] * 3
     clocks = [clock.due_at for clock in state.clocks if not clock.paused]
     if clocks:
         # The agenda comes at the deadline itself, or at a step of escalation before it.
