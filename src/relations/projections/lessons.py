@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict
 
+from relations.aggregates.complaint import ImprovementDone, ImprovementRaised
 from relations.aggregates.complaint.justice import JUSTICE, Justice
 from relations.messages import from_micros
 from relations.projections.cases import STEP_OF, Lesson
@@ -35,6 +36,8 @@ IMPROVEMENT_STATES: tuple[ImprovementState, ...] = get_args(ImprovementState)
 
 _KINDS: tuple[Justice, ...] = get_args(Justice)
 _SERVES: dict[str, Justice] = {STEP_OF[event]: served for event, served in JUSTICE.items() if event in STEP_OF}
+
+_CHANGES: dict[str, Justice] = {"raised": JUSTICE[ImprovementRaised], "done": JUSTICE[ImprovementDone]}
 
 
 # --- results --------------------------------------------------------------------------------------------------------
@@ -148,14 +151,13 @@ def _grouped(history: History, by: CausesBy) -> str | None:
             return history.case.touchpoint
 
 
-def improvements(histories: Iterable[History], *, as_of: int) -> list[Improvement]:
-    """All improvements raised by a moment: open ones first, then done, proved and not proved; the oldest first."""
+def improvements(histories: Iterable[History]) -> list[Improvement]:
+    """All improvements raised by then: open ones first, then done, proved and not proved; the oldest first."""
     found: list[Improvement | None] = []
     for history in histories:
         by_name: dict[str, list[Lesson]] = {}
-        for lesson in history.case.lessons:
-            if lesson.at <= as_of:
-                by_name.setdefault(lesson.improvement, []).append(lesson)
+        for lesson in history.lessons:
+            by_name.setdefault(lesson.improvement, []).append(lesson)
         found.extend(_improvement(history, lessons) for lessons in by_name.values())
     order = {state: place for place, state in enumerate(IMPROVEMENT_STATES)}
     known = [improvement for improvement in found if improvement is not None]
@@ -205,6 +207,7 @@ def justice_served(relations: Iterable[tuple[str, Relation]], *, confidence: flo
         theirs: set[Justice] = set()
         for history in relation.histories:
             served = [_SERVES[step.what] for step in history.taken if step.what in _SERVES]
+            served += [_CHANGES[lesson.what] for lesson in history.lessons if lesson.what in _CHANGES]
             total += 1
             actions.update(served)
             complaints.update(set(served))

@@ -32,7 +32,7 @@ from typing import Literal, TypeAlias, get_args
 
 from relations.policies import Repair
 from relations.policies.calendars import LocalTime
-from relations.projections.cases import Case, Patron, Step, Tick
+from relations.projections.cases import Case, Lesson, Patron, Step, Tick
 
 __all__ = [
     "MENDED",
@@ -188,11 +188,13 @@ class History:
         case: Its row.
         rounds: At least one.
         taken: The steps taken by then, in order.
+        lessons: The steps of improvements taken by then, in order.
     """
 
     case: Case
     rounds: list[Round]
     taken: list[Step]
+    lessons: list[Lesson]
 
     @property
     def is_merged(self) -> bool:
@@ -330,7 +332,7 @@ def _read(case: Case, days: Sequence[int], policy: Repair, as_of: int, local: Lo
     _set_clocks(rounds, [tick for tick in case.ticks if tick.at <= as_of])
     for opened in rounds:
         _judge(opened, days, policy, as_of, local)
-    return History(case, rounds, taken)
+    return History(case, rounds, taken, [lesson for lesson in case.lessons if lesson.at <= as_of])
 
 
 def _rounds(taken: Sequence[Step]) -> list[Round]:

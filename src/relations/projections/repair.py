@@ -262,8 +262,7 @@ class RepairView(View):
         self, *, as_of: datetime | None = None, state: ImprovementState | None = None
     ) -> list[Improvement]:
         """What is to be changed, was changed, and is proved to work."""
-        moment = self._moment(as_of)
-        found = improvements(self._histories(moment), as_of=moment)
+        found = improvements(self._histories(self._moment(as_of)))
         return [each for each in found if state in (None, each.state)]
 
     def justice(self, *, as_of: datetime | None = None) -> list[JusticeServed]:

@@ -28,7 +28,7 @@ _CLOCKS = {
     "acknowledge": "First answer",
     "next_response": "Next answer",
     "resolve": "Resolution",
-    "follow_up": "Asking the customer",
+    "follow_up": "Customer asked",
 }
 _JUSTICE = {
     "distributive": "what they got",
@@ -93,18 +93,16 @@ def show(page: MendingPage, question: Question, by: CausesBy) -> RenderableType:
 
 
 def _clocks(clocks: list[ClockFigures]) -> RenderableType:
-    made = table(
-        "Clock", "Met", "Missed", "Running", "Paused", "In time", "95 of 100 times between", right=(1, 2, 3, 4, 5)
-    )
+    made = table("Clock", "Met", "Missed", "Running", "Paused", "In time", "Surely", right=(1, 2, 3, 4, 5, 6))
     for clock in clocks:
-        between = ABSENT
+        surely = ABSENT
         if clock.interval is not None:
-            between = f"{percent(clock.interval.low)} and {percent(clock.interval.high)}"
+            surely = f"{100 * clock.interval.low:.0f} to {percent(clock.interval.high)}"
         made.add_row(
             _CLOCKS[clock.clock],
             *(number(count) for count in (clock.met, clock.missed, clock.running, clock.paused)),
             percent(clock.on_time),
-            between,
+            surely,
         )
     return made
 
@@ -130,7 +128,7 @@ def _improvements(found: list[Improvement]) -> RenderableType:
 
 
 def _justice(found: list[JusticeServed]) -> RenderableType:
-    made = table("Justice", "", "Actions", "Of complaints", "Relations mended", right=(2, 3, 4), title="What was done")
+    made = table("Justice", "", "Actions", "Complaints", "Mended", right=(2, 3, 4), title="What was done")
     for served in found:
         mended = percent(served.restored / served.customers) if served.customers else ABSENT
         made.add_row(

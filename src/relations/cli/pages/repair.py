@@ -115,7 +115,7 @@ def _times(steps: list[StepTime]) -> Table:
             duration(step.median),
             duration(step.p90),
             "" if step.met is None else percent(step.on_time),
-            "" if step.met is None else bar(step.on_time, 12),
+            "" if step.met is None else bar(step.on_time, 10),
         )
     return made
 
