@@ -17,6 +17,7 @@ from relations.aggregates.complaint import (
     REMEDY_MOVES,
     AcceptRemedy,
     ApproveRemedy,
+    AskInformation,
     CarryOutRemedy,
     CheckDeadlines,
     Complaint,
@@ -29,6 +30,7 @@ from relations.aggregates.complaint import (
     RefuseRemedy,
     Remedy,
 )
+from relations.aggregates.complaint.moves import LESSONS
 from relations.aggregates.customer import Customer, EraseCustomer, RecordPurchase, RefundPurchase
 from relations.aggregates.loyalty import (
     Account,
@@ -142,7 +144,7 @@ def _histories(
         if steps and draw(st.integers(0, 9)) == 0:
             command = draw(st.sampled_from(steps)).command
         else:
-            now += draw(_DELAYS)
+            now += draw(_DELAYS_OF.get(aggregate.name, _DELAYS))
             command = draw(_command(aggregate, state, policy, now, fields))
         before, refusal, events = state, None, []
         try:
@@ -160,6 +162,14 @@ _DELAYS = st.one_of(
     st.integers(1, 96).map(lambda hours: timedelta(hours=hours)),
     st.integers(1, 60).map(lambda weeks: timedelta(weeks=weeks)),
 )
+# A desk works by the hour; with months between any two commands every deadline would be missed.
+_DELAYS_OF = {
+    "complaint": st.one_of(
+        st.integers(0, 120).map(lambda minutes: timedelta(minutes=minutes)),
+        st.integers(1, 24).map(lambda hours: timedelta(hours=hours)),
+        st.integers(1, 30).map(lambda days: timedelta(days=days)),
+    )
+}
 _LATE = st.one_of(
     st.just(timedelta(0)), st.just(timedelta(0)), st.integers(1, 40).map(lambda days: timedelta(days=days))
 )
@@ -203,24 +213,26 @@ _WITH_IDS: dict[type[Command], tuple[str, str]] = {
     MeasureImprovement: ("improvement", "improvements"),
 }
 """Commands of a complaint that name something it has: the field, and where it is kept."""
+_OPENING = (ProposeRemedy, AskInformation)
+"""Commands that others need to have anything to move."""
 
 
 def _likely_of_complaint(state: Complaint, policy: Policy) -> list[Likely]:
     likely: list[Likely] = []
     for kind in MOVES[state.status]:
         if kind not in _WITH_IDS:
-            likely += [(kind, {})] * (3 if kind is ProposeRemedy else 1)
+            likely += [(kind, {})] * (1 if kind in LESSONS else 5 if kind in _OPENING else 2)
             continue
         field, kept = _WITH_IDS[kind]
         known = [name for name, found in getattr(state, kept).items() if _is_movable(kind, found)]
         if known:
-            # Few of the many commands have something to move, so those that do come more often.
             fields: dict[str, SearchStrategy[Any]] = {field: st.sampled_from(known)}
             if kind is ApproveRemedy:
                 # Somebody other than its author, who is mostly `system`, and who may.
                 roles = [limit.role for limit in policy.desk.limits]
-                fields |= {"actor": st.just("approver"), "role": st.sampled_from(roles or [None])}
-            likely += [(kind, fields)] * 3
+                fields |= {"actor": st.just("approver"), "role": st.sampled_from(roles) if roles else st.none()}
+            # Few of the many commands have something to move, so those that do come more often.
+            likely += [(kind, fields)] * (1 if kind in LESSONS else 5)
     clocks = [clock.due_at for clock in state.clocks if not clock.paused]
     if clocks:
         # The agenda comes at the deadline itself, or at a step of escalation before it.

@@ -174,10 +174,6 @@ def _reply_held(state: Complaint, _event: Event, policy: Policy, at: int) -> lis
     return synchronised(state, policy, at, "holding_reply")
 
 
-def _asked_afterwards(state: Complaint, _event: Event, policy: Policy, at: int) -> list[Event]:
-    return started(state, policy, "follow_up", at)
-
-
 _EFFECTS: dict[type[ComplaintCommand], Effect] = {
     AssessComplaint: _severity_changed,
     EscalateComplaint: _emergency,
@@ -185,7 +181,6 @@ _EFFECTS: dict[type[ComplaintCommand], Effect] = {
     ReceiveInformation: _customer_spoke,
     DeclineRemedy: _customer_spoke,
     SendHoldingReply: _reply_held,
-    ResolveComplaint: _asked_afterwards,
 }
 """By command: what follows from its event for the clocks that go on or start."""
 
@@ -323,6 +318,8 @@ def _with_clocks(
     new = [event, *ended_by(state, kind, at, answers=answers)]
     if kind in _STOPS:
         new += cancelled(state, at)
+    elif kind is ResolveComplaint:
+        new += started(state, policy, "follow_up", at)
     effect = _EFFECTS.get(kind)
     if effect is not None:
         new += effect(_evolved(state, new), event, policy, at)
