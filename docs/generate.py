@@ -216,8 +216,8 @@ def commands_page() -> str:
     intro = """
 What a caller may ask of the engine: `relations.execute(command)`. A command is a frozen pydantic model, and is
 validated when it is made. An id is 1 to 64 of letters, digits and `. _ : -`; money is
-`{"amount": 1230, "currency": "EUR"}`, in minor units. What the rules may then say to it is in [errors](errors.md); what it leads to in
-[events](events.md). `relations schema commands` prints the JSON Schema of all of them.
+`{"amount": 1230, "currency": "EUR"}`, in minor units. What the rules may then say to it is in [errors](errors.md);
+what it leads to in [events](events.md). `relations schema commands` prints the JSON Schema of all of them.
 """
     return page("Commands", intro, parts)
 

@@ -23,7 +23,7 @@ from relations.aggregates.loyalty import CreditPurchase, EarnPoints, ReverseEarn
 from relations.messages import Command, Envelope, Event, from_micros
 from relations.policies import Policy
 
-__all__ = ["react"]
+__all__ = ["ONLY_IF", "react"]
 
 C = TypeVar("C", bound=Command)
 Reaction = Callable[[Any, Envelope, Policy], list[Command]]
@@ -129,3 +129,7 @@ _REACTIONS: dict[type[Event], Reaction] = {
     ComplaintRecognised: _recognition_gives_points,
     ComplaintMerged: _merge_is_taken,
 }
+
+ONLY_IF: dict[type[Event], str] = {PurchaseRecorded: "loyalty", PurchaseRefunded: "loyalty"}
+"""Events that ask nothing of anybody unless the customer's aggregate of this kind has begun: most who buy are no
+members, and a command that would be answered with nothing need not be made."""

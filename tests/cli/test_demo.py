@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from relations.cli.app import app
+from tests.cli.conftest import GUESTS, Run
+
+
+def without_times(document: dict[str, Any]) -> dict[str, Any]:
+    recorded = {name: value for name, value in document["recorded"].items() if not name.endswith("seconds")}
+    return {**document, "recorded": recorded}
+
+
+def test_the_demo_ends_in_views_that_a_manager_can_read(run: Run, tmp_path: Path) -> None:
+    ran = run("demo", "-d", tmp_path / "hotel.db", "--guests", GUESTS)
+    assert ran.code == 0
+    for words in (
+        "A hotel group, two years",
+        "Would recommend us (NPS)",
+        "Nobody says that they leave: this is inferred",
+        "Those who began together",
+        "whether damaged relations mend",
+        "what is due",
+        "relations verify -d",
+    ):
+        assert words in ran.out
+    assert run("verify", "-d", tmp_path / "hotel.db").code == 0
+
+
+def test_the_same_seed_gives_the_same_views_and_another_seed_others(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "hotel.db"
+    first, again, other = (run("demo", "-d", path, "--guests", GUESTS, "--seed", seed, "--json") for seed in (1, 1, 2))
+    assert first.code == again.code == other.code == 0
+    assert without_times(first.json) == without_times(again.json)
+    assert first.json["recorded"]["events"] > 500
+    assert first.json["retention"] != other.json["retention"]
+    assert "Making" in again.err
+
+
+def test_nothing_that_the_rules_should_have_taken_is_refused(run: Run, tmp_path: Path) -> None:
+    document = run("demo", "-d", tmp_path / "hotel.db", "--guests", "400", "--json").json
+    recorded = document["recorded"]
+    assert recorded["refused_unexpectedly"] == 0
+    assert sum(recorded["refused"].values()) > 0
+    rest = recorded["accepted"] + recorded["repeated"] + recorded["unchanged"]
+    assert recorded["commands"] == rest + sum(recorded["refused"].values())
+
+
+def test_the_demo_replaces_no_log_but_its_own(run: Run, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.db"
+    commands = tmp_path / "commands.jsonl"
+    commands.write_text(
+        json.dumps({"command": "RegisterCustomer", "customer": "c1", "occurred_at": "2024-05-01T10:00:00Z"}) + "\n"
+    )
+    assert run("import", commands, "-d", mine).code == 0
+    before = run("status", "-d", mine, "--json").json["digest"]
+    refused = run("demo", "-d", mine, "--guests", "5")
+    assert refused.code == 2
+    assert "holds a log that no demo made" in refused.err
+    assert run("status", "-d", mine, "--json").json["digest"] == before
+
+    theirs = tmp_path / "theirs.db"
+    with sqlite3.connect(theirs) as connection:
+        connection.execute("CREATE TABLE accounts (name TEXT)")
+    connection.close()
+    assert run("demo", "-d", theirs, "--guests", "5").code == 4
+
+
+def test_the_simulated_commands_can_be_written_and_imported(run: Run, tmp_path: Path) -> None:
+    lines = tmp_path / "commands.jsonl"
+    written = run("demo", "--commands-to", lines, "--guests", "20", "--json")
+    assert written.code == 0
+    assert written.json["commands"] == len(lines.read_text().splitlines()) > 50
+    assert not (tmp_path / "hotel.db").exists()
+    imported = run("import", lines, "-d", tmp_path / "a.db", "--json")
+    assert imported.code in (0, 3)
+    assert imported.json["rows"] == written.json["commands"]
+    assert imported.json["recorded"] > 50
+
+
+def test_the_version_is_said(run: Run) -> None:
+    assert run("--version").out.startswith("relations ")
+    assert app.info.name == "relations"

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from relations import RegisterCustomer, Relations
+from tests.cli.conftest import Run, command_line, environment
+
+
+def tamper(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+def head(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        found: int = connection.execute("SELECT max(position) FROM relations_log").fetchone()[0]
+        return found
+
+
+ALLOW = ("DROP TRIGGER relations_log_no_update", "DROP TRIGGER relations_log_no_delete")
+
+
+def test_status_shows_the_head_and_every_view(run: Run, hotel: Path) -> None:
+    document = run("status", "-d", hotel, "--json").json
+    assert document["position"] == head(hotel) > 500
+    assert {view["name"] for view in document["projections"]} == {"agenda", "repair", "retention", "satisfaction"}
+    shown = run("status", "-d", hotel)
+    assert shown.code == 0
+    assert document["digest"] in shown.out
+    assert "up to date" in shown.out
+
+
+def test_verify_prints_what_proves_the_log(run: Run, hotel: Path) -> None:
+    shown = run("verify", "-d", hotel)
+    assert shown.code == 0
+    document = run("verify", "-d", hotel, "--json").json
+    assert document["good"] is True
+    assert document["events"] == document["position"] == head(hotel)
+    assert f"position {document['position']}" in shown.out
+    assert document["digest"] in shown.out
+
+
+def test_one_changed_byte_of_the_file_is_found_and_its_position_named(run: Run, hotel: Path) -> None:
+    with closing(sqlite3.connect(hotel)) as connection:
+        position, body = connection.execute(
+            "SELECT position, body FROM relations_log WHERE topic = 'customer.purchase_recorded' AND position > 100"
+        ).fetchone()
+    file = hotel.read_bytes()
+    assert file.count(body) == 1
+    place = file.index(body) + body.index(b'"amount":[') + len(b'"amount":[')
+    hotel.write_bytes(file[:place] + (b"9" if file[place : place + 1] != b"9" else b"8") + file[place + 1 :])
+    changed = run("verify", "-d", hotel)
+    assert changed.code == 1
+    assert f"The first bad position is {position}." in changed.out
+    document = run("verify", "-d", hotel, "--json").json
+    assert document["good"] is False
+    assert document["problems"][0]["code"] == "chain_broken"
+    assert document["problems"][0]["position"] == position
+
+
+def test_a_missing_row_is_found(run: Run, hotel: Path) -> None:
+    tamper(hotel, *ALLOW, "DELETE FROM relations_log WHERE position = 77")
+    broken = run("verify", "-d", hotel)
+    assert broken.code == 1
+    assert "The first bad position is 77." in broken.out
+
+
+def test_an_unknown_topic_is_found_and_stops_the_views_with_its_position(run: Run, hotel: Path) -> None:
+    tamper(hotel, *ALLOW, "UPDATE relations_log SET topic = 'customer.teleported' WHERE position = 99")
+    document = run("verify", "-d", hotel, "--json").json
+    assert {("chain_broken", 99), ("unknown_topic", 99)} <= {
+        (problem["code"], problem["position"]) for problem in document["problems"]
+    }
+
+
+def test_a_view_that_differs_from_its_refold_is_found_and_rebuilt(run: Run, hotel: Path) -> None:
+    tamper(hotel, "UPDATE satisfaction_answers SET answers = answers + 1")
+    differs = run("verify", "-d", hotel)
+    assert differs.code == 1
+    assert "view_differs" in differs.out
+    assert "relations rebuild" in differs.out
+    rebuilt = run("rebuild", "satisfaction", "-d", hotel, "--json")
+    assert rebuilt.code == 0
+    assert rebuilt.json["views"] == ["satisfaction"]
+    assert run("verify", "-d", hotel).code == 0
+
+
+def test_views_are_rebuilt_over_processes_and_in_shards(run: Run, hotel: Path) -> None:
+    rebuilt = run("rebuild", "-d", hotel, "--processes", 2, "--shards", 5)
+    assert rebuilt.code == 0
+    assert "agenda, repair, retention, satisfaction" in rebuilt.out
+    assert run("verify", "-d", hotel).code == 0
+
+
+def test_an_unknown_view_is_refused_with_those_there_are(run: Run, hotel: Path) -> None:
+    refused = run("rebuild", "happiness", "-d", hotel)
+    assert refused.code == 2
+    assert "agenda, repair, retention, satisfaction" in refused.err
+
+
+def test_run_brings_views_up_to_date_and_lets_time_pass(run: Run, hotel: Path) -> None:
+    before = head(hotel)
+    done = run("run", "-d", hotel, "--once", "--advance-time", "--json")
+    assert done.code == 0
+    assert done.json["executed"] > 0
+    assert done.json["position"] == head(hotel) > before
+    assert run("run", "-d", hotel, "--once", "--advance-time", "--json").json["executed"] == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_run_follows_the_log_until_it_is_told_to_stop(run: Run, hotel: Path, number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        command_line("run", "-d", hotel, "--json"), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stderr is not None
+    assert b"Stop with Ctrl-C" in process.stderr.readline()
+    before = head(hotel)
+    with Relations.open(f"sqlite:///{hotel}", follow=False) as engine:
+        engine.execute(RegisterCustomer(customer="late", occurred_at=datetime(2025, 12, 31, tzinfo=UTC)))
+        while {view.position for view in engine.status().projections} != {before + 1}:
+            assert process.poll() is None
+            time.sleep(0.01)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert b'"folded":1' in out
+    assert b"Traceback" not in err
+
+
+def test_run_lets_time_pass_beside_following_the_log(hotel: Path) -> None:
+    before = head(hotel)
+    process = subprocess.Popen(
+        command_line("run", "-d", hotel, "--advance-time", "--json"),
+        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    while head(hotel) == before:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.terminate()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert b"Traceback" not in err
+    assert b'"executed":0' not in out
+
+
+def test_a_poison_event_is_reported_and_shown_by_status(run: Run, hotel: Path) -> None:
+    tamper(
+        hotel,
+        *ALLOW,
+        "UPDATE relations_log SET body = CAST('{' AS BLOB) WHERE topic = 'customer.feedback_given' AND position = "
+        "(SELECT max(position) FROM relations_log WHERE topic = 'customer.feedback_given')",
+        "UPDATE relations_projections SET position = 0 WHERE name = 'satisfaction'",
+        "DELETE FROM satisfaction_answers",
+    )
+    stopped = run("run", "-d", hotel, "--once")
+    assert stopped.code == 1
+    assert "projection_failed" in stopped.err
+    status = run("status", "-d", hotel)
+    assert status.code == 1
+    assert "stands still" in " ".join(status.out.split())
+    report = run("report", "satisfaction", "-d", hotel)
+    assert report.code == 1
+    assert "relations rebuild" in report.err
+
+
+def test_log_lines_appear_when_asked_for_and_only_then(run: Run, hotel: Path) -> None:
+    quiet = run("run", "-d", hotel, "--once")
+    loud = run("demo", "-d", hotel, "--guests", 5, "-v", "--json")
+    assert "level=" not in quiet.err
+    assert loud.code == 0
+    assert loud.json["recorded"]["events"] > 0

@@ -1,0 +1,83 @@
+"""The generated reference says what the code says, and every command of the program has its help and its page."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from types import ModuleType
+
+import pytest
+from typer.testing import CliRunner
+
+from relations.aggregates import AGGREGATES
+from relations.cli import app
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate_docs", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_generated_pages_are_current(generate: ModuleType) -> None:
+    assert len(generate.PAGES) == 5
+    assert generate.stale() == [], "run: python docs/generate.py"
+
+
+def test_every_command_has_its_help_and_its_page(generate: ModuleType) -> None:
+    page = generate.cli_page()
+    names = [info.name for info in app.registered_commands]
+    assert set(names) == {
+        "demo", "import", "export", "rebuild", "report", "history", "status", "verify", "run", "schema",
+    }  # fmt: skip
+    for info in app.registered_commands:
+        told = (info.callback.__doc__ or "").strip()
+        assert told, info.name
+        assert f"\n## relations {info.name}\n" in page
+        shown = CliRunner().invoke(app, [str(info.name), "--help"])
+        assert shown.exit_code == 0
+        assert told.split(".")[0].split(":")[0] in " ".join(shown.stdout.split())
+
+
+def test_every_argument_and_option_says_what_it_means(generate: ModuleType) -> None:
+    rows = [line for line in generate.cli_page().splitlines() if re.match(r"\| `(-|\[?[A-Z])", line)]
+    assert len(rows) > 40
+    assert not [row for row in rows if row.endswith("|  |")]
+
+
+def test_every_command_event_and_refusal_is_on_its_page(generate: ModuleType) -> None:
+    commands, events, errors = generate.commands_page(), generate.events_page(), generate.errors_page()
+    for aggregate in AGGREGATES:
+        for command in aggregate.commands:
+            assert f"### {command.__name__}\n" in commands
+        for event in aggregate.events:
+            assert f"### {event.__name__}\n\n`{event.topic}`" in events
+    assert "`refund_exceeds_purchase`" in errors
+    assert "`illegal_move`" in errors
+
+
+def test_no_page_knows_the_machine_that_it_was_made_on(generate: ModuleType) -> None:
+    for name, make in generate.PAGES.items():
+        page = make()
+        assert str(ROOT) not in page, name
+        assert "object at 0x" not in page, name
+        assert "\x1b" not in page, name
+
+
+def test_the_check_fails_where_a_page_is_out_of_date(
+    generate: ModuleType, tmp_path: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(generate, "REFERENCE", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["generate.py", "--check"])
+    assert generate.main() == 1
+    assert "docs/reference/cli.md is out of date" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["generate.py"])
+    assert generate.main() == 0
+    assert generate.stale() == []
