@@ -35,7 +35,8 @@ def test_every_command_has_its_help_and_its_page(generate: ModuleType) -> None:
     page = generate.cli_page()
     names = [info.name for info in app.registered_commands]
     assert set(names) == {
-        "demo", "import", "export", "rebuild", "report", "history", "status", "verify", "run", "schema",
+        "demo", "import", "export", "rebuild", "report", "history", "status", "verify", "run", "schema", "complaints",
+        "complaint", "repair",
     }  # fmt: skip
     for info in app.registered_commands:
         told = (info.callback.__doc__ or "").strip()

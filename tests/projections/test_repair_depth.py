@@ -40,7 +40,7 @@ from relations.engine import Relations
 from relations.errors import InvalidInput
 from relations.messages import Money, to_micros
 from relations.policies import EmotionalAccount, Policy, Repair
-from relations.projections.emotional import Account, account_of, happenings
+from relations.projections.emotional import EmotionalBalance, account_of, happenings
 from relations.projections.lessons import causes, improvements, justice_served
 from relations.projections.moments import Moments
 from relations.projections.paired import mean_interval, student_quantile
@@ -201,7 +201,7 @@ def test_every_relation_is_in_one_known_state(history: History, days: int) -> No
 # --- emotional accounts ---------------------------------------------------------------------------------------------
 
 
-def account(history: History, days: float, weights: EmotionalAccount | None = None) -> Account:
+def account(history: History, days: float, weights: EmotionalAccount | None = None) -> EmotionalBalance:
     months = list(folded(history.facts).tables[Moments].values())
     as_of = micros(days)
     found = happenings(relation(history, days), months, as_of=as_of)

@@ -19,7 +19,7 @@ from relations.policies.repair import EmotionalAccount
 from relations.projections.moments import Moments
 from relations.projections.relation_state import History, Relation, Round, was_met
 
-__all__ = ["Account", "AccountEntry", "Happening", "account_of", "happenings"]
+__all__ = ["AccountEntry", "EmotionalBalance", "Happening", "account_of", "happenings"]
 
 What: TypeAlias = Literal[
     "interaction",
@@ -79,7 +79,7 @@ class AccountEntry(BaseModel):
     balance: float
 
 
-class Account(BaseModel):
+class EmotionalBalance(BaseModel):
     """A customer's emotional account as of a moment.
 
     Attributes:
@@ -152,7 +152,7 @@ def _of_clocks(complaint: str, opened: Round, as_of: int) -> Iterator[Happening]
             yield Happening(due_at, "deadline_missed", clock, complaint)
 
 
-def account_of(customer: str, found: Sequence[Happening], weights: EmotionalAccount, *, as_of: int) -> Account:
+def account_of(customer: str, found: Sequence[Happening], weights: EmotionalAccount, *, as_of: int) -> EmotionalBalance:
     """The account that these happenings make, weighed and faded.
 
     Args:
@@ -184,7 +184,7 @@ def account_of(customer: str, found: Sequence[Happening], weights: EmotionalAcco
         )
     faded = [weight * exp2((each.at - as_of) / half_life) for each in found if (weight := _weight(each, weights))]
     deposits, withdrawals = fsum(left for left in faded if left > 0), fsum(left for left in faded if left < 0)
-    return Account(
+    return EmotionalBalance(
         customer=customer,
         as_of=from_micros(as_of),
         balance=round(deposits + withdrawals, 2),

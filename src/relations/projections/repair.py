@@ -16,7 +16,7 @@ from sqlalchemy import func, or_, select
 from relations.errors import InvalidInput
 from relations.messages import to_micros
 from relations.projections.cases import PROJECTION, Case, Lesson, Patron, Step, Tick
-from relations.projections.emotional import Account, AccountEntry, account_of, happenings
+from relations.projections.emotional import AccountEntry, EmotionalBalance, account_of, happenings
 from relations.projections.lessons import (
     CAUSES_BY,
     CausesBy,
@@ -59,7 +59,6 @@ from relations.projections.view import View
 
 __all__ = [
     "PROJECTION",
-    "Account",
     "AccountEntry",
     "BeforeAfter",
     "Case",
@@ -69,6 +68,7 @@ __all__ = [
     "ComplaintProfile",
     "DeviationProfile",
     "DueStep",
+    "EmotionalBalance",
     "Improvement",
     "JusticeServed",
     "Lesson",
@@ -127,14 +127,16 @@ class RepairView(View):
         """One customer's relation with all that it rests on; healthy where nothing was ever filed."""
         return relation_profile(customer, self._relation(customer, self._moment(as_of)))
 
-    def account(self, customer: str, *, as_of: datetime | None = None) -> Account:
+    def account(self, customer: str, *, as_of: datetime | None = None) -> EmotionalBalance:
         """One customer's emotional account with its entries; empty where nothing ever happened."""
         moment = self._moment(as_of)
         months = self.rows(Moments, self.table(Moments).c.customer == customer)
         found = happenings(self._relation(customer, moment), months, as_of=moment)
         return account_of(customer, found, self.policy.repair.account, as_of=moment)
 
-    def accounts(self, *, as_of: datetime | None = None, limit: int | None = 100, offset: int = 0) -> list[Account]:
+    def accounts(
+        self, *, as_of: datetime | None = None, limit: int | None = 100, offset: int = 0
+    ) -> list[EmotionalBalance]:
         """The emotional accounts of everybody who ever complained, the most overdrawn first.
 
         Raises:

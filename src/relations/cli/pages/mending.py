@@ -13,10 +13,10 @@ from relations.cli.show import ABSENT, bar, headline, local_minute, number, perc
 from relations.engine import Relations
 from relations.projections.lessons import CausesBy
 from relations.projections.repair import (
-    Account,
     BeforeAfter,
     CauseShare,
     ClockFigures,
+    EmotionalBalance,
     Improvement,
     JusticeServed,
     RelationProfile,
@@ -45,14 +45,14 @@ class MendingPage(msgspec.Struct, frozen=True):
     improvements: list[Improvement]
     justice: list[JusticeServed]
     satisfaction: list[BeforeAfter]
-    accounts: list[Account]
+    accounts: list[EmotionalBalance]
 
 
 class RelationPage(msgspec.Struct, frozen=True):
     """One customer's relation."""
 
     relation: RelationProfile
-    account: Account
+    account: EmotionalBalance
 
 
 def read(engine: Relations, question: Question, by: CausesBy) -> MendingPage:
@@ -165,7 +165,7 @@ def _satisfaction_explained(found: list[BeforeAfter]) -> list[RenderableType]:
     return [words(line) for line in [*lines, "That is no sign that they stay: it counts towards no retention."]]
 
 
-def _accounts(accounts: list[Account]) -> RenderableType:
+def _accounts(accounts: list[EmotionalBalance]) -> RenderableType:
     made = table(
         "Customer", "Balance", "Deposits", "Withdrawals", right=(1, 2, 3), title="Emotional accounts, the lowest first"
     )
