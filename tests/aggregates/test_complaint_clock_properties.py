@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from relations.aggregates.complaint import (
@@ -34,9 +34,9 @@ from relations.aggregates.complaint import (
 from relations.decider import fold
 from relations.errors import CommandRefused
 from relations.log.codec import decode_state, encode_state
-from relations.messages import Event, Money
-from relations.policies import Desk, Limit, Policy, ServiceLevels
-from relations.policies.service_levels import EscalationStep, ServiceLevel
+from relations.messages import Event
+from relations.policies import Policy, ServiceLevels
+from relations.policies.service_levels import ServiceLevel
 from relations.testing import History, histories, strategies
 
 DECIDER = AGGREGATE.decider
@@ -243,29 +243,3 @@ def test_deadlines_do_not_depend_on_the_order_of_recording(orders: Any, calendar
         ends.append((state.clocks, state.severity))
     assert ends[0] == ends[1]
     event(f"{len(orders[0])} happenings")
-
-
-HOURS = timedelta(hours=1)
-EVERYTHING = Policy(
-    version=1,
-    service_levels=ServiceLevels(
-        medium=ServiceLevel(
-            acknowledge=8 * HOURS, resolve=30_000 * HOURS, extended=60_000 * HOURS, next_response=48 * HOURS,
-            follow_up=500 * HOURS,
-        ),
-        escalations=(EscalationStep(at_percent=50, to="head of desk"),),
-    ),
-    desk=Desk(limits=(Limit(role="room"), Limit(role="spa", money=(Money(10**9, "EUR"),), points=10**12))),
-)  # fmt: skip
-
-
-def test_the_histories_reach_every_event_of_a_complaint() -> None:
-    reached: set[type[Event]] = set()
-
-    @settings(max_examples=150, derandomize=True, database=None)
-    @given(histories(AGGREGATE, policies=st.just(EVERYTHING), commands_max=40))
-    def draw(history: History[Complaint]) -> None:
-        reached.update(map(type, history.events))
-
-    draw()
-    assert {each.__name__ for each in set(AGGREGATE.events) - reached} == set()
