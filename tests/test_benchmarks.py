@@ -22,6 +22,7 @@ BUDGETS = {
     "rebuild": {0.35, 150.0, 1.7},
     "scaling": {1.2},
     "history": {10.0},
+    "value": {3.0},
     "memory": {1.2, 0.6},
 }
 """What each measurement holds the engine to."""

@@ -30,9 +30,11 @@ from relations.messages import Command, RecordedEvent, to_micros
 from relations.policies import Policy
 from relations.projections import PROJECTIONS
 from relations.projections.agenda import AgendaView, commands_due
+from relations.projections.customers import CustomersView
 from relations.projections.desk import DeskView
 from relations.projections.projection import Projection
 from relations.projections.repair import RepairView
+from relations.projections.resolving import AliasReader, ids_in_log
 from relations.projections.retention import RetentionView
 from relations.projections.runner import Progress, ProjectionStatus, Runner
 from relations.projections.satisfaction import SatisfactionView
@@ -105,19 +107,29 @@ class Views:
         repair: Which relations are damaged, and how their repair goes.
         agenda: What falls due.
         desk: What the complaint desk has to do, and what came of it.
+        customers: Who is one customer under several ids, and what they allow.
     """
 
     def __init__(
-        self, database: Database, policy: Callable[[], Policy], now: Callable[[], int], runner: Runner | None
+        self,
+        database: Database,
+        policy: Callable[[], Policy],
+        now: Callable[[], int],
+        runner: Runner | None,
+        aliases: AliasReader,
     ) -> None:
         def refresh(name: str) -> Callable[[], None]:
-            return (lambda: runner.catch_up([name])) if runner is not None else (lambda: None)
+            if runner is None:
+                return lambda: None
+            names = [known for known in ("aliases", name) if known in runner.projections]
+            return lambda: runner.catch_up(names)
 
-        self.satisfaction = SatisfactionView(database, policy, now, refresh("satisfaction"))
-        self.retention = RetentionView(database, policy, now, refresh("retention"))
-        self.repair = RepairView(database, policy, now, refresh("repair"))
-        self.agenda = AgendaView(database, policy, now, refresh("agenda"))
-        self.desk = DeskView(database, policy, now, refresh("desk"))
+        self.satisfaction = SatisfactionView(database, policy, now, refresh("satisfaction"), aliases)
+        self.retention = RetentionView(database, policy, now, refresh("retention"), aliases)
+        self.repair = RepairView(database, policy, now, refresh("repair"), aliases)
+        self.agenda = AgendaView(database, policy, now, refresh("agenda"), aliases)
+        self.customers = CustomersView(database, policy, now, refresh("customers"), aliases)
+        self.desk = DeskView(database, policy, now, refresh("desk"), aliases)
 
 
 def _utc_now() -> datetime:
@@ -157,9 +169,9 @@ class Relations:
             snapshot_every=snapshot_every,
         )
         self.runner = Runner(log, self.codec, projections, lambda: self.policy.zone)
-        self.views = Views(
-            log.database, lambda: self.policy, lambda: to_micros(clock()), self.runner if follow else None
-        )
+        aliases = AliasReader(log.database)
+        runner = self.runner if follow else None
+        self.views = Views(log.database, lambda: self.policy, lambda: to_micros(clock()), runner, aliases)
 
     @classmethod
     def open(
@@ -339,13 +351,15 @@ class Relations:
         """Everything recorded of a customer, in the order of recording; personal words readable unless erased.
 
         Args:
-            customer: The customer's id.
+            customer: The customer's id, or any that is merged with it: all are one history.
             until: Only what had occurred by then.
         """
-        statement = select(log_table).where(log_table.c.customer == customer).order_by(log_table.c.position)
+        statement = select(log_table).order_by(log_table.c.position)
         if until is not None:
             statement = statement.where(log_table.c.occurred_at <= to_micros(until))
         with self.log.database.reading() as connection:
+            ids = ids_in_log(connection, self.codec, customer)
+            statement = statement.where(log_table.c.customer.in_(ids))
             return list(self._reader.recorded(connection, connection.execute(statement)))
 
     def timeline(self, kind: str, name: str, *, until: datetime | None = None) -> list[RecordedEvent]:

@@ -2,9 +2,9 @@
 
 The engine calls `react` for every event that it records, and decides the commands that come back in the same
 transaction. It gives them their ids, actor and cause. A reaction is pure, and its commands are ones whose rules answer
-"nothing to do" with no events: an event that has happened is not undone because something else does not follow. The
-one exception is a merge into a complaint that cannot take it (there is none, or it is a duplicate itself): the other
-stream's refusal refuses the merge as a whole, before anything is recorded.
+"nothing to do" with no events: an event that has happened is not undone because something else does not follow. The one
+exception is a merge, which is a single decision in two streams: where the other one refuses (a survivor that cannot
+take it, a complaint that does not exist or is a duplicate itself), nothing happens at all.
 """
 
 from __future__ import annotations
@@ -18,7 +18,16 @@ from relations.aggregates.complaint import (
     RemedyCarriedOut,
     TakeDuplicate,
 )
-from relations.aggregates.customer import PurchaseRecorded, PurchaseRefunded
+from relations.aggregates.customer import (
+    AbsorbCustomer,
+    CustomerErased,
+    CustomerMerged,
+    CustomerUnmerged,
+    EraseAlias,
+    PurchaseRecorded,
+    PurchaseRefunded,
+    ReleaseCustomer,
+)
 from relations.aggregates.loyalty import CreditPurchase, EarnPoints, ReverseEarning, remedy_lot
 from relations.messages import Command, Envelope, Event, from_micros
 from relations.policies import Policy
@@ -98,6 +107,23 @@ def _merge_is_taken(event: ComplaintMerged, at: Envelope, _policy: Policy) -> li
     return [TakeDuplicate(complaint=event.into, duplicate=at.id, occurred_at=moment, actor="system")]
 
 
+def _merge_is_absorbed(event: CustomerMerged, at: Envelope, _policy: Policy) -> list[Command]:
+    # What moves from one id's account to the other's follows from here too: both ids are known.
+    return [AbsorbCustomer(customer=event.into, merged=at.customer, occurred_at=from_micros(at.occurred_at))]
+
+
+def _unmerged_is_released(event: CustomerUnmerged, at: Envelope, _policy: Policy) -> list[Command]:
+    return [ReleaseCustomer(customer=event.survivor, merged=at.customer, occurred_at=from_micros(at.occurred_at))]
+
+
+def _erased_with_aliases(event: CustomerErased, at: Envelope, _policy: Policy) -> list[Command]:
+    moment = from_micros(at.occurred_at)
+    return [
+        EraseAlias(customer=merged, other=at.customer, reason=event.reason, occurred_at=moment)
+        for merged in event.merged
+    ]
+
+
 def _trusted(kind: type[C], at: Envelope, fields: dict[str, Any]) -> C:
     """A command to the account of the event's customer, made without validation.
 
@@ -128,6 +154,9 @@ _REACTIONS: dict[type[Event], Reaction] = {
     RemedyCarriedOut: _remedy_gives_points,
     ComplaintRecognised: _recognition_gives_points,
     ComplaintMerged: _merge_is_taken,
+    CustomerMerged: _merge_is_absorbed,
+    CustomerUnmerged: _unmerged_is_released,
+    CustomerErased: _erased_with_aliases,
 }
 
 ONLY_IF: dict[type[Event], str] = {PurchaseRecorded: "loyalty", PurchaseRefunded: "loyalty"}

@@ -290,8 +290,8 @@ class AgendaItem(BaseModel):
         kind: `acknowledge`, `next_response`, `resolve` and `follow_up_deadline` are a complaint's deadlines;
             `escalation` is when somebody is to hear of one; `follow_up` asks after a resolution; `expiry` is that of
             a lot of points; `tier` is the first month in which the member's tier is no longer earned.
-        customer: Whose it is.
-        stream: The aggregate: `complaint-<id>` or `loyalty-<customer>`.
+        customer: Whose it is; of merged customers the surviving id.
+        stream: The aggregate: `complaint-<id>` or `loyalty-<customer>`, by the customer as recorded.
         detail: The lot of an expiry, the tier of a review; empty otherwise.
         points: How many points expire; absent for other kinds.
     """
@@ -388,13 +388,15 @@ def commands_due(items: Iterable[AgendaItem]) -> Iterator[Command]:
 
 def _command(item: AgendaItem) -> Command | None:
     common: dict[str, Any] = {"occurred_at": item.due_at, "command_id": _command_id(item), "actor": "agenda"}
+    # What is due is due in its stream: an account keeps its own id where its customer was merged into another.
+    name = item.stream.partition("-")[2]
     match item.kind:
         case "acknowledge" | "next_response" | "resolve" | "follow_up_deadline" | "escalation":
-            return CheckDeadlines(complaint=item.stream.partition("-")[2], **common)
+            return CheckDeadlines(complaint=name, **common)
         case "expiry":
-            return ExpirePoints(customer=item.customer, **common)
+            return ExpirePoints(customer=name, **common)
         case "tier":
-            return EvaluateTier(customer=item.customer, **common)
+            return EvaluateTier(customer=name, **common)
         case "follow_up":
             return None
 
@@ -480,8 +482,8 @@ class AgendaView(View):
     def for_customer(self, customer: str) -> list[AgendaItem]:
         """All that is open for one customer, however far off."""
         policy = self.policy
-        opened = (open_item(row, policy) for row in self.rows(Item, self.table(Item).c.customer == customer))
-        members = self.rows(Member, self.table(Member).c.customer == customer)
+        opened = (open_item(row, policy) for row in self.rows(Item, customer=customer))
+        members = self.rows(Member, customer=customer)
         reviews = (tier_review(row, policy) for row in members)
         return sorted((item for item in (*opened, *reviews) if item is not None), key=lambda item: item.key)
 

@@ -178,6 +178,14 @@ class Patron(CustomerRow, gc=False):
     complaints: int = 0
     days: dict[str, int] = msgspec.field(default_factory=dict)
 
+    def absorb(self, other: Patron) -> None:
+        """Known since the first of both; complaints and days with purchases are those of both."""
+        known = [at for at in (self.known_at, other.known_at) if at is not None]
+        self.known_at = min(known, default=None)
+        self.complaints += other.complaints
+        for month, days in other.days.items():
+            self.days[month] = self.days.get(month, 0) | days
+
     def purchase_days(self, until: int) -> list[int]:
         """The ordinals of the local days with a purchase, ascending, up to and including `until`."""
         return days_of(self.days.items(), until)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 
 from relations.errors import InvalidInput
 from relations.messages import to_micros
@@ -125,7 +125,7 @@ class RepairView(View):
 
     def relation(self, customer: str, *, as_of: datetime | None = None) -> RelationProfile:
         """One customer's relation with all that it rests on; healthy where nothing was ever filed."""
-        return relation_profile(customer, self._relation(customer, self._moment(as_of)))
+        return relation_profile(self.aliases.survivor(customer), self._relation(customer, self._moment(as_of)))
 
     def account(self, customer: str, *, as_of: datetime | None = None) -> EmotionalBalance:
         """One customer's emotional account with its entries; empty where nothing ever happened."""
@@ -276,8 +276,7 @@ class RepairView(View):
         moment = self._moment(as_of)
         relations = self._read(moment)
         columns = self.table(Patron).c
-        known = self.execute(select(func.count()).where(columns.known_at <= moment))
-        return repair_summary(relations, customers=known[0][0], as_of=moment)
+        return repair_summary(relations, customers=self.count(Patron, columns.known_at <= moment), as_of=moment)
 
     def _moment(self, as_of: datetime | None) -> int:
         return self.now if as_of is None else to_micros(as_of)
@@ -318,10 +317,9 @@ class RepairView(View):
 
     def _healthy(self, moment: int) -> list[RelationStanding]:
         damaged = {customer for customer, _ in self._read(moment)}
-        columns = self.table(Patron).c
-        known = self.execute(select(columns.customer).where(columns.known_at <= moment).order_by(columns.customer))
+        known = self.customers(Patron, self.table(Patron).c.known_at <= moment)
         healthy = Relation("healthy", None, None, [], [])
-        return [standing(customer, healthy) for (customer,) in known if customer not in damaged]
+        return [standing(customer, healthy) for customer in known if customer not in damaged]
 
 
 def _page(limit: int | None, offset: int) -> slice:

@@ -31,7 +31,7 @@ from relations.aggregates.complaint import (
     Remedy,
 )
 from relations.aggregates.complaint.moves import LESSONS
-from relations.aggregates.customer import Customer, EraseCustomer, RecordPurchase, RefundPurchase
+from relations.aggregates.customer import Customer, EraseAlias, EraseCustomer, RecordPurchase, RefundPurchase
 from relations.aggregates.loyalty import (
     Account,
     CreditPurchase,
@@ -255,7 +255,7 @@ def _likely_of_customer(state: Customer, _policy: Policy) -> list[Likely]:
     likely: list[Likely] = [
         (kind, amount if kind is RecordPurchase else {})
         for kind in customer.AGGREGATE.commands
-        if kind not in (EraseCustomer, RefundPurchase)
+        if kind not in (EraseCustomer, EraseAlias, RefundPurchase)
     ]
     for purchase, bought in state.purchases.items():
         left = bought.amount.amount - state.refunded.get(purchase, 0)

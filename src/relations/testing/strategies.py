@@ -22,7 +22,13 @@ from pydantic import AwareDatetime
 from pydantic.fields import FieldInfo
 
 from relations.aggregates import AGGREGATES
-from relations.aggregates.complaint import AssessComplaint, ComplaintCommand, EscalateComplaint, ProposeRemedy
+from relations.aggregates.complaint import (
+    AssessComplaint,
+    ComplaintCommand,
+    EscalateComplaint,
+    MergeComplaint,
+    ProposeRemedy,
+)
 from relations.aggregates.contact import Birthday, Email, LanguageTag, Phone
 from relations.aggregates.customer import CustomerCommand, GiveFeedback, RecordPurchase, RefundPurchase
 from relations.aggregates.loyalty import LotId, LoyaltyCommand, ReverseEarning
@@ -59,7 +65,8 @@ _LATEST = datetime(2030, 1, 1)  # noqa: DTZ001 - likewise
 _ID_ALPHABET = "abcXYZ019._:-"
 _ZONES = (UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-3, minutes=-30)))
 _POOLS = {"customer": "c", "complaint": "k", "purchase": "p", "refund": "r", "remedy": "m", "feedback": "f",
-          "invitation": "s", "interaction": "i", "redemption": "d", "lot": "l", "source": "k", "into": "k",
+          "invitation": "s", "interaction": "i", "redemption": "d", "lot": "l", "source": "k",
+          "into": "c", "merged": "c", "other": "c",
           "duplicate": "k", "request": "q", "reward": "w", "improvement": "v"}  # fmt: skip
 _POOL_SIZE = 3
 
@@ -248,6 +255,7 @@ _KNOWN: tuple[tuple[Any, Callable[[], SearchStrategy[Any]]], ...] = (
 _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (RecordPurchase, "amount"): moneys,
     (RefundPurchase, "amount"): lambda: moneys(smallest=1),
+    (MergeComplaint, "into"): lambda: ids(among=["k1", "k2", "k3"]),
     (GiveFeedback, "score"): lambda: st.integers(0, 10),
 }
 """Fields whose types say less than their validators ask."""
