@@ -35,7 +35,13 @@ from relations.aggregates.complaint import (
     ResolveComplaint,
     SendHoldingReply,
 )
-from relations.aggregates.customer import FeedbackGiven, GiveFeedback, InteractionRecorded, RecordInteraction
+from relations.aggregates.customer import (
+    FeedbackGiven,
+    GiveFeedback,
+    InteractionRecorded,
+    MergeCustomer,
+    RecordInteraction,
+)
 from relations.engine import Relations
 from relations.errors import InvalidInput
 from relations.messages import Money, to_micros
@@ -463,3 +469,27 @@ def test_no_words_of_the_customer_are_in_the_tables(engine: Relations) -> None:
     assert to_micros(day(0)) < FAR
     assert UTC_TIME.zone == "UTC"
     assert REPAIR.lapse_days == 365
+
+
+def test_an_open_complaint_follows_its_customer_into_the_id_that_survives(engine: Relations) -> None:
+    view, desk = engine.views.repair, engine.views.desk
+    before = {"c0": view.account("c0", as_of=day(40)), "c5": view.account("c5", as_of=day(40))}
+    engine.execute(FileComplaint(complaint="k9", customer="c5", subject="noise", channel="web", occurred_at=day(35)))
+    engine.execute(MergeCustomer(customer="c5", into="c0", occurred_at=day(36)))
+    for name in ("c0", "c5"):
+        found = view.relation(name, as_of=day(40))
+        assert (found.standing.customer, found.standing.complaint) == ("c0", "k9")
+        assert [each.complaint for each in found.complaints] == ["k0", "k9"]
+        assert [each.kind for each in found.deviations] == ["same_kind"], "one customer, whom it happened to twice"
+        account = view.account(name, as_of=day(40))
+        assert account.customer == "c0"
+        assert len(account.entries) > len(before["c0"].entries) + len(before["c5"].entries)
+        assert [ticket.complaint for ticket in desk.search(customer=name).tickets] == ["k0", "k9"]
+        assert {ticket.customer for ticket in desk.search(customer=name).tickets} == {"c0"}
+    assert "c5" not in {account.customer for account in view.accounts(as_of=day(40))}
+    assert view.accounts(as_of=day(40))[0].entries
+    (satisfaction,) = view.satisfaction(as_of=day(40))
+    assert satisfaction.pairs == 5
+    ticket = desk.ticket("k9", as_of=day(40))
+    assert ticket is not None
+    assert (ticket.customer, ticket.late_by is not None) == ("c0", True)

@@ -219,7 +219,6 @@ class DeskView(View):
         wanted = {
             columns.status: status,
             columns.severity: severity,
-            columns.customer: customer,
             columns.subject: subject,
             columns.owner: owner,
             columns.department: department,
@@ -229,7 +228,7 @@ class DeskView(View):
             where.append(columns.filed_at >= to_micros(filed_from))
         if filed_until is not None:
             where.append(columns.filed_at < to_micros(filed_until))
-        return self._page(where, (columns.filed_at,), ("filed_at",), limit, after, as_of)
+        return self._page(where, (columns.filed_at,), ("filed_at",), limit, after, as_of, customer)
 
     def ticket(self, complaint: str, *, as_of: datetime | None = None) -> TicketProfile | None:
         """One complaint as it stands; None where it was never filed.
@@ -288,6 +287,7 @@ class DeskView(View):
         limit: int,
         after: str | None,
         as_of: datetime | None,
+        customer: str | None = None,
     ) -> TicketPage:
         if not 0 < limit <= _PAGE_MAX:
             raise InvalidInput(
@@ -301,7 +301,7 @@ class DeskView(View):
             # The first condition follows from the second, and lets the index find the page.
             conditions += [keys[0] >= numbers[0], tuple_(*order) > tuple_(*numbers, last)]
         # One more than asked for tells whether there is another page.
-        found = self.rows(Ticket, *conditions, order_by=order, limit=limit + 1)
+        found = self.rows(Ticket, *conditions, customer=customer, order_by=order, limit=limit + 1)
         shown = found[:limit]
         ends = None
         if len(found) > limit:

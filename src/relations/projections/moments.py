@@ -63,6 +63,11 @@ class Moments(CustomerRow, gc=False):
     contacts: list[Contact] = msgspec.field(default_factory=list)
     answers: list[Answer] = msgspec.field(default_factory=list)
 
+    def absorb(self, other: Moments) -> None:
+        """What passed with either of two ids passed with the one customer."""
+        self.contacts = sorted([*self.contacts, *other.contacts])
+        self.answers = sorted([*self.answers, *other.answers])
+
 
 def contact_recorded(rows: Rows, event: InteractionRecorded, at: Envelope) -> None:
     """Business and customer were in touch."""

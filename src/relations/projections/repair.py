@@ -130,9 +130,9 @@ class RepairView(View):
     def account(self, customer: str, *, as_of: datetime | None = None) -> EmotionalBalance:
         """One customer's emotional account with its entries; empty where nothing ever happened."""
         moment = self._moment(as_of)
-        months = self.rows(Moments, self.table(Moments).c.customer == customer)
+        months = self.rows(Moments, customer=customer)
         found = happenings(self._relation(customer, moment), months, as_of=moment)
-        return account_of(customer, found, self.policy.repair.account, as_of=moment)
+        return account_of(self.aliases.survivor(customer), found, self.policy.repair.account, as_of=moment)
 
     def accounts(
         self, *, as_of: datetime | None = None, limit: int | None = 100, offset: int = 0
@@ -291,16 +291,18 @@ class RepairView(View):
         return (history for _, relation in self._read(moment) for history in relation.histories)
 
     def _relation(self, customer: str, moment: int) -> Relation:
-        cases = self.rows(Case, self.table(Case).c.customer == customer)
-        patrons = self.rows(Patron, self.table(Patron).c.customer == customer)
+        cases, patrons = self.rows(Case, customer=customer), self.rows(Patron, customer=customer)
         patron = patrons[0] if patrons else None
         return relation_state(patron, cases, self.policy.repair, as_of=moment, local=self.local)
 
     def _months(self) -> Mapping[str, list[Moments]]:
         """The months of everybody who ever complained."""
         patron, months = self.table(Patron).c, self.table(Moments).c
-        damaged = select(patron.customer).where(patron.complaints > 0)
-        return months_by_customer(self.rows(Moments, months.customer.in_(damaged)))
+        if self.aliases:  # any of their ids may have complained
+            theirs = set(self.customers(Patron, patron.complaints > 0))
+            return months_by_customer(row for row in self.rows(Moments) if row.customer in theirs)
+        complained = select(patron.customer).where(patron.complaints > 0)
+        return months_by_customer(self.rows(Moments, months.customer.in_(complained)))
 
     def _due(self, moment: int, clock: ClockName | None, *, begin: int | None, end: int) -> list[DueStep]:
         if clock is not None and clock not in CLOCKS:
