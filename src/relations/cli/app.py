@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from relations.cli.demo import demo
+from relations.cli.desk import complaint_command, complaints_command, repair_command
 from relations.cli.reports import history_command, report
 from relations.cli.schemas import schema
 from relations.cli.screen import prepare_streams
@@ -32,6 +33,9 @@ for _name, _command in (
     ("export", export_command),
     ("report", report),
     ("history", history_command),
+    ("complaints", complaints_command),
+    ("complaint", complaint_command),
+    ("repair", repair_command),
     ("status", status),
     ("verify", verify),
     ("rebuild", rebuild),

@@ -23,14 +23,21 @@ from sqlalchemy import tuple_
 
 from relations.aggregates.complaint import (
     CheckDeadlines,
+    ClockCancelled,
+    ClockPaused,
+    ClockResumed,
+    ClockStarted,
     ComplaintClosed,
     ComplaintFiled,
     ComplaintFollowedUp,
+    ComplaintMerged,
     ComplaintReopened,
     ComplaintResolved,
     ComplaintWithdrawn,
     DeadlineMet,
     DeadlineMissed,
+    DeadlineMoved,
+    EscalationPlanned,
 )
 from relations.aggregates.loyalty import (
     DebtRepaid,
@@ -63,7 +70,16 @@ __all__ = [
     "tier_review",
 ]
 
-Kind: TypeAlias = Literal["acknowledge", "resolve", "follow_up", "expiry", "tier"]
+Kind: TypeAlias = Literal[
+    "acknowledge",
+    "next_response",
+    "resolve",
+    "follow_up",
+    "follow_up_deadline",
+    "escalation",
+    "expiry",
+    "tier",
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _DAY = 86_400_000_000
@@ -78,8 +94,8 @@ class Item(CustomerRow, gc=False):
 
     Attributes:
         stream: The aggregate that it is open in.
-        what: Its name there: the clock, `follow_up`, or the lot that expires.
-        kind: acknowledge, resolve, follow_up or expiry.
+        what: Its name there: its kind, or the lot that expires.
+        kind: acknowledge, next_response, resolve, follow_up, follow_up_deadline, escalation or expiry.
         at: The deadline or expiry; for a follow-up when the complaint was resolved. UTC microseconds.
         points: What is left of the lot.
     """
@@ -112,9 +128,19 @@ class Member(CustomerRow, gc=False):
     months: dict[str, int] = {}  # noqa: RUF012 - msgspec gives every row its own
 
 
+_DEADLINES: dict[str, Kind] = {
+    "acknowledge": "acknowledge",
+    "next_response": "next_response",
+    "resolve": "resolve",
+    # The item `follow_up` is work for people, from the surveys' policy; this is the promise of the service levels.
+    "follow_up": "follow_up_deadline",
+}
+"""By clock."""
+
+
 # --- folds ----------------------------------------------------------------------------------------------------------
 
-PROJECTION = Projection(name="agenda", version=1, tables=(Item, Member))
+PROJECTION = Projection(name="agenda", version=2, tables=(Item, Member))
 
 
 @PROJECTION.on(ComplaintFiled, ComplaintReopened)
@@ -125,12 +151,34 @@ def clocks_started(rows: Rows, event: ComplaintFiled | ComplaintReopened, at: En
     rows.drop(Item, at.customer, at.stream, "follow_up")
 
 
+@PROJECTION.on(ClockStarted, ClockResumed, DeadlineMoved)
+def deadline_set(rows: Rows, event: ClockStarted | ClockResumed | DeadlineMoved, at: Envelope) -> None:
+    """A clock runs towards this deadline, whatever it was before."""
+    _open(rows, at, _DEADLINES[event.clock], event.due_at)
+
+
+@PROJECTION.on(ClockPaused, ClockCancelled)
+def clock_stopped(rows: Rows, event: ClockPaused | ClockCancelled, at: Envelope) -> None:
+    """Nothing is due while the customer is asked, nor of what was called off."""
+    rows.drop(Item, at.customer, at.stream, _DEADLINES[event.clock])
+
+
+@PROJECTION.on(EscalationPlanned)
+def escalation_planned(rows: Rows, event: EscalationPlanned, at: Envelope) -> None:
+    """The next step of escalation, in place of the one planned before."""
+    if event.due_at is None:
+        rows.drop(Item, at.customer, at.stream, "escalation")
+    else:
+        _open(rows, at, "escalation", event.due_at)
+
+
 @PROJECTION.on(DeadlineMet, DeadlineMissed)
 def clock_ended(rows: Rows, event: DeadlineMet | DeadlineMissed, at: Envelope) -> None:
     """The clock is off, in time or not. A clock of another round is not the one that runs."""
-    item = rows.get(Item, at.customer, at.stream, event.clock)
+    what = _DEADLINES[event.clock]
+    item = rows.get(Item, at.customer, at.stream, what)
     if item is not None and item.at == event.due_at:
-        rows.drop(Item, at.customer, at.stream, event.clock)
+        rows.drop(Item, at.customer, at.stream, what)
 
 
 @PROJECTION.on(ComplaintResolved)
@@ -148,8 +196,8 @@ def followed_up(rows: Rows, _event: ComplaintFollowedUp, at: Envelope) -> None:
         rows.drop(Item, at.customer, at.stream, "follow_up")
 
 
-@PROJECTION.on(ComplaintClosed, ComplaintWithdrawn)
-def ended(rows: Rows, _event: ComplaintClosed | ComplaintWithdrawn, at: Envelope) -> None:
+@PROJECTION.on(ComplaintClosed, ComplaintWithdrawn, ComplaintMerged)
+def ended(rows: Rows, _event: ComplaintClosed | ComplaintWithdrawn | ComplaintMerged, at: Envelope) -> None:
     """No clock runs on. That a file was put away does not answer how the customer sees it: a follow-up stays due."""
     _stop_clocks(rows, at)
 
@@ -212,6 +260,7 @@ def _open(rows: Rows, at: Envelope, kind: Kind, moment: int) -> None:
 
 def _stop_clocks(rows: Rows, at: Envelope) -> None:
     rows.drop(Item, at.customer, at.stream, "acknowledge")
+    rows.drop(Item, at.customer, at.stream, "next_response")
     rows.drop(Item, at.customer, at.stream, "resolve")
 
 
@@ -238,8 +287,9 @@ class AgendaItem(BaseModel):
 
     Attributes:
         due_at: When, in UTC. At that moment itself a deadline is missed, a lot expired, a review to be made.
-        kind: `acknowledge` and `resolve` are a complaint's deadlines; `follow_up` asks after a resolution; `expiry` is
-            that of a lot of points; `tier` is the first month in which the member's tier is no longer earned.
+        kind: `acknowledge`, `next_response`, `resolve` and `follow_up_deadline` are a complaint's deadlines;
+            `escalation` is when somebody is to hear of one; `follow_up` asks after a resolution; `expiry` is that of
+            a lot of points; `tier` is the first month in which the member's tier is no longer earned.
         customer: Whose it is; of merged customers the surviving id.
         stream: The aggregate: `complaint-<id>` or `loyalty-<customer>`, by the customer as recorded.
         detail: The lot of an expiry, the tier of a review; empty otherwise.
@@ -341,7 +391,7 @@ def _command(item: AgendaItem) -> Command | None:
     # What is due is due in its stream: an account keeps its own id where its customer was merged into another.
     name = item.stream.partition("-")[2]
     match item.kind:
-        case "acknowledge" | "resolve":
+        case "acknowledge" | "next_response" | "resolve" | "follow_up_deadline" | "escalation":
             return CheckDeadlines(complaint=name, **common)
         case "expiry":
             return ExpirePoints(customer=name, **common)
