@@ -30,7 +30,8 @@ from relations.messages import Command, RecordedEvent, to_micros
 from relations.policies import Policy
 from relations.projections import PROJECTIONS
 from relations.projections.agenda import AgendaView, commands_due
-from relations.projections.projection import Projection
+from relations.projections.loyalty import LoyaltyView
+from relations.projections.projection import Projection, Rows
 from relations.projections.repair import RepairView
 from relations.projections.retention import RetentionView
 from relations.projections.runner import Progress, ProjectionStatus, Runner
@@ -103,18 +104,29 @@ class Views:
         retention: Who stays, who leaves, and what they are worth.
         repair: Which relations are damaged, and how their repair goes.
         agenda: What falls due.
+        loyalty: What members have, and what the business owes them.
     """
 
     def __init__(
-        self, database: Database, policy: Callable[[], Policy], now: Callable[[], int], runner: Runner | None
+        self,
+        database: Database,
+        policy: Callable[[], Policy],
+        now: Callable[[], int],
+        runner: Runner,
+        *,
+        follow: bool,
     ) -> None:
         def refresh(name: str) -> Callable[[], None]:
-            return (lambda: runner.catch_up([name])) if runner is not None else (lambda: None)
+            return (lambda: runner.catch_up([name])) if follow else (lambda: None)
+
+        def fold_customer(projections: Sequence[Projection], customer: str, until: int | None) -> dict[str, Rows]:
+            return runner.fold_customer(projections, customer, until=until)
 
         self.satisfaction = SatisfactionView(database, policy, now, refresh("satisfaction"))
         self.retention = RetentionView(database, policy, now, refresh("retention"))
         self.repair = RepairView(database, policy, now, refresh("repair"))
         self.agenda = AgendaView(database, policy, now, refresh("agenda"))
+        self.loyalty = LoyaltyView(database, policy, now, refresh("loyalty"), fold_customer)
 
 
 def _utc_now() -> datetime:
@@ -152,9 +164,7 @@ class Relations:
             snapshot_every=snapshot_every,
         )
         self.runner = Runner(log, self.codec, projections, lambda: self.policy.zone)
-        self.views = Views(
-            log.database, lambda: self.policy, lambda: to_micros(clock()), self.runner if follow else None
-        )
+        self.views = Views(log.database, lambda: self.policy, lambda: to_micros(clock()), self.runner, follow=follow)
 
     @classmethod
     def open(

@@ -13,13 +13,14 @@ from typing import Any
 from uuid import uuid4
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, select, text
+from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, bindparam, select, text
 
 from relations.collection import held_back
 from relations.errors import ConcurrencyConflict, ProjectionFailed, RelationsError
 from relations.log.codec import Codec
 from relations.log.database import Database, Durability, tables_of
 from relations.log.log import Log, Shard
+from relations.log.table import log as log_table
 from relations.logs import logger
 from relations.policies.calendars import local_time
 from relations.projections.folding import COLUMNS, Folding
@@ -416,6 +417,42 @@ class Runner:
             shard = None if customer is None else Shard(customer, customer + "\0")
             folding.fold(self._log.scan(connection, COLUMNS, until=until, shard=shard))
         return folding
+
+    def fold_customer(
+        self, projections: Sequence[Projection], customer: str, *, until: int | None = None
+    ) -> dict[str, Rows]:
+        """Fold one customer's events in memory: what projections, also ones without tables, say of them alone.
+
+        Args:
+            projections: What to fold.
+            customer: Whose events.
+            until: Only what had occurred by then, UTC microseconds.
+
+        Raises:
+            ProjectionFailed: One met an event that it cannot fold.
+        """
+        folding = Folding(self._codec, projections, local_time(self._zone()))
+        topics = [
+            name for name, topic in self._codec.topics.items() if any(topic.event in p.folds for p in projections)
+        ]
+        statement = (
+            select(*(log_table.c[name] for name in COLUMNS))
+            .where(log_table.c.customer == bindparam("customer"))
+            .where(self._database.among(log_table.c.topic, "topics"))
+            .order_by(log_table.c.position)
+        )
+        if until is not None:
+            statement = statement.where(log_table.c.occurred_at <= bindparam("until"))
+        query = self._database.compile(statement)
+        values = {"customer": customer, "topics": self._database.many(topics), "until": until}
+        with self._database.reading() as connection:
+            cursor = self._database.cursor(connection, binary=True)
+            cursor.execute(query.sql, query.bind(**values))
+            while page := cursor.fetchmany(_LIVE_BATCH):
+                folding.fold((page,))
+        for failure in folding.failures.values():
+            raise failure
+        return folding.rows
 
     def stored(self, name: str) -> bytes:
         """The projection's tables as canonical bytes."""
