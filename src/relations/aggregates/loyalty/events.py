@@ -167,6 +167,8 @@ class RedemptionReversed(LoyaltyEvent, frozen=True):
         graced: Lots that had expired meanwhile and can be spent a while longer, by policy.
         reward: The reward that is void with it.
         limited: Its stock is to be given back.
+        expiries: When each of `lots` expires now, in their order, UTC microseconds; None is never.
+        lapsing: Those of them that expire with the account's inactivity.
     """
 
     topic: ClassVar[str] = "loyalty.redemption_reversed"
@@ -176,6 +178,8 @@ class RedemptionReversed(LoyaltyEvent, frozen=True):
     graced: tuple[GracedLot, ...] = ()
     reward: str | None = None
     limited: bool = False
+    expiries: tuple[int | None, ...] = ()
+    lapsing: tuple[str, ...] = ()
 
 
 class PointsExpired(LoyaltyEvent, frozen=True):

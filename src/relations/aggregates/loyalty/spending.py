@@ -123,6 +123,8 @@ def _reversal(ledger: Ledger, command: ReverseRedemption, redemption: Redemption
     if programme.reversal_after_expiry == "grace":
         until = days_after(zone, local_time(zone).day(at), programme.reversal_grace_days + 1)
         graced = tuple(GracedLot(share.lot, until) for share in redemption.lots if _gone(ledger, share, at))
+    until_of = {each.lot: each.expires_at for each in graced}
+    back = {share.lot: _as_it_was(ledger, share) for share in redemption.lots}
     coupon = ledger.dealings.coupons.get(command.redemption)
     return RedemptionReversed(
         programme=ledger.programme,
@@ -132,7 +134,20 @@ def _reversal(ledger: Ledger, command: ReverseRedemption, redemption: Redemption
         graced=graced,
         reward=redemption.reward,
         limited=coupon is not None and coupon.limited and coupon.status == "issued",
+        expiries=tuple(until_of.get(name, lot.expires_at) for name, lot in back.items()),
+        lapsing=tuple(name for name, lot in back.items() if lot.lapsing and name not in until_of),
     )
+
+
+def _as_it_was(ledger: Ledger, share: LotShare) -> Lot:
+    """The lot that points come back to: as it stands, or as it was earned where nothing is left of it."""
+    found = ledger.lots.get(share.lot)
+    if found is not None:
+        return found
+    earning = ledger.earnings.get(share.lot)
+    if earning is None:
+        return Lot(share.points, 0, None)
+    return Lot(share.points, earning.active_from, earning.expires_at, earning.earned_at, False, earning.lapsing)
 
 
 def _gone(ledger: Ledger, share: LotShare, at: int) -> bool:
@@ -142,8 +157,7 @@ def _gone(ledger: Ledger, share: LotShare, at: int) -> bool:
     earning = ledger.earnings.get(share.lot)
     if earning is None:
         return False
-    lot = Lot(share.points, earning.active_from, earning.expires_at, earning.earned_at, False, earning.lapsing)
-    return earning.expired > 0 or lot.expired(at, ledger.lapses_at)
+    return earning.expired > 0 or _as_it_was(ledger, share).expired(at, ledger.lapses_at)
 
 
 def _late(ledger: Ledger, reversal: RedemptionReversed) -> int:
