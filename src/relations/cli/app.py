@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from relations.cli.demo import demo
+from relations.cli.loyalty import liability, loyalty, programme
 from relations.cli.reports import history_command, report
 from relations.cli.schemas import schema
 from relations.cli.screen import prepare_streams
@@ -32,6 +33,8 @@ for _name, _command in (
     ("export", export_command),
     ("report", report),
     ("history", history_command),
+    ("loyalty", loyalty),
+    ("liability", liability),
     ("status", status),
     ("verify", verify),
     ("rebuild", rebuild),
@@ -39,6 +42,7 @@ for _name, _command in (
     ("schema", schema),
 ):
     app.command(_name)(_command)
+app.add_typer(programme, name="programme")
 
 
 def _show_version(asked: bool) -> None:
