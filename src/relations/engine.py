@@ -16,7 +16,7 @@ from relations.aggregates.loyalty import EvaluateTier
 from relations.aggregates.policy import AdoptPolicy
 from relations.decider import Aggregate
 from relations.errors import ChainBroken, LogError, ProjectionFailed, RelationsError
-from relations.execution import BatchReport, Clock, Executor, Receipt, Rejection
+from relations.execution import BatchReport, Clock, Executor, Reader, Receipt, Rejection
 from relations.log.chain import GENESIS
 from relations.log.codec import Codec
 from relations.log.database import Database, Durability
@@ -36,7 +36,7 @@ from relations.projections.repair import RepairView
 from relations.projections.retention import RetentionView
 from relations.projections.runner import Progress, ProjectionStatus, Runner
 from relations.projections.satisfaction import SatisfactionView
-from relations.reactions import react
+from relations.reactions import ONLY_IF, react
 
 __all__ = ["BatchReport", "Problem", "Receipt", "Rejection", "Relations", "Status", "Verification", "Views"]
 
@@ -154,12 +154,14 @@ class Relations:
         self.codec = Codec(event for aggregate in aggregates for event in aggregate.events)
         self.clock = clock
         self._keys = Keys(log.database, master_key)
+        self._reader = Reader(self.codec, self._keys)
         self._executor = Executor(
             log,
             self.codec,
             self._keys,
             aggregates=aggregates,
             react=react,
+            only_if=ONLY_IF,
             clock=clock,
             snapshot_every=snapshot_every,
         )
@@ -323,7 +325,7 @@ class Relations:
     def policy(self) -> Policy:
         """The policy in force now; the default one where none was adopted."""
         with self.log.database.reading() as connection:
-            _version, book = self._executor.load(connection, "policy")
+            _version, book = self._executor.states.load(connection, "policy")
         now = to_micros(self.clock())
         found = Policy()
         for effective_from, policy in self._executor.policies_of(book):
@@ -338,7 +340,7 @@ class Relations:
             InvalidInput: There is no such kind.
         """
         with self.log.database.reading() as connection:
-            return self._executor.load(connection, f"{kind}-{name}" if name else kind)[1]
+            return self._executor.states.load(connection, f"{kind}-{name}" if name else kind)[1]
 
     def history(self, customer: str, *, until: datetime | None = None) -> list[RecordedEvent]:
         """Everything recorded of a customer, in the order of recording; personal words readable unless erased.
@@ -351,13 +353,19 @@ class Relations:
         if until is not None:
             statement = statement.where(log_table.c.occurred_at <= to_micros(until))
         with self.log.database.reading() as connection:
-            return list(self._executor.recorded(connection, connection.execute(statement)))
+            return list(self._reader.recorded(connection, connection.execute(statement)))
 
     def events(self, *, after: int = 0, until: int | None = None) -> Iterator[RecordedEvent]:
         """The log's events in order of position, from `after` (excluded) to `until` (included)."""
+        # Page by page, with no transaction open while the caller looks at what it got: the log only grows.
+        while page := self._page(after, until):
+            yield from page
+            after = page[-1].position
+
+    def _page(self, after: int, until: int | None) -> list[RecordedEvent]:
         with self.log.database.reading() as connection:
-            for page in self.log.scan(connection, after=after, until=until, chunk=1_000):
-                yield from self._executor.recorded(connection, page)
+            rows = next(self.log.scan(connection, after=after, until=until, chunk=1_000), [])
+            return list(self._reader.recorded(connection, rows))
 
     def subscribe(self, *, after: int | None = None) -> Subscription[RecordedEvent]:
         """Follow the log: an iterator of recorded events that waits for what is yet to come, until it is stopped.
@@ -373,7 +381,7 @@ class Relations:
         def read(position: int, limit: int) -> tuple[Sequence[RecordedEvent], int]:
             with self.log.database.reading() as connection:
                 page = next(self.log.scan(connection, after=position, chunk=limit), [])
-                return list(self._executor.recorded(connection, page)), page[-1][0] if page else position
+                return list(self._reader.recorded(connection, page)), page[-1][0] if page else position
 
         return Subscription(self.log.database, read, after=after)
 

@@ -42,7 +42,7 @@ from relations.aggregates.programme import ReturnStock, TakeStock
 from relations.messages import Command, Envelope, Event, from_micros
 from relations.policies import Policy
 
-__all__ = ["react"]
+__all__ = ["ONLY_IF", "react"]
 
 C = TypeVar("C", bound=Command)
 Reaction = Callable[[Any, Envelope, Policy], list[Command]]
@@ -242,3 +242,7 @@ _REACTIONS: dict[type[Event], Reaction] = {
     RefundForwarded: _refund_goes_on,
     CreditForwarded: _credit_goes_on,
 }
+
+ONLY_IF: dict[type[Event], str] = {PurchaseRecorded: "loyalty", PurchaseRefunded: "loyalty"}
+"""Events that ask nothing of anybody unless the customer's aggregate of this kind has begun: most who buy are no
+members, and a command that would be answered with nothing need not be made."""

@@ -47,6 +47,17 @@ def test_as_of_leaves_out_what_came_later(run: Run, hotel: Path) -> None:
     assert {figure["group"]["month"] for figure in satisfied["nps_by_month"]} <= {f"2024-{m:02d}" for m in range(1, 7)}
 
 
+def test_customers_are_graded_in_the_currency_asked_for(run: Run, hotel: Path) -> None:
+    euros = run("report", "retention", "-d", hotel, *AS_OF, "--json").json["retention"]["rfm"]
+    francs = run("report", "retention", "-d", hotel, *AS_OF, "--currency", "CHF", "--json").json["retention"]["rfm"]
+    assert (euros["currency"], francs["currency"]) == ("EUR", "CHF")
+    assert euros["segments"] != francs["segments"]
+    assert "--currency CHF or" in " ".join(run("report", "retention", "-d", hotel, *AS_OF).out.split())
+    unknown = run("report", "retention", "-d", hotel, "--currency", "XYZ", "--json")
+    assert unknown.code == 2
+    assert unknown.json["error"]["code"] == "unknown_currency"
+
+
 def test_a_log_that_has_stood_still_says_when_it_ended(run: Run, hotel: Path) -> None:
     asked = run("report", "agenda", "-d", hotel)
     assert asked.code == 0

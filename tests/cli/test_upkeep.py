@@ -5,10 +5,12 @@ import sqlite3
 import subprocess
 import time
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from relations import RegisterCustomer, Relations
 from tests.cli.conftest import Run, command_line, environment
 
 
@@ -116,18 +118,39 @@ def test_run_brings_views_up_to_date_and_lets_time_pass(run: Run, hotel: Path) -
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_run_goes_on_until_it_is_told_to_stop(run: Run, hotel: Path, number: signal.Signals) -> None:
+def test_run_follows_the_log_until_it_is_told_to_stop(run: Run, hotel: Path, number: signal.Signals) -> None:
     process = subprocess.Popen(
         command_line("run", "-d", hotel, "--json"), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stderr is not None
     assert b"Stop with Ctrl-C" in process.stderr.readline()
-    time.sleep(0.5)  # until its signal handlers are in place; before that an interrupt ends it, too, with 130
+    before = head(hotel)
+    with Relations.open(f"sqlite:///{hotel}", follow=False) as engine:
+        engine.execute(RegisterCustomer(customer="late", occurred_at=datetime(2025, 12, 31, tzinfo=UTC)))
+        while {view.position for view in engine.status().projections} != {before + 1}:
+            assert process.poll() is None
+            time.sleep(0.01)
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert b'"position":' in out
+    assert b'"folded":1' in out
     assert b"Traceback" not in err
+
+
+def test_run_lets_time_pass_beside_following_the_log(hotel: Path) -> None:
+    before = head(hotel)
+    process = subprocess.Popen(
+        command_line("run", "-d", hotel, "--advance-time", "--json"),
+        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    while head(hotel) == before:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.terminate()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert b"Traceback" not in err
+    assert b'"executed":0' not in out
 
 
 def test_a_poison_event_is_reported_and_shown_by_status(run: Run, hotel: Path) -> None:

@@ -442,7 +442,7 @@ def test_errors_come_in_eventsourcings_tree(database_url: str) -> None:
 def test_a_writer_who_waits_too_long_for_its_turn_is_told_so(env: dict[str, str]) -> None:
     with Rooms(env=env) as busy, Rooms(env={**env, "RELATIONS_BUSY_SECONDS": "0.1"}) as hurried:
         log: Log = busy.factory.log  # type: ignore[attr-defined] # it is ours
-        with log.writing(), pytest.raises(OperationalError, match="concurrency_conflict"):
+        with log.writing(), pytest.raises(OperationalError, match="log_busy"):
             hurried.save(Room("101"))
         hurried.save(Room("101"))
         assert hurried.recorder.max_notification_id() == 1

@@ -24,9 +24,8 @@ class _Rate(ProgressColumn):
         self._unit = unit
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        counted = task.fields.get("rate") or speed
-        return Text("" if not counted else f"{counted:,.0f} {self._unit}/s", style="cyan")
+        rate = task.fields["rate"]
+        return Text(f"{rate:,.0f} {self._unit}/s" if rate else "", style="cyan")
 
 
 class _TimeLeft(ProgressColumn):
@@ -57,6 +56,8 @@ class Bar:
             note: A word behind the bar, such as how many were rejected.
             rate: So many a second, where that is not the speed of `done`.
         """
+        if rate is None and self.seconds > 0:
+            rate = done / self.seconds
         self._progress.update(self._task, completed=done, total=total, note=note, rate=rate)
         now = time.monotonic()
         if now - self._shown >= _PAUSE_SECONDS:

@@ -75,6 +75,10 @@ def report(
     ] = None,
     days: Annotated[int, typer.Option(min=0, max=3660, help="How far ahead to look for what is due.")] = 14,
     limit: Annotated[int, typer.Option(min=1, help="The most months, items and customers in a list.")] = 12,
+    currency: Annotated[
+        str | None,
+        typer.Option(metavar="CODE", help="Grade customers by what they spent in this; the policy's by default."),
+    ] = None,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
@@ -96,6 +100,7 @@ def report(
             by=tuple(choice.value for choice in by or ()),
             days=days,
             limit=limit,
+            currency=currency,
         )
         views = [view.value] if view else [choice.value for choice in ViewChoice]
         documents, shown = pages(engine, question, views)

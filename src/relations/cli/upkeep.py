@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import Annotated, Any
 
@@ -20,7 +19,8 @@ from relations.cli.progress import progress_bar
 from relations.cli.screen import Screen, running
 from relations.cli.show import headline, number, section, table, words
 from relations.engine import Relations, Status, Verification
-from relations.errors import InvalidInput, ProjectionFailed
+from relations.errors import ConcurrencyConflict, InvalidInput, ProjectionFailed
+from relations.log.subscription import Subscription
 from relations.projections import PROJECTIONS
 
 __all__ = ["rebuild", "run", "status", "verify"]
@@ -148,49 +148,50 @@ def rebuild(
 class _Keeper:
     """Keeps views up to date until it is told to stop."""
 
-    def __init__(self, engine: Relations, screen: Screen, *, every: float, advance: bool) -> None:
+    def __init__(self, engine: Relations, screen: Screen) -> None:
         self.engine = engine
         self.screen = screen
-        self.every = every
-        self.advance = advance
-        self.stopped = threading.Event()
         self.folded = 0
         self.executed = 0
         self._position = -1
         self._failure: ProjectionFailed | None = None
 
-    def run(self, poll_seconds: float, *, once: bool) -> None:
-        """Catch up, then again whenever the log has grown; advance time every so often."""
-        due_at = 0.0
-        while not self.stopped.is_set():
-            if self.advance and time.monotonic() >= due_at:
-                report = self.engine.advance_time(self.engine.clock())
-                self.executed += report.accepted
-                due_at = time.monotonic() + self.every
-                for rejection in report.rejections:
-                    self.screen.say(f"What was due could not be done: {rejection.error}", "red")
-            self._catch_up()
-            if once:
-                return
-            self.stopped.wait(poll_seconds)
+    def follow(self, heads: Iterable[int]) -> None:
+        """Catch up with the log, then again whenever it has grown."""
+        self.catch_up()
+        for head in heads:
+            if head > self._position:
+                self.catch_up()
 
-    def _catch_up(self) -> None:
-        # On a quiet log this is one indexed read; only a grown one, or a view that stands still, asks for more.
-        with self.engine.log.database.reading() as connection:
-            head = self.engine.log.head(connection).position
-        if head == self._position:
-            return
+    def catch_up(self) -> None:
+        """Fold what is new; a view that stands still is reported once, and the others go on."""
+        head = self.engine.status().position
         try:
             self.engine.catch_up()
         except ProjectionFailed as failure:
             if self._failure is None or self._failure.position != failure.position:
-                self.screen.say(f"{failure}. The other views go on.", "red")
+                self.screen.say(f"{failure} The other views go on.", "red")
             self._failure = failure
+        except ConcurrencyConflict as conflict:
+            # Somebody kept the database for long. Whatever they wrote, the next look at the log finds it.
+            self.screen.say(str(conflict), "yellow")
+            return
         else:
             self._failure = None
         if self._position >= 0:
             self.folded += head - self._position
         self._position = head
+
+    def advance(self) -> None:
+        """Record what has fallen due by now."""
+        try:
+            report = self.engine.advance_time(self.engine.clock())
+        except (ProjectionFailed, ConcurrencyConflict) as error:
+            self.screen.say(f"What is due has to wait: {error}", "red")
+            return
+        self.executed += report.accepted
+        for rejection in report.rejections:
+            self.screen.say(f"What was due could not be done: {rejection.error}", "red")
 
     def document(self) -> dict[str, Any]:
         """What was done, for programs."""
@@ -207,6 +208,17 @@ class _Keeper:
         return self._failure is not None
 
 
+def _heads(engine: Relations) -> Subscription[int]:
+    """The log's head, then each one that is new: what follows the views need not read the events for that."""
+
+    def read(position: int, _limit: int) -> tuple[Sequence[int], int]:
+        with engine.log.database.reading() as connection:
+            head = engine.log.head(connection).position
+        return ([head], head) if head > position else ((), position)
+
+    return Subscription(engine.log.database, read)
+
+
 @contextmanager
 def _stopped_by_signals(stop: Callable[[], object]) -> Iterator[None]:
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -220,6 +232,32 @@ def _stopped_by_signals(stop: Callable[[], object]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def _every(seconds: float, do: Callable[[], object], stop: Callable[[], object]) -> Iterator[None]:
+    """Do something beside the body, now and every so many seconds; where it fails, stop the body and raise that."""
+    over = threading.Event()
+    failed: list[Exception] = []
+
+    def work() -> None:
+        try:
+            do()
+            while not over.wait(seconds):
+                do()
+        except Exception as error:
+            failed.append(error)
+            stop()
+
+    thread = threading.Thread(target=work, name="advance time")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+    if failed:
+        raise failed[0]
+
+
 def run(
     database: Database,
     advance_time: Annotated[
@@ -229,7 +267,6 @@ def run(
     every: Annotated[
         float, typer.Option(min=1, help="With --advance-time: look for what is due every so many seconds.")
     ] = 60,
-    poll: Annotated[float, typer.Option(min=0.01, help="Look for new events every so many seconds.")] = 0.2,
     once: Annotated[bool, typer.Option("--once", help="Do what there is to do now, and end.")] = False,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
@@ -241,11 +278,16 @@ def run(
     that meets an event it cannot fold stands still, is reported, and the others go on.
     """
     with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
-        keeper = _Keeper(engine, screen, every=every, advance=advance_time)
-        if not once:
-            screen.say(f"Keeping the views of {engine.log.database.name} up to date. Stop with Ctrl-C.")
-        with _stopped_by_signals(keeper.stopped.set):
-            keeper.run(poll, once=once)
+        keeper = _Keeper(engine, screen)
+        if once:
+            if advance_time:
+                keeper.advance()
+            keeper.catch_up()
+        else:
+            with _heads(engine) as heads, _stopped_by_signals(heads.stop):
+                screen.say(f"Keeping the views of {engine.log.database.name} up to date. Stop with Ctrl-C.")
+                with _every(every, keeper.advance, heads.stop) if advance_time else nullcontext():
+                    keeper.follow(heads)
         done = f"{number(keeper.folded)} new events folded, {number(keeper.executed)} commands that were due executed."
         screen.result(keeper.document(), lambda screen: screen.say(f"Stopped. {done} Everything recorded is safe."))
         if keeper.failed:

@@ -82,20 +82,20 @@ class Codec:
         known = self.topics.get(topic)
         if known is None:
             raise UndecodableEvent(f"the topic {topic!r} is unknown", field="topic")
+        if schema > known.schema:
+            raise NewerLog(
+                f"{topic} has schema {schema}; this version knows up to {known.schema}",
+                remedy="Use the newer version of relations that wrote it",
+            )
         try:
-            if schema == known.schema:
-                return known.decode(body)
-            if schema > known.schema:
-                raise NewerLog(
-                    f"{topic} has schema {schema}; this version knows up to {known.schema}",
-                    remedy="Use the newer version of relations that wrote it",
-                )
-            return self._upcast(known, topic, schema, body)
-        except (msgspec.MsgspecError, KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
+            return known.decode(body) if schema == known.schema else self._upcast(known, topic, schema, body)
+        except (
+            Exception
+        ) as error:  # whatever a step of an upcast raises: bytes that cannot be read stop only themselves
             raise UndecodableEvent(f"the body does not fit {topic}, schema {schema}: {error}") from error
 
     def _upcast(self, known: Topic, topic: str, schema: int, body: bytes) -> Event:
-        form: dict[str, Any] = msgspec.json.decode(body)
+        form = msgspec.json.decode(body, type=dict[str, Any])
         for step in range(schema, known.schema):
             form = self._upcasts[topic, step](form)
         return msgspec.convert(form, known.event)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
+from threading import RLock
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -27,6 +28,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.sql import ClauseElement
 
 from relations.errors import ConcurrencyConflict, ForeignDatabase, InvalidInput, LogError, MissingExtra
+from relations.logs import logger
 
 __all__ = ["CHANNEL", "Database", "Durability", "Statement"]
 
@@ -34,6 +36,9 @@ Durability = Literal["full", "normal", "off"]
 
 CHANNEL = "relations_log"
 """The PostgreSQL channel on which an append tells that there is something new."""
+
+_PURGE_MILLISECONDS = 1_000
+_PURGE_AGAIN_MILLISECONDS = 50
 
 _LOCK_KEY = 0x72656C6174696F6E
 """The advisory lock that appends take turns by: the letters `relation` as a number."""
@@ -82,6 +87,9 @@ class Database:
             self.engine: Engine = self._sqlite() if self.is_sqlite else self._postgresql()
         except ModuleNotFoundError as error:
             raise MissingExtra(error.name or "psycopg", extra="postgres", purpose="PostgreSQL") from None
+        # In memory there is one connection, which threads have to use in turn.
+        self._turn: AbstractContextManager[Any] = RLock() if self.is_memory else nullcontext()
+        self.purge_owed = False
         self._writing_engine = self.engine.execution_options(relations_begin="BEGIN IMMEDIATE")
 
     @property
@@ -151,10 +159,16 @@ class Database:
         """The parameter of `among`."""
         return json.dumps(list(values)) if self.is_sqlite else list(values)
 
+    def fetch_many(self, connection: Connection, statement: Statement, **values: Sequence[str]) -> list[Any]:
+        """The rows of a compiled statement whose parameters are of many values each (`among`)."""
+        bound = statement.bind(**{name: self.many(many) for name, many in values.items()})
+        rows: list[Any] = self.cursor(connection, binary=True).execute(statement.sql, bound).fetchall()
+        return rows
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection in a read transaction: it sees one state of the database throughout."""
-        with self._translated(), self.engine.connect() as connection:
+        with self._turn, self.translating(), self.engine.connect() as connection:
             if not self.is_sqlite:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901
             with connection.begin():
@@ -163,13 +177,13 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A connection in a plain transaction, committed at the end."""
-        with self._translated(), self.engine.connect() as connection, connection.begin():
+        with self._turn, self.translating(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A connection in a write transaction that holds the log's one write lock; committed at the end."""
-        with self._translated(), self._writing_engine.connect() as connection, connection.begin():
+        with self._turn, self.translating(), self._writing_engine.connect() as connection, connection.begin():
             self.lock(connection)
             yield connection
 
@@ -198,11 +212,29 @@ class Database:
         if not self.is_sqlite:
             self.cursor(connection).execute(f"NOTIFY {CHANNEL}")
 
+    @property
+    def _dbapi(self) -> Any:
+        return self.engine.dialect.loaded_dbapi
+
+    @property
+    def integrity_error(self) -> type[Exception]:
+        """What the driver raises where a unique key is there already."""
+        error: type[Exception] = self._dbapi.IntegrityError
+        return error
+
+    @property
+    def value_errors(self) -> tuple[type[Exception], ...]:
+        """What is raised where a value does not fit its column, by the driver or by Python itself."""
+        dbapi = self._dbapi
+        theirs = (dbapi.DataError, dbapi.IntegrityError, dbapi.InterfaceError, dbapi.ProgrammingError)
+        return (*theirs, ValueError, TypeError, OverflowError)
+
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def translating(self) -> Iterator[None]:
+        """Raise what a driver or SQLAlchemy says as ours, where a caller can act on it."""
         try:
             yield
-        except (DBAPIError, self.engine.dialect.loaded_dbapi.Error) as error:
+        except (DBAPIError, self._dbapi.Error) as error:
             # The driver's own errors too: the hot paths use its cursor without SQLAlchemy in between.
             raise translated(error) from error
 
@@ -212,14 +244,43 @@ class Database:
         return self.url.render_as_string(hide_password=True)
 
     def purge(self) -> None:
-        """Let what was deleted leave the database's files too: a destroyed key must not lie in a log of pages."""
+        """Let what was deleted leave the database's files too: a destroyed key must not lie in a log of pages.
+
+        That needs a moment without readers. Where none comes within a second, `purge_owed` says so, and the next
+        purge does it; what made it necessary is committed already, so this is no error.
+        """
         if self.is_memory:
             return
+        wait = _PURGE_AGAIN_MILLISECONDS if self.purge_owed else _PURGE_MILLISECONDS
+        try:
+            self.purge_owed = not (self._truncate_wal(wait) if self.is_sqlite else self._rewrite_keys(wait))
+        except (DBAPIError, self._dbapi.Error) as error:
+            self.purge_owed = True
+            logger.warning("purge failed", database=self.name, reason=str(error))
+        if self.purge_owed:
+            logger.warning("a destroyed key is still in the database's files; the next purge tries again")
+
+    def _truncate_wal(self, milliseconds: int) -> bool:
+        # Not in a transaction of SQLAlchemy's: within one there is no checkpoint.
+        pooled = self.engine.raw_connection()
+        try:
+            cursor = pooled.cursor()
+            cursor.execute(f"PRAGMA busy_timeout={milliseconds}")
+            busy: int = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            cursor.execute(f"PRAGMA busy_timeout={int(self.busy_seconds * 1000)}")
+            return not busy
+        finally:
+            pooled.close()
+
+    def _rewrite_keys(self, milliseconds: int) -> bool:
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             cursor = self.cursor(connection)
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)" if self.is_sqlite else "VACUUM FULL relations_keys")
-            if self.is_sqlite:
-                cursor.fetchall()
+            cursor.execute(f"SET lock_timeout = {milliseconds}")
+            try:
+                cursor.execute("VACUUM FULL relations_keys")
+            finally:
+                cursor.execute(f"SET lock_timeout = {int(self.busy_seconds * 1000)}")
+            return True
 
     def close(self) -> None:
         """Close every connection."""
@@ -240,8 +301,11 @@ def translated(error: Exception) -> Exception:
     if "readonly" in said or "read-only" in said:
         return ForeignDatabase("the database can only be read", remedy="Open it where it may be written")
     if "locked" in said or "lock timeout" in said or "deadlock" in said or "could not serialize" in said:
+        busy = "locked" in said or "lock timeout" in said
         return ConcurrencyConflict(
-            f"another writer kept the database for too long ({said.splitlines()[0]})", remedy="Try again"
+            f"another writer kept the database for too long ({said.splitlines()[0]})",
+            code="log_busy" if busy else None,
+            remedy="Try again",
         )
     if "connection refused" in said or "could not connect" in said or "connection failed" in said:
         return ForeignDatabase(f"the database cannot be reached: {said.splitlines()[0]}")

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version as package_version
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, Select, bindparam, func, insert, literal_column, select
-from sqlalchemy.exc import OperationalError
 
 from relations.errors import ForeignDatabase, NewerLog
 from relations.log.chain import GENESIS, check, link
@@ -124,7 +124,12 @@ class Log:
     @classmethod
     def open(cls, url: str, *, create: bool = True, **options: Any) -> Self:
         """The log at an SQLAlchemy URL. Options are those of `Database`."""
-        return cls(Database(url, **options), create=create)
+        database = Database(url, **options)
+        try:
+            return cls(database, create=create)
+        except BaseException:
+            database.close()
+            raise
 
     def _prepare(self, *, create: bool) -> None:
         path = self.database.url.database
@@ -166,7 +171,7 @@ class Log:
     def _check_format(self) -> None:
         with self.database.reading() as connection:
             written = connection.execute(select(meta.c.value).where(meta.c.name == "format")).scalar()
-        if written is None or not written.isdigit():
+        if written is None or not written.isdecimal():
             raise ForeignDatabase(f"{self.database.name} does not say which format its log has")
         if int(written) > FORMAT:
             raise NewerLog(
@@ -183,7 +188,8 @@ class Log:
     def writing(self, connection: Connection | None = None) -> Iterator[Writer]:
         """A transaction that holds the write lock, committed at the end; or the host's own, which the host commits."""
         if connection is not None:
-            self.database.lock(connection)
+            with self.database.translating():
+                self.database.lock(connection)
             writer = Writer(self, connection)
             yield writer
             if writer.appended:
@@ -294,7 +300,5 @@ def _fetch_damaged(cursor: sqlite3.Cursor, sql: str, parameters: Sequence[Any]) 
 
 def _must_exist(path: str) -> None:
     """Opening an SQLite file makes one where there is none; reading must not."""
-    try:
-        sqlite3.connect(f"file:{path}?mode=ro", uri=True).close()
-    except (sqlite3.Error, OperationalError):
-        raise ForeignDatabase(f"there is no database at {path}", remedy="Is the path right?") from None
+    if not path.startswith("file:") and not Path(path).is_file():
+        raise ForeignDatabase(f"there is no database at {path}", remedy="Is the path right?")

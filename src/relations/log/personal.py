@@ -145,10 +145,10 @@ def open_event(event: Event, topic: Topic, customer: str, key: bytes | None) -> 
         if cipher is None:
             changes[name] = ERASED
             continue
-        sealed = urlsafe_b64decode(words[len(_PREFIX) :])
         try:
+            sealed = urlsafe_b64decode(words[len(_PREFIX) :])
             plain = cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound_to(customer, topic, name))
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # changed so far, perhaps, that it is no sealed word any more
             raise LogError(f"the sealed field {name} of {topic.event.topic} cannot be opened with its key") from None
         changes[name] = plain.decode()
     return msgspec.structs.replace(event, **changes) if changes else event

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
-from relations.errors import NewerLog, ProjectionFailed, RelationsError, UndecodableEvent
+from relations.errors import ProjectionFailed, RelationsError
 from relations.log.codec import Codec
 from relations.messages import Envelope, Event
 from relations.policies.calendars import LocalTime
@@ -94,7 +92,7 @@ class Folding:
             if entry is None:
                 continue
             newest, decode, steps = entry
-            done = 0
+            done = -1  # not decoded yet
             try:
                 event = decode(body) if schema == newest else self.codec.decode(topic, schema, body)
                 at = Envelope(
@@ -105,13 +103,14 @@ class Folding:
                     occurred_at=occurred_at,
                     recorded_at=recorded_at,
                 )
+                done = 0
                 for fold, rows in steps:
                     fold(rows, event, at)
                     done += 1
-            except (msgspec.MsgspecError, UnicodeDecodeError, UndecodableEvent, NewerLog) as error:
-                self._stop(steps, error, position, stream)
-                return False
             except Exception as error:
+                if done < 0:
+                    self._stop(steps, error, position, stream)
+                    return False
                 self._stop(steps[done : done + 1], error, position, stream)
                 self._fold_others(steps[done + 1 :], event, at)
                 return False

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Ta
 from sqlalchemy.dialects import postgresql, sqlite
 
 from relations.log.database import Database, Statement
-from relations.projections.projection import Projection, Row, Tally
+from relations.projections.projection import CustomerRow, Projection, Row, Tally
 
 __all__ = ["RowTable", "canonical"]
 
@@ -26,13 +26,16 @@ def _json(value: Any) -> str:
 class _Field:
     """One field of a row as a column."""
 
-    __slots__ = ("column", "decode", "encode", "name")
+    __slots__ = ("adds_up", "column", "decode", "encode", "name")
 
     def __init__(self, row: type[Row], field: msgspec.inspect.Field, *, key: bool) -> None:
         self.name = field.name
         self.encode: Callable[[Any], Any] | None = None
         self.decode: Callable[[Any], Any] | None = None
         kind = field.type
+        if _holds_floats(kind):
+            msg = f"{row.__name__}.{field.name}: a float's sum depends on its order; keep integers"
+            raise TypeError(msg)
         members = kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
         plain = [member for member in members if not isinstance(member, msgspec.inspect.NoneType)]
         nullable = len(plain) < len(members)
@@ -45,14 +48,23 @@ class _Field:
             case [msgspec.inspect.BoolType()]:
                 sql = Boolean()
                 self.decode = _to_bool
-            case [msgspec.inspect.FloatType()]:
-                msg = f"{row.__name__}.{field.name}: a float's sum depends on its order; keep integers"
-                raise TypeError(msg)
             case _:
                 sql, nullable = Text(), False
                 self.encode = _json
                 self.decode = msgspec.json.Decoder(get_type_hints(row, include_extras=True)[field.name]).decode
+        self.adds_up = not nullable and isinstance(sql, BigInteger)
         self.column = Column(field.name, sql, primary_key=key, nullable=nullable and not key, autoincrement=False)
+
+
+def _holds_floats(kind: Any) -> bool:
+    """Whether a type is a float or has one anywhere inside."""
+    if isinstance(kind, msgspec.inspect.FloatType):
+        return True
+    if isinstance(kind, msgspec.inspect.StructType):
+        return any(_holds_floats(field.type) for field in kind.fields)
+    inner = (getattr(kind, name, ()) for name in ("type", "item_type", "item_types", "types", "key_type", "value_type"))
+    parts = (part for each in inner for part in (each if isinstance(each, tuple) else (each,)))
+    return any(isinstance(part, msgspec.inspect.Type) and _holds_floats(part) for part in parts)
 
 
 def _to_bool(value: Any) -> bool | None:
@@ -82,9 +94,10 @@ class RowTable:
         if self.names[: len(row.key)] != row.key:
             msg = f"{row.__name__}: the key's fields {row.key} must come first, in order"
             raise TypeError(msg)
-        if self.is_tally and any(
-            field.encode or not isinstance(field.column.type, (BigInteger, Integer)) for field in fields[len(row.key) :]
-        ):
+        if not self.is_tally and (not issubclass(row, CustomerRow) or row.key[0] != "customer"):
+            msg = f"{row.__name__}: a row that is no tally belongs to a customer, and its key begins with that"
+            raise TypeError(msg)
+        if self.is_tally and not all(field.adds_up for field in fields[len(row.key) :]):
             msg = f"{row.__name__}: all fields of a tally outside of its key are int"
             raise TypeError(msg)
         self.base_name = f"{projection.name}_{row.table}"

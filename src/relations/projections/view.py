@@ -78,5 +78,7 @@ class View:
     def execute(self, statement: Select[Any]) -> list[Any]:
         """The result of any query over the tables."""
         self._refresh()
-        with self._database.reading() as connection:
+        # Not `reading`: its repeatable snapshot is taken before PostgreSQL looks the table up, and a rebuild that
+        # switched in between would show its fresh table as of before it was filled.
+        with self._database.transaction() as connection:
             return list(connection.execute(statement))

@@ -45,11 +45,19 @@ def show(page: AgendaPage, question: Question) -> RenderableType:
     """The page."""
     parts: list[RenderableType] = [
         headline("Agenda", f"what is due, as of {question.day}"),
-        section(_counts(page, question), words("`relations run --advance-time` records what time alone decides.")),
+        section(_counts(page, question), *_EXPLAINED),
     ]
     if page.due:
         parts.append(section(_next(page.due[: question.limit], question)))
     return Group(*parts)
+
+
+_EXPLAINED: tuple[RenderableType, ...] = (
+    words(
+        "`relations run --advance-time` records what time alone decides. A deadline that is recorded as missed is no"
+        " longer here: `relations report repair` shows what is overdue."
+    ),
+)
 
 
 def _counts(page: AgendaPage, question: Question) -> Table:

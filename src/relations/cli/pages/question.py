@@ -23,6 +23,7 @@ class Question(NamedTuple):
         by: How satisfaction is to be grouped.
         days: How far ahead the agenda looks.
         limit: How many customers, items and months a list has at most.
+        currency: Which amounts grade customers; the policy's where absent.
     """
 
     as_of: datetime
@@ -33,6 +34,7 @@ class Question(NamedTuple):
     by: tuple[Dimension, ...] = ()
     days: int = 14
     limit: int = 12
+    currency: str | None = None
 
     @property
     def day(self) -> str:

@@ -44,7 +44,7 @@ def read(engine: Relations, question: Question) -> RetentionPage:
             if (question.since is None or cohort.month >= question.since)
             and (question.until is None or cohort.month < question.until)
         ],
-        rfm=view.rfm(as_of=as_of, limit=0),
+        rfm=view.rfm(as_of=as_of, currency=question.currency, limit=0),
         kinds=view.kinds(as_of=as_of, limit=0),
         policy=engine.policy.lifecycle,
     )
@@ -67,7 +67,7 @@ def show(page: RetentionPage, question: Question) -> RenderableType:
     if page.cohorts:
         parts.append(section(_cohorts(page.cohorts[-question.limit :]), *_COHORTS_EXPLAINED))
     if page.rfm.buyers:
-        parts.append(section(_segments(page.rfm), *_segments_explained(page.rfm)))
+        parts.append(section(_segments(page.rfm), *_segments_explained(page)))
     if page.kinds.customers:
         parts.append(section(_kinds(page.kinds), *_kinds_explained(page)))
     return Group(*parts)
@@ -148,11 +148,16 @@ def _segments(found: RfmReport) -> Table:
     return made
 
 
-def _segments_explained(found: RfmReport) -> list[RenderableType]:
+def _segments_explained(page: RetentionPage) -> list[RenderableType]:
+    found = page.rfm
     rule = "against each other, in fifths" if found.rule == "quintiles" else "by the policy's own limits"
-    return [
-        words(f"Graded {rule}: how recently and how often they bought. Only {found.currency} counts here."),
-    ]
+    lines = [f"Graded {rule}: how recently and how often they bought. Only {found.currency} counts as spent here."]
+    others = {total.currency for cohort in page.cohorts for month in cohort.months for total in month.bought} - {
+        found.currency
+    }
+    if others:
+        lines.append(f"They spent in other currencies too: --currency {' or '.join(sorted(others))}.")
+    return [words(line) for line in lines]
 
 
 def _kinds(found: KindsReport) -> Table:

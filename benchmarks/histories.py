@@ -1,0 +1,108 @@
+"""Logs to measure on: a simulated hotel group, executed by the engine, and as many copies of it as a size needs.
+
+Simulating and deciding a million events takes more than a minute, so a large log is made of one simulated history and
+copies of it under other customers' names. The copies are no shortcut for what is measured: every row is its own, with
+its own link in the chain, personal words are sealed anew under each customer's own key, and the copies take turns page
+by page, so that all customers are spread over the whole log as they are in the history that was simulated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import Workspace
+from relations import Relations
+from relations.log.log import Entry, Writer
+from relations.log.personal import Keys, has_personal, open_event, seal_event
+from relations.messages import Command
+from relations.testing.simulation import RecordingClock, simulate_recorded
+
+__all__ = ["large_log", "open_log", "simulated_batches"]
+
+_PAGE = 1_000
+_COMMANDS_AN_EVENT = 0.86
+"""As the simulation has it; only to ask it for about the right number of commands."""
+
+
+def open_log(path: Path, **options: Any) -> Relations:
+    """The engine on an SQLite file."""
+    return Relations.open(f"sqlite:///{path}", **options)
+
+
+def large_log(workspace: Workspace, events: int) -> Path:
+    """A log of so many events, to within a copy; made once."""
+    base_events = min(events, workspace.scale.base_events)
+    base = workspace.once(f"a simulated log of {base_events:,} events", lambda path: _simulate(path, base_events))
+    copies = round(events / base_events)
+    if copies <= 1:
+        return base
+    return workspace.once(f"a log of {events:,} events", lambda path: _multiply(base, path, copies))
+
+
+def simulated_batches(commands: int, size: int) -> list[list[Command]]:
+    """A simulated history's commands in batches, ready to be executed."""
+    found = [command for _, command in simulate_recorded(seed=3, commands=commands)]
+    return [found[start : start + size] for start in range(0, len(found), size)]
+
+
+def _simulate(path: Path, events: int) -> None:
+    _execute(path, RecordingClock(simulate_recorded(seed=1, commands=max(int(events * _COMMANDS_AN_EVENT), 50))))
+
+
+def _execute(path: Path, clock: RecordingClock) -> None:
+    with open_log(path, clock=clock, durability="off") as relations:
+        for batch in clock.batches():
+            relations.execute_many(batch)
+
+
+def _multiply(source: Path, target: Path, copies: int) -> None:
+    with open_log(source) as original, open_log(target, durability="off") as copy:
+        copier = _Copier(original, copy)
+        with original.log.database.reading() as reading:
+            for page in original.log.scan(reading, chunk=_PAGE):
+                with copy.log.writing() as writer:
+                    for number in range(copies):
+                        writer.append(list(copier.copied(reading, writer, page, number)))
+
+
+class _Copier:
+    """Turns rows of one log into entries of another, of other customers."""
+
+    def __init__(self, original: Relations, copy: Relations) -> None:
+        self._codec = original.codec
+        self._from = Keys(original.log.database)
+        self._to = Keys(copy.log.database)
+
+    def copied(self, reading: Any, writer: Writer, page: Sequence[tuple[Any, ...]], number: int) -> Iterator[Entry]:
+        mark = f".{number}" if number else ""
+        for row in page:
+            _position, stream, version, topic, schema, customer, occurred_at, recorded_at = row[:8]
+            actor, command_id, command_seq, command_hash, cause, body, _digest = row[8:]
+            if not customer:  # the policy, adopted once
+                if number == 0:
+                    yield Entry(*row[1:14])
+                continue
+            owner = customer + mark
+            if self._codec.topics[topic].personal:
+                body = self._resealed(reading, writer, row, owner)
+            if topic == "customer.erased":
+                self._to.destroy(writer.connection, owner, recorded_at)
+            if cause is not None:
+                cause = cause.replace("@", mark + "@")
+            yield Entry(
+                stream + mark, version, topic, schema, owner, occurred_at, recorded_at,
+                actor, command_id + mark, command_seq, command_hash, cause, body,
+            )  # fmt: skip
+
+    def _resealed(self, reading: Any, writer: Writer, row: Sequence[Any], owner: str) -> bytes:
+        topic_name, schema, customer, recorded_at, body = row[3], row[4], row[5], row[7], row[13]
+        topic = self._codec.topics[topic_name]
+        event = self._codec.decode(topic_name, schema, body)
+        key = self._from.get(reading, customer) if has_personal(event, topic) else None
+        if key is None:  # nothing personal was said, or the customer was erased since
+            return bytes(body)
+        opened = open_event(event, topic, customer, key)
+        sealed = seal_event(opened, topic, owner, self._to.need(writer.connection, owner, recorded_at))
+        return self._codec.encode(sealed)

@@ -1,0 +1,36 @@
+"""Value and survival: statistical models over what views have counted.
+
+Everything here is pure: numbers in, numbers out. Nothing reads a log or a database, so a fit can be made from any
+view's sufficient statistics, or from none of ours.
+
+* `repeat_statistics`: frequency, recency and age of a customer, and what the repeat purchases came to.
+* `fit_buying`: how often customers buy and when they silently leave (BG/NBD and MBG/NBD).
+* `fit_spending`: how much they spend when they buy (Gamma-Gamma).
+* `lifetime_values`: both together, discounted.
+* `survival_curve`: Kaplan-Meier; needs no extra.
+
+The fits need scipy, in the extra `analytics`; it is imported when a fit or a forecast is asked for.
+"""
+
+from __future__ import annotations
+
+from relations.analytics.buying import BuyingModel, fit_buying
+from relations.analytics.lifetime_value import LifetimeValue, lifetime_values
+from relations.analytics.repeat_statistics import RepeatStatistics, repeat_statistics
+from relations.analytics.spending import SpendingModel, fit_spending
+from relations.analytics.survival import SurvivalCurve, SurvivalPoint, survival_curve, time_to_loss
+
+__all__ = [
+    "BuyingModel",
+    "LifetimeValue",
+    "RepeatStatistics",
+    "SpendingModel",
+    "SurvivalCurve",
+    "SurvivalPoint",
+    "fit_buying",
+    "fit_spending",
+    "lifetime_values",
+    "repeat_statistics",
+    "survival_curve",
+    "time_to_loss",
+]

@@ -1,0 +1,273 @@
+"""Bodies as the log once stored them, byte by byte, and what they mean.
+
+The files beside this one are what logs in the field hold. They are never edited and never deleted: when an event's
+form changes, its `schema` is raised, an upcast is added, files of the new form are added here, and those of the old
+form must go on meaning the same. Each file is named `<topic>.<schema>.<sample>.json` and has no line end.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from relations import Event, Money
+from relations.aggregates import AGGREGATES
+from relations.aggregates.complaint import (
+    ApologyGiven,
+    ComplaintAcknowledged,
+    ComplaintClosed,
+    ComplaintFiled,
+    ComplaintFollowedUp,
+    ComplaintReopened,
+    ComplaintResolved,
+    ComplaintWithdrawn,
+    DeadlineMet,
+    DeadlineMissed,
+    RemedyAccepted,
+    RemedyCarriedOut,
+    RemedyDeclined,
+    RemedyProposed,
+)
+from relations.aggregates.customer import (
+    ConsentGiven,
+    ConsentWithdrawn,
+    CustomerErased,
+    CustomerRegistered,
+    FeedbackGiven,
+    InteractionRecorded,
+    ProfileCorrected,
+    PurchaseRecorded,
+    PurchaseRefunded,
+)
+from relations.aggregates.loyalty import (
+    DebtIncurred,
+    DebtRepaid,
+    EarningReversed,
+    LotShare,
+    MemberEnrolled,
+    PointsEarned,
+    PointsExpired,
+    PointsRedeemed,
+    TierLost,
+    TierReached,
+)
+from relations.aggregates.policy import PolicyAdopted
+from relations.log import Codec
+from relations.policies import Policy
+
+HERE = Path(__file__).parent
+AT = 1_714_564_800_000_000
+DAY = 86_400_000_000
+SEALED = "sealed:dGhlIG5vbmNl-c2VhbGVkIHdvcmRz_YW5kIGEgdGFnIG9mIHNpeHRlZW4="
+CODEC = Codec(event for aggregate in AGGREGATES for event in aggregate.events)
+
+MEANT: dict[str, Event] = {
+    "customer.registered.1.full": CustomerRegistered(
+        name=SEALED,
+        email=SEALED,
+        phone=SEALED,
+        birthday=SEALED,
+        language="de-AT",
+        region="Südtirol",
+        channel="on_site",
+        source="front desk",
+        at=AT,
+    ),
+    "customer.registered.1.implicit": CustomerRegistered(source="implicit", implicit=True, at=AT),
+    "customer.registered.1.bare": CustomerRegistered(),
+    "customer.profile_corrected.1.full": ProfileCorrected(
+        name=SEALED, email=SEALED, phone=SEALED, birthday=SEALED, language="zh-Hant", region="東京", at=AT
+    ),
+    "customer.profile_corrected.1.bare": ProfileCorrected(),
+    "customer.consent_given.1.full": ConsentGiven(
+        purpose="newsletter", channel="email", basis="consent", source="web form", at=AT
+    ),
+    "customer.consent_withdrawn.1.full": ConsentWithdrawn(
+        purpose="newsletter", channel="email", source="customer", at=AT
+    ),
+    "customer.interaction_recorded.1.full": InteractionRecorded(
+        interaction="call-7",
+        channel="phone",
+        kind="greeting",
+        touchpoint="reception",
+        direction="outbound",
+        outcome="reached",
+        at=AT,
+    ),
+    "customer.interaction_recorded.1.bare": InteractionRecorded(interaction="i", channel="web", kind="visit"),
+    "customer.purchase_recorded.1.full": PurchaseRecorded(
+        purchase="stay-2024-118",
+        amount=Money(12_900, "EUR"),
+        category="room",
+        touchpoint="Hotel Linde",
+        channel="web",
+        discounted=True,
+        at=AT,
+    ),
+    "customer.purchase_recorded.1.bare": PurchaseRecorded(purchase="p", amount=Money(0, "JPY")),
+    "customer.purchase_refunded.1.full": PurchaseRefunded(
+        refund="r1",
+        purchase="stay-2024-118",
+        amount=Money(2_900, "EUR"),
+        refunded=5_800,
+        bought=12_900,
+        bought_at=AT,
+        reason="no hot water",
+        at=AT + DAY,
+    ),
+    "customer.purchase_refunded.1.bare": PurchaseRefunded(
+        refund="r", purchase="p", amount=Money(1, "KWD"), refunded=1, bought=1, bought_at=-1
+    ),
+    "customer.feedback_given.1.full": FeedbackGiven(
+        feedback="f1",
+        instrument="nps",
+        score=9,
+        touchpoint="check-out",
+        channel="email",
+        invitation="inv-1",
+        regarding="stay-2024-118",
+        comment=SEALED,
+        at=AT,
+    ),
+    "customer.feedback_given.1.bare": FeedbackGiven(feedback="f", instrument="csat", score=1),
+    "customer.erased.1.full": CustomerErased(reason="customer asked", at=AT),
+    "complaint.filed.1.full": ComplaintFiled(
+        subject="noise",
+        channel="phone",
+        severity="high",
+        acknowledge_by=AT + DAY,
+        resolve_by=AT + 5 * DAY,
+        policy=2,
+        text=SEALED,
+        remedy_sought="refund",
+        touchpoint="Hotel Linde",
+        purchase="stay-2024-118",
+        customer="c-42",
+        at=AT,
+    ),
+    "complaint.filed.1.bare": ComplaintFiled(
+        subject="noise", channel="web", severity="low", acknowledge_by=0, resolve_by=0, policy=1
+    ),
+    "complaint.acknowledged.1.full": ComplaintAcknowledged(channel="email", at=AT),
+    "complaint.acknowledged.1.bare": ComplaintAcknowledged(),
+    "complaint.apology_given.1.full": ApologyGiven(channel="on_site", at=AT),
+    "complaint.apology_given.1.bare": ApologyGiven(),
+    "complaint.remedy_proposed.1.money": RemedyProposed(remedy="m1", kind="refund", value=Money(5_000, "CHF"), at=AT),
+    "complaint.remedy_proposed.1.points": RemedyProposed(remedy="m2", kind="points", points=500, at=AT),
+    "complaint.remedy_accepted.1.full": RemedyAccepted(remedy="m1"),
+    "complaint.remedy_declined.1.full": RemedyDeclined(remedy="m1", reason="too little"),
+    "complaint.remedy_declined.1.bare": RemedyDeclined(remedy="m1"),
+    "complaint.remedy_carried_out.1.money": RemedyCarriedOut(
+        remedy="m1", kind="refund", value=Money(5_000, "CHF"), at=AT
+    ),
+    "complaint.remedy_carried_out.1.points": RemedyCarriedOut(remedy="m2", kind="points", points=500, at=AT),
+    "complaint.resolved.1.full": ComplaintResolved(outcome="settled", at=AT),
+    "complaint.followed_up.1.full": ComplaintFollowedUp(score=4, words=SEALED, at=AT),
+    "complaint.followed_up.1.bare": ComplaintFollowedUp(),
+    "complaint.closed.1.full": ComplaintClosed(at=AT),
+    "complaint.reopened.1.full": ComplaintReopened(
+        reason="noise again", acknowledge_by=AT + DAY, resolve_by=AT + 2 * DAY, lenient=True, at=AT
+    ),
+    "complaint.reopened.1.bare": ComplaintReopened(reason="noise again", acknowledge_by=1, resolve_by=2),
+    "complaint.withdrawn.1.full": ComplaintWithdrawn(reason="a mistake", at=AT),
+    "complaint.withdrawn.1.bare": ComplaintWithdrawn(),
+    "complaint.deadline_met.1.full": DeadlineMet(clock="acknowledge", round=1, due_at=AT),
+    "complaint.deadline_missed.1.full": DeadlineMissed(clock="resolve", round=2, due_at=AT),
+    "loyalty.member_enrolled.1.full": MemberEnrolled(programme="main", enrolled_at=AT),
+    "loyalty.points_earned.1.purchase": PointsEarned(
+        lot="purchase/stay-2024-118",
+        points=129,
+        qualifying=129,
+        active_from=AT + 14 * DAY,
+        reason="purchase",
+        policy=1,
+        expires_at=AT + 365 * DAY,
+        source="stay-2024-118",
+        month="2024-05",
+    ),
+    "loyalty.points_earned.1.bonus": PointsEarned(
+        lot="welcome", points=100, qualifying=0, active_from=AT, reason="bonus", policy=1
+    ),
+    "loyalty.points_redeemed.1.full": PointsRedeemed(
+        redemption="r-1",
+        points=150,
+        lots=(LotShare("welcome", 100), LotShare("purchase/stay-2024-118", 50)),
+        reward="breakfast",
+    ),
+    "loyalty.points_redeemed.1.bare": PointsRedeemed(redemption="r", points=1, lots=(LotShare("l", 1),)),
+    "loyalty.points_expired.1.full": PointsExpired(points=79, lots=(LotShare("purchase/stay-2024-118", 79),)),
+    "loyalty.earning_reversed.1.full": EarningReversed(
+        refund="r1",
+        purchase="stay-2024-118",
+        points=29,
+        qualifying=58,
+        lots=(LotShare("purchase/stay-2024-118", 20), LotShare("welcome", 9)),
+        expired=7,
+        shortfall=22,
+        month="2024-05",
+    ),
+    "loyalty.earning_reversed.1.bare": EarningReversed(refund="r", purchase="p", points=0, qualifying=0, lots=()),
+    "loyalty.debt_incurred.1.full": DebtIncurred(points=22, refund="r1"),
+    "loyalty.debt_repaid.1.full": DebtRepaid(points=22, lot="purchase/stay-2024-200"),
+    "loyalty.tier_reached.1.full": TierReached(tier="gold", qualifying=5_000, previous="silver", month="2024-05"),
+    "loyalty.tier_reached.1.bare": TierReached(tier="silver", qualifying=1_000),
+    "loyalty.tier_lost.1.full": TierLost(tier="gold", qualifying=900, next="silver", month="2024-05"),
+    "loyalty.tier_lost.1.bare": TierLost(tier="silver", qualifying=0),
+    "policy.adopted.1.full": PolicyAdopted(
+        policy=msgspec.Raw(b'{"version":2,"zone":"Europe/Vienna","currency":"EUR"}'), number=2, effective_from=AT
+    ),
+    "policy.adopted.1.bare": PolicyAdopted(policy=msgspec.Raw(b'{"version":1,"zone":"UTC"}'), number=1),
+}
+FILES = sorted(HERE.glob("*.json"))
+
+
+def _parts(name: str) -> tuple[str, int]:
+    topic, schema, _sample = name.rsplit(".", 2)
+    return topic, int(schema)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_what_was_stored_means_what_it_meant(file: Path) -> None:
+    topic, schema = _parts(file.stem)
+    stored = file.read_bytes()
+    assert not stored.endswith(b"\n")
+    event = CODEC.decode(topic, schema, stored)
+    meant = MEANT[file.stem]
+    if isinstance(event, PolicyAdopted) and isinstance(meant, PolicyAdopted):
+        assert bytes(event.policy) == bytes(meant.policy)
+        assert (event.number, event.effective_from) == (meant.number, meant.effective_from)
+    else:
+        assert event == meant
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_newest_form_is_stored_to_the_byte(file: Path) -> None:
+    topic, schema = _parts(file.stem)
+    if schema == CODEC.topics[topic].schema:
+        assert CODEC.encode(MEANT[file.stem]) == file.read_bytes()
+        assert CODEC.encode(CODEC.decode(topic, schema, file.read_bytes())) == file.read_bytes()
+
+
+def test_every_event_has_bytes_of_every_schema_that_it_ever_had() -> None:
+    there = {_parts(file.stem) for file in FILES}
+    wanted = {(name, schema) for name, topic in CODEC.topics.items() for schema in range(1, topic.schema + 1)}
+    assert there == wanted
+    assert len(wanted) > 30
+    assert {file.stem for file in FILES} == set(MEANT)
+
+
+def test_every_field_of_every_event_is_in_some_bytes() -> None:
+    for name, topic in CODEC.topics.items():
+        fields = set(topic.event.__struct_fields__)
+        samples = [file for file in FILES if _parts(file.stem)[0] == name]
+        seen = set().union(*(msgspec.json.decode(file.read_bytes(), type=dict[str, object]) for file in samples))
+        assert seen == fields, name
+
+
+def test_a_stored_policy_can_be_read_by_every_later_version() -> None:
+    """Defaults may be added to a policy; what an old log holds must stay readable."""
+    for name, event in MEANT.items():
+        if isinstance(event, PolicyAdopted):
+            assert Policy.model_validate_json(bytes(event.policy)).version == event.number, name

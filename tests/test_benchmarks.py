@@ -1,0 +1,70 @@
+"""Every benchmark runs and gives its figures. How fast anything is, no test asks."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import absent
+
+FIELDS = {
+    "measurement", "what", "against", "unit", "ours", "theirs", "value", "lowest", "highest", "value_cpu",
+    "budget", "direction", "turns", "note", "met",
+}  # fmt: skip
+BUDGETS = {
+    "single": {1.5, 0.5},
+    "import": {0.5},
+    "loading": {8.0},
+    "rebuild": {0.35, 150.0, 1.7},
+    "scaling": {1.2},
+    "history": {10.0},
+    "memory": {1.2, 0.6},
+}
+"""What each measurement holds the engine to."""
+
+
+@pytest.fixture(scope="module")
+def benchmarks() -> Any:
+    try:
+        return import_module("benchmarks.__main__")
+    except ImportError as missing:
+        absent(f"the benchmarks need {missing.name}; install 'relations[dev]'")
+
+
+def test_there_is_a_test_for_every_measurement(benchmarks: Any) -> None:
+    assert set(benchmarks.MEASUREMENTS) == set(BUDGETS)
+
+
+@pytest.mark.parametrize("name", BUDGETS)
+def test_a_measurement_runs_and_yields_its_lines(benchmarks: Any, name: str, tmp_path: Path) -> None:
+    written, page = tmp_path / "figures.json", tmp_path / "figures.md"
+    arguments = ["--small", "--quiet", "--only", name, "--json", str(written), "--markdown", str(page)]
+    assert benchmarks.main(arguments) == 0
+    document = json.loads(written.read_bytes())
+    lines = document["lines"]
+    assert lines
+    for line in lines:
+        assert line.keys() == FIELDS
+        assert line["measurement"] == name
+        assert line["ours"] > 0
+        assert line["lowest"] <= line["value"] <= line["highest"]
+        assert line["turns"] >= 2
+    assert {line["budget"] for line in lines} - {None} == BUDGETS[name]
+    assert {"at", "python", "processors", "versions"} <= document["machine"].keys()
+    shown = page.read_text(encoding="utf-8")
+    assert all(line["against"] in shown for line in lines)
+
+
+def test_a_table_marks_what_misses_its_budget(benchmarks: Any) -> None:
+    line = import_module("benchmarks.harness").Line(
+        measurement="rebuild", what="a", against="b", unit="events/s", ours=3.0, theirs=10.0, value=0.3,
+        lowest=0.2, highest=0.4, budget=0.35, turns=3,
+    )  # fmt: skip
+    assert line.met is False
+    assert benchmarks.as_json(line)["met"] is False
+    machine = benchmarks.machine()
+    assert "| NO |" in benchmarks.markdown([line], machine, 1.0)
