@@ -20,6 +20,7 @@ from relations.policies import Policy, Programme
 from relations.projections.points import (
     PROJECTION,
     AccountRow,
+    GoalRow,
     LotRow,
     Movement,
     ReferralRow,
@@ -27,6 +28,7 @@ from relations.projections.points import (
 )
 from relations.projections.points_reports import (
     BreakageReport,
+    GoalProgress,
     Liability,
     LiabilityMonth,
     PointsMonth,
@@ -35,6 +37,7 @@ from relations.projections.points_reports import (
     Sums,
     VintageBreakage,
     breakage,
+    goal_progress,
     liability,
     points_by_month,
 )
@@ -55,6 +58,8 @@ __all__ = [
     "PROJECTION",
     "AccountRow",
     "BreakageReport",
+    "GoalProgress",
+    "GoalRow",
     "Liability",
     "LiabilityMonth",
     "LotRow",
@@ -278,6 +283,23 @@ class LoyaltyView(View):
         return [
             each for each in found if (since is None or each.month >= since) and (until is None or each.month < until)
         ]
+
+    def goals(self, *, programme: str | None = None, as_of: datetime | None = None) -> list[GoalProgress]:
+        """The programme's goals against what was reached by the evening of the local day of `as_of`, by first day.
+
+        Goals are those of now, also as of the past.
+        """
+        name = programme or self.policy.programme.id
+        day, _, _ = self._evening(as_of)
+        goals, columns = self.table(GoalRow).c, self.table(Movement).c
+        found = []
+        for row in self.rows(GoalRow, goals.programme == name, order_by=(goals.starts, goals.goal)):
+            first, after = date.fromisoformat(row.starts).toordinal(), date.fromisoformat(row.ends).toordinal()
+            statement = select(*(func.coalesce(func.sum(columns[each]), 0) for each in Sums._fields)).where(
+                columns.programme == name, columns.day >= first, columns.day < min(after, day + 1)
+            )
+            found.append(goal_progress(row, _sums(self.execute(statement)[0]), day=day))
+        return found
 
     def rewards(self, *, programme: str | None = None) -> list[RewardFigures]:
         """What became of each reward's coupons, by name."""

@@ -53,6 +53,7 @@ from relations.aggregates.loyalty import (
     TierWarned,
     merged_prefix,
 )
+from relations.aggregates.programme import ProgrammeGoalSet
 from relations.messages import Envelope
 from relations.projections.projection import CustomerRow, Projection, Rows, Tally
 
@@ -60,6 +61,7 @@ __all__ = [
     "NEVER",
     "PROJECTION",
     "AccountRow",
+    "GoalRow",
     "LotRow",
     "Movement",
     "ReferralRow",
@@ -228,6 +230,10 @@ class Movement(Tally, gc=False):
         settled: Debts repaid, written off, or gone to another account.
         joined: Members come.
         left: Members gone.
+        redemptions: How many were made.
+        undone: How many redemptions were undone.
+        referrals: How many recommendations were made.
+        rewards_used: How many rewards were used.
     """
 
     table: ClassVar[str] = "movements"
@@ -252,6 +258,10 @@ class Movement(Tally, gc=False):
     settled: int = 0
     joined: int = 0
     left: int = 0
+    redemptions: int = 0
+    undone: int = 0
+    referrals: int = 0
+    rewards_used: int = 0
 
 
 class RewardRow(CustomerRow, gc=False):
@@ -305,7 +315,31 @@ class ReferralRow(CustomerRow, gc=False):
     points: int = 0
 
 
-PROJECTION = Projection(name="loyalty", version=1, tables=(AccountRow, LotRow, Movement, RewardRow, ReferralRow))
+class GoalRow(CustomerRow, gc=False):
+    """What a programme is to reach. It is nobody's in particular: `customer` is empty.
+
+    Attributes:
+        programme: Which.
+        goal: Its id.
+        metric: What is counted.
+        target: How much of it.
+        starts: The first local day, as `2024-05-01`.
+        ends: The local day after the last.
+    """
+
+    table: ClassVar[str] = "goals"
+    key: ClassVar[tuple[str, ...]] = ("customer", "programme", "goal")
+    programme: str
+    goal: str
+    metric: str = ""
+    target: int = 0
+    starts: str = ""
+    ends: str = ""
+
+
+PROJECTION = Projection(
+    name="loyalty", version=1, tables=(AccountRow, LotRow, Movement, RewardRow, ReferralRow, GoalRow)
+)
 
 
 # --- points ---------------------------------------------------------------------------------------------------------
@@ -327,6 +361,11 @@ def _movement(rows: Rows, programme: str, day: int, month: str) -> Movement:
     key = (programme, day, month)
     found: Movement | None = rows.tables[Movement].get(key)
     return rows.need(Movement, *key) if found is None else found
+
+
+def _today(rows: Rows, programme: str, at: Envelope) -> Movement:
+    """Where what has to do with no lot is counted."""
+    return _movement(rows, programme, rows.local.day(at.occurred_at), NEVER)
 
 
 def _moves(rows: Rows, account: AccountRow, lot: LotRow, at: Envelope, points: int) -> Movement:
@@ -362,35 +401,44 @@ def _taken(rows: Rows, account: AccountRow, share: LotShare, at: Envelope, *, sp
 @PROJECTION.on(PointsEarned)
 def points_earned(rows: Rows, event: PointsEarned, at: Envelope) -> None:
     """A lot more; or only more that qualifies."""
-    # The fold that runs most: a lot is new whenever it is earned, and its points are all there.
-    customer, programme, points = at.customer, event.programme, event.points
-    account = rows.tables[AccountRow].get((customer, programme)) or rows.need(AccountRow, customer, programme)
+    # The fold that runs most: a lot is new whenever it is earned, and what it has in common with others is inlined.
+    customer, programme, points, tables = at.customer, event.programme, event.points, rows.tables
+    account: AccountRow = tables[AccountRow].get((customer, programme)) or rows.need(AccountRow, customer, programme)
     if event.qualifying:
-        month, months = event.month, account.months
-        months[month] = months.get(month, 0) + event.qualifying
-        account.month = max(account.month, month)
+        qualifies_in, months = event.month, account.months
+        months[qualifies_in] = months.get(qualifies_in, 0) + event.qualifying
+        account.month = max(account.month, qualifies_in)
     if not points:
         return
-    active_from, name = event.active_from, event.lot
-    earned_at = active_from if event.earned_at is None else event.earned_at
+    active_from, name, expires_at, occurred_at = event.active_from, event.lot, event.expires_at, at.occurred_at
+    earned_at = event.earned_at
+    if earned_at is None:
+        earned_at = active_from
     lot = LotRow(
         customer,
         programme,
         name,
-        0,
+        0 if event.lapsing else points,
         0,
         active_from,
-        event.expires_at,
+        expires_at,
         earned_at,
         active_from > earned_at,
         event.lapsing,
         event.reason,
         event.source,
-        at.occurred_at,
+        occurred_at,
     )
-    rows.tables[LotRow][customer, programme, name] = lot
+    tables[LotRow][customer, programme, name] = lot
     account.earned += points
-    _moves(rows, account, lot, at, points).earned += points
+    if event.lapsing:
+        _moves(rows, account, lot, at, points).earned += points
+        return
+    account.points += points
+    local = rows.local
+    key = (programme, local.day(occurred_at), NEVER if expires_at is None else local.month(expires_at - 1))
+    movement: Movement = tables[Movement].get(key) or rows.need(Movement, *key)
+    movement.earned += points
 
 
 @PROJECTION.on(PointsActivated)
@@ -407,6 +455,7 @@ def points_redeemed(rows: Rows, event: PointsRedeemed, at: Envelope) -> None:
     """Less in these lots; it may come back."""
     account = rows.need(AccountRow, at.customer, event.programme)
     account.redeemed += event.points
+    _today(rows, account.programme, at).redemptions += 1
     for share in event.lots:
         _taken(rows, account, share, at, spent=True).redeemed += share.points
 
@@ -417,6 +466,7 @@ def redemption_reversed(rows: Rows, event: RedemptionReversed, at: Envelope) -> 
     customer, programme = at.customer, event.programme
     account = rows.need(AccountRow, customer, programme)
     account.redeemed -= event.points
+    _today(rows, programme, at).undone += 1
     graced = {lot.lot: lot.expires_at for lot in event.graced}
     for share in event.lots:
         lot = rows.get(LotRow, customer, programme, share.lot)
@@ -492,7 +542,7 @@ def _owe(rows: Rows, account: AccountRow, at: Envelope, points: int) -> None:
     if not points:
         return
     account.debt += points
-    movement = _movement(rows, account.programme, rows.local.day(at.occurred_at), NEVER)
+    movement = _today(rows, account.programme, at)
     if points > 0:
         movement.owed += points
     else:
@@ -549,7 +599,7 @@ def points_adjusted(rows: Rows, event: PointsAdjusted, at: Envelope) -> None:
 
 
 def _count_member(rows: Rows, account: AccountRow, at: Envelope, change: int) -> None:
-    movement = _movement(rows, account.programme, rows.local.day(at.occurred_at), NEVER)
+    movement = _today(rows, account.programme, at)
     if change > 0:
         movement.joined += change
     else:
@@ -652,6 +702,7 @@ def reward_used(rows: Rows, event: RewardUsed, at: Envelope) -> None:
     """It was used."""
     coupon = rows.need(RewardRow, at.customer, event.programme, event.coupon)
     coupon.reward, coupon.status, coupon.ended_at = event.reward, "used", at.occurred_at
+    _today(rows, event.programme, at).rewards_used += 1
 
 
 @PROJECTION.on(RewardExpired)
@@ -685,6 +736,7 @@ def referral_made(rows: Rows, event: ReferralMade, at: Envelope) -> None:
     """The member recommended the programme."""
     row = rows.need(ReferralRow, at.customer, event.programme, event.referral)
     row.referred, row.made_at = event.referred, at.occurred_at
+    _today(rows, event.programme, at).referrals += 1
 
 
 @PROJECTION.on(ReferralRewarded)
@@ -698,6 +750,13 @@ def referral_rewarded(rows: Rows, event: ReferralRewarded, at: Envelope) -> None
 def referral_received(rows: Rows, event: ReferralReceived | ReferralFulfilled, at: Envelope) -> None:
     """The customer knows the programme from a member."""
     rows.need(AccountRow, at.customer, event.programme).referrer = event.referrer
+
+
+@PROJECTION.on(ProgrammeGoalSet)
+def goal_set(rows: Rows, event: ProgrammeGoalSet, at: Envelope) -> None:
+    """There is something to reach; set again, it is another thing."""
+    row = rows.need(GoalRow, at.customer, at.stream.removeprefix("programme-"), event.goal)
+    row.metric, row.target, row.starts, row.ends = event.metric, event.target, event.starts, event.ends
 
 
 # --- merging --------------------------------------------------------------------------------------------------------

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from relations.messages import from_micros
-from relations.projections.points import NEVER
+from relations.projections.points import NEVER, GoalRow
 
 __all__ = [
     "BreakageReport",
+    "GoalProgress",
     "Liability",
     "LiabilityMonth",
     "PointsMonth",
@@ -21,6 +22,7 @@ __all__ = [
     "Sums",
     "VintageBreakage",
     "breakage",
+    "goal_progress",
     "liability",
     "points_by_month",
 ]
@@ -46,6 +48,10 @@ class Sums(NamedTuple):
     settled: int = 0
     joined: int = 0
     left: int = 0
+    redemptions: int = 0
+    undone: int = 0
+    referrals: int = 0
+    rewards_used: int = 0
 
     @property
     def net(self) -> int:
@@ -172,6 +178,35 @@ class PointsMonth(BaseModel):
     open: int
 
 
+class GoalProgress(BaseModel):
+    """A goal against what was reached.
+
+    Attributes:
+        goal: Its id.
+        metric: What is counted: members (who joined, less those who left), points_earned, points_redeemed and
+            redemptions (less what was undone), referrals (made), rewards_used.
+        target: How much of it.
+        starts: The first local day.
+        ends: The local day after the last.
+        actual: What was reached by the evening asked for.
+        share: Actual / target.
+        elapsed: The share of its days that are over.
+        reached: The target is met.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    goal: str
+    metric: str
+    target: int
+    starts: date
+    ends: date
+    actual: int
+    share: float
+    elapsed: float
+    reached: bool
+
+
 class RewardFigures(BaseModel):
     """What became of one reward's coupons; their sum is `issued`.
 
@@ -270,6 +305,31 @@ def breakage(programme: str, as_of: int, month: str, sums: Iterable[tuple[str, S
         expired=expired,
         rate=expired / issued if issued > 0 else None,
         months=tuple(months),
+    )
+
+
+def goal_progress(row: GoalRow, sums: Sums, *, day: int) -> GoalProgress:
+    """A goal against the sums of its days up to and including `day`."""
+    starts, ends = date.fromisoformat(row.starts), date.fromisoformat(row.ends)
+    first, after = starts.toordinal(), ends.toordinal()
+    actual = {
+        "members": sums.joined - sums.left,
+        "points_earned": sums.earned,
+        "points_redeemed": sums.redeemed - sums.restored,
+        "redemptions": sums.redemptions - sums.undone,
+        "referrals": sums.referrals,
+        "rewards_used": sums.rewards_used,
+    }[row.metric]
+    return GoalProgress(
+        goal=row.goal,
+        metric=row.metric,
+        target=row.target,
+        starts=starts,
+        ends=ends,
+        actual=actual,
+        share=actual / row.target,
+        elapsed=max(0, min(day + 1, after) - first) / (after - first),
+        reached=actual >= row.target,
     )
 
 

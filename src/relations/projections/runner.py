@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, bindparam, select
 
+from relations.collection import held_back
 from relations.errors import ProjectionFailed
 from relations.log.codec import Codec
 from relations.log.database import Database, tables_of
@@ -259,7 +260,7 @@ class Runner:
             statement = statement.where(log_table.c.occurred_at <= bindparam("until"))
         query = self._database.compile(statement)
         values = {"customer": customer, "topics": self._database.many(topics), "until": until}
-        with self._database.reading() as connection:
+        with held_back(), self._database.reading() as connection:
             cursor = self._database.cursor(connection, binary=True)
             cursor.execute(query.sql, query.bind(**values))
             while page := cursor.fetchmany(_LIVE_BATCH):

@@ -7,6 +7,7 @@ statement is exact as of any moment, and the view's tables do not grow with the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -246,6 +247,9 @@ class Statement(BaseModel):
     entries: tuple[StatementEntry, ...]
 
 
+_BY_TIME = attrgetter("at", "position")
+
+
 def statement_of(
     customer: str,
     programme: str,
@@ -270,7 +274,7 @@ def statement_of(
     opening = balance = 0
     totals: dict[EntryKind, int] = {}
     period: list[tuple[EntryRow, int]] = []
-    for row in sorted(rows, key=lambda row: (row.at, row.position)):
+    for row in sorted(rows, key=_BY_TIME):
         if until is not None and row.at >= until:
             break
         change = row.points - row.debt
