@@ -285,7 +285,7 @@ class Programme(BaseModel):
         if self.tier_basis == "points" or not base:
             return base
         fx = Fraction(1) if currency == self.tier_currency else self.fx.get(currency, Fraction(0))
-        return fx * 10 ** minor_digits(self.tier_currency) / 10 ** minor_digits(currency)
+        return fx * Fraction(10 ** minor_digits(self.tier_currency), 10 ** minor_digits(currency))
 
     def credit(
         self, amount: int, currency: str, category: str | None, tier: str | None, *, at: int, zone: str

@@ -1,6 +1,6 @@
 """What is wrong with a loyalty programme as a whole.
 
-A `Programme` refuses what makes no sense by itself, at the first thing that it finds. This reads a file, names
+A `Programme` refuses what makes no sense by itself, at the first thing that it finds. This reads TOML, names
 everything that it finds, and sees what only shows in the whole: tiers with gaps between them, rewards that nobody can
 ever have, rules that contradict each other.
 """
@@ -11,7 +11,6 @@ import itertools
 import tomllib
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -21,7 +20,7 @@ from relations.policies.programme import Programme
 from relations.policies.ratios import ratio_text
 from relations.policies.spans import CalendarYear, EndOfPeriod, Lifetime, RollingMonths
 
-__all__ = ["Finding", "ProgrammeReport", "check_programme", "check_programme_file", "load_programmes"]
+__all__ = ["Finding", "ProgrammeReport", "check_programme", "read_programmes"]
 
 _AVERAGE_MONTH_DAYS = 30
 _STEP_MAX = 20
@@ -63,55 +62,42 @@ class ProgrammeReport(BaseModel):
     findings: tuple[Finding, ...]
 
     @property
+    def unreadable(self) -> Finding | None:
+        """The first thing for which a programme could not be read at all."""
+        return next((each for each in self.findings if each.code in _UNREADABLE), None)
+
+    @property
     def good(self) -> bool:
         """Whether there is no error; there may be warnings."""
         return not any(finding.severity == "error" for finding in self.findings)
 
 
-# --- files ----------------------------------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------------------------------------
 
 
-def load_programmes(path: Path | str) -> tuple[Programme, ...]:
-    """The programmes of a TOML file: one at the top, or one for each `[[programme]]`.
+def read_programmes(text: str, name: str = "the file") -> ProgrammeReport:
+    """The programmes of a TOML text, one at the top or one for each `[[programme]]`, and all that is wrong with them.
 
-    Raises:
-        InvalidInput: It is no TOML file, or a programme in it makes no sense; says which and where.
-    """
-    report = check_programme_file(path)
-    wrong = next((each for each in report.findings if each.code in _UNREADABLE), None)
-    if wrong is not None:
-        raise InvalidInput(wrong.reason, code=wrong.code, field=wrong.field, remedy=wrong.remedy)
-    return report.programmes
-
-
-def check_programme_file(path: Path | str) -> ProgrammeReport:
-    """Everything that is wrong with the programmes of a TOML file.
+    Args:
+        text: The text.
+        name: What it is called in errors.
 
     Raises:
-        InvalidInput: There is no such file, or it is no TOML.
+        InvalidInput: It is no TOML.
     """
-    file = Path(path)
     try:
-        found = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidInput(
-            f"{file} cannot be read: {error.strerror}", code="unreadable_file", field="file", remedy="Name a TOML file"
-        ) from None
-    except UnicodeDecodeError:
-        raise InvalidInput(
-            f"{file} is not UTF-8", code="unreadable_file", field="file", remedy="Save it as UTF-8"
-        ) from None
+        found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InvalidInput(f"{file} is no TOML: {error}", code="invalid_toml", field="file") from None
+        raise InvalidInput(f"{name} is no TOML: {error}", code="invalid_toml", field="file") from None
     tables = found["programme"] if isinstance(found.get("programme"), list) else [found]
     programmes: list[Programme] = []
     findings: list[Finding] = []
     for number, table in enumerate(tables, start=1):
-        name = str(table.get("id", "main")) if isinstance(table, dict) else f"number {number}"
+        called = str(table.get("id", "main")) if isinstance(table, dict) else f"number {number}"
         try:
             programme = Programme.model_validate(table)
         except ValidationError as error:
-            findings += _unreadable(error, name, table)
+            findings += _unreadable(error, called, table)
             continue
         if programme.id in {each.id for each in programmes}:
             reason = f"two programmes have the id {programme.id!r}"

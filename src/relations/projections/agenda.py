@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
-from sqlalchemy import or_, tuple_
+from sqlalchemy import ColumnElement, or_, tuple_
 
 from relations.aggregates.complaint import (
     CheckDeadlines,
@@ -763,7 +763,7 @@ class AgendaView(View):
         # What changes a tier depends on the policy, so no index can know it: members who have a tier to lose are
         # looked at one by one. At once, nobody's who was heard of in the last month, unless they are to be warned.
         columns = self.table(Member).c
-        where = [columns.tier.is_not(None)]
+        where: list[ColumnElement[bool]] = [columns.tier.is_not(None)]
         programmes = policy.every_programme
         if all(_at_once(each) for each in programmes):
             where.append(columns.month < local_time(policy.zone).month(end))

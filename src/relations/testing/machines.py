@@ -163,8 +163,8 @@ class LedgerMachine(RuleBasedStateMachine):
         refused: str | None = None
         try:
             self.oracle.do(command)
-        except Refused as refusal:
-            refused = str(refusal)
+        except Refused as no:
+            refused = str(no)
         events, refusal = self._decide(command)
         _same(f"refusal of {kind.__name__} ({refusal})", None if refusal is None else refusal.code, refused)
         self.account = fold(AGGREGATE.decider, events, self.account)

@@ -200,13 +200,14 @@ class SlowLedger:
             if self.used[command.lot] != said:
                 raise Refused("lot_exists")
             return
+        closed = self.closed
         if command.reason == "bonus":
             self._need_member()
             self._need_since(at)
         elif self.joined is None:
             self.joined = at
-        elif self.closed:
-            self.closed, self.joined = None, max(at, self.closed)
+        elif closed is not None:
+            self.closed, self.joined = None, max(at, closed)
         self.used[command.lot] = said
         if isinstance(self.rules.expiry, Inactivity):
             self._pass_time(at)

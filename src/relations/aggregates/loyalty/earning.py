@@ -421,16 +421,7 @@ def adjust(state: Account, command: AdjustPoints, policy: Policy) -> list[Event]
 
 def _adjust(draft: Draft, command: AdjustPoints, programme: Programme, policy: Policy) -> None:
     ledger, at = draft.ledger, command.at
-    fields = {"programme": ledger.programme, "adjustment": command.adjustment, "points": command.points,
-              "reason": command.reason, "author": command.author, "role": command.role}  # fmt: skip
-    if command.points > 0:
-        expires_at = programme.expires_at(at, policy.zone)
-        lot = f"adjustment/{command.adjustment}"
-        draft.add(PointsAdjusted(**fields, lot=lot, active_from=at, expires_at=expires_at))
-        if draft.ledger.debt:
-            repay(draft)
-        return
-    shares, missing = take(in_order(ledger.lots.items(), ledger.lapses_at), -command.points)
+    shares, missing = take(in_order(ledger.lots.items(), ledger.lapses_at), max(0, -command.points))
     if missing:
         raise CommandRefused(
             f"{-command.points} points are more than the {ledger.balance} that the account has",
@@ -438,7 +429,23 @@ def _adjust(draft: Draft, command: AdjustPoints, programme: Programme, policy: P
             field="points",
             remedy="Take fewer points",
         )
-    draft.add(PointsAdjusted(**fields, lots=shares))
+    more = command.points > 0
+    draft.add(
+        PointsAdjusted(
+            programme=ledger.programme,
+            adjustment=command.adjustment,
+            points=command.points,
+            reason=command.reason,
+            author=command.author,
+            role=command.role,
+            lots=shares,
+            lot=f"adjustment/{command.adjustment}" if more else None,
+            active_from=at if more else 0,
+            expires_at=programme.expires_at(at, policy.zone) if more else None,
+        )
+    )
+    if draft.ledger.debt:
+        repay(draft)
 
 
 # --- merged accounts ------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from relations.aggregates.loyalty.events import (
     RewardIssued,
     RewardUsed,
 )
-from relations.aggregates.loyalty.lots import referral_lot
+from relations.aggregates.loyalty.lots import Coupon, referral_lot
 from relations.aggregates.loyalty.settling import (
     Draft,
     member_ledger,
@@ -36,7 +36,7 @@ from relations.aggregates.loyalty.settling import (
     stay_active,
 )
 from relations.aggregates.loyalty.spending import spend
-from relations.aggregates.loyalty.state import Account, Coupon, Ledger
+from relations.aggregates.loyalty.state import Account, Ledger
 from relations.errors import CommandRefused
 from relations.messages import Event
 from relations.policies import Policy, Programme
