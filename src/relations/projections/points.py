@@ -4,7 +4,8 @@ Accounts and lots stand as they are recorded. The past is kept as sums: `Movemen
 month of expiry, so what was open on the evening of any day is a sum over days, and the table is bounded by days times
 months, however many members there are. A single account's past is folded from its own events when it is asked for.
 
-A lot leaves its table when nothing of it is left and nothing of it was spent: what was spent may come back.
+A lot leaves its table when nothing of it is left. What was spent may come back, so a redemption keeps what the lots
+were that it took from; the tables thus grow with members, open lots and redemptions.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from relations.aggregates.loyalty import (
     ClubLeft,
     DebtIncurred,
     DebtRepaid,
+    Earning,
     EarningReversed,
     ExpiryDeferred,
     Holdings,
@@ -64,6 +66,7 @@ __all__ = [
     "GoalRow",
     "LotRow",
     "Movement",
+    "RedemptionRow",
     "ReferralRow",
     "RewardRow",
     "TierStep",
@@ -174,7 +177,6 @@ class LotRow(CustomerRow, gc=False):
         programme: Whose ledger it is in.
         lot: Its id.
         points: What is left.
-        spent: What was spent of it, less what came back.
         active_from: From when it can be spent, UTC microseconds.
         expires_at: When it expires; None is never, or with the account's inactivity.
         earned_at: When it was earned.
@@ -191,7 +193,6 @@ class LotRow(CustomerRow, gc=False):
     programme: str
     lot: str
     points: int = 0
-    spent: int = 0
     active_from: int = 0
     expires_at: int | None = None
     earned_at: int = 0
@@ -200,6 +201,37 @@ class LotRow(CustomerRow, gc=False):
     reason: str = ""
     source: str | None = None
     since: int = 0
+
+
+class SpentShare(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a redemption took of a lot, and what that lot was; see `LotRow`."""
+
+    lot: str
+    active_from: int
+    expires_at: int | None
+    earned_at: int
+    lapsing: bool
+    reason: str
+    source: str | None
+    since: int
+
+
+class RedemptionRow(CustomerRow, gc=False):
+    """A redemption that may be undone.
+
+    Attributes:
+        programme: In whose ledger.
+        redemption: Its id.
+        spent_at: When, UTC microseconds.
+        shares: The lots that it took from.
+    """
+
+    table: ClassVar[str] = "redemptions"
+    key: ClassVar[tuple[str, ...]] = ("customer", "programme", "redemption")
+    programme: str
+    redemption: str
+    spent_at: int = 0
+    shares: list[SpentShare] = msgspec.field(default_factory=list)
 
 
 class Movement(Tally, gc=False):
@@ -338,7 +370,7 @@ class GoalRow(CustomerRow, gc=False):
 
 
 PROJECTION = Projection(
-    name="loyalty", version=1, tables=(AccountRow, LotRow, Movement, RewardRow, ReferralRow, GoalRow)
+    name="loyalty", version=1, tables=(AccountRow, LotRow, RedemptionRow, Movement, RewardRow, ReferralRow, GoalRow)
 )
 
 
@@ -368,7 +400,7 @@ def _today(rows: Rows, programme: str, at: Envelope) -> Movement:
     return _movement(rows, programme, rows.local.day(at.occurred_at), NEVER)
 
 
-def _moves(rows: Rows, account: AccountRow, lot: LotRow, at: Envelope, points: int) -> Movement:
+def _moves(rows: Rows, account: AccountRow, lot: LotRow, at: Envelope, points: int, *, not_before: int = 0) -> Movement:
     """Change what is left of a lot; the movement in which to say why."""
     lot.points += points
     account.points += points
@@ -380,10 +412,10 @@ def _moves(rows: Rows, account: AccountRow, lot: LotRow, at: Envelope, points: i
         else:
             account.lapsing.pop(month, None)
         month = earlier_month(month, _own_month(rows, account.lapses_at))
-    return _movement(rows, account.programme, rows.local.day(max(at.occurred_at, lot.since)), month)
+    return _movement(rows, account.programme, rows.local.day(max(at.occurred_at, lot.since, not_before)), month)
 
 
-def _taken(rows: Rows, account: AccountRow, share: LotShare, at: Envelope, *, spent: bool = False) -> Movement:
+def _taken(rows: Rows, account: AccountRow, share: LotShare, at: Envelope) -> Movement:
     """Take points from a lot; the movement in which to say why."""
     customer, programme, name = account.customer, account.programme, share.lot
     lot = rows.get(LotRow, customer, programme, name)
@@ -391,9 +423,7 @@ def _taken(rows: Rows, account: AccountRow, share: LotShare, at: Envelope, *, sp
         # As of a moment before the lot came, when what takes from it arrived late: it takes nothing yet.
         return Movement(programme, 0, NEVER)
     found = _moves(rows, account, lot, at, -share.points)
-    if spent:
-        lot.spent += share.points
-    elif not lot.points and not lot.spent:
+    if not lot.points:
         rows.drop(LotRow, customer, programme, name)
     return found
 
@@ -419,7 +449,6 @@ def points_earned(rows: Rows, event: PointsEarned, at: Envelope) -> None:
         programme,
         name,
         0 if event.lapsing else points,
-        0,
         active_from,
         expires_at,
         earned_at,
@@ -453,32 +482,63 @@ def points_activated(rows: Rows, event: PointsActivated, at: Envelope) -> None:
 @PROJECTION.on(PointsRedeemed)
 def points_redeemed(rows: Rows, event: PointsRedeemed, at: Envelope) -> None:
     """Less in these lots; it may come back."""
-    account = rows.need(AccountRow, at.customer, event.programme)
+    customer, programme, lots = at.customer, event.programme, rows.tables[LotRow]
+    account = rows.need(AccountRow, customer, programme)
     account.redeemed += event.points
-    _today(rows, account.programme, at).redemptions += 1
+    _today(rows, programme, at).redemptions += 1
+    shares = []
     for share in event.lots:
-        _taken(rows, account, share, at, spent=True).redeemed += share.points
+        lot: LotRow | None = lots.get((customer, programme, share.lot))
+        if lot is not None:
+            shares.append(_spent(lot))
+        _taken(rows, account, share, at).redeemed += share.points
+    name = event.redemption
+    rows.tables[RedemptionRow][customer, programme, name] = RedemptionRow(
+        customer, programme, name, at.occurred_at, shares
+    )
+
+
+def _spent(lot: LotRow) -> SpentShare:
+    return SpentShare(
+        lot.lot, lot.active_from, lot.expires_at, lot.earned_at, lot.lapsing, lot.reason, lot.source, lot.since
+    )
 
 
 @PROJECTION.on(RedemptionReversed)
 def redemption_reversed(rows: Rows, event: RedemptionReversed, at: Envelope) -> None:
     """More in these lots again; what had expired can be spent a while longer where the policy says so."""
     customer, programme = at.customer, event.programme
+    redemption = rows.get(RedemptionRow, customer, programme, event.redemption)
+    if redemption is None:
+        # As of a moment before the redemption, when its reversal is dated before it: there is nothing to undo yet.
+        return
+    rows.drop(RedemptionRow, customer, programme, event.redemption)
     account = rows.need(AccountRow, customer, programme)
     account.redeemed -= event.points
-    _today(rows, programme, at).undone += 1
+    spent_at, shares = redemption.spent_at, {share.lot: share for share in redemption.shares}
+    movement = _movement(rows, programme, rows.local.day(max(at.occurred_at, spent_at)), NEVER)
+    movement.undone += 1
     graced = {lot.lot: lot.expires_at for lot in event.graced}
     for share in event.lots:
         lot = rows.get(LotRow, customer, programme, share.lot)
         if lot is None:
-            continue
-        lot.spent -= share.points
+            if (was := shares.get(share.lot)) is None:
+                continue
+            lot = _lot_again(rows, account, was)
         if share.lot in graced:
             _defer(rows, account, lot, at, graced[share.lot])
-        _moves(rows, account, lot, at, share.points).restored += share.points
+        _moves(rows, account, lot, at, share.points, not_before=spent_at).restored += share.points
     coupon = rows.get(RewardRow, customer, programme, event.redemption)
     if coupon is not None:
         coupon.status, coupon.ended_at = "void", at.occurred_at
+
+
+def _lot_again(rows: Rows, account: AccountRow, was: SpentShare) -> LotRow:
+    """The row of a lot of which nothing was left."""
+    lot = rows.need(LotRow, account.customer, account.programme, was.lot)
+    lot.active_from, lot.expires_at, lot.earned_at = was.active_from, was.expires_at, was.earned_at
+    lot.lapsing, lot.reason, lot.source, lot.since = was.lapsing, was.reason, was.source, was.since
+    return lot
 
 
 def _defer(rows: Rows, account: AccountRow, lot: LotRow, at: Envelope, until: int) -> None:
@@ -769,6 +829,8 @@ def account_released(rows: Rows, event: AccountReleased, at: Envelope) -> None:
     account.merged_into = event.into
     for name, held in holdings.lots.items():
         _taken(rows, account, LotShare(name, held.points), at).sent += held.points
+    for redemption in holdings.redemptions:
+        rows.drop(RedemptionRow, account.customer, account.programme, redemption)
     for coupon in holdings.coupons:
         rows.drop(RewardRow, account.customer, account.programme, coupon)
     _owe(rows, account, at, -holdings.debt)
@@ -824,9 +886,8 @@ def account_returned(rows: Rows, event: AccountReturned, at: Envelope) -> None:
     for share in event.lots:
         _taken(rows, account, share, at).sent += share.points
     prefix = merged_prefix(event.to)
-    for redemption in back.redemptions.values():
-        for share in redemption.lots:
-            rows.drop(LotRow, account.customer, account.programme, prefix + share.lot)
+    for redemption in back.redemptions:
+        rows.drop(RedemptionRow, account.customer, account.programme, prefix + redemption)
     for coupon in back.coupons:
         rows.drop(RewardRow, account.customer, account.programme, prefix + coupon)
     _owe(rows, account, at, -back.debt)
@@ -845,23 +906,28 @@ def account_returned(rows: Rows, event: AccountReturned, at: Envelope) -> None:
 
 
 def _hold(rows: Rows, account: AccountRow, holdings: Holdings, prefix: str, at: Envelope) -> None:
-    """Take in what another account had, or gives back: also the lots that only a reversed redemption would refill."""
+    """Take in what another account had, or gives back: its redemptions too, for they may be undone here."""
     customer, programme, earnings = account.customer, account.programme, holdings.earnings
-    spent: dict[str, int] = {}
-    for redemption in holdings.redemptions.values():
-        for share in () if redemption.reversed else redemption.lots:
-            spent[share.lot] = spent.get(share.lot, 0) + share.points
-    for name in {**spent, **holdings.lots}:
-        earning, held = earnings.get(name), holdings.lots.get(name)
-        lot = LotRow(customer, programme, prefix + name, spent=spent.get(name, 0), since=at.occurred_at)
-        rows.tables[LotRow][customer, programme, lot.lot] = lot
-        if earning is not None:
-            lot.reason, lot.source, lot.lapsing = earning.reason, earning.source, earning.lapsing
-            lot.active_from, lot.expires_at, lot.earned_at = earning.active_from, earning.expires_at, earning.earned_at
-        if held is not None:
-            lot.active_from, lot.expires_at, lot.earned_at = held.active_from, held.expires_at, held.earned_at
-            lot.pending, lot.lapsing = held.pending, held.lapsing
-            _moves(rows, account, lot, at, held.points).received += held.points
+    for name, redemption in holdings.redemptions.items():
+        if not redemption.reversed:
+            rows.tables[RedemptionRow][customer, programme, prefix + name] = RedemptionRow(
+                customer,
+                programme,
+                prefix + name,
+                at.occurred_at,
+                [
+                    _share_of(earnings[share.lot], prefix + share.lot, at)
+                    for share in redemption.lots
+                    if share.lot in earnings
+                ],
+            )
+    for name, held in holdings.lots.items():
+        lot = rows.need(LotRow, customer, programme, prefix + name)
+        lot.active_from, lot.expires_at, lot.earned_at = held.active_from, held.expires_at, held.earned_at
+        lot.pending, lot.lapsing, lot.since = held.pending, held.lapsing, at.occurred_at
+        if (earning := earnings.get(name)) is not None:
+            lot.reason, lot.source = earning.reason, earning.source
+        _moves(rows, account, lot, at, held.points).received += held.points
     for name, coupon in holdings.coupons.items():
         row = rows.need(RewardRow, customer, programme, prefix + name)
         row.reward, row.points, row.expires_at = coupon.reward, coupon.points, coupon.expires_at
@@ -869,6 +935,19 @@ def _hold(rows: Rows, account: AccountRow, holdings: Holdings, prefix: str, at: 
     _owe(rows, account, at, holdings.debt)
     for month, points in holdings.months.items():
         _qualify(account, month, points)
+
+
+def _share_of(earning: Earning, lot: str, at: Envelope) -> SpentShare:
+    return SpentShare(
+        lot,
+        earning.active_from,
+        earning.expires_at,
+        earning.earned_at,
+        earning.lapsing,
+        earning.reason,
+        earning.source,
+        at.occurred_at,
+    )
 
 
 def _least(one: int | None, other: int | None) -> int | None:
