@@ -79,7 +79,7 @@ KINDS: list[tuple[type[Command], dict[str, st.SearchStrategy[Any]]]] = [
 
 
 @st.composite
-def commands(draw: st.DrawFn, *, size: int = 25, members: int = 2, **fields: Any) -> list[Command]:
+def commands(draw: st.DrawFn, /, *, size: int = 25, members: int = 2, **fields: Any) -> list[Command]:
     """Commands of a few members, in the order of time but for some that come late."""
     found, day = [], 0
     for _ in range(draw(st.integers(3, size))):

@@ -31,6 +31,7 @@ from relations.aggregates.loyalty import (
     JoinClub,
     LeaveClub,
     LotShare,
+    LoyaltyEvent,
     MakeReferral,
     PointsActivated,
     PointsAdjusted,
@@ -61,12 +62,13 @@ from relations.aggregates.loyalty import (
     UseReward,
 )
 from relations.aggregates.programme import SetProgrammeGoal, StockReturned, StockTaken
+from relations.decider import Aggregate
 from relations.errors import CommandRefused
 from relations.messages import Command, Envelope, Event, Money, to_micros
 from relations.policies import Policy
 from relations.reactions import react
 
-AGGREGATES = {"loyalty": loyalty.AGGREGATE, "programme": programme.AGGREGATE}
+AGGREGATES: dict[str, Aggregate[Any]] = {"loyalty": loyalty.AGGREGATE, "programme": programme.AGGREGATE}
 TIERS = [
     {"name": "member", "threshold": 0, "benefits": ["water"]},
     {"name": "silver", "threshold": 100, "benefits": ["lounge"]},
@@ -726,7 +728,8 @@ def test_a_purchase_earns_in_each_programme_that_the_customer_has_joined() -> No
     town.do(RedeemPoints, "2024-02-02", redemption="x", points=15, programme="dining")
     assert "insufficient_points" in town.refused(RedeemPoints, "2024-02-02", redemption="y", points=15)
     assert [town["c1"].ledger(each).balance for each in ("main", "dining")] == [10, 5]
-    assert [each.programme for each in town.refund("p", on="2024-02-03")] == ["main", "dining", "dining"]
+    refunded = [each.programme for each in town.refund("p", on="2024-02-03") if isinstance(each, LoyaltyEvent)]
+    assert refunded == ["main", "dining", "dining"]
     assert [town["c1"].ledger(each).balance for each in ("main", "dining")] == [0, -15]
 
 

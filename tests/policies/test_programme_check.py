@@ -118,7 +118,7 @@ def test_the_programme_that_ships_is_good() -> None:
 )
 def test_what_is_wrong_in_the_whole_is_named(values: dict[str, Any], code: str, sentence: str) -> None:
     findings = check_programme(Programme.model_validate(values))
-    (found,) = [finding for finding in findings if finding.code == code and sentence in finding.reason][:1] or [None]
+    found = next((each for each in findings if each.code == code and sentence in each.reason), None)
     assert found is not None, findings
     assert found.remedy
     assert found.field in Programme.model_fields

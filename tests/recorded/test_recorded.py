@@ -8,6 +8,7 @@ form must go on meaning the same. Each file is named `<topic>.<schema>.<sample>.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -99,7 +100,7 @@ DAY = 86_400_000_000
 SEALED = "sealed:dGhlIG5vbmNl-c2VhbGVkIHdvcmRz_YW5kIGEgdGFnIG9mIHNpeHRlZW4="
 CODEC = Codec(event for aggregate in AGGREGATES for event in aggregate.events)
 
-DINING: dict[str, str] = {"programme": "dining"}
+DINING: dict[str, Any] = {"programme": "dining"}
 MOVED = MovedLot("purchase/stay-2024-118", 40, AT, AT + 365 * DAY, AT - DAY)
 HOLDINGS = Holdings(
     enrolled_at=AT,

@@ -5,5 +5,7 @@ from hypothesis import HealthCheck, settings
 from relations.testing.machines import LedgerMachine
 
 
-class TestLedger(LedgerMachine.TestCase):  # type: ignore[misc, name-defined] # Hypothesis makes the class at run time
-    settings = settings(max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
+class TestLedger(LedgerMachine.TestCase):  # type: ignore[misc, valid-type] # Hypothesis makes the class at run time
+    settings = settings(
+        max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    )

@@ -136,6 +136,7 @@ def test_histories_reach_every_event_but_the_rarest(aggregate: Any) -> None:
     rare |= {"AccountReturned", "AccountRestored", "RefundForwarded", "CreditForwarded", "PurchaseForwarded"}
     rare |= {"TierGraceGiven", "TierKept", "TierWarned", "RewardExpired", "ReferralFulfilled", "ReferralRewarded"}
     rare |= {"StockReturned", "PointsActivated", "ReferralReceived", "RewardUsed"}
+    rare |= {"RedemptionReversed", "AccountReopened", "BenefitUsed", "ClubLeft", "ExpiryDeferred"}
     reached: set[str] = set()
 
     @settings(max_examples=150, derandomize=True)
