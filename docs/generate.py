@@ -1,6 +1,6 @@
 """Write the generated pages of the reference, or check that they are what they would be.
 
-    python docs/generate.py            writes docs/reference/{cli,commands,events,policies,errors}.md
+    python docs/generate.py            writes docs/reference/*.md
     python docs/generate.py --check    fails where one of them is out of date, and says which
 
 Everything on these pages stands in the code: in docstrings, in annotations, in the tables of refusals. A page thus
@@ -478,9 +478,56 @@ def _option_default(value: Any) -> str:
     return "" if value is None or value is False else f"`{value}`"
 
 
+# --- the states of a complaint --------------------------------------------------------------------------------------
+
+
+def _spaced(kinds: Iterable[type[Command]]) -> str:
+    return ", ".join(f"`{kind.__name__}`" for kind in kinds)
+
+
+def _diagram() -> list[str]:
+    """Every move from one state to another, commands that lead the same way on one arrow."""
+    lines = ["```mermaid", "stateDiagram-v2", "    direction TB"]
+    for state, moves in complaint.MOVES.items():
+        ways: dict[str, list[str]] = {}
+        for command, after in moves.items():
+            if after != state:
+                ways.setdefault(after, []).append(command.__name__)
+        begin = "[*]" if state == "unfiled" else state
+        lines += [f"    {begin} --> {after}: {'<br/>'.join(names)}" for after, names in ways.items()]
+    return [*lines, "```", ""]
+
+
+def complaint_states_page() -> str:
+    """The table of moves as a diagram and in words."""
+    intro = (
+        "Which command is possible in which state of a complaint, and where it leads. An offer above its author's "
+        "limit moves nothing until it is approved. `CheckDeadlines` is possible in every state and moves none. What is not "
+        "here is refused with `illegal_move`, which names the state and what is possible from it."
+    )
+    stays = [
+        (f"`{state}`", _spaced(command for command, after in moves.items() if after == state))
+        for state, moves in complaint.MOVES.items()
+        if any(after == state for after in moves.values())
+    ]
+    remedies = [
+        (f"`{state}`", ", ".join(f"`{command.__name__}` → `{after}`" for command, after in moves.items()) or "nothing")
+        for state, moves in complaint.REMEDY_MOVES.items()
+    ]
+    improvements = [(f"`{state}`", _spaced(kinds)) for state, kinds in complaint.IMPROVEMENT_MOVES.items()]
+    justice = [(f"`{event.__name__}`", kind) for event, kind in complaint.JUSTICE.items()]
+    parts = ["## Moves", "", *_diagram()]
+    parts += ["## What leaves the state as it is", "", *table(("State", "Commands"), stays)]
+    parts += ["## Each remedy", "", *table(("State", "Moves"), remedies)]
+    parts += ["## Each improvement", "", *table(("State", "Commands"), improvements)]
+    parts += ["## The justice that each repair action serves", "", *table(("Event", "Justice"), justice)]
+    return page("The states of a complaint", intro, parts)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "commands.md": commands_page,
+    "complaint-states.md": complaint_states_page,
     "events.md": events_page,
     "policies.md": policies_page,
     "errors.md": errors_page,

@@ -23,6 +23,7 @@ BUDGETS = {
     "members": {0.35, 20.0},
     "scaling": {1.2},
     "history": {10.0},
+    "value": {3.0},
     "memory": {1.2, 0.6},
 }
 """What each measurement holds the engine to."""

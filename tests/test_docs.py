@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from relations.aggregates import AGGREGATES
+from relations.aggregates.complaint import MOVES
 from relations.cli import app
 from tests.conftest import ROOT
 
@@ -27,8 +28,22 @@ def generate() -> ModuleType:
 
 
 def test_the_generated_pages_are_current(generate: ModuleType) -> None:
-    assert len(generate.PAGES) == 5
+    assert len(generate.PAGES) == 6
     assert generate.stale() == [], "run: python docs/generate.py"
+
+
+def test_the_diagram_of_a_complaint_and_its_table_of_moves_say_the_same(generate: ModuleType) -> None:
+    """Read back from the page: whoever drew it, it has every move and no other."""
+    page = generate.complaint_states_page()
+    read = set()
+    for state, after, commands in re.findall(r"^    (\S+) --> (\w+): (\S+)$", page, re.MULTILINE):
+        read |= {("unfiled" if state == "[*]" else state, command, after) for command in commands.split("<br/>")}
+    stays = page.split("## What leaves the state as it is")[1].split("\n## ")[0]
+    for state, commands in re.findall(r"^\| `(\w+)` \| (.*) \|$", stays, re.MULTILINE):
+        read |= {(state, command.strip("` "), state) for command in commands.split(",")}
+    moves = {(state, kind.__name__, after) for state, row in MOVES.items() for kind, after in row.items()}
+    assert len(moves) > 100
+    assert read == moves
 
 
 def test_every_command_has_its_help_and_its_page(generate: ModuleType) -> None:
@@ -36,7 +51,7 @@ def test_every_command_has_its_help_and_its_page(generate: ModuleType) -> None:
     names = [info.name for info in app.registered_commands]
     assert set(names) == {
         "demo", "import", "export", "rebuild", "report", "history", "loyalty", "liability", "status", "verify", "run",
-        "schema",
+        "schema", "complaints", "complaint", "repair",
     }  # fmt: skip
     assert [group.name for group in app.registered_groups] == ["programme"]
     assert "\n## relations programme check\n" in page

@@ -27,7 +27,7 @@ LAYERS = (
     {"log"},
     {"projections"},
     {"execution", "engine"},
-    {"audit", "exchange"},
+    {"analytics", "audit", "exchange"},
     {"testing", "cli"},
 )
 """What may import what: a module imports its own layer and those before it."""
@@ -47,7 +47,7 @@ IMPURE_PACKAGES = {
     "socket",
     "pathlib",
 }
-RUNNING = {"runner", "live", "folding", "tables", "view", "sharding", "checkpoints", "rebuild", "__init__"}
+RUNNING = {"resolving", "runner", "live", "folding", "tables", "view", "sharding", "checkpoints", "rebuild", "__init__"}
 """Of the projections, the modules that run any of them; all others are projections, or what those are made of."""
 
 

@@ -5,7 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relations.aggregates.complaint import RemedyCarriedOut
-from relations.aggregates.customer import FeedbackGiven, PurchaseRecorded, PurchaseRefunded
+from relations.aggregates.customer import (
+    AbsorbCustomer,
+    CustomerErased,
+    CustomerMerged,
+    CustomerUnmerged,
+    EraseAlias,
+    FeedbackGiven,
+    PurchaseRecorded,
+    PurchaseRefunded,
+    ReleaseCustomer,
+)
 from relations.aggregates.loyalty import AGGREGATE, CreditPurchase, EarnPoints, EnrolMember, ReverseEarning
 from relations.decider import fold
 from relations.messages import Command, Envelope, Event, Money, from_micros
@@ -130,3 +140,18 @@ def test_what_follows_is_never_refused() -> None:
         # The purchase was given back whole; the remedy stands, also for who was no member before.
         assert account.balance == 500
         assert account.enrolled_at is not None
+
+
+def test_a_merge_and_its_end_are_told_to_the_survivor() -> None:
+    at, moment = envelope("customer-c-1"), from_micros(AT)
+    assert only(CustomerMerged(into="c-2"), at) == AbsorbCustomer(customer="c-2", merged="c-1", occurred_at=moment)
+    unmerged = CustomerUnmerged(survivor="c-2")
+    assert only(unmerged, at) == ReleaseCustomer(customer="c-2", merged="c-1", occurred_at=moment)
+
+
+def test_an_erasure_reaches_every_id_merged_with_it() -> None:
+    at, moment = envelope("customer-c-1"), from_micros(AT)
+    assert react(CustomerErased(reason="asked"), at, POLICY) == []
+    assert react(CustomerErased(reason="asked", merged=("c-2", "c-3")), at, POLICY) == [
+        EraseAlias(customer=name, other="c-1", reason="asked", occurred_at=moment) for name in ("c-2", "c-3")
+    ]

@@ -55,6 +55,8 @@ class Aggregate(Generic[S]):
         customer: `(state, command) -> customer id` that the command's events belong to; empty for none.
         state: The class of its state, for snapshots.
         state_version: Raised whenever the state's form or meaning changes; older snapshots are then ignored.
+        pinned: `state -> version` of the policy that a stream is decided by for all its life; None where it is the one
+            in force at each command's time.
     """
 
     name: str
@@ -64,3 +66,4 @@ class Aggregate(Generic[S]):
     customer: Callable[[S, Any], str]
     state: type[S]
     state_version: int = 1
+    pinned: Callable[[S], int | None] | None = None

@@ -30,9 +30,12 @@ from relations.messages import Command, RecordedEvent, to_micros
 from relations.policies import Policy
 from relations.projections import PROJECTIONS
 from relations.projections.agenda import AgendaView, commands_due
+from relations.projections.customers import CustomersView
+from relations.projections.desk import DeskView
 from relations.projections.loyalty import LoyaltyView
 from relations.projections.projection import Projection, Rows
 from relations.projections.repair import RepairView
+from relations.projections.resolving import AliasReader, ids_in_log
 from relations.projections.retention import RetentionView
 from relations.projections.runner import Progress, ProjectionStatus, Runner
 from relations.projections.satisfaction import SatisfactionView
@@ -105,6 +108,8 @@ class Views:
         repair: Which relations are damaged, and how their repair goes.
         agenda: What falls due.
         loyalty: What members have, and what the business owes them.
+        desk: What the complaint desk has to do, and what came of it.
+        customers: Who is one customer under several ids, and what they allow.
     """
 
     def __init__(
@@ -113,20 +118,26 @@ class Views:
         policy: Callable[[], Policy],
         now: Callable[[], int],
         runner: Runner,
+        aliases: AliasReader,
         *,
         follow: bool,
     ) -> None:
         def refresh(name: str) -> Callable[[], None]:
-            return (lambda: runner.catch_up([name])) if follow else (lambda: None)
+            if not follow:
+                return lambda: None
+            names = [known for known in ("aliases", name) if known in runner.projections]
+            return lambda: runner.catch_up(names)
 
         def fold_customer(projections: Sequence[Projection], customer: str, until: int | None) -> dict[str, Rows]:
             return runner.fold_customer(projections, customer, until=until)
 
-        self.satisfaction = SatisfactionView(database, policy, now, refresh("satisfaction"))
-        self.retention = RetentionView(database, policy, now, refresh("retention"))
-        self.repair = RepairView(database, policy, now, refresh("repair"))
-        self.agenda = AgendaView(database, policy, now, refresh("agenda"))
-        self.loyalty = LoyaltyView(database, policy, now, refresh("loyalty"), fold_customer)
+        self.satisfaction = SatisfactionView(database, policy, now, refresh("satisfaction"), aliases)
+        self.retention = RetentionView(database, policy, now, refresh("retention"), aliases)
+        self.repair = RepairView(database, policy, now, refresh("repair"), aliases)
+        self.agenda = AgendaView(database, policy, now, refresh("agenda"), aliases)
+        self.customers = CustomersView(database, policy, now, refresh("customers"), aliases)
+        self.desk = DeskView(database, policy, now, refresh("desk"), aliases)
+        self.loyalty = LoyaltyView(database, policy, now, refresh("loyalty"), fold_customer, aliases)
 
 
 def _utc_now() -> datetime:
@@ -166,7 +177,10 @@ class Relations:
             snapshot_every=snapshot_every,
         )
         self.runner = Runner(log, self.codec, projections, lambda: self.policy.zone)
-        self.views = Views(log.database, lambda: self.policy, lambda: to_micros(clock()), self.runner, follow=follow)
+        aliases = AliasReader(log.database)
+        self.views = Views(
+            log.database, lambda: self.policy, lambda: to_micros(clock()), self.runner, aliases, follow=follow
+        )
 
     @classmethod
     def open(
@@ -346,10 +360,29 @@ class Relations:
         """Everything recorded of a customer, in the order of recording; personal words readable unless erased.
 
         Args:
-            customer: The customer's id.
+            customer: The customer's id, or any that is merged with it: all are one history.
             until: Only what had occurred by then.
         """
-        statement = select(log_table).where(log_table.c.customer == customer).order_by(log_table.c.position)
+        statement = select(log_table).order_by(log_table.c.position)
+        if until is not None:
+            statement = statement.where(log_table.c.occurred_at <= to_micros(until))
+        with self.log.database.reading() as connection:
+            ids = ids_in_log(connection, self.codec, customer)
+            statement = statement.where(log_table.c.customer.in_(ids))
+            return list(self._reader.recorded(connection, connection.execute(statement)))
+
+    def timeline(self, kind: str, name: str, *, until: datetime | None = None) -> list[RecordedEvent]:
+        """Everything recorded in one aggregate's stream, such as `timeline("complaint", "k7")`: its whole file.
+
+        In the order of recording; personal words readable unless erased. Empty where nothing happened.
+
+        Args:
+            kind: The kind of aggregate.
+            name: Its own id.
+            until: Only what had occurred by then.
+        """
+        stream = f"{kind}-{name}" if name else kind
+        statement = select(log_table).where(log_table.c.stream == stream).order_by(log_table.c.version)
         if until is not None:
             statement = statement.where(log_table.c.occurred_at <= to_micros(until))
         with self.log.database.reading() as connection:

@@ -4,9 +4,9 @@ The engine calls `react` for every event that it records, and decides the comman
 transaction. It gives them their ids, actor and cause. A reaction is pure, and its commands are ones whose rules answer
 "nothing to do" with no events: an event that has happened is not undone because something else does not follow.
 
-There is one exception. What two streams agree on (points given to another member, a recommendation, a reward of which
-there are only so many, two accounts that become one) happens in both or in none: where the second one refuses, the
-command that began it is refused.
+There is one exception. What two streams agree on (a merge of customers, accounts or complaints, points given to another
+member, a recommendation, a reward of which there are only so many) happens in both or in none: where the second one
+refuses, the command that began it is refused.
 """
 
 from __future__ import annotations
@@ -15,8 +15,22 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
-from relations.aggregates.complaint import RemedyCarriedOut
-from relations.aggregates.customer import PurchaseRecorded, PurchaseRefunded
+from relations.aggregates.complaint import (
+    ComplaintMerged,
+    ComplaintRecognised,
+    RemedyCarriedOut,
+    TakeDuplicate,
+)
+from relations.aggregates.customer import (
+    AbsorbCustomer,
+    CustomerErased,
+    CustomerMerged,
+    CustomerUnmerged,
+    EraseAlias,
+    PurchaseRecorded,
+    PurchaseRefunded,
+    ReleaseCustomer,
+)
 from relations.aggregates.loyalty import (
     AccountReleased,
     AccountReturned,
@@ -199,6 +213,40 @@ def _credit_goes_on(event: CreditForwarded, at: Envelope, _policy: Policy) -> li
     return [_trusted(EarnPoints, at, fields, customer=event.into)]
 
 
+def _recognition_gives_points(event: ComplaintRecognised, at: Envelope, _policy: Policy) -> list[Command]:
+    if event.points is None:
+        return []
+    fields = {
+        "lot": remedy_lot(at.id, event.reward),
+        "points": event.points,
+        "reason": "remedy",
+        "source": at.id,
+    }
+    return [_trusted(EarnPoints, at, fields)]
+
+
+def _merge_is_taken(event: ComplaintMerged, at: Envelope, _policy: Policy) -> list[Command]:
+    moment = from_micros(at.occurred_at)
+    return [TakeDuplicate(complaint=event.into, duplicate=at.id, occurred_at=moment, actor="system")]
+
+
+def _merge_is_absorbed(event: CustomerMerged, at: Envelope, _policy: Policy) -> list[Command]:
+    # What moves from one id's account to the other's follows from here too: both ids are known.
+    return [AbsorbCustomer(customer=event.into, merged=at.customer, occurred_at=from_micros(at.occurred_at))]
+
+
+def _unmerged_is_released(event: CustomerUnmerged, at: Envelope, _policy: Policy) -> list[Command]:
+    return [ReleaseCustomer(customer=event.survivor, merged=at.customer, occurred_at=from_micros(at.occurred_at))]
+
+
+def _erased_with_aliases(event: CustomerErased, at: Envelope, _policy: Policy) -> list[Command]:
+    moment = from_micros(at.occurred_at)
+    return [
+        EraseAlias(customer=merged, other=at.customer, reason=event.reason, occurred_at=moment)
+        for merged in event.merged
+    ]
+
+
 def _trusted(kind: type[C], at: Envelope, fields: dict[str, Any], *, customer: str = "") -> C:
     """A command to the account of the event's customer or of another one, made without validation.
 
@@ -241,6 +289,11 @@ _REACTIONS: dict[type[Event], Reaction] = {
     PurchaseForwarded: _purchase_goes_on,
     RefundForwarded: _refund_goes_on,
     CreditForwarded: _credit_goes_on,
+    ComplaintRecognised: _recognition_gives_points,
+    ComplaintMerged: _merge_is_taken,
+    CustomerMerged: _merge_is_absorbed,
+    CustomerUnmerged: _unmerged_is_released,
+    CustomerErased: _erased_with_aliases,
 }
 
 ONLY_IF: dict[type[Event], str] = {PurchaseRecorded: "loyalty", PurchaseRefunded: "loyalty"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,14 +11,23 @@ from pydantic import ValidationError
 
 from relations.aggregates.complaint import (
     AGGREGATE,
+    JUSTICE,
     MOVES,
     REFUSALS,
     REMEDY_MOVES,
     AcceptRemedy,
     AcknowledgeComplaint,
     ApologyGiven,
+    ApproveRemedy,
+    AskInformation,
+    AssessComplaint,
+    AssignComplaint,
     CarryOutRemedy,
     CheckDeadlines,
+    ClockCancelled,
+    ClockPaused,
+    ClockResumed,
+    ClockStarted,
     CloseComplaint,
     Complaint,
     ComplaintAcknowledged,
@@ -25,29 +35,50 @@ from relations.aggregates.complaint import (
     ComplaintCommand,
     ComplaintFiled,
     ComplaintFollowedUp,
+    ComplaintMerged,
     ComplaintReopened,
     ComplaintResolved,
     ComplaintWithdrawn,
+    CompleteImprovement,
     DeadlineMet,
     DeadlineMissed,
+    DeadlineMoved,
     DeclineRemedy,
+    DuplicateTaken,
+    EscalateComplaint,
+    EscalationPlanned,
     FileComplaint,
     FollowUpComplaint,
     GiveApology,
+    ImprovementNotProved,
+    ImprovementProved,
+    InformationReceived,
+    InvestigateComplaint,
+    MeasureImprovement,
+    MergeComplaint,
+    NameRootCause,
     ProposeRemedy,
+    RaiseImprovement,
+    ReceiveInformation,
+    RecogniseComplaint,
+    RefuseRemedy,
     RemedyAccepted,
     RemedyCarriedOut,
     RemedyDeclined,
     RemedyProposed,
+    RemedyRefused,
     ReopenComplaint,
     ResolveComplaint,
+    SendHoldingReply,
     Status,
+    TakeDuplicate,
+    TransferComplaint,
     WithdrawComplaint,
 )
 from relations.errors import CommandRefused
 from relations.log.codec import decode_state, encode_state
 from relations.messages import Event, Money, to_micros
-from relations.policies import Policy
+from relations.policies import Desk, Limit, Policy
 from relations.policies.service_levels import ServiceLevel, ServiceLevels
 from relations.testing.scenario import Scenario
 
@@ -131,10 +162,17 @@ def missed(clock: str, round_: int = 1, due: float | None = None) -> DeadlineMis
     return DeadlineMissed(clock=clock, round=round_, due_at=micros(_due(clock) if due is None else due))
 
 
+def off(clock: str, at: float, round_: int = 1) -> ClockCancelled:
+    return ClockCancelled(clock=clock, round=round_, at=micros(at))
+
+
 def _due(clock: str) -> float:
     return {"acknowledge": 10, "resolve": 100}[clock]
 
 
+LIMITED = POLICY.model_copy(
+    update={"desk": Desk(limits=(Limit(role="clerk"), Limit(role="manager", money=(Money(50_000, "EUR"),))))}
+)
 FILED = NOTHING.given(file())
 ANSWERED = FILED.given(acknowledge(1))
 OFFERED = ANSWERED.given(propose(2))
@@ -186,18 +224,36 @@ def test_what_was_never_filed_cannot_be_worked_on(command: ComplaintCommand) -> 
 
 # --- the table ------------------------------------------------------------------------------------------------------
 
+# With something of everything: offers that wait, were made and were taken; a question; improvements raised and done.
+BUSY = replace(OFFERED, policy=LIMITED).given(
+    propose(3, "m2"),
+    accept(4, "m2"),
+    propose(4, "m4", value=Money(10_000, "EUR"), actor="anna"),
+    do(AskInformation, 5, request="q1"),
+    do(RaiseImprovement, 5, improvement="v1", title="thicker doors"),
+    do(RaiseImprovement, 5, improvement="v2", title="quiet hours"),
+    do(CompleteImprovement, 6, improvement="v2"),
+)
 IN_STATE: dict[Status, Scenario[Complaint]] = {
-    "filed": FILED,
-    "acknowledged": OFFERED.given(propose(3, "m2"), accept(4, "m2")),
-    "resolved": OFFERED.given(propose(3, "m2"), accept(4, "m2"), resolve(20)),
-    "closed": OFFERED.given(propose(3, "m2"), accept(4, "m2"), resolve(20), close(30)),
-    "withdrawn": OFFERED.given(propose(3, "m2"), accept(4, "m2"), withdraw(20)),
-    "reopened": OFFERED.given(propose(3, "m2"), accept(4, "m2"), resolve(20), reopen(40)),
+    "filed": replace(FILED, policy=LIMITED).given(
+        propose(4, "m4", value=Money(10_000, "EUR"), actor="anna"),
+        do(RaiseImprovement, 5, improvement="v1", title="thicker doors"),
+        do(RaiseImprovement, 5, improvement="v2", title="quiet hours"),
+        do(CompleteImprovement, 6, improvement="v2"),
+    ),
+    "acknowledged": BUSY,
+    "resolved": BUSY.given(resolve(20)),
+    "closed": BUSY.given(resolve(20), close(30)),
+    "withdrawn": BUSY.given(withdraw(20)),
+    "merged": BUSY.given(do(MergeComplaint, 20, into="k2")),
+    "reopened": BUSY.given(resolve(20), reopen(40)),
 }
 EVERY = (
     acknowledge(50),
     apologise(50),
     propose(50, "m3"),
+    do(ApproveRemedy, 50, remedy="m4", role="manager"),
+    do(RefuseRemedy, 50, remedy="m4"),
     accept(50),
     decline(50),
     carry_out(50, "m2"),
@@ -206,6 +262,21 @@ EVERY = (
     close(50),
     reopen(50),
     withdraw(50),
+    do(AssessComplaint, 50, impact="high"),
+    do(AssignComplaint, 50, owner="bert"),
+    do(TransferComplaint, 50, department="housekeeping"),
+    do(InvestigateComplaint, 50, findings="A door", conclusion="upheld"),
+    do(NameRootCause, 50, cause="thin doors"),
+    do(AskInformation, 50, request="q2"),
+    do(ReceiveInformation, 50, request="q1"),
+    do(SendHoldingReply, 50, reason="waiting for the builder"),
+    do(EscalateComplaint, 50, to="director"),
+    do(MergeComplaint, 50, into="k2"),
+    do(TakeDuplicate, 50, duplicate="k3"),
+    do(RecogniseComplaint, 50, reward="w1", points=100),
+    do(RaiseImprovement, 50, improvement="v3", title="carpets"),
+    do(CompleteImprovement, 50, improvement="v1"),
+    do(MeasureImprovement, 50, improvement="v2", before=9, before_days=90, after=1, after_days=60),
 )
 
 
@@ -216,17 +287,24 @@ def test_the_table_says_what_is_possible(status: Status, command: ComplaintComma
     assert scenario.state.status == status
     outcome = scenario.when(command)
     after = MOVES[status].get(type(command))
+    unknown = {AcceptRemedy: "remedy", DeclineRemedy: "remedy", CarryOutRemedy: "remedy", ReceiveInformation: "request"}
     if after is not None:
         assert outcome.refusal is None
         assert outcome.after.state.status == after
-    elif (type(command), status) in ((CloseComplaint, "closed"), (WithdrawComplaint, "withdrawn")):
+    elif (type(command), status) in (
+        (CloseComplaint, "closed"),
+        (WithdrawComplaint, "withdrawn"),
+        (MergeComplaint, "merged"),
+    ):
         outcome.then_nothing()
-    elif status == "filed" and isinstance(command, AcceptRemedy | DeclineRemedy | CarryOutRemedy):
-        outcome.then_refused("unknown_remedy")
-    elif status == "acknowledged" and isinstance(command, AcknowledgeComplaint):
-        outcome.then_nothing()
+    elif status == "filed" and type(command) in unknown:
+        outcome.then_refused(f"unknown_{unknown[type(command)]}")
+    elif (type(command), status) == (TakeDuplicate, "merged"):
+        outcome.then_refused("merged_itself")
     else:
         outcome.then_refused("illegal_move")
+        assert outcome.refusal is not None
+        assert f"k1 is {status}" in outcome.refusal.reason
 
 
 def test_a_refusal_names_the_state_and_what_is_possible_from_it() -> None:
@@ -240,7 +318,8 @@ def test_a_refusal_names_the_state_and_what_is_possible_from_it() -> None:
 def test_the_table_is_whole() -> None:
     assert set(IN_STATE) | {"unfiled"} == set(MOVES)
     moves = [(command, after) for row in MOVES.values() for command, after in row.items()]
-    assert len(moves) > 30
+    assert len(moves) > 100
+    assert {type(command) for command in EVERY} | {FileComplaint, CheckDeadlines} == set(AGGREGATE.commands)
     assert all(after in MOVES for _, after in moves)
     assert {command for command, _ in moves} | {CheckDeadlines} == set(AGGREGATE.commands)
     assert all(after in REMEDY_MOVES for row in REMEDY_MOVES.values() for after in row.values())
@@ -335,9 +414,10 @@ def test_a_reopened_complaint_has_the_time_promised_at_filing() -> None:
 
 def test_withdrawing_stops_the_clocks() -> None:
     FILED.when(withdraw(5, reason="settled on the spot")).then(
-        ComplaintWithdrawn(reason="settled on the spot", at=micros(5))
+        ComplaintWithdrawn(reason="settled on the spot", at=micros(5)), off("acknowledge", 5), off("resolve", 5)
     ).when(check(500)).then_nothing()
-    FILED.when(withdraw(50)).then(missed("acknowledge"), ComplaintWithdrawn)
+    late = FILED.when(withdraw(50)).then(missed("acknowledge"), ComplaintWithdrawn, off("resolve", 50))
+    assert dict(late.state.outcomes) == {"1 acknowledge": "missed", "1 resolve": "cancelled"}
 
 
 # --- remedies -------------------------------------------------------------------------------------------------------
@@ -518,6 +598,19 @@ def test_a_whole_life_ends_in_a_state_that_a_snapshot_keeps() -> None:
 
 
 def test_every_event_and_command_belongs_to_the_aggregate() -> None:
-    assert len(AGGREGATE.events) == len({event.topic for event in AGGREGATE.events}) == 14
-    assert len(AGGREGATE.commands) == 13
+    assert len(AGGREGATE.events) == len({event.topic for event in AGGREGATE.events}) == 38
+    assert len(AGGREGATE.commands) == 30
     assert len(REFUSALS) >= 8
+
+
+def test_every_repair_action_serves_a_justice_and_nothing_else_does() -> None:
+    assert set(JUSTICE.values()) == {"distributive", "procedural", "interactional"}
+    no_repair = {
+        ComplaintFiled, ComplaintClosed, ComplaintWithdrawn, RemedyAccepted, RemedyDeclined,
+        RemedyRefused, InformationReceived, ComplaintMerged, DuplicateTaken, ImprovementProved, ImprovementNotProved,
+        ClockStarted, ClockPaused, ClockResumed, ClockCancelled, DeadlineMet, DeadlineMissed, DeadlineMoved,
+        EscalationPlanned,
+    }  # fmt: skip
+    assert set(JUSTICE) | no_repair == set(AGGREGATE.events)
+    assert not set(JUSTICE) & no_repair
+    assert (JUSTICE[ApologyGiven], JUSTICE[RemedyCarriedOut]) == ("interactional", "distributive")

@@ -18,6 +18,7 @@ from relations.aggregates.complaint import (
     AcknowledgeComplaint,
     CarryOutRemedy,
     CheckDeadlines,
+    ClockCancelled,
     CloseComplaint,
     Complaint,
     ComplaintCommand,
@@ -109,11 +110,11 @@ def test_right_events_harmless_retry(history: list[ComplaintCommand]) -> None:
 @given(histories)
 def test_every_clock_of_every_round_ends_at_most_once(history: list[ComplaintCommand]) -> None:
     state, events = recorded(history)
-    ends = [each for each in events if isinstance(each, DeadlineMet | DeadlineMissed)]
+    ends = [each for each in events if isinstance(each, DeadlineMet | DeadlineMissed | ClockCancelled)]
     assert max(Counter((each.round, each.clock) for each in ends).values(), default=1) == 1
     assert len(state.outcomes) == len(ends)
     for each in ends:
-        outcome = "met" if isinstance(each, DeadlineMet) else "missed"
+        outcome = {DeadlineMet: "met", DeadlineMissed: "missed", ClockCancelled: "cancelled"}[type(each)]
         assert state.outcomes[f"{each.round} {each.clock}"] == outcome
     event(f"{min(len(ends), 5)} clocks ended")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benchmarks.cdnow import SAMPLE, read, statistics
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats  # type: ignore[import-untyped]  # scipy has no types
@@ -17,7 +18,6 @@ from scipy import integrate, stats  # type: ignore[import-untyped]  # scipy has 
 from relations.analytics import BuyingModel, RepeatStatistics, fit_buying
 from relations.analytics.buying import BuyingModelName, _log_likelihood
 from relations.errors import InvalidInput
-from tests.analytics.cdnow import statistics
 
 MODELS: tuple[BuyingModelName, ...] = ("bg_nbd", "mbg_nbd")
 SOME = [RepeatStatistics(*one) for one in [(0, 0, 90), (0, 0, 70), (1, 14, 90), (3, 60, 80), (2, 20, 77), (8, 70, 85)]]
@@ -44,7 +44,7 @@ def customers(draw: Any) -> RepeatStatistics:
 
 def test_cdnow_gives_the_published_fit(data_dir: Path) -> None:
     # Fader, Hardie and Lee (2005), table 2.
-    fitted = fit_buying(statistics(data_dir / "cdnow" / "CDNOW_sample.txt"))
+    fitted = fit_buying(statistics(read(data_dir / "cdnow" / SAMPLE)))
     assert (fitted.customers, fitted.customers - fitted.repeat_customers) == (2_357, 1_411)
     assert [round(figure, 3) for figure in (fitted.r, fitted.alpha_days / 7, fitted.a, fitted.b)] == [
         0.243, 4.414, 0.793, 2.426,
@@ -54,7 +54,7 @@ def test_cdnow_gives_the_published_fit(data_dir: Path) -> None:
 
 def test_cdnow_gives_the_known_fit_of_the_modified_model(data_dir: Path) -> None:
     # The same figures as the packages `lifetimes` (Python) and `BTYDplus` (R) hold themselves to.
-    fitted = fit_buying(statistics(data_dir / "cdnow" / "CDNOW_sample.txt"), model="mbg_nbd")
+    fitted = fit_buying(statistics(read(data_dir / "cdnow" / SAMPLE)), model="mbg_nbd")
     assert [round(figure, 3) for figure in (fitted.r, fitted.alpha_days / 7, fitted.a, fitted.b)] == [
         0.525, 6.183, 0.891, 1.614,
     ]  # fmt: skip

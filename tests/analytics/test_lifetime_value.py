@@ -7,6 +7,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from benchmarks.cdnow import MASTER, SAMPLE, read, statistics
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +22,6 @@ from relations.analytics import (
 )
 from relations.analytics.spending import _log_likelihood
 from relations.errors import InvalidInput, MissingExtra
-from tests.analytics.cdnow import statistics
 
 BUYING = BuyingModel(
     model="bg_nbd", r=0.243, alpha_days=30.9, a=0.793, b=2.426,
@@ -39,7 +39,7 @@ spenders = st.builds(
 
 def test_cdnow_gives_the_published_fit_of_spending(data_dir: Path) -> None:
     # Fader and Hardie (2013), note 025: the 946 who came back, the mean of their repeat purchases.
-    fitted = fit_spending(statistics(data_dir / "cdnow" / "CDNOW_sample.txt"))
+    fitted = fit_spending(statistics(read(data_dir / "cdnow" / SAMPLE)))
     assert (fitted.customers, fitted.left_out) == (946, 0)
     assert [round(figure, 2) for figure in (fitted.p, fitted.q, fitted.v / 100)] == [6.25, 3.74, 15.44]
     assert fitted.mean is not None
@@ -47,7 +47,7 @@ def test_cdnow_gives_the_published_fit_of_spending(data_dir: Path) -> None:
 
 
 def test_the_whole_of_cdnow_can_be_fitted_and_valued(data_dir: Path) -> None:
-    everybody = statistics(data_dir / "cdnow" / "CDNOW_master.txt")
+    everybody = statistics(read(data_dir / "cdnow" / MASTER))
     assert len(everybody) == 23_570
     buying, spending = fit_buying(everybody), fit_spending(everybody)
     assert (buying.customers, buying.repeat_customers) == (23_570, 9_451)

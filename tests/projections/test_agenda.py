@@ -359,7 +359,10 @@ def test_a_tier_that_asks_for_nothing_cannot_be_lost():
 
 
 def test_no_tier_is_no_review():
-    assert tier_review(Member("c1", "loyalty-c1", "main", month="2024-01"), with_window(CalendarYear(), base=False)) is None
+    assert (
+        tier_review(Member("c1", "loyalty-c1", "main", month="2024-01"), with_window(CalendarYear(), base=False))
+        is None
+    )
 
 
 # --- commands -------------------------------------------------------------------------------------------------------

@@ -13,30 +13,52 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from relations.aggregates.complaint import AGGREGATE as COMPLAINT
+from relations.aggregates.complaint import (
+    AGGREGATE as COMPLAINT,
+)
 from relations.aggregates.complaint import (
     AcceptRemedy,
     AcknowledgeComplaint,
+    ApproveRemedy,
+    AskInformation,
+    AssessComplaint,
+    AssignComplaint,
     CarryOutRemedy,
     CheckDeadlines,
     CloseComplaint,
     ComplaintFiled,
     ComplaintFollowedUp,
     ComplaintReopened,
+    CompleteImprovement,
+    DeclineRemedy,
+    DuplicateTaken,
+    EscalateComplaint,
+    EscalationPlanned,
     FileComplaint,
     FollowUpComplaint,
     GiveApology,
+    InvestigateComplaint,
+    MeasureImprovement,
+    MergeComplaint,
+    NameRootCause,
     ProposeRemedy,
+    RaiseImprovement,
+    ReceiveInformation,
+    RecogniseComplaint,
     ReopenComplaint,
     ResolveComplaint,
+    SendHoldingReply,
+    TakeDuplicate,
+    TransferComplaint,
     WithdrawComplaint,
 )
 from relations.aggregates.customer import CustomerRegistered, PurchaseRecorded, RecordPurchase, RegisterCustomer
 from relations.engine import Relations
 from relations.errors import CommandRefused, InvalidInput
 from relations.messages import Envelope, Event, Money, to_micros
-from relations.policies import Policy, Repair
+from relations.policies import Desk, Limit, Policy, Repair, ServiceLevels
 from relations.policies.calendars import local_time
+from relations.policies.service_levels import EscalationStep, ServiceLevel
 from relations.projections.cases import PROJECTION, Case, Patron
 from relations.projections.projection import Rows
 from relations.projections.relation_state import STATES, Relation, Round, relation_state
@@ -57,6 +79,18 @@ from relations.projections.repair_figures import (
 UTC_TIME = local_time("UTC")
 START = datetime(2024, 1, 1, tzinfo=UTC)
 POLICY = Policy()
+FULL_DESK = Policy(
+    service_levels=ServiceLevels(
+        medium=ServiceLevel(
+            acknowledge=timedelta(days=1),
+            resolve=timedelta(days=7),
+            extended=timedelta(days=30),
+            next_response=timedelta(days=2),
+        ),
+        escalations=(EscalationStep(at_percent=50, to="head of desk"),),
+    ),
+    desk=Desk(limits=(Limit(role="clerk", money=(Money(500, "EUR"),)), Limit(role="head", money=(Money(900, "EUR"),)))),
+)
 REPAIR = Repair()
 FAR = to_micros(START) + 10_000 * 86_400_000_000
 
@@ -82,7 +116,8 @@ def micros(days: float) -> int:
 class History:
     """Commands through the complaint's own rules, and purchases; refused commands leave nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, policy: Policy = POLICY) -> None:
+        self.policy = policy
         self.facts: list[Fact] = []
         self._states: dict[str, Any] = {}
 
@@ -103,7 +138,7 @@ class History:
         made = command(complaint=complaint, occurred_at=day(days), **fields)
         decider = COMPLAINT.decider
         state = self._states.get(complaint, decider.initial)
-        for event in decider.decide(state, made, POLICY):
+        for event in decider.decide(state, made, self.policy):
             state = decider.evolve(state, event)
             self.record(f"complaint-{complaint}", state.customer, made.at, event)
         self._states[complaint] = state
@@ -160,12 +195,12 @@ def at(history: History, days: float, policy: Repair = REPAIR) -> tuple[str, flo
 
 @st.composite
 def histories(draw: st.DrawFn) -> History:
-    history = History()
+    history = History(draw(st.sampled_from([POLICY, FULL_DESK])))
     complaints = draw(st.lists(st.sampled_from(["k1", "k2", "k3"]), min_size=1, max_size=3, unique=True))
     for complaint in complaints:
         history.files(draw(st.integers(0, 60)), complaint, subject=draw(st.sampled_from(["noise", "bill"])))
     remedy: dict[str, Any] = {"remedy": "r"}
-    value = {"kind": "refund", "value": Money(draw(st.integers(0, 900)), "EUR")}
+    value = {"kind": "refund", "value": Money(draw(st.integers(0, 900)), "EUR"), "role": "clerk"}
     moves: list[tuple[type, dict[str, Any]]] = [
         (AcknowledgeComplaint, {}),
         (GiveApology, {}),
@@ -180,8 +215,28 @@ def histories(draw: st.DrawFn) -> History:
         (ReopenComplaint, {"reason": "again"}),
         (WithdrawComplaint, {}),
         (CheckDeadlines, {}),
+        (AssessComplaint, {"severity": draw(st.sampled_from(["low", "high", "critical"])), "category": "room"}),
+        (AssignComplaint, {"owner": "ann", "department": draw(st.sampled_from(["desk", "kitchen"]))}),
+        (TransferComplaint, {"department": "finance"}),
+        (InvestigateComplaint, {"conclusion": "upheld"}),
+        (NameRootCause, {"cause": draw(st.sampled_from(["plumbing", "staffing"]))}),
+        (AskInformation, {"request": "q"}),
+        (ReceiveInformation, {"request": "q"}),
+        (SendHoldingReply, {"reason": "parts"}),
+        (EscalateComplaint, {"to": "director", "emergency": draw(st.booleans())}),
+        (ApproveRemedy, remedy | {"role": "head"}),
+        (DeclineRemedy, remedy),
+        (MergeComplaint, {"into": "other"}),
+        (TakeDuplicate, {"duplicate": "other"}),
+        (RecogniseComplaint, {"reward": "w", "points": 10}),
+        (RaiseImprovement, {"improvement": "i", "title": "mend the pipe", "cause": "plumbing"}),
+        (CompleteImprovement, {"improvement": "i"}),
+        (
+            MeasureImprovement,
+            {"improvement": "i", "before": 9, "before_days": 90, "after": draw(st.integers(0, 12)), "after_days": 90},
+        ),
     ]
-    for when in draw(st.lists(st.integers(0, 400), max_size=14)):
+    for when in draw(st.lists(st.integers(0, 400), max_size=24)):
         if draw(st.integers(0, 4)) == 0:
             history.buys(when / 2)
             continue
@@ -217,13 +272,17 @@ def test_folding_a_prefix_storing_it_and_going_on_is_folding_the_whole(history: 
 @given(histories())
 def test_every_step_is_kept_with_its_time_and_in_order(history: History) -> None:
     rows = folded(history.facts)
-    kept = [step for case in cases(rows) for step in case.steps]
-    outcomes = [outcome for case in cases(rows) for outcome in case.outcomes]
-    bought = sum(isinstance(fact.event, PurchaseRecorded) for fact in history.facts)
-    assert len(kept) + len(outcomes) + bought == len(history.facts) > 0
+    kept = [step for case in cases(rows) for step in case.steps if step.what != "categorised"]
+    ticks = [tick for case in cases(rows) for tick in case.ticks]
+    lessons = [lesson for case in cases(rows) for lesson in case.lessons]
+    others = sum(
+        isinstance(fact.event, (PurchaseRecorded, EscalationPlanned, DuplicateTaken)) for fact in history.facts
+    )
+    assert len(kept) + len(ticks) + len(lessons) + others == len(history.facts) > 0
     for case in cases(rows):
         order = [(step.at, step.version) for step in case.steps]
         assert order == sorted(order)
+        assert [tick.version for tick in case.ticks] == sorted(tick.version for tick in case.ticks)
         assert case.last_at == max(step.at for step in case.steps)
 
 

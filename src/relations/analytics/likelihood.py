@@ -17,13 +17,14 @@ __all__ = ["Maximum", "maximise"]
 _REACH = 13.8
 """How far the search goes from its start, as a logarithm: a factor of a million."""
 
-_SLOPE_MAX = 1e-6
-"""The steepest slope of the mean log-likelihood, by a parameter's logarithm, that counts as a summit."""
+_SLOPE_AIM, _SLOPE_MAX = 1e-9, 1e-7
+"""Of the mean log-likelihood by a parameter's logarithm: what the search is after, and what counts as a summit."""
+
+_CURVATURE_MIN = 1e-8
+"""Below it a curvature is made of rounding."""
 
 _STEP = 1e-5
 """For the curvature, which is the slope's change over this distance."""
-
-_NEWTON_STEPS = 20
 
 LogLikelihood = Callable[[Any], tuple[float, Any]]
 """Parameters -> the log-likelihood and its gradient by the parameters."""
@@ -48,7 +49,7 @@ class Maximum(NamedTuple):
 def maximise(
     log_likelihood: LogLikelihood, names: tuple[str, ...], start: tuple[float, ...], *, count: int, model: str
 ) -> Maximum:
-    """Find the summit: quasi-Newton to its neighbourhood, Newton to the top.
+    """Find the summit: quasi-Newton to its neighbourhood, then Newton within a trusted region.
 
     Args:
         log_likelihood: The function.
@@ -80,38 +81,38 @@ def maximise(
         bounds=[(centre - _REACH, centre + _REACH) for centre in origin],
         options={"maxiter": 1000, "gtol": 1e-8, "ftol": 1e-14},
     )
-    point = found.x
-    edge = [name for name, at in zip(names, np.abs(point - origin), strict=True) if at > _REACH - 0.1]
-    if edge or not np.all(np.isfinite(point)):
-        raise _no_summit(model, f"it still grows as {' and '.join(edge)} go beyond all measure")
-    point, curvature = _climb(descent, point, np)
-    slope = float(np.max(np.abs(descent(point)[1])))
-    if not (slope <= _SLOPE_MAX and np.all(np.linalg.eigvalsh(curvature) > 0)):
-        raise _no_summit(model, f"the search ended on a slope of {slope:.1e}")
-    parameters = np.exp(point)
-    errors = np.sqrt(np.diag(np.linalg.inv(curvature)) / count) * parameters
-    return Maximum(
-        tuple(map(float, parameters)), tuple(map(float, errors)), float(log_likelihood(parameters)[0]), evaluations
+    # Where the likelihood is a long ridge, the first search stops on the way; curvature shows the way along it.
+    found = optimize.minimize(
+        descent,
+        found.x,
+        jac=True,
+        hess=lambda point: _curvature(descent, point, np),
+        method="trust-exact",
+        options={"maxiter": 200, "gtol": _SLOPE_AIM},
     )
+    point = found.x
+    parameters, curvature = np.exp(point), _curvature(descent, point, np)
+    named = dict(zip(names, map(float, parameters), strict=True))
+    _check_summit(descent(point)[1], point - origin, curvature, named, model, np)
+    errors = np.sqrt(np.diag(np.linalg.inv(curvature)) / count) * parameters
+    return Maximum(tuple(named.values()), tuple(map(float, errors)), float(log_likelihood(parameters)[0]), evaluations)
 
 
-def _climb(descent: Callable[[Any], tuple[float, Any]], point: Any, np: Any) -> tuple[Any, Any]:
-    """Newton's steps as long as they lead upwards, and the curvature where they end."""
-    value, gradient = descent(point)
-    curvature = _curvature(descent, point, np)
-    for _ in range(_NEWTON_STEPS):
-        if np.max(np.abs(gradient)) < 1e-12 or not np.all(np.linalg.eigvalsh(curvature) > 0):
-            break
-        further = point - np.linalg.solve(curvature, gradient)
-        if np.max(np.abs(further - point)) > 1:
-            break
-        lower, flatter = descent(further)
-        # Near the top values differ by less than their rounding; the slope still tells.
-        if not (lower <= value + 1e-12 and np.max(np.abs(flatter)) < np.max(np.abs(gradient))):
-            break
-        point, value, gradient = further, lower, flatter
-        curvature = _curvature(descent, point, np)
-    return point, curvature
+def _check_summit(slope: Any, way: Any, curvature: Any, named: dict[str, float], model: str, np: Any) -> None:
+    """Refuse what is no summit: with too few customers a ridge leads on and on, and any point of it is as good."""
+    far = [name for name, distance in zip(named, way, strict=True) if not abs(distance) < _REACH - 0.1]
+    if far or not np.max(np.abs(slope)) <= _SLOPE_MAX:
+        at = ", ".join(f"{name} = {value:.3g}" for name, value in named.items())
+        how = f"it still rises, ever more gently, at {at}"
+    elif not np.all(np.linalg.eigvalsh(curvature) > _CURVATURE_MIN):
+        how = "it is too flat to tell the parameters apart"
+    else:
+        return
+    raise InvalidInput(
+        f"the likelihood of {model} has no summit for these customers: {how}",
+        code="fit_not_converged",
+        remedy="Give more customers or a longer observation; few repeat purchases tell too little",
+    )
 
 
 def _curvature(descent: Callable[[Any], tuple[float, Any]], point: Any, np: Any) -> Any:
@@ -120,11 +121,3 @@ def _curvature(descent: Callable[[Any], tuple[float, Any]], point: Any, np: Any)
         columns.append((descent(point + step)[1] - descent(point - step)[1]) / (2 * _STEP))  # noqa: PERF401 (two lines)
     matrix = np.array(columns)
     return (matrix + matrix.T) / 2
-
-
-def _no_summit(model: str, how: str) -> InvalidInput:
-    return InvalidInput(
-        f"the likelihood of {model} has no summit for these customers: {how}",
-        code="fit_not_converged",
-        remedy="Give more customers or a longer observation; with few repeat purchases nothing can be told apart",
-    )

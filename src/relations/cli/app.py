@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from relations.cli.demo import demo
+from relations.cli.desk import complaint_command, complaints_command, repair_command
 from relations.cli.loyalty import liability, loyalty, programme
 from relations.cli.reports import history_command, report
 from relations.cli.schemas import schema
@@ -35,6 +36,9 @@ for _name, _command in (
     ("history", history_command),
     ("loyalty", loyalty),
     ("liability", liability),
+    ("complaints", complaints_command),
+    ("complaint", complaint_command),
+    ("repair", repair_command),
     ("status", status),
     ("verify", verify),
     ("rebuild", rebuild),

@@ -22,7 +22,7 @@ from relations.cli.options import (
 )
 from relations.cli.pages import loyalty as page
 from relations.cli.screen import running
-from relations.policies.programme_check import check_programme_file
+from relations.exchange.programmes import check_programme_file
 
 __all__ = ["liability", "loyalty", "programme"]
 

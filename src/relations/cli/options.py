@@ -146,18 +146,23 @@ def beginning(given: str | None, zone: str, *, field: str) -> datetime | None:
     return datetime.combine(date.fromisoformat(given), time(), ZoneInfo(zone)).astimezone(UTC)
 
 
-def checked_customer(customer: str) -> str:
-    """A customer's id, if it can be one.
+def checked_customer(customer: str, *, field: str = "CUSTOMER", what: str = "a customer's id") -> str:
+    """An id, if it can be one.
+
+    Args:
+        customer: What stands on the command line.
+        field: Whose value it is, for the error.
+        what: What it should be, likewise.
 
     Raises:
-        InvalidInput: No customer can have it.
+        InvalidInput: Nothing can have it.
     """
     if not re.fullmatch(ID_PATTERN, customer):
         shown = customer if len(customer) <= 40 else customer[:40] + "…"
         raise InvalidInput(
-            f"{shown!r} cannot be a customer's id",
-            code="invalid_customer",
-            field="CUSTOMER",
+            f"{shown!r} cannot be {what}",
+            code="invalid_customer" if field == "CUSTOMER" else "invalid_id",
+            field=field,
             remedy="Ids are 1 to 64 of letters, digits and . _ : -",
         )
     return customer

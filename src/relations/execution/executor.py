@@ -108,6 +108,13 @@ class _Unit:
                     return policy
         return policies[0][1] if policies else _DEFAULT_POLICY
 
+    def pinned(self, aggregate: Aggregate[Any], state: Any) -> Policy | None:
+        """The policy that a stream is decided by for all its life, if it is pinned to one that was adopted."""
+        if aggregate.pinned is None:
+            return None
+        number = aggregate.pinned(state)
+        return self.policies[number - 1][1] if number and number <= len(self.policies) else None
+
 
 class Executor:
     """Executes commands against one log. Thread-safe; any number of processes may write to the same database.
@@ -280,7 +287,8 @@ class Executor:
                 _must_be_at(expected_version, stream, version)
             at = wanted.at
             policy = unit.policy(at)
-            new = aggregate.decider.decide(state, wanted, policy)
+            # Reactions go by the policy in force, also where the stream itself is pinned to an older one.
+            new = aggregate.decider.decide(state, wanted, unit.pinned(aggregate, state) or policy)
             if new:
                 customer = aggregate.customer(state, wanted)
                 here = _Place(aggregate, stream, customer, at, cause, policy)

@@ -23,6 +23,8 @@ State = tuple[int, Any]
 
 _KEPT_STREAMS = 50_000
 _CATCH_UP_MAX = 5_000
+_SHORT_STREAM = 64
+_ALL = 2**62
 
 
 class States:
@@ -50,6 +52,7 @@ class States:
             select(log_table.c.version, log_table.c.topic, log_table.c.schema, log_table.c.body)
             .where(log_table.c.stream == bindparam("stream"), log_table.c.version > bindparam("version"))
             .order_by(log_table.c.version)
+            .limit(bindparam("limit"))
         )
         self._snapshot_sql = compiled(
             select(snapshots.c.version, snapshots.c.topic, snapshots.c.body)
@@ -91,12 +94,21 @@ class States:
         """
         aggregate = self.aggregate(stream)
         cursor = self._database.cursor(connection, binary=True)
-        version, state = self._snapshot(cursor, stream, aggregate)
-        cursor.execute(self._load_sql.sql, self._load_sql.bind(stream=stream, version=version))
+        version, state = 0, aggregate.decider.initial
+        rows = self._page(cursor, stream, 0, _SHORT_STREAM)
+        if len(rows) == _SHORT_STREAM:
+            # Most streams are short, and need this one query. A long one may have a snapshot.
+            version, state = self._snapshot(cursor, stream, aggregate)
+            rows = self._page(cursor, stream, version, _ALL)
         decode, evolve = self._codec.decode, aggregate.decider.evolve
-        for version, topic, schema, body in cursor.fetchall():  # noqa: B007 - the last one is the version
+        for version, topic, schema, body in rows:  # noqa: B007 - the last one is the version
             state = evolve(state, decode(topic, schema, body))
         return version, state
+
+    def _page(self, cursor: Any, stream: str, version: int, limit: int) -> list[Any]:
+        cursor.execute(self._load_sql.sql, self._load_sql.bind(stream=stream, version=version, limit=limit))
+        rows: list[Any] = cursor.fetchall()
+        return rows
 
     def load_many(self, connection: Connection, streams: Sequence[str], into: dict[str, State]) -> None:
         """Load many streams in a few queries."""

@@ -100,7 +100,8 @@ class Database:
 
     def _sqlite(self) -> Engine:
         # In memory all threads share the one connection; in a file each checks out its own.
-        pool: dict[str, Any] = {}
+        # A connection goes back with its transaction ended, always; to roll it back once more would cost every command.
+        pool: dict[str, Any] = {"pool_reset_on_return": None}
         if self.is_memory:
             from sqlalchemy.pool import StaticPool  # noqa: PLC0415 - only where it is needed
 

@@ -1,10 +1,23 @@
 """What the business decides, as data: one pydantic model a subject, all of them in `Policy`."""
 
+from relations.policies.business_time import BusinessCalendar
+from relations.policies.desk import Desk, Limit
 from relations.policies.lifecycle import Lifecycle
 from relations.policies.policy import Policy
 from relations.policies.programme import Programme
-from relations.policies.repair import Repair
+from relations.policies.repair import EmotionalAccount, Repair
 from relations.policies.service_levels import ServiceLevels
 from relations.policies.surveys import Surveys
 
-__all__ = ["Lifecycle", "Policy", "Programme", "Repair", "ServiceLevels", "Surveys"]
+__all__ = [
+    "BusinessCalendar",
+    "Desk",
+    "EmotionalAccount",
+    "Lifecycle",
+    "Limit",
+    "Policy",
+    "Programme",
+    "Repair",
+    "ServiceLevels",
+    "Surveys",
+]

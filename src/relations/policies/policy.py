@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from relations.errors import InvalidInput
 from relations.messages import minor_digits
+from relations.policies.desk import Desk
 from relations.policies.lifecycle import Lifecycle
 from relations.policies.programme import Programme
 from relations.policies.repair import Repair
@@ -48,6 +49,7 @@ class Policy(BaseModel):
         surveys: How answers to surveys are read.
         lifecycle: When a customer is new, lapsing, lost; how value is graded.
         repair: When a damaged relation counts as repaired.
+        desk: Who at the complaint desk may promise what.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -61,6 +63,7 @@ class Policy(BaseModel):
     surveys: Surveys = Surveys()
     lifecycle: Lifecycle = Lifecycle()
     repair: Repair = Repair()
+    desk: Desk = Desk()
 
     @model_validator(mode="after")
     def _programmes_have_ids(self) -> Self:

@@ -22,14 +22,21 @@ from sqlalchemy import ColumnElement, or_, tuple_
 
 from relations.aggregates.complaint import (
     CheckDeadlines,
+    ClockCancelled,
+    ClockPaused,
+    ClockResumed,
+    ClockStarted,
     ComplaintClosed,
     ComplaintFiled,
     ComplaintFollowedUp,
+    ComplaintMerged,
     ComplaintReopened,
     ComplaintResolved,
     ComplaintWithdrawn,
     DeadlineMet,
     DeadlineMissed,
+    DeadlineMoved,
+    EscalationPlanned,
 )
 from relations.aggregates.loyalty import (
     AccountClosed,
@@ -87,7 +94,17 @@ __all__ = [
 ]
 
 Kind: TypeAlias = Literal[
-    "acknowledge", "resolve", "follow_up", "activation", "expiry", "tier", "tier_warning", "reward"
+    "acknowledge",
+    "next_response",
+    "resolve",
+    "follow_up",
+    "follow_up_deadline",
+    "escalation",
+    "activation",
+    "expiry",
+    "tier",
+    "tier_warning",
+    "reward",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -104,8 +121,9 @@ class Item(CustomerRow, gc=False):
     Attributes:
         stream: The aggregate that it is open in.
         programme: Whose ledger it is in; empty for complaints.
-        what: Its name there: the clock, `follow_up`, the lot that expires, `activation/<lot>` or `reward/<coupon>`.
-        kind: acknowledge, resolve, follow_up, activation, expiry or reward.
+        what: Its name there: its kind, the lot that expires, `activation/<lot>` or `reward/<coupon>`.
+        kind: acknowledge, next_response, resolve, follow_up, follow_up_deadline, escalation, activation, expiry or
+            reward.
         at: The deadline or expiry; for a follow-up when the complaint was resolved. UTC microseconds.
         points: What is left of the lot.
         again: The position at which it came back after it had been done with; 0 is the first time.
@@ -176,9 +194,19 @@ class Member(CustomerRow, gc=False):
     before: dict[str, list[Any]] = {}  # noqa: RUF012 - likewise
 
 
+_DEADLINES: dict[str, Kind] = {
+    "acknowledge": "acknowledge",
+    "next_response": "next_response",
+    "resolve": "resolve",
+    # The item `follow_up` is work for people, from the surveys' policy; this is the promise of the service levels.
+    "follow_up": "follow_up_deadline",
+}
+"""By clock."""
+
+
 # --- folds ----------------------------------------------------------------------------------------------------------
 
-PROJECTION = Projection(name="agenda", version=2, tables=(Item, Lapse, Member))
+PROJECTION = Projection(name="agenda", version=3, tables=(Item, Lapse, Member))
 
 
 @PROJECTION.on(ComplaintFiled, ComplaintReopened)
@@ -189,12 +217,34 @@ def clocks_started(rows: Rows, event: ComplaintFiled | ComplaintReopened, at: En
     rows.drop(Item, at.customer, at.stream, "", "follow_up")
 
 
+@PROJECTION.on(ClockStarted, ClockResumed, DeadlineMoved)
+def deadline_set(rows: Rows, event: ClockStarted | ClockResumed | DeadlineMoved, at: Envelope) -> None:
+    """A clock runs towards this deadline, whatever it was before."""
+    _open(rows, at, _DEADLINES[event.clock], event.due_at)
+
+
+@PROJECTION.on(ClockPaused, ClockCancelled)
+def clock_stopped(rows: Rows, event: ClockPaused | ClockCancelled, at: Envelope) -> None:
+    """Nothing is due while the customer is asked, nor of what was called off."""
+    rows.drop(Item, at.customer, at.stream, "", _DEADLINES[event.clock])
+
+
+@PROJECTION.on(EscalationPlanned)
+def escalation_planned(rows: Rows, event: EscalationPlanned, at: Envelope) -> None:
+    """The next step of escalation, in place of the one planned before."""
+    if event.due_at is None:
+        rows.drop(Item, at.customer, at.stream, "", "escalation")
+    else:
+        _open(rows, at, "escalation", event.due_at)
+
+
 @PROJECTION.on(DeadlineMet, DeadlineMissed)
 def clock_ended(rows: Rows, event: DeadlineMet | DeadlineMissed, at: Envelope) -> None:
     """The clock is off, in time or not. A clock of another round is not the one that runs."""
-    item = rows.get(Item, at.customer, at.stream, "", event.clock)
+    what = _DEADLINES[event.clock]
+    item = rows.get(Item, at.customer, at.stream, "", what)
     if item is not None and item.at == event.due_at:
-        rows.drop(Item, at.customer, at.stream, "", event.clock)
+        rows.drop(Item, at.customer, at.stream, "", what)
 
 
 @PROJECTION.on(ComplaintResolved)
@@ -212,8 +262,8 @@ def followed_up(rows: Rows, _event: ComplaintFollowedUp, at: Envelope) -> None:
         rows.drop(Item, at.customer, at.stream, "", "follow_up")
 
 
-@PROJECTION.on(ComplaintClosed, ComplaintWithdrawn)
-def ended(rows: Rows, _event: ComplaintClosed | ComplaintWithdrawn, at: Envelope) -> None:
+@PROJECTION.on(ComplaintClosed, ComplaintWithdrawn, ComplaintMerged)
+def ended(rows: Rows, _event: ComplaintClosed | ComplaintWithdrawn | ComplaintMerged, at: Envelope) -> None:
     """No clock runs on. That a file was put away does not answer how the customer sees it: a follow-up stays due."""
     _stop_clocks(rows, at)
 
@@ -421,6 +471,7 @@ def _open(rows: Rows, at: Envelope, kind: Kind, moment: int) -> None:
 
 def _stop_clocks(rows: Rows, at: Envelope) -> None:
     rows.drop(Item, at.customer, at.stream, "", "acknowledge")
+    rows.drop(Item, at.customer, at.stream, "", "next_response")
     rows.drop(Item, at.customer, at.stream, "", "resolve")
 
 
@@ -524,11 +575,12 @@ class AgendaItem(BaseModel):
 
     Attributes:
         due_at: When, in UTC. At that moment itself a deadline is missed, a lot expired, a review to be made.
-        kind: `acknowledge` and `resolve` are a complaint's deadlines; `follow_up` asks after a resolution;
-            `activation` and `expiry` are those of a lot of points; `tier` is the review that may change a member's
-            tier, or the end of its grace; `tier_warning` says that it will be lost; `reward` is the end of a reward.
-        customer: Whose it is.
-        stream: The aggregate: `complaint-<id>` or `loyalty-<customer>`.
+        kind: `acknowledge`, `next_response`, `resolve` and `follow_up_deadline` are a complaint's deadlines;
+            `escalation` is when somebody is to hear of one; `follow_up` asks after a resolution; `activation` and
+            `expiry` are those of a lot of points; `tier` is the review that may change a member's tier, or the end of
+            its grace; `tier_warning` says that it will be lost; `reward` is the end of a reward.
+        customer: Whose it is; of merged customers the surviving id.
+        stream: The aggregate: `complaint-<id>` or `loyalty-<customer>`, by the customer as recorded.
         detail: The lot, the tier or the coupon; empty otherwise, and for all that lapses with inactivity.
         points: How many points are activated or expire; absent for other kinds.
         programme: Whose ledger it is in; empty for complaints.
@@ -641,15 +693,17 @@ def commands_due(items: Iterable[AgendaItem]) -> Iterator[Command]:
 
 def _command(item: AgendaItem) -> Command | None:
     common: dict[str, Any] = {"occurred_at": item.due_at, "command_id": _command_id(item), "actor": "agenda"}
+    # What is due is due in its stream: an account keeps its own id where its customer was merged into another.
+    name = item.stream.partition("-")[2]
     match item.kind:
-        case "acknowledge" | "resolve":
-            return CheckDeadlines(complaint=item.stream.partition("-")[2], **common)
+        case "acknowledge" | "next_response" | "resolve" | "follow_up_deadline" | "escalation":
+            return CheckDeadlines(complaint=name, **common)
         case "activation" | "expiry":
-            return ExpirePoints(customer=item.customer, **common)
+            return ExpirePoints(customer=name, **common)
         case "tier" | "tier_warning":
-            return EvaluateTier(customer=item.customer, **common)
+            return EvaluateTier(customer=name, **common)
         case "reward":
-            return ExpireRewards(customer=item.customer, **common)
+            return ExpireRewards(customer=name, **common)
         case "follow_up":
             return None
 
@@ -728,10 +782,10 @@ class AgendaView(View):
     def for_customer(self, customer: str) -> list[AgendaItem]:
         """All that is open for one customer, however far off."""
         policy = self.policy
-        opened = (open_item(row, policy) for row in self.rows(Item, self.table(Item).c.customer == customer))
-        members = self.rows(Member, self.table(Member).c.customer == customer)
+        opened = (open_item(row, policy) for row in self.rows(Item, customer=customer))
+        members = self.rows(Member, customer=customer)
         reviews = (tier_review(row, policy) for row in members)
-        lapses = (open_lapse(row) for row in self.rows(Lapse, self.table(Lapse).c.customer == customer))
+        lapses = (open_lapse(row) for row in self.rows(Lapse, customer=customer))
         return sorted((item for item in (*opened, *lapses, *reviews) if item is not None), key=lambda item: item.key)
 
     def _open(

@@ -52,6 +52,7 @@ from relations.projections.standings import (
     tier_risk,
 )
 from relations.projections.statement import ENTRIES, EntryRow, Statement, StatementEntry, statement_of
+from relations.projections.resolving import AliasReader
 from relations.projections.view import View
 
 __all__ = [
@@ -107,8 +108,9 @@ class LoyaltyView(View):
         now: Callable[[], int],
         refresh: Callable[[], None],
         fold_customer: FoldCustomer,
+        aliases: AliasReader | None = None,
     ) -> None:
-        super().__init__(database, policy, now, refresh)
+        super().__init__(database, policy, now, refresh, aliases)
         self._fold_customer = fold_customer
 
     # --- one member -------------------------------------------------------------------------------------------------

@@ -79,6 +79,18 @@ class Patronage(CustomerRow, gc=False):
     activity: dict[str, Activity] = msgspec.field(default_factory=dict)
     opinions: dict[str, Opinion] = msgspec.field(default_factory=dict)
 
+    def absorb(self, other: Patronage) -> None:
+        """Known since the first of both; what was bought and given back adds up."""
+        known = [at for at in (self.registered_at, other.registered_at) if at is not None]
+        self.registered_at = min(known, default=None)
+        for key, theirs in other.activity.items():
+            ours = self.activity.setdefault(key, Activity())
+            ours.days |= theirs.days
+            ours.purchases += theirs.purchases
+            ours.bought += theirs.bought
+            ours.refunds += theirs.refunds
+            ours.refunded += theirs.refunded
+
     def months(self) -> dict[str, int]:
         """Each month with the bits of its purchase days, whatever the currency."""
         found: dict[str, int] = {}

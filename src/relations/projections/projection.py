@@ -36,10 +36,19 @@ class Row(msgspec.Struct, gc=False):
 
 
 class CustomerRow(Row, gc=False):
-    """A row of one customer; the key begins with `customer`. It holds all the state that its folds need."""
+    """A row of one customer; the key begins with `customer`. It holds all the state that its folds need.
+
+    A class whose rows may have the same key once their customers are merged declares how two become one: `absorb`.
+    That is every class with one row a customer; a row of one complaint or one account just bears the surviving id.
+    """
 
     key: ClassVar[tuple[str, ...]] = ("customer",)
     customer: str
+
+    def absorb(self, other: Any) -> None:
+        """Take in a row with the same key of the same person's other id; in whatever order, the result is the same."""
+        msg = f"{type(self).__name__} does not say how the rows of merged customers are combined"
+        raise NotImplementedError(msg)
 
 
 class Tally(Row, gc=False):

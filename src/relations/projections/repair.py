@@ -7,33 +7,48 @@ The rows hold times (`relations.projections.cases`), the state is read from them
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 
 from relations.errors import InvalidInput
-from relations.messages import from_micros, to_micros
-from relations.projections.cases import PROJECTION, Case, Outcome, Patron, Step
-from relations.projections.projection import Projection
-from relations.projections.relation_state import (
-    STATES,
-    DeviationKind,
-    History,
-    Relation,
-    Round,
-    State,
-    relation_state,
+from relations.messages import to_micros
+from relations.projections.cases import PROJECTION, Case, Lesson, Patron, Step, Tick
+from relations.projections.emotional import AccountEntry, EmotionalBalance, account_of, happenings
+from relations.projections.lessons import (
+    CAUSES_BY,
+    CausesBy,
+    CauseShare,
+    Improvement,
+    ImprovementState,
+    JusticeServed,
+    causes,
+    improvements,
+    justice_served,
 )
+from relations.projections.moments import Moments
+from relations.projections.projection import Projection
+from relations.projections.recovery import BeforeAfter, before_and_after, months_by_customer, pairs_of
+from relations.projections.relation_profile import (
+    ComplaintProfile,
+    DeviationProfile,
+    RelationProfile,
+    RoundProfile,
+    relation_profile,
+)
+from relations.projections.relation_state import STATES, History, Relation, State, relation_state
 from relations.projections.repair_figures import (
     CLOCKS,
+    ClockFigures,
     ClockName,
     DueStep,
     Named,
     RelationStanding,
     RepairSummary,
     StepTime,
+    clock_figures,
     due_steps,
     read_relations,
     repair_summary,
@@ -44,12 +59,20 @@ from relations.projections.view import View
 
 __all__ = [
     "PROJECTION",
+    "AccountEntry",
+    "BeforeAfter",
     "Case",
+    "CauseShare",
+    "ClockFigures",
     "ClockName",
     "ComplaintProfile",
     "DeviationProfile",
     "DueStep",
-    "Outcome",
+    "EmotionalBalance",
+    "Improvement",
+    "JusticeServed",
+    "Lesson",
+    "Moments",
     "Patron",
     "RelationProfile",
     "RelationStanding",
@@ -59,141 +82,11 @@ __all__ = [
     "State",
     "Step",
     "StepTime",
+    "Tick",
     "relation_profile",
 ]
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
-
-
-class RoundProfile(BaseModel):
-    """One run of a complaint's clocks.
-
-    Attributes:
-        number: 1, and one more for each reopening.
-        opened_by: filed, reopened, or resumed by an import.
-        opened_at: When.
-        acknowledge_by: The deadline of the first answer.
-        resolve_by: The deadline of the resolution.
-        steps: The first time of each step taken.
-        scores: What the customer answered, in order.
-        restored_at: Since when their evidence says that the relation is restored.
-        restored_by: score or purchase.
-        relapse: Whether it opened on a mended relation.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    number: int
-    opened_by: str
-    opened_at: datetime
-    acknowledge_by: datetime
-    resolve_by: datetime
-    steps: dict[str, datetime]
-    scores: tuple[int, ...]
-    restored_at: datetime | None
-    restored_by: str | None
-    relapse: bool
-
-
-class ComplaintProfile(BaseModel):
-    """One complaint, with all its rounds.
-
-    Attributes:
-        complaint: Its id.
-        subject: What it is about.
-        severity: As filed.
-        state: Where it stands.
-        since: Since when.
-        rounds: At least one.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    complaint: str
-    subject: str
-    severity: str
-    state: State
-    since: datetime
-    rounds: tuple[RoundProfile, ...]
-
-
-class DeviationProfile(BaseModel):
-    """A failure upon a failure.
-
-    Attributes:
-        complaint: The one that it is about.
-        kind: Reopened; the same subject as an earlier one; or soon after any earlier one.
-        at: When.
-        interval: Since the earlier failure, or for a reopening since the resolution.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    complaint: str
-    kind: DeviationKind
-    at: datetime
-    interval: timedelta
-
-
-class RelationProfile(BaseModel):
-    """One customer's relation with all that it rests on.
-
-    Attributes:
-        standing: Where it stands.
-        complaints: By the time of filing.
-        deviations: By time.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    standing: RelationStanding
-    complaints: tuple[ComplaintProfile, ...]
-    deviations: tuple[DeviationProfile, ...]
-
-
-def relation_profile(customer: str, relation: Relation) -> RelationProfile:
-    """A relation with all that it rests on, as callers see it."""
-    return RelationProfile(
-        standing=standing(customer, relation),
-        complaints=tuple(_complaint(history) for history in relation.histories),
-        deviations=tuple(
-            DeviationProfile(
-                complaint=deviation.complaint,
-                kind=deviation.kind,
-                at=from_micros(deviation.at),
-                interval=timedelta(microseconds=deviation.interval),
-            )
-            for deviation in relation.deviations
-        ),
-    )
-
-
-def _complaint(history: History) -> ComplaintProfile:
-    state, since = history.rounds[-1].position()
-    return ComplaintProfile(
-        complaint=history.case.complaint,
-        subject=history.case.subject,
-        severity=history.case.severity,
-        state=state,
-        since=from_micros(since),
-        rounds=tuple(_round(opened) for opened in history.rounds),
-    )
-
-
-def _round(opened: Round) -> RoundProfile:
-    at, restored, by = opened.verdicts[-1] if opened.verdicts else (0, False, "")
-    return RoundProfile(
-        number=opened.number,
-        opened_by=opened.opened_by,
-        opened_at=from_micros(opened.opened_at),
-        acknowledge_by=from_micros(opened.acknowledge_by),
-        resolve_by=from_micros(opened.resolve_by),
-        steps={what: from_micros(moment) for what, moment in opened.first.items()},
-        scores=tuple(score for _, score in opened.scores),
-        restored_at=from_micros(at) if restored else None,
-        restored_by=by if restored else None,
-        relapse=opened.is_relapse,
-    )
 
 
 class RepairView(View):
@@ -222,13 +115,7 @@ class RepairView(View):
                 field="state",
                 remedy=f"Give one of {', '.join(STATES)}",
             )
-        if offset < 0 or (limit is not None and limit < 0):
-            raise InvalidInput(
-                "a page has no negative limit or offset",
-                code="invalid_page",
-                field="offset" if offset < 0 else "limit",
-            )
-        page = slice(offset, None if limit is None else offset + limit)
+        page = _page(limit, offset)
         moment = self._moment(as_of)
         if state == "healthy":
             return self._healthy(moment)[page]
@@ -238,16 +125,46 @@ class RepairView(View):
 
     def relation(self, customer: str, *, as_of: datetime | None = None) -> RelationProfile:
         """One customer's relation with all that it rests on; healthy where nothing was ever filed."""
-        cases = self.rows(Case, self.table(Case).c.customer == customer)
-        patrons = self.rows(Patron, self.table(Patron).c.customer == customer)
-        relation = relation_state(
-            patrons[0] if patrons else None,
-            cases,
-            self.policy.repair,
-            as_of=self._moment(as_of),
-            local=self.local,
+        return relation_profile(self.aliases.survivor(customer), self._relation(customer, self._moment(as_of)))
+
+    def account(self, customer: str, *, as_of: datetime | None = None) -> EmotionalBalance:
+        """One customer's emotional account with its entries; empty where nothing ever happened."""
+        moment = self._moment(as_of)
+        months = self.rows(Moments, customer=customer)
+        found = happenings(self._relation(customer, moment), months, as_of=moment)
+        return account_of(self.aliases.survivor(customer), found, self.policy.repair.account, as_of=moment)
+
+    def accounts(
+        self, *, as_of: datetime | None = None, limit: int | None = 100, offset: int = 0
+    ) -> list[EmotionalBalance]:
+        """The emotional accounts of everybody who ever complained, the most overdrawn first.
+
+        Raises:
+            InvalidInput: `limit` or `offset` is negative.
+        """
+        page, moment = _page(limit, offset), self._moment(as_of)
+        months, weights = self._months(), self.policy.repair.account
+        found = [
+            account_of(customer, happenings(relation, months.get(customer, ()), as_of=moment), weights, as_of=moment)
+            for customer, relation in self._read(moment)
+        ]
+        return sorted(found, key=lambda account: (account.balance, account.customer))[page]
+
+    def satisfaction(self, *, as_of: datetime | None = None) -> list[BeforeAfter]:
+        """Whether those who complained are more content after it than before, by instrument.
+
+        Answers belong to satisfaction and to no other figure: nothing of this counts towards retention.
+        """
+        moment, policy, months = self._moment(as_of), self.policy, self._months()
+        within = policy.repair.satisfaction_days
+        pairs = (
+            pair
+            for customer, relation in self._read(moment)
+            if customer in months
+            for pair in pairs_of(relation, months[customer], within_days=within, as_of=moment)
         )
-        return relation_profile(customer, relation)
+        surveys = policy.surveys
+        return before_and_after(pairs, minimum=surveys.minimum_answers, confidence=surveys.confidence)
 
     def overdue(self, *, as_of: datetime | None = None, clock: ClockName | None = None) -> list[DueStep]:
         """What should have been done by now and is not, the longest overdue first.
@@ -313,13 +230,53 @@ class RepairView(View):
         )
         return step_times(histories, as_of=moment)
 
+    def clocks(self, *, as_of: datetime | None = None, severity: str | None = None) -> list[ClockFigures]:
+        """How each clock ended, and how many run: the share on time with its interval.
+
+        Args:
+            as_of: The moment; now where absent.
+            severity: Only complaints of this severity, as last assessed by then.
+        """
+        moment = self._moment(as_of)
+        histories = (history for history in self._histories(moment) if severity in (None, history.severity))
+        return clock_figures(histories, as_of=moment, confidence=self.policy.surveys.confidence)
+
+    def causes(self, *, as_of: datetime | None = None, by: CausesBy = "cause") -> list[CauseShare]:
+        """What complaints come from, the most frequent first (Pareto).
+
+        Args:
+            as_of: The moment; now where absent.
+            by: The root cause as named by the business, or the category, subject or touchpoint.
+
+        Raises:
+            InvalidInput: Nothing can be grouped so.
+        """
+        if by not in CAUSES_BY:
+            raise InvalidInput(
+                f"{by!r} is nothing to group by",
+                code="unknown_dimension",
+                field="by",
+                remedy=f"Give one of {', '.join(CAUSES_BY)}",
+            )
+        return causes(self._histories(self._moment(as_of)), by=by)
+
+    def improvements(
+        self, *, as_of: datetime | None = None, state: ImprovementState | None = None
+    ) -> list[Improvement]:
+        """What is to be changed, was changed, and is proved to work."""
+        found = improvements(self._histories(self._moment(as_of)))
+        return [each for each in found if state in (None, each.state)]
+
+    def justice(self, *, as_of: datetime | None = None) -> list[JusticeServed]:
+        """Which kinds of justice repair served."""
+        return justice_served(self._read(self._moment(as_of)), confidence=self.policy.surveys.confidence)
+
     def summary(self, *, as_of: datetime | None = None) -> RepairSummary:
         """All relations at a glance, with what their repair cost."""
         moment = self._moment(as_of)
         relations = self._read(moment)
         columns = self.table(Patron).c
-        known = self.execute(select(func.count()).where(columns.known_at <= moment))
-        return repair_summary(relations, customers=known[0][0], as_of=moment)
+        return repair_summary(relations, customers=self.count(Patron, columns.known_at <= moment), as_of=moment)
 
     def _moment(self, as_of: datetime | None) -> int:
         return self.now if as_of is None else to_micros(as_of)
@@ -329,6 +286,23 @@ class RepairView(View):
         rows = self.rows(Case, *where, order_by=(cases.customer, cases.complaint))
         patrons = self.rows(Patron, self.table(Patron).c.complaints > 0)
         return list(read_relations(patrons, rows, self.policy.repair, as_of=moment, local=self.local))
+
+    def _histories(self, moment: int) -> Iterator[History]:
+        return (history for _, relation in self._read(moment) for history in relation.histories)
+
+    def _relation(self, customer: str, moment: int) -> Relation:
+        cases, patrons = self.rows(Case, customer=customer), self.rows(Patron, customer=customer)
+        patron = patrons[0] if patrons else None
+        return relation_state(patron, cases, self.policy.repair, as_of=moment, local=self.local)
+
+    def _months(self) -> Mapping[str, list[Moments]]:
+        """The months of everybody who ever complained."""
+        patron, months = self.table(Patron).c, self.table(Moments).c
+        if self.aliases:  # any of their ids may have complained
+            theirs = set(self.customers(Patron, patron.complaints > 0))
+            return months_by_customer(row for row in self.rows(Moments) if row.customer in theirs)
+        complained = select(patron.customer).where(patron.complaints > 0)
+        return months_by_customer(self.rows(Moments, months.customer.in_(complained)))
 
     def _due(self, moment: int, clock: ClockName | None, *, begin: int | None, end: int) -> list[DueStep]:
         if clock is not None and clock not in CLOCKS:
@@ -345,10 +319,19 @@ class RepairView(View):
 
     def _healthy(self, moment: int) -> list[RelationStanding]:
         damaged = {customer for customer, _ in self._read(moment)}
-        columns = self.table(Patron).c
-        known = self.execute(select(columns.customer).where(columns.known_at <= moment).order_by(columns.customer))
+        known = self.customers(Patron, self.table(Patron).c.known_at <= moment)
         healthy = Relation("healthy", None, None, [], [])
-        return [standing(customer, healthy) for (customer,) in known if customer not in damaged]
+        return [standing(customer, healthy) for customer in known if customer not in damaged]
+
+
+def _page(limit: int | None, offset: int) -> slice:
+    if offset < 0 or (limit is not None and limit < 0):
+        raise InvalidInput(
+            "a page has no negative limit or offset",
+            code="invalid_page",
+            field="offset" if offset < 0 else "limit",
+        )
+    return slice(offset, None if limit is None else offset + limit)
 
 
 def _month(value: str | None, field: str) -> str | None:

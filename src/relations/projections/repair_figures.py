@@ -6,25 +6,39 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
 from relations.messages import Money, from_micros
 from relations.policies import Repair
 from relations.policies.calendars import LocalTime
+from relations.policies.service_levels import CLOCKS, ClockName
 from relations.projections.cases import Case, Patron
-from relations.projections.relation_state import STATES, History, Relation, Round, State, relation_state
+from relations.projections.intervals import Interval, wilson
+from relations.projections.relation_state import (
+    MENDED,
+    STATES,
+    History,
+    Relation,
+    Round,
+    State,
+    is_running,
+    relation_state,
+    was_met,
+)
 from relations.projections.totals import Total
 
 __all__ = [
     "CLOCKS",
+    "ClockFigures",
     "ClockName",
     "DueStep",
     "RelationStanding",
     "RepairSummary",
     "StepName",
     "StepTime",
+    "clock_figures",
     "due_steps",
     "nearest_rank",
     "read_relations",
@@ -33,8 +47,6 @@ __all__ = [
     "step_times",
 ]
 
-ClockName: TypeAlias = Literal["acknowledge", "resolve", "follow_up"]
-CLOCKS: tuple[ClockName, ...] = get_args(ClockName)
 StepName: TypeAlias = Literal[
     "acknowledged", "apologised", "proposed", "carried_out", "resolved", "followed_up", "restored"
 ]
@@ -49,7 +61,7 @@ _STEPS: tuple[StepName, ...] = (
     "followed_up",
     "restored",
 )
-_CLOCK_OF: dict[str, ClockName] = {"acknowledged": "acknowledge", "resolved": "resolve"}
+_CLOCK_OF: dict[str, ClockName] = {"acknowledged": "acknowledge", "resolved": "resolve", "followed_up": "follow_up"}
 
 Named: TypeAlias = tuple[str, Relation]
 """A customer and their relation."""
@@ -91,9 +103,10 @@ class DueStep(BaseModel):
         customer: Whose complaint it is.
         complaint: Its id.
         subject: What it is about.
-        severity: As filed.
+        severity: As last assessed.
         round: Which run of the clocks.
-        clock: acknowledge and resolve have the deadlines pinned in the complaint; follow_up has the policy's.
+        clock: Which of them. Where a complaint's service level has no follow_up, that is due when the policy of surveys
+            says; all others are pinned in the complaint.
         due_at: The deadline. At that moment itself it is late.
         late_by: How long ago that was; None where it is still to come.
     """
@@ -115,7 +128,7 @@ class StepTime(BaseModel):
 
     Median and 90th percentile are by nearest rank: the smallest observed time that at least so large a share of all
     observed times does not exceed. Both are thus times that were really taken. Rounds that have not come to the step
-    are in neither.
+    are in neither. Nor are rounds that an import opened for work after the end, for they began with that work.
 
     Attributes:
         step: Which step. `acknowledged` is the first answer of any kind: an acknowledgement, an apology, an offer, a
@@ -139,6 +152,30 @@ class StepTime(BaseModel):
     on_time: float | None
 
 
+class ClockFigures(BaseModel):
+    """How one of the clocks does.
+
+    Attributes:
+        clock: Which.
+        met: Ended in time.
+        missed: Did not, those that ran out and are recorded by nobody yet included.
+        running: Still to come to an end, and not late yet.
+        paused: Stand still, for the customer has something to say first.
+        on_time: Met by met and missed; None where there are none.
+        interval: Wilson's, of that share.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    clock: ClockName
+    met: int
+    missed: int
+    running: int
+    paused: int
+    on_time: float | None
+    interval: Interval | None
+
+
 class RepairSummary(BaseModel):
     """All relations at a glance.
 
@@ -147,7 +184,8 @@ class RepairSummary(BaseModel):
         customers: Everybody known by then.
         states: How many relations are in each state.
         damaged: Relations with any complaint, mended or not.
-        restored_share: Of the damaged, those that are restored now; None where none was damaged.
+        restored_share: Of the damaged, those that are restored or won back now; None where none was damaged.
+        lapsed_share: Of the damaged, those who are taken for lost; inferred, None where none was damaged.
         relapsed: Relations that ever relapsed.
         relapsed_share: Of the damaged; None where none was.
         complaints: How many were filed.
@@ -165,6 +203,7 @@ class RepairSummary(BaseModel):
     states: dict[State, int]
     damaged: int
     restored_share: float | None
+    lapsed_share: float | None
     relapsed: int
     relapsed_share: float | None
     complaints: int
@@ -231,7 +270,7 @@ def due_steps(
             customer=customer,
             complaint=history.case.complaint,
             subject=history.case.subject,
-            severity=history.case.severity,
+            severity=history.severity,
             round=history.rounds[-1].number,
             clock=clock,
             due_at=from_micros(due_at),
@@ -246,12 +285,17 @@ def due_steps(
 
 
 def _running(opened: Round, follow_up_days: int | None) -> Iterator[tuple[ClockName, int]]:
-    if opened.settled_at is None:
-        if opened.answered_at is None:
-            yield "acknowledge", opened.acknowledge_by
-        yield "resolve", opened.resolve_by
-    elif follow_up_days is not None and "resolved" in opened.first and "followed_up" not in opened.first:
+    for (name, number), clock in opened.clocks.items():
+        if is_running(opened, name, number) and not clock.is_paused:
+            yield name, clock.due_at  # type: ignore[misc] # the events' clocks are the policy's, as a test holds
+    asks = follow_up_days is not None and ("follow_up", 1) not in opened.clocks
+    if asks and follow_up_days is not None and _is_to_be_asked(opened):
         yield "follow_up", opened.first["resolved"] + follow_up_days * _DAY
+
+
+def _is_to_be_asked(opened: Round) -> bool:
+    first = opened.first
+    return "resolved" in first and not first.keys() & {"followed_up", "withdrawn", "merged"}
 
 
 def nearest_rank(ordered: Sequence[int], percent: int) -> int:
@@ -265,15 +309,46 @@ def step_times(histories: Iterable[History], *, as_of: int) -> list[StepTime]:
     ended: Counter[tuple[str, bool]] = Counter()
     for history in histories:
         for opened in history.rounds:
+            if opened.opened_by == "resumed":
+                continue
             for step in _STEPS:
                 at = _reached_at(opened, step)
                 if at is not None:
                     taken[step].append(at - opened.opened_at)
             for clock in _CLOCK_OF.values():
-                met = _was_met(history, opened, clock, as_of)
+                met = was_met(opened, clock, as_of)
                 if met is not None:
                     ended[clock, met] += 1
     return [_step_time(step, sorted(times), ended) for step, times in taken.items()]
+
+
+def clock_figures(histories: Iterable[History], *, as_of: int, confidence: float) -> list[ClockFigures]:
+    """How each clock ended over all rounds, and how many run. An import's rounds for work after the end count not."""
+    ended: Counter[tuple[str, str]] = Counter()
+    for history in histories:
+        for opened in history.rounds:
+            if opened.opened_by == "resumed":
+                continue
+            for (name, number), clock in opened.clocks.items():
+                met = was_met(opened, name, as_of, number)
+                if met is not None:
+                    ended[name, "met" if met else "missed"] += 1
+                elif is_running(opened, name, number):
+                    ended[name, "paused" if clock.is_paused else "running"] += 1
+    return [_clock_figures(name, ended, confidence) for name in CLOCKS]
+
+
+def _clock_figures(name: ClockName, ended: Counter[tuple[str, str]], confidence: float) -> ClockFigures:
+    met, missed = ended[name, "met"], ended[name, "missed"]
+    return ClockFigures(
+        clock=name,
+        met=met,
+        missed=missed,
+        running=ended[name, "running"],
+        paused=ended[name, "paused"],
+        on_time=met / (met + missed) if met + missed else None,
+        interval=wilson(met, met + missed, confidence),
+    )
 
 
 def _step_time(step: StepName, times: Sequence[int], ended: Counter[tuple[str, bool]]) -> StepTime:
@@ -300,19 +375,6 @@ def _reached_at(opened: Round, step: StepName) -> int | None:
     return opened.first.get(step)
 
 
-def _was_met(history: History, opened: Round, clock: ClockName, as_of: int) -> bool | None:
-    """How a clock ended; None while it runs, and where it was stopped before its time."""
-    for outcome in history.case.outcomes:
-        if outcome.round == opened.number and outcome.clock == clock and outcome.at <= as_of:
-            return outcome.met  # what is recorded stays recorded, whatever came in late
-    done_at = opened.answered_at if clock == "acknowledge" else opened.first.get("resolved")
-    due_at = opened.acknowledge_by if clock == "acknowledge" else opened.resolve_by
-    if done_at is not None:
-        return done_at < due_at
-    stopped_at = opened.settled_at if opened.settled_at is not None else as_of
-    return False if due_at <= stopped_at else None
-
-
 def repair_summary(relations: Sequence[Named], *, customers: int, as_of: int) -> RepairSummary:
     """All relations at a glance.
 
@@ -334,7 +396,7 @@ def repair_summary(relations: Sequence[Named], *, customers: int, as_of: int) ->
             if step.cost is not None:
                 cost[step.cost.currency] += step.cost.amount
             points += step.points or 0
-    damaged, restored = len(relations), states["restored"]
+    damaged, restored = len(relations), sum(states[state] for state in MENDED)
     states["healthy"] = customers - damaged
     return RepairSummary(
         as_of=from_micros(as_of),
@@ -342,6 +404,7 @@ def repair_summary(relations: Sequence[Named], *, customers: int, as_of: int) ->
         states=states,
         damaged=damaged,
         restored_share=restored / damaged if damaged else None,
+        lapsed_share=states["lapsed"] / damaged if damaged else None,
         relapsed=relapsed,
         relapsed_share=relapsed / damaged if damaged else None,
         complaints=complaints,

@@ -361,7 +361,7 @@ class RetentionView(View):
 
     def customer(self, customer: str, *, as_of: datetime | None = None) -> CustomerProfile | None:
         """One customer's purchases; None where nothing of theirs was ever recorded."""
-        rows = self.rows(Patronage, self.table(Patronage).c.customer == customer)
+        rows = self.rows(Patronage, customer=customer)
         if not rows:
             return None
         today = self.local.day(self._moment(as_of))

@@ -2,7 +2,8 @@
 
 The table is one tally: how many answers with this score, of this instrument, at this touchpoint, through this channel,
 in this month of the business's own zone. All figures are reckoned from it when they are asked for, under the policy in
-force then. That an invitation is counted once is decided where feedback is given; here every event counts.
+force then. That an invitation is counted once is decided where feedback is given; here every event counts, but for
+answers under two ids of one customer: see `Answered`.
 
 Scores of complaints' follow-ups (1 to 5) are kept as an instrument of their own, `complaint_csat`, at the touchpoint
 `complaint`: they measure the handling of a failure, asked only of those who had one, so that adding them to `csat`
@@ -12,6 +13,7 @@ would let the number of complaints move the satisfaction with everything else.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal, TypeAlias
 
@@ -23,11 +25,12 @@ from relations.errors import InvalidInput
 from relations.messages import Envelope
 from relations.policies import Surveys
 from relations.projections.intervals import Interval, net_promoters, wilson
-from relations.projections.projection import Projection, Rows, Tally
+from relations.projections.projection import CustomerRow, Projection, Rows, Tally
 from relations.projections.view import View
 
 __all__ = [
     "PROJECTION",
+    "Answered",
     "Answers",
     "CsatFigure",
     "NpsFigure",
@@ -64,7 +67,29 @@ class Answers(Tally, gc=False):
     answers: int = 0
 
 
-PROJECTION = Projection(name="satisfaction", version=1, tables=(Answers,))
+class Answered(CustomerRow, gc=False):
+    """An invitation that was answered, and where its answer was counted.
+
+    Rules see to it that one customer answers an invitation once by an instrument. Where the same invitation was
+    answered under two ids that later turn out to be one customer's, all answers but the first recorded are left out
+    when figures are asked for.
+
+    Attributes:
+        position: Of its event in the log.
+    """
+
+    table: ClassVar[str] = "answered"
+    key: ClassVar[tuple[str, ...]] = ("customer", "invitation", "instrument")
+    invitation: str
+    instrument: str
+    score: int = 0
+    month: str = ""
+    touchpoint: str = ""
+    channel: str = ""
+    position: int = 0
+
+
+PROJECTION = Projection(name="satisfaction", version=2, tables=(Answers, Answered))
 
 
 @PROJECTION.on(FeedbackGiven)
@@ -74,6 +99,10 @@ def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
     key = (month, event.touchpoint or "", event.channel or "", event.instrument, event.score)
     row = rows.tables[Answers].get(key) or rows.need(Answers, *key)
     row.answers += 1
+    invitation = event.invitation
+    if invitation is not None:
+        answered = at.customer, invitation, event.instrument
+        rows.tables[Answered][answered] = Answered(*answered, event.score, *key[:3], at.position)
 
 
 @PROJECTION.on(ComplaintFollowedUp)
@@ -327,7 +356,26 @@ class SatisfactionView(View):
             where.append(columns.month < _month(until, "until"))
         if instrument is not None:
             where.append(columns.instrument == instrument)
-        return self.rows(Answers, *where)
+        rows = self.rows(Answers, *where)
+        again = self._answered_again()
+        for row in rows if again else ():
+            row.answers -= again[row.month, row.touchpoint, row.channel, row.instrument, row.score]
+        return [row for row in rows if row.answers]
+
+    def _answered_again(self) -> Counter[tuple[str, str, str, str, int]]:
+        """Where answers were counted to invitations that the same customer had answered before under another id."""
+        aliases = self.aliases
+        if not aliases:
+            return Counter()
+        found = self.rows_as_recorded(Answered, [name for group in aliases.groups.values() for name in group])
+        again: Counter[tuple[str, str, str, str, int]] = Counter()
+        answered = set()
+        for row in sorted(found, key=lambda row: row.position):
+            key = aliases.survivor(row.customer), row.invitation, row.instrument
+            if key in answered:
+                again[row.month, row.touchpoint, row.channel, row.instrument, row.score] += 1
+            answered.add(key)
+        return again
 
 
 def satisfaction_report(rows: Sequence[Answers], *, zone: str, surveys: Surveys) -> SatisfactionReport:

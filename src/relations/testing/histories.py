@@ -11,10 +11,27 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from relations.aggregates import customer
-from relations.aggregates.complaint import AcceptRemedy, CarryOutRemedy, DeclineRemedy
-from relations.aggregates.complaint.moves import MOVES
-from relations.aggregates.complaint.state import Complaint
-from relations.aggregates.customer import Customer, EraseCustomer, RecordPurchase, RefundPurchase
+from relations.aggregates.complaint import (
+    IMPROVEMENT_MOVES,
+    MOVES,
+    REMEDY_MOVES,
+    AcceptRemedy,
+    ApproveRemedy,
+    AskInformation,
+    CarryOutRemedy,
+    CheckDeadlines,
+    Complaint,
+    CompleteImprovement,
+    DeclineRemedy,
+    Improvement,
+    MeasureImprovement,
+    ProposeRemedy,
+    ReceiveInformation,
+    RefuseRemedy,
+    Remedy,
+)
+from relations.aggregates.complaint.moves import LESSONS
+from relations.aggregates.customer import Customer, EraseAlias, EraseCustomer, RecordPurchase, RefundPurchase
 from relations.aggregates.loyalty import (
     Account,
     AdjustPoints,
@@ -37,7 +54,7 @@ from relations.aggregates.loyalty import (
 )
 from relations.decider import Aggregate
 from relations.errors import CommandRefused
-from relations.messages import Command, Event
+from relations.messages import Command, Event, from_micros
 from relations.policies import Policy
 from relations.testing.strategies import commands_of, moneys
 
@@ -137,7 +154,7 @@ def _histories(
         if steps and draw(st.integers(0, 9)) == 0:
             command = draw(st.sampled_from(steps)).command
         else:
-            now += draw(_DELAYS)
+            now += draw(_DELAYS_OF.get(aggregate.name, _DELAYS))
             command = draw(_command(aggregate, state, policy, now, fields))
         before, refusal, events = state, None, []
         try:
@@ -155,6 +172,14 @@ _DELAYS = st.one_of(
     st.integers(1, 96).map(lambda hours: timedelta(hours=hours)),
     st.integers(1, 60).map(lambda weeks: timedelta(weeks=weeks)),
 )
+# A desk works by the hour; with months between any two commands every deadline would be missed.
+_DELAYS_OF = {
+    "complaint": st.one_of(
+        st.integers(0, 120).map(lambda minutes: timedelta(minutes=minutes)),
+        st.integers(1, 24).map(lambda hours: timedelta(hours=hours)),
+        st.integers(1, 30).map(lambda days: timedelta(days=days)),
+    )
+}
 _LATE = st.one_of(
     st.just(timedelta(0)), st.just(timedelta(0)), st.integers(1, 40).map(lambda days: timedelta(days=days))
 )
@@ -187,12 +212,51 @@ Likely = tuple[type[Command], dict[str, SearchStrategy[Any]]]
 _EUROS = moneys(currencies=("EUR",), smallest=1, largest=500_000)
 
 
-def _likely_of_complaint(state: Complaint, _policy: Policy) -> list[Likely]:
-    offers = list(state.remedies)
-    known = {"remedy": st.sampled_from(offers)} if offers else {}
-    of_offers = (AcceptRemedy, DeclineRemedy, CarryOutRemedy)
-    moves = [kind for kind in MOVES[state.status] if offers or kind not in of_offers]
-    return [(kind, known if kind in of_offers else {}) for kind in moves]
+_WITH_IDS: dict[type[Command], tuple[str, str]] = {
+    ApproveRemedy: ("remedy", "remedies"),
+    RefuseRemedy: ("remedy", "remedies"),
+    AcceptRemedy: ("remedy", "remedies"),
+    DeclineRemedy: ("remedy", "remedies"),
+    CarryOutRemedy: ("remedy", "remedies"),
+    ReceiveInformation: ("request", "requests"),
+    CompleteImprovement: ("improvement", "improvements"),
+    MeasureImprovement: ("improvement", "improvements"),
+}
+"""Commands of a complaint that name something it has: the field, and where it is kept."""
+_OPENING = (ProposeRemedy, AskInformation)
+"""Commands that others need to have anything to move."""
+
+
+def _likely_of_complaint(state: Complaint, policy: Policy) -> list[Likely]:
+    likely: list[Likely] = []
+    for kind in MOVES[state.status]:
+        if kind not in _WITH_IDS:
+            likely += [(kind, {})] * (1 if kind in LESSONS else 5 if kind in _OPENING else 2)
+            continue
+        field, kept = _WITH_IDS[kind]
+        known = [name for name, found in getattr(state, kept).items() if _is_movable(kind, found)]
+        if known:
+            fields: dict[str, SearchStrategy[Any]] = {field: st.sampled_from(known)}
+            if kind is ApproveRemedy:
+                # Somebody other than its author, who is mostly `system`, and who may.
+                roles = [limit.role for limit in policy.desk.limits]
+                fields |= {"actor": st.just("approver"), "role": st.sampled_from(roles) if roles else st.none()}
+            # Few of the many commands have something to move, so those that do come more often.
+            likely += [(kind, fields)] * (1 if kind in LESSONS else 5)
+    clocks = [clock.due_at for clock in state.clocks if not clock.paused]
+    if clocks:
+        # The agenda comes at the deadline itself, or at a step of escalation before it.
+        moments = [*clocks, *([state.plan.due_at] if state.plan else [])]
+        likely.append((CheckDeadlines, {"occurred_at": st.sampled_from(moments).map(from_micros)}))
+    return likely
+
+
+def _is_movable(kind: type[Command], found: Any) -> bool:
+    if isinstance(found, Remedy):
+        return kind in REMEDY_MOVES[found.status]
+    if isinstance(found, Improvement):
+        return kind in IMPROVEMENT_MOVES[found.status]
+    return found.received_at is None
 
 
 def _likely_of_customer(state: Customer, _policy: Policy) -> list[Likely]:
@@ -201,7 +265,7 @@ def _likely_of_customer(state: Customer, _policy: Policy) -> list[Likely]:
     likely: list[Likely] = [
         (kind, amount if kind is RecordPurchase else {})
         for kind in customer.AGGREGATE.commands
-        if kind not in (EraseCustomer, RefundPurchase)
+        if kind not in (EraseCustomer, EraseAlias, RefundPurchase)
     ]
     for purchase, bought in state.purchases.items():
         left = bought.amount.amount - state.refunded.get(purchase, 0)

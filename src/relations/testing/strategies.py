@@ -22,7 +22,13 @@ from pydantic import AwareDatetime
 from pydantic.fields import FieldInfo
 
 from relations.aggregates import AGGREGATES
-from relations.aggregates.complaint import ComplaintCommand, ProposeRemedy
+from relations.aggregates.complaint import (
+    AssessComplaint,
+    ComplaintCommand,
+    EscalateComplaint,
+    MergeComplaint,
+    ProposeRemedy,
+)
 from relations.aggregates.contact import Birthday, Email, LanguageTag, Phone
 from relations.aggregates.customer import CustomerCommand, GiveFeedback, RecordPurchase, RefundPurchase
 from relations.aggregates.loyalty import (
@@ -34,16 +40,19 @@ from relations.aggregates.loyalty import (
     LotId,
     LoyaltyCommand,
     MovedLot,
+    ReleaseAccount,
     ReverseEarning,
 )
 from relations.aggregates.programme import SetProgrammeGoal
 from relations.messages import Channel, Command, Id, Label, Money, Text
-from relations.policies import Policy, Programme, Repair, ServiceLevels, Surveys
+from relations.policies import BusinessCalendar, Desk, Limit, Policy, Programme, Repair, ServiceLevels, Surveys
+from relations.policies.business_time import OwnDay
 from relations.policies.offers import Campaign, Referral, Reward, Tier
-from relations.policies.service_levels import SEVERITIES, ServiceLevel
+from relations.policies.service_levels import DayCount, EscalationStep, GradeLevels, ServiceLevel
 from relations.policies.spans import CalendarYear, EndOfPeriod, Inactivity, Lifetime, RollingMonths
 
 __all__ = [
+    "calendars",
     "channels",
     "commands",
     "commands_of",
@@ -71,8 +80,10 @@ _LATEST = datetime(2030, 1, 1)  # noqa: DTZ001 - likewise
 _ID_ALPHABET = "abcXYZ019._:-"
 _ZONES = (UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-3, minutes=-30)))
 _POOLS = {"customer": "c", "complaint": "k", "purchase": "p", "refund": "r", "remedy": "m", "feedback": "f",
-          "invitation": "s", "interaction": "i", "redemption": "d", "lot": "l", "source": "k", "to": "d",
-          "referred": "n", "into": "s"}  # fmt: skip
+          "invitation": "s", "interaction": "i", "redemption": "d", "lot": "l", "source": "k",
+          "into": "c", "merged": "c", "other": "c",
+          "to": "d", "referred": "n",
+          "duplicate": "k", "request": "q", "reward": "w", "improvement": "v"}  # fmt: skip
 _POOL_SIZE = 3
 
 
@@ -265,7 +276,9 @@ _KNOWN: tuple[tuple[Any, Callable[[], SearchStrategy[Any]]], ...] = (
 _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (RecordPurchase, "amount"): moneys,
     (RefundPurchase, "amount"): lambda: moneys(smallest=1),
+    (MergeComplaint, "into"): lambda: ids(among=["k1", "k2", "k3"]),
     (GiveFeedback, "score"): lambda: st.integers(0, 10),
+    (ReleaseAccount, "into"): lambda: ids(among=["s1", "s2"]),
     (CreditPurchase, "prefix"): lambda: st.just(""),
     (ReverseEarning, "prefix"): lambda: st.just(""),
     (EarnPoints, "prefix"): lambda: st.just(""),
@@ -297,11 +310,22 @@ def _days_suit(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     return {"starts": days[0], "ends": days[1] + timedelta(days=1)}
 
 
+def _something_is_judged(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    judged = any(values[name] for name in ("severity", "complexity", "impact", "urgency", "category"))
+    return {} if judged or "impact" in given else {"impact": "low"}
+
+
+def _somebody_hears(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    return {} if values["to"] or values["emergency"] or "to" in given else {"to": "house manager"}
+
+
 _MENDS: dict[type[Command], Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]] = {
     GiveFeedback: _score_suits,
     ProposeRemedy: _points_suit,
     ReverseEarning: _refunded_suits,
     SetProgrammeGoal: _days_suit,
+    AssessComplaint: _something_is_judged,
+    EscalateComplaint: _somebody_hears,
 }
 """What makes fields that were drawn one by one fit each other."""
 
@@ -354,6 +378,7 @@ def policies(*, zones: Sequence[str] = ("UTC", "Europe/Vienna", "Asia/Shanghai")
             Repair, restored_score_min=st.integers(4, 5), broken_score_max=st.integers(0, 3),
             purchase_restores=st.booleans(),
         ),
+        desk=st.builds(Desk, limits=st.sampled_from(_LIMITS)),
     )  # fmt: skip
 
 
@@ -406,11 +431,61 @@ def _programmes() -> SearchStrategy[Programme]:
     )
 
 
+_LIMITS: tuple[tuple[Limit, ...], ...] = (
+    (),
+    (),
+    (
+        Limit(role="room", money=(Money(50_000, "EUR"), Money(10_000, "JPY")), points=1_000),
+        Limit(role="restaurant", money=(Money(10**9, "EUR"), Money(10**9, "JPY"), Money(10**9, "KWD")), points=10**12),
+    ),
+)
+# The same few calendars every time: what they find out about a day they keep.
+_CALENDARS: tuple[BusinessCalendar | None, ...] = (
+    None,
+    None,
+    BusinessCalendar(
+        name="split", zone="Europe/Vienna", saturday=("10:00-14:00",),
+        friday=("09:00-12:00", "13:00-18:00"), holidays=(date(2024, 1, 1), date(2024, 12, 25)),
+        own_days=(OwnDay(day=date(2024, 12, 24), shifts=("09:00-12:00",)),),
+    ),
+    BusinessCalendar.all_day("business days", zone="America/New_York"),
+)  # fmt: skip
+
+
+def calendars() -> SearchStrategy[BusinessCalendar]:
+    """Calendars of working time: split shifts, holidays, days of their own, zones whose clocks change."""
+    return st.sampled_from([calendar for calendar in _CALENDARS if calendar is not None])
+
+
 def _service_levels() -> SearchStrategy[ServiceLevels]:
     hours = st.tuples(st.integers(1, 200), st.integers(0, 800))
-    level = hours.map(
-        lambda pair: ServiceLevel(
-            acknowledge=timedelta(hours=pair[0]), resolve=timedelta(hours=pair[0]) + timedelta(hours=pair[1])
-        )
-    )
-    return st.builds(ServiceLevels, **dict.fromkeys(SEVERITIES, level))
+    more = st.none() | st.integers(1, 300).map(lambda count: timedelta(hours=count))
+    level = st.builds(
+        lambda pair, later, other: ServiceLevel(
+            acknowledge=timedelta(hours=pair[0]),
+            resolve=timedelta(hours=sum(pair)),
+            extended=None if later is None else timedelta(hours=sum(pair)) + later,
+            next_response=other,
+            follow_up=later,
+        ),
+        hours, more, more,
+    )  # fmt: skip
+    counted = ServiceLevel(
+        acknowledge=DayCount(days=2), resolve=DayCount(months=1), extended=DayCount(months=2),
+        next_response=DayCount(days=3),
+    )  # fmt: skip
+    steps = st.lists(
+        st.builds(
+            EscalationStep, clock=st.sampled_from(("acknowledge", "next_response", "resolve")),
+            at_percent=st.sampled_from((50, 80, 100)), to=st.sampled_from(("head of desk", "house manager")),
+        ), max_size=3,
+    ).map(tuple)  # fmt: skip
+    return st.builds(
+        lambda low, medium, high, critical, grade, calendar, paused, escalations: ServiceLevels(
+            low=counted if calendar is not None and low.follow_up is None else low,
+            medium=medium, high=high, critical=critical, calendar=calendar, paused_by_questions=paused,
+            grades=() if grade is None else (GradeLevels(grade="spa", medium=grade),), escalations=escalations,
+        ),
+        level, level, level, level, st.none() | level, st.sampled_from(_CALENDARS),
+        st.sampled_from(((), ("resolve",), ("acknowledge", "next_response", "resolve"))), steps,
+    )  # fmt: skip

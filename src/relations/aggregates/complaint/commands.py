@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from relations.messages import Channel, Command, Id, Label, Money, Text
@@ -13,29 +13,60 @@ from relations.policies.service_levels import Severity
 __all__ = [
     "AcceptRemedy",
     "AcknowledgeComplaint",
+    "ApproveRemedy",
+    "AskInformation",
+    "AssessComplaint",
+    "AssignComplaint",
     "CarryOutRemedy",
     "CheckDeadlines",
     "CloseComplaint",
     "ComplaintCommand",
+    "CompleteImprovement",
+    "Conclusion",
     "DeclineRemedy",
+    "EscalateComplaint",
     "FileComplaint",
     "FollowUpComplaint",
     "GiveApology",
+    "Grading",
+    "InvestigateComplaint",
+    "MeasureImprovement",
+    "MergeComplaint",
+    "NameRootCause",
     "ProposeRemedy",
+    "RaiseImprovement",
+    "ReceiveInformation",
+    "RecogniseComplaint",
+    "RefuseRemedy",
     "RemedyKind",
     "ReopenComplaint",
     "ResolveComplaint",
+    "SendHoldingReply",
     "Severity",
+    "TakeDuplicate",
+    "TransferComplaint",
     "WithdrawComplaint",
 ]
 
+Grading = Literal["low", "medium", "high"]
+"""How complex, how far-reaching, how urgent."""
+
+Conclusion = Literal["upheld", "partly_upheld", "not_upheld"]
+"""What an investigation found of the complaint."""
+
 RemedyKind = Literal["refund", "points", "voucher", "replacement", "service", "goodwill"]
+
+
+Points = Annotated[int, Field(strict=True, gt=0, le=10**12)]
 
 
 def _not_negative(value: Money) -> Money:
     if value.amount < 0:
         raise PydanticCustomError("negative_amount", "a remedy costs the business nothing or more")
     return value
+
+
+Cost = Annotated[Money, AfterValidator(_not_negative)]
 
 
 class ComplaintCommand(Command):
@@ -55,7 +86,13 @@ class ComplaintCommand(Command):
 
 
 class FileComplaint(ComplaintCommand):
-    """Open a complaint."""
+    """Open a complaint.
+
+    Attributes:
+        grade: The customer's value grade, where promises differ by it.
+        on_behalf_of: Who it is about, where the customer speaks for somebody else.
+        relationship: What that person is to the customer: child, guest of the booking, company.
+    """
 
     customer: Id
     subject: Label
@@ -65,12 +102,94 @@ class FileComplaint(ComplaintCommand):
     remedy_sought: Label | None = None
     touchpoint: Label | None = None
     purchase: Id | None = None
+    grade: Label | None = None
+    on_behalf_of: Text | None = None
+    relationship: Label | None = None
 
 
 class AcknowledgeComplaint(ComplaintCommand):
     """Answer that it was heard."""
 
     channel: Channel | None = None
+
+
+class AssessComplaint(ComplaintCommand):
+    """Judge how bad it is. What is left out stays as it was judged before."""
+
+    severity: Severity | None = None
+    complexity: Grading | None = None
+    impact: Grading | None = None
+    urgency: Grading | None = None
+    category: Label | None = None
+
+    @model_validator(mode="after")
+    def _judges_something(self) -> AssessComplaint:
+        if not any((self.severity, self.complexity, self.impact, self.urgency, self.category)):
+            raise PydanticCustomError("nothing_assessed", "an assessment judges at least one thing")
+        return self
+
+
+class AssignComplaint(ComplaintCommand):
+    """Give it to somebody to work on."""
+
+    owner: Label
+    department: Label | None = None
+
+
+class TransferComplaint(ComplaintCommand):
+    """Hand it over to another department, and there to somebody if known."""
+
+    department: Label
+    owner: Label | None = None
+    reason: Label | None = None
+
+
+class InvestigateComplaint(ComplaintCommand):
+    """Record what was found out."""
+
+    findings: Text | None = None
+    conclusion: Conclusion | None = None
+
+
+class NameRootCause(ComplaintCommand):
+    """Say why it happened. Mostly known later, so it may be said at any time."""
+
+    cause: Label
+
+
+class AskInformation(ComplaintCommand):
+    """Ask the customer for something. The clocks that the policy names stand still until it comes."""
+
+    request: Id
+    about: Label | None = None
+
+
+class ReceiveInformation(ComplaintCommand):
+    """Record that what was asked for has come."""
+
+    request: Id
+    words: Text | None = None
+
+
+class SendHoldingReply(ComplaintCommand):
+    """Tell the customer why it takes longer, and until when."""
+
+    reason: Label
+    until: AwareDatetime | None = None
+
+
+class EscalateComplaint(ComplaintCommand):
+    """Call for somebody higher up. An emergency goes to whom the policy names and makes the complaint critical."""
+
+    to: Label | None = None
+    reason: Label | None = None
+    emergency: bool = False
+
+    @model_validator(mode="after")
+    def _goes_to_somebody(self) -> EscalateComplaint:
+        if self.to is None and not self.emergency:
+            raise PydanticCustomError("escalated_to_nobody", "an escalation names who is to hear of it")
+        return self
 
 
 class GiveApology(ComplaintCommand):
@@ -80,12 +199,17 @@ class GiveApology(ComplaintCommand):
 
 
 class ProposeRemedy(ComplaintCommand):
-    """Offer to make it good."""
+    """Offer to make it good.
+
+    Attributes:
+        role: The author's role, by which the policy limits what they may offer without asking.
+    """
 
     remedy: Id
     kind: RemedyKind
-    value: Annotated[Money, AfterValidator(_not_negative)] | None = None
-    points: Annotated[int, Field(strict=True, gt=0, le=10**12)] | None = None
+    value: Cost | None = None
+    points: Points | None = None
+    role: Label | None = None
 
     @model_validator(mode="after")
     def _points_name_their_number(self) -> ProposeRemedy:
@@ -94,6 +218,20 @@ class ProposeRemedy(ComplaintCommand):
                 "points_without_kind", "points are given with the kind `points`, and only with it"
             )
         return self
+
+
+class ApproveRemedy(ComplaintCommand):
+    """Allow an offer that is above its author's limit; it is now the business's offer to the customer."""
+
+    remedy: Id
+    role: Label | None = None
+
+
+class RefuseRemedy(ComplaintCommand):
+    """Do not allow an offer that is above its author's limit."""
+
+    remedy: Id
+    reason: Label | None = None
 
 
 class AcceptRemedy(ComplaintCommand):
@@ -144,5 +282,63 @@ class WithdrawComplaint(ComplaintCommand):
     reason: Label | None = None
 
 
+class MergeComplaint(ComplaintCommand):
+    """Record that it is a duplicate of another complaint, in which it goes on."""
+
+    into: Id
+
+
+class TakeDuplicate(ComplaintCommand):
+    """Record, in the complaint that goes on, which one was merged into it. Follows from `MergeComplaint`."""
+
+    duplicate: Id
+
+
+class RecogniseComplaint(ComplaintCommand):
+    """Say that it was useful, and thank for it with points or something of value.
+
+    Attributes:
+        reward: An id, from the same pool as those of remedies.
+    """
+
+    reward: Id
+    reason: Label | None = None
+    value: Cost | None = None
+    points: Points | None = None
+
+
+class RaiseImprovement(ComplaintCommand):
+    """Propose a change so that it does not happen again."""
+
+    improvement: Id
+    title: Label
+    cause: Label | None = None
+    owner: Label | None = None
+
+
+class CompleteImprovement(ComplaintCommand):
+    """Record that the change was made."""
+
+    improvement: Id
+
+
+class MeasureImprovement(ComplaintCommand):
+    """Compare how often it happened before the change and after it.
+
+    Attributes:
+        before: How many complaints of the kind in the days before.
+        after: How many in the days after.
+    """
+
+    improvement: Id
+    before: Annotated[int, Field(strict=True, ge=0, le=10**9)]
+    before_days: Annotated[int, Field(strict=True, ge=1, le=36_500)]
+    after: Annotated[int, Field(strict=True, ge=0, le=10**9)]
+    after_days: Annotated[int, Field(strict=True, ge=1, le=36_500)]
+
+
 class CheckDeadlines(ComplaintCommand):
-    """Record every deadline that has run out by `occurred_at`. The agenda says when this is due."""
+    """Record what time alone has done by `occurred_at`: deadlines that ran out, escalations that fell due.
+
+    The agenda says when this is due.
+    """

@@ -9,18 +9,34 @@ from relations.messages import Event, Money, Personal
 __all__ = [
     "ApologyGiven",
     "ComplaintAcknowledged",
+    "ComplaintAssessed",
+    "ComplaintAssigned",
     "ComplaintClosed",
+    "ComplaintEscalated",
     "ComplaintFiled",
     "ComplaintFollowedUp",
+    "ComplaintInvestigated",
+    "ComplaintMerged",
+    "ComplaintRecognised",
     "ComplaintReopened",
     "ComplaintResolved",
+    "ComplaintTransferred",
     "ComplaintWithdrawn",
-    "DeadlineMet",
-    "DeadlineMissed",
+    "DuplicateTaken",
+    "HoldingReplySent",
+    "ImprovementDone",
+    "ImprovementNotProved",
+    "ImprovementProved",
+    "ImprovementRaised",
+    "InformationAsked",
+    "InformationReceived",
     "RemedyAccepted",
+    "RemedyApproved",
     "RemedyCarriedOut",
     "RemedyDeclined",
     "RemedyProposed",
+    "RemedyRefused",
+    "RootCauseNamed",
 ]
 
 
@@ -32,6 +48,11 @@ class ComplaintFiled(Event, frozen=True):
         acknowledge_by: The deadline of the first answer, UTC microseconds. At the deadline itself it is late.
         resolve_by: The deadline of the resolution, UTC microseconds.
         policy: The version of the policy that set the deadlines; pinned for the complaint's life.
+        grade: The customer's value grade, where it was given.
+        on_behalf_of: Who it is about, where the customer speaks for somebody else.
+        relationship: What that person is to the customer.
+        calendar: The name of the calendar that its clocks go by; None is elapsed time. The calendar itself stands in
+            the pinned policy.
         at: Business time, UTC microseconds, as in the envelope. Here and below it stands in the body where a rule
             needs it, for a state is evolved from bodies alone.
     """
@@ -49,6 +70,10 @@ class ComplaintFiled(Event, frozen=True):
     purchase: str | None = None
     customer: str = ""
     at: int = 0
+    grade: str | None = None
+    on_behalf_of: Personal | None = None
+    relationship: str | None = None
+    calendar: str | None = None
 
 
 class ComplaintAcknowledged(Event, frozen=True):
@@ -56,6 +81,116 @@ class ComplaintAcknowledged(Event, frozen=True):
 
     topic: ClassVar[str] = "complaint.acknowledged"
     channel: str | None = None
+    at: int = 0
+
+
+class ComplaintAssessed(Event, frozen=True):
+    """The business judged how bad it is. What is absent stays as it was judged before.
+
+    Attributes:
+        severity: low, medium, high or critical; the clocks that run go by it from now on.
+        complexity: low, medium or high, and so are impact and urgency.
+    """
+
+    topic: ClassVar[str] = "complaint.assessed"
+    severity: str | None = None
+    complexity: str | None = None
+    impact: str | None = None
+    urgency: str | None = None
+    category: str | None = None
+    at: int = 0
+
+
+class ComplaintAssigned(Event, frozen=True):
+    """Somebody is to work on it."""
+
+    topic: ClassVar[str] = "complaint.assigned"
+    owner: str
+    department: str | None = None
+    at: int = 0
+
+
+class ComplaintTransferred(Event, frozen=True):
+    """Another department is to work on it.
+
+    Attributes:
+        previous: The department that it came from, where one was known.
+    """
+
+    topic: ClassVar[str] = "complaint.transferred"
+    department: str
+    previous: str | None = None
+    owner: str | None = None
+    reason: str | None = None
+    at: int = 0
+
+
+class ComplaintInvestigated(Event, frozen=True):
+    """The business found out what had happened."""
+
+    topic: ClassVar[str] = "complaint.investigated"
+    findings: Personal | None = None
+    conclusion: str | None = None
+    at: int = 0
+
+
+class RootCauseNamed(Event, frozen=True):
+    """The business found out why it had happened."""
+
+    topic: ClassVar[str] = "complaint.root_cause_named"
+    cause: str
+    at: int = 0
+
+
+class InformationAsked(Event, frozen=True):
+    """The business asked the customer for something."""
+
+    topic: ClassVar[str] = "complaint.information_asked"
+    request: str
+    about: str | None = None
+    at: int = 0
+
+
+class InformationReceived(Event, frozen=True):
+    """The customer gave what had been asked for."""
+
+    topic: ClassVar[str] = "complaint.information_received"
+    request: str
+    words: Personal | None = None
+    at: int = 0
+
+
+class HoldingReplySent(Event, frozen=True):
+    """The business said why it takes longer.
+
+    Attributes:
+        until: When the customer was told to expect the final answer, UTC microseconds.
+    """
+
+    topic: ClassVar[str] = "complaint.holding_reply_sent"
+    reason: str
+    until: int | None = None
+    at: int = 0
+
+
+class ComplaintEscalated(Event, frozen=True):
+    """Somebody higher up was called.
+
+    Attributes:
+        to: Who.
+        emergency: True for the emergency path.
+        clock: The clock whose time made it due; absent where somebody decided it.
+        number: Which run of that clock in the round.
+        percent: How much of that clock's time was used: 100 at its miss.
+    """
+
+    topic: ClassVar[str] = "complaint.escalated"
+    to: str
+    reason: str | None = None
+    emergency: bool = False
+    clock: str | None = None
+    number: int = 1
+    percent: int | None = None
     at: int = 0
 
 
@@ -74,6 +209,8 @@ class RemedyProposed(Event, frozen=True):
         kind: refund, points, voucher, replacement, service or goodwill.
         value: What it costs the business, where it is money.
         points: How many points, for the kind `points`.
+        needs_approval: True where it is above its author's limit: the customer does not know of it yet.
+        author: Who proposed it, where it needs approval: nobody approves their own.
     """
 
     topic: ClassVar[str] = "complaint.remedy_proposed"
@@ -81,6 +218,30 @@ class RemedyProposed(Event, frozen=True):
     kind: str
     value: Money | None = None
     points: int | None = None
+    at: int = 0
+    needs_approval: bool = False
+    author: str | None = None
+
+
+class RemedyApproved(Event, frozen=True):
+    """An offer above its author's limit was allowed, and is now the business's offer to the customer.
+
+    Attributes:
+        role: The role of who allowed it.
+    """
+
+    topic: ClassVar[str] = "complaint.remedy_approved"
+    remedy: str
+    role: str | None = None
+    at: int = 0
+
+
+class RemedyRefused(Event, frozen=True):
+    """An offer above its author's limit was not allowed. The customer never heard of it."""
+
+    topic: ClassVar[str] = "complaint.remedy_refused"
+    remedy: str
+    reason: str | None = None
     at: int = 0
 
 
@@ -161,25 +322,76 @@ class ComplaintWithdrawn(Event, frozen=True):
     at: int = 0
 
 
-class DeadlineMet(Event, frozen=True):
-    """One of the complaint's clocks ended in time.
+class ComplaintMerged(Event, frozen=True):
+    """It was a duplicate; the other one goes on."""
+
+    topic: ClassVar[str] = "complaint.merged"
+    into: str
+    at: int = 0
+
+
+class DuplicateTaken(Event, frozen=True):
+    """A duplicate was merged into this one."""
+
+    topic: ClassVar[str] = "complaint.duplicate_taken"
+    duplicate: str
+    at: int = 0
+
+
+class ComplaintRecognised(Event, frozen=True):
+    """The business said that it was useful: a rewarded complaint. Points are credited by a reaction."""
+
+    topic: ClassVar[str] = "complaint.recognised"
+    reward: str
+    reason: str | None = None
+    value: Money | None = None
+    points: int | None = None
+    at: int = 0
+
+
+class ImprovementRaised(Event, frozen=True):
+    """A change was proposed so that it does not happen again."""
+
+    topic: ClassVar[str] = "complaint.improvement_raised"
+    improvement: str
+    title: str
+    cause: str | None = None
+    owner: str | None = None
+    at: int = 0
+
+
+class ImprovementDone(Event, frozen=True):
+    """The change was made."""
+
+    topic: ClassVar[str] = "complaint.improvement_done"
+    improvement: str
+    at: int = 0
+
+
+class ImprovementProved(Event, frozen=True):
+    """It has happened less often since: the change works.
 
     Attributes:
-        clock: `acknowledge` or `resolve`.
-        round: 1 for the first run of the clocks, one more for each reopening.
-        due_at: The deadline, UTC microseconds.
+        before: How many complaints of the kind in `before_days` before the change.
+        after: How many in `after_days` after it.
     """
 
-    topic: ClassVar[str] = "complaint.deadline_met"
-    clock: str
-    round: int
-    due_at: int
+    topic: ClassVar[str] = "complaint.improvement_proved"
+    improvement: str
+    before: int
+    before_days: int
+    after: int
+    after_days: int
+    at: int = 0
 
 
-class DeadlineMissed(Event, frozen=True):
-    """One of the complaint's clocks ran out. Once recorded, a miss stays recorded."""
+class ImprovementNotProved(Event, frozen=True):
+    """It has happened as often as before, or more: nothing shows that the change works."""
 
-    topic: ClassVar[str] = "complaint.deadline_missed"
-    clock: str
-    round: int
-    due_at: int
+    topic: ClassVar[str] = "complaint.improvement_not_proved"
+    improvement: str
+    before: int
+    before_days: int
+    after: int
+    after_days: int
+    at: int = 0

@@ -1,46 +1,60 @@
-"""From a command to events: every rule of a complaint."""
+"""From a command to everything that happens: whether the state allows it, and what it does to the clocks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import msgspec
 
+from relations.aggregates.complaint.clocks import (
+    cancelled,
+    ended_by,
+    next_response_started,
+    planned,
+    ran_out,
+    started,
+    synchronised,
+    time_passed,
+)
 from relations.aggregates.complaint.commands import (
-    AcceptRemedy,
     AcknowledgeComplaint,
-    CarryOutRemedy,
+    AskInformation,
+    AssessComplaint,
     CheckDeadlines,
     CloseComplaint,
     ComplaintCommand,
     DeclineRemedy,
+    EscalateComplaint,
     FileComplaint,
     FollowUpComplaint,
-    GiveApology,
-    ProposeRemedy,
+    MergeComplaint,
+    ReceiveInformation,
     ReopenComplaint,
     ResolveComplaint,
+    SendHoldingReply,
     WithdrawComplaint,
 )
+from relations.aggregates.complaint.decisions import DECISIONS, names, reopening
 from relations.aggregates.complaint.events import (
-    ApologyGiven,
-    ComplaintAcknowledged,
-    ComplaintClosed,
+    ComplaintAssessed,
+    ComplaintEscalated,
     ComplaintFiled,
-    ComplaintFollowedUp,
-    ComplaintReopened,
-    ComplaintResolved,
-    ComplaintWithdrawn,
-    DeadlineMet,
-    DeadlineMissed,
+    ComplaintRecognised,
+    DuplicateTaken,
+    ImprovementDone,
+    ImprovementRaised,
+    InformationAsked,
+    InformationReceived,
     RemedyAccepted,
+    RemedyApproved,
     RemedyCarriedOut,
     RemedyDeclined,
     RemedyProposed,
+    RemedyRefused,
 )
-from relations.aggregates.complaint.moves import ANSWERS, ENDED, MOVES, REMEDY_MOVES, WORK, RemedyStatus, Status
-from relations.aggregates.complaint.state import Complaint, Remedy, evolve, fact
+from relations.aggregates.complaint.evolution import evolve
+from relations.aggregates.complaint.moves import ANSWERS, ENDED, MOVES, WORK, Status
+from relations.aggregates.complaint.state import Complaint, fact
 from relations.errors import CommandRefused
 from relations.messages import Command, Event
 from relations.policies import Policy
@@ -48,14 +62,29 @@ from relations.policies import Policy
 __all__ = ["COMMANDS", "REFUSALS", "decide"]
 
 REFUSALS: Mapping[str, str] = {
+    "above_limit": "Who approves the offer may not promise so much either",
+    "beyond_final_deadline": "A holding reply announces the final answer for later than the policy allows",
     "complaint_id_reused": "Another complaint bears this id, or the same one was filed with other content",
     "illegal_move": "The table of moves does not lead on from the present state by this command",
-    "out_of_order": "It bears a time before the beginning of the state that it would end",
-    "remedy_id_reused": "Another offer of this complaint bears this id",
+    "improvement_id_reused": "Another improvement of this complaint bears this id",
+    "merge_cycle": "The other complaint was merged into this one",
+    "merged_itself": "The complaint to merge into is a duplicate of a third one",
+    "out_of_order": "It bears a time before the beginning of the state, question or change that it would end",
+    "own_offer": "Nobody approves an offer of their own",
+    "remedy_id_reused": "Another offer or reward of this complaint bears this id",
+    "request_id_reused": "Another question of this complaint bears this id",
+    "same_department": "The complaint is with that department already",
+    "self_merge": "A complaint is no duplicate of itself",
+    "too_soon_to_prove": "The days counted after an improvement are fewer than the policy asks for",
     "unknown_complaint": "No complaint with this id was filed",
+    "unknown_improvement": "No improvement with this id was raised in this complaint",
     "unknown_remedy": "No offer with this id was made in this complaint",
+    "unknown_request": "No question with this id was asked in this complaint",
+    "until_has_passed": "A holding reply announces a time that has passed",
     # At the door:
+    "escalated_to_nobody": "An escalation names who is to hear of it, unless it is an emergency",
     "negative_amount": "A remedy costs the business nothing or more",
+    "nothing_assessed": "An assessment judges at least one thing",
     "points_without_kind": "Points are given with the kind `points`, and only with it",
 }
 """Every code of refusal, with when it is given."""
@@ -64,14 +93,10 @@ REFUSALS: Mapping[str, str] = {
 # --- may it be done? ------------------------------------------------------------------------------------------------
 
 
-def _names(commands: Mapping[type[ComplaintCommand], str]) -> str:
-    return ", ".join(command.__name__ for command in commands) or "nothing"
-
-
 def _illegal(command: ComplaintCommand, status: Status, when: str = "is") -> CommandRefused:
     return CommandRefused(
         f"{type(command).__name__} is not possible: the complaint {command.complaint} {when} {status}; "
-        f"from there: {_names(MOVES[status])}",
+        f"from there: {names(MOVES[status])}",
         code="illegal_move",
         field="complaint",
         remedy="Reopen it first" if ReopenComplaint in MOVES[status] else None,
@@ -87,7 +112,7 @@ def _out_of_order(command: ComplaintCommand, status: Status) -> CommandRefused:
     )
 
 
-def _reopening_by(state: Complaint, command: ComplaintCommand, at: int) -> list[Event]:
+def _reopening_by(state: Complaint, command: ComplaintCommand, policy: Policy, at: int) -> list[Event]:
     """Nothing where the command is legal; the reopening that makes it so, for a lenient one; else a refusal."""
     kind, status = type(command), state.status
     if kind in WORK or kind is FollowUpComplaint:
@@ -103,59 +128,76 @@ def _reopening_by(state: Complaint, command: ComplaintCommand, at: int) -> list[
         began = state.since if status in ENDED else state.reopened_at
         if began is not None and at < began:
             raise _out_of_order(command, status if status in ENDED else "reopened")
-        return []
-    if command.lenient and status in ENDED and (kind in WORK or kind in (ResolveComplaint, WithdrawComplaint)):
+        return cancelled(state, at) if kind is ReopenComplaint else []
+    if command.lenient and status in ENDED and (kind in WORK or kind in _LENIENT_ENDS):
         if at < state.since:
             raise _out_of_order(command, status)
-        return [_reopening(state, at, f"{kind.__name__} after it was {status}", lenient=True)]
+        why = f"{kind.__name__} after it was {status}"
+        return [reopening(state, policy, at, why, lenient=True), *cancelled(state, at)]
     raise _illegal(command, status)
 
 
-def _reopening(state: Complaint, at: int, reason: str, *, lenient: bool) -> ComplaintReopened:
-    filing = state.filing
-    # The policy is pinned at filing: a reopened complaint has the same time again, whatever is promised to others now.
-    acknowledge_within = filing.acknowledge_by - filing.at if filing else 0
-    resolve_within = filing.resolve_by - filing.at if filing else 0
-    return ComplaintReopened(
-        reason=reason,
-        acknowledge_by=at + acknowledge_within,
-        resolve_by=at + resolve_within,
-        lenient=lenient,
-        at=at,
-    )
+_LENIENT_ENDS = (ResolveComplaint, WithdrawComplaint, MergeComplaint)
 
 
-# --- clocks ---------------------------------------------------------------------------------------------------------
+# --- what it does to the clocks -------------------------------------------------------------------------------------
+
+Effect = Callable[[Complaint, Event, Policy, int], list[Event]]
 
 
-def _ended(state: Complaint, clock: str, due_at: int, at: int) -> Event:
-    outcome = DeadlineMet if at < due_at else DeadlineMissed
-    return outcome(clock=clock, round=state.round, due_at=due_at)
+def _severity_changed(state: Complaint, event: Event, policy: Policy, at: int) -> list[Event]:
+    assert isinstance(event, ComplaintAssessed)  # noqa: S101 - the table below says so
+    return [] if event.severity is None else synchronised(state, policy, at, "severity")
 
 
-def _clocks_ended_by(state: Complaint, kind: type[ComplaintCommand], at: int) -> list[Event]:
-    """The outcomes of the clocks that a command ends, in this round only: those of earlier rounds have ended."""
-    ended: list[Event] = []
-    if kind not in ANSWERS or not state.in_this_round(at):
-        return ended
-    if state.acknowledge_by is not None:
-        ended.append(_ended(state, "acknowledge", state.acknowledge_by, at))
-    if kind is ResolveComplaint and state.resolve_by is not None:
-        ended.append(_ended(state, "resolve", state.resolve_by, at))
-    return ended
+def _emergency(state: Complaint, event: Event, policy: Policy, at: int) -> list[Event]:
+    """An emergency is critical, whatever it was judged to be before."""
+    assert isinstance(event, ComplaintEscalated)  # noqa: S101 - likewise
+    if not event.emergency or state.severity == "critical":
+        return []
+    assessed = ComplaintAssessed(severity="critical", at=at)
+    return [assessed, *synchronised(evolve(state, assessed), policy, at, "severity")]
 
 
-def _clocks_run_out(state: Complaint, at: int) -> list[Event]:
-    running = (("acknowledge", state.acknowledge_by), ("resolve", state.resolve_by))
-    return [_ended(state, clock, due_at, at) for clock, due_at in running if due_at is not None and due_at <= at]
+def _question_asked(state: Complaint, _event: Event, policy: Policy, at: int) -> list[Event]:
+    return synchronised(state, policy, at, "pause")
+
+
+def _customer_spoke(state: Complaint, _event: Event, policy: Policy, at: int) -> list[Event]:
+    begun = next_response_started(state, policy, at)
+    for event in begun:
+        state = evolve(state, event)
+    return begun + synchronised(state, policy, at, "pause")
+
+
+def _reply_held(state: Complaint, _event: Event, policy: Policy, at: int) -> list[Event]:
+    return synchronised(state, policy, at, "holding_reply")
+
+
+_EFFECTS: dict[type[ComplaintCommand], Effect] = {
+    AssessComplaint: _severity_changed,
+    EscalateComplaint: _emergency,
+    AskInformation: _question_asked,
+    ReceiveInformation: _customer_spoke,
+    DeclineRemedy: _customer_spoke,
+    SendHoldingReply: _reply_held,
+}
+"""By command: what follows from its event for the clocks that go on or start."""
+
+_AFTER_TIME: frozenset[type[ComplaintCommand]] = frozenset(
+    {AssessComplaint, EscalateComplaint, AskInformation, SendHoldingReply}
+)
+"""Commands that move deadlines: what had run out before them was missed."""
+
+_STOPS: tuple[type[ComplaintCommand], ...] = (WithdrawComplaint, MergeComplaint)
 
 
 # --- what happens ---------------------------------------------------------------------------------------------------
 
 
 def _file(state: Complaint, command: FileComplaint, policy: Policy) -> list[Event]:
-    at = command.at
-    due = policy.service_levels.deadlines(command.severity, at)
+    at, levels = command.at, policy.service_levels
+    due = levels.deadlines(command.severity, at, command.grade)
     event = ComplaintFiled(
         customer=command.customer,
         subject=command.subject,
@@ -169,13 +211,23 @@ def _file(state: Complaint, command: FileComplaint, policy: Policy) -> list[Even
         touchpoint=command.touchpoint,
         purchase=command.purchase,
         at=at,
+        grade=command.grade,
+        on_behalf_of=command.on_behalf_of,
+        relationship=command.relationship,
+        calendar=levels.calendar.name if levels.calendar else None,
     )
     filing = state.filing
     if filing is None:
-        return [event]
-    # The deadlines follow from the policy, which may have changed since; the text is personal and cannot be compared.
+        return [event, *planned(evolve(state, event), policy, at)] if levels.escalations else [event]
+    # The deadlines follow from the policy, which may have changed since; the words are personal, not to be compared.
     again = msgspec.structs.replace(
-        event, acknowledge_by=filing.acknowledge_by, resolve_by=filing.resolve_by, policy=filing.policy, text=None
+        event,
+        acknowledge_by=filing.acknowledge_by,
+        resolve_by=filing.resolve_by,
+        policy=filing.policy,
+        calendar=filing.calendar,
+        text=None,
+        on_behalf_of=None,
     )
     if again == filing:
         return []
@@ -187,110 +239,22 @@ def _file(state: Complaint, command: FileComplaint, policy: Policy) -> list[Even
     )
 
 
-def _acknowledge(_state: Complaint, command: AcknowledgeComplaint, at: int) -> Event:
-    return ComplaintAcknowledged(channel=command.channel, at=at)
+COMMANDS: tuple[type[ComplaintCommand], ...] = (FileComplaint, *DECISIONS, CheckDeadlines)
 
-
-def _apologise(_state: Complaint, command: GiveApology, at: int) -> Event:
-    return ApologyGiven(channel=command.channel, at=at)
-
-
-def _propose(state: Complaint, command: ProposeRemedy, at: int) -> Event | None:
-    known = state.remedies.get(command.remedy)
-    if known is None:
-        return RemedyProposed(
-            remedy=command.remedy, kind=command.kind, value=command.value, points=command.points, at=at
-        )
-    if (known.kind, known.value, known.points) == (command.kind, command.value, command.points):
-        return None
-    raise CommandRefused(
-        f"the complaint {command.complaint} has another offer {command.remedy}",
-        code="remedy_id_reused",
-        field="remedy",
-        remedy="Give each offer an id of its own",
-    )
-
-
-def _remedy(
-    state: Complaint, command: AcceptRemedy | DeclineRemedy | CarryOutRemedy, done: tuple[RemedyStatus, ...]
-) -> Remedy | None:
-    """The remedy that a command moves; None where that was done before."""
-    known = state.remedies.get(command.remedy)
-    if known is None:
-        raise CommandRefused(
-            f"the complaint {command.complaint} has no offer {command.remedy}",
-            code="unknown_remedy",
-            field="remedy",
-            remedy="Propose it first",
-        )
-    if known.status in done:
-        return None
-    moves = REMEDY_MOVES[known.status]
-    if type(command) not in moves:
-        raise CommandRefused(
-            f"{type(command).__name__} is not possible: the remedy {command.remedy} is {known.status}; "
-            f"from there: {_names(moves)}",
-            code="illegal_move",
-            field="remedy",
-        )
-    return known
-
-
-def _accept(state: Complaint, command: AcceptRemedy, _at: int) -> Event | None:
-    return RemedyAccepted(remedy=command.remedy) if _remedy(state, command, ("accepted", "carried_out")) else None
-
-
-def _decline(state: Complaint, command: DeclineRemedy, _at: int) -> Event | None:
-    moved = _remedy(state, command, ("declined",))
-    return RemedyDeclined(remedy=command.remedy, reason=command.reason) if moved else None
-
-
-def _carry_out(state: Complaint, command: CarryOutRemedy, at: int) -> Event | None:
-    moved = _remedy(state, command, ("carried_out",))
-    if moved is None:
-        return None
-    return RemedyCarriedOut(remedy=command.remedy, kind=moved.kind, value=moved.value, points=moved.points, at=at)
-
-
-def _resolve(_state: Complaint, command: ResolveComplaint, at: int) -> Event:
-    return ComplaintResolved(outcome=command.outcome, at=at)
-
-
-def _follow_up(_state: Complaint, command: FollowUpComplaint, at: int) -> Event:
-    return ComplaintFollowedUp(score=command.score, words=command.words, at=at)
-
-
-def _close(_state: Complaint, _command: CloseComplaint, at: int) -> Event:
-    return ComplaintClosed(at=at)
-
-
-def _reopen(state: Complaint, command: ReopenComplaint, at: int) -> Event:
-    return _reopening(state, at, command.reason, lenient=False)
-
-
-def _withdraw(_state: Complaint, command: WithdrawComplaint, at: int) -> Event:
-    return ComplaintWithdrawn(reason=command.reason, at=at)
-
-
-_DECISIONS: dict[type[ComplaintCommand], Callable[[Complaint, Any, int], Event | None]] = {
-    AcknowledgeComplaint: _acknowledge,
-    GiveApology: _apologise,
-    ProposeRemedy: _propose,
-    AcceptRemedy: _accept,
-    DeclineRemedy: _decline,
-    CarryOutRemedy: _carry_out,
-    ResolveComplaint: _resolve,
-    FollowUpComplaint: _follow_up,
-    CloseComplaint: _close,
-    ReopenComplaint: _reopen,
-    WithdrawComplaint: _withdraw,
-}
-"""By command: the event that it asks for, or None where its remedy was moved so before."""
-
-COMMANDS: tuple[type[ComplaintCommand], ...] = (FileComplaint, *_DECISIONS, CheckDeadlines)
-
-_OF_REMEDIES = (RemedyProposed, RemedyAccepted, RemedyDeclined, RemedyCarriedOut)
-
+_WITH_IDS = (
+    RemedyProposed,
+    RemedyApproved,
+    RemedyRefused,
+    RemedyAccepted,
+    RemedyDeclined,
+    RemedyCarriedOut,
+    InformationAsked,
+    InformationReceived,
+    DuplicateTaken,
+    ComplaintRecognised,
+    ImprovementRaised,
+    ImprovementDone,
+)
 
 _REACHES: dict[type[ComplaintCommand], Status] = {CloseComplaint: "closed", WithdrawComplaint: "withdrawn"}
 """Commands that say no more than the state that they lead to: there, they are done."""
@@ -298,8 +262,8 @@ _REACHES: dict[type[ComplaintCommand], Status] = {CloseComplaint: "closed", With
 
 def _is_done(state: Complaint, kind: type[ComplaintCommand], event: Event) -> bool:
     """Whether the event is recorded already, or a complaint that is put away is put away again."""
-    if isinstance(event, _OF_REMEDIES):
-        return False  # they have ids, and were looked up by them
+    if isinstance(event, _WITH_IDS):
+        return False  # they were looked up by their ids
     return state.status == _REACHES.get(kind) or fact(event) in state.facts
 
 
@@ -320,23 +284,56 @@ def decide(state: Complaint, command: Command, policy: Policy) -> list[Event]:
     assert isinstance(command, ComplaintCommand)  # noqa: S101 - the engine routes by class
     at, kind = command.at, type(command)
     if kind is CheckDeadlines:
-        return _clocks_run_out(state, at)
+        passed = time_passed(state, policy, at)
+        return passed + _plan_changed(state, passed, policy, at)
     if state.filing is None:
         raise CommandRefused(
-            f"no complaint {command.complaint} was filed; from there: {_names(MOVES['unfiled'])}",
+            f"no complaint {command.complaint} was filed; from there: {names(MOVES['unfiled'])}",
             code="unknown_complaint",
             field="complaint",
             remedy="File it first",
         )
-    event = _DECISIONS[kind](state, command, at)
+    event = DECISIONS[kind](state, command, policy, at)
     if event is None or _is_done(state, kind, event):
         return []
-    events = _reopening_by(state, command, at)
-    for reopening in events:
-        state = evolve(state, reopening)
-    if _adds_nothing(state, kind, at):
+    events = _reopening_by(state, command, policy, at)
+    if _adds_nothing(_evolved(state, events), kind, at):
         return []
-    if kind is WithdrawComplaint:
-        # A clock that ran out before the customer gave up was missed; one that did not has no outcome.
-        events += _clocks_run_out(state, at)
-    return [*events, event, *_clocks_ended_by(state, kind, at)]
+    return _with_clocks(state, kind, event, events, policy, at)
+
+
+def _with_clocks(
+    before: Complaint, kind: type[ComplaintCommand], event: Event, events: list[Event], policy: Policy, at: int
+) -> list[Event]:
+    """A command's event after those that make it legal, and with all that it does to the clocks."""
+    state = _evolved(before, events)
+    if kind in _AFTER_TIME and state.in_this_round(at):
+        passed = time_passed(state, policy, at)
+        state, events = _evolved(state, passed), events + passed
+    elif kind in _STOPS:
+        # A clock that ran out before was missed; one that did not has no outcome.
+        missed = ran_out(state, at)
+        state, events = _evolved(state, missed), events + missed
+    answers = kind in ANSWERS and not (isinstance(event, RemedyProposed) and event.needs_approval)
+    new = [event, *ended_by(state, kind, at, answers=answers)]
+    if kind in _STOPS:
+        new += cancelled(state, at)
+    elif kind is ResolveComplaint:
+        new += started(state, policy, "follow_up", at)
+    effect = _EFFECTS.get(kind)
+    if effect is not None:
+        new += effect(_evolved(state, new), event, policy, at)
+    events = events + new
+    return events + _plan_changed(before, events, policy, at)
+
+
+def _plan_changed(state: Complaint, events: list[Event], policy: Policy, at: int) -> list[Event]:
+    if not policy.service_levels.escalations:
+        return []
+    return planned(_evolved(state, events), policy, at)
+
+
+def _evolved(state: Complaint, events: list[Event]) -> Complaint:
+    for event in events:
+        state = evolve(state, event)
+    return state

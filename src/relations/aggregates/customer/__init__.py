@@ -19,28 +19,43 @@ differ: it counts once the purchase is recorded, and not before.
 **Erasure** is for ever. Nothing that says something of the person is taken any more: no registration, correction,
 consent or comment. Purchases, refunds, scores, interactions and withdrawn consents still are, so that totals stay
 right and late books close. A customer known only by complaints can be erased too, for those hold words of theirs.
+
+**Merging** makes an id the alias of another: `CustomerMerged` in its own stream, `CustomerAbsorbed` in the
+survivor's, in one transaction. Rules go on within one stream; what makes one customer of the two are the views. Erasing
+either id erases both. See `docs/explanation/merging.md`.
 """
 
 from __future__ import annotations
 
 from relations.aggregates.customer.commands import (
+    AbsorbCustomer,
     CorrectProfile,
     CustomerCommand,
+    EraseAlias,
     EraseCustomer,
     GiveConsent,
     GiveFeedback,
+    LinkIdentity,
+    MergeCustomer,
     RecordInteraction,
     RecordPurchase,
     RefundPurchase,
     RegisterCustomer,
+    ReleaseCustomer,
+    UnmergeCustomer,
     WithdrawConsent,
 )
 from relations.aggregates.customer.events import (
     ConsentGiven,
     ConsentWithdrawn,
+    CustomerAbsorbed,
     CustomerErased,
+    CustomerMerged,
     CustomerRegistered,
+    CustomerReleased,
+    CustomerUnmerged,
     FeedbackGiven,
+    IdentityLinked,
     InteractionRecorded,
     ProfileCorrected,
     PurchaseRecorded,
@@ -53,18 +68,27 @@ from relations.decider import Aggregate, Decider
 __all__ = [
     "AGGREGATE",
     "REFUSALS",
+    "AbsorbCustomer",
     "ConsentGiven",
     "ConsentWithdrawn",
     "CorrectProfile",
     "Customer",
+    "CustomerAbsorbed",
     "CustomerCommand",
     "CustomerErased",
+    "CustomerMerged",
     "CustomerRegistered",
+    "CustomerReleased",
+    "CustomerUnmerged",
+    "EraseAlias",
     "EraseCustomer",
     "FeedbackGiven",
     "GiveConsent",
     "GiveFeedback",
+    "IdentityLinked",
     "InteractionRecorded",
+    "LinkIdentity",
+    "MergeCustomer",
     "ProfileCorrected",
     "PurchaseRecorded",
     "PurchaseRefunded",
@@ -73,6 +97,8 @@ __all__ = [
     "RefundPurchase",
     "RegisterCustomer",
     "Registration",
+    "ReleaseCustomer",
+    "UnmergeCustomer",
     "WithdrawConsent",
 ]
 
@@ -83,4 +109,5 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Customer,
+    state_version=2,
 )

@@ -12,15 +12,21 @@ from relations.aggregates.contact import Birthday, Email, LanguageTag, Phone
 from relations.messages import Channel, Command, Id, Label, Money, Text
 
 __all__ = [
+    "AbsorbCustomer",
     "CorrectProfile",
     "CustomerCommand",
+    "EraseAlias",
     "EraseCustomer",
     "GiveConsent",
     "GiveFeedback",
+    "LinkIdentity",
+    "MergeCustomer",
     "RecordInteraction",
     "RecordPurchase",
     "RefundPurchase",
     "RegisterCustomer",
+    "ReleaseCustomer",
+    "UnmergeCustomer",
     "WithdrawConsent",
 ]
 
@@ -154,7 +160,47 @@ class EraseCustomer(CustomerCommand):
     """Make the customer's personal words unreadable for ever; totals stay, the chain still verifies.
 
     A customer known only by complaints can be erased too, and one who complained again after an erasure can be erased
-    again.
+    again. All ids that are merged with this one are the same person's, and are erased with it.
     """
 
+    reason: Label = "customer asked"
+
+
+class LinkIdentity(CustomerCommand):
+    """Record which id another system has for this customer. Whoever is erased is not linked any more."""
+
+    source: Label
+    external_id: Label
+
+
+class MergeCustomer(CustomerCommand):
+    """Say that this customer is the same person as another, and make its id an alias of the other's.
+
+    Refused unless neither is merged into anybody yet: only whom views answer for can be merged, or take others in. So
+    there can be no circle. `UnmergeCustomer` undoes it.
+    """
+
+    into: Id
+
+
+class UnmergeCustomer(CustomerCommand):
+    """Say that this customer is a person of their own after all. Nothing happens where they are not merged."""
+
+
+class AbsorbCustomer(CustomerCommand):
+    """Take another id in. `MergeCustomer` asks for it and fails where it is refused; alone it makes nobody an alias."""
+
+    merged: Id
+
+
+class ReleaseCustomer(CustomerCommand):
+    """Let an alias go. `UnmergeCustomer` asks for it; alone it frees nobody."""
+
+    merged: Id
+
+
+class EraseAlias(CustomerCommand):
+    """Erase this customer because one merged with it was erased. Nothing happens where the two are not merged."""
+
+    other: Id
     reason: Label = "customer asked"

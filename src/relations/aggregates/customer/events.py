@@ -9,9 +9,14 @@ from relations.messages import Event, Money, Personal
 __all__ = [
     "ConsentGiven",
     "ConsentWithdrawn",
+    "CustomerAbsorbed",
     "CustomerErased",
+    "CustomerMerged",
     "CustomerRegistered",
+    "CustomerReleased",
+    "CustomerUnmerged",
     "FeedbackGiven",
+    "IdentityLinked",
     "InteractionRecorded",
     "ProfileCorrected",
     "PurchaseRecorded",
@@ -149,8 +154,73 @@ class FeedbackGiven(Event, frozen=True):
 
 
 class CustomerErased(Event, frozen=True):
-    """The customer's personal words were made unreadable for ever, by destroying their key."""
+    """The customer's personal words were made unreadable for ever, by destroying their key.
+
+    Attributes:
+        merged: The ids next to this one that were the same person's when it was erased; they are erased with it.
+    """
 
     topic: ClassVar[str] = "customer.erased"
     reason: str
+    at: int = 0
+    merged: tuple[str, ...] = ()
+
+
+class IdentityLinked(Event, frozen=True):
+    """Another system's id for this customer became known."""
+
+    topic: ClassVar[str] = "customer.identity_linked"
+    source: str
+    external_id: str
+    at: int = 0
+
+
+class CustomerMerged(Event, frozen=True):
+    """This id and another turned out to be one person's: from now on it is an alias of the other.
+
+    Nothing is rewritten, and events go on under either id. Its counterpart in the survivor's stream is
+    `CustomerAbsorbed`.
+
+    Attributes:
+        into: The surviving id.
+    """
+
+    topic: ClassVar[str] = "customer.merged"
+    into: str
+    at: int = 0
+
+
+class CustomerUnmerged(Event, frozen=True):
+    """This id turned out to be a person of its own after all, and is an alias no longer.
+
+    Attributes:
+        survivor: The id that it was merged into.
+    """
+
+    topic: ClassVar[str] = "customer.unmerged"
+    survivor: str
+    at: int = 0
+
+
+class CustomerAbsorbed(Event, frozen=True):
+    """Another id became an alias of this one.
+
+    Attributes:
+        merged: The alias.
+    """
+
+    topic: ClassVar[str] = "customer.absorbed"
+    merged: str
+    at: int = 0
+
+
+class CustomerReleased(Event, frozen=True):
+    """An alias of this id became a customer of its own again.
+
+    Attributes:
+        merged: What was the alias.
+    """
+
+    topic: ClassVar[str] = "customer.released"
+    merged: str
     at: int = 0

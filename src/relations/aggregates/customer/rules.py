@@ -8,23 +8,34 @@ from typing import Any
 import msgspec
 
 from relations.aggregates.customer.commands import (
+    AbsorbCustomer,
     CorrectProfile,
     CustomerCommand,
+    EraseAlias,
     EraseCustomer,
     GiveConsent,
     GiveFeedback,
+    LinkIdentity,
+    MergeCustomer,
     RecordInteraction,
     RecordPurchase,
     RefundPurchase,
     RegisterCustomer,
+    ReleaseCustomer,
+    UnmergeCustomer,
     WithdrawConsent,
 )
 from relations.aggregates.customer.events import (
     ConsentGiven,
     ConsentWithdrawn,
+    CustomerAbsorbed,
     CustomerErased,
+    CustomerMerged,
     CustomerRegistered,
+    CustomerReleased,
+    CustomerUnmerged,
     FeedbackGiven,
+    IdentityLinked,
     InteractionRecorded,
     ProfileCorrected,
     PurchaseRecorded,
@@ -46,16 +57,19 @@ from relations.policies import Policy
 __all__ = ["COMMANDS", "REFUSALS", "decide"]
 
 REFUSALS: Mapping[str, str] = {
+    "already_merged": "The customer is merged into another already; `UnmergeCustomer` undoes that",
     "already_registered": "Registered before, with other details; `CorrectProfile` changes them",
     "customer_erased": "The customer was erased, and the command says something of the person",
     "feedback_id_reused": "Another answer bears this id",
     "interaction_id_reused": "Another interaction bears this id",
     "invitation_already_answered": "The invitation was answered with another score by this instrument",
+    "merged_into_itself": "A customer cannot be merged into itself",
     "purchase_id_reused": "Another purchase bears this id",
     "refund_currency_differs": "The refund is in another currency than the purchase",
     "refund_exceeds_purchase": "All refunds of the purchase together would give back more than was paid",
     "refund_id_reused": "Another refund bears this id",
     "refund_names_no_purchase": "No purchase with that id is recorded for this customer",
+    "survivor_is_merged": "Whom the customer shall be merged into is merged into another",
     "unknown_customer": "The business does not know this customer yet",
     # At the door:
     "invalid_birthday": "Not a date such as 1980-02-29 or --02-29",
@@ -298,7 +312,71 @@ def _erase(state: Customer, command: EraseCustomer) -> list[Event]:
     at = command.at
     if state.erased_at is not None and at <= state.erased_at:
         return []
-    return [CustomerErased(reason=command.reason, at=at)]
+    return [CustomerErased(reason=command.reason, at=at, merged=state.merged_with)]
+
+
+def _erase_alias(state: Customer, command: EraseAlias) -> list[Event]:
+    # Erasing cannot be undone, so both sides have to know of the merge.
+    if command.other not in state.merged_with or (state.erased_at is not None and command.at <= state.erased_at):
+        return []
+    return [CustomerErased(reason=command.reason, at=command.at, merged=state.merged_with)]
+
+
+def _link_identity(state: Customer, command: LinkIdentity) -> list[Event]:
+    _refuse_if_erased(state, command, None, "Nothing: an erased customer is nobody's any more")
+    if command.external_id in state.identities.get(command.source, ()):
+        return []
+    event = IdentityLinked(source=command.source, external_id=command.external_id, at=command.at)
+    return _making_known(state, command, event, None)
+
+
+def _merge(state: Customer, command: MergeCustomer) -> list[Event]:
+    # Nobody is made known by a merge, so that one that is undone leaves nothing behind.
+    _refuse_itself(command, command.into, "into")
+    if state.into == command.into:
+        return []
+    if state.into is not None:
+        raise CommandRefused(
+            f"the customer {command.customer} is merged into {state.into} already",
+            code="already_merged",
+            field="customer",
+            remedy=f"Merge {state.into}, or send UnmergeCustomer first",
+        )
+    _refuse_if_erased(state, command, "customer", "Nothing: whose history it was is not to be said again")
+    return [CustomerMerged(into=command.into, at=command.at)]
+
+
+def _absorb(state: Customer, command: AbsorbCustomer) -> list[Event]:
+    _refuse_itself(command, command.merged, "merged")
+    if command.merged in state.absorbed:
+        return []
+    if state.into is not None:
+        raise CommandRefused(
+            f"the customer {command.customer} is merged into {state.into} itself",
+            code="survivor_is_merged",
+            field="into",
+            remedy=f"Merge into {state.into}, or unmerge {command.customer} first",
+        )
+    _refuse_if_erased(state, command, "into", "Nothing: whose history it was is not to be said again")
+    return [CustomerAbsorbed(merged=command.merged, at=command.at)]
+
+
+def _refuse_itself(command: CustomerCommand, other: str, field: str) -> None:
+    if other == command.customer:
+        raise CommandRefused(
+            f"the customer {other} cannot be merged into itself",
+            code="merged_into_itself",
+            field=field,
+            remedy="Name two ids",
+        )
+
+
+def _unmerge(state: Customer, command: UnmergeCustomer) -> list[Event]:
+    return [] if state.into is None else [CustomerUnmerged(survivor=state.into, at=command.at)]
+
+
+def _release(state: Customer, command: ReleaseCustomer) -> list[Event]:
+    return [CustomerReleased(merged=command.merged, at=command.at)] if command.merged in state.absorbed else []
 
 
 _DECISIONS: dict[type[Command], Callable[[Customer, Any], list[Event]]] = {
@@ -311,6 +389,12 @@ _DECISIONS: dict[type[Command], Callable[[Customer, Any], list[Event]]] = {
     RefundPurchase: _refund_purchase,
     GiveFeedback: _give_feedback,
     EraseCustomer: _erase,
+    LinkIdentity: _link_identity,
+    MergeCustomer: _merge,
+    UnmergeCustomer: _unmerge,
+    AbsorbCustomer: _absorb,
+    ReleaseCustomer: _release,
+    EraseAlias: _erase_alias,
 }
 
 

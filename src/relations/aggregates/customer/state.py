@@ -12,9 +12,14 @@ from immutables import Map
 from relations.aggregates.customer.events import (
     ConsentGiven,
     ConsentWithdrawn,
+    CustomerAbsorbed,
     CustomerErased,
+    CustomerMerged,
     CustomerRegistered,
+    CustomerReleased,
+    CustomerUnmerged,
     FeedbackGiven,
+    IdentityLinked,
     InteractionRecorded,
     ProfileCorrected,
     PurchaseRecorded,
@@ -68,6 +73,9 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         feedback: Answers by id, without their comments.
         answers: By instrument and invitation, the id of the answer.
         interactions: By id.
+        into: The id that this one is an alias of; None: of none.
+        absorbed: The ids that are aliases of this one, in order.
+        identities: Other systems' ids, by source.
     """
 
     registration: Registration | None = None
@@ -80,6 +88,9 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     feedback: Map[str, FeedbackGiven] = Map()
     answers: Map[str, str] = Map()
     interactions: Map[str, InteractionRecorded] = Map()
+    into: str | None = None
+    absorbed: tuple[str, ...] = ()
+    identities: Map[str, tuple[str, ...]] = Map()
 
     @property
     def known(self) -> bool:
@@ -90,6 +101,11 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     def erased(self) -> bool:
         """Whether their personal words are gone."""
         return self.erased_at is not None
+
+    @property
+    def merged_with(self) -> tuple[str, ...]:
+        """The ids next to this one that are the same person's: its survivor and its own aliases."""
+        return self.absorbed if self.into is None else (self.into, *self.absorbed)
 
 
 _PERSONAL = ("name", "email", "phone", "birthday")
@@ -192,6 +208,27 @@ def _customer_erased(state: Customer, event: CustomerErased) -> Customer:
     return _replace(state, erased_at=event.at if state.erased_at is None else max(event.at, state.erased_at))
 
 
+def _identity_linked(state: Customer, event: IdentityLinked) -> Customer:
+    known = state.identities.get(event.source, ())
+    return _replace(state, identities=state.identities.set(event.source, (*known, event.external_id)))
+
+
+def _customer_merged(state: Customer, event: CustomerMerged) -> Customer:
+    return _replace(state, into=event.into)
+
+
+def _customer_unmerged(state: Customer, _event: CustomerUnmerged) -> Customer:
+    return _replace(state, into=None)
+
+
+def _customer_absorbed(state: Customer, event: CustomerAbsorbed) -> Customer:
+    return _replace(state, absorbed=(*state.absorbed, event.merged))
+
+
+def _customer_released(state: Customer, event: CustomerReleased) -> Customer:
+    return _replace(state, absorbed=tuple(known for known in state.absorbed if known != event.merged))
+
+
 _EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
     CustomerRegistered: _customer_registered,
     ProfileCorrected: _profile_corrected,
@@ -202,6 +239,11 @@ _EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
     PurchaseRefunded: _purchase_refunded,
     FeedbackGiven: _feedback_given,
     CustomerErased: _customer_erased,
+    IdentityLinked: _identity_linked,
+    CustomerMerged: _customer_merged,
+    CustomerUnmerged: _customer_unmerged,
+    CustomerAbsorbed: _customer_absorbed,
+    CustomerReleased: _customer_released,
 }
 
 

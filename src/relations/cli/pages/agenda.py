@@ -18,7 +18,10 @@ __all__ = ["AgendaPage", "read", "show"]
 
 _KINDS = {
     "acknowledge": ("answer a complaint", "a deadline missed"),
+    "next_response": ("answer what was said", "a deadline missed"),
     "resolve": ("resolve a complaint", "a deadline missed"),
+    "follow_up_deadline": ("ask, as was promised", "a deadline missed"),
+    "escalation": ("somebody is to hear of it", "an escalation"),
     "follow_up": ("ask how it was handled", "nothing: people must"),
     "expiry": ("points expire", "points expired"),
     "tier": ("look at a member's tier", "a tier lost, or kept"),

@@ -11,7 +11,7 @@ from rich.text import Text
 from relations.cli.show import headline, local_minute, number, section, table, words
 from relations.messages import Event, Money, RecordedEvent, from_micros
 
-__all__ = ["as_dict", "details", "show"]
+__all__ = ["as_dict", "details", "line", "show"]
 
 _LATE_MICROS = 86_400_000_000
 _HIDDEN = frozenset({"at"})
@@ -45,15 +45,21 @@ def show(customer: str, found: list[RecordedEvent], zone: str) -> RenderableType
     made = table("Occurred", "What", "", grow=2)
     late = False
     for recorded in found:
-        is_late = recorded.recorded_at - recorded.occurred_at > _LATE_MICROS
+        row, is_late = line(recorded, zone)
         late |= is_late
-        when = local_minute(from_micros(recorded.occurred_at), zone) + ("*" if is_late else "")
-        what = recorded.topic.partition(".")[2].replace("_", " ")
-        made.add_row(when, Text(what, "bold"), details(recorded.event, zone))
+        made.add_row(*row)
     lines = [words(f"{number(len(found))} events. Times are in {zone}.")]
     if late:
         lines.append(words("* recorded more than a day after it occurred"))
     return Group(headline(f"History of {customer}"), section(made, *lines))
+
+
+def line(recorded: RecordedEvent, zone: str) -> tuple[tuple[str, Text, str], bool]:
+    """An event as when, what and how, and whether it was recorded late."""
+    is_late = recorded.recorded_at - recorded.occurred_at > _LATE_MICROS
+    when = local_minute(from_micros(recorded.occurred_at), zone) + ("*" if is_late else "")
+    what = recorded.topic.partition(".")[2].replace("_", " ")
+    return (when, Text(what, "bold"), details(recorded.event, zone)), is_late
 
 
 def details(event: Event, zone: str) -> str:

@@ -19,6 +19,7 @@ __all__ = ["RepairPage", "duration", "read", "show"]
 
 _MEANING = {
     "healthy": "never complained",
+    "lapsed": "not heard of since, so taken for lost",
     "relapsed": "damaged again after mending",
     "strained": "complained, not answered yet",
     "acknowledged": "answered, not yet apologised to",
@@ -27,6 +28,7 @@ _MEANING = {
     "verifying": "we say resolved, they not yet",
     "withdrawn": "took the complaint back",
     "restored": "they say so, or bought again",
+    "won_back": "bought again after a long silence",
 }
 _STEPS = {
     "acknowledged": "First answer",
@@ -113,7 +115,7 @@ def _times(steps: list[StepTime]) -> Table:
             duration(step.median),
             duration(step.p90),
             "" if step.met is None else percent(step.on_time),
-            "" if step.met is None else bar(step.on_time, 12),
+            "" if step.met is None else bar(step.on_time, 10),
         )
     return made
 

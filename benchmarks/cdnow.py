@@ -1,0 +1,49 @@
+"""CDNOW's purchases: the cohort of the first quarter of 1997, watched for 39 weeks and then for 39 more.
+
+The master file has all 23,570 customers; the sample is every tenth, the 2,357 of the literature. Weeks are counted from
+1997-01-01, so the calibration ends with 1997-09-30 and the holdout with 1998-06-30.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from datetime import date
+from pathlib import Path
+
+from relations.analytics import RepeatStatistics, repeat_statistics
+
+__all__ = ["CALIBRATION_END", "MASTER", "SAMPLE", "Purchases", "data_file", "read", "statistics"]
+
+MASTER, SAMPLE = "CDNOW_master.txt", "CDNOW_sample.txt"
+CALIBRATION_END = date(1997, 9, 30).toordinal()
+
+Purchases = dict[str, list[tuple[int, int]]]
+
+
+def data_file(name: str) -> Path:
+    """Where a file of CDNOW's is: in `../shared/data` beside the project, or in the folder of RELATIONS_DATA."""
+    beside = Path(__file__).parent.parent.parent / "shared" / "data"
+    path = Path(os.environ.get("RELATIONS_DATA") or beside) / "cdnow" / name
+    if not path.is_file():
+        msg = f"there is no {path}; set RELATIONS_DATA to the folder that has cdnow/{name}"
+        raise FileNotFoundError(msg)
+    return path
+
+
+def read(path: Path) -> Purchases:
+    """Each customer's purchases, as the ordinal of the day and cents."""
+    found: Purchases = defaultdict(list)
+    for line in path.read_text(encoding="utf-8").splitlines():
+        fields = line.split()
+        if fields and fields[0].isdigit():
+            customer, day, dollars = fields[0], fields[-3], fields[-1]
+            moment = date(int(day[:4]), int(day[4:6]), int(day[6:]))
+            found[customer].append((moment.toordinal(), round(float(dollars) * 100)))
+    return found
+
+
+def statistics(purchases: Purchases) -> list[RepeatStatistics]:
+    """Everybody's statistics as of the end of the calibration."""
+    found = [repeat_statistics(bought, until=CALIBRATION_END) for bought in purchases.values()]
+    return [one for one in found if one is not None]

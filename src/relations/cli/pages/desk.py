@@ -1,0 +1,142 @@
+"""The complaint desk's lists and one complaint's file, for people."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from relations.cli.pages import history
+from relations.cli.pages.repair import duration
+from relations.cli.show import ABSENT, headline, local_minute, number, section, table, words
+from relations.messages import RecordedEvent
+from relations.projections.desk import Load, TicketPage, TicketProfile
+from relations.projections.repair import ComplaintProfile
+
+__all__ = ["ComplaintFile", "show_file", "show_list", "show_load"]
+
+_CLOCKS = {"acknowledge": "answer", "next_response": "answer", "resolve": "resolve", "follow_up": "ask"}
+_MARK = {"critical": "bold red", "high": "yellow"}
+
+
+class ComplaintFile(msgspec.Struct, frozen=True):
+    """All that is known of one complaint.
+
+    Attributes:
+        ticket: Where it stands.
+        repair: What it did to the relation, round by round; None before it was filed.
+        events: Its whole stream.
+    """
+
+    ticket: TicketProfile
+    repair: ComplaintProfile | None
+    events: list[RecordedEvent]
+
+
+def show_list(page: TicketPage, title: str, zone: str) -> RenderableType:
+    """A page of tickets."""
+    if not page.tickets:
+        return Group(headline("Complaints", title), section(words("There are none.")))
+    made = table("Complaint", "Severity", "Status", "About", "Who", "Due", "", grow=3)
+    for ticket in page.tickets:
+        made.add_row(
+            ticket.complaint,
+            Text(ticket.severity, _MARK.get(ticket.severity, "")),
+            ticket.status,
+            ticket.subject,
+            ticket.owner or ticket.department or ABSENT,
+            _due(ticket, zone),
+            _what(ticket),
+        )
+    lines = [] if page.next is None else [words(f"There is more: --after {page.next}")]
+    return Group(headline("Complaints", title), section(made, *lines))
+
+
+def _due(ticket: TicketProfile, zone: str) -> Text:
+    if ticket.due_at is None:
+        return Text(ABSENT)
+    if ticket.late_by is not None:
+        return Text(f"{duration(ticket.late_by)} ago", "red")
+    return Text(local_minute(ticket.due_at, zone)[5:])
+
+
+def _what(ticket: TicketProfile) -> str:
+    if ticket.due_clock is None:
+        return "waits" if ticket.waiting else ""
+    return _CLOCKS[ticket.due_clock]
+
+
+def show_load(loads: list[Load], by: str) -> RenderableType:
+    """How much lies with everybody."""
+    made = table(by.capitalize(), "Open", "Overdue", "Critical", "Oldest", right=(1, 2, 3))
+    for load in loads:
+        oldest = ABSENT if load.oldest_filed_at is None else f"{load.oldest_filed_at:%Y-%m-%d}"
+        made.add_row(load.name or "nobody", number(load.open), number(load.overdue), number(load.critical), oldest)
+    return Group(headline("Complaints", f"by {by}"), section(made))
+
+
+def show_file(file: ComplaintFile, zone: str) -> RenderableType:
+    """One complaint, from its filing on."""
+    ticket = file.ticket
+    parts: list[RenderableType] = [headline(f"Complaint {ticket.complaint}", f"of {ticket.customer}")]
+    parts.append(section(_facts(ticket, zone)))
+    if file.repair is not None:
+        parts.append(section(_rounds(file.repair, zone)))
+    parts.append(section(_timeline(file.events, zone)))
+    return Group(*parts)
+
+
+def _facts(ticket: TicketProfile, zone: str) -> Table:
+    made = table("", "", grow=1)
+    made.show_header = False
+    facts = {
+        "About": ticket.subject,
+        "Severity": ticket.severity + (", emergency" if ticket.emergency else ""),
+        "Category": ticket.category,
+        "Status": f"{ticket.status} since {local_minute(ticket.since, zone)}",
+        "Filed": f"{local_minute(ticket.filed_at, zone)}, {ticket.channel.replace('_', ' ')}",
+        "With": ", ".join(each for each in (ticket.owner, ticket.department) if each) or "nobody yet",
+        "Due": _deadline(ticket, zone),
+        "Escalated to": ticket.escalated_to,
+        "Merged into": ticket.merged_into,
+    }
+    for name, value in facts.items():
+        if value:
+            made.add_row(words(name), value)
+    return made
+
+
+def _deadline(ticket: TicketProfile, zone: str) -> str | None:
+    if ticket.due_at is None or ticket.due_clock is None:
+        return "waits for the customer" if ticket.waiting else None
+    late = "" if ticket.late_by is None else f", late by {duration(ticket.late_by)}"
+    return f"{local_minute(ticket.due_at, zone)}, {ticket.due_clock.replace('_', ' ')}{late}"
+
+
+def _rounds(complaint: ComplaintProfile, zone: str) -> Table:
+    made = table("Round", "Opened", "First answer", "Resolved", "Score", "Relation", right=(4,), title="Repair", grow=5)
+    for opened in complaint.rounds:
+        took = [
+            ABSENT if at is None else duration(max(at - opened.opened_at, timedelta(0)))
+            for at in (opened.answered_at, opened.steps.get("resolved"))
+        ]
+        scores = ", ".join(map(str, opened.scores)) or ABSENT
+        ended = f"restored by a {opened.restored_by}" if opened.restored_at else ("a relapse" if opened.relapse else "")
+        made.add_row(str(opened.number), local_minute(opened.opened_at, zone), *took, scores, ended)
+    return made
+
+
+def _timeline(events: list[RecordedEvent], zone: str) -> RenderableType:
+    made = table("Occurred", "What", "", title="Timeline", grow=2)
+    late = False
+    for recorded in events:
+        row, is_late = history.line(recorded, zone)
+        late |= is_late
+        made.add_row(*row)
+    lines = [words(f"{number(len(events))} events. Times are in {zone}.")]
+    if late:
+        lines.append(words("* recorded more than a day after it occurred"))
+    return Group(made, *lines)

@@ -1,0 +1,119 @@
+"""Which ids are one customer: what merges say, and how views answer for the surviving id.
+
+Folds keep every row by the customer as recorded; no merge moves one. This small projection keeps where each merged id
+leads, and views resolve that when they are asked. So a merge costs nothing until somebody asks, an unmerge restores
+everything, and shards by customer stay right.
+
+Whether an id is an alias is a matter of recording, not of business time: that two ids are one person was as true
+before somebody found out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, TypeVar
+
+import msgspec
+
+from relations.aggregates.customer import CustomerMerged, CustomerUnmerged
+from relations.messages import Envelope
+from relations.projections.projection import CustomerRow, Key, Projection, Row, Rows
+
+__all__ = ["NONE", "PROJECTION", "Alias", "Aliases", "combined", "key_of"]
+
+C = TypeVar("C", bound=CustomerRow)
+
+
+class Alias(CustomerRow, gc=False):
+    """An id that is, or was, merged into another.
+
+    Attributes:
+        survivor: The id next to it on the way to the one that views answer for; None where it was unmerged.
+        position: That of the event that said so. The highest of all tells one state of the table from any other.
+    """
+
+    table: ClassVar[str] = "ids"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("position",), ("survivor",))
+    survivor: str | None = None
+    position: int = 0
+
+
+PROJECTION = Projection(name="aliases", version=1, tables=(Alias,))
+
+
+@PROJECTION.on(CustomerMerged)
+def customer_merged(rows: Rows, event: CustomerMerged, at: Envelope) -> None:
+    """The id leads to another."""
+    row = rows.need(Alias, at.customer)
+    row.survivor, row.position = event.into, at.position
+
+
+@PROJECTION.on(CustomerUnmerged)
+def customer_unmerged(rows: Rows, _event: CustomerUnmerged, at: Envelope) -> None:
+    """The id stands for itself again."""
+    row = rows.need(Alias, at.customer)
+    row.survivor, row.position = None, at.position
+
+
+class Aliases(msgspec.Struct, frozen=True):
+    """All aliases at one moment.
+
+    Attributes:
+        survivors: Of each merged id, the id that views answer for.
+        groups: Of each of those, all its ids: itself, then its aliases in order.
+    """
+
+    survivors: Mapping[str, str] = {}
+    groups: Mapping[str, tuple[str, ...]] = {}
+
+    @classmethod
+    def of(cls, rows: Iterable[Alias]) -> Aliases:
+        """The aliases that these rows say, in whatever order they come."""
+        nexts = {row.customer: row.survivor for row in rows if row.survivor is not None}
+        survivors: dict[str, str] = {}
+        for customer in sorted(nexts):
+            last = nexts[customer]
+            while last in nexts:  # ends, for the rules let no circle come about
+                last = survivors.get(last) or nexts[last]
+            survivors[customer] = last
+        groups: dict[str, tuple[str, ...]] = {}
+        for customer, survivor in survivors.items():
+            groups[survivor] = (*groups.get(survivor, (survivor,)), customer)
+        return cls(survivors, groups)
+
+    def __bool__(self) -> bool:
+        return bool(self.survivors)
+
+    def survivor(self, customer: str) -> str:
+        """The id that views answer for."""
+        return self.survivors.get(customer, customer)
+
+    def ids(self, customer: str) -> tuple[str, ...]:
+        """All ids of the customer who bears this one: the surviving one first, then the others in order."""
+        survivor = self.survivor(customer)
+        return self.groups.get(survivor, (survivor,))
+
+
+NONE = Aliases()
+"""Nobody is merged."""
+
+
+def key_of(row: Row) -> Key:
+    """The values of a row's key."""
+    return tuple(getattr(row, name) for name in row.key)
+
+
+def combined(rows: Iterable[C], aliases: Aliases) -> list[C]:
+    """Rows as recorded, turned into those of the surviving ids: rows that get the same key become one.
+
+    Args:
+        rows: The rows; they are changed in place.
+        aliases: Which ids are one customer.
+    """
+    found: dict[Key, C] = {}
+    for row in rows:
+        row.customer = aliases.survivor(row.customer)
+        first = found.setdefault(key_of(row), row)
+        if first is not row:
+            first.absorb(row)
+    return list(found.values())

@@ -1,0 +1,89 @@
+"""What passed between a customer and the business outside of complaints: contacts, and answers to surveys.
+
+Rows are by customer and month, so one that is touched stays small however long a relation lasts. What a contact is
+worth is the policy's to say when a view is asked; here only its kind and time are kept.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import ClassVar
+
+import msgspec
+
+from relations.aggregates.customer import FeedbackGiven, InteractionRecorded
+from relations.messages import Envelope
+from relations.projections.projection import CustomerRow, Rows
+
+__all__ = ["Answer", "Contact", "Moments", "contact_recorded", "feedback_given"]
+
+
+class Contact(msgspec.Struct, array_like=True, gc=False, order=True):
+    """An interaction.
+
+    Attributes:
+        at: When, UTC microseconds.
+        version: Its event's place in the customer's stream.
+        kind: The host's own word, such as `greeting`.
+    """
+
+    at: int
+    version: int
+    kind: str
+
+
+class Answer(msgspec.Struct, array_like=True, gc=False, order=True):
+    """An answer to a survey.
+
+    Attributes:
+        at: When, UTC microseconds.
+        version: Its event's place in the customer's stream.
+        instrument: nps or csat.
+        score: In the instrument's range.
+    """
+
+    at: int
+    version: int
+    instrument: str
+    score: int
+
+
+class Moments(CustomerRow, gc=False):
+    """A customer's month.
+
+    Attributes:
+        month: In the policy's zone, such as `2024-05`.
+        contacts: In order of time.
+        answers: In order of time.
+    """
+
+    table: ClassVar[str] = "moments"
+    key: ClassVar[tuple[str, ...]] = ("customer", "month")
+    month: str
+    contacts: list[Contact] = msgspec.field(default_factory=list)
+    answers: list[Answer] = msgspec.field(default_factory=list)
+
+    def absorb(self, other: Moments) -> None:
+        """What passed with either of two ids passed with the one customer."""
+        self.contacts = sorted([*self.contacts, *other.contacts])
+        self.answers = sorted([*self.answers, *other.answers])
+
+
+def contact_recorded(rows: Rows, event: InteractionRecorded, at: Envelope) -> None:
+    """Business and customer were in touch."""
+    contact = Contact(at.occurred_at, at.version, event.kind)
+    contacts = rows.need(Moments, at.customer, rows.local.month(at.occurred_at)).contacts
+    if contacts and contact < contacts[-1]:
+        insort(contacts, contact)
+    else:
+        contacts.append(contact)
+
+
+def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
+    """The customer said how content they are."""
+    answer = Answer(at.occurred_at, at.version, event.instrument, event.score)
+    answers = rows.need(Moments, at.customer, rows.local.month(at.occurred_at)).answers
+    if answers and answer < answers[-1]:
+        insort(answers, answer)
+    else:
+        answers.append(answer)

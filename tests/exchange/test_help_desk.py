@@ -1,0 +1,212 @@
+"""The help desk's log under a service-level policy, against figures reckoned from the file without the engine."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import xml.etree.ElementTree as ET
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from relations.engine import Relations
+from relations.exchange.importing import import_file
+from relations.policies import Policy, ServiceLevels
+from relations.policies.service_levels import ServiceLevel
+from relations.projections.repair import StepTime
+
+END = datetime(2014, 12, 31, tzinfo=UTC)
+LEVELS = {"Value 1": "low", "Value 2": "medium", "Value 3": "high", "Value 4": "critical"}
+"""The names in the log are made anonymous: which level is worst is not known, only that there are four."""
+PROMISES = {
+    "low": (timedelta(days=2), timedelta(days=14)),
+    "medium": (timedelta(days=1), timedelta(days=7)),
+    "high": (timedelta(hours=8), timedelta(days=5)),
+    "critical": (timedelta(hours=12), timedelta(days=10)),
+}
+
+
+# --- the file, read plainly -----------------------------------------------------------------------------------------
+
+
+class Told(NamedTuple):
+    """An event of the file."""
+
+    activity: str
+    at: datetime
+    level: str
+    customer: str
+
+
+@pytest.fixture(scope="module")
+def told(data_dir: Path) -> dict[str, list[Told]]:
+    """The events of each case, in the file's order."""
+    space = "{http://www.xes-standard.org/}"
+    with gzip.open(data_dir / "helpdesk" / "helpdesk.xes.gz") as file:
+        root = ET.parse(file).getroot()
+    found = {}
+    for trace in root.iter(f"{space}trace"):
+        name = next(part.get("value", "") for part in trace if part.get("key") == "concept:name")
+        events = [{part.get("key"): part.get("value") or "" for part in event} for event in trace.iter(f"{space}event")]
+        found[name.replace("Case ", "helpdesk-")] = [
+            Told(
+                event["concept:name"],
+                datetime.fromisoformat(event["time:timestamp"]),
+                event["service_level"],
+                event["customer"],
+            )
+            for event in events
+        ]
+    return found
+
+
+class Figures(NamedTuple):
+    """What one service level comes to."""
+
+    reached: int
+    median: timedelta
+    p90: timedelta
+    met: int
+    missed: int
+
+
+class Run(NamedTuple):
+    """From the beginning of a case, or a reopening, to its first answer and its resolution."""
+
+    begin: datetime
+    acknowledged: datetime | None
+    resolved: datetime | None
+
+
+ANSWERS = ("Take in charge ticket", "Resolve ticket")
+
+
+def runs(events: list[Told]) -> list[Run]:
+    """A case's runs: the first one, and one for each reopening.
+
+    What the mapping says of the file, in other words: activities that are no commands reopen a case after it was
+    closed. Answering or resolving what was resolved already begins no run: that is work after the end.
+    """
+    found = [Run(events[0].at, None, None)]
+    is_closed = False
+    charged = 0
+    for n, (activity, at, _, _) in enumerate(events):
+        is_ended = found[-1].resolved is not None
+        charged += activity == "Take in charge ticket"
+        if activity == "Closed":
+            is_closed = True
+        elif activity in ANSWERS:
+            if not is_ended and (activity == "Resolve ticket" or charged == 1 or is_closed):
+                begin, acknowledged, _ = found[-1]
+                found[-1] = Run(begin, acknowledged or at, at if activity == "Resolve ticket" else None)
+        elif is_closed and is_ended and n:
+            found.append(Run(at, None, None))
+    return found
+
+
+def reckoned(told: dict[str, list[Told]], step: str) -> dict[str, Figures]:
+    """The first answer or the resolution in each run of a case, by the service level that the case began with."""
+    times: dict[str, list[timedelta]] = defaultdict(list)
+    met: Counter[str] = Counter()
+    missed: Counter[str] = Counter()
+    for events in told.values():
+        level = LEVELS[events[0].level]
+        promised = PROMISES[level][step == "resolved"]
+        for run in runs(events):
+            done = run.acknowledged if step == "acknowledged" else run.resolved
+            if done is not None:
+                times[level].append(done - run.begin)
+            if done is not None and done - run.begin < promised:
+                met[level] += 1
+            elif done is not None or END - run.begin >= promised:
+                missed[level] += 1
+
+    def rank(level: str, share: float) -> timedelta:
+        ordered = sorted(times[level])
+        return ordered[math.ceil(len(ordered) * share) - 1]
+
+    return {
+        level: Figures(len(times[level]), rank(level, 0.5), rank(level, 0.9), met[level], missed[level])
+        for level in LEVELS.values()
+    }
+
+
+# --- the engine's -----------------------------------------------------------------------------------------------------
+
+
+def mapping_by_level(folder: Path) -> Path:
+    """The mapping that ships, but a complaint is as severe as its first event's service level says."""
+    text = (resources.files("relations.exchange") / "mappings" / "helpdesk.toml").read_text("utf-8")
+    pairs = ", ".join(f'"{name}" = "{severity}"' for name, severity in LEVELS.items())
+    assert text.count('severity = { constant = "medium" }') == 1
+    text = text.replace('severity = { constant = "medium" }', 'severity = "severity"')
+    text = text.replace(
+        "[values.case]", f'[values.severity]\ncolumn = "service_level"\nmap = {{ {pairs} }}\n\n[values.case]'
+    )
+    path = folder / "by_level.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def replayed(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Relations, Path]]:
+    """The whole log, imported under the policy; and the file of what was noted."""
+    folder = tmp_path_factory.mktemp("help-desk")
+    levels = {name: ServiceLevel(acknowledge=answer, resolve=resolve) for name, (answer, resolve) in PROMISES.items()}
+    with Relations.open(f"sqlite:///{folder / 'desk.db'}", durability="off") as relations:
+        relations.adopt(Policy(service_levels=ServiceLevels(**levels)), from_beginning=True)
+        report = import_file(
+            relations,
+            str(mapping_by_level(folder)),
+            data_dir / "helpdesk" / "helpdesk.xes.gz",
+            rejects=folder / "rejects.jsonl",
+            notes=folder / "notes.jsonl",
+        )
+        assert report.rows == 21_348
+        yield relations, folder
+
+
+@pytest.mark.parametrize("step", ["acknowledged", "resolved"])
+def test_shares_met_and_times_are_those_of_a_plain_reading(
+    replayed: tuple[Relations, Path], told: dict[str, list[Told]], step: str
+) -> None:
+    relations, _ = replayed
+    expected = reckoned(told, step)
+    for level in LEVELS.values():
+        found: StepTime = next(
+            entry for entry in relations.views.repair.steps(as_of=END, severity=level) if entry.step == step
+        )
+        assert (found.reached, found.median, found.p90, found.met, found.missed) == expected[level], level
+        assert found.on_time == expected[level].met / (expected[level].met + expected[level].missed)
+    assert sum(entry.met + entry.missed for entry in expected.values()) >= len(told) == 4_580
+    assert all(entry.met and entry.missed for entry in expected.values()), "the promises tell the levels apart"
+
+
+def test_every_history_that_breaks_the_rules_is_listed_with_its_rows(
+    replayed: tuple[Relations, Path], told: dict[str, list[Told]]
+) -> None:
+    _, folder = replayed
+    rows: dict[int, str] = {}
+    for name, events in told.items():
+        for _ in events:
+            rows[len(rows) + 1] = name
+    listed: dict[str, set[str]] = defaultdict(set)
+    for line in (folder / "notes.jsonl").read_text("utf-8").splitlines():
+        note = json.loads(line)
+        listed[note["code"]].add(rows[note["row"]])
+    activities = {name: [event.activity for event in events] for name, events in told.items()}
+    after_closing = {
+        name for name, done in activities.items() if "Closed" in done and done.index("Closed") < len(done) - 1
+    }
+    resolved_again = {name for name, done in activities.items() if done.count("Resolve ticket") > 1}
+    two_customers = {name for name, events in told.items() if len({event.customer for event in events}) > 1}
+    assert (len(after_closing), len(resolved_again), len(two_customers)) == (17, 386, 7)
+    assert listed["work_after_closing"] == after_closing
+    assert listed["resolved_again"] == resolved_again
+    assert listed["second_customer"] == two_customers
