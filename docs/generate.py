@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 from pydantic import BaseModel
+from typer import Typer
 from typer.models import ArgumentInfo, OptionInfo
 
 from relations import errors
@@ -372,11 +373,14 @@ def _spelt(node: ast.expr) -> str:
 
 def cli_page() -> str:
     """Every command of the program, from its functions' signatures."""
-    commands = [(info.name or "", info.callback) for info in app.registered_commands if info.callback]
+    commands = list(_commands(app))
     parts = ["```text", "relations [--version] [--help] COMMAND …", "```", ""]
     parts += table(
         ("command", "what it does"),
-        [(f"[`relations {name}`](#relations-{name})", _first_sentence(call)) for name, call in commands],
+        [
+            (f"[`relations {name}`](#relations-{name.replace(' ', '-')})", _first_sentence(call))
+            for name, call in commands
+        ],
     )
     for name, call in commands:
         parts += _command(name, call)
@@ -390,6 +394,15 @@ terminal's encoding lacks a character, one that looks like it is shown. `-d` may
 set. Reading commands never make a database.
 """
     return page("The command line", intro, parts)
+
+
+def _commands(program: Typer, group: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
+    for info in program.registered_commands:
+        if info.callback:
+            yield group + (info.name or ""), info.callback
+    for inner in program.registered_groups:
+        if inner.typer_instance is not None:
+            yield from _commands(inner.typer_instance, f"{group}{inner.name} ")
 
 
 def _first_sentence(call: Callable[..., Any]) -> str:

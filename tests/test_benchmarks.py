@@ -21,6 +21,7 @@ BUDGETS = {
     "loading": {8.0},
     "rebuild": {0.35, 150.0, 1.7},
     "complaints": {0.35},
+    "members": {0.35, 20.0},
     "scaling": {1.2},
     "history": {10.0},
     "value": {3.0},

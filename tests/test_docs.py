@@ -50,9 +50,11 @@ def test_every_command_has_its_help_and_its_page(generate: ModuleType) -> None:
     page = generate.cli_page()
     names = [info.name for info in app.registered_commands]
     assert set(names) == {
-        "demo", "import", "export", "rebuild", "report", "history", "status", "verify", "run", "schema", "complaints",
-        "complaint", "repair",
+        "demo", "import", "export", "rebuild", "report", "history", "loyalty", "liability", "status", "verify", "run",
+        "schema", "complaints", "complaint", "repair",
     }  # fmt: skip
+    assert [group.name for group in app.registered_groups] == ["programme"]
+    assert "\n## relations programme check\n" in page
     for info in app.registered_commands:
         told = (info.callback.__doc__ or "").strip()
         assert told, info.name

@@ -32,7 +32,8 @@ from relations.projections import PROJECTIONS
 from relations.projections.agenda import AgendaView, commands_due
 from relations.projections.customers import CustomersView
 from relations.projections.desk import DeskView
-from relations.projections.projection import Projection
+from relations.projections.loyalty import LoyaltyView
+from relations.projections.projection import Projection, Rows
 from relations.projections.repair import RepairView
 from relations.projections.resolving import AliasReader, ids_in_log
 from relations.projections.retention import RetentionView
@@ -106,6 +107,7 @@ class Views:
         retention: Who stays, who leaves, and what they are worth.
         repair: Which relations are damaged, and how their repair goes.
         agenda: What falls due.
+        loyalty: What members have, and what the business owes them.
         desk: What the complaint desk has to do, and what came of it.
         customers: Who is one customer under several ids, and what they allow.
     """
@@ -115,14 +117,19 @@ class Views:
         database: Database,
         policy: Callable[[], Policy],
         now: Callable[[], int],
-        runner: Runner | None,
+        runner: Runner,
         aliases: AliasReader,
+        *,
+        follow: bool,
     ) -> None:
         def refresh(name: str) -> Callable[[], None]:
-            if runner is None:
+            if not follow:
                 return lambda: None
             names = [known for known in ("aliases", name) if known in runner.projections]
             return lambda: runner.catch_up(names)
+
+        def fold_customer(projections: Sequence[Projection], customer: str, until: int | None) -> dict[str, Rows]:
+            return runner.fold_customer(projections, customer, until=until)
 
         self.satisfaction = SatisfactionView(database, policy, now, refresh("satisfaction"), aliases)
         self.retention = RetentionView(database, policy, now, refresh("retention"), aliases)
@@ -130,6 +137,7 @@ class Views:
         self.agenda = AgendaView(database, policy, now, refresh("agenda"), aliases)
         self.customers = CustomersView(database, policy, now, refresh("customers"), aliases)
         self.desk = DeskView(database, policy, now, refresh("desk"), aliases)
+        self.loyalty = LoyaltyView(database, policy, now, refresh("loyalty"), fold_customer, aliases)
 
 
 def _utc_now() -> datetime:
@@ -170,8 +178,9 @@ class Relations:
         )
         self.runner = Runner(log, self.codec, projections, lambda: self.policy.zone)
         aliases = AliasReader(log.database)
-        runner = self.runner if follow else None
-        self.views = Views(log.database, lambda: self.policy, lambda: to_micros(clock()), runner, aliases)
+        self.views = Views(
+            log.database, lambda: self.policy, lambda: to_micros(clock()), self.runner, aliases, follow=follow
+        )
 
     @classmethod
     def open(

@@ -2,14 +2,17 @@
 
 The engine calls `react` for every event that it records, and decides the commands that come back in the same
 transaction. It gives them their ids, actor and cause. A reaction is pure, and its commands are ones whose rules answer
-"nothing to do" with no events: an event that has happened is not undone because something else does not follow. The one
-exception is a merge, which is a single decision in two streams: where the other one refuses (a survivor that cannot
-take it, a complaint that does not exist or is a duplicate itself), nothing happens at all.
+"nothing to do" with no events: an event that has happened is not undone because something else does not follow.
+
+There is one exception. What two streams agree on (a merge of customers, accounts or complaints, points given to another
+member, a recommendation, a reward of which there are only so many) happens in both or in none: where the second one
+refuses, the command that began it is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 from relations.aggregates.complaint import (
@@ -28,7 +31,28 @@ from relations.aggregates.customer import (
     PurchaseRefunded,
     ReleaseCustomer,
 )
-from relations.aggregates.loyalty import CreditPurchase, EarnPoints, ReverseEarning, remedy_lot
+from relations.aggregates.loyalty import (
+    AccountReleased,
+    AccountReturned,
+    CreditForwarded,
+    CreditPurchase,
+    EarnPoints,
+    PointsReleased,
+    PurchaseForwarded,
+    ReceiveAccount,
+    ReceivePoints,
+    ReceiveReferral,
+    RedemptionReversed,
+    ReferralFulfilled,
+    ReferralMade,
+    RefundForwarded,
+    RestoreAccount,
+    ReverseEarning,
+    RewardIssued,
+    RewardReferral,
+    remedy_lot,
+)
+from relations.aggregates.programme import ReturnStock, TakeStock
 from relations.messages import Command, Envelope, Event, from_micros
 from relations.policies import Policy
 
@@ -53,10 +77,14 @@ def react(event: Event, at: Envelope, policy: Policy) -> list[Command]:
 def _purchase_earns(event: PurchaseRecorded, at: Envelope, policy: Policy) -> list[Command]:
     amount = event.amount
     # What earns nobody anything asks nothing: the account need not even be loaded.
-    if amount.amount <= 0 or amount.currency not in policy.programme.rates:
+    if amount.amount <= 0 or not _earns(amount.currency, policy):
         return []
     command = _trusted(CreditPurchase, at, {"purchase": event.purchase, "amount": amount, "category": event.category})
     return [command]
+
+
+def _earns(currency: str, policy: Policy) -> bool:
+    return currency in policy.programme.rates or any(currency in each.rates for each in policy.programmes)
 
 
 def _refund_takes_back(event: PurchaseRefunded, at: Envelope, _policy: Policy) -> list[Command]:
@@ -88,6 +116,101 @@ def _remedy_gives_points(event: RemedyCarriedOut, at: Envelope, _policy: Policy)
         },
     )
     return [command]
+
+
+def _points_arrive(event: PointsReleased, at: Envelope, _policy: Policy) -> list[Command]:
+    fields = {"programme": event.programme, "transfer": event.transfer, "source": at.customer, "lots": event.lots}
+    return [_trusted(ReceivePoints, at, fields, customer=event.to)]
+
+
+def _customer_is_referred(event: ReferralMade, at: Envelope, _policy: Policy) -> list[Command]:
+    fields = {"programme": event.programme, "referral": event.referral, "referrer": at.customer}
+    return [_trusted(ReceiveReferral, at, fields, customer=event.referred)]
+
+
+def _referral_pays(event: ReferralFulfilled, at: Envelope, _policy: Policy) -> list[Command]:
+    fields = {"programme": event.programme, "referral": event.referral, "referred": at.customer}
+    return [_trusted(RewardReferral, at, fields, customer=event.referrer)]
+
+
+def _reward_leaves_stock(event: RewardIssued, at: Envelope, _policy: Policy) -> list[Command]:
+    if not event.limited:
+        return []
+    return [
+        TakeStock(
+            programme=event.programme,
+            reward=event.reward,
+            customer=at.customer,
+            coupon=event.coupon,
+            occurred_at=from_micros(at.occurred_at),
+        )
+    ]
+
+
+def _reward_returns_to_stock(event: RedemptionReversed, at: Envelope, _policy: Policy) -> list[Command]:
+    if not event.limited or event.reward is None:
+        return []
+    return [
+        ReturnStock(
+            programme=event.programme,
+            reward=event.reward,
+            customer=at.customer,
+            coupon=event.redemption,
+            occurred_at=from_micros(at.occurred_at),
+        )
+    ]
+
+
+def _account_arrives(event: AccountReleased, at: Envelope, _policy: Policy) -> list[Command]:
+    fields = {
+        "programme": event.programme,
+        "merge": event.merge,
+        "source": at.customer,
+        "holdings": event.holdings,
+    }
+    return [_trusted(ReceiveAccount, at, fields, customer=event.into)]
+
+
+def _account_goes_back(event: AccountReturned, at: Envelope, _policy: Policy) -> list[Command]:
+    fields = {
+        "programme": event.programme,
+        "merge": event.merge,
+        "source": at.customer,
+        "holdings": event.holdings,
+    }
+    return [_trusted(RestoreAccount, at, fields, customer=event.to)]
+
+
+def _purchase_goes_on(event: PurchaseForwarded, at: Envelope, _policy: Policy) -> list[Command]:
+    fields = {
+        "purchase": event.purchase,
+        "amount": event.amount,
+        "category": event.category,
+        "prefix": event.prefix,
+    }
+    return [_trusted(CreditPurchase, at, fields, customer=event.into)]
+
+
+def _refund_goes_on(event: RefundForwarded, at: Envelope, _policy: Policy) -> list[Command]:
+    fields = {
+        "refund": event.refund,
+        "purchase": event.purchase,
+        "refunded": event.refunded,
+        "bought": event.bought,
+        "prefix": event.prefix,
+    }
+    return [_trusted(ReverseEarning, at, fields, customer=event.into)]
+
+
+def _credit_goes_on(event: CreditForwarded, at: Envelope, _policy: Policy) -> list[Command]:
+    fields = {
+        "lot": event.lot,
+        "points": event.points,
+        "reason": event.reason,
+        "source": event.source,
+        "prefix": event.prefix,
+    }
+    return [_trusted(EarnPoints, at, fields, customer=event.into)]
 
 
 def _recognition_gives_points(event: ComplaintRecognised, at: Envelope, _policy: Policy) -> list[Command]:
@@ -124,8 +247,8 @@ def _erased_with_aliases(event: CustomerErased, at: Envelope, _policy: Policy) -
     ]
 
 
-def _trusted(kind: type[C], at: Envelope, fields: dict[str, Any]) -> C:
-    """A command to the account of the event's customer, made without validation.
+def _trusted(kind: type[C], at: Envelope, fields: dict[str, Any], *, customer: str = "") -> C:
+    """A command to the account of the event's customer or of another one, made without validation.
 
     That is safe because every value comes out of a recorded event or its envelope: it has been through the door
     already, in the command that led to the event, by types at least as strict. And it is worth it because a reaction
@@ -134,10 +257,9 @@ def _trusted(kind: type[C], at: Envelope, fields: dict[str, Any]) -> C:
     """
     command = kind.__new__(kind)
     values = {
+        **_defaults(kind),
         "occurred_at": from_micros(at.occurred_at),
-        "command_id": None,
-        "actor": "system",
-        "customer": at.customer,
+        "customer": customer or at.customer,
         **fields,
     }
     put = object.__setattr__  # the model is frozen
@@ -148,10 +270,25 @@ def _trusted(kind: type[C], at: Envelope, fields: dict[str, Any]) -> C:
     return command
 
 
+@cache
+def _defaults(kind: type[Command]) -> dict[str, Any]:
+    return {name: field.default for name, field in kind.model_fields.items() if not field.is_required()}
+
+
 _REACTIONS: dict[type[Event], Reaction] = {
     PurchaseRecorded: _purchase_earns,
     PurchaseRefunded: _refund_takes_back,
     RemedyCarriedOut: _remedy_gives_points,
+    PointsReleased: _points_arrive,
+    ReferralMade: _customer_is_referred,
+    ReferralFulfilled: _referral_pays,
+    RewardIssued: _reward_leaves_stock,
+    RedemptionReversed: _reward_returns_to_stock,
+    AccountReleased: _account_arrives,
+    AccountReturned: _account_goes_back,
+    PurchaseForwarded: _purchase_goes_on,
+    RefundForwarded: _refund_goes_on,
+    CreditForwarded: _credit_goes_on,
     ComplaintRecognised: _recognition_gives_points,
     ComplaintMerged: _merge_is_taken,
     CustomerMerged: _merge_is_absorbed,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from relations.aggregates.loyalty import (
     AGGREGATE,
@@ -114,6 +115,14 @@ def shares(*pairs: tuple[str, int]) -> tuple[LotShare, ...]:
     return tuple(LotShare(lot, points) for lot, points in pairs)
 
 
+def moves(events: list[Event]) -> list[Event]:
+    """The events, without what every move of a tier says: by what it was counted, over what, and since when."""
+    return [
+        replace(each, basis="points", window="", since=0) if isinstance(each, TierReached | TierLost) else each
+        for each in events
+    ]
+
+
 # --- joining --------------------------------------------------------------------------------------------------------
 
 
@@ -126,7 +135,7 @@ def test_joining_makes_a_member() -> None:
 
 def test_a_tier_that_asks_for_nothing_comes_with_joining() -> None:
     state, events = when(INITIAL, EnrolMember(customer="c1", occurred_at=day("2024-01-01")), WITH_TIERS)
-    assert events[1:] == [TierReached(tier="member", qualifying=0, month="2024-01")]
+    assert moves(events[1:]) == [TierReached(tier="member", qualifying=0, month="2024-01")]
     assert state.tier == "member"
 
 
@@ -453,21 +462,21 @@ def test_a_tier_is_reached_with_the_earning_that_earns_it() -> None:
     state = account(buy("p1", 99), policy=WITH_TIERS)
     assert state.tier == "member"
     state, events = when(state, buy("p2", 1, on="2024-03-01"), WITH_TIERS)
-    assert events[1:] == [TierReached(tier="silver", qualifying=100, previous="member", month="2024-03")]
+    assert moves(events[1:]) == [TierReached(tier="silver", qualifying=100, previous="member", month="2024-03")]
 
 
 def test_one_earning_may_lead_past_a_tier() -> None:
     _, events = when(account(policy=WITH_TIERS), buy("p1", 300), WITH_TIERS)
-    assert events[1:] == [TierReached(tier="gold", qualifying=300, previous="member", month="2024-02")]
+    assert moves(events[1:]) == [TierReached(tier="gold", qualifying=300, previous="member", month="2024-02")]
 
 
 def test_time_alone_takes_a_tier_when_the_window_has_moved_on() -> None:
     state = account(buy("p1", 300), buy("p2", 120, on="2024-08-01"), policy=WITH_TIERS)
     assert decide(state, evaluate("2025-01-31T22:59"), WITH_TIERS) == []
     state, events = when(state, evaluate("2025-01-31T23:00"), WITH_TIERS)  # February in Vienna
-    assert events == [TierLost(tier="gold", qualifying=120, next="silver", month="2025-02")]
+    assert moves(events) == [TierLost(tier="gold", qualifying=120, next="silver", month="2025-02")]
     state, events = when(state, evaluate("2025-08-01"), WITH_TIERS)
-    assert events == [TierLost(tier="silver", qualifying=0, next="member", month="2025-08")]
+    assert moves(events) == [TierLost(tier="silver", qualifying=0, next="member", month="2025-08")]
 
 
 def test_a_calendar_year_starts_at_nothing() -> None:
@@ -476,9 +485,9 @@ def test_a_calendar_year_starts_at_nothing() -> None:
     state, events = when(state, buy("p2", 60, on="2025-01-10"), rules)
     assert [type(event) for event in events] == [PointsEarned]
     state, events = when(state, buy("p3", 40, on="2025-12-31T22:00"), rules)
-    assert events[1:] == [TierReached(tier="silver", qualifying=100, previous="member", month="2025-12")]
+    assert moves(events[1:]) == [TierReached(tier="silver", qualifying=100, previous="member", month="2025-12")]
     _, events = when(state, evaluate("2026-01-01"), rules)
-    assert events == [TierLost(tier="silver", qualifying=0, next="member", month="2026-01")]
+    assert moves(events) == [TierLost(tier="silver", qualifying=0, next="member", month="2026-01")]
 
 
 def test_a_lifetime_tier_is_not_lost_with_time() -> None:
@@ -493,7 +502,7 @@ def test_a_refund_may_cost_a_tier() -> None:
     state, events = when(state, refund("p2", 1_000, 2_000), WITH_TIERS)
     assert [type(event) for event in events] == [EarningReversed]
     state, events = when(state, refund("p2", 2_000, 2_000, name="r2"), WITH_TIERS)
-    assert events[1:] == [TierLost(tier="silver", qualifying=90, next="member", month="2024-03")]
+    assert moves(events[1:]) == [TierLost(tier="silver", qualifying=90, next="member", month="2024-03")]
     assert state.tier == "member"
 
 
@@ -503,7 +512,7 @@ def test_a_late_purchase_counts_in_its_own_month_and_not_in_the_present_window()
     assert [type(event) for event in events] == [PointsEarned]
     assert (after.tier, after.month) == ("member", "2025-06")
     _, events = when(state, buy("late", 60, on="2024-07-01"), WITH_TIERS)
-    assert events[1:] == [TierReached(tier="silver", qualifying=120, previous="member", month="2025-06")]
+    assert moves(events[1:]) == [TierReached(tier="silver", qualifying=120, previous="member", month="2025-06")]
 
 
 def test_a_late_purchase_does_not_bring_back_a_tier_that_time_has_taken() -> None:
@@ -522,9 +531,9 @@ def test_a_changed_policy_is_felt_at_the_next_evaluation() -> None:
     state = account(buy("p1", 100), policy=WITH_TIERS)
     renamed = policy(tiers=[{"name": "bronze", "threshold": 50}])
     _, events = when(state, evaluate("2024-04-01"), renamed)
-    assert events == [TierReached(tier="bronze", qualifying=100, previous="silver", month="2024-04")]
+    assert moves(events) == [TierReached(tier="bronze", qualifying=100, previous="silver", month="2024-04")]
     _, events = when(state, evaluate("2024-04-01"), PLAIN)
-    assert events == [TierLost(tier="silver", qualifying=100, month="2024-04")]
+    assert moves(events) == [TierLost(tier="silver", qualifying=100, month="2024-04")]
 
 
 def test_who_is_no_member_has_no_tier_to_evaluate() -> None:

@@ -104,11 +104,11 @@ class World:
 
     @property
     def open(self):
-        return {key[2]: row for key, row in self.rows.tables[Item].items()}
+        return {key[3]: row for key, row in self.rows.tables[Item].items()}
 
     @property
     def member(self):
-        return self.rows.tables[Member].get(("c1", "loyalty-c1"))
+        return self.rows.tables[Member].get(("c1", "loyalty-c1", "main"))
 
     def due(self, until):
         items = [open_item(row, self.policy) for row in self.rows.tables[Item].values()]
@@ -359,7 +359,10 @@ def test_a_tier_that_asks_for_nothing_cannot_be_lost():
 
 
 def test_no_tier_is_no_review():
-    assert tier_review(Member("c1", "loyalty-c1", month="2024-01"), with_window(CalendarYear(), base=False)) is None
+    assert (
+        tier_review(Member("c1", "loyalty-c1", "main", month="2024-01"), with_window(CalendarYear(), base=False))
+        is None
+    )
 
 
 # --- commands -------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ form must go on meaning the same. Each file is named `<topic>.<schema>.<sample>.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -47,18 +48,54 @@ from relations.aggregates.customer import (
     PurchaseRefunded,
 )
 from relations.aggregates.loyalty import (
+    AccountClosed,
+    AccountReceived,
+    AccountReleased,
+    AccountReopened,
+    AccountRestored,
+    AccountReturned,
+    BenefitUsed,
+    ClubJoined,
+    ClubLeft,
+    Coupon,
+    CreditForwarded,
     DebtIncurred,
     DebtRepaid,
+    Earning,
     EarningReversed,
+    ExpiryDeferred,
+    GracedLot,
+    Holdings,
+    Lot,
     LotShare,
     MemberEnrolled,
+    MovedLot,
+    PointsActivated,
+    PointsAdjusted,
     PointsEarned,
     PointsExpired,
+    PointsReceived,
     PointsRedeemed,
+    PointsReleased,
+    PurchaseForwarded,
+    Redemption,
+    RedemptionReversed,
+    ReferralFulfilled,
+    ReferralMade,
+    ReferralReceived,
+    ReferralRewarded,
+    RefundForwarded,
+    RewardExpired,
+    RewardIssued,
+    RewardUsed,
+    TierGraceGiven,
+    TierKept,
     TierLost,
     TierReached,
+    TierWarned,
 )
 from relations.aggregates.policy import PolicyAdopted
+from relations.aggregates.programme import ProgrammeGoalSet, StockReturned, StockTaken
 from relations.log import Codec
 from relations.policies import Policy
 
@@ -67,6 +104,30 @@ AT = 1_714_564_800_000_000
 DAY = 86_400_000_000
 SEALED = "sealed:dGhlIG5vbmNl-c2VhbGVkIHdvcmRz_YW5kIGEgdGFnIG9mIHNpeHRlZW4="
 CODEC = Codec(event for aggregate in AGGREGATES for event in aggregate.events)
+
+DINING: dict[str, Any] = {"programme": "dining"}
+MOVED = MovedLot("purchase/stay-2024-118", 40, AT, AT + 365 * DAY, AT - DAY)
+HOLDINGS = Holdings(
+    enrolled_at=AT,
+    lots={"welcome": Lot(60, AT, AT + 365 * DAY, AT, True, True)},
+    earnings={
+        "welcome": Earning(
+            100, 90, "2024-05", "purchase", "welcome", AT, AT + 365 * DAY, AT, True, 10, 20, 5, 15, ("r1", "r2")
+        )
+    },
+    redemptions={"r-1": Redemption(30, "breakfast", (LotShare("welcome", 30),), True)},
+    coupons={"k-1": Coupon("free night", 500, AT + 30 * DAY, True, "used")},
+    months={"2024-05": 75},
+    month="2024-05",
+    debt=3,
+    lapses_at=AT + 180 * DAY,
+    tier="silver",
+    tier_since=AT,
+    tier_month="2024-05",
+    reviewed=AT,
+    warned=AT + 90 * DAY,
+    grace_until=AT + 120 * DAY,
+)
 
 MEANT: dict[str, Event] = {
     "customer.registered.1.full": CustomerRegistered(
@@ -226,6 +287,169 @@ MEANT: dict[str, Event] = {
     "loyalty.tier_reached.1.bare": TierReached(tier="silver", qualifying=1_000),
     "loyalty.tier_lost.1.full": TierLost(tier="gold", qualifying=900, next="silver", month="2024-05"),
     "loyalty.tier_lost.1.bare": TierLost(tier="silver", qualifying=0),
+    "loyalty.points_earned.1.every": PointsEarned(
+        lot="purchase/stay-2024-119",
+        points=258,
+        qualifying=129,
+        active_from=AT + 14 * DAY,
+        reason="purchase",
+        policy=2,
+        source="stay-2024-119",
+        month="2024-05",
+        earned_at=AT,
+        lapsing=True,
+        campaigns=("spring",),
+        fx="0.92",
+        programme="dining",
+    ),
+    "loyalty.points_activated.1.full": PointsActivated(points=50, lots=(LotShare("welcome", 50),), **DINING),
+    "loyalty.points_redeemed.1.every": PointsRedeemed(
+        redemption="r", points=1, lots=(LotShare("l", 1),), reward="tea", **DINING
+    ),
+    "loyalty.redemption_reversed.1.full": RedemptionReversed(
+        redemption="r-1",
+        points=150,
+        lots=(LotShare("welcome", 100), LotShare("purchase/stay-2024-118", 50)),
+        graced=(GracedLot("welcome", AT + 30 * DAY),),
+        reward="free night",
+        limited=True,
+        expiries=(AT + 30 * DAY, None),
+        lapsing=("purchase/stay-2024-118",),
+        **DINING,
+    ),
+    "loyalty.redemption_reversed.1.bare": RedemptionReversed(redemption="r", points=1, lots=(LotShare("l", 1),)),
+    "loyalty.points_expired.1.every": PointsExpired(points=9, lots=(LotShare("l", 9),), **DINING),
+    "loyalty.expiry_deferred.1.full": ExpiryDeferred(until=AT + 180 * DAY, **DINING),
+    "loyalty.earning_reversed.1.merged": EarningReversed(
+        refund="r",
+        purchase="p",
+        points=1,
+        qualifying=1,
+        lots=(LotShare("l", 1),),
+        lot="merged/c-2/purchase/p",
+        **DINING,
+    ),
+    "loyalty.debt_incurred.1.every": DebtIncurred(points=1, refund="r", **DINING),
+    "loyalty.debt_repaid.1.every": DebtRepaid(points=1, lot="l", **DINING),
+    "loyalty.points_released.1.full": PointsReleased(transfer="t1", to="c-43", points=40, lots=(MOVED,), **DINING),
+    "loyalty.points_received.1.full": PointsReceived(transfer="t1", source="c-42", points=40, lots=(MOVED,), **DINING),
+    "loyalty.points_adjusted.1.more": PointsAdjusted(
+        adjustment="a1",
+        points=50,
+        reason="goodwill",
+        author="anna",
+        role="head of desk",
+        lot="adjustment/a1",
+        active_from=AT,
+        expires_at=AT + 365 * DAY,
+        **DINING,
+    ),
+    "loyalty.points_adjusted.1.less": PointsAdjusted(
+        adjustment="a2", points=-20, reason="mistake", author="anna", lots=(LotShare("welcome", 20),)
+    ),
+    "loyalty.tier_reached.1.every": TierReached(
+        tier="gold",
+        qualifying=5_000,
+        previous="silver",
+        month="2024-05",
+        basis="spend",
+        window="rolling_months:12",
+        since=AT,
+        **DINING,
+    ),
+    "loyalty.tier_kept.1.full": TierKept(
+        tier="gold",
+        qualifying=5_000,
+        month="2024-12",
+        basis="stays",
+        window="calendar_year",
+        reviewed_at=AT,
+        **DINING,
+    ),
+    "loyalty.tier_warned.1.full": TierWarned(
+        tier="gold",
+        qualifying=900,
+        required=5_000,
+        losing_at=AT + 30 * DAY,
+        basis="orders",
+        window="calendar_year",
+        **DINING,
+    ),
+    "loyalty.tier_grace_given.1.full": TierGraceGiven(
+        tier="gold",
+        qualifying=900,
+        until=AT + 30 * DAY,
+        month="2024-12",
+        basis="stays",
+        window="calendar_year",
+        **DINING,
+    ),
+    "loyalty.tier_lost.1.every": TierLost(
+        tier="gold",
+        qualifying=900,
+        next="silver",
+        month="2024-05",
+        basis="stays",
+        window="calendar_year",
+        since=AT,
+        **DINING,
+    ),
+    "loyalty.reward_issued.1.full": RewardIssued(
+        coupon="k-1", reward="free night", kind="gift", points=500, expires_at=AT + 30 * DAY, limited=True, **DINING
+    ),
+    "loyalty.reward_used.1.full": RewardUsed(coupon="k-1", reward="free night", **DINING),
+    "loyalty.reward_expired.1.full": RewardExpired(coupon="k-1", reward="free night", **DINING),
+    "loyalty.benefit_used.1.full": BenefitUsed(use="u1", benefit="lounge", tier="gold", **DINING),
+    "loyalty.club_joined.1.full": ClubJoined(club="wine", **DINING),
+    "loyalty.club_left.1.full": ClubLeft(club="wine", **DINING),
+    "loyalty.referral_made.1.full": ReferralMade(referral="f1", referred="c-43", **DINING),
+    "loyalty.referral_received.1.full": ReferralReceived(referral="f1", referrer="c-42", received_at=AT, **DINING),
+    "loyalty.referral_fulfilled.1.full": ReferralFulfilled(referral="f1", referrer="c-42", **DINING),
+    "loyalty.referral_rewarded.1.full": ReferralRewarded(referral="f1", referred="c-43", points=500, **DINING),
+    "loyalty.account_closed.1.full": AccountClosed(
+        closed_at=AT, points=20, lots=(LotShare("welcome", 20),), debt=3, reason="moved away", **DINING
+    ),
+    "loyalty.account_reopened.1.full": AccountReopened(reopened_at=AT, **DINING),
+    "loyalty.account_released.1.full": AccountReleased(merge="m1", into="c-42", holdings=HOLDINGS, **DINING),
+    "loyalty.account_released.1.bare": AccountReleased(merge="m1", into="c-42", holdings=Holdings()),
+    "loyalty.account_received.1.full": AccountReceived(
+        merge="m1", source="c-43", holdings=HOLDINGS, enrolled=True, tier="silver", **DINING
+    ),
+    "loyalty.account_returned.1.full": AccountReturned(
+        merge="m1",
+        to="c-43",
+        holdings=HOLDINGS,
+        lots=(LotShare("merged/c-43/welcome", 60),),
+        tier="silver",
+        undone=True,
+        **DINING,
+    ),
+    "loyalty.account_restored.1.full": AccountRestored(merge="m1", source="c-42", holdings=HOLDINGS, **DINING),
+    "loyalty.purchase_forwarded.1.full": PurchaseForwarded(
+        into="c-42",
+        prefix="merged/c-43/",
+        purchase="stay-2024-118",
+        amount=Money(12_900, "EUR"),
+        category="room",
+        **DINING,
+    ),
+    "loyalty.refund_forwarded.1.full": RefundForwarded(
+        into="c-42",
+        prefix="merged/c-43/",
+        refund="r1",
+        purchase="stay-2024-118",
+        refunded=2_900,
+        bought=12_900,
+        **DINING,
+    ),
+    "loyalty.credit_forwarded.1.full": CreditForwarded(
+        into="c-42", prefix="merged/c-43/", lot="remedy/k/m", points=9, reason="remedy", source="k", **DINING
+    ),
+    "programme.goal_set.1.full": ProgrammeGoalSet(
+        goal="members-2025", metric="members", target=10_000, starts="2025-01-01", ends="2026-01-01"
+    ),
+    "programme.stock_taken.1.full": StockTaken(reward="free night", customer="c-42", coupon="k-1", left=99),
+    "programme.stock_returned.1.full": StockReturned(reward="free night", customer="c-42", coupon="k-1"),
     "policy.adopted.1.full": PolicyAdopted(
         policy=msgspec.Raw(b'{"version":2,"zone":"Europe/Vienna","currency":"EUR"}'), number=2, effective_from=AT
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from relations.aggregates import complaint, customer, loyalty, policy
+from relations.aggregates import complaint, customer, loyalty, policy, programme
 from relations.decider import Aggregate
 
 __all__ = ["AGGREGATES"]
@@ -14,5 +14,6 @@ AGGREGATES: tuple[Aggregate[Any], ...] = (
     customer.AGGREGATE,
     complaint.AGGREGATE,
     loyalty.AGGREGATE,
+    programme.AGGREGATE,
 )
 """Every kind of aggregate that the engine knows."""

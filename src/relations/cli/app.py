@@ -10,6 +10,7 @@ import typer
 
 from relations.cli.demo import demo
 from relations.cli.desk import complaint_command, complaints_command, repair_command
+from relations.cli.loyalty import liability, loyalty, programme
 from relations.cli.reports import history_command, report
 from relations.cli.schemas import schema
 from relations.cli.screen import prepare_streams
@@ -33,6 +34,8 @@ for _name, _command in (
     ("export", export_command),
     ("report", report),
     ("history", history_command),
+    ("loyalty", loyalty),
+    ("liability", liability),
     ("complaints", complaints_command),
     ("complaint", complaint_command),
     ("repair", repair_command),
@@ -43,6 +46,7 @@ for _name, _command in (
     ("schema", schema),
 ):
     app.command(_name)(_command)
+app.add_typer(programme, name="programme")
 
 
 def _show_version(asked: bool) -> None:

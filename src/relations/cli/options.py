@@ -20,6 +20,7 @@ __all__ = [
     "Json",
     "MasterKeyFile",
     "Verbose",
+    "beginning",
     "checked_customer",
     "database_url",
     "moment",
@@ -131,6 +132,18 @@ def moment(given: str | None, zone: str, *, field: str = "--as-of") -> datetime 
             remedy=f"Write {given}Z for UTC, or add the offset, such as {given}+01:00",
         )
     return found
+
+
+def beginning(given: str | None, zone: str, *, field: str) -> datetime | None:
+    """As `moment`, but a day means its first instant.
+
+    Raises:
+        InvalidInput: It is neither a day nor a time, or a time without a zone.
+    """
+    found = moment(given, zone, field=field)
+    if found is None or given is None or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", given):
+        return found
+    return datetime.combine(date.fromisoformat(given), time(), ZoneInfo(zone)).astimezone(UTC)
 
 
 def checked_customer(customer: str, *, field: str = "CUSTOMER", what: str = "a customer's id") -> str:

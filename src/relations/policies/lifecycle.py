@@ -11,7 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-__all__ = ["Lifecycle", "OwnGap", "Rfm", "RfmBins", "RfmSegment"]
+__all__ = ["Lifecycle", "LoyaltyKinds", "OwnGap", "Rfm", "RfmBins", "RfmSegment"]
 
 Days = Annotated[int, Field(strict=True, ge=1, le=36_500)]
 Range = tuple[Annotated[int, Field(ge=1, le=5)], Annotated[int, Field(ge=1, le=5)]]
@@ -147,6 +147,29 @@ class Rfm(BaseModel):
         return self
 
 
+class LoyaltyKinds(BaseModel):
+    """When behaviour and attitude count as those of a loyal customer.
+
+    Attributes:
+        months: How many months are looked at, the present one included.
+        purchase_days_min: They repeat: so many days with a purchase at least.
+        active_share_min: The share of those months, from their first purchase on, with a purchase.
+        satisfied_share_min: They are content: the share of satisfied answers.
+        full_price_share_min: They pay the full price: the share of purchases without a discount.
+        signs_min: How many of these signs make a good attitude: content, recommend, pay the full price. An answer
+            that says the opposite of one of the first two makes a poor one, whatever else there is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    months: Annotated[int, Field(strict=True, ge=1, le=120)] = 12
+    purchase_days_min: Annotated[int, Field(strict=True, ge=1)] = 2
+    active_share_min: Annotated[float, Field(ge=0, le=1)] = 0.25
+    satisfied_share_min: Annotated[float, Field(ge=0, le=1)] = 0.5
+    full_price_share_min: Annotated[float, Field(ge=0, le=1)] = 0.5
+    signs_min: Annotated[int, Field(strict=True, ge=1, le=3)] = 2
+
+
 class Lifecycle(BaseModel):
     """When a customer counts as new, established, lapsing or lost, and how value is graded.
 
@@ -157,6 +180,7 @@ class Lifecycle(BaseModel):
         won_back_days: Won back for this many days after a purchase that ended a gap longer than lost.
         own_gap: Measures lapsing and lost by the customer's own mean gap; fixed days where absent.
         rfm: How value is graded.
+        loyalty: When somebody counts as loyal, and in which way.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -167,6 +191,7 @@ class Lifecycle(BaseModel):
     won_back_days: Days = 90
     own_gap: OwnGap | None = None
     rfm: Rfm = Rfm()
+    loyalty: LoyaltyKinds = LoyaltyKinds()
 
     @model_validator(mode="after")
     def _stages_follow_each_other(self) -> Self:

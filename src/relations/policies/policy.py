@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from relations.errors import InvalidInput
 from relations.messages import minor_digits
@@ -44,6 +44,7 @@ class Policy(BaseModel):
         zone: The IANA zone of the business's days, months and working hours.
         currency: The currency that reports add up in (ISO 4217).
         programme: The loyalty programme.
+        programmes: Further ones beside it. Members join each by itself, and their ledgers never mix.
         service_levels: How fast complaints are answered.
         surveys: How answers to surveys are read.
         lifecycle: When a customer is new, lapsing, lost; how value is graded.
@@ -57,8 +58,29 @@ class Policy(BaseModel):
     zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     currency: Annotated[str, AfterValidator(_known_currency)] = "EUR"
     programme: Programme = Programme()
+    programmes: tuple[Programme, ...] = ()
     service_levels: ServiceLevels = ServiceLevels()
     surveys: Surveys = Surveys()
     lifecycle: Lifecycle = Lifecycle()
     repair: Repair = Repair()
     desk: Desk = Desk()
+
+    @model_validator(mode="after")
+    def _programmes_have_ids(self) -> Self:
+        ids = [programme.id for programme in self.every_programme]
+        twice = sorted({name for name in ids if ids.count(name) > 1})
+        if twice:
+            msg = f"two programmes have the id {twice[0]!r}; members' ledgers go by it"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def every_programme(self) -> tuple[Programme, ...]:
+        """All programmes, the first one first."""
+        return (self.programme, *self.programmes)
+
+    def programme_of(self, programme: str) -> Programme | None:
+        """The programme with this id; None where these rules have none."""
+        if self.programme.id == programme:
+            return self.programme
+        return next((each for each in self.programmes if each.id == programme), None)

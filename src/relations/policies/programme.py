@@ -2,195 +2,56 @@
 
 All of it is exact: rates are fractions, points are whole numbers, and where a fraction of a point is left over the
 programme's own rounding decides. Nothing here knows an account; `relations.aggregates.loyalty` goes by these rules.
+`relations.policies.programme_check` says what a programme as a whole gets wrong.
 """
 
 from __future__ import annotations
 
-import re
-from calendar import monthrange
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import MAXYEAR, date, timedelta
-from decimal import Decimal
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cached_property
 from math import ceil
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    PlainValidator,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from relations.errors import InvalidInput
 from relations.messages import Id, Label, minor_digits
 from relations.policies.calendars import local_time
+from relations.policies.offers import Campaign, Referral, Reward, Tier
+from relations.policies.ratios import ROUNDINGS, Ratio, Rounding, ratio_text
+from relations.policies.spans import (
+    CalendarYear,
+    EndOfPeriod,
+    Inactivity,
+    Lifetime,
+    RollingMonths,
+    days_after,
+    end_of_term,
+)
 
-__all__ = ["CalendarYear", "Lifetime", "Programme", "Ratio", "RollingMonths", "Terms", "Tier"]
+__all__ = ["CalendarYear", "Credit", "Lifetime", "Programme", "Ratio", "RollingMonths", "Terms", "Tier"]
 
-_RATIO = r"^[0-9]{1,9}(\.[0-9]{1,9}|/[1-9][0-9]{0,8})?$"
-_RATIO_MAX = 1_000_000
-_DENOMINATOR_MAX = 10**9
 _POINTS_PER_MINOR_UNIT_MAX = 100
 """Money goes up to 10^15 minor units; a hundred points for each still fit a database's integer."""
 
 
-# --- exact numbers --------------------------------------------------------------------------------------------------
-
-
-def _exact(value: Any) -> Fraction:
-    found: Fraction | None = None
-    if isinstance(value, float | Decimal):
-        # str() of a float is the number that a person wrote in JSON or TOML, not the binary one beside it.
-        decimal = Decimal(str(value))
-        if decimal.is_finite() and -9 <= decimal.adjusted() <= 9:
-            found = Fraction(decimal)
-    elif isinstance(value, Fraction | int) and not isinstance(value, bool):
-        found = Fraction(value)
-    elif isinstance(value, str) and re.fullmatch(_RATIO, value.strip()):
-        found = Fraction(value.strip())
-    if found is None or not 0 <= found <= _RATIO_MAX or found.denominator > _DENOMINATOR_MAX:
-        msg = f'{value!r} is not a rate: give a number from 0 to {_RATIO_MAX:,}, as 10, "1.25" or "1/3"'
-        raise ValueError(msg)
-    return found
-
-
-def _as_text(value: Fraction) -> str:
-    """As a decimal where that is exact, else as a fraction, so that what is written is what is read back."""
-    scaled = value * _DENOMINATOR_MAX
-    if scaled.denominator != 1:
-        return str(value)
-    whole, rest = divmod(scaled.numerator, _DENOMINATOR_MAX)
-    return f"{whole}.{rest:09d}".rstrip("0").rstrip(".")
-
-
-Ratio = Annotated[
-    Fraction,
-    PlainValidator(_exact),
-    PlainSerializer(_as_text, return_type=str),
-    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": _RATIO}]}),
-]
-"""An exact number that is not negative: 10, "1.25" or "1/3"."""
-
-Rounding = Literal["down", "half_up", "half_even", "up"]
-
-
-def _down(numerator: int, denominator: int) -> int:
-    return numerator // denominator
-
-
-def _up(numerator: int, denominator: int) -> int:
-    return -(-numerator // denominator)
-
-
-def _half_up(numerator: int, denominator: int) -> int:
-    return (2 * numerator + denominator) // (2 * denominator)
-
-
-def _half_even(numerator: int, denominator: int) -> int:
-    quotient, rest = divmod(numerator, denominator)
-    return quotient + (2 * rest > denominator or (2 * rest == denominator and quotient % 2 == 1))
-
-
-_ROUNDINGS: dict[str, Callable[[int, int], int]] = {
-    "down": _down,
-    "half_up": _half_up,
-    "half_even": _half_even,
-    "up": _up,
-}
-
-
-# --- time -----------------------------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=65_536)
-def _end_of_term(zone: str, day: int, months: int) -> int | None:
-    """The instant after the last hour of the day that is `months` after a local day; None is beyond the calendar."""
-    begin = date.fromordinal(day)
-    year, month = divmod(begin.year * 12 + begin.month - 1 + months, 12)
-    if year >= MAXYEAR:
-        return None
-    last = date(year, month + 1, min(begin.day, monthrange(year, month + 1)[1]))
-    return local_time(zone).start(last + timedelta(days=1))
-
-
-@lru_cache(maxsize=8_192)
-def _months_until(end: str, count: int) -> tuple[str, ...]:
-    """`count` months, of which `end` (as `2024-05`) is the last."""
-    last = int(end[:4]) * 12 + int(end[5:]) - 1
-    return tuple(f"{month // 12:04d}-{month % 12 + 1:02d}" for month in range(last, last - count, -1))
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class CalendarYear(_Part):
-    """What was earned from January on counts towards a tier; on 1 January it starts at nothing."""
-
-    kind: Literal["calendar_year"] = "calendar_year"
-
-    def months(self, end: str) -> tuple[str, ...]:
-        """The months that count when `end` is the present one."""
-        return _months_until(end, int(end[5:]))
-
-
-class RollingMonths(_Part):
-    """What was earned in the present month and the ones before it counts; with each new month the oldest falls out.
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What a purchase earns.
 
     Attributes:
-        months_count: How many months count, the present one included.
+        points: Spendable.
+        qualifying: What counts towards a tier.
+        campaigns: Those that gave more.
+        fx: The rate by which a foreign currency counted towards a tier.
     """
 
-    kind: Literal["rolling_months"] = "rolling_months"
-    months_count: Annotated[int, Field(strict=True, ge=1, le=120)] = 12
-
-    def months(self, end: str) -> tuple[str, ...]:
-        """The months that count when `end` is the present one."""
-        return _months_until(end, self.months_count)
-
-
-class Lifetime(_Part):
-    """All that was ever earned counts."""
-
-    kind: Literal["lifetime"] = "lifetime"
-
-    def months(self, end: str) -> tuple[str, ...] | None:
-        """None: everything counts, whenever it was."""
-        return None
-
-
-# --- the programme --------------------------------------------------------------------------------------------------
-
-
-class Tier(_Part):
-    """A standing that members earn.
-
-    Attributes:
-        name: What members see.
-        threshold: Qualifying points that earn it. With 0, every member has it from the day they join.
-        multiplier: What its members earn, as a multiple of the rate; at least 1.
-    """
-
-    name: Label
-    threshold: Annotated[int, Field(strict=True, ge=0, le=10**15)]
-    multiplier: Ratio = Fraction(1)
-
-    @model_validator(mode="after")
-    def _multiplier_never_takes(self) -> Self:
-        if self.multiplier < 1:
-            msg = (
-                f"tier {self.name!r} has the multiplier {_as_text(self.multiplier)}; a multiplier is at least 1 "
-                "(to give less, lower the rate and raise the other tiers' multipliers)"
-            )
-            raise ValueError(msg)
-        return self
+    points: int
+    qualifying: int
+    campaigns: tuple[str, ...] = ()
+    fx: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +60,14 @@ class Terms:
 
     Attributes:
         ratios: By currency, category (None: any other) and tier (None: none): the fraction of points for a minor
-            unit, and the fraction of qualifying points, as two numerators and denominators.
+            unit, and the fraction of what qualifies, as two numerators and denominators.
         categories: The categories with a factor of their own.
         names: The tiers' names, ascending.
         thresholds: Their thresholds, ascending.
         ranks: A tier's place by its name, from 0.
         round: Numerator and denominator to a whole number, neither negative.
+        round_qualifying: The same for what qualifies: a stay or an order counts until all of it is given back.
+        plain: What a purchase earns is in `ratios` alone, and nothing else follows from it.
     """
 
     ratios: dict[tuple[str, str | None, str | None], tuple[int, int, int, int]]
@@ -213,9 +76,11 @@ class Terms:
     thresholds: tuple[int, ...]
     ranks: dict[str, int]
     round: Callable[[int, int], int]
+    round_qualifying: Callable[[int, int], int]
+    plain: bool
 
     def earned(self, amount: int, currency: str, category: str | None, tier: str | None) -> tuple[int, int]:
-        """Points and qualifying points for an amount in minor units; the tier's multiplier gives no qualifying ones."""
+        """Points for an amount in minor units, and what of it qualifies, without the tier's multiplier."""
         ratio = self.ratios.get(
             (currency, category if category in self.categories else None, tier if tier in self.ranks else None)
         )
@@ -250,7 +115,15 @@ def _known_currencies(rates: dict[str, Fraction]) -> dict[str, Fraction]:
     return rates
 
 
-class Programme(_Part):
+def _known_currency(code: str) -> str:
+    try:
+        minor_digits(code)
+    except InvalidInput as error:
+        raise ValueError(error.reason) from None
+    return code
+
+
+class Programme(BaseModel):
     """The loyalty programme: what is earned, how long it lasts, which tiers there are.
 
     Attributes:
@@ -261,13 +134,37 @@ class Programme(_Part):
             category has the factor 1.
         rounding: What happens to a fraction of a point: per purchase when it earns, and on the running total of its
             refunds when it is taken back.
+        campaigns: More points for a time.
+        pending_days: Points of a purchase can be spent from the start of the day so many days after it.
         months_to_expiry: Points can be spent to the end of the day so many calendar months after they were earned, in
             the policy's zone; None is for ever. Where that month has no such day, its last day counts.
+        expiry: Another rule in its place: the end of a period, or the member's inactivity.
         tiers: Ascending; none is a programme without tiers.
-        tier_window: Which qualifying points count towards a tier.
+        tier_basis: What counts towards a tier: points, spend (minor units of `tier_currency`), stays or orders.
+        tier_currency: The currency that spend is counted in.
+        fx: What one major unit of another currency counts in that one.
+        stay_categories: Purchases of these categories are stays.
+        tier_window: Which of it counts.
+        downgrade_to: A tier that is no longer earned is followed by what is `earned`, or by the next one below.
+        downgrade_when: `at_once`, or at the yearly review: on the `anniversary` of the tier or at `year_end`. The
+            yearly reviews count the window that ends with the day before them.
+        grace_days: How long a tier is kept that is no longer earned.
+        warning_days: How long before the loss of a tier the member is warned; None is not at all.
         refund_shortfall: What happens when a refund takes back more points than the account has left: `debt` (later
             earnings repay it first) or `recorded` (the shortfall stands in the history, and nothing is owed).
+        reversal_after_expiry: Points of a reversed redemption whose lot has expired meanwhile: they `expire`, or have
+            a `grace`.
+        reversal_grace_days: To the end of the day so many days after the reversal.
+        transfers: Whether members may give points to each other.
+        adjustment_max: How many points may be adjusted by a role without a limit of its own; None is any number.
+        authority: How many points a role may adjust.
+        joining_points: Points for joining.
+        rewards: What members can have for points.
+        referral: What a recommendation is worth; None is nothing.
+        clubs: The clubs that members can join.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     id: Id = "main"
     name: Label = "Guest Rewards"
@@ -281,15 +178,48 @@ class Programme(_Part):
     }
     category_factors: dict[Label, Ratio] = {}
     rounding: Rounding = "down"
+    campaigns: tuple[Campaign, ...] = ()
+    pending_days: Annotated[int, Field(strict=True, ge=0, le=3_650)] = 0
     months_to_expiry: Annotated[int, Field(strict=True, ge=1, le=1_200)] | None = 24
+    expiry: Annotated[EndOfPeriod | Inactivity, Field(discriminator="kind")] | None = None
     tiers: tuple[Tier, ...] = (
         Tier(name="member", threshold=0),
         Tier(name="silver", threshold=10_000, multiplier=Fraction(11, 10)),
         Tier(name="gold", threshold=30_000, multiplier=Fraction(5, 4)),
         Tier(name="platinum", threshold=75_000, multiplier=Fraction(3, 2)),
     )
+    tier_basis: Literal["points", "spend", "stays", "orders"] = "points"
+    tier_currency: Annotated[str, AfterValidator(_known_currency)] = "EUR"
+    fx: Annotated[dict[str, Ratio], AfterValidator(_known_currencies)] = {}
+    stay_categories: tuple[Label, ...] = ()
     tier_window: Annotated[CalendarYear | RollingMonths | Lifetime, Field(discriminator="kind")] = RollingMonths()
+    downgrade_to: Literal["earned", "one_step"] = "earned"
+    downgrade_when: Literal["at_once", "anniversary", "year_end"] = "at_once"
+    grace_days: Annotated[int, Field(strict=True, ge=0, le=3_650)] = 0
+    warning_days: Annotated[int, Field(strict=True, ge=1, le=365)] | None = None
     refund_shortfall: Literal["debt", "recorded"] = "debt"
+    reversal_after_expiry: Literal["expire", "grace"] = "expire"
+    reversal_grace_days: Annotated[int, Field(strict=True, ge=1, le=3_650)] = 30
+    transfers: bool = True
+    adjustment_max: Annotated[int, Field(strict=True, ge=0)] | None = None
+    authority: dict[Label, Annotated[int, Field(strict=True, ge=0)]] = {}
+    joining_points: Annotated[int, Field(strict=True, ge=0, le=10**12)] = 0
+    rewards: tuple[Reward, ...] = ()
+    referral: Referral | None = None
+    clubs: tuple[Label, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_their_own(self) -> Self:
+        for kind, names in (
+            ("tiers", [tier.name for tier in self.tiers]),
+            ("campaigns", [campaign.id for campaign in self.campaigns]),
+            ("rewards", [reward.name for reward in self.rewards]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                msg = f"two {kind} are named {twice[0]!r}; a {kind[:-1]}'s name is its own"
+                raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _tiers_ascend(self) -> Self:
@@ -300,17 +230,13 @@ class Programme(_Part):
                     "each tier needs more qualifying points than the one before it"
                 )
                 raise ValueError(msg)
-        names = [tier.name for tier in self.tiers]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            msg = f"two tiers are named {twice[0]!r}; a tier's name is its own"
-            raise ValueError(msg)
         return self
 
     @model_validator(mode="after")
     def _points_stay_countable(self) -> Self:
         factor = max(self.category_factors.values(), default=Fraction(1))
         multiplier = max((tier.multiplier for tier in self.tiers), default=Fraction(1))
+        multiplier *= 1 + sum((campaign.multiplier - 1 for campaign in self.campaigns), Fraction(0))
         for currency, rate in self.rates.items():
             most = rate * max(factor, Fraction(1)) * multiplier / 10 ** minor_digits(currency)
             if most > _POINTS_PER_MINOR_UNIT_MAX:
@@ -331,18 +257,79 @@ class Programme(_Part):
         for currency, rate in self.rates.items():
             for category, factor in categories:
                 base = rate * factor / 10 ** minor_digits(currency)
+                counted = self._counted(currency, base) if self.tier_basis in ("points", "spend") else Fraction(0)
                 for tier, multiplier in tiers:
                     points = base * multiplier
-                    fractions = (points.numerator, points.denominator, base.numerator, base.denominator)
+                    fractions = (points.numerator, points.denominator, counted.numerator, counted.denominator)
                     ratios[currency, category, tier] = fractions
+        by_count = self.tier_basis in ("stays", "orders")
         return Terms(
             ratios=ratios,
             categories=frozenset(self.category_factors),
             names=tuple(tier.name for tier in self.tiers),
             thresholds=tuple(tier.threshold for tier in self.tiers),
             ranks={tier.name: rank for rank, tier in enumerate(self.tiers)},
-            round=_ROUNDINGS[self.rounding],
+            round=ROUNDINGS[self.rounding],
+            round_qualifying=ROUNDINGS["down" if by_count else self.rounding],
+            plain=not (
+                self.campaigns
+                or self.pending_days
+                or self.tier_basis != "points"
+                or self.referral
+                or isinstance(self.expiry, Inactivity)
+            ),
         )
+
+    def _counted(self, currency: str, base: Fraction) -> Fraction:
+        """What a minor unit of a currency counts towards a tier, where it earns `base` points."""
+        if self.tier_basis == "points" or not base:
+            return base
+        fx = Fraction(1) if currency == self.tier_currency else self.fx.get(currency, Fraction(0))
+        return fx * Fraction(10 ** minor_digits(self.tier_currency), 10 ** minor_digits(currency))
+
+    def credit(
+        self, amount: int, currency: str, category: str | None, tier: str | None, *, at: int, zone: str
+    ) -> Credit:
+        """What a purchase earns, campaigns and whatever tiers go by taken into account.
+
+        Args:
+            amount: Minor units.
+            currency: Of the amount.
+            category: Of the purchase.
+            tier: Of the member.
+            at: When it was made, UTC microseconds.
+            zone: The policy's.
+        """
+        terms = self.terms
+        points, qualifying = terms.earned(amount, currency, category, tier)
+        rate = currency in self.rates and amount > 0 and self.category_factors.get(category or "", 1) != 0
+        if not rate:
+            return Credit(0, 0)
+        running = [each for each in self.campaigns if each.runs(at, zone) and each.suits(amount, category, tier)]
+        running = [each for each in running if each.multiplier > 1 or each.bonus_points]
+        if running:
+            factor = 1 + sum((each.multiplier - 1 for each in running), Fraction(0))
+            key = category if category in terms.categories else None
+            numerator, denominator, _, _ = terms.ratios[currency, key, tier if tier in terms.ranks else None]
+            points = terms.round(amount * numerator * factor.numerator, denominator * factor.denominator)
+            points += sum(each.bonus_points for each in running)
+        if self.tier_basis == "orders":
+            qualifying = 1
+        elif self.tier_basis == "stays":
+            qualifying = int(category in self.stay_categories)
+        foreign = self.tier_basis == "spend" and currency != self.tier_currency
+        return Credit(
+            points,
+            qualifying,
+            tuple(each.id for each in running),
+            ratio_text(self.fx.get(currency, Fraction(0))) if foreign else None,
+        )
+
+    def active_from(self, earned_at: int, zone: str) -> int:
+        """From when a purchase's points can be spent, UTC microseconds."""
+        if not self.pending_days:
+            return earned_at
+        return days_after(zone, local_time(zone).day(earned_at), self.pending_days)
 
     def expires_at(self, earned_at: int, zone: str) -> int | None:
         """When points earned at an instant can no longer be spent, UTC microseconds; None is never.
@@ -351,12 +338,33 @@ class Programme(_Part):
         hour of the day with the same date, or of the last day of a month that has no such date. So points of 29
         February 2024 that last twelve months can be spent all through 28 February 2025.
         """
+        if self.expiry is not None:
+            return self.expiry.expires_at(earned_at, zone) if isinstance(self.expiry, EndOfPeriod) else None
         if self.months_to_expiry is None:
             return None
-        return _end_of_term(zone, local_time(zone).day(earned_at), self.months_to_expiry)
+        return end_of_term(zone, local_time(zone).day(earned_at), self.months_to_expiry)
+
+    def tier_named(self, name: str | None) -> Tier | None:
+        """The tier with this name."""
+        return next((tier for tier in self.tiers if tier.name == name), None)
+
+    def reward_named(self, name: str) -> Reward | None:
+        """The reward with this name."""
+        return next((reward for reward in self.rewards if reward.name == name), None)
+
+    def may_adjust(self, role: str | None) -> int | None:
+        """How many points a role may adjust at most; None is any number."""
+        return self.authority.get(role or "", self.adjustment_max)
+
+    @cached_property
+    def window_name(self) -> str:
+        """The tiers' window in a word, as events bear it: `rolling_months:12`."""
+        window = self.tier_window
+        return f"rolling_months:{window.months_count}" if isinstance(window, RollingMonths) else window.kind
 
     def model_copy(self, *, update: Any = None, deep: bool = False) -> Self:
         """As pydantic's, without what was worked out from the values before."""
         copied = super().model_copy(update=update, deep=deep)
         copied.__dict__.pop("terms", None)
+        copied.__dict__.pop("window_name", None)
         return copied

@@ -1,6 +1,6 @@
 """Views rebuilt from the log at any time: pure folds into rows, and typed queries over them."""
 
-from relations.projections import agenda, aliases, customers, desk, repair, retention, satisfaction
+from relations.projections import agenda, aliases, customers, desk, loyalty, repair, retention, satisfaction
 from relations.projections.projection import CustomerRow, Projection, Row, Rows, Tally
 from relations.projections.runner import ProjectionStatus, Runner
 from relations.projections.view import View
@@ -18,10 +18,11 @@ __all__ = [
 ]
 
 PROJECTIONS: tuple[Projection, ...] = (
-    aliases.PROJECTION,
     agenda.PROJECTION,
+    aliases.PROJECTION,
     customers.PROJECTION,
     desk.PROJECTION,
+    loyalty.PROJECTION,
     repair.PROJECTION,
     retention.PROJECTION,
     satisfaction.PROJECTION,

@@ -1,4 +1,4 @@
-"""What falls due: deadlines of complaints, expiries of points, reviews of tiers, follow-ups.
+"""What falls due: deadlines of complaints, activations and expiries of points, reviews of tiers, follow-ups.
 
 Time does not pass inside of the engine: it enters by commands that carry it. The agenda says which ones are due, and
 `commands_due` turns its items into them. An item leaves the agenda with the event that says that it is done, met,
@@ -10,16 +10,15 @@ move (the days until a follow-up, the tiers' window and thresholds) is reckoned 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import date, datetime
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
 from hashlib import sha256
 from heapq import merge, nsmallest
 from itertools import islice
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
-from sqlalchemy import tuple_
+from sqlalchemy import ColumnElement, or_, tuple_
 
 from relations.aggregates.complaint import (
     CheckDeadlines,
@@ -40,21 +39,43 @@ from relations.aggregates.complaint import (
     EscalationPlanned,
 )
 from relations.aggregates.loyalty import (
+    AccountClosed,
+    AccountReceived,
+    AccountReleased,
+    AccountRestored,
+    AccountReturned,
     DebtRepaid,
     EarningReversed,
     EvaluateTier,
     ExpirePoints,
+    ExpireRewards,
+    ExpiryDeferred,
+    Holdings,
     LotShare,
+    MovedLot,
+    PointsActivated,
+    PointsAdjusted,
     PointsEarned,
     PointsExpired,
+    PointsReceived,
     PointsRedeemed,
+    PointsReleased,
+    RedemptionReversed,
+    RewardExpired,
+    RewardIssued,
+    RewardUsed,
+    TierGraceGiven,
+    TierKept,
     TierLost,
     TierReached,
+    TierWarned,
+    merged_prefix,
 )
 from relations.errors import InvalidInput
 from relations.messages import Command, Envelope, from_micros, to_micros
-from relations.policies import Policy
+from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time
+from relations.policies.standing import Standing, next_step
 from relations.projections.projection import CustomerRow, Projection, Rows
 from relations.projections.view import View
 
@@ -64,9 +85,11 @@ __all__ = [
     "AgendaView",
     "Item",
     "Kind",
+    "Lapse",
     "Member",
     "commands_due",
     "open_item",
+    "open_lapse",
     "tier_review",
 ]
 
@@ -77,8 +100,11 @@ Kind: TypeAlias = Literal[
     "follow_up",
     "follow_up_deadline",
     "escalation",
+    "activation",
     "expiry",
     "tier",
+    "tier_warning",
+    "reward",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -94,20 +120,46 @@ class Item(CustomerRow, gc=False):
 
     Attributes:
         stream: The aggregate that it is open in.
-        what: Its name there: its kind, or the lot that expires.
-        kind: acknowledge, next_response, resolve, follow_up, follow_up_deadline, escalation or expiry.
+        programme: Whose ledger it is in; empty for complaints.
+        what: Its name there: its kind, the lot that expires, `activation/<lot>` or `reward/<coupon>`.
+        kind: acknowledge, next_response, resolve, follow_up, follow_up_deadline, escalation, activation, expiry or
+            reward.
         at: The deadline or expiry; for a follow-up when the complaint was resolved. UTC microseconds.
         points: What is left of the lot.
+        again: The position at which it came back after it had been done with; 0 is the first time.
     """
 
     table: ClassVar[str] = "items"
-    key: ClassVar[tuple[str, ...]] = ("customer", "stream", "what")
+    key: ClassVar[tuple[str, ...]] = ("customer", "stream", "programme", "what")
     indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("kind", "at"),)
     stream: str
+    programme: str
     what: str
     kind: str = ""
     at: int = 0
     points: int = 0
+    again: int = 0
+
+
+class Lapse(CustomerRow, gc=False):
+    """Points that expire together when the member has been inactive for long enough.
+
+    Attributes:
+        stream: The account.
+        programme: Whose ledger they are in.
+        at: When, UTC microseconds; put off with every activity.
+        lots: What is left of each lot.
+        again: The position at which the first of them came.
+    """
+
+    table: ClassVar[str] = "lapses"
+    key: ClassVar[tuple[str, ...]] = ("customer", "stream", "programme")
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("at",),)
+    stream: str
+    programme: str
+    at: int = 0
+    lots: dict[str, int] = {}  # noqa: RUF012 - msgspec gives every row its own
+    again: int = 0
 
 
 class Member(CustomerRow, gc=False):
@@ -115,17 +167,31 @@ class Member(CustomerRow, gc=False):
 
     Attributes:
         stream: The account.
+        programme: Whose tier it is.
         tier: The present tier.
         month: The latest month that the account's events spoke of, in the policy's zone, as `2024-05`.
-        months: Qualifying points by month, less what refunds took back.
+        months: What qualifies, by month, less what refunds took back.
+        since: From when the member has the tier, UTC microseconds.
+        reviewed: When it was last reviewed or reached.
+        warned: The moment of the loss that was warned of last.
+        grace_until: Until when it is kept though it is no longer earned.
+        moved: The position of the last event that said something of the tier.
+        before: What it was before each merge, and when what lapses with inactivity did: to be that again.
     """
 
     table: ClassVar[str] = "members"
-    key: ClassVar[tuple[str, ...]] = ("customer", "stream")
+    key: ClassVar[tuple[str, ...]] = ("customer", "stream", "programme")
     stream: str
+    programme: str
     tier: str | None = None
     month: str = ""
     months: dict[str, int] = {}  # noqa: RUF012 - msgspec gives every row its own
+    since: int = 0
+    reviewed: int = 0
+    warned: int | None = None
+    grace_until: int | None = None
+    moved: int = 0
+    before: dict[str, list[Any]] = {}  # noqa: RUF012 - likewise
 
 
 _DEADLINES: dict[str, Kind] = {
@@ -140,7 +206,7 @@ _DEADLINES: dict[str, Kind] = {
 
 # --- folds ----------------------------------------------------------------------------------------------------------
 
-PROJECTION = Projection(name="agenda", version=2, tables=(Item, Member))
+PROJECTION = Projection(name="agenda", version=3, tables=(Item, Lapse, Member))
 
 
 @PROJECTION.on(ComplaintFiled, ComplaintReopened)
@@ -148,7 +214,7 @@ def clocks_started(rows: Rows, event: ComplaintFiled | ComplaintReopened, at: En
     """Both clocks run; what was to be asked about an earlier resolution no longer is."""
     _open(rows, at, "acknowledge", event.acknowledge_by)
     _open(rows, at, "resolve", event.resolve_by)
-    rows.drop(Item, at.customer, at.stream, "follow_up")
+    rows.drop(Item, at.customer, at.stream, "", "follow_up")
 
 
 @PROJECTION.on(ClockStarted, ClockResumed, DeadlineMoved)
@@ -160,14 +226,14 @@ def deadline_set(rows: Rows, event: ClockStarted | ClockResumed | DeadlineMoved,
 @PROJECTION.on(ClockPaused, ClockCancelled)
 def clock_stopped(rows: Rows, event: ClockPaused | ClockCancelled, at: Envelope) -> None:
     """Nothing is due while the customer is asked, nor of what was called off."""
-    rows.drop(Item, at.customer, at.stream, _DEADLINES[event.clock])
+    rows.drop(Item, at.customer, at.stream, "", _DEADLINES[event.clock])
 
 
 @PROJECTION.on(EscalationPlanned)
 def escalation_planned(rows: Rows, event: EscalationPlanned, at: Envelope) -> None:
     """The next step of escalation, in place of the one planned before."""
     if event.due_at is None:
-        rows.drop(Item, at.customer, at.stream, "escalation")
+        rows.drop(Item, at.customer, at.stream, "", "escalation")
     else:
         _open(rows, at, "escalation", event.due_at)
 
@@ -176,9 +242,9 @@ def escalation_planned(rows: Rows, event: EscalationPlanned, at: Envelope) -> No
 def clock_ended(rows: Rows, event: DeadlineMet | DeadlineMissed, at: Envelope) -> None:
     """The clock is off, in time or not. A clock of another round is not the one that runs."""
     what = _DEADLINES[event.clock]
-    item = rows.get(Item, at.customer, at.stream, what)
+    item = rows.get(Item, at.customer, at.stream, "", what)
     if item is not None and item.at == event.due_at:
-        rows.drop(Item, at.customer, at.stream, what)
+        rows.drop(Item, at.customer, at.stream, "", what)
 
 
 @PROJECTION.on(ComplaintResolved)
@@ -191,9 +257,9 @@ def resolved(rows: Rows, _event: ComplaintResolved, at: Envelope) -> None:
 @PROJECTION.on(ComplaintFollowedUp)
 def followed_up(rows: Rows, _event: ComplaintFollowedUp, at: Envelope) -> None:
     """The customer was asked. One recorded late was of an earlier resolution, and leaves the last one to ask about."""
-    item = rows.get(Item, at.customer, at.stream, "follow_up")
+    item = rows.get(Item, at.customer, at.stream, "", "follow_up")
     if item is not None and item.at <= at.occurred_at:
-        rows.drop(Item, at.customer, at.stream, "follow_up")
+        rows.drop(Item, at.customer, at.stream, "", "follow_up")
 
 
 @PROJECTION.on(ComplaintClosed, ComplaintWithdrawn, ComplaintMerged)
@@ -204,79 +270,301 @@ def ended(rows: Rows, _event: ComplaintClosed | ComplaintWithdrawn | ComplaintMe
 
 @PROJECTION.on(PointsEarned)
 def points_earned(rows: Rows, event: PointsEarned, at: Envelope) -> None:
-    """A lot that expires is on the agenda; what qualifies counts towards the tier."""
+    """A lot that expires is on the agenda, and one that is pending; what qualifies counts towards the tier."""
     # A lot is new whenever it is earned, and this is the fold that runs most: no look at what is there.
-    customer, stream, lot = at.customer, at.stream, event.lot
-    if event.expires_at is not None:
-        key = (customer, stream, lot)
-        rows.tables[Item][key] = Item(customer, stream, lot, "expiry", event.expires_at, event.points)
+    customer, stream, programme, lot = at.customer, at.stream, event.programme, event.lot
+    if event.expires_at is not None and event.points:
+        key = (customer, stream, programme, lot)
+        rows.tables[Item][key] = Item(customer, stream, programme, lot, "expiry", event.expires_at, event.points)
+    if event.earned_at is not None and event.points:
+        what = f"activation/{lot}"
+        item = Item(customer, stream, programme, what, "activation", event.active_from, event.points)
+        rows.tables[Item][customer, stream, programme, what] = item
+    if event.lapsing and event.points:
+        _lapses(rows, at, programme, lot, event.points)
     if event.qualifying:
-        member, month = rows.need(Member, customer, stream), event.month
+        member, month = rows.need(Member, customer, stream, programme), event.month
         member.months[month] = member.months.get(month, 0) + event.qualifying
         member.month = max(member.month, month)
 
 
-@PROJECTION.on(PointsRedeemed, PointsExpired)
-def points_gone(rows: Rows, event: PointsRedeemed | PointsExpired, at: Envelope) -> None:
-    """Less is left of these lots; an empty one has nothing to expire."""
-    _take(rows, at, event.lots)
+@PROJECTION.on(PointsActivated)
+def points_activated(rows: Rows, event: PointsActivated, at: Envelope) -> None:
+    """These lots are pending no longer."""
+    for share in event.lots:
+        rows.drop(Item, at.customer, at.stream, event.programme, f"activation/{share.lot}")
+
+
+@PROJECTION.on(PointsRedeemed, PointsExpired, PointsReleased, AccountClosed)
+def points_gone(
+    rows: Rows, event: PointsRedeemed | PointsExpired | PointsReleased | AccountClosed, at: Envelope
+) -> None:
+    """Less is left of these lots; an empty one has nothing to expire. A closed account has no tier to keep."""
+    _take(rows, at, event.programme, event.lots)
+    if type(event) is AccountClosed:
+        member = rows.get(Member, at.customer, at.stream, event.programme)
+        if member is not None:
+            member.tier = member.grace_until = None
+
+
+@PROJECTION.on(PointsAdjusted)
+def points_adjusted(rows: Rows, event: PointsAdjusted, at: Envelope) -> None:
+    """Less is left of these lots, or there is a new one."""
+    _take(rows, at, event.programme, event.lots)
+    if event.lot is not None:
+        _give(rows, at, event.programme, event.lot, event.points, event.expires_at)
+
+
+@PROJECTION.on(PointsReceived)
+def points_received(rows: Rows, event: PointsReceived, at: Envelope) -> None:
+    """New lots, with the expiry that they had."""
+    for lot in event.lots:
+        _give(rows, at, event.programme, lot.lot, lot.points, lot.expires_at)
+
+
+@PROJECTION.on(RedemptionReversed)
+def redemption_reversed(rows: Rows, event: RedemptionReversed, at: Envelope) -> None:
+    """There is more again in these lots."""
+    lapsing = set(event.lapsing)
+    for share, expires_at in zip(event.lots, event.expiries, strict=False):
+        _give(rows, at, event.programme, share.lot, share.points, expires_at, lapsing=share.lot in lapsing, back=True)
+    rows.drop(Item, at.customer, at.stream, event.programme, f"reward/{event.redemption}")
+
+
+@PROJECTION.on(ExpiryDeferred)
+def expiry_deferred(rows: Rows, event: ExpiryDeferred, at: Envelope) -> None:
+    """What lapses with inactivity does so later."""
+    rows.need(Lapse, at.customer, at.stream, event.programme).at = event.until
 
 
 @PROJECTION.on(EarningReversed)
 def earning_reversed(rows: Rows, event: EarningReversed, at: Envelope) -> None:
     """Less is left of these lots, and less qualifies in the month of the purchase."""
-    _take(rows, at, event.lots)
+    _take(rows, at, event.programme, event.lots)
     if event.qualifying:
-        months = rows.need(Member, at.customer, at.stream).months
-        left = months.get(event.month, 0) - event.qualifying
-        if left:
-            months[event.month] = left
-        else:
-            months.pop(event.month, None)
+        _qualify(rows.need(Member, at.customer, at.stream, event.programme), {event.month: -event.qualifying})
 
 
 @PROJECTION.on(DebtRepaid)
 def debt_repaid(rows: Rows, event: DebtRepaid, at: Envelope) -> None:
     """Less is left of the lot that repaid it."""
-    _take(rows, at, (LotShare(event.lot, event.points),))
+    _take(rows, at, event.programme, (LotShare(event.lot, event.points),))
 
 
 @PROJECTION.on(TierReached)
 def tier_reached(rows: Rows, event: TierReached, at: Envelope) -> None:
     """The member has another tier to keep."""
-    _tier(rows, at, event.tier, event.month)
+    _tier(rows, at, event.programme, event.tier, event.month, event.since)
 
 
 @PROJECTION.on(TierLost)
 def tier_lost(rows: Rows, event: TierLost, at: Envelope) -> None:
     """The member has a lower tier to keep, or none."""
-    _tier(rows, at, event.next, event.month)
+    _tier(rows, at, event.programme, event.next, event.month, event.since)
+
+
+@PROJECTION.on(TierKept)
+def tier_kept(rows: Rows, event: TierKept, at: Envelope) -> None:
+    """The member has kept the tier until the next review."""
+    member = rows.need(Member, at.customer, at.stream, event.programme)
+    member.reviewed, member.warned, member.grace_until = event.reviewed_at, None, None
+    member.moved = at.position
+    member.month = max(member.month, event.month)
+
+
+@PROJECTION.on(TierWarned)
+def tier_warned(rows: Rows, event: TierWarned, at: Envelope) -> None:
+    """The member has been warned of this loss."""
+    member = rows.need(Member, at.customer, at.stream, event.programme)
+    member.warned, member.moved = event.losing_at, at.position
+
+
+@PROJECTION.on(TierGraceGiven)
+def tier_graced(rows: Rows, event: TierGraceGiven, at: Envelope) -> None:
+    """The member keeps the tier a while."""
+    member = rows.need(Member, at.customer, at.stream, event.programme)
+    member.grace_until, member.month = event.until, max(member.month, event.month)
+    member.moved = at.position
+
+
+@PROJECTION.on(RewardIssued)
+def reward_issued(rows: Rows, event: RewardIssued, at: Envelope) -> None:
+    """A reward that has an end is on the agenda."""
+    if event.expires_at is not None:
+        _coupon(rows, at, event.programme, event.coupon, event.expires_at)
+
+
+@PROJECTION.on(RewardUsed, RewardExpired)
+def reward_ended(rows: Rows, event: RewardUsed | RewardExpired, at: Envelope) -> None:
+    """The reward is done with."""
+    rows.drop(Item, at.customer, at.stream, event.programme, f"reward/{event.coupon}")
+
+
+@PROJECTION.on(AccountReleased)
+def account_released(rows: Rows, event: AccountReleased, at: Envelope) -> None:
+    """Everything goes elsewhere."""
+    customer, stream, programme, came = at.customer, at.stream, event.programme, event.holdings
+    _take(rows, at, programme, [LotShare(name, lot.points) for name, lot in came.lots.items()])
+    for coupon in came.coupons:
+        rows.drop(Item, customer, stream, programme, f"reward/{coupon}")
+    rows.drop(Member, customer, stream, programme)
+    rows.drop(Lapse, customer, stream, programme)
+
+
+@PROJECTION.on(AccountRestored)
+def account_restored(rows: Rows, event: AccountRestored, at: Envelope) -> None:
+    """Everything is back."""
+    found = event.holdings
+    _hold(rows, at, event.programme, found, "")
+    if found.tier is not None or found.months:
+        member = rows.need(Member, at.customer, at.stream, event.programme)
+        _become(member, _of_holdings(found))
+        member.months = {month: points for month, points in found.months.items() if points}
+    if found.lapses_at is not None:
+        rows.need(Lapse, at.customer, at.stream, event.programme).at = found.lapses_at
+
+
+@PROJECTION.on(AccountReceived)
+def account_received(rows: Rows, event: AccountReceived, at: Envelope) -> None:
+    """There are another account's lots, and what it qualified for counts here as well."""
+    came = event.holdings
+    _hold(rows, at, event.programme, came, merged_prefix(event.source))
+    member = rows.need(Member, at.customer, at.stream, event.programme)
+    lapse = rows.get(Lapse, at.customer, at.stream, event.programme)
+    member.before[event.merge] = [*_standing_of(member), lapse.at if lapse is not None else None]
+    theirs = event.tier == came.tier and event.tier != member.tier
+    month = max(member.month, came.month)
+    if theirs:
+        _become(member, _of_holdings(came))
+    member.tier, member.month = event.tier, month
+    _qualify(member, came.months)
+    if came.lapses_at is not None:
+        lapse = rows.need(Lapse, at.customer, at.stream, event.programme)
+        lapse.at = max(lapse.at, came.lapses_at)
+
+
+@PROJECTION.on(AccountReturned)
+def account_returned(rows: Rows, event: AccountReturned, at: Envelope) -> None:
+    """What came with a merge is gone again."""
+    _take(rows, at, event.programme, event.lots)
+    for coupon in event.holdings.coupons:
+        rows.drop(Item, at.customer, at.stream, event.programme, f"reward/{merged_prefix(event.to)}{coupon}")
+    member = rows.need(Member, at.customer, at.stream, event.programme)
+    before = member.before.pop(event.merge, None)
+    _qualify(member, {month: -points for month, points in event.holdings.months.items()})
+    lapse = rows.get(Lapse, at.customer, at.stream, event.programme)
+    if event.undone and before is not None:
+        *standing, lapses_at = before
+        _become(member, standing)
+        if lapse is not None and lapses_at is not None:
+            lapse.at = lapses_at
+        elif lapse is not None:
+            rows.drop(Lapse, at.customer, at.stream, event.programme)
+    else:
+        member.tier = event.tier
 
 
 def _open(rows: Rows, at: Envelope, kind: Kind, moment: int) -> None:
     customer, stream = at.customer, at.stream
-    rows.tables[Item][customer, stream, kind] = Item(customer, stream, kind, kind, moment)
+    rows.tables[Item][customer, stream, "", kind] = Item(customer, stream, "", kind, kind, moment)
 
 
 def _stop_clocks(rows: Rows, at: Envelope) -> None:
-    rows.drop(Item, at.customer, at.stream, "acknowledge")
-    rows.drop(Item, at.customer, at.stream, "next_response")
-    rows.drop(Item, at.customer, at.stream, "resolve")
+    rows.drop(Item, at.customer, at.stream, "", "acknowledge")
+    rows.drop(Item, at.customer, at.stream, "", "next_response")
+    rows.drop(Item, at.customer, at.stream, "", "resolve")
 
 
-def _take(rows: Rows, at: Envelope, shares: Iterable[LotShare]) -> None:
+def _take(rows: Rows, at: Envelope, programme: str, shares: Iterable[LotShare | MovedLot]) -> None:
+    """Less is left of these lots."""
+    customer, stream, items = at.customer, at.stream, rows.tables[Item]
     for share in shares:
-        item = rows.get(Item, at.customer, at.stream, share.lot)
-        if item is not None:  # a lot that never expires has none
-            item.points -= share.points
-            if item.points <= 0:
-                rows.drop(Item, at.customer, at.stream, share.lot)
+        lot = share.lot
+        for what in (lot, f"activation/{lot}"):
+            item = items.get((customer, stream, programme, what))
+            if item is not None:  # a lot that never expires has none
+                item.points -= share.points
+                if item.points <= 0:
+                    rows.drop(Item, customer, stream, programme, what)
+        lapse = rows.get(Lapse, customer, stream, programme)
+        if lapse is not None and lot in lapse.lots:
+            lapse.lots[lot] -= share.points
+            if lapse.lots[lot] <= 0:
+                del lapse.lots[lot]
 
 
-def _tier(rows: Rows, at: Envelope, tier: str | None, month: str) -> None:
-    member = rows.need(Member, at.customer, at.stream)
-    member.tier = tier
-    member.month = max(member.month, month)
+def _give(
+    rows: Rows,
+    at: Envelope,
+    programme: str,
+    lot: str,
+    points: int,
+    expires_at: int | None,
+    *,
+    lapsing: bool = False,
+    back: bool = False,
+) -> None:
+    """More is in a lot, or there is a new one."""
+    if expires_at is not None:
+        item = rows.need(Item, at.customer, at.stream, programme, lot)
+        if back and (not item.points or item.at != expires_at):
+            item.again = at.position
+        item.kind, item.at, item.points = "expiry", expires_at, item.points + points
+    if lapsing:
+        _lapses(rows, at, programme, lot, points)
+
+
+def _lapses(rows: Rows, at: Envelope, programme: str, lot: str, points: int) -> None:
+    lapse = rows.need(Lapse, at.customer, at.stream, programme)
+    if not lapse.lots:
+        lapse.again = at.position
+    lapse.lots[lot] = lapse.lots.get(lot, 0) + points
+
+
+def _hold(rows: Rows, at: Envelope, programme: str, holdings: Holdings, prefix: str) -> None:
+    """The lots and rewards of another account are here."""
+    for name, lot in holdings.lots.items():
+        _give(rows, at, programme, prefix + name, lot.points, lot.expires_at, lapsing=lot.lapsing, back=True)
+        if lot.pending:
+            item = rows.need(Item, at.customer, at.stream, programme, f"activation/{prefix}{name}")
+            item.kind, item.at, item.points, item.again = "activation", lot.active_from, lot.points, at.position
+    for name, coupon in holdings.coupons.items():
+        if coupon.status == "issued" and coupon.expires_at is not None:
+            _coupon(rows, at, programme, prefix + name, coupon.expires_at, again=at.position)
+
+
+def _coupon(rows: Rows, at: Envelope, programme: str, coupon: str, expires_at: int, again: int = 0) -> None:
+    item = rows.need(Item, at.customer, at.stream, programme, f"reward/{coupon}")
+    item.kind, item.at, item.again = "reward", expires_at, again
+
+
+def _tier(rows: Rows, at: Envelope, programme: str, tier: str | None, month: str, since: int) -> None:
+    member = rows.need(Member, at.customer, at.stream, programme)
+    member.tier, member.since, member.reviewed = tier, since, since
+    member.warned = member.grace_until = None
+    member.month, member.moved = max(member.month, month), at.position
+
+
+def _qualify(member: Member, months: Mapping[str, int]) -> None:
+    for month, points in months.items():
+        left = member.months.get(month, 0) + points
+        if left:
+            member.months[month] = left
+        else:
+            member.months.pop(month, None)
+
+
+def _standing_of(member: Member) -> list[Any]:
+    return [member.tier, member.month, member.since, member.reviewed, member.warned, member.grace_until]
+
+
+def _of_holdings(holdings: Holdings) -> list[Any]:
+    found = holdings
+    return [found.tier, found.month, found.tier_since, found.reviewed, found.warned, found.grace_until]
+
+
+def _become(member: Member, standing: list[Any]) -> None:
+    member.tier, member.month, member.since, member.reviewed, member.warned, member.grace_until = standing
 
 
 # --- what is due ----------------------------------------------------------------------------------------------------
@@ -288,12 +576,15 @@ class AgendaItem(BaseModel):
     Attributes:
         due_at: When, in UTC. At that moment itself a deadline is missed, a lot expired, a review to be made.
         kind: `acknowledge`, `next_response`, `resolve` and `follow_up_deadline` are a complaint's deadlines;
-            `escalation` is when somebody is to hear of one; `follow_up` asks after a resolution; `expiry` is that of
-            a lot of points; `tier` is the first month in which the member's tier is no longer earned.
+            `escalation` is when somebody is to hear of one; `follow_up` asks after a resolution; `activation` and
+            `expiry` are those of a lot of points; `tier` is the review that may change a member's tier, or the end of
+            its grace; `tier_warning` says that it will be lost; `reward` is the end of a reward.
         customer: Whose it is; of merged customers the surviving id.
         stream: The aggregate: `complaint-<id>` or `loyalty-<customer>`, by the customer as recorded.
-        detail: The lot of an expiry, the tier of a review; empty otherwise.
-        points: How many points expire; absent for other kinds.
+        detail: The lot, the tier or the coupon; empty otherwise, and for all that lapses with inactivity.
+        points: How many points are activated or expire; absent for other kinds.
+        programme: Whose ledger it is in; empty for complaints.
+        again: The position of what made it due, where the same may have been due before.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -304,12 +595,15 @@ class AgendaItem(BaseModel):
     stream: str
     detail: str = ""
     points: int | None = None
+    programme: str = ""
+    again: int = 0
 
     @property
-    def key(self) -> tuple[int, str, str, str]:
-        """What the agenda is sorted by: the moment in UTC microseconds, the customer, the stream, the item's name."""
-        what = self.detail if self.kind == "expiry" else self.kind
-        return to_micros(self.due_at), self.customer, self.stream, what
+    def key(self) -> tuple[int, str, str, str, str]:
+        """What the agenda is sorted by: the moment in UTC microseconds, customer, stream, programme, item's name."""
+        what = self.kind + "/" + self.detail if self.kind in ("activation", "reward") else self.kind
+        what = self.detail if self.kind == "expiry" else what
+        return to_micros(self.due_at), self.customer, self.stream, self.programme, what
 
 
 def open_item(row: Item, policy: Policy) -> AgendaItem | None:
@@ -317,56 +611,67 @@ def open_item(row: Item, policy: Policy) -> AgendaItem | None:
     shift = _shift(row.kind, policy)
     if shift is None:
         return None
+    named = row.what.removeprefix(f"{row.kind}/") if row.kind in ("activation", "reward") else row.what
+    of_lot = row.kind in ("activation", "expiry")
     return AgendaItem(
         due_at=from_micros(row.at + shift),
         kind=row.kind,
         customer=row.customer,
         stream=row.stream,
-        detail=row.what if row.kind == "expiry" else "",
-        points=row.points if row.kind == "expiry" else None,
+        detail=named if of_lot or row.kind == "reward" else "",
+        points=row.points if of_lot else None,
+        programme=row.programme,
+        again=row.again,
+    )
+
+
+def open_lapse(row: Lapse) -> AgendaItem | None:
+    """The expiry of all that lapses with inactivity; None where nothing does."""
+    if not row.lots or not row.at:
+        return None
+    return AgendaItem(
+        due_at=from_micros(row.at),
+        kind="expiry",
+        customer=row.customer,
+        stream=row.stream,
+        points=sum(row.lots.values()),
+        programme=row.programme,
+        again=row.again,
     )
 
 
 def tier_review(member: Member, policy: Policy, until: int | None = None) -> AgendaItem | None:
-    """When time alone will change a member's tier, if it will: the first month whose window no longer earns it.
+    """What time alone does next to a member's tier, and when: a warning, a review, or the end of its grace.
 
-    The same window and thresholds that `EvaluateTier` goes by say so here; a tier is thus reviewed in the month that
-    changes it, and in no other. Tiers that ask for nothing cannot be lost.
+    `EvaluateTier` goes by the same rule; a tier is thus reviewed at the moment that may change it, and at no other.
+    Tiers that ask for nothing cannot be lost.
 
     Args:
         member: What the tier rests on.
         policy: Whose programme it is.
         until: Look no further than this, UTC microseconds.
     """
-    month = _review_month(member, policy, None if until is None else local_time(policy.zone).month(until))
-    return None if month is None else _review(member, month, policy)
-
-
-def _review_month(member: Member, policy: Policy, last: str | None) -> str | None:
-    """The first month behind the latest one, and up to `last`, whose window does not earn the present tier."""
-    window, terms = policy.programme.tier_window, policy.programme.terms
-    tier, months, month = member.tier, member.months, member.month
-    if tier is None or not month or tier == terms.tier(0):
+    programme = policy.programme_of(member.programme) or Programme(id=member.programme, rates={}, tiers=())
+    standing = Standing(
+        tier=member.tier,
+        since=member.since,
+        months=member.months,
+        month=member.month,
+        reviewed=member.reviewed,
+        warned=member.warned,
+        grace_until=member.grace_until,
+    )
+    step = next_step(programme, policy.zone, standing, until)
+    if step is None or (until is not None and step.at > until):
         return None
-    while True:
-        month = _month_after(month)
-        if last is not None and month > last:
-            return None
-        counting = window.months(month)
-        points = months.values() if counting is None else [months[each] for each in counting if each in months]
-        if terms.tier(sum(points)) != tier:
-            return month
-        if counting is None:
-            return None  # it all counts for ever
-
-
-def _review(member: Member, month: str, policy: Policy) -> AgendaItem:
     return AgendaItem(
-        due_at=from_micros(_start(policy.zone, month)),
-        kind="tier",
+        due_at=from_micros(step.at),
+        kind="tier_warning" if step.kind == "warning" else "tier",
         customer=member.customer,
         stream=member.stream,
         detail=member.tier or "",
+        programme=member.programme,
+        again=member.moved,
     )
 
 
@@ -393,20 +698,25 @@ def _command(item: AgendaItem) -> Command | None:
     match item.kind:
         case "acknowledge" | "next_response" | "resolve" | "follow_up_deadline" | "escalation":
             return CheckDeadlines(complaint=name, **common)
-        case "expiry":
+        case "activation" | "expiry":
             return ExpirePoints(customer=name, **common)
-        case "tier":
+        case "tier" | "tier_warning":
             return EvaluateTier(customer=name, **common)
+        case "reward":
+            return ExpireRewards(customer=name, **common)
         case "follow_up":
             return None
 
 
 def _command_id(item: AgendaItem) -> str:
     due_at = to_micros(item.due_at)
-    found = f"due:{item.kind}:{item.stream}:{item.detail}:{due_at}"
+    detail = item.detail if item.programme in ("", "main") else f"{item.programme}:{item.detail}"
+    if item.again:
+        detail = f"{detail}@{item.again}"
+    found = f"due:{item.kind}:{item.stream}:{detail}:{due_at}"
     if len(found) > _COMMAND_ID_MAX:
         # A remedy's lot has the ids of the complaint and the remedy in its own.
-        found = f"due:{item.kind}:{item.stream}:{sha256(item.detail.encode()).hexdigest()}:{due_at}"
+        found = f"due:{item.kind}:{item.stream}:{sha256(detail.encode()).hexdigest()}:{due_at}"
     return found
 
 
@@ -416,18 +726,6 @@ def _shift(kind: str, policy: Policy) -> int | None:
         return 0
     days = policy.surveys.follow_up_days
     return None if days is None else days * _DAY
-
-
-@lru_cache(maxsize=1_024)
-def _start(zone: str, month: str) -> int:
-    """The first instant of a local month, UTC microseconds."""
-    return local_time(zone).start(date(int(month[:4]), int(month[5:]), 1))
-
-
-@lru_cache(maxsize=1_024)
-def _month_after(month: str) -> str:
-    year, number = int(month[:4]), int(month[5:])
-    return f"{year + 1:04d}-01" if number == 12 else f"{year:04d}-{number + 1:02d}"
 
 
 # --- the view -------------------------------------------------------------------------------------------------------
@@ -465,10 +763,12 @@ class AgendaView(View):
             raise InvalidInput(f"{limit} is no page", code="invalid_limit", field="limit", remedy="Give 1 or more")
         policy, end = self.policy, to_micros(until)
         kinds = KINDS if kind is None else (kind,)
-        found = [
-            self._reviews(end, policy, limit, after) if each == "tier" else self._open(each, end, policy, limit, after)
-            for each in kinds
-        ]
+        reviews = {"tier", "tier_warning"}
+        found = [self._open(each, end, policy, limit, after) for each in kinds if each not in reviews]
+        if reviews & set(kinds):
+            found.append(self._reviews(kinds, end, policy, limit, after))
+        if "expiry" in kinds:
+            found.append(self._lapses(end, limit, after))
         return list(islice(merge(*found, key=lambda item: item.key), limit))
 
     def overdue(self, *, now: datetime | None = None, kind: Kind | None = None) -> list[AgendaItem]:
@@ -485,7 +785,8 @@ class AgendaView(View):
         opened = (open_item(row, policy) for row in self.rows(Item, customer=customer))
         members = self.rows(Member, customer=customer)
         reviews = (tier_review(row, policy) for row in members)
-        return sorted((item for item in (*opened, *reviews) if item is not None), key=lambda item: item.key)
+        lapses = (open_lapse(row) for row in self.rows(Lapse, customer=customer))
+        return sorted((item for item in (*opened, *lapses, *reviews) if item is not None), key=lambda item: item.key)
 
     def _open(
         self, kind: Kind, end: int, policy: Policy, limit: int | None, after: AgendaItem | None
@@ -494,7 +795,7 @@ class AgendaView(View):
         if shift is None:
             return []
         columns = self.table(Item).c
-        order = (columns.at, columns.customer, columns.stream, columns.what)
+        order = (columns.at, columns.customer, columns.stream, columns.programme, columns.what)
         where = [columns.kind == kind, columns.at <= end - shift]
         if after is not None:
             moment, *names = after.key
@@ -503,23 +804,38 @@ class AgendaView(View):
         rows = self.rows(Item, *where, order_by=order, limit=limit)
         return [item for item in (open_item(row, policy) for row in rows) if item is not None]
 
-    def _reviews(self, end: int, policy: Policy, limit: int | None, after: AgendaItem | None) -> list[AgendaItem]:
-        # Which month changes a tier depends on the policy, so no index can know it: members who have a tier to lose
-        # and were not heard of in the last month are looked at one by one.
+    def _lapses(self, end: int, limit: int | None, after: AgendaItem | None) -> list[AgendaItem]:
+        columns = self.table(Lapse).c
+        # The moment is 0 until the first activity, and no row of it is due; emptied ones are few.
+        rows = self.rows(Lapse, columns.at <= end, columns.at > 0)
+        found = sorted((item for item in map(open_lapse, rows) if item is not None), key=lambda item: item.key)
+        return [item for item in found if after is None or item.key > after.key][:limit]
+
+    def _reviews(
+        self, kinds: Collection[Kind], end: int, policy: Policy, limit: int | None, after: AgendaItem | None
+    ) -> list[AgendaItem]:
+        # What changes a tier depends on the policy, so no index can know it: members who have a tier to lose are
+        # looked at one by one. At once, nobody's who was heard of in the last month, unless they are to be warned.
         columns = self.table(Member).c
-        last = local_time(policy.zone).month(end)
-        base = policy.programme.terms.tier(0)
-        where = [columns.tier.is_not(None), columns.month < last]
-        if base is not None:
-            where.append(columns.tier != base)
-        behind = None if after is None else after.key
+        where: list[ColumnElement[bool]] = [columns.tier.is_not(None)]
+        programmes = policy.every_programme
+        if all(_at_once(each) for each in programmes):
+            where.append(columns.month < local_time(policy.zone).month(end))
+        base = {each.id: each.terms.tier(0) for each in programmes}
+        for programme, tier in base.items():
+            if tier is not None:
+                where.append(or_(columns.programme != programme, columns.tier != tier))
         found = []
         for row in self.rows(Member, *where):
-            month = _review_month(row, policy, last)
-            if month is not None:
-                key = (_start(policy.zone, month), row.customer, row.stream, "tier")
-                if behind is None or key > behind:
-                    found.append((key, month, row))
-        # No two members have the same key, so rows are never compared.
-        chosen = sorted(found) if limit is None else nsmallest(limit, found)
-        return [_review(row, month, policy) for _, month, row in chosen]
+            item = tier_review(row, policy, end)
+            if item is not None and item.kind in kinds and (after is None or item.key > after.key):
+                found.append(item)
+        return sorted(found, key=_key) if limit is None else nsmallest(limit, found, key=_key)
+
+
+def _at_once(programme: Programme) -> bool:
+    return programme.downgrade_when == "at_once" and not programme.grace_days and programme.warning_days is None
+
+
+def _key(item: AgendaItem) -> tuple[int, str, str, str, str]:
+    return item.key

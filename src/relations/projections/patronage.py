@@ -1,4 +1,4 @@
-"""What the retention view keeps of each customer: when they bought, for how much, and what went back.
+"""What the retention view keeps of each customer: when they bought, for how much, what went back, what they said.
 
 One row a customer, in whole local days and months, so it stays small however often they buy. Every fold adds, takes
 the least, or sets a bit: the order of recording cannot matter, nor that of business times.
@@ -11,12 +11,12 @@ from typing import ClassVar
 
 import msgspec
 
-from relations.aggregates.customer import CustomerRegistered, PurchaseRecorded, PurchaseRefunded
+from relations.aggregates.customer import CustomerRegistered, FeedbackGiven, PurchaseRecorded, PurchaseRefunded
 from relations.messages import Envelope
 from relations.projections.projection import CustomerRow, Projection, Rows
 from relations.projections.purchase_days import days_of, month_and_bit
 
-__all__ = ["PROJECTION", "Activity", "Patronage"]
+__all__ = ["CSAT_SCORES", "PROJECTION", "Activity", "Opinion", "Patronage"]
 
 _MONTH = 7
 """How long a month is in a key such as `2024-05EUR`."""
@@ -33,6 +33,7 @@ class Activity(msgspec.Struct, array_like=True, gc=False):
         bought: Their sum, in minor units.
         refunds: How many were dated in this month, whenever the purchase was.
         refunded: Their sum, in minor units.
+        discounted: How many of the purchases were at less than the full price.
     """
 
     days: int = 0
@@ -40,6 +41,27 @@ class Activity(msgspec.Struct, array_like=True, gc=False):
     bought: int = 0
     refunds: int = 0
     refunded: int = 0
+    discounted: int = 0
+
+
+CSAT_SCORES = 5
+_PROMOTER, _PASSIVE = 9, 7
+
+
+class Opinion(msgspec.Struct, array_like=True, gc=False):
+    """What a customer answered in one month.
+
+    Attributes:
+        csat: Answers of satisfaction, one number for each score from 1 to 5.
+        promoters: Answers of 9 or 10 on whether they recommend the business.
+        passives: Answers of 7 or 8.
+        detractors: Answers of 0 to 6.
+    """
+
+    csat: list[int] = msgspec.field(default_factory=lambda: [0] * CSAT_SCORES)
+    promoters: int = 0
+    passives: int = 0
+    detractors: int = 0
 
 
 class Patronage(CustomerRow, gc=False):
@@ -49,11 +71,13 @@ class Patronage(CustomerRow, gc=False):
         registered_at: When the business began to know them, UTC microseconds.
         activity: By local month and currency in one key, `2024-05EUR`: a level of dictionaries less is a third of the
             fold's time and of the row's memory.
+        opinions: What they answered, by local month.
     """
 
     table: ClassVar[str] = "customer"
     registered_at: int | None = None
     activity: dict[str, Activity] = msgspec.field(default_factory=dict)
+    opinions: dict[str, Opinion] = msgspec.field(default_factory=dict)
 
     def absorb(self, other: Patronage) -> None:
         """Known since the first of both; what was bought and given back adds up."""
@@ -85,7 +109,7 @@ class Patronage(CustomerRow, gc=False):
             yield key[:_MONTH], key[_MONTH:], activity
 
 
-PROJECTION = Projection(name="retention", version=1, tables=(Patronage,))
+PROJECTION = Projection(name="retention", version=2, tables=(Patronage,))
 
 
 def _key_and_bit(day: int, currency: str) -> tuple[str, int]:
@@ -116,11 +140,13 @@ def purchase_recorded(rows: Rows, event: PurchaseRecorded, at: Envelope) -> None
     key, bit = _key_and_bit(rows.local.day(at.occurred_at), amount.currency)
     activity = row.activity.get(key)
     if activity is None:
-        row.activity[key] = Activity(bit, 1, amount.amount)
+        activity = row.activity[key] = Activity(bit, 1, amount.amount)
     else:
         activity.days |= bit
         activity.purchases += 1
         activity.bought += amount.amount
+    if event.discounted:
+        activity.discounted += 1
 
 
 @PROJECTION.on(PurchaseRefunded)
@@ -133,3 +159,23 @@ def purchase_refunded(rows: Rows, event: PurchaseRefunded, at: Envelope) -> None
         activity = row.activity[key] = Activity()
     activity.refunds += 1
     activity.refunded += event.amount.amount
+
+
+@PROJECTION.on(FeedbackGiven)
+def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
+    """An answer counts in the month in which it was given."""
+    row = rows.need(Patronage, at.customer)
+    month = rows.local.month(at.occurred_at)
+    opinion = row.opinions.get(month)
+    if opinion is None:
+        opinion = row.opinions[month] = Opinion()
+    score = event.score
+    if event.instrument == "csat":
+        opinion.csat[score - 1] += 1
+    elif event.instrument == "nps":
+        if score >= _PROMOTER:
+            opinion.promoters += 1
+        elif score >= _PASSIVE:
+            opinion.passives += 1
+        else:
+            opinion.detractors += 1

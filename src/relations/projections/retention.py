@@ -16,9 +16,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from relations.errors import InvalidInput
 from relations.messages import Money, from_micros, minor_digits, to_micros
-from relations.policies import Lifecycle
+from relations.policies import Lifecycle, Policy
 from relations.policies.calendars import LocalTime
 from relations.projections.cohorts import Cohort, cohort_table
+from relations.projections.loyalty_kinds import (
+    KINDS,
+    CustomerKind,
+    KindsReport,
+    KindStep,
+    LoyaltyKind,
+    LoyaltySigns,
+    customer_kind,
+    kinds_report,
+)
 from relations.projections.patronage import PROJECTION, Activity, Patronage
 from relations.projections.projection import Projection
 from relations.projections.purchase_days import month_after, month_of
@@ -39,9 +49,14 @@ __all__ = [
     "PROJECTION",
     "Activity",
     "Cohort",
+    "CustomerKind",
     "CustomerProfile",
     "CustomerStage",
+    "KindStep",
+    "KindsReport",
     "LifecycleReport",
+    "LoyaltyKind",
+    "LoyaltySigns",
     "MonthRates",
     "Patronage",
     "RetentionView",
@@ -304,6 +319,46 @@ class RetentionView(View):
             customers=tuple([score for score in scores if segment in (None, score.segment)][page]),
         )
 
+    def kinds(
+        self,
+        *,
+        as_of: datetime | None = None,
+        kind: LoyaltyKind | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> KindsReport:
+        """Who is truly loyal, who only in mind, who only by habit: behaviour against attitude, after Dick and Basu.
+
+        Args:
+            as_of: The moment; now where absent. Kinds are of whole months, so all of its own month counts.
+            kind: List only these.
+            limit: List at most so many.
+            offset: List after so many.
+
+        Raises:
+            InvalidInput: There is no such kind, or `limit` or `offset` is negative.
+        """
+        if kind is not None and kind not in KINDS:
+            raise InvalidInput(
+                f"{kind!r} is no kind of loyalty",
+                code="unknown_kind",
+                field="kind",
+                remedy=f"Give one of {', '.join(KINDS)}",
+            )
+        page = _page(limit, offset)
+        moment = self._moment(as_of)
+        month = month_of(self.local.day(moment))
+        policy = self.policy
+        kinds = (_kind(row, policy, month) for row in self._by_customer())
+        found = [each for each in kinds if each is not None]
+        listed = [each for each in found if kind is None or each.kind == kind][page]
+        return kinds_report(found, as_of=moment, month=month, listed=listed)
+
+    def kind_of(self, customer: str, *, as_of: datetime | None = None) -> CustomerKind | None:
+        """One customer's kind of loyalty and how it came to be; None where they never bought nor answered."""
+        rows = self.rows(Patronage, self.table(Patronage).c.customer == customer)
+        return _kind(rows[0], self.policy, month_of(self.local.day(self._moment(as_of)))) if rows else None
+
     def customer(self, customer: str, *, as_of: datetime | None = None) -> CustomerProfile | None:
         """One customer's purchases; None where nothing of theirs was ever recorded."""
         rows = self.rows(Patronage, customer=customer)
@@ -317,6 +372,10 @@ class RetentionView(View):
 
     def _by_customer(self) -> list[Patronage]:
         return self.rows(Patronage, order_by=(self.table(Patronage).c.customer,))
+
+
+def _kind(row: Patronage, policy: Policy, month: str) -> CustomerKind | None:
+    return customer_kind(row, policy.lifecycle.loyalty, satisfied_from=policy.surveys.csat_satisfied_from, month=month)
 
 
 def _month(value: str | None, field: str) -> str | None:

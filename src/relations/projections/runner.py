@@ -7,18 +7,20 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
+from relations.collection import held_back
 from relations.errors import ProjectionFailed
 from relations.log.codec import Codec
 from relations.log.database import Database, tables_of
 from relations.log.log import Log, Shard
+from relations.log.table import log as log_table
 from relations.logs import logger
 from relations.policies.calendars import local_time
 from relations.projections.checkpoints import checkpoints, writing_views
 from relations.projections.folding import COLUMNS, Folding
 from relations.projections.live import RowsUnwritable, fold_live
-from relations.projections.projection import Projection
+from relations.projections.projection import Projection, Rows
 from relations.projections.rebuild import Rebuild
 from relations.projections.sharding import Progress
 from relations.projections.tables import RowTable, canonical
@@ -246,6 +248,42 @@ class Runner:
             shard = None if customer is None else Shard(customer, customer + " ")
             folding.fold(self._log.scan(connection, COLUMNS, until=until, shard=shard))
         return folding
+
+    def fold_customer(
+        self, projections: Sequence[Projection], customer: str, *, until: int | None = None
+    ) -> dict[str, Rows]:
+        """Fold one customer's events in memory: what projections, also ones without tables, say of them alone.
+
+        Args:
+            projections: What to fold.
+            customer: Whose events.
+            until: Only what had occurred by then, UTC microseconds.
+
+        Raises:
+            ProjectionFailed: One met an event that it cannot fold.
+        """
+        folding = Folding(self._codec, projections, local_time(self._zone()))
+        topics = [
+            name for name, topic in self._codec.topics.items() if any(topic.event in p.folds for p in projections)
+        ]
+        statement = (
+            select(*(log_table.c[name] for name in COLUMNS))
+            .where(log_table.c.customer == bindparam("customer"))
+            .where(self._database.among(log_table.c.topic, "topics"))
+            .order_by(log_table.c.position)
+        )
+        if until is not None:
+            statement = statement.where(log_table.c.occurred_at <= bindparam("until"))
+        query = self._database.compile(statement)
+        values = {"customer": customer, "topics": self._database.many(topics), "until": until}
+        with held_back(), self._database.reading() as connection:
+            cursor = self._database.cursor(connection, binary=True)
+            cursor.execute(query.sql, query.bind(**values))
+            while page := cursor.fetchmany(_LIVE_BATCH):
+                folding.fold((page,))
+        for failure in folding.failures.values():
+            raise failure
+        return folding.rows
 
     def stored(self, name: str) -> bytes:
         """The projection's tables as canonical bytes."""

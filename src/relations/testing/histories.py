@@ -34,13 +34,23 @@ from relations.aggregates.complaint.moves import LESSONS
 from relations.aggregates.customer import Customer, EraseAlias, EraseCustomer, RecordPurchase, RefundPurchase
 from relations.aggregates.loyalty import (
     Account,
+    AdjustPoints,
     CreditPurchase,
     EarnPoints,
     EnrolMember,
     EvaluateTier,
     ExpirePoints,
+    IssueReward,
+    JoinClub,
+    LeaveClub,
+    MakeReferral,
     RedeemPoints,
+    ReopenAccount,
     ReverseEarning,
+    ReverseRedemption,
+    TransferPoints,
+    UseBenefit,
+    UseReward,
 )
 from relations.decider import Aggregate
 from relations.errors import CommandRefused
@@ -268,9 +278,26 @@ def _likely_of_account(state: Account, policy: Policy) -> list[Likely]:
     purchase: Likely = (CreditPurchase, {"amount": _EUROS})
     if state.enrolled_at is None:
         return [(EnrolMember, {"programme": st.just(policy.programme.id)}), purchase]
-    likely: list[Likely] = [purchase, (EarnPoints, {}), (ExpirePoints, {}), (EvaluateTier, {})]
+    rules = policy.programme_of(state.ledger().programme)
+    if state.ledger().closed_at is not None:
+        return [(ReopenAccount, {}), purchase]
+    likely: list[Likely] = [purchase, (EarnPoints, {}), (ExpirePoints, {}), (EvaluateTier, {}), (JoinClub, {})]
+    likely += [(kind, {"reward": st.sampled_from(("room", "spa"))}) for kind in (IssueReward,)]
+    if rules is not None and rules.referral is not None:
+        likely.append((MakeReferral, {}))
     if state.balance > 0:
         likely.append((RedeemPoints, {"points": st.integers(1, state.balance)}))
+        likely.append((TransferPoints, {"points": st.integers(1, state.balance)}))
+        likely.append((AdjustPoints, {"points": st.integers(-state.balance, 100)}))
+    if state.redemptions:
+        likely.append((ReverseRedemption, {"redemption": st.sampled_from(sorted(state.redemptions))}))
+    dealings = state.ledger().dealings
+    if dealings.coupons:
+        likely.append((UseReward, {"coupon": st.sampled_from(sorted(dealings.coupons))}))
+    if dealings.clubs:
+        likely.append((LeaveClub, {"club": st.sampled_from(dealings.clubs)}))
+    if state.tier is not None:
+        likely.append((UseBenefit, {}))
     purchases = [earning.source for earning in state.earnings.values() if earning.reason == "purchase"]
     if purchases:
         likely.append((ReverseEarning, {"purchase": st.sampled_from(purchases)}))

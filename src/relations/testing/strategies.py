@@ -31,12 +31,25 @@ from relations.aggregates.complaint import (
 )
 from relations.aggregates.contact import Birthday, Email, LanguageTag, Phone
 from relations.aggregates.customer import CustomerCommand, GiveFeedback, RecordPurchase, RefundPurchase
-from relations.aggregates.loyalty import LotId, LoyaltyCommand, ReverseEarning
+from relations.aggregates.loyalty import (
+    CreditPurchase,
+    EarnPoints,
+    HeldId,
+    Holdings,
+    Lot,
+    LotId,
+    LoyaltyCommand,
+    MovedLot,
+    ReleaseAccount,
+    ReverseEarning,
+)
+from relations.aggregates.programme import SetProgrammeGoal
 from relations.messages import Channel, Command, Id, Label, Money, Text
 from relations.policies import BusinessCalendar, Desk, Limit, Policy, Programme, Repair, ServiceLevels, Surveys
 from relations.policies.business_time import OwnDay
-from relations.policies.programme import CalendarYear, Lifetime, RollingMonths, Tier
+from relations.policies.offers import Campaign, Referral, Reward, Tier
 from relations.policies.service_levels import DayCount, EscalationStep, GradeLevels, ServiceLevel
+from relations.policies.spans import CalendarYear, EndOfPeriod, Inactivity, Lifetime, RollingMonths
 
 __all__ = [
     "calendars",
@@ -45,11 +58,13 @@ __all__ = [
     "commands_of",
     "complaint_commands",
     "customer_commands",
+    "holdings",
     "ids",
     "labels",
     "loyalty_commands",
     "moments",
     "moneys",
+    "moved_lots",
     "policies",
     "texts",
 ]
@@ -67,6 +82,7 @@ _ZONES = (UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-3, minute
 _POOLS = {"customer": "c", "complaint": "k", "purchase": "p", "refund": "r", "remedy": "m", "feedback": "f",
           "invitation": "s", "interaction": "i", "redemption": "d", "lot": "l", "source": "k",
           "into": "c", "merged": "c", "other": "c",
+          "to": "d", "referred": "n",
           "duplicate": "k", "request": "q", "reward": "w", "improvement": "v"}  # fmt: skip
 _POOL_SIZE = 3
 
@@ -202,7 +218,9 @@ def _from_type(wanted: Any, where: str, name: str) -> SearchStrategy[Any]:
     for known, strategy in _KNOWN:
         if wanted == known:
             return strategy()
-    if wanted in (Id, LotId):
+    if name == "programme" and Id in (wanted, *get_args(wanted)):
+        return st.just("main")
+    if wanted in (Id, LotId, HeldId):
         prefix = _POOLS.get(name, name[:1])
         return ids(among=[f"{prefix}{number}" for number in range(1, _POOL_SIZE + 1)])
     origin, parts = get_origin(wanted), get_args(wanted)
@@ -244,6 +262,9 @@ _KNOWN: tuple[tuple[Any, Callable[[], SearchStrategy[Any]]], ...] = (
     (Birthday, lambda: st.sampled_from(("1980-02-29", "--12-24", "2001-07-01"))),
     (LanguageTag, lambda: st.sampled_from(("de", "en-GB", "zh-Hant", "fr-CH"))),
     (AwareDatetime, moments),
+    (date, lambda: st.dates(date(2024, 1, 1), date(2026, 12, 31))),
+    (Holdings, lambda: holdings()),  # noqa: PLW0108 - it is defined further down
+    (tuple[MovedLot, ...], lambda: st.lists(moved_lots(), min_size=1, max_size=2).map(tuple)),
     (Money, moneys),
     (Policy, lambda: policies()),  # noqa: PLW0108 - it is defined further down
     (type(None), st.none),
@@ -257,6 +278,10 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (RefundPurchase, "amount"): lambda: moneys(smallest=1),
     (MergeComplaint, "into"): lambda: ids(among=["k1", "k2", "k3"]),
     (GiveFeedback, "score"): lambda: st.integers(0, 10),
+    (ReleaseAccount, "into"): lambda: ids(among=["s1", "s2"]),
+    (CreditPurchase, "prefix"): lambda: st.just(""),
+    (ReverseEarning, "prefix"): lambda: st.just(""),
+    (EarnPoints, "prefix"): lambda: st.just(""),
 }
 """Fields whose types say less than their validators ask."""
 
@@ -280,6 +305,11 @@ def _refunded_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, 
     return {"refunded": min(values["refunded"], values["bought"])}
 
 
+def _days_suit(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    days = sorted((values["starts"], values["ends"]))
+    return {"starts": days[0], "ends": days[1] + timedelta(days=1)}
+
+
 def _something_is_judged(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     judged = any(values[name] for name in ("severity", "complexity", "impact", "urgency", "category"))
     return {} if judged or "impact" in given else {"impact": "low"}
@@ -293,10 +323,37 @@ _MENDS: dict[type[Command], Callable[[dict[str, Any], dict[str, Any]], dict[str,
     GiveFeedback: _score_suits,
     ProposeRemedy: _points_suit,
     ReverseEarning: _refunded_suits,
+    SetProgrammeGoal: _days_suit,
     AssessComplaint: _something_is_judged,
     EscalateComplaint: _somebody_hears,
 }
 """What makes fields that were drawn one by one fit each other."""
+
+
+# --- accounts -------------------------------------------------------------------------------------------------------
+
+_MICROS = st.integers(1_577_836_800_000_000, 1_893_456_000_000_000)
+
+
+def moved_lots() -> SearchStrategy[MovedLot]:
+    """Points on their way from one account to another."""
+    return st.builds(
+        MovedLot, lot=st.sampled_from(("l1", "purchase/p1")), points=st.integers(1, 500), active_from=_MICROS,
+        expires_at=st.none() | _MICROS, earned_at=_MICROS,
+    )  # fmt: skip
+
+
+def holdings() -> SearchStrategy[Holdings]:
+    """What an account has that is merged into another; some have nothing."""
+    lots = st.builds(Lot, st.integers(1, 500), _MICROS, st.none() | _MICROS, _MICROS)
+    return st.builds(
+        Holdings,
+        enrolled_at=st.none() | _MICROS,
+        lots=st.dictionaries(st.sampled_from(("l1", "l2", "purchase/p1")), lots, max_size=2),
+        months=st.dictionaries(st.sampled_from(("2024-01", "2024-05")), st.integers(1, 9_000), max_size=2),
+        debt=st.integers(0, 50),
+        tier=st.none() | st.just("silver"),
+    )
 
 
 # --- policies -------------------------------------------------------------------------------------------------------
@@ -325,6 +382,12 @@ def policies(*, zones: Sequence[str] = ("UTC", "Europe/Vienna", "Asia/Shanghai")
     )  # fmt: skip
 
 
+_BENEFITS = (("spa",), ("room",), ("restaurant",), ())
+_SPRING = Campaign(id="spring", starts=date(2024, 3, 1), ends=date(2024, 6, 1), multiplier=2, joining_points=50)
+_ROOM = Reward(name="room", points=50, stock=3, days_valid=30)
+_SPA = Reward(name="spa", kind="upgrade", points=0)
+
+
 def _programmes() -> SearchStrategy[Programme]:
     ratios = st.sampled_from((Fraction(1, 3), Fraction(1), Fraction(5, 2), Fraction(10)))
     thresholds = st.lists(st.integers(0, 20_000), max_size=4, unique=True).map(sorted)
@@ -339,7 +402,7 @@ def _programmes() -> SearchStrategy[Programme]:
         months_to_expiry=st.none() | st.integers(1, 36),
         tiers=st.builds(
             lambda found, factors: tuple(
-                Tier(name=f"tier {rank}", threshold=threshold, multiplier=factor)
+                Tier(name=f"tier {rank}", threshold=threshold, multiplier=factor, benefits=_BENEFITS[rank])
                 for rank, (threshold, factor) in enumerate(zip(found, factors, strict=False))
             ),
             thresholds,
@@ -347,6 +410,24 @@ def _programmes() -> SearchStrategy[Programme]:
         ),
         tier_window=st.sampled_from((CalendarYear(), RollingMonths(months_count=3), RollingMonths(), Lifetime())),
         refund_shortfall=st.sampled_from(("debt", "recorded")),
+        pending_days=st.sampled_from((0, 0, 14)),
+        expiry=st.none() | st.sampled_from((EndOfPeriod(), EndOfPeriod(period="quarter"), Inactivity(months_count=3))),
+        tier_basis=st.sampled_from(("points", "points", "spend", "stays", "orders")),
+        fx=st.just({"KWD": Fraction(3)}),
+        stay_categories=st.just(("room",)),
+        downgrade_to=st.sampled_from(("earned", "one_step")),
+        downgrade_when=st.sampled_from(("at_once", "anniversary", "year_end")),
+        grace_days=st.sampled_from((0, 0, 30)),
+        warning_days=st.sampled_from((None, None, 45)),
+        reversal_after_expiry=st.sampled_from(("expire", "grace")),
+        transfers=st.booleans(),
+        adjustment_max=st.none() | st.integers(0, 500),
+        joining_points=st.sampled_from((0, 0, 100)),
+        campaigns=st.sampled_from(((), (_SPRING,))),
+        rewards=st.just((_ROOM, _SPA)),
+        referral=st.none()
+        | st.builds(Referral, referrer_points=st.integers(0, 50), referred_points=st.integers(0, 50)),
+        clubs=st.just(("room", "spa")),
     )
 
 

@@ -13,7 +13,7 @@ from relations.cli.show import ABSENT, bar, headline, number, percent, section, 
 from relations.engine import Relations
 from relations.policies import Lifecycle
 from relations.projections.cohorts import Cohort
-from relations.projections.retention import LifecycleReport, MonthRates, RfmReport
+from relations.projections.retention import KindsReport, LifecycleReport, MonthRates, RfmReport
 
 __all__ = ["RetentionPage", "read", "show"]
 
@@ -27,6 +27,7 @@ class RetentionPage(msgspec.Struct, frozen=True):
     rates: list[MonthRates]
     cohorts: list[Cohort]
     rfm: RfmReport
+    kinds: KindsReport
     policy: Lifecycle
 
 
@@ -44,6 +45,7 @@ def read(engine: Relations, question: Question) -> RetentionPage:
             and (question.until is None or cohort.month < question.until)
         ],
         rfm=view.rfm(as_of=as_of, currency=question.currency, limit=0),
+        kinds=view.kinds(as_of=as_of, limit=0),
         policy=engine.policy.lifecycle,
     )
 
@@ -66,6 +68,8 @@ def show(page: RetentionPage, question: Question) -> RenderableType:
         parts.append(section(_cohorts(page.cohorts[-question.limit :]), *_COHORTS_EXPLAINED))
     if page.rfm.buyers:
         parts.append(section(_segments(page.rfm), *_segments_explained(page)))
+    if page.kinds.customers:
+        parts.append(section(_kinds(page.kinds), *_kinds_explained(page)))
     return Group(*parts)
 
 
@@ -156,6 +160,37 @@ def _segments_explained(page: RetentionPage) -> list[RenderableType]:
     return [words(line) for line in lines]
 
 
+def _kinds(found: KindsReport) -> Table:
+    meaning: dict[str, str] = {
+        "true": "come back, and mean it",
+        "latent": "mean it, but seldom come",
+        "spurious": "come back, for want of a reason not to",
+        "none": "neither",
+    }
+    made = table("Loyalty", "Customers", "Share", "", "", right=(1, 2), title="Kinds of loyalty", grow=4)
+    for kind, count in found.kinds.items():
+        share = count / found.customers
+        made.add_row(kind, number(count), percent(share), bar(share, 12), words(meaning[kind]))
+    return made
+
+
+def _kinds_explained(page: RetentionPage) -> list[RenderableType]:
+    rules, found = page.policy.loyalty, page.kinds
+    return [
+        words(
+            f"Of the last {rules.months} months: coming back is what they do; meaning it is what they answer and"
+            f" whether they pay the full price. In {found.month}, {number(found.progressed)} came closer to true"
+            f" loyalty and {number(found.relapsed)} went away from it."
+        ),
+    ]
+
+
 def as_dict(page: RetentionPage) -> dict[str, Any]:
     """The page for programs, without the policy, which is not of it."""
-    return {"lifecycle": page.lifecycle, "rates": page.rates, "cohorts": page.cohorts, "rfm": page.rfm}
+    return {
+        "lifecycle": page.lifecycle,
+        "rates": page.rates,
+        "cohorts": page.cohorts,
+        "rfm": page.rfm,
+        "kinds": page.kinds,
+    }

@@ -1,0 +1,236 @@
+"""A member's account: a ledger of lots for each programme, in whole points.
+
+Stream `loyalty-<customer id>`. The modules in their order: `lots` (plain values), `events`, `commands`, `state` (with
+evolve), and the rules by subject: `settling` (what all of them rest on), `tiers`, `earning`, `spending`, `rewards`,
+`merging`; `rules` brings them together (decide, and `REFUSALS`, every code of refusal with when it is given).
+
+**Programmes.** A customer has one ledger for each programme that they have joined, in one stream; every event says
+whose ledger it belongs to, and no rule looks from one ledger into another. Where a command names no programme, it is
+for the one joined first; purchases, refunds and the passing of time are for all of them.
+
+**Lots.** The balance is the sum of the open lots less what is owed. A lot is pending until its `active_from`;
+`PointsActivated` and `PointsExpired` are recorded when the agenda says so, or before that with a decision that depends
+on it. A lot that expires at the moment of a redemption is gone: intervals are half-open.
+
+**Debts.** What is owed is repaid from whatever comes next. Only a merge can leave an account with lots and a debt; then
+the next decision repays first. Nothing is taken below zero and nothing is cut off silently.
+
+**Refunds** take back on the running total per purchase: from the purchase's own lot, pending or not; what had expired
+of it is nobody's loss; from other lots, pending ones first; and what is missing is a debt, or recorded as a shortfall.
+
+**Late arrivals.** What was recorded is never decided again: a command that arrives late finds the account as it stands,
+and its business time says only which lots it may spend, which have expired by then, and in which month it earns. Where
+several commands come with the wrong order of times, each is right by the account it found.
+
+**Changed rules.** Every lot bears what it was earned under; a new policy rules what comes after it.
+
+**Retries.** Lots, redemptions, refunds, transfers, adjustments, rewards, referrals and merges are known by their ids.
+The same again adds nothing; the same id for something else is refused.
+
+**Two accounts.** A transfer, a referral and a merge speak to a second account by a reaction in the same transaction.
+Where that one refuses (closed, merged away, a member already), nothing of it happens.
+"""
+
+from __future__ import annotations
+
+from relations.aggregates.loyalty.commands import (
+    AdjustPoints,
+    CloseAccount,
+    CreditPurchase,
+    EarnPoints,
+    EnrolMember,
+    EvaluateTier,
+    ExpirePoints,
+    ExpireRewards,
+    HeldId,
+    IssueReward,
+    JoinClub,
+    LeaveClub,
+    LotId,
+    LoyaltyCommand,
+    MakeReferral,
+    ReceiveAccount,
+    ReceivePoints,
+    ReceiveReferral,
+    RedeemPoints,
+    ReleaseAccount,
+    ReopenAccount,
+    RestoreAccount,
+    ReturnAccount,
+    ReverseEarning,
+    ReverseRedemption,
+    RewardReferral,
+    TransferPoints,
+    UseBenefit,
+    UseReward,
+)
+from relations.aggregates.loyalty.events import (
+    AccountClosed,
+    AccountReceived,
+    AccountReleased,
+    AccountReopened,
+    AccountRestored,
+    AccountReturned,
+    BenefitUsed,
+    ClubJoined,
+    ClubLeft,
+    CreditForwarded,
+    DebtIncurred,
+    DebtRepaid,
+    EarningReversed,
+    ExpiryDeferred,
+    LoyaltyEvent,
+    MemberEnrolled,
+    PointsActivated,
+    PointsAdjusted,
+    PointsEarned,
+    PointsExpired,
+    PointsReceived,
+    PointsRedeemed,
+    PointsReleased,
+    PurchaseForwarded,
+    RedemptionReversed,
+    ReferralFulfilled,
+    ReferralMade,
+    ReferralReceived,
+    ReferralRewarded,
+    RefundForwarded,
+    RewardExpired,
+    RewardIssued,
+    RewardUsed,
+    TierGraceGiven,
+    TierKept,
+    TierLost,
+    TierReached,
+    TierWarned,
+)
+from relations.aggregates.loyalty.lots import (
+    Coupon,
+    Earning,
+    GracedLot,
+    Holdings,
+    Lot,
+    LotShare,
+    MovedLot,
+    Redemption,
+    merged_prefix,
+    purchase_lot,
+    referral_lot,
+    remedy_lot,
+    spending_order,
+)
+from relations.aggregates.loyalty.rules import (
+    COMMANDS,
+    REFUSALS,
+    decide,
+)
+from relations.aggregates.loyalty.state import (
+    EVENTS,
+    Account,
+    Dealings,
+    Invited,
+    Ledger,
+    Received,
+    evolve,
+)
+from relations.decider import Aggregate, Decider
+
+__all__ = [
+    "AGGREGATE",
+    "REFUSALS",
+    "Account",
+    "AccountClosed",
+    "AccountReceived",
+    "AccountReleased",
+    "AccountReopened",
+    "AccountRestored",
+    "AccountReturned",
+    "AdjustPoints",
+    "BenefitUsed",
+    "CloseAccount",
+    "ClubJoined",
+    "ClubLeft",
+    "Coupon",
+    "CreditForwarded",
+    "CreditPurchase",
+    "Dealings",
+    "DebtIncurred",
+    "DebtRepaid",
+    "EarnPoints",
+    "Earning",
+    "EarningReversed",
+    "EnrolMember",
+    "EvaluateTier",
+    "ExpirePoints",
+    "ExpireRewards",
+    "ExpiryDeferred",
+    "GracedLot",
+    "HeldId",
+    "Holdings",
+    "Invited",
+    "IssueReward",
+    "JoinClub",
+    "LeaveClub",
+    "Ledger",
+    "Lot",
+    "LotId",
+    "LotShare",
+    "LoyaltyCommand",
+    "LoyaltyEvent",
+    "MakeReferral",
+    "MemberEnrolled",
+    "MovedLot",
+    "PointsActivated",
+    "PointsAdjusted",
+    "PointsEarned",
+    "PointsExpired",
+    "PointsReceived",
+    "PointsRedeemed",
+    "PointsReleased",
+    "PurchaseForwarded",
+    "ReceiveAccount",
+    "ReceivePoints",
+    "ReceiveReferral",
+    "Received",
+    "RedeemPoints",
+    "Redemption",
+    "RedemptionReversed",
+    "ReferralFulfilled",
+    "ReferralMade",
+    "ReferralReceived",
+    "ReferralRewarded",
+    "RefundForwarded",
+    "ReleaseAccount",
+    "ReopenAccount",
+    "RestoreAccount",
+    "ReturnAccount",
+    "ReverseEarning",
+    "ReverseRedemption",
+    "RewardExpired",
+    "RewardIssued",
+    "RewardReferral",
+    "RewardUsed",
+    "TierGraceGiven",
+    "TierKept",
+    "TierLost",
+    "TierReached",
+    "TierWarned",
+    "TransferPoints",
+    "UseBenefit",
+    "UseReward",
+    "merged_prefix",
+    "purchase_lot",
+    "referral_lot",
+    "remedy_lot",
+    "spending_order",
+]
+
+AGGREGATE = Aggregate(
+    name="loyalty",
+    decider=Decider(Account(), decide, evolve),
+    events=EVENTS,
+    commands=COMMANDS,
+    customer=lambda _state, command: command.customer,
+    state=Account,
+    state_version=2,
+)

@@ -1,0 +1,275 @@
+"""What members get beside points: rewards, benefits of their tier, clubs, and thanks for recommending."""
+
+from __future__ import annotations
+
+from relations.aggregates.loyalty.commands import (
+    ExpireRewards,
+    IssueReward,
+    JoinClub,
+    LeaveClub,
+    LoyaltyCommand,
+    MakeReferral,
+    ReceiveReferral,
+    RewardReferral,
+    UseBenefit,
+    UseReward,
+)
+from relations.aggregates.loyalty.earning import give
+from relations.aggregates.loyalty.events import (
+    BenefitUsed,
+    ClubJoined,
+    ClubLeft,
+    ReferralMade,
+    ReferralReceived,
+    ReferralRewarded,
+    RewardExpired,
+    RewardIssued,
+    RewardUsed,
+)
+from relations.aggregates.loyalty.lots import Coupon, referral_lot
+from relations.aggregates.loyalty.settling import (
+    Draft,
+    member_ledger,
+    need_member_since,
+    programme_of,
+    settle,
+    stay_active,
+)
+from relations.aggregates.loyalty.spending import spend
+from relations.aggregates.loyalty.state import Account, Ledger
+from relations.errors import CommandRefused
+from relations.messages import Event
+from relations.policies import Policy, Programme
+from relations.policies.calendars import local_time
+from relations.policies.offers import Reward
+from relations.policies.spans import days_after
+
+__all__ = [
+    "expire_rewards",
+    "issue_reward",
+    "join_club",
+    "leave_club",
+    "make_referral",
+    "receive_referral",
+    "reward_referral",
+    "use_benefit",
+    "use_reward",
+]
+
+
+# --- rewards --------------------------------------------------------------------------------------------------------
+
+
+def issue_reward(state: Account, command: IssueReward, policy: Policy) -> list[Event]:
+    """Buys a reward. Of a limited one, `RewardIssued` leads to `TakeStock` in the same transaction."""
+    ledger = member_ledger(state, command)
+    before = ledger.dealings.coupons.get(command.coupon)
+    if before is not None and before.reward == command.reward:
+        return []
+    if before is not None or command.coupon in ledger.redemptions:
+        raise CommandRefused(
+            f"The id {command.coupon!r} was used for something else",
+            code="coupon_exists",
+            field="coupon",
+            remedy="Give each reward an id of its own",
+        )
+    need_member_since(ledger, command)
+    programme = programme_of(policy, ledger.programme)
+    reward = programme.reward_named(command.reward)
+    if reward is None:
+        raise CommandRefused(
+            f"The programme has no reward {command.reward!r}",
+            code="unknown_reward",
+            field="reward",
+            remedy="One of " + (", ".join(each.name for each in programme.rewards) or "none: it has no rewards"),
+        )
+    _need_tier(ledger, programme, reward.tier, f"the reward {reward.name!r}", "reward")
+    draft = Draft(ledger)
+    if reward.points:
+        settle(draft, command.at)
+        spend(draft, command.coupon, reward.points, reward.name, command.at)
+        stay_active(draft, programme, command.at, policy.zone)
+    draft.add(_issued(ledger, command, reward, policy))
+    return draft.events
+
+
+def _issued(ledger: Ledger, command: IssueReward, reward: Reward, policy: Policy) -> RewardIssued:
+    expires_at = None
+    if reward.days_valid is not None:
+        expires_at = days_after(policy.zone, local_time(policy.zone).day(command.at), reward.days_valid + 1)
+    return RewardIssued(
+        programme=ledger.programme,
+        coupon=command.coupon,
+        reward=reward.name,
+        kind=reward.kind,
+        points=reward.points,
+        expires_at=expires_at,
+        limited=reward.stock is not None,
+    )
+
+
+def use_reward(state: Account, command: UseReward, _policy: Policy) -> list[Event]:
+    """Uses a reward, once and in time."""
+    ledger = member_ledger(state, command)
+    coupon = ledger.dealings.coupons.get(command.coupon)
+    if coupon is None:
+        raise CommandRefused(
+            f"There is no reward {command.coupon!r}", code="unknown_coupon", field="coupon", remedy="Issue it first"
+        )
+    if coupon.status == "used":
+        return []
+    if coupon.status != "issued" or _over(coupon, command.at):
+        ended = "is void" if coupon.status == "void" else "has expired"
+        raise CommandRefused(f"The reward {command.coupon!r} {ended}", code="coupon_ended", field="coupon")
+    return [RewardUsed(programme=ledger.programme, coupon=command.coupon, reward=coupon.reward)]
+
+
+def expire_rewards(state: Account, command: ExpireRewards, _policy: Policy) -> list[Event]:
+    """Lets every reward go that was not used by its end."""
+    events: list[Event] = []
+    for ledger in state.ledgers:
+        if command.programme is None or command.programme == ledger.programme:
+            due = [item for item in ledger.dealings.coupons.items() if _expires(item[1], command.at)]
+            due.sort(key=lambda item: (item[1].expires_at, item[0]))
+            events += [RewardExpired(programme=ledger.programme, coupon=name, reward=each.reward) for name, each in due]
+    return events
+
+
+def _over(coupon: Coupon, at: int) -> bool:
+    return coupon.expires_at is not None and coupon.expires_at <= at
+
+
+def _expires(coupon: Coupon, at: int) -> bool:
+    return coupon.status == "issued" and _over(coupon, at)
+
+
+def _need_tier(ledger: Ledger, programme: Programme, tier: str | None, what: str, field: str) -> None:
+    if tier is not None and programme.terms.rank(ledger.tier) < max(programme.terms.rank(tier), 0):
+        raise CommandRefused(
+            f"{what.capitalize()} is for members of tier {tier!r}, and this one has {ledger.tier or 'none'}",
+            code="tier_too_low",
+            field=field,
+        )
+
+
+# --- benefits and clubs ---------------------------------------------------------------------------------------------
+
+
+def use_benefit(state: Account, command: UseBenefit, policy: Policy) -> list[Event]:
+    """Uses what comes with the tier, or with one below it."""
+    ledger = member_ledger(state, command)
+    before = ledger.dealings.done.get(f"benefit/{command.use}")
+    if before == command.benefit:
+        return []
+    if before is not None:
+        raise CommandRefused(
+            f"The id {command.use!r} was used for the benefit {before!r}",
+            code="use_exists",
+            field="use",
+            remedy="Give each use an id of its own",
+        )
+    need_member_since(ledger, command)
+    programme = programme_of(policy, ledger.programme)
+    tier = next((each.name for each in programme.tiers if command.benefit in each.benefits), None)
+    if tier is None:
+        raise CommandRefused(f"No tier has the benefit {command.benefit!r}", code="unknown_benefit", field="benefit")
+    _need_tier(ledger, programme, tier, f"the benefit {command.benefit!r}", "benefit")
+    return [BenefitUsed(programme=ledger.programme, use=command.use, benefit=command.benefit, tier=ledger.tier)]
+
+
+def join_club(state: Account, command: JoinClub, policy: Policy) -> list[Event]:
+    """Joins a club of the programme."""
+    ledger = member_ledger(state, command)
+    if command.club in ledger.dealings.clubs:
+        return []
+    clubs = programme_of(policy, ledger.programme).clubs
+    if command.club not in clubs:
+        raise CommandRefused(
+            f"The programme has no club {command.club!r}",
+            code="unknown_club",
+            field="club",
+            remedy="One of " + (", ".join(clubs) or "none: it has no clubs"),
+        )
+    need_member_since(ledger, command)
+    return [ClubJoined(programme=ledger.programme, club=command.club)]
+
+
+def leave_club(state: Account, command: LeaveClub, _policy: Policy) -> list[Event]:
+    """Leaves a club; nothing where the member is in none of this name."""
+    ledger = member_ledger(state, command)
+    if command.club not in ledger.dealings.clubs:
+        return []
+    return [ClubLeft(programme=ledger.programme, club=command.club)]
+
+
+# --- referrals ------------------------------------------------------------------------------------------------------
+
+
+def make_referral(state: Account, command: MakeReferral, policy: Policy) -> list[Event]:
+    """Recommends the programme. Leads to `ReceiveReferral`, which refuses who is a member or was recommended before."""
+    ledger = member_ledger(state, command)
+    before = ledger.dealings.referrals.get(command.referral)
+    if before == command.referred:
+        return []
+    if before is not None:
+        raise CommandRefused(
+            f"The referral {command.referral!r} was of {before}",
+            code="referral_exists",
+            field="referral",
+            remedy="Give each referral an id of its own",
+        )
+    need_member_since(ledger, command)
+    if programme_of(policy, ledger.programme).referral is None:
+        raise CommandRefused("The programme has no rules for referrals", code="no_referrals", field="referral")
+    return [ReferralMade(programme=ledger.programme, referral=command.referral, referred=command.referred)]
+
+
+def receive_referral(state: Account, command: ReceiveReferral, _policy: Policy) -> list[Event]:
+    """Is recommended, if not a member yet, and once."""
+    _need_own_account(state, command)
+    ledger = state.ledger(command.programme)
+    invited = ledger.dealings.invited
+    if invited is not None and (invited.referral, invited.referrer) == (command.referral, command.referrer):
+        return []
+    if ledger.enrolled_at is not None or invited is not None:
+        what = "was recommended before" if invited is not None else "is a member already"
+        raise CommandRefused(f"Customer {command.customer} {what}", code="not_to_be_referred", field="referred")
+    return [
+        ReferralReceived(
+            programme=command.programme,
+            referral=command.referral,
+            referrer=command.referrer,
+            received_at=command.at,
+        )
+    ]
+
+
+def reward_referral(state: Account, command: RewardReferral, policy: Policy) -> list[Event]:
+    """Thanks for a recommendation. Nothing where the account is closed, or was thanked often enough."""
+    ledger = state.ledger(command.programme)
+    programme = programme_of(policy, ledger.programme)
+    referral, dealings = programme.referral, ledger.dealings
+    if (
+        referral is None
+        or ledger.enrolled_at is None
+        or ledger.closed_at is not None
+        or dealings.referrals.get(command.referral) != command.referred
+        or f"rewarded/{command.referral}" in dealings.done
+        or (referral.most_per_member is not None and dealings.rewarded >= referral.most_per_member)
+    ):
+        return []
+    draft, points = Draft(ledger), referral.referrer_points
+    draft.add(
+        ReferralRewarded(
+            programme=ledger.programme, referral=command.referral, referred=command.referred, points=points
+        )
+    )
+    if points:
+        lot = referral_lot(command.customer, command.referral)
+        give(draft, lot, points, "referral", command.at, policy, source=command.referral)
+    return draft.events
+
+
+def _need_own_account(state: Account, command: LoyaltyCommand) -> None:
+    if state.merged_into is not None:
+        member_ledger(state, command)  # refuses, and says into whose

@@ -1,0 +1,184 @@
+"""What every rule of the account rests on: who is a member, what time has done to the lots, and taking from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from relations.aggregates.loyalty.commands import LoyaltyCommand
+from relations.aggregates.loyalty.events import (
+    DebtRepaid,
+    ExpiryDeferred,
+    LoyaltyEvent,
+    PointsActivated,
+    PointsEarned,
+    PointsExpired,
+)
+from relations.aggregates.loyalty.lots import Lot, LotShare, spending_order
+from relations.aggregates.loyalty.state import Account, Ledger, evolve_ledger
+from relations.errors import CommandRefused
+from relations.messages import Event, from_micros
+from relations.policies import Policy, Programme
+from relations.policies.spans import Inactivity
+
+__all__ = [
+    "Draft",
+    "credited",
+    "in_order",
+    "member_ledger",
+    "need_member_since",
+    "programme_of",
+    "repay",
+    "settle",
+    "stay_active",
+    "take",
+]
+
+
+class Draft:
+    """A decision in the making: the events so far, and the ledger after them.
+
+    Attributes:
+        ledger: As it will be.
+        events: In their order.
+    """
+
+    __slots__ = ("events", "ledger")
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.events: list[Event] = []
+
+    def add(self, event: LoyaltyEvent) -> None:
+        """One more event."""
+        self.events.append(event)
+        self.ledger = evolve_ledger(self.ledger, event)
+
+
+# --- who and what ---------------------------------------------------------------------------------------------------
+
+
+def programme_of(policy: Policy, programme: str) -> Programme:
+    """The rules of a programme. One that the policy no longer has earns nothing, and has no tiers and no rewards."""
+    found = policy.programme_of(programme)
+    return Programme(id=programme, rates={}, tiers=()) if found is None else found
+
+
+def member_ledger(state: Account, command: LoyaltyCommand) -> Ledger:
+    """The ledger that a command is for.
+
+    Raises:
+        CommandRefused: The customer is no member, the account is closed, or merged into another.
+    """
+    if state.merged_into is not None:
+        raise CommandRefused(
+            f"The account of {command.customer} is merged into that of {state.merged_into}",
+            code="account_merged",
+            field="customer",
+            remedy=f"Send it to {state.merged_into}",
+        )
+    ledger = state.ledger(command.programme)
+    if ledger.closed_at is not None:
+        raise CommandRefused(
+            f"The account of {command.customer} was closed on {from_micros(ledger.closed_at):%Y-%m-%d}",
+            code="account_closed",
+            field="customer",
+            remedy="Reopen it first",
+        )
+    if ledger.enrolled_at is None:
+        raise CommandRefused(
+            f"Customer {command.customer} is not a member of the programme",
+            code="not_a_member",
+            field="customer",
+            remedy="Enrol them first",
+        )
+    return ledger
+
+
+def need_member_since(ledger: Ledger, command: LoyaltyCommand) -> None:
+    """Refuse what is dated before the customer joined.
+
+    Raises:
+        CommandRefused: It is.
+    """
+    if ledger.enrolled_at is not None and command.at < ledger.enrolled_at:
+        raise CommandRefused(
+            f"Customer {command.customer} joined the programme only on {from_micros(ledger.enrolled_at):%Y-%m-%d}",
+            code="before_enrolment",
+            field="occurred_at",
+            remedy="Date it from that day on",
+        )
+
+
+# --- what time does -------------------------------------------------------------------------------------------------
+
+
+def settle(draft: Draft, at: int) -> None:
+    """Do what time has done by `at`: debts are repaid from what there is, pending lots active, expired ones gone."""
+    if draft.ledger.debt:
+        repay(draft)
+    ledger = draft.ledger
+    lapses_at, due, active = ledger.lapses_at, [], []
+    for item in ledger.lots.items():
+        lot = item[1]
+        if lot.expired(at, lapses_at):
+            due.append(item)
+        elif lot.pending and lot.active_from <= at:
+            active.append(item)
+    if active:
+        shares = _shares(in_order(active, lapses_at))
+        points = sum(share.points for share in shares)
+        draft.add(PointsActivated(programme=ledger.programme, points=points, lots=shares))
+    if due:
+        shares = _shares(in_order(due, lapses_at))
+        points = sum(share.points for share in shares)
+        draft.add(PointsExpired(programme=ledger.programme, points=points, lots=shares))
+
+
+def repay(draft: Draft) -> None:
+    """Repay what is owed from the lots there are, in spending order. Only a merge leaves both behind it."""
+    ledger = draft.ledger
+    shares, _ = take(in_order(ledger.lots.items(), ledger.lapses_at), ledger.debt)
+    for share in shares:
+        draft.add(DebtRepaid(programme=ledger.programme, points=share.points, lot=share.lot))
+
+
+def stay_active(draft: Draft, programme: Programme, at: int, zone: str) -> None:
+    """Whoever earns or spends puts off the expiry of what expires with inactivity."""
+    if isinstance(programme.expiry, Inactivity):
+        until = programme.expiry.lapses_at(at, zone)
+        before = draft.ledger.lapses_at
+        if until is not None and (before is None or until > before):
+            draft.add(ExpiryDeferred(programme=draft.ledger.programme, until=until))
+
+
+def credited(ledger: Ledger, earned: PointsEarned) -> list[Event]:
+    """A new lot, of which a debt is repaid first."""
+    if not ledger.debt or not earned.points:
+        return [earned]
+    repaid = DebtRepaid(programme=ledger.programme, points=min(ledger.debt, earned.points), lot=earned.lot)
+    return [earned, repaid]
+
+
+# --- lots -----------------------------------------------------------------------------------------------------------
+
+
+def in_order(lots: Iterable[tuple[str, Lot]], lapses_at: int | None) -> list[tuple[str, Lot]]:
+    """Lots in spending order."""
+    return sorted(lots, key=partial(spending_order, lapses_at=lapses_at))
+
+
+def take(lots: Iterable[tuple[str, Lot]], points: int) -> tuple[tuple[LotShare, ...], int]:
+    """Takes points from lots in their order; from which, and how many there were too few."""
+    shares: list[LotShare] = []
+    for name, lot in lots:
+        if not points:
+            break
+        taken = min(points, lot.points)
+        shares.append(LotShare(name, taken))
+        points -= taken
+    return tuple(shares), points
+
+
+def _shares(lots: Iterable[tuple[str, Lot]]) -> tuple[LotShare, ...]:
+    return tuple(LotShare(name, lot.points) for name, lot in lots)

@@ -1,0 +1,254 @@
+"""How points are spent, given back, given away, and how they go by themselves."""
+
+from __future__ import annotations
+
+from relations.aggregates.loyalty.commands import (
+    ExpirePoints,
+    ReceivePoints,
+    RedeemPoints,
+    ReverseRedemption,
+    TransferPoints,
+)
+from relations.aggregates.loyalty.earning import join
+from relations.aggregates.loyalty.events import PointsReceived, PointsRedeemed, PointsReleased, RedemptionReversed
+from relations.aggregates.loyalty.lots import GracedLot, Lot, LotShare, MovedLot, Redemption
+from relations.aggregates.loyalty.settling import (
+    Draft,
+    in_order,
+    member_ledger,
+    programme_of,
+    repay,
+    settle,
+    stay_active,
+    take,
+)
+from relations.aggregates.loyalty.state import Account, Ledger
+from relations.errors import CommandRefused
+from relations.messages import Event
+from relations.policies import Policy
+from relations.policies.calendars import local_time
+from relations.policies.spans import days_after
+
+__all__ = ["expire", "receive", "redeem", "reverse_redemption", "spend", "transfer"]
+
+
+def redeem(state: Account, command: RedeemPoints, policy: Policy) -> list[Event]:
+    """Spends points, soonest to expire first."""
+    ledger = _ledger_of(state, command)
+    before = ledger.redemptions.get(command.redemption)
+    if before is not None:
+        if (before.points, before.reward) == (command.points, command.reward):
+            return []
+        raise CommandRefused(
+            f"The redemption {command.redemption!r} has already been made, of {before.points} points",
+            code="redemption_exists",
+            field="redemption",
+            remedy="Give each redemption an id of its own",
+        )
+    draft = Draft(member_ledger(state, command))
+    settle(draft, command.at)
+    spend(draft, command.redemption, command.points, command.reward, command.at)
+    stay_active(draft, programme_of(policy, ledger.programme), command.at, policy.zone)
+    return draft.events
+
+
+def spend(draft: Draft, redemption: str, points: int, reward: str | None, at: int) -> None:
+    """Spends points of a settled ledger.
+
+    Raises:
+        CommandRefused: There are too few.
+    """
+    shares, _ = take(_spendable(draft.ledger, points, at), points)
+    draft.add(
+        PointsRedeemed(
+            programme=draft.ledger.programme, redemption=redemption, points=points, lots=shares, reward=reward
+        )
+    )
+
+
+def _spendable(ledger: Ledger, points: int, at: int) -> list[tuple[str, Lot]]:
+    """The lots that can be spent at `at`, in spending order, where they are enough."""
+    lots = [item for item in ledger.lots.items() if item[1].active_from <= at]
+    spendable = sum(lot.points for _, lot in lots) - ledger.debt
+    if points > spendable:
+        pending = sum(lot.points for lot in ledger.lots.values()) - sum(lot.points for _, lot in lots)
+        raise CommandRefused(
+            f"{points} points are more than the {max(spendable, 0)} that can be spent"
+            + (f"; the account owes {ledger.debt}" if ledger.debt else "")
+            + (f"; {pending} are pending" if pending else ""),
+            code="insufficient_points",
+            field="points",
+            remedy="Redeem fewer points",
+        )
+    return in_order(lots, ledger.lapses_at)
+
+
+def reverse_redemption(state: Account, command: ReverseRedemption, policy: Policy) -> list[Event]:
+    """Puts the points of a redemption back where they came from.
+
+    Where a lot's expiry has passed, or was recorded, its points expire again at once, or have a grace: policy says.
+    """
+    ledger = member_ledger(state, command)
+    redemption = ledger.redemptions.get(command.redemption)
+    if redemption is None:
+        raise CommandRefused(
+            f"There is no redemption {command.redemption!r}",
+            code="unknown_redemption",
+            field="redemption",
+            remedy="Name one of this account",
+        )
+    if redemption.reversed:
+        return []
+    coupon = ledger.dealings.coupons.get(command.redemption)
+    if coupon is not None and coupon.status == "used":
+        raise CommandRefused(
+            f"The reward {coupon.reward!r} has been used",
+            code="reward_used",
+            field="redemption",
+            remedy="Adjust the points if they are to be given nevertheless",
+        )
+    draft = Draft(ledger)
+    settle(draft, command.at)
+    reversal = _reversal(draft.ledger, command, redemption, policy)
+    draft.add(reversal)
+    if draft.ledger.debt:
+        repay(draft)
+    settle(draft, max(command.at, _late(draft.ledger, reversal)))
+    return draft.events
+
+
+def _reversal(ledger: Ledger, command: ReverseRedemption, redemption: Redemption, policy: Policy) -> RedemptionReversed:
+    programme, at, zone = programme_of(policy, ledger.programme), command.at, policy.zone
+    graced: tuple[GracedLot, ...] = ()
+    if programme.reversal_after_expiry == "grace":
+        until = days_after(zone, local_time(zone).day(at), programme.reversal_grace_days + 1)
+        graced = tuple(GracedLot(share.lot, until) for share in redemption.lots if _gone(ledger, share, at))
+    until_of = {each.lot: each.expires_at for each in graced}
+    back = {share.lot: _as_it_was(ledger, share) for share in redemption.lots}
+    coupon = ledger.dealings.coupons.get(command.redemption)
+    return RedemptionReversed(
+        programme=ledger.programme,
+        redemption=command.redemption,
+        points=redemption.points,
+        lots=redemption.lots,
+        graced=graced,
+        reward=redemption.reward,
+        limited=coupon is not None and coupon.limited and coupon.status == "issued",
+        expiries=tuple(until_of.get(name, lot.expires_at) for name, lot in back.items()),
+        lapsing=tuple(name for name, lot in back.items() if lot.lapsing and name not in until_of),
+    )
+
+
+def _as_it_was(ledger: Ledger, share: LotShare) -> Lot:
+    """The lot that points come back to: as it stands, or as it was earned where nothing is left of it."""
+    found = ledger.lots.get(share.lot)
+    if found is not None:
+        return found
+    earning = ledger.earnings.get(share.lot)
+    if earning is None:
+        return Lot(share.points, 0, None)
+    return Lot(share.points, earning.active_from, earning.expires_at, earning.earned_at, False, earning.lapsing)
+
+
+def _gone(ledger: Ledger, share: LotShare, at: int) -> bool:
+    """Whether a lot that points came from can no longer be spent, by its expiry or by what was recorded."""
+    if share.lot in ledger.lots:
+        return False  # it is still there, so it has not expired; or it has a grace already
+    earning = ledger.earnings.get(share.lot)
+    if earning is None:
+        return False
+    return earning.expired > 0 or _as_it_was(ledger, share).expired(at, ledger.lapses_at)
+
+
+def _late(ledger: Ledger, reversal: RedemptionReversed) -> int:
+    """The latest expiry among lots whose expiry was recorded before: told late, they are gone all the same."""
+    graced = {each.lot for each in reversal.graced}
+    found = 0
+    for share in reversal.lots:
+        earning, lot = ledger.earnings.get(share.lot), ledger.lots.get(share.lot)
+        if share.lot not in graced and earning is not None and lot is not None and earning.expired:
+            ends = lot.ends(ledger.lapses_at)
+            found = max(found, ends or 0)
+    return found
+
+
+def transfer(state: Account, command: TransferPoints, policy: Policy) -> list[Event]:
+    """Gives points away. `PointsReleased` leads to `ReceivePoints` in the other account, in the same transaction."""
+    ledger = member_ledger(state, command)
+    said = f"{command.points} to {command.to}"
+    before = ledger.dealings.done.get(f"transfer/{command.transfer}")
+    if before is not None:
+        if before == said:
+            return []
+        raise CommandRefused(
+            f"The transfer {command.transfer!r} has already been made: {before}",
+            code="transfer_exists",
+            field="transfer",
+            remedy="Give each transfer an id of its own",
+        )
+    if not programme_of(policy, ledger.programme).transfers:
+        raise CommandRefused(
+            "Members of this programme cannot give points to each other", code="transfers_not_allowed", field="transfer"
+        )
+    draft = Draft(ledger)
+    settle(draft, command.at)
+    shares, _ = take(_spendable(draft.ledger, command.points, command.at), command.points)
+    lots = tuple(_moved(draft.ledger, share) for share in shares)
+    draft.add(
+        PointsReleased(
+            programme=ledger.programme, transfer=command.transfer, to=command.to, points=command.points, lots=lots
+        )
+    )
+    return draft.events
+
+
+def _moved(ledger: Ledger, share: LotShare) -> MovedLot:
+    lot = ledger.lots[share.lot]
+    return MovedLot(share.lot, share.points, lot.active_from, lot.ends(ledger.lapses_at), lot.earned_at)
+
+
+def receive(state: Account, command: ReceivePoints, policy: Policy) -> list[Event]:
+    """Takes in what another member gave. Who is no member becomes one; a closed account takes nothing."""
+    ledger = state.ledger(command.programme)
+    if f"from/{command.source}/{command.transfer}" in ledger.dealings.done:
+        return []
+    if state.merged_into is not None or ledger.closed_at is not None:
+        member_ledger(state, command)  # refuses, and says which; with it the whole transfer
+    draft = Draft(ledger)
+    if ledger.enrolled_at is None:
+        join(draft, command.at, policy)
+    lots = tuple(
+        MovedLot(f"transfer/{command.source}/{command.transfer}/{number}", *_rest(moved))
+        for number, moved in enumerate(command.lots, start=1)
+    )
+    draft.add(
+        PointsReceived(
+            programme=ledger.programme,
+            transfer=command.transfer,
+            source=command.source,
+            points=sum(lot.points for lot in lots),
+            lots=lots,
+        )
+    )
+    if draft.ledger.debt:
+        repay(draft)
+    return draft.events
+
+
+def _rest(moved: MovedLot) -> tuple[int, int, int | None, int]:
+    return moved.points, moved.active_from, moved.expires_at, moved.earned_at
+
+
+def expire(state: Account, command: ExpirePoints, _policy: Policy) -> list[Event]:
+    """What time has done to the lots of every programme."""
+    events: list[Event] = []
+    for ledger in state.ledgers:
+        if command.programme is None or command.programme == ledger.programme:
+            draft = Draft(ledger)
+            settle(draft, command.at)
+            events += draft.events
+    return events
+
+
+def _ledger_of(state: Account, command: RedeemPoints) -> Ledger:
+    return member_ledger(state, command) if state.merged_into is not None else state.ledger(command.programme)

@@ -1,0 +1,660 @@
+"""A member's account: one ledger a programme. What an account is after each event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+from immutables import Map
+from msgspec.structs import replace
+
+from relations.aggregates.loyalty.events import (
+    AccountClosed,
+    AccountReceived,
+    AccountReleased,
+    AccountReopened,
+    AccountRestored,
+    AccountReturned,
+    BenefitUsed,
+    ClubJoined,
+    ClubLeft,
+    CreditForwarded,
+    DebtIncurred,
+    DebtRepaid,
+    EarningReversed,
+    ExpiryDeferred,
+    MemberEnrolled,
+    PointsActivated,
+    PointsAdjusted,
+    PointsEarned,
+    PointsExpired,
+    PointsReceived,
+    PointsRedeemed,
+    PointsReleased,
+    PurchaseForwarded,
+    RedemptionReversed,
+    ReferralFulfilled,
+    ReferralMade,
+    ReferralReceived,
+    ReferralRewarded,
+    RefundForwarded,
+    RewardExpired,
+    RewardIssued,
+    RewardUsed,
+    TierGraceGiven,
+    TierKept,
+    TierLost,
+    TierReached,
+    TierWarned,
+)
+from relations.aggregates.loyalty.lots import Coupon, Earning, Lot, LotShare, MovedLot, Redemption, purchase_lot
+from relations.messages import Event
+
+__all__ = ["EVENTS", "Account", "Dealings", "Invited", "Ledger", "Received", "evolve", "evolve_ledger", "forwarded_as"]
+
+
+class Invited(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Who recommended the programme to this customer, when, and whether it has come to something."""
+
+    referral: str
+    referrer: str
+    at: int
+    fulfilled: bool = False
+
+
+class Received(msgspec.Struct, frozen=True, gc=False):
+    """What came with a merge, and what the ledger was before it."""
+
+    source: str
+    event: AccountReceived
+    before: Ledger
+
+
+class Dealings(msgspec.Struct, frozen=True, gc=False):
+    """What changes seldom in a ledger.
+
+    Attributes:
+        done: What ids were used for: `transfer/t1`, `adjustment/a1` and so on, with what they said.
+        coupons: Every reward issued, by coupon.
+        clubs: The clubs that the member is in.
+        referrals: Recommendations made: whom, by id.
+        rewarded: How many of them were rewarded.
+        invited: Who recommended the programme to this customer.
+        received: What came with merges, by merge.
+        released: The merge that took everything elsewhere; None where nothing did.
+    """
+
+    done: Map[str, str] = Map()
+    coupons: Map[str, Coupon] = Map()
+    clubs: tuple[str, ...] = ()
+    referrals: Map[str, str] = Map()
+    rewarded: int = 0
+    invited: Invited | None = None
+    received: Map[str, Received] = Map()
+    released: str | None = None
+
+
+class Ledger(msgspec.Struct, frozen=True, gc=False):
+    """What a customer has in one programme.
+
+    Attributes:
+        programme: Which.
+        enrolled_at: Since when, UTC microseconds; None is not a member.
+        lots: Lots with points left, by id.
+        earnings: Every lot that ever was, by id.
+        redemptions: Every redemption, by id.
+        months: What qualifies for tiers by month, less what refunds took back.
+        qualified: The sum of `months`.
+        month: The latest month that any event spoke of: late arrivals are held against it, not against their own.
+        tier: The present one.
+        tier_since: Since when, UTC microseconds.
+        tier_month: The last month of the window that it was earned in.
+        reviewed: When it was last reviewed or reached.
+        warned: The moment of the loss that was warned of last.
+        grace_until: Until when it is kept though it is no longer earned.
+        debt: Points owed.
+        lapses_at: When lots that expire with inactivity do.
+        closed_at: When the account was closed; None is open.
+        dealings: What changes seldom.
+    """
+
+    programme: str = "main"
+    enrolled_at: int | None = None
+    lots: Map[str, Lot] = Map()
+    earnings: Map[str, Earning] = Map()
+    redemptions: Map[str, Redemption] = Map()
+    months: Map[str, int] = Map()
+    qualified: int = 0
+    month: str = ""
+    tier: str | None = None
+    tier_since: int = 0
+    tier_month: str = ""
+    reviewed: int = 0
+    warned: int | None = None
+    grace_until: int | None = None
+    debt: int = 0
+    lapses_at: int | None = None
+    closed_at: int | None = None
+    dealings: Dealings = Dealings()
+
+    @property
+    def balance(self) -> int:
+        """Points in lots, pending ones included, less points owed."""
+        return sum(lot.points for lot in self.lots.values()) - self.debt
+
+    @property
+    def pending(self) -> int:
+        """Points that cannot be spent yet."""
+        return sum(lot.points for lot in self.lots.values() if lot.pending)
+
+
+class Account(msgspec.Struct, frozen=True, gc=False):
+    """A customer's ledgers in all programmes, in the order of joining; that of one who is no member is empty.
+
+    Attributes:
+        ledgers: One a programme.
+        merged_into: The customer whose account has it all now.
+    """
+
+    ledgers: tuple[Ledger, ...] = ()
+    merged_into: str | None = None
+
+    def ledger(self, programme: str | None = None) -> Ledger:
+        """The ledger in a programme; in the one joined first if none is named. An empty one where there is none."""
+        for ledger in self.ledgers:
+            if programme is None or ledger.programme == programme:
+                return ledger
+        return _EMPTY if programme is None else Ledger(programme)
+
+    # Most businesses have one programme, and most questions are about it.
+
+    @property
+    def enrolled_at(self) -> int | None:
+        """Since when the customer is a member of the programme joined first."""
+        return self.ledger().enrolled_at
+
+    @property
+    def lots(self) -> Map[str, Lot]:
+        """Lots with points left in the programme joined first."""
+        return self.ledger().lots
+
+    @property
+    def earnings(self) -> Map[str, Earning]:
+        """Every lot that ever was in the programme joined first."""
+        return self.ledger().earnings
+
+    @property
+    def redemptions(self) -> Map[str, Redemption]:
+        """Every redemption in the programme joined first."""
+        return self.ledger().redemptions
+
+    @property
+    def months(self) -> Map[str, int]:
+        """What qualifies, by month, in the programme joined first."""
+        return self.ledger().months
+
+    @property
+    def qualified(self) -> int:
+        """All that ever qualified in the programme joined first."""
+        return self.ledger().qualified
+
+    @property
+    def month(self) -> str:
+        """The latest month that any event of the programme joined first spoke of."""
+        return self.ledger().month
+
+    @property
+    def tier(self) -> str | None:
+        """The present tier in the programme joined first."""
+        return self.ledger().tier
+
+    @property
+    def debt(self) -> int:
+        """Points owed in the programme joined first."""
+        return self.ledger().debt
+
+    @property
+    def balance(self) -> int:
+        """Points in lots, less points owed, in the programme joined first."""
+        return self.ledger().balance
+
+
+_EMPTY = Ledger()
+
+
+# --- evolve ---------------------------------------------------------------------------------------------------------
+
+
+def evolve(state: Account, event: Event) -> Account:
+    """The account after an event."""
+    fold = _FOLDS.get(type(event))
+    if fold is None:
+        return state
+    ledgers, programme = state.ledgers, event.programme  # type: ignore[attr-defined] # every one folded here has it
+    if len(ledgers) == 1 and ledgers[0].programme == programme:
+        found: tuple[Ledger, ...] = (fold(ledgers[0], event),)
+    else:
+        for place, ledger in enumerate(ledgers):
+            if ledger.programme == programme:
+                found = (*ledgers[:place], fold(ledger, event), *ledgers[place + 1 :])
+                break
+        else:
+            found = (*ledgers, fold(Ledger(programme), event))
+    merged_into = state.merged_into
+    if type(event) is AccountReleased:
+        merged_into = event.into
+    elif type(event) is AccountRestored:
+        merged_into = None
+    if type(event) in _UNMERGED:
+        # One that a merge had made is gone with it.
+        found = tuple(ledger for ledger in found if ledger != Ledger(ledger.programme))
+    return Account(found, merged_into)
+
+
+def evolve_ledger(ledger: Ledger, event: Event) -> Ledger:
+    """One programme's ledger after an event of it."""
+    fold = _FOLDS.get(type(event))
+    return ledger if fold is None else fold(ledger, event)
+
+
+def _enrolled(ledger: Ledger, event: MemberEnrolled) -> Ledger:
+    return replace(ledger, enrolled_at=event.enrolled_at)
+
+
+def _closed(ledger: Ledger, event: AccountClosed) -> Ledger:
+    return replace(ledger, lots=_without(ledger.lots, event.lots), debt=ledger.debt - event.debt,
+                   closed_at=event.closed_at, tier=None, grace_until=None)  # fmt: skip
+
+
+def _reopened(ledger: Ledger, event: AccountReopened) -> Ledger:
+    return replace(ledger, closed_at=None, enrolled_at=event.reopened_at)
+
+
+def _earned(ledger: Ledger, event: PointsEarned) -> Ledger:
+    points, qualifying, month, active_from = event.points, event.qualifying, event.month, event.active_from
+    earned_at = active_from if event.earned_at is None else event.earned_at
+    expires_at, lapsing, lots = event.expires_at, event.lapsing, ledger.lots
+    earning = Earning(
+        points, qualifying, month, event.reason, event.source, active_from, expires_at, earned_at, lapsing
+    )
+    if points:
+        lots = lots.set(event.lot, Lot(points, active_from, expires_at, earned_at, active_from > earned_at, lapsing))
+    earnings = ledger.earnings.set(event.lot, earning)
+    if not qualifying:
+        return replace(ledger, lots=lots, earnings=earnings)
+    months = ledger.months
+    return replace(
+        ledger,
+        lots=lots,
+        earnings=earnings,
+        months=months.set(month, months.get(month, 0) + qualifying),
+        qualified=ledger.qualified + qualifying,
+        month=max(month, ledger.month),
+    )
+
+
+def _activated(ledger: Ledger, event: PointsActivated) -> Ledger:
+    lots = ledger.lots
+    for share in event.lots:
+        lot = lots.get(share.lot)
+        if lot is not None:
+            lots = lots.set(share.lot, replace(lot, pending=False))
+    return replace(ledger, lots=lots)
+
+
+def _redeemed(ledger: Ledger, event: PointsRedeemed) -> Ledger:
+    redemption = Redemption(event.points, event.reward, event.lots)
+    return replace(
+        ledger,
+        lots=_without(ledger.lots, event.lots),
+        redemptions=ledger.redemptions.set(event.redemption, redemption),
+    )
+
+
+def _redemption_reversed(ledger: Ledger, event: RedemptionReversed) -> Ledger:
+    lots = ledger.lots
+    graced = {each.lot: each.expires_at for each in event.graced}
+    for share in event.lots:
+        earning, lot = ledger.earnings.get(share.lot), lots.get(share.lot)
+        if share.lot in graced and earning is not None:
+            lot = Lot(0 if lot is None else lot.points, earning.active_from, graced[share.lot], earning.earned_at)
+        if lot is not None:
+            lots = lots.set(share.lot, replace(lot, points=lot.points + share.points))
+        elif earning is not None:
+            back = Lot(share.points, earning.active_from, earning.expires_at, earning.earned_at, False, earning.lapsing)
+            lots = lots.set(share.lot, back)
+    redemption, coupon = ledger.redemptions.get(event.redemption), ledger.dealings.coupons.get(event.redemption)
+    dealings = ledger.dealings
+    if coupon is not None:
+        void = dealings.coupons.set(event.redemption, replace(coupon, status="void"))
+        dealings = replace(dealings, coupons=void)
+    redemptions = ledger.redemptions
+    if redemption is not None:
+        redemptions = redemptions.set(event.redemption, replace(redemption, reversed=True))
+    return replace(ledger, lots=lots, redemptions=redemptions, dealings=dealings)
+
+
+def _expired(ledger: Ledger, event: PointsExpired) -> Ledger:
+    earnings = ledger.earnings
+    for share in event.lots:
+        earning = earnings.get(share.lot)
+        if earning is not None:
+            earnings = earnings.set(share.lot, replace(earning, expired=earning.expired + share.points))
+    return replace(ledger, lots=_without(ledger.lots, event.lots), earnings=earnings)
+
+
+def _deferred(ledger: Ledger, event: ExpiryDeferred) -> Ledger:
+    return replace(ledger, lapses_at=event.until)
+
+
+def _reversed(ledger: Ledger, event: EarningReversed) -> Ledger:
+    lots = _without(ledger.lots, event.lots)
+    own = event.lot or purchase_lot(event.purchase)
+    earning = ledger.earnings.get(own)
+    if earning is None:
+        return replace(ledger, lots=lots)
+    taken = replace(
+        earning,
+        reversed=earning.reversed + event.points + event.expired + event.shortfall,
+        forgone=earning.forgone + event.expired,
+        reversed_qualifying=earning.reversed_qualifying + event.qualifying,
+        refunds=(*earning.refunds, event.refund),
+    )
+    months = ledger.months
+    return replace(
+        ledger,
+        lots=lots,
+        earnings=ledger.earnings.set(own, taken),
+        months=months.set(earning.month, months.get(earning.month, 0) - event.qualifying),
+        qualified=ledger.qualified - event.qualifying,
+    )
+
+
+def _owes(ledger: Ledger, event: DebtIncurred) -> Ledger:
+    return replace(ledger, debt=ledger.debt + event.points)
+
+
+def _repaid(ledger: Ledger, event: DebtRepaid) -> Ledger:
+    return replace(
+        ledger, debt=ledger.debt - event.points, lots=_without(ledger.lots, (LotShare(event.lot, event.points),))
+    )
+
+
+def _released_points(ledger: Ledger, event: PointsReleased) -> Ledger:
+    said = f"{event.points} to {event.to}"
+    return replace(
+        ledger, lots=_without(ledger.lots, event.lots), dealings=_done(ledger, f"transfer/{event.transfer}", said)
+    )
+
+
+def _received_points(ledger: Ledger, event: PointsReceived) -> Ledger:
+    lots, earnings = ledger.lots, ledger.earnings
+    for each in event.lots:
+        lots = lots.set(each.lot, Lot(each.points, each.active_from, each.expires_at, each.earned_at))
+        earning = Earning(
+            each.points, 0, "", "transfer", event.source, each.active_from, each.expires_at, each.earned_at
+        )
+        earnings = earnings.set(each.lot, earning)
+    said = str(event.points)
+    return replace(
+        ledger, lots=lots, earnings=earnings, dealings=_done(ledger, f"from/{event.source}/{event.transfer}", said)
+    )
+
+
+def _adjusted(ledger: Ledger, event: PointsAdjusted) -> Ledger:
+    said = f"{event.points} for {event.reason} by {event.author}"
+    dealings = _done(ledger, f"adjustment/{event.adjustment}", said)
+    if event.lot is None:
+        return replace(ledger, lots=_without(ledger.lots, event.lots), dealings=dealings)
+    at, expires_at = event.active_from, event.expires_at
+    return replace(
+        ledger,
+        lots=ledger.lots.set(event.lot, Lot(event.points, at, expires_at, at)),
+        earnings=ledger.earnings.set(
+            event.lot, Earning(event.points, 0, "", "adjustment", event.adjustment, at, expires_at, at)
+        ),
+        dealings=dealings,
+    )
+
+
+def _tier_reached(ledger: Ledger, event: TierReached) -> Ledger:
+    return replace(ledger, tier=event.tier, tier_since=event.since, tier_month=event.month, reviewed=event.since,
+                   month=max(ledger.month, event.month), warned=None, grace_until=None)  # fmt: skip
+
+
+def _tier_kept(ledger: Ledger, event: TierKept) -> Ledger:
+    return replace(ledger, tier_month=event.month, reviewed=event.reviewed_at, warned=None, grace_until=None,
+                   month=max(ledger.month, event.month))  # fmt: skip
+
+
+def _tier_warned(ledger: Ledger, event: TierWarned) -> Ledger:
+    return replace(ledger, warned=event.losing_at)
+
+
+def _tier_graced(ledger: Ledger, event: TierGraceGiven) -> Ledger:
+    return replace(ledger, grace_until=event.until, month=max(ledger.month, event.month))
+
+
+def _tier_lost(ledger: Ledger, event: TierLost) -> Ledger:
+    return replace(ledger, tier=event.next, tier_since=event.since, tier_month=event.month, reviewed=event.since,
+                   month=max(ledger.month, event.month), warned=None, grace_until=None)  # fmt: skip
+
+
+def _reward_issued(ledger: Ledger, event: RewardIssued) -> Ledger:
+    coupon = Coupon(event.reward, event.points, event.expires_at, event.limited)
+    return replace(ledger, dealings=replace(ledger.dealings, coupons=ledger.dealings.coupons.set(event.coupon, coupon)))
+
+
+def _reward_ended(ledger: Ledger, event: RewardUsed | RewardExpired) -> Ledger:
+    coupon = ledger.dealings.coupons.get(event.coupon)
+    if coupon is None:
+        return ledger
+    ended = replace(coupon, status="used" if type(event) is RewardUsed else "expired")
+    return replace(ledger, dealings=replace(ledger.dealings, coupons=ledger.dealings.coupons.set(event.coupon, ended)))
+
+
+def _benefit_used(ledger: Ledger, event: BenefitUsed) -> Ledger:
+    return replace(ledger, dealings=_done(ledger, f"benefit/{event.use}", event.benefit))
+
+
+def _club_joined(ledger: Ledger, event: ClubJoined) -> Ledger:
+    return replace(ledger, dealings=replace(ledger.dealings, clubs=(*ledger.dealings.clubs, event.club)))
+
+
+def _club_left(ledger: Ledger, event: ClubLeft) -> Ledger:
+    clubs = tuple(club for club in ledger.dealings.clubs if club != event.club)
+    return replace(ledger, dealings=replace(ledger.dealings, clubs=clubs))
+
+
+def _referral_made(ledger: Ledger, event: ReferralMade) -> Ledger:
+    referrals = ledger.dealings.referrals.set(event.referral, event.referred)
+    return replace(ledger, dealings=replace(ledger.dealings, referrals=referrals))
+
+
+def _referral_received(ledger: Ledger, event: ReferralReceived) -> Ledger:
+    invited = Invited(event.referral, event.referrer, event.received_at)
+    return replace(ledger, dealings=replace(ledger.dealings, invited=invited))
+
+
+def _referral_fulfilled(ledger: Ledger, event: ReferralFulfilled) -> Ledger:
+    invited = ledger.dealings.invited
+    if invited is None:
+        return ledger
+    return replace(ledger, dealings=replace(ledger.dealings, invited=replace(invited, fulfilled=True)))
+
+
+def _referral_rewarded(ledger: Ledger, event: ReferralRewarded) -> Ledger:
+    done = _done(ledger, f"rewarded/{event.referral}", str(event.points))
+    return replace(ledger, dealings=replace(done, rewarded=done.rewarded + 1))
+
+
+def _forwarded(ledger: Ledger, event: PurchaseForwarded | RefundForwarded | CreditForwarded) -> Ledger:
+    return replace(ledger, dealings=_done(ledger, forwarded_as(event), event.into))
+
+
+def forwarded_as(event: PurchaseForwarded | RefundForwarded | CreditForwarded) -> str:
+    """What is remembered of something forwarded, so that it is forwarded once."""
+    match event:
+        case PurchaseForwarded():
+            return f"forwarded/{event.prefix}purchase/{event.purchase}"
+        case RefundForwarded():
+            return f"forwarded/{event.prefix}refund/{event.refund}"
+        case CreditForwarded():
+            return f"forwarded/{event.prefix}lot/{event.lot}"
+
+
+def _done(ledger: Ledger, what: str, said: str) -> Dealings:
+    return replace(ledger.dealings, done=ledger.dealings.done.set(what, said))
+
+
+def _without(lots: Map[str, Lot], shares: Iterable[LotShare | MovedLot]) -> Map[str, Lot]:
+    for share in shares:
+        lot = lots.get(share.lot)
+        if lot is not None:
+            left = lot.points - share.points
+            lots = lots.set(share.lot, replace(lot, points=left)) if left else lots.delete(share.lot)
+    return lots
+
+
+# --- merging --------------------------------------------------------------------------------------------------------
+
+
+def _released(ledger: Ledger, event: AccountReleased) -> Ledger:
+    kept = replace(ledger.dealings, released=event.merge, coupons=Map())
+    return Ledger(ledger.programme, closed_at=ledger.closed_at, dealings=kept)
+
+
+def _restored(ledger: Ledger, event: AccountRestored) -> Ledger:
+    found = event.holdings
+    return Ledger(
+        programme=ledger.programme,
+        enrolled_at=found.enrolled_at,
+        lots=Map(found.lots),
+        earnings=Map(found.earnings),
+        redemptions=Map(found.redemptions),
+        months=Map(found.months),
+        qualified=sum(found.months.values()),
+        month=found.month,
+        tier=found.tier,
+        tier_since=found.tier_since,
+        tier_month=found.tier_month,
+        reviewed=found.reviewed,
+        warned=found.warned,
+        grace_until=found.grace_until,
+        debt=found.debt,
+        lapses_at=found.lapses_at,
+        closed_at=ledger.closed_at,
+        dealings=replace(ledger.dealings, released=None, coupons=Map(found.coupons)),
+    )
+
+
+def _received(ledger: Ledger, event: AccountReceived) -> Ledger:
+    came, prefix = event.holdings, f"merged/{event.source}/"
+    months = ledger.months
+    for month, qualifying in came.months.items():
+        months = months.set(month, months.get(month, 0) + qualifying)
+    since = [each for each in (ledger.enrolled_at, came.enrolled_at) if each is not None]
+    lapses = [each for each in (ledger.lapses_at, came.lapses_at) if each is not None]
+    theirs = event.tier == came.tier and event.tier != ledger.tier
+    dealings = ledger.dealings
+    coupons = dealings.coupons.update({prefix + name: coupon for name, coupon in came.coupons.items()})
+    received = dealings.received.set(event.merge, Received(event.source, event, ledger))
+    return replace(
+        ledger,
+        enrolled_at=min(since, default=None),
+        lots=ledger.lots.update({prefix + name: lot for name, lot in came.lots.items()}),
+        earnings=ledger.earnings.update({prefix + name: earning for name, earning in came.earnings.items()}),
+        redemptions=ledger.redemptions.update(
+            {prefix + name: _of_prefix(each, prefix) for name, each in came.redemptions.items()}
+        ),
+        months=months,
+        qualified=ledger.qualified + sum(came.months.values()),
+        month=max(ledger.month, came.month),
+        tier=event.tier,
+        tier_since=came.tier_since if theirs else ledger.tier_since,
+        tier_month=came.tier_month if theirs else ledger.tier_month,
+        reviewed=came.reviewed if theirs else ledger.reviewed,
+        warned=came.warned if theirs else ledger.warned,
+        grace_until=came.grace_until if theirs else ledger.grace_until,
+        debt=ledger.debt + came.debt,
+        lapses_at=max(lapses, default=None),
+        dealings=replace(dealings, coupons=coupons, received=received),
+    )
+
+
+def _of_prefix(redemption: Redemption, prefix: str) -> Redemption:
+    return replace(redemption, lots=tuple(LotShare(prefix + share.lot, share.points) for share in redemption.lots))
+
+
+def _returned(ledger: Ledger, event: AccountReturned) -> Ledger:
+    came = ledger.dealings.received.get(event.merge)
+    if event.undone and came is not None:
+        return came.before
+    back, prefix = event.holdings, f"merged/{event.to}/"
+    months = ledger.months
+    for month, qualifying in back.months.items():
+        months = months.set(month, months.get(month, 0) - qualifying)
+    dealings = ledger.dealings
+    coupons = _own(dealings.coupons, prefix)
+    received = dealings.received.delete(event.merge) if event.merge in dealings.received else dealings.received
+    return replace(
+        ledger,
+        lots=_own(ledger.lots, prefix),
+        earnings=_own(ledger.earnings, prefix),
+        redemptions=_own(ledger.redemptions, prefix),
+        months=months,
+        qualified=ledger.qualified - sum(back.months.values()),
+        tier=event.tier,
+        debt=ledger.debt - back.debt,
+        dealings=replace(dealings, coupons=coupons, received=received),
+    )
+
+
+def _own(held: Map[str, Any], prefix: str) -> Map[str, Any]:
+    for name in [name for name in held if name.startswith(prefix)]:
+        held = held.delete(name)
+    return held
+
+
+_FOLDS: dict[type[Event], Callable[[Ledger, Any], Ledger]] = {
+    PointsEarned: _earned,
+    MemberEnrolled: _enrolled,
+    PointsActivated: _activated,
+    PointsRedeemed: _redeemed,
+    RedemptionReversed: _redemption_reversed,
+    PointsExpired: _expired,
+    ExpiryDeferred: _deferred,
+    EarningReversed: _reversed,
+    DebtIncurred: _owes,
+    DebtRepaid: _repaid,
+    PointsReleased: _released_points,
+    PointsReceived: _received_points,
+    PointsAdjusted: _adjusted,
+    TierReached: _tier_reached,
+    TierKept: _tier_kept,
+    TierWarned: _tier_warned,
+    TierGraceGiven: _tier_graced,
+    TierLost: _tier_lost,
+    RewardIssued: _reward_issued,
+    RewardUsed: _reward_ended,
+    RewardExpired: _reward_ended,
+    BenefitUsed: _benefit_used,
+    ClubJoined: _club_joined,
+    ClubLeft: _club_left,
+    ReferralMade: _referral_made,
+    ReferralReceived: _referral_received,
+    ReferralFulfilled: _referral_fulfilled,
+    ReferralRewarded: _referral_rewarded,
+    AccountClosed: _closed,
+    AccountReopened: _reopened,
+    AccountReleased: _released,
+    AccountReceived: _received,
+    AccountReturned: _returned,
+    AccountRestored: _restored,
+    PurchaseForwarded: _forwarded,
+    RefundForwarded: _forwarded,
+    CreditForwarded: _forwarded,
+}
+EVENTS = tuple(_FOLDS)
+_UNMERGED = (AccountReturned, AccountRestored)

@@ -1,0 +1,44 @@
+"""Loyalty programmes from TOML files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from relations.errors import InvalidInput
+from relations.policies import Programme
+from relations.policies.programme_check import ProgrammeReport, read_programmes
+
+__all__ = ["check_programme_file", "load_programmes"]
+
+
+def load_programmes(path: Path | str) -> tuple[Programme, ...]:
+    """The programmes of a TOML file: one at the top, or one for each `[[programme]]`.
+
+    Raises:
+        InvalidInput: It is no TOML file, or a programme in it makes no sense; says which and where.
+    """
+    report = check_programme_file(path)
+    wrong = report.unreadable
+    if wrong is not None:
+        raise InvalidInput(wrong.reason, code=wrong.code, field=wrong.field, remedy=wrong.remedy)
+    return report.programmes
+
+
+def check_programme_file(path: Path | str) -> ProgrammeReport:
+    """Everything that is wrong with the programmes of a TOML file.
+
+    Raises:
+        InvalidInput: There is no such file, or it is no TOML.
+    """
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(
+            f"{file} cannot be read: {error.strerror}", code="unreadable_file", field="file", remedy="Name a TOML file"
+        ) from None
+    except UnicodeDecodeError:
+        raise InvalidInput(
+            f"{file} is not UTF-8", code="unreadable_file", field="file", remedy="Save it as UTF-8"
+        ) from None
+    return read_programmes(text, str(file))

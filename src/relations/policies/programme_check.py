@@ -1,0 +1,345 @@
+"""What is wrong with a loyalty programme as a whole.
+
+A `Programme` refuses what makes no sense by itself, at the first thing that it finds. This reads TOML, names
+everything that it finds, and sees what only shows in the whole: tiers with gaps between them, rewards that nobody can
+ever have, rules that contradict each other.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tomllib
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from relations.errors import InvalidInput
+from relations.policies.programme import Programme
+from relations.policies.ratios import ratio_text
+from relations.policies.spans import CalendarYear, EndOfPeriod, Lifetime, RollingMonths
+
+__all__ = ["Finding", "ProgrammeReport", "check_programme", "read_programmes"]
+
+_AVERAGE_MONTH_DAYS = 30
+_STEP_MAX = 20
+
+
+class Finding(BaseModel):
+    """Something that is wrong, or looks so.
+
+    Attributes:
+        severity: `error`: it cannot be adopted, or does not do what it says. `warning`: it may be meant.
+        code: A stable name, such as `tier_gap`.
+        programme: Whose.
+        field: Where.
+        reason: What is wrong.
+        remedy: What would be right.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    severity: Literal["error", "warning"]
+    code: str
+    programme: str
+    field: str
+    reason: str
+    remedy: str = ""
+
+
+class ProgrammeReport(BaseModel):
+    """What a file says and what is wrong with it.
+
+    Attributes:
+        programmes: Those that can be read, in the order of the file.
+        findings: What is wrong; empty is good.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    programmes: tuple[Programme, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def unreadable(self) -> Finding | None:
+        """The first thing for which a programme could not be read at all."""
+        return next((each for each in self.findings if each.code in _UNREADABLE), None)
+
+    @property
+    def good(self) -> bool:
+        """Whether there is no error; there may be warnings."""
+        return not any(finding.severity == "error" for finding in self.findings)
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+def read_programmes(text: str, name: str = "the file") -> ProgrammeReport:
+    """The programmes of a TOML text, one at the top or one for each `[[programme]]`, and all that is wrong with them.
+
+    Args:
+        text: The text.
+        name: What it is called in errors.
+
+    Raises:
+        InvalidInput: It is no TOML.
+    """
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(f"{name} is no TOML: {error}", code="invalid_toml", field="file") from None
+    tables = found["programme"] if isinstance(found.get("programme"), list) else [found]
+    programmes: list[Programme] = []
+    findings: list[Finding] = []
+    for number, table in enumerate(tables, start=1):
+        called = str(table.get("id", "main")) if isinstance(table, dict) else f"number {number}"
+        try:
+            programme = Programme.model_validate(table)
+        except ValidationError as error:
+            findings += _unreadable(error, called, table)
+            continue
+        if programme.id in {each.id for each in programmes}:
+            reason = f"two programmes have the id {programme.id!r}"
+            findings.append(_error("duplicate_programme", programme.id, "id", reason, "Give each an id of its own"))
+        programmes.append(programme)
+        findings += check_programme(programme)
+    return ProgrammeReport(programmes=tuple(programmes), findings=tuple(findings))
+
+
+_UNREADABLE = {"invalid_programme", "tier_order", "duplicate_programme"}
+
+
+def _unreadable(error: ValidationError, programme: str, table: Any) -> Iterator[Finding]:
+    for each in error.errors(include_url=False):
+        field = ".".join(str(part) for part in each["loc"]) or "programme"
+        yield _error("invalid_programme", programme, field, each["msg"].removeprefix("Value error, "), "")
+    # What is read as a whole stops at the first fault; tiers are looked at one by one nevertheless.
+    tiers = table.get("tiers", []) if isinstance(table, dict) else []
+    pairs = [(each.get("name"), each.get("threshold")) for each in tiers if isinstance(each, dict)]
+    known = [(name, threshold) for name, threshold in pairs if isinstance(threshold, int)]
+    for (lower, least), (higher, next_least) in itertools.pairwise(known):
+        if next_least <= least:
+            reason = f"tier {higher!r} begins at {next_least:,}, and {lower!r} before it at {least:,}"
+            yield _error("tier_order", programme, "tiers", reason, "List the tiers in ascending order")
+
+
+# --- the programme as a whole ---------------------------------------------------------------------------------------
+
+
+def check_programme(programme: Programme) -> list[Finding]:
+    """Everything that is wrong with a programme as a whole."""
+    return [finding for check in _CHECKS for finding in check(programme)]
+
+
+def _tiers(programme: Programme) -> Iterator[Finding]:
+    tiers = programme.tiers
+    for lower, higher in itertools.pairwise(tiers):
+        if lower.below is not None and lower.below < higher.threshold:
+            reason = (
+                f"tier {lower.name!r} ends below {lower.below:,} and {higher.name!r} begins at "
+                f"{higher.threshold:,}: from {lower.below:,} to {higher.threshold - 1:,} there is none"
+            )
+            yield _error("tier_gap", programme.id, "tiers", reason, f"End {lower.name!r} below {higher.threshold:,}")
+        elif lower.below is not None and lower.below > higher.threshold:
+            reason = (
+                f"tier {lower.name!r} ends below {lower.below:,}, but {higher.name!r} begins at "
+                f"{higher.threshold:,} already"
+            )
+            yield _error(
+                "tier_overlap", programme.id, "tiers", reason, f"End {lower.name!r} below {higher.threshold:,}"
+            )
+        if higher.multiplier < lower.multiplier:
+            reason = (
+                f"members of {higher.name!r} earn {ratio_text(higher.multiplier)} times the rate, and those of the "
+                f"lower tier {lower.name!r} {ratio_text(lower.multiplier)} times"
+            )
+            yield _error("tier_earns_less", programme.id, "tiers", reason, "Let a higher tier earn at least as much")
+        if lower.threshold and higher.threshold > lower.threshold * _STEP_MAX:
+            reason = (
+                f"from {lower.name!r} ({lower.threshold:,}) to {higher.name!r} ({higher.threshold:,}) is a long way"
+            )
+            yield _warning("tier_gap", programme.id, "tiers", reason, "Add a tier between them")
+    if tiers and tiers[0].threshold:
+        reason = f"members with less than {tiers[0].threshold:,} have no tier at all"
+        yield _warning(
+            "tier_gap", programme.id, "tiers", reason, "Add a first tier with the threshold 0, or mean it so"
+        )
+    if tiers and tiers[-1].below is not None:
+        reason = f"tier {tiers[-1].name!r} ends below {tiers[-1].below:,}, and nothing follows"
+        yield _error("tier_gap", programme.id, "tiers", reason, "Leave `below` out for the highest tier")
+
+
+def _reach(programme: Programme) -> Iterator[Finding]:
+    """What no member can ever come by."""
+    reachable = _reachable_tiers(programme)
+    for tier in programme.tiers:
+        if tier.name not in reachable:
+            reason = f"tier {tier.name!r} goes by {programme.tier_basis}, of which nothing in this programme counts"
+            remedy = {"stays": "Name the `stay_categories`", "spend": "Name `fx` rates for the currencies"}
+            yield _error(
+                "unreachable_tier", programme.id, "tiers", reason, remedy.get(programme.tier_basis, "Name rates")
+            )
+    earns = _gives_points(programme)
+    for reward in programme.rewards:
+        what = f"reward {reward.name!r}"
+        if reward.stock == 0:
+            yield _error("unreachable_reward", programme.id, "rewards", f"{what} has a stock of 0", "Leave it out")
+        if reward.tier is not None and programme.tier_named(reward.tier) is None:
+            reason = f"{what} is for tier {reward.tier!r}, which there is not"
+            yield _error("unreachable_reward", programme.id, "rewards", reason, _one_of(programme))
+        elif reward.tier is not None and reward.tier not in reachable:
+            reason = f"{what} is for tier {reward.tier!r}, which nobody can reach"
+            yield _error("unreachable_reward", programme.id, "rewards", reason, f"Make {reward.tier!r} reachable")
+        if reward.points and not earns:
+            reason = f"{what} costs {reward.points:,} points, and nothing in this programme gives any"
+            yield _error("unreachable_reward", programme.id, "rewards", reason, "Name rates")
+        elif reward.points and not programme.rates:
+            most = _points_once(programme)
+            if most is not None and most < reward.points:
+                reason = f"{what} costs {reward.points:,} points, and a member can come by {most:,} at most"
+                yield _error("unreachable_reward", programme.id, "rewards", reason, "Lower its price, or name rates")
+
+
+def _contradictions(programme: Programme) -> Iterator[Finding]:
+    """Rules of which one takes what another gives."""
+    lasts = _days_at_least(programme)
+    if lasts is not None and programme.pending_days >= lasts:
+        reason = f"points are pending for {programme.pending_days} days, and may expire after {lasts}"
+        yield _error(
+            "expires_before_active", programme.id, "pending_days", reason, "Let them last longer than they wait"
+        )
+    if programme.months_to_expiry is not None and "months_to_expiry" in programme.model_fields_set and programme.expiry:
+        reason = f"`months_to_expiry` is {programme.months_to_expiry}, but `expiry` ({programme.expiry.kind}) rules"
+        yield _error("two_expiries", programme.id, "expiry", reason, "Leave one of them out")
+    if isinstance(programme.tier_window, Lifetime):
+        for field in ("downgrade_when", "downgrade_to", "grace_days", "warning_days"):
+            if (
+                field in programme.model_fields_set
+                and getattr(programme, field) != Programme.model_fields[field].default
+            ):
+                reason = f"`{field}` says how a tier is lost, and one for life never is"
+                yield _warning("never_lost", programme.id, field, reason, "Leave it out, or choose another window")
+    window_days = _window_days(programme)
+    if programme.warning_days is not None and window_days is not None and programme.warning_days >= window_days:
+        reason = f"members are warned {programme.warning_days} days before, but the window has {window_days} days only"
+        yield _error("warning_too_early", programme.id, "warning_days", reason, "Warn later")
+    if programme.warning_days is not None and programme.grace_days >= programme.warning_days:
+        reason = f"the grace ({programme.grace_days} days) is as long as the warning ({programme.warning_days} days)"
+        yield _warning("warned_by_grace", programme.id, "warning_days", reason, "Warn earlier than the grace is long")
+    benefits = [benefit for tier in programme.tiers for benefit in tier.benefits]
+    for benefit in sorted({each for each in benefits if benefits.count(each) > 1}):
+        reason = f"the benefit {benefit!r} comes with two tiers; the higher one has those of the lower anyway"
+        yield _warning("benefit_twice", programme.id, "tiers", reason, "Name it in the lower tier alone")
+    if programme.reversal_after_expiry == "expire" and "reversal_grace_days" in programme.model_fields_set:
+        reason = "`reversal_grace_days` says how long, but `reversal_after_expiry` lets points expire"
+        yield _error(
+            "no_such_grace", programme.id, "reversal_grace_days", reason, "Set `reversal_after_expiry` to grace"
+        )
+    if programme.tier_basis == "spend":
+        for currency in sorted(programme.rates.keys() - programme.fx.keys() - {programme.tier_currency}):
+            reason = f"spend in {currency} earns points and counts towards no tier, for it has no `fx` rate"
+            yield _warning("spend_not_counted", programme.id, "fx", reason, f"Name what one {currency} counts")
+
+
+def _campaigns(programme: Programme) -> Iterator[Finding]:
+    tiers = {tier.name for tier in programme.tiers}
+    for campaign in programme.campaigns:
+        what = f"campaign {campaign.id!r}"
+        if campaign.multiplier == 1 and not campaign.bonus_points and not campaign.joining_points:
+            yield _error("empty_campaign", programme.id, "campaigns", f"{what} gives nothing", "Say what it gives")
+        for tier in sorted(set(campaign.tiers) - tiers):
+            reason = f"{what} is for tier {tier!r}, which there is not"
+            yield _error("unknown_tier", programme.id, "campaigns", reason, _one_of(programme))
+        for category in campaign.categories:
+            if programme.category_factors.get(category) == 0:
+                reason = f"{what} gives more for {category!r}, which earns nothing at all"
+                yield _error("contradiction", programme.id, "campaigns", reason, f"Give {category!r} a factor above 0")
+    for place, one in enumerate(programme.campaigns):
+        for other in programme.campaigns[place + 1 :]:
+            together = one.starts < other.ends and other.starts < one.ends
+            if together and one.multiplier > 1 and other.multiplier > 1 and _meet(one.categories, other.categories):
+                both = ratio_text(one.multiplier + other.multiplier - 1)
+                reason = f"campaigns {one.id!r} and {other.id!r} run together and make {both} times the rate"
+                yield _warning(
+                    "campaigns_together", programme.id, "campaigns", reason, "Part their days, or mean it so"
+                )
+
+
+def _authority(programme: Programme) -> Iterator[Finding]:
+    for role, most in programme.authority.items():
+        if programme.adjustment_max is None or most < programme.adjustment_max:
+            others = "any number" if programme.adjustment_max is None else f"{programme.adjustment_max:,}"
+            reason = f"the role {role!r} may adjust {most:,} points, and whoever has no role {others}"
+            yield _error("authority_backwards", programme.id, "authority", reason, "Set a lower `adjustment_max`")
+    referral = programme.referral
+    if referral is not None and not referral.referrer_points and not referral.referred_points:
+        reason = "a recommendation is worth nothing to either"
+        yield _error("empty_referral", programme.id, "referral", reason, "Give points to one of them, or leave it out")
+
+
+_CHECKS = (_tiers, _reach, _contradictions, _campaigns, _authority)
+
+
+def _gives_points(programme: Programme) -> bool:
+    """Whether a member can come by points without somebody giving them by hand."""
+    # Purchases without a category, or with one that has no factor, earn by the factor 1.
+    return bool(programme.rates) or _points_once(programme) != 0
+
+
+def _points_once(programme: Programme) -> int | None:
+    """What joining and recommending give at most; None is any number."""
+    referral = programme.referral
+    points = programme.joining_points + sum(campaign.joining_points for campaign in programme.campaigns)
+    if referral is not None:
+        if referral.referrer_points and referral.most_per_member is None:
+            return None
+        points += referral.referred_points + referral.referrer_points * (referral.most_per_member or 0)
+    return points
+
+
+def _reachable_tiers(programme: Programme) -> set[str]:
+    counts = {
+        "points": bool(programme.rates),
+        "spend": bool(programme.rates.keys() & {programme.tier_currency, *programme.fx}),
+        "orders": bool(programme.rates),
+        "stays": any(programme.category_factors.get(each, Fraction(1)) for each in programme.stay_categories)
+        and bool(programme.rates),
+    }[programme.tier_basis]
+    return {tier.name for tier in programme.tiers if counts or not tier.threshold}
+
+
+def _days_at_least(programme: Programme) -> int | None:
+    """How many days points last at the very least."""
+    if isinstance(programme.expiry, EndOfPeriod):
+        size = {"month": 1, "quarter": 3, "year": 12}[programme.expiry.period]
+        return max(1, size * programme.expiry.more_count * _AVERAGE_MONTH_DAYS)
+    if programme.expiry is not None:
+        return programme.expiry.months_count * _AVERAGE_MONTH_DAYS
+    return None if programme.months_to_expiry is None else programme.months_to_expiry * _AVERAGE_MONTH_DAYS
+
+
+def _window_days(programme: Programme) -> int | None:
+    match programme.tier_window:
+        case RollingMonths(months_count=count):
+            return count * _AVERAGE_MONTH_DAYS
+        case CalendarYear():
+            return 365
+        case _:
+            return None
+
+
+def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return not one or not other or bool(set(one) & set(other))
+
+
+def _one_of(programme: Programme) -> str:
+    return "One of " + (", ".join(tier.name for tier in programme.tiers) or "none: it has no tiers")
+
+
+def _error(code: str, programme: str, field: str, reason: str, remedy: str) -> Finding:
+    return Finding(severity="error", code=code, programme=programme, field=field, reason=reason, remedy=remedy)
+
+
+def _warning(code: str, programme: str, field: str, reason: str, remedy: str) -> Finding:
+    return Finding(severity="warning", code=code, programme=programme, field=field, reason=reason, remedy=remedy)

@@ -1,0 +1,171 @@
+"""Spans of time in a programme: the windows that tiers are earned in, and how long points last."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import MAXYEAR, date, timedelta
+from functools import lru_cache
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from relations.policies.calendars import local_time
+
+__all__ = [
+    "CalendarYear",
+    "EndOfPeriod",
+    "Inactivity",
+    "Lifetime",
+    "Part",
+    "RollingMonths",
+    "days_after",
+    "end_of_term",
+    "first_of_month",
+    "month_after",
+    "month_of",
+    "yearly_after",
+]
+
+
+@lru_cache(maxsize=65_536)
+def end_of_term(zone: str, day: int, months: int) -> int | None:
+    """The instant after the last hour of the day that is `months` after a local day; None is beyond the calendar."""
+    begin = date.fromordinal(day)
+    year, month = divmod(begin.year * 12 + begin.month - 1 + months, 12)
+    if year >= MAXYEAR:
+        return None
+    last = date(year, month + 1, min(begin.day, monthrange(year, month + 1)[1]))
+    return local_time(zone).start(last + timedelta(days=1))
+
+
+@lru_cache(maxsize=8_192)
+def _months_until(end: str, count: int) -> tuple[str, ...]:
+    """`count` months, of which `end` (as `2024-05`) is the last."""
+    last = int(end[:4]) * 12 + int(end[5:]) - 1
+    return tuple(f"{month // 12:04d}-{month % 12 + 1:02d}" for month in range(last, last - count, -1))
+
+
+class Part(BaseModel):
+    """A part of a programme: frozen, and nothing that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class CalendarYear(Part):
+    """What was earned from January on counts towards a tier; on 1 January it starts at nothing."""
+
+    kind: Literal["calendar_year"] = "calendar_year"
+
+    def months(self, end: str) -> tuple[str, ...]:
+        """The months that count when `end` is the present one."""
+        return _months_until(end, int(end[5:]))
+
+
+class RollingMonths(Part):
+    """What was earned in the present month and the ones before it counts; with each new month the oldest falls out.
+
+    Attributes:
+        months_count: How many months count, the present one included.
+    """
+
+    kind: Literal["rolling_months"] = "rolling_months"
+    months_count: Annotated[int, Field(strict=True, ge=1, le=120)] = 12
+
+    def months(self, end: str) -> tuple[str, ...]:
+        """The months that count when `end` is the present one."""
+        return _months_until(end, self.months_count)
+
+
+class Lifetime(Part):
+    """All that was ever earned counts."""
+
+    kind: Literal["lifetime"] = "lifetime"
+
+    def months(self, end: str) -> tuple[str, ...] | None:
+        """None: everything counts, whenever it was."""
+        return None
+
+
+# --- expiry ---------------------------------------------------------------------------------------------------------
+
+
+class EndOfPeriod(Part):
+    """Points last to the end of the month, quarter or year in which they were earned, or of a later one.
+
+    Attributes:
+        period: Which.
+        more_count: How many whole periods more.
+    """
+
+    kind: Literal["end_of_period"] = "end_of_period"
+    period: Literal["month", "quarter", "year"] = "year"
+    more_count: Annotated[int, Field(strict=True, ge=0, le=120)] = 0
+
+    def expires_at(self, earned_at: int, zone: str) -> int | None:
+        """The first instant after it, UTC microseconds; None is beyond the calendar."""
+        size = {"month": 1, "quarter": 3, "year": 12}[self.period]
+        return _end_of_period(zone, local_time(zone).month(earned_at), size, self.more_count)
+
+
+class Inactivity(Part):
+    """All points last until the member has neither earned nor spent any for so long.
+
+    Attributes:
+        months_count: To the end of the day so many months after the last time.
+    """
+
+    kind: Literal["inactivity"] = "inactivity"
+    months_count: Annotated[int, Field(strict=True, ge=1, le=1_200)] = 18
+
+    def lapses_at(self, active_at: int, zone: str) -> int | None:
+        """When they lapse if nothing more happens, UTC microseconds; None is beyond the calendar."""
+        return end_of_term(zone, local_time(zone).day(active_at), self.months_count)
+
+
+@lru_cache(maxsize=8_192)
+def _end_of_period(zone: str, month: str, size: int, more: int) -> int | None:
+    year, number = int(month[:4]), int(month[5:]) - 1
+    year, number = divmod(year * 12 + number - number % size + size * (more + 1), 12)
+    return None if year >= MAXYEAR else local_time(zone).start(date(year, number + 1, 1))
+
+
+# --- the calendar ---------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=65_536)
+def days_after(zone: str, day: int, days: int) -> int:
+    """The first instant of the local day so many days after (or before) a local day's ordinal, UTC microseconds."""
+    return local_time(zone).start(date.fromordinal(max(1, min(day + days, date.max.toordinal() - 1))))
+
+
+@lru_cache(maxsize=8_192)
+def first_of_month(zone: str, month: str) -> int:
+    """The first instant of a local month, UTC microseconds."""
+    return local_time(zone).start(date(int(month[:4]), int(month[5:]), 1))
+
+
+@lru_cache(maxsize=8_192)
+def month_after(month: str) -> str:
+    """The next month."""
+    year, number = int(month[:4]), int(month[5:])
+    return f"{year + 1:04d}-01" if number == 12 else f"{year:04d}-{number + 1:02d}"
+
+
+def month_of(zone: str, at: int) -> str:
+    """The local month of an instant."""
+    return local_time(zone).month(at)
+
+
+@lru_cache(maxsize=65_536)
+def yearly_after(zone: str, day: int, after: int, anniversary: bool) -> int | None:
+    """The first new year, or anniversary of a local day, that begins later than `after`; None is beyond the calendar.
+
+    The anniversary of 29 February is 1 March where there is none: what began then is over with the 28th.
+    """
+    begin = date.fromordinal(day) if anniversary else date(2000, 1, 1)
+    for year in range(local_time(zone).moment(after).year, MAXYEAR - 1):
+        leap_day = (begin.month, begin.day) == (2, 29) and monthrange(year, 2)[1] == 28
+        moment = local_time(zone).start(date(year, 3, 1) if leap_day else date(year, begin.month, begin.day))
+        if moment > after:
+            return moment
+    return None

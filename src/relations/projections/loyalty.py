@@ -1,0 +1,410 @@
+"""What members have: balances and statements, tiers, what the business owes, and what comes of rewards and referrals.
+
+Three ways lead to an answer. How an account stands now is in its rows. How it stood at a moment, and its statement, are
+folded from that one customer's events, by business time, exactly. What all accounts together owed on a day is the sum
+of what moved until its evening: a day counts whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, ClassVar
+
+from sqlalchemy import func, select
+
+from relations.errors import InvalidInput
+from relations.log.database import Database
+from relations.messages import to_micros
+from relations.policies import Policy, Programme
+from relations.projections.points import (
+    PROJECTION,
+    AccountRow,
+    GoalRow,
+    LotRow,
+    Movement,
+    ReferralRow,
+    RewardRow,
+)
+from relations.projections.points_reports import (
+    BreakageReport,
+    GoalProgress,
+    Liability,
+    LiabilityMonth,
+    PointsMonth,
+    ReferralFigures,
+    RewardFigures,
+    Sums,
+    VintageBreakage,
+    breakage,
+    goal_progress,
+    liability,
+    points_by_month,
+)
+from relations.projections.projection import Projection, Rows
+from relations.projections.standings import (
+    MemberAccount,
+    MemberLot,
+    TierEvent,
+    TierProgress,
+    TierRisk,
+    account_of,
+    tier_risk,
+)
+from relations.projections.statement import ENTRIES, EntryRow, Statement, StatementEntry, statement_of
+from relations.projections.resolving import AliasReader
+from relations.projections.view import View
+
+__all__ = [
+    "PROJECTION",
+    "AccountRow",
+    "BreakageReport",
+    "GoalProgress",
+    "GoalRow",
+    "Liability",
+    "LiabilityMonth",
+    "LotRow",
+    "LoyaltyView",
+    "MemberAccount",
+    "MemberLot",
+    "Movement",
+    "PointsMonth",
+    "ReferralFigures",
+    "ReferralRow",
+    "RewardFigures",
+    "RewardRow",
+    "Statement",
+    "StatementEntry",
+    "TierEvent",
+    "TierProgress",
+    "TierRisk",
+    "VintageBreakage",
+]
+
+FoldCustomer = Callable[[Sequence[Projection], str, int | None], dict[str, Rows]]
+"""Folds one customer's events, as of a moment in UTC microseconds, or all."""
+
+
+class LoyaltyView(View):
+    """What members have.
+
+    Without `programme` the policy's first one is meant, or, where the question is about one customer, the one that
+    this customer joined first. Without `as_of` the present is meant.
+
+    Args:
+        database: As in `View`.
+        policy: As in `View`.
+        now: As in `View`.
+        refresh: As in `View`.
+        fold_customer: Folds one customer's events in memory.
+    """
+
+    projection: ClassVar[Projection] = PROJECTION
+
+    def __init__(
+        self,
+        database: Database,
+        policy: Callable[[], Policy],
+        now: Callable[[], int],
+        refresh: Callable[[], None],
+        fold_customer: FoldCustomer,
+        aliases: AliasReader | None = None,
+    ) -> None:
+        super().__init__(database, policy, now, refresh, aliases)
+        self._fold_customer = fold_customer
+
+    # --- one member -------------------------------------------------------------------------------------------------
+
+    def account(
+        self, customer: str, *, programme: str | None = None, as_of: datetime | None = None
+    ) -> MemberAccount | None:
+        """A member's balance, open lots and tier; None where the customer has no account in the programme.
+
+        Args:
+            customer: The member.
+            programme: Which programme.
+            as_of: The moment, exactly: what is dated after it is left out. Tiers are read by the present policy.
+        """
+        policy, name = self.policy, self._of(customer, programme)
+        if as_of is None:
+            columns, lots = self.table(AccountRow).c, self.table(LotRow).c
+            accounts = self.rows(AccountRow, columns.customer == customer, columns.programme == name)
+            held = self.rows(LotRow, lots.customer == customer, lots.programme == name, lots.points > 0)
+        else:
+            found = self._fold_customer([PROJECTION], customer, to_micros(as_of))[PROJECTION.name].tables
+            accounts = [row for row in found[AccountRow].values() if row.programme == name]
+            held = [row for row in found[LotRow].values() if row.programme == name]
+        if not accounts:
+            return None
+        return account_of(
+            accounts[0],
+            held,
+            as_of=self._moment(as_of),
+            programme=policy.programme_of(name),
+            zone=policy.zone,
+        )
+
+    def programmes(self, customer: str) -> list[str]:
+        """The programmes in which the customer has an account, in the order of joining."""
+        columns = self.table(AccountRow).c
+        rows = self.rows(AccountRow, columns.customer == customer)
+        joined = [row for row in rows if row.enrolled_at is not None or row.steps or row.merged_into is not None]
+        return [row.programme for row in sorted(joined, key=lambda row: (row.enrolled_at or 0, row.programme))]
+
+    def statement(
+        self,
+        customer: str,
+        *,
+        programme: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = 100,
+        offset: int = 0,
+    ) -> Statement:
+        """What moved in a member's account: opening balance, entries, closing balance.
+
+        Args:
+            customer: The member.
+            programme: Which programme.
+            since: From then on; from the beginning where absent.
+            until: Before then.
+            limit: At most so many entries; None is all of them. The balances are of the whole period.
+            offset: After so many.
+
+        Raises:
+            InvalidInput: A naive datetime, a period that ends before it begins, or a negative page.
+        """
+        _check_page(limit, offset)
+        begin = None if since is None else to_micros(since)
+        end = None if until is None else to_micros(until)
+        if begin is not None and end is not None and end < begin:
+            raise InvalidInput("the period ends before it begins", code="invalid_period", field="until")
+        name = self._of(customer, programme)
+        rows = self._fold_customer([ENTRIES], customer, end)[ENTRIES.name].tables[EntryRow]
+        return statement_of(
+            customer,
+            name,
+            [row for row in rows.values() if row.programme == name],
+            since=begin,
+            until=end,
+            limit=limit,
+            offset=offset,
+        )
+
+    # --- tiers ------------------------------------------------------------------------------------------------------
+
+    def tiers(self, *, programme: str | None = None) -> dict[str | None, int]:
+        """How many members have each tier, lowest first; None is none."""
+        rules = self._programme(programme)
+        columns = self.table(AccountRow).c
+        statement = (
+            select(columns.tier, func.count())
+            .where(columns.programme == rules.id, *self._members())
+            .group_by(columns.tier)
+        )
+        counts: dict[str | None, int] = {row[0]: row[1] for row in self.execute(statement)}
+        return dict(sorted(counts.items(), key=lambda item: (rules.terms.rank(item[0]), item[0] or "")))
+
+    def losing_tier(
+        self,
+        *,
+        until: datetime,
+        programme: str | None = None,
+        tier: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[TierRisk]:
+        """Who loses a tier by `until` if nothing more is earned, soonest first.
+
+        Args:
+            until: An aware datetime.
+            programme: Which programme.
+            tier: Only those who lose this one.
+            limit: At most so many.
+            offset: After so many.
+
+        Raises:
+            InvalidInput: A naive datetime, an unknown programme, or a negative page.
+        """
+        page = _check_page(limit, offset)
+        rules, zone, end = self._programme(programme), self.policy.zone, to_micros(until)
+        columns = self.table(AccountRow).c
+        where = [columns.programme == rules.id, columns.tier.is_not(None), *self._members()]
+        if tier is not None:
+            where.append(columns.tier == tier)
+        base = rules.terms.tier(0)
+        if base is not None:
+            where.append(columns.tier != base)
+        found = (tier_risk(row, rules, zone, until=end) for row in self.rows(AccountRow, *where))
+        return sorted((risk for risk in found if risk is not None), key=lambda risk: (risk.losing_at, risk.customer))[
+            page
+        ]
+
+    # --- all members ------------------------------------------------------------------------------------------------
+
+    def liability(self, *, programme: str | None = None, as_of: datetime | None = None) -> Liability:
+        """Points in open lots by month of expiry, on the evening of the local day of `as_of`.
+
+        It is the sum over all open lots at that moment, as far as they are recorded. What has expired and is not
+        recorded as expired is listed as overdue: advance time to be rid of it.
+        """
+        name = programme or self.policy.programme.id
+        day, evening, month = self._evening(as_of)
+        return liability(name, evening, month, self._by_expiry(name, day))
+
+    def breakage(self, *, programme: str | None = None, as_of: datetime | None = None) -> BreakageReport:
+        """What became of all points by month of expiry, and the share that was never used."""
+        name = programme or self.policy.programme.id
+        day, evening, month = self._evening(as_of)
+        return breakage(name, evening, month, self._by_expiry(name, day))
+
+    def months(
+        self,
+        *,
+        programme: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        as_of: datetime | None = None,
+    ) -> list[PointsMonth]:
+        """What moved by month: members, points earned, redeemed, expired, and what was open at its end.
+
+        Args:
+            programme: Which programme.
+            since: The first month, such as `2024-05`.
+            until: The month after the last one.
+            as_of: Up to the evening of its local day.
+        """
+        columns = self.table(Movement).c
+        day, _, _ = self._evening(as_of)
+        statement = (
+            select(columns.day, *(func.sum(columns[name]) for name in Sums._fields))
+            .where(columns.programme == (programme or self.policy.programme.id), columns.day <= day)
+            .group_by(columns.day)
+        )
+        found = points_by_month((row[0], _sums(row[1:])) for row in self.execute(statement))
+        return [
+            each for each in found if (since is None or each.month >= since) and (until is None or each.month < until)
+        ]
+
+    def goals(self, *, programme: str | None = None, as_of: datetime | None = None) -> list[GoalProgress]:
+        """The programme's goals against what was reached by the evening of the local day of `as_of`, by first day.
+
+        Goals are those of now, also as of the past.
+        """
+        name = programme or self.policy.programme.id
+        day, _, _ = self._evening(as_of)
+        goals, columns = self.table(GoalRow).c, self.table(Movement).c
+        found = []
+        for row in self.rows(GoalRow, goals.programme == name, order_by=(goals.starts, goals.goal)):
+            first, after = date.fromisoformat(row.starts).toordinal(), date.fromisoformat(row.ends).toordinal()
+            statement = select(*(func.coalesce(func.sum(columns[each]), 0) for each in Sums._fields)).where(
+                columns.programme == name, columns.day >= first, columns.day < min(after, day + 1)
+            )
+            found.append(goal_progress(row, _sums(self.execute(statement)[0]), day=day))
+        return found
+
+    def rewards(self, *, programme: str | None = None) -> list[RewardFigures]:
+        """What became of each reward's coupons, by name."""
+        columns = self.table(RewardRow).c
+        statement = (
+            select(columns.reward, columns.status, func.count(), func.sum(columns.points))
+            .where(columns.programme == (programme or self.policy.programme.id))
+            .group_by(columns.reward, columns.status)
+        )
+        found: dict[str, dict[str, tuple[int, int]]] = {}
+        for reward, status, count, points in self.execute(statement):
+            found.setdefault(reward, {})[status] = (count, int(points))
+        return [
+            RewardFigures(
+                reward=reward,
+                issued=sum(count for count, _ in by_status.values()),
+                points=sum(points for status, (_, points) in by_status.items() if status != "void"),
+                **{status: by_status.get(status, (0, 0))[0] for status in ("open", "used", "expired", "void")},
+            )
+            for reward, by_status in sorted(found.items())
+        ]
+
+    def coupons(self, customer: str, *, programme: str | None = None) -> list[RewardRow]:
+        """A member's rewards, the latest first."""
+        columns = self.table(RewardRow).c
+        return self.rows(
+            RewardRow,
+            columns.customer == customer,
+            columns.programme == self._of(customer, programme),
+            order_by=(columns.issued_at.desc(), columns.coupon),
+        )
+
+    def referrals(self, *, programme: str | None = None) -> ReferralFigures:
+        """What recommendations came to."""
+        name = programme or self.policy.programme.id
+        columns = self.table(ReferralRow).c
+        statement = select(
+            func.count(),
+            func.count(columns.customer.distinct()),
+            func.count(columns.rewarded_at),
+            func.coalesce(func.sum(columns.points), 0),
+        ).where(columns.programme == name)
+        made, members, rewarded, points = self.execute(statement)[0]
+        return ReferralFigures(programme=name, made=made, members=members, rewarded=rewarded, points=int(points))
+
+    def referrals_of(self, customer: str, *, programme: str | None = None) -> list[ReferralRow]:
+        """The recommendations that a member made, the latest first."""
+        columns = self.table(ReferralRow).c
+        return self.rows(
+            ReferralRow,
+            columns.customer == customer,
+            columns.programme == self._of(customer, programme),
+            order_by=(columns.made_at.desc(), columns.referral),
+        )
+
+    # --- what they share --------------------------------------------------------------------------------------------
+
+    def _of(self, customer: str, programme: str | None) -> str:
+        return programme or next(iter(self.programmes(customer)), None) or self.policy.programme.id
+
+    def _moment(self, as_of: datetime | None) -> int:
+        return self.now if as_of is None else to_micros(as_of)
+
+    def _evening(self, as_of: datetime | None) -> tuple[int, int, str]:
+        """The local day, its last moment in UTC microseconds, and its month."""
+        local = self.local
+        day = local.day(self._moment(as_of))
+        evening = local.start(date.fromordinal(day) + timedelta(days=1)) - 1
+        return day, evening, local.month(evening)
+
+    def _programme(self, programme: str | None) -> Programme:
+        policy = self.policy
+        found = policy.programme if programme is None else policy.programme_of(programme)
+        if found is None:
+            raise InvalidInput(
+                f"there is no programme {programme!r}",
+                code="unknown_programme",
+                field="programme",
+                remedy=f"Give one of {', '.join(each.id for each in policy.every_programme)}",
+            )
+        return found
+
+    def _members(self) -> list[Any]:
+        columns = self.table(AccountRow).c
+        return [columns.enrolled_at.is_not(None), columns.closed_at.is_(None), columns.merged_into.is_(None)]
+
+    def _by_expiry(self, programme: str, day: int) -> list[tuple[str, Sums]]:
+        columns = self.table(Movement).c
+        statement = (
+            select(columns.expires, *(func.sum(columns[name]) for name in Sums._fields))
+            .where(columns.programme == programme, columns.day <= day)
+            .group_by(columns.expires)
+        )
+        return [(row[0], _sums(row[1:])) for row in self.execute(statement)]
+
+
+def _sums(values: Sequence[Any]) -> Sums:
+    return Sums(*map(int, values))  # PostgreSQL adds big integers up to decimals
+
+
+def _check_page(limit: int | None, offset: int) -> slice:
+    if offset < 0 or (limit is not None and limit < 0):
+        raise InvalidInput(
+            "a page has no negative limit or offset", code="invalid_page", field="limit" if offset >= 0 else "offset"
+        )
+    return slice(offset, None if limit is None else offset + limit)

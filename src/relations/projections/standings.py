@@ -1,0 +1,338 @@
+"""How members stand: balances, lots, tiers, and which tier is about to be lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Literal, TypeAlias
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from relations.messages import from_micros
+from relations.policies import Programme
+from relations.policies.calendars import local_time
+from relations.policies.spans import days_after
+from relations.policies.standing import Standing, can_be_lost, next_step, window_total
+from relations.projections.points import AccountRow, LotRow
+
+__all__ = [
+    "LotState",
+    "MemberAccount",
+    "MemberLot",
+    "TierEvent",
+    "TierProgress",
+    "TierRisk",
+    "account_of",
+    "lot_ends",
+    "tier_progress",
+    "tier_risk",
+]
+
+LotState: TypeAlias = Literal["active", "pending", "overdue"]
+
+
+class MemberLot(BaseModel):
+    """Points that can be spent, or will be.
+
+    Attributes:
+        lot: Its id.
+        points: What is left.
+        state: active; pending until `active_from`; or overdue: it has expired, which is not recorded yet.
+        active_from: From when it can be spent.
+        expires_at: From when it no longer can; None is never.
+        earned_at: When it was earned.
+        reason: Why there is it.
+        source: The purchase, complaint, referral, transfer or merge that it came by.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    lot: str
+    points: int
+    state: LotState
+    active_from: AwareDatetime
+    expires_at: AwareDatetime | None
+    earned_at: AwareDatetime
+    reason: str
+    source: str | None
+
+
+class TierEvent(BaseModel):
+    """Something that happened to a member's tier.
+
+    Attributes:
+        at: When.
+        kind: reached, kept, warned, grace, lost, merged or returned.
+        tier: The tier from then on.
+        qualifying: What counted.
+        until: Until when the member has it all the same; of a warning or a grace.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    at: AwareDatetime
+    kind: str
+    tier: str | None
+    qualifying: int
+    until: AwareDatetime | None
+
+
+class TierProgress(BaseModel):
+    """Where a member stands on the ladder of tiers.
+
+    Attributes:
+        tier: The present one.
+        since: Since when.
+        basis: What counts: points, spend, stays or orders.
+        qualifying: How much of it the window holds.
+        next_tier: The one above; None at the top.
+        missing: How much more it asks for.
+        change: What time does next if nothing more is earned: warning, review or grace_end.
+        change_at: When; None is never.
+        history: What happened to the tier so far, by time.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    tier: str | None
+    since: AwareDatetime | None
+    basis: str
+    qualifying: int
+    next_tier: str | None
+    missing: int | None
+    change: str | None
+    change_at: AwareDatetime | None
+    history: tuple[TierEvent, ...]
+
+
+class TierRisk(BaseModel):
+    """A member who will lose a tier if nothing more is earned.
+
+    Attributes:
+        losing_at: When, a grace included.
+        customer: Who.
+        tier: What they lose.
+        falls_to: What they have then.
+        qualifying: What will be left in the window.
+        missing: What they are short of to keep it.
+        warned: They were told.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    losing_at: AwareDatetime
+    customer: str
+    tier: str
+    falls_to: str | None
+    qualifying: int
+    missing: int
+    warned: bool
+
+
+class MemberAccount(BaseModel):
+    """A member's account in one programme. `balance = points in lots - debt`.
+
+    Attributes:
+        customer: The member.
+        programme: Which programme.
+        as_of: The moment.
+        enrolled_at: Since when; None is no member.
+        closed_at: When the member left.
+        merged_into: The customer whose account holds everything now.
+        balance: Points in lots, pending and overdue ones included, less points owed.
+        spendable: What could be redeemed at that moment.
+        pending: Points that cannot be spent yet.
+        overdue: Points that have expired, which is not recorded yet: time was not advanced.
+        debt: Points owed.
+        earned: Points ever earned.
+        redeemed: Points ever spent, less what came back.
+        expired: Points ever expired.
+        lots: In the order in which they are spent.
+        tier: Where they stand on the ladder; None where the programme is not in force.
+        clubs: The clubs that they are in.
+        benefits: How often they used each.
+        referrer: Who recommended the programme to them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    customer: str
+    programme: str
+    as_of: AwareDatetime
+    enrolled_at: AwareDatetime | None
+    closed_at: AwareDatetime | None
+    merged_into: str | None
+    balance: int
+    spendable: int
+    pending: int
+    overdue: int
+    debt: int
+    earned: int
+    redeemed: int
+    expired: int
+    lots: tuple[MemberLot, ...]
+    tier: TierProgress | None
+    clubs: tuple[str, ...]
+    benefits: dict[str, int]
+    referrer: str | None
+
+
+def _at(micros: int | None) -> AwareDatetime | None:
+    return None if micros is None else from_micros(micros)
+
+
+def lot_ends(lot: LotRow, account: AccountRow) -> int | None:
+    """When a lot expires: its own expiry, or the account's inactivity, whichever comes first."""
+    if not lot.lapsing or account.lapses_at is None:
+        return lot.expires_at
+    return account.lapses_at if lot.expires_at is None else min(account.lapses_at, lot.expires_at)
+
+
+def _state(lot: LotRow, ends: int | None, as_of: int) -> LotState:
+    if ends is not None and ends <= as_of:
+        return "overdue"
+    return "pending" if lot.pending and lot.active_from > as_of else "active"
+
+
+def account_of(
+    row: AccountRow, lots: Iterable[LotRow], *, as_of: int, programme: Programme | None, zone: str
+) -> MemberAccount:
+    """The account that these rows make.
+
+    Args:
+        row: The account.
+        lots: Its lots.
+        as_of: The moment, UTC microseconds.
+        programme: The programme's rules; None where it is not in force.
+        zone: The policy's.
+    """
+    never = 2**63
+    shown: list[tuple[tuple[int, int, str], MemberLot]] = []
+    points = dict.fromkeys(("active", "pending", "overdue"), 0)
+    for lot in lots:
+        if not lot.points:
+            continue
+        ends = lot_ends(lot, row)
+        state = _state(lot, ends, as_of)
+        points[state] += lot.points
+        member_lot = MemberLot(
+            lot=lot.lot,
+            points=lot.points,
+            state=state,
+            active_from=from_micros(lot.active_from),
+            expires_at=_at(ends),
+            earned_at=from_micros(lot.earned_at),
+            reason=lot.reason,
+            source=lot.source,
+        )
+        shown.append(((never if ends is None else ends, lot.earned_at, lot.lot), member_lot))
+    return MemberAccount(
+        customer=row.customer,
+        programme=row.programme,
+        as_of=from_micros(as_of),
+        enrolled_at=_at(row.enrolled_at),
+        closed_at=_at(row.closed_at),
+        merged_into=row.merged_into,
+        balance=sum(points.values()) - row.debt,
+        spendable=max(0, points["active"] - row.debt),
+        pending=points["pending"],
+        overdue=points["overdue"],
+        debt=row.debt,
+        earned=row.earned,
+        redeemed=row.redeemed,
+        expired=row.expired,
+        lots=tuple(lot for _, lot in sorted(shown, key=lambda pair: pair[0])),
+        tier=None if programme is None else tier_progress(row, programme, zone, as_of=as_of),
+        clubs=tuple(sorted(row.clubs)),
+        benefits=dict(sorted(row.benefits.items())),
+        referrer=row.referrer,
+    )
+
+
+# --- tiers ----------------------------------------------------------------------------------------------------------
+
+
+def _standing(row: AccountRow) -> Standing:
+    return Standing(
+        tier=row.tier,
+        since=row.tier_since,
+        months=row.months,
+        month=row.month,
+        reviewed=row.reviewed,
+        warned=row.warned,
+        grace_until=row.grace_until,
+    )
+
+
+def tier_progress(row: AccountRow, programme: Programme, zone: str, *, as_of: int) -> TierProgress:
+    """Where a member stands in the window that ends with the month of `as_of`."""
+    month = max(row.month, local_time(zone).month(as_of))
+    total = window_total(programme, row.months, month)
+    rank = programme.terms.rank(row.tier) + 1
+    above = programme.tiers[rank] if rank < len(programme.tiers) else None
+    step = next_step(programme, zone, _standing(row))
+    return TierProgress(
+        tier=row.tier,
+        since=_at(row.tier_since) if row.tier is not None and row.tier_since else None,
+        basis=programme.tier_basis,
+        qualifying=total,
+        next_tier=None if above is None else above.name,
+        missing=None if above is None else max(0, above.threshold - total),
+        change=None if step is None else step.kind,
+        change_at=None if step is None else from_micros(step.at),
+        history=tuple(
+            TierEvent(
+                at=from_micros(each.at),
+                kind=each.kind,
+                tier=each.tier,
+                qualifying=each.qualifying,
+                until=_at(each.until),
+            )
+            for each in sorted(row.steps, key=lambda each: each.at)
+        ),
+    )
+
+
+def tier_risk(row: AccountRow, programme: Programme, zone: str, *, until: int) -> TierRisk | None:
+    """The loss of a tier that time brings by `until`, if nothing more is earned; None where it brings none.
+
+    The account's own rule goes the same steps, so whoever is listed here falls when time is advanced to then.
+    """
+    if row.tier is None or not can_be_lost(programme, row.tier):
+        return None
+    terms, rank = programme.terms, programme.terms.rank(row.tier)
+    before = 0 if programme.downgrade_when == "at_once" else 1
+    standing = _standing(row)
+    while (step := next_step(programme, zone, standing, until)) is not None and step.at <= until:
+        if step.kind == "warning":
+            standing = replace(standing, warned=step.losing_at)
+            continue
+        month = local_time(zone).month(step.at - before)
+        total = window_total(programme, row.months, month)
+        if step.kind == "grace_end":
+            now = max(standing.month, local_time(zone).month(step.at))
+            total = max(total, window_total(programme, row.months, now))
+        if terms.rank(terms.tier(total)) >= rank >= 0:
+            month = max(standing.month, month)
+            standing = replace(standing, reviewed=step.at, month=month, warned=None, grace_until=None)
+        elif programme.grace_days and step.kind == "review":
+            grace_until = days_after(zone, local_time(zone).day(step.at), programme.grace_days)
+            standing = replace(standing, grace_until=grace_until, month=max(standing.month, month))
+        else:
+            return _loss(row, programme, total, step.at)
+    return None
+
+
+def _loss(row: AccountRow, programme: Programme, total: int, at: int) -> TierRisk:
+    terms, rank, falls_to = programme.terms, programme.terms.rank(row.tier), programme.terms.tier(total)
+    if programme.downgrade_to == "one_step" and rank > 0 and terms.rank(falls_to) < rank - 1:
+        falls_to = terms.names[rank - 1]
+    return TierRisk(
+        losing_at=from_micros(at),
+        customer=row.customer,
+        tier=row.tier or "",
+        falls_to=falls_to,
+        qualifying=total,
+        missing=terms.thresholds[rank] - total if rank >= 0 else 0,
+        warned=row.warned == at,
+    )

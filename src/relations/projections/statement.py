@@ -1,0 +1,312 @@
+"""A member's statement: what moved in the account, when, and the balance after it.
+
+Nothing of it is kept: the entries are folded from the account's own events each time that they are asked for, so a
+statement is exact as of any moment, and the view's tables do not grow with the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import ClassVar, Literal, TypeAlias
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from relations.aggregates.loyalty import (
+    AccountClosed,
+    AccountReceived,
+    AccountReleased,
+    AccountRestored,
+    AccountReturned,
+    DebtIncurred,
+    DebtRepaid,
+    EarningReversed,
+    PointsAdjusted,
+    PointsEarned,
+    PointsExpired,
+    PointsReceived,
+    PointsRedeemed,
+    PointsReleased,
+    RedemptionReversed,
+)
+from relations.messages import Envelope, from_micros
+from relations.projections.projection import CustomerRow, Projection, Rows
+
+__all__ = ["ENTRIES", "EntryKind", "EntryRow", "Statement", "StatementEntry", "statement_of"]
+
+EntryKind: TypeAlias = Literal[
+    "earned",
+    "redeemed",
+    "restored",
+    "expired",
+    "reversed",
+    "debt",
+    "repaid",
+    "sent",
+    "received",
+    "adjusted",
+    "forfeited",
+]
+
+
+class EntryRow(CustomerRow, gc=False):
+    """An entry, as it is folded.
+
+    Attributes:
+        programme: Whose ledger it is in.
+        position: Its event's place in the log.
+        at: When it happened, UTC microseconds.
+        kind: What it is.
+        points: By how much the points in lots changed.
+        debt: By how much the points owed changed.
+        about: The lot, redemption, refund, transfer, adjustment or merge.
+        reason: Why, where the event says so.
+        by: The author of an adjustment, or the other member.
+    """
+
+    table: ClassVar[str] = "entries"
+    key: ClassVar[tuple[str, ...]] = ("customer", "programme", "position")
+    programme: str
+    position: int
+    at: int = 0
+    kind: EntryKind = "earned"
+    points: int = 0
+    debt: int = 0
+    about: str = ""
+    reason: str | None = None
+    by: str | None = None
+
+
+ENTRIES = Projection(name="statement", version=1, tables=(EntryRow,))
+"""Folded in memory, for one customer; it has no tables in the database."""
+
+
+def _enter(
+    rows: Rows,
+    programme: str,
+    at: Envelope,
+    kind: EntryKind,
+    points: int,
+    debt: int = 0,
+    about: str = "",
+    reason: str | None = None,
+    by: str | None = None,
+) -> None:
+    if points or debt:
+        customer, position = at.customer, at.position
+        rows.tables[EntryRow][customer, programme, position] = EntryRow(
+            customer, programme, position, at.occurred_at, kind, points, debt, about, reason, by
+        )
+
+
+@ENTRIES.on(PointsEarned)
+def earned(rows: Rows, event: PointsEarned, at: Envelope) -> None:
+    """A lot was credited."""
+    _enter(rows, event.programme, at, "earned", event.points, 0, event.lot, event.reason)
+
+
+@ENTRIES.on(PointsRedeemed)
+def redeemed(rows: Rows, event: PointsRedeemed, at: Envelope) -> None:
+    """Points were spent."""
+    _enter(rows, event.programme, at, "redeemed", -event.points, 0, event.redemption, event.reward)
+
+
+@ENTRIES.on(RedemptionReversed)
+def restored(rows: Rows, event: RedemptionReversed, at: Envelope) -> None:
+    """Points came back."""
+    _enter(rows, event.programme, at, "restored", event.points, 0, event.redemption, event.reward)
+
+
+@ENTRIES.on(PointsExpired)
+def expired(rows: Rows, event: PointsExpired, at: Envelope) -> None:
+    """Points expired."""
+    about = event.lots[0].lot if len(event.lots) == 1 else f"{len(event.lots)} lots"
+    _enter(rows, event.programme, at, "expired", -event.points, 0, about)
+
+
+@ENTRIES.on(EarningReversed)
+def reversed_(rows: Rows, event: EarningReversed, at: Envelope) -> None:
+    """A refund took points back."""
+    _enter(rows, event.programme, at, "reversed", -event.points, 0, event.refund, f"refund of {event.purchase}")
+
+
+@ENTRIES.on(DebtIncurred)
+def owed(rows: Rows, event: DebtIncurred, at: Envelope) -> None:
+    """What the lots could not give is owed."""
+    _enter(rows, event.programme, at, "debt", 0, event.points, event.refund)
+
+
+@ENTRIES.on(DebtRepaid)
+def repaid(rows: Rows, event: DebtRepaid, at: Envelope) -> None:
+    """A lot repaid what was owed; the balance stays."""
+    _enter(rows, event.programme, at, "repaid", -event.points, -event.points, event.lot)
+
+
+@ENTRIES.on(PointsReleased)
+def sent(rows: Rows, event: PointsReleased, at: Envelope) -> None:
+    """Points went to another member."""
+    _enter(rows, event.programme, at, "sent", -event.points, 0, event.transfer, "transfer", event.to)
+
+
+@ENTRIES.on(PointsReceived)
+def received(rows: Rows, event: PointsReceived, at: Envelope) -> None:
+    """Points came from another member."""
+    _enter(rows, event.programme, at, "received", event.points, 0, event.transfer, "transfer", event.source)
+
+
+@ENTRIES.on(PointsAdjusted)
+def adjusted(rows: Rows, event: PointsAdjusted, at: Envelope) -> None:
+    """Somebody put the account right."""
+    _enter(rows, event.programme, at, "adjusted", event.points, 0, event.adjustment, event.reason, event.author)
+
+
+@ENTRIES.on(AccountClosed)
+def forfeited(rows: Rows, event: AccountClosed, at: Envelope) -> None:
+    """What was left went with the account."""
+    _enter(rows, event.programme, at, "forfeited", -event.points, -event.debt, "", event.reason)
+
+
+@ENTRIES.on(AccountReleased)
+def released(rows: Rows, event: AccountReleased, at: Envelope) -> None:
+    """Everything went to another account of the same person."""
+    debt = event.holdings.debt
+    _enter(rows, event.programme, at, "sent", -event.holdings.points - debt, -debt, event.merge, "merge", event.into)
+
+
+@ENTRIES.on(AccountReceived, AccountRestored)
+def taken_in(rows: Rows, event: AccountReceived | AccountRestored, at: Envelope) -> None:
+    """Everything came from another account of the same person, or back."""
+    debt = event.holdings.debt
+    points = event.holdings.points + debt
+    _enter(rows, event.programme, at, "received", points, debt, event.merge, "merge", event.source)
+
+
+@ENTRIES.on(AccountReturned)
+def returned(rows: Rows, event: AccountReturned, at: Envelope) -> None:
+    """What came with a merge went back."""
+    points = sum(share.points for share in event.lots)
+    _enter(rows, event.programme, at, "sent", -points, -event.holdings.debt, event.merge, "merge", event.to)
+
+
+# --- what is asked --------------------------------------------------------------------------------------------------
+
+
+class StatementEntry(BaseModel):
+    """One line of a statement.
+
+    Attributes:
+        at: When it happened.
+        position: Its event's place in the log.
+        kind: What it is.
+        points: By how much the points in lots changed.
+        debt: By how much the points owed changed.
+        balance: Points in lots less points owed, after it.
+        about: The lot, redemption, refund, transfer, adjustment or merge.
+        reason: Why, where that is known.
+        by: The author of an adjustment, or the other member.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    at: AwareDatetime
+    position: int
+    kind: EntryKind
+    points: int
+    debt: int
+    balance: int
+    about: str
+    reason: str | None
+    by: str | None
+
+
+class Statement(BaseModel):
+    """What moved in an account over a period. `opening + sum of entries = closing`, whatever page is shown.
+
+    Attributes:
+        customer: The member.
+        programme: Whose ledger.
+        since: From then on; None is from the beginning.
+        until: Before then; None is all that is recorded.
+        opening: The balance before the first entry of the period.
+        closing: The balance after the last.
+        count: How many entries the period has.
+        totals: Their changes of the balance, by kind.
+        entries: This page of them, by time; what happened at one moment is in the order of recording.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    customer: str
+    programme: str
+    since: AwareDatetime | None
+    until: AwareDatetime | None
+    opening: int
+    closing: int
+    count: int
+    totals: dict[EntryKind, int]
+    entries: tuple[StatementEntry, ...]
+
+
+_BY_TIME = attrgetter("at", "position")
+
+
+def statement_of(
+    customer: str,
+    programme: str,
+    rows: Sequence[EntryRow],
+    *,
+    since: int | None = None,
+    until: int | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> Statement:
+    """The statement that these entries make.
+
+    Args:
+        customer: The member.
+        programme: Whose ledger.
+        rows: All entries of the account in this programme.
+        since: The period's first moment, UTC microseconds.
+        until: The moment after its last one.
+        limit: At most so many entries.
+        offset: After so many.
+    """
+    opening = balance = 0
+    totals: dict[EntryKind, int] = {}
+    period: list[tuple[EntryRow, int]] = []
+    for row in sorted(rows, key=_BY_TIME):
+        if until is not None and row.at >= until:
+            break
+        change = row.points - row.debt
+        balance += change
+        if since is not None and row.at < since:
+            opening = balance
+            continue
+        totals[row.kind] = totals.get(row.kind, 0) + change
+        period.append((row, balance))
+    page = period[offset : None if limit is None else offset + limit]
+    return Statement(
+        customer=customer,
+        programme=programme,
+        since=None if since is None else from_micros(since),
+        until=None if until is None else from_micros(until),
+        opening=opening,
+        closing=balance,
+        count=len(period),
+        totals=totals,
+        entries=tuple(_entry(row, after) for row, after in page),
+    )
+
+
+def _entry(row: EntryRow, balance: int) -> StatementEntry:
+    return StatementEntry(
+        at=from_micros(row.at),
+        position=row.position,
+        kind=row.kind,
+        points=row.points,
+        debt=row.debt,
+        balance=balance,
+        about=row.about,
+        reason=row.reason,
+        by=row.by,
+    )

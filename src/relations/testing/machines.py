@@ -1,0 +1,186 @@
+"""State machines for Hypothesis: rules and an oracle side by side, whatever comes.
+
+    class TestMyLedger(LedgerMachine.TestCase):
+        settings = settings(max_examples=500)
+
+Subclass `LedgerMachine` to give it programmes of your own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from hypothesis import event as note
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from relations.aggregates.loyalty import (
+    AGGREGATE,
+    AdjustPoints,
+    CloseAccount,
+    CreditPurchase,
+    EarnPoints,
+    EnrolMember,
+    ExpirePoints,
+    LoyaltyCommand,
+    RedeemPoints,
+    ReverseEarning,
+    ReverseRedemption,
+    TransferPoints,
+)
+from relations.decider import fold
+from relations.errors import CommandRefused
+from relations.messages import Event, Money
+from relations.policies import Policy
+from relations.testing.slow_ledger import Refused, SlowLedger
+
+__all__ = ["LedgerMachine"]
+
+_START = datetime(2024, 1, 10, 9, tzinfo=UTC)
+_NUMBERS = st.integers(1, 8)
+_LATE = st.sampled_from((0, 0, 0, 1, 40))
+_MONEYS = st.builds(Money, st.integers(0, 3_000), st.sampled_from(("EUR", "EUR", "JPY"))) | st.builds(
+    Money, st.integers(0, 30_000), st.just("KWD")
+)
+
+
+def _policies() -> tuple[Policy, ...]:
+    def policy(**values: Any) -> Policy:
+        rules = {"rates": {"EUR": "0.7", "JPY": "0.01", "KWD": "0.9"}, "months_to_expiry": 2, "tiers": (), **values}
+        return Policy.model_validate({"zone": "Europe/Vienna", "programme": rules})
+
+    return (
+        policy(),
+        policy(pending_days=10, rounding="half_up", category_factors={"spa": 2, "gift": 0}),
+        policy(refund_shortfall="recorded", reversal_after_expiry="grace", rounding="up"),
+        policy(expiry={"kind": "end_of_period", "period": "quarter"}, pending_days=3, rounding="half_even"),
+        policy(expiry={"kind": "inactivity", "months_count": 1}, reversal_after_expiry="grace", reversal_grace_days=5),
+        policy(adjustment_max=20, authority={"head": 60}, months_to_expiry=None),
+        policy(campaigns=[{"id": "spring", "starts": "2024-02-01", "ends": "2024-06-01", "multiplier": "1.5"}]),
+    )
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """An account and `SlowLedger`, given the same commands in the order in which they come, some of them late.
+
+    Attributes:
+        policies: One of them is drawn for each example.
+    """
+
+    policies: ClassVar[Sequence[Policy]] = _policies()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.policy = self.policies[0]
+        self.account = AGGREGATE.decider.initial
+        self.oracle = SlowLedger(self.policy)
+        self.now = _START
+        self.outcomes: Counter[str] = Counter()
+
+    @initialize(choice=st.integers(0, 10**6), joins=st.integers(0, 9))
+    def begin(self, choice: int, joins: int) -> None:
+        """Draw the rules; mostly the customer joins at once."""
+        self.policy = self.policies[choice % len(self.policies)]
+        self.oracle = SlowLedger(self.policy)
+        if joins:
+            self._do(EnrolMember, 0)
+
+    @rule(days=st.sampled_from((0, 0, 1, 7, 30, 75)), hours=st.integers(0, 23))
+    def time_passes(self, days: int, hours: int) -> None:
+        """Nobody tells the account."""
+        self.now += timedelta(days=days, hours=hours)
+
+    @rule(late=_LATE)
+    def time_is_told(self, late: int) -> None:
+        """The account is told what time it is, now and then late."""
+        self._do(ExpirePoints, late)
+
+    @rule(number=_NUMBERS, amount=_MONEYS, category=st.sampled_from((None, "spa", "gift")), late=_LATE)
+    def buys(self, number: int, amount: Money, category: str | None, late: int) -> None:
+        """A purchase."""
+        self._do(CreditPurchase, late, purchase=f"p{number}", amount=amount, category=category)
+
+    @rule(number=_NUMBERS, points=st.integers(1, 20), reason=st.sampled_from(("bonus", "remedy")), late=_LATE)
+    def is_given(self, number: int, points: int, reason: str, late: int) -> None:
+        """A bonus or a remedy."""
+        self._do(EarnPoints, late, lot=f"b{number}", points=points, reason=reason)
+
+    @rule(number=_NUMBERS, points=st.integers(1, 30), late=_LATE)
+    def redeems(self, number: int, points: int, late: int) -> None:
+        """A redemption, of more than there is now and then."""
+        self._do(RedeemPoints, late, redemption=f"x{number}", points=points)
+
+    @rule(number=_NUMBERS, late=_LATE)
+    def undoes(self, number: int, late: int) -> None:
+        """A redemption undone."""
+        self._do(ReverseRedemption, late, redemption=f"x{number}")
+
+    @rule(number=_NUMBERS, refund=st.integers(1, 9), part=st.integers(0, 8), late=_LATE)
+    def gives_back(self, number: int, refund: int, part: int, late: int) -> None:
+        """A refund of so many sevenths; eight are refused."""
+        self._do(ReverseEarning, late, refund=f"r{refund}", purchase=f"p{number}", refunded=part, bought=7)
+
+    @rule(number=_NUMBERS, points=st.integers(1, 30), late=_LATE)
+    def sends(self, number: int, points: int, late: int) -> None:
+        """Points for somebody else."""
+        self._do(TransferPoints, late, transfer=f"t{number}", to="other", points=points)
+
+    @rule(number=_NUMBERS, points=st.integers(-30, 30), role=st.sampled_from((None, "head")), late=_LATE)
+    def is_adjusted(self, number: int, points: int, role: str | None, late: int) -> None:
+        """Something put right by hand."""
+        self._do(
+            AdjustPoints, late, adjustment=f"a{number}", points=points, reason="goodwill", author="anna", role=role
+        )
+
+    @rule(sure=st.integers(0, 50))
+    def leaves(self, sure: int) -> None:
+        """Leaves the programme, seldom."""
+        if sure == 31:
+            self._do(CloseAccount, 0)
+
+    @invariant()
+    def they_agree(self) -> None:
+        """Every lot, every debt, and so the balance."""
+        ledger, oracle = self.account.ledger(), self.oracle
+        _same("lots", {name: lot.points for name, lot in ledger.lots.items()}, oracle.lots)
+        pending = {coin.lot for coin in oracle.coins if coin.pending}
+        _same("pending lots", {name for name, lot in ledger.lots.items() if lot.pending}, pending)
+        _same("debt", ledger.debt, oracle.debt)
+        _same("balance", ledger.balance, oracle.balance)
+        _same("membership", ledger.enrolled_at is not None, oracle.joined is not None)
+        _same("points beside a debt", bool(ledger.debt and ledger.lots), False)
+
+    def teardown(self) -> None:
+        """Say what was seen."""
+        for outcome in self.outcomes:
+            note(outcome)
+
+    def _do(self, kind: type[LoyaltyCommand], late: int, **fields: Any) -> None:
+        command = kind(customer="c1", occurred_at=self.now - timedelta(days=late), **fields)
+        refused: str | None = None
+        try:
+            self.oracle.do(command)
+        except Refused as no:
+            refused = str(no)
+        events, refusal = self._decide(command)
+        _same(f"refusal of {kind.__name__} ({refusal})", None if refusal is None else refusal.code, refused)
+        self.account = fold(AGGREGATE.decider, events, self.account)
+        self.outcomes.update(type(each).__name__ for each in events)
+        if refused is not None:
+            self.outcomes[f"refused: {refused}"] += 1
+        else:
+            _same("a retry", self._decide(command)[0], [])
+
+    def _decide(self, command: LoyaltyCommand) -> tuple[list[Event], CommandRefused | None]:
+        try:
+            return AGGREGATE.decider.decide(self.account, command, self.policy), None
+        except CommandRefused as refusal:
+            return [], refusal
+
+
+def _same(what: str, found: object, expected: object) -> None:
+    if found != expected:
+        raise AssertionError(f"{what}: the account has {found!r}, the oracle {expected!r}")

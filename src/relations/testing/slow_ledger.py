@@ -1,0 +1,430 @@
+"""A ledger that is slow and obviously right: every point is a coin of its own.
+
+An oracle for the account's rules. It shares no code with them: it does its own arithmetic with fractions and its own
+calendar with `datetime`, knows nothing of lots, and finds the next coin to spend by comparing every coin with every
+other. It decides every command by itself, refusals included, and never looks at an event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from iso4217 import Currency
+
+from relations.aggregates.loyalty import (
+    AdjustPoints,
+    CloseAccount,
+    CreditPurchase,
+    EarnPoints,
+    EnrolMember,
+    ExpirePoints,
+    RedeemPoints,
+    ReverseEarning,
+    ReverseRedemption,
+    TransferPoints,
+)
+from relations.messages import Command
+from relations.policies import Policy, Programme
+from relations.policies.spans import EndOfPeriod, Inactivity
+
+__all__ = ["Coin", "Refused", "SlowLedger"]
+
+
+class Refused(Exception):
+    """The oracle refuses a command; the code of refusal is what it says."""
+
+
+@dataclass(frozen=True)
+class Coin:
+    """One point.
+
+    Attributes:
+        lot: Whose it is part of.
+        earned: When it was earned.
+        active: From when it can be spent.
+        until: When it expires; None is never.
+        lapses: It expires with inactivity.
+        pending: Nobody has said yet that it can be spent.
+    """
+
+    lot: str
+    earned: datetime
+    active: datetime
+    until: datetime | None
+    lapses: bool = False
+    pending: bool = False
+
+
+@dataclass
+class SlowLedger:
+    """What a member has in one programme.
+
+    Attributes:
+        policy: The rules; may be changed on the way.
+        programme: The programme's id.
+    """
+
+    policy: Policy
+    programme: str = "main"
+    joined: datetime | None = None
+    closed: datetime | None = None
+    coins: list[Coin] = field(default_factory=list)
+    spent: dict[str, list[Coin]] = field(default_factory=dict)
+    undone: set[str] = field(default_factory=set)
+    credits: dict[str, int] = field(default_factory=dict)
+    taken: dict[str, int] = field(default_factory=dict)
+    decayed: dict[str, int] = field(default_factory=dict)
+    refunds: dict[str, set[str]] = field(default_factory=dict)
+    used: dict[str, Any] = field(default_factory=dict)
+    lapses: datetime | None = None
+    debt: int = 0
+
+    @property
+    def rules(self) -> Programme:
+        """The programme's rules."""
+        found = self.policy.programme_of(self.programme)
+        assert found is not None  # noqa: S101 - the oracle is for programmes that there are
+        return found
+
+    @property
+    def balance(self) -> int:
+        """All coins, less what is owed."""
+        return len(self.coins) - self.debt
+
+    @property
+    def lots(self) -> dict[str, int]:
+        """How many coins of each lot there are."""
+        return {name: sum(coin.lot == name for coin in self.coins) for name in {coin.lot for coin in self.coins}}
+
+    def do(self, command: Command, tier: str | None = None) -> None:
+        """Do what a command asks.
+
+        Args:
+            command: What is asked.
+            tier: The member's tier, for what it multiplies; tiers are not the oracle's business.
+
+        Raises:
+            Refused: It must not be.
+        """
+        at = command.occurred_at
+        match command:
+            case EnrolMember() if self.joined is None:
+                self.joined = at
+            case CreditPurchase():
+                self._credit(command, at, tier)
+            case EarnPoints():
+                self._earn(command, at)
+            case RedeemPoints():
+                self._redeem(command, at)
+            case ReverseRedemption():
+                self._undo(command, at)
+            case ReverseEarning():
+                self._take_back(command, at)
+            case TransferPoints():
+                self._send(command, at)
+            case AdjustPoints():
+                self._adjust(command, at)
+            case CloseAccount():
+                self._close(at)
+            case ExpirePoints():
+                self._pass_time(at)
+            case _:
+                pass
+
+    # --- what time does ---------------------------------------------------------------------------------------------
+
+    def _pass_time(self, at: datetime) -> None:
+        for coin in list(self.coins):
+            until = self._until(coin)
+            if until is not None and until <= at:
+                self.coins.remove(coin)
+                self.decayed[coin.lot] = self.decayed.get(coin.lot, 0) + 1
+        self.coins = [replace(coin, pending=coin.pending and coin.active > at) for coin in self.coins]
+
+    def _until(self, coin: Coin) -> datetime | None:
+        return self.lapses if coin.lapses else coin.until
+
+    def _stay_active(self, at: datetime) -> None:
+        expiry = self.rules.expiry
+        if isinstance(expiry, Inactivity):
+            until = self._months_later(at, expiry.months_count)
+            self.lapses = until if self.lapses is None else max(until, self.lapses)
+
+    # --- earning ----------------------------------------------------------------------------------------------------
+
+    def _credit(self, command: CreditPurchase, at: datetime, tier: str | None) -> None:
+        lot = f"purchase/{command.purchase}"
+        if self.joined is None or self.closed or at < self.joined or lot in self.credits:
+            return
+        points = self._points_for(command, at, tier)
+        counts = self.rules.tier_basis in ("orders", "stays")
+        if not points and not counts:
+            return
+        if points:
+            if isinstance(self.rules.expiry, Inactivity):
+                self._pass_time(at)
+            self._stay_active(at)
+        active = self._local_day(at, self.rules.pending_days) if self.rules.pending_days else at
+        self._put(lot, points, at, active)
+
+    def _points_for(self, command: CreditPurchase, at: datetime, tier: str | None) -> int:
+        rules, amount = self.rules, command.amount
+        rate = rules.rates.get(amount.currency)
+        if rate is None or amount.amount <= 0:
+            return 0
+        factor = rules.category_factors.get(command.category or "", Fraction(1))
+        if not factor:
+            return 0
+        multiplier = next((each.multiplier for each in rules.tiers if each.name == tier), Fraction(1))
+        more, bonus = Fraction(0), 0
+        today = at.astimezone(ZoneInfo(self.policy.zone)).date()
+        for campaign in rules.campaigns:
+            if not campaign.starts <= today < campaign.ends or amount.amount < campaign.minimum:
+                continue
+            if campaign.categories and command.category not in campaign.categories:
+                continue
+            if campaign.tiers and tier not in campaign.tiers:
+                continue
+            more += campaign.multiplier - 1
+            bonus += campaign.bonus_points
+        exact = Fraction(amount.amount, 10 ** int(Currency(amount.currency).exponent or 0))
+        return self._round(exact * rate * factor * multiplier * (1 + more)) + bonus
+
+    def _earn(self, command: EarnPoints, at: datetime) -> None:
+        said = (command.points, command.reason, command.source)
+        if command.lot in self.used:
+            if self.used[command.lot] != said:
+                raise Refused("lot_exists")
+            return
+        closed = self.closed
+        if command.reason == "bonus":
+            self._need_member()
+            self._need_since(at)
+        elif self.joined is None:
+            self.joined = at
+        elif closed is not None:
+            self.closed, self.joined = None, max(at, closed)
+        self.used[command.lot] = said
+        if isinstance(self.rules.expiry, Inactivity):
+            self._pass_time(at)
+        self._stay_active(at)
+        self._put(command.lot, command.points, at, at)
+
+    def _put(self, lot: str, points: int, earned: datetime, active: datetime) -> None:
+        self.credits[lot] = points
+        lapses = isinstance(self.rules.expiry, Inactivity)
+        coin = Coin(lot, earned, active, self._expiry(earned), lapses, active > earned)
+        repaid = min(self.debt, points)
+        self.debt -= repaid
+        self.coins += [coin] * (points - repaid)
+
+    # --- spending ---------------------------------------------------------------------------------------------------
+
+    def _redeem(self, command: RedeemPoints, at: datetime) -> None:
+        name, said = f"redemption/{command.redemption}", (command.points, command.reward)
+        if name in self.used:
+            if self.used[name] != said:
+                raise Refused("redemption_exists")
+            return
+        self._need_member()
+        self.spent[command.redemption] = self._spend(command.points, at)
+        self.used[name] = said
+        self._stay_active(at)
+
+    def _send(self, command: TransferPoints, at: datetime) -> None:
+        self._need_member()
+        name, said = f"transfer/{command.transfer}", (command.points, command.to)
+        if name in self.used:
+            if self.used[name] != said:
+                raise Refused("transfer_exists")
+            return
+        if not self.rules.transfers:
+            raise Refused("transfers_not_allowed")
+        self._spend(command.points, at)
+        self.used[name] = said
+
+    def _spend(self, points: int, at: datetime) -> list[Coin]:
+        """Spends at `at`, or changes nothing where there are too few."""
+        before, decayed = list(self.coins), dict(self.decayed)
+        self._pass_time(at)
+        can = [coin for coin in self.coins if coin.active <= at]
+        if points > len(can) - self.debt:
+            self.coins, self.decayed = before, decayed
+            raise Refused("insufficient_points")
+        return [self._remove_first(can) for _ in range(points)]
+
+    def _remove_first(self, among: list[Coin]) -> Coin:
+        first = next(coin for coin in among if not any(self._before(other, coin) for other in among))
+        among.remove(first)
+        self.coins.remove(first)
+        return first
+
+    def _before(self, one: Coin, other: Coin) -> bool:
+        """Whether `one` is to be spent before `other`."""
+        ends, others = self._until(one), self._until(other)
+        if ends != others:
+            return ends is not None and (others is None or ends < others)
+        return (one.earned, one.lot) < (other.earned, other.lot)
+
+    def _undo(self, command: ReverseRedemption, at: datetime) -> None:
+        self._need_member()
+        if command.redemption not in self.spent:
+            raise Refused("unknown_redemption")
+        if command.redemption in self.undone:
+            return
+        self.undone.add(command.redemption)
+        self._pass_time(at)
+        open_lots = {coin.lot: coin for coin in self.coins}
+        grace = self._local_day(at, self.rules.reversal_grace_days + 1)
+        for coin in self.spent[command.redemption]:
+            until = self._until(coin)
+            gone = (until is not None and until <= at) or self.decayed.get(coin.lot, 0) > 0
+            if coin.lot in open_lots:
+                self.coins.append(open_lots[coin.lot])  # as the others of its lot are now
+            elif not gone:
+                self.coins.append(replace(coin, pending=False))
+            elif self.rules.reversal_after_expiry == "grace":
+                self.coins.append(replace(coin, pending=False, until=grace, lapses=False))
+            else:
+                self.decayed[coin.lot] = self.decayed.get(coin.lot, 0) + 1
+                self._unless_owed(coin)
+        self._repay()
+
+    def _unless_owed(self, coin: Coin) -> None:
+        """What would expire at once repays a debt before it does."""
+        if self.debt:
+            self.debt -= 1
+            self.decayed[coin.lot] -= 1
+
+    def _repay(self) -> None:
+        among = list(self.coins)
+        while self.debt and among:
+            self._remove_first(among)
+            self.debt -= 1
+
+    # --- taking back ------------------------------------------------------------------------------------------------
+
+    def _take_back(self, command: ReverseEarning, at: datetime) -> None:
+        if command.refunded > command.bought:
+            raise Refused("refund_exceeds_purchase")
+        lot = f"purchase/{command.purchase}"
+        known = self.refunds.setdefault(lot, set())
+        if self.closed or lot not in self.credits or not command.refunded or command.refund in known:
+            return
+        share = Fraction(command.refunded, command.bought)
+        due = self._round(self.credits[lot] * share) - self.taken.get(lot, 0)
+        if due <= 0:
+            return
+        known.add(command.refund)
+        self._pass_time(at)
+        self.taken[lot] = self.taken.get(lot, 0) + due
+        for _ in range(due):
+            own = [coin for coin in self.coins if coin.lot == lot]
+            pending = [coin for coin in self.coins if coin.pending]
+            if own:
+                self._remove_first(own)
+            elif self.decayed.get(lot, 0) > 0:
+                self.decayed[lot] -= 1  # it is gone already, and nobody had anything of it
+            elif pending:
+                self._remove_first(pending)
+            elif self.coins:
+                self._remove_first(list(self.coins))
+            elif self.rules.refund_shortfall == "debt":
+                self.debt += 1
+
+    def _adjust(self, command: AdjustPoints, at: datetime) -> None:
+        self._need_member()
+        name, said = f"adjustment/{command.adjustment}", (command.points, command.reason, command.author)
+        if name in self.used:
+            if self.used[name] != said:
+                raise Refused("adjustment_exists")
+            return
+        if not command.points:
+            raise Refused("nothing_to_adjust")
+        self._need_since(at)
+        most = self.rules.authority.get(command.role or "", self.rules.adjustment_max)
+        if most is not None and abs(command.points) > most:
+            raise Refused("beyond_authority")
+        before, decayed = list(self.coins), dict(self.decayed)
+        self._pass_time(at)
+        if -command.points > len(self.coins):
+            self.coins, self.decayed = before, decayed
+            raise Refused("insufficient_points")
+        self.used[name] = said
+        for _ in range(-command.points):
+            self._remove_first(list(self.coins))
+        self.coins += [Coin(name, at, at, self._expiry(at))] * max(0, command.points)
+        self._repay()
+
+    def _close(self, at: datetime) -> None:
+        if self.closed:
+            return
+        self._need_member()
+        self._need_since(at)
+        self._pass_time(at)
+        self.coins, self.debt, self.closed = [], 0, at
+
+    def _need_member(self) -> None:
+        if self.closed:
+            raise Refused("account_closed")
+        if self.joined is None:
+            raise Refused("not_a_member")
+
+    def _need_since(self, at: datetime) -> None:
+        if self.joined is not None and at < self.joined:
+            raise Refused("before_enrolment")
+
+    # --- arithmetic and the calendar --------------------------------------------------------------------------------
+
+    def _round(self, exact: Fraction) -> int:
+        whole = exact.numerator // exact.denominator
+        rest = exact - whole
+        half = Fraction(1, 2)
+        match self.rules.rounding:
+            case "down":
+                return whole
+            case "up":
+                return whole + (rest > 0)
+            case "half_up":
+                return whole + (rest >= half)
+            case "half_even":
+                return whole + (rest > half or (rest == half and whole % 2 == 1))
+
+    def _expiry(self, earned: datetime) -> datetime | None:
+        rules = self.rules
+        if isinstance(rules.expiry, Inactivity):
+            return None
+        if isinstance(rules.expiry, EndOfPeriod):
+            day = earned.astimezone(ZoneInfo(self.policy.zone)).replace(hour=12)
+            periods = 0
+            size = {"month": 1, "quarter": 3, "year": 12}[rules.expiry.period]
+            while True:  # day by day, until enough periods have ended
+                day = (day + timedelta(days=1)).replace(hour=12)
+                if day.day == 1 and (day.month - 1) % size == 0:
+                    periods += 1
+                    if periods > rules.expiry.more_count:
+                        return self._local_day(day, 0)
+        return None if rules.months_to_expiry is None else self._months_later(earned, rules.months_to_expiry)
+
+    def _months_later(self, at: datetime, months: int) -> datetime:
+        """The end of the day with the same date so many months later, or of the last day of that month."""
+        here = at.astimezone(ZoneInfo(self.policy.zone))
+        year, month = here.year + (here.month - 1 + months) // 12, (here.month - 1 + months) % 12 + 1
+        day = here.day
+        while True:
+            try:
+                last = datetime(year, month, day, 12, tzinfo=here.tzinfo)
+            except ValueError:
+                day -= 1
+            else:
+                return self._local_day(last, 1)
+
+    def _local_day(self, at: datetime, days: int) -> datetime:
+        """The first instant of the local day so many days later."""
+        zone = ZoneInfo(self.policy.zone)
+        day = at.astimezone(zone).date() + timedelta(days=days)
+        return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(ZoneInfo("UTC"))

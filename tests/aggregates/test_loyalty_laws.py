@@ -1,0 +1,314 @@
+"""Laws of accounts that deal with each other, of several programmes, and of what is undone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import assume, event, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from relations.aggregates.loyalty import (
+    AdjustPoints,
+    CloseAccount,
+    CreditPurchase,
+    EarnPoints,
+    EnrolMember,
+    EvaluateTier,
+    ExpirePoints,
+    IssueReward,
+    JoinClub,
+    Ledger,
+    PointsAdjusted,
+    PointsEarned,
+    PointsExpired,
+    RedeemPoints,
+    ReleaseAccount,
+    ReopenAccount,
+    ReturnAccount,
+    ReverseEarning,
+    ReverseRedemption,
+    TransferPoints,
+)
+from relations.errors import CommandRefused
+from relations.log.codec import Codec, decode_state, encode_state
+from relations.messages import Command, Money
+from relations.policies import Policy
+from tests.aggregates.test_loyalty_rules import DINING, TIERS, Town, at, policy
+
+START = at("2024-01-01")
+numbers = st.integers(1, 4)
+days = st.integers(0, 500)
+euros = st.integers(1, 120)
+RULES: dict[str, Any] = {
+    "tiers": TIERS,
+    "rewards": [{"name": "night", "points": 30, "stock": 3, "days_valid": 20}],
+    "clubs": ["wine"],
+}
+POLICIES = [
+    policy(**RULES),
+    policy(**RULES, pending_days=14, reversal_after_expiry="grace", downgrade_when="year_end"),
+    policy(**RULES, expiry={"kind": "inactivity", "months_count": 4}, grace_days=20, downgrade_to="one_step"),
+    policy(**RULES, expiry={"kind": "end_of_period", "period": "quarter"}, warning_days=30, months_to_expiry=2),
+    policy(**RULES, refund_shortfall="recorded", downgrade_when="anniversary", warning_days=60),
+]
+KINDS: list[tuple[type[Command], dict[str, st.SearchStrategy[Any]]]] = [
+    (CreditPurchase, {"purchase": numbers.map("p{}".format), "amount": euros.map(lambda n: Money(n * 100, "EUR"))}),
+    (CreditPurchase, {"purchase": numbers.map("q{}".format), "amount": euros.map(lambda n: Money(n * 100, "EUR"))}),
+    (EarnPoints, {"lot": numbers.map("b{}".format), "points": euros}),
+    (RedeemPoints, {"redemption": numbers.map("x{}".format), "points": euros}),
+    (ReverseRedemption, {"redemption": numbers.map("x{}".format)}),
+    (
+        ReverseEarning,
+        {"refund": numbers.map("r{}".format), "purchase": numbers.map("p{}".format), "refunded": st.integers(1, 3),
+         "bought": st.just(3)},
+    ),
+    (TransferPoints, {"transfer": numbers.map("t{}".format), "to": st.sampled_from(["c2", "c3"]), "points": euros}),
+    (
+        AdjustPoints,
+        {"adjustment": numbers.map("a{}".format), "points": st.integers(-50, 50), "reason": st.just("goodwill"),
+         "author": st.just("anna")},
+    ),
+    (ExpirePoints, {}),
+    (EvaluateTier, {}),
+    (IssueReward, {"coupon": numbers.map("k{}".format), "reward": st.just("night")}),
+    (JoinClub, {"club": st.just("wine")}),
+    (ReopenAccount, {}),
+]  # fmt: skip
+
+
+@st.composite
+def commands(draw: st.DrawFn, /, *, size: int = 25, members: int = 2, **fields: Any) -> list[Command]:
+    """Commands of a few members, in the order of time but for some that come late."""
+    found, day = [], 0
+    for _ in range(draw(st.integers(3, size))):
+        kind, own = draw(st.sampled_from(KINDS))
+        day += draw(st.sampled_from([0, 1, 5, 30]))
+        late = draw(st.sampled_from([0, 0, 0, 50]))
+        customer = f"c{draw(st.integers(1, members))}"
+        if kind is TransferPoints and customer == "c2":
+            customer = "c1"
+        values = {name: draw(strategy) for name, strategy in own.items()}
+        when = START + timedelta(days=max(0, day - late), hours=draw(st.integers(0, 23)))
+        found.append(kind(customer=customer, occurred_at=when, **values, **fields))
+    return found
+
+
+def lived(rules: Policy, history: list[Command], *members: str) -> Town:
+    town = Town(rules).join(*(members or ("c1", "c2")))
+    for command in history:
+        attempt(town, command)
+    return town
+
+
+def attempt(town: Town, command: Command) -> list[Any]:
+    try:
+        return town.send(command)
+    except CommandRefused:
+        return []
+
+
+def end_of(history: list[Command]) -> Any:
+    return max((command.occurred_at for command in history), default=START)
+
+
+# --- what moves between accounts ------------------------------------------------------------------------------------
+
+
+@given(st.sampled_from(POLICIES), commands())
+def test_points_are_neither_made_nor_lost_between_members(rules: Policy, history: list[Command]) -> None:
+    town, total, seen = Town(rules).join("c1", "c2"), 0, 0
+    for command in history:
+        for happened in attempt(town, command):
+            match happened:
+                case PointsEarned():
+                    total += happened.points
+                case PointsAdjusted():
+                    total += happened.points
+                case PointsExpired():
+                    total -= happened.points
+                case _:
+                    total += _spent(happened)
+            seen += 1
+        ledgers = [ledger for state in town.states.values() for ledger in getattr(state, "ledgers", ())]
+        assert sum(ledger.balance for ledger in ledgers) == total
+        for ledger in ledgers:
+            check(ledger)
+    event(f"{min(seen // 10, 4) * 10} events or more")
+
+
+def _spent(happened: Any) -> int:
+    """What goes from, or comes back to, the members together."""
+    name = type(happened).__name__
+    if name == "PointsRedeemed":
+        return -int(happened.points)
+    if name == "RedemptionReversed":
+        return int(happened.points)
+    if name == "EarningReversed":
+        return -int(happened.points)
+    return -int(happened.points) if name == "DebtIncurred" else 0
+
+
+def check(ledger: Ledger) -> None:
+    assert ledger.balance == sum(lot.points for lot in ledger.lots.values()) - ledger.debt
+    assert all(lot.points > 0 for lot in ledger.lots.values())
+    assert ledger.debt >= 0
+    assert ledger.qualified == sum(ledger.months.values())
+    for earning in ledger.earnings.values():
+        assert 0 <= earning.reversed <= earning.points
+        assert 0 <= earning.reversed_qualifying <= earning.qualifying
+        assert 0 <= earning.forgone <= earning.expired
+
+
+# --- undone ---------------------------------------------------------------------------------------------------------
+
+
+@given(st.sampled_from(POLICIES), commands(members=1), euros)
+def test_redeeming_and_reversing_changes_nothing_while_nothing_expired(
+    rules: Policy, history: list[Command], points: int
+) -> None:
+    town = lived(rules, history)
+    now = end_of(history)
+    attempt(town, ExpirePoints(customer="c1", occurred_at=now))
+    before = town["c1"].ledger()
+    if not attempt(town, RedeemPoints(customer="c1", redemption="mistake", points=points, occurred_at=now)):
+        event("too few points")
+        return
+    attempt(town, ReverseRedemption(customer="c1", redemption="mistake", occurred_at=now))
+    after = town["c1"].ledger()
+    assert (after.lots, after.debt, after.earnings) == (before.lots, before.debt, before.earnings)
+    event("redeemed and reversed")
+
+
+@given(
+    st.sampled_from([rules for rules in POLICIES if rules.programme.refund_shortfall == "debt"]), commands(members=1)
+)
+def test_a_purchase_refunded_in_full_is_as_if_it_had_never_been_whatever_was_spent_between(
+    rules: Policy, history: list[Command]
+) -> None:
+    # Without expiry, so that what was spent in between is spent from the same points' worth on either side.
+    rules = rules.model_copy(
+        update={"programme": rules.programme.model_copy(update={"expiry": None, "months_to_expiry": None})}
+    )
+    credit = CreditPurchase(customer="c1", purchase="never", amount=Money(9_900, "EUR"), occurred_at=START)
+    town = Town(rules).join("c1")
+    town.send(credit)
+    happened = [each for command in history for each in attempt(town, command)]
+    attempt(
+        town,
+        ReverseEarning(
+            customer="c1", refund="all", purchase="never", refunded=7, bought=7,
+            occurred_at=end_of(history) + timedelta(days=30),
+        ),
+    )  # fmt: skip
+    without = sum(each.points for each in happened if isinstance(each, PointsEarned | PointsAdjusted))
+    without += sum(_spent(each) for each in happened)
+    without -= sum(each.points for each in happened if type(each).__name__ == "PointsReleased")
+    ledger = town["c1"].ledger()
+    assert ledger.balance == without
+    qualifying = sum(each.qualifying for each in happened if isinstance(each, PointsEarned))
+    qualifying -= sum(each.qualifying for each in happened if type(each).__name__ == "EarningReversed")
+    assert ledger.qualified == qualifying
+    event("in debt" if ledger.debt else "not in debt")
+
+
+@given(st.sampled_from(POLICIES), commands(size=30))
+def test_a_merge_undone_with_nothing_between_changes_nothing(rules: Policy, history: list[Command]) -> None:
+    town = lived(rules, history)
+    before = {name: town.states[name] for name in ("loyalty-c1", "loyalty-c2")}
+    now = end_of(history)
+    assert town.send(ReleaseAccount(customer="c2", merge="m", into="c1", occurred_at=now))
+    together = town["c1"].ledger()
+    check(together)
+    assert together.balance == sum(state.ledger().balance for state in before.values())
+    assert together.qualified == sum(state.ledger().qualified for state in before.values())
+    for state in town.states.values():
+        assert decode_state(encode_state(state), type(state)) == state
+    assert town.send(ReturnAccount(customer="c1", merge="m", to="c2", occurred_at=now))
+    assert {name: town.states[name] for name in before} == before
+    event("both have points" if all(state.ledger().lots for state in before.values()) else "one has none")
+
+
+@given(st.sampled_from(POLICIES), commands(), commands(size=15))
+def test_a_merge_undone_after_something_happened_loses_no_point(
+    rules: Policy, history: list[Command], since: list[Command]
+) -> None:
+    town = lived(rules, history)
+    now = end_of(history)
+    town.send(ReleaseAccount(customer="c2", merge="m", into="c1", occurred_at=now))
+    for command in since:
+        attempt(town, command)
+    together = sum(town[name].ledger().balance for name in ("c1", "c2"))
+    town.send(ReturnAccount(customer="c1", merge="m", to="c2", occurred_at=now))
+    assert sum(town[name].ledger().balance for name in ("c1", "c2")) == together
+    for name in ("c1", "c2"):
+        check(town[name].ledger())
+    assert town["c2"].merged_into is None
+    assert not [lot for lot in town["c1"].lots if lot.startswith("merged/c2/")]
+
+
+# --- several programmes ---------------------------------------------------------------------------------------------
+
+
+@given(commands(members=1), st.lists(st.sampled_from([None, "main", "dining"]), min_size=25, max_size=25))
+def test_two_programmes_never_mix(history: list[Command], programmes: list[str | None]) -> None:
+    """Each ledger is what it were if there had been no other."""
+    both = policy(**RULES, more=[DINING])
+    alone = {"main": policy(**RULES), "dining": policy(**DINING)}
+    wanted = [
+        command.model_copy(update={"programme": programme})
+        for command, programme in zip(history, programmes, strict=False)
+        if not isinstance(command, TransferPoints)
+    ]
+    town = Town(both).join("c1")
+    town.do(EnrolMember, "2024-01-01", "c1", programme="dining")
+    for command in wanted:
+        attempt(town, command)
+    for programme, rules in alone.items():
+        single = Town(rules)
+        single.do(EnrolMember, "2024-01-01", "c1", programme=programme)
+        for command in wanted:
+            named = getattr(command, "programme", None)
+            every = isinstance(command, CreditPurchase | ReverseEarning | ExpirePoints | EvaluateTier)
+            if named == programme or (named is None and (every or programme == "main")):
+                attempt(single, command)
+        assert single["c1"].ledger(programme) == town["c1"].ledger(programme)
+    event("both have points" if all(ledger.lots for ledger in town["c1"].ledgers) else "one has none")
+
+
+# --- time -----------------------------------------------------------------------------------------------------------
+
+
+@given(st.sampled_from(POLICIES), commands(members=1), st.lists(days, min_size=1, max_size=6))
+def test_tiers_and_lots_told_the_time_once_are_as_if_told_often(
+    rules: Policy, history: list[Command], moments: list[int]
+) -> None:
+    town = lived(rules, history)
+    start = end_of(history)
+    last = start + timedelta(days=max(moments))
+    stepwise = Town(rules)
+    stepwise.states = dict(town.states)
+    for moment in sorted(moments):
+        at_ = start + timedelta(days=moment)
+        attempt(stepwise, ExpirePoints(customer="c1", occurred_at=at_))
+    attempt(town, ExpirePoints(customer="c1", occurred_at=last))
+    assert {name: replace(lot, pending=False) for name, lot in town["c1"].lots.items()} == {
+        name: replace(lot, pending=False) for name, lot in stepwise["c1"].lots.items()
+    }
+    assert town["c1"].lots == stepwise["c1"].lots
+
+
+@settings(max_examples=50)
+@given(st.sampled_from(POLICIES), commands(size=30))
+def test_every_state_survives_a_snapshot_and_every_event_its_bytes(rules: Policy, history: list[Command]) -> None:
+    town = Town(rules).join("c1", "c2")
+    happened = [each for command in history for each in attempt(town, command)]
+    happened += attempt(town, CloseAccount(customer="c2", occurred_at=end_of(history)))
+    happened += attempt(town, ReleaseAccount(customer="c2", merge="m", into="c1", occurred_at=end_of(history)))
+    assume(happened)
+    codec = Codec({type(each) for each in happened})
+    for each in happened:
+        assert codec.decode(each.topic, each.schema, codec.encode(each)) == each
+    for state in town.states.values():
+        assert decode_state(encode_state(state), type(state)) == state

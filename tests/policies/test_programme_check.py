@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from relations.policies import Programme
+from relations.policies.programme_check import check_programme
+
+
+def codes(**values: Any) -> list[str]:
+    return [finding.code for finding in check_programme(Programme.model_validate(values))]
+
+
+def tiers(*pairs: tuple[str, int], **more: Any) -> list[dict[str, Any]]:
+    return [{"name": name, "threshold": threshold, **more} for name, threshold in pairs]
+
+
+def test_the_programme_that_ships_is_good() -> None:
+    assert check_programme(Programme()) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "code", "sentence"),
+    [
+        (
+            {"tiers": [{"name": "base", "threshold": 0, "below": 100}, {"name": "gold", "threshold": 150}]},
+            "tier_gap",
+            "from 100 to 149 there is none",
+        ),
+        (
+            {"tiers": [{"name": "base", "threshold": 0, "below": 200}, {"name": "gold", "threshold": 150}]},
+            "tier_overlap",
+            "'gold' begins at 150 already",
+        ),
+        ({"tiers": tiers(("gold", 100))}, "tier_gap", "members with less than 100 have no tier"),
+        ({"tiers": tiers(("a", 0), ("b", 10), ("c", 1_000))}, "tier_gap", "is a long way"),
+        ({"tiers": [{"name": "top", "threshold": 0, "below": 9}]}, "tier_gap", "nothing follows"),
+        (
+            {"tiers": [{"name": "a", "threshold": 0, "multiplier": 2}, {"name": "b", "threshold": 10}]},
+            "tier_earns_less",
+            "those of the lower tier 'a' 2 times",
+        ),
+        ({"tier_basis": "stays"}, "unreachable_tier", "goes by stays, of which nothing"),
+        ({"rewards": [{"name": "night", "points": 9, "tier": "diamond"}]}, "unreachable_reward", "which there is not"),
+        ({"rewards": [{"name": "night", "points": 9, "stock": 0}]}, "unreachable_reward", "a stock of 0"),
+        (
+            {"rewards": [{"name": "night", "points": 9, "tier": "gold"}], "tier_basis": "stays"},
+            "unreachable_reward",
+            "which nobody can reach",
+        ),
+        ({"rewards": [{"name": "night", "points": 9}], "rates": {}}, "unreachable_reward", "nothing in this programme"),
+        (
+            {"rewards": [{"name": "night", "points": 9}], "rates": {}, "joining_points": 5},
+            "unreachable_reward",
+            "a member can come by 5 at most",
+        ),
+        ({"pending_days": 60, "months_to_expiry": 2}, "expires_before_active", "pending for 60 days"),
+        ({"pending_days": 3, "expiry": {"kind": "end_of_period"}}, "expires_before_active", "may expire after 1"),
+        ({"months_to_expiry": 2, "expiry": {"kind": "inactivity"}}, "two_expiries", "but `expiry` (inactivity) rules"),
+        ({"tier_window": {"kind": "lifetime"}, "grace_days": 5}, "never_lost", "one for life never is"),
+        (
+            {"tier_window": {"kind": "rolling_months", "months_count": 1}, "warning_days": 40},
+            "warning_too_early",
+            "the window has 30 days only",
+        ),
+        ({"warning_days": 10, "grace_days": 10}, "warned_by_grace", "is as long as the warning"),
+        (
+            {"tiers": tiers(("a", 0), ("b", 10), benefits=["lounge"])},
+            "benefit_twice",
+            "the benefit 'lounge' comes with two tiers",
+        ),
+        ({"reversal_grace_days": 10}, "no_such_grace", "lets points expire"),
+        ({"tier_basis": "spend", "rates": {"EUR": 1, "JPY": 1}}, "spend_not_counted", "spend in JPY"),
+        (
+            {"campaigns": [{"id": "c", "starts": "2024-05-01", "ends": "2024-06-01"}]},
+            "empty_campaign",
+            "gives nothing",
+        ),
+        (
+            {
+                "campaigns": [
+                    {"id": "c", "starts": "2024-05-01", "ends": "2024-06-01", "bonus_points": 1, "tiers": ["x"]}
+                ]
+            },
+            "unknown_tier",
+            "for tier 'x', which there is not",
+        ),
+        (
+            {
+                "category_factors": {"gift card": 0},
+                "campaigns": [
+                    {
+                        "id": "c",
+                        "starts": "2024-05-01",
+                        "ends": "2024-06-01",
+                        "multiplier": 2,
+                        "categories": ["gift card"],
+                    }
+                ],
+            },
+            "contradiction",
+            "which earns nothing at all",
+        ),
+        (
+            {
+                "campaigns": [
+                    {"id": "may", "starts": "2024-05-01", "ends": "2024-06-01", "multiplier": 2},
+                    {"id": "spa", "starts": "2024-05-31", "ends": "2024-07-01", "multiplier": 3, "categories": ["spa"]},
+                ]
+            },
+            "campaigns_together",
+            "make 4 times the rate",
+        ),
+        ({"authority": {"agent": 100}}, "authority_backwards", "whoever has no role any number"),
+        ({"referral": {}}, "empty_referral", "worth nothing to either"),
+    ],
+)
+def test_what_is_wrong_in_the_whole_is_named(values: dict[str, Any], code: str, sentence: str) -> None:
+    findings = check_programme(Programme.model_validate(values))
+    found = next((each for each in findings if each.code == code and sentence in each.reason), None)
+    assert found is not None, findings
+    assert found.remedy
+    assert found.field in Programme.model_fields
+
+
+def test_what_suits_is_not_named() -> None:
+    assert codes(pending_days=59, months_to_expiry=2) == []
+    assert codes(warning_days=30, grace_days=10) == []
+    assert codes(tier_basis="stays", stay_categories=["room"]) == []
+    assert codes(rewards=[{"name": "night", "points": 9, "tier": "gold", "stock": 1}]) == []
+    assert codes(adjustment_max=50, authority={"agent": 100}) == []
+    ends = [{"name": "base", "threshold": 0, "below": 150}, {"name": "gold", "threshold": 150}]
+    assert codes(tiers=ends) == []

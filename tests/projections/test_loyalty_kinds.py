@@ -1,0 +1,145 @@
+"""Kinds of loyalty, from what customers do and what they answer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relations import Policy, Relations
+from relations.aggregates.customer import GiveFeedback, RecordPurchase, RegisterCustomer
+from relations.errors import InvalidInput
+from relations.messages import Command, Money
+from relations.policies import Lifecycle
+from relations.policies.lifecycle import LoyaltyKinds
+from relations.projections.loyalty_kinds import CustomerKind, customer_kind
+from relations.projections.patronage import Activity, Opinion, Patronage
+
+POLICY = LoyaltyKinds(months=6, purchase_days_min=3, active_share_min=0.5)
+
+
+def month(number: int) -> str:
+    """The month so many months after January 2024."""
+    return f"{2024 + number // 12}-{number % 12 + 1:02d}"
+
+
+def customer(
+    bought: dict[int, int] | None = None, discounted: tuple[int, ...] = (), **opinions: dict[int, Any]
+) -> Patronage:
+    """Purchase days by month, the months in which all was discounted, and answers by month: `csat` scores, `nps`."""
+    row = Patronage("c1")
+    for number, days in (bought or {}).items():
+        row.activity[f"{month(number)}EUR"] = Activity(
+            (1 << days) - 1, days, 1_000 * days, discounted=days if number in discounted else 0
+        )
+    for number, score in opinions.get("csat", {}).items():
+        opinion = row.opinions.setdefault(month(number), Opinion())
+        opinion.csat[score - 1] += 1
+    for number, promotes in opinions.get("nps", {}).items():
+        opinion = row.opinions.setdefault(month(number), Opinion())
+        opinion.promoters, opinion.detractors = int(promotes), int(not promotes)
+    return row
+
+
+def kind(row: Patronage, number: int, policy: LoyaltyKinds = POLICY) -> CustomerKind:
+    found = customer_kind(row, policy, satisfied_from=4, month=month(number))
+    assert found is not None
+    return found
+
+
+OFTEN = {0: 1, 1: 1, 2: 1, 3: 1}
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (customer(OFTEN, csat={1: 5}), "true"),
+        (customer(OFTEN, nps={1: True}), "true"),
+        (customer(OFTEN, discounted=(0, 1, 2, 3), csat={1: 5}, nps={2: True}), "true"),
+        (customer(OFTEN), "spurious"),  # nobody asked: nothing says that they mean it
+        (customer(OFTEN, csat={1: 2}, nps={2: True}), "spurious"),  # an answer against it
+        (customer(OFTEN, discounted=(0, 1, 2, 3), csat={1: 5}), "spurious"),
+        (customer({3: 2}, csat={3: 5}), "latent"),  # too few days
+        (customer({0: 8}, csat={1: 5}), "latent"),  # in one month of four: a spree is no habit
+        (customer(csat={1: 5}, nps={1: True}), "latent"),
+        (customer({3: 1}), "none"),
+        (customer(csat={3: 1}), "none"),
+    ],
+)
+def test_behaviour_and_attitude_make_four_kinds(row: Patronage, expected: str) -> None:
+    assert kind(row, 3).kind == expected
+
+
+def test_progression_and_relapse_are_dated() -> None:
+    row = customer({0: 1, 1: 1, 2: 1, 3: 1, 4: 1}, csat={1: 5, 4: 2, 5: 1})
+    found = kind(row, 12)
+    assert [(step.month, step.kind, step.direction) for step in found.steps] == [
+        ("2024-01", "none", "begins"),
+        ("2024-02", "latent", "progression"),
+        ("2024-03", "true", "progression"),
+        ("2024-06", "spurious", "relapse"),
+        ("2024-09", "none", "relapse"),
+    ]
+    assert (found.kind, found.since) == ("none", "2024-09")
+    # As of a month in between it is what it was then.
+    assert (kind(row, 3).kind, kind(row, 3).since) == ("true", "2024-03")
+
+
+def test_nobody_is_of_a_kind_before_they_bought_or_answered() -> None:
+    assert customer_kind(Patronage("c1", registered_at=0), POLICY, satisfied_from=4, month="2024-05") is None
+    assert customer_kind(customer({5: 1}), POLICY, satisfied_from=4, month="2024-05") is None
+
+
+@given(
+    bought=st.dictionaries(st.integers(0, 17), st.integers(1, 5), max_size=12),
+    csat=st.dictionaries(st.integers(0, 17), st.integers(1, 5), max_size=6),
+    nps=st.dictionaries(st.integers(0, 17), st.booleans(), max_size=6),
+    ends=st.integers(0, 17),
+)
+def test_what_comes_later_changes_no_earlier_step(
+    bought: dict[int, int], csat: dict[int, int], nps: dict[int, bool], ends: int
+) -> None:
+    row = customer(bought, csat=csat, nps=nps)
+    then = customer_kind(row, POLICY, satisfied_from=4, month=month(ends))
+    last = customer_kind(row, POLICY, satisfied_from=4, month=month(17))
+    if then is None:
+        assert not {number for number in (*bought, *csat, *nps) if number <= ends}
+        return
+    assert last is not None
+    assert then.steps == tuple(step for step in last.steps if step.month <= month(ends))
+    assert [step.previous for step in last.steps] == [None, *(step.kind for step in last.steps[:-1])]
+    assert all(step.kind != step.previous for step in last.steps)
+
+
+def test_the_view_counts_kinds_and_their_moves(database_url: str) -> None:
+    start = datetime(2024, 1, 5, tzinfo=UTC)
+    commands: list[Command] = []
+    for name in ("true", "habit", "once"):
+        commands.append(RegisterCustomer(customer=name, occurred_at=start))
+        for number in range(1 if name == "once" else 4):
+            at = start + timedelta(days=31 * number)
+            amount = Money(1_000, "EUR")
+            commands.append(RecordPurchase(customer=name, purchase=f"{name}{number}", amount=amount, occurred_at=at))
+    commands.append(
+        GiveFeedback(customer="true", feedback="f1", instrument="nps", score=10, occurred_at=start + timedelta(days=40))
+    )
+    with Relations.open(database_url, clock=lambda: start + timedelta(days=100), durability="off") as relations:
+        relations.adopt(Policy(lifecycle=Lifecycle(loyalty=POLICY)), from_beginning=True)
+        assert not relations.execute_many(commands).rejections
+        view = relations.views.retention
+        report = view.kinds()
+        assert report.kinds == {"true": 1, "latent": 0, "spurious": 1, "none": 1}
+        assert (report.customers, report.progressed, report.relapsed) == (3, 0, 0)
+        assert [each.customer for each in view.kinds(kind="true").listed] == ["true"]
+        assert len(view.kinds(limit=1, offset=1).listed) == 1
+        march = view.kinds(as_of=datetime(2024, 3, 31, tzinfo=UTC), limit=0)
+        assert (march.month, march.progressed) == ("2024-03", 2)
+        found = view.kind_of("true")
+        assert found is not None
+        assert found.signs.recommends is True
+        assert view.kind_of("nobody") is None
+        with pytest.raises(InvalidInput, match="kind of loyalty"):
+            view.kinds(kind="so-so")  # type: ignore[arg-type]  # what a caller without types may say

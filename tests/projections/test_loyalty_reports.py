@@ -1,0 +1,211 @@
+"""Small histories of points whose figures can be worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+
+import pytest
+
+from relations import Policy, Relations
+from relations.aggregates.customer import RecordPurchase, RefundPurchase, RegisterCustomer
+from relations.aggregates.loyalty import (
+    EarnPoints,
+    EnrolMember,
+    IssueReward,
+    MakeReferral,
+    RedeemPoints,
+    ReverseRedemption,
+    TransferPoints,
+    UseReward,
+)
+from relations.aggregates.programme import SetProgrammeGoal
+from relations.errors import InvalidInput
+from relations.messages import Money
+from relations.policies import Programme
+from relations.policies.offers import Referral, Reward, Tier
+from relations.policies.programme import RollingMonths
+
+ZONE = "Europe/Vienna"
+POLICY = Policy(
+    zone=ZONE,
+    programme=Programme(
+        rates={"EUR": Fraction(1)},
+        months_to_expiry=12,
+        tiers=(Tier(name="member", threshold=0), Tier(name="silver", threshold=100), Tier(name="gold", threshold=300)),
+        tier_window=RollingMonths(months_count=3),
+        rewards=(Reward(name="mug", points=30, days_valid=10),),
+        referral=Referral(referrer_points=5, referred_points=5, after="joining"),
+    ),
+)
+START = datetime(2024, 1, 10, 9, tzinfo=UTC)
+
+
+def after(days: float) -> datetime:
+    return START + timedelta(days=days)
+
+
+@pytest.fixture
+def relations(database_url: str) -> Iterator[Relations]:
+    now = [START]
+    with Relations.open(database_url, durability="off", clock=lambda: now[0]) as opened:
+        opened.adopt(POLICY, from_beginning=True)
+        for name in ("ada", "bo"):
+            opened.execute(RegisterCustomer(customer=name, occurred_at=START))
+            opened.execute(EnrolMember(customer=name, occurred_at=START))
+        now[0] = after(40)
+        yield opened
+
+
+def buy(relations: Relations, customer: str, purchase: str, euros: int, days: float) -> None:
+    amount = Money(euros * 100, "EUR")
+    relations.execute(RecordPurchase(customer=customer, purchase=purchase, amount=amount, occurred_at=after(days)))
+
+
+def test_a_statement_is_paged_by_period_and_adds_up(relations: Relations) -> None:
+    buy(relations, "ada", "p1", 200, 1)
+    relations.execute(RedeemPoints(customer="ada", redemption="r1", points=150, occurred_at=after(2)))
+    relations.execute(
+        RefundPurchase(customer="ada", refund="b1", purchase="p1", amount=Money(10_000, "EUR"), occurred_at=after(3))
+    )
+    buy(relations, "ada", "p2", 80, 5)
+    view = relations.views.loyalty
+    whole = view.statement("ada")
+    assert [(entry.kind, entry.points, entry.debt, entry.balance) for entry in whole.entries] == [
+        ("earned", 200, 0, 200),
+        ("redeemed", -150, 0, 50),
+        ("reversed", -50, 0, 0),
+        ("debt", 0, 50, -50),
+        ("earned", 80, 0, 30),
+        ("repaid", -50, -50, 30),
+    ]
+    part = view.statement("ada", since=after(2), until=after(5), limit=1, offset=1)
+    assert (part.opening, part.closing, part.count) == (200, -50, 3)
+    assert part.totals == {"redeemed": -150, "reversed": -50, "debt": -50}
+    assert [entry.about for entry in part.entries] == ["b1"]
+    assert view.statement("ada", until=after(2)).closing == 200  # what happens at the end is not before it
+    assert view.statement("nobody").count == 0
+    with pytest.raises(InvalidInput, match="before it begins"):
+        view.statement("ada", since=after(2), until=after(1))
+    with pytest.raises(InvalidInput, match="negative"):
+        view.statement("ada", offset=-1)
+
+
+def test_an_account_is_as_it_was_at_any_moment(relations: Relations) -> None:
+    buy(relations, "ada", "p1", 200, 1)
+    relations.execute(TransferPoints(customer="ada", transfer="t1", to="bo", points=50, occurred_at=after(3)))
+    view = relations.views.loyalty
+    now, before = view.account("ada"), view.account("ada", as_of=after(3) - timedelta(microseconds=1))
+    assert now is not None
+    assert before is not None
+    assert (now.balance, before.balance, before.tier is not None and before.tier.tier) == (150, 200, "silver")
+    other = view.account("bo")
+    assert other is not None
+    assert [(lot.points, lot.reason, lot.source) for lot in other.lots] == [(50, "transfer", "ada")]
+    assert other.lots[0].expires_at == now.lots[0].expires_at
+    early = view.account("bo", as_of=after(1))
+    assert early is not None
+    assert (early.balance, early.lots) == (0, ())
+    assert view.account("nobody") is None
+    late = view.account("ada", as_of=after(800))
+    assert late is not None
+    assert (late.overdue, late.spendable, late.balance) == (150, 0, 150)
+
+
+def test_what_is_owed_moves_from_month_to_month_and_ends_with_its_expiry(relations: Relations) -> None:
+    buy(relations, "ada", "p1", 200, 1)
+    buy(relations, "bo", "p2", 90, 35)
+    relations.execute(RedeemPoints(customer="ada", redemption="r1", points=40, occurred_at=after(36)))
+    view = relations.views.loyalty
+    assert [(month.month, month.points) for month in view.liability(as_of=after(40)).months] == [
+        ("2025-01", 160),
+        ("2025-02", 90),
+    ]
+    assert [month.points for month in view.liability(as_of=after(30)).months] == [200]
+    assert view.liability(as_of=after(-30)).points == 0
+    # Years later and nobody advanced the time: overdue, until it is recorded at the moment when it was due.
+    assert [month.overdue for month in view.liability(as_of=after(390)).months] == [True, False]
+    relations.advance_time(after(390))
+    assert [month.points for month in view.liability(as_of=after(390)).months] == [90]
+    assert view.liability(as_of=after(366)).points == 250
+    report = view.breakage(as_of=after(390))
+    assert (report.issued, report.expired, report.rate) == (200, 160, 0.8)
+    assert [(each.month, each.redeemed, each.expired, each.open) for each in report.months] == [
+        ("2025-01", 40, 160, 0),
+        ("2025-02", 0, 0, 90),
+    ]
+    months = view.months(as_of=after(390))
+    assert [(each.month, each.joined, each.earned, each.redeemed, each.expired, each.open) for each in months] == [
+        ("2024-01", 2, 200, 0, 0, 200),
+        ("2024-02", 0, 90, 40, 0, 250),
+        ("2025-01", 0, 0, 0, 160, 90),
+    ]
+    assert [each.month for each in view.months(since="2024-02", until="2025-01", as_of=after(390))] == ["2024-02"]
+
+
+def test_who_is_about_to_lose_a_tier_loses_it(relations: Relations) -> None:
+    buy(relations, "ada", "p1", 350, 1)
+    buy(relations, "bo", "p2", 120, 25)
+    view = relations.views.loyalty
+    assert view.tiers() == {"silver": 1, "gold": 1}
+    april, may = datetime(2024, 4, 15, tzinfo=UTC), datetime(2024, 5, 15, tzinfo=UTC)
+    assert view.losing_tier(until=datetime(2024, 3, 30, tzinfo=UTC)) == []
+    risks = view.losing_tier(until=may)
+    assert [(risk.customer, risk.tier, risk.falls_to, risk.missing) for risk in risks] == [
+        ("ada", "gold", "member", 300),
+        ("bo", "silver", "member", 100),
+    ]
+    assert [risk.customer for risk in view.losing_tier(until=may, tier="silver")] == ["bo"]
+    assert view.losing_tier(until=may, limit=1, offset=1) == risks[1:]
+    relations.advance_time(april)
+    assert view.tiers() == {"member": 1, "silver": 1}
+    account = view.account("ada")
+    assert account is not None
+    assert account.tier is not None
+    assert [(step.kind, step.tier) for step in account.tier.history] == [
+        ("reached", "member"),
+        ("reached", "gold"),
+        ("lost", "member"),
+    ]
+    assert account.tier.since == risks[0].losing_at
+    relations.advance_time(may)
+    assert view.tiers() == {"member": 2}
+    with pytest.raises(InvalidInput, match="no programme"):
+        view.losing_tier(until=may, programme="none")
+
+
+def test_rewards_referrals_and_goals_are_counted(relations: Relations) -> None:
+    for goal, metric, target in (
+        ("g1", "points_redeemed", 100),
+        ("g2", "rewards_used", 1),
+        ("g3", "members", 3),
+        ("g4", "redemptions", 2),
+        ("g5", "referrals", 2),
+    ):
+        relations.execute(
+            SetProgrammeGoal(
+                programme="main", goal=goal, metric=metric, target=target, occurred_at=START,
+                starts=date(2024, 1, 1), ends=date(2024, 1, 31),
+            )
+        )  # fmt: skip
+    relations.execute(EarnPoints(customer="ada", lot="l1", points=200, occurred_at=after(1)))
+    for coupon in ("c1", "c2", "c3"):
+        relations.execute(IssueReward(customer="ada", coupon=coupon, reward="mug", occurred_at=after(2)))
+    relations.execute(UseReward(customer="ada", coupon="c1", occurred_at=after(3)))
+    relations.execute(ReverseRedemption(customer="ada", redemption="c2", occurred_at=after(3)))
+    relations.advance_time(after(20))
+    relations.execute(RegisterCustomer(customer="cy", occurred_at=after(1)))
+    relations.execute(MakeReferral(customer="ada", referral="f1", referred="cy", occurred_at=after(4)))
+    relations.execute(EnrolMember(customer="cy", occurred_at=after(5)))
+    view = relations.views.loyalty
+    (mug,) = view.rewards()
+    assert (mug.issued, mug.used, mug.void, mug.expired, mug.open, mug.points) == (3, 1, 1, 1, 0, 60)
+    assert [row.coupon for row in view.coupons("ada")] == ["c1", "c2", "c3"]
+    figures = view.referrals()
+    assert (figures.made, figures.members, figures.rewarded, figures.points) == (1, 1, 1, 5)
+    assert [row.referred for row in view.referrals_of("ada")] == ["cy"]
+    goals = {each.goal: (each.actual, each.reached) for each in view.goals(as_of=after(40))}
+    assert goals == {"g1": (60, False), "g2": (1, True), "g3": (3, True), "g4": (2, True), "g5": (1, False)}
+    assert view.goals(as_of=datetime(2024, 1, 15, tzinfo=UTC))[0].elapsed == 0.5
+    assert view.goals(programme="other") == []
