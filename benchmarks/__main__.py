@@ -20,7 +20,18 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from benchmarks import as_of, importing, lifetime_value, loading, members, memory, rebuild, scaling, single
+from benchmarks import (
+    as_of,
+    complaints,
+    importing,
+    lifetime_value,
+    loading,
+    members,
+    memory,
+    rebuild,
+    scaling,
+    single,
+)
 from benchmarks.harness import FULL, NORMAL, SMALL, Line, Scale, workspace
 from benchmarks.report import markdown, table
 
@@ -30,7 +41,18 @@ _WIDTH = 180
 
 MEASUREMENTS: dict[str, ModuleType] = {
     module.NAME: module
-    for module in (single, importing, loading, rebuild, members, scaling, as_of, lifetime_value, memory)
+    for module in (
+        single,
+        importing,
+        loading,
+        rebuild,
+        complaints,
+        members,
+        scaling,
+        as_of,
+        lifetime_value,
+        memory,
+    )
 }
 """By name, in the order in which they run: what waits for the disk first, while nothing else fills its caches."""
 

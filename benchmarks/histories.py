@@ -19,7 +19,7 @@ from relations.log.personal import Keys, has_personal, open_event, seal_event
 from relations.messages import Command
 from relations.testing.simulation import RecordingClock, simulate_recorded
 
-__all__ = ["large_log", "open_log", "simulated_batches"]
+__all__ = ["copies_of", "large_log", "open_log", "simulated_batches"]
 
 _PAGE = 1_000
 _COMMANDS_AN_EVENT = 0.86
@@ -38,7 +38,7 @@ def large_log(workspace: Workspace, events: int) -> Path:
     copies = round(events / base_events)
     if copies <= 1:
         return base
-    return workspace.once(f"a log of {events:,} events", lambda path: _multiply(base, path, copies))
+    return workspace.once(f"a log of {events:,} events", lambda path: copies_of(base, path, copies))
 
 
 def simulated_batches(commands: int, size: int) -> list[list[Command]]:
@@ -57,7 +57,8 @@ def _execute(path: Path, clock: RecordingClock) -> None:
             relations.execute_many(batch)
 
 
-def _multiply(source: Path, target: Path, copies: int) -> None:
+def copies_of(source: Path, target: Path, copies: int) -> None:
+    """A log of so many copies of another, each of other customers."""
     with open_log(source) as original, open_log(target, durability="off") as copy:
         copier = _Copier(original, copy)
         with original.log.database.reading() as reading:

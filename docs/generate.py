@@ -502,8 +502,8 @@ def complaint_states_page() -> str:
     """The table of moves as a diagram and in words."""
     intro = (
         "Which command is possible in which state of a complaint, and where it leads. An offer above its author's "
-        "limit moves nothing until it is approved. `CheckDeadlines` is possible in every state and moves none. What is not "
-        "here is refused with `illegal_move`, which names the state and what is possible from it."
+        "limit moves nothing until it is approved. `CheckDeadlines` is possible in every state and moves none. What is "
+        "not here is refused with `illegal_move`, which names the state and what is possible from it."
     )
     stays = [
         (f"`{state}`", _spaced(command for command, after in moves.items() if after == state))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from math import ceil
 from pathlib import Path
 from random import Random
@@ -11,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from benchmarks.cdnow import SAMPLE, read, statistics
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats  # type: ignore[import-untyped]  # scipy has no types
 
 from relations.analytics import BuyingModel, RepeatStatistics, fit_buying
-from relations.analytics.buying import BuyingModelName, _log_likelihood
+from relations.analytics.buying import BuyingModelName, _grouped, _log_likelihood
 from relations.errors import InvalidInput
 
 MODELS: tuple[BuyingModelName, ...] = ("bg_nbd", "mbg_nbd")
@@ -109,25 +110,26 @@ def test_a_fit_depends_neither_on_order_nor_on_the_unit_and_is_the_same_each_tim
 
 @given(models, st.lists(customers(), min_size=1, max_size=8))
 def test_the_gradient_is_that_of_the_likelihood(model: BuyingModel, group: list[RepeatStatistics]) -> None:
-    x, recency, age, _ = np.array(group, dtype=float).T
+    groups = _grouped(group, 1, np)
     at = np.array([model.r, model.alpha_days, model.a, model.b])
-    _, gradient = _log_likelihood(model.model, x, recency, age, np.ones(len(group)), at)
+    _, gradient = _log_likelihood(model.model, groups, at)
     for index, slope in enumerate(gradient):
         step = np.zeros(4)
         step[index] = at[index] * 1e-6
-        above = _log_likelihood(model.model, x, recency, age, np.ones(len(group)), at + step)[0]
-        below = _log_likelihood(model.model, x, recency, age, np.ones(len(group)), at - step)[0]
+        above = _log_likelihood(model.model, groups, at + step)[0]
+        below = _log_likelihood(model.model, groups, at - step)[0]
         assert slope * at[index] == pytest.approx((above - below) / 2e-6, rel=1e-4, abs=max(1e-3, abs(above) * 1e-8))
 
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("a", [0.4, 0.995, 1.0, 1.005, 2.5])
+@pytest.mark.parametrize("days", [400.0, 20_000.0])
 @pytest.mark.parametrize("customer", [(0, 0, 0), (0, 0, 200), (3, 60, 100), (150, 300, 310)])
 def test_expectations_are_what_the_models_story_says(
-    name: BuyingModelName, a: float, customer: tuple[int, int, int]
+    name: BuyingModelName, a: float, customer: tuple[int, int, int], days: float
 ) -> None:
     # The mean over everybody's rate and probability to leave, integrated by brute force.
-    model, one, days = made(name, 0.6, 50.0, a, 2.2), RepeatStatistics(*customer), 400.0
+    model, one = made(name, 0.6, 50.0, a, 2.2), RepeatStatistics(*customer)
     chances = one.frequency + (name == "mbg_nbd")
     shape, at = model.r + one.frequency, model.alpha_days + one.age_days
 
@@ -156,6 +158,7 @@ def test_the_probability_to_be_there_is_one_and_falls_with_silence(
         assert sooner <= more_recent
 
 
+@example(made("bg_nbd", 1.9095, 1.0, 1.9095, 16.0), RepeatStatistics(0, 0, 0), 0.0, 424.0)  # r - a is a whole number
 @given(models, customers(), horizons, horizons)
 def test_expected_purchases_grow_with_time_ever_more_slowly(
     model: BuyingModel, customer: RepeatStatistics, first: float, second: float
@@ -214,6 +217,29 @@ def test_a_likelihood_without_a_summit_is_refused_and_says_where_it_leads(group:
     with pytest.raises(InvalidInput, match="has no summit") as caught:
         fit_buying(group)
     assert caught.value.code == "fit_not_converged"
+
+
+@settings(max_examples=60)
+@given(st.lists(customers(), max_size=12), st.sampled_from(MODELS))
+def test_whatever_the_customers_a_fit_is_found_or_refused(group: list[RepeatStatistics], name: BuyingModelName) -> None:
+    try:
+        fitted = fit_buying(group * 5, model=name)
+    except InvalidInput as error:
+        refused = error.code
+    else:
+        refused = ""
+    if refused:
+        assert refused in {"fit_not_converged", "no_repeat_customers"}
+        return
+    assert all(0 < figure < float("inf") for figure in fitted.standard_errors.values())
+    assert all(0 <= figure <= 1 for figure in fitted.alive(group))
+    # No other parameters are likelier: not even a little off in each direction.
+    groups = _grouped(group * 5, 7, np)
+    at = np.array([fitted.r, fitted.alpha_days / 7, fitted.a, fitted.b])
+    for index, factor in product(range(4), (0.9, 1.1)):
+        off = at.copy()
+        off[index] *= factor
+        assert _log_likelihood(name, groups, off)[0] <= fitted.log_likelihood + 1e-6
 
 
 def test_questions_that_make_no_sense_are_refused() -> None:

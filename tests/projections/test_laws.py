@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from relations import Command, ProjectionFailed, RedeemPoints
+from relations import Command, MergeCustomer, ProjectionFailed, RecordPurchase, RedeemPoints, UnmergeCustomer
 from relations.aggregates.customer import PurchaseRecorded
 from relations.messages import Envelope
 from relations.projections import PROJECTIONS, CustomerRow, Projection, Rows, Tally
@@ -21,7 +21,12 @@ COMMANDS = [purchase(number, f"c{number % 4}", euros=number) for number in range
 
 @pytest.fixture(scope="module")
 def history() -> list[Command]:
-    return list(simulate(seed=11, customers=20, months=9))
+    simulated = list(simulate(seed=11, customers=20, months=9))
+    last = max(command.occurred_at for command in simulated)
+    # Nobody in the simulation has two ids, so a few are merged here, and some of them not for good.
+    names = sorted({command.customer for command in simulated if isinstance(command, RecordPurchase)})[:9]
+    merges = [MergeCustomer(customer=name, into=names[-1], occurred_at=last) for name in names[:-1]]
+    return [*simulated, *merges, *(UnmergeCustomer(customer=name, occurred_at=last) for name in names[:3])]
 
 
 @pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda projection: projection.name)

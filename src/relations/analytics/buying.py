@@ -20,11 +20,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict
 
 from relations.analytics.extra import scientific
+from relations.analytics.hypergeometric import mean_power
 from relations.analytics.likelihood import maximise
 from relations.analytics.repeat_statistics import RepeatStatistics, checked
 from relations.errors import InvalidInput
@@ -35,11 +36,8 @@ BuyingModelName: TypeAlias = Literal["bg_nbd", "mbg_nbd"]
 
 _TITLES: dict[BuyingModelName, str] = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD"}
 
-_NODES = 20
+_NODES = 24
 """Of the integrals over time: their error is then some units of the last digit."""
-
-_NEAR = 1e-2
-"""So near to a = 1, where the closed form is 0 / 0, expectations are integrated instead."""
 
 
 class BuyingModel(BaseModel):
@@ -109,7 +107,7 @@ class BuyingModel(BaseModel):
                 field="yearly_rate",
                 remedy="Give a share a year, such as 0.1",
             )
-        return self._each(customers, partial(self._integrated, days=days, yearly_rate=yearly_rate))
+        return self._each(customers, partial(self._expected, days=days, yearly_rate=yearly_rate))
 
     def new_customer_purchases(self, days: float) -> float:
         """How many repeat purchase days are expected of somebody in the days after their first purchase."""
@@ -136,40 +134,22 @@ class BuyingModel(BaseModel):
         left = left + (self.r + x) * np.log((self.alpha_days + age) / (self.alpha_days + recency))
         return np.where(chances > 0, special.expit(-left), 1.0)
 
-    def _expected(self, x: Any, recency: Any, age: Any, *, days: float) -> Any:
-        """(c / (a - 1)) (1 - 2F1(R, a - 1; c; -t / A)) of those who are there, c = a + B - 1.
-
-        Written by Pfaff's transformation as (1 - w)^(a - 1) 2F1(c - R, a - 1; c; w), w = t / (A + t), whose upper
-        parameters do not grow with x: the form in the paper multiplies a huge number by a tiny one for good customers.
-        """
-        np = scientific("numpy", "Expected purchases")
-        special = scientific("scipy.special", "Expected purchases")
-        a, b = self.a, self.b + self._chances(x)
-        c = a + b - 1
-        if abs(a - 1) < _NEAR or np.any(c < _NEAR):
-            return self._integrated(x, recency, age, days=days, yearly_rate=0.0)
-        later = self.alpha_days + age + days
-        series = special.hyp2f1(c - self.r - x, a - 1, c, days / later)
-        stayed = ((later - days) / later) ** (a - 1) * series
-        # Rounding may leave a trace below 0 where hardly anything is expected.
-        return np.maximum(c / (a - 1) * (1 - stayed), 0.0) * self._alive(x, recency, age)
-
-    def _integrated(self, x: Any, recency: Any, age: Any, *, days: float, yearly_rate: float) -> Any:
+    def _expected(self, x: Any, recency: Any, age: Any, *, days: float, yearly_rate: float = 0.0) -> Any:
         """The rate of purchases, (R / A) 2F1(R + 1, a; a + B; -s / A), discounted and integrated over time.
 
-        It falls like a power of A + s, so Gauss and Legendre's points are spread evenly over that sum's logarithm.
+        The paper's closed form is the same without discounting, but 0 / 0 at a = 1, and it multiplies a huge number by
+        a tiny one for good customers. The rate falls like a power of A + s, so Gauss and Legendre's points are spread
+        evenly over that sum's logarithm.
         """
         np = scientific("numpy", "Expected purchases")
-        special = scientific("scipy.special", "Expected purchases")
-        a, c = self.a, self.a + self.b + self._chances(x)
-        shape, at = self.r + x, self.alpha_days + age
+        left, shape, at = self.b + self._chances(x), self.r + x, self.alpha_days + age
         span = np.log1p(days / at)
         total = np.zeros_like(at)
         for node, weight in zip(*np.polynomial.legendre.leggauss(_NODES), strict=True):
             grown = span * (node + 1) / 2
-            growth, time = np.exp(grown), at * np.expm1(grown)
-            rate = growth**-a * special.hyp2f1(c - shape - 1, a, c, -np.expm1(-grown))
-            total += weight / 2 * span * growth * rate * (1 + yearly_rate) ** (-time / _YEAR_DAYS)
+            later = np.expm1(grown)
+            rate = mean_power(self.a, left, shape + 1, later)
+            total += weight / 2 * span * np.exp(grown) * rate * (1 + yearly_rate) ** (-at * later / _YEAR_DAYS)
         return shape * total * self._alive(x, recency, age)
 
 
@@ -199,12 +179,10 @@ def fit_buying(
     found = checked(customers)
     repeat_customers = _check_repeats(found)
     np = scientific("numpy", f"Fitting {_TITLES[model]}")
-    counts = Counter((one.frequency, one.recency_days, one.age_days) for one in found)
-    x, recency, age = np.array(list(counts), dtype=float).T
-    weights = np.array(list(counts.values()), dtype=float)
-    likelihood = partial(_log_likelihood, model, x, recency / unit_days, age / unit_days, weights)
+    groups = _grouped(found, unit_days, np)
+    likelihood = partial(_log_likelihood, model, groups)
     names = ("r", "alpha", "a", "b")
-    scale = max(float(age.max()) / unit_days / 10, 1e-6)
+    scale = max(float(groups.age.max()) / 10, 1e-6)
     summit = maximise(likelihood, names, (1.0, scale, 1.0, 1.0), count=len(found), model=_TITLES[model])
     r, alpha, a, b = summit.values
     r_error, alpha_error, a_error, b_error = summit.standard_errors
@@ -243,30 +221,50 @@ def _check_days(days: float) -> None:
         )
 
 
-def _log_likelihood(
-    model: BuyingModelName, x: Any, recency: Any, age: Any, weights: Any, parameters: Any
-) -> tuple[float, tuple[float, ...]]:
+class _Groups(NamedTuple):
+    """Customers who are alike, counted, as arrays; and how many there are of each frequency.
+
+    Gamma functions are most of a likelihood's time, and all of them depend on the frequency alone.
+    """
+
+    x: Any
+    recency: Any
+    age: Any
+    weights: Any
+    frequencies: Any
+    frequency_weights: Any
+
+
+def _grouped(customers: Iterable[RepeatStatistics], unit_days: float, np: Any) -> _Groups:
+    counts = Counter((one.frequency, one.recency_days, one.age_days) for one in customers)
+    x, recency, age = np.array(list(counts), dtype=float).T
+    weights = np.array(list(counts.values()), dtype=float)
+    frequencies, which = np.unique(x, return_inverse=True)
+    return _Groups(x, recency / unit_days, age / unit_days, weights, frequencies, np.bincount(which, weights))
+
+
+def _log_likelihood(model: BuyingModelName, groups: _Groups, parameters: Any) -> tuple[float, tuple[float, ...]]:
     """The log-likelihood and its gradient: there still, or left at the last purchase, whichever is likelier."""
     np = scientific("numpy", "The likelihood")
     special = scientific("scipy.special", "The likelihood")
     gammaln, digamma = special.gammaln, special.digamma
     r, alpha, a, b = parameters
-    chances = x if model == "bg_nbd" else x + 1
-    shape, could = r + x, chances > 0
-    before = b + np.maximum(chances, 1) - 1
-    there = -shape * np.log(alpha + age)
-    left = np.where(could, np.log(a / before) - shape * np.log(alpha + recency), -np.inf)
+    x, recency, age, weights, levels, counts = groups
+    leavable = int(model == "mbg_nbd")
+    shape, before = r + x, b + np.maximum(x + leavable, 1) - 1
+    log_age, log_recency = np.log(alpha + age), np.log(alpha + recency)
+    there = -shape * log_age
+    left = np.where(x + leavable > 0, np.log(a / before) - shape * log_recency, -np.inf)
     either = np.logaddexp(there, left)
-    value = (
-        gammaln(shape) - gammaln(r) + r * np.log(alpha)
-        + gammaln(a + b) - gammaln(b) + gammaln(b + chances) - gammaln(a + b + chances) + either
-    )  # fmt: skip
-    stays, leaves = np.exp(there - either), np.exp(left - either)
-    both = digamma(a + b) - digamma(a + b + chances)
+    stays, leaves = weights * np.exp(there - either), weights * np.exp(left - either)
+    n, stayed = counts.sum(), b + levels + leavable
+    value = weights @ either + n * (r * np.log(alpha) - gammaln(r) + gammaln(a + b) - gammaln(b))
+    value += counts @ (gammaln(r + levels) + gammaln(stayed) - gammaln(a + stayed))
+    both = n * digamma(a + b) - counts @ digamma(a + stayed)
     gradient = (
-        digamma(shape) - digamma(r) + np.log(alpha) - stays * np.log(alpha + age) - leaves * np.log(alpha + recency),
-        r / alpha - shape * (stays / (alpha + age) + leaves / (alpha + recency)),
-        both + leaves / a,
-        both + digamma(b + chances) - digamma(b) - leaves / before,
+        counts @ digamma(r + levels) + n * (np.log(alpha) - digamma(r)) - stays @ log_age - leaves @ log_recency,
+        n * r / alpha - stays @ (shape / (alpha + age)) - leaves @ (shape / (alpha + recency)),
+        both + leaves.sum() / a,
+        both + counts @ digamma(stayed) - n * digamma(b) - leaves @ (1 / before),
     )
-    return float(weights @ value), tuple(float(weights @ part) for part in gradient)
+    return float(value), tuple(map(float, gradient))

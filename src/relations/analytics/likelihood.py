@@ -73,23 +73,22 @@ def maximise(
         value, gradient = log_likelihood(parameters)
         return -value / count, -np.asarray(gradient) * parameters / count
 
-    found = optimize.minimize(
-        descent,
-        origin,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(centre - _REACH, centre + _REACH) for centre in origin],
-        options={"maxiter": 1000, "gtol": 1e-8, "ftol": 1e-14},
-    )
-    # Where the likelihood is a long ridge, the first search stops on the way; curvature shows the way along it.
-    found = optimize.minimize(
-        descent,
-        found.x,
-        jac=True,
-        hess=lambda point: _curvature(descent, point, np),
-        method="trust-exact",
-        options={"maxiter": 200, "gtol": _SLOPE_AIM},
-    )
+    def stop_when_far(intermediate_result: Any) -> None:
+        if np.max(np.abs(intermediate_result.x - origin)) > _REACH:
+            raise StopIteration
+
+    bounds = [(centre - _REACH, centre + _REACH) for centre in origin]
+    # Where there is no summit, the search meets numbers beyond all measure; what it ends on is checked below.
+    with np.errstate(all="ignore"):
+        found = optimize.minimize(
+            descent, origin, jac=True, method="L-BFGS-B", bounds=bounds,
+            options={"maxiter": 1000, "gtol": 1e-5, "ftol": 1e-12},
+        )  # fmt: skip
+        # On a long ridge the first search stops on the way; curvature shows the way along it.
+        found = optimize.minimize(
+            descent, found.x, jac=True, hess=lambda point: _curvature(descent, point, np), method="trust-exact",
+            options={"maxiter": 200, "gtol": _SLOPE_AIM, "max_trust_radius": 4.0}, callback=stop_when_far,
+        )  # fmt: skip
     point = found.x
     parameters, curvature = np.exp(point), _curvature(descent, point, np)
     named = dict(zip(names, map(float, parameters), strict=True))
@@ -116,8 +115,6 @@ def _check_summit(slope: Any, way: Any, curvature: Any, named: dict[str, float],
 
 
 def _curvature(descent: Callable[[Any], tuple[float, Any]], point: Any, np: Any) -> Any:
-    columns = []
-    for step in np.eye(len(point)) * _STEP:
-        columns.append((descent(point + step)[1] - descent(point - step)[1]) / (2 * _STEP))  # noqa: PERF401 (two lines)
-    matrix = np.array(columns)
+    steps = np.eye(len(point)) * _STEP
+    matrix = np.array([descent(point + step)[1] - descent(point - step)[1] for step in steps]) / (2 * _STEP)
     return (matrix + matrix.T) / 2

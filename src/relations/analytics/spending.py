@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -107,12 +107,9 @@ def fit_spending(customers: Iterable[RepeatStatistics], *, unit_amount: float = 
             remedy="The model needs customers who bought on two days or more, for more than nothing",
         )
     np = scientific("numpy", f"Fitting {_TITLE}")
-    x, amount = np.array(list(counts), dtype=float).T
-    weights = np.array(list(counts.values()), dtype=float)
-    fitted = int(weights.sum())
-    amount = amount / unit_amount
-    start = (1.0, 2.0, float(weights @ (amount / x)) / fitted)
-    likelihood = partial(_log_likelihood, x, amount, weights)
+    groups, fitted = _grouped(counts, unit_amount, np), counts.total()
+    start = (1.0, 2.0, float(groups.weights @ (groups.amount / groups.x)) / fitted)
+    likelihood = partial(_log_likelihood, groups)
     summit = maximise(likelihood, ("p", "q", "v"), start, count=fitted, model=_TITLE)
     p, q, v = summit.values
     p_error, q_error, v_error = summit.standard_errors
@@ -128,21 +125,39 @@ def fit_spending(customers: Iterable[RepeatStatistics], *, unit_amount: float = 
     )
 
 
-def _log_likelihood(x: Any, amount: Any, weights: Any, parameters: Any) -> tuple[float, tuple[float, ...]]:
+class _Groups(NamedTuple):
+    """Customers who are alike, counted, as arrays; and how many there are of each frequency."""
+
+    x: Any
+    amount: Any
+    weights: Any
+    frequencies: Any
+    frequency_weights: Any
+
+
+def _grouped(counts: Counter[tuple[int, int]], unit_amount: float, np: Any) -> _Groups:
+    x, amount = np.array(list(counts), dtype=float).T
+    weights = np.array(list(counts.values()), dtype=float)
+    frequencies, which = np.unique(x, return_inverse=True)
+    return _Groups(x, amount / unit_amount, weights, frequencies, np.bincount(which, weights))
+
+
+def _log_likelihood(groups: _Groups, parameters: Any) -> tuple[float, tuple[float, ...]]:
     """The log-likelihood of the mean repeat amounts, and its gradient; note 025, equation 1a."""
     np = scientific("numpy", "The likelihood")
     special = scientific("scipy.special", "The likelihood")
     gammaln, digamma = special.gammaln, special.digamma
     p, q, v = parameters
-    shape, sums = p * x, np.log(amount + v)
-    # The density is of the mean, amount / x; hence the x that is left over.
-    value = (
-        gammaln(shape + q) - gammaln(shape) - gammaln(q) + q * np.log(v)
-        + shape * np.log(amount) - np.log(amount / x) - (shape + q) * sums
-    )  # fmt: skip
+    x, amount, weights, levels, counts = groups
+    shape, more, n = p * x, p * levels + q, counts.sum()
+    sums, own = np.log(amount + v), weights @ np.log(amount / x)
+    share = weights * x @ (np.log(amount) - sums)
+    # The density is of the mean, amount / x; hence the mean that is left over.
+    value = counts @ (gammaln(more) - gammaln(p * levels)) + n * (q * np.log(v) - gammaln(q)) - own
+    value += p * share - q * (weights @ sums)
     gradient = (
-        x * (digamma(shape + q) - digamma(shape) + np.log(amount) - sums),
-        digamma(shape + q) - digamma(q) + np.log(v) - sums,
-        q / v - (shape + q) / (amount + v),
+        (counts * levels) @ (digamma(more) - digamma(p * levels)) + share,
+        counts @ digamma(more) + n * (np.log(v) - digamma(q)) - weights @ sums,
+        n * q / v - weights @ ((shape + q) / (amount + v)),
     )
-    return float(weights @ value), tuple(float(weights @ part) for part in gradient)
+    return float(value), tuple(map(float, gradient))

@@ -1,0 +1,58 @@
+"""Gauss's hypergeometric function as a mean: E (1 + p z)^-e for a beta distributed p is 2F1(e, a; a + b; -z).
+
+By Pfaff's transformation it is (1 + z)^-a 2F1(a + b - e, a; a + b; w) with w = z / (1 + z) < 1, whose parameters stay
+small together where e and b grow together. Near w = 1 scipy continues the series by a formula that is undefined where
+e - a is a whole number (it gives NaN) and poor near it; there the mean is integrated instead.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from relations.analytics.extra import scientific
+
+__all__ = ["mean_power"]
+
+_SERIES_MAX = 0.9
+"""Up to this w the plain series is summed."""
+
+_FAR = 40.0
+"""As a logarithm: what is smaller does not count."""
+
+
+def mean_power(a: float, b: Any, e: Any, z: Any) -> Any:
+    """E (1 + p z)^-e over p of a beta distribution.
+
+    Args:
+        a: Its first parameter.
+        b: Its second, an array.
+        e: The exponent, an array of the same shape, positive.
+        z: Likewise, from 0.
+    """
+    np, special = scientific("numpy", "Expected purchases"), scientific("scipy.special", "Expected purchases")
+    w = z / (1 + z)
+    near = w <= _SERIES_MAX
+    found = np.exp(-a * np.log1p(z))
+    found[near] *= special.hyp2f1((a + b - e)[near], a, (a + b)[near], w[near])
+    if not near.all():
+        found[~near] = _integrated(a, b[~near], e[~near], z[~near], np, special)
+    return found
+
+
+def _integrated(a: float, b: Any, e: Any, z: Any, np: Any, special: Any) -> Any:
+    """The trapezoidal rule over the logit of p, exact to the last digits for so smooth a function.
+
+    The line between the function's values at p = 0 and p = 1 is taken off and its mean put back: what is left dies away
+    at both ends, however flat the distribution is there.
+    """
+    last = np.exp(-e * np.log1p(z))
+    norm = special.betaln(a, b)
+    # The step follows the narrowest of all: the distribution's spread, and how suddenly the power falls.
+    narrow = 1 / (special.polygamma(1, a) + special.polygamma(1, b.max())) + e.max() / 4
+    step = min(0.4, 0.5 / float(np.sqrt(narrow)))
+    total = np.zeros_like(z)
+    for y in np.arange(-_FAR - np.log1p((e * z).max()), _FAR, step):
+        p, q = special.expit(y), special.expit(-y)
+        density = np.exp(a * special.log_expit(y) + b * special.log_expit(-y) - norm)
+        total += density * (np.exp(-e * np.log1p(p * z)) - q - p * last)
+    return (b + a * last) / (a + b) + step * total
