@@ -46,7 +46,9 @@ from relations.aggregates.loyalty import (
     ReferralFulfilled,
     ReferralMade,
     RefundForwarded,
+    ReleaseAccount,
     RestoreAccount,
+    ReturnAccount,
     ReverseEarning,
     RewardIssued,
     RewardReferral,
@@ -231,12 +233,16 @@ def _merge_is_taken(event: ComplaintMerged, at: Envelope, _policy: Policy) -> li
 
 
 def _merge_is_absorbed(event: CustomerMerged, at: Envelope, _policy: Policy) -> list[Command]:
-    # What moves from one id's account to the other's follows from here too: both ids are known.
-    return [AbsorbCustomer(customer=event.into, merged=at.customer, occurred_at=from_micros(at.occurred_at))]
+    # Points, debts and what comes later under the merged id go to the surviving account. A customer is merged into one
+    # other at a time, so the merged id names the merge.
+    account = _trusted(ReleaseAccount, at, {"merge": at.customer, "into": event.into})
+    return [AbsorbCustomer(customer=event.into, merged=at.customer, occurred_at=from_micros(at.occurred_at)), account]
 
 
 def _unmerged_is_released(event: CustomerUnmerged, at: Envelope, _policy: Policy) -> list[Command]:
-    return [ReleaseCustomer(customer=event.survivor, merged=at.customer, occurred_at=from_micros(at.occurred_at))]
+    account = _trusted(ReturnAccount, at, {"merge": at.customer, "to": at.customer}, customer=event.survivor)
+    moment = from_micros(at.occurred_at)
+    return [ReleaseCustomer(customer=event.survivor, merged=at.customer, occurred_at=moment), account]
 
 
 def _erased_with_aliases(event: CustomerErased, at: Envelope, _policy: Policy) -> list[Command]:

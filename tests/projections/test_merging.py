@@ -205,7 +205,9 @@ def test_what_is_due_of_a_merged_id_is_done_in_its_own_stream() -> None:
         report = relations.advance_time(LATER + timedelta(days=2_000))
         assert report.rejections == []
         done = {recorded.stream for recorded in relations.events() if recorded.actor == "agenda"}
-        assert {"complaint-k2", "loyalty-c1", "loyalty-c2"} <= done
+        # Of points, what is due goes with the account to the surviving id.
+        assert {"complaint-k2", "loyalty-c1"} <= done
+        assert "loyalty-c2" not in done
         assert relations.advance_time(LATER + timedelta(days=2_000)).events == 0
 
 
@@ -219,7 +221,11 @@ def test_one_history_in_the_order_of_recording() -> None:
         assert [each.position for each in found] == sorted(each.position for each in found)
         assert {each.position for each in apart} < {each.position for each in found}
         assert {each.customer for each in found} == {"c1", "c2"}
-        assert found[-2].event.topic == "customer.purchase_recorded"  # its points follow
+        # Its points follow, in the surviving account.
+        assert [each.event.topic for each in found][-3:-1] == [
+            "customer.purchase_recorded",
+            "loyalty.purchase_forwarded",
+        ]
         relations.execute(unmerge("c2"))
         assert {each.customer for each in relations.history("c1")} == {"c1"}
 
@@ -282,10 +288,17 @@ def test_a_merge_is_recorded_on_both_sides_and_a_retry_adds_nothing() -> None:
         assert [(each.stream, each.topic) for each in receipt.events] == [
             ("customer-c2", "customer.merged"),
             ("customer-c1", "customer.absorbed"),
+            ("loyalty-c2", "loyalty.account_released"),
+            ("loyalty-c1", "loyalty.account_received"),
         ]
         assert relations.execute(merge("c2", "c1")).events == ()
         receipt = relations.execute(unmerge("c2"))
-        assert [each.topic for each in receipt.events] == ["customer.unmerged", "customer.released"]
+        assert [each.topic for each in receipt.events] == [
+            "customer.unmerged",
+            "customer.released",
+            "loyalty.account_returned",
+            "loyalty.account_restored",
+        ]
         assert relations.execute(unmerge("c2")).events == ()
         assert relations.load("customer", "c1") == relations.load("customer", "c9")
 

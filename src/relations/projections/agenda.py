@@ -598,6 +598,16 @@ class AgendaItem(BaseModel):
     programme: str = ""
     again: int = 0
 
+    def __eq__(self, other: object) -> bool:
+        # What is due is the same whichever event made it so.
+        return isinstance(other, AgendaItem) and self._told() == other._told()
+
+    def __hash__(self) -> int:
+        return hash(self._told())
+
+    def _told(self) -> tuple[object, ...]:
+        return self.key, self.kind, self.detail, self.points
+
     @property
     def key(self) -> tuple[int, str, str, str, str]:
         """What the agenda is sorted by: the moment in UTC microseconds, customer, stream, programme, item's name."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import func, select
 
@@ -41,7 +41,8 @@ from relations.projections.points_reports import (
     liability,
     points_by_month,
 )
-from relations.projections.projection import Projection, Rows
+from relations.projections.projection import Projection, Row, Rows
+from relations.projections.resolving import AliasReader
 from relations.projections.standings import (
     MemberAccount,
     MemberLot,
@@ -52,7 +53,6 @@ from relations.projections.standings import (
     tier_risk,
 )
 from relations.projections.statement import ENTRIES, EntryRow, Statement, StatementEntry, statement_of
-from relations.projections.resolving import AliasReader
 from relations.projections.view import View
 
 __all__ = [
@@ -81,6 +81,7 @@ __all__ = [
     "VintageBreakage",
 ]
 
+R = TypeVar("R", bound=Row)
 FoldCustomer = Callable[[Sequence[Projection], str, int | None], dict[str, Rows]]
 """Folds one customer's events, as of a moment in UTC microseconds, or all."""
 
@@ -89,7 +90,8 @@ class LoyaltyView(View):
     """What members have.
 
     Without `programme` the policy's first one is meant, or, where the question is about one customer, the one that
-    this customer joined first. Without `as_of` the present is meant.
+    this customer joined first. Without `as_of` the present is meant. Accounts are shown as recorded: one that was
+    merged into another says so, and has nothing left.
 
     Args:
         database: As in `View`.
@@ -128,8 +130,8 @@ class LoyaltyView(View):
         policy, name = self.policy, self._of(customer, programme)
         if as_of is None:
             columns, lots = self.table(AccountRow).c, self.table(LotRow).c
-            accounts = self.rows(AccountRow, columns.customer == customer, columns.programme == name)
-            held = self.rows(LotRow, lots.customer == customer, lots.programme == name, lots.points > 0)
+            accounts = self._recorded(AccountRow, columns.customer == customer, columns.programme == name)
+            held = self._recorded(LotRow, lots.customer == customer, lots.programme == name, lots.points > 0)
         else:
             found = self._fold_customer([PROJECTION], customer, to_micros(as_of))[PROJECTION.name].tables
             accounts = [row for row in found[AccountRow].values() if row.programme == name]
@@ -147,7 +149,7 @@ class LoyaltyView(View):
     def programmes(self, customer: str) -> list[str]:
         """The programmes in which the customer has an account, in the order of joining."""
         columns = self.table(AccountRow).c
-        rows = self.rows(AccountRow, columns.customer == customer)
+        rows = self._recorded(AccountRow, columns.customer == customer)
         joined = [row for row in rows if row.enrolled_at is not None or row.steps or row.merged_into is not None]
         return [row.programme for row in sorted(joined, key=lambda row: (row.enrolled_at or 0, row.programme))]
 
@@ -235,7 +237,7 @@ class LoyaltyView(View):
         base = rules.terms.tier(0)
         if base is not None:
             where.append(columns.tier != base)
-        found = (tier_risk(row, rules, zone, until=end) for row in self.rows(AccountRow, *where))
+        found = (tier_risk(row, rules, zone, until=end) for row in self._recorded(AccountRow, *where))
         return sorted((risk for risk in found if risk is not None), key=lambda risk: (risk.losing_at, risk.customer))[
             page
         ]
@@ -295,7 +297,7 @@ class LoyaltyView(View):
         day, _, _ = self._evening(as_of)
         goals, columns = self.table(GoalRow).c, self.table(Movement).c
         found = []
-        for row in self.rows(GoalRow, goals.programme == name, order_by=(goals.starts, goals.goal)):
+        for row in self._recorded(GoalRow, goals.programme == name, order_by=(goals.starts, goals.goal)):
             first, after = date.fromisoformat(row.starts).toordinal(), date.fromisoformat(row.ends).toordinal()
             statement = select(*(func.coalesce(func.sum(columns[each]), 0) for each in Sums._fields)).where(
                 columns.programme == name, columns.day >= first, columns.day < min(after, day + 1)
@@ -327,7 +329,7 @@ class LoyaltyView(View):
     def coupons(self, customer: str, *, programme: str | None = None) -> list[RewardRow]:
         """A member's rewards, the latest first."""
         columns = self.table(RewardRow).c
-        return self.rows(
+        return self._recorded(
             RewardRow,
             columns.customer == customer,
             columns.programme == self._of(customer, programme),
@@ -350,7 +352,7 @@ class LoyaltyView(View):
     def referrals_of(self, customer: str, *, programme: str | None = None) -> list[ReferralRow]:
         """The recommendations that a member made, the latest first."""
         columns = self.table(ReferralRow).c
-        return self.rows(
+        return self._recorded(
             ReferralRow,
             columns.customer == customer,
             columns.programme == self._of(customer, programme),
@@ -358,6 +360,12 @@ class LoyaltyView(View):
         )
 
     # --- what they share --------------------------------------------------------------------------------------------
+
+    def _recorded(self, row: type[R], *where: Any, order_by: Sequence[Any] = ()) -> list[R]:
+        """Rows as recorded: accounts are merged by events of their own, which say what went where."""
+        decode = self._tables[row].decode
+        statement = select(self.table(row)).where(*where).order_by(*order_by)
+        return [decode(values) for values in self.execute(statement)]
 
     def _of(self, customer: str, programme: str | None) -> str:
         return programme or next(iter(self.programmes(customer)), None) or self.policy.programme.id

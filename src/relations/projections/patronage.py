@@ -90,6 +90,13 @@ class Patronage(CustomerRow, gc=False):
             ours.bought += theirs.bought
             ours.refunds += theirs.refunds
             ours.refunded += theirs.refunded
+            ours.discounted += theirs.discounted
+        for month, said in other.opinions.items():
+            opinion = self.opinions.setdefault(month, Opinion())
+            opinion.csat = [one + more for one, more in zip(opinion.csat, said.csat, strict=True)]
+            opinion.promoters += said.promoters
+            opinion.passives += said.passives
+            opinion.detractors += said.detractors
 
     def months(self) -> dict[str, int]:
         """Each month with the bits of its purchase days, whatever the currency."""

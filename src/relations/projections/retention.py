@@ -356,7 +356,7 @@ class RetentionView(View):
 
     def kind_of(self, customer: str, *, as_of: datetime | None = None) -> CustomerKind | None:
         """One customer's kind of loyalty and how it came to be; None where they never bought nor answered."""
-        rows = self.rows(Patronage, self.table(Patronage).c.customer == customer)
+        rows = self.rows(Patronage, customer=customer)
         return _kind(rows[0], self.policy, month_of(self.local.day(self._moment(as_of)))) if rows else None
 
     def customer(self, customer: str, *, as_of: datetime | None = None) -> CustomerProfile | None:
