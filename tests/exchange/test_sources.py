@@ -28,7 +28,7 @@ def written(tmp_path: Path, content: bytes | str) -> Path:
     [
         'id,name\r\n1,Äpfel\r\n2,"a, b"\r\n'.encode(),
         '\ufeffid,name\n1,Äpfel\n\n2,"a, b"'.encode(),
-        gzip.compress('id,name\n1,Äpfel\n2,"a, b"\n'.encode()),
+        gzip.compress('id,name\n1,Äpfel\n2,"a, b"\n'.encode(), mtime=0),
         '\ufeffid,name\n1,Äpfel\n2,"a, b"\n'.encode("utf-16-le"),
         '\ufeffid,name\n1,Äpfel\n2,"a, b"\n'.encode("utf-32-be"),
     ],
@@ -105,9 +105,9 @@ def test_rows_that_are_wrong_do_not_stop_the_others(tmp_path: Path) -> None:
         (CSV, b"\n\n", "empty_source"),
         (Source(format="columns"), b"", "empty_source"),
         (CSV, "a,b\n1,Ä\n".encode("latin-1"), "wrong_encoding"),
-        (CSV, gzip.compress(b"a,b\n" + b"1,2\n" * 50_000)[:-40], "truncated_gzip"),
-        (CSV, gzip.compress(b"a,b\n")[:8], "truncated_gzip"),
-        (CSV, gzip.compress(b"a,b\n" + b"1,2\n" * 50)[:-8] + b"\1" * 8, "damaged_gzip"),
+        (CSV, gzip.compress(b"a,b\n" + b"1,2\n" * 50_000, mtime=0)[:-40], "truncated_gzip"),
+        (CSV, gzip.compress(b"a,b\n", mtime=0)[:8], "truncated_gzip"),
+        (CSV, gzip.compress(b"a,b\n" + b"1,2\n" * 50, mtime=0)[:-8] + b"\1" * 8, "damaged_gzip"),
         (CSV, b'a,b\n1,"2\n3,4\n', "malformed_source"),
         (CSV, b"a,a\n1,2\n", "ambiguous_columns"),
         (CSV, b"PK\x03\x04rest", "not_text"),
@@ -140,7 +140,7 @@ def test_a_header_alone_is_no_rows(tmp_path: Path) -> None:
 
 
 def test_rows_come_lazily(tmp_path: Path) -> None:
-    path = written(tmp_path, gzip.compress(b"a,b\n" + b"1,2\n" * 400_000)[:-100])
+    path = written(tmp_path, gzip.compress(b"a,b\n" + b"1,2\n" * 400_000, mtime=0)[:-100])
     with open_source(CSV, path) as file:
         assert next(file.rows)[1] == {"a": "1", "b": "2"}
         assert 0 < file.bytes_read() <= file.bytes_total == path.stat().st_size
