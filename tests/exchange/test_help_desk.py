@@ -42,6 +42,7 @@ class Told(NamedTuple):
     at: datetime
     level: str
     customer: str
+    resource: str
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,7 @@ def told(data_dir: Path) -> dict[str, list[Told]]:
                 datetime.fromisoformat(event["time:timestamp"]),
                 event["service_level"],
                 event["customer"],
+                event["org:resource"],
             )
             for event in events
         ]
@@ -96,7 +98,7 @@ def runs(events: list[Told]) -> list[Run]:
     found = [Run(events[0].at, None, None)]
     is_closed = False
     charged = 0
-    for n, (activity, at, _, _) in enumerate(events):
+    for n, (activity, at, *_) in enumerate(events):
         is_ended = found[-1].resolved is not None
         charged += activity == "Take in charge ticket"
         if activity == "Closed":
@@ -210,3 +212,27 @@ def test_every_history_that_breaks_the_rules_is_listed_with_its_rows(
     assert listed["work_after_closing"] == after_closing
     assert listed["resolved_again"] == resolved_again
     assert listed["second_customer"] == two_customers
+
+
+def test_every_case_is_with_who_took_it_in_charge_last_before_it_was_settled(
+    replayed: tuple[Relations, Path], told: dict[str, list[Told]]
+) -> None:
+    relations, _ = replayed
+    expected: dict[str, str | None] = {}
+    for name, events in told.items():
+        expected[name] = None
+        for event in events:
+            if event.activity in ("Resolve ticket", "Closed"):
+                break
+            if event.activity == "Take in charge ticket":
+                expected[name] = event.resource.replace("Value ", "resource ")
+    found: dict[str, str | None] = {}
+    after = None
+    while True:
+        page = relations.views.desk.search(limit=1_000, after=after)
+        found.update({ticket.complaint: ticket.owner for ticket in page.tickets})
+        after = page.next
+        if after is None:
+            break
+    assert found == expected
+    assert sum(owner is not None for owner in found.values()) > 3_000

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from pydantic import ValidationError
 
-from relations.policies import Policy
-from relations.policies.service_levels import SEVERITIES, ServiceLevel, ServiceLevels, Severity
+from relations.policies import BusinessCalendar, Policy
+from relations.policies.regulations import (
+    air_carriers_us,
+    consumer_finance_us,
+    payment_services_eu,
+    sea_passengers_eu,
+)
+from relations.policies.service_levels import (
+    SEVERITIES,
+    DayCount,
+    GradeLevels,
+    ServiceLevel,
+    ServiceLevels,
+    Severity,
+)
 
 HOUR = 3_600_000_000
 
@@ -21,15 +35,15 @@ def test_deadlines_follow_from_the_severity() -> None:
 
 @pytest.mark.parametrize("severity", SEVERITIES)
 def test_every_severity_has_a_promise(severity: Severity) -> None:
-    level = ServiceLevels().level(severity)
-    assert timedelta(0) < level.acknowledge <= level.resolve
+    deadlines = ServiceLevels().deadlines(severity, 0)
+    assert 0 < deadlines.acknowledge_by <= deadlines.resolve_by
 
 
 def test_the_graver_the_sooner_by_default() -> None:
-    levels = [ServiceLevels().level(severity) for severity in SEVERITIES]
-    assert len(levels) == 4
-    assert levels == sorted(levels, key=lambda level: level.resolve, reverse=True)
-    assert levels == sorted(levels, key=lambda level: level.acknowledge, reverse=True)
+    deadlines = [ServiceLevels().deadlines(severity, 0) for severity in SEVERITIES]
+    assert len(deadlines) == 4
+    assert deadlines == sorted(deadlines, reverse=True)
+    assert deadlines == sorted(deadlines, key=lambda each: each.resolve_by, reverse=True)
 
 
 def test_a_business_changes_one_severity_and_keeps_the_others() -> None:
@@ -70,3 +84,49 @@ def test_promises_cannot_be_changed_and_survive_the_log() -> None:
     assert Policy.model_validate_json(policy.model_dump_json()) == policy
     with pytest.raises(ValidationError):
         policy.service_levels.low.resolve = timedelta(days=1)  # type: ignore[misc] # that is what is tested
+
+
+# --- days, calendars, grades ----------------------------------------------------------------------------------------
+
+TWO_DAYS = ServiceLevel(acknowledge=DayCount(days=1), resolve=DayCount(days=2))
+
+
+def test_days_need_a_calendar() -> None:
+    with pytest.raises(ValidationError, match="needs a calendar"):
+        ServiceLevels(low=TWO_DAYS)
+    with pytest.raises(ValidationError, match="needs a calendar"):
+        ServiceLevels(grades=(GradeLevels(grade="gold", low=TWO_DAYS),))
+    # Thursday noon, 1 January 1970: the second business day after it is the Monday.
+    levels = ServiceLevels(low=TWO_DAYS, calendar=BusinessCalendar.all_day("days"))
+    assert levels.deadlines("low", 12 * HOUR).resolve_by == 5 * 24 * HOUR
+
+
+def test_a_grade_differs_where_it_says_so() -> None:
+    levels = ServiceLevels(grades=(GradeLevels(grade="gold", low=ServiceLevels().critical),))
+    assert levels.level("low", "gold") == levels.critical
+    assert levels.level("high", "gold") == levels.level("high", "silver") == levels.high
+    with pytest.raises(ValidationError, match="stands once"):
+        ServiceLevels(grades=(GradeLevels(grade="gold"), GradeLevels(grade="gold")))
+
+
+@pytest.mark.parametrize(
+    "level",
+    [
+        {"acknowledge": {"days": 3}, "resolve": {"days": 2}},
+        {"acknowledge": {"days": 0}, "resolve": {"days": 2}},
+        {"acknowledge": "P1D", "resolve": "P3D", "extended": "P2D"},
+        {"acknowledge": {"days": 1}, "resolve": {"months": 1}, "extended": {"days": 40}},
+        {"acknowledge": "P1D", "resolve": "P3D", "follow_up": "PT0S"},
+    ],
+)
+def test_what_contradicts_itself_is_not_promised(level: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        ServiceLevel.model_validate(level)
+
+
+@pytest.mark.parametrize("preset", [payment_services_eu, consumer_finance_us, air_carriers_us, sea_passengers_eu])
+def test_presets_survive_the_log_and_stop_for_no_question(preset: Callable[[], ServiceLevels]) -> None:
+    policy = Policy(service_levels=preset())
+    assert Policy.model_validate_json(policy.model_dump_json()) == policy
+    assert policy.service_levels.paused_by_questions == ()
+    assert len({policy.service_levels.deadlines(severity, 0) for severity in SEVERITIES}) == 1

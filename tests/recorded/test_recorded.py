@@ -98,6 +98,7 @@ from relations.aggregates.policy import PolicyAdopted
 from relations.aggregates.programme import ProgrammeGoalSet, StockReturned, StockTaken
 from relations.log import Codec
 from relations.policies import Policy
+from tests.recorded.complaints import COMPLAINTS
 
 HERE = Path(__file__).parent
 AT = 1_714_564_800_000_000
@@ -455,6 +456,7 @@ MEANT: dict[str, Event] = {
     ),
     "policy.adopted.1.bare": PolicyAdopted(policy=msgspec.Raw(b'{"version":1,"zone":"UTC"}'), number=1),
 }
+MEANT |= COMPLAINTS
 FILES = sorted(HERE.glob("*.json"))
 
 
