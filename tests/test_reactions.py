@@ -16,7 +16,15 @@ from relations.aggregates.customer import (
     PurchaseRefunded,
     ReleaseCustomer,
 )
-from relations.aggregates.loyalty import AGGREGATE, CreditPurchase, EarnPoints, EnrolMember, ReverseEarning
+from relations.aggregates.loyalty import (
+    AGGREGATE,
+    CreditPurchase,
+    EarnPoints,
+    EnrolMember,
+    ReleaseAccount,
+    ReturnAccount,
+    ReverseEarning,
+)
 from relations.decider import fold
 from relations.messages import Command, Envelope, Event, Money, from_micros
 from relations.policies import Policy
@@ -144,9 +152,14 @@ def test_what_follows_is_never_refused() -> None:
 
 def test_a_merge_and_its_end_are_told_to_the_survivor() -> None:
     at, moment = envelope("customer-c-1"), from_micros(AT)
-    assert only(CustomerMerged(into="c-2"), at) == AbsorbCustomer(customer="c-2", merged="c-1", occurred_at=moment)
-    unmerged = CustomerUnmerged(survivor="c-2")
-    assert only(unmerged, at) == ReleaseCustomer(customer="c-2", merged="c-1", occurred_at=moment)
+    assert react(CustomerMerged(into="c-2"), at, POLICY) == [
+        AbsorbCustomer(customer="c-2", merged="c-1", occurred_at=moment),
+        ReleaseAccount(customer="c-1", merge="c-1", into="c-2", occurred_at=moment),
+    ]
+    assert react(CustomerUnmerged(survivor="c-2"), at, POLICY) == [
+        ReleaseCustomer(customer="c-2", merged="c-1", occurred_at=moment),
+        ReturnAccount(customer="c-2", merge="c-1", to="c-1", occurred_at=moment),
+    ]
 
 
 def test_an_erasure_reaches_every_id_merged_with_it() -> None:

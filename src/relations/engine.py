@@ -137,7 +137,7 @@ class Views:
         self.agenda = AgendaView(database, policy, now, refresh("agenda"), aliases)
         self.customers = CustomersView(database, policy, now, refresh("customers"), aliases)
         self.desk = DeskView(database, policy, now, refresh("desk"), aliases)
-        self.loyalty = LoyaltyView(database, policy, now, refresh("loyalty"), fold_customer, aliases)
+        self.loyalty = LoyaltyView(database, policy, now, refresh("loyalty"), aliases, fold_customer=fold_customer)
 
 
 def _utc_now() -> datetime:

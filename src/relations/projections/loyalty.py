@@ -14,9 +14,8 @@ from typing import Any, ClassVar, TypeVar
 from sqlalchemy import func, select
 
 from relations.errors import InvalidInput
-from relations.log.database import Database
 from relations.messages import to_micros
-from relations.policies import Policy, Programme
+from relations.policies import Programme
 from relations.projections.points import (
     PROJECTION,
     AccountRow,
@@ -42,7 +41,6 @@ from relations.projections.points_reports import (
     points_by_month,
 )
 from relations.projections.projection import Projection, Row, Rows
-from relations.projections.resolving import AliasReader
 from relations.projections.standings import (
     MemberAccount,
     MemberLot,
@@ -103,16 +101,8 @@ class LoyaltyView(View):
 
     projection: ClassVar[Projection] = PROJECTION
 
-    def __init__(
-        self,
-        database: Database,
-        policy: Callable[[], Policy],
-        now: Callable[[], int],
-        refresh: Callable[[], None],
-        fold_customer: FoldCustomer,
-        aliases: AliasReader | None = None,
-    ) -> None:
-        super().__init__(database, policy, now, refresh, aliases)
+    def __init__(self, *shared: Any, fold_customer: FoldCustomer) -> None:
+        super().__init__(*shared)
         self._fold_customer = fold_customer
 
     # --- one member -------------------------------------------------------------------------------------------------
