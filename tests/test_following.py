@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from threading import Thread
+from uuid import UUID
 
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
@@ -56,7 +57,7 @@ def test_another_applications_events_share_the_log_and_disturb_nothing(database_
     environment = {"PERSISTENCE_MODULE": "relations.log", "RELATIONS_URL": database_url}
     with Relations.open(database_url) as relations:
         relations.execute(EnrolMember(customer="anna", occurred_at=NOW))
-        with Application(env=environment) as hotel:
+        with Application[UUID](env=environment) as hotel:
             room = Room()
             room.book("anna")
             hotel.save(room)

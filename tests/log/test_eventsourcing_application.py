@@ -43,6 +43,7 @@ from sqlalchemy.exc import DBAPIError
 from relations.errors import ChainBroken
 from relations.log import Factory, Log
 from relations.log import recorders as ours
+from relations.log.table import FOREIGN
 
 PATIENCE_SECONDS = 120
 
@@ -146,7 +147,7 @@ def test_its_events_are_rows_like_all_others_and_marked_as_foreign(rooms: Rooms,
         (1, "room-101", 1),
         (2, "room-102", 1),
     ]
-    assert {row["schema"] for row in rows} == {ours.FOREIGN}
+    assert {row["schema"] for row in rows} == {FOREIGN}
     assert {row["customer"] for row in rows} == {""}
     assert {row["actor"] for row in rows} == {"Rooms"}
     # Saved together is one command, whose events count from 0.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -30,15 +31,17 @@ from relations.aggregates.loyalty import (
     EnrolMember,
     EvaluateTier,
     ExpirePoints,
+    PointsExpired,
     RedeemPoints,
     ReverseEarning,
     TierLost,
 )
 from relations.errors import CommandRefused, InvalidInput
-from relations.messages import Envelope, Money, from_micros, to_micros
+from relations.messages import Command, Envelope, Event, Money, from_micros, to_micros
 from relations.policies import Programme, Surveys
 from relations.policies.calendars import local_time
 from relations.policies.programme import CalendarYear, Lifetime, RollingMonths, Tier
+from relations.policies.service_levels import Severity
 from relations.projections.agenda import (
     PROJECTION,
     AgendaItem,
@@ -53,16 +56,17 @@ from relations.projections.projection import Rows
 START = datetime(2024, 1, 10, 9, tzinfo=UTC)
 POLICY = Policy(zone="Europe/Vienna", surveys=Surveys(follow_up_days=7))
 DAY = 86_400_000_000
+Window = CalendarYear | RollingMonths | Lifetime
 
 
-def after(days=0.0):
+def after(days: float = 0.0) -> datetime:
     return START + timedelta(days=days)
 
 
 class World:
     """Two aggregates of one customer and the agenda's rows, fed by whatever the aggregates decide."""
 
-    def __init__(self, policy=POLICY):
+    def __init__(self, policy: Policy = POLICY) -> None:
         self.policy = policy
         self.rows = Rows(PROJECTION.tables, local_time(policy.zone))
         self.states: dict[str, Any] = {
@@ -73,10 +77,10 @@ class World:
         self.position = 0
         self.recorded: list[tuple[Any, Envelope]] = []
 
-    def do(self, command):
+    def do(self, command: Command) -> list[Event]:
         kind = command.stream.partition("-")[0]
         decider = (complaint if kind == "complaint" else loyalty).AGGREGATE.decider
-        events = decider.decide(self.states[kind], command, self.policy)
+        events: list[Event] = decider.decide(self.states[kind], command, self.policy)
         for event in events:
             self.states[kind] = decider.evolve(self.states[kind], event)
             self.versions[kind] += 1
@@ -95,7 +99,7 @@ class World:
                 fold(self.rows, event, at)
         return events
 
-    def try_all(self, commands):
+    def try_all(self, commands: Iterable[Command]) -> None:
         for command in commands:
             try:
                 self.do(command)
@@ -103,41 +107,41 @@ class World:
                 continue
 
     @property
-    def open(self):
+    def open(self) -> dict[str, Item]:
         return {key[3]: row for key, row in self.rows.tables[Item].items()}
 
     @property
-    def member(self):
-        return self.rows.tables[Member].get(("c1", "loyalty-c1", "main"))
+    def member(self) -> Member | None:
+        return self.rows.get(Member, "c1", "loyalty-c1", "main")
 
-    def due(self, until):
+    def due(self, until: datetime) -> list[AgendaItem]:
         items = [open_item(row, self.policy) for row in self.rows.tables[Item].values()]
         items += [tier_review(row, self.policy, to_micros(until)) for row in self.rows.tables[Member].values()]
         return sorted((item for item in items if item and item.due_at <= until), key=lambda item: item.key)
 
 
-def file(days=0.0, severity="medium"):
+def file(days: float = 0.0, severity: Severity = "medium") -> FileComplaint:
     return FileComplaint(
         complaint="k1", customer="c1", subject="noise", channel="phone", severity=severity, occurred_at=after(days)
     )
 
 
-def on_complaint(command, days, /, **fields):
+def on_complaint(command: Callable[..., Command], days: float, /, **fields: Any) -> Command:
     return command(complaint="k1", occurred_at=after(days), **fields)
 
 
-def buy(purchase, euros, days=0.0):
+def buy(purchase: str, euros: int, days: float = 0.0) -> CreditPurchase:
     return CreditPurchase(customer="c1", purchase=purchase, amount=Money(euros * 100, "EUR"), occurred_at=after(days))
 
 
-def enrol(days=-1.0):
+def enrol(days: float = -1.0) -> EnrolMember:
     return EnrolMember(customer="c1", occurred_at=after(days))
 
 
 # --- complaints -----------------------------------------------------------------------------------------------------
 
 
-def test_a_filed_complaint_has_two_deadlines():
+def test_a_filed_complaint_has_two_deadlines() -> None:
     world = World()
     world.do(file())
     assert [(item.kind, item.due_at, item.stream) for item in world.due(after(30))] == [
@@ -146,7 +150,7 @@ def test_a_filed_complaint_has_two_deadlines():
     ]
 
 
-def test_an_answer_takes_one_off_and_a_resolution_both_and_asks_for_a_follow_up():
+def test_an_answer_takes_one_off_and_a_resolution_both_and_asks_for_a_follow_up() -> None:
     world = World()
     world.do(file())
     world.do(on_complaint(GiveApology, 0.5))
@@ -160,16 +164,18 @@ def test_an_answer_takes_one_off_and_a_resolution_both_and_asks_for_a_follow_up(
     assert world.open == {}
 
 
-def test_when_to_follow_up_is_policy():
+def test_when_to_follow_up_is_policy() -> None:
     world = World()
     world.do(file())
     world.do(on_complaint(ResolveComplaint, 2))
     row = world.open["follow_up"]
-    assert open_item(row, Policy(surveys=Surveys(follow_up_days=30))).due_at == after(32)
+    item = open_item(row, Policy(surveys=Surveys(follow_up_days=30)))
+    assert item is not None
+    assert item.due_at == after(32)
     assert open_item(row, Policy(surveys=Surveys(follow_up_days=None))) is None
 
 
-def test_a_missed_deadline_is_due_once():
+def test_a_missed_deadline_is_due_once() -> None:
     world = World()
     world.do(file())
     first = world.due(after(3))
@@ -181,7 +187,7 @@ def test_a_missed_deadline_is_due_once():
     assert [item.kind for item in world.due(after(8))] == ["resolve"]
 
 
-def test_a_reopening_starts_both_clocks_anew_and_withdraws_the_follow_up():
+def test_a_reopening_starts_both_clocks_anew_and_withdraws_the_follow_up() -> None:
     world = World()
     world.do(file())
     world.do(on_complaint(ResolveComplaint, 0.5))
@@ -192,14 +198,14 @@ def test_a_reopening_starts_both_clocks_anew_and_withdraws_the_follow_up():
     ]
 
 
-def test_a_withdrawal_leaves_nothing():
+def test_a_withdrawal_leaves_nothing() -> None:
     world = World()
     world.do(file())
     world.do(on_complaint(WithdrawComplaint, 0.1))
     assert world.open == {}
 
 
-def test_a_follow_up_recorded_late_belongs_to_the_earlier_resolution():
+def test_a_follow_up_recorded_late_belongs_to_the_earlier_resolution() -> None:
     world = World()
     world.do(file())
     world.do(on_complaint(ResolveComplaint, 1))
@@ -214,7 +220,7 @@ def test_a_follow_up_recorded_late_belongs_to_the_earlier_resolution():
 # --- points ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_lot_is_due_at_its_expiry_with_what_is_left_of_it():
+def test_a_lot_is_due_at_its_expiry_with_what_is_left_of_it() -> None:
     world = World()
     world.do(enrol())
     world.do(buy("p1", 10))
@@ -226,11 +232,12 @@ def test_a_lot_is_due_at_its_expiry_with_what_is_left_of_it():
     (command,) = commands_due([item])
     assert isinstance(command, ExpirePoints)
     (expired,) = world.do(command)
+    assert isinstance(expired, PointsExpired)
     assert expired.points == 70
     assert world.open == {}
 
 
-def test_an_emptied_lot_has_nothing_to_expire():
+def test_an_emptied_lot_has_nothing_to_expire() -> None:
     world = World()
     world.do(enrol())
     world.do(buy("p1", 10))
@@ -238,7 +245,7 @@ def test_an_emptied_lot_has_nothing_to_expire():
     assert world.open == {}
 
 
-def test_a_refund_and_a_repaid_debt_leave_less_in_the_lots():
+def test_a_refund_and_a_repaid_debt_leave_less_in_the_lots() -> None:
     world = World()
     world.do(enrol())
     world.do(buy("p1", 10))
@@ -249,14 +256,14 @@ def test_a_refund_and_a_repaid_debt_leave_less_in_the_lots():
     assert {what: row.points for what, row in world.open.items()} == {"purchase/p2": 40}
 
 
-def test_points_for_ever_are_never_due():
+def test_points_for_ever_are_never_due() -> None:
     world = World(POLICY.model_copy(update={"programme": Programme(months_to_expiry=None)}))
     world.do(enrol())
     world.do(buy("p1", 10))
     assert world.open == {}
 
 
-def test_lots_that_expire_together_ask_for_one_command():
+def test_lots_that_expire_together_ask_for_one_command() -> None:
     world = World()
     world.do(enrol())
     world.do(buy("p1", 10))
@@ -276,23 +283,30 @@ def test_lots_that_expire_together_ask_for_one_command():
 # --- tiers ----------------------------------------------------------------------------------------------------------
 
 
-def with_window(window, base=True):
-    tiers = (Tier(name="silver", threshold=1_000), Tier(name="gold", threshold=5_000))
+def with_window(window: Window, base: bool = True) -> Policy:
+    tiers: tuple[Tier, ...] = (Tier(name="silver", threshold=1_000), Tier(name="gold", threshold=5_000))
     if base:
         tiers = (Tier(name="member", threshold=0), *tiers)
     programme = Programme(tiers=tiers, tier_window=window, months_to_expiry=None)
     return POLICY.model_copy(update={"programme": programme})
 
 
-def review(world):
+def review(world: World) -> AgendaItem | None:
+    assert world.member is not None
     return tier_review(world.member, world.policy)
 
 
-def test_a_tier_is_reviewed_in_the_month_that_its_points_fall_out_of_the_window():
+def coming_review(world: World) -> AgendaItem:
+    item = review(world)
+    assert item is not None
+    return item
+
+
+def test_a_tier_is_reviewed_in_the_month_that_its_points_fall_out_of_the_window() -> None:
     world = World(with_window(RollingMonths(months_count=12)))
     world.do(enrol())
     world.do(buy("p1", 100))
-    item = review(world)
+    item = coming_review(world)
     assert (item.kind, item.detail) == ("tier", "silver")
     # The first instant of January 2025 in Vienna.
     assert item.due_at == datetime(2024, 12, 31, 23, tzinfo=UTC)
@@ -305,60 +319,64 @@ def test_a_tier_is_reviewed_in_the_month_that_its_points_fall_out_of_the_window(
     assert review(world) is None
 
 
-def test_a_window_of_one_month_reviews_in_the_next():
+def test_a_window_of_one_month_reviews_in_the_next() -> None:
     world = World(with_window(RollingMonths(months_count=1)))
     world.do(enrol())
     world.do(buy("p1", 100))
     start = datetime(2024, 1, 31, 23, tzinfo=UTC)
-    assert review(world).due_at == start
+    assert coming_review(world).due_at == start
+    assert world.member is not None
     assert tier_review(world.member, world.policy, to_micros(start)) == review(world)
     assert tier_review(world.member, world.policy, to_micros(start) - 1) is None
 
 
-def test_a_later_purchase_puts_the_review_off():
+def test_a_later_purchase_puts_the_review_off() -> None:
     world = World(with_window(RollingMonths(months_count=12)))
     world.do(enrol())
     world.do(buy("p1", 60))
     world.do(buy("p2", 60, days=60))
-    assert review(world).due_at == datetime(2024, 12, 31, 23, tzinfo=UTC)
+    assert coming_review(world).due_at == datetime(2024, 12, 31, 23, tzinfo=UTC)
     world.do(buy("p3", 60, days=90))
-    assert review(world).due_at == datetime(2025, 2, 28, 23, tzinfo=UTC)
+    assert coming_review(world).due_at == datetime(2025, 2, 28, 23, tzinfo=UTC)
 
 
-def test_a_refund_lets_the_month_of_the_purchase_count_for_less():
+def test_a_refund_lets_the_month_of_the_purchase_count_for_less() -> None:
     world = World(with_window(RollingMonths(months_count=12)))
     world.do(enrol())
     world.do(buy("p1", 100))
     world.do(buy("p2", 150, days=60))
-    assert review(world).due_at == datetime(2025, 2, 28, 23, tzinfo=UTC)
+    assert coming_review(world).due_at == datetime(2025, 2, 28, 23, tzinfo=UTC)
     world.do(ReverseEarning(customer="c1", refund="f", purchase="p2", refunded=2, bought=3, occurred_at=after(70)))
+    assert world.member is not None
     assert world.member.months == {"2024-01": 1_000, "2024-03": 500}
-    assert review(world).due_at == datetime(2024, 12, 31, 23, tzinfo=UTC)
+    assert coming_review(world).due_at == datetime(2024, 12, 31, 23, tzinfo=UTC)
 
 
-def test_in_a_calendar_year_tiers_are_reviewed_at_new_year():
+def test_in_a_calendar_year_tiers_are_reviewed_at_new_year() -> None:
     world = World(with_window(CalendarYear()))
     world.do(enrol())
     world.do(buy("p1", 600))
-    assert (review(world).detail, review(world).due_at) == ("gold", datetime(2024, 12, 31, 23, tzinfo=UTC))
+    item = coming_review(world)
+    assert (item.detail, item.due_at) == ("gold", datetime(2024, 12, 31, 23, tzinfo=UTC))
 
 
-def test_a_tier_for_life_is_never_reviewed():
+def test_a_tier_for_life_is_never_reviewed() -> None:
     world = World(with_window(Lifetime()))
     world.do(enrol())
     world.do(buy("p1", 600))
     assert review(world) is None
 
 
-def test_a_tier_that_asks_for_nothing_cannot_be_lost():
+def test_a_tier_that_asks_for_nothing_cannot_be_lost() -> None:
     world = World(with_window(RollingMonths(months_count=1)))
     world.do(enrol())
     world.do(buy("p1", 1))
+    assert world.member is not None
     assert world.member.tier == "member"
     assert review(world) is None
 
 
-def test_no_tier_is_no_review():
+def test_no_tier_is_no_review() -> None:
     assert (
         tier_review(Member("c1", "loyalty-c1", "main", month="2024-01"), with_window(CalendarYear(), base=False))
         is None
@@ -368,12 +386,12 @@ def test_no_tier_is_no_review():
 # --- commands -------------------------------------------------------------------------------------------------------
 
 
-def test_a_follow_up_is_work_for_people():
+def test_a_follow_up_is_work_for_people() -> None:
     item = AgendaItem(due_at=START, kind="follow_up", customer="c1", stream="complaint-k1")
     assert list(commands_due([item])) == []
 
 
-def test_ids_of_commands_fit_however_long_the_ids_are():
+def test_ids_of_commands_fit_however_long_the_ids_are() -> None:
     long = "x" * 64
     lots = [f"remedy/{long}/{'y' * 63}{end}" for end in "ab"]
     items = [
@@ -382,6 +400,7 @@ def test_ids_of_commands_fit_however_long_the_ids_are():
     ]
     ids = [command.command_id for command in commands_due(items)]
     assert len(set(ids)) == 3
+    assert ids[-1] is not None
     assert ids[-1].startswith(f"due:expiry:loyalty-{long}:short:")
     assert ids == [command.command_id for command in commands_due(items)]
 
@@ -452,7 +471,7 @@ histories = st.lists(st.one_of(complaint_commands, loyalty_commands, buying), mi
 members = st.lists(st.one_of(buying, loyalty_commands), min_size=4, max_size=20)
 
 
-def played(policy, history):
+def played(policy: Policy, history: list[Command]) -> World:
     world = World(policy)
     world.do(file())
     world.do(enrol(-50))
@@ -462,7 +481,7 @@ def played(policy, history):
 
 
 @given(policies, histories)
-def test_the_agenda_holds_what_the_aggregates_have_open(policy, history):
+def test_the_agenda_holds_what_the_aggregates_have_open(policy: Policy, history: list[Command]) -> None:
     world = played(policy, history)
     state = world.states["complaint"]
     running = {"acknowledge": state.acknowledge_by, "resolve": state.resolve_by}
@@ -480,7 +499,7 @@ def test_the_agenda_holds_what_the_aggregates_have_open(policy, history):
 
 
 @given(policies, members)
-def test_time_alone_changes_a_tier_when_the_agenda_says_and_not_before(policy, history):
+def test_time_alone_changes_a_tier_when_the_agenda_says_and_not_before(policy: Policy, history: list[Command]) -> None:
     world = played(policy, history)
     member = world.member
     if member is None or member.tier is None or not member.month:
@@ -505,7 +524,7 @@ def test_time_alone_changes_a_tier_when_the_agenda_says_and_not_before(policy, h
 
 
 @given(policies, st.one_of(histories, members))
-def test_what_is_due_is_done_once(policy, history):
+def test_what_is_due_is_done_once(policy: Policy, history: list[Command]) -> None:
     world = played(policy, history)
     horizon = after(365 * 5)
     ids = set()
@@ -521,7 +540,7 @@ def test_what_is_due_is_done_once(policy, history):
 
 
 @given(policies, histories, st.integers(0, 80))
-def test_folding_prefix_by_prefix_is_folding_all(policy, history, cut):
+def test_folding_prefix_by_prefix_is_folding_all(policy: Policy, history: list[Command], cut: int) -> None:
     world = played(policy, history)
     rows = Rows(PROJECTION.tables, local_time(policy.zone))
     for recorded in (world.recorded[:cut], world.recorded[cut:]):
@@ -532,7 +551,7 @@ def test_folding_prefix_by_prefix_is_folding_all(policy, history, cut):
 
 
 @given(policies, histories)
-def test_folds_touch_the_customer_of_the_event_only(policy, history):
+def test_folds_touch_the_customer_of_the_event_only(policy: Policy, history: list[Command]) -> None:
     world = played(policy, history)
     keys = [key for table in world.rows.tables.values() for key in table]
     assert all(key[0] == "c1" for key in keys)
@@ -545,10 +564,10 @@ def test_folds_touch_the_customer_of_the_event_only(policy, history):
 
 
 @pytest.fixture
-def relations(database_url):
+def relations(database_url: str) -> Iterator[Relations]:
     with Relations.open(database_url, clock=lambda: after(2), durability="off") as opened:
         opened.adopt(POLICY, from_beginning=True)
-        commands = []
+        commands: list[Command] = []
         for number in range(30):
             customer, complaint_id = f"c{number % 7}", f"k{number}"
             commands.append(
@@ -579,7 +598,7 @@ def relations(database_url):
         yield opened
 
 
-def test_the_view_pages_through_everything_in_order(relations):
+def test_the_view_pages_through_everything_in_order(relations: Relations) -> None:
     agenda = relations.views.agenda
     everything = agenda.due(until=after(2_000))
     assert {item.kind for item in everything} == {"acknowledge", "resolve", "follow_up", "expiry", "tier"}
@@ -603,7 +622,7 @@ def test_the_view_pages_through_everything_in_order(relations):
     assert sorted(by_customer, key=lambda item: item.key) == everything
 
 
-def test_what_is_due_becomes_commands_once(relations):
+def test_what_is_due_becomes_commands_once(relations: Relations) -> None:
     agenda = relations.views.agenda
     horizon = after(2_000)
     first = relations.execute_many(commands_due(agenda.due(until=horizon)))
@@ -615,10 +634,10 @@ def test_what_is_due_becomes_commands_once(relations):
     assert relations.verify().good
 
 
-def test_the_view_refuses_what_it_does_not_know(relations):
+def test_the_view_refuses_what_it_does_not_know(relations: Relations) -> None:
     agenda = relations.views.agenda
     with pytest.raises(InvalidInput):
-        agenda.due(until=after(1), kind="birthday")
+        agenda.due(until=after(1), kind="birthday")  # type: ignore[arg-type]  # what is refused
     with pytest.raises(InvalidInput):
         agenda.due(until=after(1), limit=0)
     with pytest.raises(InvalidInput):

@@ -12,13 +12,13 @@ from relations.projections.intervals import net_promoters, normal_quantile, wils
 counts = st.integers(0, 100_000)
 
 
-def test_the_quantile_of_ninety_five_percent_is_the_well_known_one():
+def test_the_quantile_of_ninety_five_percent_is_the_well_known_one() -> None:
     assert normal_quantile(0.95) == pytest.approx(1.959963985)
     assert normal_quantile(0.99) == pytest.approx(2.575829304)
 
 
 @pytest.mark.parametrize("confidence", [0, 1, -0.5, 1.5, 1 - 1e-16, float("nan")])
-def test_what_is_no_confidence_level_is_refused(confidence):
+def test_what_is_no_confidence_level_is_refused(confidence: float) -> None:
     with pytest.raises(InvalidInput) as caught:
         normal_quantile(confidence)
     assert caught.value.code == "invalid_confidence"
@@ -34,86 +34,98 @@ def test_what_is_no_confidence_level_is_refused(confidence):
         (1, 29, 0.0061, 0.1718),
     ],
 )
-def test_wilson_gives_the_published_intervals(hits, n, low, high):
+def test_wilson_gives_the_published_intervals(hits: int, n: int, low: float, high: float) -> None:
     found = wilson(hits, n)
+    assert found is not None
     assert (round(found.low, 4), round(found.high, 4)) == (low, high)
 
 
-def test_wilson_of_four_and_of_five_of_five():
+def test_wilson_of_four_and_of_five_of_five() -> None:
     four = wilson(4, 5)
+    assert four is not None
     assert (round(four.low, 3), round(four.high, 3)) == (0.376, 0.964)
     five = wilson(5, 5)
+    assert five is not None
     assert (round(five.low, 3), five.high) == (0.566, 1)
 
 
-def test_wilson_of_none_is_undefined():
+def test_wilson_of_none_is_undefined() -> None:
     assert wilson(0, 0) is None
 
 
 @pytest.mark.parametrize(("hits", "n"), [(6, 5), (-1, 5), (0, -1)])
-def test_wilson_refuses_impossible_counts(hits, n):
+def test_wilson_refuses_impossible_counts(hits: int, n: int) -> None:
     with pytest.raises(InvalidInput):
         wilson(hits, n)
 
 
 @given(st.tuples(counts, counts).filter(any), st.floats(0.5, 0.9999))
-def test_wilson_holds_its_share_inside_the_unit_interval_and_is_symmetric(pair, confidence):
+def test_wilson_holds_its_share_inside_the_unit_interval_and_is_symmetric(
+    pair: tuple[int, int], confidence: float
+) -> None:
     hits, misses = pair
     n = hits + misses
     found = wilson(hits, n, confidence)
+    assert found is not None
     assert 0 <= found.low <= hits / n <= found.high <= 1
     mirrored = wilson(misses, n, confidence)
+    assert mirrored is not None
     assert found.low == pytest.approx(1 - mirrored.high, abs=1e-12)
 
 
 @given(st.tuples(counts, counts).filter(any))
-def test_wilson_inverts_the_score_test(pair):
+def test_wilson_inverts_the_score_test(pair: tuple[int, int]) -> None:
     # By definition the ends are the shares p at which |hits/n - p| is exactly z standard errors of p.
     hits, misses = pair
     n = hits + misses
     found = wilson(hits, n)
+    assert found is not None
     for p in (found.low, found.high):
         if 0 < p < 1:
             assert (hits / n - p) ** 2 == pytest.approx(normal_quantile(0.95) ** 2 * p * (1 - p) / n, rel=1e-6)
 
 
-def test_three_promoters_a_passive_and_a_detractor():
+def test_three_promoters_a_passive_and_a_detractor() -> None:
     found = net_promoters(3, 1, 1)
+    assert found is not None
     assert found.score == 40
     assert found.adjusted == 25.0
     assert (round(found.interval.low, 1), round(found.interval.high, 1)) == (-29.8, 79.8)
 
 
-def test_five_promoters_are_a_hundred_but_hardly_more_than_sixty():
+def test_five_promoters_are_a_hundred_but_hardly_more_than_sixty() -> None:
     found = net_promoters(5, 0, 0)
+    assert found is not None
     assert found.score == 100
     assert found.adjusted == 62.5
     assert found.interval.low < 20
     assert found.interval.high == 100
 
 
-def test_net_promoters_of_none_are_undefined():
+def test_net_promoters_of_none_are_undefined() -> None:
     assert net_promoters(0, 0, 0) is None
 
 
-def test_net_promoters_refuse_negative_counts():
+def test_net_promoters_refuse_negative_counts() -> None:
     with pytest.raises(InvalidInput):
         net_promoters(1, -1, 0)
 
 
 @given(st.tuples(counts, counts, counts).filter(any))
-def test_net_promoters_stay_on_the_scale_and_mirror(triple):
+def test_net_promoters_stay_on_the_scale_and_mirror(triple: tuple[int, int, int]) -> None:
     promoters, passives, detractors = triple
     found = net_promoters(promoters, passives, detractors)
+    assert found is not None
     assert -100 <= found.interval.low <= found.adjusted <= found.interval.high <= 100
     assert abs(found.adjusted) <= abs(found.score) + 1e-9
     mirrored = net_promoters(detractors, passives, promoters)
+    assert mirrored is not None
     assert mirrored.score == pytest.approx(-found.score)
     assert mirrored.interval.low == pytest.approx(-found.interval.high)
 
 
 @given(st.tuples(counts, counts, counts).filter(any))
-def test_the_interval_is_that_of_the_mean_of_pluses_and_minuses(triple):
+def test_the_interval_is_that_of_the_mean_of_pluses_and_minuses(triple: tuple[int, int, int]) -> None:
     # The variance of the difference of two shares is the variance of answers scored +1, 0 and -1.
     promoters, passives, detractors = triple
     n = sum(triple) + 3
@@ -123,5 +135,6 @@ def test_the_interval_is_that_of_the_mean_of_pluses_and_minuses(triple):
     variance = plus * (1 - mean) ** 2 + zero * mean**2 + minus * (-1 - mean) ** 2
     reach = 100 * normal_quantile(0.95) * sqrt(variance / n)
     found = net_promoters(promoters, passives, detractors)
+    assert found is not None
     assert found.interval.low == pytest.approx(max(-100, 100 * mean - reach))
     assert found.interval.high == pytest.approx(min(100, 100 * mean + reach))
