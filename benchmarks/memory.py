@@ -2,7 +2,7 @@
 
 Each rebuild runs in a process of its own, which says at its end how much of it was in memory at most. SQLite's map of
 the file and its cache are made small there, for they hold as much as they are let; and what the same process takes for
-a log a fortieth as long is subtracted: the interpreter, the libraries, two pages of rows. So what is left is what grows.
+a log a fortieth as long is subtracted: the interpreter, the libraries, two pages of rows. What is left is what grows.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def facts(customer: int, place: int, source: str, step_days: float = 1.0) -> dic
         "category": "room",
         "touchpoint": "nice-promenade",
         "channel": "web",
-        "occurred_at": _START + timedelta(minutes=customer * 7 % 500_000, days=place * step_days),
+        "occurred_at": _START + timedelta(minutes=customer * 7 % 1_440, days=place * step_days),
         "command_id": f"{source}:{customer}:{place}",
         "actor": "import",
     }
