@@ -106,6 +106,8 @@ class RowTable:
             MetaData(),
             *(field.column for field in fields),
             *(Index(f"ix_{self.base_name}_{'_'.join(columns)}{suffix}", *columns) for columns in row.indexes),
+            # One tree by the key, not two: less work to fill it.
+            sqlite_with_rowid=False,
         )
         self._values = attrgetter(*self.names)
         self._encoders = [(index, field.encode) for index, field in enumerate(fields) if field.encode]
