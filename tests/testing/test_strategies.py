@@ -38,7 +38,7 @@ def test_every_command_has_a_strategy_that_draws_valid_ones(kind: type[Command])
 def test_all_commands_together_reach_every_class() -> None:
     reached: set[type[Command]] = set()
 
-    @settings(max_examples=500, derandomize=True)
+    @settings(max_examples=3_000, derandomize=True)
     @given(strategies.commands())
     def draw(command: Command) -> None:
         reached.add(type(command))

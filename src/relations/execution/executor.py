@@ -224,7 +224,9 @@ class Executor:
             except LogError:
                 raise  # no fault of the command's: a wrong master key, a stream that cannot be read
             except RelationsError as error:
-                outcome.rejections.append(Rejection(index, command, error))
+                # Kept without its traceback, whose frames would keep this transaction, and its connection, with it.
+                error.__context__ = None
+                outcome.rejections.append(Rejection(index, command, error.with_traceback(None)))
                 continue
             if not decided.entries:
                 outcome.unchanged += 1
