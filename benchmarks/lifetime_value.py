@@ -24,7 +24,12 @@ _TURNS, _FEWER_TURNS = 7, 2
 def measure(workspace: Workspace) -> list[Line]:
     """The lines of this measurement."""
     small = workspace.scale == SMALL
-    customers = statistics(read(data_file(SAMPLE if small else MASTER)))
+    try:
+        path = data_file(SAMPLE if small else MASTER)
+    except FileNotFoundError as error:
+        workspace.say(f"left out: {error}")
+        return []
+    customers = statistics(read(path))
     ours: dict[str, Any] = {
         "bg_nbd": partial(fit_buying, customers),
         "mbg_nbd": partial(fit_buying, customers, model="mbg_nbd"),
