@@ -20,6 +20,13 @@ _encode_json = msgspec.json.Encoder(order="deterministic").encode
 
 
 def _json(value: Any) -> str:
+    if not value:
+        # Most of what rows hold as JSON is empty most of the time.
+        kind = type(value)
+        if kind is dict:
+            return "{}"
+        if kind is list:
+            return "[]"
     return _encode_json(value).decode()
 
 
