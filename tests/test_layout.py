@@ -24,10 +24,10 @@ LAYERS = (
     {"policies"},
     {"aggregates"},
     {"reactions"},
-    {"log"},
+    {"log", "analytics"},
     {"projections"},
     {"execution", "engine"},
-    {"analytics", "audit", "exchange"},
+    {"audit", "exchange"},
     {"testing", "cli"},
 )
 """What may import what: a module imports its own layer and those before it."""

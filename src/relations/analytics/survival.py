@@ -20,9 +20,9 @@ from math import exp, floor, isfinite, log, sqrt
 
 from pydantic import BaseModel, ConfigDict
 
+from relations.analytics.intervals import CONFIDENCE, Interval, normal_quantile
 from relations.errors import InvalidInput
 from relations.policies import Lifecycle
-from relations.projections.intervals import CONFIDENCE, Interval, normal_quantile
 
 __all__ = ["SurvivalCurve", "SurvivalPoint", "survival_curve", "time_to_loss"]
 

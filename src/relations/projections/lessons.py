@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from relations.aggregates.complaint import ImprovementDone, ImprovementRaised
 from relations.aggregates.complaint.justice import JUSTICE, Justice
+from relations.analytics.intervals import Interval, wilson
 from relations.messages import from_micros
 from relations.projections.cases import STEP_OF, Lesson
-from relations.projections.intervals import Interval, wilson
 from relations.projections.relation_state import MENDED, History, Relation
 
 __all__ = [

@@ -7,7 +7,7 @@ from functools import lru_cache
 from math import exp, lgamma, log, log1p, sqrt
 from statistics import fmean, stdev
 
-from relations.projections.intervals import CONFIDENCE, Interval, normal_quantile
+from relations.analytics.intervals import CONFIDENCE, Interval, normal_quantile
 
 __all__ = ["mean_interval", "student_quantile"]
 

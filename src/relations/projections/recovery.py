@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from relations.projections.intervals import Interval
+from relations.analytics.intervals import Interval
 from relations.projections.moments import Answer, Moments
 from relations.projections.paired import mean_interval
 from relations.projections.relation_state import History, Relation

@@ -10,12 +10,12 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
+from relations.analytics.intervals import Interval, wilson
 from relations.messages import Money, from_micros
 from relations.policies import Repair
 from relations.policies.calendars import LocalTime
 from relations.policies.service_levels import CLOCKS, ClockName
 from relations.projections.cases import Case, Patron
-from relations.projections.intervals import Interval, wilson
 from relations.projections.relation_state import (
     MENDED,
     STATES,

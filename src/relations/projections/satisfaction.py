@@ -21,10 +21,10 @@ from pydantic import BaseModel, ConfigDict
 
 from relations.aggregates.complaint import ComplaintFollowedUp
 from relations.aggregates.customer import FeedbackGiven
+from relations.analytics.intervals import Interval, net_promoters, wilson
 from relations.errors import InvalidInput
 from relations.messages import Envelope
 from relations.policies import Surveys
-from relations.projections.intervals import Interval, net_promoters, wilson
 from relations.projections.projection import CustomerRow, Projection, Rows, Tally
 from relations.projections.view import View
 
@@ -143,7 +143,7 @@ class NpsFigure(Figure):
     """A net promoter score, from -100 to 100, never without its number of answers and its interval.
 
     Sources: Reichheld 2003 for the score; Rocks 2016 for the adjusted value and the interval, which has the score's
-    unit (see `relations.projections.intervals`).
+    unit (see `relations.analytics.intervals`).
 
     Attributes:
         nps: 100 x (promoters - detractors) / n; absent where suppressed, undefined (absent) where nobody answered.

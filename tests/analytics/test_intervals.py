@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relations.analytics.intervals import net_promoters, normal_quantile, wilson
 from relations.errors import InvalidInput
-from relations.projections.intervals import net_promoters, normal_quantile, wilson
 
 counts = st.integers(0, 100_000)
 
