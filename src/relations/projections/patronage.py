@@ -12,9 +12,10 @@ from typing import ClassVar
 import msgspec
 
 from relations.aggregates.customer import CustomerRegistered, FeedbackGiven, PurchaseRecorded, PurchaseRefunded
+from relations.analytics import RepeatStatistics
 from relations.messages import Envelope
 from relations.projections.projection import CustomerRow, Projection, Rows
-from relations.projections.purchase_days import days_of, month_and_bit
+from relations.projections.purchase_days import days_of, month_and_bit, month_of
 
 __all__ = ["CSAT_SCORES", "PROJECTION", "Activity", "Opinion", "Patronage"]
 
@@ -34,6 +35,8 @@ class Activity(msgspec.Struct, array_like=True, gc=False):
         refunds: How many were dated in this month, whenever the purchase was.
         refunded: Their sum, in minor units.
         discounted: How many of the purchases were at less than the full price.
+        first: What those of the first day with a purchase came to, in minor units: models of spending leave out the
+            day on which somebody became a customer.
     """
 
     days: int = 0
@@ -42,6 +45,21 @@ class Activity(msgspec.Struct, array_like=True, gc=False):
     refunds: int = 0
     refunded: int = 0
     discounted: int = 0
+    first: int = 0
+
+    def absorb(self, other: Activity) -> None:
+        """What two ids did adds up."""
+        ours, theirs = self.days & -self.days, other.days & -other.days
+        if not ours or (theirs and theirs < ours):
+            self.first = other.first
+        elif ours == theirs:
+            self.first += other.first
+        self.days |= other.days
+        self.purchases += other.purchases
+        self.bought += other.bought
+        self.refunds += other.refunds
+        self.refunded += other.refunded
+        self.discounted += other.discounted
 
 
 CSAT_SCORES = 5
@@ -84,13 +102,7 @@ class Patronage(CustomerRow, gc=False):
         known = [at for at in (self.registered_at, other.registered_at) if at is not None]
         self.registered_at = min(known, default=None)
         for key, theirs in other.activity.items():
-            ours = self.activity.setdefault(key, Activity())
-            ours.days |= theirs.days
-            ours.purchases += theirs.purchases
-            ours.bought += theirs.bought
-            ours.refunds += theirs.refunds
-            ours.refunded += theirs.refunded
-            ours.discounted += theirs.discounted
+            self.activity.setdefault(key, Activity()).absorb(theirs)
         for month, said in other.opinions.items():
             opinion = self.opinions.setdefault(month, Opinion())
             opinion.csat = [one + more for one, more in zip(opinion.csat, said.csat, strict=True)]
@@ -115,8 +127,33 @@ class Patronage(CustomerRow, gc=False):
         for key, activity in self.activity.items():
             yield key[:_MONTH], key[_MONTH:], activity
 
+    def net_amount(self, currency: str, last: str) -> int:
+        """What was bought less what was given back through a month, in minor units of a currency."""
+        return sum(
+            did.bought - did.refunded for month, code, did in self.entries() if code == currency and month <= last
+        )
 
-PROJECTION = Projection(name="retention", version=2, tables=(Patronage,))
+    def repeat_statistics(self, currency: str, through: int) -> RepeatStatistics | None:
+        """What models of buying and spending need to know; None for who had not bought in this currency by then.
+
+        Args:
+            currency: Only what was paid in it counts.
+            through: The ordinal of the last day that counts. All amounts of its month do, so it is best a month's last.
+        """
+        last = month_of(through)
+        months = {month: did for month, code, did in self.entries() if code == currency and did.days and month <= last}
+        days = days_of(((month, did.days) for month, did in months.items()), through)
+        if not days:
+            return None
+        return RepeatStatistics(
+            frequency=len(days) - 1,
+            recency_days=days[-1] - days[0],
+            age_days=through - days[0],
+            repeat_amount=sum(did.bought for did in months.values()) - months[month_of(days[0])].first,
+        )
+
+
+PROJECTION = Projection(name="retention", version=3, tables=(Patronage,))
 
 
 def _key_and_bit(day: int, currency: str) -> tuple[str, int]:
@@ -147,9 +184,15 @@ def purchase_recorded(rows: Rows, event: PurchaseRecorded, at: Envelope) -> None
     key, bit = _key_and_bit(rows.local.day(at.occurred_at), amount.currency)
     activity = row.activity.get(key)
     if activity is None:
-        activity = row.activity[key] = Activity(bit, 1, amount.amount)
+        activity = row.activity[key] = Activity(bit, 1, amount.amount, 0, 0, 0, amount.amount)
     else:
-        activity.days |= bit
+        days = activity.days
+        lowest = days & -days
+        if bit == lowest:
+            activity.first += amount.amount
+        elif bit < lowest or not lowest:
+            activity.first = amount.amount
+        activity.days = days | bit
         activity.purchases += 1
         activity.bought += amount.amount
     if event.discounted:

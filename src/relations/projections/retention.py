@@ -14,6 +14,8 @@ from typing import Annotated, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from relations.analytics import SurvivalCurve, survival_curve, time_to_loss
+from relations.analytics.buying import BuyingModelName
 from relations.errors import InvalidInput
 from relations.messages import Money, from_micros, minor_digits, to_micros
 from relations.policies import Lifecycle, Policy
@@ -31,7 +33,7 @@ from relations.projections.loyalty_kinds import (
 )
 from relations.projections.patronage import PROJECTION, Activity, Patronage
 from relations.projections.projection import Projection
-from relations.projections.purchase_days import month_after, month_of
+from relations.projections.purchase_days import last_day, month_after, month_of
 from relations.projections.rfm import Buyer, RfmReport, RfmScore, RfmSegmentSize, rfm_scores, segment_sizes
 from relations.projections.stages import (
     STAGES,
@@ -44,6 +46,7 @@ from relations.projections.stages import (
 )
 from relations.projections.totals import Total
 from relations.projections.view import View
+from relations.projections.worth import CustomerWorth, WorthReport, worth_report
 
 __all__ = [
     "PROJECTION",
@@ -52,6 +55,7 @@ __all__ = [
     "CustomerKind",
     "CustomerProfile",
     "CustomerStage",
+    "CustomerWorth",
     "KindStep",
     "KindsReport",
     "LifecycleReport",
@@ -65,6 +69,7 @@ __all__ = [
     "RfmSegmentSize",
     "Spending",
     "Stage",
+    "WorthReport",
     "lifecycle_report",
     "rfm_buyers",
 ]
@@ -319,6 +324,66 @@ class RetentionView(View):
             customers=tuple([score for score in scores if segment in (None, score.segment)][page]),
         )
 
+    def lifetime_values(
+        self,
+        *,
+        as_of: datetime | None = None,
+        currency: str | None = None,
+        days: float = 365,
+        yearly_rate: float = 0.1,
+        model: BuyingModelName = "bg_nbd",
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> WorthReport:
+        """What customers have brought, and are expected to bring. Everybody is fitted to, whoever is listed.
+
+        Args:
+            as_of: The moment; now where absent. In a month gone by all of its month counts: amounts are kept by month.
+            currency: Which purchases count; the policy's where absent.
+            days: How far to look ahead.
+            yearly_rate: The discount rate a year.
+            model: `bg_nbd`, or `mbg_nbd`, where one may leave at the first purchase already.
+            limit: List at most so many, the most valuable first.
+            offset: List after so many.
+
+        Raises:
+            MissingExtra: The extra `analytics` is not installed.
+            InvalidInput: Too few customers came back to fit anything, or an argument that makes no sense.
+        """
+        page = _page(limit, offset)
+        code = currency or self.policy.currency
+        minor_digits(code)
+        return worth_report(
+            self._by_customer(),
+            currency=code,
+            through=self._observed(as_of),
+            days=days,
+            yearly_rate=yearly_rate,
+            model=model,
+            page=page,
+        )
+
+    def survival(self, *, as_of: datetime | None = None, cohort: str | None = None) -> SurvivalCurve:
+        """How long customers stay: Kaplan and Meier's curve from the first purchase to the day they count as lost.
+
+        Args:
+            as_of: The moment; now where absent.
+            cohort: Only customers who first bought in this month, such as `2024-05`; everybody where absent.
+
+        Returns:
+            Days since the first purchase, with Greenwood's standard errors. Who is not lost yet is censored.
+
+        Raises:
+            InvalidInput: `cohort` is no month.
+        """
+        first = _month(cohort, "cohort")
+        policy = self.policy
+        today = self.local.day(self._moment(as_of))
+        bought = (row.purchase_days(today) for row in self.rows(Patronage))
+        chosen = (days for days in bought if days and first in (None, month_of(days[0])))
+        spells = (time_to_loss(days, today, policy.lifecycle) for days in chosen)
+        return survival_curve((spell for spell in spells if spell is not None), confidence=policy.surveys.confidence)
+
     def kinds(
         self,
         *,
@@ -369,6 +434,11 @@ class RetentionView(View):
 
     def _moment(self, as_of: datetime | None) -> int:
         return self.now if as_of is None else to_micros(as_of)
+
+    def _observed(self, as_of: datetime | None) -> int:
+        """The last day that amounts are known for: today in the present month, otherwise the month's last."""
+        day, today = self.local.day(self._moment(as_of)), self.local.day(self.now)
+        return day if month_of(day) == month_of(today) else last_day(month_of(day))
 
     def _by_customer(self) -> list[Patronage]:
         return self.rows(Patronage, order_by=(self.table(Patronage).c.customer,))
