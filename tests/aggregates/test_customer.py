@@ -436,9 +436,9 @@ def test_contact_details_in_the_wrong_column_are_refused(field: str, bad: str) -
 
 
 def test_every_event_and_command_belongs_to_the_aggregate() -> None:
-    assert len(AGGREGATE.events) == 14
-    assert len({event.topic for event in AGGREGATE.events}) == 14
-    assert len(AGGREGATE.commands) == 15
+    assert len(AGGREGATE.events) == 27
+    assert len({event.topic for event in AGGREGATE.events}) == 27
+    assert len(AGGREGATE.commands) == 28
     assert AGGREGATE.customer(AGGREGATE.decider.initial, purchase()) == "c1"
 
 

@@ -27,6 +27,7 @@ from relations.aggregates.customer import (
     FeedbackGiven,
     GiveConsent,
     GiveFeedback,
+    ItemAnswer,
     LinkIdentity,
     MergeCustomer,
     PurchaseRecorded,
@@ -224,6 +225,8 @@ _BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "bool": st.booleans(),
     "Money": st.builds(Money, st.integers(-5, 50), currencies),
     "str | None": maybe,
+    "int | None": st.none() | st.integers(-5, 50),
+    "tuple[ItemAnswer, ...]": st.lists(st.builds(ItemAnswer, ids, st.integers(1, 7)), max_size=2).map(tuple),
     "Personal | None": maybe,
     "tuple[str, ...]": st.lists(ids, max_size=2).map(tuple),
 }

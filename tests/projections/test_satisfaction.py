@@ -236,7 +236,7 @@ def test_the_buckets_part_the_answers_of_every_group(history: list[Recorded], by
     assert sum(figure.n for figure in csat) == len(rated)
     assert sum(sum((figure.counts or {}).values()) for figure in csat if figure.n) == len(rated)
     assert sum((figure.mean or 0) * figure.n for figure in csat if figure.n) == pytest.approx(
-        sum(event.score for event in rated)
+        sum(event.score or 0 for event in rated)
     )
 
 
@@ -276,7 +276,7 @@ def test_the_view_counts_what_was_recorded(relations: Relations) -> None:
     nps = [event for event in given if event.instrument == "nps"]
     (whole,) = view.nps()
     assert whole.n == len(nps) > 30
-    assert whole.mean == pytest.approx(sum(event.score for event in nps) / len(nps))
+    assert whole.mean == pytest.approx(sum(event.score or 0 for event in nps) / len(nps))
     by_month = view.nps(by=("month",))
     assert [figure.group["month"] for figure in by_month] == ["2024-01", "2024-02", "2024-03", "2024-04"]
     assert sum(figure.n for figure in by_month) == whole.n

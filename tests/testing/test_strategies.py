@@ -13,7 +13,7 @@ from relations.aggregates.complaint import FileComplaint
 from relations.aggregates.customer import GiveFeedback, RecordPurchase
 from relations.decider import fold
 from relations.messages import ID_PATTERN, Command, minor_digits
-from relations.policies import Policy
+from relations.policies import Policy, Surveys
 from relations.testing import histories, strategies
 
 EVERY_COMMAND = [kind for aggregate in AGGREGATES for kind in aggregate.commands]
@@ -72,8 +72,16 @@ def test_fields_can_be_given(command: RecordPurchase) -> None:
 
 @given(strategies.commands_of(GiveFeedback))
 def test_scores_suit_their_instruments(command: GiveFeedback) -> None:
-    assert 0 <= command.score <= 10
-    assert command.instrument == "nps" or 1 <= command.score <= 5
+    instrument = Surveys().instrument(command.instrument)
+    assert instrument is not None
+    if instrument.scored:
+        assert instrument.lowest is not None
+        assert instrument.highest is not None
+        assert command.score is not None
+        assert instrument.lowest <= command.score <= instrument.highest
+    else:
+        assert command.score is None
+        assert bool(command.items) == bool(instrument.items)
 
 
 def test_a_type_that_is_not_known_asks_for_a_strategy() -> None:

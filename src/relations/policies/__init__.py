@@ -2,17 +2,20 @@
 
 from relations.policies.business_time import BusinessCalendar
 from relations.policies.desk import Desk, Limit
+from relations.policies.instruments import Instrument, InstrumentItem
 from relations.policies.lifecycle import Lifecycle
 from relations.policies.policy import Policy
 from relations.policies.programme import Programme
 from relations.policies.repair import EmotionalAccount, Repair
 from relations.policies.service_levels import ServiceLevels
-from relations.policies.surveys import Surveys
+from relations.policies.surveys import Surveys, Theme
 
 __all__ = [
     "BusinessCalendar",
     "Desk",
     "EmotionalAccount",
+    "Instrument",
+    "InstrumentItem",
     "Lifecycle",
     "Limit",
     "Policy",
@@ -20,4 +23,5 @@ __all__ = [
     "Repair",
     "ServiceLevels",
     "Surveys",
+    "Theme",
 ]

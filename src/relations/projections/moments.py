@@ -81,7 +81,10 @@ def contact_recorded(rows: Rows, event: InteractionRecorded, at: Envelope) -> No
 
 def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
     """The customer said how content they are."""
-    answer = Answer(at.occurred_at, at.version, event.instrument, event.score)
+    score, kind = event.score, event.kind or event.instrument
+    if score is None or kind not in ("csat", "nps"):
+        return
+    answer = Answer(at.occurred_at, at.version, kind, score)
     answers = rows.need(Moments, at.customer, rows.local.month(at.occurred_at)).answers
     if answers and answer < answers[-1]:
         insort(answers, answer)

@@ -170,19 +170,20 @@ def purchase_refunded(rows: Rows, event: PurchaseRefunded, at: Envelope) -> None
 
 @PROJECTION.on(FeedbackGiven)
 def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
-    """An answer counts in the month in which it was given."""
+    """A score of satisfaction or recommendation counts in the month in which it was given."""
+    score, kind = event.score, event.kind or event.instrument
+    if score is None or kind not in ("csat", "nps"):
+        return
     row = rows.need(Patronage, at.customer)
     month = rows.local.month(at.occurred_at)
     opinion = row.opinions.get(month)
     if opinion is None:
         opinion = row.opinions[month] = Opinion()
-    score = event.score
-    if event.instrument == "csat":
+    if kind == "csat":
         opinion.csat[score - 1] += 1
-    elif event.instrument == "nps":
-        if score >= _PROMOTER:
-            opinion.promoters += 1
-        elif score >= _PASSIVE:
-            opinion.passives += 1
-        else:
-            opinion.detractors += 1
+    elif score >= _PROMOTER:
+        opinion.promoters += 1
+    elif score >= _PASSIVE:
+        opinion.passives += 1
+    else:
+        opinion.detractors += 1

@@ -95,6 +95,8 @@ PROJECTION = Projection(name="satisfaction", version=2, tables=(Answers, Answere
 @PROJECTION.on(FeedbackGiven)
 def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
     """Count the answer in the month in which it was given."""
+    if event.score is None or (event.kind or event.instrument) not in ("csat", "nps"):
+        return
     month = rows.local.month(at.occurred_at)
     key = (month, event.touchpoint or "", event.channel or "", event.instrument, event.score)
     row = rows.tables[Answers].get(key) or rows.need(Answers, *key)

@@ -30,7 +30,20 @@ from relations.aggregates.complaint import (
     ProposeRemedy,
 )
 from relations.aggregates.contact import Birthday, Email, LanguageTag, Phone
-from relations.aggregates.customer import CustomerCommand, GiveFeedback, RecordPurchase, RefundPurchase
+from relations.aggregates.customer import (
+    CodeFeedback,
+    CustomerCommand,
+    DropTrait,
+    GiveFeedback,
+    ItemAnswer,
+    NoteCulture,
+    NoteTrait,
+    RecordAcquisitionCost,
+    RecordPurchase,
+    RefundPurchase,
+    ScoreSentiment,
+    SendInvitation,
+)
 from relations.aggregates.loyalty import (
     CreditPurchase,
     EarnPoints,
@@ -47,6 +60,7 @@ from relations.aggregates.programme import SetProgrammeGoal
 from relations.messages import Channel, Command, Id, Label, Money, Text
 from relations.policies import BusinessCalendar, Desk, Limit, Policy, Programme, Repair, ServiceLevels, Surveys
 from relations.policies.business_time import OwnDay
+from relations.policies.instruments import SERVQUAL
 from relations.policies.offers import Campaign, Referral, Reward, Tier
 from relations.policies.service_levels import DayCount, EscalationStep, GradeLevels, ServiceLevel
 from relations.policies.spans import CalendarYear, EndOfPeriod, Inactivity, Lifetime, RollingMonths
@@ -273,11 +287,25 @@ _KNOWN: tuple[tuple[Any, Callable[[], SearchStrategy[Any]]], ...] = (
     (str, texts),
 )
 
+_INSTRUMENTS = ("nps", "csat", "nps", "csat", "ces", "review", "servqual", "interview", "observation")
+
 _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (RecordPurchase, "amount"): moneys,
     (RefundPurchase, "amount"): lambda: moneys(smallest=1),
     (MergeComplaint, "into"): lambda: ids(among=["k1", "k2", "k3"]),
+    (GiveFeedback, "instrument"): lambda: st.sampled_from(_INSTRUMENTS),
     (GiveFeedback, "score"): lambda: st.integers(0, 10),
+    (GiveFeedback, "items"): lambda: st.integers(0, 21).map(_battery),
+    (GiveFeedback, "themes"): lambda: _themes(),  # noqa: PLW0108 - it is defined further down
+    (CodeFeedback, "themes"): lambda: _themes(),  # noqa: PLW0108 - it is defined further down
+    (SendInvitation, "instrument"): lambda: st.sampled_from(("nps", "csat", "servqual")),
+    (ScoreSentiment, "score"): lambda: st.integers(-1000, 1000),
+    (ScoreSentiment, "scorer"): lambda: st.sampled_from(("vader", "snownlp")),
+    (ScoreSentiment, "scorer_version"): lambda: st.sampled_from(("1", "2")),
+    (RecordAcquisitionCost, "amount"): moneys,
+    (NoteTrait, "about"): lambda: st.sampled_from(("pillow", "breakfast")),
+    (DropTrait, "about"): lambda: st.sampled_from(("pillow", "breakfast")),
+    (NoteCulture, "languages"): lambda: st.sampled_from(((), ("de", "en-GB"), ("zh-Hant",))),
     (ReleaseAccount, "into"): lambda: ids(among=["s1", "s2"]),
     (CreditPurchase, "prefix"): lambda: st.just(""),
     (ReverseEarning, "prefix"): lambda: st.just(""),
@@ -286,10 +314,41 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
 """Fields whose types say less than their validators ask."""
 
 
-def _score_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    if "score" in given or values["instrument"] == "nps":
+def _themes() -> SearchStrategy[tuple[str, ...]]:
+    return st.sampled_from(((), ("noise",), ("breakfast", "noise")))
+
+
+def _battery(first: int) -> tuple[ItemAnswer, ...]:
+    """Answers to some items of the SERVQUAL battery, the others left out."""
+    return tuple(
+        ItemAnswer(item.id, 1 + (first + place) % 7, 7 - place % 3)
+        for place, item in enumerate(SERVQUAL.items[first : first + 4])
+    )
+
+
+def _answer_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """A score on the instrument's scale, its items, or words: whatever it asks for."""
+    instrument = Surveys().instrument(values["instrument"])
+    if instrument is None or instrument.lowest is None or instrument.highest is None:
+        mended = {"score": None, "items": (), "themes": values["themes"] or ("noise",)}
+    elif instrument.items:
+        mended = {"score": None, "items": values["items"]}
+    else:
+        score = values["score"] if values["score"] is not None else instrument.lowest
+        points = instrument.highest - instrument.lowest + 1
+        mended = {"score": instrument.lowest + (score - instrument.lowest) % points, "items": ()}
+    return {name: value for name, value in mended.items() if name not in given}
+
+
+def _need_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    if "need" in given or "trait" in given:
         return {}
-    return {"score": 1 + values["score"] % 5}
+    return {"need": (values["need"] or "emotional") if values["trait"] == "need" else None}
+
+
+def _something_is_noted(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    noted = any(values[name] for name in ("languages", "preferred_channel", "pace", "customs", "taboos"))
+    return {} if noted or "pace" in given else {"pace": "slow"}
 
 
 def _points_suit(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -320,7 +379,9 @@ def _somebody_hears(values: dict[str, Any], given: dict[str, Any]) -> dict[str, 
 
 
 _MENDS: dict[type[Command], Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]] = {
-    GiveFeedback: _score_suits,
+    GiveFeedback: _answer_suits,
+    NoteTrait: _need_suits,
+    NoteCulture: _something_is_noted,
     ProposeRemedy: _points_suit,
     ReverseEarning: _refunded_suits,
     SetProgrammeGoal: _days_suit,

@@ -1,7 +1,7 @@
 """A customer: who they are to the business, what they allowed, bought, gave back and said.
 
 Stream `customer-<id>`. The modules in their order: `events`, `commands`, `state` (with evolve),
-`rules` (decide, and `REFUSALS`, every code of refusal with when it is given).
+`rules` (decide, and `REFUSALS`, every code of refusal with when it is given) with `survey_rules` and `portrait_rules`.
 
 **Ids.** Purchases, refunds, interactions and answers bear the host's ids. The same id with the same content and the
 same business time is a retry and adds nothing; with anything else it is refused, for one of the two would be lost.
@@ -20,6 +20,10 @@ differ: it counts once the purchase is recorded, and not before.
 consent or comment. Purchases, refunds, scores, interactions and withdrawn consents still are, so that totals stay
 right and late books close. A customer known only by complaints can be erased too, for those hold words of theirs.
 
+**Asking.** An answer names an instrument of the policy and carries the scale that it had then, so that views need no
+older policy. An invitation need not be recorded to be answered. Whoever *saw* an invitation is left in peace for the
+policy's quarantine; one that was never seen asks nothing of anybody.
+
 **Merging** makes an id the alias of another: `CustomerMerged` in its own stream, `CustomerAbsorbed` in the
 survivor's, in one transaction. Rules go on within one stream; what makes one customer of the two are the views. Erasing
 either id erases both. See `docs/explanation/merging.md`.
@@ -27,77 +31,132 @@ either id erases both. See `docs/explanation/merging.md`.
 
 from __future__ import annotations
 
+from relations.aggregates.customer.answers import ItemAnswer
 from relations.aggregates.customer.commands import (
     AbsorbCustomer,
+    AnswerFeedback,
+    CodeFeedback,
     CorrectProfile,
     CustomerCommand,
+    DeclineInvitation,
+    DropTrait,
     EraseAlias,
     EraseCustomer,
     GiveConsent,
     GiveFeedback,
     LinkIdentity,
     MergeCustomer,
+    NoteCulture,
+    NoteTrait,
+    RecordAcquisitionCost,
     RecordInteraction,
+    RecordLapse,
     RecordPurchase,
+    RecordWinBack,
     RefundPurchase,
     RegisterCustomer,
     ReleaseCustomer,
+    RemindInvitation,
+    ScoreSentiment,
+    SeeInvitation,
+    SendInvitation,
     UnmergeCustomer,
     WithdrawConsent,
 )
 from relations.aggregates.customer.events import (
+    AcquisitionCostRecorded,
     ConsentGiven,
     ConsentWithdrawn,
+    CultureNoted,
     CustomerAbsorbed,
     CustomerErased,
+    CustomerLapsed,
     CustomerMerged,
     CustomerRegistered,
     CustomerReleased,
     CustomerUnmerged,
+    CustomerWonBack,
+    FeedbackAnswered,
+    FeedbackCoded,
     FeedbackGiven,
     IdentityLinked,
     InteractionRecorded,
+    InvitationDeclined,
+    InvitationReminded,
+    InvitationSeen,
+    InvitationSent,
     ProfileCorrected,
     PurchaseRecorded,
     PurchaseRefunded,
+    SentimentScored,
+    TraitDropped,
+    TraitNoted,
 )
 from relations.aggregates.customer.rules import COMMANDS, REFUSALS, decide
-from relations.aggregates.customer.state import EVENTS, Customer, Registration, evolve
+from relations.aggregates.customer.state import EVENTS, Customer, Invitation, Registration, evolve
 from relations.decider import Aggregate, Decider
 
 __all__ = [
     "AGGREGATE",
     "REFUSALS",
     "AbsorbCustomer",
+    "AcquisitionCostRecorded",
+    "AnswerFeedback",
+    "CodeFeedback",
     "ConsentGiven",
     "ConsentWithdrawn",
     "CorrectProfile",
+    "CultureNoted",
     "Customer",
     "CustomerAbsorbed",
     "CustomerCommand",
     "CustomerErased",
+    "CustomerLapsed",
     "CustomerMerged",
     "CustomerRegistered",
     "CustomerReleased",
     "CustomerUnmerged",
+    "CustomerWonBack",
+    "DeclineInvitation",
+    "DropTrait",
     "EraseAlias",
     "EraseCustomer",
+    "FeedbackAnswered",
+    "FeedbackCoded",
     "FeedbackGiven",
     "GiveConsent",
     "GiveFeedback",
     "IdentityLinked",
     "InteractionRecorded",
+    "Invitation",
+    "InvitationDeclined",
+    "InvitationReminded",
+    "InvitationSeen",
+    "InvitationSent",
+    "ItemAnswer",
     "LinkIdentity",
     "MergeCustomer",
+    "NoteCulture",
+    "NoteTrait",
     "ProfileCorrected",
     "PurchaseRecorded",
     "PurchaseRefunded",
+    "RecordAcquisitionCost",
     "RecordInteraction",
+    "RecordLapse",
     "RecordPurchase",
+    "RecordWinBack",
     "RefundPurchase",
     "RegisterCustomer",
     "Registration",
     "ReleaseCustomer",
+    "RemindInvitation",
+    "ScoreSentiment",
+    "SeeInvitation",
+    "SendInvitation",
+    "SentimentScored",
+    "TraitDropped",
+    "TraitNoted",
     "UnmergeCustomer",
     "WithdrawConsent",
 ]
@@ -109,5 +168,5 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Customer,
-    state_version=2,
+    state_version=3,
 )

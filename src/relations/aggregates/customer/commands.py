@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from relations.aggregates.contact import Birthday, Email, LanguageTag, Phone
+from relations.aggregates.customer.answers import ItemAnswer
 from relations.messages import Channel, Command, Id, Label, Money, Text
+from relations.policies.instruments import CSAT, NPS
 
 __all__ = [
     "AbsorbCustomer",
+    "AnswerFeedback",
+    "CodeFeedback",
     "CorrectProfile",
     "CustomerCommand",
+    "DeclineInvitation",
+    "DropTrait",
     "EraseAlias",
     "EraseCustomer",
     "GiveConsent",
     "GiveFeedback",
     "LinkIdentity",
     "MergeCustomer",
+    "NoteCulture",
+    "NoteTrait",
+    "RecordAcquisitionCost",
     "RecordInteraction",
+    "RecordLapse",
     "RecordPurchase",
+    "RecordWinBack",
     "RefundPurchase",
     "RegisterCustomer",
     "ReleaseCustomer",
+    "RemindInvitation",
+    "ScoreSentiment",
+    "SeeInvitation",
+    "SendInvitation",
     "UnmergeCustomer",
     "WithdrawConsent",
 ]
 
-_SCORES: Mapping[str, tuple[int, int]] = {"nps": (0, 10), "csat": (1, 5)}
-"""The lowest and the highest score of each instrument."""
+_SCORES = {known.id: known for known in (NPS, CSAT)}
+"""The instruments that every policy has."""
 
 
 def _not_negative(amount: Money) -> Money:
@@ -133,27 +147,170 @@ class RefundPurchase(CustomerCommand):
 
 
 class GiveFeedback(CustomerCommand):
-    """Answer one question with a score: NPS 0 to 10, CSAT 1 to 5, whole numbers only."""
+    """Take an answer to a survey, a review, or the notes of an interview, a panel or an observation.
+
+    The instrument is one of the policy's: `nps` (0 to 10) and `csat` (1 to 5) always, others as the business asks.
+    Whole numbers only, and what was not answered is left out.
+
+    Attributes:
+        instrument: Its id.
+        score: The answer to an instrument of one question.
+        items: The answers to the items of a questionnaire.
+        comment: The customer's words, or the notes.
+        themes: What the words are about, where they are coded already.
+        language: The language of the words.
+    """
 
     feedback: Id
-    instrument: Literal["nps", "csat"]
-    score: Annotated[int, Field(strict=True, json_schema_extra={"minimum": 0, "maximum": 10})]
+    instrument: Id
+    score: Annotated[int, Field(strict=True, ge=-100, le=100)] | None = None
+    items: Annotated[tuple[ItemAnswer, ...], Field(max_length=200)] = ()
     touchpoint: Label | None = None
     channel: Channel | None = None
     invitation: Id | None = None
     regarding: Annotated[str, StringConstraints(max_length=128)] | None = None
     comment: Text | None = None
+    themes: tuple[Label, ...] = ()
+    language: LanguageTag | None = None
 
     @model_validator(mode="after")
     def _score_in_range(self) -> GiveFeedback:
-        lowest, highest = _SCORES[self.instrument]
-        if not lowest <= self.score <= highest:
+        known = _SCORES.get(self.instrument)
+        if known is not None:
+            score = self.score
+            if score is None:
+                raise PydanticCustomError(
+                    "score_missing", "{instrument} is one score; give it", {"instrument": self.instrument}
+                )
+            lowest, highest = known.lowest, known.highest
+            if lowest is None or highest is None or not lowest <= score <= highest:
+                raise PydanticCustomError(
+                    "score_out_of_range",
+                    "{instrument} is a whole number from {lowest} to {highest}, not {score}",
+                    {"instrument": self.instrument, "lowest": lowest, "highest": highest, "score": score},
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _says_something(self) -> GiveFeedback:
+        if self.score is None and not self.items and self.comment is None and not self.themes:
+            raise PydanticCustomError("nothing_answered", "an answer has a score, items, words or themes")
+        return self
+
+
+class CodeFeedback(CustomerCommand):
+    """Say what the words of an answer are about. The newest coding counts."""
+
+    feedback: Id
+    themes: tuple[Label, ...]
+    coder: Label
+
+
+class ScoreSentiment(CustomerCommand):
+    """Record how favourable a model found the words of an answer, in thousandths from -1000 to 1000."""
+
+    feedback: Id
+    score: Annotated[int, Field(strict=True, ge=-1000, le=1000)]
+    scorer: Label
+    scorer_version: Label
+
+
+class AnswerFeedback(CustomerCommand):
+    """Record that the business came back to the customer about an answer."""
+
+    feedback: Id
+    by: Label | None = None
+    action: Label | None = None
+
+
+class SendInvitation(CustomerCommand):
+    """Record that the customer is asked to answer a survey. Refused where they saw another invitation lately."""
+
+    invitation: Id
+    instrument: Id
+    channel: Channel
+    touchpoint: Label | None = None
+    regarding: Annotated[str, StringConstraints(max_length=128)] | None = None
+
+
+class RemindInvitation(CustomerCommand):
+    """Record that the customer is reminded of an invitation: not answered nor declined, as often as the policy lets."""
+
+    invitation: Id
+
+
+class SeeInvitation(CustomerCommand):
+    """Record that the customer saw an invitation. From then on they are left in peace for a while."""
+
+    invitation: Id
+
+
+class DeclineInvitation(CustomerCommand):
+    """Record that the customer does not want to answer an invitation."""
+
+    invitation: Id
+    reason: Label | None = None
+
+
+class NoteTrait(CustomerCommand):
+    """Note what the customer likes, does, cannot bear or needs. Noting it again with other words replaces them."""
+
+    trait: Literal["preference", "habit", "taboo", "need"]
+    about: Label
+    words: Text | None = None
+    need: Literal["functional", "emotional", "social"] | None = None
+
+    @model_validator(mode="after")
+    def _only_needs_have_a_sort(self) -> NoteTrait:
+        if (self.need is not None) != (self.trait == "need"):
             raise PydanticCustomError(
-                "score_out_of_range",
-                "{instrument} is a whole number from {lowest} to {highest}, not {score}",
-                {"instrument": self.instrument, "lowest": lowest, "highest": highest, "score": self.score},
+                "need_sort_misplaced", "a need, and nothing else, is functional, emotional or social"
             )
         return self
+
+
+class DropTrait(CustomerCommand):
+    """Note that a trait holds no longer. Nothing happens where it was not noted."""
+
+    trait: Literal["preference", "habit", "taboo", "need"]
+    about: Label
+
+
+class NoteCulture(CustomerCommand):
+    """Note how the customer is used to be spoken and dealt with; what is left out stays as it was noted before."""
+
+    languages: tuple[LanguageTag, ...] = ()
+    preferred_channel: Channel | None = None
+    pace: Label | None = None
+    customs: Text | None = None
+    taboos: Text | None = None
+
+    @model_validator(mode="after")
+    def _notes_something(self) -> NoteCulture:
+        if not any((self.languages, self.preferred_channel, self.pace, self.customs, self.taboos)):
+            raise PydanticCustomError("nothing_noted", "a note on culture says at least one thing")
+        return self
+
+
+class RecordAcquisitionCost(CustomerCommand):
+    """Record what was spent to win this customer."""
+
+    acquisition: Id
+    amount: Annotated[Money, AfterValidator(_not_negative)]
+    channel: Channel | None = None
+    campaign: Label | None = None
+
+
+class RecordLapse(CustomerCommand):
+    """Record that the customer is known to have left, and why. Nobody needs to: the retention view infers stages."""
+
+    reason: Label | None = None
+
+
+class RecordWinBack(CustomerCommand):
+    """Record that a customer who had left came back. Nothing happens where no lapse was recorded before."""
+
+    campaign: Label | None = None
 
 
 class EraseCustomer(CustomerCommand):

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from relations.aggregates.customer.answers import ItemAnswer
 from relations.messages import Event, Money, Personal
 
 __all__ = [
+    "AcquisitionCostRecorded",
     "ConsentGiven",
     "ConsentWithdrawn",
+    "CultureNoted",
     "CustomerAbsorbed",
     "CustomerErased",
+    "CustomerLapsed",
     "CustomerMerged",
     "CustomerRegistered",
     "CustomerReleased",
     "CustomerUnmerged",
+    "CustomerWonBack",
+    "FeedbackAnswered",
+    "FeedbackCoded",
     "FeedbackGiven",
     "IdentityLinked",
     "InteractionRecorded",
+    "InvitationDeclined",
+    "InvitationReminded",
+    "InvitationSeen",
+    "InvitationSent",
     "ProfileCorrected",
     "PurchaseRecorded",
     "PurchaseRefunded",
+    "SentimentScored",
+    "TraitDropped",
+    "TraitNoted",
 ]
 
 
@@ -131,25 +145,224 @@ class PurchaseRefunded(Event, frozen=True):
 
 
 class FeedbackGiven(Event, frozen=True):
-    """The customer answered one question of a survey with a score.
+    """The customer answered a survey, wrote a review, or was heard or watched and it was noted.
 
     Attributes:
         feedback: The answer's own id.
-        instrument: `nps` (0 to 10) or `csat` (1 to 5).
-        score: A whole number in the instrument's range.
+        instrument: The id of an instrument of the policy: `nps` and `csat` always, others as the business asks.
+        score: A whole number in the instrument's range; absent where it has items instead, or was not scored.
         invitation: The invitation that it answers; one invitation and instrument count once.
         regarding: What it is about, where known: a purchase, a stay, a complaint.
+        comment: The customer's words, or the notes of whoever listened.
+        kind: What kind the instrument is (`nps`, `csat`, `ces`, `likert`, `semantic_differential`, `servqual`,
+            `review`, `interview`, `panel`, `observation`). Empty in events from before there was more than one of a
+            kind: the instrument's id is its kind.
+        lowest: The low end of its scale, as the policy had it when this was taken; absent without a scale.
+        highest: The high end.
+        items: What was answered to the items of a questionnaire.
+        themes: What it is about in the policy's words, where it was coded as it was noted.
+        language: The language of the words (BCP 47).
     """
 
     topic: ClassVar[str] = "customer.feedback_given"
     feedback: str
     instrument: str
-    score: int
+    score: int | None = None
     touchpoint: str | None = None
     channel: str | None = None
     invitation: str | None = None
     regarding: str | None = None
     comment: Personal | None = None
+    at: int = 0
+    kind: str = ""
+    lowest: int | None = None
+    highest: int | None = None
+    items: tuple[ItemAnswer, ...] = ()
+    themes: tuple[str, ...] = ()
+    language: str | None = None
+
+
+class FeedbackCoded(Event, frozen=True):
+    """Somebody, or something, read the words and said which of the policy's themes they are about.
+
+    The newest coding counts.
+
+    Attributes:
+        coder: Who read it.
+    """
+
+    topic: ClassVar[str] = "customer.feedback_coded"
+    feedback: str
+    themes: tuple[str, ...]
+    coder: str
+    at: int = 0
+
+
+class SentimentScored(Event, frozen=True):
+    """The words were given a score of how favourable they are. Recorded, so that a replay gives the same.
+
+    Attributes:
+        score: Thousandths, from -1000 (unfavourable) to 1000.
+        scorer: Which model scored.
+        scorer_version: Its version: another one may say otherwise of the same words.
+    """
+
+    topic: ClassVar[str] = "customer.sentiment_scored"
+    feedback: str
+    score: int
+    scorer: str
+    scorer_version: str
+    at: int = 0
+
+
+class FeedbackAnswered(Event, frozen=True):
+    """The business came back to the customer about an answer: the loop is closed.
+
+    Attributes:
+        by: Who did.
+        action: What was done.
+    """
+
+    topic: ClassVar[str] = "customer.feedback_answered"
+    feedback: str
+    by: str | None = None
+    action: str | None = None
+    at: int = 0
+
+
+class InvitationSent(Event, frozen=True):
+    """The customer was asked to answer a survey.
+
+    Attributes:
+        invitation: Its own id, which answers name.
+        instrument: The instrument it asks with.
+        regarding: What it asks about, where known.
+    """
+
+    topic: ClassVar[str] = "customer.invitation_sent"
+    invitation: str
+    instrument: str
+    channel: str
+    touchpoint: str | None = None
+    regarding: str | None = None
+    at: int = 0
+
+
+class InvitationReminded(Event, frozen=True):
+    """The customer was reminded of an invitation.
+
+    Attributes:
+        reminder: Which one it is, from 1.
+    """
+
+    topic: ClassVar[str] = "customer.invitation_reminded"
+    invitation: str
+    reminder: int
+    at: int = 0
+
+
+class InvitationSeen(Event, frozen=True):
+    """The customer saw an invitation: from then on they are left in peace for a while."""
+
+    topic: ClassVar[str] = "customer.invitation_seen"
+    invitation: str
+    at: int = 0
+
+
+class InvitationDeclined(Event, frozen=True):
+    """The customer does not want to answer an invitation."""
+
+    topic: ClassVar[str] = "customer.invitation_declined"
+    invitation: str
+    reason: str | None = None
+    at: int = 0
+
+
+class TraitNoted(Event, frozen=True):
+    """Something that this customer likes, does, cannot bear or needs became known.
+
+    Attributes:
+        trait: `preference`, `habit`, `taboo` or `need`.
+        about: What it is about, in the business's words: `pillow`, `breakfast`.
+        words: What exactly.
+        need: Of a need, its sort: `functional`, `emotional` or `social`.
+    """
+
+    topic: ClassVar[str] = "customer.trait_noted"
+    trait: str
+    about: str
+    words: Personal | None = None
+    need: str | None = None
+    at: int = 0
+
+
+class TraitDropped(Event, frozen=True):
+    """What was noted holds no longer."""
+
+    topic: ClassVar[str] = "customer.trait_dropped"
+    trait: str
+    about: str
+    at: int = 0
+
+
+class CultureNoted(Event, frozen=True):
+    """How this customer is used to be spoken and dealt with. The newest note replaces those before, field by field.
+
+    Attributes:
+        languages: The languages they speak, the best first (BCP 47).
+        preferred_channel: How they want to be reached.
+        pace: How fast they want things done, in the business's words.
+        customs: What they hold dear: festivals, forms of address.
+        taboos: What is not done before them.
+    """
+
+    topic: ClassVar[str] = "customer.culture_noted"
+    languages: tuple[str, ...] = ()
+    preferred_channel: str | None = None
+    pace: str | None = None
+    customs: Personal | None = None
+    taboos: Personal | None = None
+    at: int = 0
+
+
+class AcquisitionCostRecorded(Event, frozen=True):
+    """Money was spent to win this customer.
+
+    Attributes:
+        acquisition: The cost's own id.
+        channel: Through which channel they were won.
+        campaign: By which campaign.
+    """
+
+    topic: ClassVar[str] = "customer.acquisition_cost_recorded"
+    acquisition: str
+    amount: Money
+    channel: str | None = None
+    campaign: str | None = None
+    at: int = 0
+
+
+class CustomerLapsed(Event, frozen=True):
+    """The business learnt that the customer has left. Stages that are only inferred are in the retention view.
+
+    Attributes:
+        reason: Why, in the business's words.
+    """
+
+    topic: ClassVar[str] = "customer.lapsed"
+    reason: str | None = None
+    at: int = 0
+
+
+class CustomerWonBack(Event, frozen=True):
+    """A customer who had left came back.
+
+    Attributes:
+        campaign: What won them back.
+    """
+
+    topic: ClassVar[str] = "customer.won_back"
+    campaign: str | None = None
     at: int = 0
 
 

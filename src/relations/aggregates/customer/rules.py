@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
 from relations.aggregates.customer.commands import (
     AbsorbCustomer,
     CorrectProfile,
@@ -14,7 +12,6 @@ from relations.aggregates.customer.commands import (
     EraseAlias,
     EraseCustomer,
     GiveConsent,
-    GiveFeedback,
     LinkIdentity,
     MergeCustomer,
     RecordInteraction,
@@ -34,22 +31,23 @@ from relations.aggregates.customer.events import (
     CustomerRegistered,
     CustomerReleased,
     CustomerUnmerged,
-    FeedbackGiven,
     IdentityLinked,
     InteractionRecorded,
     ProfileCorrected,
     PurchaseRecorded,
     PurchaseRefunded,
 )
+from relations.aggregates.customer.portrait_rules import PORTRAIT_RULES
+from relations.aggregates.customer.refusing import id_reused, making_known, refuse_if_erased
 from relations.aggregates.customer.state import (
     PROFILE,
     Customer,
     Registration,
-    answer_key,
     changes_nothing,
     consent_key,
     given,
 )
+from relations.aggregates.customer.survey_rules import SURVEY_RULES
 from relations.errors import CommandRefused
 from relations.messages import Command, Event, Money
 from relations.policies import Policy
@@ -57,61 +55,54 @@ from relations.policies import Policy
 __all__ = ["COMMANDS", "REFUSALS", "decide"]
 
 REFUSALS: Mapping[str, str] = {
+    "acquisition_id_reused": "Another acquisition cost bears this id",
     "already_merged": "The customer is merged into another already; `UnmergeCustomer` undoes that",
     "already_registered": "Registered before, with other details; `CorrectProfile` changes them",
     "customer_erased": "The customer was erased, and the command says something of the person",
     "feedback_id_reused": "Another answer bears this id",
+    "instrument_asks_items": "The instrument is a questionnaire; the answer has a score",
+    "instrument_asks_no_items": "The instrument has no items",
+    "instrument_asks_score": "The instrument is one score; the answer has none",
+    "instrument_is_not_scored": "What the instrument notes is coded to themes; the answer has a score",
     "interaction_id_reused": "Another interaction bears this id",
     "invitation_already_answered": "The invitation was answered with another score by this instrument",
+    "invitation_declined": "The customer does not want to answer the invitation",
+    "invitation_id_reused": "Another invitation bears this id",
+    "item_answered_twice": "One item has two answers",
+    "item_expectation_missing": "The instrument asks what was expected as well, or does not ask it",
     "merged_into_itself": "A customer cannot be merged into itself",
     "purchase_id_reused": "Another purchase bears this id",
     "refund_currency_differs": "The refund is in another currency than the purchase",
     "refund_exceeds_purchase": "All refunds of the purchase together would give back more than was paid",
     "refund_id_reused": "Another refund bears this id",
     "refund_names_no_purchase": "No purchase with that id is recorded for this customer",
+    "reminders_exhausted": "The customer was reminded as often as the policy lets",
+    "survey_quarantine": "The customer saw an invitation lately, and is left in peace",
     "survivor_is_merged": "Whom the customer shall be merged into is merged into another",
     "unknown_customer": "The business does not know this customer yet",
+    "unknown_feedback": "No answer with that id is recorded for this customer",
+    "unknown_instrument": "The policy has no such instrument",
+    "unknown_invitation": "No invitation with that id is recorded for this customer",
+    "unknown_item": "The instrument has no such item",
+    "unknown_theme": "The policy has no such theme",
     # At the door:
     "invalid_birthday": "Not a date such as 1980-02-29 or --02-29",
     "invalid_email": "Not of the form name@host.domain",
     "invalid_language": "Not of the form of a language tag",
     "invalid_phone": "Not 5 to 15 digits",
+    "need_sort_misplaced": "A need, and nothing else, is functional, emotional or social",
     "negative_amount": "A purchase is worth nothing or more; what goes back is a refund",
+    "nothing_answered": "An answer has a score, items, words or themes",
+    "nothing_noted": "A note on culture says at least one thing",
     "refund_not_positive": "A refund gives back more than nothing",
-    "score_out_of_range": "NPS is 0 to 10, CSAT 1 to 5",
+    "score_missing": "NPS and CSAT are one score",
+    "score_out_of_range": "Beyond the instrument's scale: NPS is 0 to 10, CSAT 1 to 5",
 }
 """Every code of refusal, with when it is given."""
 
 
-def _making_known(state: Customer, command: CustomerCommand, event: Event, channel: str | None) -> list[Event]:
-    """The event, after the implicit registration of a customer not known before."""
-    if state.known:
-        return [event]
-    return [CustomerRegistered(channel=channel, source="implicit", implicit=True, at=command.at), event]
-
-
-def _refuse_if_erased(state: Customer, command: CustomerCommand, field: str | None, remedy: str) -> None:
-    if state.erased:
-        raise CommandRefused(
-            f"the customer {command.customer} was erased, and nothing that says something of the person is taken "
-            f"any more",
-            code="customer_erased",
-            field=field,
-            remedy=remedy,
-        )
-
-
-def _id_reused(kind: str, known: str) -> CommandRefused:
-    return CommandRefused(
-        f"the {kind} {known} is recorded already, with other content or at another time",
-        code=f"{kind}_id_reused",
-        field=kind,
-        remedy=f"Give each {kind} an id of its own, or send the recorded one again unchanged",
-    )
-
-
 def _register(state: Customer, command: RegisterCustomer) -> list[Event]:
-    _refuse_if_erased(state, command, None, "Register the person anew under another id")
+    refuse_if_erased(state, command, None, "Register the person anew under another id")
     known = state.registration
     wanted = Registration(
         command.language, command.region, command.channel, command.source, given(command), implicit=False
@@ -141,7 +132,7 @@ def _register(state: Customer, command: RegisterCustomer) -> list[Event]:
 
 
 def _correct(state: Customer, command: CorrectProfile) -> list[Event]:
-    _refuse_if_erased(state, command, None, "Nothing: the profile is gone for ever")
+    refuse_if_erased(state, command, None, "Nothing: the profile is gone for ever")
     if not state.known:
         raise CommandRefused(
             f"the customer {command.customer} is not known",
@@ -161,14 +152,14 @@ def _correct(state: Customer, command: CorrectProfile) -> list[Event]:
 
 
 def _give_consent(state: Customer, command: GiveConsent) -> list[Event]:
-    _refuse_if_erased(state, command, None, "Nothing: an erased customer cannot be contacted")
+    refuse_if_erased(state, command, None, "Nothing: an erased customer cannot be contacted")
     at = command.at
     if changes_nothing(state.consents.get(consent_key(command.channel, command.purpose), ()), (at, command.basis)):
         return []
     event = ConsentGiven(
         purpose=command.purpose, channel=command.channel, basis=command.basis, source=command.source, at=at
     )
-    return _making_known(state, command, event, command.channel)
+    return making_known(state, command, event, command.channel)
 
 
 def _withdraw_consent(state: Customer, command: WithdrawConsent) -> list[Event]:
@@ -178,7 +169,7 @@ def _withdraw_consent(state: Customer, command: WithdrawConsent) -> list[Event]:
     if (at, None) in state.consents.get(consent_key(command.channel, command.purpose), ()):
         return []
     event = ConsentWithdrawn(purpose=command.purpose, channel=command.channel, source=command.source, at=at)
-    return _making_known(state, command, event, command.channel)
+    return making_known(state, command, event, command.channel)
 
 
 def _record_interaction(state: Customer, command: RecordInteraction) -> list[Event]:
@@ -193,10 +184,10 @@ def _record_interaction(state: Customer, command: RecordInteraction) -> list[Eve
     )
     recorded = state.interactions.get(command.interaction)
     if recorded is None:
-        return _making_known(state, command, event, command.channel)
+        return making_known(state, command, event, command.channel)
     if recorded == event:
         return []
-    raise _id_reused("interaction", command.interaction)
+    raise id_reused("interaction", command.interaction)
 
 
 def _record_purchase(state: Customer, command: RecordPurchase) -> list[Event]:
@@ -211,10 +202,10 @@ def _record_purchase(state: Customer, command: RecordPurchase) -> list[Event]:
     )
     recorded = state.purchases.get(command.purchase)
     if recorded is None:
-        return _making_known(state, command, event, command.channel)
+        return making_known(state, command, event, command.channel)
     if recorded == event:
         return []
-    raise _id_reused("purchase", command.purchase)
+    raise id_reused("purchase", command.purchase)
 
 
 def _refund_purchase(state: Customer, command: RefundPurchase) -> list[Event]:
@@ -228,7 +219,7 @@ def _refund_purchase(state: Customer, command: RefundPurchase) -> list[Event]:
             at,
         ):
             return []
-        raise _id_reused("refund", command.refund)
+        raise id_reused("refund", command.refund)
     purchase = state.purchases.get(command.purchase)
     if purchase is None:
         raise CommandRefused(
@@ -268,45 +259,6 @@ def _refund_purchase(state: Customer, command: RefundPurchase) -> list[Event]:
     ]
 
 
-def _give_feedback(state: Customer, command: GiveFeedback) -> list[Event]:
-    event = FeedbackGiven(
-        feedback=command.feedback,
-        instrument=command.instrument,
-        score=command.score,
-        touchpoint=command.touchpoint,
-        channel=command.channel,
-        invitation=command.invitation,
-        regarding=command.regarding,
-        at=command.at,
-    )
-    recorded = state.feedback.get(command.feedback)
-    if recorded is not None:
-        if recorded == event:
-            return []
-        raise _id_reused("feedback", command.feedback)
-    if command.invitation is not None:
-        answer = state.answers.get(answer_key(command.instrument, command.invitation))
-        if answer is not None:
-            return _answered_before(state.feedback[answer], command)
-    if command.comment is not None:
-        _refuse_if_erased(state, command, "comment", "Send the score without the comment")
-        event = msgspec.structs.replace(event, comment=command.comment)
-    return _making_known(state, command, event, command.channel)
-
-
-def _answered_before(answer: FeedbackGiven, command: GiveFeedback) -> list[Event]:
-    """One invitation counts once: the same score again is the same answer, another score is not taken."""
-    if answer.score == command.score:
-        return []
-    raise CommandRefused(
-        f"the invitation {command.invitation} was answered with {answer.score} ({answer.feedback}); "
-        f"it cannot be answered with {command.score} too",
-        code="invitation_already_answered",
-        field="invitation",
-        remedy="Invite the customer again to ask again",
-    )
-
-
 def _erase(state: Customer, command: EraseCustomer) -> list[Event]:
     # Complaints are streams of their own and may bring new words after an erasure; a later erasure takes those too.
     at = command.at
@@ -323,11 +275,11 @@ def _erase_alias(state: Customer, command: EraseAlias) -> list[Event]:
 
 
 def _link_identity(state: Customer, command: LinkIdentity) -> list[Event]:
-    _refuse_if_erased(state, command, None, "Nothing: an erased customer is nobody's any more")
+    refuse_if_erased(state, command, None, "Nothing: an erased customer is nobody's any more")
     if command.external_id in state.identities.get(command.source, ()):
         return []
     event = IdentityLinked(source=command.source, external_id=command.external_id, at=command.at)
-    return _making_known(state, command, event, None)
+    return making_known(state, command, event, None)
 
 
 def _merge(state: Customer, command: MergeCustomer) -> list[Event]:
@@ -342,7 +294,7 @@ def _merge(state: Customer, command: MergeCustomer) -> list[Event]:
             field="customer",
             remedy=f"Merge {state.into}, or send UnmergeCustomer first",
         )
-    _refuse_if_erased(state, command, "customer", "Nothing: whose history it was is not to be said again")
+    refuse_if_erased(state, command, "customer", "Nothing: whose history it was is not to be said again")
     return [CustomerMerged(into=command.into, at=command.at)]
 
 
@@ -357,7 +309,7 @@ def _absorb(state: Customer, command: AbsorbCustomer) -> list[Event]:
             field="into",
             remedy=f"Merge into {state.into}, or unmerge {command.customer} first",
         )
-    _refuse_if_erased(state, command, "into", "Nothing: whose history it was is not to be said again")
+    refuse_if_erased(state, command, "into", "Nothing: whose history it was is not to be said again")
     return [CustomerAbsorbed(merged=command.merged, at=command.at)]
 
 
@@ -387,7 +339,6 @@ _DECISIONS: dict[type[Command], Callable[[Customer, Any], list[Event]]] = {
     RecordInteraction: _record_interaction,
     RecordPurchase: _record_purchase,
     RefundPurchase: _refund_purchase,
-    GiveFeedback: _give_feedback,
     EraseCustomer: _erase,
     LinkIdentity: _link_identity,
     MergeCustomer: _merge,
@@ -395,17 +346,21 @@ _DECISIONS: dict[type[Command], Callable[[Customer, Any], list[Event]]] = {
     AbsorbCustomer: _absorb,
     ReleaseCustomer: _release,
     EraseAlias: _erase_alias,
+    **PORTRAIT_RULES,
 }
+_BY_POLICY: dict[type[Command], Callable[[Customer, Any, Policy], list[Event]]] = {**SURVEY_RULES}
+"""Rules that depend on the policy in force."""
+
+COMMANDS = (*_DECISIONS, *_BY_POLICY)
 
 
-COMMANDS = tuple(_DECISIONS)
-
-
-def decide(state: Customer, command: Command, _policy: Policy) -> list[Event]:
+def decide(state: Customer, command: Command, policy: Policy) -> list[Event]:
     """The events of a command; none where there is nothing left to do.
 
     Raises:
         CommandRefused: A rule forbids it; the codes are in `REFUSALS`.
     """
-    # No rule here depends on the policy yet; the engine passes it to every decider.
-    return _DECISIONS[type(command)](state, command)
+    decision = _DECISIONS.get(type(command))
+    if decision is not None:
+        return decision(state, command)
+    return _BY_POLICY[type(command)](state, command, policy)

@@ -10,20 +10,33 @@ import msgspec
 from immutables import Map
 
 from relations.aggregates.customer.events import (
+    AcquisitionCostRecorded,
     ConsentGiven,
     ConsentWithdrawn,
+    CultureNoted,
     CustomerAbsorbed,
     CustomerErased,
+    CustomerLapsed,
     CustomerMerged,
     CustomerRegistered,
     CustomerReleased,
     CustomerUnmerged,
+    CustomerWonBack,
+    FeedbackAnswered,
+    FeedbackCoded,
     FeedbackGiven,
     IdentityLinked,
     InteractionRecorded,
+    InvitationDeclined,
+    InvitationReminded,
+    InvitationSeen,
+    InvitationSent,
     ProfileCorrected,
     PurchaseRecorded,
     PurchaseRefunded,
+    SentimentScored,
+    TraitDropped,
+    TraitNoted,
 )
 from relations.messages import Event
 
@@ -31,12 +44,14 @@ __all__ = [
     "EVENTS",
     "PROFILE",
     "Customer",
+    "Invitation",
     "Registration",
     "answer_key",
     "changes_nothing",
     "consent_key",
     "evolve",
     "given",
+    "trait_key",
 ]
 
 Change = tuple[int, str | None]
@@ -59,6 +74,20 @@ class Registration(msgspec.Struct, frozen=True, gc=False):
     implicit: bool
 
 
+class Invitation(msgspec.Struct, frozen=True, gc=False):
+    """An invitation, and what became of it.
+
+    Attributes:
+        sent: Its event.
+        reminders: How often the customer was reminded.
+        declined: Whether they said that they do not want to answer.
+    """
+
+    sent: InvitationSent
+    reminders: int = 0
+    declined: bool = False
+
+
 class Customer(msgspec.Struct, frozen=True, gc=False):
     """What the rules must know of a customer. It holds no personal words, and growing parts are persistent maps.
 
@@ -76,6 +105,14 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         into: The id that this one is an alias of; None: of none.
         absorbed: The ids that are aliases of this one, in order.
         identities: Other systems' ids, by source.
+        coded: By answer, its themes and coder as last coded.
+        sentiments: By answer, each scorer with its version and score.
+        followed: Answers that the business came back on.
+        invitations: By id.
+        seen: By invitation, when it was seen first, UTC microseconds.
+        traits: By trait and subject: the changes of what was noted, a need's sort or "" while it holds.
+        acquisitions: By id.
+        lapses: Each time the customer left (the reason, or "") or came back (None), in order of business time.
     """
 
     registration: Registration | None = None
@@ -91,6 +128,14 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     into: str | None = None
     absorbed: tuple[str, ...] = ()
     identities: Map[str, tuple[str, ...]] = Map()
+    coded: Map[str, FeedbackCoded] = Map()
+    sentiments: Map[str, tuple[SentimentScored, ...]] = Map()
+    followed: Map[str, int] = Map()
+    invitations: Map[str, Invitation] = Map()
+    seen: Map[str, int] = Map()
+    traits: Map[str, tuple[Change, ...]] = Map()
+    acquisitions: Map[str, AcquisitionCostRecorded] = Map()
+    lapses: tuple[Change, ...] = ()
 
     @property
     def known(self) -> bool:
@@ -127,6 +172,11 @@ def consent_key(channel: str, purpose: str) -> str:
 def answer_key(instrument: str, invitation: str) -> str:
     """The key of `Customer.answers`."""
     return f"{instrument} {invitation}"
+
+
+def trait_key(trait: str, about: str) -> str:
+    """The key of `Customer.traits`."""
+    return f"{trait} {about}"
 
 
 def _order(change: Change) -> tuple[int, bool]:
@@ -229,6 +279,62 @@ def _customer_released(state: Customer, event: CustomerReleased) -> Customer:
     return _replace(state, absorbed=tuple(known for known in state.absorbed if known != event.merged))
 
 
+def _feedback_coded(state: Customer, event: FeedbackCoded) -> Customer:
+    return _replace(state, coded=state.coded.set(event.feedback, event))
+
+
+def _sentiment_scored(state: Customer, event: SentimentScored) -> Customer:
+    known = state.sentiments.get(event.feedback, ())
+    return _replace(state, sentiments=state.sentiments.set(event.feedback, (*known, event)))
+
+
+def _feedback_answered(state: Customer, event: FeedbackAnswered) -> Customer:
+    return _replace(state, followed=state.followed.set(event.feedback, event.at))
+
+
+def _invitation_sent(state: Customer, event: InvitationSent) -> Customer:
+    return _replace(state, invitations=state.invitations.set(event.invitation, Invitation(event)))
+
+
+def _invitation_reminded(state: Customer, event: InvitationReminded) -> Customer:
+    known = state.invitations.get(event.invitation)
+    if known is None:
+        return state
+    invitation = _replace(known, reminders=event.reminder)
+    return _replace(state, invitations=state.invitations.set(event.invitation, invitation))
+
+
+def _invitation_seen(state: Customer, event: InvitationSeen) -> Customer:
+    at = min(event.at, state.seen.get(event.invitation, event.at))
+    return _replace(state, seen=state.seen.set(event.invitation, at))
+
+
+def _invitation_declined(state: Customer, event: InvitationDeclined) -> Customer:
+    known = state.invitations.get(event.invitation)
+    if known is None:
+        return state
+    return _replace(state, invitations=state.invitations.set(event.invitation, _replace(known, declined=True)))
+
+
+def _trait_changed(state: Customer, event: TraitNoted | TraitDropped) -> Customer:
+    key = trait_key(event.trait, event.about)
+    value = (event.need or "") if isinstance(event, TraitNoted) else None
+    return _replace(state, traits=state.traits.set(key, _with_change(state.traits.get(key, ()), (event.at, value))))
+
+
+def _culture_noted(state: Customer, _event: CultureNoted) -> Customer:
+    return state  # no rule asks for it; views tell
+
+
+def _acquisition_cost_recorded(state: Customer, event: AcquisitionCostRecorded) -> Customer:
+    return _replace(state, acquisitions=state.acquisitions.set(event.acquisition, event))
+
+
+def _lapsed_or_won_back(state: Customer, event: CustomerLapsed | CustomerWonBack) -> Customer:
+    value = (event.reason or "") if isinstance(event, CustomerLapsed) else None
+    return _replace(state, lapses=_with_change(state.lapses, (event.at, value)))
+
+
 _EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
     CustomerRegistered: _customer_registered,
     ProfileCorrected: _profile_corrected,
@@ -244,6 +350,19 @@ _EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
     CustomerUnmerged: _customer_unmerged,
     CustomerAbsorbed: _customer_absorbed,
     CustomerReleased: _customer_released,
+    FeedbackCoded: _feedback_coded,
+    SentimentScored: _sentiment_scored,
+    FeedbackAnswered: _feedback_answered,
+    InvitationSent: _invitation_sent,
+    InvitationReminded: _invitation_reminded,
+    InvitationSeen: _invitation_seen,
+    InvitationDeclined: _invitation_declined,
+    TraitNoted: _trait_changed,
+    TraitDropped: _trait_changed,
+    CultureNoted: _culture_noted,
+    AcquisitionCostRecorded: _acquisition_cost_recorded,
+    CustomerLapsed: _lapsed_or_won_back,
+    CustomerWonBack: _lapsed_or_won_back,
 }
 
 

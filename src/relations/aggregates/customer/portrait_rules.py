@@ -1,0 +1,106 @@
+"""Who the customer is: the rules of traits, culture, the cost of winning them, and their leaving and coming back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from relations.aggregates.customer.commands import (
+    DropTrait,
+    NoteCulture,
+    NoteTrait,
+    RecordAcquisitionCost,
+    RecordLapse,
+    RecordWinBack,
+)
+from relations.aggregates.customer.events import (
+    AcquisitionCostRecorded,
+    CultureNoted,
+    CustomerLapsed,
+    CustomerWonBack,
+    TraitDropped,
+    TraitNoted,
+)
+from relations.aggregates.customer.refusing import id_reused, making_known, refuse_if_erased
+from relations.aggregates.customer.state import Change, Customer, changes_nothing, trait_key
+from relations.messages import Command, Event
+
+__all__ = ["PORTRAIT_RULES"]
+
+_NOTHING_ERASED = "Nothing: what says something of an erased customer is not noted"
+
+
+def _note_trait(state: Customer, command: NoteTrait) -> list[Event]:
+    refuse_if_erased(state, command, None, _NOTHING_ERASED)
+    changes = state.traits.get(trait_key(command.trait, command.about), ())
+    change = (command.at, command.need or "")
+    # Words cannot be compared, for the state holds none; a retry at the same business time adds nothing.
+    if change in changes or (command.words is None and changes_nothing(changes, change)):
+        return []
+    event = TraitNoted(trait=command.trait, about=command.about, words=command.words, need=command.need, at=command.at)
+    return making_known(state, command, event, None)
+
+
+def _drop_trait(state: Customer, command: DropTrait) -> list[Event]:
+    changes = state.traits.get(trait_key(command.trait, command.about), ())
+    if not _holds(changes, command.at):
+        return []
+    return [TraitDropped(trait=command.trait, about=command.about, at=command.at)]
+
+
+def _note_culture(state: Customer, command: NoteCulture) -> list[Event]:
+    refuse_if_erased(state, command, None, _NOTHING_ERASED)
+    event = CultureNoted(
+        languages=command.languages,
+        preferred_channel=command.preferred_channel,
+        pace=command.pace,
+        customs=command.customs,
+        taboos=command.taboos,
+        at=command.at,
+    )
+    return making_known(state, command, event, None)
+
+
+def _record_acquisition_cost(state: Customer, command: RecordAcquisitionCost) -> list[Event]:
+    event = AcquisitionCostRecorded(
+        acquisition=command.acquisition,
+        amount=command.amount,
+        channel=command.channel,
+        campaign=command.campaign,
+        at=command.at,
+    )
+    recorded = state.acquisitions.get(command.acquisition)
+    if recorded is None:
+        return making_known(state, command, event, command.channel)
+    if recorded == event:
+        return []
+    raise id_reused("acquisition", command.acquisition)
+
+
+def _record_lapse(state: Customer, command: RecordLapse) -> list[Event]:
+    # Told again for the same reason is nothing new; for another one, it is.
+    if changes_nothing(state.lapses, (command.at, command.reason or "")):
+        return []
+    return making_known(state, command, CustomerLapsed(reason=command.reason, at=command.at), None)
+
+
+def _record_win_back(state: Customer, command: RecordWinBack) -> list[Event]:
+    if not _holds(state.lapses, command.at):
+        return []
+    return [CustomerWonBack(campaign=command.campaign, at=command.at)]
+
+
+def _holds(changes: tuple[Change, ...], at: int) -> bool:
+    """Whether what changes tell of holds as of a moment."""
+    before = [value for moment, value in changes if moment <= at]
+    return bool(before) and before[-1] is not None
+
+
+PORTRAIT_RULES: Mapping[type[Command], Callable[[Customer, Any], list[Event]]] = {
+    NoteTrait: _note_trait,
+    DropTrait: _drop_trait,
+    NoteCulture: _note_culture,
+    RecordAcquisitionCost: _record_acquisition_cost,
+    RecordLapse: _record_lapse,
+    RecordWinBack: _record_win_back,
+}

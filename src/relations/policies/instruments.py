@@ -1,0 +1,213 @@
+"""What customers are asked with: the instruments of surveys, each with its scale and its items."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self, TypeAlias, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from relations.messages import Id, Label, Text
+
+__all__ = [
+    "CES",
+    "CSAT",
+    "INSTRUMENT_KINDS",
+    "INTERVIEW",
+    "NPS",
+    "OBSERVATION",
+    "PANEL",
+    "REVIEW",
+    "SERVQUAL",
+    "Instrument",
+    "InstrumentItem",
+    "InstrumentKind",
+]
+
+InstrumentKind: TypeAlias = Literal[
+    "nps",
+    "csat",
+    "ces",
+    "likert",
+    "semantic_differential",
+    "servqual",
+    "review",
+    "interview",
+    "panel",
+    "observation",
+]
+INSTRUMENT_KINDS: tuple[InstrumentKind, ...] = get_args(InstrumentKind)
+
+_FIXED: dict[str, tuple[int, int]] = {"nps": (0, 10), "csat": (1, 5), "semantic_differential": (-3, 3)}
+"""Kinds whose scale is what makes them what they are."""
+_CODED = frozenset({"interview", "panel", "observation"})
+"""Kinds that are noted and coded, not scored."""
+_ITEMIZED = frozenset({"servqual", "semantic_differential"})
+"""Kinds that are nothing without items."""
+_POINTS_MIN, _POINTS_MAX = 2, 11
+
+Step = Annotated[int, Field(strict=True, ge=-100, le=100)]
+
+
+class InstrumentItem(BaseModel):
+    """One statement, or one pair of opposites, of a questionnaire.
+
+    Attributes:
+        id: Its id in the instrument; answers name it.
+        dimension: What it is an aspect of: figures are also given by dimension.
+        text: What customers read.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Id
+    dimension: Label | None = None
+    text: Text | None = None
+
+
+class Instrument(BaseModel):
+    """One way to ask.
+
+    Attributes:
+        id: What answers name it by.
+        kind: `nps` (0 to 10), `csat` (1 to 5), `ces` (effort; its scale and method are declared), `likert` (2 to 11
+            points, one statement or several), `semantic_differential` (pairs of opposites, -3 to 3), `servqual` (items
+            in dimensions, each with what was expected and what was perceived), `review` (stars and words), `interview`,
+            `panel`, `observation` (notes coded to themes, not scored).
+        lowest: The low end of the scale; absent where there is none.
+        highest: The high end.
+        higher_is_better: False where a high score is a bad one, as in an effort score that asks how much it took.
+        method: How it is asked, where ways differ: `agreement` or `effort` for CES.
+        low: Answers up to this one (from this one on, where high is bad) ask for an answer of the business; None where
+            none does.
+        items: The statements or pairs of a questionnaire.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Id
+    kind: InstrumentKind
+    lowest: Step | None = None
+    highest: Step | None = None
+    higher_is_better: bool = True
+    method: Label | None = None
+    low: Step | None = None
+    items: tuple[InstrumentItem, ...] = ()
+
+    @model_validator(mode="after")
+    def _scale_suits_the_kind(self) -> Self:
+        scale = (self.lowest, self.highest)
+        if self.kind in _CODED:
+            if scale != (None, None) or self.items:
+                msg = f"{self.id}: what is noted of an {self.kind} is coded to themes; it has no scale and no items"
+                raise ValueError(msg)
+            return self
+        if self.lowest is None or self.highest is None:
+            msg = f"{self.id}: a {self.kind} has a scale; give lowest and highest"
+            raise ValueError(msg)
+        fixed = _FIXED.get(self.kind)
+        if fixed is not None and scale != fixed:
+            msg = f"{self.id}: a {self.kind} goes from {fixed[0]} to {fixed[1]}, not {self.lowest} to {self.highest}"
+            raise ValueError(msg)
+        if not _POINTS_MIN <= self.highest - self.lowest + 1 <= _POINTS_MAX:
+            msg = f"{self.id}: a scale has {_POINTS_MIN} to {_POINTS_MAX} points, not {self.lowest} to {self.highest}"
+            raise ValueError(msg)
+        if self.low is not None and not self.lowest <= self.low <= self.highest:
+            msg = f"{self.id}: low is {self.low}, which is not on the scale from {self.lowest} to {self.highest}"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _items_suit_the_kind(self) -> Self:
+        if self.kind in _ITEMIZED and not self.items:
+            msg = f"{self.id}: a {self.kind} is asked by items; give at least one"
+            raise ValueError(msg)
+        if self.items and self.kind not in (*_ITEMIZED, "likert"):
+            msg = f"{self.id}: a {self.kind} is one question and has no items"
+            raise ValueError(msg)
+        names = [item.id for item in self.items]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            msg = f"{self.id}: two items have the id {twice[0]!r}"
+            raise ValueError(msg)
+        undimensioned = [item.id for item in self.items if self.kind == "servqual" and item.dimension is None]
+        if undimensioned:
+            msg = f"{self.id}: the item {undimensioned[0]!r} belongs to no dimension"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def scored(self) -> bool:
+        """Whether an answer is one score, not items nor notes."""
+        return self.lowest is not None and not self.items
+
+    @property
+    def expects(self) -> bool:
+        """Whether items are answered twice: what was expected, what was perceived."""
+        return self.kind == "servqual"
+
+    def is_low(self, score: int) -> bool:
+        """Whether the business should come back to somebody who answered this."""
+        if self.low is None:
+            return False
+        return score <= self.low if self.higher_is_better else score >= self.low
+
+
+def _servqual(**dimensions: tuple[str, ...]) -> tuple[InstrumentItem, ...]:
+    return tuple(
+        InstrumentItem(id=f"{dimension}-{number}", dimension=dimension, text=text)
+        for dimension, texts in dimensions.items()
+        for number, text in enumerate(texts, 1)
+    )
+
+
+NPS = Instrument(id="nps", kind="nps", lowest=0, highest=10, low=6)
+CSAT = Instrument(id="csat", kind="csat", lowest=1, highest=5, low=2)
+CES = Instrument(id="ces", kind="ces", lowest=1, highest=7, method="agreement", low=3)
+"""Customer effort, asked as agreement with "it was made easy for me" (7: fully agree)."""
+REVIEW = Instrument(id="review", kind="review", lowest=1, highest=5, low=2)
+INTERVIEW = Instrument(id="interview", kind="interview")
+PANEL = Instrument(id="panel", kind="panel")
+OBSERVATION = Instrument(id="observation", kind="observation")
+
+SERVQUAL = Instrument(
+    id="servqual",
+    kind="servqual",
+    lowest=1,
+    highest=7,
+    items=_servqual(
+        tangibles=(
+            "Equipment is up to date",
+            "The premises are pleasant to look at",
+            "Staff are neatly dressed",
+            "What is handed out looks as one would expect of such a house",
+        ),
+        reliability=(
+            "What is promised for a certain time is done by then",
+            "Problems meet with sympathy and reassurance",
+            "The service can be depended on",
+            "The service is right the first time",
+            "Records are kept without mistakes",
+        ),
+        responsiveness=(
+            "Customers are told exactly when they will be served",
+            "Service is prompt",
+            "Staff are always willing to help",
+            "Staff are never too busy to respond",
+        ),
+        assurance=(
+            "Staff can be trusted",
+            "One feels safe in dealing with staff",
+            "Staff are polite",
+            "Staff have the backing they need to do their work well",
+        ),
+        empathy=(
+            "Each customer gets individual attention",
+            "Staff give personal attention",
+            "Staff know what their customers need",
+            "The customer's interest is at heart",
+            "Opening hours suit all customers",
+        ),
+    ),
+)
+"""22 items in the five dimensions of A. Parasuraman, V. Zeithaml and L. Berry, "SERVQUAL", Journal of Retailing 64 (1),
+1988, in words of our own. Replace the texts by those that your customers know."""
