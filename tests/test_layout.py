@@ -47,7 +47,19 @@ IMPURE_PACKAGES = {
     "socket",
     "pathlib",
 }
-RUNNING = {"resolving", "runner", "live", "folding", "tables", "view", "sharding", "checkpoints", "rebuild", "__init__"}
+RUNNING = {
+    "resolving",
+    "runner",
+    "live",
+    "folding",
+    "tables",
+    "view",
+    "sharding",
+    "checkpoints",
+    "rebuild",
+    "loading",
+    "__init__",
+}
 """Of the projections, the modules that run any of them; all others are projections, or what those are made of."""
 
 

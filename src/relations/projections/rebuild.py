@@ -15,6 +15,7 @@ from relations.policies.calendars import local_time
 from relations.projections.checkpoints import checkpoints, writing_views
 from relations.projections.folding import Folding
 from relations.projections.live import fold_live
+from relations.projections.loading import load, load_packed
 from relations.projections.projection import Projection, Row
 from relations.projections.sharding import Folded, Progress, ShardedFold
 from relations.projections.tables import RowTable
@@ -22,8 +23,6 @@ from relations.projections.tables import RowTable
 __all__ = ["Rebuild"]
 
 _LIVE_BATCH = 2_000
-_LOAD_BATCH = 20_000
-"""Rows a transaction: few enough that a writer of the log waits less than a tenth of a second for its turn."""
 _GAP_MAX = 2_000
 
 Tables = dict[type[Row], RowTable]
@@ -132,14 +131,13 @@ class Rebuild:
         return failures, until
 
     def _load(self, folded: Folded) -> None:
-        for name, tables in folded.tables.items():
-            for table in self._fresh[name].values():
-                rows = tables[table.base_name]
-                # Each shard has a part of every tally; together they are the whole.
-                statement = table.upsert.sql if table.is_tally else table.insert.sql
-                for start in range(0, len(rows), _LOAD_BATCH):
-                    with writing_views(self._database) as connection:
-                        self._database.cursor(connection).executemany(statement, rows[start : start + _LOAD_BATCH])
+        failed = {failure.projection for failure in folded.failures}
+        wanted = [table for name, tables in self._fresh.items() if name not in failed for table in tables.values()]
+        if folded.packed is not None:
+            load_packed(self._database, wanted, folded.packed)
+            return
+        for table in wanted:
+            load(self._database, table, folded.tables.pop(table.base_name))
 
     def _switch(self, projection: Projection, position: int) -> None:
         """Fold what came meanwhile into the fresh tables, and put them in the old ones' place, in one transaction."""

@@ -19,7 +19,8 @@ from relations.log.database import Database, Durability
 from relations.log.log import Log, Shard
 from relations.policies.calendars import local_time
 from relations.projections.folding import COLUMNS, Folding
-from relations.projections.projection import Projection
+from relations.projections.loading import Parts, pack
+from relations.projections.projection import Key, Projection
 from relations.projections.tables import RowTable
 
 __all__ = ["Folded", "Progress", "ShardedFold"]
@@ -29,10 +30,17 @@ Progress = Callable[[int, int], None]
 
 
 class Folded(msgspec.Struct):
-    """What folding a shard gave: encoded rows by projection and table, and the projections that failed."""
+    """What folding a shard gave.
 
-    tables: dict[str, dict[str, list[tuple[Any, ...]]]]
+    Attributes:
+        failures: The projections that failed.
+        tables: The encoded rows by table, but for those of failed projections; they are made while they are taken.
+        packed: The same as another process has packed them, in their place.
+    """
+
     failures: list[ProjectionFailed]
+    tables: dict[str, Parts] = {}
+    packed: bytes | None = None
 
 
 class ShardedFold:
@@ -56,17 +64,26 @@ class ShardedFold:
             for page in log.scan(connection, COLUMNS, until=self.until, shard=None if whole else shard):
                 folding.fold((page,))
                 on_count(len(page))
-        tables: dict[str, dict[str, list[tuple[Any, ...]]]] = {}
+        tables: dict[str, Parts] = {}
+        for projection, table in self.tables():
+            if projection.name not in folding.failures:
+                tables[table.base_name] = _taken(table, folding.rows[projection.name].tables[table.row])
+        return Folded(list(folding.failures.values()), tables)
+
+    def packed(self, shard: Shard, on_count: Callable[[int], None]) -> Folded:
+        """Fold one shard, for another process to load."""
+        folded = self.fold(shard, on_count)
+        with held_back():
+            if self.database.is_sqlite:
+                named = {table.base_name: table for _, table in self.tables()}
+                return Folded(folded.failures, packed=pack((named[name], part) for name, part in folded.tables.items()))
+            return Folded(folded.failures, {name: list(parts) for name, parts in folded.tables.items()})
+
+    def tables(self) -> Iterator[tuple[Projection, RowTable]]:
+        """Every table of the projections, under its own name."""
         for projection in self.projections:
-            if projection.name in folding.failures:
-                continue
-            rows = folding.rows[projection.name]
-            tables[projection.name] = {}
             for row in projection.tables:
-                table = RowTable(self.database, projection, row)
-                tables[projection.name][table.base_name] = table.encode_all(rows.tables[row].values())
-                rows.tables[row].clear()
-        return Folded(tables, list(folding.failures.values()))
+                yield projection, RowTable(self.database, projection, row)
 
     def here(self, ranges: Sequence[Shard], on_progress: Progress | None) -> Iterator[Folded]:
         """Fold shard after shard in this process."""
@@ -115,6 +132,12 @@ class ShardedFold:
         return [topic.event for topic in self.codec.topics.values()]
 
 
+def _taken(table: RowTable, rows: dict[Key, Any]) -> Parts:
+    """The encoded rows, which are forgotten once all of them are taken."""
+    yield from table.encode_in_parts(rows.values())
+    rows.clear()
+
+
 _seen: Any = None
 
 
@@ -138,6 +161,6 @@ def _fold_shard(
 
     database = Database(url, durability=durability)
     try:
-        return ShardedFold(database, Codec(events), projections, zone, until).fold(Shard(*shard), count)
+        return ShardedFold(database, Codec(events), projections, zone, until).packed(Shard(*shard), count)
     finally:
         database.close()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from operator import attrgetter
 from typing import Any, get_type_hints
 
@@ -16,28 +17,20 @@ from relations.projections.projection import CustomerRow, Projection, Row, Tally
 __all__ = ["RowTable", "canonical"]
 
 _NAME = Text().with_variant(Text(collation="C"), "postgresql")
-_encode_json = msgspec.json.Encoder(order="deterministic").encode
-
-
-def _json(value: Any) -> str:
-    if not value:
-        # Most of what rows hold as JSON is empty most of the time.
-        kind = type(value)
-        if kind is dict:
-            return "{}"
-        if kind is list:
-            return "[]"
-    return _encode_json(value).decode()
+_CHUNK = 2_000
+"""Rows encoded at a time: so many stay in the processor's cache from one column to the next."""
+_PARAMETERS_MAX = 500
+_json = msgspec.json.Encoder(order="deterministic")
 
 
 class _Field:
     """One field of a row as a column."""
 
-    __slots__ = ("adds_up", "column", "decode", "encode", "name")
+    __slots__ = ("adds_up", "column", "decode", "is_json", "name")
 
     def __init__(self, row: type[Row], field: msgspec.inspect.Field, *, key: bool) -> None:
         self.name = field.name
-        self.encode: Callable[[Any], Any] | None = None
+        self.is_json = False
         self.decode: Callable[[Any], Any] | None = None
         kind = field.type
         if _holds_floats(kind):
@@ -57,7 +50,7 @@ class _Field:
                 self.decode = _to_bool
             case _:
                 sql, nullable = Text(), False
-                self.encode = _json
+                self.is_json = True
                 self.decode = msgspec.json.Decoder(get_type_hints(row, include_extras=True)[field.name]).decode
         self.adds_up = not nullable and isinstance(sql, BigInteger)
         self.column = Column(field.name, sql, primary_key=key, nullable=nullable and not key, autoincrement=False)
@@ -116,11 +109,11 @@ class RowTable:
             # One tree by the key, not two: less work to fill it.
             sqlite_with_rowid=False,
         )
-        self._values = attrgetter(*self.names)
-        self._encoders = [(index, field.encode) for index, field in enumerate(fields) if field.encode]
+        self._columns = [(attrgetter(field.name), field.is_json) for field in fields]
         self._decoders = [(index, field.decode) for index, field in enumerate(fields) if field.decode]
         self.insert: Statement = database.compile(insert(self.table))
         self.upsert: Statement = database.compile(self._upsert(database))
+        self._rows_a_statement = _PARAMETERS_MAX // len(fields) if database.is_sqlite else 1
         self.delete_sql = database.compile(
             self.table.delete().where(*(self.table.c[name] == "" for name in row.key))
         ).sql
@@ -141,13 +134,46 @@ class RowTable:
 
     def encode(self, row: Row) -> tuple[Any, ...]:
         """A row as the values of its columns; equal rows give equal values."""
-        values: tuple[Any, ...] = self._values(row) if len(self.names) > 1 else (self._values(row),)
-        if not self._encoders:
-            return values
-        encoded = list(values)
-        for index, encode in self._encoders:
-            encoded[index] = encode(encoded[index])
-        return tuple(encoded)
+        return next(iter(self._encode([row])))
+
+    def _encode(self, rows: Sequence[Row]) -> Iterable[tuple[Any, ...]]:
+        """Rows as values, column by column: the loops over rows are not Python's own."""
+        columns: list[Iterable[Any]] = []
+        for get, is_json in self._columns:
+            values = map(get, rows)
+            # JSON has no line break outside of a string, and inside of one it is escaped.
+            columns.append(_json.encode_lines(list(values)).decode().split("\n") if is_json else values)
+        # The rows' number is that of the shortest column: after the last line of JSON there is one more, empty.
+        return zip(columns[0], *columns[1:], strict=False)
+
+    def encode_in_parts(self, rows: Iterable[Row]) -> Iterator[list[tuple[Any, ...]]]:
+        """All rows that say something, in parts of some thousand: a tally of nothing but zeros is no row."""
+        rest = iter(rows)
+        width = len(self.row.key)
+        while part := list(islice(rest, _CHUNK)):
+            encoded = self._encode(part)
+            yield [values for values in encoded if any(values[width:])] if self.is_tally else list(encoded)
+
+    def encode_all(self, rows: Iterable[Row]) -> list[tuple[Any, ...]]:
+        """All rows that say something."""
+        return list(chain.from_iterable(self.encode_in_parts(rows)))
+
+    def fill(self, cursor: Any, encoded: Sequence[tuple[Any, ...]]) -> None:
+        """Insert encoded rows that are not there yet, many with each statement where that is faster."""
+        size = self._rows_a_statement
+        whole = len(encoded) - len(encoded) % size if size > 1 else 0
+        if whole:
+            flat = chain.from_iterable(encoded[:whole])
+            cursor.executemany(self._insert_many, zip(*[flat] * (size * len(self.names)), strict=False))
+        if whole < len(encoded):
+            cursor.executemany(self.insert.sql, encoded[whole:])
+
+    @property
+    def _insert_many(self) -> str:
+        insert_into, values = self.insert.sql.split(" VALUES ")
+        # Without OR FAIL, SQLite keeps what it would need to take back this one statement; we take back all.
+        insert_into = insert_into.replace("INSERT INTO", "INSERT OR FAIL INTO")
+        return f"{insert_into} VALUES {', '.join([values] * self._rows_a_statement)}"
 
     def decode(self, values: Sequence[Any]) -> Any:
         """The row of its columns' values."""
@@ -158,19 +184,11 @@ class RowTable:
             decoded[index] = decode(decoded[index])
         return self.row(*decoded)
 
-    def encode_all(self, rows: Iterable[Row]) -> list[tuple[Any, ...]]:
-        """All rows that say something: a tally of nothing but zeros is no row."""
-        encoded = map(self.encode, rows)
-        if not self.is_tally:
-            return list(encoded)
-        width = len(self.row.key)
-        return [values for values in encoded if any(values[width:])]
-
 
 def canonical(tables: Iterable[tuple[RowTable, Iterable[Sequence[Any]]]]) -> bytes:
     """Encoded rows of tables as canonical bytes: the same facts give the same bytes, in whatever order they came."""
     return b"\n".join(
-        _encode_json([table.base_name, sorted((tuple(row) for row in rows), key=_sortable(table))])
+        _json.encode([table.base_name, sorted((tuple(row) for row in rows), key=_sortable(table))])
         for table, rows in sorted(tables, key=lambda pair: pair[0].base_name)
     )
 
