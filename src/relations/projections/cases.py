@@ -191,7 +191,7 @@ class Patron(CustomerRow, gc=False):
         return days_of(self.days.items(), until)
 
 
-PROJECTION = Projection(name="repair", version=2, tables=(Case, Patron, Moments))
+PROJECTION = Projection(name="repair", version=3, tables=(Case, Patron, Moments))
 PROJECTION.on(InteractionRecorded)(contact_recorded)
 PROJECTION.on(FeedbackGiven)(feedback_given)
 

@@ -106,14 +106,14 @@ def happenings(relation: Relation, moments: Iterable[Moments], *, as_of: int) ->
 
     Args:
         relation: As of `as_of`.
-        moments: The customer's months.
+        moments: The customer's years.
         as_of: UTC microseconds.
     """
     upon_another = {deviation.complaint for deviation in relation.deviations if deviation.kind != "reopened"}
     found = [
         Happening(contact.at, "interaction", contact.kind)
-        for month in moments
-        for contact in month.contacts
+        for year in moments
+        for contact in year.contacts
         if contact.at <= as_of
     ]
     for history in relation.histories:

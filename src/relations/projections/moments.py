@@ -1,7 +1,7 @@
 """What passed between a customer and the business outside of complaints: contacts, and answers to surveys.
 
-Rows are by customer and month, so one that is touched stays small however long a relation lasts. What a contact is
-worth is the policy's to say when a view is asked; here only its kind and time are kept.
+Rows are by customer and year: one that is touched stays small however long a relation lasts, and there are few of them.
+What a contact is worth is the policy's to say when a view is asked; here only its kind and time are kept.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ class Answer(msgspec.Struct, array_like=True, gc=False, order=True):
 
 
 class Moments(CustomerRow, gc=False):
-    """A customer's month.
+    """A customer's year.
 
     Attributes:
-        month: In the policy's zone, such as `2024-05`.
+        year: In the policy's zone.
         contacts: In order of time.
         answers: In order of time.
     """
 
     table: ClassVar[str] = "moments"
-    key: ClassVar[tuple[str, ...]] = ("customer", "month")
-    month: str
+    key: ClassVar[tuple[str, ...]] = ("customer", "year")
+    year: int
     contacts: list[Contact] = msgspec.field(default_factory=list)
     answers: list[Answer] = msgspec.field(default_factory=list)
 
@@ -69,14 +69,27 @@ class Moments(CustomerRow, gc=False):
         self.answers = sorted([*self.answers, *other.answers])
 
 
+_years: dict[str, int] = {}
+
+
+def _of_year(rows: Rows, at: Envelope) -> Moments:
+    month = rows.local.month(at.occurred_at)
+    year = _years.get(month)
+    if year is None:
+        year = _years[month] = int(month[:4])
+    found: Moments = rows.tables[Moments].get((at.customer, year)) or rows.need(Moments, at.customer, year)
+    return found
+
+
 def contact_recorded(rows: Rows, event: InteractionRecorded, at: Envelope) -> None:
     """Business and customer were in touch."""
-    contact = Contact(at.occurred_at, at.version, event.kind)
-    contacts = rows.need(Moments, at.customer, rows.local.month(at.occurred_at)).contacts
-    if contacts and contact < contacts[-1]:
-        insort(contacts, contact)
-    else:
+    occurred_at = at.occurred_at
+    contact = Contact(occurred_at, at.version, event.kind)
+    contacts = _of_year(rows, at).contacts
+    if not contacts or contacts[-1].at < occurred_at:
         contacts.append(contact)
+    else:
+        insort(contacts, contact)
 
 
 def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
@@ -85,8 +98,8 @@ def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
     if score is None or kind not in ("csat", "nps"):
         return
     answer = Answer(at.occurred_at, at.version, kind, score)
-    answers = rows.need(Moments, at.customer, rows.local.month(at.occurred_at)).answers
-    if answers and answer < answers[-1]:
-        insort(answers, answer)
-    else:
+    answers = _of_year(rows, at).answers
+    if not answers or answers[-1].at < answer.at:
         answers.append(answer)
+    else:
+        insort(answers, answer)

@@ -20,7 +20,7 @@ from relations.projections.moments import Answer, Moments
 from relations.projections.paired import mean_interval
 from relations.projections.relation_state import History, Relation
 
-__all__ = ["BeforeAfter", "Pair", "before_and_after", "months_by_customer", "pairs_of"]
+__all__ = ["BeforeAfter", "Pair", "before_and_after", "pairs_of", "years_by_customer"]
 
 Paradox: TypeAlias = Literal["shown", "refuted", "unclear"]
 
@@ -69,11 +69,11 @@ def pairs_of(relation: Relation, moments: Iterable[Moments], *, within_days: int
 
     Args:
         relation: As of `as_of`.
-        moments: The customer's months.
+        moments: The customer's years.
         within_days: How far from the complaint an answer may be.
         as_of: UTC microseconds.
     """
-    answers = sorted(answer for month in moments for answer in month.answers if answer.at <= as_of)
+    answers = sorted(answer for year in moments for answer in year.answers if answer.at <= as_of)
     found: list[Pair] = []
     if not answers:
         return found
@@ -139,9 +139,9 @@ def _figures(instrument: str, found: Sequence[tuple[int, int]], minimum: int, co
     )
 
 
-def months_by_customer(moments: Iterable[Moments]) -> Mapping[str, list[Moments]]:
-    """The customers' months, each customer's together."""
+def years_by_customer(moments: Iterable[Moments]) -> Mapping[str, list[Moments]]:
+    """The customers' years, each customer's together."""
     found: dict[str, list[Moments]] = {}
-    for month in moments:
-        found.setdefault(month.customer, []).append(month)
+    for year in moments:
+        found.setdefault(year.customer, []).append(year)
     return found

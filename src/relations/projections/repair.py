@@ -30,7 +30,7 @@ from relations.projections.lessons import (
 )
 from relations.projections.moments import Moments
 from relations.projections.projection import Projection
-from relations.projections.recovery import BeforeAfter, before_and_after, months_by_customer, pairs_of
+from relations.projections.recovery import BeforeAfter, before_and_after, pairs_of, years_by_customer
 from relations.projections.relation_profile import (
     ComplaintProfile,
     DeviationProfile,
@@ -130,8 +130,8 @@ class RepairView(View):
     def account(self, customer: str, *, as_of: datetime | None = None) -> EmotionalBalance:
         """One customer's emotional account with its entries; empty where nothing ever happened."""
         moment = self._moment(as_of)
-        months = self.rows(Moments, customer=customer)
-        found = happenings(self._relation(customer, moment), months, as_of=moment)
+        years = self.rows(Moments, customer=customer)
+        found = happenings(self._relation(customer, moment), years, as_of=moment)
         return account_of(self.aliases.survivor(customer), found, self.policy.repair.account, as_of=moment)
 
     def accounts(
@@ -143,9 +143,9 @@ class RepairView(View):
             InvalidInput: `limit` or `offset` is negative.
         """
         page, moment = _page(limit, offset), self._moment(as_of)
-        months, weights = self._months(), self.policy.repair.account
+        years, weights = self._years(), self.policy.repair.account
         found = [
-            account_of(customer, happenings(relation, months.get(customer, ()), as_of=moment), weights, as_of=moment)
+            account_of(customer, happenings(relation, years.get(customer, ()), as_of=moment), weights, as_of=moment)
             for customer, relation in self._read(moment)
         ]
         return sorted(found, key=lambda account: (account.balance, account.customer))[page]
@@ -155,13 +155,13 @@ class RepairView(View):
 
         Answers belong to satisfaction and to no other figure: nothing of this counts towards retention.
         """
-        moment, policy, months = self._moment(as_of), self.policy, self._months()
+        moment, policy, years = self._moment(as_of), self.policy, self._years()
         within = policy.repair.satisfaction_days
         pairs = (
             pair
             for customer, relation in self._read(moment)
-            if customer in months
-            for pair in pairs_of(relation, months[customer], within_days=within, as_of=moment)
+            if customer in years
+            for pair in pairs_of(relation, years[customer], within_days=within, as_of=moment)
         )
         surveys = policy.surveys
         return before_and_after(pairs, minimum=surveys.minimum_answers, confidence=surveys.confidence)
@@ -295,14 +295,14 @@ class RepairView(View):
         patron = patrons[0] if patrons else None
         return relation_state(patron, cases, self.policy.repair, as_of=moment, local=self.local)
 
-    def _months(self) -> Mapping[str, list[Moments]]:
-        """The months of everybody who ever complained."""
-        patron, months = self.table(Patron).c, self.table(Moments).c
+    def _years(self) -> Mapping[str, list[Moments]]:
+        """The years of everybody who ever complained."""
+        patron, years = self.table(Patron).c, self.table(Moments).c
         if self.aliases:  # any of their ids may have complained
             theirs = set(self.customers(Patron, patron.complaints > 0))
-            return months_by_customer(row for row in self.rows(Moments) if row.customer in theirs)
+            return years_by_customer(row for row in self.rows(Moments) if row.customer in theirs)
         complained = select(patron.customer).where(patron.complaints > 0)
-        return months_by_customer(self.rows(Moments, months.customer.in_(complained)))
+        return years_by_customer(self.rows(Moments, years.customer.in_(complained)))
 
     def _due(self, moment: int, clock: ClockName | None, *, begin: int | None, end: int) -> list[DueStep]:
         if clock is not None and clock not in CLOCKS:
