@@ -9,9 +9,11 @@ from relations.policies.programme import Programme
 from relations.policies.repair import EmotionalAccount, Repair
 from relations.policies.service_levels import ServiceLevels
 from relations.policies.surveys import Surveys, Theme
+from relations.policies.value import Condition, Segment, ValueGrades
 
 __all__ = [
     "BusinessCalendar",
+    "Condition",
     "Desk",
     "EmotionalAccount",
     "Instrument",
@@ -21,7 +23,9 @@ __all__ = [
     "Policy",
     "Programme",
     "Repair",
+    "Segment",
     "ServiceLevels",
     "Surveys",
     "Theme",
+    "ValueGrades",
 ]

@@ -11,6 +11,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from relations.policies.value import Segment, ValueGrades
+
 __all__ = ["Lifecycle", "LoyaltyKinds", "OwnGap", "Rfm", "RfmBins", "RfmSegment"]
 
 Days = Annotated[int, Field(strict=True, ge=1, le=36_500)]
@@ -181,6 +183,8 @@ class Lifecycle(BaseModel):
         own_gap: Measures lapsing and lost by the customer's own mean gap; fixed days where absent.
         rfm: How value is graded.
         loyalty: When somebody counts as loyal, and in which way.
+        grades: When a customer's value is high, mid or low.
+        segments: Named groups of customers, each by its conditions; a customer may belong to several.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -192,11 +196,22 @@ class Lifecycle(BaseModel):
     own_gap: OwnGap | None = None
     rfm: Rfm = Rfm()
     loyalty: LoyaltyKinds = LoyaltyKinds()
+    grades: ValueGrades = ValueGrades()
+    segments: tuple[Segment, ...] = ()
 
     @model_validator(mode="after")
     def _stages_follow_each_other(self) -> Self:
         if not self.new_days <= self.lapsing_days < self.lost_days:
             msg = "new_days must not exceed lapsing_days, and lapsing_days must be less than lost_days"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _segments_have_names_of_their_own(self) -> Self:
+        names = [segment.name for segment in self.segments]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            msg = f"two segments have the name {twice[0]!r}"
             raise ValueError(msg)
         return self
 

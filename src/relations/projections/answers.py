@@ -38,9 +38,10 @@ from relations.aggregates.customer import (
     SentimentScored,
 )
 from relations.messages import Envelope
+from relations.projections.known import Known, newer
 from relations.projections.projection import CustomerRow, Projection, Rows, Tally
 
-__all__ = ["COMPLAINT_CSAT", "PROJECTION", "Answers", "Case", "Given", "Invited", "ItemAnswers", "Known", "Respondent"]
+__all__ = ["COMPLAINT_CSAT", "PROJECTION", "Answers", "Case", "Given", "Invited", "ItemAnswers", "Respondent"]
 
 COMPLAINT_CSAT = "complaint_csat"
 
@@ -137,14 +138,6 @@ class Invited(msgspec.Struct, array_like=True, gc=False):
     declined_at: int | None = None
 
 
-class Known(msgspec.Struct, array_like=True, gc=False):
-    """What was last known of somebody, by business time, and at one instant by the later record."""
-
-    at: int
-    position: int
-    value: str
-
-
 class Case(msgspec.Struct, array_like=True, gc=False):
     """A complaint, and how it stands: `open`, `resolved`, `withdrawn` or `reopened`."""
 
@@ -172,8 +165,8 @@ class Respondent(CustomerRow, gc=False):
 
     def absorb(self, other: Respondent) -> None:
         """What either id is known for, was asked and said, is the one customer's."""
-        self.language = _newer(self.language, other.language)
-        self.region = _newer(self.region, other.region)
+        self.language = newer(self.language, other.language)
+        self.region = newer(self.region, other.region)
         # Two ids may have answers, and invitations, of one name: both are kept.
         for name, answer in other.answers.items():
             self.answers[name if name not in self.answers else f"{name}@{answer.position}"] = answer
@@ -181,12 +174,6 @@ class Respondent(CustomerRow, gc=False):
             known = self.invitations.get(name)
             self.invitations[name] = invited if known is None else _either(known, invited)
         self.complaints.update(other.complaints)
-
-
-def _newer(one: Known | None, other: Known | None) -> Known | None:
-    if one is None or other is None:
-        return one or other
-    return max(one, other, key=lambda known: (known.at, known.position))
 
 
 def _either(one: Invited, other: Invited) -> Invited:
@@ -215,10 +202,10 @@ def profile_known(rows: Rows, event: CustomerRegistered | ProfileCorrected, at: 
     """Where somebody is and what they speak; who says neither gets no row for it."""
     if event.language is not None:
         row = rows.need(Respondent, at.customer)
-        row.language = _newer(row.language, Known(at.occurred_at, at.position, event.language))
+        row.language = newer(row.language, Known(at.occurred_at, at.position, event.language))
     if event.region is not None:
         row = rows.need(Respondent, at.customer)
-        row.region = _newer(row.region, Known(at.occurred_at, at.position, event.region))
+        row.region = newer(row.region, Known(at.occurred_at, at.position, event.region))
 
 
 @PROJECTION.on(FeedbackGiven)

@@ -6,14 +6,27 @@ the least, or sets a bit: the order of recording cannot matter, nor that of busi
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterator
 from typing import ClassVar
 
 import msgspec
 
-from relations.aggregates.customer import CustomerRegistered, FeedbackGiven, PurchaseRecorded, PurchaseRefunded
+from relations.aggregates.customer import (
+    AcquisitionCostRecorded,
+    CustomerLapsed,
+    CustomerRegistered,
+    CustomerWonBack,
+    FeedbackGiven,
+    ProfileCorrected,
+    PurchaseRecorded,
+    PurchaseRefunded,
+    TraitDropped,
+    TraitNoted,
+)
 from relations.analytics import RepeatStatistics
 from relations.messages import Envelope
+from relations.projections.known import Known, newer
 from relations.projections.projection import CustomerRow, Projection, Rows
 from relations.projections.purchase_days import days_of, month_and_bit, month_of
 
@@ -64,6 +77,7 @@ class Activity(msgspec.Struct, array_like=True, gc=False):
 
 CSAT_SCORES = 5
 _PROMOTER, _PASSIVE = 9, 7
+_HELD = "yes"
 
 
 class Opinion(msgspec.Struct, array_like=True, gc=False):
@@ -82,6 +96,22 @@ class Opinion(msgspec.Struct, array_like=True, gc=False):
     detractors: int = 0
 
 
+class Departure(msgspec.Struct, array_like=True, order=True, gc=False):
+    """That the customer left, or came back.
+
+    Attributes:
+        at: When, UTC microseconds.
+        position: Of its event in the log.
+        back: Whether they came back.
+        why: The reason for leaving, or the campaign that won them back; empty where there is none.
+    """
+
+    at: int
+    position: int
+    back: bool
+    why: str
+
+
 class Patronage(CustomerRow, gc=False):
     """A customer's purchases.
 
@@ -90,12 +120,21 @@ class Patronage(CustomerRow, gc=False):
         activity: By local month and currency in one key, `2024-05EUR`: a level of dictionaries less is a third of the
             fold's time and of the row's memory.
         opinions: What they answered, by local month.
+        profile: Language and region as last known, and the channel that they were registered through.
+        traits: By sort and subject, such as `need quiet`, as last noted: a need's sort or `yes`, and empty once
+            dropped.
+        acquisition: What was spent to win them, in minor units, by currency, channel and campaign: `EUR|social|spring`.
+        departures: That they left or came back, where it is known, in order of business time.
     """
 
     table: ClassVar[str] = "customer"
     registered_at: int | None = None
     activity: dict[str, Activity] = msgspec.field(default_factory=dict)
     opinions: dict[str, Opinion] = msgspec.field(default_factory=dict)
+    profile: dict[str, Known] = msgspec.field(default_factory=dict)
+    traits: dict[str, Known] = msgspec.field(default_factory=dict)
+    acquisition: dict[str, int] = msgspec.field(default_factory=dict)
+    departures: list[Departure] = msgspec.field(default_factory=list)
 
     def absorb(self, other: Patronage) -> None:
         """Known since the first of both; what was bought and given back adds up."""
@@ -109,6 +148,27 @@ class Patronage(CustomerRow, gc=False):
             opinion.promoters += said.promoters
             opinion.passives += said.passives
             opinion.detractors += said.detractors
+        for mine, others in ((self.profile, other.profile), (self.traits, other.traits)):
+            for name, theirs_known in others.items():
+                latest = newer(mine.get(name), theirs_known)
+                if latest is not None:
+                    mine[name] = latest
+        for way, cost in other.acquisition.items():
+            self.acquisition[way] = self.acquisition.get(way, 0) + cost
+        self.departures = sorted([*self.departures, *other.departures])
+
+    def costs(self) -> Iterator[tuple[str, str, str, int]]:
+        """Channel, campaign, currency and what was spent to win them, in minor units."""
+        for way, cost in self.acquisition.items():
+            currency, channel, campaign = way.split("|", 2)
+            yield channel, campaign, currency, cost
+
+    def traits_of(self, sort: str) -> frozenset[str]:
+        """What the traits of a sort that hold are about, and of needs their sorts too."""
+        held = [(name, known.value) for name, known in self.traits.items() if known.value]
+        named = [(name.partition(" "), value) for name, value in held]
+        mine = [(about, value) for (kind, _, about), value in named if kind == sort]
+        return frozenset(about for about, _ in mine) | frozenset(value for _, value in mine if value != _HELD)
 
     def months(self) -> dict[str, int]:
         """Each month with the bits of its purchase days, whatever the currency."""
@@ -153,7 +213,7 @@ class Patronage(CustomerRow, gc=False):
         )
 
 
-PROJECTION = Projection(name="retention", version=3, tables=(Patronage,))
+PROJECTION = Projection(name="retention", version=4, tables=(Patronage,))
 
 
 def _key_and_bit(day: int, currency: str) -> tuple[str, int]:
@@ -174,6 +234,51 @@ def customer_registered(rows: Rows, event: CustomerRegistered, at: Envelope) -> 
     row = rows.need(Patronage, at.customer)
     if row.registered_at is None or at.occurred_at < row.registered_at:
         row.registered_at = at.occurred_at
+    _profile(row, "language", event.language, at)
+    _profile(row, "region", event.region, at)
+    _profile(row, "channel", event.channel, at)
+
+
+@PROJECTION.on(ProfileCorrected)
+def profile_corrected(rows: Rows, event: ProfileCorrected, at: Envelope) -> None:
+    """Where they are and what they speak, as last known."""
+    row = rows.need(Patronage, at.customer)
+    _profile(row, "language", event.language, at)
+    _profile(row, "region", event.region, at)
+
+
+def _profile(row: Patronage, name: str, value: str | None, at: Envelope) -> None:
+    if value is not None:
+        known = newer(row.profile.get(name), Known(at.occurred_at, at.position, value))
+        if known is not None:
+            row.profile[name] = known
+
+
+@PROJECTION.on(TraitNoted, TraitDropped)
+def trait_changed(rows: Rows, event: TraitNoted | TraitDropped, at: Envelope) -> None:
+    """What they like, do or need, without the words."""
+    traits = rows.need(Patronage, at.customer).traits
+    name = f"{event.trait} {event.about}"
+    value = (event.need or _HELD) if isinstance(event, TraitNoted) else ""
+    latest = newer(traits.get(name), Known(at.occurred_at, at.position, value))
+    if latest is not None:
+        traits[name] = latest
+
+
+@PROJECTION.on(AcquisitionCostRecorded)
+def acquisition_cost_recorded(rows: Rows, event: AcquisitionCostRecorded, at: Envelope) -> None:
+    """What was spent to win them."""
+    costs = rows.need(Patronage, at.customer).acquisition
+    way = f"{event.amount.currency}|{event.channel or ''}|{event.campaign or ''}"
+    costs[way] = costs.get(way, 0) + event.amount.amount
+
+
+@PROJECTION.on(CustomerLapsed, CustomerWonBack)
+def left_or_came_back(rows: Rows, event: CustomerLapsed | CustomerWonBack, at: Envelope) -> None:
+    """What is known of their leaving; stages are inferred beside it."""
+    back = isinstance(event, CustomerWonBack)
+    why = event.campaign if isinstance(event, CustomerWonBack) else event.reason
+    insort(rows.need(Patronage, at.customer).departures, Departure(at.occurred_at, at.position, back, why or ""))
 
 
 @PROJECTION.on(PurchaseRecorded)

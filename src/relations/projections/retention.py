@@ -8,7 +8,7 @@ of the evening of its local day. Refunds lower amounts in the month in which the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Annotated, ClassVar, get_args
 
@@ -20,7 +20,9 @@ from relations.errors import InvalidInput
 from relations.messages import Money, from_micros, minor_digits, to_micros
 from relations.policies import Lifecycle, Policy
 from relations.policies.calendars import LocalTime
+from relations.projections.acquisition import AcquisitionFigure, ChurnReport, acquisition_figures, churn_report
 from relations.projections.cohorts import Cohort, cohort_table
+from relations.projections.grading import CustomerGrade, customer_grade
 from relations.projections.loyalty_kinds import (
     KINDS,
     CustomerKind,
@@ -34,7 +36,9 @@ from relations.projections.loyalty_kinds import (
 from relations.projections.patronage import PROJECTION, Activity, Patronage
 from relations.projections.projection import Projection
 from relations.projections.purchase_days import last_day, month_after, month_of
+from relations.projections.revenue import CohortRevenue, RevenueRetention, cohort_revenue, revenue_retention
 from relations.projections.rfm import Buyer, RfmReport, RfmScore, RfmSegmentSize, rfm_scores, segment_sizes
+from relations.projections.segments import SegmentFigure, customer_facts, customer_segments, segment_figures
 from relations.projections.stages import (
     STAGES,
     CustomerStage,
@@ -50,8 +54,12 @@ from relations.projections.worth import CustomerWorth, WorthReport, worth_report
 
 __all__ = [
     "PROJECTION",
+    "AcquisitionFigure",
     "Activity",
+    "ChurnReport",
     "Cohort",
+    "CohortRevenue",
+    "CustomerGrade",
     "CustomerKind",
     "CustomerProfile",
     "CustomerStage",
@@ -64,9 +72,11 @@ __all__ = [
     "MonthRates",
     "Patronage",
     "RetentionView",
+    "RevenueRetention",
     "RfmReport",
     "RfmScore",
     "RfmSegmentSize",
+    "SegmentFigure",
     "Spending",
     "Stage",
     "WorthReport",
@@ -251,7 +261,13 @@ class RetentionView(View):
         return [entry for entry in found if stage is None or entry.stage == stage][page]
 
     def rates(
-        self, *, as_of: datetime | None = None, since: str | None = None, until: str | None = None
+        self,
+        *,
+        as_of: datetime | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        cohort: str | None = None,
+        segment: str | None = None,
     ) -> list[MonthRates]:
         """Retention, churn and repeat rate by month.
 
@@ -259,13 +275,17 @@ class RetentionView(View):
             as_of: The moment; now where absent. Its own month is the last, and incomplete unless this is its last day.
             since: The first month, such as `2024-05`; that of the very first purchase where absent.
             until: The month after the last one.
+            cohort: Only customers who first bought in this month.
+            segment: Only customers who belong to this segment of the policy at the moment asked for.
 
         Raises:
-            InvalidInput: A bound that is no month.
+            InvalidInput: A bound that is no month, or the policy has no such segment.
         """
         first, after = _month(since, "since"), _month(until, "until")
         today = self.local.day(self._moment(as_of))
-        days = (row.purchase_days(today) for row in self.rows(Patronage))
+        begun = _month(cohort, "cohort")
+        bought = (row.purchase_days(today) for row in self._of_segment(segment, today))
+        days = (days for days in bought if begun is None or (days and month_of(days[0]) == begun))
         found = month_rates(days, self.policy.lifecycle, today=today, since=first)
         return [month for month in found if after is None or month.month < after]
 
@@ -351,8 +371,7 @@ class RetentionView(View):
             InvalidInput: Too few customers came back to fit anything, or an argument that makes no sense.
         """
         page = _page(limit, offset)
-        code = currency or self.policy.currency
-        minor_digits(code)
+        code = self._currency(currency)
         return worth_report(
             self._by_customer(),
             currency=code,
@@ -383,6 +402,111 @@ class RetentionView(View):
         chosen = (days for days in bought if days and first in (None, month_of(days[0])))
         spells = (time_to_loss(days, today, policy.lifecycle) for days in chosen)
         return survival_curve((spell for spell in spells if spell is not None), confidence=policy.surveys.confidence)
+
+    def revenue_retention(
+        self, *, as_of: datetime | None = None, currency: str | None = None, months: int = 3
+    ) -> list[RevenueRetention]:
+        """Of what customers spent in some months, how much they spend in as many months after; every month's end.
+
+        Args:
+            as_of: The moment; now where absent. All of its own month counts.
+            currency: Which amounts count; the policy's where absent.
+            months: How many months a span has.
+
+        Raises:
+            InvalidInput: An unknown currency, or a span of no month.
+        """
+        code = self._currency(currency)
+        if months < 1:
+            raise InvalidInput(f"{months} months are no span", code="invalid_months", field="months")
+        until = month_of(self.local.day(self._moment(as_of)))
+        return revenue_retention(self.rows(Patronage), currency=code, months=months, until=until)
+
+    def cohort_revenue(self, *, as_of: datetime | None = None, currency: str | None = None) -> list[CohortRevenue]:
+        """What every cohort spent month by month, refunds in the month in which they happened.
+
+        Raises:
+            InvalidInput: An unknown currency.
+        """
+        return cohort_revenue(self.cohorts(as_of=as_of), currency=self._currency(currency))
+
+    def grades(self, *, as_of: datetime | None = None) -> list[CustomerGrade]:
+        """Each buyer's value grade in the policy's currency at the end of a month, and since when; by customer id."""
+        policy = self.policy
+        month = month_of(self.local.day(self._moment(as_of)))
+        found = (
+            customer_grade(row, policy.lifecycle.grades, currency=policy.currency, month=month)
+            for row in self._by_customer()
+        )
+        return [grade for grade in found if grade is not None]
+
+    def grade_of(self, customer: str, *, as_of: datetime | None = None) -> CustomerGrade | None:
+        """One customer's value grade; None where they never bought."""
+        rows = self.rows(Patronage, customer=customer)
+        policy = self.policy
+        month = month_of(self.local.day(self._moment(as_of)))
+        if not rows:
+            return None
+        return customer_grade(rows[0], policy.lifecycle.grades, currency=policy.currency, month=month)
+
+    def segments(
+        self, *, as_of: datetime | None = None, limit: int | None = None, offset: int = 0
+    ) -> list[SegmentFigure]:
+        """The policy's segments, how many customers belong to each, and who; in the policy's order.
+
+        Args:
+            as_of: The moment; now where absent.
+            limit: List at most so many customers of each.
+            offset: List after so many.
+
+        Raises:
+            InvalidInput: `limit` or `offset` is negative.
+        """
+        page = _page(limit, offset)
+        today = self.local.day(self._moment(as_of))
+        return segment_figures(self._by_customer(), self.policy, today=today, local=self.local, listed=page)
+
+    def segments_of(self, customer: str, *, as_of: datetime | None = None) -> tuple[str, ...]:
+        """The segments that one customer belongs to, in the policy's order."""
+        rows = self.rows(Patronage, customer=customer)
+        if not rows:
+            return ()
+        policy, today = self.policy, self.local.day(self._moment(as_of))
+        facts = customer_facts(rows[0], policy, today=today, local=self.local)
+        return customer_segments(facts, policy.lifecycle.segments)
+
+    def acquisition(
+        self,
+        *,
+        as_of: datetime | None = None,
+        currency: str | None = None,
+        campaigns: bool = False,
+        expected: Mapping[str, float] | None = None,
+    ) -> list[AcquisitionFigure]:
+        """What customers cost to win and have brought since, by channel: CAC, and CLV : CAC.
+
+        Args:
+            as_of: The moment; now where absent. All amounts of its month count.
+            currency: Which costs and amounts count; the policy's where absent.
+            campaigns: Whether campaigns are told apart as well.
+            expected: What is still expected of each customer, in minor units, such as `expected_value` of
+                `lifetime_values`; without it the value is historic.
+
+        Raises:
+            InvalidInput: An unknown currency.
+        """
+        last = month_of(self.local.day(self._moment(as_of)))
+        return acquisition_figures(
+            self.rows(Patronage),
+            currency=self._currency(currency),
+            last=last,
+            campaigns=campaigns,
+            expected=expected,
+        )
+
+    def churn_reasons(self, *, as_of: datetime | None = None) -> ChurnReport:
+        """Why customers left, where they said so, and what won them back."""
+        return churn_report(self.rows(Patronage), until=self._moment(as_of))
 
     def kinds(
         self,
@@ -434,6 +558,27 @@ class RetentionView(View):
 
     def _moment(self, as_of: datetime | None) -> int:
         return self.now if as_of is None else to_micros(as_of)
+
+    def _currency(self, currency: str | None) -> str:
+        code = currency or self.policy.currency
+        minor_digits(code)
+        return code
+
+    def _of_segment(self, segment: str | None, today: int) -> list[Patronage]:
+        rows = self.rows(Patronage)
+        if segment is None:
+            return rows
+        policy, local = self.policy, self.local
+        chosen = [each for each in policy.lifecycle.segments if each.name == segment]
+        if not chosen:
+            known = ", ".join(each.name for each in policy.lifecycle.segments)
+            raise InvalidInput(
+                f"the policy has no segment {segment!r}",
+                code="unknown_segment",
+                field="segment",
+                remedy=f"Give one of {known}" if known else "Adopt a policy with segments",
+            )
+        return [row for row in rows if customer_segments(customer_facts(row, policy, today=today, local=local), chosen)]
 
     def _observed(self, as_of: datetime | None) -> int:
         """The last day that amounts are known for: today in the present month, otherwise the month's last."""
