@@ -18,15 +18,8 @@ from relations.messages import Command, Envelope, Event, to_micros
 from relations.policies import Surveys
 from relations.policies.calendars import local_time
 from relations.projections.projection import Rows
-from relations.projections.satisfaction import (
-    DIMENSIONS,
-    PROJECTION,
-    Answers,
-    Dimension,
-    csat_figures,
-    nps_figures,
-    satisfaction_report,
-)
+from relations.projections.satisfaction import PROJECTION, Answers, csat_figures, nps_figures, satisfaction_report
+from relations.projections.satisfaction_figures import DIMENSIONS, Dimension
 
 MAY = to_micros(datetime(2024, 5, 10, 12, tzinfo=UTC))
 SURVEYS = Surveys()
@@ -304,7 +297,7 @@ def test_the_policy_in_force_says_how_answers_are_read(relations: Relations) -> 
 def test_the_view_refuses_what_it_does_not_know(relations: Relations) -> None:
     view = relations.views.satisfaction
     asked: list[tuple[str, Callable[[], object]]] = [
-        ("unknown_dimension", lambda: view.nps(by=("segment",))),  # type: ignore[arg-type]  # what is refused
+        ("unknown_dimension", lambda: view.nps(by=("segment",))),
         ("unknown_dimension", lambda: view.nps(by="month")),  # type: ignore[arg-type]  # what is refused
         ("unknown_dimension", lambda: view.csat(by=("month", "month"))),
         ("invalid_month", lambda: view.nps(since="2024-13")),

@@ -35,6 +35,10 @@ class DimensionChoice(StrEnum):
     month = "month"
     touchpoint = "touchpoint"
     channel = "channel"
+    language = "language"
+    region = "region"
+    complaint_outcome = "complaint_outcome"
+    segment = "segment"
 
 
 def pages(engine: Relations, question: Question, views: list[str]) -> tuple[dict[str, Any], list[RenderableType]]:

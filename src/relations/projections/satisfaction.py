@@ -1,191 +1,73 @@
-"""How satisfied customers say they are: NPS and CSAT by month, touchpoint and channel, each with its interval.
+"""How satisfied customers say they are: every instrument, by month, place, channel and who answers; trends and drivers.
 
-The table is one tally: how many answers with this score, of this instrument, at this touchpoint, through this channel,
-in this month of the business's own zone. All figures are reckoned from it when they are asked for, under the policy in
-force then. That an invitation is counted once is decided where feedback is given; here every event counts, but for
-answers under two ids of one customer: see `Answered`.
-
-Scores of complaints' follow-ups (1 to 5) are kept as an instrument of their own, `complaint_csat`, at the touchpoint
-`complaint`: they measure the handling of a failure, asked only of those who had one, so that adding them to `csat`
-would let the number of complaints move the satisfaction with everything else.
+Figures are reckoned when they are asked for, under the policy in force then: see `satisfaction_figures` for what each
+is and when it is not shown, `respondents` for what is told from who answered, `answers` for what is kept.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import ClassVar, Literal, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from relations.aggregates.complaint import ComplaintFollowedUp
-from relations.aggregates.customer import FeedbackGiven
-from relations.analytics.intervals import Interval, net_promoters, wilson
+from relations.analytics.control_charts import ControlChart, NpsSample, ShareSample, nps_chart, p_chart
+from relations.analytics.drivers import DriverReport
 from relations.errors import InvalidInput
-from relations.messages import Envelope
-from relations.policies import Surveys
-from relations.projections.projection import CustomerRow, Projection, Rows, Tally
+from relations.policies import Instrument, Surveys
+from relations.projections.answers import COMPLAINT_CSAT, PROJECTION, Answers, Given, ItemAnswers, Respondent
+from relations.projections.projection import Projection
+from relations.projections.respondents import (
+    OpenLoop,
+    OpenLoops,
+    ResponseDimension,
+    ResponseRate,
+    ThemeFigure,
+    each_answer,
+    given_once,
+    open_loops,
+    response_rates,
+    survey_drivers,
+    theme_figures,
+)
+from relations.projections.satisfaction_figures import (
+    DIMENSIONS,
+    CsatFigure,
+    CsatInstrument,
+    Dimension,
+    GapFigure,
+    NpsFigure,
+    ScaleFigure,
+    csat_figures,
+    gap_figures,
+    nps_figures,
+    scale_figures,
+)
 from relations.projections.view import View
 
 __all__ = [
     "PROJECTION",
-    "Answered",
     "Answers",
     "CsatFigure",
+    "GapFigure",
+    "ItemAnswers",
     "NpsFigure",
+    "OpenLoop",
+    "OpenLoops",
+    "Respondent",
+    "ResponseRate",
     "SatisfactionReport",
     "SatisfactionView",
+    "ScaleFigure",
+    "ThemeFigure",
     "csat_figures",
     "nps_figures",
+    "satisfaction_report",
 ]
 
-Dimension: TypeAlias = Literal["month", "touchpoint", "channel"]
-CsatInstrument: TypeAlias = Literal["csat", "complaint_csat"]
-
-DIMENSIONS: tuple[Dimension, ...] = ("month", "touchpoint", "channel")
-PROMOTERS_FROM = 9
-DETRACTORS_TO = 6
-CSAT_SCORES = range(1, 6)
-
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
-
-
-# --- rows and folds -------------------------------------------------------------------------------------------------
-
-
-class Answers(Tally, gc=False):
-    """How many answers had this score. An unknown touchpoint or channel is the empty string."""
-
-    table: ClassVar[str] = "answers"
-    key: ClassVar[tuple[str, ...]] = ("month", "touchpoint", "channel", "instrument", "score")
-    month: str
-    touchpoint: str
-    channel: str
-    instrument: str
-    score: int
-    answers: int = 0
-
-
-class Answered(CustomerRow, gc=False):
-    """An invitation that was answered, and where its answer was counted.
-
-    Rules see to it that one customer answers an invitation once by an instrument. Where the same invitation was
-    answered under two ids that later turn out to be one customer's, all answers but the first recorded are left out
-    when figures are asked for.
-
-    Attributes:
-        position: Of its event in the log.
-    """
-
-    table: ClassVar[str] = "answered"
-    key: ClassVar[tuple[str, ...]] = ("customer", "invitation", "instrument")
-    invitation: str
-    instrument: str
-    score: int = 0
-    month: str = ""
-    touchpoint: str = ""
-    channel: str = ""
-    position: int = 0
-
-
-PROJECTION = Projection(name="satisfaction", version=2, tables=(Answers, Answered))
-
-
-@PROJECTION.on(FeedbackGiven)
-def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
-    """Count the answer in the month in which it was given."""
-    if event.score is None or (event.kind or event.instrument) not in ("csat", "nps"):
-        return
-    month = rows.local.month(at.occurred_at)
-    key = (month, event.touchpoint or "", event.channel or "", event.instrument, event.score)
-    row = rows.tables[Answers].get(key) or rows.need(Answers, *key)
-    row.answers += 1
-    invitation = event.invitation
-    if invitation is not None:
-        answered = at.customer, invitation, event.instrument
-        rows.tables[Answered][answered] = Answered(*answered, event.score, *key[:3], at.position)
-
-
-@PROJECTION.on(ComplaintFollowedUp)
-def complaint_followed_up(rows: Rows, event: ComplaintFollowedUp, at: Envelope) -> None:
-    """Count the score of the handling, where one was given."""
-    if event.score is not None:
-        month = rows.local.month(at.occurred_at)
-        rows.need(Answers, month, "complaint", "", "complaint_csat", event.score).answers += 1
-
-
-# --- figures --------------------------------------------------------------------------------------------------------
-
-
-class Figure(BaseModel):
-    """What every figure says of itself.
-
-    Attributes:
-        group: The group's value in each dimension asked for: `month` as `2024-05`, `touchpoint`, `channel`; None is
-            unknown. Empty for the whole.
-        n: How many answered.
-        suppressed: True where fewer answered than the policy's `minimum_answers`; all else but `n` is then absent.
-            This keeps few answers from being read as a trend; it is no disclosure control, since a whole and its
-            other parts tell the rest.
-        mean: The arithmetic mean of the scores; absent where nobody answered.
-        interval: The confidence interval of the figure at the policy's level; absent where nobody answered.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    group: dict[Dimension, str | None]
-    n: int
-    suppressed: bool
-    mean: float | None = None
-    interval: Interval | None = None
-
-
-class NpsFigure(Figure):
-    """A net promoter score, from -100 to 100, never without its number of answers and its interval.
-
-    Sources: Reichheld 2003 for the score; Rocks 2016 for the adjusted value and the interval, which has the score's
-    unit (see `relations.analytics.intervals`).
-
-    Attributes:
-        nps: 100 x (promoters - detractors) / n; absent where suppressed, undefined (absent) where nobody answered.
-        adjusted: The adjusted estimate, which few answers cannot drive to 100.
-        promoters: Answers of 9 or 10.
-        passives: Answers of 7 or 8.
-        detractors: Answers of 0 to 6.
-    """
-
-    nps: float | None = None
-    adjusted: float | None = None
-    promoters: int | None = None
-    passives: int | None = None
-    detractors: int | None = None
-
-    def __str__(self) -> str:
-        if self.nps is None or self.interval is None:
-            return _absent(self)
-        return f"NPS {round(self.nps)} [{self.interval.low:.1f}, {self.interval.high:.1f}], n = {self.n}"
-
-
-class CsatFigure(Figure):
-    """The share of satisfied answers, from 0 to 1, with Wilson's interval in the same unit.
-
-    Attributes:
-        instrument: `csat`, or `complaint_csat` for the handling of complaints.
-        share: Satisfied answers / n; absent where suppressed, undefined (absent) where nobody answered.
-        satisfied: Answers at or above the policy's `csat_satisfied_from` (4 of 5: the usual top two).
-        counts: How many answers each score from 1 to 5 had.
-    """
-
-    instrument: CsatInstrument
-    share: float | None = None
-    satisfied: int | None = None
-    counts: dict[int, int] | None = None
-
-    def __str__(self) -> str:
-        if self.share is None or self.interval is None:
-            return _absent(self)
-        return f"CSAT {self.share:.1%} [{self.interval.low:.1%}, {self.interval.high:.1%}], n = {self.n}"
 
 
 class SatisfactionReport(BaseModel):
@@ -193,9 +75,13 @@ class SatisfactionReport(BaseModel):
 
     Attributes:
         zone: The IANA zone that the months are counted in.
-        minimum_answers: Fewer answers than this are suppressed.
+        minimum_answers: Fewer answers than this are suppressed, and what would give them away.
         confidence: The level of all intervals.
+        nps_trend: Which months' NPS is more than chance; absent where no month is shown.
+        csat_trend: The same of CSAT.
         complaint_csat: How customers saw the handling of their complaints, as a whole.
+        scales: Every other instrument of one score that anybody answered, as a whole.
+        gaps: Every questionnaire that anybody answered: its dimensions and the whole.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -207,108 +93,48 @@ class SatisfactionReport(BaseModel):
     nps_by_month: list[NpsFigure]
     nps_by_touchpoint: list[NpsFigure]
     nps_by_channel: list[NpsFigure]
+    nps_trend: ControlChart | None
     csat: CsatFigure
     csat_by_month: list[CsatFigure]
     csat_by_touchpoint: list[CsatFigure]
     csat_by_channel: list[CsatFigure]
+    csat_trend: ControlChart | None
     complaint_csat: CsatFigure
     complaint_csat_by_month: list[CsatFigure]
-
-
-def nps_figures(rows: Iterable[Answers], *, by: Sequence[Dimension], surveys: Surveys) -> list[NpsFigure]:
-    """The net promoter score of every group that answered, in the groups' order; of the whole where `by` is empty."""
-    return [_nps(group, scores, surveys) for group, scores in _grouped(rows, "nps", by)]
-
-
-def csat_figures(
-    rows: Iterable[Answers], *, by: Sequence[Dimension], surveys: Surveys, instrument: CsatInstrument = "csat"
-) -> list[CsatFigure]:
-    """The share satisfied in every group that answered, in the groups' order; of the whole where `by` is empty."""
-    return [_csat(group, scores, surveys, instrument) for group, scores in _grouped(rows, instrument, by)]
-
-
-Group: TypeAlias = dict[Dimension, str | None]
-
-
-def _nps(group: Group, scores: dict[int, int], surveys: Surveys) -> NpsFigure:
-    n = sum(scores.values())
-    if n < surveys.minimum_answers:
-        return NpsFigure(group=group, n=n, suppressed=n > 0)
-    promoters = sum(count for score, count in scores.items() if score >= PROMOTERS_FROM)
-    detractors = sum(count for score, count in scores.items() if score <= DETRACTORS_TO)
-    passives = n - promoters - detractors
-    found = net_promoters(promoters, passives, detractors, surveys.confidence)
-    assert found is not None  # noqa: S101 - the minimum is at least 1, so n is not 0
-    return NpsFigure(
-        group=group,
-        n=n,
-        suppressed=False,
-        mean=_mean(scores, n),
-        interval=found.interval,
-        nps=found.score,
-        adjusted=found.adjusted,
-        promoters=promoters,
-        passives=passives,
-        detractors=detractors,
-    )
-
-
-def _csat(group: Group, scores: dict[int, int], surveys: Surveys, instrument: CsatInstrument) -> CsatFigure:
-    n = sum(scores.values())
-    if n < surveys.minimum_answers:
-        return CsatFigure(group=group, n=n, suppressed=n > 0, instrument=instrument)
-    satisfied = sum(count for score, count in scores.items() if score >= surveys.csat_satisfied_from)
-    return CsatFigure(
-        group=group,
-        n=n,
-        suppressed=False,
-        mean=_mean(scores, n),
-        interval=wilson(satisfied, n, surveys.confidence),
-        instrument=instrument,
-        share=satisfied / n,
-        satisfied=satisfied,
-        counts={score: scores.get(score, 0) for score in CSAT_SCORES},
-    )
-
-
-def _mean(scores: dict[int, int], n: int) -> float:
-    return sum(score * count for score, count in scores.items()) / n
-
-
-def _absent(figure: Figure) -> str:
-    return f"suppressed, n = {figure.n}" if figure.suppressed else "undefined, n = 0"
-
-
-def _grouped(rows: Iterable[Answers], instrument: str, by: Sequence[Dimension]) -> list[tuple[Group, dict[int, int]]]:
-    found: dict[tuple[str, ...], dict[int, int]] = {} if by else {(): {}}
-    for row in rows:
-        if row.instrument == instrument:
-            scores = found.setdefault(tuple(getattr(row, dimension) for dimension in by), {})
-            scores[row.score] = scores.get(row.score, 0) + row.answers
-    return [
-        ({dimension: value or None for dimension, value in zip(by, group, strict=True)}, scores)
-        for group, scores in sorted(found.items())
-    ]
-
-
-# --- the view -------------------------------------------------------------------------------------------------------
+    scales: list[ScaleFigure]
+    gaps: list[GapFigure]
 
 
 class SatisfactionView(View):
-    """What customers answered. `since` and `until` are months such as `2024-05`: from `since` on and before `until`."""
+    """What customers answered. `since` and `until` are months such as `2024-05`: from `since` on and before `until`.
+
+    `by` is any of `month`, `touchpoint`, `channel`, `language`, `region`, `complaint_outcome` and, where `segments`
+    says who is in which, `segment`; without any, one figure is given of the whole. The first three are the fastest.
+    """
 
     projection: ClassVar[Projection] = PROJECTION
 
     def nps(
-        self, *, by: Sequence[Dimension] = (), since: str | None = None, until: str | None = None
+        self,
+        *,
+        by: Sequence[Dimension] = (),
+        since: str | None = None,
+        until: str | None = None,
+        segments: Mapping[str, str] | None = None,
     ) -> list[NpsFigure]:
-        """Net promoter scores by any of `month`, `touchpoint`, `channel`; one figure of the whole without any.
+        """Net promoter scores.
+
+        Args:
+            by: The dimensions to group by.
+            since: The first month.
+            until: The month after the last one.
+            segments: The segment of each customer, by surviving id.
 
         Raises:
             InvalidInput: An unknown or doubled dimension, or a bound that is no month.
         """
-        by = _checked(by)
-        return nps_figures(self._answers(since, until, "nps"), by=by, surveys=self.policy.surveys)
+        rows = self._counts("nps", by, since, until, segments)
+        return nps_figures(rows, by=by, surveys=self.policy.surveys)
 
     def csat(
         self,
@@ -317,70 +143,282 @@ class SatisfactionView(View):
         since: str | None = None,
         until: str | None = None,
         instrument: CsatInstrument = "csat",
+        segments: Mapping[str, str] | None = None,
     ) -> list[CsatFigure]:
-        """Shares of satisfied answers by any of `month`, `touchpoint`, `channel`; of the whole without any.
+        """Shares of satisfied answers.
 
         Args:
             by: The dimensions to group by.
             since: The first month.
             until: The month after the last one.
             instrument: `complaint_csat` asks for the follow-ups of complaints instead.
+            segments: The segment of each customer, by surviving id.
 
         Raises:
             InvalidInput: An unknown or doubled dimension, an unknown instrument, or a bound that is no month.
         """
-        by = _checked(by)
-        if instrument not in ("csat", "complaint_csat"):
+        _checked(by, segments)
+        if instrument not in get_args(CsatInstrument):
             raise InvalidInput(
                 f"{instrument!r} is not an instrument with scores 1 to 5",
                 code="unknown_instrument",
                 field="instrument",
                 remedy="Give csat or complaint_csat",
             )
-        rows = self._answers(since, until, instrument)
+        rows = self._counts(instrument, by, since, until, segments)
         return csat_figures(rows, by=by, surveys=self.policy.surveys, instrument=instrument)
 
+    def scale(
+        self,
+        instrument: str,
+        *,
+        by: Sequence[Dimension] = (),
+        since: str | None = None,
+        until: str | None = None,
+        segments: Mapping[str, str] | None = None,
+    ) -> list[ScaleFigure]:
+        """Mean, spread and counts of an instrument of one score: customer effort, agreement, stars of reviews.
+
+        Args:
+            instrument: Its id.
+            by: The dimensions to group by.
+            since: The first month.
+            until: The month after the last one.
+            segments: The segment of each customer, by surviving id.
+
+        Raises:
+            InvalidInput: An unknown instrument or one of items, an unknown or doubled dimension, or a bound that is no
+                month.
+        """
+        known = self._instrument(instrument)
+        if not known.scored:
+            raise InvalidInput(
+                f"{instrument!r} is not answered by one score",
+                code="unsuitable_instrument",
+                field="instrument",
+                remedy="Ask gaps() for questionnaires, themes() for notes",
+            )
+        rows = self._counts(instrument, by, since, until, segments)
+        return scale_figures(rows, known, by=by, surveys=self.policy.surveys)
+
+    def ces(
+        self, *, by: Sequence[Dimension] = (), since: str | None = None, until: str | None = None
+    ) -> list[ScaleFigure]:
+        """Customer effort: every instrument of that kind, as `scale` gives it, with its scale and method.
+
+        Raises:
+            InvalidInput: An unknown or doubled dimension, or a bound that is no month.
+        """
+        kinds = [each for each in self.policy.surveys.instruments if each.kind == "ces"]
+        return [figure for each in kinds for figure in self.scale(each.id, by=by, since=since, until=until)]
+
+    def gaps(
+        self,
+        instrument: str = "servqual",
+        *,
+        by: Sequence[Dimension] = (),
+        since: str | None = None,
+        until: str | None = None,
+        items: bool = False,
+    ) -> list[GapFigure]:
+        """A questionnaire's dimensions and the whole of it, or its items: SERVQUAL, semantic differential, Likert.
+
+        Args:
+            instrument: Its id.
+            by: Any of `month`, `touchpoint`, `channel`.
+            since: The first month.
+            until: The month after the last one.
+            items: Each item by itself: of a semantic differential, the profile.
+
+        Raises:
+            InvalidInput: An unknown instrument or one without items, an unknown or doubled dimension, or a bound that
+                is no month.
+        """
+        known = self._instrument(instrument)
+        if not known.items:
+            raise InvalidInput(
+                f"{instrument!r} has no items",
+                code="unsuitable_instrument",
+                field="instrument",
+                remedy="Ask scale(), nps() or csat() for it",
+            )
+        if not set(_checked(by, None)) <= set(DIMENSIONS):
+            raise InvalidInput(
+                f"questionnaires cannot be grouped by {by!r}",
+                code="unknown_dimension",
+                field="by",
+                remedy="Give any of month, touchpoint and channel",
+            )
+        return gap_figures(
+            self._item_rows(since, until, instrument), known, by=by, surveys=self.policy.surveys, items=items
+        )
+
+    def trend(
+        self, instrument: str = "nps", *, since: str | None = None, until: str | None = None
+    ) -> ControlChart | None:
+        """Month by month against what chance alone would do; None where no month is shown.
+
+        Months that are not shown in the figures by month are not on the chart either.
+
+        Args:
+            instrument: `nps`, `csat` or `complaint_csat`.
+            since: The first month.
+            until: The month after the last one.
+
+        Raises:
+            InvalidInput: Another instrument, or a bound that is no month.
+        """
+        if instrument == "nps":
+            return _nps_trend(self.nps(by=("month",), since=since, until=until))
+        if instrument in ("csat", COMPLAINT_CSAT):
+            chosen: CsatInstrument = "csat" if instrument == "csat" else "complaint_csat"
+            return _csat_trend(self.csat(by=("month",), since=since, until=until, instrument=chosen))
+        raise InvalidInput(
+            f"there is no chart of {instrument!r}",
+            code="unknown_instrument",
+            field="instrument",
+            remedy="Give nps, csat or complaint_csat",
+        )
+
+    def drivers(self, outcome: str = "nps", drivers: Sequence[str] = ()) -> DriverReport:
+        """What goes with an outcome: correlations, standardised coefficients, Shapley shares that sum to R squared.
+
+        Args:
+            outcome: An instrument of one score.
+            drivers: Names such as `csat`, `servqual.empathy` (a dimension) or `mood.cold-warm` (an item), asked on the
+                same invitation, or about the same thing, as the outcome. Empty: all that mostly were.
+
+        Raises:
+            InvalidInput: Too few occasions with all of them, nothing that varies, or more than twelve drivers.
+        """
+        self._instrument(outcome)
+        return survey_drivers(self.rows(Respondent), outcome, self.policy.surveys, drivers)
+
+    def response_rates(self, *, by: Sequence[ResponseDimension] = ()) -> list[ResponseRate]:
+        """How many of those who were asked answered, by any of `month`, `instrument`, `touchpoint`, `channel`.
+
+        The month is that of sending.
+
+        Raises:
+            InvalidInput: An unknown or doubled dimension.
+        """
+        if isinstance(by, str) or not set(by) <= set(get_args(ResponseDimension)) or len(set(by)) != len(by):
+            raise _unknown_dimension(by, get_args(ResponseDimension))
+        return response_rates(self.rows(Respondent), by=by, local=self.local, confidence=self.policy.surveys.confidence)
+
+    def open_loops(self) -> OpenLoops:
+        """Low answers nobody has come back on, the oldest first, and how many were closed how soon."""
+        return open_loops(self.rows(Respondent), self.policy.surveys, now=self.now)
+
+    def themes(self) -> list[ThemeFigure]:
+        """What words are about, the most frequent first, with how favourable they are where that was scored."""
+        return theme_figures(self.rows(Respondent), self.policy.surveys)
+
     def report(self, *, since: str | None = None, until: str | None = None) -> SatisfactionReport:
-        """Everything at a glance, from one reading of the table.
+        """Everything at a glance.
 
         Raises:
             InvalidInput: A bound that is no month.
         """
         policy = self.policy
-        return satisfaction_report(self._answers(since, until), zone=policy.zone, surveys=policy.surveys)
+        return satisfaction_report(
+            self._answers(since, until),
+            zone=policy.zone,
+            surveys=policy.surveys,
+            items=self._item_rows(since, until),
+        )
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def _instrument(self, name: str) -> Instrument:
+        found = self.policy.surveys.instrument(name)
+        if found is None:
+            raise InvalidInput(
+                f"the policy has no instrument {name!r}",
+                code="unknown_instrument",
+                field="instrument",
+                remedy=f"Give one of {', '.join(each.id for each in self.policy.surveys.instruments)}",
+            )
+        return found
+
+    def _counts(
+        self,
+        instrument: str,
+        by: Sequence[Dimension],
+        since: str | None,
+        until: str | None,
+        segments: Mapping[str, str] | None,
+    ) -> list[Any]:
+        """Counts of answers that can be grouped as asked."""
+        if set(_checked(by, segments)) <= set(DIMENSIONS):
+            return list(self._answers(since, until, instrument))
+        first, after = _month(since, "since"), _month(until, "until")
+        return [
+            answer
+            for answer in each_answer(self.rows(Respondent), self.local, segments)
+            if answer.instrument == instrument
+            and (first is None or answer.month >= first)
+            and (after is None or answer.month < after)
+        ]
 
     def _answers(self, since: str | None, until: str | None, instrument: str | None = None) -> list[Answers]:
-        columns = self.table(Answers).c
-        where = []
-        if since is not None:
-            where.append(columns.month >= _month(since, "since"))
-        if until is not None:
-            where.append(columns.month < _month(until, "until"))
-        if instrument is not None:
-            where.append(columns.instrument == instrument)
-        rows = self.rows(Answers, *where)
+        rows = self.rows(Answers, *self._within(Answers, since, until, instrument))
         again = self._answered_again()
         for row in rows if again else ():
             row.answers -= again[row.month, row.touchpoint, row.channel, row.instrument, row.score]
         return [row for row in rows if row.answers]
 
+    def _item_rows(self, since: str | None, until: str | None, instrument: str | None = None) -> list[ItemAnswers]:
+        rows = self.rows(ItemAnswers, *self._within(ItemAnswers, since, until, instrument))
+        again = [
+            ((month, given.touchpoint, given.channel, given.instrument, answer.item), answer)
+            for month, given in self._repeated()
+            for answer in given.items
+        ]
+        if again:
+            by_key = {(row.month, row.touchpoint, row.channel, row.instrument, row.item): row for row in rows}
+            for key, answer in again:
+                if key in by_key:
+                    by_key[key].count(answer, -1)
+        return [row for row in rows if row.answers]
+
+    def _within(
+        self, row: type[Answers] | type[ItemAnswers], since: str | None, until: str | None, instrument: str | None
+    ) -> list[Any]:
+        columns = self.table(row).c
+        first, after = _month(since, "since"), _month(until, "until")
+        where = []
+        if first is not None:
+            where.append(columns.month >= first)
+        if after is not None:
+            where.append(columns.month < after)
+        if instrument is not None:
+            where.append(columns.instrument == instrument)
+        return where
+
     def _answered_again(self) -> Counter[tuple[str, str, str, str, int]]:
-        """Where answers were counted to invitations that the same customer had answered before under another id."""
+        """How often scores were counted that are left out."""
+        return Counter(
+            (month, given.touchpoint, given.channel, given.instrument, given.score)
+            for month, given in self._repeated()
+            if given.score is not None
+        )
+
+    def _repeated(self) -> Iterator[tuple[str, Given]]:
+        """Answers to invitations that the same customer had answered before under another id, with their months."""
         aliases = self.aliases
-        if not aliases:
-            return Counter()
-        found = self.rows_as_recorded(Answered, [name for group in aliases.groups.values() for name in group])
-        again: Counter[tuple[str, str, str, str, int]] = Counter()
-        answered = set()
-        for row in sorted(found, key=lambda row: row.position):
-            key = aliases.survivor(row.customer), row.invitation, row.instrument
-            if key in answered:
-                again[row.month, row.touchpoint, row.channel, row.instrument, row.score] += 1
-            answered.add(key)
-        return again
+        local = self.local
+        for name in aliases.groups if aliases else ():
+            for row in self.rows(Respondent, customer=name):
+                once = {id(given) for _, given in given_once(row)}
+                for given in row.answers.values():
+                    if id(given) not in once:
+                        yield local.month(given.at), given
 
 
-def satisfaction_report(rows: Sequence[Answers], *, zone: str, surveys: Surveys) -> SatisfactionReport:
+def satisfaction_report(
+    rows: Sequence[Answers], *, zone: str, surveys: Surveys, items: Sequence[ItemAnswers] = ()
+) -> SatisfactionReport:
     """The report over these rows."""
 
     def nps(*by: Dimension) -> list[NpsFigure]:
@@ -389,35 +427,68 @@ def satisfaction_report(rows: Sequence[Answers], *, zone: str, surveys: Surveys)
     def csat(*by: Dimension, instrument: CsatInstrument = "csat") -> list[CsatFigure]:
         return csat_figures(rows, by=by, surveys=surveys, instrument=instrument)
 
+    others = [each for each in surveys.instruments if each.kind not in ("nps", "csat")]
+    scales = [scale_figures(rows, each, by=(), surveys=surveys)[0] for each in others if each.scored]
+    gaps = [gap_figures(items, each, by=(), surveys=surveys, items=False) for each in others if each.items]
+    nps_by_month, csat_by_month = nps("month"), csat("month")
     return SatisfactionReport(
         zone=zone,
         minimum_answers=surveys.minimum_answers,
         confidence=surveys.confidence,
         nps=nps()[0],
-        nps_by_month=nps("month"),
+        nps_by_month=nps_by_month,
         nps_by_touchpoint=nps("touchpoint"),
         nps_by_channel=nps("channel"),
+        nps_trend=_nps_trend(nps_by_month),
         csat=csat()[0],
-        csat_by_month=csat("month"),
+        csat_by_month=csat_by_month,
         csat_by_touchpoint=csat("touchpoint"),
         csat_by_channel=csat("channel"),
+        csat_trend=_csat_trend(csat_by_month),
         complaint_csat=csat(instrument="complaint_csat")[0],
         complaint_csat_by_month=csat("month", instrument="complaint_csat"),
+        scales=[figure for figure in scales if figure.n],
+        gaps=[figure for found in gaps for figure in found],
     )
 
 
-def _checked(by: Sequence[Dimension]) -> tuple[Dimension, ...]:
-    if isinstance(by, str) or not set(by) <= set(DIMENSIONS) or len(set(by)) != len(by):
-        raise InvalidInput(
-            f"cannot group by {by!r}",
-            code="unknown_dimension",
-            field="by",
-            remedy="Give any of month, touchpoint and channel, each once, as a tuple",
-        )
+def _nps_trend(by_month: Sequence[NpsFigure]) -> ControlChart | None:
+    return nps_chart(
+        [
+            NpsSample(figure.group["month"] or "", figure.promoters, figure.passives or 0, figure.detractors or 0)
+            for figure in by_month
+            if figure.promoters is not None
+        ]
+    )
+
+
+def _csat_trend(by_month: Sequence[CsatFigure]) -> ControlChart | None:
+    return p_chart(
+        [
+            ShareSample(figure.group["month"] or "", figure.satisfied, figure.n)
+            for figure in by_month
+            if figure.satisfied is not None
+        ]
+    )
+
+
+def _checked(by: Sequence[Dimension], segments: Mapping[str, str] | None) -> tuple[Dimension, ...]:
+    known = [name for name in get_args(Dimension) if name != "segment" or segments is not None]
+    if isinstance(by, str) or not set(by) <= set(known) or len(set(by)) != len(by):
+        raise _unknown_dimension(by, known)
     return tuple(by)
 
 
-def _month(value: str, field: str) -> str:
-    if not isinstance(value, str) or not _MONTH.fullmatch(value):
+def _unknown_dimension(by: object, known: Sequence[str]) -> InvalidInput:
+    return InvalidInput(
+        f"cannot group by {by!r}",
+        code="unknown_dimension",
+        field="by",
+        remedy=f"Give any of {', '.join(known)}, each once, as a tuple; segment needs segments",
+    )
+
+
+def _month(value: str | None, field: str) -> str | None:
+    if value is not None and (not isinstance(value, str) or not _MONTH.fullmatch(value)):
         raise InvalidInput(f"{value!r} is not a month", code="invalid_month", field=field, remedy="Write 2024-05")
     return value

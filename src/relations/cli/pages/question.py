@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 __all__ = ["Dimension", "Question"]
 
-Dimension: TypeAlias = Literal["month", "touchpoint", "channel"]
+Dimension: TypeAlias = Literal["month", "touchpoint", "channel", "language", "region", "segment", "complaint_outcome"]
 
 
 class Question(NamedTuple):

@@ -7,10 +7,11 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from relations.analytics.intervals import Interval
 from relations.cli.pages.question import Question
 from relations.cli.show import ABSENT, headline, number, percent, section, span, table, words
 from relations.engine import Relations
-from relations.projections.satisfaction import CsatFigure, NpsFigure, SatisfactionReport
+from relations.projections.satisfaction import CsatFigure, GapFigure, NpsFigure, SatisfactionReport, ScaleFigure
 
 __all__ = ["read", "show"]
 
@@ -24,9 +25,13 @@ def read(engine: Relations, question: Question) -> SatisfactionReport | dict[str
     view, until = engine.views.satisfaction, question.month_after
     if not question.by:
         return view.report(since=question.since, until=until)
+    segments = None
+    if "segment" in question.by:
+        # Segments of value, as the retention view grades them now.
+        segments = {score.customer: score.segment for score in engine.views.retention.rfm().customers}
     return {
-        "nps": view.nps(by=question.by, since=question.since, until=until),
-        "csat": view.csat(by=question.by, since=question.since, until=until),
+        "nps": view.nps(by=question.by, since=question.since, until=until, segments=segments),
+        "csat": view.csat(by=question.by, since=question.since, until=until, segments=segments),
     }
 
 
@@ -43,8 +48,62 @@ def show(found: SatisfactionReport | dict[str, Any], question: Question) -> Rend
         headline("Satisfaction", "what customers answered when asked"),
         section(_overall(found), *_explained(found)),
         section(_nps_table(_latest("Would they recommend us, month by month (NPS)", months, found), months)),
+        *_signals(found),
         section(_csat_table("Are they satisfied, by place (CSAT)", found.csat_by_touchpoint)),
+        *([section(_scale_table(found.scales))] if found.scales else []),
+        *([section(_gap_table(found.gaps))] if found.gaps else []),
     )
+
+
+_SIGNALS = {
+    "beyond_limits": "beyond three standard errors",
+    "one_side": "nine months in a row on one side",
+    "trend": "six months in a row one way",
+    "two_of_three": "two of three beyond two standard errors",
+    "four_of_five": "four of five beyond one standard error",
+}
+
+
+def _signals(found: SatisfactionReport) -> list[RenderableType]:
+    """The months that chance does not explain, in words."""
+    said = [
+        f"{name} {point.period}: {', '.join(_SIGNALS[signal] for signal in point.signals)}"
+        for name, chart in (("NPS", found.nps_trend), ("CSAT", found.csat_trend))
+        for point in (chart.signals if chart else ())
+    ]
+    if not said:
+        return [section(words("No month's NPS or CSAT differs from the others by more than chance explains."))]
+    return [section(words("More than chance explains: " + "; ".join(said) + "."))]
+
+
+def _scale_table(figures: list[ScaleFigure]) -> Table:
+    made = table("Asked with", "Answers", "Mean", "Scale", "Between", right=(1, 2), title="On other scales")
+    for figure in figures:
+        scale = f"{figure.lowest} to {figure.highest}" + ("" if figure.higher_is_better else ", low is good")
+        made.add_row(figure.instrument, number(figure.n), *_mean_cells(figure, figure.mean, scale))
+    return made
+
+
+def _gap_table(figures: list[GapFigure]) -> Table:
+    title = "What they found, less what they expected"
+    made = table("Asked with", "Dimension", "Answers", "Found", "Gap", "Between", right=(2, 3, 4), title=title)
+    for figure in figures:
+        found = ABSENT if figure.mean is None else f"{figure.mean:.2f}"
+        gap = (_FEW if figure.suppressed else ABSENT) if figure.gap is None else f"{figure.gap:+.2f}"
+        made.add_row(
+            figure.instrument, figure.dimension or "all", number(figure.n), found, gap, _between(figure.interval)
+        )
+    return made
+
+
+def _mean_cells(figure: ScaleFigure, mean: float | None, scale: str) -> tuple[str, str, str]:
+    if mean is None:
+        return ABSENT, scale, _FEW if figure.suppressed else "nobody answered"
+    return f"{mean:.2f}", scale, _between(figure.interval)
+
+
+def _between(interval: Interval | None) -> str:
+    return "" if interval is None else f"{interval.low:.2f} to {interval.high:.2f}"
 
 
 def _latest(title: str, months: list[NpsFigure], found: SatisfactionReport) -> str:
@@ -103,7 +162,7 @@ def _names(figure: NpsFigure | CsatFigure) -> list[str]:
 
 
 def _headings(figures: list[NpsFigure] | list[CsatFigure]) -> list[str]:
-    return [dimension.capitalize() for dimension in figures[0].group] if figures else [""]
+    return [dimension.capitalize().replace("_", " ") for dimension in figures[0].group] if figures else [""]
 
 
 def _nps_table(title: str, figures: list[NpsFigure]) -> Table:

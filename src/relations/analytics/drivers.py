@@ -1,0 +1,243 @@
+"""What goes with satisfaction: correlations, a regression, and each driver's share of what the regression explains.
+
+Shares are those of R. H. Lindeman, P. F. Merenda and R. Z. Gold, "Introduction to bivariate and multivariate analysis"
+(1980), also known as LMG or Shapley values of R squared (U. Groemping, "Relative importance for linear regression in R:
+the package relaimpo", Journal of Statistical Software 17 (2006) 1): how much a driver adds to R squared, averaged over
+all orders in which drivers can be entered. They are never negative and sum to R squared, also where drivers go with
+each other; which of two that go together "really" matters, no figure can tell, and `collinear` says so.
+
+Pure Python: all regressions of up to twelve drivers come from one matrix of correlations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import comb, sqrt
+
+from pydantic import BaseModel, ConfigDict
+
+from relations.errors import InvalidInput
+
+__all__ = ["Driver", "DriverReport", "driver_report", "pearson", "spearman"]
+
+DRIVERS_MAX = 12
+"""Each driver more doubles the regressions; 12 are 4,096."""
+VIF_WARNING = 5.0
+_SINGULAR = 1e-9
+
+
+class Driver(BaseModel):
+    """One driver.
+
+    Attributes:
+        name: Its name.
+        pearson: Its correlation with the outcome; None where either never varies.
+        spearman: The same of ranks, ties at their mean rank.
+        beta: Its standardised coefficient: by how many standard deviations the outcome differs where this differs by
+            one and all others are alike. None where the drivers determine each other.
+        share: Its Shapley share of R squared, from 0 on.
+        vif: Its variance inflation factor, 1 / (1 - R squared on the other drivers); None where those determine it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    pearson: float | None
+    spearman: float | None
+    beta: float | None
+    share: float
+    vif: float | None
+
+
+class DriverReport(BaseModel):
+    """What goes with an outcome. It goes with it; that it brings it about, no survey shows.
+
+    Attributes:
+        outcome: What is explained.
+        n: How many complete observations.
+        r_squared: The share of the outcome's variance that the drivers explain together, from 0 to 1.
+        adjusted_r_squared: The same, less what as many random drivers would explain; None where n is too small.
+        drivers: The largest share first.
+        collinear: Drivers whose variance inflation factor is 5 or more, or that others determine: their betas and
+            shares are to be read together.
+        constant: Drivers left out because they never vary.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    outcome: str
+    n: int
+    r_squared: float
+    adjusted_r_squared: float | None
+    drivers: tuple[Driver, ...]
+    collinear: tuple[str, ...]
+    constant: tuple[str, ...]
+
+
+def pearson(x: Sequence[float], y: Sequence[float]) -> float | None:
+    """Pearson's correlation; None where either never varies."""
+    n = len(x)
+    if not n:
+        return None
+    mean_x, mean_y = sum(x) / n, sum(y) / n
+    xx = sum((each - mean_x) ** 2 for each in x)
+    yy = sum((each - mean_y) ** 2 for each in y)
+    if not xx or not yy:
+        return None
+    found = sum((one - mean_x) * (other - mean_y) for one, other in zip(x, y, strict=True)) / sqrt(xx * yy)
+    return max(-1.0, min(1.0, found))
+
+
+def spearman(x: Sequence[float], y: Sequence[float]) -> float | None:
+    """Spearman's rank correlation, ties at their mean rank; None where either never varies."""
+    return pearson(_ranks(x), _ranks(y))
+
+
+def _ranks(values: Sequence[float]) -> list[float]:
+    order = sorted(range(len(values)), key=values.__getitem__)
+    ranks = [0.0] * len(values)
+    start = 0
+    while start < len(order):
+        end = start
+        while end + 1 < len(order) and values[order[end + 1]] == values[order[start]]:
+            end += 1
+        for place in range(start, end + 1):
+            ranks[order[place]] = (start + end) / 2 + 1
+        start = end + 1
+    return ranks
+
+
+def driver_report(outcome: str, values: Sequence[float], drivers: Mapping[str, Sequence[float]]) -> DriverReport:
+    """Explain an outcome by drivers that were observed together with it.
+
+    Args:
+        outcome: Its name.
+        values: The outcome, one number an observation.
+        drivers: By name, the driver's value in each observation.
+
+    Raises:
+        InvalidInput: No driver, more than twelve, columns of different lengths, an outcome that never varies, or no
+            more observations than drivers and one.
+    """
+    n = len(values)
+    if any(len(column) != n for column in drivers.values()):
+        raise InvalidInput("all columns have one value an observation", code="uneven_columns", field="drivers")
+    varying = {name: column for name, column in drivers.items() if len(set(column)) > 1}
+    constant = tuple(name for name in drivers if name not in varying)
+    if not varying:
+        raise InvalidInput("no driver varies", code="no_drivers", field="drivers", remedy="Give some that do")
+    if len(varying) > DRIVERS_MAX:
+        raise InvalidInput(
+            f"{len(varying)} drivers are more than {DRIVERS_MAX}",
+            code="too_many_drivers",
+            field="drivers",
+            remedy="Ask for dimensions instead of items, or choose some",
+        )
+    if len(set(values)) < 2:
+        raise InvalidInput("the outcome never varies", code="constant_outcome", field="outcome")
+    if n < len(varying) + 2:
+        raise InvalidInput(
+            f"{n} observations are too few for {len(varying)} drivers",
+            code="too_few_observations",
+            remedy=f"At least {len(varying) + 2} are needed, and many more to trust them",
+        )
+    names = list(varying)
+    columns = [varying[name] for name in names]
+    correlations = [[_correlated(one, other) for other in columns] for one in columns]
+    with_outcome = [_correlated(column, values) for column in columns]
+    explained = _r_squared_of_all(correlations, with_outcome)
+    whole = explained[-1]
+    betas = _solve(correlations, with_outcome)
+    vifs = [_vif(correlations, index) for index in range(len(names))]
+    found = [
+        Driver(
+            name=name,
+            pearson=with_outcome[index],
+            spearman=spearman(columns[index], values),
+            beta=None if betas is None else betas[index],
+            share=_share(explained, index, len(names)),
+            vif=vifs[index],
+        )
+        for index, name in enumerate(names)
+    ]
+    rest = n - len(names) - 1
+    return DriverReport(
+        outcome=outcome,
+        n=n,
+        r_squared=whole,
+        adjusted_r_squared=1 - (1 - whole) * (n - 1) / rest if rest > 0 else None,
+        drivers=tuple(sorted(found, key=lambda driver: (-driver.share, driver.name))),
+        collinear=tuple(name for name, vif in zip(names, vifs, strict=True) if vif is None or vif >= VIF_WARNING),
+        constant=constant,
+    )
+
+
+def _correlated(x: Sequence[float], y: Sequence[float]) -> float:
+    found = pearson(x, y)
+    assert found is not None  # noqa: S101 - columns that never vary were left out
+    return found
+
+
+def _r_squared_of_all(correlations: list[list[float]], with_outcome: list[float]) -> list[float]:
+    """R squared of each set of drivers; a set is a number whose bits are its members."""
+    size = len(with_outcome)
+    found = [0.0] * (1 << size)
+    for chosen in range(1, 1 << size):
+        members = [index for index in range(size) if chosen >> index & 1]
+        matrix = [[correlations[row][column] for column in members] for row in members]
+        explained = _explained(matrix, [with_outcome[index] for index in members])
+        # More drivers never explain less; rounding must not say so, for shares would be negative.
+        least = max(found[chosen ^ (1 << index)] for index in members)
+        found[chosen] = min(1.0, max(least, explained))
+    return found
+
+
+def _explained(matrix: list[list[float]], right: list[float]) -> float:
+    """R squared by orthogonalising one driver after the other; one that the others determine adds nothing."""
+    size = len(right)
+    left = [row[:] for row in matrix]
+    outcome = right[:]
+    explained = 0.0
+    for pivot in range(size):
+        own = left[pivot][pivot]
+        if own <= _SINGULAR:
+            continue
+        explained += outcome[pivot] ** 2 / own
+        for row in range(pivot + 1, size):
+            factor = left[row][pivot] / own
+            outcome[row] -= factor * outcome[pivot]
+            for column in range(pivot + 1, size):
+                left[row][column] -= factor * left[pivot][column]
+    return explained
+
+
+def _share(explained: list[float], driver: int, size: int) -> float:
+    bit = 1 << driver
+    return sum(
+        (explained[others | bit] - explained[others]) / (size * comb(size - 1, others.bit_count()))
+        for others in range(1 << size)
+        if not others & bit
+    )
+
+
+def _solve(matrix: list[list[float]], right: list[float]) -> list[float] | None:
+    """The solution of a symmetric, positive system; None where it is singular."""
+    size = len(right)
+    rows = [[*row, value] for row, value in zip(matrix, right, strict=True)]
+    for pivot in range(size):
+        own = rows[pivot][pivot]
+        if own <= _SINGULAR:
+            return None
+        for row in range(size):
+            if row != pivot:
+                factor = rows[row][pivot] / own
+                for column in range(pivot, size + 1):
+                    rows[row][column] -= factor * rows[pivot][column]
+    return [rows[index][size] / rows[index][index] for index in range(size)]
+
+
+def _vif(correlations: list[list[float]], driver: int) -> float | None:
+    others = [index for index in range(len(correlations)) if index != driver]
+    matrix = [[correlations[row][column] for column in others] for row in others]
+    left = 1 - _explained(matrix, [correlations[driver][index] for index in others])
+    return 1 / left if left > _SINGULAR else None

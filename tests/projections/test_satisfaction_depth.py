@@ -1,0 +1,332 @@
+"""Every instrument, who answers, response, loops, themes, drivers; and that hidden groups stay hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relations import (
+    AnswerFeedback,
+    CodeFeedback,
+    CorrectProfile,
+    DeclineInvitation,
+    FileComplaint,
+    GiveFeedback,
+    Instrument,
+    InstrumentItem,
+    ItemAnswer,
+    MergeCustomer,
+    Policy,
+    RegisterCustomer,
+    Relations,
+    ResolveComplaint,
+    ScoreSentiment,
+    SeeInvitation,
+    SendInvitation,
+    Surveys,
+    UnmergeCustomer,
+)
+from relations.errors import InvalidInput
+from relations.messages import Command
+from relations.projections.answers import Answers
+from relations.projections.satisfaction_figures import hidden, nps_figures
+
+MOOD = Instrument(
+    id="mood",
+    kind="semantic_differential",
+    lowest=-3,
+    highest=3,
+    items=(InstrumentItem(id="cold-warm"), InstrumentItem(id="slow-fast")),
+)
+POLICY = Policy(surveys=Surveys(instruments=(*Surveys().instruments, MOOD), minimum_answers=3))
+
+
+def day(number: int) -> datetime:
+    return datetime(2024, 3, 1, 12, tzinfo=UTC) + timedelta(days=number)
+
+
+def answer(customer: str, name: str, at: int, instrument: str = "nps", **fields: Any) -> GiveFeedback:
+    return GiveFeedback(customer=customer, feedback=name, instrument=instrument, occurred_at=day(at), **fields)
+
+
+@pytest.fixture
+def relations() -> Iterator[Relations]:
+    with Relations.open("sqlite://") as opened:
+        opened.adopt(POLICY)
+        yield opened
+
+
+def send(relations: Relations, *commands: Command) -> None:
+    for command in commands:
+        relations.execute(command)
+
+
+# --- instruments ----------------------------------------------------------------------------------------------------
+
+
+def test_effort_stars_and_agreement_have_mean_spread_and_counts(relations: Relations) -> None:
+    send(relations, *(answer("c1", f"f{number}", 1, "ces", score=score) for number, score in enumerate((1, 4, 7, 7))))
+    [found] = relations.views.satisfaction.ces()
+    assert (found.n, found.mean, found.method, found.highest) == (4, 4.75, "agreement", 7)
+    assert found.spread == pytest.approx(2.8722813)
+    assert found.counts == {1: 1, 2: 0, 3: 0, 4: 1, 5: 0, 6: 0, 7: 2}
+    assert found.interval is not None
+    assert found.interval.low < 4.75 < found.interval.high
+    assert relations.views.satisfaction.report().scales == [found]
+    with pytest.raises(InvalidInput) as refused:
+        relations.views.satisfaction.scale("servqual")
+    assert refused.value.code == "unsuitable_instrument"
+
+
+def test_gaps_are_perceived_less_expected_answer_by_answer(relations: Relations) -> None:
+    for number, (got, wanted) in enumerate([(3, 6), (4, 7), (6, 5)]):
+        items = (ItemAnswer("empathy-1", got, wanted), ItemAnswer("tangibles-2", 7, 7))
+        send(relations, answer(f"c{number}", "f", 1, "servqual", items=items))
+    view = relations.views.satisfaction
+    tangibles, empathy, whole = view.gaps()[0], view.gaps()[1], view.gaps()[2]
+    assert (tangibles.dimension, tangibles.gap, tangibles.n) == ("tangibles", 0, 3)
+    assert (empathy.dimension, empathy.n) == ("empathy", 3)
+    assert empathy.gap == pytest.approx(-5 / 3)
+    assert empathy.expected == 6
+    assert empathy.mean == pytest.approx(13 / 3)
+    assert (whole.dimension, whole.n) == (None, 6)
+    assert whole.gap == pytest.approx(-5 / 6)
+    assert [figure.item for figure in view.gaps(items=True)] == ["tangibles-2", "empathy-1"]
+    assert view.report().gaps == view.gaps()
+
+
+def test_a_semantic_differential_has_a_profile(relations: Relations) -> None:
+    for number, (warm, fast) in enumerate([(3, -2), (2, 0), (1, 1)]):
+        items = (ItemAnswer("cold-warm", warm), ItemAnswer("slow-fast", fast))
+        send(relations, answer(f"c{number}", "f", 1, "mood", items=items))
+    profile = relations.views.satisfaction.gaps("mood", items=True)
+    assert {figure.item: figure.mean for figure in profile} == {"cold-warm": 2, "slow-fast": pytest.approx(-1 / 3)}
+    assert all(figure.gap is None and figure.expected is None for figure in profile)
+
+
+def test_what_was_not_answered_is_absent_never_nought(relations: Relations) -> None:
+    for number in range(3):
+        send(relations, answer(f"c{number}", "f", 1, "servqual", items=(ItemAnswer("empathy-1", 5, 5),)))
+    assert [figure.item for figure in relations.views.satisfaction.gaps(items=True)] == ["empathy-1"]
+
+
+# --- who answers ----------------------------------------------------------------------------------------------------
+
+
+def test_figures_by_language_region_segment_and_complaint_outcome(relations: Relations) -> None:
+    for number in range(4):
+        customer = f"c{number}"
+        language, region = ("de", "Tyrol") if number < 2 else ("zh-Hans", "Wien")
+        send(
+            relations,
+            RegisterCustomer(customer=customer, language=language, region=region, occurred_at=day(0)),
+            answer(customer, "f1", 2, score=10 if number < 2 else 3),
+        )
+    about: dict[str, Any] = {"complaint": "k1", "occurred_at": day(3)}
+    send(
+        relations,
+        FileComplaint(customer="c3", subject="noise", channel="web", **about),
+        ResolveComplaint(**about),
+        answer("c3", "f2", 5, score=9),
+        CorrectProfile(customer="c1", language="fr", occurred_at=day(9)),
+    )
+    relations.adopt(POLICY.model_copy(update={"surveys": Surveys(minimum_answers=1)}))
+    view = relations.views.satisfaction
+    assert [(figure.group["language"], figure.n) for figure in view.nps(by=("language",))] == [
+        ("de", 1),
+        ("fr", 1),
+        ("zh-Hans", 3),
+    ]
+    assert [(figure.group["region"], figure.nps) for figure in view.nps(by=("region",))] == [
+        ("Tyrol", 100),
+        ("Wien", pytest.approx(-100 / 3)),
+    ]
+    assert [(figure.group["complaint_outcome"], figure.n) for figure in view.nps(by=("complaint_outcome",))] == [
+        ("none", 4),
+        ("resolved", 1),
+    ]
+    segmented = view.nps(by=("segment",), segments={"c0": "loyal", "c3": "at risk"})
+    assert [(figure.group["segment"], figure.n) for figure in segmented] == [(None, 2), ("at risk", 2), ("loyal", 1)]
+    both = view.nps(by=("month", "language"), since="2024-03", until="2024-04")
+    assert sum(figure.n for figure in both) == 5
+
+
+# --- invitations, loops, words --------------------------------------------------------------------------------------
+
+
+def test_response_rates_count_invitations(relations: Relations) -> None:
+    for number in range(4):
+        relations.execute(
+            SendInvitation(
+                customer=f"c{number}", invitation="s1", instrument="nps", channel="email", occurred_at=day(0)
+            )
+        )
+    send(
+        relations,
+        SeeInvitation(customer="c0", invitation="s1", occurred_at=day(1)),
+        SeeInvitation(customer="c1", invitation="s1", occurred_at=day(1)),
+        answer("c0", "f1", 3, score=9, invitation="s1"),
+        DeclineInvitation(customer="c1", invitation="s1", occurred_at=day(2)),
+    )
+    [found] = relations.views.satisfaction.response_rates()
+    assert (found.sent, found.seen, found.answered, found.declined, found.rate) == (4, 2, 1, 1, 0.25)
+    assert found.days_to_answer == 3
+    [by] = relations.views.satisfaction.response_rates(by=("month", "channel"))
+    assert by.group == {"month": "2024-03", "channel": "email"}
+    with pytest.raises(InvalidInput):
+        relations.views.satisfaction.response_rates(by=("language",))  # type: ignore[arg-type]  # what is refused
+    with Relations.open("sqlite://") as empty:
+        [nobody] = empty.views.satisfaction.response_rates()
+        assert (nobody.sent, nobody.rate, nobody.interval) == (0, None, None)
+
+
+def test_low_answers_stay_open_until_somebody_comes_back(relations: Relations) -> None:
+    send(
+        relations,
+        answer("c1", "f1", 1, score=2, touchpoint="desk"),
+        answer("c2", "f2", 2, score=9),
+        answer("c3", "f3", 3, "csat", score=1),
+        AnswerFeedback(customer="c3", feedback="f3", by="desk", occurred_at=day(5)),
+    )
+    found = relations.views.satisfaction.open_loops()
+    assert (found.low, found.closed, found.share_closed, found.days_to_close) == (2, 1, 0.5, 2)
+    [loop] = found.open
+    assert (loop.customer, loop.feedback, loop.score, loop.touchpoint) == ("c1", "f1", 2, "desk")
+    assert loop.due_at == day(3)
+    assert loop.overdue
+
+
+def test_themes_have_their_sentiment_once_enough_was_scored(relations: Relations) -> None:
+    for number in range(4):
+        customer = f"c{number}"
+        send(
+            relations,
+            answer(customer, "f1", 1, "review", score=2, comment="Loud", themes=("breakfast",)),
+            CodeFeedback(customer=customer, feedback="f1", themes=("noise",), coder="li", occurred_at=day(2)),
+        )
+        if number < 3:
+            relations.execute(
+                ScoreSentiment(
+                    customer=customer,
+                    feedback="f1",
+                    score=-400 - 100 * number,
+                    scorer="vader",
+                    scorer_version="3.3",
+                    occurred_at=day(2),
+                )
+            )
+    relations.execute(answer("c9", "f1", 1, "review", score=5, comment="Lovely"))
+    noise, uncoded = relations.views.satisfaction.themes()
+    assert (noise.theme, noise.n, noise.scored, noise.scorers) == ("noise", 4, 3, ("vader 3.3",))
+    assert noise.sentiment == pytest.approx(-0.5)
+    assert (uncoded.theme, uncoded.n, uncoded.suppressed, uncoded.sentiment) == (None, 1, True, None)
+
+
+# --- trend and drivers ----------------------------------------------------------------------------------------------
+
+
+def test_the_month_that_chance_does_not_explain_is_named(relations: Relations) -> None:
+    commands: list[Command] = []
+    for month in range(6):
+        for number in range(30):
+            score = 3 if month == 4 and number % 2 else 9
+            commands.append(answer(f"c{number}", f"f{month}-{number}", month * 31, score=score))
+    relations.execute_many(commands)
+    chart = relations.views.satisfaction.trend("nps")
+    assert chart is not None
+    assert [(point.period, point.signals) for point in chart.points if "beyond_limits" in point.signals] == [
+        ("2024-07", ("beyond_limits",))
+    ]
+    assert relations.views.satisfaction.report().nps_trend == chart
+    assert relations.views.satisfaction.trend("csat") is None
+    with pytest.raises(InvalidInput):
+        relations.views.satisfaction.trend("ces")
+
+
+def test_drivers_are_what_was_asked_on_the_same_occasion(relations: Relations) -> None:
+    for number in range(40):
+        warm, fast = number % 7 - 3, number * 3 % 5 - 2
+        score = max(0, min(10, 5 + warm + fast // 2))
+        about: dict[str, Any] = {"invitation": f"s{number}"}
+        send(
+            relations,
+            answer("c1", f"n{number}", number, score=score, **about),
+            answer(
+                "c1",
+                f"m{number}",
+                number,
+                "mood",
+                items=(ItemAnswer("cold-warm", warm), ItemAnswer("slow-fast", fast)),
+                **about,
+            ),
+        )
+    send(relations, answer("c2", "alone", 1, score=1))
+    found = relations.views.satisfaction.drivers()
+    assert (found.outcome, found.n) == ("nps", 40)
+    assert [driver.name for driver in found.drivers] == ["mood.cold-warm", "mood.slow-fast"]
+    assert sum(driver.share for driver in found.drivers) == pytest.approx(found.r_squared)
+    assert found.r_squared > 0.9
+    with pytest.raises(InvalidInput) as refused:
+        relations.views.satisfaction.drivers(drivers=("csat",))
+    assert refused.value.code == "too_few_observations"
+
+
+# --- merging --------------------------------------------------------------------------------------------------------
+
+
+def test_an_invitation_answered_under_two_ids_counts_once_in_every_figure(relations: Relations) -> None:
+    items = (ItemAnswer("empathy-1", 3, 6),)
+    for customer in ("c1", "c2", "c3", "c4"):
+        invitation = "same" if customer in ("c1", "c2") else f"s-{customer}"
+        send(
+            relations,
+            RegisterCustomer(customer=customer, language="de", occurred_at=day(0)),
+            answer(customer, "n", 1, score=9, invitation=invitation),
+            answer(customer, "q", 1, "servqual", items=items, invitation=invitation),
+        )
+    view = relations.views.satisfaction
+
+    def asked() -> list[Any]:
+        return [view.nps(), view.nps(by=("language",)), view.gaps(), view.response_rates(), view.report()]
+
+    before = asked()
+    assert view.nps()[0].n == 4
+    relations.execute(MergeCustomer(customer="c2", into="c1", occurred_at=day(5)))
+    assert [view.nps()[0].n, view.nps(by=("language",))[0].n, view.gaps()[-1].n] == [3, 3, 3]
+    relations.execute(UnmergeCustomer(customer="c2", occurred_at=day(6)))
+    assert asked() == before
+
+
+# --- suppression ----------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 12), max_size=12), st.integers(1, 8))
+def test_what_is_hidden_cannot_be_told_from_the_whole(sizes: list[int], minimum: int) -> None:
+    unseen = hidden(sizes, minimum)
+    told = sum(sizes[place] for place in unseen)
+    assert told == 0 or told >= minimum or sum(sizes) == told
+    assert all(sizes[place] >= minimum for place in range(len(sizes)) if place not in unseen and sizes[place])
+    assert not unseen or any(0 < sizes[place] < minimum for place in unseen)
+
+
+scores = st.lists(
+    st.tuples(st.sampled_from("abcd"), st.sampled_from("xyz"), st.integers(0, 10), st.integers(1, 6)), max_size=20
+)
+
+
+@given(scores, st.sampled_from([("touchpoint",), ("channel",), ("touchpoint", "channel")]))
+def test_no_mean_of_few_answers_can_be_reckoned_from_a_cut_and_the_whole(rows: Any, by: Any) -> None:
+    tally = [Answers("2024-05", touchpoint, channel, "nps", score, count) for touchpoint, channel, score, count in rows]
+    surveys = Surveys(minimum_answers=5)
+    [whole] = nps_figures(tally, by=(), surveys=surveys)
+    if whole.suppressed or not whole.n:
+        return
+    cut = nps_figures(tally, by=by, surveys=surveys)
+    left = whole.n - sum(figure.n for figure in cut if not figure.suppressed)
+    assert left == 0 or left >= surveys.minimum_answers
+    assert all(figure.mean is None and figure.promoters is None for figure in cut if figure.suppressed)
