@@ -59,6 +59,7 @@ class States:
             .where(snapshots.c.stream == bindparam("stream"))
             .order_by(snapshots.c.version.desc())
         )
+        self._any_sql = compiled(select(snapshots.c.stream).limit(1))
         self._long_sql = compiled(select(snapshots.c.stream).where(among(snapshots.c.stream, "streams")).distinct())
         self._streams_sql = compiled(
             select(log_table.c.stream, log_table.c.version, log_table.c.topic, log_table.c.schema, log_table.c.body)
@@ -115,12 +116,15 @@ class States:
         if not streams:
             return
         many = self._database.fetch_many
-        long = {row[0] for row in many(connection, self._long_sql, streams=streams)}
+        long: set[str] = set()
+        # While no stream is long, there is not one snapshot.
+        if self._database.cursor(connection).execute(self._any_sql.sql, self._any_sql.bind()).fetchone() is not None:
+            long = {row[0] for row in many(connection, self._long_sql, streams=streams)}
         for stream in streams:
             into[stream] = (
                 self.load(connection, stream) if stream in long else (0, self.aggregate(stream).decider.initial)
             )
-        rest = [stream for stream in streams if stream not in long]
+        rest = [stream for stream in streams if stream not in long] if long else streams
         for stream, version, topic, schema, body in many(connection, self._streams_sql, streams=rest):
             evolve = self.aggregate(stream).decider.evolve
             into[stream] = (version, evolve(into[stream][1], self._codec.decode(topic, schema, body)))
@@ -164,9 +168,7 @@ class States:
 
     def keep(self, states: Mapping[str, State], position: int) -> None:
         """These states are committed, and the log's head is `position`."""
-        for stream, state in states.items():
-            self.kept.pop(stream, None)  # written last, dropped last
-            self.kept[stream] = state
+        self.kept.update(states)
         self._synced = position
         if len(self.kept) > _KEPT_STREAMS:
             for stream in list(self.kept)[: _KEPT_STREAMS // 4]:

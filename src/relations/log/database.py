@@ -28,6 +28,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.sql import ClauseElement
 
 from relations.errors import ConcurrencyConflict, ForeignDatabase, InvalidInput, LogError, MissingExtra
+from relations.log.kept import KeptWriter
 from relations.logs import logger
 
 __all__ = ["CHANNEL", "Database", "Durability", "Statement"]
@@ -91,6 +92,7 @@ class Database:
         self._turn: AbstractContextManager[Any] = RLock() if self.is_memory else nullcontext()
         self.purge_owed = False
         self._writing_engine = self.engine.execution_options(relations_begin="BEGIN IMMEDIATE")
+        self._kept = KeptWriter(self._writing_engine) if self.is_sqlite and not self.is_memory else None
 
     @property
     def is_memory(self) -> bool:
@@ -184,6 +186,13 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A connection in a write transaction that holds the log's one write lock; committed at the end."""
+        if self._kept is not None and self._kept.lock.acquire(blocking=False):
+            try:
+                with self.translating(), self._kept.transaction() as kept:
+                    yield kept
+            finally:
+                self._kept.lock.release()
+            return
         with self._turn, self.translating(), self._writing_engine.connect() as connection, connection.begin():
             self.lock(connection)
             yield connection
@@ -285,6 +294,8 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
+        if self._kept is not None:
+            self._kept.close()
         self.engine.dispose()
 
 

@@ -105,7 +105,7 @@ class ShardedFold:
         context = multiprocessing.get_context(method)
         seen = context.Value("q", 0)
         url = self.database.url.render_as_string(hide_password=False)
-        self.database.engine.dispose()  # a connection must not be shared with a forked process
+        self.database.close()  # a connection must not be shared with a forked process
         with ProcessPoolExecutor(processes, mp_context=context, initializer=_start_worker, initargs=(seen,)) as pool:
             pending = {
                 pool.submit(
