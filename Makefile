@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DEV    := $(VENV)/.ready-dev
+WEB    := $(VENV)/.ready-browser
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -27,7 +28,16 @@ $(DEV): pyproject.toml constraints.txt | $(BIN)/python
 demo: $(READY) ## two years of a hotel group: simulated, recorded, rebuilt, shown
 	$(BIN)/relations demo
 
-test: $(DEV) ## every test, on SQLite and on a real PostgreSQL
+# The report is looked at in a real browser. Where none can be installed, its tests say so and are skipped (not in CI).
+$(WEB): | $(BIN)/python
+	@if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null; then \
+	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	      chromium chromium-driver fonts-noto-cjk >/dev/null; \
+	  else echo "no chromium: the tests in a browser are skipped (Debian: apt install chromium chromium-driver fonts-noto-cjk)"; fi; fi
+	@touch $@
+
+test: $(DEV) $(WEB) ## every test, on SQLite and on a real PostgreSQL, the report in a real browser
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(DEV)

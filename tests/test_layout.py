@@ -28,6 +28,7 @@ LAYERS = (
     {"projections"},
     {"execution", "engine"},
     {"audit", "exchange"},
+    {"report"},
     {"testing", "cli"},
 )
 """What may import what: a module imports its own layer and those before it."""

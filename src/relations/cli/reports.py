@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from relations.cli.pages import agenda, history, repair, retention, satisfaction
 from relations.cli.pages.question import Question
 from relations.cli.screen import Screen, running
 from relations.engine import Relations
+from relations.report import html as report_page
 
 __all__ = ["history_command", "pages", "report"]
 
@@ -83,6 +85,10 @@ def report(
         str | None,
         typer.Option(metavar="CODE", help="Grade customers by what they spent in this; the policy's by default."),
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write one page of all views with charts there.")
+    ] = None,
+    lang: Annotated[str, typer.Option(metavar="LANGUAGE", help="What that page is written in: en or zh.")] = "en",
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
@@ -95,6 +101,12 @@ def report(
     """
     with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
         zone = engine.policy.zone
+        if html is not None:
+            page = report_page(engine, lang, as_of=moment(as_of, zone), currency=currency)
+            html.write_text(page, encoding="utf-8")
+            written = {"written": str(html), "bytes": len(page.encode())}
+            screen.result(written, lambda screen: screen.print(f"Written: {html} ({written['bytes']:,} bytes)"))
+            return
         question = Question(
             as_of=moment(as_of, zone) or engine.clock(),
             zone=zone,
