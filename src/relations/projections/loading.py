@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import chain
 from typing import Any, TypeAlias
 
 from relations.log.database import Database
@@ -51,8 +52,8 @@ def pack(tables: Iterable[tuple[RowTable, Parts]]) -> bytes:
             columns = ", ".join(f'"{name}"' for name in table.names)
             cursor.execute(f'CREATE TABLE "{table.base_name}" ({columns})')
             cursor.execute("BEGIN")
-            for part in parts:
-                table.fill(cursor, part)
+            # In the order of their keys, so that whoever takes them in only ever adds at the end.
+            table.fill(cursor, sorted(chain.from_iterable(parts)))
             cursor.execute("COMMIT")
         return connection.serialize()
 
