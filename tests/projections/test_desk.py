@@ -121,6 +121,19 @@ def test_every_clock_that_runs_is_on_the_ticket_and_what_was_missed_waits_until_
     assert ticket.due_at == min(due, default=NEVER if ticket.is_pending else DONE)
 
 
+def test_what_was_done_before_a_clock_began_does_not_end_it() -> None:
+    with Relations.open("sqlite://", clock=lambda: day(40)) as relations:
+        relations.adopt(FULL, from_beginning=True)
+        complaint = {"complaint": "k", "occurred_at": day(1)}
+        relations.execute(FileComplaint(customer="c", subject="noise", channel="email", **complaint))
+        relations.execute(ResolveComplaint(**complaint))
+        relations.execute(FollowUpComplaint(complaint="k", occurred_at=day(0.5)))
+        assert relations.load("complaint", "k").clock("follow_up") is not None
+        assert [ticket.due_clock for ticket in relations.views.desk.work().tickets] == ["follow_up"]
+        relations.execute(FollowUpComplaint(complaint="k", occurred_at=day(2)))
+        assert not relations.views.desk.work().tickets
+
+
 def test_the_statuses_are_those_of_the_rules() -> None:
     assert {*TICKET_STATUSES, "unfiled"} == {*complaints.MOVES}
 

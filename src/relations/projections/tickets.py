@@ -82,6 +82,7 @@ class Ticket(CustomerRow, gc=False):
         due_at: The next deadline that runs; `NEVER` where none does, `DONE` where nothing is to be done.
         due_clock: Whose.
         clocks: Deadlines by clock and number, of those that run or were missed and still wait.
+        started: When those of them started that do so later than the round, UTC microseconds.
         paused: Those of them that stand still.
         questions: What was asked of the customer in this round and is not answered.
         escalated_to: Who was last called.
@@ -121,6 +122,7 @@ class Ticket(CustomerRow, gc=False):
     due_at: int = DONE
     due_clock: str | None = None
     clocks: dict[str, int] = msgspec.field(default_factory=dict)
+    started: dict[str, int] = msgspec.field(default_factory=dict)
     paused: list[str] = msgspec.field(default_factory=list)
     questions: list[str] = msgspec.field(default_factory=list)
     escalated_to: str | None = None
@@ -128,7 +130,7 @@ class Ticket(CustomerRow, gc=False):
     merged_into: str | None = None
 
 
-PROJECTION = Projection(name="desk", version=1, tables=(Ticket,))
+PROJECTION = Projection(name="desk", version=2, tables=(Ticket,))
 
 
 @PROJECTION.on(ComplaintFiled)
@@ -153,6 +155,7 @@ def _begin(ticket: Ticket, event: ComplaintFiled | ComplaintReopened, at: Envelo
     ticket.status, ticket.status_at, ticket.is_open = status, at.occurred_at, True
     ticket.round += 1
     ticket.clocks = {"acknowledge": event.acknowledge_by, "resolve": event.resolve_by}
+    ticket.started = {}
     ticket.paused, ticket.questions, ticket.merged_into = [], [], None
     _reckon(ticket)
 
@@ -192,7 +195,7 @@ def _answer(ticket: Ticket, at: Envelope) -> None:
     if ticket.status != "acknowledged":
         ticket.status, ticket.status_at = "acknowledged", at.occurred_at
     # A clock that was missed before is not ended by an event of its own again.
-    _drop(ticket, "acknowledge", "next_response")
+    _drop(ticket, "acknowledge", "next_response", started_by=at.occurred_at)
 
 
 @PROJECTION.on(ComplaintAssessed)
@@ -255,7 +258,7 @@ def complaint_followed_up(rows: Rows, _event: ComplaintFollowedUp, at: Envelope)
     """The customer was asked."""
     ticket = rows.need(Ticket, at.customer, at.id)
     if at.occurred_at >= ticket.round_at:
-        _drop(ticket, "follow_up")
+        _drop(ticket, "follow_up", started_by=at.occurred_at)
 
 
 # --- clocks ---------------------------------------------------------------------------------------------------------
@@ -268,6 +271,8 @@ def clock_set(rows: Rows, event: ClockStarted | ClockResumed | DeadlineMoved, at
     if event.round != ticket.round:
         return
     ticket.clocks[name] = event.due_at
+    if isinstance(event, ClockStarted):
+        ticket.started[name] = event.at
     if not isinstance(event, DeadlineMoved) and name in ticket.paused:
         ticket.paused.remove(name)
     _reckon(ticket)
@@ -305,10 +310,12 @@ def _name(event: Any) -> str:
     return event.clock if number == 1 else f"{event.clock} {number}"
 
 
-def _drop(ticket: Ticket, *clocks: str) -> None:
+def _drop(ticket: Ticket, *clocks: str, started_by: int = NEVER) -> None:
+    """What these clocks waited for is done; one that started later than that waits on."""
     ended = [name for name in ticket.clocks if name.partition(" ")[0] in clocks]
     for name in ended:
-        del ticket.clocks[name]
+        if ticket.started.get(name, 0) <= started_by:
+            del ticket.clocks[name]
     ticket.paused = [name for name in ticket.paused if name in ticket.clocks]
     _reckon(ticket)
 
