@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from types import TracebackType
@@ -26,7 +26,7 @@ from relations.log.subscription import Subscription
 from relations.log.table import FOREIGN
 from relations.log.table import log as log_table
 from relations.logs import is_verbose, logger
-from relations.messages import Command, RecordedEvent, to_micros
+from relations.messages import Command, Event, RecordedEvent, to_micros
 from relations.policies import Policy
 from relations.projections import PROJECTIONS
 from relations.projections.agenda import AgendaView, commands_due
@@ -388,17 +388,33 @@ class Relations:
         with self.log.database.reading() as connection:
             return list(self._reader.recorded(connection, connection.execute(statement)))
 
-    def events(self, *, after: int = 0, until: int | None = None) -> Iterator[RecordedEvent]:
-        """The log's events in order of position, from `after` (excluded) to `until` (included)."""
+    def events(
+        self, *, after: int = 0, until: int | None = None, of: Collection[type[Event]] = ()
+    ) -> Iterator[RecordedEvent]:
+        """The log's events in order of position; personal words readable unless erased.
+
+        Args:
+            after: Begin after this position.
+            until: End with this position.
+            of: Only events of these classes; of all where empty.
+        """
         # Page by page, with no transaction open while the caller looks at what it got: the log only grows.
-        while page := self._page(after, until):
+        while page := self._page(after, until, of):
             yield from page
             after = page[-1].position
 
-    def _page(self, after: int, until: int | None) -> list[RecordedEvent]:
+    def _page(self, after: int, until: int | None, of: Collection[type[Event]]) -> list[RecordedEvent]:
         with self.log.database.reading() as connection:
-            rows = next(self.log.scan(connection, after=after, until=until, chunk=1_000), [])
-            return list(self._reader.recorded(connection, rows))
+            if not of:
+                rows = next(self.log.scan(connection, after=after, until=until, chunk=1_000), [])
+                return list(self._reader.recorded(connection, rows))
+            statement = select(log_table).order_by(log_table.c.position).limit(1_000)
+            statement = statement.where(
+                log_table.c.position > after, log_table.c.topic.in_([each.topic for each in of])
+            )
+            if until is not None:
+                statement = statement.where(log_table.c.position <= until)
+            return list(self._reader.recorded(connection, connection.execute(statement)))
 
     def subscribe(self, *, after: int | None = None) -> Subscription[RecordedEvent]:
         """Follow the log: an iterator of recorded events that waits for what is yet to come, until it is stopped.

@@ -13,6 +13,7 @@ from relations.cli.desk import complaint_command, complaints_command, repair_com
 from relations.cli.loyalty import liability, loyalty, programme
 from relations.cli.reports import history_command, report
 from relations.cli.schemas import schema
+from relations.cli.scoring import score_command
 from relations.cli.screen import prepare_streams
 from relations.cli.transfer import export_command, import_command
 from relations.cli.upkeep import rebuild, run, status, verify
@@ -32,6 +33,7 @@ for _name, _command in (
     ("demo", demo),
     ("import", import_command),
     ("export", export_command),
+    ("score", score_command),
     ("report", report),
     ("history", history_command),
     ("loyalty", loyalty),
