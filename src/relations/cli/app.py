@@ -10,6 +10,7 @@ import typer
 
 from relations.cli.demo import demo
 from relations.cli.desk import complaint_command, complaints_command, repair_command
+from relations.cli.frames import frame_command
 from relations.cli.loyalty import liability, loyalty, programme
 from relations.cli.reports import history_command, report
 from relations.cli.schemas import schema
@@ -33,6 +34,7 @@ for _name, _command in (
     ("demo", demo),
     ("import", import_command),
     ("export", export_command),
+    ("frame", frame_command),
     ("score", score_command),
     ("report", report),
     ("history", history_command),
