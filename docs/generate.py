@@ -567,7 +567,7 @@ def _question(name: str, ask: Callable[..., Any], told: dict[Any, str]) -> list[
         paragraph(doc_of(ask).text.partition("\n\n")[0]),
         "",
     ]
-    kind, _ = without_none(get_type_hints(ask)["return"])
+    kind = without_none(get_type_hints(ask)["return"])
     entry = get_args(kind)[0] if get_origin(kind) is list else kind
     first = told.setdefault(entry, name)
     return lines + (_columns(kind) if first == name else [f"Columns: as of `{first}`.", ""])

@@ -164,7 +164,7 @@ def _arguments(question: Callable[..., Any], pairs: Sequence[str], zone: str) ->
 
 
 def _value(name: str, hint: Any, values: list[str], zone: str) -> Any:
-    kind, _ = without_none(hint)
+    kind = without_none(hint)
     if kind is datetime:
         return moment(values[-1], zone, field=f"--with {name}")
     try:

@@ -19,10 +19,11 @@ a model or a struct              Struct of its fields
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from operator import attrgetter, itemgetter, methodcaller
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from pydantic import AwareDatetime, BaseModel
@@ -33,28 +34,31 @@ from relations.messages import Money
 
 __all__ = ["Column", "columns_of", "columns_of_entries", "is_record", "polars", "without_none"]
 
-_INT64 = 2**63
+Get: TypeAlias = Callable[[Any], Any]
 
 
 class Column(NamedTuple):
-    """A column.
+    """A column of a frame, or a field of a struct.
 
     Attributes:
         name: Its name.
         dtype: Its polars type.
-        value: Its value of an object that has the field.
+        series: The polars series of its values in these rows; a row that is None has no value.
     """
 
     name: str
     dtype: Any
-    value: Callable[[Any], Any]
+    series: Callable[[Sequence[Any]], Any]
 
 
 class _Cell(NamedTuple):
-    """A polars type, and what a value (not None) becomes in it."""
+    """What values become that stand for themselves: their polars type, and the series of a name and some of them.
+
+    All values go into a series at once, whatever is nested in them: polars is fast with columns, and slow with things.
+    """
 
     dtype: Any
-    value: Callable[[Any], Any]
+    series: Callable[[str, Sequence[Any]], Any]
 
 
 def polars() -> Any:
@@ -71,15 +75,15 @@ def is_record(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel | msgspec.Struct) and not issubclass(kind, Money)
 
 
-def without_none(kind: Any) -> tuple[Any, bool]:
-    """An annotation without what says nothing of values (`Annotated`) and without None, and whether None was there."""
+def without_none(kind: Any) -> Any:
+    """An annotation without what says nothing of values (`Annotated`), and without None."""
     while get_origin(kind) is Annotated:
         kind = get_args(kind)[0]
     if get_origin(kind) in (Union, UnionType):
         members = [each for each in get_args(kind) if each is not NoneType]
         if len(members) == 1 and len(members) < len(get_args(kind)):
-            return without_none(members[0])[0], True
-    return kind, False
+            return without_none(members[0])
+    return kind
 
 
 def columns_of(kind: Any) -> list[Column]:
@@ -89,15 +93,15 @@ def columns_of(kind: Any) -> list[Column]:
         InvalidInput: Of some type there is no column.
         MissingExtra: The extra `data` is not installed.
     """
-    kind, _ = without_none(kind)
+    kind = without_none(kind)
     if not is_record(kind):
-        return _columns_of_field("value", kind, lambda row: row)
-    return [column for name, field in _fields(kind) for column in _columns_of_field(name, field, _getter(name))]
+        return _columns("value", kind, lambda row: row)
+    return [column for name, field in _fields(kind) for column in _columns(name, field, attrgetter(name))]
 
 
 def columns_of_entries(key: Any, value: Any) -> list[Column]:
     """The columns of a dictionary's entries: `key` and `value`."""
-    return [*_columns_of_field("key", key, _item(0)), *_columns_of_field("value", value, _item(1))]
+    return [*_columns("key", key, itemgetter(0)), *_columns("value", value, itemgetter(1))]
 
 
 def _fields(kind: Any) -> list[tuple[str, Any]]:
@@ -107,115 +111,120 @@ def _fields(kind: Any) -> list[tuple[str, Any]]:
     return [(name, hints[name]) for name in kind.__struct_fields__]
 
 
-def _getter(name: str) -> Callable[[Any], Any]:
-    return lambda row: getattr(row, name)
+def _columns(name: str, kind: Any, get: Get) -> list[Column]:
+    """The column of a field, or the two of money."""
+    kind = without_none(kind)
+    if kind is not Money:
+        return [_column(name, _cell(kind), get)]
+
+    def money(of: str) -> Get:
+        return lambda row: getattr(get(row), of, None)
+
+    plain = _plain()
+    return [_column(name, plain[int], money("amount")), _column(f"{name}_currency", plain[str], money("currency"))]
 
 
-def _columns_of_field(name: str, kind: Any, get: Callable[[Any], Any]) -> list[Column]:
-    kind, _ = without_none(kind)
-    if kind is Money:
-        pl = polars()
-
-        def part(of: str) -> Callable[[Any], Any]:
-            def value(row: Any) -> Any:
-                money = get(row)
-                return None if money is None else getattr(money, of)
-
-            return value
-
-        return [Column(name, pl.Int64, part("amount")), Column(f"{name}_currency", pl.String, part("currency"))]
-    cell = _cell(kind)
-
-    def value(row: Any) -> Any:
-        found = get(row)
-        return None if found is None else cell.value(found)
-
-    return [Column(name, cell.dtype, value)]
+def _column(name: str, cell: _Cell, get: Get) -> Column:
+    return Column(name, cell.dtype, lambda rows: cell.series(name, [None if row is None else get(row) for row in rows]))
 
 
 def _cell(kind: Any) -> _Cell:
-    """The type of a value that stands for itself: in a list, in a dictionary, in a field."""
-    kind, _ = without_none(kind)
-    origin, arguments = get_origin(kind), get_args(kind)
-    if kind in _plain():
-        return _plain()[kind]
+    kind = without_none(kind)
+    origin, arguments, plain = get_origin(kind), get_args(kind), _plain()
+    if kind in plain:
+        return plain[kind]
     if Any in arguments:
-        return _plain()[Any]
+        return plain[Any]
     if is_record(kind):
         return _struct(columns_of(kind))
     if kind is Money:
-        return _struct([_member(name, part, _getter(name)) for name, part in (("amount", int), ("currency", str))])
+        return _struct(
+            [_column(name, plain[of], attrgetter(name)) for name, of in (("amount", int), ("currency", str))]
+        )
     if origin is Literal:
         kinds = {type(each) for each in arguments}
-        return _Cell(polars().Enum(list(arguments)), _one_of(arguments)) if kinds == {str} else _cell(kinds.pop())
+        return _scalar(polars().Enum(list(arguments))) if kinds == {str} else _cell(kinds.pop())
     if origin is dict:
         return _mapping(*arguments)
-    if origin in (list, Sequence) or (origin is tuple and arguments[1:] == (Ellipsis,)):
-        item = _cell(arguments[0])
-        return _Cell(polars().List(item.dtype), lambda values: [_or_none(item, each) for each in values])
+    if origin is list or (origin is tuple and arguments[1:] == (Ellipsis,)):
+        return _list(_cell(arguments[0]))
     if origin is tuple:
-        return _struct([_member(f"field_{at}", part, _item(at)) for at, part in enumerate(arguments)])
+        return _struct([_column(f"field_{at}", _cell(of), itemgetter(at)) for at, of in enumerate(arguments)])
     raise InvalidInput(f"there is no column for values of {kind}", code="no_column", field="kind")
 
 
 def _plain() -> dict[Any, _Cell]:
     pl = polars()
-    moment = _Cell(pl.Datetime("us", "UTC"), lambda value: value.astimezone(UTC))
+    moment = _scalar(pl.Datetime("us", "UTC"), lambda value: value.astimezone(UTC))
     return {
-        int: _Cell(pl.Int64, _within_64_bits),
-        float: _Cell(pl.Float64, float),
-        bool: _Cell(pl.Boolean, bool),
-        str: _Cell(pl.String, str),
-        date: _Cell(pl.Date, lambda value: value),
+        int: _scalar(pl.Int64()),
+        float: _scalar(pl.Float64(), float),
+        bool: _scalar(pl.Boolean()),
+        str: _scalar(pl.String()),
+        date: _scalar(pl.Date()),
         datetime: moment,
         AwareDatetime: moment,
-        timedelta: _Cell(pl.Duration("us"), lambda value: value),
-        Any: _Cell(pl.String, lambda value: msgspec.json.encode(value).decode()),
+        timedelta: _scalar(pl.Duration("us")),
+        Any: _scalar(pl.String(), lambda value: msgspec.json.encode(value).decode()),
     }
 
 
-def _within_64_bits(value: int) -> int:
-    if not -_INT64 <= value < _INT64:
-        raise InvalidInput(f"{value} does not fit into a column of 64 bits", code="number_too_large")
-    return value
+def _scalar(dtype: Any, convert: Get | None = None) -> _Cell:
+    pl = polars()
 
+    def series(name: str, values: Sequence[Any]) -> Any:
+        if convert is not None:
+            values = [None if value is None else convert(value) for value in values]
+        try:
+            return pl.Series(name, values, dtype=dtype, strict=True)
+        except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
+            said = str(error).partition("\n")[0]
+            raise InvalidInput(
+                f"a value does not fit into a column of {dtype}: {said}", code="unfit_value", field=name
+            ) from None
 
-def _one_of(words: Sequence[str]) -> Callable[[str], str]:
-    def value(word: str) -> str:
-        # Within a list, polars takes a word that its type does not know for null without a word.
-        if word not in words:
-            raise InvalidInput(f"{word!r} is none of {', '.join(words)}", code="unknown_word")
-        return word
-
-    return value
-
-
-def _mapping(key: Any, item: Any) -> _Cell:
-    keys, _ = without_none(key)
-    if get_origin(keys) is Literal:
-        return _struct([_member(word, item, _entry(word)) for word in get_args(keys)])
-    entry = _struct([_member("key", key, _item(0)), _member("value", item, _item(1))])
-    return _Cell(polars().List(entry.dtype), lambda values: [entry.value(pair) for pair in values.items()])
-
-
-def _item(at: int) -> Callable[[Any], Any]:
-    return lambda values: values[at]
-
-
-def _entry(word: str) -> Callable[[Mapping[str, Any]], Any]:
-    return lambda values: values.get(word)
-
-
-def _member(name: str, kind: Any, get: Callable[[Any], Any]) -> Column:
-    cell = _cell(kind)
-    return Column(name, cell.dtype, lambda value: _or_none(cell, get(value)))
-
-
-def _or_none(cell: _Cell, value: Any) -> Any:
-    return None if value is None else cell.value(value)
+    return _Cell(dtype, series)
 
 
 def _struct(columns: list[Column]) -> _Cell:
     pl = polars()
-    dtype = pl.Struct([pl.Field(column.name, column.dtype) for column in columns])
-    return _Cell(dtype, lambda value: {column.name: column.value(value) for column in columns})
+
+    def series(name: str, values: Sequence[Any]) -> Any:
+        whole = pl.DataFrame([column.series(values) for column in columns]).to_struct(name)
+        known = pl.Series([value is not None for value in values], dtype=pl.Boolean)
+        return whole if known.all() else pl.select(pl.when(known).then(whole).alias(name))[name]
+
+    return _Cell(pl.Struct([pl.Field(column.name, column.dtype) for column in columns]), series)
+
+
+def _list(item: _Cell, items_of: Callable[[Any], Iterable[Any]] = list) -> _Cell:
+    pl = polars()
+    dtype = pl.List(item.dtype)
+
+    def series(name: str, values: Sequence[Any]) -> Any:
+        listed = [None if value is None else list(items_of(value)) for value in values]
+        full = [items for items in listed if items]
+        flat = pl.DataFrame(
+            {
+                "of": pl.Series([at for at, items in enumerate(full) for _ in items], dtype=pl.UInt32),
+                "items": item.series("items", [each for items in full for each in items]),
+            }
+        )
+        lists = flat.group_by("of", maintain_order=True).agg("items")["items"]
+        # Each list by its place among those that hold something; behind them is the one that holds nothing.
+        places, count = [], 0
+        for items in listed:
+            places.append(count if items else None if items is None else len(full))
+            count += bool(items)
+        lists = pl.concat([lists.cast(dtype), pl.Series("items", [[]], dtype=dtype)])
+        return lists.gather(pl.Series(places, dtype=pl.UInt32)).alias(name)
+
+    return _Cell(dtype, series)
+
+
+def _mapping(key: Any, value: Any) -> _Cell:
+    keys = without_none(key)
+    if get_origin(keys) is Literal:
+        return _struct([_column(word, _cell(value), methodcaller("get", word)) for word in get_args(keys)])
+    entry = _struct([_column("key", _cell(key), itemgetter(0)), _column("value", _cell(value), itemgetter(1))])
+    return _list(entry, lambda entries: entries.items())

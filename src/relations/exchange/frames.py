@@ -68,15 +68,13 @@ def frame_of(answer: Any, kind: Any) -> DataFrame:
         InvalidInput: There is no column for something in it.
     """
     columns, rows = _rows_of(kind)
-    pl, listed = polars(), list(rows(answer))
-    return pl.DataFrame(  # type: ignore[no-any-return]  # polars is only reached where it is installed
-        [pl.Series(name, map(value, listed), dtype=dtype, strict=True) for name, dtype, value in columns]
-    )
+    listed = list(rows(answer))
+    return polars().DataFrame([column.series(listed) for column in columns])  # type: ignore[no-any-return]  # reached late
 
 
 def _rows_of(kind: Any) -> tuple[list[Column], Callable[[Any], Iterable[Any]]]:
     """The columns of an answer's rows, and how its rows are had."""
-    kind, _ = without_none(kind)
+    kind = without_none(kind)
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is dict:
         return columns_of_entries(*arguments), lambda answer: (answer or {}).items()
