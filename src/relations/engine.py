@@ -399,22 +399,27 @@ class Relations:
             of: Only events of these classes; of all where empty.
         """
         # Page by page, with no transaction open while the caller looks at what it got: the log only grows.
-        while page := self._page(after, until, of):
+        while True:
+            page, last = self._page(after, until=until, of=of)
             yield from page
-            after = page[-1].position
+            if last == after:
+                return
+            after = last
 
-    def _page(self, after: int, until: int | None, of: Collection[type[Event]]) -> list[RecordedEvent]:
+    def _page(
+        self, after: int, limit: int = 1_000, *, until: int | None = None, of: Collection[type[Event]] = ()
+    ) -> tuple[list[RecordedEvent], int]:
+        """The next events, and the position read up to: none may be ours in a page of another application's."""
         with self.log.database.reading() as connection:
-            if not of:
-                rows = next(self.log.scan(connection, after=after, until=until, chunk=1_000), [])
-                return list(self._reader.recorded(connection, rows))
-            statement = select(log_table).order_by(log_table.c.position).limit(1_000)
-            statement = statement.where(
-                log_table.c.position > after, log_table.c.topic.in_([each.topic for each in of])
-            )
-            if until is not None:
-                statement = statement.where(log_table.c.position <= until)
-            return list(self._reader.recorded(connection, connection.execute(statement)))
+            if of:
+                position, topic = log_table.c.position, log_table.c.topic
+                wanted = select(log_table).where(position > after, topic.in_([each.topic for each in of]))
+                if until is not None:
+                    wanted = wanted.where(position <= until)
+                rows: Sequence[Any] = connection.execute(wanted.order_by(position).limit(limit)).all()
+            else:
+                rows = next(self.log.scan(connection, after=after, until=until, chunk=limit), [])
+            return list(self._reader.recorded(connection, rows)), rows[-1][0] if rows else after
 
     def subscribe(self, *, after: int | None = None) -> Subscription[RecordedEvent]:
         """Follow the log: an iterator of recorded events that waits for what is yet to come, until it is stopped.
@@ -427,12 +432,7 @@ class Relations:
         if after is None:
             after = self.status().position
 
-        def read(position: int, limit: int) -> tuple[Sequence[RecordedEvent], int]:
-            with self.log.database.reading() as connection:
-                page = next(self.log.scan(connection, after=position, chunk=limit), [])
-                return list(self._reader.recorded(connection, page)), page[-1][0] if page else position
-
-        return Subscription(self.log.database, read, after=after)
+        return Subscription(self.log.database, self._page, after=after)
 
     def status(self) -> Status:
         """How the log and each projection stand."""
