@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from relations.cli.customers import customer_command, duplicates_command
 from relations.cli.demo import demo
 from relations.cli.desk import complaint_command, complaints_command, repair_command
 from relations.cli.loyalty import liability, loyalty, programme
@@ -33,6 +34,8 @@ for _name, _command in (
     ("import", import_command),
     ("export", export_command),
     ("report", report),
+    ("customer", customer_command),
+    ("duplicates", duplicates_command),
     ("history", history_command),
     ("loyalty", loyalty),
     ("liability", liability),
