@@ -109,7 +109,7 @@ class Views:
         agenda: What falls due.
         loyalty: What members have, and what the business owes them.
         desk: What the complaint desk has to do, and what came of it.
-        customers: Who is one customer under several ids, and what they allow.
+        customers: Who a customer is, under how many ids, what they allow; and who may be the same.
     """
 
     def __init__(
@@ -119,6 +119,7 @@ class Views:
         now: Callable[[], int],
         runner: Runner,
         aliases: AliasReader,
+        keys: Keys,
         *,
         follow: bool,
     ) -> None:
@@ -131,11 +132,15 @@ class Views:
         def fold_customer(projections: Sequence[Projection], customer: str, until: int | None) -> dict[str, Rows]:
             return runner.fold_customer(projections, customer, until=until)
 
+        def open_words(sealed: Sequence[tuple[str, str, str, str]]) -> list[str | None]:
+            with database.reading() as connection:
+                return keys.open_words(connection, sealed)
+
         self.satisfaction = SatisfactionView(database, policy, now, refresh("satisfaction"), aliases)
         self.retention = RetentionView(database, policy, now, refresh("retention"), aliases)
         self.repair = RepairView(database, policy, now, refresh("repair"), aliases)
         self.agenda = AgendaView(database, policy, now, refresh("agenda"), aliases)
-        self.customers = CustomersView(database, policy, now, refresh("customers"), aliases)
+        self.customers = CustomersView(database, policy, now, refresh("customers"), aliases, open_words=open_words)
         self.desk = DeskView(database, policy, now, refresh("desk"), aliases)
         self.loyalty = LoyaltyView(database, policy, now, refresh("loyalty"), aliases, fold_customer=fold_customer)
 
@@ -179,7 +184,13 @@ class Relations:
         self.runner = Runner(log, self.codec, projections, lambda: self.policy.zone)
         aliases = AliasReader(log.database)
         self.views = Views(
-            log.database, lambda: self.policy, lambda: to_micros(clock()), self.runner, aliases, follow=follow
+            log.database,
+            lambda: self.policy,
+            lambda: to_micros(clock()),
+            self.runner,
+            aliases,
+            self._keys,
+            follow=follow,
         )
 
     @classmethod

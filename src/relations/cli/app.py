@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from relations.cli.customers import customer_command, duplicates_command
 from relations.cli.demo import demo
 from relations.cli.desk import complaint_command, complaints_command, repair_command
 from relations.cli.frames import frame_command
@@ -37,6 +38,8 @@ for _name, _command in (
     ("frame", frame_command),
     ("score", score_command),
     ("report", report),
+    ("customer", customer_command),
+    ("duplicates", duplicates_command),
     ("history", history_command),
     ("loyalty", loyalty),
     ("liability", liability),
