@@ -58,7 +58,6 @@ RUNNING = {
     "sharding",
     "checkpoints",
     "rebuild",
-    "loading",
     "__init__",
 }
 """Of the projections, the modules that run any of them; all others are projections, or what those are made of."""
