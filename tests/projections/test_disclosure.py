@@ -53,7 +53,7 @@ def told_about_fewer(counted: Counted, shown: Iterable[str], minimum: int) -> tu
 
 
 def decided(counted: Counted, minimum: int, levels: Iterable[Sequence[str]]) -> set[str]:
-    disclosure = Disclosure(minimum, counted)
+    disclosure = Disclosure(minimum, [(names, [who]) for who, names in sorted(counted)])
     shown: set[str] = set()
     for level in levels:
         shown |= disclosure.admit(level)

@@ -25,6 +25,9 @@ Part: TypeAlias = tuple[str | None, str | None]
 WHOLE: Part = (None, None)
 GroupOf: TypeAlias = dict[Any, str | None]
 _Cut: TypeAlias = tuple[str, ...]
+_Name: TypeAlias = tuple[_Cut, tuple[str, ...], Part]
+"""What a figure is called: its cut, the group, what of it."""
+_Sort: TypeAlias = tuple[Any, ...]
 _STANDING: tuple[_Cut, ...] = ((), ("month",), ("touchpoint",), ("channel",))
 
 
@@ -97,37 +100,59 @@ class Cuts:
         by: Sequence[str] = (),
         standing: Sequence[_Cut] = _STANDING,
     ) -> None:
-        self._facts = list(facts)
+        sorts: dict[_Sort, list[Fact]] = {}
+        for fact in facts:
+            sorts.setdefault(_sort(fact), []).append(fact)
+        self._sorts = [sorts[sort] for sort in sorted(sorts, key=repr)]
         asked = tuple(sorted(by, key=_order))
         coarser = [cut for size in range(len(asked) + 1) for cut in combinations(asked, size)]
-        self._cuts = list(dict.fromkeys([*standing, *coarser]))
-        disclosure = Disclosure(minimum, ((fact.who, self._names(fact)) for fact in self._facts))
-        self._shown: set[tuple[_Cut, tuple[str, ...], Part]] = set()
-        for cut in self._cuts:
-            names = {name for fact in self._facts for name in _names(fact, cut)}
+        cuts = list(dict.fromkeys([*standing, *coarser]))
+        counted = [
+            ([name for cut in cuts for name in _names(alike[0], cut)], {fact.who for fact in alike})
+            for alike in self._sorts
+        ]
+        disclosure = Disclosure(minimum, counted)
+        self._shown: set[_Name] = set()
+        for cut in cuts:
+            names = {name for alike in self._sorts for name in _names(alike[0], cut)}
             # A questionnaire's whole before its dimensions, these before its items.
             for level in range(3):
                 self._shown |= disclosure.admit(name for name in names if _level(name[2]) == level)
-
-    def _names(self, fact: Fact) -> list[tuple[_Cut, tuple[str, ...], Part]]:
-        return [name for cut in self._cuts for name in _names(fact, cut)]
 
     def groups(self, by: Sequence[str]) -> list[Group]:
         """All groups that anything was said in, in order; the whole in any case where `by` is empty."""
         cut = tuple(sorted(by, key=_order))
         places = [cut.index(dimension) for dimension in by]
-        found: dict[tuple[tuple[str, ...], Part], list[Fact]] = {}
-        for fact in self._facts:
-            for _, group, part in _names(fact, cut):
-                found.setdefault((tuple(group[place] for place in places), part), []).append(fact)
+        found: dict[_Name, list[Fact]] = {}
+        for alike in self._sorts:
+            for name in _names(alike[0], cut):
+                found.setdefault(name, []).extend(alike)
         if not by and not found:
             return [Group(WHOLE, {}, [], shown=True)]
-        shown = {(tuple(group[place] for place in places), part) for name, group, part in self._shown if name == cut}
-        return [
-            Group(part, {name: value or None for name, value in zip(by, group, strict=True)}, facts, key in shown)
-            for key, facts in sorted(found.items(), key=_in_order)
-            for group, part in [key]
+        groups = [
+            (tuple(group[place] for place in places), part, facts, (cut, group, part) in self._shown)
+            for (_, group, part), facts in found.items()
         ]
+        groups.sort(key=lambda each: (each[0], [name or "" for name in each[1]]))
+        return [
+            Group(part, {name: value or None for name, value in zip(by, group, strict=True)}, facts, shown)
+            for group, part, facts, shown in groups
+        ]
+
+
+def _sort(fact: Fact) -> _Sort:
+    """All that a fact can be grouped by."""
+    return (
+        fact.month,
+        fact.touchpoint,
+        fact.channel,
+        fact.language,
+        fact.region,
+        fact.segments,
+        fact.complaint_outcome,
+        fact.instrument,
+        fact.parts,
+    )
 
 
 def _order(dimension: str) -> tuple[int, str]:
@@ -135,7 +160,7 @@ def _order(dimension: str) -> tuple[int, str]:
     return known.index(dimension) if dimension in known else len(known), dimension
 
 
-def _names(fact: Fact, cut: _Cut) -> Iterator[tuple[_Cut, tuple[str, ...], Part]]:
+def _names(fact: Fact, cut: _Cut) -> Iterator[_Name]:
     for group in product(*map(fact.of, cut)):
         for part in fact.parts:
             yield cut, group, part
@@ -144,8 +169,3 @@ def _names(fact: Fact, cut: _Cut) -> Iterator[tuple[_Cut, tuple[str, ...], Part]
 def _level(part: Part) -> int:
     dimension, item = part
     return 2 if item is not None else 0 if dimension is None else 1
-
-
-def _in_order(entry: tuple[tuple[tuple[str, ...], Part], list[Fact]]) -> tuple[tuple[str, ...], list[str]]:
-    (group, part), _ = entry
-    return group, [name or "" for name in part]
