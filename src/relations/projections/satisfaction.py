@@ -281,6 +281,7 @@ class SatisfactionView(View):
         until: str | None = None,
         where: Where | None = None,
         segments: SegmentsOf | None = None,
+        as_of: datetime | None = None,
     ) -> DriverReport:
         """What goes with an outcome: correlations, standardised coefficients, Shapley shares that sum to R squared.
 
@@ -292,14 +293,17 @@ class SatisfactionView(View):
             until: The month after the last one.
             where: Only answers that have these values.
             segments: The segments of each customer, by surviving id.
+            as_of: Only answers given by then; all where absent.
 
         Raises:
             InvalidInput: Too few respondents with all of them, nothing that varies, more than twelve drivers, an
-                unknown dimension, or a bound that is no month.
+                unknown dimension, a bound that is no month, or a naive time.
         """
         self._instrument(outcome)
         asked = self._asked(tuple(where or ()), since, until, segments, where)
-        return survey_drivers(asked.answers(), outcome, self.policy.surveys, drivers)
+        moment = None if as_of is None else to_micros(as_of)
+        answers = [fact for fact in asked.answers() if moment is None or fact.content.given.at <= moment]
+        return survey_drivers(answers, outcome, self.policy.surveys, drivers)
 
     def response_rates(
         self,
