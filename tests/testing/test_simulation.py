@@ -15,12 +15,18 @@ from relations.aggregates.complaint import (
     WithdrawComplaint,
 )
 from relations.aggregates.customer import (
+    AnswerFeedback,
+    DeclineInvitation,
     EraseCustomer,
     GiveFeedback,
     RecordInteraction,
     RecordPurchase,
     RefundPurchase,
     RegisterCustomer,
+    RemindInvitation,
+    ScoreSentiment,
+    SeeInvitation,
+    SendInvitation,
 )
 from relations.aggregates.loyalty import ExpirePoints, RedeemPoints
 from relations.aggregates.policy import AdoptPolicy
@@ -29,7 +35,7 @@ from relations.messages import Command
 from relations.policies import Policy
 from relations.policies.service_levels import SEVERITIES
 from relations.testing import Recorded, RecordingClock, is_mistake, simulate, simulate_recorded
-from relations.testing.simulated_world import SUBJECTS
+from relations.testing.simulated_world import SUBJECTS, THEMES
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +112,18 @@ def test_everything_that_a_real_history_has_is_there(commands: list[Command]) ->
     assert {str(command.command_id).partition("!")[2] for command in commands if is_mistake(command)} >= {
         "refund_beyond_purchase", "refund_of_nothing", "redemption_beyond_balance",
     }  # fmt: skip
+
+
+def test_guests_are_asked_reminded_and_come_back_to(commands: list[Command]) -> None:
+    sent = {command.invitation for command in commands if isinstance(command, SendInvitation)}
+    assert len(sent) > 500
+    answered = {command.invitation for command in commands if isinstance(command, GiveFeedback)}
+    assert 0.2 < len(sent & answered) / len(sent) < 0.7
+    kinds = Counter(type(command) for command in commands)
+    for kind in (SeeInvitation, RemindInvitation, DeclineInvitation, ScoreSentiment, AnswerFeedback):
+        assert kinds[kind] > 20, kind.__name__
+    themes = Counter(theme for command in commands if isinstance(command, GiveFeedback) for theme in command.themes)
+    assert set(themes) == set(THEMES)
 
 
 def test_people_are_invented_and_plainly_so(commands: list[Command]) -> None:

@@ -466,6 +466,21 @@ class RetentionView(View):
         today = self.local.day(self._moment(as_of))
         return segment_figures(self._by_customer(), self.policy, today=today, local=self.local, listed=page)
 
+    def members(self, *, as_of: datetime | None = None) -> dict[str, tuple[str, ...]]:
+        """The policy's segments of every customer who belongs to any, by surviving id.
+
+        Args:
+            as_of: The moment; now where absent.
+        """
+        policy, today = self.policy, self.local.day(self._moment(as_of))
+        found = {}
+        for row in self._by_customer():
+            facts = customer_facts(row, policy, today=today, local=self.local)
+            names = customer_segments(facts, policy.lifecycle.segments)
+            if names:
+                found[row.customer] = names
+        return found
+
     def segments_of(self, customer: str, *, as_of: datetime | None = None) -> tuple[str, ...]:
         """The segments that one customer belongs to, in the policy's order."""
         rows = self.rows(Patronage, customer=customer)

@@ -21,6 +21,7 @@ from relations.testing.simulated_complaints import complain
 from relations.testing.simulated_diary import DAY, HOUR, MINUTE, Diary
 from relations.testing.simulated_guests import Guest, hotel_for, reseed
 from relations.testing.simulated_loyalty import enrol, redeem, redeem_too_much
+from relations.testing.simulated_surveys import come_back, invite, read_words, remind, themes_of
 from relations.testing.simulated_world import COMMENTS, NAMES, RATES, Weighted
 
 __all__ = ["Visit", "plan_visit"]
@@ -42,6 +43,7 @@ class Visit:
         purchases: What was bought: the purchase's id, minor units, when it is recorded, and its category.
         refunded: Whether money of it went back already; once is enough for a visit.
         content: How content the guest leaves: 0 is ordinary, 1 is a good deal better.
+        remind_at: When they are to be reminded of the survey; None: not at all.
     """
 
     def __init__(self, diary: Diary, guest: Guest, day: int, random: Random) -> None:
@@ -60,6 +62,7 @@ class Visit:
         self.channel = kind.channels.draw(random)
         self.purchases: list[tuple[str, int, int, str]] = []
         self.refunded = False
+        self.remind_at: int | None = None
         self.content = guest.temper + self.hotel.quality + random.gauss(0, 0.85)
 
     def clock(self, day: int, earliest: int, latest: int) -> int:
@@ -121,6 +124,7 @@ class Visit:
             self.diary.write(guest, CorrectProfile, at, "front desk", customer=guest.id, phone=phone)
         if guest.consents and random.random() < 0.03:
             purpose, channel = guest.consents.pop()
+            guest.silent = guest.silent or purpose == "surveys"
             self.diary.write(
                 guest, WithdrawConsent, at + 40, "guest",
                 customer=guest.id, purpose=purpose, channel=channel, source="link in a message",
@@ -257,12 +261,14 @@ class Visit:
         ready = 1.25 if self.content < -1 else 1.0
         channel = _SURVEY_CHANNELS.draw(random)
         at = self.departure + DAY + int(4 * DAY * random.random() ** 2)
+        answered_at: int | None = None
         for instrument, chance, score in (
             ("csat", 0.3, min(5, max(1, round(4.3 + 0.75 * self.content)))),
             ("nps", 0.22, min(10, max(0, round(8.65 + 1.5 * self.content)))),
         ):
             if random.random() > chance * ready:
                 continue
+            answered_at = answered_at or at
             comment = None
             if random.random() < 0.2:
                 mood = "good" if self.content > 0.3 else "fair" if self.content > -0.8 else "poor"
@@ -272,6 +278,7 @@ class Visit:
                 # The form was sent off twice, and changed in between.
                 self._give_feedback(at + 90, instrument, score - 1 or 2, channel, mistake="answered_twice")
             at += 2 * MINUTE
+        invite(self, answered_at)
 
     def _give_feedback(
         self, at: int, instrument: str, score: int, channel: str, comment: str | None = None, *, mistake: str = ""
@@ -287,7 +294,15 @@ class Visit:
             invitation=f"s{self.key}",
             regarding=f"stay {self.key}",
             comment=comment,
+            themes=themes_of(self, instrument) if comment else (),
         )  # fmt: skip
+        if mistake:
+            return
+        if comment:
+            read_words(self, f"f{self.key}-{instrument}", at)
+        known = self.diary.policy.surveys.instrument(instrument)
+        if known is not None and known.is_low(max(0, score)):
+            come_back(self, f"f{self.key}-{instrument}", at)
 
     def busy(self) -> float:
         """How full the house is: in a full one more goes wrong."""
@@ -308,7 +323,9 @@ def plan_visit(diary: Diary, guest: Guest, day: int, random: Random, seed: int) 
         )
     if visit.book():
         _come(visit)
+    guest.expected = diary.days
     _think_ahead(visit, day)
+    remind(visit)
 
 
 def _come(visit: Visit) -> None:

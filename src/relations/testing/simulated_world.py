@@ -20,6 +20,7 @@ __all__ = [
     "NAMES",
     "RATES",
     "SUBJECTS",
+    "THEMES",
     "GuestKind",
     "Hotel",
     "Subject",
@@ -346,3 +347,6 @@ COMMENTS = {
     },
 }
 """What guests add to a survey, by how content they are and by language."""
+
+THEMES = ("breakfast", "location", "noise", "price", "room", "staff")
+"""What such words can be about."""
