@@ -4,45 +4,76 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
+from relations.analytics.drivers import DriverReport
 from relations.analytics.intervals import Interval
 from relations.cli.pages.question import Question
-from relations.cli.show import ABSENT, headline, number, percent, section, span, table, words
+from relations.cli.show import ABSENT, bar, headline, number, percent, section, span, table, words
 from relations.engine import Relations
+from relations.errors import InvalidInput, RelationsError
 from relations.projections.satisfaction import CsatFigure, GapFigure, NpsFigure, SatisfactionReport, ScaleFigure
 
-__all__ = ["read", "show"]
+__all__ = ["SatisfactionPage", "as_dict", "read", "show"]
 
 _NPS_SCALE = (-100.0, 100.0)
 _CSAT_SCALE = (0.0, 1.0)
 _FEW = "too few to tell"
 
 
-def read(engine: Relations, question: Question) -> SatisfactionReport | dict[str, Any]:
+class SatisfactionPage(msgspec.Struct, frozen=True):
+    """All that the page shows.
+
+    Attributes:
+        report: The figures.
+        drivers: What goes with recommending; None where that cannot be told, and `no_drivers` says why.
+    """
+
+    report: SatisfactionReport
+    drivers: DriverReport | None
+    no_drivers: RelationsError | None
+
+
+def read(engine: Relations, question: Question) -> SatisfactionPage | dict[str, Any]:
     """The report; or the figures grouped as asked."""
     view, until = engine.views.satisfaction, question.month_after
     if not question.by:
-        return view.report(since=question.since, until=until)
+        drivers, no_drivers = None, None
+        try:
+            drivers = view.drivers("nps")
+        except InvalidInput as error:
+            no_drivers = error
+        return SatisfactionPage(view.report(since=question.since, until=until), drivers, no_drivers)
     segments = None
     if "segment" in question.by:
-        # Segments of value, as the retention view grades them now.
-        segments = {score.customer: score.segment for score in engine.views.retention.rfm().customers}
+        # Segments of value, as the retention view grades them at that moment.
+        graded = engine.views.retention.rfm(as_of=question.as_of)
+        segments = {score.customer: score.segment for score in graded.customers}
     return {
         "nps": view.nps(by=question.by, since=question.since, until=until, segments=segments),
         "csat": view.csat(by=question.by, since=question.since, until=until, segments=segments),
     }
 
 
-def show(found: SatisfactionReport | dict[str, Any], question: Question) -> RenderableType:
+def as_dict(page: SatisfactionPage | dict[str, Any]) -> dict[str, Any]:
+    """The page for programs."""
+    if isinstance(page, dict):
+        return page
+    return {**dict(page.report), "drivers": page.drivers, "no_drivers": page.no_drivers}
+
+
+def show(page: SatisfactionPage | dict[str, Any], question: Question) -> RenderableType:
     """The page."""
-    if isinstance(found, dict):
+    if isinstance(page, dict):
         return Group(
             headline("Satisfaction", f"by {' and '.join(question.by)}"),
-            section(_nps_table("Would they recommend us? (NPS)", found["nps"])),
-            section(_csat_table("Are they satisfied? (CSAT)", found["csat"])),
+            section(_nps_table("Would they recommend us? (NPS)", page["nps"])),
+            section(_csat_table("Are they satisfied? (CSAT)", page["csat"])),
         )
+    found = page.report
     months = found.nps_by_month[-question.limit :]
     return Group(
         headline("Satisfaction", "what customers answered when asked"),
@@ -50,9 +81,34 @@ def show(found: SatisfactionReport | dict[str, Any], question: Question) -> Rend
         section(_nps_table(_latest("Would they recommend us, month by month (NPS)", months, found), months)),
         *_signals(found),
         section(_csat_table("Are they satisfied, by place (CSAT)", found.csat_by_touchpoint)),
+        *([section(*_drivers(page))] if found.nps.n else []),
         *([section(_scale_table(found.scales))] if found.scales else []),
         *([section(_gap_table(found.gaps))] if found.gaps else []),
     )
+
+
+def _drivers(page: SatisfactionPage) -> list[RenderableType]:
+    """Each driver's share of what all of them explain; the shares sum to 100 per cent."""
+    title = "What goes with recommending"
+    found = page.drivers
+    if found is None:
+        assert page.no_drivers is not None  # noqa: S101 - one of the two is there
+        remedy = f" {page.no_drivers.remedy}." if page.no_drivers.remedy else ""
+        return [Text(title, style="bold"), words(f"Not known: {page.no_drivers.reason}.{remedy}")]
+    made = table("Asked with it", "Share", "", "Correlation", right=(1, 3), title=title, spare=(3,))
+    for driver in found.drivers:
+        share = driver.share / found.r_squared if found.r_squared else None
+        correlation = ABSENT if driver.pearson is None else f"{driver.pearson:+.2f}"
+        made.add_row(driver.name, percent(share), bar(share, 20), correlation)
+    lines = [
+        (
+            f"Share: of what all of these explain together, {percent(found.r_squared)} of the differences between"
+            f" {number(found.n)} answers (R squared). That one goes with the other is all that a survey shows."
+        )
+    ]
+    if found.collinear:
+        lines.append(f"Read together, for they go with each other: {', '.join(found.collinear)}.")
+    return [made, *map(words, lines)]
 
 
 _SIGNALS = {
@@ -86,7 +142,9 @@ def _scale_table(figures: list[ScaleFigure]) -> Table:
 
 def _gap_table(figures: list[GapFigure]) -> Table:
     title = "What they found, less what they expected"
-    made = table("Asked with", "Dimension", "Answers", "Found", "Gap", "Between", right=(2, 3, 4), title=title)
+    made = table(
+        "Asked with", "Dimension", "Answers", "Found", "Gap", "Between", right=(2, 3, 4), title=title, spare=(3,)
+    )
     for figure in figures:
         found = ABSENT if figure.mean is None else f"{figure.mean:.2f}"
         gap = (_FEW if figure.suppressed else ABSENT) if figure.gap is None else f"{figure.gap:+.2f}"
@@ -111,7 +169,7 @@ def _latest(title: str, months: list[NpsFigure], found: SatisfactionReport) -> s
 
 
 def _overall(found: SatisfactionReport) -> Table:
-    made = table("", "Answers", "Result", "Between", "", right=(1, 2))
+    made = table("", "Answers", "Result", "Between", "", right=(1, 2), spare=(4,))
     nps = found.nps
     made.add_row("Would recommend us (NPS)", *_nps_cells(nps))
     made.add_row("Satisfied (CSAT)", *_csat_cells(found.csat))
@@ -168,7 +226,10 @@ def _headings(figures: list[NpsFigure] | list[CsatFigure]) -> list[str]:
 def _nps_table(title: str, figures: list[NpsFigure]) -> Table:
     headings = _headings(figures)
     right = (len(headings), len(headings) + 1)
-    made = table(*headings, "Answers", "NPS", "Between", "-100        0       +100", right=right, title=title)
+    last = len(headings) + 3
+    made = table(
+        *headings, "Answers", "NPS", "Between", "-100        0       +100", right=right, title=title, spare=(last,)
+    )
     for figure in figures:
         made.add_row(*_names(figure), *_nps_cells(figure, 24))
     return made
@@ -177,7 +238,10 @@ def _nps_table(title: str, figures: list[NpsFigure]) -> Table:
 def _csat_table(title: str, figures: list[CsatFigure]) -> Table:
     headings = _headings(figures)
     right = (len(headings), len(headings) + 1)
-    made = table(*headings, "Answers", "CSAT", "Between", "0%      50%     100%", right=right, title=title)
+    last = len(headings) + 3
+    made = table(
+        *headings, "Answers", "CSAT", "Between", "0%      50%     100%", right=right, title=title, spare=(last,)
+    )
     for figure in figures:
         made.add_row(*_names(figure), *_csat_cells(figure, 20))
     return made
