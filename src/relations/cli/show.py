@@ -208,7 +208,7 @@ def _heat(depth: float) -> str:
     """A style from pale to dark, with letters that can be read on it."""
     held = max(0.0, min(1.0, depth))
     red, green, blue = (round(pale + (dark - pale) * held) for pale, dark in ((222, 8), (235, 69), (247, 122)))
-    return f"{'white' if held >= 0.5 else 'black'} on rgb({red},{green},{blue})"
+    return f"{'rgb(255,255,255)' if held >= 0.6 else 'rgb(0,0,0)'} on rgb({red},{green},{blue})"
 
 
 class Curve:

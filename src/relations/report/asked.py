@@ -11,6 +11,7 @@ from relations.engine import Relations
 from relations.errors import InvalidInput, MissingExtra
 from relations.messages import from_micros, to_micros
 from relations.policies.calendars import LocalTime, local_time
+from relations.projections.purchase_days import months_between
 from relations.report.figures import Bar, Bars, Dot, Figure, Part, Plot, Scale, Table, middle, points, ticks_at
 from relations.report.wording import Wording
 
@@ -138,11 +139,13 @@ class Asked:
 
     def trend(self, name: str, title: str, trend: Trend, said: list[str], *, style: str = "blue") -> Figure:
         """A figure by month, with its interval, the limits of chance, and the months that these do not explain."""
-        say, count = self.say, len(trend.months)
+        say = self.say
+        every = months_between(trend.months[0], trend.months[-1])  # those of which nothing may be said keep their place
+        count, index_of = len(every), {month: index for index, month in enumerate(every)}
         labels = [say.month(month) for month in trend.months]
         bounds = [bound for pair in (*trend.bands, *trend.limits) for bound in pair]
         scale = Scale([*trend.values, *bounds], floor=trend.floor, ceiling=trend.ceiling)
-        at = [middle(index, count) for index in range(count)]
+        at = [middle(index_of[month], count) for month in trend.months]
         legend = [("band", say("satisfaction.interval"))]
         lines = []
         if trend.centre is not None:
@@ -152,11 +155,12 @@ class Asked:
         if trend.limits:
             legend.append(("limit", say("satisfaction.limits")))
             for end in (0, 1):
-                edges = [(100 * index / count, scale.place(pair[end])) for index, pair in enumerate(trend.limits)]
-                steps = [corner for x, y in edges for corner in ((x, y), (x + 100 / count, y))]
+                edges = [(x, scale.place(pair[end])) for x, pair in zip(at, trend.limits, strict=True)]
+                half = 50 / count
+                steps = [corner for x, y in edges for corner in ((x - half, y), (x + half, y))]
                 lines.append(("limit", points(steps)))
         lines.append((style, points([(x, scale.place(value)) for x, value in zip(at, trend.values, strict=True)])))
-        odd = trend.odd or [False] * count
+        odd = trend.odd or [False] * len(at)
         if any(odd):
             legend.append(("signal", say("satisfaction.signal")))
         dots = [
@@ -172,7 +176,7 @@ class Asked:
         upper = [(x, scale.place(high)) for x, (_, high) in zip(at, trend.bands, strict=True)]
         lower = [(x, scale.place(low)) for x, (low, _) in zip(at, trend.bands, strict=True)]
         plot = Plot(
-            x_ticks=ticks_at(labels),
+            x_ticks=ticks_at([say.month(month) for month in every]),
             y_ticks=[(scale.place(tick), trend.write(tick)) for tick in scale.ticks],
             areas=[("band", points([*upper, *reversed(lower)]))],
             lines=lines,

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 _LIGHT, _DARK = (236, 244, 250), (8, 69, 122)
-_WHITE_LETTERS = 0.5
+_WHITE_LETTERS = 0.6
 """From which depth on white letters are the ones that can be read."""
 
 
@@ -273,8 +273,11 @@ class Scale:
         self.step = _round_step((high - low) / 4 or abs(high) / 4 or 1.0)
         self.low = _down(low, self.step) if floor is None else max(floor, _down(low, self.step))
         self.high = -_down(-high, self.step) if ceiling is None else min(ceiling, -_down(-high, self.step))
-        if self.high <= self.low:
-            self.high, self.low = self.low + (0 if ceiling == self.low else self.step), self.low - self.step
+        if self.high <= self.low:  # all values are alike
+            if ceiling is not None and self.high >= ceiling:
+                self.low = self.high - self.step
+            else:
+                self.high = self.low + self.step
 
     def place(self, value: float) -> float:
         """Where a value is, in hundredths from the low end."""
@@ -283,7 +286,7 @@ class Scale:
     @property
     def ticks(self) -> list[float]:
         """Round values from the low end to the high one."""
-        first, last = ceil(round(self.low / self.step, 6)), floor(round(self.high / self.step, 6))
+        first, last = ceil(round(self.low / self.step, 9)), floor(round(self.high / self.step, 9))
         return [number * self.step for number in range(first, last + 1)]
 
 
@@ -294,7 +297,7 @@ def _round_step(least: float) -> float:
 
 
 def _down(value: float, step: float) -> float:
-    return floor(round(value / step, 6)) * step
+    return floor(round(value / step, 9)) * step
 
 
 def ticks_at(labels: Sequence[str], most: int = 5) -> list[tuple[float, str]]:

@@ -171,8 +171,8 @@ def _worth(page: ValuePage) -> list[RenderableType]:
     )
     lines = [
         (
-            f"{number(found.buyers)} buyers {sums}, discounted by {percent(found.yearly_rate)} a year. The most valuable"
-            " stand here. Alive: the chance that they have not left for good."
+            f"{number(found.buyers)} buyers {sums}, discounted by {percent(found.yearly_rate)} a year. The most"
+            " valuable stand here. Alive: the chance that they have not left for good."
         )
     ]
     if found.independent is False:
