@@ -128,8 +128,8 @@ def _cohorts(cohorts: list[Cohort]) -> Heat:
 
 _COHORTS_EXPLAINED: tuple[RenderableType, ...] = (
     words(
-        "Of the customers who first bought in a month: how many of a hundred bought in the 1st, 2nd, 3rd … month after"
-        " it. The darker, the more."
+        "Of the customers who first bought in a month: how many of a hundred bought in the 1st, 2nd, 3rd and each"
+        " later month after it. The darker, the more."
     ),
 )
 

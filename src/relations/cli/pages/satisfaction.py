@@ -169,7 +169,7 @@ def _latest(title: str, months: list[NpsFigure], found: SatisfactionReport) -> s
 
 
 def _overall(found: SatisfactionReport) -> Table:
-    made = table("", "Answers", "Result", "Between", "", right=(1, 2), spare=(4,))
+    made = table("", "Answers", "Result", "Between", "", right=(1, 2), grow=0, spare=(4,))
     nps = found.nps
     made.add_row("Would recommend us (NPS)", *_nps_cells(nps))
     made.add_row("Satisfied (CSAT)", *_csat_cells(found.csat))
