@@ -60,7 +60,7 @@ def test_a_simulated_year_narrows_step_by_step_and_agrees_with_the_times_of_the_
         engine.execute_many(list(simulate(seed=4, customers=400, months=12)))
         found = engine.views.repair.funnel(as_of=as_of)
         complaints = engine.views.repair.summary(as_of=as_of).complaints
-        times = {step.step: step.reached for step in engine.views.repair.steps(as_of=as_of)}
+        times: dict[str, int] = {step.step: step.reached for step in engine.views.repair.steps(as_of=as_of)}
     reached = [step.reached for step in found]
     assert reached[0] == complaints > 20
     assert reached == sorted(reached, reverse=True)
