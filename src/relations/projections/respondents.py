@@ -323,7 +323,9 @@ def theme_figures(rows: Iterable[Respondent], surveys: Surveys) -> list[ThemeFig
 # --- drivers --------------------------------------------------------------------------------------------------------
 
 
-def survey_drivers(rows: Iterable[Respondent], outcome: str, surveys: Surveys, drivers: Sequence[str]) -> DriverReport:
+def survey_drivers(
+    rows: Iterable[Respondent], outcome: str, surveys: Surveys, drivers: Sequence[str], *, until: int | None = None
+) -> DriverReport:
     """What goes with an outcome, over occasions on which it was asked together with all drivers.
 
     Answers belong to one occasion where they answer one invitation, or regard the same thing.
@@ -334,11 +336,12 @@ def survey_drivers(rows: Iterable[Respondent], outcome: str, surveys: Surveys, d
         surveys: For the dimensions of questionnaires.
         drivers: Names as `csat`, `servqual.empathy` (a dimension: the mean of its items answered), `mood.cold-warm` (an
             item). Empty: everything that was answered on at least half of the occasions.
+        until: Only answers given by then, UTC microseconds; all where absent.
 
     Raises:
         InvalidInput: Too few complete occasions, nothing that varies, or more than twelve drivers.
     """
-    occasions = [values for values in _occasions(rows, surveys) if outcome in values]
+    occasions = [values for values in _occasions(rows, surveys, until) if outcome in values]
     if drivers:
         chosen = list(dict.fromkeys(drivers))
     else:
@@ -365,13 +368,15 @@ def survey_drivers(rows: Iterable[Respondent], outcome: str, surveys: Surveys, d
     )
 
 
-def _occasions(rows: Iterable[Respondent], surveys: Surveys) -> Iterator[dict[str, float]]:
+def _occasions(rows: Iterable[Respondent], surveys: Surveys, until: int | None) -> Iterator[dict[str, float]]:
     dimension_of = {
         (each.id, item.id): item.dimension for each in surveys.instruments for item in each.items if item.dimension
     }
     for row in rows:
         together: dict[tuple[str, str], dict[str, list[float]]] = {}
         for name, given in given_once(row):
+            if until is not None and given.at > until:
+                continue
             if given.invitation is not None:
                 key = "invitation", given.invitation
             else:

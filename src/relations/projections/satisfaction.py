@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from relations.analytics.control_charts import ControlChart, NpsSample, ShareSample, nps_chart, p_chart
 from relations.analytics.drivers import DriverReport
 from relations.errors import InvalidInput
+from relations.messages import to_micros
 from relations.policies import Instrument, Surveys
 from relations.projections.answers import COMPLAINT_CSAT, PROJECTION, Answers, Given, ItemAnswers, Respondent
 from relations.projections.projection import Projection
@@ -280,19 +282,23 @@ class SatisfactionView(View):
             remedy="Give nps, csat or complaint_csat",
         )
 
-    def drivers(self, outcome: str = "nps", drivers: Sequence[str] = ()) -> DriverReport:
+    def drivers(
+        self, outcome: str = "nps", drivers: Sequence[str] = (), *, as_of: datetime | None = None
+    ) -> DriverReport:
         """What goes with an outcome: correlations, standardised coefficients, Shapley shares that sum to R squared.
 
         Args:
             outcome: An instrument of one score.
             drivers: Names such as `csat`, `servqual.empathy` (a dimension) or `mood.cold-warm` (an item), asked on the
                 same invitation, or about the same thing, as the outcome. Empty: all that mostly were.
+            as_of: Only answers given by then; all where absent.
 
         Raises:
             InvalidInput: Too few occasions with all of them, nothing that varies, or more than twelve drivers.
         """
         self._instrument(outcome)
-        return survey_drivers(self.rows(Respondent), outcome, self.policy.surveys, drivers)
+        moment = None if as_of is None else to_micros(as_of)
+        return survey_drivers(self.rows(Respondent), outcome, self.policy.surveys, drivers, until=moment)
 
     def response_rates(self, *, by: Sequence[ResponseDimension] = ()) -> list[ResponseRate]:
         """How many of those who were asked answered, by any of `month`, `instrument`, `touchpoint`, `channel`.
