@@ -12,12 +12,16 @@ from itertools import accumulate
 from random import Random
 from typing import Generic, TypeVar
 
+from relations.policies.instruments import Instrument, InstrumentItem
+
 __all__ = [
+    "ASPECTS",
     "COMMENTS",
     "GUEST_KINDS",
     "HOTELS",
     "LANGUAGES",
     "NAMES",
+    "QUESTIONNAIRE",
     "RATES",
     "SUBJECTS",
     "THEMES",
@@ -350,3 +354,27 @@ COMMENTS = {
 
 THEMES = ("breakfast", "location", "noise", "price", "room", "staff")
 """What such words can be about."""
+
+ASPECTS = {
+    "staff": (0.75, 0.5),
+    "cleanliness": (0.6, 0.6),
+    "room": (0.5, 0.6),
+    "price": (0.35, 0.8),
+    "breakfast": (0.2, 0.8),
+}
+"""What guests are asked about a stay: how far their contentment shows in it, and how far it has moods of its own."""
+
+QUESTIONNAIRE = Instrument(
+    id="stay",
+    kind="likert",
+    lowest=1,
+    highest=5,
+    items=(
+        InstrumentItem(id="staff", text="Staff were there for us"),
+        InstrumentItem(id="cleanliness", text="Everything was clean"),
+        InstrumentItem(id="room", text="The room was what we had hoped for"),
+        InstrumentItem(id="price", text="It was worth its price"),
+        InstrumentItem(id="breakfast", text="Breakfast was good"),
+    ),
+)
+"""How far guests agree, from 1 to 5, with five statements on their stay."""
