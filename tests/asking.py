@@ -34,6 +34,7 @@ _ASKED: dict[str, tuple[Any, ...]] = {
     "within": (timedelta(days=2_000),),
 }
 """What is asked with, by the name of the argument."""
+_GROUPS = tuple({"by": (name,)} for name in ("month", "touchpoint", "language", "region", "complaint_outcome"))
 _ALSO: dict[str, tuple[dict[str, Any], ...]] = {
     "desk.load": ({"by": "department"},),
     "repair.relations": ({"state": "healthy"},),

@@ -15,8 +15,14 @@ from relations.aggregates.complaint import (
     WithdrawComplaint,
 )
 from relations.aggregates.customer import (
+    DropTrait,
     EraseCustomer,
     GiveFeedback,
+    LinkIdentity,
+    MergeCustomer,
+    NoteCulture,
+    NoteTrait,
+    RecordAcquisitionCost,
     RecordInteraction,
     RecordPurchase,
     RefundPurchase,
@@ -106,6 +112,20 @@ def test_everything_that_a_real_history_has_is_there(commands: list[Command]) ->
     assert {str(command.command_id).partition("!")[2] for command in commands if is_mistake(command)} >= {
         "refund_beyond_purchase", "refund_of_nothing", "redemption_beyond_balance",
     }  # fmt: skip
+
+
+def test_guests_are_persons_and_some_are_known_twice(commands: list[Command]) -> None:
+    kinds = Counter(type(command) for command in commands)
+    for kind in (NoteTrait, DropTrait, NoteCulture, RecordAcquisitionCost, LinkIdentity, MergeCustomer):
+        assert kinds[kind] > 3, kind.__name__
+    noted = [command for command in commands if isinstance(command, NoteTrait)]
+    assert {command.trait for command in noted} == {"preference", "habit", "taboo", "need"}
+    assert any(command.words for command in noted)
+    registered = {command.customer for command in commands if isinstance(command, RegisterCustomer)}
+    twice = {command.removesuffix("-2") for command in registered if command.endswith("-2")}
+    merged = {command.into for command in commands if isinstance(command, MergeCustomer)}
+    assert merged < twice <= registered
+    assert len(twice) > len(merged) + 5
 
 
 def test_people_are_invented_and_plainly_so(commands: list[Command]) -> None:

@@ -13,13 +13,17 @@ from random import Random
 from typing import Generic, TypeVar
 
 __all__ = [
+    "CAMPAIGNS",
     "COMMENTS",
     "GUEST_KINDS",
     "HOTELS",
     "LANGUAGES",
     "NAMES",
+    "PACES",
     "RATES",
     "SUBJECTS",
+    "TRAITS",
+    "WISHES",
     "GuestKind",
     "Hotel",
     "Subject",
@@ -346,3 +350,30 @@ COMMENTS = {
     },
 }
 """What guests add to a survey, by how content they are and by language."""
+
+TRAITS = Weighted(
+    {
+        ("preference", "high floor", None): 5,
+        ("preference", "feather pillow", None): 4,
+        ("habit", "late arrival", None): 4,
+        ("habit", "early breakfast", None): 3,
+        ("taboo", "lilies", None): 1,
+        ("taboo", "room by the lift", None): 2,
+        ("need", "quiet", "emotional"): 3,
+        ("need", "desk and lamp", "functional"): 3,
+        ("need", "company at dinner", "social"): 1,
+    }
+)
+"""What the front desk notes of guests: the kind of trait, what it is about, and a need's sort."""
+
+WISHES = {
+    "en": "As on the last stay, please.",
+    "de": "Bitte wie beim letzten Mal.",
+    "fr": "Comme la dernière fois.",
+    "zh": "和上次一样。",
+    "ja": "前回と同じで。",
+}
+"""How guests put it, by language."""
+
+CAMPAIGNS = Weighted({"spring weeks": 4, "city breaks": 3, "search words": 5, "friends of friends": 1})
+PACES = Weighted({"quick": 3, "unhurried": 4, "talkative": 2})
