@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from types import TracebackType
@@ -26,7 +26,7 @@ from relations.log.subscription import Subscription
 from relations.log.table import FOREIGN
 from relations.log.table import log as log_table
 from relations.logs import is_verbose, logger
-from relations.messages import Command, RecordedEvent, to_micros
+from relations.messages import Command, Event, RecordedEvent, to_micros
 from relations.policies import Policy
 from relations.projections import PROJECTIONS
 from relations.projections.agenda import AgendaView, commands_due
@@ -399,17 +399,38 @@ class Relations:
         with self.log.database.reading() as connection:
             return list(self._reader.recorded(connection, connection.execute(statement)))
 
-    def events(self, *, after: int = 0, until: int | None = None) -> Iterator[RecordedEvent]:
-        """The log's events in order of position, from `after` (excluded) to `until` (included)."""
-        # Page by page, with no transaction open while the caller looks at what it got: the log only grows.
-        while page := self._page(after, until):
-            yield from page
-            after = page[-1].position
+    def events(
+        self, *, after: int = 0, until: int | None = None, of: Collection[type[Event]] = ()
+    ) -> Iterator[RecordedEvent]:
+        """The log's events in order of position; personal words readable unless erased.
 
-    def _page(self, after: int, until: int | None) -> list[RecordedEvent]:
+        Args:
+            after: Begin after this position.
+            until: End with this position.
+            of: Only events of these classes; of all where empty.
+        """
+        # Page by page, with no transaction open while the caller looks at what it got: the log only grows.
+        while True:
+            page, last = self._page(after, until=until, of=of)
+            yield from page
+            if last == after:
+                return
+            after = last
+
+    def _page(
+        self, after: int, limit: int = 1_000, *, until: int | None = None, of: Collection[type[Event]] = ()
+    ) -> tuple[list[RecordedEvent], int]:
+        """The next events, and the position read up to: none may be ours in a page of another application's."""
         with self.log.database.reading() as connection:
-            rows = next(self.log.scan(connection, after=after, until=until, chunk=1_000), [])
-            return list(self._reader.recorded(connection, rows))
+            if of:
+                position, topic = log_table.c.position, log_table.c.topic
+                wanted = select(log_table).where(position > after, topic.in_([each.topic for each in of]))
+                if until is not None:
+                    wanted = wanted.where(position <= until)
+                rows: Sequence[Any] = connection.execute(wanted.order_by(position).limit(limit)).all()
+            else:
+                rows = next(self.log.scan(connection, after=after, until=until, chunk=limit), [])
+            return list(self._reader.recorded(connection, rows)), rows[-1][0] if rows else after
 
     def subscribe(self, *, after: int | None = None) -> Subscription[RecordedEvent]:
         """Follow the log: an iterator of recorded events that waits for what is yet to come, until it is stopped.
@@ -422,12 +443,7 @@ class Relations:
         if after is None:
             after = self.status().position
 
-        def read(position: int, limit: int) -> tuple[Sequence[RecordedEvent], int]:
-            with self.log.database.reading() as connection:
-                page = next(self.log.scan(connection, after=position, chunk=limit), [])
-                return list(self._reader.recorded(connection, page)), page[-1][0] if page else position
-
-        return Subscription(self.log.database, read, after=after)
+        return Subscription(self.log.database, self._page, after=after)
 
     def status(self) -> Status:
         """How the log and each projection stand."""
