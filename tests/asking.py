@@ -60,21 +60,29 @@ def questions(relations: Relations) -> dict[str, Callable[..., Any]]:
     }
 
 
-def arguments_of(name: str, question: Callable[..., Any]) -> list[dict[str, Any]]:
+def arguments_of(name: str, question: Callable[..., Any], customers: tuple[str, ...] = IDS) -> list[dict[str, Any]]:
     """Everything to ask a question with: each combination of what it has to be told, and of its moment."""
+    values_of = {**_ASKED, "customer": customers}
     parameters = inspect.signature(question).parameters.values()
     wanted = [each.name for each in parameters if each.default is each.empty or each.name == "as_of"]
     missing = [each for each in wanted if each not in _ASKED]
     assert not missing, f"{name} is asked with {missing}: say with what in _ASKED"
-    asked = [dict(zip(wanted, values, strict=True)) for values in product(*(_ASKED[each] for each in wanted))]
+    asked = [dict(zip(wanted, values, strict=True)) for values in product(*(values_of[each] for each in wanted))]
     return asked + [each | also for each in asked for also in _ALSO.get(name, ())]
 
 
-def answers(relations: Relations) -> Answers:
-    """What every view answers to every question, as plain data; why it does not, where it does not."""
+def answers(relations: Relations, *, customers: tuple[str, ...] = IDS, but: Iterable[str] = ()) -> Answers:
+    """What every view answers to every question, as plain data; why it does not, where it does not.
+
+    Args:
+        relations: Whose views.
+        customers: Whom to ask about, where it is one customer that is asked about.
+        but: What not to ask: questions, or whole views.
+    """
     found: Answers = {}
+    left_out = tuple(but)
     for name, question in questions(relations).items():
-        for asked in arguments_of(name, question):
+        for asked in [] if name.startswith(left_out) else arguments_of(name, question, customers):
             try:
                 said = _plain(question(**asked))
             except RelationsError as error:

@@ -106,6 +106,8 @@ MERGE_ITSELF = {
     "loyalty.statement": "a merge and its end are entries, for an account tells all that ever happened to it",
 }
 """Answers that a merge and its end leave a trace in, and why they should."""
+FITTED = "retention.lifetime_values"
+"""Left out of properties, for it takes as long as all others: it is asked once."""
 BY_ACCOUNT = {"loyalty.account", "loyalty.statement"}
 """Questions about an account, which bears the id that it was opened under."""
 
@@ -356,7 +358,7 @@ def test_merge_then_unmerge_changes_nothing(more: list[Command], customer: str, 
     with opened(RICH) as relations:
         relations.adopt(Policy(surveys=_EVERYTHING_SHOWN), from_beginning=True)
         relations.execute_many(more)
-        before, states = answers(relations), [relations.load("customer", name) for name in IDS]
+        before, states = answers(relations, but=[FITTED]), [relations.load("customer", name) for name in IDS]
         assert_saw_something(relations)
         try:
             merged = relations.execute(merge(customer, into)).events
@@ -366,10 +368,10 @@ def test_merge_then_unmerge_changes_nothing(more: list[Command], customer: str, 
         if not merged:  # they were merged before: undoing that is another matter
             event("merged before")
             return
-        together = answers(relations)
+        together = answers(relations, but=[FITTED])
         assert of_customer(together, customer, BY_ACCOUNT) == of_customer(together, into, BY_ACCOUNT)
         relations.execute(unmerge(customer))
-        assert without(answers(relations), MERGE_ITSELF) == without(before, MERGE_ITSELF)
+        assert without(answers(relations, but=[FITTED]), MERGE_ITSELF) == without(before, MERGE_ITSELF)
         assert [relations.load("customer", name) for name in IDS] == states
         event("merged and unmerged")
 
@@ -385,6 +387,19 @@ def assert_saw_something(relations: Relations) -> None:
     assert views.repair.summary().damaged
     assert views.agenda.due(until=LATER)
     assert views.satisfaction.open_loops().open
+
+
+def test_merge_then_unmerge_leaves_every_answer_of_every_view_as_it_was(database_url: str) -> None:
+    with opened(RICH, database_url) as relations:
+        relations.adopt(Policy(surveys=_EVERYTHING_SHOWN), from_beginning=True)
+        assert_saw_something(relations)
+        before = answers(relations)
+        assert len(before) > 100
+        relations.execute(merge("c2", "c1"))
+        assert answers(relations) != before
+        relations.execute(unmerge("c2"))
+        after = answers(relations)
+        assert {key[0] for key in before if after[key] != before[key]} <= MERGE_ITSELF.keys()
 
 
 def test_what_a_merge_leaves_behind_is_the_merge_itself() -> None:
@@ -443,7 +458,7 @@ def _one_life(draw: st.DrawFn) -> list[Command]:
     return commands
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(_one_life())
 def test_a_merged_pair_has_the_figures_of_one_customer(life: list[Command]) -> None:
     def known(customer: str) -> Command:
@@ -460,13 +475,8 @@ def test_a_merged_pair_has_the_figures_of_one_customer(life: list[Command]) -> N
             report = relations.execute_many(history)
             codes = {rejection.error.code for rejection in report.rejections}
             assert codes <= {"invitation_already_answered"}
-            # Who the customer is differs by definition, and so do the ids that nobody has in one of the two.
-            said = {
-                key: answer
-                for key, answer in answers(relations).items()
-                if not key[0].startswith("customers.") and not key[1].startswith(("customer=c2", "customer=c3"))
-            }
-            found.append(said)
+            # Who the customer is differs by definition.
+            found.append(answers(relations, customers=("c1",), but=("customers.", FITTED)))
     assert found[0] == found[1]
     event(f"{len({command.customer for command in life if hasattr(command, 'customer')})} ids")
 
