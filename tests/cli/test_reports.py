@@ -243,7 +243,7 @@ def test_an_unknown_customer_has_no_history_and_an_impossible_one_is_refused(run
 
 def test_everything_fits_into_80_columns(run: Run, hotel: Path) -> None:
     for arguments in (
-        ("report", *AS_OF), ("history", "g000001"), ("customer", "g000001"), ("duplicates",), ("status",), ("verify",),
+        ("report", *AS_OF), ("history", "g000001"), ("customer", "g000001"), ("status",), ("verify",),
     ):  # fmt: skip
         lines = run(*arguments, "-d", hotel).out.splitlines()
         assert len(lines) > 3

@@ -17,8 +17,13 @@ from relations.aggregates.complaint import (
 from relations.aggregates.customer import (
     AnswerFeedback,
     DeclineInvitation,
+    DropTrait,
     EraseCustomer,
     GiveFeedback,
+    LinkIdentity,
+    MergeCustomer,
+    NoteCulture,
+    NoteTrait,
     RecordAcquisitionCost,
     RecordInteraction,
     RecordLapse,
@@ -127,6 +132,20 @@ def test_guests_are_asked_reminded_and_come_back_to(commands: list[Command]) -> 
         assert kinds[kind] > 20, kind.__name__
     themes = Counter(theme for command in commands if isinstance(command, GiveFeedback) for theme in command.themes)
     assert set(themes) == set(THEMES)
+
+
+def test_guests_are_persons_and_some_are_known_twice(commands: list[Command]) -> None:
+    kinds = Counter(type(command) for command in commands)
+    for kind in (NoteTrait, DropTrait, NoteCulture, RecordAcquisitionCost, LinkIdentity, MergeCustomer):
+        assert kinds[kind] > 3, kind.__name__
+    noted = [command for command in commands if isinstance(command, NoteTrait)]
+    assert {command.trait for command in noted} == {"preference", "habit", "taboo", "need"}
+    assert any(command.words for command in noted)
+    registered = {command.customer for command in commands if isinstance(command, RegisterCustomer)}
+    twice = {command.removesuffix("-2") for command in registered if command.endswith("-2")}
+    merged = {command.into for command in commands if isinstance(command, MergeCustomer)}
+    assert merged < twice <= registered
+    assert len(twice) > len(merged) + 5
 
 
 def test_people_are_invented_and_plainly_so(commands: list[Command]) -> None:

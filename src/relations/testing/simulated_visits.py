@@ -25,6 +25,7 @@ from relations.testing.simulated_complaints import complain
 from relations.testing.simulated_diary import DAY, HOUR, MINUTE, Diary
 from relations.testing.simulated_guests import Guest, aside, hotel_for, reseed
 from relations.testing.simulated_loyalty import enrol, redeem, redeem_too_much
+from relations.testing.simulated_people import come_to_know
 from relations.testing.simulated_surveys import come_back, invite, read_words, remind, themes_of
 from relations.testing.simulated_world import ASPECTS, COMMENTS, NAMES, QUESTIONNAIRE, RATES, Weighted
 
@@ -95,18 +96,19 @@ class Visit:
 
     # --- who they are ---
 
-    def register(self) -> None:
-        """The first time, the business gets to know the guest: rarely by nothing but a purchase."""
+    def register(self) -> str | None:
+        """The first time, the business gets to know the guest, and their name: rarely by nothing but a purchase."""
         guest, random = self.guest, self.random
         if random.random() < 0.02:
-            return
+            return None
         language = guest.language[:2]
         given, family = (random.choice(names) for names in NAMES[language])
+        name = f"{family}{given}" if language in ("zh", "ja") else f"{given} {family}"
         born = f"{1945 + int(60 * random.random())}-{random.randint(1, 12):02d}-{random.randint(1, 28):02d}"
         self.diary.write(
             guest, RegisterCustomer, self.booked, f"booking:{self.channel}",
             customer=guest.id,
-            name=f"{family}{given}" if language in ("zh", "ja") else f"{given} {family}",
+            name=name,
             email=f"guest{guest.number}@{language}.example.com",
             phone=f"+999{guest.number:09d}" if random.random() < 0.7 else None,
             birthday=born if random.random() < 0.4 else None,
@@ -122,6 +124,7 @@ class Visit:
                     guest, GiveConsent, self.booked + 30, "guest",
                     customer=guest.id, purpose=purpose, channel=channel, source="booking form",
                 )  # fmt: skip
+        return name
 
     def won_by(self) -> None:
         """What it cost to win some of those who are new."""
@@ -368,8 +371,9 @@ def plan_visit(diary: Diary, guest: Guest, day: int, random: Random, seed: int) 
     guest.visits += 1
     reseed(random, seed, guest.number, guest.visits)
     visit = Visit(diary, guest, day, random, aside(seed, guest.number, guest.visits))
+    name = None
     if guest.visits == 1:
-        visit.register()
+        name = visit.register()
         visit.won_by()
     elif guest.gone:
         guest.gone = False
@@ -380,11 +384,14 @@ def plan_visit(diary: Diary, guest: Guest, day: int, random: Random, seed: int) 
         visit.touch(
             visit.booked - 20 * MINUTE, "win-back offer", "email", "marketing", outbound=True, outcome="taken up"
         )
-    if visit.book():
+    comes = visit.book()
+    if comes:
         _come(visit)
     guest.expected = diary.days
     _think_ahead(visit, day)
     remind(visit)
+    if comes:
+        come_to_know(visit, name)  # at the very end: what is drawn here changes nothing of the visits
 
 
 def _come(visit: Visit) -> None:
