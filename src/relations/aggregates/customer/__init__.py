@@ -176,7 +176,7 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Customer,
-    state_version=4,
+    state_version=5,
     merging=MERGING,
     of_known={MergeCustomer: "customer", AbsorbCustomer: "into"},
 )
