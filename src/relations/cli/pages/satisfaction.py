@@ -43,7 +43,7 @@ def read(engine: Relations, question: Question) -> SatisfactionPage | dict[str, 
     if not question.by:
         drivers, no_drivers = None, None
         try:
-            drivers = view.drivers("nps")
+            drivers = view.drivers("nps", as_of=question.as_of if question.asked else None)
         except InvalidInput as error:
             no_drivers = error
         return SatisfactionPage(view.report(since=question.since, until=until), drivers, no_drivers)
