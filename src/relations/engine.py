@@ -137,7 +137,15 @@ class Views:
         self.agenda = AgendaView(database, policy, now, refresh("agenda"), aliases)
         self.customers = CustomersView(database, policy, now, refresh("customers"), aliases)
         self.desk = DeskView(database, policy, now, refresh("desk"), aliases)
-        self.loyalty = LoyaltyView(database, policy, now, refresh("loyalty"), aliases, fold_customer=fold_customer)
+        self.loyalty = LoyaltyView(
+            database,
+            policy,
+            now,
+            refresh("loyalty"),
+            aliases,
+            fold_customer=fold_customer,
+            customers_between=runner.customers_between,
+        )
 
 
 def _utc_now() -> datetime:

@@ -80,9 +80,11 @@ from relations.aggregates.loyalty import (
     ExpiryDeferred,
     GracedLot,
     Holdings,
+    Invited,
     Lot,
     LotShare,
     MemberEnrolled,
+    Membership,
     MovedLot,
     PointsActivated,
     PointsAdjusted,
@@ -99,6 +101,7 @@ from relations.aggregates.loyalty import (
     ReferralReceived,
     ReferralRewarded,
     RefundForwarded,
+    RequestForwarded,
     RewardExpired,
     RewardIssued,
     RewardUsed,
@@ -107,6 +110,7 @@ from relations.aggregates.loyalty import (
     TierLost,
     TierReached,
     TierWarned,
+    VoidedReward,
 )
 from relations.aggregates.policy import PolicyAdopted
 from relations.aggregates.programme import ProgrammeGoalSet, StockReturned, StockTaken
@@ -142,6 +146,14 @@ HOLDINGS = Holdings(
     reviewed=AT,
     warned=AT + 90 * DAY,
     grace_until=AT + 120 * DAY,
+)
+EVERYTHING_HELD = msgspec.structs.replace(
+    HOLDINGS,
+    closed_at=AT + DAY,
+    clubs=("wine",),
+    referrals={"f1": "c-44"},
+    rewarded=2,
+    invited=Invited("f0", "c-40", AT, True),
 )
 
 MEANT: dict[str, Event] = {
@@ -486,11 +498,26 @@ MEANT: dict[str, Event] = {
     "loyalty.account_closed.1.full": AccountClosed(
         closed_at=AT, points=20, lots=(LotShare("welcome", 20),), debt=3, reason="moved away", **DINING
     ),
+    "loyalty.account_closed.1.settled": AccountClosed(
+        closed_at=AT, rewards=(VoidedReward("k-1", "free night", True),), settled=True, **DINING
+    ),
     "loyalty.account_reopened.1.full": AccountReopened(reopened_at=AT, **DINING),
     "loyalty.account_released.1.full": AccountReleased(merge="m1", into="c-42", holdings=HOLDINGS, **DINING),
     "loyalty.account_released.1.bare": AccountReleased(merge="m1", into="c-42", holdings=Holdings()),
     "loyalty.account_received.1.full": AccountReceived(
         merge="m1", source="c-43", holdings=HOLDINGS, enrolled=True, tier="silver", **DINING
+    ),
+    "loyalty.account_released.1.every": AccountReleased(merge="m1", into="c-42", holdings=EVERYTHING_HELD, **DINING),
+    "loyalty.account_received.1.reopened": AccountReceived(
+        merge="m1", source="c-43", holdings=EVERYTHING_HELD, tier="gold", reopened=True, reached_at=AT, **DINING
+    ),
+    "loyalty.account_returned.1.parted": AccountReturned(
+        merge="m1",
+        to="c-43",
+        holdings=Holdings(),
+        clubs=("wine",),
+        membership=Membership(AT, AT + DAY),
+        **DINING,
     ),
     "loyalty.account_returned.1.full": AccountReturned(
         merge="m1",
@@ -521,6 +548,12 @@ MEANT: dict[str, Event] = {
     ),
     "loyalty.credit_forwarded.1.full": CreditForwarded(
         into="c-42", prefix="merged/c-43/", lot="remedy/k/m", points=9, reason="remedy", source="k", **DINING
+    ),
+    "loyalty.request_forwarded.1.full": RequestForwarded(
+        into="c-42", prefix="merged/c-43/", request="RedeemPoints", about="r-1", points=150, other="breakfast", **DINING
+    ),
+    "loyalty.request_forwarded.1.lots": RequestForwarded(
+        into="c-42", prefix="merged/c-43/", request="ReceivePoints", about="t1", other="c-44", lots=(MOVED,), **DINING
     ),
     "programme.goal_set.1.full": ProgrammeGoalSet(
         goal="members-2025", metric="members", target=10_000, starts="2025-01-01", ends="2026-01-01"

@@ -91,7 +91,7 @@ class Liability(BaseModel):
 
     Attributes:
         programme: Whose.
-        as_of: The moment: the last of the local day asked for, since movements add up by day.
+        as_of: The moment, exactly.
         points: In all open lots.
         debt: What members owe.
         months: By month of expiry, soonest first; what never expires comes last.
@@ -135,7 +135,7 @@ class BreakageReport(BaseModel):
 
     Attributes:
         programme: Whose.
-        as_of: The last moment of the local day asked for.
+        as_of: The moment, exactly.
         issued: Of all months that are over.
         expired: Of these.
         rate: Expired / issued over these months; None where there are none.

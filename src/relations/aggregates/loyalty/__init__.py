@@ -2,7 +2,7 @@
 
 Stream `loyalty-<customer id>`. The modules in their order: `lots` (plain values), `events`, `commands`, `state` (with
 evolve), and the rules by subject: `settling` (what all of them rest on), `tiers`, `earning`, `spending`, `rewards`,
-`merging`; `rules` brings them together (decide, and `REFUSALS`, every code of refusal with when it is given).
+`merging`, `forwarding`; `rules` brings them together (decide, and `REFUSALS`, every code of refusal with when it is given).
 
 **Programmes.** A customer has one ledger for each programme that they have joined, in one stream; every event says
 whose ledger it belongs to, and no rule looks from one ledger into another. Where a command names no programme, it is
@@ -26,6 +26,12 @@ several commands come with the wrong order of times, each is right by the accoun
 
 **Retries.** Lots, redemptions, refunds, transfers, adjustments, rewards, referrals and merges are known by their ids.
 The same again adds nothing; the same id for something else is refused.
+
+**Leaving and coming back.** A closing settles the account: its points are forfeited, its debt is written off, its unused
+rewards are void. Who comes back begins anew; nothing from before is taken back, undone or counted.
+
+**Merged ids.** A merge is an alias: what is bought, refunded, spent, given or received under the merged id is so in the
+surviving account (see `forwarding` and `merging`).
 
 **Two accounts.** A transfer, a referral and a merge speak to a second account by a reaction in the same transaction.
 Where that one refuses (closed, merged away, a member already), nothing of it happens.
@@ -95,6 +101,7 @@ from relations.aggregates.loyalty.events import (
     ReferralReceived,
     ReferralRewarded,
     RefundForwarded,
+    RequestForwarded,
     RewardExpired,
     RewardIssued,
     RewardUsed,
@@ -111,8 +118,12 @@ from relations.aggregates.loyalty.lots import (
     Holdings,
     Lot,
     LotShare,
+    Membership,
     MovedLot,
     Redemption,
+    VoidedReward,
+    came_from,
+    issued_to,
     merged_prefix,
     purchase_lot,
     referral_lot,
@@ -179,6 +190,7 @@ __all__ = [
     "LoyaltyEvent",
     "MakeReferral",
     "MemberEnrolled",
+    "Membership",
     "MovedLot",
     "PointsActivated",
     "PointsAdjusted",
@@ -202,6 +214,7 @@ __all__ = [
     "RefundForwarded",
     "ReleaseAccount",
     "ReopenAccount",
+    "RequestForwarded",
     "RestoreAccount",
     "ReturnAccount",
     "ReverseEarning",
@@ -218,6 +231,9 @@ __all__ = [
     "TransferPoints",
     "UseBenefit",
     "UseReward",
+    "VoidedReward",
+    "came_from",
+    "issued_to",
     "merged_prefix",
     "purchase_lot",
     "referral_lot",
@@ -232,5 +248,5 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Account,
-    state_version=2,
+    state_version=3,
 )

@@ -24,7 +24,14 @@ from relations.aggregates.loyalty.events import (
     ReferralFulfilled,
     RefundForwarded,
 )
-from relations.aggregates.loyalty.lots import Earning, LotShare, merged_prefix, purchase_lot, referral_lot
+from relations.aggregates.loyalty.lots import (
+    Earning,
+    LotShare,
+    VoidedReward,
+    merged_prefix,
+    purchase_lot,
+    referral_lot,
+)
 from relations.aggregates.loyalty.settling import (
     Draft,
     credited,
@@ -55,14 +62,7 @@ _DAY = 86_400_000_000
 
 def enrol(state: Account, command: EnrolMember, policy: Policy) -> list[Event]:
     """Joins a programme, with the tier that asks for nothing and the points for joining."""
-    if policy.programme_of(command.programme) is None:
-        known = ", ".join(repr(programme.id) for programme in policy.every_programme)
-        raise CommandRefused(
-            f"There is no programme {command.programme!r}",
-            code="unknown_programme",
-            field="programme",
-            remedy=f"The policy in force has the programme {known}",
-        )
+    _need_programme(command.programme, policy)
     ledger = state.ledger(command.programme)
     if state.merged_into is None and ledger.enrolled_at is not None and ledger.closed_at is None:
         return []
@@ -75,6 +75,22 @@ def enrol(state: Account, command: EnrolMember, policy: Policy) -> list[Event]:
     if invited is not None and programme.referral is not None and programme.referral.after == "joining":
         _fulfil(draft, programme, command.at, policy)
     return draft.events
+
+
+def _need_programme(programme: str, policy: Policy) -> None:
+    """Refuse to join what there is not.
+
+    Raises:
+        CommandRefused: The policy has no such programme.
+    """
+    if policy.programme_of(programme) is None:
+        known = ", ".join(repr(each.id) for each in policy.every_programme)
+        raise CommandRefused(
+            f"There is no programme {programme!r}",
+            code="unknown_programme",
+            field="programme",
+            remedy=f"The policy in force has the programme {known}",
+        )
 
 
 def join(draft: Draft, at: int, policy: Policy) -> None:
@@ -93,7 +109,11 @@ def join(draft: Draft, at: int, policy: Policy) -> None:
 
 
 def close(state: Account, command: CloseAccount, policy: Policy) -> list[Event]:
-    """Leaves a programme: what is in the lots is forfeited, what is owed written off."""
+    """Leaves a programme: what is in the lots is forfeited, what is owed written off, and rewards not used are void.
+
+    A closing settles the account. Whoever comes back begins anew: a refund of what was bought before takes nothing back
+    (its points are forfeited already), a redemption from before is not undone, and what qualified counts no more.
+    """
     if state.merged_into is None and state.ledger(command.programme).closed_at is not None:
         return []
     draft = Draft(member_ledger(state, command))
@@ -109,6 +129,12 @@ def close(state: Account, command: CloseAccount, policy: Policy) -> list[Event]:
             lots=lots,
             debt=ledger.debt,
             reason=command.reason,
+            rewards=tuple(
+                VoidedReward(name, coupon.reward, coupon.limited)
+                for name, coupon in sorted(ledger.dealings.coupons.items())
+                if coupon.status == "issued"
+            ),
+            settled=True,
         )
     )
     return draft.events
@@ -250,6 +276,7 @@ def earn(state: Account, command: EarnPoints, policy: Policy) -> list[Event]:
     elif ledger.closed_at is not None:
         _reopen(draft, max(at, ledger.closed_at), policy)
     elif ledger.enrolled_at is None:
+        _need_programme(ledger.programme, policy)
         join(draft, at, policy)
     give(draft, lot, command.points, command.reason, at, policy, source=command.source)
     return draft.events

@@ -17,6 +17,7 @@ from relations.aggregates.loyalty.commands import (
     IssueReward,
     JoinClub,
     LeaveClub,
+    LoyaltyCommand,
     MakeReferral,
     ReceiveAccount,
     ReceivePoints,
@@ -42,6 +43,7 @@ from relations.aggregates.loyalty.earning import (
     reopen,
     reverse_earning,
 )
+from relations.aggregates.loyalty.forwarding import FORWARDED, forward
 from relations.aggregates.loyalty.merging import receive_account, release, restore, return_account
 from relations.aggregates.loyalty.rewards import (
     expire_rewards,
@@ -69,6 +71,8 @@ def decide(state: Account, command: Command, policy: Policy) -> list[Event]:
     Raises:
         CommandRefused: A rule forbids the command; see `REFUSALS`.
     """
+    if state.merged_into is not None and isinstance(command, LoyaltyCommand) and type(command) in FORWARDED:
+        return forward(state, command)
     return _RULES[type(command)](state, command, policy)
 
 
@@ -105,7 +109,7 @@ COMMANDS = tuple(_RULES)
 
 REFUSALS: dict[str, str] = {
     "account_closed": "The account was closed; reopen it first",
-    "account_merged": "The account is merged into another, which takes the command instead",
+    "account_merged": "The account is merged into another: send it there; or the account has come already",
     "adjustment_exists": "The adjustment's id was used for another one",
     "before_enrolment": "It is dated before the customer joined",
     "beyond_authority": "The author may not adjust so many points",
@@ -122,6 +126,7 @@ REFUSALS: dict[str, str] = {
     "referral_exists": "The referral's id was used for another one",
     "refund_exceeds_purchase": "More was given back than was bought",
     "reward_used": "The redemption paid for a reward that has been used",
+    "settled_by_closing": "The redemption was made before the account was closed",
     "tier_too_low": "The reward or benefit is for a higher tier",
     "transfer_exists": "The transfer's id was used for another one",
     "transfers_not_allowed": "Members of the programme cannot give points to each other",
