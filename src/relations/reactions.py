@@ -222,6 +222,8 @@ def _credit_goes_on(event: CreditForwarded, at: Envelope, _policy: Policy) -> li
         "points": event.points,
         "reason": event.reason,
         "source": event.source,
+        "author": event.author,
+        "role": event.role,
         "prefix": event.prefix,
     }
     return [_trusted(EarnPoints, at, fields, customer=event.into)]

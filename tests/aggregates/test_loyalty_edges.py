@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from relations.aggregates.loyalty import (
     AccountClosed,
     AccountReceived,
@@ -14,8 +16,10 @@ from relations.aggregates.loyalty import (
     IssueReward,
     JoinClub,
     MakeReferral,
+    PointsEarned,
     PointsReceived,
     PointsReleased,
+    ReceivePoints,
     RedeemPoints,
     RedemptionReversed,
     ReleaseAccount,
@@ -29,7 +33,7 @@ from relations.aggregates.loyalty import (
 )
 from relations.aggregates.programme import StockReturned, StockTaken
 from relations.messages import Event
-from tests.aggregates.test_loyalty_rules import TIERS, Town, micros, policy
+from tests.aggregates.test_loyalty_rules import TIERS, Town, at, micros, policy
 
 MUG: dict[str, Any] = {"rewards": [{"name": "mug", "points": 10, "stock": 1}]}
 
@@ -381,3 +385,29 @@ def test_a_remedy_in_a_programme_that_there_is_not_is_refused() -> None:
     wanted: dict[str, Any] = {"lot": "l", "points": 5, "reason": "remedy", "programme": "nosuch"}
     assert "unknown_programme" in town.refused(EarnPoints, "2024-01-05", **wanted)
     assert [ledger.programme for ledger in town["c1"].ledgers] == ["main"]
+
+
+# --- what comes by hand ---------------------------------------------------------------------------------------------
+
+
+def test_what_is_credited_by_hand_is_limited_as_adjustments_are() -> None:
+    town = Town(policy(adjustment_max=20, authority={"head": 60})).join()
+    assert "author_missing" in town.refused(EarnPoints, "2024-02-01", lot="l", points=5)
+    assert "beyond_authority" in town.refused(EarnPoints, "2024-02-01", lot="l", points=21, author="anna")
+    assert "beyond_authority" in town.refused(
+        EarnPoints, "2024-02-01", lot="l", points=21, author="anna", reason="remedy"
+    )
+    (earned,) = town.do(EarnPoints, "2024-02-01", lot="l", points=21, author="anna", role="head")
+    assert isinstance(earned, PointsEarned)
+    assert (earned.author, earned.role) == ("anna", "head")
+    town.do(EarnPoints, "2024-02-01", lot="remedy/k/m", points=500, reason="remedy", source="k")
+    assert town["c1"].balance == 521
+
+
+@pytest.mark.parametrize("points", [0, -5_000, 10**12 + 1])
+def test_points_that_arrive_are_positive_and_bounded(points: int) -> None:
+    fields: dict[str, Any] = {"customer": "c1", "transfer": "t", "source": "c2", "occurred_at": at("2024-02-01")}
+    with pytest.raises(ValueError, match="at least one lot"):
+        ReceivePoints(lots=[["l", points, 0, None, 0]], **fields)  # type: ignore[arg-type] # as JSON has it
+    with pytest.raises(ValueError, match="at least one lot"):
+        ReceivePoints(lots=(), **fields)

@@ -391,6 +391,16 @@ MEANT: dict[str, Event] = {
         fx="0.92",
         programme="dining",
     ),
+    "loyalty.points_earned.1.by_hand": PointsEarned(
+        lot="gift",
+        points=50,
+        qualifying=0,
+        active_from=AT,
+        reason="bonus",
+        policy=2,
+        author="anna",
+        role="head of desk",
+    ),
     "loyalty.points_activated.1.full": PointsActivated(points=50, lots=(LotShare("welcome", 50),), **DINING),
     "loyalty.points_redeemed.1.every": PointsRedeemed(
         redemption="r", points=1, lots=(LotShare("l", 1),), reward="tea", **DINING
@@ -548,6 +558,9 @@ MEANT: dict[str, Event] = {
     ),
     "loyalty.credit_forwarded.1.full": CreditForwarded(
         into="c-42", prefix="merged/c-43/", lot="remedy/k/m", points=9, reason="remedy", source="k", **DINING
+    ),
+    "loyalty.credit_forwarded.1.by_hand": CreditForwarded(
+        into="c-42", prefix="merged/c-43/", lot="gift", points=9, reason="bonus", author="anna", role="head of desk"
     ),
     "loyalty.request_forwarded.1.full": RequestForwarded(
         into="c-42", prefix="merged/c-43/", request="RedeemPoints", about="r-1", points=150, other="breakfast", **DINING

@@ -1,9 +1,9 @@
 """What members have: balances and statements, tiers, what the business owes, and what comes of rewards and referrals.
 
 Three ways lead to an answer. How an account stands now is in its rows. How it stood at a moment, and its statement, are
-folded from that one customer's events, by business time, exactly. What all accounts together owed at a moment is the sum
-of what moved on all days before, which is kept by day, and of what moved since midnight: that is folded from the events
-of those to whom something happened on that one day.
+folded from that one customer's events, by business time, exactly. What all accounts together owed at a moment is the
+sum of what moved on all days before, which is kept by day, and of what moved since midnight: that is folded from the
+events of those to whom something happened on that one day.
 
 A merged id answers for the surviving account, as of whatever moment is asked about: before the merge it has its own.
 """

@@ -200,6 +200,8 @@ class SlowLedger:
             if self.used[command.lot] != said:
                 raise Refused("lot_exists")
             return
+        if not command.lot.startswith("remedy/"):
+            self._need_authority(command)
         closed = self.closed
         if command.reason == "bonus":
             self._need_member()
@@ -231,6 +233,7 @@ class SlowLedger:
                 raise Refused("redemption_exists")
             return
         self._need_member()
+        self._need_since(at)
         self.spent[command.redemption] = self._spend(command.points, at)
         self.used[name] = said
         self._stay_active(at)
@@ -244,6 +247,7 @@ class SlowLedger:
             return
         if not self.rules.transfers:
             raise Refused("transfers_not_allowed")
+        self._need_since(at)
         self._spend(command.points, at)
         self.used[name] = said
 
@@ -346,9 +350,7 @@ class SlowLedger:
         if not command.points:
             raise Refused("nothing_to_adjust")
         self._need_since(at)
-        most = self.rules.authority.get(command.role or "", self.rules.adjustment_max)
-        if most is not None and abs(command.points) > most:
-            raise Refused("beyond_authority")
+        self._need_authority(command)
         before, decayed = list(self.coins), dict(self.decayed)
         self._pass_time(at)
         if -command.points > len(self.coins):
@@ -359,6 +361,13 @@ class SlowLedger:
             self._remove_first(list(self.coins))
         self.coins += [Coin(name, at, at, self._expiry(at))] * max(0, command.points)
         self._repay()
+
+    def _need_authority(self, command: AdjustPoints | EarnPoints) -> None:
+        most = self.rules.authority.get(command.role or "", self.rules.adjustment_max)
+        if most is not None and command.author is None:
+            raise Refused("author_missing")
+        if most is not None and abs(command.points) > most:
+            raise Refused("beyond_authority")
 
     def _close(self, at: datetime) -> None:
         if self.closed:

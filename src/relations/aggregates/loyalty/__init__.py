@@ -2,7 +2,8 @@
 
 Stream `loyalty-<customer id>`. The modules in their order: `lots` (plain values), `events`, `commands`, `state` (with
 evolve), and the rules by subject: `settling` (what all of them rest on), `tiers`, `earning`, `spending`, `rewards`,
-`merging`, `forwarding`; `rules` brings them together (decide, and `REFUSALS`, every code of refusal with when it is given).
+`merging`, `forwarding`; `rules` brings them together (decide, and `REFUSALS`, every code of refusal with when it is
+given).
 
 **Programmes.** A customer has one ledger for each programme that they have joined, in one stream; every event says
 whose ledger it belongs to, and no rule looks from one ledger into another. Where a command names no programme, it is
@@ -27,8 +28,8 @@ several commands come with the wrong order of times, each is right by the accoun
 **Retries.** Lots, redemptions, refunds, transfers, adjustments, rewards, referrals and merges are known by their ids.
 The same again adds nothing; the same id for something else is refused.
 
-**Leaving and coming back.** A closing settles the account: its points are forfeited, its debt is written off, its unused
-rewards are void. Who comes back begins anew; nothing from before is taken back, undone or counted.
+**Leaving and coming back.** A closing settles the account: its points are forfeited, its debt is written off, and its
+unused rewards are void. Who comes back begins anew; nothing from before is taken back, undone or counted.
 
 **Merged ids.** A merge is an alias: what is bought, refunded, spent, given or received under the merged id is so in the
 surviving account (see `forwarding` and `merging`).

@@ -75,6 +75,11 @@ class LoyaltyCommand(Command):
     def stream(self) -> str:
         return f"loyalty-{self.customer}"
 
+    @property
+    def follows(self) -> str:
+        # What has a prefix is forwarded from a merged account: only its own command may say so.
+        return "the command for the merged customer" if getattr(self, "prefix", "") else ""
+
 
 # --- members --------------------------------------------------------------------------------------------------------
 
@@ -101,9 +106,12 @@ class ReopenAccount(LoyaltyCommand):
 class EarnPoints(LoyaltyCommand):
     """Credit points by hand, or for a remedy.
 
-    A remedy's points are owed to the customer: where they are no member, they become one. A bonus is for members.
+    A remedy's points are owed to the customer: where they are no member, they become one. A bonus is for members. What
+    is credited by hand is limited as adjustments are; where the programme limits them, it needs an author.
 
     Attributes:
+        author: Who credits it.
+        role: In which role.
         prefix: Set where it was forwarded from an account that is merged into this one.
     """
 
@@ -111,7 +119,13 @@ class EarnPoints(LoyaltyCommand):
     points: Points
     reason: Literal["bonus", "remedy"] = "bonus"
     source: Id | None = None
+    author: Id | None = None
+    role: Label | None = None
     prefix: Prefix = ""
+
+    @property
+    def follows(self) -> str:
+        return "CarryOutRemedy" if self.lot.startswith("remedy/") else super().follows
 
 
 class CreditPurchase(LoyaltyCommand):
@@ -196,6 +210,10 @@ class ReceivePoints(LoyaltyCommand):
     transfer: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:\-/]{1,700}$")]
     source: Id
     lots: Annotated[tuple[MovedLot, ...], AfterValidator(_positive)]
+
+    @property
+    def follows(self) -> str:
+        return "TransferPoints"
 
 
 class AdjustPoints(LoyaltyCommand):
@@ -293,6 +311,10 @@ class ReceiveReferral(LoyaltyCommand):
     referral: Id
     referrer: Id
 
+    @property
+    def follows(self) -> str:
+        return "MakeReferral"
+
 
 class RewardReferral(LoyaltyCommand):
     """Reward whoever recommended. A reaction to `ReferralFulfilled`.
@@ -305,6 +327,10 @@ class RewardReferral(LoyaltyCommand):
     referral: Id
     referred: Id
     prefix: Prefix = ""
+
+    @property
+    def follows(self) -> str:
+        return "MakeReferral"
 
 
 # --- merging --------------------------------------------------------------------------------------------------------
@@ -332,6 +358,10 @@ class ReceiveAccount(LoyaltyCommand):
     source: Id
     holdings: Holdings
 
+    @property
+    def follows(self) -> str:
+        return "MergeCustomer"
+
 
 class ReturnAccount(LoyaltyCommand):
     """Give back what came with a merge, and is left of it. For the unmerging of customers."""
@@ -347,3 +377,7 @@ class RestoreAccount(LoyaltyCommand):
     merge: Id
     source: Id
     holdings: Holdings
+
+    @property
+    def follows(self) -> str:
+        return "UnmergeCustomer"

@@ -270,6 +270,8 @@ def earn(state: Account, command: EarnPoints, policy: Policy) -> list[Event]:
             remedy="Give each credit a lot id of its own",
         )
     at = command.at
+    if not command.lot.startswith("remedy/"):  # a complaint's own remedy has its own limits of authority
+        _need_authority(command, ledger, policy)
     draft = Draft(ledger)
     if command.reason == "bonus":
         need_member_since(member_ledger(state, command), command)
@@ -278,8 +280,43 @@ def earn(state: Account, command: EarnPoints, policy: Policy) -> list[Event]:
     elif ledger.enrolled_at is None:
         _need_programme(ledger.programme, policy)
         join(draft, at, policy)
-    give(draft, lot, command.points, command.reason, at, policy, source=command.source)
+    give(
+        draft,
+        lot,
+        command.points,
+        command.reason,
+        at,
+        policy,
+        source=command.source,
+        author=command.author,
+        role=command.role,
+    )
     return draft.events
+
+
+def _need_authority(command: EarnPoints | AdjustPoints, ledger: Ledger, policy: Policy) -> None:
+    """Refuse what is beyond the author's authority by the programme's `adjustment_max` and `authority`.
+
+    Raises:
+        CommandRefused: There is a limit, and nobody is named or it is exceeded.
+    """
+    most = programme_of(policy, ledger.programme).may_adjust(command.role)
+    if most is None:
+        return
+    if command.author is None:
+        raise CommandRefused(
+            "The programme limits what may be credited by hand, and nobody is named who does it",
+            code="author_missing",
+            field="author",
+            remedy="Name the author, and the role where that has a limit of its own",
+        )
+    if abs(command.points) > most:
+        raise CommandRefused(
+            f"{command.author} may adjust {most} points at most, not {abs(command.points)}",
+            code="beyond_authority",
+            field="points",
+            remedy="Let somebody with more authority adjust it",
+        )
 
 
 def give(
@@ -292,6 +329,8 @@ def give(
     *,
     source: str | None = None,
     campaigns: tuple[str, ...] = (),
+    author: str | None = None,
+    role: str | None = None,
 ) -> None:
     """A lot that can be spent at once and counts towards no tier."""
     programme = programme_of(policy, draft.ledger.programme)
@@ -311,6 +350,8 @@ def give(
         source=source,
         month=local_time(policy.zone).month(at),
         campaigns=campaigns,
+        author=author,
+        role=role,
     )
     for event in credited(draft.ledger, earned):
         draft.add(event)  # type: ignore[arg-type] # both of them are events of the ledger
@@ -431,18 +472,10 @@ def adjust(state: Account, command: AdjustPoints, policy: Policy) -> list[Event]
             "An adjustment by nothing", code="nothing_to_adjust", field="points", remedy="Give more or less than 0"
         )
     need_member_since(ledger, command)
-    programme = programme_of(policy, ledger.programme)
-    most = programme.may_adjust(command.role)
-    if most is not None and abs(command.points) > most:
-        raise CommandRefused(
-            f"{command.author} may adjust {most} points at most, not {abs(command.points)}",
-            code="beyond_authority",
-            field="points",
-            remedy="Let somebody with more authority adjust it",
-        )
+    _need_authority(command, ledger, policy)
     draft = Draft(ledger)
     settle(draft, command.at)
-    _adjust(draft, command, programme, policy)
+    _adjust(draft, command, programme_of(policy, ledger.programme), policy)
     return draft.events
 
 
@@ -499,6 +532,7 @@ def _forward_credit(state: Account, command: EarnPoints) -> list[Event]:
     return _once(state, CreditForwarded(
         programme=state.ledgers[0].programme, into=into, prefix=prefix, lot=command.lot,
         points=command.points, reason=command.reason, source=command.source,
+        author=command.author, role=command.role,
     ))  # fmt: skip
 
 

@@ -126,6 +126,8 @@ class PointsEarned(LoyaltyEvent, frozen=True):
         lapsing: They expire with the account's inactivity (see `ExpiryDeferred`).
         campaigns: The campaigns that gave more.
         fx: What one unit of the purchase's currency counted in the programme's own, where tiers go by spend.
+        author: Who credited it by hand.
+        role: In which role.
     """
 
     topic: ClassVar[str] = "loyalty.points_earned"
@@ -142,6 +144,8 @@ class PointsEarned(LoyaltyEvent, frozen=True):
     lapsing: bool = False
     campaigns: tuple[str, ...] = ()
     fx: str | None = None
+    author: str | None = None
+    role: str | None = None
 
 
 class PointsActivated(LoyaltyEvent, frozen=True):
@@ -620,6 +624,8 @@ class CreditForwarded(LoyaltyEvent, frozen=True):
     points: int
     reason: str
     source: str | None = None
+    author: str | None = None
+    role: str | None = None
 
 
 class RequestForwarded(LoyaltyEvent, frozen=True):

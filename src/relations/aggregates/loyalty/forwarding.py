@@ -5,8 +5,8 @@ What a member asks for is one event, `RequestForwarded`: the surviving account d
 nothing of it is recorded in either. Ids from here bear `merged/<customer>/` there, so a redemption made under either id
 is undone under the same.
 
-What concerns the account as a whole (joining, leaving, clubs, benefits, recommendations, adjustments by hand) is refused
-with the surviving id: whoever asks for that is to know whose account it is.
+What concerns the account as a whole (joining, leaving, clubs, benefits, recommendations, adjustments by hand) is
+refused with the surviving id: whoever asks for that is to know whose account it is.
 """
 
 from __future__ import annotations

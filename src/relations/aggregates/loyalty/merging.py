@@ -260,9 +260,9 @@ def _spent_of(ledger: Ledger, redemptions: dict[str, Redemption], prefix: str, s
 
 def _unnamed(redemption: Redemption, prefix: str, survivor: str) -> Redemption:
     """A redemption by the names that its lots have in the other account; the survivor's own bear its name there."""
-    lots = tuple(
-        LotShare(share.lot.removeprefix(prefix) if share.lot.startswith(prefix) else merged_prefix(survivor) + share.lot,
-                 share.points)
-        for share in redemption.lots
-    )  # fmt: skip
+
+    def named(lot: str) -> str:
+        return lot.removeprefix(prefix) if lot.startswith(prefix) else merged_prefix(survivor) + lot
+
+    lots = tuple(LotShare(named(share.lot), share.points) for share in redemption.lots)
     return Redemption(redemption.points, redemption.reward, lots, redemption.reversed)
