@@ -48,6 +48,7 @@ from relations.aggregates.loyalty import (
     RedemptionReversed,
     ReferralFulfilled,
     ReferralMade,
+    ReferralRevoked,
     RefundForwarded,
     ReleaseAccount,
     RequestForwarded,
@@ -55,6 +56,7 @@ from relations.aggregates.loyalty import (
     ReturnAccount,
     ReverseEarning,
     ReverseRedemption,
+    RevokeReferral,
     RewardIssued,
     RewardReferral,
     TransferPoints,
@@ -87,14 +89,10 @@ def react(event: Event, at: Envelope, policy: Policy) -> list[Command]:
 def _purchase_earns(event: PurchaseRecorded, at: Envelope, policy: Policy) -> list[Command]:
     amount = event.amount
     # What earns nobody anything asks nothing: the account need not even be loaded.
-    if amount.amount <= 0 or not _earns(amount.currency, policy):
+    if amount.amount < 0 or not any(each.counts(amount.amount, amount.currency) for each in policy.every_programme):
         return []
     command = _trusted(CreditPurchase, at, {"purchase": event.purchase, "amount": amount, "category": event.category})
     return [command]
-
-
-def _earns(currency: str, policy: Policy) -> bool:
-    return currency in policy.programme.rates or any(currency in each.rates for each in policy.programmes)
 
 
 def _refund_takes_back(event: PurchaseRefunded, at: Envelope, _policy: Policy) -> list[Command]:
@@ -141,6 +139,16 @@ def _customer_is_referred(event: ReferralMade, at: Envelope, _policy: Policy) ->
 def _referral_pays(event: ReferralFulfilled, at: Envelope, _policy: Policy) -> list[Command]:
     fields = {"programme": event.programme, "referral": event.referral, "referred": at.customer}
     return [_trusted(RewardReferral, at, fields, customer=event.referrer)]
+
+
+def _referral_is_revoked(event: ReferralRevoked, at: Envelope, _policy: Policy) -> list[Command]:
+    fields = {
+        "programme": event.programme,
+        "referral": event.referral,
+        "refund": event.refund,
+        "purchase": event.purchase,
+    }
+    return [_trusted(RevokeReferral, at, fields, customer=event.referrer)]
 
 
 def _reward_leaves_stock(event: RewardIssued, at: Envelope, _policy: Policy) -> list[Command]:
@@ -257,6 +265,10 @@ _REQUESTS: dict[str, Callable[[RequestForwarded], tuple[type[Command], dict[str,
         RewardReferral,
         {"referral": event.about, "referred": event.other, "prefix": event.prefix},
     ),
+    "RevokeReferral": lambda event: (
+        RevokeReferral,
+        {"referral": event.about, "refund": event.other, "purchase": event.purchase, "prefix": event.prefix},
+    ),
 }
 """What each forwarded request asks of the surviving account; see `relations.aggregates.loyalty.forwarding`."""
 
@@ -334,6 +346,7 @@ _REACTIONS: dict[type[Event], Reaction] = {
     PointsReleased: _points_arrive,
     ReferralMade: _customer_is_referred,
     ReferralFulfilled: _referral_pays,
+    ReferralRevoked: _referral_is_revoked,
     RewardIssued: _reward_leaves_stock,
     RedemptionReversed: _reward_returns_to_stock,
     AccountReleased: _account_arrives,

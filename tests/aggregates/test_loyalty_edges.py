@@ -11,6 +11,7 @@ from relations.aggregates.loyalty import (
     AccountReceived,
     AccountReturned,
     CloseAccount,
+    CreditPurchase,
     EarnPoints,
     EnrolMember,
     IssueReward,
@@ -22,17 +23,19 @@ from relations.aggregates.loyalty import (
     ReceivePoints,
     RedeemPoints,
     RedemptionReversed,
+    ReferralRevoked,
     ReleaseAccount,
     ReopenAccount,
     RequestForwarded,
     ReturnAccount,
     ReverseEarning,
     ReverseRedemption,
+    TierReached,
     TransferPoints,
     UseReward,
 )
 from relations.aggregates.programme import StockReturned, StockTaken
-from relations.messages import Event
+from relations.messages import Event, Money
 from tests.aggregates.test_loyalty_rules import TIERS, Town, at, micros, policy
 
 MUG: dict[str, Any] = {"rewards": [{"name": "mug", "points": 10, "stock": 1}]}
@@ -411,3 +414,91 @@ def test_points_that_arrive_are_positive_and_bounded(points: int) -> None:
         ReceivePoints(lots=[["l", points, 0, None, 0]], **fields)  # type: ignore[arg-type] # as JSON has it
     with pytest.raises(ValueError, match="at least one lot"):
         ReceivePoints(lots=(), **fields)
+
+
+# --- recommendations ------------------------------------------------------------------------------------------------
+
+
+def test_a_recommendation_is_worth_nothing_where_the_purchase_that_it_led_to_is_given_back() -> None:
+    town = Town(REFERRALS).join("c1")
+    town.do(MakeReferral, "2024-01-02", referral="f", referred="n1")
+    town.join("n1")
+    town.buy("p", 10, on="2024-01-04", customer="n1")
+    assert town.balances("c1", "n1") == [50, 30]
+    town.do(ReverseEarning, "2024-01-05", "n1", refund="half", purchase="p", refunded=1, bought=2)
+    assert town.balances("c1", "n1") == [50, 25]
+    assert ReferralRevoked in kinds(
+        town.do(ReverseEarning, "2024-01-06", "n1", refund="rest", purchase="p", refunded=2, bought=2)
+    )
+    assert town.balances("c1", "n1") == [0, 0]
+    town.buy("q", 10, on="2024-01-07", customer="n1")
+    assert town.balances("c1", "n1") == [0, 10]
+
+
+def test_what_a_recommendation_was_worth_is_taken_back_under_whatever_id_it_was_rewarded() -> None:
+    town = Town(REFERRALS).join("c1", "c2")
+    town.do(MakeReferral, "2024-01-02", "c2", referral="f", referred="n2")
+    town.join("n2")
+    merge(town, "2024-01-03")
+    merge(town, "2024-01-03", "n2", "n1")
+    town.buy("p", 10, on="2024-01-04", customer="n2")
+    assert town.balances("c1", "n1") == [50, 30]
+    part(town, "2024-01-05", "n2", "n1")
+    assert town.balances("n1", "n2") == [0, 30]
+    refund(town, "p", "2024-01-06", "n2")
+    assert town.balances("c1", "n2") == [0, 0]
+    assert town.do(ReverseEarning, "2024-01-06", "n2", refund="r", purchase="p", refunded=1, bought=1) == []
+
+
+# --- what counts towards a tier -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("amount", [Money(0, "EUR"), Money(100_000, "SEK")])
+def test_a_stay_counts_though_it_earns_no_points(amount: Money) -> None:
+    tiers = [{"name": "member", "threshold": 0}, {"name": "silver", "threshold": 1}]
+    town = Town(policy(tiers=tiers, tier_basis="stays", stay_categories=["room"])).join()
+    bought: dict[str, Any] = {"purchase": "p", "amount": amount, "category": "room"}
+    assert kinds(town.do(CreditPurchase, "2024-02-01", **bought)) == [PointsEarned, TierReached]
+    assert town.do(CreditPurchase, "2024-02-01", **bought) == []
+    assert (town["c1"].qualified, town["c1"].balance) == (1, 0)
+
+
+def test_spend_counts_in_a_currency_that_earns_nothing() -> None:
+    town = Town(policy(tiers=TIERS, tier_basis="spend", fx={"SEK": "0.1"})).join()
+    town.do(CreditPurchase, "2024-02-01", purchase="p", amount=Money(100_000, "SEK"))
+    assert (town["c1"].qualified, town["c1"].balance) == (10_000, 0)
+
+
+def test_an_award_night_fulfils_no_recommendation() -> None:
+    rules = policy(
+        tiers=TIERS,
+        tier_basis="stays",
+        stay_categories=["room"],
+        referral={"referrer_points": 50, "referred_points": 9},
+    )
+    town = Town(rules).join("c1")
+    town.do(MakeReferral, "2024-01-02", referral="f", referred="n1")
+    town.join("n1")
+    town.do(CreditPurchase, "2024-01-03", "n1", purchase="p", amount=Money(0, "EUR"), category="room")
+    assert town.balances("c1", "n1") == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("amount", "points"),
+    [
+        (Money(9_900, "EUR"), 99),
+        (Money(10_000, "EUR"), 600),
+        (Money(10_000, "JPY"), 1_000),
+        (Money(15_000, "JPY"), 2_000),
+        (Money(10_000, "KWD"), 30),
+    ],
+)
+def test_a_campaigns_minimum_goes_by_currency(amount: Money, points: int) -> None:
+    campaign = {
+        "id": "c", "starts": "2024-01-01", "ends": "2025-01-01", "bonus_points": 500,
+        "minimum": {"EUR": 100, "JPY": 15_000},
+    }  # fmt: skip
+    town = Town(policy(campaigns=[campaign])).join()
+    (earned,) = town.do(CreditPurchase, "2024-02-01", purchase="p", amount=amount)
+    assert isinstance(earned, PointsEarned)
+    assert earned.points == points

@@ -245,7 +245,7 @@ def test_liability_is_the_sum_over_open_lots_at_any_time(
                 if programme == "main" or not late:
                     assert {each.month: each.points for each in owed.months} == {m: p for m, p in months.items() if p}
                 for vintage in view.breakage(programme=programme, as_of=as_of).months:
-                    gone = vintage.redeemed + vintage.taken_back + vintage.expired
+                    gone = vintage.redeemed + vintage.taken_back + vintage.expired + vintage.forfeited
                     assert vintage.issued == gone + vintage.open
 
 

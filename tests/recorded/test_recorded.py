@@ -99,6 +99,7 @@ from relations.aggregates.loyalty import (
     ReferralFulfilled,
     ReferralMade,
     ReferralReceived,
+    ReferralRevoked,
     ReferralRewarded,
     RefundForwarded,
     RequestForwarded,
@@ -504,6 +505,15 @@ MEANT: dict[str, Event] = {
     "loyalty.referral_made.1.full": ReferralMade(referral="f1", referred="c-43", **DINING),
     "loyalty.referral_received.1.full": ReferralReceived(referral="f1", referrer="c-42", received_at=AT, **DINING),
     "loyalty.referral_fulfilled.1.full": ReferralFulfilled(referral="f1", referrer="c-42", **DINING),
+    "loyalty.referral_fulfilled.1.bought": ReferralFulfilled(
+        referral="f1", referrer="c-42", lot="purchase/stay-2024-118", **DINING
+    ),
+    "loyalty.referral_revoked.1.full": ReferralRevoked(
+        referral="f1", referrer="c-42", refund="r1", purchase="stay-2024-118", **DINING
+    ),
+    "loyalty.request_forwarded.1.revoked": RequestForwarded(
+        into="c-42", prefix="merged/c-43/", request="RevokeReferral", about="f1", other="r1", purchase="p", **DINING
+    ),
     "loyalty.referral_rewarded.1.full": ReferralRewarded(referral="f1", referred="c-43", points=500, **DINING),
     "loyalty.account_closed.1.full": AccountClosed(
         closed_at=AT, points=20, lots=(LotShare("welcome", 20),), debt=3, reason="moved away", **DINING

@@ -53,6 +53,7 @@ from relations.aggregates.loyalty import (
     TierLost,
     TierReached,
     TierWarned,
+    issued_to,
     merged_prefix,
 )
 from relations.aggregates.programme import ProgrammeGoalSet
@@ -340,7 +341,7 @@ class ReferralRow(CustomerRow, gc=False):
         referred: To whom.
         made_at: When, UTC microseconds.
         rewarded_at: When it was worth something.
-        points: What it was worth.
+        points: What it was worth; nothing any more where the purchase that it led to was given back.
     """
 
     table: ClassVar[str] = "referrals"
@@ -604,8 +605,22 @@ def earning_reversed(rows: Rows, event: EarningReversed, at: Envelope) -> None:
     account = rows.need(AccountRow, at.customer, event.programme)
     for share in event.lots:
         _taken(rows, account, share, at).reversed += share.points
+    if event.lot is not None:
+        _unreward(rows, event, at)
     if event.qualifying:
         _qualify(account, event.month, -event.qualifying)
+
+
+def _unreward(rows: Rows, event: EarningReversed, at: Envelope) -> None:
+    """A recommendation that was worth something is so no longer, where its lot is taken back from who made it."""
+    owner, lot = issued_to(at.customer, event.lot or "")
+    kind, _, rest = lot.partition("/")
+    referrer, _, referral = rest.partition("/")
+    if kind == "referral" and referrer == owner:
+        prefix = (event.lot or "").removesuffix(lot)
+        row = rows.get(ReferralRow, at.customer, event.programme, prefix + referral)
+        if row is not None:
+            row.points = 0
 
 
 def _qualify(account: AccountRow, month: str, points: int) -> None:

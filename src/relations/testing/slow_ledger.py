@@ -27,7 +27,7 @@ from relations.aggregates.loyalty import (
     ReverseRedemption,
     TransferPoints,
 )
-from relations.messages import Command
+from relations.messages import Command, Money
 from relations.policies import Policy, Programme
 from relations.policies.spans import EndOfPeriod, Inactivity
 
@@ -183,7 +183,7 @@ class SlowLedger:
         more, bonus = Fraction(0), 0
         today = at.astimezone(ZoneInfo(self.policy.zone)).date()
         for campaign in rules.campaigns:
-            if not campaign.starts <= today < campaign.ends or amount.amount < campaign.minimum:
+            if not campaign.starts <= today < campaign.ends or not self._is_enough(campaign.minimum, amount):
                 continue
             if campaign.categories and command.category not in campaign.categories:
                 continue
@@ -193,6 +193,12 @@ class SlowLedger:
             bonus += campaign.bonus_points
         exact = Fraction(amount.amount, 10 ** int(Currency(amount.currency).exponent or 0))
         return self._round(exact * rate * factor * multiplier * (1 + more)) + bonus
+
+    def _is_enough(self, minimum: int | dict[str, Fraction], amount: Money) -> bool:
+        if isinstance(minimum, int):
+            return amount.amount >= minimum
+        exact = Fraction(amount.amount, 10 ** int(Currency(amount.currency).exponent or 0))
+        return amount.currency in minimum and exact >= minimum[amount.currency]
 
     def _earn(self, command: EarnPoints, at: datetime) -> None:
         said = (command.points, command.reason, command.source)

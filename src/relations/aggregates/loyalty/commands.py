@@ -35,6 +35,7 @@ __all__ = [
     "ReturnAccount",
     "ReverseEarning",
     "ReverseRedemption",
+    "RevokeReferral",
     "RewardReferral",
     "TransferPoints",
     "UseBenefit",
@@ -331,6 +332,27 @@ class RewardReferral(LoyaltyCommand):
     @property
     def follows(self) -> str:
         return "MakeReferral"
+
+
+class RevokeReferral(LoyaltyCommand):
+    """Take back what a referral was worth. A reaction to `ReferralRevoked`.
+
+    Attributes:
+        referral: The recommendation.
+        refund: The refund by which it has come to nothing.
+        purchase: The purchase that was given back.
+        prefix: Set where it was forwarded from an account that is merged into this one.
+    """
+
+    programme: Id = "main"
+    referral: Id
+    refund: Id
+    purchase: Id
+    prefix: Prefix = ""
+
+    @property
+    def follows(self) -> str:
+        return "RefundPurchase"
 
 
 # --- merging --------------------------------------------------------------------------------------------------------

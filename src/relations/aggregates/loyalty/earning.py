@@ -10,6 +10,7 @@ from relations.aggregates.loyalty.commands import (
     EnrolMember,
     ReopenAccount,
     ReverseEarning,
+    RevokeReferral,
 )
 from relations.aggregates.loyalty.events import (
     AccountClosed,
@@ -22,12 +23,14 @@ from relations.aggregates.loyalty.events import (
     PointsEarned,
     PurchaseForwarded,
     ReferralFulfilled,
+    ReferralRevoked,
     RefundForwarded,
 )
 from relations.aggregates.loyalty.lots import (
     Earning,
     LotShare,
     VoidedReward,
+    issued_to,
     merged_prefix,
     purchase_lot,
     referral_lot,
@@ -52,7 +55,18 @@ from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time
 from relations.policies.spans import Inactivity, days_after
 
-__all__ = ["adjust", "close", "credit_purchase", "earn", "enrol", "give", "join", "reopen", "reverse_earning"]
+__all__ = [
+    "adjust",
+    "close",
+    "credit_purchase",
+    "earn",
+    "enrol",
+    "give",
+    "join",
+    "reopen",
+    "reverse_earning",
+    "revoke_referral",
+]
 
 _DAY = 86_400_000_000
 
@@ -248,8 +262,8 @@ def _credit_by_all_rules(ledger: Ledger, command: CreditPurchase, programme: Pro
         draft.add(event)  # type: ignore[arg-type] # both of them are events of the ledger
     if tier is not None:
         draft.add(tier)
-    if programme.referral is not None and programme.referral.after == "first_purchase":
-        _fulfil(draft, programme, at, policy)
+    if credit.points and programme.referral is not None and programme.referral.after == "first_purchase":
+        _fulfil(draft, programme, at, policy, earned.lot)
     return draft.events
 
 
@@ -357,7 +371,7 @@ def give(
         draft.add(event)  # type: ignore[arg-type] # both of them are events of the ledger
 
 
-def _fulfil(draft: Draft, programme: Programme, at: int, policy: Policy) -> None:
+def _fulfil(draft: Draft, programme: Programme, at: int, policy: Policy, by: str | None = None) -> None:
     """The customer did what a recommendation asks for, if there was one and it is not too late."""
     invited, referral = draft.ledger.dealings.invited, programme.referral
     if invited is None or referral is None or invited.fulfilled:
@@ -365,10 +379,22 @@ def _fulfil(draft: Draft, programme: Programme, at: int, policy: Policy) -> None
     last = days_after(policy.zone, local_time(policy.zone).day(invited.at), referral.days_valid + 1)
     if not invited.at <= at < last:
         return
-    draft.add(ReferralFulfilled(programme=draft.ledger.programme, referral=invited.referral, referrer=invited.referrer))
+    draft.add(
+        ReferralFulfilled(
+            programme=draft.ledger.programme, referral=invited.referral, referrer=invited.referrer, lot=by
+        )
+    )
     if referral.referred_points:
-        lot = referral_lot(invited.referrer, invited.referral)
+        lot = _invited_under(draft.ledger) + referral_lot(invited.referrer, invited.referral)
         give(draft, lot, referral.referred_points, "referral", at, policy, source=invited.referral)
+
+
+def _invited_under(ledger: Ledger) -> str:
+    """What ids begin with of the merged account that was recommended; nothing where this one was."""
+    for each in ledger.dealings.received.values():
+        if each.event.holdings.invited is not None and each.before.dealings.invited is None:
+            return merged_prefix(each.source)
+    return ""
 
 
 # --- refunds --------------------------------------------------------------------------------------------------------
@@ -391,10 +417,7 @@ def reverse_earning(state: Account, command: ReverseEarning, policy: Policy) -> 
 def _take_back(ledger: Ledger, command: ReverseEarning, policy: Policy) -> list[Event]:
     """Takes back what is due beyond what earlier refunds of the purchase took.
 
-    First from the purchase's own lot, pending or not. What has expired of that lot needs no taking back: had the
-    purchase never been, those points would not be there either, and their expiry gave nobody anything. Then from
-    other lots: pending ones first, for those cannot be spent yet, then in spending order. What no lot can give is the
-    shortfall.
+    Where the purchase fulfilled a recommendation and is given back whole, what that was worth to either goes with it.
     """
     own = command.prefix + purchase_lot(command.purchase)
     earning = ledger.earnings.get(own)
@@ -408,32 +431,81 @@ def _take_back(ledger: Ledger, command: ReverseEarning, policy: Policy) -> list[
         return []
     draft = Draft(ledger)
     settle(draft, command.at)
-    earning, lots = draft.ledger.earnings[own], draft.ledger.lots
+    before = draft.ledger
+    _reverse(draft, programme, own, due, qualifying, refund=command.refund, purchase=command.purchase)
+    if command.refunded == command.bought:
+        _revoke(draft, programme, own, refund=command.refund, purchase=command.purchase)
+    if qualifying:
+        refund_costs_tier(draft, before, programme, command.at, policy.zone)
+    return draft.events
+
+
+def _reverse(
+    draft: Draft, programme: Programme, own: str, due: int, qualifying: int, *, refund: str, purchase: str
+) -> None:
+    """Takes back points of a settled ledger that a lot had brought.
+
+    First from that lot itself, pending or not. What has expired of it needs no taking back: had it never been, those
+    points would not be there either, and their expiry gave nobody anything. Then from other lots: pending ones first,
+    for those cannot be spent yet, then in spending order. What no lot can give is the shortfall.
+    """
+    ledger = draft.ledger
+    earning, lots = ledger.earnings[own], ledger.lots
     lot = lots.get(own)
     first, left = take([] if lot is None else [(own, lot)], due)
     expired = min(left, earning.expired - earning.forgone)
-    others = in_order((item for item in lots.items() if item[0] != own), draft.ledger.lapses_at)
+    others = in_order((item for item in lots.items() if item[0] != own), ledger.lapses_at)
     others.sort(key=lambda item: not item[1].pending)
     rest, shortfall = take(others, left - expired)
-    before = draft.ledger
     draft.add(
         EarningReversed(
             programme=ledger.programme,
-            refund=command.refund,
-            purchase=command.purchase,
+            refund=refund,
+            purchase=purchase,
             points=due - expired - shortfall,
             qualifying=qualifying,
             lots=first + rest,
             expired=expired,
             shortfall=shortfall,
             month=earning.month,
-            lot=own if command.prefix else None,
+            lot=None if own == purchase_lot(purchase) else own,
         )
     )
     if shortfall and programme.refund_shortfall == "debt":
-        draft.add(DebtIncurred(programme=ledger.programme, points=shortfall, refund=command.refund))
-    if qualifying:
-        refund_costs_tier(draft, before, programme, command.at, policy.zone)
+        draft.add(DebtIncurred(programme=ledger.programme, points=shortfall, refund=refund))
+
+
+def _revoke(draft: Draft, programme: Programme, own: str, *, refund: str, purchase: str) -> None:
+    """The recommendation that a purchase fulfilled has come to nothing; a later purchase does not fulfil it again."""
+    invited = draft.ledger.dealings.invited
+    if invited is None or invited.lot != own:
+        return
+    draft.add(
+        ReferralRevoked(
+            programme=draft.ledger.programme,
+            referral=invited.referral,
+            referrer=invited.referrer,
+            refund=refund,
+            purchase=purchase,
+        )
+    )
+    for lot, earning in draft.ledger.earnings.items():
+        if earning.reason == "referral" and lot.endswith(referral_lot(invited.referrer, invited.referral)):
+            _reverse(draft, programme, lot, earning.points - earning.reversed, 0, refund=refund, purchase=purchase)
+            return
+
+
+def revoke_referral(state: Account, command: RevokeReferral, policy: Policy) -> list[Event]:
+    """Takes back what a recommendation was worth, once; nothing where it was worth nothing."""
+    ledger = state.ledger(command.programme)
+    lot = command.prefix + referral_lot(*issued_to(command.customer, command.prefix + command.referral))
+    earning = ledger.earnings.get(lot)
+    if earning is None or earning.points == earning.reversed:
+        return []
+    draft, programme = Draft(ledger), programme_of(policy, ledger.programme)
+    settle(draft, command.at)
+    due = earning.points - earning.reversed
+    _reverse(draft, programme, lot, due, 0, refund=command.refund, purchase=command.purchase)
     return draft.events
 
 

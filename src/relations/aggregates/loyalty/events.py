@@ -36,6 +36,7 @@ __all__ = [
     "ReferralFulfilled",
     "ReferralMade",
     "ReferralReceived",
+    "ReferralRevoked",
     "ReferralRewarded",
     "RefundForwarded",
     "RequestForwarded",
@@ -498,11 +499,28 @@ class ReferralReceived(LoyaltyEvent, frozen=True):
 
 
 class ReferralFulfilled(LoyaltyEvent, frozen=True):
-    """The customer did what the referral asks for; the member who recommended is rewarded."""
+    """The customer did what the referral asks for; the member who recommended is rewarded.
+
+    Attributes:
+        referral: The recommendation.
+        referrer: Who made it.
+        lot: The lot of the purchase that did it; None where joining did.
+    """
 
     topic: ClassVar[str] = "loyalty.referral_fulfilled"
     referral: str
     referrer: str
+    lot: str | None = None
+
+
+class ReferralRevoked(LoyaltyEvent, frozen=True):
+    """The purchase by which a referral was fulfilled has been given back whole: what it was worth is taken back."""
+
+    topic: ClassVar[str] = "loyalty.referral_revoked"
+    referral: str
+    referrer: str
+    refund: str
+    purchase: str
 
 
 class ReferralRewarded(LoyaltyEvent, frozen=True):
@@ -637,8 +655,9 @@ class RequestForwarded(LoyaltyEvent, frozen=True):
         request: The command's name, such as `RedeemPoints`.
         about: The redemption, transfer, coupon or referral.
         points: How many.
-        other: The reward, or the other member.
+        other: The reward, the other member, or the refund.
         lots: The lots of a transfer that comes.
+        purchase: The purchase that was given back.
     """
 
     topic: ClassVar[str] = "loyalty.request_forwarded"
@@ -649,3 +668,4 @@ class RequestForwarded(LoyaltyEvent, frozen=True):
     points: int = 0
     other: str | None = None
     lots: tuple[MovedLot, ...] = ()
+    purchase: str | None = None

@@ -20,6 +20,7 @@ from relations.aggregates.loyalty.commands import (
     ReceivePoints,
     RedeemPoints,
     ReverseRedemption,
+    RevokeReferral,
     RewardReferral,
     TransferPoints,
     UseReward,
@@ -40,6 +41,7 @@ FORWARDED: dict[type[LoyaltyCommand], Callable[[Any], dict[str, Any]]] = {
     IssueReward: lambda command: {"about": command.coupon, "other": command.reward},
     UseReward: lambda command: {"about": command.coupon},
     RewardReferral: lambda command: {"about": command.referral, "other": command.referred},
+    RevokeReferral: lambda command: {"about": command.referral, "other": command.refund, "purchase": command.purchase},
 }
 """The commands that are forwarded, and what is said of each."""
 

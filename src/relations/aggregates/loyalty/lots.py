@@ -189,12 +189,13 @@ class Membership(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Invited(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Who recommended the programme to this customer, when, and whether it has come to something."""
+    """Who recommended the programme to this customer, when, and whether it has come to something; by which lot."""
 
     referral: str
     referrer: str
     at: int
     fulfilled: bool = False
+    lot: str | None = None
 
 
 class Holdings(_Carried, frozen=True, gc=False, omit_defaults=True):

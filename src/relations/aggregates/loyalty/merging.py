@@ -25,7 +25,15 @@ from msgspec.structs import replace
 
 from relations.aggregates.loyalty.commands import ReceiveAccount, ReleaseAccount, RestoreAccount, ReturnAccount
 from relations.aggregates.loyalty.events import AccountReceived, AccountReleased, AccountRestored, AccountReturned
-from relations.aggregates.loyalty.lots import Earning, Holdings, LotShare, Membership, Redemption, merged_prefix
+from relations.aggregates.loyalty.lots import (
+    Earning,
+    Holdings,
+    Invited,
+    LotShare,
+    Membership,
+    Redemption,
+    merged_prefix,
+)
 from relations.aggregates.loyalty.settling import programme_of
 from relations.aggregates.loyalty.state import Account, Ledger, Received, evolve_ledger
 from relations.errors import CommandRefused
@@ -237,7 +245,7 @@ def _what_is_left(ledger: Ledger, received: Received, survivor: str) -> Holdings
         clubs=tuple(club for club in came.clubs if club in dealings.clubs),
         referrals=_of(Map(_unrewarded(ledger)), prefix),
         rewarded=came.rewarded + since,
-        invited=None if came.invited is None else dealings.invited or came.invited,
+        invited=None if came.invited is None else _invited(dealings.invited or came.invited, prefix),
         months=dict(months),
         month=max(came.month, ledger.month if months.keys() - came.months.keys() else ""),
         debt=min(came.debt, ledger.debt),
@@ -246,6 +254,10 @@ def _what_is_left(ledger: Ledger, received: Received, survivor: str) -> Holdings
 
 def _of(held: Map[str, T], prefix: str) -> dict[str, T]:
     return {name.removeprefix(prefix): each for name, each in held.items() if name.startswith(prefix)}
+
+
+def _invited(invited: Invited, prefix: str) -> Invited:
+    return invited if invited.lot is None else replace(invited, lot=invited.lot.removeprefix(prefix))
 
 
 def _spent_of(ledger: Ledger, redemptions: dict[str, Redemption], prefix: str, survivor: str) -> dict[str, Earning]:

@@ -29,6 +29,7 @@ from relations.aggregates.loyalty.commands import (
     ReturnAccount,
     ReverseEarning,
     ReverseRedemption,
+    RevokeReferral,
     RewardReferral,
     TransferPoints,
     UseBenefit,
@@ -42,6 +43,7 @@ from relations.aggregates.loyalty.earning import (
     enrol,
     reopen,
     reverse_earning,
+    revoke_referral,
 )
 from relations.aggregates.loyalty.forwarding import FORWARDED, forward
 from relations.aggregates.loyalty.merging import receive_account, release, restore, return_account
@@ -100,6 +102,7 @@ _RULES: dict[type[Command], Callable[[Account, Any, Policy], list[Event]]] = {
     MakeReferral: make_referral,
     ReceiveReferral: receive_referral,
     RewardReferral: reward_referral,
+    RevokeReferral: revoke_referral,
     ReleaseAccount: release,
     ReceiveAccount: receive_account,
     ReturnAccount: return_account,

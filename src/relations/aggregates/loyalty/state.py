@@ -37,6 +37,7 @@ from relations.aggregates.loyalty.events import (
     ReferralFulfilled,
     ReferralMade,
     ReferralReceived,
+    ReferralRevoked,
     ReferralRewarded,
     RefundForwarded,
     RequestForwarded,
@@ -524,7 +525,14 @@ def _referral_fulfilled(ledger: Ledger, event: ReferralFulfilled) -> Ledger:
     invited = ledger.dealings.invited
     if invited is None:
         return ledger
-    return replace(ledger, dealings=replace(ledger.dealings, invited=replace(invited, fulfilled=True)))
+    return replace(ledger, dealings=replace(ledger.dealings, invited=replace(invited, fulfilled=True, lot=event.lot)))
+
+
+def _referral_revoked(ledger: Ledger, _event: ReferralRevoked) -> Ledger:
+    invited = ledger.dealings.invited
+    if invited is None:
+        return ledger
+    return replace(ledger, dealings=replace(ledger.dealings, invited=replace(invited, lot=None)))
 
 
 def _referral_rewarded(ledger: Ledger, event: ReferralRewarded) -> Ledger:
@@ -659,7 +667,10 @@ def _standing_received(ledger: Ledger, event: AccountReceived) -> Ledger | Holdi
 def _received_dealings(ledger: Ledger, event: AccountReceived) -> Dealings:
     came, prefix, dealings = event.holdings, merged_prefix(event.source), ledger.dealings
     # Who was no member yet may have been recommended under either id.
-    invited = dealings.invited or (came.invited if ledger.enrolled_at is None else None)
+    invited = dealings.invited
+    if invited is None and came.invited is not None and ledger.enrolled_at is None:
+        lot = came.invited.lot
+        invited = replace(came.invited, lot=None if lot is None else prefix + lot)
     return replace(
         dealings,
         coupons=dealings.coupons.update({prefix + name: coupon for name, coupon in came.coupons.items()}),
@@ -753,6 +764,7 @@ _FOLDS: dict[type[Event], Callable[[Ledger, Any], Ledger]] = {
     ReferralMade: _referral_made,
     ReferralReceived: _referral_received,
     ReferralFulfilled: _referral_fulfilled,
+    ReferralRevoked: _referral_revoked,
     ReferralRewarded: _referral_rewarded,
     AccountClosed: _closed,
     AccountReopened: _reopened,
