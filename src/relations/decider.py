@@ -7,13 +7,13 @@ generator, no input or output. `evolve` never refuses an event that it knows, fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from relations.messages import Command, Event
 
-__all__ = ["Aggregate", "Decider", "fold"]
+__all__ = ["Aggregate", "Decider", "Merging", "fold"]
 
 S = TypeVar("S")
 
@@ -44,6 +44,22 @@ def fold(decider: Decider[S], events: Iterable[Event], state: S | None = None) -
 
 
 @dataclass(frozen=True, slots=True)
+class Merging(Generic[S]):
+    """How streams that were found to be one thing go on under any of their ids. Three pure functions.
+
+    Attributes:
+        next_to: `state -> ids` that this stream says are one with it, each a step away. Both sides have to say so.
+        home: `(command, states) -> id` of the stream that has what the command names, the id that it gives where none
+            has. `states` has all of the thing's ids, the one that the command gives first.
+        together: `(command, state, others) -> state` to decide the command on, in the knowledge of the other ids'.
+    """
+
+    next_to: Callable[[S], Sequence[str]]
+    home: Callable[[Any, Mapping[str, S]], str]
+    together: Callable[[Any, S, Sequence[S]], S]
+
+
+@dataclass(frozen=True, slots=True)
 class Aggregate(Generic[S]):
     """One kind of aggregate as the engine needs to know it.
 
@@ -57,6 +73,9 @@ class Aggregate(Generic[S]):
         state_version: Raised whenever the state's form or meaning changes; older snapshots are then ignored.
         pinned: `state -> version` of the policy that a stream is decided by for all its life; None where it is the one
             in force at each command's time.
+        merging: How merged streams go on under any of their ids; None where streams are never merged.
+        of_known: Commands that change nothing where the log has nothing of their customer, for the id may be mistyped;
+            with the field that is to blame.
     """
 
     name: str
@@ -67,3 +86,5 @@ class Aggregate(Generic[S]):
     state: type[S]
     state_version: int = 1
     pinned: Callable[[S], int | None] | None = None
+    merging: Merging[S] | None = None
+    of_known: Mapping[type[Command], str] = field(default_factory=dict)
