@@ -19,8 +19,10 @@ from relations.aggregates.customer import (
     EraseCustomer,
     NoteCulture,
     NoteTrait,
+    PurchaseRecorded,
     RecordAcquisitionCost,
     RecordLapse,
+    RecordPurchase,
     RecordWinBack,
     TraitDropped,
     TraitNoted,
@@ -97,6 +99,10 @@ def test_a_lapse_is_news_once_and_only_who_left_is_won_back() -> None:
     left = NOBODY.when(lapse(3)).then(CustomerRegistered, CustomerLapsed)
     left.when(lapse(4)).then_nothing()
     left.when(lapse(4, "prices")).then(CustomerLapsed)
+    bought = RecordPurchase(customer="c1", purchase="p1", amount=Money(100, "EUR"), occurred_at=day(5))
+    again = left.when(bought).then(PurchaseRecorded)
+    again.when(lapse(4)).then_nothing()
+    again.when(lapse(6)).then(CustomerLapsed).when(lapse(7)).then_nothing()
     won = left.when(back).then(CustomerWonBack)
     won.when(back).then_nothing()
     won.when(lapse(12)).then(CustomerLapsed)

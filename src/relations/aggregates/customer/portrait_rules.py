@@ -88,8 +88,10 @@ def _record_acquisition_cost(state: Customer, command: RecordAcquisitionCost) ->
 
 
 def _record_lapse(state: Customer, command: RecordLapse) -> list[Event]:
-    # Told again for the same reason is nothing new; for another one, it is.
-    if changes_nothing(state.lapses, (command.at, command.reason or "")):
+    # Told again for the same reason is nothing new, unless they were back and bought; for another one, it is.
+    last = max((at for at, _ in state.lapses if at <= command.at), default=command.at)
+    back = any(last < purchase.at <= command.at for purchase in state.purchases.values())
+    if not back and changes_nothing(state.lapses, (command.at, command.reason or "")):
         return []
     return making_known(state, command, CustomerLapsed(reason=command.reason, at=command.at), None)
 
