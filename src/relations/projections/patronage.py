@@ -41,7 +41,6 @@ _MONTH, _DAY = 7, 10
 
 _PROMOTER, _PASSIVE = 9, 7
 _HELD = "yes"
-_NEVER = date.max.toordinal()
 
 _keys: dict[str, dict[int, tuple[str, int]]] = {}
 
@@ -306,14 +305,21 @@ def purchase_recorded(rows: Rows, event: PurchaseRecorded, at: Envelope) -> None
     activity = row.activity.get(key)
     if activity is None:
         activity = row.activity[key] = Activity(bit, 1, amount.amount)
+    elif activity.days == bit:  # what `add` does, without the call: nearly all are of this sort or the one before
+        activity.purchases += 1
+        activity.bought += amount.amount
     else:
         activity.add(bit, 1, amount.amount)
     if event.discounted:
         activity.discounted += 1
-    if event.channel is not None and day < row.channels.get(event.channel, _NEVER):
-        row.channels[event.channel] = day
-    if event.category is not None and day < row.categories.get(event.category, _NEVER):
-        row.categories[event.category] = day
+    if (channel := event.channel) is not None:
+        first = row.channels.get(channel)
+        if first is None or day < first:
+            row.channels[channel] = day
+    if (category := event.category) is not None:
+        first = row.categories.get(category)
+        if first is None or day < first:
+            row.categories[category] = day
 
 
 @PROJECTION.on(PurchaseRefunded)
