@@ -216,8 +216,10 @@ def test_a_purchase_refunded_in_full_is_as_if_it_had_never_been_whatever_was_spe
 @given(st.sampled_from(POLICIES), commands(size=30))
 def test_a_merge_undone_with_nothing_between_changes_nothing(rules: Policy, history: list[Command]) -> None:
     town = lived(rules, history)
-    before = {name: town.states[name] for name in ("loyalty-c1", "loyalty-c2")}
     now = end_of(history)
+    for name in ("c1", "c2"):
+        attempt(town, ExpirePoints(customer=name, occurred_at=now))
+    before = {name: town.states[name] for name in ("loyalty-c1", "loyalty-c2")}
     assert town.send(ReleaseAccount(customer="c2", merge="m", into="c1", occurred_at=now))
     together = town["c1"].ledger()
     check(together)

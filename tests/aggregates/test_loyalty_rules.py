@@ -62,10 +62,11 @@ from relations.aggregates.loyalty import (
     UseReward,
 )
 from relations.aggregates.programme import SetProgrammeGoal, StockReturned, StockTaken
-from relations.decider import Aggregate
+from relations.decider import Aggregate, due_before, fold
 from relations.errors import CommandRefused
 from relations.messages import Command, Envelope, Event, Money, to_micros
 from relations.policies import Policy
+from relations.policies.in_force import InForce
 from relations.reactions import react
 
 AGGREGATES: dict[str, Aggregate[Any]] = {"loyalty": loyalty.AGGREGATE, "programme": programme.AGGREGATE}
@@ -110,8 +111,12 @@ class Town:
         while pending:
             wanted = pending.popleft()
             stream = wanted.stream
-            decider = AGGREGATES[stream.partition("-")[0]].decider
+            aggregate = AGGREGATES[stream.partition("-")[0]]
+            decider = aggregate.decider
             state = states.get(stream, decider.initial)
+            for _due, before, events in due_before(aggregate, state, wanted, InForce([self.rules])):
+                state = fold(decider, events, before)
+                happened += events
             for event in decider.decide(state, wanted, self.rules):
                 state = decider.evolve(state, event)
                 happened.append(event)
@@ -478,7 +483,8 @@ YEARLY = {"tiers": TIERS, "tier_window": {"kind": "calendar_year"}, "downgrade_w
 
 
 def evaluate(town: Town, on: str) -> list[Event]:
-    return town.do(EvaluateTier, on)
+    """What happened to the tier; that points expire meanwhile is another matter."""
+    return [each for each in town.do(EvaluateTier, on) if not isinstance(each, PointsExpired)]
 
 
 def test_at_year_end_a_tier_is_kept_by_the_year_that_ends_and_lost_by_the_next() -> None:

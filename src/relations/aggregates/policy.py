@@ -13,7 +13,7 @@ from relations.decider import Aggregate, Decider
 from relations.messages import Command, Event
 from relations.policies import Policy
 
-__all__ = ["AGGREGATE", "AdoptPolicy", "PolicyAdopted", "PolicyBook"]
+__all__ = ["AGGREGATE", "AdoptPolicy", "Adoption", "PolicyAdopted", "PolicyBook"]
 
 # --- events ---------------------------------------------------------------------------------------------------------
 

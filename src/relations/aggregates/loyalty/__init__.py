@@ -2,7 +2,8 @@
 
 Stream `loyalty-<customer id>`. The modules in their order: `lots` (plain values), `events`, `commands`, `state` (with
 evolve), and the rules by subject: `settling` (what all of them rest on), `tiers`, `earning`, `spending`, `rewards`,
-`merging`; `rules` brings them together (decide, and `REFUSALS`, every code of refusal with when it is given).
+`merging`; `rules` brings them together (decide, and `REFUSALS`, every code of refusal with when it is given), and
+`passing` says what falls due.
 
 **Programmes.** A customer has one ledger for each programme that they have joined, in one stream; every event says
 whose ledger it belongs to, and no rule looks from one ledger into another. Where a command names no programme, it is
@@ -119,6 +120,7 @@ from relations.aggregates.loyalty.lots import (
     remedy_lot,
     spending_order,
 )
+from relations.aggregates.loyalty.passing import due
 from relations.aggregates.loyalty.rules import (
     COMMANDS,
     REFUSALS,
@@ -232,5 +234,6 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Account,
-    state_version=2,
+    state_version=3,
+    due=due,
 )
