@@ -125,9 +125,7 @@ def busy(chance: random.Random) -> list[Command]:
             CreditPurchase(purchase=f"p{number}", amount=money, **some),
             RedeemPoints(redemption=f"x{number}", points=chance.choice((5, 20, 60)), **some),
             ReverseRedemption(redemption=f"x{recent}", **some),
-            ReverseEarning(
-                refund=f"r{number}", purchase=f"p{recent}", refunded=chance.choice((2, 3)), bought=3, **some
-            ),
+            ReverseEarning(refund=f"r{number}", purchase=f"p{recent}", refunded=share, bought=3, **some),
             EarnPoints(lot=f"b{number}", points=chance.randint(1, 30), **some),
             IssueReward(coupon=f"k{number}", reward="night", **some),
             EvaluateTier(**some),

@@ -73,7 +73,7 @@ from relations.aggregates.loyalty import (
 )
 from relations.errors import InvalidInput
 from relations.messages import Command, Envelope, from_micros, to_micros
-from relations.policies import Policy, Programme
+from relations.policies import Policy
 from relations.policies.calendars import local_time
 from relations.policies.in_force import InForce
 from relations.policies.standing import Standing, due_step, programme_in
@@ -842,7 +842,7 @@ class AgendaView(View):
         # looked at one by one. At once, nobody's who was heard of in the last month, unless they are to be warned.
         columns = self.table(Member).c
         where: list[ColumnElement[bool]] = [columns.tier.is_not(None)]
-        if all(_at_once(each) for span in spans for each in span.policy.every_programme):
+        if all(each.terms.monthly for span in spans for each in span.policy.every_programme):
             month = max(local_time(span.policy.zone).month(end) for span in spans)
             where.append(or_(columns.month < month, columns.grace_until.is_not(None)))
         for programme in {each.id for span in spans for each in span.policy.every_programme}:
@@ -856,10 +856,6 @@ class AgendaView(View):
             if item is not None and item.kind in kinds and (after is None or item.key > after.key):
                 found.append(item)
         return sorted(found, key=_key) if limit is None else nsmallest(limit, found, key=_key)
-
-
-def _at_once(programme: Programme) -> bool:
-    return programme.downgrade_when == "at_once" and not programme.grace_days and programme.warning_days is None
 
 
 def _key(item: AgendaItem) -> tuple[int, str, str, str, str]:

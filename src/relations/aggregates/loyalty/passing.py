@@ -20,9 +20,10 @@ from relations.aggregates.loyalty.commands import (
 from relations.aggregates.loyalty.state import Account, Ledger
 from relations.aggregates.loyalty.tiers import has_tier, standing_of
 from relations.decider import Due
+from relations.messages import Command
 from relations.policies.calendars import local_time
 from relations.policies.in_force import InForce
-from relations.policies.standing import due_step, programme_in
+from relations.policies.standing import due_step
 
 __all__ = ["due"]
 
@@ -40,19 +41,20 @@ def due(state: Account, command: LoyaltyCommand, at: int, rules: InForce) -> Due
         at: Its time, UTC microseconds.
         rules: Which policy is in force when.
     """
-    found: Due | None = None
     ledgers = state.ledgers
     if command.programme is not None or (len(ledgers) > 1 and type(command) not in _FOR_ALL):
         ledgers = (state.ledger(command.programme),)
+    found: Due | None = None
     for ledger in ledgers:
-        if ledger.due_at <= at or (ledger.lapses_at is not None and ledger.lapses_at <= at):
-            found = _sooner(found, _points_due(ledger, at), ExpirePoints, command, ledger)
-    for ledger in ledgers:
-        if ledger.tier is not None:
-            found = _sooner(found, _tier_due(ledger, at, rules), EvaluateTier, command, ledger)
-    for ledger in ledgers:
-        if ledger.dealings.due_at <= at:
-            found = _sooner(found, ledger.dealings.due_at, ExpireRewards, command, ledger)
+        # Before every purchase of a member this is asked, and mostly there is nothing: so a glance has to do.
+        if (
+            ledger.due_at > at
+            and ledger.dealings.due_at > at
+            and ledger.lapses_at is None
+            and _stands(ledger, at, rules)
+        ):
+            continue
+        found = _sooner(found, _first_due(ledger, at, rules), ledger, command)
     if found is None or type(command) is ReturnAccount or found.is_wanted(command):
         return None
     return found
@@ -64,12 +66,23 @@ _FOR_ALL = frozenset(
 """Commands that are for all programmes where they name none; the others are for the one joined first."""
 
 
-def _sooner(
-    found: Due | None, moment: int | None, kind: type[LoyaltyCommand], command: LoyaltyCommand, ledger: Ledger
-) -> Due | None:
-    if moment is None or (found is not None and found.at <= moment):
+def _sooner(found: Due | None, first: _First | None, ledger: Ledger, command: LoyaltyCommand) -> Due | None:
+    if first is None or (found is not None and (found.at, _KINDS.index(found.kind)) <= first):
         return found
-    return Due(moment, kind, {"customer": command.customer, "programme": ledger.programme})
+    moment, kind = first
+    return Due(moment, _KINDS[kind], {"customer": command.customer, "programme": ledger.programme})
+
+
+_First = tuple[int, int]
+"""A moment, and the place in `_KINDS` of what is due then."""
+_KINDS: tuple[type[Command], ...] = (ExpirePoints, EvaluateTier, ExpireRewards)
+
+
+def _first_due(ledger: Ledger, at: int, rules: InForce) -> _First | None:
+    moments = _points_due(ledger, at), _tier_due(ledger, at, rules), ledger.dealings.due_at
+    return min(
+        ((moment, kind) for kind, moment in enumerate(moments) if moment is not None and moment <= at), default=None
+    )
 
 
 def _points_due(ledger: Ledger, at: int) -> int | None:
@@ -84,21 +97,24 @@ def _points_due(ledger: Ledger, at: int) -> int | None:
 
 
 def _tier_due(ledger: Ledger, at: int, rules: InForce) -> int | None:
-    if not has_tier(ledger) or _stands(ledger, at, rules):
+    if ledger.tier is None or not has_tier(ledger):
         return None
     found = due_step(rules, ledger.programme, standing_of(ledger), at)
     return None if found is None else found[0].at
 
 
 def _stands(ledger: Ledger, at: int, rules: InForce) -> bool:
-    """Whether it can be seen at a glance that nothing is due of a tier; mostly it can."""
+    """Whether it can be seen at a glance that nothing is due of a tier."""
+    tier = ledger.tier
+    if tier is None:
+        return True
     if len(rules.spans) > 1:
         return False
     policy = rules.spans[0].policy
     programme = policy.programme
     if programme.id != ledger.programme:
-        programme = programme_in(policy, ledger.programme)
-    if ledger.tier == programme.terms.base:
+        return False
+    terms = programme.terms
+    if tier == terms.base:
         return True
-    monthly = programme.downgrade_when == "at_once" and not programme.grace_days and programme.warning_days is None
-    return monthly and ledger.grace_until is None and local_time(policy.zone).month(at) <= ledger.month
+    return terms.monthly and ledger.grace_until is None and local_time(policy.zone).month(at) <= ledger.month
