@@ -304,6 +304,21 @@ def test_or_have_a_grace_where_policy_gives_one() -> None:
     assert town.do(ExpirePoints, "2025-03-31T22:00") == [PointsExpired(points=30, lots=shares(("purchase/a", 30)))]
 
 
+def test_a_second_redemption_undone_does_not_end_the_grace_of_the_first() -> None:
+    town = Town(policy(reversal_after_expiry="grace", reversal_grace_days=10)).join()
+    town.buy("p", 100, on="2024-01-02")
+    town.redeem(60, on="2024-01-03", name="x")
+    town.redeem(30, on="2024-01-03", name="y")
+    town.do(ExpirePoints, "2025-02-01")
+    town.do(ReverseRedemption, "2025-02-01", redemption="x")
+    town.do(ReverseRedemption, "2025-02-02", redemption="y")
+    assert town["c1"].balance == 90
+    assert town.do(ExpirePoints, "2025-02-11T22:59") == []
+    (expired,) = town.do(ExpirePoints, "2025-02-11T23:00")
+    assert isinstance(expired, PointsExpired)
+    assert expired.points == 90
+
+
 def test_a_redemption_that_there_is_not_cannot_be_undone() -> None:
     assert "no redemption 'y'" in Town(policy()).join().refused(ReverseRedemption, "2024-04-01", redemption="y")
 
@@ -569,6 +584,26 @@ def test_a_late_refund_costs_the_tier_from_then_on() -> None:
     evaluate(kept, "2025-03-01")
     assert kinds(kept.refund("q", on="2025-06-01")) == [EarningReversed]
     assert kept["c1"].tier == "silver"
+
+
+def test_a_refund_in_parts_costs_the_tiers_that_the_whole_costs() -> None:
+    whole, split = (Town(policy(tiers=TIERS, downgrade_to="one_step")).join() for _ in range(2))
+    for town in (whole, split):
+        town.buy("p", 300)
+    whole.refund("p", 260, 300, on="2024-03-01")
+    split.refund("p", 250, 300, on="2024-03-01", name="r1")
+    split.refund("p", 260, 300, on="2024-03-01", name="r2")
+    assert whole["c1"].tier == split["c1"].tier == "member"
+
+
+def test_one_step_a_month_however_often_the_tier_is_looked_at() -> None:
+    town = Town(policy(tiers=TIERS, downgrade_to="one_step")).join()
+    town.buy("p", 300)
+    for _ in range(3):
+        evaluate(town, "2025-01-31T23:00")
+    assert town["c1"].tier == "silver"
+    evaluate(town, "2025-02-28T23:00")
+    assert town["c1"].tier == "member"
 
 
 def test_the_window_slides_past_a_large_purchase() -> None:
