@@ -1,8 +1,8 @@
-"""How much memory a rebuild takes: of one log and one twice as long of the same customers, and by shards.
+"""How much memory a rebuild takes: of a log and one of five times the customers, and of the same customers' longer log.
 
-Each rebuild runs in a process of its own, which says at its end how much of it was in memory at most. SQLite's map of
-the file and its cache are made small there, for they hold as much as they are let; and what the same process takes for
-a log a fortieth as long is subtracted: the interpreter, the libraries, two pages of rows. What is left is what grows.
+Each rebuild runs in a process of its own, which says at its end how much of it was in memory at most, the interpreter
+and the libraries included. SQLite's map of the file and its cache are made small there, for they hold as much as they
+are let.
 """
 
 from __future__ import annotations
@@ -15,35 +15,34 @@ from resource import RUSAGE_SELF, getrusage
 from statistics import median
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import event, func, select
 
 from benchmarks.harness import Line, Workspace
 from benchmarks.histories import large_log, open_log
 from benchmarks.purchases import clock, purchases
+from relations.log.table import log
 
 NAME = "memory"
-ABOUT = "peak memory of a rebuild, by events, and by shards"
+ABOUT = "peak memory of a rebuild, by customers and by events"
 
 _TURNS = 3
 
 
 def measure(workspace: Workspace) -> list[Line]:
     """The lines of this measurement."""
-    customers, often = workspace.scale.customers, workspace.scale.purchases
+    scale = workspace.scale
+    customers, often = scale.customers, scale.purchases
     few, many = (_regulars(workspace, customers, times) for times in (often, 2 * often))
-    large = large_log(workspace, workspace.scale.events)
-    small = large_log(workspace, workspace.scale.events // 40)
+    large, small = (large_log(workspace, events) for events in (scale.events, scale.fewer_events))
     workspace.say("measuring the memory of rebuilds")
-    basis = median(_peak(small) for _ in range(_TURNS))
-    runs = {"few": (few, 1), "many": (many, 1), "1": (large, 1), "2": (large, 2), "4": (large, 4)}
-    peaks = {key: [_peak(*run) - basis for _ in range(_TURNS)] for key, run in runs.items()}
-    note = f"above what the same process takes for {_events(small):,} events; SQLite's caches held small"
+    runs = {"few": few, "many": many, "small": small, "large": large}
+    peaks = {key: [_peak(path) for _ in range(_TURNS)] for key, path in runs.items()}
     regulars = f"peak memory, {customers:,} customers with {2 * often} purchases each"
-    of_large = f"peak memory, rebuild of {_events(large):,} events"
+    events = f"peak memory, rebuild of {_events(large):,} events of {_customers(large):,} customers"
+    fewer = f"itself: {_events(small):,} events of {_customers(small):,}"
     return [
-        _line(regulars, f"itself: {often} purchases each", peaks["many"], peaks["few"], 1.25, note),
-        _line(f"{of_large} in 2 shards", "itself in 1 shard", peaks["2"], peaks["1"], 0.6, note),
-        _line(f"{of_large} in 4 shards", "itself in 2 shards", peaks["4"], peaks["2"], 0.6, note),
+        _line(events, fewer, peaks["large"], peaks["small"]),
+        _line(regulars, f"itself: {often} purchases each", peaks["many"], peaks["few"]),
     ]
 
 
@@ -57,7 +56,7 @@ def _regulars(workspace: Workspace, customers: int, times: int) -> Path:
     return workspace.once(f"a log of {customers:,} customers with {times} purchases each", make)
 
 
-def _line(what: str, against: str, ours: list[float], theirs: list[float], budget: float, note: str) -> Line:
+def _line(what: str, against: str, ours: list[float], theirs: list[float]) -> Line:
     ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
     return Line(
         measurement=NAME,
@@ -69,10 +68,10 @@ def _line(what: str, against: str, ours: list[float], theirs: list[float], budge
         value=median(ratios),
         lowest=min(ratios),
         highest=max(ratios),
-        budget=budget,
+        budget=1.25,
         direction="at most",
         turns=len(ratios),
-        note=note,
+        note="the whole process; SQLite's caches held small",
     )
 
 
@@ -81,10 +80,16 @@ def _events(path: Path) -> int:
         return relations.status().position
 
 
-def _peak(path: Path, shards: int = 1) -> float:
+def _customers(path: Path) -> int:
+    with open_log(path) as relations, relations.log.database.reading() as connection:
+        found: int = connection.execute(select(func.count(log.c.customer.distinct()))).scalar_one()
+        return found
+
+
+def _peak(path: Path) -> float:
     """The most memory of a process that rebuilds, in megabytes."""
     root = Path(__file__).parent.parent
-    command = [sys.executable, "-m", "benchmarks.memory", str(path), str(shards)]
+    command = [sys.executable, "-m", "benchmarks.memory", str(path)]
     return float(subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout)
 
 
@@ -104,14 +109,14 @@ def _small_caches(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _rebuild(path: str, shards: int) -> None:
+def _rebuild(path: str) -> None:
     with open_log(Path(path)) as relations:
         engine = relations.log.database.engine
         event.listen(engine, "connect", _small_caches)
         engine.dispose()
-        relations.rebuild(shards=shards)
+        relations.rebuild()
     sys.stdout.write(f"{_own_peak():.3f}\n")
 
 
 if __name__ == "__main__":
-    _rebuild(sys.argv[1], int(sys.argv[2]))
+    _rebuild(sys.argv[1])

@@ -28,7 +28,10 @@ from relations.aggregates import AGGREGATES, complaint, customer, loyalty
 from relations.aggregates import policy as policy_aggregate
 from relations.cli.app import app
 from relations.cli.exits import MEANINGS, ExitCode, exit_code
+from relations.engine import Relations
 from relations.errors import RelationsError
+from relations.exchange.columns import is_record, without_none
+from relations.exchange.frames import frame_of, questions, tables
 from relations.log.codec import personal_fields
 from relations.messages import ID_PATTERN, Command, Event
 from relations.policies import Policy
@@ -524,6 +527,72 @@ def complaint_states_page() -> str:
     return page("The states of a complaint", intro, parts)
 
 
+# --- views ----------------------------------------------------------------------------------------------------------
+
+DTYPES = {
+    "Int64": "integer", "Float64": "number", "Boolean": "boolean", "String": "text", "Date": "day",
+    "Datetime": "time, UTC", "Duration": "span",
+}  # fmt: skip
+
+
+def views_page() -> str:
+    """Every question of every view, with the columns of its answer; from signatures, annotations and docstrings."""
+    parts = []
+    with Relations.open("sqlite://") as engine:
+        for name, view in sorted(vars(engine.views).items()):
+            parts += [f"## views.{name}", "", paragraph(doc_of(type(view)).text), ""]
+            told: dict[Any, str] = {}
+            for question, ask in questions(view).items():
+                parts += _question(question, ask, told)
+            for row, kind in tables(view).items():
+                parts += [f"### Table {row}", "", paragraph(doc_of(kind).text), "", *_columns(kind)]
+    intro = """
+What a view answers (`engine.views.retention.cohorts()`), and the columns of the answer as a frame
+(`relations.exchange.frame(engine.views.retention.cohorts)`, `relations frame retention.cohorts`). An answer that is one
+thing is a frame of one row. In tables times are UTC microseconds, as whole numbers.
+"""
+    return page("Views", intro, parts)
+
+
+def _question(name: str, ask: Callable[..., Any], told: dict[Any, str]) -> list[str]:
+    """A question; of several with the same entries the first has their columns."""
+    takes = inspect.signature(ask)
+    given = str(takes.replace(return_annotation=inspect.Signature.empty)).replace("'", "")
+    answer = str(takes.return_annotation).strip("'")
+    lines = [
+        f"### {name}",
+        "",
+        f"`{name}{given}` → `{answer}`",
+        "",
+        paragraph(doc_of(ask).text.partition("\n\n")[0]),
+        "",
+    ]
+    kind = without_none(get_type_hints(ask)["return"])
+    entry = get_args(kind)[0] if get_origin(kind) is list else kind
+    first = told.setdefault(entry, name)
+    return lines + (_columns(kind) if first == name else [f"Columns: as of `{first}`.", ""])
+
+
+def _columns(kind: Any) -> list[str]:
+    entry = get_args(kind)[0] if get_origin(kind) is list else kind
+    about = attributes_of(entry) if is_record(entry) else {}
+    columns = frame_of(None, kind).schema.items()
+    return table(("column", "type", ""), [(f"`{name}`", _dtype(dtype), about.get(name, "")) for name, dtype in columns])
+
+
+def _dtype(dtype: Any) -> str:
+    """A polars type in words."""
+    match type(dtype).__name__:
+        case "List":
+            return f"list of {_dtype(dtype.inner)}"
+        case "Struct":
+            return f"{{{', '.join(field.name for field in dtype.fields)}}}"
+        case "Enum":
+            return ", ".join(f"`{word}`" for word in dtype.categories)
+        case plain:
+            return DTYPES[plain]
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "commands.md": commands_page,
@@ -531,6 +600,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "events.md": events_page,
     "policies.md": policies_page,
     "errors.md": errors_page,
+    "views.md": views_page,
 }
 
 

@@ -25,7 +25,7 @@ BUDGETS = {
     "scaling": {1.2},
     "history": {10.0},
     "value": {3.0},
-    "memory": {1.25, 0.6},
+    "memory": {1.25},
 }
 """What each measurement holds the engine to."""
 

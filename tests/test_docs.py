@@ -28,7 +28,7 @@ def generate() -> ModuleType:
 
 
 def test_the_generated_pages_are_current(generate: ModuleType) -> None:
-    assert len(generate.PAGES) == 6
+    assert len(generate.PAGES) == 7
     assert generate.stale() == [], "run: python docs/generate.py"
 
 
@@ -51,7 +51,7 @@ def test_every_command_has_its_help_and_its_page(generate: ModuleType) -> None:
     names = [info.name for info in app.registered_commands]
     assert set(names) == {
         "demo", "import", "export", "rebuild", "report", "history", "loyalty", "liability", "status", "verify", "run",
-        "schema", "complaints", "complaint", "repair",
+        "schema", "complaints", "complaint", "repair", "frame", "score",
     }  # fmt: skip
     assert [group.name for group in app.registered_groups] == ["programme"]
     assert "\n## relations programme check\n" in page

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from eventsourcing.persistence import StoredEvent
 
 from relations import (
     Event,
@@ -16,7 +17,9 @@ from relations import (
     Relations,
     UndecodableEvent,
 )
-from relations.aggregates.customer import Customer
+from relations.aggregates.complaint import ComplaintFiled
+from relations.aggregates.customer import Customer, PurchaseRecorded, SentimentScored
+from relations.log.recorders import AggregateRecorder
 from relations.projections import PROJECTIONS
 from relations.testing import simulate
 from tests.making import START, assert_sound, complaint, day, erase, in_processes, purchase, register, tamper
@@ -111,6 +114,29 @@ def test_more_events_than_a_page_come_too(sqlite_url: str) -> None:
         events = list(relations.events())
         assert [event.position for event in events] == list(range(1, 2_103))
         assert len(list(relations.events(after=1_000, until=2_000))) == 1_000
+
+
+def test_only_events_of_some_classes_come_where_they_are_asked_for(relations: Relations) -> None:
+    relations.execute_many([register(), *(purchase(number) for number in range(1, 20)), complaint()])
+    purchases = list(relations.events(of=(PurchaseRecorded,)))
+    assert [type(recorded.event) for recorded in purchases] == [PurchaseRecorded] * 19
+    assert (
+        list(relations.events(of=(PurchaseRecorded,), after=purchases[4].position, until=purchases[8].position))
+        == (purchases[5:9])
+    )
+    both = list(relations.events(of=(PurchaseRecorded, ComplaintFiled)))
+    assert both[:19] == purchases
+    assert len(both) == 20
+    assert list(relations.events(of=(SentimentScored,))) == []
+
+
+def test_events_go_on_behind_more_than_a_page_of_another_application_s(relations: Relations) -> None:
+    relations.execute(register())
+    recorder = AggregateRecorder(relations.log)
+    recorder.insert_events([StoredEvent("other-1", number, "other:Happened", b"{}") for number in range(1, 1_202)])
+    relations.execute(purchase(1))
+    assert [recorded.position for recorded in relations.events()] == [1, 2, 1_204]
+    assert [recorded.position for recorded in relations.events(of=(PurchaseRecorded,))] == [1_204]
 
 
 def test_what_cannot_be_read_is_said_and_where(relations: Relations, database_url: str) -> None:

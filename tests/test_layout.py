@@ -20,14 +20,14 @@ from relations.projections import PROJECTIONS
 SOURCES = Path(relations.__file__).parent
 
 LAYERS = (
-    {"errors", "messages", "decider", "logs", "collection"},
+    {"errors", "extras", "messages", "decider", "logs", "collection"},
     {"policies"},
     {"aggregates"},
     {"reactions"},
     {"log", "analytics"},
     {"projections"},
     {"execution", "engine"},
-    {"audit", "exchange"},
+    {"audit", "exchange", "sentiment"},
     {"report"},
     {"testing", "cli"},
 )
@@ -58,7 +58,6 @@ RUNNING = {
     "sharding",
     "checkpoints",
     "rebuild",
-    "loading",
     "__init__",
 }
 """Of the projections, the modules that run any of them; all others are projections, or what those are made of."""
@@ -295,9 +294,10 @@ def test_every_projection_folds_events_that_there_are() -> None:
 
 WITHOUT_EXTRAS = """
 import sys
-for package in ("polars", "scipy", "statsmodels", "psycopg", "psycopg_binary", "pandas", "pytest"):
+absent = "polars pyarrow scipy statsmodels snownlp vaderSentiment psycopg psycopg_binary pandas pytest"
+for package in absent.split():
     sys.modules[package] = None
-import relations, relations.exchange, relations.testing, relations.log, relations.projections
+import relations, relations.exchange, relations.sentiment, relations.testing, relations.log, relations.projections
 from datetime import datetime, UTC
 from relations import Money, RecordPurchase, Relations
 with Relations.open("sqlite://") as engine:

@@ -7,13 +7,13 @@ generator, no input or output. `evolve` never refuses an event that it knows, fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from relations.messages import Command, Event, from_micros
 
-__all__ = ["Aggregate", "Decider", "Due", "due_before", "fold"]
+__all__ = ["Aggregate", "Decider", "Due", "Merging", "due_before", "fold"]
 
 S = TypeVar("S")
 
@@ -70,6 +70,22 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class Merging(Generic[S]):
+    """How streams that were found to be one thing go on under any of their ids. Three pure functions.
+
+    Attributes:
+        next_to: `state -> ids` that this stream says are one with it, each a step away. Both sides have to say so.
+        home: `(command, states) -> id` of the stream that has what the command names, the id that it gives where none
+            has. `states` has all of the thing's ids, the one that the command gives first.
+        together: `(command, state, others) -> state` to decide the command on, in the knowledge of the other ids'.
+    """
+
+    next_to: Callable[[S], Sequence[str]]
+    home: Callable[[Any, Mapping[str, S]], str]
+    together: Callable[[Any, S, Sequence[S]], S]
+
+
+@dataclass(frozen=True, slots=True)
 class Aggregate(Generic[S]):
     """One kind of aggregate as the engine needs to know it.
 
@@ -86,6 +102,9 @@ class Aggregate(Generic[S]):
             `due_before`. `rules` are `relations.policies.in_force.InForce`. None where time does nothing.
         pinned: `state -> version` of the policy that a stream is decided by for all its life; None where it is the one
             in force at each command's time.
+        merging: How merged streams go on under any of their ids; None where streams are never merged.
+        of_known: Commands that change nothing where the log has nothing of their customer, for the id may be mistyped;
+            with the field that is to blame.
     """
 
     name: str
@@ -97,6 +116,8 @@ class Aggregate(Generic[S]):
     state_version: int = 1
     due: Callable[[S, Any, int, Any], Due | None] | None = None
     pinned: Callable[[S], int | None] | None = None
+    merging: Merging[S] | None = None
+    of_known: Mapping[type[Command], str] = field(default_factory=dict)
 
 
 def due_before(aggregate: Aggregate[S], state: S, command: Command, rules: Any) -> Iterator[tuple[Due, S, list[Event]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from types import TracebackType
@@ -25,7 +25,7 @@ from relations.log.subscription import Subscription
 from relations.log.table import FOREIGN
 from relations.log.table import log as log_table
 from relations.logs import is_verbose, logger
-from relations.messages import Command, RecordedEvent, to_micros
+from relations.messages import Command, Event, RecordedEvent, to_micros
 from relations.policies import Policy
 from relations.policies.in_force import InForce
 from relations.projections import PROJECTIONS
@@ -109,7 +109,7 @@ class Views:
         agenda: What falls due.
         loyalty: What members have, and what the business owes them.
         desk: What the complaint desk has to do, and what came of it.
-        customers: Who is one customer under several ids, and what they allow.
+        customers: Who a customer is, under how many ids, what they allow; and who may be the same.
     """
 
     def __init__(
@@ -120,6 +120,7 @@ class Views:
         now: Callable[[], int],
         runner: Runner,
         aliases: AliasReader,
+        keys: Keys,
         *,
         follow: bool,
     ) -> None:
@@ -132,11 +133,15 @@ class Views:
         def fold_customer(projections: Sequence[Projection], customer: str, until: int | None) -> dict[str, Rows]:
             return runner.fold_customer(projections, customer, until=until)
 
+        def open_words(sealed: Sequence[tuple[str, str, str, str]]) -> list[str | None]:
+            with database.reading() as connection:
+                return keys.open_words(connection, sealed)
+
         self.satisfaction = SatisfactionView(database, policy, now, refresh("satisfaction"), aliases)
         self.retention = RetentionView(database, policy, now, refresh("retention"), aliases)
         self.repair = RepairView(database, policy, now, refresh("repair"), aliases)
         self.agenda = AgendaView(database, policy, now, refresh("agenda"), aliases, rules=rules)
-        self.customers = CustomersView(database, policy, now, refresh("customers"), aliases)
+        self.customers = CustomersView(database, policy, now, refresh("customers"), aliases, open_words=open_words)
         self.desk = DeskView(database, policy, now, refresh("desk"), aliases)
         self.loyalty = LoyaltyView(
             database, policy, now, refresh("loyalty"), aliases, rules=rules, fold_customer=fold_customer
@@ -188,6 +193,7 @@ class Relations:
             lambda: to_micros(clock()),
             self.runner,
             aliases,
+            self._keys,
             follow=follow,
         )
 
@@ -389,17 +395,38 @@ class Relations:
         with self.log.database.reading() as connection:
             return list(self._reader.recorded(connection, connection.execute(statement)))
 
-    def events(self, *, after: int = 0, until: int | None = None) -> Iterator[RecordedEvent]:
-        """The log's events in order of position, from `after` (excluded) to `until` (included)."""
-        # Page by page, with no transaction open while the caller looks at what it got: the log only grows.
-        while page := self._page(after, until):
-            yield from page
-            after = page[-1].position
+    def events(
+        self, *, after: int = 0, until: int | None = None, of: Collection[type[Event]] = ()
+    ) -> Iterator[RecordedEvent]:
+        """The log's events in order of position; personal words readable unless erased.
 
-    def _page(self, after: int, until: int | None) -> list[RecordedEvent]:
+        Args:
+            after: Begin after this position.
+            until: End with this position.
+            of: Only events of these classes; of all where empty.
+        """
+        # Page by page, with no transaction open while the caller looks at what it got: the log only grows.
+        while True:
+            page, last = self._page(after, until=until, of=of)
+            yield from page
+            if last == after:
+                return
+            after = last
+
+    def _page(
+        self, after: int, limit: int = 1_000, *, until: int | None = None, of: Collection[type[Event]] = ()
+    ) -> tuple[list[RecordedEvent], int]:
+        """The next events, and the position read up to: none may be ours in a page of another application's."""
         with self.log.database.reading() as connection:
-            rows = next(self.log.scan(connection, after=after, until=until, chunk=1_000), [])
-            return list(self._reader.recorded(connection, rows))
+            if of:
+                position, topic = log_table.c.position, log_table.c.topic
+                wanted = select(log_table).where(position > after, topic.in_([each.topic for each in of]))
+                if until is not None:
+                    wanted = wanted.where(position <= until)
+                rows: Sequence[Any] = connection.execute(wanted.order_by(position).limit(limit)).all()
+            else:
+                rows = next(self.log.scan(connection, after=after, until=until, chunk=limit), [])
+            return list(self._reader.recorded(connection, rows)), rows[-1][0] if rows else after
 
     def subscribe(self, *, after: int | None = None) -> Subscription[RecordedEvent]:
         """Follow the log: an iterator of recorded events that waits for what is yet to come, until it is stopped.
@@ -412,12 +439,7 @@ class Relations:
         if after is None:
             after = self.status().position
 
-        def read(position: int, limit: int) -> tuple[Sequence[RecordedEvent], int]:
-            with self.log.database.reading() as connection:
-                page = next(self.log.scan(connection, after=position, chunk=limit), [])
-                return list(self._reader.recorded(connection, page)), page[-1][0] if page else position
-
-        return Subscription(self.log.database, read, after=after)
+        return Subscription(self.log.database, self._page, after=after)
 
     def status(self) -> Status:
         """How the log and each projection stand."""

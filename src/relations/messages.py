@@ -259,7 +259,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     schema: ClassVar[int] = 1
 
 
-class Envelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """What a rule or a fold may know of an event beside its body.
 
     Attributes:

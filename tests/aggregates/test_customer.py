@@ -421,8 +421,11 @@ def test_contact_details_of_every_form_are_taken(field: str, good: str) -> None:
         ("birthday", "1981-02-29"),
         ("birthday", "19800229"),
         ("birthday", "--13-01"),
+        ("birthday", "2150-01-01"),
         ("language", "Portuguese (Brazil)"),
         ("language", "p"),
+        ("language", "xx-yy-zz"),
+        ("language", "de_AT"),
     ],
 )
 def test_contact_details_in_the_wrong_column_are_refused(field: str, bad: str) -> None:
@@ -430,6 +433,22 @@ def test_contact_details_in_the_wrong_column_are_refused(field: str, bad: str) -
         with pytest.raises(ValidationError) as refused:
             kind.model_validate({"customer": "c1", "occurred_at": day(1), field: bad})
         assert refused.value.errors()[0]["type"] == f"invalid_{field}"
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("DE", "de"),
+        ("de-at", "de-AT"),
+        ("ZH-hant-tw", "zh-Hant-TW"),
+        ("sl-IT-NEDIS", "sl-IT-nedis"),
+        ("en-u-CA-gregory", "en-u-ca-gregory"),
+        ("x-Twain", "x-twain"),
+    ],
+)
+def test_a_language_has_one_spelling(sent: str, kept: str) -> None:
+    assert register(language=sent).language == kept
+    assert register(language=kept).language == kept
 
 
 # --- the aggregate --------------------------------------------------------------------------------------------------

@@ -108,3 +108,18 @@ def test_nothing_is_noted_of_who_was_erased_but_books_go_on() -> None:
     gone.when(NoteCulture(customer="c1", pace="slow", occurred_at=day(4))).then_refused("customer_erased")
     cost = RecordAcquisitionCost(customer="c1", acquisition="a1", amount=Money(5, "EUR"), occurred_at=day(4))
     gone.when(cost).then(AcquisitionCostRecorded)
+
+
+def test_the_same_note_on_culture_is_taken_once() -> None:
+    def culture(at: int, **fields: Any) -> NoteCulture:
+        return NoteCulture(customer="c1", occurred_at=day(at), **fields)
+
+    noted = NOBODY.when(culture(2, languages=("de", "en"), pace="slow")).then(CustomerRegistered, CultureNoted)
+    noted.when(culture(2, languages=("de", "en"), pace="slow")).then_nothing()
+    noted.when(culture(9, pace="slow")).then_nothing()
+    noted.when(culture(1, pace="slow")).then(CultureNoted)
+    noted.when(culture(9, languages=("en", "de"))).then(CultureNoted)
+    worded = noted.when(culture(9, customs="no handshake")).then(CultureNoted)
+    # What the words say is not known here: only the same moment makes it the same note.
+    worded.when(culture(9, customs="no handshake")).then_nothing()
+    worded.when(culture(10, customs="no handshake")).then(CultureNoted)

@@ -101,15 +101,20 @@ def test_a_history_shows_words_times_and_what_came_late(run: Run, hotel: Path) -
 
 def test_an_unknown_customer_has_no_history_and_an_impossible_one_is_refused(run: Run, hotel: Path) -> None:
     unknown = run("history", "nobody", "-d", hotel)
-    assert unknown.code == 0
-    assert "Nothing is recorded" in unknown.out
+    assert unknown.code == 2
+    assert "nothing is recorded" in unknown.err
+    too_early = run("history", "g000001", "-d", hotel, "--until", "2001-01-01")
+    assert too_early.code == 0
+    assert "Nothing is recorded" in too_early.out
     overlong = run("history", "x" * 65, "-d", hotel)
     assert overlong.code == 2
     assert "cannot be a customer's id" in overlong.err
 
 
 def test_everything_fits_into_80_columns(run: Run, hotel: Path) -> None:
-    for arguments in (("report", *AS_OF), ("history", "g000001"), ("status",), ("verify",)):
+    for arguments in (
+        ("report", *AS_OF), ("history", "g000001"), ("customer", "g000001"), ("duplicates",), ("status",), ("verify",),
+    ):  # fmt: skip
         lines = run(*arguments, "-d", hotel).out.splitlines()
         assert len(lines) > 3
         # Chinese characters take two columns; the tables know, and counting here would have to.

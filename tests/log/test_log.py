@@ -119,6 +119,28 @@ def test_shards_are_everybody_once(many: Log, count: int) -> None:
     assert sum(map(len, customers)) == len(set().union(*customers))
 
 
+@pytest.mark.parametrize("chunk", [1, 7, 60, 1000])
+def test_scanning_by_customer_gives_each_customers_rows_in_order_one_customer_after_the_other(
+    many: Log, chunk: int
+) -> None:
+    def scanned(shard: Shard, **options: Any) -> list[Any]:
+        with many.database.reading() as connection:
+            pages = list(many.scan_by_customer(connection, shard=shard, chunk=chunk, **options))
+        assert all(0 < len(page) <= chunk for page in pages)
+        return [row for page in pages for row in page]
+
+    everybody = sorted(rows_of(many), key=lambda row: (row[5], row[0]))
+    assert scanned(Shard(None, None), until=60) == everybody
+    assert scanned(Shard(None, None), until=40) == [row for row in everybody if row[0] <= 40]
+    for place in (0, 11, 12, 58, 59):  # within a customer, between two, and at the end
+        after = everybody[place][5], everybody[place][0]
+        assert scanned(Shard(None, None), until=60, after=after) == everybody[place + 1 :]
+    with many.database.reading() as connection:
+        shards = many.shards(connection, 3)
+    assert len(shards) == 3
+    assert [row for shard in shards for row in scanned(shard, until=60)] == everybody
+
+
 def test_shards_of_an_empty_log(log: Log) -> None:
     with log.database.reading() as connection:
         assert log.shards(connection, 4) == [Shard(None, None)]

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
@@ -18,6 +19,7 @@ from relations import ConcurrencyConflict, Money, Policy, ProjectionFailed, Rela
 from relations.aggregates.complaint import ComplaintFiled
 from relations.aggregates.customer import CustomerRegistered, PurchaseRecorded
 from relations.messages import Envelope
+from relations.policies.calendars import local_time
 from relations.projections import PROJECTIONS, CustomerRow, Projection, Rows, Runner, Tally, View
 from relations.testing import simulate
 from tests.making import complaint, day, in_processes, killable, pipe, purchase, register, tamper
@@ -323,6 +325,46 @@ def test_a_rebuild_with_poison_leaves_the_old_tables_and_rebuilds_the_others(
     healthy.rebuild()
     assert [each.failure for each in healthy.status()] == [None, None]
     assert healthy.stored("spending") == old
+
+
+@pytest.mark.parametrize(("processes", "shards"), [(1, 1), (1, 3), (2, 2)])
+def test_of_several_poison_events_the_first_in_the_log_is_named(
+    relations: Relations, processes: int, shards: int
+) -> None:
+    """Customers are folded one after the other, but people look for the event in the log."""
+    names = frozenset({"p9", "p11", "p20", "p30"})  # of c0, c2, c2, c0
+    poison = replace(SPENDING, folds={PurchaseRecorded: partial(_stumble, names)})
+    runner = runner_of(relations, poison, KNOWN)
+    with pytest.raises(ProjectionFailed) as caught:
+        runner.rebuild(processes=processes, shards=shards)
+    purchase_of = {event.position: getattr(event.event, "purchase", None) for event in relations.events()}
+    assert purchase_of[caught.value.position] == "p9"
+    live = runner_of(relations, poison)
+    with pytest.raises(ProjectionFailed) as also:
+        live.catch_up()
+    assert (also.value.position, also.value.reason) == (caught.value.position, caught.value.reason)
+
+
+def _stumble(names: frozenset[str], rows: Rows, event: PurchaseRecorded, at: Envelope) -> None:
+    purchase_recorded(rows, event, at)
+    if event.purchase in names:
+        raise KeyError(event.purchase)
+
+
+def test_rows_are_given_away_once_nothing_can_change_them() -> None:
+    rows = Rows(SPENDING.tables, local_time("UTC"))
+    for customer in ("a", "b", "c"):
+        rows.need(Spent, customer).cents += 1
+    rows.need(Months, "2024-01", "EUR").count += 3
+    given = rows.complete("c")
+    assert [row.customer for row in given[Spent]] == ["a", "b"]
+    assert Months not in given, "what adds up goes on to the end"
+    assert rows.complete("c") == {Spent: []}
+    rows.need(Spent, "c").cents += 1
+    last = rows.complete(None)
+    assert [(row.customer, row.cents) for row in last[Spent]] == [("c", 2)]
+    assert [row.count for row in last[Months]] == [3]
+    assert not any(rows.tables.values())
 
 
 def test_a_view_that_stands_still_is_no_good_view(relations: Relations) -> None:

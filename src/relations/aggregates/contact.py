@@ -1,15 +1,17 @@
 """The forms that a customer's contact details take at the door.
 
 Checks are light on purpose: they catch columns that were swapped and fields that were cut off, not addresses that do
-not exist. What is kept is what was sent, without the spaces around it.
+not exist. What is kept is what was sent, without the spaces around it; language tags in the case that RFC 5646
+recommends, so that `DE` and `de` are one language. Numbers and addresses are brought to one form only where they are
+compared (`relations.projections.matching`).
 
 ====================  ===================================================================
 code                  when
 ====================  ===================================================================
 `invalid_email`       not of the form `name@host.domain`, or longer than 254 characters
 `invalid_phone`       other than 5 to 15 digits with a leading `+` and `( ) - . /` or spaces
-`invalid_birthday`    neither a date such as 1980-02-29 nor, without its year, --02-29
-`invalid_language`    not of the form of a language tag (BCP 47), such as `de` or `zh-Hant`
+`invalid_birthday`    neither a date such as 1980-02-29 nor, without its year, --02-29, or one yet to come
+`invalid_language`    not well-formed as a language tag (BCP 47, RFC 5646 section 2.1), such as `de` or `zh-Hant`
 ====================  ===================================================================
 """
 
@@ -17,20 +19,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Annotated, LiteralString
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 __all__ = ["Birthday", "Email", "LanguageTag", "Phone"]
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _PHONE = re.compile(r"\+?[0-9 ().\-/]+")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+_LANGUAGE = re.compile(
+    r"[a-z]{2,3}(-[a-z]{3}){0,3}"  # language, and what extends it
+    r"(-[a-z]{4})?"  # script
+    r"(-([a-z]{2}|[0-9]{3}))?"  # region
+    r"(-([a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*"  # variants
+    r"(-[a-wyz0-9](-[a-z0-9]{2,8})+)*"  # extensions
+    r"(-x(-[a-z0-9]{1,8})+)?"  # private use
+    r"|x(-[a-z0-9]{1,8})+",
+    re.IGNORECASE | re.ASCII,
+)
+"""The grammar of RFC 5646, section 2.1, without the tags that were registered before it."""
 _DIGITS_MIN, _DIGITS_MAX = 5, 15
 """E.164 allows fifteen digits; fewer than five reach nobody outside of a house."""
 _LEAP_YEAR = "2000"
+_DAY = timedelta(days=1)
 
 
 def _form(code: LiteralString, reason: LiteralString, holds: Callable[[str], bool]) -> AfterValidator:
@@ -47,13 +60,35 @@ def _is_phone(value: str) -> bool:
     return _PHONE.fullmatch(value) is not None and _DIGITS_MIN <= digits <= _DIGITS_MAX
 
 
-def _is_birthday(value: str) -> bool:
+def _birthday(value: str, info: ValidationInfo) -> str:
     # Many people tell the day but not the year; ISO 8601 once wrote that as --MM-DD, and vCard still does.
-    whole = f"{_LEAP_YEAR}{value[1:]}" if value.startswith("--") else value
+    with_year = not value.startswith("--")
+    whole = value if with_year else f"{_LEAP_YEAR}{value[1:]}"
     try:
-        return date.fromisoformat(whole).isoformat() == whole
+        born = date.fromisoformat(whole)
     except ValueError:
-        return False
+        born = None
+    if born is None or born.isoformat() != whole:
+        raise PydanticCustomError("invalid_birthday", "a birthday is a date such as 1980-02-29, or --02-29")
+    told: datetime | None = info.data.get("occurred_at")
+    # A day of grace: it is tomorrow already where somebody was just born.
+    if with_year and told is not None and born > (told + _DAY).date():
+        raise PydanticCustomError("invalid_birthday", "nobody is told of before the day they are born")
+    return value
+
+
+def _language(value: str) -> str:
+    """A tag in the case that RFC 5646, section 2.1.1, recommends: `zh-Hant-TW`."""
+    if not _LANGUAGE.fullmatch(value):
+        raise PydanticCustomError("invalid_language", "a language is a tag such as de or zh-Hant")
+    parts = value.lower().split("-")
+    single = next((index for index, part in enumerate(parts) if len(part) == 1), len(parts))
+    for index, part in enumerate(parts[1:single], start=1):
+        if len(part) == 2:
+            parts[index] = part.upper()
+        elif len(part) == 4 and part.isalpha():
+            parts[index] = part.title()
+    return "-".join(parts)
 
 
 _Short = Annotated[str, StringConstraints(min_length=1, max_length=254, strip_whitespace=True)]
@@ -62,10 +97,5 @@ Email = Annotated[
     _Short, _form("invalid_email", "an e-mail address looks like name@host.domain", lambda v: bool(_EMAIL.fullmatch(v)))
 ]
 Phone = Annotated[_Short, _form("invalid_phone", "a phone number has 5 to 15 digits, such as +43 1 5550199", _is_phone)]
-Birthday = Annotated[
-    _Short, _form("invalid_birthday", "a birthday is a date such as 1980-02-29, or --02-29", _is_birthday)
-]
-LanguageTag = Annotated[
-    _Short,
-    _form("invalid_language", "a language is a tag such as de or zh-Hant", lambda v: bool(_LANGUAGE.fullmatch(v))),
-]
+Birthday = Annotated[_Short, AfterValidator(_birthday)]
+LanguageTag = Annotated[_Short, AfterValidator(_language)]

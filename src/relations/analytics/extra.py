@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
-from relations.errors import MissingExtra
+from relations.extras import needed
 
 __all__ = ["scientific"]
 
@@ -20,8 +19,4 @@ def scientific(module: str, purpose: str) -> Any:
     Raises:
         MissingExtra: It is not installed.
     """
-    try:
-        return import_module(module)
-    except ImportError as error:
-        package = (error.name or module).partition(".")[0]
-        raise MissingExtra(package, extra="analytics", purpose=purpose) from None
+    return needed(module, extra="analytics", purpose=purpose)

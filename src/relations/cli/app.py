@@ -8,11 +8,14 @@ from typing import Annotated
 
 import typer
 
+from relations.cli.customers import customer_command, duplicates_command
 from relations.cli.demo import demo
 from relations.cli.desk import complaint_command, complaints_command, repair_command
+from relations.cli.frames import frame_command
 from relations.cli.loyalty import liability, loyalty, programme
 from relations.cli.reports import history_command, report
 from relations.cli.schemas import schema
+from relations.cli.scoring import score_command
 from relations.cli.screen import prepare_streams
 from relations.cli.transfer import export_command, import_command
 from relations.cli.upkeep import rebuild, run, status, verify
@@ -32,7 +35,11 @@ for _name, _command in (
     ("demo", demo),
     ("import", import_command),
     ("export", export_command),
+    ("frame", frame_command),
+    ("score", score_command),
     ("report", report),
+    ("customer", customer_command),
+    ("duplicates", duplicates_command),
     ("history", history_command),
     ("loyalty", loyalty),
     ("liability", liability),

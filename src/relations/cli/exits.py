@@ -43,7 +43,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.GOOD: "All is well.",
     ExitCode.PROBLEMS: "Something recorded does not hold: the chain is broken, an event cannot be read, a view differs "
     "from its refold or stands still. Or a loyalty programme that was checked has errors.",
-    ExitCode.USAGE: "The command line cannot be understood, or a value on it is wrong.",
+    ExitCode.USAGE: "The command line cannot be understood, or a value on it is wrong, such as an id that nobody has.",
     ExitCode.REJECTED: "The import is done, and rows were rejected.",
     ExitCode.DATABASE: "The database is not there, not ours, damaged, or cannot be reached.",
     ExitCode.NEWER: "The log was written by a newer version of relations.",

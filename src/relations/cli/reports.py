@@ -16,6 +16,7 @@ from relations.cli.pages.question import Question
 from relations.cli.screen import Screen, running
 from relations.engine import Relations
 from relations.report import html as report_page
+from relations.report.customer_file import unknown_customer
 
 __all__ = ["history_command", "pages", "report"]
 
@@ -156,12 +157,16 @@ def history_command(
 ) -> None:
     """Show everything recorded of one customer, in the order of recording.
 
-    Personal words are readable unless the customer was erased.
+    Personal words are readable unless the customer was erased. Ends with 2 where nothing is recorded of anybody with
+    this id.
     """
     with running(json=json, verbose=verbose) as screen:
         checked_customer(customer)
         with open_engine(database, master_key_file) as engine:
             zone = engine.policy.zone
-            found = engine.history(customer, until=moment(until, zone, field="--until"))
+            end = moment(until, zone, field="--until")
+            found = engine.history(customer, until=end)
+            if not found and not engine.history(customer):
+                raise unknown_customer(customer)
             document = {"customer": customer, "events": [history.as_dict(recorded) for recorded in found]}
             screen.result(document, lambda screen: screen.print(history.show(customer, found, zone)))

@@ -125,7 +125,7 @@ def rebuild(
     processes: Annotated[int, typer.Option(min=1, max=64, help="How many processes fold.")] = 1,
     shards: Annotated[
         int | None,
-        typer.Option(min=1, max=1024, help="In how many parts, by customer: more need less memory. One a process."),
+        typer.Option(min=1, max=1024, help="In how many ranges of customers processes share. One a process."),
     ] = None,
     json: Json = False,
     verbose: Verbose = False,

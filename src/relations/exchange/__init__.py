@@ -1,8 +1,12 @@
-"""In and out: files by mappings, commands and recorded events as JSON Lines. See `docs/how-to/import-your-data.md`."""
+"""In and out: files by mappings, commands and recorded events as JSON Lines, views as frames.
+
+See `docs/how-to/import-your-data.md` and `docs/how-to/take-views-as-frames.md`.
+"""
 
 from __future__ import annotations
 
 from relations.exchange.exporting import export_commands, export_events
+from relations.exchange.frames import frame, frame_of, part, table
 from relations.exchange.importing import ImportProgress, ImportReport, import_commands, import_file
 from relations.exchange.mapping import Mapping, load_mapping, shipped_mappings
 from relations.exchange.recorded import import_events
@@ -13,9 +17,13 @@ __all__ = [
     "Mapping",
     "export_commands",
     "export_events",
+    "frame",
+    "frame_of",
     "import_commands",
     "import_events",
     "import_file",
     "load_mapping",
+    "part",
     "shipped_mappings",
+    "table",
 ]

@@ -16,13 +16,14 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 from uuid import uuid4
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, select
 
 from relations.aggregates.customer import CustomerErased
 from relations.aggregates.policy import Adoption, AdoptPolicy, PolicyBook
 from relations.collection import held_back
 from relations.decider import Aggregate, due_before
-from relations.errors import ConcurrencyConflict, InvalidInput, LogError, RelationsError
+from relations.errors import CommandRefused, ConcurrencyConflict, InvalidInput, LogError, RelationsError
+from relations.execution.merged import states_together
 from relations.execution.reader import Reader, recorded_event
 from relations.execution.receipts import BatchReport, Receipt, Rejection
 from relations.execution.repeats import Repeats
@@ -31,6 +32,7 @@ from relations.log.codec import Codec, Topic
 from relations.log.database import Database
 from relations.log.log import Entry, Log, Writer
 from relations.log.personal import Keys, has_personal, seal_event
+from relations.log.table import log as log_table
 from relations.messages import Command, Envelope, Event, to_micros
 from relations.policies import Policy
 from relations.policies.in_force import InForce
@@ -160,6 +162,9 @@ class Executor:
         self._rules = PolicyBook(), _NO_RULES
         self._repeats = Repeats(self._database, codec, keys, aggregates)
         self._reader = Reader(codec, keys)
+        self._known_sql = self._database.compile(
+            select(log_table.c.position).where(log_table.c.customer == bindparam("customer")).limit(1)
+        )
         self.states = States(log, codec, aggregates)
 
     # --- commands ---------------------------------------------------------------------------------------------------
@@ -289,15 +294,20 @@ class Executor:
             version, state = found or self._state(unit, stream)
             if cause is None and expected_version is not None:
                 _must_be_at(expected_version, stream, version)
-            at = wanted.at
-            due = aggregate.due
+            at, due = wanted.at, aggregate.due
             if due is not None and version and due(state, wanted, at, unit.rules) is not None:
                 version, state = self._let_time_pass(unit, decided, wanted, (version, state))
+            knowing = state
+            if aggregate.merging is not None and aggregate.merging.next_to(state):
+                wanted, (version, state), knowing = self._among_merged(unit, decided, aggregate, wanted)
+                stream = wanted.stream
             policy = unit.rules.at(at)
             # Reactions go by the policy in force, also where the stream itself is pinned to an older one.
-            new = aggregate.decider.decide(state, wanted, unit.pinned(aggregate, state) or policy)
+            new = aggregate.decider.decide(knowing, wanted, unit.pinned(aggregate, state) or policy)
             if new:
                 customer = aggregate.customer(state, wanted)
+                if type(wanted) in aggregate.of_known:
+                    self._must_be_known(unit, decided, customer, aggregate.of_known[type(wanted)])
                 here = _Place(aggregate, stream, customer, at, cause, policy)
                 if cause is None and command.command_id is not None:
                     here.command_hash = self._repeats.fingerprint(
@@ -325,6 +335,42 @@ class Executor:
             here.command_hash = self._repeats.fingerprint(unit.writer.connection, command, customer, unit.recorded_at)
             found = decided.states[stream] = self._record(unit, decided, here, found, events)
         return found
+
+    def _among_merged(
+        self, unit: _Unit, decided: _Decided, aggregate: Aggregate[Any], wanted: Any
+    ) -> tuple[Command, State, Any]:
+        """A command to one of several merged ids as one to the id that has what it names.
+
+        Returns:
+            The command, that id's version and state, and the state to decide on, which knows of the others.
+        """
+        merging = aggregate.merging
+        assert merging is not None  # noqa: S101 - asked before
+
+        def load(name: str) -> State:
+            stream = f"{aggregate.name}-{name}"
+            return decided.states.get(stream) or self._state(unit, stream)
+
+        together = states_together(merging, wanted.customer, load(wanted.customer), load)
+        home = merging.home(wanted, {name: state for name, (_version, state) in together.items()})
+        if home != wanted.customer:
+            wanted = wanted.model_copy(update={"customer": home})
+        version, state = together[home]
+        others = [state for name, (_version, state) in together.items() if name != home]
+        return wanted, (version, state), merging.together(wanted, state, others)
+
+    def _must_be_known(self, unit: _Unit, decided: _Decided, name: str, field: str) -> None:
+        """Refuse a command to somebody of whom there is nothing in the log, nor about to be."""
+        if any(entry.customer == name for entry in (*unit.entries, *decided.entries)):
+            return
+        cursor = self._database.cursor(unit.writer.connection)
+        if cursor.execute(self._known_sql.sql, self._known_sql.bind(customer=name)).fetchone() is None:
+            raise CommandRefused(
+                f"nothing is recorded of the customer {name}",
+                code="unknown_customer",
+                field=field,
+                remedy="Check the id; whoever is only about to become known is registered first (RegisterCustomer)",
+            )
 
     def _record(self, unit: _Unit, decided: _Decided, here: _Place, found: State, new: Sequence[Event]) -> State:
         """Add new events of one stream to a decision, with what they ask of others. Returns the stream's new state."""

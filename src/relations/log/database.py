@@ -217,6 +217,22 @@ class Database:
         raw: Any = connection.connection
         return raw.cursor() if self.is_sqlite or not binary else raw.cursor(binary=True)
 
+    @contextmanager
+    def without_overwriting(self, connection: Connection) -> Iterator[None]:
+        """Let SQLite delete without overwriting what was there: for tables that hold no personal word in clear.
+
+        To overwrite the pages of a dropped table is to write the whole table once more.
+        """
+        if not self.is_sqlite:
+            yield
+            return
+        cursor = self.cursor(connection)
+        cursor.execute("PRAGMA secure_delete=OFF").fetchall()
+        try:
+            yield
+        finally:
+            cursor.execute("PRAGMA secure_delete=ON").fetchall()
+
     def notify(self, connection: Connection) -> None:
         """Tell PostgreSQL's listeners, at commit, that there is something new."""
         if not self.is_sqlite:

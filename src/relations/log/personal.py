@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -50,6 +51,9 @@ class Keys:
         insert = (sqlite if database.is_sqlite else postgresql).insert(table)
         self._insert = database.compile(insert.on_conflict_do_nothing())
         self._select = database.compile(select(table.c.key).where(table.c.customer == ""))
+        self._select_many = database.compile(
+            select(table.c.customer, table.c.key).where(database.among(table.c.customer, "customers"))
+        )
         self._destroy = database.compile(
             insert.on_conflict_do_update(index_elements=["customer"], set_={"key": insert.excluded.key})
         )
@@ -95,6 +99,24 @@ class Keys:
         row = self._destroy.bind(customer=customer, key=_DESTROYED, created_at=now)
         self._database.cursor(connection).execute(self._destroy.sql, row)
 
+    def open_words(self, connection: Connection, sealed: Sequence[tuple[str, str, str, str]]) -> list[str | None]:
+        """Sealed words, readable; None where the key is gone.
+
+        Args:
+            connection: Sees the keys.
+            sealed: Of each its customer, topic, field, and the words as the log has them.
+
+        Raises:
+            LogError: Some were changed or moved, or the keys are wrapped by another master key.
+        """
+        customers = sorted({customer for customer, *_ in sealed})
+        found = self._database.fetch_many(connection, self._select_many, customers=customers)
+        ciphers = {customer: AESGCM(self._unwrap(customer, bytes(key))) for customer, key in found if key}
+        return [
+            _opened(ciphers[customer], customer, topic, field, words) if customer in ciphers else None
+            for customer, topic, field, words in sealed
+        ]
+
     def _wrap(self, customer: str, key: bytes) -> bytes:
         if self._master is None:
             return _PLAIN + key
@@ -125,7 +147,7 @@ def seal_event(event: Event, topic: Topic, customer: str, key: bytes) -> Event:
         words = getattr(event, name)
         if words is not None:
             nonce = os.urandom(_NONCE)
-            sealed = cipher.encrypt(nonce, words.encode(), _bound_to(customer, topic, name))
+            sealed = cipher.encrypt(nonce, words.encode(), _bound_to(customer, topic.event.topic, name))
             changes[name] = _PREFIX + urlsafe_b64encode(nonce + sealed).decode()
     return msgspec.structs.replace(event, **changes)
 
@@ -145,14 +167,17 @@ def open_event(event: Event, topic: Topic, customer: str, key: bytes | None) -> 
         if cipher is None:
             changes[name] = ERASED
             continue
-        try:
-            sealed = urlsafe_b64decode(words[len(_PREFIX) :])
-            plain = cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound_to(customer, topic, name))
-        except (InvalidTag, ValueError):  # changed so far, perhaps, that it is no sealed word any more
-            raise LogError(f"the sealed field {name} of {topic.event.topic} cannot be opened with its key") from None
-        changes[name] = plain.decode()
+        changes[name] = _opened(cipher, customer, topic.event.topic, name, words)
     return msgspec.structs.replace(event, **changes) if changes else event
 
 
-def _bound_to(customer: str, topic: Topic, field: str) -> bytes:
-    return f"{customer}|{topic.event.topic}|{field}".encode()
+def _opened(cipher: AESGCM, customer: str, topic: str, field: str, words: str) -> str:
+    try:
+        sealed = urlsafe_b64decode(words.removeprefix(_PREFIX))
+        return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound_to(customer, topic, field)).decode()
+    except (InvalidTag, ValueError):  # changed so far, perhaps, that it is no sealed word any more
+        raise LogError(f"the sealed field {field} of {topic} cannot be opened with its key") from None
+
+
+def _bound_to(customer: str, topic: str, field: str) -> bytes:
+    return f"{customer}|{topic}|{field}".encode()

@@ -45,6 +45,8 @@ class Policy(BaseModel):
             the beginning. It stands in the event that adopts the policy, not in the policy's own JSON.
         zone: The IANA zone of the business's days, months and working hours.
         currency: The currency that reports add up in (ISO 4217).
+        country: Where a telephone number is dialled that does not say so (ISO 3166), unless the customer's own region
+            does. None: such a number is compared with no other.
         programme: The loyalty programme.
         programmes: Further ones beside it. Members join each by itself, and their ledgers never mix.
         service_levels: How fast complaints are answered.
@@ -60,6 +62,7 @@ class Policy(BaseModel):
     effective_from: Annotated[int | None, Field(exclude=True)] = None
     zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     currency: Annotated[str, AfterValidator(_known_currency)] = "EUR"
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
     programme: Programme = Programme()
     programmes: tuple[Programme, ...] = ()
     service_levels: ServiceLevels = ServiceLevels()

@@ -30,7 +30,7 @@ checkpoints = Table(
 def writing_views(database: Database) -> Iterator[Connection]:
     """A transaction that writes views: on SQLite it takes the one write lock there is, on PostgreSQL none."""
     if database.is_sqlite:
-        with database.writing() as connection:
+        with database.writing() as connection, database.without_overwriting(connection):
             yield connection
     else:
         with database.transaction() as connection:

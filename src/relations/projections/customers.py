@@ -1,4 +1,4 @@
-"""One view of a customer: all ids that are one person, what they allowed, and what other systems call them.
+"""One view of a customer: all ids that are one person, who they are, what they allowed, what other systems call them.
 
 Consents are kept as they changed, each id's for itself. Over all ids of one customer the strictest wins: whoever took a
 permission back under any of them is not to be contacted by it, though they may have given it later under another. For a
@@ -8,18 +8,38 @@ merge is found out by chance, and must not make anybody hear more than they aske
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy import func, select
 
 from relations.aggregates.customer import ConsentGiven, ConsentWithdrawn, CustomerErased, IdentityLinked
+from relations.errors import InvalidInput
 from relations.messages import Envelope, from_micros, to_micros
+from relations.projections.aliases import Aliases
+from relations.projections.duplicates import COMPARED, Candidates, Duplicate, Mark, marks, pairs
+from relations.projections.matching import same_phone
+from relations.projections.portraits import (
+    Culture,
+    OpenWords,
+    Parted,
+    PortraitRow,
+    Trait,
+    culture_of,
+    erase,
+    fold_portraits,
+    opened,
+    traits_of,
+)
 from relations.projections.projection import CustomerRow, Projection, Rows
 from relations.projections.view import View
 
-__all__ = ["PROJECTION", "Consent", "ConsentStanding", "CustomersView", "ExternalId", "Identity"]
+__all__ = ["PROJECTION", "Consent", "ConsentStanding", "CustomersView", "ExternalId", "Identity", "Portrait"]
+
+_CHUNK = 2_000
 
 Change = tuple[int, str | None]
 """From a business time on, a basis; None: withdrawn."""
@@ -56,7 +76,8 @@ class ExternalId(CustomerRow, gc=False):
         """Linked twice is linked."""
 
 
-PROJECTION = Projection(name="customers", version=1, tables=(Consent, ExternalId))
+PROJECTION = Projection(name="customers", version=2, tables=(Consent, ExternalId, PortraitRow, Parted))
+fold_portraits(PROJECTION)
 
 
 def _order(change: Change) -> tuple[int, bool, str]:
@@ -84,7 +105,8 @@ def identity_linked(rows: Rows, event: IdentityLinked, at: Envelope) -> None:
 
 @PROJECTION.on(CustomerErased)
 def customer_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
-    """Nothing leads from other systems to this customer any more."""
+    """Nothing leads from other systems to this customer any more, and nothing says who they were."""
+    erase(rows, at)
     for key in [key for key in rows.tables[ExternalId] if key[0] == at.customer]:
         rows.drop(ExternalId, *key)
 
@@ -133,10 +155,168 @@ class Identity(BaseModel):
     external_ids: tuple[tuple[str, str], ...]
 
 
+class Portrait(BaseModel):
+    """Who a customer is, over all their ids: of each thing what was said last by business time.
+
+    Attributes:
+        customer: The id that views answer for.
+        ids: All ids that are this customer: the surviving one first, the others in order.
+        external_ids: What other systems call them: source and id, in order.
+        known_since: Since when the business knows them; None where all that is known are their complaints or points.
+        erased_at: When they were erased; nothing is said of them then. None: never.
+        name: Their name.
+        email: Their e-mail address.
+        phone: Their telephone number as it was given.
+        phone_number: The same in E.164; None where it says no country, and the policy none either.
+        birthday: A date, or --MM-DD without the year.
+        language: The language that they are spoken to in.
+        region: Where they are at home.
+        channel: How they came.
+        source: Where from.
+        traits: What they like, do, cannot bear and need.
+        culture: How they are used to be dealt with; None where nothing was noted.
+        consents: What they allow.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    customer: str
+    ids: tuple[str, ...]
+    external_ids: tuple[tuple[str, str], ...] = ()
+    known_since: datetime | None = None
+    erased_at: datetime | None = None
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    phone_number: str | None = None
+    birthday: str | None = None
+    language: str | None = None
+    region: str | None = None
+    channel: str | None = None
+    source: str | None = None
+    traits: tuple[Trait, ...] = ()
+    culture: Culture | None = None
+    consents: tuple[ConsentStanding, ...] = ()
+
+
+_PROFILE = ("name", "email", "phone", "birthday", "language", "region", "channel", "source")
+
+
 class CustomersView(View):
-    """One view of a customer, by any of their ids."""
+    """One view of a customer, by any of their ids.
+
+    Args:
+        open_words: Opens personal words; without it portraits and duplicates cannot be asked for.
+    """
 
     projection: ClassVar[Projection] = PROJECTION
+
+    def __init__(self, *args: Any, open_words: OpenWords | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._open_words = open_words
+
+    @property
+    def _keys(self) -> OpenWords:
+        if self._open_words is None:
+            raise InvalidInput(
+                "a view that was made without keys cannot read personal words",
+                code="keys_needed",
+                remedy="Ask the engine's own view: Relations.views.customers",
+            )
+        return self._open_words
+
+    def portrait(self, customer: str, *, as_of: datetime | None = None) -> Portrait:
+        """Who a customer is, their personal words readable unless they were erased.
+
+        Args:
+            customer: Any of their ids; of one that nobody ever heard of nothing is said.
+            as_of: As it was by then, in business time; now where absent. An erasure is for all times.
+
+        Raises:
+            InvalidInput: The view has no keys.
+        """
+        moment = self.now if as_of is None else to_micros(as_of)
+        identity = self.identity(customer)
+        found = self.rows(PortraitRow, customer=customer)
+        row = found[0] if found else PortraitRow(identity.customer)
+        (standing,) = opened([row], moment, self._keys)
+        profile = {name: standing[name].value for name in _PROFILE if name in standing}
+        phone, region = profile.get("phone"), profile.get("region")
+        fields: dict[str, Any] = profile
+        return Portrait(
+            **identity.model_dump(),
+            **fields,
+            known_since=None if row.known_since is None else from_micros(row.known_since),
+            erased_at=None if row.erased_at is None else from_micros(row.erased_at),
+            phone_number=None if phone is None else same_phone(phone, region or self.policy.country),
+            traits=traits_of(standing),
+            culture=culture_of(standing),
+            consents=tuple(self.consents(customer, as_of=as_of)),
+        )
+
+    def duplicates(self, *, shared_by_at_most: int = 5, limit: int | None = None, offset: int = 0) -> list[Duplicate]:
+        """Customers who are likely to be one and are not merged, those with most in common first.
+
+        They have the same e-mail address, telephone number, or name and birthday, or another system calls them the
+        same; see `relations.projections.matching` for what is taken for the same. Whoever was unmerged is not proposed
+        again. Words are opened some thousand at a time and kept nowhere.
+
+        Args:
+            shared_by_at_most: What more customers than that share says nothing: the number of a travel agency.
+            limit: At most so many pairs.
+            offset: After so many.
+
+        Raises:
+            InvalidInput: The view has no keys.
+        """
+        keys, aliases, country = self._keys, self.aliases, self.policy.country
+        candidates = Candidates()
+        for names in self._names_in_parts():
+            for name, found in self._marked(names, country, keys):
+                candidates.add(aliases.survivor(name), found)
+        likely = [name for each in candidates.found(shared_by_at_most) for name in aliases.ids(each)]
+        marked = [
+            (aliases.survivor(name), found)
+            for start in range(0, len(likely), _CHUNK)
+            for name, found in self._marked(likely[start : start + _CHUNK], country, keys)
+        ]
+        columns = self.table(Parted).c
+        parted = frozenset(
+            frozenset((aliases.survivor(one), aliases.survivor(other)))
+            for one, other in self.execute(select(columns.customer, columns.other))
+        )
+        found_pairs = pairs([*marked, *self._shared_external_ids(aliases)], parted, shared_by_at_most)
+        return found_pairs[offset : None if limit is None else offset + limit]
+
+    def _names_in_parts(self) -> Iterator[list[str]]:
+        column = self.table(PortraitRow).c.customer
+        last = ""
+        while names := [
+            name for (name,) in self.execute(select(column).where(column > last).order_by(column).limit(_CHUNK))
+        ]:
+            yield names
+            last = names[-1]
+
+    def _marked(self, names: Sequence[str], country: str | None, keys: OpenWords) -> Iterator[tuple[str, list[Mark]]]:
+        rows = self.rows_as_recorded(PortraitRow, names)
+        for row, standing in zip(rows, opened(rows, self.now, keys, COMPARED), strict=True):
+            yield row.customer, marks(standing, country)
+
+    def _shared_external_ids(self, aliases: Aliases) -> list[tuple[str, list[Mark]]]:
+        columns = self.table(ExternalId).c
+        several = (
+            select(columns.source, columns.external_id)
+            .group_by(columns.source, columns.external_id)
+            .having(func.count() > 1)
+            .subquery()
+        )
+        shared = select(columns.customer, columns.source, columns.external_id).join(
+            several, (columns.source == several.c.source) & (columns.external_id == several.c.external_id)
+        )
+        return [
+            (aliases.survivor(customer), [("external_id", f"{source} {external_id}")])
+            for customer, source, external_id in self.execute(shared)
+        ]
 
     def identity(self, customer: str) -> Identity:
         """All ids of the customer who bears this one; one nobody ever heard of stands for itself."""

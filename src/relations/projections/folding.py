@@ -85,9 +85,13 @@ class Folding:
 
     def _fold_page(self, rest: Iterable[tuple[Any, ...]]) -> bool:
         """Fold until the page ends (True) or a projection fails (False); then it is called again for the rest."""
-        dispatch = self._dispatch
+        dispatch, last = self._dispatch, ""
         for row in rest:
             position, stream, version, topic, schema, customer, occurred_at, recorded_at, body = row
+            if customer == last:
+                customer = last  # the very same string is found in a dictionary without being hashed or compared
+            else:
+                last = customer
             entry = dispatch.get(topic)
             if entry is None:
                 continue
@@ -95,14 +99,7 @@ class Folding:
             done = -1  # not decoded yet
             try:
                 event = decode(body) if schema == newest else self.codec.decode(topic, schema, body)
-                at = Envelope(
-                    position=position,
-                    stream=stream,
-                    version=version,
-                    customer=customer,
-                    occurred_at=occurred_at,
-                    recorded_at=recorded_at,
-                )
+                at = Envelope(position, stream, version, customer, occurred_at, recorded_at)
                 done = 0
                 for fold, rows in steps:
                     fold(rows, event, at)

@@ -85,6 +85,28 @@ class Rows:
         """Remove the row with this key, if there is one."""
         self.tables[table].pop(key, None)
 
+    def complete(self, customer: str | None) -> dict[type[Row], list[Any]]:
+        """Give away all rows that nothing can change any more, where customers are folded one after the other.
+
+        Args:
+            customer: Who is next; their rows stay. None where nobody is: then tallies are given away too.
+        """
+        given: dict[type[Row], list[Any]] = {}
+        for table, rows in self.tables.items():
+            if not rows or (customer is not None and issubclass(table, Tally)):
+                continue
+            staying = []
+            while rows and customer is not None:  # rows come in the order of customers
+                key, row = rows.popitem()
+                if key[0] != customer:
+                    rows[key] = row
+                    break
+                staying.append((key, row))
+            given[table] = list(rows.values())
+            rows.clear()
+            rows.update(reversed(staying))
+        return given
+
 
 Fold = Callable[[Rows, Any, Envelope], None]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from uuid import uuid4
 
 from sqlalchemy import Connection, Table, select, text
 
-from relations.collection import held_back
 from relations.errors import ConcurrencyConflict, ProjectionFailed
 from relations.log.codec import Codec
 from relations.log.log import Log, Shard
@@ -15,17 +14,14 @@ from relations.policies.calendars import local_time
 from relations.projections.checkpoints import checkpoints, writing_views
 from relations.projections.folding import Folding
 from relations.projections.live import fold_live
-from relations.projections.loading import load, load_packed
 from relations.projections.projection import Projection, Row
-from relations.projections.sharding import Folded, Progress, ShardedFold
+from relations.projections.sharding import Failures, Progress, Work, fresh_tables
 from relations.projections.tables import RowTable
 
 __all__ = ["Rebuild"]
 
 _LIVE_BATCH = 2_000
 _GAP_MAX = 2_000
-
-Tables = dict[type[Row], RowTable]
 
 
 class Rebuild:
@@ -49,14 +45,9 @@ class Rebuild:
         self._zone = zone
         self._token = uuid4().hex[:8]
         self._switched: set[str] = set()
-        self._fresh = {projection.name: self._tables(projection, self._token) for projection in projections}
+        self._fresh = fresh_tables(self._database, projections, self._token)
 
-    def _tables(self, projection: Projection, token: str) -> Tables:
-        return {row: RowTable(self._database, projection, row, f"__{token}") for row in projection.tables}
-
-    def run(
-        self, *, processes: int = 1, shards: int = 1, on_progress: Progress | None = None
-    ) -> dict[str, ProjectionFailed]:
+    def run(self, *, processes: int = 1, shards: int = 1, on_progress: Progress | None = None) -> Failures:
         """Rebuild and switch.
 
         Returns:
@@ -78,7 +69,7 @@ class Rebuild:
                 for tables in self._fresh.values():
                     _drop(connection, tables)
 
-    def _run(self, processes: int, shards: int, on_progress: Progress | None) -> dict[str, ProjectionFailed]:
+    def _run(self, processes: int, shards: int, on_progress: Progress | None) -> Failures:
         failures, position = self._fold_all(processes, shards, on_progress)
         for projection in self._projections:
             if projection.name not in failures:
@@ -104,40 +95,21 @@ class Rebuild:
                 mine = checkpoints.c.name == projection.name
                 old = connection.execute(select(checkpoints.c.rebuild).where(mine).with_for_update()).scalar()
                 if old:  # an interrupted rebuild's tables, or those of one that this one overtakes
-                    _drop(connection, self._tables(projection, old))
+                    _drop(connection, fresh_tables(self._database, [projection], old)[projection.name])
                 connection.execute(checkpoints.update().where(mine).values(rebuild=self._token))
                 for table in self._fresh[projection.name].values():
                     _create_without_indexes(connection, table.table)
 
-    def _fold_all(
-        self, processes: int, shards: int, on_progress: Progress | None
-    ) -> tuple[dict[str, ProjectionFailed], int]:
+    def _fold_all(self, processes: int, shards: int, on_progress: Progress | None) -> tuple[Failures, int]:
         """Fold everything up to the head as it is now into the fresh tables."""
         with self._database.reading() as connection:
             until = self._log.head(connection).position
             ranges = self._log.shards(connection, shards) if shards > 1 else [Shard(None, None)]
-        work = ShardedFold(self._database, self._codec, self._projections, self._zone, until)
-        results: Iterable[Folded]
+        events = [topic.event for topic in self._codec.topics.values()]
+        work = Work(events, self._projections, self._zone, until, self._token)
         if processes > 1 and len(ranges) > 1:
-            results = work.over_processes(ranges, processes, on_progress)
-        else:
-            results = work.here(ranges, on_progress)
-        failures: dict[str, ProjectionFailed] = {}
-        with held_back():  # what comes from other processes is many rows at once, none of them in a cycle
-            for folded in results:
-                failures.update({failure.projection: failure for failure in folded.failures})
-                self._load(folded)
-                del folded  # before the next shard is folded: that memory falls with their number rests on this
-        return failures, until
-
-    def _load(self, folded: Folded) -> None:
-        failed = {failure.projection for failure in folded.failures}
-        wanted = [table for name, tables in self._fresh.items() if name not in failed for table in tables.values()]
-        if folded.packed is not None:
-            load_packed(self._database, wanted, folded.packed)
-            return
-        for table in wanted:
-            load(self._database, table, folded.tables.pop(table.base_name))
+            return work.over_processes(self._database, ranges, processes, on_progress), until
+        return work.here(self._database, ranges, on_progress), until
 
     def _switch(self, projection: Projection, position: int) -> None:
         """Fold what came meanwhile into the fresh tables, and put them in the old ones' place, in one transaction."""
@@ -150,7 +122,8 @@ class Rebuild:
             with writing_views(self._database) as connection:
                 self._fold(connection, projection, position, until)
             position = until
-        with self._database.writing() as connection:  # the log cannot grow while we hold its lock
+        # The log cannot grow while we hold its lock.
+        with self._database.writing() as connection, self._database.without_overwriting(connection):
             head = self._log.head(connection).position
             self._fold(connection, projection, position, head)
             switched = connection.execute(
@@ -193,7 +166,7 @@ def _create_without_indexes(connection: Connection, table: Table) -> None:
     table.indexes.update(indexes)
 
 
-def _drop(connection: Connection, tables: Tables) -> None:
+def _drop(connection: Connection, tables: dict[type[Row], RowTable]) -> None:
     for table in tables.values():
         # In one statement: between asking whether it is there and dropping it, another rebuild may drop it.
         connection.execute(text(f'DROP TABLE IF EXISTS "{table.table.name}"'))

@@ -208,7 +208,7 @@ class Runner:
         Args:
             names: Which projections; all by default.
             processes: How many processes fold.
-            shards: In how many parts by customer; memory falls with their number. One a process by default.
+            shards: In how many ranges of customers they share; one a process by default.
             on_progress: Told how far it is.
 
         Raises:

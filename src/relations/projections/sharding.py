@@ -1,93 +1,125 @@
-"""Folding the whole log in parts, each a range of customers: one after the other, or over several processes."""
+"""Folding the whole log into fresh tables, customer by customer: in this process, or in ranges over several.
+
+A row belongs to one customer or is a tally that adds up, so it does not matter whose events come first. All of one
+customer's are folded one after the other: their rows are at hand in the processor's cache, are written once nothing
+more can change them, in the order of their keys, and are forgotten. So memory does not grow with the log, nor with the
+customers in it, only with one customer's events and the tallies.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from relations.collection import held_back
 from relations.errors import ProjectionFailed
 from relations.log.codec import Codec
 from relations.log.database import Database, Durability
 from relations.log.log import Log, Shard
+from relations.messages import Event
 from relations.policies.calendars import local_time
+from relations.projections.checkpoints import writing_views
 from relations.projections.folding import COLUMNS, Folding
-from relations.projections.loading import Parts, pack
-from relations.projections.projection import Key, Projection
+from relations.projections.projection import Projection, Row
 from relations.projections.tables import RowTable
 
-__all__ = ["Folded", "Progress", "ShardedFold"]
+__all__ = ["Failures", "Progress", "Tables", "Work", "fresh_tables"]
 
 Progress = Callable[[int, int], None]
 """Called with the events folded so far, and all there are."""
 
+Failures = dict[str, ProjectionFailed]
+"""By projection's name."""
 
-class Folded(msgspec.Struct):
-    """What folding a shard gave.
+Tables = dict[str, dict[type[Row], RowTable]]
+"""By projection's name and class of row."""
+
+_EVERYBODY = Shard(None, None)
+_LOAD_BATCH = 20_000
+"""Rows a transaction: few enough that a writer of the log waits less than a tenth of a second for its turn."""
+_STRETCH = 20_000
+"""Events at most before something is written, so that progress is told and no read transaction stays open for long."""
+_CUSTOMER, _POSITION = COLUMNS.index("customer"), COLUMNS.index("position")
+
+
+def fresh_tables(database: Database, projections: Sequence[Projection], token: str) -> Tables:
+    """The tables that a rebuild fills, beside those in use."""
+    return {
+        projection.name: {row: RowTable(database, projection, row, f"__{token}") for row in projection.tables}
+        for projection in projections
+    }
+
+
+@dataclass(frozen=True)
+class Work:
+    """What there is to fold, and into which tables; another process can be told it.
 
     Attributes:
-        failures: The projections that failed.
-        tables: The encoded rows by table, but for those of failed projections; they are made while they are taken.
-        packed: The same as another process has packed them, in their place.
+        events: The classes of the log's events.
+        projections: What folds them.
+        zone: The IANA zone of the business's days and months.
+        until: The last position to fold.
+        token: Names the fresh tables.
     """
 
-    failures: list[ProjectionFailed]
-    tables: dict[str, Parts] = {}
-    packed: bytes | None = None
+    events: Sequence[type[Event]]
+    projections: Sequence[Projection]
+    zone: str
+    until: int
+    token: str
 
+    def fold(
+        self,
+        database: Database,
+        shard: Shard,
+        on_count: Callable[[int], None],
+        turn: AbstractContextManager[Any] | None = None,
+    ) -> Failures:
+        """Fold one range of customers into the fresh tables.
 
-class ShardedFold:
-    """Folding the log up to a position, in this process or over several."""
+        Args:
+            database: Where log and tables are.
+            shard: The range.
+            on_count: Told of each stretch's events.
+            turn: Held while rows are written, where several processes write to a database of one writer.
 
-    def __init__(
-        self, database: Database, codec: Codec, projections: Sequence[Projection], zone: str, until: int
-    ) -> None:
-        self.database = database
-        self.codec = codec
-        self.projections = projections
-        self.zone = zone
-        self.until = until
-
-    def fold(self, shard: Shard, on_count: Callable[[int], None]) -> Folded:
-        """Fold one shard."""
-        folding = Folding(self.codec, self.projections, local_time(self.zone))
-        log = Log(self.database, create=False)
-        with held_back(), self.database.reading() as connection:
-            whole = shard == Shard(None, None)
-            for page in log.scan(connection, COLUMNS, until=self.until, shard=None if whole else shard):
-                folding.fold((page,))
-                on_count(len(page))
-        tables: dict[str, Parts] = {}
-        for projection, table in self.tables():
-            if projection.name not in folding.failures:
-                tables[table.base_name] = _taken(table, folding.rows[projection.name].tables[table.row])
-        return Folded(list(folding.failures.values()), tables)
-
-    def packed(self, shard: Shard, on_count: Callable[[int], None]) -> Folded:
-        """Fold one shard, for another process to load."""
-        folded = self.fold(shard, on_count)
+        Returns:
+            The projections that met a poison event; their fresh tables are of no use.
+        """
+        log = Log(database, create=False)
+        folding = Folding(Codec(self.events), self.projections, local_time(self.zone))
+        filling = _Filling(database, folding, fresh_tables(database, self.projections, self.token))
+        after: tuple[str, int] | None = None
+        is_done = False
         with held_back():
-            if self.database.is_sqlite:
-                named = {table.base_name: table for _, table in self.tables()}
-                return Folded(folded.failures, packed=pack((named[name], part) for name, part in folded.tables.items()))
-            return Folded(folded.failures, {name: list(parts) for name, parts in folded.tables.items()})
+            while not is_done:
+                seen = 0
+                with database.reading() as connection:
+                    for page in log.scan_by_customer(connection, COLUMNS, until=self.until, shard=shard, after=after):
+                        folding.fold((page,))
+                        after = page[-1][_CUSTOMER], page[-1][_POSITION]
+                        filling.take(after[0])
+                        seen += len(page)
+                        if seen >= _STRETCH or filling.waiting >= _LOAD_BATCH:
+                            break
+                    else:
+                        filling.take(None)
+                        is_done = True
+                filling.write(turn or nullcontext())
+                on_count(seen)
+        return folding.failures
 
-    def tables(self) -> Iterator[tuple[Projection, RowTable]]:
-        """Every table of the projections, under its own name."""
-        for projection in self.projections:
-            for row in projection.tables:
-                yield projection, RowTable(self.database, projection, row)
-
-    def here(self, ranges: Sequence[Shard], on_progress: Progress | None) -> Iterator[Folded]:
-        """Fold shard after shard in this process."""
+    def here(self, database: Database, ranges: Sequence[Shard], on_progress: Progress | None) -> Failures:
+        """Fold range after range in this process."""
         seen = 0
+        failures: Failures = {}
 
         def count(events: int) -> None:
             nonlocal seen
@@ -96,71 +128,123 @@ class ShardedFold:
                 on_progress(seen, self.until)
 
         for shard in ranges:
-            yield self.fold(shard, count)
+            _add_failures(failures, self.fold(database, shard, count))
+        return self._first_failures(database, failures)
 
-    def over_processes(self, ranges: Sequence[Shard], processes: int, on_progress: Progress | None) -> Iterator[Folded]:
-        """Fold shards in other processes; yields each as it is done."""
+    def over_processes(
+        self, database: Database, ranges: Sequence[Shard], processes: int, on_progress: Progress | None
+    ) -> Failures:
+        """Fold ranges in other processes, each of which writes its own rows."""
         # A fork starts at once, with everything imported; but only a process of one thread may be forked.
         method = "fork" if sys.platform == "linux" and threading.active_count() == 1 else "spawn"
         context = multiprocessing.get_context(method)
         seen = context.Value("q", 0)
-        url = self.database.url.render_as_string(hide_password=False)
-        self.database.close()  # a connection must not be shared with a forked process
-        with ProcessPoolExecutor(processes, mp_context=context, initializer=_start_worker, initargs=(seen,)) as pool:
-            pending = {
-                pool.submit(
-                    _fold_shard,
-                    url,
-                    self.database.durability,
-                    self.codec_events(),
-                    self.projections,
-                    self.zone,
-                    self.until,
-                    shard,
-                )
-                for shard in ranges
-            }
-            while pending:
-                done, pending = wait_for(pending, timeout=0.1, return_when="FIRST_COMPLETED")
-                if on_progress:
-                    on_progress(seen.value, self.until)
-                while done:
-                    yield done.pop().result()  # and forgotten here once it is taken
+        url = database.url.render_as_string(hide_password=False)
+        failures: Failures = {}
+        database.close()  # a connection must not be shared with a forked process
+        with ProcessPoolExecutor(
+            processes, mp_context=context, initializer=_start_worker, initargs=(seen, context.Lock())
+        ) as pool:
+            pending = {pool.submit(_fold_shard, self, url, database.durability, shard) for shard in ranges}
+            try:
+                while pending:
+                    done, pending = wait_for(pending, timeout=0.1, return_when="FIRST_COMPLETED")
+                    if on_progress:
+                        on_progress(seen.value, self.until)
+                    for each in done:
+                        _add_failures(failures, each.result())
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        return self._first_failures(database, failures)
 
-    def codec_events(self) -> list[Any]:
-        """The codec's classes: what another process makes it from again."""
-        return [topic.event for topic in self.codec.topics.values()]
+    def _first_failures(self, database: Database, failures: Failures) -> Failures:
+        """Of each projection the first poison event of the log: of another customer there may be an earlier one."""
+        found: Failures = {}
+        for projection in self.projections:
+            failure = failures.get(projection.name)
+            while failure is not None:
+                found[projection.name] = failure
+                failure = self._failure_before(database, projection, failure.position)
+        return found
+
+    def _failure_before(self, database: Database, projection: Projection, position: int) -> ProjectionFailed | None:
+        folding = Folding(Codec(self.events), [projection], local_time(self.zone))
+        log = Log(database, create=False)
+        with held_back(), database.reading() as connection:
+            for page in log.scan_by_customer(connection, COLUMNS, until=position - 1, shard=_EVERYBODY):
+                folding.fold((page,))
+                if folding.failures:
+                    return folding.failures[projection.name]
+                for rows in folding.rows.values():
+                    rows.complete(page[-1][_CUSTOMER])
+        return None
 
 
-def _taken(table: RowTable, rows: dict[Key, Any]) -> Parts:
-    """The encoded rows, which are forgotten once all of them are taken."""
-    yield from table.encode_in_parts(rows.values())
-    rows.clear()
+def _add_failures(to: Failures, found: Failures) -> None:
+    for name, failure in found.items():
+        if name not in to or failure.position < to[name].position:
+            to[name] = failure
+
+
+class _Filling:
+    """Rows on their way from folds into tables.
+
+    Attributes:
+        waiting: How many are encoded and not written yet.
+    """
+
+    def __init__(self, database: Database, folding: Folding, tables: Tables) -> None:
+        self._database = database
+        self._folding = folding
+        self._tables = tables
+        self._encoded: dict[RowTable, list[tuple[Any, ...]]] = {
+            table: [] for of_projection in tables.values() for table in of_projection.values()
+        }
+        self.waiting = 0
+
+    def take(self, customer: str | None) -> None:
+        """Encode the rows that nothing can change any more.
+
+        Args:
+            customer: Whose events come next; None where none do.
+        """
+        for name, tables in self._tables.items():
+            if name in self._folding.failures:
+                continue
+            for row, rows in self._folding.rows[name].complete(customer).items():
+                encoded = tables[row].encode_all(rows)
+                self._encoded[tables[row]] += encoded
+                self.waiting += len(encoded)
+
+    def write(self, turn: AbstractContextManager[Any]) -> None:
+        """Write what is waiting, in one transaction."""
+        if not self.waiting:
+            return
+        with turn if self._database.is_sqlite else nullcontext(), writing_views(self._database) as connection:
+            cursor = self._database.cursor(connection)
+            for table, encoded in self._encoded.items():
+                table.fill(cursor, encoded)
+                encoded.clear()
+        self.waiting = 0
 
 
 _seen: Any = None
+_turn: Any = None
 
 
-def _start_worker(seen: Any) -> None:
-    global _seen  # noqa: PLW0603 - a pool's process has no other place for what its initializer is given
-    _seen = seen
+def _start_worker(seen: Any, turn: Any) -> None:
+    global _seen, _turn
+    _seen, _turn = seen, turn
 
 
-def _fold_shard(
-    url: str,
-    durability: Durability,
-    events: Sequence[Any],
-    projections: Sequence[Projection],
-    zone: str,
-    until: int,
-    shard: Shard,
-) -> Folded:
+def _fold_shard(work: Work, url: str, durability: Durability, shard: Shard) -> Failures:
     def count(number: int) -> None:
         with _seen.get_lock():
             _seen.value += number
 
     database = Database(url, durability=durability)
     try:
-        return ShardedFold(database, Codec(events), projections, zone, until).packed(Shard(*shard), count)
+        return work.fold(database, Shard(*shard), count, _turn)
     finally:
         database.close()

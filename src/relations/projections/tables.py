@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, islice
-from operator import attrgetter
 from typing import Any, get_type_hints
 
 import msgspec
+from msgspec.structs import astuple
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -109,7 +109,7 @@ class RowTable:
             # One tree by the key, not two: less work to fill it.
             sqlite_with_rowid=False,
         )
-        self._columns = [(attrgetter(field.name), field.is_json) for field in fields]
+        self._json_columns = [index for index, field in enumerate(fields) if field.is_json]
         self._decoders = [(index, field.decode) for index, field in enumerate(fields) if field.decode]
         self.insert: Statement = database.compile(insert(self.table))
         self.upsert: Statement = database.compile(self._upsert(database))
@@ -137,29 +137,34 @@ class RowTable:
         return next(iter(self._encode([row])))
 
     def _encode(self, rows: Sequence[Row]) -> Iterable[tuple[Any, ...]]:
-        """Rows as values, column by column: the loops over rows are not Python's own."""
-        columns: list[Iterable[Any]] = []
-        for get, is_json in self._columns:
-            values = map(get, rows)
+        """Rows as values: the loops over rows, and over columns of JSON, are not Python's own."""
+        values: Iterable[tuple[Any, ...]] = map(astuple, rows)
+        if not self._json_columns:
+            return values
+        columns: list[Sequence[Any]] = list(zip(*values, strict=True))
+        for index in self._json_columns:
             # JSON has no line break outside of a string, and inside of one it is escaped.
-            columns.append(_json.encode_lines(list(values)).decode().split("\n") if is_json else values)
-        # The rows' number is that of the shortest column: after the last line of JSON there is one more, empty.
-        return zip(columns[0], *columns[1:], strict=False)
-
-    def encode_in_parts(self, rows: Iterable[Row]) -> Iterator[list[tuple[Any, ...]]]:
-        """All rows that say something, in parts of some thousand: a tally of nothing but zeros is no row."""
-        rest = iter(rows)
-        width = len(self.row.key)
-        while part := list(islice(rest, _CHUNK)):
-            encoded = self._encode(part)
-            yield [values for values in encoded if any(values[width:])] if self.is_tally else list(encoded)
+            columns[index] = _json.encode_lines(columns[index]).decode().split("\n")
+        # The rows' number is that of the shortest column, the key's: after the last line of JSON there is one more.
+        return zip(*columns, strict=False)
 
     def encode_all(self, rows: Iterable[Row]) -> list[tuple[Any, ...]]:
-        """All rows that say something."""
-        return list(chain.from_iterable(self.encode_in_parts(rows)))
+        """All rows that say something: a tally of nothing but zeros is no row."""
+        rest, width = iter(rows), len(self.row.key)
+        found: list[tuple[Any, ...]] = []
+        while part := list(islice(rest, _CHUNK)):
+            found += self._encode(part)
+        return [values for values in found if any(values[width:])] if self.is_tally else found
 
     def fill(self, cursor: Any, encoded: Sequence[tuple[Any, ...]]) -> None:
-        """Insert encoded rows that are not there yet, many with each statement where that is faster."""
+        """Write encoded rows that are not there yet, many with each statement where that is faster.
+
+        Of a tally, each part of the log has a part; together they are the whole.
+        """
+        if self.is_tally:
+            if encoded:
+                cursor.executemany(self.upsert.sql, encoded)
+            return
         size = self._rows_a_statement
         whole = len(encoded) - len(encoded) % size if size > 1 else 0
         if whole:

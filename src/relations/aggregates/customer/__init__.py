@@ -1,7 +1,8 @@
 """A customer: who they are to the business, what they allowed, bought, gave back and said.
 
 Stream `customer-<id>`. The modules in their order: `events`, `commands`, `state` (with evolve),
-`rules` (decide, and `REFUSALS`, every code of refusal with when it is given) with `survey_rules` and `portrait_rules`.
+`rules` (decide, and `REFUSALS`, every code of refusal with when it is given) with `survey_rules` and `portrait_rules`,
+`merging`.
 
 **Ids.** Purchases, refunds, interactions and answers bear the host's ids. The same id with the same content and the
 same business time is a retry and adds nothing; with anything else it is refused, for one of the two would be lost.
@@ -25,8 +26,9 @@ older policy. An invitation need not be recorded to be answered. Whoever *saw* a
 policy's quarantine; one that was never seen asks nothing of anybody.
 
 **Merging** makes an id the alias of another: `CustomerMerged` in its own stream, `CustomerAbsorbed` in the
-survivor's, in one transaction. Rules go on within one stream; what makes one customer of the two are the views. Erasing
-either id erases both. See `docs/explanation/merging.md`.
+survivor's, in one transaction. Rules go on within one stream, and a command that names a purchase, an answer, an
+invitation or a trait goes to the stream of whichever id has it (`merging`); what makes one customer of the two are the
+views. Erasing either id erases both. See `docs/explanation/merging.md`.
 """
 
 from __future__ import annotations
@@ -92,6 +94,7 @@ from relations.aggregates.customer.events import (
     TraitDropped,
     TraitNoted,
 )
+from relations.aggregates.customer.merging import MERGING
 from relations.aggregates.customer.rules import COMMANDS, REFUSALS, decide
 from relations.aggregates.customer.state import EVENTS, Customer, Invitation, Registration, evolve
 from relations.decider import Aggregate, Decider
@@ -168,5 +171,7 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Customer,
-    state_version=3,
+    state_version=4,
+    merging=MERGING,
+    of_known={MergeCustomer: "customer", AbsorbCustomer: "into"},
 )

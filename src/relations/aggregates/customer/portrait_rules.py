@@ -22,7 +22,7 @@ from relations.aggregates.customer.events import (
     TraitNoted,
 )
 from relations.aggregates.customer.refusing import id_reused, making_known, refuse_if_erased
-from relations.aggregates.customer.state import Change, Customer, changes_nothing, trait_key
+from relations.aggregates.customer.state import Customer, changes_nothing, culture_of, holds, trait_key
 from relations.messages import Command, Event
 
 __all__ = ["PORTRAIT_RULES"]
@@ -43,13 +43,15 @@ def _note_trait(state: Customer, command: NoteTrait) -> list[Event]:
 
 def _drop_trait(state: Customer, command: DropTrait) -> list[Event]:
     changes = state.traits.get(trait_key(command.trait, command.about), ())
-    if not _holds(changes, command.at):
+    if not holds(changes, command.at):
         return []
     return [TraitDropped(trait=command.trait, about=command.about, at=command.at)]
 
 
 def _note_culture(state: Customer, command: NoteCulture) -> list[Event]:
     refuse_if_erased(state, command, None, _NOTHING_ERASED)
+    if _is_noted(state, command):
+        return []
     event = CultureNoted(
         languages=command.languages,
         preferred_channel=command.preferred_channel,
@@ -59,6 +61,14 @@ def _note_culture(state: Customer, command: NoteCulture) -> list[Event]:
         at=command.at,
     )
     return making_known(state, command, event, None)
+
+
+def _is_noted(state: Customer, command: NoteCulture) -> bool:
+    """Whether all of a note holds already. Words cannot be compared: only a retry at the same time adds nothing."""
+    said = {name: (command.at, value) for name, value in culture_of(command).items()}
+    if command.customs is None and command.taboos is None:
+        return all(changes_nothing(state.culture.get(name, ()), change) for name, change in said.items())
+    return all(change in state.culture.get(name, ()) for name, change in said.items())
 
 
 def _record_acquisition_cost(state: Customer, command: RecordAcquisitionCost) -> list[Event]:
@@ -85,15 +95,9 @@ def _record_lapse(state: Customer, command: RecordLapse) -> list[Event]:
 
 
 def _record_win_back(state: Customer, command: RecordWinBack) -> list[Event]:
-    if not _holds(state.lapses, command.at):
+    if not holds(state.lapses, command.at):
         return []
     return [CustomerWonBack(campaign=command.campaign, at=command.at)]
-
-
-def _holds(changes: tuple[Change, ...], at: int) -> bool:
-    """Whether what changes tell of holds as of a moment."""
-    before = [value for moment, value in changes if moment <= at]
-    return bool(before) and before[-1] is not None
 
 
 PORTRAIT_RULES: Mapping[type[Command], Callable[[Customer, Any], list[Event]]] = {

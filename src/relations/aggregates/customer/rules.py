@@ -79,7 +79,7 @@ REFUSALS: Mapping[str, str] = {
     "reminders_exhausted": "The customer was reminded as often as the policy lets",
     "survey_quarantine": "The customer saw an invitation lately, and is left in peace",
     "survivor_is_merged": "Whom the customer shall be merged into is merged into another",
-    "unknown_customer": "The business does not know this customer yet",
+    "unknown_customer": "The business does not know this customer yet: nothing at all, or for a correction no profile",
     "unknown_feedback": "No answer with that id is recorded for this customer",
     "unknown_instrument": "The policy has no such instrument",
     "unknown_invitation": "No invitation with that id is recorded for this customer",

@@ -49,8 +49,10 @@ __all__ = [
     "answer_key",
     "changes_nothing",
     "consent_key",
+    "culture_of",
     "evolve",
     "given",
+    "holds",
     "trait_key",
 ]
 
@@ -111,6 +113,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         invitations: By id.
         seen: By invitation, when it was seen first, UTC microseconds.
         traits: By trait and subject: the changes of what was noted, a need's sort or "" while it holds.
+        culture: By what was noted, the values in order of business time; of words only that there were some.
         acquisitions: By id.
         lapses: Each time the customer left (the reason, or "") or came back (None), in order of business time.
     """
@@ -134,6 +137,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     invitations: Map[str, Invitation] = Map()
     seen: Map[str, int] = Map()
     traits: Map[str, tuple[Change, ...]] = Map()
+    culture: Map[str, tuple[Change, ...]] = Map()
     acquisitions: Map[str, AcquisitionCostRecorded] = Map()
     lapses: tuple[Change, ...] = ()
 
@@ -197,6 +201,12 @@ def changes_nothing(changes: tuple[Change, ...], change: Change) -> bool:
     at, value = change
     before = [earlier for earlier in changes if earlier[0] <= at]
     return bool(before) and (before[-1][1] == value or change in before)
+
+
+def holds(changes: tuple[Change, ...], at: int) -> bool:
+    """Whether what changes tell of holds as of a moment."""
+    before = [value for moment, value in changes if moment <= at]
+    return bool(before) and before[-1] is not None
 
 
 def _profile_after(state: Customer, event: CustomerRegistered | ProfileCorrected) -> Map[str, tuple[Change, ...]]:
@@ -322,8 +332,23 @@ def _trait_changed(state: Customer, event: TraitNoted | TraitDropped) -> Custome
     return _replace(state, traits=state.traits.set(key, _with_change(state.traits.get(key, ()), (event.at, value))))
 
 
-def _culture_noted(state: Customer, _event: CultureNoted) -> Customer:
-    return state  # no rule asks for it; views tell
+def culture_of(note: Any) -> dict[str, str]:
+    """What a note on culture says, from its event or its command: of words only that there are some."""
+    said = {
+        "languages": " ".join(note.languages),
+        "preferred_channel": note.preferred_channel or "",
+        "pace": note.pace or "",
+    }
+    return {name: value for name, value in said.items() if value} | {
+        name: "" for name in ("customs", "taboos") if getattr(note, name) is not None
+    }
+
+
+def _culture_noted(state: Customer, event: CultureNoted) -> Customer:
+    culture = state.culture
+    for name, value in culture_of(event).items():
+        culture = culture.set(name, _with_change(culture.get(name, ()), (event.at, value)))
+    return _replace(state, culture=culture)
 
 
 def _acquisition_cost_recorded(state: Customer, event: AcquisitionCostRecorded) -> Customer:

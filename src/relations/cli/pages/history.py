@@ -15,7 +15,7 @@ __all__ = ["as_dict", "details", "line", "show"]
 
 _LATE_MICROS = 86_400_000_000
 _HIDDEN = frozenset({"at"})
-_TIMES = ("_at", "_by", "_from")
+_TIMES = ("_at", "_by", "_from", "since")
 
 
 def as_dict(recorded: RecordedEvent) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _said(name: str, value: Any, zone: str) -> str:
         case tuple() | list():
             return ", ".join(_said("", each, zone) for each in value)
         case msgspec.Struct():
-            return " ".join(str(part) for part in msgspec.structs.astuple(value))
+            return " ".join(str(part) for part in msgspec.structs.astuple(value) if part is not None and part != {})
         case msgspec.Raw():
             return "(see --json)"
     return str(value)

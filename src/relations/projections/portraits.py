@@ -1,0 +1,296 @@
+"""What is known of a customer as a person: profile, traits, culture, each as it changed.
+
+Personal words stay in the rows as the log has them, sealed under the customer's own key; only a view with the engine's
+keys opens them. Erasing the customer drops them all. What counts is business time, whatever the order of recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+import msgspec
+from pydantic import BaseModel, ConfigDict
+
+from relations.aggregates.customer import (
+    CultureNoted,
+    CustomerRegistered,
+    CustomerUnmerged,
+    ProfileCorrected,
+    TraitDropped,
+    TraitNoted,
+)
+from relations.messages import Envelope, Event, from_micros
+from relations.projections.projection import CustomerRow, Projection, Rows
+
+__all__ = [
+    "Culture",
+    "OpenWords",
+    "Parted",
+    "PortraitRow",
+    "Said",
+    "Trait",
+    "culture_of",
+    "erase",
+    "fold_portraits",
+    "latest",
+    "opened",
+    "traits_of",
+]
+
+Sealed = tuple[str, str, str, str]
+"""A personal field as the log has it: customer, topic, field, sealed words."""
+OpenWords = Callable[[Sequence[Sealed]], list[str | None]]
+"""Opens personal words; None where the key is gone."""
+
+_PERSONAL = ("name", "email", "phone", "birthday")
+_PLAIN = ("language", "region")
+
+
+class Said(msgspec.Struct, array_like=True, gc=False):
+    """One thing that was said of a customer.
+
+    Attributes:
+        at: Its business time.
+        position: Where it was recorded.
+        value: What was said; None: that it holds no longer.
+        customer: Under which id; whose key opens it, if it is sealed.
+        topic: In which event; empty where nothing is sealed.
+        field: In which field, likewise.
+        need: Of which sort, if it is a need.
+    """
+
+    at: int
+    position: int
+    value: str | None
+    customer: str = ""
+    topic: str = ""
+    field: str = ""
+    need: str | None = None
+
+
+class PortraitRow(CustomerRow, gc=False):
+    """A customer as a person.
+
+    Attributes:
+        known_since: Since when they are known, the earliest business time.
+        erased_at: When they were erased; nothing is said of them after that.
+        said: What was said, in order of business time, by what it is about: a field of the profile, `culture` and a
+            field, `trait` with its kind and subject.
+    """
+
+    table: ClassVar[str] = "portraits"
+    known_since: int | None = None
+    erased_at: int | None = None
+    said: dict[str, list[Said]] = msgspec.field(default_factory=dict)
+
+    def absorb(self, other: PortraitRow) -> None:
+        """One person of whom both were said."""
+        times = [at for at in (self.known_since, other.known_since) if at is not None]
+        self.known_since = min(times, default=None)
+        self.erased_at = max((at for at in (self.erased_at, other.erased_at) if at is not None), default=None)
+        for about, said in other.said.items():
+            self.said[about] = sorted(self.said.get(about, []) + said, key=_order)
+
+
+class Parted(CustomerRow, gc=False):
+    """Two ids of which somebody said that they are two persons after all."""
+
+    table: ClassVar[str] = "parted"
+    key: ClassVar[tuple[str, ...]] = ("customer", "other")
+    other: str
+
+    def absorb(self, other: Parted) -> None:
+        """Said twice is said."""
+
+
+def _order(said: Said) -> tuple[int, int]:
+    return said.at, said.position
+
+
+def latest(said: Iterable[Said], moment: int) -> Said | None:
+    """What holds as of a moment: the later business time counts, at one instant the later record."""
+    return max((each for each in said if each.at <= moment), key=_order, default=None)
+
+
+# --- folds ----------------------------------------------------------------------------------------------------------
+
+
+def fold_portraits(projection: Projection) -> None:
+    """Let a projection that has their tables fold portraits."""
+    projection.on(CustomerRegistered)(_registered)
+    projection.on(ProfileCorrected)(_profile)
+    projection.on(TraitNoted)(_trait_noted)
+    projection.on(TraitDropped)(_trait_dropped)
+    projection.on(CultureNoted)(_culture_noted)
+    projection.on(CustomerUnmerged)(_unmerged)
+
+
+def erase(rows: Rows, at: Envelope) -> None:
+    """Nothing of the person stays."""
+    row = rows.need(PortraitRow, at.customer)
+    row.erased_at = max(at.occurred_at, row.erased_at or at.occurred_at)
+    row.said = {}
+
+
+def _say(row: PortraitRow, about: str, said: Said) -> None:
+    known = row.said.setdefault(about, [])
+    known.append(said)
+    if len(known) > 1 and _order(known[-2]) > _order(said):
+        known.sort(key=_order)
+
+
+def _say_fields(row: PortraitRow, event: Event, at: Envelope, names: Iterable[str], about: str = "") -> None:
+    """Say the fields that an event gives."""
+    for name in names:
+        value = getattr(event, name)
+        if value is not None:
+            sealed = name in _SEALED
+            _say(
+                row,
+                about + name,
+                Said(
+                    at.occurred_at,
+                    at.position,
+                    value,
+                    at.customer,
+                    event.topic if sealed else "",
+                    name if sealed else "",
+                ),
+            )
+
+
+_SEALED = frozenset((*_PERSONAL, "customs", "taboos"))
+
+
+def _registered(rows: Rows, event: CustomerRegistered, at: Envelope) -> None:
+    row = rows.need(PortraitRow, at.customer)
+    row.known_since = at.occurred_at if row.known_since is None else min(row.known_since, at.occurred_at)
+    _say_fields(row, event, at, (*_PERSONAL, *_PLAIN))
+    if not event.implicit:
+        _say_fields(row, event, at, ("channel", "source"))
+
+
+def _profile(rows: Rows, event: ProfileCorrected, at: Envelope) -> None:
+    _say_fields(rows.need(PortraitRow, at.customer), event, at, (*_PERSONAL, *_PLAIN))
+
+
+def _trait_noted(rows: Rows, event: TraitNoted, at: Envelope) -> None:
+    words = event.words
+    said = Said(at.occurred_at, at.position, words or "", at.customer, need=event.need)
+    if words is not None:
+        said.topic, said.field = event.topic, "words"
+    _say(rows.need(PortraitRow, at.customer), f"trait {event.trait} {event.about}", said)
+
+
+def _trait_dropped(rows: Rows, event: TraitDropped, at: Envelope) -> None:
+    row = rows.need(PortraitRow, at.customer)
+    if row.erased_at is None:
+        _say(row, f"trait {event.trait} {event.about}", Said(at.occurred_at, at.position, None, at.customer))
+
+
+def _culture_noted(rows: Rows, event: CultureNoted, at: Envelope) -> None:
+    row = rows.need(PortraitRow, at.customer)
+    _say_fields(row, event, at, ("preferred_channel", "pace", "customs", "taboos"), "culture ")
+    if event.languages:
+        _say(row, "culture languages", Said(at.occurred_at, at.position, " ".join(event.languages), at.customer))
+
+
+def _unmerged(rows: Rows, event: CustomerUnmerged, at: Envelope) -> None:
+    rows.need(Parted, at.customer, event.survivor)
+
+
+# --- answers --------------------------------------------------------------------------------------------------------
+
+
+class Trait(BaseModel):
+    """What a customer likes, does, cannot bear or needs.
+
+    Attributes:
+        trait: `preference`, `habit`, `taboo` or `need`.
+        about: What it is about.
+        words: In more words.
+        need: `functional`, `emotional` or `social`, if it is a need.
+        since: Since when it was noted so.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    trait: str
+    about: str
+    words: str | None
+    need: str | None
+    since: datetime
+
+
+class Culture(BaseModel):
+    """How a customer is used to be spoken and dealt with.
+
+    Attributes:
+        languages: What they speak, the dearest first.
+        preferred_channel: How they like to be met.
+        pace: How fast they like things to go.
+        customs: What they keep to.
+        taboos: What must not be.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    languages: tuple[str, ...] = ()
+    preferred_channel: str | None = None
+    pace: str | None = None
+    customs: str | None = None
+    taboos: str | None = None
+
+
+def opened(
+    rows: Sequence[PortraitRow], moment: int, open_words: OpenWords, names: Iterable[str] | None = None
+) -> list[dict[str, Said]]:
+    """What holds of each customer as of a moment, with readable words.
+
+    Args:
+        rows: The customers.
+        moment: UTC microseconds.
+        open_words: Opens what is sealed.
+        names: Only what is about these; all by default.
+    """
+    standing: list[dict[str, Said]] = []
+    wanted = None if names is None else tuple(names)
+    for row in rows:
+        abouts = row.said if wanted is None else [name for name in wanted if name in row.said]
+        found = {name: said for name in abouts if (said := latest(row.said[name], moment)) is not None}
+        standing.append({name: said for name, said in found.items() if said.value is not None})
+    sealed = [said for each in standing for said in each.values() if said.topic]
+    words = open_words([(said.customer, said.topic, said.field, said.value or "") for said in sealed])
+    readable = {id(said): value for said, value in zip(sealed, words, strict=True)}
+    return [
+        {
+            name: msgspec.structs.replace(said, value=readable[id(said)], topic="", field="") if said.topic else said
+            for name, said in each.items()
+            if not said.topic or readable[id(said)] is not None
+        }
+        for each in standing
+    ]
+
+
+def traits_of(standing: Mapping[str, Said]) -> tuple[Trait, ...]:
+    """The traits that hold, in order."""
+    found = []
+    for about, said in sorted(standing.items()):
+        if not about.startswith("trait "):
+            continue
+        _, trait, subject = about.split(" ", 2)
+        fields: dict[str, Any] = {"words": said.value or None, "need": said.need, "since": from_micros(said.at)}
+        found.append(Trait(trait=trait, about=subject, **fields))
+    return tuple(found)
+
+
+def culture_of(standing: Mapping[str, Said]) -> Culture | None:
+    """What holds of a customer's culture; None where nothing was noted."""
+    noted = {name.partition(" ")[2]: said.value for name, said in standing.items() if name.startswith("culture ")}
+    if not noted:
+        return None
+    languages = tuple((noted.pop("languages", None) or "").split())
+    fields: dict[str, Any] = noted
+    return Culture(languages=languages, **fields)

@@ -1,0 +1,180 @@
+"""The whole file of one customer: everything that the views say of them, gathered by any of their ids."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from relations.aggregates.customer import FeedbackGiven
+from relations.engine import Relations
+from relations.errors import InvalidInput, MissingExtra
+from relations.messages import RecordedEvent, from_micros
+from relations.projections.agenda import AgendaItem
+from relations.projections.customers import Portrait
+from relations.projections.desk import TicketProfile
+from relations.projections.emotional import EmotionalBalance
+from relations.projections.grading import CustomerGrade
+from relations.projections.loyalty import MemberAccount
+from relations.projections.loyalty_kinds import CustomerKind
+from relations.projections.relation_profile import RelationProfile
+from relations.projections.respondents import OpenLoop
+from relations.projections.retention import CustomerProfile
+from relations.projections.rfm import RfmScore
+from relations.projections.worth import CustomerWorth
+
+__all__ = ["CustomerFile", "GivenAnswer", "customer_file", "unknown_customer"]
+
+_TICKETS_MAX = 1_000
+
+
+class GivenAnswer(msgspec.Struct, frozen=True):
+    """An answer of theirs.
+
+    Attributes:
+        given_at: When.
+        feedback: Its id.
+        instrument: What was asked with.
+        score: The answer; None for a questionnaire, and for words without a score.
+        items: How many items of a questionnaire were answered.
+        touchpoint: About what.
+        words: What they said, readable unless they were erased.
+    """
+
+    given_at: datetime
+    feedback: str
+    instrument: str
+    score: int | None
+    items: int
+    touchpoint: str | None
+    words: str | None
+
+
+class CustomerFile(msgspec.Struct, frozen=True):
+    """A customer's file.
+
+    Attributes:
+        as_of: The moment that everything is told of. Where complaints stand, what falls due and which low answers wait
+            is told as of now all the same, without what came about after the moment.
+        portrait: Who they are and what they allow.
+        history: Everything recorded of them by then, in the order of business time; personal words readable.
+        tickets: Their complaints on the desk, the newest first.
+        relation: The state of the relation, with the complaints that it rests on.
+        emotional: What is left of deposits and withdrawals.
+        accounts: Their points, by programme.
+        answers: What they answered, the newest first.
+        open_loops: Low answers that nobody came back on.
+        purchases: Their stage and what they bought; None where nothing of it is recorded.
+        grade: Their value grade; None before the first purchase.
+        segments: The policy's segments that they are in.
+        kind: Their kind of loyalty; None where they never bought nor answered.
+        rfm: How recent, frequent and valuable their purchases are among everybody's; None before the first.
+        worth: What they brought and are expected to bring; None where that cannot be said.
+        worth_unknown: Why not.
+        due: What falls due with them, soonest first.
+    """
+
+    as_of: datetime
+    portrait: Portrait
+    history: list[RecordedEvent]
+    tickets: list[TicketProfile]
+    relation: RelationProfile
+    emotional: EmotionalBalance
+    accounts: list[MemberAccount]
+    answers: list[GivenAnswer]
+    open_loops: list[OpenLoop]
+    purchases: CustomerProfile | None
+    grade: CustomerGrade | None
+    segments: tuple[str, ...]
+    kind: CustomerKind | None
+    rfm: RfmScore | None
+    worth: CustomerWorth | None
+    worth_unknown: str | None
+    due: list[AgendaItem]
+
+
+def customer_file(relations: Relations, customer: str, *, as_of: datetime | None = None) -> CustomerFile:
+    """Everything that is known of one customer.
+
+    Args:
+        relations: The engine.
+        customer: Any of their ids.
+        as_of: The moment, in business time; now where absent.
+
+    Raises:
+        InvalidInput: `unknown_customer`: nothing is recorded of anybody with this id by then.
+    """
+    moment = relations.clock() if as_of is None else as_of
+    history = relations.history(customer, until=moment)
+    if not history:
+        raise unknown_customer(customer, as_of)
+    views = relations.views
+    portrait = views.customers.portrait(customer, as_of=moment)
+    name, ids = portrait.customer, frozenset(portrait.ids)
+    accounts = [
+        views.loyalty.account(name, programme=programme, as_of=as_of) for programme in views.loyalty.programmes(name)
+    ]
+    loops = views.satisfaction.open_loops().open
+    rfm = views.retention.rfm(as_of=moment).customers
+    return CustomerFile(
+        as_of=moment,
+        portrait=portrait,
+        history=sorted(history, key=lambda each: (each.occurred_at, each.position)),
+        tickets=_tickets(relations, name, moment),
+        relation=views.repair.relation(name, as_of=moment),
+        emotional=views.repair.account(name, as_of=moment),
+        accounts=[account for account in accounts if account is not None],
+        answers=_answers(history),
+        open_loops=[loop for loop in loops if loop.customer in ids and loop.given_at <= moment],
+        purchases=views.retention.customer(name, as_of=moment),
+        grade=views.retention.grade_of(name, as_of=moment),
+        segments=views.retention.segments_of(name, as_of=moment),
+        kind=views.retention.kind_of(name, as_of=moment),
+        rfm=next((score for score in rfm if score.customer == name), None),
+        due=views.agenda.for_customer(name),
+        **_worth(relations, name, moment),
+    )
+
+
+def unknown_customer(customer: str, as_of: datetime | None = None) -> InvalidInput:
+    """The refusal of an id of whom nothing is recorded."""
+    return InvalidInput(
+        f"nothing is recorded of the customer {customer}"
+        + ("" if as_of is None else f" up to {as_of.isoformat(timespec='seconds')}"),
+        code="unknown_customer",
+        field="CUSTOMER",
+        remedy="Check the id; it is the one that the log has, not another system's",
+    )
+
+
+def _tickets(relations: Relations, customer: str, moment: datetime) -> list[TicketProfile]:
+    found = relations.views.desk.search(customer=customer, limit=_TICKETS_MAX, as_of=moment).tickets
+    return [ticket for ticket in reversed(found) if ticket.filed_at <= moment]
+
+
+def _answers(history: list[RecordedEvent]) -> list[GivenAnswer]:
+    found = [
+        GivenAnswer(
+            given_at=from_micros(recorded.occurred_at),
+            feedback=recorded.event.feedback,
+            instrument=recorded.event.instrument,
+            score=recorded.event.score,
+            items=len(recorded.event.items),
+            touchpoint=recorded.event.touchpoint,
+            words=recorded.event.comment,
+        )
+        for recorded in history
+        if isinstance(recorded.event, FeedbackGiven)
+    ]
+    return sorted(found, key=lambda answer: (answer.given_at, answer.feedback), reverse=True)
+
+
+def _worth(relations: Relations, customer: str, moment: datetime) -> dict[str, Any]:
+    """What they are worth, or why that cannot be said: no model without its extra, or from too few customers."""
+    try:
+        found = relations.views.retention.lifetime_values(as_of=moment).customers
+    except (InvalidInput, MissingExtra) as error:
+        return {"worth": None, "worth_unknown": error.reason}
+    worth = next((each for each in found if each.customer == customer), None)
+    return {"worth": worth, "worth_unknown": None if worth else "they have not bought in the policy's currency"}

@@ -1,0 +1,15 @@
+"""How favourable customers' words are: models that say so, and their scores into the log."""
+
+from relations.sentiment.scorers import SCORERS, Scorer, SnowNlp, Vader, scorers_named
+from relations.sentiment.scoring import ScorerCount, ScoringReport, score_feedback
+
+__all__ = [
+    "SCORERS",
+    "Scorer",
+    "ScorerCount",
+    "ScoringReport",
+    "SnowNlp",
+    "Vader",
+    "score_feedback",
+    "scorers_named",
+]
