@@ -29,7 +29,7 @@ from relations.aggregates.loyalty import (
     ReverseRedemption,
     TransferPoints,
 )
-from relations.messages import Command
+from relations.messages import Command, Money
 from relations.policies import Policy, Programme
 from relations.policies.spans import EndOfPeriod, Inactivity
 
@@ -232,7 +232,7 @@ class SlowLedger:
         more, bonus = Fraction(0), 0
         today = at.astimezone(ZoneInfo(self.policy.zone)).date()
         for campaign in rules.campaigns:
-            if not campaign.starts <= today < campaign.ends or amount.amount < campaign.minimum:
+            if not campaign.starts <= today < campaign.ends or not self._is_enough(campaign.minimum, amount):
                 continue
             if campaign.categories and command.category not in campaign.categories:
                 continue
@@ -243,12 +243,20 @@ class SlowLedger:
         exact = Fraction(amount.amount, 10 ** int(Currency(amount.currency).exponent or 0))
         return self._round(exact * rate * factor * multiplier * (1 + more)) + bonus
 
+    def _is_enough(self, minimum: int | dict[str, Fraction], amount: Money) -> bool:
+        if isinstance(minimum, int):
+            return amount.amount >= minimum
+        exact = Fraction(amount.amount, 10 ** int(Currency(amount.currency).exponent or 0))
+        return amount.currency in minimum and exact >= minimum[amount.currency]
+
     def _earn(self, command: EarnPoints, at: datetime) -> None:
         said = (command.points, command.reason, command.source)
         if command.lot in self.used:
             if self.used[command.lot] != said:
                 raise Refused("lot_exists")
             return
+        if not command.lot.startswith("remedy/"):
+            self._need_authority(command)
         closed = self.closed
         if command.reason == "bonus":
             self._need_member()
@@ -278,6 +286,7 @@ class SlowLedger:
                 raise Refused("redemption_exists")
             return
         self._need_member()
+        self._need_since(at)
         self.spent[command.redemption] = self._spend(command.points, at)
         self.used[name] = said
         self._stay_active(at)
@@ -291,6 +300,7 @@ class SlowLedger:
             return
         if not self.rules.transfers:
             raise Refused("transfers_not_allowed")
+        self._need_since(at)
         self._spend(command.points, at)
         self.used[name] = said
 
@@ -319,6 +329,8 @@ class SlowLedger:
             raise Refused("unknown_redemption")
         if command.redemption in self.undone:
             return
+        if not self.spent[command.redemption]:
+            raise Refused("settled_by_closing")
         self.undone.add(command.redemption)
         open_lots = {coin.lot: coin for coin in self.coins}
         grace = self._local_day(at, self.rules.reversal_grace_days + 1)
@@ -393,9 +405,7 @@ class SlowLedger:
         if not command.points:
             raise Refused("nothing_to_adjust")
         self._need_since(at)
-        most = self.rules.authority.get(command.role or "", self.rules.adjustment_max)
-        if most is not None and abs(command.points) > most:
-            raise Refused("beyond_authority")
+        self._need_authority(command)
         if -command.points > len(self.coins):
             raise Refused("insufficient_points")
         self.used[name] = said
@@ -404,12 +414,22 @@ class SlowLedger:
         self.coins += [Coin(name, at, at, self._expiry(at))] * max(0, command.points)
         self._repay()
 
+    def _need_authority(self, command: AdjustPoints | EarnPoints) -> None:
+        most = self.rules.authority.get(command.role or "", self.rules.adjustment_max)
+        if most is not None and command.author is None:
+            raise Refused("author_missing")
+        if most is not None and abs(command.points) > most:
+            raise Refused("beyond_authority")
+
     def _close(self, at: datetime) -> None:
         if self.closed:
             return
         self._need_member()
         self._need_since(at)
         self.coins, self.debt, self.closed, self.tier, self.grace = [], 0, at, None, None
+        # What was before is over: nothing of it is undone, taken back or counted any more.
+        self.spent = {name: [] for name in self.spent}
+        self.taken, self.counts, self.lapses = dict(self.credits), {}, None
 
     def _need_member(self) -> None:
         if self.closed:

@@ -2,8 +2,8 @@
 
 Stream `loyalty-<customer id>`. The modules in their order: `lots` (plain values), `events`, `commands`, `state` (with
 evolve), and the rules by subject: `settling` (what all of them rest on), `tiers`, `earning`, `spending`, `rewards`,
-`merging`; `rules` brings them together (decide, and `REFUSALS`, every code of refusal with when it is given), and
-`passing` says what falls due.
+`merging`, `forwarding`; `rules` brings them together (decide, and `REFUSALS`, every code of refusal with when it is
+given), and `passing` says what falls due.
 
 **Programmes.** A customer has one ledger for each programme that they have joined, in one stream; every event says
 whose ledger it belongs to, and no rule looks from one ledger into another. Where a command names no programme, it is
@@ -30,6 +30,12 @@ rules of the day on which it is looked at.
 
 **Retries.** Lots, redemptions, refunds, transfers, adjustments, rewards, referrals and merges are known by their ids.
 The same again adds nothing; the same id for something else is refused.
+
+**Leaving and coming back.** A closing settles the account: its points are forfeited, its debt is written off, and its
+unused rewards are void. Who comes back begins anew; nothing from before is taken back, undone or counted.
+
+**Merged ids.** A merge is an alias: what is bought, refunded, spent, given or received under the merged id is so in the
+surviving account (see `forwarding` and `merging`).
 
 **Two accounts.** A transfer, a referral and a merge speak to a second account by a reaction in the same transaction.
 Where that one refuses (closed, merged away, a member already), nothing of it happens.
@@ -63,6 +69,7 @@ from relations.aggregates.loyalty.commands import (
     ReturnAccount,
     ReverseEarning,
     ReverseRedemption,
+    RevokeReferral,
     RewardReferral,
     TransferPoints,
     UseBenefit,
@@ -97,8 +104,10 @@ from relations.aggregates.loyalty.events import (
     ReferralFulfilled,
     ReferralMade,
     ReferralReceived,
+    ReferralRevoked,
     ReferralRewarded,
     RefundForwarded,
+    RequestForwarded,
     RewardExpired,
     RewardIssued,
     RewardUsed,
@@ -115,8 +124,12 @@ from relations.aggregates.loyalty.lots import (
     Holdings,
     Lot,
     LotShare,
+    Membership,
     MovedLot,
     Redemption,
+    VoidedReward,
+    came_from,
+    issued_to,
     merged_prefix,
     purchase_lot,
     referral_lot,
@@ -184,6 +197,7 @@ __all__ = [
     "LoyaltyEvent",
     "MakeReferral",
     "MemberEnrolled",
+    "Membership",
     "MovedLot",
     "PointsActivated",
     "PointsAdjusted",
@@ -203,14 +217,17 @@ __all__ = [
     "ReferralFulfilled",
     "ReferralMade",
     "ReferralReceived",
+    "ReferralRevoked",
     "ReferralRewarded",
     "RefundForwarded",
     "ReleaseAccount",
     "ReopenAccount",
+    "RequestForwarded",
     "RestoreAccount",
     "ReturnAccount",
     "ReverseEarning",
     "ReverseRedemption",
+    "RevokeReferral",
     "RewardExpired",
     "RewardIssued",
     "RewardReferral",
@@ -223,6 +240,9 @@ __all__ = [
     "TransferPoints",
     "UseBenefit",
     "UseReward",
+    "VoidedReward",
+    "came_from",
+    "issued_to",
     "merged_prefix",
     "purchase_lot",
     "referral_lot",
