@@ -225,7 +225,8 @@ def test_a_purchase_refunded_in_full_is_as_if_it_had_never_been_whatever_was_spe
         attempt(each, ExpirePoints(customer="c1", occurred_at=moment))
     ledger, other = town["c1"].ledger(), without["c1"].ledger()
     assert (ledger.balance, ledger.debt, ledger.qualified) == (other.balance, other.debt, other.qualified)
-    assert {month: points for month, points in ledger.months.items() if points} == dict(other.months)
+    counted = [{month: points for month, points in each.months.items() if points} for each in (ledger, other)]
+    assert counted[0] == counted[1]
     programme = rules.programme
     if programme.terms.monthly and programme.downgrade_to == "earned":
         assert ledger.tier == other.tier
