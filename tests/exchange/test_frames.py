@@ -449,7 +449,13 @@ def test_what_is_nothing_for_a_frame_is_refused_before_it_is_asked() -> None:
 
 def test_a_value_that_its_column_cannot_hold_is_refused_and_never_becomes_null() -> None:
     stage = CustomerStage(
-        customer="c1", stage="lost", first_day=date(2024, 5, 1), last_day=None, purchase_days=2**63, silent_days=None
+        customer="c1",
+        stage="lost",
+        basis="inferred",
+        first_day=date(2024, 5, 1),
+        last_day=None,
+        purchase_days=2**63,
+        silent_days=None,
     )
     with pytest.raises(InvalidInput) as refused:
         frame_of([stage], list[CustomerStage])

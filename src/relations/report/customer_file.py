@@ -16,10 +16,10 @@ from relations.projections.customers import Portrait
 from relations.projections.desk import TicketProfile
 from relations.projections.emotional import EmotionalBalance
 from relations.projections.grading import CustomerGrade
+from relations.projections.loops import OpenLoop
 from relations.projections.loyalty import MemberAccount
 from relations.projections.loyalty_kinds import CustomerKind
 from relations.projections.relation_profile import RelationProfile
-from relations.projections.respondents import OpenLoop
 from relations.projections.retention import CustomerProfile
 from relations.projections.rfm import RfmScore
 from relations.projections.worth import CustomerWorth

@@ -1,4 +1,4 @@
-"""Guests as persons: what is noted of them, what they cost to win, and how some come to be known twice."""
+"""Guests as persons: what is noted of them, and how some come to be known twice."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from relations.aggregates.customer import (
     MergeCustomer,
     NoteCulture,
     NoteTrait,
-    RecordAcquisitionCost,
     RecordPurchase,
     RegisterCustomer,
     UnmergeCustomer,
 )
 from relations.messages import Money
 from relations.testing.simulated_diary import DAY, HOUR, MINUTE
-from relations.testing.simulated_world import CAMPAIGNS, PACES, TRAITS, WISHES
+from relations.testing.simulated_world import PACES, TRAITS, WISHES
 
 if TYPE_CHECKING:
     from relations.testing.simulated_visits import Visit
@@ -37,7 +36,11 @@ def come_to_know(visit: Visit, name: str | None) -> None:
     """
     guest, random, write = visit.guest, visit.random, visit.diary.write
     if guest.visits == 1:
-        _be_won(visit)
+        if random.random() < 0.25:
+            write(
+                guest, LinkIdentity, visit.booked + 80, "booking",
+                customer=guest.id, source="booking engine", external_id=f"b-{guest.number:06d}",
+            )  # fmt: skip
         if name is not None and random.random() < _KNOWN_TWICE:
             _be_known_twice(visit, name)
     if random.random() < 0.12:
@@ -59,25 +62,6 @@ def come_to_know(visit: Visit, name: str | None) -> None:
             languages=(guest.language,) if guest.language.startswith("en") else (guest.language, "en"),
             preferred_channel=visit.channel,
             pace=PACES.draw(random),
-        )  # fmt: skip
-
-
-def _be_won(visit: Visit) -> None:
-    """The first visit was paid for by an advertisement, or came through somebody else's system."""
-    guest, random, write = visit.guest, visit.random, visit.diary.write
-    if random.random() < 0.35:
-        write(
-            guest, RecordAcquisitionCost, visit.booked + 70, "marketing",
-            customer=guest.id,
-            acquisition=f"a{guest.number:06d}",
-            amount=Money(300 + random.randrange(2_500), "EUR"),
-            channel=visit.channel,
-            campaign=CAMPAIGNS.draw(random),
-        )  # fmt: skip
-    if random.random() < 0.25:
-        write(
-            guest, LinkIdentity, visit.booked + 80, "booking",
-            customer=guest.id, source="booking engine", external_id=f"b-{guest.number:06d}",
         )  # fmt: skip
 
 
