@@ -205,11 +205,11 @@ def test_whoever_took_a_consent_back_under_one_id_is_asked_under_none() -> None:
 def test_an_invitation_is_answered_once_whoever_answers() -> None:
     with merged() as relations:
         relations.execute(answered("c1", "f3", 8, 13, "s1"))
-        wordless = answered("c1", "f4", 8, 14, "s1").model_copy(update={"comment": None})
-        assert relations.execute(wordless).events == ()
-        for customer in ("c1", "c2"):
+        again = answered("c1", "f4", 8, 14, "s1")
+        assert relations.execute(again.model_copy(update={"comment": None})).events == ()
+        for other in (again, answered("c1", "f5", 2, 14, "s1"), answered("c2", "f5", 2, 14, "s1")):
             with pytest.raises(CommandRefused) as refused:
-                relations.execute(answered(customer, "f5", 2, 14, "s1"))
+                relations.execute(other)
             assert refused.value.code == "invitation_already_answered"
         relations.execute(of("c1", DeclineInvitation, 15, invitation="s1"))
         assert relations.load("customer", "c2").invitations["s1"].declined

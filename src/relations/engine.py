@@ -142,7 +142,15 @@ class Views:
         self.agenda = AgendaView(database, policy, now, refresh("agenda"), aliases)
         self.customers = CustomersView(database, policy, now, refresh("customers"), aliases, open_words=open_words)
         self.desk = DeskView(database, policy, now, refresh("desk"), aliases)
-        self.loyalty = LoyaltyView(database, policy, now, refresh("loyalty"), aliases, fold_customer=fold_customer)
+        self.loyalty = LoyaltyView(
+            database,
+            policy,
+            now,
+            refresh("loyalty"),
+            aliases,
+            fold_customer=fold_customer,
+            customers_between=runner.customers_between,
+        )
 
 
 def _utc_now() -> datetime:
@@ -300,10 +308,31 @@ class Relations:
                 on_progress(report)
         return report
 
-    def adopt(self, policy: Policy, *, from_beginning: bool = False, command_id: str | None = None) -> Receipt:
-        """Go by this policy from now on; or, with `from_beginning`, for histories of any age."""
+    def adopt(
+        self,
+        policy: Policy,
+        *,
+        since: datetime | None = None,
+        from_beginning: bool = False,
+        command_id: str | None = None,
+    ) -> Receipt:
+        """Go by this policy from now on, or from `since` on; or, with `from_beginning`, for histories of any age.
+
+        What happens before the policy takes effect goes by the one before it, also where it is told late.
+
+        Args:
+            policy: The rules.
+            since: An aware datetime, past or to come.
+            from_beginning: They have always been these.
+            command_id: The caller's own key.
+        """
         return self.execute(
-            AdoptPolicy(policy=policy, from_beginning=from_beginning, occurred_at=self.clock(), command_id=command_id)
+            AdoptPolicy(
+                policy=policy,
+                from_beginning=from_beginning,
+                occurred_at=self.clock() if since is None else since,
+                command_id=command_id,
+            )
         )
 
     def advance_time(self, to: datetime, *, on_progress: Callable[[BatchReport], None] | None = None) -> BatchReport:

@@ -34,6 +34,7 @@ from relations.aggregates.loyalty import (
     Lot,
     LotShare,
     LoyaltyCommand,
+    Membership,
     MovedLot,
     PointsEarned,
     PointsExpired,
@@ -42,6 +43,7 @@ from relations.aggregates.loyalty import (
     ReverseEarning,
     TierLost,
     TierReached,
+    VoidedReward,
 )
 from relations.decider import fold
 from relations.errors import CommandRefused
@@ -527,6 +529,8 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     ),
     Money: st.just(Money(5, "EUR")),
     Holdings: held,
+    tuple[VoidedReward, ...]: st.lists(st.builds(VoidedReward, words, words, st.booleans()), max_size=2).map(tuple),
+    Membership | None: st.none() | st.builds(Membership, st.none() | counts, st.none() | counts),
 }
 
 

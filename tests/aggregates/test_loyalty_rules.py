@@ -773,7 +773,8 @@ def test_a_merge_brings_lots_debts_and_what_qualifies_to_the_surviving_account()
     assert town["c1"].lots["merged/c2/purchase/p"].points == 80
     assert (town["c1"].qualified, town["c1"].tier) == (230, "silver")
     assert town["c2"].merged_into == "c1"
-    assert "account_merged" in town.refused(RedeemPoints, "2024-05-02", "c2", redemption="y", points=1)
+    adjustment = {"adjustment": "a", "points": 1, "reason": "goodwill", "author": "anna"}
+    assert "account_merged" in town.refused(AdjustPoints, "2024-05-02", "c2", **adjustment)
     assert town.do(ReleaseAccount, "2024-05-03", "c2", merge="m", into="c1") == []
     assert "account_merged" in town.refused(ReleaseAccount, "2024-05-03", "c2", merge="n", into="c3")
     assert "account_merged" in town.refused(ReleaseAccount, "2024-05-03", merge="n", into="c2")

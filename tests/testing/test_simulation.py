@@ -122,6 +122,18 @@ def test_everything_that_a_real_history_has_is_there(commands: list[Command]) ->
     }  # fmt: skip
 
 
+def test_guests_are_asked_reminded_and_come_back_to(commands: list[Command]) -> None:
+    sent = {command.invitation for command in commands if isinstance(command, SendInvitation)}
+    assert len(sent) > 500
+    answered = {command.invitation for command in commands if isinstance(command, GiveFeedback)}
+    assert 0.2 < len(sent & answered) / len(sent) < 0.7
+    kinds = Counter(type(command) for command in commands)
+    for kind in (SeeInvitation, RemindInvitation, DeclineInvitation, ScoreSentiment, AnswerFeedback):
+        assert kinds[kind] > 20, kind.__name__
+    themes = Counter(theme for command in commands if isinstance(command, GiveFeedback) for theme in command.themes)
+    assert set(themes) == set(THEMES)
+
+
 def test_guests_are_persons_and_some_are_known_twice(commands: list[Command]) -> None:
     kinds = Counter(type(command) for command in commands)
     for kind in (NoteTrait, DropTrait, NoteCulture, RecordAcquisitionCost, LinkIdentity, MergeCustomer):
@@ -134,18 +146,6 @@ def test_guests_are_persons_and_some_are_known_twice(commands: list[Command]) ->
     merged = {command.into for command in commands if isinstance(command, MergeCustomer)}
     assert merged < twice <= registered
     assert len(twice) > len(merged) + 5
-
-
-def test_guests_are_asked_reminded_and_come_back_to(commands: list[Command]) -> None:
-    sent = {command.invitation for command in commands if isinstance(command, SendInvitation)}
-    assert len(sent) > 500
-    answered = {command.invitation for command in commands if isinstance(command, GiveFeedback)}
-    assert 0.2 < len(sent & answered) / len(sent) < 0.7
-    kinds = Counter(type(command) for command in commands)
-    for kind in (SeeInvitation, RemindInvitation, DeclineInvitation, ScoreSentiment, AnswerFeedback):
-        assert kinds[kind] > 20, kind.__name__
-    themes = Counter(theme for command in commands if isinstance(command, GiveFeedback) for theme in command.themes)
-    assert set(themes) == set(THEMES)
 
 
 def test_people_are_invented_and_plainly_so(commands: list[Command]) -> None:

@@ -285,6 +285,8 @@ class Executor:
         """Decide a command and everything that it leads to. The unit is unchanged until `_take`."""
         if not unit.policies and not isinstance(command, AdoptPolicy):
             self._adopt_default(unit)
+        if command.follows:
+            _refuse_alone(command)
         decided = _Decided(command_id, command.actor, [], [], {}, deque())
         wanted, cause = command, None
         while True:
@@ -486,6 +488,16 @@ class Executor:
         # Where a reaction may lead is not known yet; a customer's account is where most of them do.
         missing |= {f"loyalty-{name}" for name in {getattr(command, "customer", None) for command in commands} if name}
         self.states.load_many(unit.writer.connection, list(missing - unit.cached.keys()), unit.cached)
+
+
+def _refuse_alone(command: Command) -> NoReturn:
+    """A command that only events ask for is not a caller's: it would bring about one half of something."""
+    raise CommandRefused(
+        f"{type(command).__name__} follows from {command.follows} and is not sent by itself",
+        code="only_follows",
+        field="command",
+        remedy=f"Send {command.follows}",
+    )
 
 
 def _must_be_at(expected: int, stream: str, version: int) -> None:

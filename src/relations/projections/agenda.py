@@ -239,7 +239,7 @@ _DEADLINES: dict[str, Kind] = {
 
 # --- folds ----------------------------------------------------------------------------------------------------------
 
-PROJECTION = Projection(name="agenda", version=4, tables=(Item, Lapse, Member, Asked))
+PROJECTION = Projection(name="agenda", version=5, tables=(Item, Lapse, Member, Asked))
 
 
 @PROJECTION.on(ComplaintFiled, ComplaintReopened)
@@ -382,9 +382,15 @@ def points_gone(
     """Less is left of these lots; an empty one has nothing to expire. A closed account has no tier to keep."""
     _take(rows, at, event.programme, event.lots)
     if type(event) is AccountClosed:
+        for each in event.rewards:
+            rows.drop(Item, at.customer, at.stream, event.programme, f"reward/{each.coupon}")
         member = rows.get(Member, at.customer, at.stream, event.programme)
         if member is not None:
             member.tier = member.grace_until = None
+            if event.settled:
+                member.months, member.warned = {}, None
+        if event.settled:
+            rows.drop(Lapse, at.customer, at.stream, event.programme)
 
 
 @PROJECTION.on(PointsAdjusted)
@@ -514,7 +520,10 @@ def account_received(rows: Rows, event: AccountReceived, at: Envelope) -> None:
     member.before[event.merge] = [*_standing_of(member), lapse.at if lapse is not None else None]
     theirs = event.tier == came.tier and event.tier != member.tier
     month = max(member.month, came.month)
-    if theirs:
+    if event.reached_at:
+        reached = Holdings(month=month, tier=event.tier, tier_since=event.reached_at, reviewed=event.reached_at)
+        _become(member, _of_holdings(reached))
+    elif theirs:
         _become(member, _of_holdings(came))
     member.tier, member.month = event.tier, month
     _qualify(member, came.months)

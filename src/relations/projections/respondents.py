@@ -20,7 +20,7 @@ __all__ = ["Asked", "Respondents", "Said", "SegmentsOf", "Where", "given_once"]
 
 SegmentsOf: TypeAlias = Mapping[str, str | Collection[str]]
 """By surviving id, the segment of a customer, or all of them."""
-Where: TypeAlias = Mapping[Dimension, "str | None"]
+Where: TypeAlias = Mapping[Dimension, str | None]
 """The value asked for in some dimensions; None is unknown."""
 _NO_COMPLAINT = "none"
 

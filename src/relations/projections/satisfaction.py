@@ -18,7 +18,7 @@ from relations.errors import InvalidInput
 from relations.messages import to_micros
 from relations.policies import Instrument
 from relations.policies.instruments import InstrumentKind
-from relations.projections.answers import COMPLAINT_CSAT, PROJECTION, Respondent
+from relations.projections.answers import COMPLAINT_CSAT, PROJECTION, Respondent, Sentiment
 from relations.projections.cuts import DIMENSIONS, Cuts, Dimension
 from relations.projections.loops import OpenLoop, OpenLoops, open_loops
 from relations.projections.projection import Projection
@@ -59,6 +59,7 @@ __all__ = [
     "SatisfactionReport",
     "SatisfactionView",
     "ScaleFigure",
+    "Sentiment",
     "SentimentFigure",
     "ThemeFigure",
     "Trend",
@@ -325,6 +326,7 @@ class SatisfactionView(View):
     def open_loops(
         self,
         *,
+        customer: str | None = None,
         since: str | None = None,
         until: str | None = None,
         where: Where | None = None,
@@ -334,6 +336,7 @@ class SatisfactionView(View):
         """Low answers nobody has come back on, the oldest first, and how many were closed how soon.
 
         Args:
+            customer: Only those of the customer who bears this id.
             since: The first month of answers.
             until: The month after the last one.
             where: Only answers that have these values.
@@ -343,7 +346,7 @@ class SatisfactionView(View):
         Raises:
             InvalidInput: An unknown dimension, a bound that is no month, or a naive time.
         """
-        asked = self._asked(tuple(where or ()), since, until, segments, where)
+        asked = self._asked(tuple(where or ()), since, until, segments, where, customer=customer)
         return open_loops(asked.answers(), asked.rows, self.policy.surveys, now=self._moment(as_of))
 
     def themes(
@@ -420,10 +423,12 @@ class SatisfactionView(View):
         until: str | None,
         segments: SegmentsOf | None,
         where: Where | None = None,
+        *,
+        customer: str | None = None,
     ) -> Respondents:
         _checked(dimensions, segments)
         first, after = _month(since, "since"), _month(until, "until")
-        return Respondents(self.rows(Respondent), self.local, first, after, segments, where)
+        return Respondents(self.rows(Respondent, customer=customer), self.local, first, after, segments, where)
 
     def _moment(self, as_of: datetime | None) -> int:
         return self.now if as_of is None else to_micros(as_of)

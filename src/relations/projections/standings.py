@@ -140,7 +140,6 @@ class MemberAccount(BaseModel):
         as_of: The moment.
         enrolled_at: Since when; None is no member.
         closed_at: When the member left.
-        merged_into: The customer whose account holds everything now.
         balance: Points in lots, pending and overdue ones included, less points owed.
         spendable: What could be redeemed at that moment.
         pending: Points that cannot be spent yet.
@@ -163,7 +162,6 @@ class MemberAccount(BaseModel):
     as_of: AwareDatetime
     enrolled_at: AwareDatetime | None
     closed_at: AwareDatetime | None
-    merged_into: str | None
     balance: int
     spendable: int
     pending: int
@@ -234,7 +232,6 @@ def account_of(
         as_of=from_micros(as_of),
         enrolled_at=_at(row.enrolled_at),
         closed_at=_at(row.closed_at),
-        merged_into=row.merged_into,
         balance=sum(points.values()) - row.debt,
         spendable=max(0, points["active"] - row.debt),
         pending=points["pending"],

@@ -109,7 +109,7 @@ class Asked:
         if isinstance(error, MissingExtra):
             return self.empty(name, title, "missing_extra", extra=error.extra)
         reason = error.code if self.say.has(f"reason.{error.code}") else "other"
-        return self.empty(name, title, reason, code=error.code)
+        return self.empty(name, title, reason, code=error.code, currency=self.currency)
 
     def table(self, *columns: str, rows: Sequence[Sequence[str]], numbers: int = 1) -> Table:
         """A table under headings of the catalogue."""

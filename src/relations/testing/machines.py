@@ -103,10 +103,16 @@ class LedgerMachine(RuleBasedStateMachine):
         """A purchase."""
         self._do(CreditPurchase, late, purchase=f"p{number}", amount=amount, category=category)
 
-    @rule(number=_NUMBERS, points=st.integers(1, 20), reason=st.sampled_from(("bonus", "remedy")), late=_LATE)
-    def is_given(self, number: int, points: int, reason: str, late: int) -> None:
+    @rule(
+        number=_NUMBERS,
+        points=st.integers(1, 25),
+        reason=st.sampled_from(("bonus", "remedy")),
+        author=st.sampled_from(("anna", "anna", None)),
+        late=_LATE,
+    )
+    def is_given(self, number: int, points: int, reason: str, author: str | None, late: int) -> None:
         """A bonus or a remedy."""
-        self._do(EarnPoints, late, lot=f"b{number}", points=points, reason=reason)
+        self._do(EarnPoints, late, lot=f"b{number}", points=points, reason=reason, author=author)
 
     @rule(number=_NUMBERS, points=st.integers(1, 30), late=_LATE)
     def redeems(self, number: int, points: int, late: int) -> None:

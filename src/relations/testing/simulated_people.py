@@ -36,11 +36,7 @@ def come_to_know(visit: Visit, name: str | None) -> None:
     """
     guest, random, write = visit.guest, visit.random, visit.diary.write
     if guest.visits == 1:
-        if random.random() < 0.25:
-            write(
-                guest, LinkIdentity, visit.booked + 80, "booking",
-                customer=guest.id, source="booking engine", external_id=f"b-{guest.number:06d}",
-            )  # fmt: skip
+        _be_sent(visit)
         if name is not None and random.random() < _KNOWN_TWICE:
             _be_known_twice(visit, name)
     if random.random() < 0.12:
@@ -62,6 +58,16 @@ def come_to_know(visit: Visit, name: str | None) -> None:
             languages=(guest.language,) if guest.language.startswith("en") else (guest.language, "en"),
             preferred_channel=visit.channel,
             pace=PACES.draw(random),
+        )  # fmt: skip
+
+
+def _be_sent(visit: Visit) -> None:
+    """The first visit came through somebody else's system."""
+    guest, random, write = visit.guest, visit.random, visit.diary.write
+    if random.random() < 0.25:
+        write(
+            guest, LinkIdentity, visit.booked + 80, "booking",
+            customer=guest.id, source="booking engine", external_id=f"b-{guest.number:06d}",
         )  # fmt: skip
 
 

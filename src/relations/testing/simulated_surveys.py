@@ -50,7 +50,7 @@ def invite(visit: Visit, answered_at: int | None) -> None:
         if answered_at is None and random.random() < 0.05:
             diary.write(guest, DeclineInvitation, seen + MINUTE, "guest", reason="no time", **about)
             return
-    if answered_at is None and surveys.reminders and random.random() < 0.5:
+    if answered_at is None and surveys.reminders and random.random() < 0.95:
         visit.remind_at = sent + surveys.reminder_days * DAY + HOUR
 
 

@@ -381,6 +381,7 @@ QUESTIONNAIRE = Instrument(
     ),
 )
 """How far guests agree, from 1 to 5, with five statements on their stay."""
+
 TRAITS = Weighted(
     {
         ("preference", "high floor", None): 5,

@@ -27,7 +27,7 @@ from relations.aggregates.loyalty import (
     ReverseRedemption,
     TransferPoints,
 )
-from relations.messages import Command
+from relations.messages import Command, Money
 from relations.policies import Policy, Programme
 from relations.policies.spans import EndOfPeriod, Inactivity
 
@@ -183,7 +183,7 @@ class SlowLedger:
         more, bonus = Fraction(0), 0
         today = at.astimezone(ZoneInfo(self.policy.zone)).date()
         for campaign in rules.campaigns:
-            if not campaign.starts <= today < campaign.ends or amount.amount < campaign.minimum:
+            if not campaign.starts <= today < campaign.ends or not self._is_enough(campaign.minimum, amount):
                 continue
             if campaign.categories and command.category not in campaign.categories:
                 continue
@@ -194,12 +194,20 @@ class SlowLedger:
         exact = Fraction(amount.amount, 10 ** int(Currency(amount.currency).exponent or 0))
         return self._round(exact * rate * factor * multiplier * (1 + more)) + bonus
 
+    def _is_enough(self, minimum: int | dict[str, Fraction], amount: Money) -> bool:
+        if isinstance(minimum, int):
+            return amount.amount >= minimum
+        exact = Fraction(amount.amount, 10 ** int(Currency(amount.currency).exponent or 0))
+        return amount.currency in minimum and exact >= minimum[amount.currency]
+
     def _earn(self, command: EarnPoints, at: datetime) -> None:
         said = (command.points, command.reason, command.source)
         if command.lot in self.used:
             if self.used[command.lot] != said:
                 raise Refused("lot_exists")
             return
+        if not command.lot.startswith("remedy/"):
+            self._need_authority(command)
         closed = self.closed
         if command.reason == "bonus":
             self._need_member()
@@ -231,6 +239,7 @@ class SlowLedger:
                 raise Refused("redemption_exists")
             return
         self._need_member()
+        self._need_since(at)
         self.spent[command.redemption] = self._spend(command.points, at)
         self.used[name] = said
         self._stay_active(at)
@@ -244,6 +253,7 @@ class SlowLedger:
             return
         if not self.rules.transfers:
             raise Refused("transfers_not_allowed")
+        self._need_since(at)
         self._spend(command.points, at)
         self.used[name] = said
 
@@ -346,9 +356,7 @@ class SlowLedger:
         if not command.points:
             raise Refused("nothing_to_adjust")
         self._need_since(at)
-        most = self.rules.authority.get(command.role or "", self.rules.adjustment_max)
-        if most is not None and abs(command.points) > most:
-            raise Refused("beyond_authority")
+        self._need_authority(command)
         before, decayed = list(self.coins), dict(self.decayed)
         self._pass_time(at)
         if -command.points > len(self.coins):
@@ -359,6 +367,13 @@ class SlowLedger:
             self._remove_first(list(self.coins))
         self.coins += [Coin(name, at, at, self._expiry(at))] * max(0, command.points)
         self._repay()
+
+    def _need_authority(self, command: AdjustPoints | EarnPoints) -> None:
+        most = self.rules.authority.get(command.role or "", self.rules.adjustment_max)
+        if most is not None and command.author is None:
+            raise Refused("author_missing")
+        if most is not None and abs(command.points) > most:
+            raise Refused("beyond_authority")
 
     def _close(self, at: datetime) -> None:
         if self.closed:

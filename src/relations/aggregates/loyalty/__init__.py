@@ -2,7 +2,8 @@
 
 Stream `loyalty-<customer id>`. The modules in their order: `lots` (plain values), `events`, `commands`, `state` (with
 evolve), and the rules by subject: `settling` (what all of them rest on), `tiers`, `earning`, `spending`, `rewards`,
-`merging`; `rules` brings them together (decide, and `REFUSALS`, every code of refusal with when it is given).
+`merging`, `forwarding`; `rules` brings them together (decide, and `REFUSALS`, every code of refusal with when it is
+given).
 
 **Programmes.** A customer has one ledger for each programme that they have joined, in one stream; every event says
 whose ledger it belongs to, and no rule looks from one ledger into another. Where a command names no programme, it is
@@ -26,6 +27,12 @@ several commands come with the wrong order of times, each is right by the accoun
 
 **Retries.** Lots, redemptions, refunds, transfers, adjustments, rewards, referrals and merges are known by their ids.
 The same again adds nothing; the same id for something else is refused.
+
+**Leaving and coming back.** A closing settles the account: its points are forfeited, its debt is written off, and its
+unused rewards are void. Who comes back begins anew; nothing from before is taken back, undone or counted.
+
+**Merged ids.** A merge is an alias: what is bought, refunded, spent, given or received under the merged id is so in the
+surviving account (see `forwarding` and `merging`).
 
 **Two accounts.** A transfer, a referral and a merge speak to a second account by a reaction in the same transaction.
 Where that one refuses (closed, merged away, a member already), nothing of it happens.
@@ -59,6 +66,7 @@ from relations.aggregates.loyalty.commands import (
     ReturnAccount,
     ReverseEarning,
     ReverseRedemption,
+    RevokeReferral,
     RewardReferral,
     TransferPoints,
     UseBenefit,
@@ -93,8 +101,10 @@ from relations.aggregates.loyalty.events import (
     ReferralFulfilled,
     ReferralMade,
     ReferralReceived,
+    ReferralRevoked,
     ReferralRewarded,
     RefundForwarded,
+    RequestForwarded,
     RewardExpired,
     RewardIssued,
     RewardUsed,
@@ -111,8 +121,12 @@ from relations.aggregates.loyalty.lots import (
     Holdings,
     Lot,
     LotShare,
+    Membership,
     MovedLot,
     Redemption,
+    VoidedReward,
+    came_from,
+    issued_to,
     merged_prefix,
     purchase_lot,
     referral_lot,
@@ -179,6 +193,7 @@ __all__ = [
     "LoyaltyEvent",
     "MakeReferral",
     "MemberEnrolled",
+    "Membership",
     "MovedLot",
     "PointsActivated",
     "PointsAdjusted",
@@ -198,14 +213,17 @@ __all__ = [
     "ReferralFulfilled",
     "ReferralMade",
     "ReferralReceived",
+    "ReferralRevoked",
     "ReferralRewarded",
     "RefundForwarded",
     "ReleaseAccount",
     "ReopenAccount",
+    "RequestForwarded",
     "RestoreAccount",
     "ReturnAccount",
     "ReverseEarning",
     "ReverseRedemption",
+    "RevokeReferral",
     "RewardExpired",
     "RewardIssued",
     "RewardReferral",
@@ -218,6 +236,9 @@ __all__ = [
     "TransferPoints",
     "UseBenefit",
     "UseReward",
+    "VoidedReward",
+    "came_from",
+    "issued_to",
     "merged_prefix",
     "purchase_lot",
     "referral_lot",
@@ -232,5 +253,5 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Account,
-    state_version=2,
+    state_version=3,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import msgspec
@@ -14,7 +13,7 @@ from relations.cli.show import ABSENT, Heat, Sheet, bar, number, percent, sectio
 from relations.engine import Relations
 from relations.errors import InvalidInput, MissingExtra, RelationsError
 from relations.messages import minor_digits
-from relations.policies.value import ValueGrades
+from relations.projections.grading import GradesReport
 from relations.projections.retention import (
     AcquisitionFigure,
     CohortRevenue,
@@ -40,8 +39,7 @@ class ValuePage(msgspec.Struct, frozen=True):
 
     currency: str
     rfm: RfmReport
-    grades: dict[str, int]
-    rules: ValueGrades
+    grades: GradesReport
     worth: WorthReport | None
     no_worth: RelationsError | None
     revenue: list[RevenueRetention]
@@ -62,7 +60,6 @@ def read(engine: Relations, question: Question) -> ValuePage:
         worth = whole.model_copy(update={"customers": whole.customers[: question.limit]})
     except (InvalidInput, MissingExtra) as error:
         no_worth = error
-    grades = Counter(each.grade for each in view.grades(as_of=as_of))
     revenue = view.revenue_retention(as_of=as_of, currency=currency, months=_SPAN_MONTHS)
     cohorts = view.cohort_revenue(as_of=as_of, currency=currency)
     spent = {
@@ -71,8 +68,7 @@ def read(engine: Relations, question: Question) -> ValuePage:
     return ValuePage(
         currency=currency,
         rfm=view.rfm(as_of=as_of, currency=currency, limit=0),
-        grades={grade: grades[grade] for grade in ("high", "mid", "low")},
-        rules=engine.policy.lifecycle.grades,
+        grades=view.value_grades(as_of=as_of, currency=currency, limit=0),
         worth=worth,
         no_worth=no_worth,
         revenue=[span for span in revenue if question.spans(span.month)],
@@ -132,21 +128,26 @@ def _rfm_explained(page: ValuePage) -> list[RenderableType]:
 
 
 def _grades(page: ValuePage) -> Sheet:
-    made = table("Grade", "Customers", "Share", "", right=(1, 2), title="What they are worth")
-    buyers = sum(page.grades.values())
-    for grade, count in page.grades.items():
-        made.add_row(grade, number(count), percent(count / buyers), bar(count / buyers, 20))
+    made = table("Grade", "Customers", "Share", "Spent", "", right=(1, 2, 3), title="What they are worth", spare=(3,))
+    for size in page.grades.sizes:
+        made.add_row(
+            size.grade,
+            number(size.customers),
+            percent(size.share),
+            _money(page, size.monetary.amount),
+            bar(size.share, 20),
+        )
     return made
 
 
 def _grades_explained(page: ValuePage) -> list[RenderableType]:
-    rules = page.rules
+    found = page.grades
     line = (
-        f"By what they spent over {rules.months} months, less what was given back: high from"
-        f" {_money(page, rules.high_from)} {page.currency} on, mid from {_money(page, rules.mid_from)}."
+        f"By what they spent over {found.months} months, less what was given back: high from"
+        f" {_money(page, found.high_from.amount)} {page.currency} on, mid from {_money(page, found.mid_from.amount)}."
     )
-    if page.others:
-        line += f" Who spent in {' or '.join(page.others)} only is low."
+    if found.other_currencies:
+        line += f" {number(found.other_currencies)} bought in other currencies only and are not graded."
     return [words(line)]
 
 
@@ -228,16 +229,16 @@ def _segments(page: ValuePage) -> Sheet:
 
 def _acquisition(page: ValuePage) -> Sheet:
     made = table(
-        "Won by", "Campaign", "Customers", "Cost each", "Brought each", "Worth : cost", right=(2, 3, 4, 5),
+        "Won by", "Campaign", "Won", "Cost each", "Brought each", "Worth : cost", right=(2, 3, 4, 5),
         title=f"What it costs to win them, {page.currency}", spare=(4, 2),
     )  # fmt: skip
     for each in page.acquisition:
         made.add_row(
             (each.channel or "not known").replace("_", " "),
             each.campaign or ABSENT,
-            number(each.customers),
+            number(each.buyers),
             ABSENT if each.cac is None else _money(page, each.cac, 2),
-            _money(page, each.historic / each.customers) if each.customers else ABSENT,
+            _money(page, each.historic / each.buyers) if each.buyers else ABSENT,
             ABSENT if each.ratio is None else f"{each.ratio:.1f}",
         )
     return made

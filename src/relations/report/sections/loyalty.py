@@ -30,7 +30,7 @@ def _liability(asked: Asked) -> Figure:
 def _tiers(asked: Asked) -> Figure:
     say = asked.say
     title = say("loyalty.tiers")
-    found = asked.engine.views.loyalty.tiers()
+    found = asked.engine.views.loyalty.tiers(as_of=asked.at)
     members = sum(found.values())
     if not members:
         return asked.empty("tiers", title, "no_members")

@@ -77,7 +77,7 @@ def _drivers(asked: Asked) -> Figure:
     say, surveys = asked.say, asked.engine.policy.surveys
     title = say("satisfaction.drivers")
     try:
-        found = asked.engine.views.satisfaction.drivers("nps")
+        found = asked.engine.views.satisfaction.drivers("nps", as_of=asked.at)
     except InvalidInput as error:
         return asked.refused("drivers", title, error)
     if not found.r_squared:

@@ -25,7 +25,7 @@ def _stages(asked: Asked) -> Figure:
     found = asked.engine.views.retention.lifecycle(as_of=asked.at)
     title = say("retention.stages")
     if not found.customers:
-        return asked.empty("stages", title, "no_customers")
+        return asked.empty("stages", title, "nobody_known")
     rows = [(say.name("stage", stage), count) for stage, count in found.stages.items()]
     said = [say("retention.inferred")]
     if found.repeat_rate is not None:
@@ -148,7 +148,7 @@ def _kinds(asked: Asked) -> Figure:
     title = say("retention.kinds")
     found = asked.engine.views.retention.kinds(as_of=asked.through, limit=0)
     if not found.customers:
-        return asked.empty("kinds", title, "no_customers")
+        return asked.empty("kinds", title, "nobody_known")
     rows = [(say.name("kind", kind), count) for kind, count in found.kinds.items()]
     said = say("retention.kinds_note", progressed=say.number(found.progressed), relapsed=say.number(found.relapsed))
     return Figure("kinds", title, asked.bars(rows, of=found.customers), [said])

@@ -33,12 +33,10 @@ _TENTHS = 10
 def section(asked: Asked) -> Section:
     """Amounts of one currency, through the last month that counts."""
     say, view = asked.say, asked.engine.views.retention
-    graded = view.rfm(as_of=asked.through, currency=asked.currency)
+    graded = view.rfm(as_of=asked.at, currency=asked.currency)
     notes = [say("value.note", currency=asked.currency)]
-    cohorts = view.cohorts(as_of=asked.through)
-    others = {total.currency for each in cohorts for month in each.months for total in month.net} - {asked.currency}
-    if others:
-        notes.append(say("value.others", others=say.list(sorted(others))))
+    if graded.other_currencies:
+        notes.append(say("value.others", n=say.number(graded.other_currencies)))
     figures = [
         _revenue(asked),
         _kept(asked),
@@ -176,31 +174,25 @@ def _segments(asked: Asked, found: RfmReport) -> Figure:
 def _grades(asked: Asked) -> Figure:
     say = asked.say
     title = say("value.grades")
-    found = asked.engine.views.retention.grades(as_of=asked.through)
-    if not found:
+    found = asked.engine.views.retention.value_grades(as_of=asked.through, currency=asked.currency, limit=0)
+    if not found.graded:
         return asked.empty("grades", title, "no_purchases")
-    counts = Counter(each.grade for each in found)
-    rules = asked.engine.policy.lifecycle.grades
-    rows = [(say.name("grade", name), counts[name]) for name in ("high", "mid", "low")]
-    said = [
-        say(
-            "value.grades_note",
-            months=rules.months,
-            high=say.money(rules.high_from, asked.currency),
-            mid=say.money(rules.mid_from, asked.currency),
-        )
-    ]
-    return Figure("grades", title, asked.bars(rows, of=len(found)), said)
+    rows = [(say.name("grade", size.grade), size.customers) for size in found.sizes]
+    said = say(
+        "value.grades_note",
+        months=found.months,
+        high=say.money(found.high_from.amount, asked.currency),
+        mid=say.money(found.mid_from.amount, asked.currency),
+    )
+    return Figure("grades", title, asked.bars(rows, of=found.graded), [said])
 
 
 def _worth(asked: Asked) -> Figure:
     """What is expected of each tenth of the buyers, the most valuable first."""
     say, currency, view = asked.say, asked.currency, asked.engine.views.retention
     title = say("value.worth_title", days=_HORIZON_DAYS)
-    if not view.lifecycle(as_of=asked.through).buyers:
-        return asked.empty("worth", title, "no_purchases")
     try:
-        found = view.lifetime_values(as_of=asked.through, currency=currency, days=_HORIZON_DAYS)
+        found = view.lifetime_values(as_of=asked.at, currency=currency, days=_HORIZON_DAYS)
     except (InvalidInput, MissingExtra) as error:
         return asked.refused("worth", title, error)
     n = found.buyers
