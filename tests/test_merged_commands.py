@@ -239,7 +239,7 @@ def test_nobody_is_merged_whom_nobody_knows(customer: str, into: str, field: str
         head = relations.status().position
         for send in (relations.execute, lambda command: relations.execute_many([command]).rejections[0].error):
             try:
-                error: Any = send(of(customer, MergeCustomer, 1, into=into))  # type: ignore[operator]  # either of two
+                error: Any = send(of(customer, MergeCustomer, 1, into=into))
             except CommandRefused as refused:
                 error = refused
             assert (error.code, error.field) == ("unknown_customer", field)

@@ -35,8 +35,10 @@ from relations import (
     RecordAcquisitionCost,
     RecordLapse,
     RecordPurchase,
+    RegisterCustomer,
     Relations,
     ScoreSentiment,
+    UnmergeCustomer,
 )
 from relations.aggregates.customer import FeedbackGiven
 from relations.aggregates.loyalty import IssueReward, MakeReferral
@@ -110,6 +112,12 @@ def history() -> Iterator[Command]:
     yield RecordLapse(customer=buyers[6], reason="moved away", occurred_at=at)
     yield MergeCustomer(customer=buyers[1], into=buyers[0], occurred_at=at)
     yield MergeCustomer(customer=buyers[2], into=buyers[0], occurred_at=at)
+    yield MergeCustomer(customer=buyers[7], into=buyers[8], occurred_at=at)
+    yield UnmergeCustomer(customer=buyers[7], occurred_at=at)
+    for customer in ("twin-1", "twin-2"):
+        yield RegisterCustomer(
+            customer=customer, name="Ada Ade", email="ada@example.com", phone="+43 1 234567", occurred_at=at
+        )
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +230,7 @@ def arguments_of(engine: Relations) -> dict[str, list[Any]]:
     member = engine.views.loyalty.losing_tier(until=AFTER + timedelta(days=700))[0].customer
     merged = engine.views.customers.merged()[0]
     return {
-        "customer": [relation.customer, member, merged.customer, "nobody"],
+        "customer": [relation.customer, member, merged.customer, "twin-1", "nobody"],
         "complaint": [engine.views.desk.search(limit=1).tickets[0].complaint, "nothing"],
         "instrument": ["nps", "csat", "review"],
         "until": [AFTER + timedelta(days=400)],
@@ -445,7 +453,13 @@ def test_what_is_nothing_for_a_frame_is_refused_before_it_is_asked() -> None:
 
 def test_a_value_that_its_column_cannot_hold_is_refused_and_never_becomes_null() -> None:
     stage = CustomerStage(
-        customer="c1", stage="lost", first_day=date(2024, 5, 1), last_day=None, purchase_days=2**63, silent_days=None
+        customer="c1",
+        stage="lost",
+        basis="inferred",
+        first_day=date(2024, 5, 1),
+        last_day=None,
+        purchase_days=2**63,
+        silent_days=None,
     )
     with pytest.raises(InvalidInput) as refused:
         frame_of([stage], list[CustomerStage])

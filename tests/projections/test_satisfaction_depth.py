@@ -417,6 +417,12 @@ def test_drivers_are_what_was_asked_on_the_same_occasion(relations: Relations) -
     with pytest.raises(InvalidInput) as refused:
         relations.views.satisfaction.drivers(drivers=("csat",))
     assert refused.value.code == "too_few_observations"
+    then = relations.views.satisfaction.drivers(as_of=day(24))
+    assert then.n == 25
+    assert then.r_squared != found.r_squared
+    assert relations.views.satisfaction.drivers(as_of=day(39)) == found
+    with pytest.raises(InvalidInput):
+        relations.views.satisfaction.drivers(as_of=day(-1))
 
 
 # --- merging --------------------------------------------------------------------------------------------------------

@@ -7,14 +7,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from relations.errors import InvalidInput
-from relations.messages import minor_digits
 from relations.policies.desk import Desk
 from relations.policies.lifecycle import Lifecycle
 from relations.policies.programme import Programme
 from relations.policies.repair import Repair
 from relations.policies.service_levels import ServiceLevels
 from relations.policies.surveys import Surveys
+from relations.policies.value import known_currency
 
 __all__ = ["Policy"]
 
@@ -26,14 +25,6 @@ def _known_zone(name: str) -> str:
         msg = f"{name!r} is not an IANA time zone, such as Europe/Vienna"
         raise ValueError(msg) from None
     return name
-
-
-def _known_currency(code: str) -> str:
-    try:
-        minor_digits(code)
-    except InvalidInput as error:
-        raise ValueError(error.reason) from None
-    return code
 
 
 class Policy(BaseModel):
@@ -58,7 +49,7 @@ class Policy(BaseModel):
 
     version: Annotated[int, Field(ge=0)] = 0
     zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
-    currency: Annotated[str, AfterValidator(_known_currency)] = "EUR"
+    currency: Annotated[str, AfterValidator(known_currency)] = "EUR"
     country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
     programme: Programme = Programme()
     programmes: tuple[Programme, ...] = ()

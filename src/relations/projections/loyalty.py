@@ -7,6 +7,7 @@ of what moved until its evening: a day counts whole.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, TypeVar
@@ -48,7 +49,9 @@ from relations.projections.standings import (
     TierProgress,
     TierRisk,
     account_of,
+    tier_at,
     tier_risk,
+    was_member,
 )
 from relations.projections.statement import ENTRIES, EntryRow, Statement, StatementEntry, statement_of
 from relations.projections.view import View
@@ -185,16 +188,32 @@ class LoyaltyView(View):
 
     # --- tiers ------------------------------------------------------------------------------------------------------
 
-    def tiers(self, *, programme: str | None = None) -> dict[str | None, int]:
-        """How many members have each tier, lowest first; None is none."""
+    def tiers(self, *, programme: str | None = None, as_of: datetime | None = None) -> dict[str | None, int]:
+        """How many members have each tier, lowest first; None is none.
+
+        Args:
+            programme: Which programme.
+            as_of: The moment; now where absent. Accounts that are merged by now count as the one that they are; whoever
+                left and joined again since counts as having stayed.
+
+        Raises:
+            InvalidInput: A naive datetime, or an unknown programme.
+        """
         rules = self._programme(programme)
         columns = self.table(AccountRow).c
-        statement = (
-            select(columns.tier, func.count())
-            .where(columns.programme == rules.id, *self._members())
-            .group_by(columns.tier)
-        )
-        counts: dict[str | None, int] = {row[0]: row[1] for row in self.execute(statement)}
+        counts: Counter[str | None] = Counter()
+        if as_of is None:
+            statement = (
+                select(columns.tier, func.count())
+                .where(columns.programme == rules.id, *self._members())
+                .group_by(columns.tier)
+            )
+            counts.update({row[0]: row[1] for row in self.execute(statement)})
+        else:
+            moment = to_micros(as_of)
+            for row in self._recorded(AccountRow, columns.programme == rules.id, columns.merged_into.is_(None)):
+                if was_member(row, moment):
+                    counts[tier_at(row, moment)] += 1
         return dict(sorted(counts.items(), key=lambda item: (rules.terms.rank(item[0]), item[0] or "")))
 
     def losing_tier(

@@ -24,8 +24,10 @@ __all__ = [
     "TierRisk",
     "account_of",
     "lot_ends",
+    "tier_at",
     "tier_progress",
     "tier_risk",
+    "was_member",
 ]
 
 LotState: TypeAlias = Literal["active", "pending", "overdue"]
@@ -262,6 +264,18 @@ def _standing(row: AccountRow) -> Standing:
         warned=row.warned,
         grace_until=row.grace_until,
     )
+
+
+def was_member(row: AccountRow, moment: int) -> bool:
+    """Whether an account was a member's at a moment, UTC microseconds."""
+    begun = [at for at in (row.enrolled_at, *(step.at for step in row.steps)) if at is not None]
+    return bool(begun) and min(begun) <= moment and (row.closed_at is None or moment < row.closed_at)
+
+
+def tier_at(row: AccountRow, moment: int) -> str | None:
+    """The tier of an account at a moment, UTC microseconds; of what happened at one instant, the last counts."""
+    steps = sorted((step for step in row.steps if step.at <= moment), key=lambda step: step.at)
+    return steps[-1].tier if steps else None
 
 
 def tier_progress(row: AccountRow, programme: Programme, zone: str, *, as_of: int) -> TierProgress:

@@ -7,7 +7,7 @@ from random import Random
 from relations.testing.simulated_loyalty import Account
 from relations.testing.simulated_world import GUEST_KINDS, HOTELS, LANGUAGES, GuestKind, Hotel, Weighted
 
-__all__ = ["Guest", "hotel_for", "new_guest", "reseed"]
+__all__ = ["Guest", "aside", "hotel_for", "new_guest", "reseed"]
 
 _ALL = Weighted({hotel: hotel.share for hotel in HOTELS})
 _CITIES = Weighted({hotel: hotel.share for hotel in HOTELS if not hotel.resort})
@@ -33,12 +33,13 @@ class Guest:
         gone: They stayed away, and the business may ask them back.
         asked: When they last saw or answered an invitation, seconds since 1970.
         expected: The day on which they are thought of again.
+        said: They said so when they went.
         silent: They do not want to be asked any more.
     """
 
     __slots__ = (
-        "account", "asked", "consents", "expected", "gone", "hotel", "id", "kind", "language", "number", "silent",
-        "temper", "visits", "written",
+        "account", "asked", "consents", "expected", "gone", "hotel", "id", "kind", "language", "number", "said",
+        "silent", "temper", "visits", "written",
     )  # fmt: skip
 
     def __init__(self, number: int, kind: GuestKind, random: Random) -> None:
@@ -56,11 +57,17 @@ class Guest:
         self.asked = 0
         self.expected = 0
         self.silent = False
+        self.said = False
 
 
 def reseed(random: Random, seed: int, number: int, visits: int) -> None:
     """Make the numbers to come depend on seed, guest and visit alone, so that one guest never changes another."""
     random.seed((seed * 1_000_003 + number) * 100_003 + visits)
+
+
+def aside(seed: int, number: int, visits: int) -> Random:
+    """Numbers for what happens beside a visit, so that asking more of a guest changes nothing else about them."""
+    return Random(((seed * 1_000_003 + number) * 100_003 + visits) * 3 + 1)  # noqa: S311 - a simulation keeps no secrets
 
 
 def new_guest(random: Random, seed: int, number: int, *, regular: bool) -> Guest:

@@ -71,14 +71,14 @@ _EXPLAINED: tuple[RenderableType, ...] = (
 def _counts(page: AgendaPage, question: Question) -> Table:
     overdue = Counter(item.kind for item in page.overdue)
     due = Counter(item.kind for item in page.due)
-    made = table("What", "Due by now", f"In {question.days} days", "What time does", right=(1, 2), grow=3)
+    made = table("What", "Due by now", f"In {question.days} days", "What time does", right=(1, 2), grow=3, spare=(3,))
     for kind, (what, becomes) in _KINDS.items():
         made.add_row(what, number(overdue[kind]), number(due[kind]), words(becomes))  # type: ignore[index]
     return made
 
 
 def _next(items: list[AgendaItem], question: Question) -> Table:
-    made = table("Due", "What", "Customer", "", title="Next", grow=3)
+    made = table("Due", "What", "Customer", "", title="Next", grow=3, spare=(3,))
     for item in items:
         made.add_row(local_minute(item.due_at, question.zone), _KINDS[item.kind][0], item.customer, _detail(item))
     return made

@@ -50,3 +50,7 @@ class Question(NamedTuple):
             return self.until
         local = self.as_of.astimezone(ZoneInfo(self.zone))
         return f"{local.year + local.month // 12:04d}-{local.month % 12 + 1:02d}"
+
+    def spans(self, month: str) -> bool:
+        """Whether a month is from the first one on and before the end asked for."""
+        return (self.since is None or month >= self.since) and (self.until is None or month < self.until)
