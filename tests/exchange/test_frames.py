@@ -38,7 +38,6 @@ from relations import (
     RegisterCustomer,
     Relations,
     ScoreSentiment,
-    SendInvitation,
     UnmergeCustomer,
 )
 from relations.aggregates.customer import FeedbackGiven
@@ -96,9 +95,6 @@ def history() -> Iterator[Command]:
         yield EarnPoints(customer=customer, lot="gift", points=500, reason="bonus", occurred_at=at)
         yield IssueReward(customer=customer, coupon="coupon", reward="breakfast", occurred_at=at)
         yield MakeReferral(customer=customer, referral="referral", referred=f"friend-{customer}", occurred_at=at)
-        yield SendInvitation(
-            customer=customer, invitation="asked", instrument="servqual", channel="email", occurred_at=at
-        )
         items = tuple(ItemAnswer(item.id, 5, 6) for item in SERVQUAL.items)
         yield GiveFeedback(
             customer=customer, feedback="gaps", instrument="servqual", items=items, invitation="asked", occurred_at=at
