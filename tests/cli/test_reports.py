@@ -51,6 +51,29 @@ def test_satisfaction_is_grouped_as_asked_and_bounded_by_months(run: Run, hotel:
     assert 0 < sum(figure["n"] for figure in grouped["csat"]) < whole["csat"]["n"]
 
 
+def test_satisfaction_shows_responses_themes_loops_drivers_and_trends(run: Run, hotel: Path) -> None:
+    satisfied = run("report", "satisfaction", "-d", hotel, *AS_OF, "--json").json["satisfaction"]
+    assert {"response", "themes", "loops", "drivers", "gaps", "scales", "nps_trends"} <= set(satisfied)
+    assert len(satisfied["nps_trends"]) > 3
+    assert satisfied["loops"]["low"] > 0
+    shown = run("report", "satisfaction", "-d", hotel, *AS_OF).out
+    for heading in ("What words are about", "Low answers", "by place (CSAT)"):
+        assert heading in shown
+    grouped = run("report", "satisfaction", "-d", hotel, *AS_OF, "--by", "language")
+    assert "What words are about" in grouped.out
+
+
+def test_segments_are_those_of_the_moment_asked_for(run: Run, hotel: Path) -> None:
+    by = ("report", "satisfaction", "-d", hotel, "--by", "segment", "--until", "2024-07", "--json")
+    now = run(*by, *AS_OF).json["satisfaction"]["nps"]
+    then = run(*by, "--as-of", "2024-06-30").json["satisfaction"]["nps"]
+    assert sum(figure["n"] for figure in now) == sum(figure["n"] for figure in then) > 0
+    assert now != then
+    # The demo's policy names no segments, so that everybody is in none of them.
+    named = run(*by, *AS_OF, "--segments", "policy").json["satisfaction"]["nps"]
+    assert [figure["group"] for figure in named] == [{"segment": None}]
+
+
 def test_as_of_leaves_out_what_came_later(run: Run, hotel: Path) -> None:
     then = run("report", "retention", "-d", hotel, "--as-of", "2024-06-30", "--json").json["retention"]["lifecycle"]
     now = run("report", "retention", "-d", hotel, *AS_OF, "--json").json["retention"]["lifecycle"]
@@ -221,7 +244,7 @@ def test_an_unknown_customer_has_no_history_and_an_impossible_one_is_refused(run
 
 def test_everything_fits_into_80_columns(run: Run, hotel: Path) -> None:
     for arguments in (
-        ("report", *AS_OF), ("history", "g000001"), ("customer", "g000001"), ("duplicates",), ("status",), ("verify",),
+        ("report", *AS_OF), ("history", "g000001"), ("customer", "g000001"), ("status",), ("verify",),
     ):  # fmt: skip
         lines = run(*arguments, "-d", hotel).out.splitlines()
         assert len(lines) > 3

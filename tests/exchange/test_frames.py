@@ -35,9 +35,11 @@ from relations import (
     RecordAcquisitionCost,
     RecordLapse,
     RecordPurchase,
+    RegisterCustomer,
     Relations,
     ScoreSentiment,
     SendInvitation,
+    UnmergeCustomer,
 )
 from relations.aggregates.customer import FeedbackGiven
 from relations.aggregates.loyalty import IssueReward, MakeReferral
@@ -114,6 +116,12 @@ def history() -> Iterator[Command]:
     yield RecordLapse(customer=buyers[6], reason="moved away", occurred_at=at)
     yield MergeCustomer(customer=buyers[1], into=buyers[0], occurred_at=at)
     yield MergeCustomer(customer=buyers[2], into=buyers[0], occurred_at=at)
+    yield MergeCustomer(customer=buyers[7], into=buyers[8], occurred_at=at)
+    yield UnmergeCustomer(customer=buyers[7], occurred_at=at)
+    for customer in ("twin-1", "twin-2"):
+        yield RegisterCustomer(
+            customer=customer, name="Ada Ade", email="ada@example.com", phone="+43 1 234567", occurred_at=at
+        )
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +234,7 @@ def arguments_of(engine: Relations) -> dict[str, list[Any]]:
     member = engine.views.loyalty.losing_tier(until=AFTER + timedelta(days=700))[0].customer
     merged = engine.views.customers.merged()[0]
     return {
-        "customer": [relation.customer, member, merged.customer, "nobody"],
+        "customer": [relation.customer, member, merged.customer, "twin-1", "nobody"],
         "complaint": [engine.views.desk.search(limit=1).tickets[0].complaint, "nothing"],
         "instrument": ["nps", "csat", "review"],
         "until": [AFTER + timedelta(days=400)],

@@ -46,6 +46,13 @@ class DimensionChoice(StrEnum):
     segment = "segment"
 
 
+class SegmentsChoice(StrEnum):
+    """Whose segments satisfaction is grouped by."""
+
+    value = "value"
+    policy = "policy"
+
+
 def pages(engine: Relations, question: Question, views: list[str]) -> tuple[dict[str, Any], list[RenderableType]]:
     """The documents and the pages of some views, read once."""
     documents: dict[str, Any] = {}
@@ -54,7 +61,7 @@ def pages(engine: Relations, question: Question, views: list[str]) -> tuple[dict
         match view:
             case "satisfaction":
                 answers = satisfaction.read(engine, question)
-                documents[view] = satisfaction.as_dict(answers)
+                documents[view] = answers
                 shown.append(satisfaction.show(answers, question))
             case "retention":
                 stays = retention.read(engine, question)
@@ -123,6 +130,9 @@ def report(
     by: Annotated[
         list[DimensionChoice] | None, typer.Option(help="Group satisfaction by this; may be given several times.")
     ] = None,
+    segments: Annotated[
+        SegmentsChoice, typer.Option(help="With --by segment: segments of value (RFM), or those the policy names.")
+    ] = SegmentsChoice.value,
     days: Annotated[int, typer.Option(min=0, max=3660, help="How far ahead to look for what is due.")] = 14,
     limit: Annotated[int, typer.Option(min=1, help="The most months, items and customers in a list.")] = 12,
     currency: Annotated[
@@ -163,6 +173,7 @@ def report(
             days=days,
             limit=limit,
             currency=currency,
+            segments=segments.value,
         )
         views = [view.value] if view else [choice.value for choice in ViewChoice]
         documents, shown = pages(engine, question, views)

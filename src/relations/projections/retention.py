@@ -415,6 +415,20 @@ class RetentionView(View):
         today = self.local.day(self._moment(as_of))
         return segment_figures(self._by_customer(), self.policy, today=today, local=self.local, listed=page)
 
+    def members(self, *, as_of: datetime | None = None) -> dict[str, tuple[str, ...]]:
+        """The policy's segments of every customer who belongs to any, by surviving id.
+
+        Args:
+            as_of: The moment; now where absent.
+        """
+        policy, today = self.policy, self.local.day(self._moment(as_of))
+        belong = members(self._by_customer(), policy, policy.lifecycle.segments, today=today, local=self.local)
+        found: dict[str, tuple[str, ...]] = {}
+        for name, those in belong.items():
+            for row in those:
+                found[row.customer] = (*found.get(row.customer, ()), name)
+        return found
+
     def segments_of(self, customer: str, *, as_of: datetime | None = None) -> tuple[str, ...]:
         """The segments that one customer belongs to, in the policy's order."""
         found = self.rows(Patronage, customer=customer)

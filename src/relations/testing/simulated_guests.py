@@ -31,12 +31,15 @@ class Guest:
         account: Their account as far as the simulation must know it; None while they are no member.
         consents: What they allowed, as (purpose, channel).
         gone: They stayed away, and the business may ask them back.
+        asked: When they last saw or answered an invitation, seconds since 1970.
+        expected: The day on which they are thought of again.
         said: They said so when they went.
+        silent: They do not want to be asked any more.
     """
 
     __slots__ = (
-        "account", "consents", "gone", "hotel", "id", "kind", "language", "number", "said", "temper", "visits",
-        "written",
+        "account", "asked", "consents", "expected", "gone", "hotel", "id", "kind", "language", "number", "said",
+        "silent", "temper", "visits", "written",
     )  # fmt: skip
 
     def __init__(self, number: int, kind: GuestKind, random: Random) -> None:
@@ -51,6 +54,9 @@ class Guest:
         self.account: Account | None = None
         self.consents: list[tuple[str, str]] = []
         self.gone = False
+        self.asked = 0
+        self.expected = 0
+        self.silent = False
         self.said = False
 
 

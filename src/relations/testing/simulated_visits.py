@@ -25,6 +25,8 @@ from relations.testing.simulated_complaints import complain
 from relations.testing.simulated_diary import DAY, HOUR, MINUTE, Diary
 from relations.testing.simulated_guests import Guest, aside, hotel_for, reseed
 from relations.testing.simulated_loyalty import enrol, redeem, redeem_too_much
+from relations.testing.simulated_people import come_to_know
+from relations.testing.simulated_surveys import come_back, invite, read_words, remind, themes_of
 from relations.testing.simulated_world import ASPECTS, COMMENTS, NAMES, QUESTIONNAIRE, RATES, Weighted
 
 __all__ = ["Visit", "plan_visit"]
@@ -48,6 +50,7 @@ class Visit:
         purchases: What was bought: the purchase's id, minor units, when it is recorded, and its category.
         refunded: Whether money of it went back already; once is enough for a visit.
         content: How content the guest leaves: 0 is ordinary, 1 is a good deal better.
+        remind_at: When they are to be reminded of the survey; None: not at all.
     """
 
     def __init__(self, diary: Diary, guest: Guest, day: int, random: Random, beside: Random) -> None:
@@ -67,6 +70,7 @@ class Visit:
         self.channel = kind.channels.draw(random)
         self.purchases: list[tuple[str, int, int, str]] = []
         self.refunded = False
+        self.remind_at: int | None = None
         self.content = guest.temper + self.hotel.quality + random.gauss(0, 0.85)
 
     def clock(self, day: int, earliest: int, latest: int) -> int:
@@ -92,18 +96,19 @@ class Visit:
 
     # --- who they are ---
 
-    def register(self) -> None:
-        """The first time, the business gets to know the guest: rarely by nothing but a purchase."""
+    def register(self) -> str | None:
+        """The first time, the business gets to know the guest, and their name: rarely by nothing but a purchase."""
         guest, random = self.guest, self.random
         if random.random() < 0.02:
-            return
+            return None
         language = guest.language[:2]
         given, family = (random.choice(names) for names in NAMES[language])
+        name = f"{family}{given}" if language in ("zh", "ja") else f"{given} {family}"
         born = f"{1945 + int(60 * random.random())}-{random.randint(1, 12):02d}-{random.randint(1, 28):02d}"
         self.diary.write(
             guest, RegisterCustomer, self.booked, f"booking:{self.channel}",
             customer=guest.id,
-            name=f"{family}{given}" if language in ("zh", "ja") else f"{given} {family}",
+            name=name,
             email=f"guest{guest.number}@{language}.example.com",
             phone=f"+999{guest.number:09d}" if random.random() < 0.7 else None,
             birthday=born if random.random() < 0.4 else None,
@@ -119,6 +124,7 @@ class Visit:
                     guest, GiveConsent, self.booked + 30, "guest",
                     customer=guest.id, purpose=purpose, channel=channel, source="booking form",
                 )  # fmt: skip
+        return name
 
     def won_by(self) -> None:
         """What it cost to win some of those who are new."""
@@ -150,6 +156,7 @@ class Visit:
             self.diary.write(guest, CorrectProfile, at, "front desk", customer=guest.id, phone=phone)
         if guest.consents and random.random() < 0.03:
             purpose, channel = guest.consents.pop()
+            guest.silent = guest.silent or purpose == "surveys"
             self.diary.write(
                 guest, WithdrawConsent, at + 40, "guest",
                 customer=guest.id, purpose=purpose, channel=channel, source="link in a message",
@@ -286,12 +293,14 @@ class Visit:
         ready = 1.25 if self.content < -1 else 1.0
         channel = _SURVEY_CHANNELS.draw(random)
         at = self.departure + DAY + int(4 * DAY * random.random() ** 2)
+        answered_at: int | None = None
         for instrument, chance, score in (
             ("csat", 0.3, min(5, max(1, round(4.3 + 0.75 * self.content)))),
             ("nps", 0.22, min(10, max(0, round(8.65 + 1.5 * self.content)))),
         ):
             if random.random() > chance * ready:
                 continue
+            answered_at = answered_at or at
             comment = None
             if random.random() < 0.2:
                 mood = "good" if self.content > 0.3 else "fair" if self.content > -0.8 else "poor"
@@ -303,6 +312,7 @@ class Visit:
                 # The form was sent off twice, and changed in between.
                 self._give_feedback(at + 90, instrument, score - 1 or 2, channel, mistake="answered_twice")
             at += 2 * MINUTE
+        invite(self, answered_at)
 
     def _tell_about_stay(self, at: int, channel: str) -> None:
         """On the same form: how they found it one by one. Most answer all of it."""
@@ -341,7 +351,15 @@ class Visit:
             invitation=f"s{self.key}",
             regarding=f"stay {self.key}",
             comment=comment,
+            themes=themes_of(self, instrument) if comment else (),
         )  # fmt: skip
+        if mistake:
+            return
+        if comment:
+            read_words(self, f"f{self.key}-{instrument}", at)
+        known = self.diary.policy.surveys.instrument(instrument)
+        if known is not None and known.is_low(max(0, score)):
+            come_back(self, f"f{self.key}-{instrument}", at)
 
     def busy(self) -> float:
         """How full the house is: in a full one more goes wrong."""
@@ -353,8 +371,9 @@ def plan_visit(diary: Diary, guest: Guest, day: int, random: Random, seed: int) 
     guest.visits += 1
     reseed(random, seed, guest.number, guest.visits)
     visit = Visit(diary, guest, day, random, aside(seed, guest.number, guest.visits))
+    name = None
     if guest.visits == 1:
-        visit.register()
+        name = visit.register()
         visit.won_by()
     elif guest.gone:
         guest.gone = False
@@ -365,9 +384,14 @@ def plan_visit(diary: Diary, guest: Guest, day: int, random: Random, seed: int) 
         visit.touch(
             visit.booked - 20 * MINUTE, "win-back offer", "email", "marketing", outbound=True, outcome="taken up"
         )
-    if visit.book():
+    comes = visit.book()
+    if comes:
         _come(visit)
+    guest.expected = diary.days
     _think_ahead(visit, day)
+    remind(visit)
+    if comes:
+        come_to_know(visit, name)  # at the very end: what is drawn here changes nothing of the visits
 
 
 def _come(visit: Visit) -> None:

@@ -21,9 +21,13 @@ __all__ = [
     "HOTELS",
     "LANGUAGES",
     "NAMES",
+    "PACES",
     "QUESTIONNAIRE",
     "RATES",
     "SUBJECTS",
+    "THEMES",
+    "TRAITS",
+    "WISHES",
     "GuestKind",
     "Hotel",
     "Subject",
@@ -351,6 +355,9 @@ COMMENTS = {
 }
 """What guests add to a survey, by how content they are and by language."""
 
+THEMES = ("breakfast", "location", "noise", "price", "room", "staff")
+"""What such words can be about."""
+
 ASPECTS = {
     "staff": (0.75, 0.5),
     "cleanliness": (0.6, 0.6),
@@ -374,3 +381,29 @@ QUESTIONNAIRE = Instrument(
     ),
 )
 """How far guests agree, from 1 to 5, with five statements on their stay."""
+
+TRAITS = Weighted(
+    {
+        ("preference", "high floor", None): 5,
+        ("preference", "feather pillow", None): 4,
+        ("habit", "late arrival", None): 4,
+        ("habit", "early breakfast", None): 3,
+        ("taboo", "lilies", None): 1,
+        ("taboo", "room by the lift", None): 2,
+        ("need", "quiet", "emotional"): 3,
+        ("need", "desk and lamp", "functional"): 3,
+        ("need", "company at dinner", "social"): 1,
+    }
+)
+"""What the front desk notes of guests: the kind of trait, what it is about, and a need's sort."""
+
+WISHES = {
+    "en": "As on the last stay, please.",
+    "de": "Bitte wie beim letzten Mal.",
+    "fr": "Comme la dernière fois.",
+    "zh": "和上次一样。",
+    "ja": "前回と同じで。",
+}
+"""How guests put it, by language."""
+
+PACES = Weighted({"quick": 3, "unhurried": 4, "talkative": 2})

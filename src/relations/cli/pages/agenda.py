@@ -23,8 +23,13 @@ _KINDS = {
     "follow_up_deadline": ("ask, as was promised", "a deadline missed"),
     "escalation": ("somebody is to hear of it", "an escalation"),
     "follow_up": ("ask how it was handled", "nothing: people must"),
+    "answer": ("come back on a low answer", "nothing: people must"),
+    "reminder": ("remind of an invitation", "nothing: people must"),
+    "activation": ("points become spendable", "points activated"),
     "expiry": ("points expire", "points expired"),
+    "reward": ("a reward ends", "a reward expired"),
     "tier": ("look at a member's tier", "a tier lost, or kept"),
+    "tier_warning": ("warn of a tier's loss", "a warning"),
 }
 
 
@@ -85,5 +90,7 @@ def _detail(item: AgendaItem) -> str:
             return f"{number(item.points)} points of lot {item.detail}"
         case "tier":
             return f"tier {item.detail}"
+        case "answer" | "reminder":
+            return item.detail or item.stream.partition("-")[2]
         case _:
             return item.stream.partition("-")[2]

@@ -23,6 +23,7 @@ class Question(NamedTuple):
         by: How satisfaction is to be grouped.
         days: How far ahead the agenda looks.
         limit: How many customers, items and months a list has at most.
+        segments: Whose segments are meant: those of `value`, or those that the `policy` names.
         currency: Which amounts grade customers; the policy's where absent.
     """
 
@@ -35,6 +36,7 @@ class Question(NamedTuple):
     days: int = 14
     limit: int = 12
     currency: str | None = None
+    segments: Literal["value", "policy"] = "value"
 
     @property
     def day(self) -> str:
