@@ -685,6 +685,7 @@ def points_adjusted(rows: Rows, event: PointsAdjusted, at: Envelope) -> None:
         lot = rows.need(LotRow, at.customer, event.programme, event.lot)
         lot.active_from, lot.expires_at, lot.earned_at = event.active_from, event.expires_at, at.occurred_at
         lot.reason, lot.source, lot.since = "adjustment", event.adjustment, at.occurred_at
+        lot.lapsing = event.lapsing
         _moves(rows, account, lot, at, event.points).raised += event.points
 
 

@@ -33,7 +33,7 @@ from relations.aggregates.loyalty import (
 )
 from relations.decider import fold
 from relations.errors import CommandRefused
-from relations.messages import Event, Money
+from relations.messages import Event, Money, to_micros
 from relations.policies import Policy
 from relations.testing.slow_ledger import Refused, SlowLedger
 
@@ -153,6 +153,10 @@ class LedgerMachine(RuleBasedStateMachine):
         ledger, oracle = self.account.ledger(), self.oracle
         _same("lots", {name: lot.points for name, lot in ledger.lots.items()}, oracle.lots)
         pending = {coin.lot for coin in oracle.coins if coin.pending}
+        ends = {name: lot.ends(ledger.lapses_at) for name, lot in ledger.lots.items()}
+        _same(
+            "expiries", ends, {name: None if until is None else to_micros(until) for name, until in oracle.ends.items()}
+        )
         _same("pending lots", {name for name, lot in ledger.lots.items() if lot.pending}, pending)
         _same("debt", ledger.debt, oracle.debt)
         _same("balance", ledger.balance, oracle.balance)

@@ -100,6 +100,11 @@ class SlowLedger:
         """How many coins of each lot there are."""
         return {name: sum(coin.lot == name for coin in self.coins) for name in {coin.lot for coin in self.coins}}
 
+    @property
+    def ends(self) -> dict[str, datetime | None]:
+        """When what is left of each lot expires."""
+        return {coin.lot: self._until(coin) for coin in self.coins}
+
     def do(self, command: Command, tier: str | None = None) -> None:
         """Do what a command asks.
 
@@ -365,7 +370,10 @@ class SlowLedger:
         self.used[name] = said
         for _ in range(-command.points):
             self._remove_first(list(self.coins))
-        self.coins += [Coin(name, at, at, self._expiry(at))] * max(0, command.points)
+        if command.points > 0:
+            self._stay_active(at)
+        lapses = isinstance(self.rules.expiry, Inactivity)
+        self.coins += [Coin(name, at, at, self._expiry(at), lapses)] * max(0, command.points)
         self._repay()
 
     def _need_authority(self, command: AdjustPoints | EarnPoints) -> None:
