@@ -22,12 +22,14 @@ from relations.aggregates.loyalty import (
     EarnPoints,
     EnrolMember,
     ExpirePoints,
+    ReceivePoints,
     RedeemPoints,
+    ReopenAccount,
     ReverseEarning,
     ReverseRedemption,
     TransferPoints,
 )
-from relations.messages import Command, Money
+from relations.messages import Command, Money, from_micros
 from relations.policies import Policy, Programme
 from relations.policies.spans import EndOfPeriod, Inactivity
 
@@ -135,6 +137,10 @@ class SlowLedger:
                 self._adjust(command, at)
             case CloseAccount():
                 self._close(at)
+            case ReopenAccount():
+                self._reopen(at)
+            case ReceivePoints():
+                self._receive(command, at)
             case ExpirePoints():
                 self._pass_time(at)
             case _:
@@ -291,6 +297,8 @@ class SlowLedger:
             raise Refused("unknown_redemption")
         if command.redemption in self.undone:
             return
+        if not self.spent[command.redemption]:
+            raise Refused("settled_by_closing")
         self.undone.add(command.redemption)
         self._pass_time(at)
         open_lots = {coin.lot: coin for coin in self.coins}
@@ -389,7 +397,33 @@ class SlowLedger:
         self._need_member()
         self._need_since(at)
         self._pass_time(at)
-        self.coins, self.debt, self.closed = [], 0, at
+        self.coins, self.debt, self.closed, self.lapses = [], 0, at, None
+        # Nothing of what was before is taken back or undone any more.
+        self.taken = dict(self.credits)
+        self.spent = {name: [] for name in self.spent}
+
+    def _reopen(self, at: datetime) -> None:
+        if self.closed is None:
+            self._need_member()
+            return
+        if at < self.closed:
+            raise Refused("out_of_order")
+        self.closed, self.joined = None, at
+
+    def _receive(self, command: ReceivePoints, at: datetime) -> None:
+        name = f"from/{command.source}/{command.transfer}"
+        if name in self.used:
+            return
+        if self.closed:
+            self._need_member()
+        self.used[name] = True
+        self.joined = self.joined or at
+        for number, moved in enumerate(command.lots, start=1):
+            lot = f"transfer/{command.source}/{command.transfer}/{number}"
+            until = None if moved.expires_at is None else from_micros(moved.expires_at)
+            active = max(from_micros(moved.active_from), at)
+            self.coins += [Coin(lot, from_micros(moved.earned_at), active, until)] * moved.points
+        self._repay()
 
     def _need_member(self) -> None:
         if self.closed:
