@@ -1,17 +1,25 @@
 """`python -m benchmarks.holdout`: what CDNOW's customers were expected to do in weeks 40 to 78, and what they did.
 
-Both models are fitted to the first 39 weeks and asked, for each customer, how many purchase days the next weeks will
-bring. The tables are those of `docs/explanation/lifetime-value.md`.
+The purchases are imported; everything is read from the retention view over that log. Both models are fitted to the
+first 39 weeks and asked, for each customer, how many purchase days the next weeks will bring. The tables are those of
+`docs/explanation/lifetime-value.md`.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
-from benchmarks.cdnow import CALIBRATION_END, SAMPLE, Purchases, data_file, read, statistics
+from benchmarks.cdnow import CALIBRATION_END, MASTER, SAMPLE, data_file
+from relations import Relations
 from relations.analytics import BuyingModel, RepeatStatistics, fit_buying
+from relations.exchange.importing import import_file
+from relations.projections.patronage import Patronage
 
-__all__ = ["by_frequency", "by_week", "fits"]
+__all__ = ["Watched", "by_frequency", "by_week", "fits", "watched"]
 
 _CALIBRATION_WEEKS = 39
 _WEEKS = range(3, 40, 3)
@@ -20,49 +28,79 @@ _MOST = 7
 Fits = tuple[BuyingModel, BuyingModel]
 
 
-def fits(customers: list[RepeatStatistics]) -> Fits:
+class Watched(NamedTuple):
+    """One customer: what the models are told, and on which days they bought afterwards."""
+
+    before: RepeatStatistics
+    later: tuple[int, ...]
+
+
+def watched(sample: Path, master: Path, folder: Path) -> list[Watched]:
+    """Import the sample's customers from the master file's own lines, and ask the retention view for them.
+
+    Args:
+        sample: The file that says which every tenth customer is.
+        master: The file to import from.
+        folder: Where a file may be written.
+    """
+    chosen = {line.split()[0] for line in sample.read_text(encoding="ascii").splitlines()}
+    header, *lines = master.read_text(encoding="ascii").splitlines()
+    part = folder / MASTER
+    kept = [line for line in lines if set(line.split()[:1]) <= chosen]
+    part.write_text("\n".join([header, *kept]) + "\n", encoding="ascii")
+    with Relations.open("sqlite://", durability="off") as relations:
+        import_file(relations, "cdnow", part)
+        return [found for row in relations.views.retention.rows(Patronage) if (found := _watched(row)) is not None]
+
+
+def _watched(row: Patronage) -> Watched | None:
+    before = row.repeat_statistics("USD", CALIBRATION_END)
+    end = CALIBRATION_END + _CALIBRATION_WEEKS * 7
+    later = tuple(day for day in row.purchase_days(end) if day > CALIBRATION_END)
+    return None if before is None else Watched(before, later)
+
+
+def fits(customers: Sequence[Watched]) -> Fits:
     """BG/NBD and MBG/NBD."""
-    return fit_buying(customers), fit_buying(customers, model="mbg_nbd")
+    before = [one.before for one in customers]
+    return fit_buying(before), fit_buying(before, model="mbg_nbd")
 
 
-def by_week(purchases: Purchases, models: Fits) -> str:
+def by_week(customers: Sequence[Watched], models: Fits) -> str:
     """Purchase days of all customers since the calibration's end, week by week."""
-    customers = statistics(purchases)
+    before = [one.before for one in customers]
     lines = [
         "| through week | actual | BG/NBD | off by | MBG/NBD | off by |",
         "|---:|---:|---:|---:|---:|---:|",
     ]
     for weeks in _WEEKS:
-        actual = sum(_later(bought, weeks) for bought in purchases.values())
-        expected = [sum(model.expected_purchases(customers, weeks * 7)) for model in models]
+        end = CALIBRATION_END + weeks * 7
+        actual = sum(day <= end for one in customers for day in one.later)
+        expected = [sum(model.expected_purchases(before, weeks * 7)) for model in models]
         cells = " | ".join(f"{figure:,.0f} | {figure / actual - 1:+.1%}" for figure in expected)
         lines.append(f"| {_CALIBRATION_WEEKS + weeks} | {actual:,} | {cells} |")
     return "\n".join(lines)
 
 
-def by_frequency(purchases: Purchases, models: Fits) -> str:
+def by_frequency(customers: Sequence[Watched], models: Fits) -> str:
     """Purchase days a customer in the 39 weeks, by how often they had come back before."""
-    customers = statistics(purchases)
-    actual = [_later(bought, _CALIBRATION_WEEKS) for bought in purchases.values()]
-    expected = [model.expected_purchases(customers, _CALIBRATION_WEEKS * 7) for model in models]
+    before = [one.before for one in customers]
+    expected = [model.expected_purchases(before, _CALIBRATION_WEEKS * 7) for model in models]
     lines = [
         "| came back in weeks 1-39 | customers | actual, a customer | BG/NBD | MBG/NBD |",
         "|---:|---:|---:|---:|---:|",
     ]
-    columns: list[list[float]] = [[float(days) for days in actual], *expected]
+    columns: list[list[float]] = [[float(len(one.later)) for one in customers], *expected]
     for frequency in range(_MOST + 1):
-        which = [index for index, one in enumerate(customers) if min(one.frequency, _MOST) == frequency]
+        which = [index for index, one in enumerate(before) if min(one.frequency, _MOST) == frequency]
         means = [sum(column[index] for index in which) / len(which) for column in columns]
         name = f"{frequency} or more" if frequency == _MOST else frequency
         lines.append(f"| {name} | {len(which):,} | " + " | ".join(f"{mean:.2f}" for mean in means) + " |")
     return "\n".join(lines)
 
 
-def _later(bought: list[tuple[int, int]], weeks: int) -> int:
-    return len({day for day, _ in bought if CALIBRATION_END < day <= CALIBRATION_END + weeks * 7})
-
-
 if __name__ == "__main__":
-    sample = read(data_file(SAMPLE))
-    fitted = fits(statistics(sample))
-    sys.stdout.write(f"{by_week(sample, fitted)}\n\n{by_frequency(sample, fitted)}\n")
+    with TemporaryDirectory() as directory:
+        found = watched(data_file(SAMPLE), data_file(MASTER), Path(directory))
+    fitted = fits(found)
+    sys.stdout.write(f"{by_week(found, fitted)}\n\n{by_frequency(found, fitted)}\n")

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 from pydantic import BaseModel
-from typer import Typer
+from typer import Context, Typer
 from typer.models import ArgumentInfo, OptionInfo
 
 from relations import errors
@@ -418,6 +418,8 @@ def _command(name: str, call: Callable[..., Any]) -> list[str]:
     options: list[tuple[str, ...]] = []
     usage = [f"relations {name}"]
     for parameter in inspect.signature(call).parameters.values():
+        if hints[parameter.name] is Context:
+            continue  # Typer's own
         kind, info = _annotated(hints[parameter.name])
         required = parameter.default is inspect.Parameter.empty
         if isinstance(info, ArgumentInfo):

@@ -51,7 +51,7 @@ def test_every_command_has_its_help_and_its_page(generate: ModuleType) -> None:
     names = [info.name for info in app.registered_commands]
     assert set(names) == {
         "demo", "import", "export", "rebuild", "report", "history", "loyalty", "liability", "status", "verify", "run",
-        "schema", "complaints", "complaint", "repair", "frame", "score",
+        "schema", "complaints", "complaint", "repair", "customer", "duplicates", "frame", "score",
     }  # fmt: skip
     assert [group.name for group in app.registered_groups] == ["programme"]
     assert "\n## relations programme check\n" in page

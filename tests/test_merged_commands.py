@@ -18,6 +18,7 @@ from relations import (
     DeclineInvitation,
     DropTrait,
     EnrolMember,
+    GiveConsent,
     GiveFeedback,
     IdempotencyConflict,
     MergeCustomer,
@@ -34,6 +35,7 @@ from relations import (
     SeeInvitation,
     SendInvitation,
     UnmergeCustomer,
+    WithdrawConsent,
 )
 from relations.aggregates.customer import AbsorbCustomer
 from relations.messages import Command
@@ -187,13 +189,27 @@ def test_whoever_saw_an_invitation_is_left_in_peace_under_every_id() -> None:
         assert not relations.load("customer", "c1").seen
 
 
+def test_whoever_took_a_consent_back_under_one_id_is_asked_under_none() -> None:
+    with merged() as relations:
+        relations.execute(of("c1", GiveConsent, 5, purpose="surveys", channel="email"))
+        relations.execute(of("c2", WithdrawConsent, 6, purpose="surveys", channel="email"))
+        for customer in ("c1", "c2"):
+            with pytest.raises(CommandRefused) as refused:
+                relations.execute(invited(customer, "s2", 50))
+            assert refused.value.code == "consent_withdrawn"
+        # What was allowed under one id is still to be given under the other: nothing of it was joined for good.
+        assert relations.execute(of("c2", GiveConsent, 7, purpose="surveys", channel="email")).events
+        assert relations.execute(invited("c1", "s2", 50)).events
+
+
 def test_an_invitation_is_answered_once_whoever_answers() -> None:
     with merged() as relations:
         relations.execute(answered("c1", "f3", 8, 13, "s1"))
-        assert relations.execute(answered("c1", "f4", 8, 14, "s1")).events == ()
-        for customer in ("c1", "c2"):
+        again = answered("c1", "f4", 8, 14, "s1")
+        assert relations.execute(again.model_copy(update={"comment": None})).events == ()
+        for other in (again, answered("c1", "f5", 2, 14, "s1"), answered("c2", "f5", 2, 14, "s1")):
             with pytest.raises(CommandRefused) as refused:
-                relations.execute(answered(customer, "f5", 2, 14, "s1"))
+                relations.execute(other)
             assert refused.value.code == "invitation_already_answered"
         relations.execute(of("c1", DeclineInvitation, 15, invitation="s1"))
         assert relations.load("customer", "c2").invitations["s1"].declined
@@ -238,7 +254,7 @@ def test_nobody_is_merged_whom_nobody_knows(customer: str, into: str, field: str
         head = relations.status().position
         for send in (relations.execute, lambda command: relations.execute_many([command]).rejections[0].error):
             try:
-                error: Any = send(of(customer, MergeCustomer, 1, into=into))  # type: ignore[operator]  # either of two
+                error: Any = send(of(customer, MergeCustomer, 1, into=into))
             except CommandRefused as refused:
                 error = refused
             assert (error.code, error.field) == ("unknown_customer", field)

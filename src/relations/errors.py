@@ -4,6 +4,7 @@
 
     RelationsError                 code, reason, field, remedy: for people first
     ├── InvalidInput               what a caller sent cannot be understood (`invalid_input`, …)
+    │   └── NoFit                  sound, and no model can be fitted to it; the code says why
     ├── CommandRefused             understood, and against a rule of the domain; names the rule
     ├── IdempotencyConflict        the same command id came with a different command
     ├── ConcurrencyConflict        others kept writing first; nothing was written
@@ -35,6 +36,7 @@ __all__ = [
     "MappingError",
     "MissingExtra",
     "NewerLog",
+    "NoFit",
     "ProjectionFailed",
     "RelationsError",
     "SourceError",
@@ -88,6 +90,17 @@ class InvalidInput(RelationsError):
     """What a caller sent cannot be understood."""
 
     code = "invalid_input"
+
+
+class NoFit(InvalidInput):
+    """There is no fit of a model to these customers.
+
+    The code says why: `no_customers`, `no_repeat_customers` (nobody came back), `no_repeat_spending` (they did, and
+    spent nothing), `fit_not_converged` (the likelihood has no summit) or `infinite_mean` (there is a fit, and what it
+    expects is infinite).
+    """
+
+    code = "no_fit"
 
 
 class CommandRefused(RelationsError):

@@ -483,7 +483,7 @@ def test_offers_that_make_no_sense_are_refused_at_the_door(fields: dict[str, Any
 
 def test_follow_ups_are_taken_before_and_after_closing() -> None:
     asked = RESOLVED.when(follow_up(25, score=2, words="Better")).then(
-        ComplaintFollowedUp(score=2, words="Better", at=micros(25))
+        ComplaintFollowedUp(score=2, words="Better", at=micros(25), answer_by=micros(73))
     )
     asked.when(follow_up(25, score=2, words="Better")).then_nothing()
     asked.when(follow_up(26, score=5)).then(ComplaintFollowedUp)

@@ -295,9 +295,9 @@ def test_a_refund_gives_back_more_than_nothing(amount: int) -> None:
 
 @pytest.mark.parametrize(("instrument", "score"), [("nps", 0), ("nps", 10), ("csat", 1), ("csat", 5)])
 def test_scores_from_end_to_end_are_taken(instrument: str, score: int) -> None:
-    KNOWN.when(answer(instrument=instrument, score=score)).then(
-        FeedbackGiven(feedback="f1", instrument=instrument, score=score, at=to_micros(day(4)))
-    )
+    [*_, given] = KNOWN.when(answer(instrument=instrument, score=score)).then(FeedbackGiven).past
+    assert isinstance(given, FeedbackGiven)
+    assert (given.instrument, given.score, given.at) == (instrument, score, to_micros(day(4)))
 
 
 @pytest.mark.parametrize(("instrument", "score"), [("nps", -1), ("nps", 11), ("csat", 0), ("csat", 6)])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from relations.aggregates import policy as policy_book
 from relations.aggregates.customer import (
     AGGREGATE,
     AnswerFeedback,
@@ -18,6 +19,7 @@ from relations.aggregates.customer import (
     FeedbackAnswered,
     FeedbackCoded,
     FeedbackGiven,
+    GiveConsent,
     GiveFeedback,
     InvitationDeclined,
     InvitationReminded,
@@ -30,6 +32,7 @@ from relations.aggregates.customer import (
     SeeInvitation,
     SendInvitation,
     SentimentScored,
+    WithdrawConsent,
 )
 from relations.messages import to_micros
 from relations.policies import Instrument, InstrumentItem, Policy, Surveys, Theme
@@ -85,8 +88,8 @@ def test_an_answer_carries_the_scale_that_it_was_given_on() -> None:
             feedback="f1", instrument="pace", score=5, kind="likert", lowest=1, highest=5, at=to_micros(day(4))
         )
     )
-    KNOWN.when(answer("nps", score=5)).then(
-        FeedbackGiven(feedback="f1", instrument="nps", score=5, at=to_micros(day(4)))
+    KNOWN.when(answer("nps", score=9)).then(
+        FeedbackGiven(feedback="f1", instrument="nps", score=9, at=to_micros(day(4)))
     )
 
 
@@ -149,6 +152,25 @@ def test_a_retry_is_one_even_after_the_instrument_changed() -> None:
     later.when(answer("pace", score=6)).then_refused("feedback_id_reused")
 
 
+def test_a_low_answer_says_by_when_the_business_is_to_come_back() -> None:
+    low = FeedbackGiven(feedback="f1", instrument="nps", score=5, at=to_micros(day(4)), answer_by=to_micros(day(6)))
+    given = KNOWN.when(answer("nps", score=5)).then(low)
+    later = Scenario(AGGREGATE, policy=Policy(surveys=Surveys(answer_within_days=9)), past=given.past)
+    later.when(answer("nps", score=5)).then_nothing()
+
+
+def test_words_are_never_lost_silently() -> None:
+    words = answer("review", comment="Great stay", invitation="s1")
+    other = answer("review", "f2", comment="Actually bed bugs!!", invitation="s1")
+    KNOWN.given(words).when(other).then_refused("invitation_already_answered", field="invitation")
+    KNOWN.given(words).when(words).then_nothing()
+    stars = answer("review", score=4)
+    KNOWN.given(stars).when(answer("review", score=4, comment="Great")).then_refused("feedback_id_reused")
+    KNOWN.given(words).when(answer("review", "f2", score=4, invitation="s1")).then_refused(
+        "invitation_already_answered"
+    )
+
+
 # --- about answers --------------------------------------------------------------------------------------------------
 
 
@@ -171,6 +193,29 @@ def test_a_version_of_a_scorer_scores_the_same_words_once() -> None:
     scored.when(score.model_copy(update={"score": 100})).then_nothing()
     scored.when(score.model_copy(update={"scorer_version": "4"})).then(SentimentScored)
     KNOWN.when(score).then_refused("unknown_feedback", field="feedback")
+    KNOWN.given(answer("review", score=2)).when(score).then_refused("feedback_has_no_words", field="feedback")
+
+
+def test_unfavourable_words_without_a_score_ask_for_an_answer() -> None:
+    score = ScoreSentiment(
+        customer="c1", feedback="f1", score=-500, scorer="vader", scorer_version="3.3", occurred_at=day(5)
+    )
+    [*_, said] = KNOWN.given(answer("review", comment="Bed bugs")).when(score).then(SentimentScored).past
+    assert isinstance(said, SentimentScored)
+    assert said.answer_by == to_micros(day(7))
+    for past in (
+        [answer("review", score=5, comment="Bed bugs")],
+        [answer("review", comment="Bed bugs"), AnswerFeedback(customer="c1", feedback="f1", occurred_at=day(5))],
+    ):
+        [*_, silent] = KNOWN.given(*past).when(score).then(SentimentScored).past
+        assert isinstance(silent, SentimentScored)
+        assert silent.answer_by is None
+
+
+def test_a_coding_recorded_late_leaves_the_later_one_standing() -> None:
+    code = CodeFeedback(customer="c1", feedback="f1", themes=("noise",), coder="li", occurred_at=day(10))
+    earlier = code.model_copy(update={"themes": ("breakfast",), "occurred_at": day(5)})
+    KNOWN.given(answer("review", comment="Loud"), code, earlier).when(code).then_nothing()
 
 
 def test_a_loop_is_closed_once() -> None:
@@ -205,11 +250,65 @@ def test_the_quarantine_counts_from_seen_not_from_sent() -> None:
 
 def test_a_customer_is_reminded_as_often_as_the_policy_lets() -> None:
     sent = KNOWN.given(send())
-    once = sent.when(remind(at=9)).then(InvitationReminded(invitation="s1", reminder=1, at=to_micros(day(9))))
+    once = sent.when(remind(at=9)).then(
+        InvitationReminded(invitation="s1", reminder=1, at=to_micros(day(9)), remind_at=to_micros(day(16)))
+    )
     twice = once.when(remind(at=16)).then(InvitationReminded)
     twice.when(remind(at=23)).then_refused("reminders_exhausted")
     KNOWN.when(remind()).then_refused("unknown_invitation", field="invitation")
     sent.given(answer("nps", score=9, invitation="s1")).when(remind()).then_refused("invitation_already_answered")
+
+
+def test_a_reminder_waits_until_it_is_due() -> None:
+    sent = KNOWN.given(send(at=2))
+    for at in (1, 2, 8):
+        sent.when(remind(at=at)).then_refused("reminder_not_due", field="occurred_at")
+    once = sent.given(remind(at=9))
+    once.when(remind(at=15)).then_refused("reminder_not_due")
+    once.when(remind(at=16)).then(InvitationReminded)
+
+
+def test_nobody_is_reminded_while_they_are_left_in_peace_for_another_invitation() -> None:
+    two = KNOWN.given(send("s1", at=2), send("s2", at=3), see("s2", at=8))
+    two.when(remind("s1", at=9)).then_refused("survey_quarantine")
+    two.when(remind("s2", at=10)).then(InvitationReminded)
+    two.when(remind("s1", at=18)).then(InvitationReminded)
+
+
+def test_nobody_is_asked_who_withdrew_their_consent_to_it() -> None:
+    withdraw = WithdrawConsent(customer="c1", purpose="surveys", channel="email", occurred_at=day(5))
+    withdrawn = KNOWN.given(send("s0", at=2), withdraw)
+    withdrawn.when(send(at=6)).then_refused("consent_withdrawn", field="channel")
+    withdrawn.when(remind("s0", at=9)).then_refused("consent_withdrawn", field="invitation")
+    withdrawn.when(send(at=6, channel="app")).then(InvitationSent)
+    withdrawn.when(send(at=4)).then(InvitationSent)
+    given = GiveConsent(customer="c1", purpose="surveys", channel="email", occurred_at=day(7))
+    withdrawn.given(given).when(send(at=8)).then(InvitationSent)
+    anyhow = Policy(surveys=SURVEYS.model_copy(update={"consent_purpose": None}))
+    Scenario(AGGREGATE, policy=anyhow, past=withdrawn.past).when(send(at=6)).then(InvitationSent)
+
+
+def test_whoever_answers_or_declines_has_seen_the_invitation() -> None:
+    answered = KNOWN.given(send(), answer("nps", score=9, invitation="s1", at=4))
+    answered.when(send("s2", at=13)).then_refused("survey_quarantine")
+    answered.when(send("s2", at=14)).then(InvitationSent)
+    decline = DeclineInvitation(customer="c1", invitation="s1", occurred_at=day(4))
+    KNOWN.given(send(), decline).when(send("s2", at=13)).then_refused("survey_quarantine")
+
+
+def test_nothing_comes_of_an_invitation_before_it_is_sent() -> None:
+    sent = KNOWN.given(send(at=5))
+    decline = DeclineInvitation(customer="c1", invitation="s1", occurred_at=day(4))
+    for command in (see(at=4), decline, answer("nps", score=9, invitation="s1", at=4)):
+        sent.when(command).then_refused("before_invitation", field="occurred_at")
+    # One that is not recorded here may have been sent by a tool that exports answers only.
+    KNOWN.when(answer("nps", score=9, invitation="s1", at=4)).then(FeedbackGiven)
+
+
+def test_word_of_an_invitation_that_comes_after_the_answer_reminds_nobody() -> None:
+    [*_, sent] = KNOWN.given(answer("nps", score=9, invitation="s1")).when(send()).then(InvitationSent).past
+    assert isinstance(sent, InvitationSent)
+    assert sent.remind_at is None
 
 
 def test_who_declined_is_left_in_peace_but_may_answer_after_all() -> None:
@@ -259,6 +358,16 @@ def test_an_instrument_is_checked_as_a_whole(fields: dict[str, Any], said: str) 
         Instrument(id="x", **fields)
 
 
+def test_an_effort_score_is_adopted_with_its_method_only() -> None:
+    silent = Instrument(id="effort", kind="ces", lowest=1, highest=7)
+    book = Scenario(policy_book.AGGREGATE)
+    adopt = policy_book.AdoptPolicy(policy=Policy(surveys=Surveys(instruments=(silent,))), occurred_at=day(1))
+    book.when(adopt).then_refused("method_missing", field="policy")
+    book.when(policy_book.AdoptPolicy(policy=Policy(surveys=SURVEYS), occurred_at=day(1))).then(
+        policy_book.PolicyAdopted
+    )
+
+
 def test_instruments_have_ids_of_their_own_and_the_two_known_ones_stay_what_they_are() -> None:
     with pytest.raises(ValidationError, match="two instruments"):
         Surveys(instruments=(NPS, NPS))
@@ -271,6 +380,9 @@ def test_low_is_on_the_bad_side_of_the_scale() -> None:
     assert [score for score in range(1, 8) if CES.is_low(score)] == [1, 2, 3]
     assert [score for score in range(1, 6) if EFFORT.is_low(score)] == [4, 5]
     assert not any(PACE.is_low(score) for score in range(1, 6))
+    assert CES.is_low(2, 4)
+    assert not CES.is_low(2, 5)
+    assert not CES.is_low()
 
 
 def test_servqual_has_22_items_in_five_dimensions() -> None:

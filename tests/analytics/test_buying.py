@@ -18,7 +18,7 @@ from scipy import integrate, stats  # type: ignore[import-untyped]  # scipy has 
 
 from relations.analytics import BuyingModel, RepeatStatistics, fit_buying
 from relations.analytics.buying import BuyingModelName, _grouped, _log_likelihood
-from relations.errors import InvalidInput
+from relations.errors import InvalidInput, NoFit
 
 MODELS: tuple[BuyingModelName, ...] = ("bg_nbd", "mbg_nbd")
 SOME = [RepeatStatistics(*one) for one in [(0, 0, 90), (0, 0, 70), (1, 14, 90), (3, 60, 80), (2, 20, 77), (8, 70, 85)]]
@@ -197,13 +197,15 @@ def test_nothing_is_expected_in_no_time_and_a_new_customer_is_one_without_a_past
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("group", [[], [RepeatStatistics(0, 0, 30)] * 50])
+@pytest.mark.parametrize(
+    ("group", "code"), [([], "no_customers"), ([RepeatStatistics(0, 0, 30)] * 50, "no_repeat_customers")]
+)
 def test_without_anybody_who_came_back_there_is_nothing_to_fit(
-    name: BuyingModelName, group: list[RepeatStatistics]
+    name: BuyingModelName, group: list[RepeatStatistics], code: str
 ) -> None:
-    with pytest.raises(InvalidInput) as caught:
+    with pytest.raises(NoFit) as caught:
         fit_buying(group, model=name)
-    assert caught.value.code == "no_repeat_customers"
+    assert caught.value.code == code
 
 
 @pytest.mark.parametrize(
@@ -214,7 +216,7 @@ def test_without_anybody_who_came_back_there_is_nothing_to_fit(
     ],
 )
 def test_a_likelihood_without_a_summit_is_refused_and_says_where_it_leads(group: list[RepeatStatistics]) -> None:
-    with pytest.raises(InvalidInput, match="has no summit") as caught:
+    with pytest.raises(NoFit, match="has no summit") as caught:
         fit_buying(group)
     assert caught.value.code == "fit_not_converged"
 
@@ -224,12 +226,12 @@ def test_a_likelihood_without_a_summit_is_refused_and_says_where_it_leads(group:
 def test_whatever_the_customers_a_fit_is_found_or_refused(group: list[RepeatStatistics], name: BuyingModelName) -> None:
     try:
         fitted = fit_buying(group * 5, model=name)
-    except InvalidInput as error:
+    except NoFit as error:
         refused = error.code
     else:
         refused = ""
     if refused:
-        assert refused in {"fit_not_converged", "no_repeat_customers"}
+        assert refused in {"fit_not_converged", "no_repeat_customers" if group else "no_customers"}
         return
     assert all(0 < figure < float("inf") for figure in fitted.standard_errors.values())
     assert all(0 <= figure <= 1 for figure in fitted.alive(group))

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relations.analytics import survival_curve, time_to_loss
+from relations.analytics import Turn, spells, survival_curve, time_to_loss
 from relations.errors import InvalidInput
 from relations.policies import Lifecycle
 from relations.policies.lifecycle import OwnGap
-from relations.projections.stages import stage_of
+from relations.projections.stages import Life, stage_of
 
 # Weeks of remission of 42 children with leukaemia, half of them with 6-MP: E. J. Freireich and others, Blood 21 (1963)
 # 699-716, as in E. A. Gehan, Biometrika 52 (1965) 203-223, and J. D. Kalbfleisch and R. L. Prentice's book.
@@ -135,19 +135,37 @@ def test_a_customer_is_lost_on_the_day_the_limit_is_passed() -> None:
     assert time_to_loss([100, 132], 140, policy) == (31, True)
 
 
+def test_who_is_known_to_have_left_is_lost_on_that_day_until_they_buy_or_come_back() -> None:
+    policy = Lifecycle(new_days=10, lapsing_days=20, lost_days=30)
+    left, back = Turn(110, back=False), Turn(120, back=True)
+    assert time_to_loss([100], 109, policy) == (9, False)
+    assert time_to_loss([100], 115, policy, [left]) == (10, True)
+    assert list(spells([100], policy, [left])) == [(100, 109)]
+    assert list(spells([100], policy, [left, back])) == [(100, 109), (120, 150)]
+    assert list(spells([100, 125], policy, [left])) == [(100, 109), (125, 155)]
+    # On one day, what was recorded comes after the purchase; and only a customer can leave.
+    assert time_to_loss([100, 110], 115, policy, [left]) == (10, True)
+    assert list(spells([115], policy, [left])) == [(115, 145)]
+    assert list(spells([], policy, [left, back])) == []
+
+
 @given(
     st.lists(st.integers(700_000, 700_300), min_size=1, max_size=12, unique=True).map(sorted),
+    st.dictionaries(st.integers(700_000, 700_300), st.booleans(), max_size=4),
     st.integers(0, 200),
     st.sampled_from([
         Lifecycle(new_days=10, lapsing_days=20, lost_days=30),
         Lifecycle(own_gap=OwnGap(lapsing_gaps=1.5, lost_gaps=2.5, gap_days_min=3)),
     ]),
 )  # fmt: skip
-def test_the_loss_is_the_first_day_on_which_the_stage_says_so(days: list[int], more: int, policy: Lifecycle) -> None:
+def test_the_loss_is_the_first_day_on_which_the_stage_says_so(
+    days: list[int], recorded: dict[int, bool], more: int, policy: Lifecycle
+) -> None:
     today = days[-1] + more
-    lost = [
-        day - days[0]
-        for day in range(days[0], today + 1)
-        if stage_of([each for each in days if each <= day], day, policy) == "lost"
-    ]
-    assert time_to_loss(days, today, policy) == ((lost[0], True) if lost else (today - days[0], False))
+    turns = [Turn(day, back) for day, back in sorted(recorded.items()) if day <= today]
+
+    def then(day: int) -> Life:
+        return Life([each for each in days if each <= day], [turn for turn in turns if turn.day <= day])
+
+    lost = [day - days[0] for day in range(days[0], today + 1) if stage_of(then(day), day, policy)[0] == "lost"]
+    assert time_to_loss(days, today, policy, turns) == ((lost[0], True) if lost else (today - days[0], False))

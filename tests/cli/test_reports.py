@@ -1,12 +1,25 @@
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import pytest
 
+from relations import Relations
+from relations.testing.simulation import simulate
 from tests.cli.conftest import Run
 
 AS_OF = ("--as-of", "2025-12-31")
+
+
+@pytest.fixture(scope="module")
+def group(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database large enough for complaints, and for models to be fitted to."""
+    path = tmp_path_factory.mktemp("group") / "group.db"
+    with Relations.open(f"sqlite:///{path}", durability="off") as engine:
+        engine.execute_many(list(simulate(seed=3, customers=400, months=24)))
+    return path
 
 
 def test_all_views_are_reported_for_people_and_for_programs(run: Run, hotel: Path) -> None:
@@ -38,6 +51,29 @@ def test_satisfaction_is_grouped_as_asked_and_bounded_by_months(run: Run, hotel:
     assert 0 < sum(figure["n"] for figure in grouped["csat"]) < whole["csat"]["n"]
 
 
+def test_satisfaction_shows_responses_themes_loops_drivers_and_trends(run: Run, hotel: Path) -> None:
+    satisfied = run("report", "satisfaction", "-d", hotel, *AS_OF, "--json").json["satisfaction"]
+    assert {"response", "themes", "loops", "drivers", "gaps", "scales", "nps_trends"} <= set(satisfied)
+    assert len(satisfied["nps_trends"]) > 3
+    assert satisfied["loops"]["low"] > 0
+    shown = run("report", "satisfaction", "-d", hotel, *AS_OF).out
+    for heading in ("What words are about", "Low answers", "by place (CSAT)"):
+        assert heading in shown
+    grouped = run("report", "satisfaction", "-d", hotel, *AS_OF, "--by", "language")
+    assert "What words are about" in grouped.out
+
+
+def test_segments_are_those_of_the_moment_asked_for(run: Run, hotel: Path) -> None:
+    by = ("report", "satisfaction", "-d", hotel, "--by", "segment", "--until", "2024-07", "--json")
+    now = run(*by, *AS_OF).json["satisfaction"]["nps"]
+    then = run(*by, "--as-of", "2024-06-30").json["satisfaction"]["nps"]
+    assert sum(figure["n"] for figure in now) == sum(figure["n"] for figure in then) > 0
+    assert now != then
+    # The demo's policy names no segments, so that everybody is in none of them.
+    named = run(*by, *AS_OF, "--segments", "policy").json["satisfaction"]["nps"]
+    assert [figure["group"] for figure in named] == [{"segment": None}]
+
+
 def test_as_of_leaves_out_what_came_later(run: Run, hotel: Path) -> None:
     then = run("report", "retention", "-d", hotel, "--as-of", "2024-06-30", "--json").json["retention"]["lifecycle"]
     now = run("report", "retention", "-d", hotel, *AS_OF, "--json").json["retention"]["lifecycle"]
@@ -56,6 +92,101 @@ def test_customers_are_graded_in_the_currency_asked_for(run: Run, hotel: Path) -
     unknown = run("report", "retention", "-d", hotel, "--currency", "XYZ", "--json")
     assert unknown.code == 2
     assert unknown.json["error"]["code"] == "unknown_currency"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option", "words"),
+    [
+        (("retention", "--html", "x.html"), "--html", "not retention alone"),
+        (("--html", "x.html", "--since", "2024-05"), "--since", "does nothing for the page"),
+        (("--html", "x.html", "--by", "month"), "--by", "does nothing for the page"),
+        (("--html", "x.html", "--limit", "3"), "--limit", "does nothing for the page"),
+        (("--lang", "zh"), "--lang", "is for the page only"),
+        (("retention", "--by", "month"), "--by", "satisfaction"),
+        (("satisfaction", "--currency", "CHF"), "--currency", "retention"),
+        (("satisfaction", "--days", "3"), "--days", "repair and agenda"),
+        (("agenda", "--since", "2024-05"), "--since", "the report on agenda"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    run: Run, hotel: Path, tmp_path: Path, arguments: tuple[str, ...], option: str, words: str
+) -> None:
+    asked = [str(tmp_path / each) if each == "x.html" else each for each in arguments]
+    refused = run("report", *asked, "-d", hotel, "--json")
+    assert refused.code == 2
+    assert (refused.json["error"]["code"], refused.json["error"]["field"]) == ("unsuitable_option", option)
+    assert words in refused.err
+    assert not (tmp_path / "x.html").exists()
+
+
+def test_retention_shows_all_that_is_known_of_who_stays_and_what_they_are_worth(run: Run, group: Path) -> None:
+    document = run("report", "retention", "-d", group, *AS_OF, "--json").json["retention"]
+    shown = run("report", "retention", "-d", group, *AS_OF, COLUMNS="120").out
+    for heading in (
+        "Month by month",
+        "Who of those who began together buys again",
+        "How long they stay",
+        "Why they say they left",
+        "Kinds of loyalty",
+        "How recently, how often and how much they buy",
+        "What they are worth",
+        "What is to be expected of them",
+        "Revenue kept",
+        "What those who began together spend",
+        "The policy's segments",
+        "What it costs to win them",
+    ):
+        assert heading in shown, heading
+    assert document["survival"]["n"] == document["lifecycle"]["buyers"] > 30
+    assert f"{document['survival']['n']:,} customers, {document['survival']['events']:,} lost so far" in shown
+    assert document["worth"]["expected_value"] > 0
+    assert len(document["worth"]["customers"]) == 12
+    assert document["no_worth"] is None
+    assert [span["month"] for span in document["revenue"]][-1] == "2025-12"
+    assert document["churn"]["left"] == sum(reason["customers"] for reason in document["churn"]["reasons"]) > 0
+    assert all(each["cac"] > 0 for each in document["acquisition"])
+    assert len(document["segments"]) > 3
+
+
+def test_what_a_missing_extra_would_show_is_said_in_its_place(
+    run: Run, hotel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in {"scipy", *(name for name in sys.modules if name.startswith("scipy."))}:
+        monkeypatch.setitem(sys.modules, module, None)
+    shown = run("report", "retention", "-d", hotel, *AS_OF)
+    assert shown.code == 0
+    assert "relations[analytics]" in shown.out
+    assert "Revenue kept" in shown.out
+    document = run("report", "retention", "-d", hotel, *AS_OF, "--json").json["retention"]
+    assert document["worth"] is None
+    assert document["no_worth"]["code"] == "missing_extra"
+
+
+def test_satisfaction_shows_what_goes_with_it(run: Run, hotel: Path) -> None:
+    drivers = run("report", "satisfaction", "-d", hotel, "--json").json["satisfaction"]["drivers"]
+    shown = run("report", "satisfaction", "-d", hotel).out
+    assert drivers["drivers"][0]["name"] == "stay.staff"
+    shares = [int(share) for share in re.findall(r"^stay\.\w+ +(\d+)%", shown, re.MULTILINE)]
+    assert len(shares) == 5
+    assert 98 <= sum(shares) <= 102, "rounded shares of the whole"
+
+
+def test_repair_shows_how_far_complaints_get(run: Run, group: Path) -> None:
+    funnel = run("report", "repair", "-d", group, *AS_OF, "--json").json["repair"]["funnel"]
+    shown = run("report", "repair", "-d", group, *AS_OF).out
+    assert [step["step"] for step in funnel][::5] == ["filed", "restored"]
+    assert funnel[0]["reached"] > 10
+    for step, name in zip(funnel, ("Complained", "Answered", "Apologised to"), strict=False):
+        assert re.search(rf"{name} +{step['reached']} ", shown)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("view", ["satisfaction", "retention", "repair", "agenda"])
+def test_nothing_is_cut_off_whatever_the_width(run: Run, group: Path, view: str, width: int) -> None:
+    lines = run("report", view, "-d", group, *AS_OF, COLUMNS=str(width)).out.splitlines()
+    assert len(lines) > 5
+    assert not [line for line in lines if len(line.rstrip()) > width]
+    assert not [line for line in lines if "\u2026" in line]
 
 
 def test_a_log_that_has_stood_still_says_when_it_ended(run: Run, hotel: Path) -> None:
@@ -113,7 +244,7 @@ def test_an_unknown_customer_has_no_history_and_an_impossible_one_is_refused(run
 
 def test_everything_fits_into_80_columns(run: Run, hotel: Path) -> None:
     for arguments in (
-        ("report", *AS_OF), ("history", "g000001"), ("customer", "g000001"), ("duplicates",), ("status",), ("verify",),
+        ("report", *AS_OF), ("history", "g000001"), ("customer", "g000001"), ("status",), ("verify",),
     ):  # fmt: skip
         lines = run(*arguments, "-d", hotel).out.splitlines()
         assert len(lines) > 3

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from io import StringIO
 
 import pytest
+from rich.console import Console, RenderableType
 
 from relations.cli.options import moment
-from relations.cli.show import bar, number, percent, span, spark
+from relations.cli.show import Curve, Heat, bar, number, percent, span, spark, table
 from relations.errors import InvalidInput
 
 
@@ -15,6 +17,49 @@ def test_a_bar_is_as_long_as_its_share() -> None:
     assert bar(0.5, 4) == "██"
     assert bar(9.9, 4) == "████"
     assert bar(None) == ""
+
+
+def lines(shown: RenderableType, width: int, *, colours: bool = False) -> list[str]:
+    console = Console(
+        width=width, file=StringIO(), force_terminal=colours, color_system="truecolor" if colours else None
+    )
+    with console.capture() as captured:
+        console.print(shown)
+    return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def test_a_table_leaves_out_its_spare_columns_rather_than_cutting_letters_off() -> None:
+    made = table("Month", "Count", "Share", "", right=(1, 2), spare=(3, 1))
+    made.add_row("2024-05", "1,234", "56%", bar(1.0, 12))
+    assert lines(made, 40)[-1].split() == ["2024-05", "1,234", "56%", "█" * 12]
+    assert lines(made, 30)[-1].split() == ["2024-05", "1,234", "56%"]
+    assert lines(made, 20)[-1].split() == ["2024-05", "56%"]
+    assert lines(made, 40)[-1].split()[-1] == "█" * 12, "it fits again, once there is room"
+
+
+def test_a_heat_map_is_as_wide_as_there_is_room_and_says_so() -> None:
+    heat = Heat("Of 100", "Began", [("2024-05", "10", [0.5, 0.25, None]), ("2024-06", "8", [1.0])])
+    assert lines(heat, 40) == [
+        "Of 100",
+        "Began   Size    1   2   3",
+        "2024-05   10   50  25   \u2013",
+        "2024-06    8  100",
+    ]
+    narrow = lines(heat, 24)
+    assert " ".join(narrow[:2]) == "Of 100: the first 2 months"
+    assert narrow[2:] == ["Began   Size    1   2", "2024-05   10   50  25", "2024-06    8  100"]
+    coloured = "".join(lines(heat, 40, colours=True))
+    darkest, half = "48;2;8;69;122", "48;2;115;152;184"
+    assert darkest in coloured
+    assert half in coloured
+
+
+def test_a_curve_falls_where_its_figures_do() -> None:
+    drawn = lines(Curve([(0, 1.0), (50, 0.5), (100, 0.5)], below="days", height=4), 27)
+    assert [line[6:] for line in drawn[:4]] == ["█" * 10, "█" * 10, "█" * 20, "█" * 20]
+    assert drawn[0].startswith(" 100% ")
+    assert drawn[4].split() == ["0", "50", "100"]
+    assert drawn[5].endswith("days")
 
 
 def test_a_sparkline_keeps_a_place_for_what_is_missing() -> None:

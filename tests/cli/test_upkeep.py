@@ -85,7 +85,7 @@ def test_an_unknown_topic_is_found_and_stops_the_views_with_its_position(run: Ru
 
 
 def test_a_view_that_differs_from_its_refold_is_found_and_rebuilt(run: Run, hotel: Path) -> None:
-    tamper(hotel, "UPDATE satisfaction_answers SET answers = answers + 1")
+    tamper(hotel, "UPDATE satisfaction_respondent SET erased_at = 1")
     differs = run("verify", "-d", hotel)
     assert differs.code == 1
     assert "view_differs" in differs.out
@@ -161,7 +161,7 @@ def test_a_poison_event_is_reported_and_shown_by_status(run: Run, hotel: Path) -
         "UPDATE relations_log SET body = CAST('{' AS BLOB) WHERE topic = 'customer.feedback_given' AND position = "
         "(SELECT max(position) FROM relations_log WHERE topic = 'customer.feedback_given')",
         "UPDATE relations_projections SET position = 0 WHERE name = 'satisfaction'",
-        "DELETE FROM satisfaction_answers",
+        "DELETE FROM satisfaction_respondent",
     )
     stopped = run("run", "-d", hotel, "--once")
     assert stopped.code == 1

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relations.aggregates.customer import RecordPurchase, RefundPurchase, RegisterCustomer
+from relations.aggregates.customer import GiveFeedback, ItemAnswer, RecordPurchase, RefundPurchase, RegisterCustomer
 from relations.errors import InvalidInput, MappingError
 from relations.exchange.mapping import Mapping, load_mapping, shipped_mappings
 from relations.exchange.transform import Transform
@@ -63,6 +63,45 @@ def test_a_row_becomes_a_command_with_an_id_of_its_own() -> None:
     assert Transform(mapping(), name="other")(7, ROW).commands[0].command_id == "other:7"
     with pytest.raises(MappingError, match="is no name"):
         Transform(mapping(), name="no name")
+
+
+ANSWER: dict[str, Any] = {
+    "command": "GiveFeedback",
+    "with": {
+        "occurred_at": "at",
+        "customer": "who",
+        "feedback": {"template": "{source}:{row}"},
+        "instrument": {"constant": "servqual"},
+        "items": "asked",
+        "themes": {
+            "column": "about",
+            "type": "list",
+            "separator": "|",
+            "blank": "absent",
+            "map": {"N": "noise", "B": "breakfast"},
+        },
+    },
+}
+ASKED = {"items": {"empathy-1": ["q1", "e1"], "empathy-2": ["q2", "e2"], "tangibles-1": "q3"}}
+
+
+def test_a_questionnaire_comes_of_several_columns_and_themes_of_one() -> None:
+    transform = Transform(mapping(values={**VALUES, "asked": ASKED}, command=[ANSWER]))
+    row = {**ROW, "q1": "5", "e1": "7", "q2": " ", "e2": "6", "q3": "4", "about": "N | B|"}
+    (command,) = transform(1, row).commands
+    assert isinstance(command, GiveFeedback)
+    assert command.items == (ItemAnswer("empathy-1", 5, 7), ItemAnswer("tangibles-1", 4))
+    assert command.themes == ("noise", "breakfast")
+    assert refusal(transform, {**row, "q1": "5.5"}).code == "not_an_integer"
+    assert refusal(transform, {**row, "about": "N|X"}).code == "unknown_word"
+    unanswered = {**row, "q1": "", "q3": ""}
+    assert refusal(transform, unanswered).code == "blank_value"
+    lenient = Transform(mapping(values={**VALUES, "asked": {**ASKED, "blank": "absent"}}, command=[ANSWER]))
+    (themes_only,) = lenient(1, unanswered).commands
+    assert isinstance(themes_only, GiveFeedback)
+    assert (themes_only.items, themes_only.themes) == ((), ("noise", "breakfast"))
+    with pytest.raises(MappingError, match="no column 'q3'"):
+        Transform(mapping(values={**VALUES, "asked": ASKED}, command=[ANSWER]), [*ROW, "q1", "e1", "q2", "e2", "about"])
 
 
 def test_several_commands_a_row_under_conditions() -> None:

@@ -25,6 +25,16 @@ from relations.aggregates.complaint import (
     ResolveComplaint,
     WithdrawComplaint,
 )
+from relations.aggregates.customer import (
+    AnswerFeedback,
+    DeclineInvitation,
+    EraseCustomer,
+    GiveFeedback,
+    MergeCustomer,
+    RemindInvitation,
+    SendInvitation,
+    UnmergeCustomer,
+)
 from relations.aggregates.loyalty import (
     CreditPurchase,
     EarnPoints,
@@ -40,6 +50,7 @@ from relations.errors import CommandRefused, InvalidInput
 from relations.messages import Command, Envelope, Event, Money, from_micros, to_micros
 from relations.policies import Programme, Surveys
 from relations.policies.calendars import local_time
+from relations.policies.in_force import InForce
 from relations.policies.programme import CalendarYear, Lifetime, RollingMonths, Tier
 from relations.policies.service_levels import Severity
 from relations.projections.agenda import (
@@ -116,7 +127,9 @@ class World:
 
     def due(self, until: datetime) -> list[AgendaItem]:
         items = [open_item(row, self.policy) for row in self.rows.tables[Item].values()]
-        items += [tier_review(row, self.policy, to_micros(until)) for row in self.rows.tables[Member].values()]
+        items += [
+            tier_review(row, InForce([self.policy]), to_micros(until)) for row in self.rows.tables[Member].values()
+        ]
         return sorted((item for item in items if item and item.due_at <= until), key=lambda item: item.key)
 
 
@@ -293,7 +306,7 @@ def with_window(window: Window, base: bool = True) -> Policy:
 
 def review(world: World) -> AgendaItem | None:
     assert world.member is not None
-    return tier_review(world.member, world.policy)
+    return tier_review(world.member, InForce([world.policy]))
 
 
 def coming_review(world: World) -> AgendaItem:
@@ -326,8 +339,8 @@ def test_a_window_of_one_month_reviews_in_the_next() -> None:
     start = datetime(2024, 1, 31, 23, tzinfo=UTC)
     assert coming_review(world).due_at == start
     assert world.member is not None
-    assert tier_review(world.member, world.policy, to_micros(start)) == review(world)
-    assert tier_review(world.member, world.policy, to_micros(start) - 1) is None
+    assert tier_review(world.member, InForce([world.policy]), to_micros(start)) == review(world)
+    assert tier_review(world.member, InForce([world.policy]), to_micros(start) - 1) is None
 
 
 def test_a_later_purchase_puts_the_review_off() -> None:
@@ -378,7 +391,9 @@ def test_a_tier_that_asks_for_nothing_cannot_be_lost() -> None:
 
 def test_no_tier_is_no_review() -> None:
     assert (
-        tier_review(Member("c1", "loyalty-c1", "main", month="2024-01"), with_window(CalendarYear(), base=False))
+        tier_review(
+            Member("c1", "loyalty-c1", "main", month="2024-01"), InForce([with_window(CalendarYear(), base=False)])
+        )
         is None
     )
 
@@ -632,6 +647,66 @@ def test_what_is_due_becomes_commands_once(relations: Relations) -> None:
     again = relations.execute_many(commands_due(agenda.due(until=horizon)))
     assert again.accepted == again.events == 0
     assert relations.verify().good
+
+
+# --- surveys --------------------------------------------------------------------------------------------------------
+
+
+def test_reminders_and_low_answers_are_due_once_and_end_with_what_ends_them(database_url: str) -> None:
+    def about(days: float, **fields: Any) -> dict[str, Any]:
+        return {"customer": "c1", "occurred_at": after(days), **fields}
+
+    policy = Policy(surveys=Surveys(reminders=2, reminder_days=7, answer_within_days=2))
+    invite = {"instrument": "nps", "channel": "email"}
+    with Relations.open(database_url, clock=lambda: after(100), durability="off") as opened:
+        opened.adopt(policy)
+
+        def due() -> list[tuple[str, str, datetime]]:
+            found = opened.views.agenda.due(until=after(90))
+            assert found == opened.views.agenda.for_customer("c1")
+            pages: list[AgendaItem] = []
+            while page := opened.views.agenda.due(until=after(90), limit=1, after=pages[-1] if pages else None):
+                pages += page
+            assert pages == found
+            assert list(commands_due(found)) == []
+            return [(item.kind, item.detail, item.due_at) for item in found]
+
+        opened.execute(SendInvitation(**about(0, invitation="s1", **invite)))
+        opened.execute(SendInvitation(**about(1, invitation="s2", **invite)))
+        assert due() == [("reminder", "s1", after(7)), ("reminder", "s2", after(8))]
+        assert opened.views.agenda.due(until=after(7), kind="reminder") == opened.views.agenda.due(until=after(7))
+        opened.execute(RemindInvitation(**about(9, invitation="s1")))
+        assert due() == [("reminder", "s2", after(8)), ("reminder", "s1", after(16))]
+        opened.execute(RemindInvitation(**about(16, invitation="s1")))
+        assert due() == [("reminder", "s2", after(8))]
+        opened.execute(DeclineInvitation(**about(17, invitation="s2")))
+        assert due() == []
+        opened.execute(SendInvitation(**about(50, invitation="s3", **invite)))
+        opened.execute(GiveFeedback(**about(51, invitation="s3", feedback="f1", instrument="nps", score=3)))
+        opened.execute(GiveFeedback(**about(52, feedback="f2", instrument="csat", score=1)))
+        assert due() == [("answer", "f1", after(53)), ("answer", "f2", after(54))]
+        opened.execute(AnswerFeedback(**about(53, feedback="f1")))
+        assert due() == [("answer", "f2", after(54))]
+        opened.execute(EraseCustomer(**about(54)))
+        assert due() == []
+        assert opened.verify().good
+
+
+def test_what_is_open_follows_a_merge(database_url: str) -> None:
+    with Relations.open(database_url, clock=lambda: after(100), durability="off") as opened:
+        for customer, days in (("c1", 1), ("c2", 0)):
+            asked: dict[str, Any] = {"customer": customer, "occurred_at": after(days)}
+            opened.execute(GiveFeedback(feedback="f1", instrument="nps", score=3, **asked))
+        before = opened.views.agenda.due(until=after(90))
+        opened.execute(MergeCustomer(customer="c2", into="c1", occurred_at=after(5)))
+        found = opened.views.agenda.due(until=after(90), kind="answer")
+        assert [(item.customer, item.stream, item.due_at) for item in found] == [
+            ("c1", "customer-c2", after(2)),
+            ("c1", "customer-c1", after(3)),
+        ]
+        assert opened.views.agenda.due(until=after(2)) == found[:1]
+        opened.execute(UnmergeCustomer(customer="c2", occurred_at=after(6)))
+        assert opened.views.agenda.due(until=after(90)) == before
 
 
 def test_the_view_refuses_what_it_does_not_know(relations: Relations) -> None:

@@ -178,6 +178,14 @@ def test_who_is_about_to_lose_a_tier_loses_it(relations: Relations) -> None:
     assert account.tier.since == risks[0].losing_at
     relations.advance_time(may)
     assert view.tiers() == {"member": 2}
+    # As of the days before, it is what it was then; and as of now, what it is.
+    assert [view.tiers(as_of=at) for at in (april, risks[0].losing_at - timedelta(seconds=1))] == [
+        {"member": 1, "silver": 1},
+        {"silver": 1, "gold": 1},
+    ]
+    assert view.tiers(as_of=risks[0].losing_at) == {"member": 1, "silver": 1}
+    assert view.tiers(as_of=may) == {"member": 2}
+    assert view.tiers(as_of=datetime(2023, 1, 1, tzinfo=UTC)) == {}
     with pytest.raises(InvalidInput, match="no programme"):
         view.losing_tier(until=may, programme="none")
 

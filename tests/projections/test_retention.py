@@ -21,6 +21,7 @@ from relations.aggregates.customer import (
     RecordPurchase,
     RegisterCustomer,
 )
+from relations.analytics import Turn
 from relations.engine import Relations
 from relations.errors import InvalidInput
 from relations.messages import Envelope, Event, Money, to_micros
@@ -29,22 +30,22 @@ from relations.policies.calendars import local_time
 from relations.policies.lifecycle import OwnGap, Rfm, RfmBins, RfmSegment
 from relations.projections.cohorts import cohort_table
 from relations.projections.patronage import PROJECTION, Patronage
+from relations.projections.profiles import customer_profile
 from relations.projections.projection import Rows
-from relations.projections.purchase_days import first_day, last_day, month_after, month_of
+from relations.projections.purchase_days import first_day, last_day, month_after, month_of, months_between
 from relations.projections.retention import (
+    ChurnReport,
     Cohort,
     CustomerProfile,
     CustomerStage,
+    GradesReport,
     LifecycleReport,
-    MonthRates,
+    PeriodRates,
     RfmReport,
-    customer_profile,
-    customer_stages,
-    lifecycle_report,
-    rfm_buyers,
 )
-from relations.projections.rfm import RfmScore, quintiles, rfm_scores, segment_sizes
-from relations.projections.stages import month_rates, stage_of
+from relations.projections.revenue import cohort_revenue, revenue_retention
+from relations.projections.rfm import RfmScore, quintiles, rfm_buyers, rfm_scores, segment_sizes
+from relations.projections.stages import Life, Period, customer_stages, lifecycle_report, period_rates, stage_of
 
 LOCAL = local_time("UTC")
 START = date(2024, 1, 1).toordinal()
@@ -61,12 +62,14 @@ def purchase(customer: str, when: datetime, amount: int = 1000, currency: str = 
     return customer, when, PurchaseRecorded(purchase="p", amount=Money(amount, currency))
 
 
-def refund(customer: str, when: datetime, amount: int, currency: str = "EUR") -> tuple[str, datetime, Event]:
-    money = Money(amount, currency)
+def refund(
+    customer: str, when: datetime, amount: int, currency: str = "EUR", *, bought: datetime
+) -> tuple[str, datetime, Event]:
+    money, bought_at = Money(amount, currency), to_micros(bought)
     return (
         customer,
         when,
-        PurchaseRefunded(refund="r", purchase="p", amount=money, refunded=amount, bought=amount, bought_at=0),
+        PurchaseRefunded(refund="r", purchase="p", amount=money, refunded=amount, bought=amount, bought_at=bought_at),
     )
 
 
@@ -103,9 +106,11 @@ def histories(draw: st.DrawFn, days: int = 800) -> Facts:
         for day in draw(st.lists(st.integers(0, days), max_size=12)):
             hour, currency = draw(st.integers(0, 23)), draw(st.sampled_from(["EUR", "EUR", "JPY"]))
             amount = draw(st.integers(0, 10**6))
-            found.append(purchase(customer, at(START + day, hour), amount, currency))
+            bought = at(START + day, hour)
+            found.append(purchase(customer, bought, amount, currency))
             if draw(st.integers(0, 4)) == 0:
-                found.append(refund(customer, at(START + day + draw(st.integers(-90, 90))), amount, currency))
+                back = at(START + day + draw(st.integers(-90, 90)))
+                found.append(refund(customer, back, draw(st.integers(0, amount)), currency, bought=bought))
     return draw(st.permutations(found))
 
 
@@ -114,7 +119,12 @@ edges = [
     first_day(f"{year}-{month:02d}") - before for year in (2024, 2025) for month in range(2, 7) for before in (0, 1)
 ]
 days_near_edges = st.one_of(st.integers(START, START + 500), st.sampled_from(edges))
-purchase_days = st.lists(st.sets(days_near_edges, max_size=14).map(sorted), max_size=8)
+turns = st.dictionaries(days_near_edges, st.booleans(), max_size=3).map(
+    lambda found: [Turn(day, back) for day, back in sorted(found.items())]
+)
+lives = st.lists(
+    st.builds(Life, st.sets(days_near_edges, max_size=14).map(sorted), st.one_of(st.just([]), turns)), max_size=8
+)
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------
@@ -175,19 +185,54 @@ def test_days_and_months_are_those_of_the_zone() -> None:
     ],
 )
 def test_stages_by_days(days: list[int], today: int, stage: str) -> None:
-    assert stage_of(days, today, DEFAULT) == stage
+    assert stage_of(Life(days), today, DEFAULT) == (stage, "inferred")
 
 
 def test_stages_by_the_customers_own_gap() -> None:
+    def stage(days: list[int], today: int) -> str:
+        return stage_of(Life(days), today, OWN)[0]
+
     weekly, yearly = [0, 10, 20], [0, 400, 800]
-    assert stage_of(weekly, 40, OWN) == "new"
-    assert stage_of(weekly, 41, OWN) == "lapsing"
-    assert stage_of(weekly, 61, OWN) == "lost"
-    assert stage_of(yearly, 1600, OWN) == "established"
-    assert stage_of(yearly, 1601, OWN) == "lapsing"
-    assert stage_of([0, 10], 41, OWN) == "new", "too few days for a rhythm"
-    assert stage_of([0, 1, 2], 16, OWN) == "new", "a mean gap of a day is taken for a week"
-    assert stage_of([0, 10, 20, 61], 61, OWN) == "won_back"
+    assert stage(weekly, 40) == "new"
+    assert stage(weekly, 41) == "lapsing"
+    assert stage(weekly, 61) == "lost"
+    assert stage(yearly, 1600) == "established"
+    assert stage(yearly, 1601) == "lapsing"
+    assert stage([0, 10], 41) == "new", "too few days for a rhythm"
+    assert stage([0, 1, 2], 16) == "new", "a mean gap of a day is taken for a week"
+    assert stage([0, 10, 20, 61], 61) == "won_back"
+
+
+LEFT, BACK = Turn(100, back=False), Turn(150, back=True)
+
+
+@pytest.mark.parametrize(
+    ("days", "turns", "today", "stage", "basis"),
+    [
+        ([0], [LEFT], 99, "established", "inferred"),
+        ([0], [LEFT], 100, "lost", "recorded"),
+        ([0], [LEFT], 900, "lost", "recorded"),
+        ([0, 100], [LEFT], 100, "lost", "recorded"),
+        ([0, 101], [LEFT], 101, "won_back", "inferred"),
+        ([0, 101], [LEFT], 192, "established", "inferred"),
+        ([0], [LEFT, BACK], 150, "won_back", "recorded"),
+        ([0], [LEFT, BACK], 240, "won_back", "recorded"),
+        ([0], [LEFT, BACK], 241, "established", "inferred"),
+        ([0], [LEFT, BACK], 331, "lapsing", "inferred"),
+        ([0], [LEFT, BACK], 515, "lapsing", "inferred"),
+        ([0], [LEFT, BACK], 516, "lost", "inferred"),
+        ([0, 500], [LEFT, BACK], 500, "established", "inferred"),
+        ([0, 516], [LEFT, BACK], 516, "won_back", "inferred"),
+        ([], [LEFT], 100, "lost", "recorded"),
+        ([], [LEFT, BACK], 150, "prospect", "inferred"),
+        ([120], [LEFT], 120, "new", "inferred"),
+    ],
+)
+def test_what_was_recorded_of_leaving_and_coming_back_decides(
+    days: list[int], turns: list[Turn], today: int, stage: str, basis: str
+) -> None:
+    known = [turn for turn in turns if turn.day <= today]
+    assert stage_of(Life(days, known), today, DEFAULT) == (stage, basis)
 
 
 def test_the_lifecycle_counts_everybody_known_by_then() -> None:
@@ -222,38 +267,65 @@ def test_nobody_has_no_repeat_rate() -> None:
 # --- rates ----------------------------------------------------------------------------------------------------------
 
 
-def active(days: Sequence[int], evening: int, policy: Lifecycle) -> bool:
+def until(life: Life, evening: int) -> Life:
+    """What is known by then."""
+    return Life([day for day in life.days if day <= evening], [turn for turn in life.turns if turn.day <= evening])
+
+
+def active(life: Life, evening: int, policy: Lifecycle) -> bool:
     """Said once more, plainly: neither a prospect nor lost."""
-    return stage_of([day for day in days if day <= evening], evening, policy) not in ("prospect", "lost")
+    return stage_of(until(life, evening), evening, policy)[0] not in ("prospect", "lost")
 
 
-@given(purchase_days, policies, st.integers(0, 700))
+def months_of(rates: PeriodRates) -> list[str]:
+    """The months of a period, read from its name."""
+    year, _, part = rates.period.partition("-")
+    quarter = range(3 * int(part[1:]) - 2, 3 * int(part[1:]) + 1) if part.startswith("Q") else None
+    numbers = range(1, 13) if not part else quarter or (int(part),)
+    return [f"{year}-{number:02d}" for number in numbers]
+
+
+@given(lives, policies, st.integers(0, 700), st.sampled_from(["month", "quarter", "year"]))
 def test_rates_are_what_a_plain_count_of_stages_gives(
-    customers: list[list[int]], policy: Lifecycle, after: int
+    customers: list[Life], policy: Lifecycle, after: int, period: Period
 ) -> None:
     today = START + after
-    seen = [[day for day in days if day <= today] for days in customers]
-    found = month_rates(seen, policy, today=today)
-    assert bool(found) == any(seen)
+    seen = [until(life, today) for life in customers]
+    found = period_rates(seen, policy, today=today, period=period)
+    assert bool(found) == any(life.days for life in seen)
     for rates in found:
-        before, end = first_day(rates.month) - 1, min(last_day(rates.month), today)
-        start_set = {n for n, days in enumerate(seen) if active(days, before, policy)}
-        end_set = {n for n, days in enumerate(seen) if active(days, end, policy)}
-        buyers = [days for days in seen if any(before < day <= end for day in days)]
+        months = months_of(rates)
+        assert (rates.month, len(months)) == (months[0], {"month": 1, "quarter": 3, "year": 12}[period])
+        before, end = first_day(months[0]) - 1, min(last_day(months[-1]), today)
+        start_set = {n for n, life in enumerate(seen) if active(life, before, policy)}
+        end_set = {n for n, life in enumerate(seen) if active(life, end, policy)}
+        lost = start_set - end_set
+        buyers = [life.days for life in seen if any(before < day <= end for day in life.days)]
         assert rates.at_start == len(start_set)
         assert rates.at_end == len(end_set)
-        assert rates.lost == len(start_set - end_set)
+        assert rates.lost == len(lost)
+        assert rates.lost_recorded == sum(stage_of(until(seen[n], end), end, policy)[1] == "recorded" for n in lost)
         assert rates.new + rates.won_back == len(end_set - start_set)
-        assert rates.new == sum(seen[n][0] > before for n in end_set - start_set)
+        assert rates.new == sum(seen[n].days[0] > before for n in end_set - start_set)
         assert rates.buyers == len(buyers)
         assert rates.repeat_buyers == sum(any(before < day <= end for day in days[1:]) for days in buyers)
-        assert rates.complete == (today >= last_day(rates.month))
+        assert rates.complete == (today >= last_day(months[-1]))
 
 
-@given(purchase_days, policies)
-def test_retention_and_churn_are_one_together(customers: list[list[int]], policy: Lifecycle) -> None:
-    for rates in month_rates(customers, policy, today=START + 1000):
+@given(lives, policies, st.sampled_from(["month", "quarter", "year"]))
+def test_periods_follow_each_other(customers: list[Life], policy: Lifecycle, period: Period) -> None:
+    found = period_rates(customers, policy, today=START + 1000, period=period)
+    assert [rates.at_start for rates in found[1:]] == [rates.at_end for rates in found[:-1]]
+    assert [month for rates in found for month in months_of(rates)] == (
+        months_between(found[0].month, months_of(found[-1])[-1]) if found else []
+    )
+
+
+@given(lives, policies)
+def test_retention_and_churn_are_one_together(customers: list[Life], policy: Lifecycle) -> None:
+    for rates in period_rates(customers, policy, today=START + 1000):
         assert rates.at_end - (rates.new + rates.won_back) == rates.retained
+        assert 0 <= rates.lost_recorded <= rates.lost
         if rates.at_start == 0:
             assert rates.retention is rates.churn is None
         else:
@@ -263,21 +335,22 @@ def test_retention_and_churn_are_one_together(customers: list[list[int]], policy
             assert rates.retention + rates.churn == pytest.approx(1)
 
 
-@given(purchase_days, policies, st.integers(0, 16))
+@given(lives, policies, st.integers(0, 16))
 def test_rates_from_a_later_month_are_the_end_of_all_rates(
-    customers: list[list[int]], policy: Lifecycle, skipped: int
+    customers: list[Life], policy: Lifecycle, skipped: int
 ) -> None:
     today = START + 600
-    whole = month_rates(customers, policy, today=today)
+    known = [until(life, today) for life in customers]
+    whole = period_rates(known, policy, today=today)
     if len(whole) > skipped:
-        assert month_rates(customers, policy, today=today, since=whole[skipped].month) == whole[skipped:]
+        assert period_rates(known, policy, today=today, since=whole[skipped].month) == whole[skipped:]
 
 
 def test_a_month_told_by_hand() -> None:
     january = date(2024, 1, 10).toordinal()
     policy = Lifecycle(new_days=10, lapsing_days=20, lost_days=30)
-    customers = [[january], [january, january + 30], [january, january + 100]]
-    rates = {found.month: found for found in month_rates(customers, policy, today=january + 111)}
+    customers = [Life(days) for days in ([january], [january, january + 30], [january, january + 100])]
+    rates = {found.month: found for found in period_rates(customers, policy, today=january + 111)}
     assert rates["2024-01"].retention is None
     assert (rates["2024-01"].new, rates["2024-01"].at_end) == (3, 3)
     february = rates["2024-02"]
@@ -291,7 +364,8 @@ def test_a_month_told_by_hand() -> None:
 
 def test_buying_on_the_last_day_of_a_month_is_one_spell_of_activity() -> None:
     days = [date(2024, 1, 5), date(2024, 1, 31), date(2024, 3, 3)]
-    found = month_rates([[day.toordinal() for day in days]], DEFAULT, today=date(2024, 4, 20).toordinal())
+    life = Life([day.toordinal() for day in days])
+    found = period_rates([life], DEFAULT, today=date(2024, 4, 20).toordinal())
     assert [(month.at_start, month.at_end, month.lost) for month in found] == [
         (0, 1, 0),
         (1, 1, 0),
@@ -336,7 +410,7 @@ def test_cohorts_add_up(facts: Facts) -> None:
 def test_a_refund_counts_when_it_happens() -> None:
     facts = [
         purchase("c", datetime(2024, 1, 5, tzinfo=UTC), 1000),
-        refund("c", datetime(2024, 3, 1, tzinfo=UTC), 400),
+        refund("c", datetime(2024, 3, 1, tzinfo=UTC), 400, bought=datetime(2024, 1, 5, tzinfo=UTC)),
         purchase("c", datetime(2024, 3, 2, tzinfo=UTC), 700, "JPY"),
     ]
     (cohort,) = cohort_table(patrons(folded(facts)), until="2024-04")
@@ -346,6 +420,60 @@ def test_a_refund_counts_when_it_happens() -> None:
     assert march.bought == (Money(700, "JPY"),)
     (earlier,) = cohort_table(patrons(folded(facts)), until="2024-02")
     assert len(earlier.months) == 1
+
+
+def test_a_refund_dated_before_its_purchase_counts_with_it_in_both_tables() -> None:
+    january, february, march = (datetime(2024, month, 5, tzinfo=UTC) for month in (1, 2, 3))
+    facts = [
+        purchase("c", january, 1000),
+        purchase("c", march, 900),
+        refund("c", february, 400, bought=march),
+    ]
+    rows = patrons(folded(facts))
+    (cohort,) = cohort_table(rows, until="2024-04")
+    assert [[total.amount for total in month.net] for month in cohort.months] == [[1000], [], [500]]
+    (first, second) = revenue_retention(rows, currency="EUR", months=1, until="2024-03")
+    assert (first.month, first.before, first.now) == ("2024-02", 1000, 0)
+    assert (second.month, second.customers, second.before) == ("2024-03", 0, 0)
+    assert rows[0].net_amount("EUR", february.toordinal()) == 1000
+    assert rows[0].net_amount("EUR", march.toordinal()) == 1500
+
+
+@given(histories())
+def test_cohorts_and_revenue_retention_tell_of_the_same_amounts(facts: Facts) -> None:
+    rows = patrons(folded(facts))
+    cohorts = cohort_revenue(cohort_table(rows, until="2027-01"), currency="EUR")
+    by_month: dict[str, int] = defaultdict(int)
+    for cohort in cohorts:
+        for month in cohort.months:
+            by_month[month.month] += month.net
+    for row in rows:
+        for month_, currency, did in row.entries():
+            if currency == "EUR":
+                by_month[month_] -= did.bought - did.refunded
+    assert not any(by_month.values())
+
+
+@given(histories(), st.integers(0, 900))
+def test_what_is_kept_by_day_is_what_was_bought_and_went_back(facts: Facts, after: int) -> None:
+    """Said once more from the events: amounts by day, net as of a day, and who bought in the currency at all."""
+    today = START + after
+    for row in patrons(folded(facts)):
+        bought: dict[int, int] = defaultdict(int)
+        back: dict[int, int] = defaultdict(int)
+        for customer, when, event in facts:
+            if customer != row.customer:
+                continue
+            if isinstance(event, PurchaseRecorded) and event.amount.currency == "EUR" and when.toordinal() <= today:
+                bought[when.toordinal()] += event.amount.amount
+            if isinstance(event, PurchaseRefunded) and event.amount.currency == "EUR":
+                of = datetime.fromtimestamp(event.bought_at / 1e6, UTC).toordinal()
+                if max(of, when.toordinal()) <= today:
+                    back[of] += event.amount.amount
+        assert row.bought_by_day("EUR", today) == bought
+        assert row.returned_by_day("EUR", today) == back
+        assert row.net_amount("EUR", today) == sum(bought.values()) - sum(back.values())
+        assert row.bought_in("EUR", today) == bool(bought)
 
 
 def test_cdnow_cohorts_equal_a_direct_count_of_the_file(data_dir: Path) -> None:
@@ -427,11 +555,16 @@ def test_quintiles_stay_in_range_and_never_cross(values: list[int]) -> None:
 )
 def test_every_buyer_is_graded_and_in_one_segment(facts: Facts, bins: RfmBins | None) -> None:
     today = START + 900
-    buyers = rfm_buyers(patrons(folded(facts)), "EUR", today=today)
+    buyers, others = rfm_buyers(patrons(folded(facts)), "EUR", today=today)
     policy = Rfm(bins=bins)
     scores = rfm_scores(buyers, policy, "EUR")
     sizes = segment_sizes(scores, policy, "EUR")
-    assert len(scores) == len({customer for customer, _, event in facts if isinstance(event, PurchaseRecorded)})
+    bought = {
+        (who, event.amount.currency) for who, when, event in facts
+        if isinstance(event, PurchaseRecorded) and when.toordinal() <= today
+    }  # fmt: skip
+    assert {score.customer for score in scores} == {who for who, currency in bought if currency == "EUR"}
+    assert others == len({who for who, _ in bought} - {who for who, currency in bought if currency == "EUR"})
     assert sum(size.customers for size in sizes) == len(scores)
     assert sum(size.monetary.amount for size in sizes) == sum(buyer[3] for buyer in buyers)
     assert all({score.r, score.f, score.m} <= {1, 2, 3, 4, 5} for score in scores)
@@ -456,7 +589,7 @@ def test_scores_have_the_names_of_the_policy() -> None:
 def test_sums_may_exceed_what_one_amount_may_be() -> None:
     facts = [purchase("c", at(START + n), 10**15) for n in range(3)]
     rows = patrons(folded(facts))
-    (score,) = rfm_scores(rfm_buyers(rows, "EUR", today=START + 9), Rfm(), "EUR")
+    (score,) = rfm_scores(rfm_buyers(rows, "EUR", today=START + 9)[0], Rfm(), "EUR")
     assert score.model_dump(mode="json")["monetary"] == {"amount": 3 * 10**15, "currency": "EUR"}
     assert RfmScore.model_validate_json(score.model_dump_json()) == score
     with pytest.raises(ValidationError, match="a total is an object"):
@@ -473,7 +606,7 @@ def test_a_profile_says_what_was_bought_until_then() -> None:
         purchase("c", at(START), 1000),
         purchase("c", at(START), 500),
         purchase("c", at(START + 10), 900, "JPY"),
-        refund("c", at(START + 12), 300),
+        refund("c", at(START + 12), 300, bought=at(START)),
         purchase("c", at(START + 500)),
     ]
     (row,) = patrons(folded(facts))
@@ -488,7 +621,10 @@ def test_a_profile_says_what_was_bought_until_then() -> None:
     assert (before.known_since, before.stage, before.days, before.spending) == (None, "prospect", (), ())
 
 
-@pytest.mark.parametrize("model", [LifecycleReport, CustomerStage, MonthRates, Cohort, RfmReport, CustomerProfile])
+@pytest.mark.parametrize(
+    "model",
+    [LifecycleReport, CustomerStage, PeriodRates, Cohort, RfmReport, CustomerProfile, GradesReport, ChurnReport],
+)
 def test_every_result_has_a_json_schema(model: type[BaseModel]) -> None:
     schema = model.model_json_schema()
     assert schema["properties"].keys() == model.model_fields.keys()
@@ -588,7 +724,10 @@ def test_the_view_grades_value(shop: Relations) -> None:
         "new": 1004,
     }
     assert sum(found.customers for found in report.segments) == 3
-    assert {found.monetary.amount for found in view.rfm(currency="JPY").customers} == {0, 1003}
+    yen = view.rfm(currency="JPY")
+    assert [(found.customer, found.monetary.amount) for found in yen.customers] == [("new", 1003)]
+    assert (yen.buyers, yen.other_currencies, sum(found.customers for found in yen.segments)) == (1, 2, 1)
+    assert report.other_currencies == 0
     segment = report.customers[0].segment
     assert {found.segment for found in view.rfm(segment=segment).customers} == {segment}
     assert len(view.rfm(limit=1).customers) == 1
@@ -613,6 +752,9 @@ def test_the_view_refuses_what_makes_no_sense(shop: Relations) -> None:
         ("invalid_month", lambda: view.rates(since="2024-13")),
         ("unknown_currency", lambda: view.rfm(currency="XYZ")),
         ("unknown_segment", lambda: view.rfm(segment="gold")),
+        ("unknown_segment", lambda: view.survival(segment="gold")),
+        ("unknown_period", lambda: view.rates(period="week")),  # type: ignore[arg-type]  # what is tested
+        ("unknown_grade", lambda: view.value_grades(grade="top")),  # type: ignore[arg-type]  # what is tested
         ("naive_datetime", lambda: view.lifecycle(as_of=datetime(2024, 1, 1))),  # noqa: DTZ001 - what is tested
     ]
     for code, ask in asked:

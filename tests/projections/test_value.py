@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import permutations
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +19,7 @@ from relations import (
     Lifecycle,
     MergeCustomer,
     Money,
+    NoteCulture,
     NoteTrait,
     Policy,
     RecordAcquisitionCost,
@@ -32,9 +33,17 @@ from relations import (
 )
 from relations.errors import InvalidInput
 from relations.messages import Command
-from relations.policies.value import Condition, Segment, ValueGrades
+from relations.policies.value import (
+    DEFAULT_SEGMENTS,
+    Condition,
+    CurrencyGrades,
+    Segment,
+    SegmentKind,
+    ValueGrades,
+)
+from relations.projections.activity import Activity
 from relations.projections.grading import customer_grade
-from relations.projections.patronage import Activity, Patronage
+from relations.projections.patronage import Patronage
 
 GRADES = ValueGrades(months=3, high_from=1_000, mid_from=300)
 SEGMENTS = (
@@ -93,6 +102,60 @@ def test_a_grade_says_since_when_and_time_alone_lowers_it(relations: Relations) 
     ]
     assert view.grade_of("c2") is None
     assert view.grades(as_of=on(3)) == [found[3]]
+
+
+def test_who_never_bought_in_the_currency_is_counted_and_not_graded(relations: Relations) -> None:
+    send(relations, buy("c1", "p1", 1, 400), buy("c2", "p1", 2, 50))
+    for number in range(13):
+        money, at = Money(5_286, "CHF"), on(2, 2 + number)
+        send(relations, RecordPurchase(customer="swiss", purchase=f"p{number}", amount=money, occurred_at=at))
+    view = relations.views.retention
+    found = view.value_grades(as_of=on(3))
+    assert (found.graded, found.other_currencies, found.currency, found.month) == (2, 1, "EUR", "2024-03")
+    assert [(size.grade, size.customers, size.share, size.monetary.amount) for size in found.sizes] == [
+        ("high", 0, 0, 0),
+        ("mid", 1, 0.5, 400),
+        ("low", 1, 0.5, 50),
+    ]
+    assert [each.customer for each in found.customers] == ["c1", "c2"]
+    assert [each.customer for each in view.value_grades(as_of=on(3), grade="low").customers] == ["c2"]
+    assert view.grade_of("swiss", as_of=on(3)) is None
+    assert "valuable" not in view.segments_of("swiss", as_of=on(3))
+    francs = view.value_grades(as_of=on(3), currency="CHF")
+    assert (francs.graded, francs.other_currencies) == (1, 2)
+    assert [(each.customer, each.grade, each.amount) for each in francs.customers] == [("swiss", "high", 13 * 5_286)]
+    swiss_grade = view.grade_of("swiss", as_of=on(3), currency="CHF")
+    assert swiss_grade == francs.customers[0]
+    assert view.grades(as_of=on(3), currency="CHF") == [swiss_grade]
+    assert view.value_grades(as_of=on(1), currency="CHF").graded == 0
+    assert view.rfm(as_of=on(3)).other_currencies == 1
+    assert {each.customer for each in view.rfm(as_of=on(3)).customers} == {"c1", "c2"}
+    with pytest.raises(InvalidInput) as refused:
+        view.value_grades(currency="XYZ")
+    assert refused.value.code == "unknown_currency"
+
+
+def test_a_currency_may_have_thresholds_of_its_own() -> None:
+    yen = CurrencyGrades(currency="JPY", high_from=200_000, mid_from=50_000)
+    grades = ValueGrades(high_from=1_000, mid_from=300, currencies=(yen,))
+    assert [grades.grade(amount, "JPY") for amount in (49_999, 50_000, 200_000)] == ["low", "mid", "high"]
+    assert [grades.grade(amount, "EUR") for amount in (299, 300, 1_000)] == ["low", "mid", "high"]
+    assert grades.thresholds("CHF") == (1_000, 300)
+    with Relations.open("sqlite://") as relations:
+        relations.adopt(Policy(lifecycle=Lifecycle(grades=grades)))
+        money = Money(60_000, "JPY")
+        relations.execute(RecordPurchase(customer="c1", purchase="p", amount=money, occurred_at=on(1)))
+        found = relations.views.retention.value_grades(as_of=on(1), currency="JPY")
+        assert (found.customers[0].grade, found.high_from, found.mid_from) == (
+            "mid",
+            Money(200_000, "JPY"),
+            Money(50_000, "JPY"),
+        )
+    for wrong in ((yen, yen), ({"currency": "XYZ", "high_from": 2, "mid_from": 1},)):
+        with pytest.raises(ValidationError):
+            ValueGrades(currencies=wrong)
+    with pytest.raises(ValidationError, match="must be above"):
+        CurrencyGrades(currency="JPY", high_from=1, mid_from=1)
 
 
 def test_a_refund_lowers_the_grade_in_the_month_in_which_it_happens(relations: Relations) -> None:
@@ -155,6 +218,112 @@ def test_segments_are_named_predicates_over_what_is_known(relations: Relations) 
     assert relations.views.retention.segments_of("nobody") == ()
 
 
+def test_conditions_ask_for_culture_words_scores_and_what_was_bought(relations: Relations) -> None:
+    def segment(name: str, fact: str, *words: str, **bounds: float) -> Segment:
+        condition = Condition(fact=fact, one_of=words, **bounds)
+        return Segment(name=name, kind="descriptive", conditions=(condition,))
+
+    asked = (
+        segment("speak Chinese", "speaks", "zh"),
+        segment("speak German", "speaks", "de"),
+        segment("like WeChat", "preferred_channel", "message"),
+        segment("unhurried", "pace", "slow"),
+        segment("no pork", "taboo", "pork"),
+        segment("spa guests", "category", "spa"),
+        segment("bought on the web", "purchase_channel", "web"),
+        segment("content", "satisfaction", at_least=4),
+        segment("detractors", "recommendation", at_most=6),
+        segment("loyal", "rfm", "loyal"),
+        segment("poor", "net_amount", at_most=100),
+    )
+    relations.adopt(Policy(lifecycle=Lifecycle(grades=GRADES, segments=asked)), from_beginning=True)
+    chf = Money(90_000, "CHF")
+    send(
+        relations,
+        RegisterCustomer(customer="c1", language="de-AT", occurred_at=on(1)),
+        NoteCulture(customer="c1", languages=("en", "zh-Hant"), pace="slow", occurred_at=on(1)),
+        NoteCulture(customer="c1", preferred_channel="message", occurred_at=on(2)),
+        NoteTrait(customer="c1", trait="taboo", about="pork", occurred_at=on(1)),
+        RecordPurchase(customer="c1", purchase="p1", amount=Money(70, "EUR"), channel="web", occurred_at=on(2)),
+        RecordPurchase(customer="c1", purchase="p2", amount=Money(70, "EUR"), category="spa", occurred_at=on(3)),
+        RecordPurchase(customer="c2", purchase="p1", amount=Money(70, "EUR"), channel="phone", occurred_at=on(1)),
+        RecordPurchase(customer="c3", purchase="p1", amount=chf, occurred_at=on(3)),
+        GiveFeedback(customer="c1", feedback="f1", instrument="csat", score=2, occurred_at=on(2)),
+        GiveFeedback(customer="c1", feedback="f2", instrument="csat", score=5, occurred_at=on(3)),
+        GiveFeedback(customer="c2", feedback="f3", instrument="csat", score=5, occurred_at=on(2)),
+        GiveFeedback(customer="c2", feedback="f4", instrument="csat", score=2, occurred_at=on(3)),
+        GiveFeedback(customer="c2", feedback="f1", instrument="nps", score=9, occurred_at=on(3)),
+        GiveFeedback(customer="c2", feedback="f2", instrument="nps", score=6, occurred_at=on(2)),
+    )
+    view = relations.views.retention
+
+    def who(month: int) -> dict[str, tuple[str, ...]]:
+        return {each.name: each.customers for each in view.segments(as_of=on(month)) if each.customers}
+
+    # What the profile says is as last known; what happened is as of then.
+    known = dict.fromkeys(("speak Chinese", "speak German", "like WeChat", "unhurried", "no pork"), ("c1",))
+    assert who(3) == known | {
+        "spa guests": ("c1",),
+        "bought on the web": ("c1",),
+        "content": ("c1",),
+        "loyal": ("c1",),
+        "poor": ("c2",),
+    }
+    assert who(2) == known | {
+        "bought on the web": ("c1",),
+        "content": ("c2",),
+        "detractors": ("c2",),
+        "poor": ("c1", "c2", "c3"),  # c3 had bought nothing yet, in whatever currency
+    }
+    assert view.segments_of("c2", as_of=on(3)) == ("poor",)
+    assert "loyal" in view.segments_of("c1", as_of=on(3)), "a rank among all is asked of one too"
+    assert view.segments_of("c3", as_of=on(3)) == (), "nobody knows what they would have spent in euros"
+
+
+def test_segments_ship_and_part_the_customers_sensibly() -> None:
+    commands: list[Command] = [buy("regular", f"p{month}", month, 40_000) for month in range(1, 7)]
+    commands += [
+        RegisterCustomer(customer="regular", language="zh-Hans", occurred_at=on(1)),
+        *(
+            GiveFeedback(customer="regular", feedback=f"f{month}", instrument="nps", score=10, occurred_at=on(month))
+            for month in (2, 5)
+        ),
+        NoteTrait(customer="once", trait="need", about="company", need="social", occurred_at=on(1)),
+        buy("once", "p", 6, 900),
+        GiveFeedback(customer="once", feedback="f", instrument="csat", score=1, occurred_at=on(6, 11)),
+        *(
+            RecordPurchase(
+                customer="hunter",
+                purchase=f"p{month}",
+                amount=Money(15_000, "EUR"),
+                discounted=True,
+                occurred_at=on(month),
+            )
+            for month in (1, 2)
+        ),
+    ]
+    with Relations.open("sqlite://") as relations:
+        send(relations, *commands)
+        view = relations.views.retention
+        found = {each.name: each for each in view.segments(as_of=on(9))}
+        assert list(found) == [segment.name for segment in DEFAULT_SEGMENTS]
+        assert {name: each.customers for name, each in found.items() if each.size} == {
+            "Chinese speakers": ("regular",),
+            "regulars": ("regular",),
+            "bargain hunters": ("hunter",),
+            "slipping away": ("hunter",),
+            "social needs": ("once",),
+            "high value": ("regular",),
+            "valuable and at risk": ("hunter",),
+            "truly loyal": ("regular",),
+            "promoters": ("regular",),
+            "disappointed": ("once",),
+        }
+        assert [month.at_end for month in view.rates(as_of=on(6), segment="regulars")][-1] == 1
+        kinds = {segment.kind for segment in DEFAULT_SEGMENTS}
+        assert kinds == set(get_args(SegmentKind)) - {"geographic"}, "regions are each business's own"
+
+
 def test_what_is_corrected_moves_a_customer_whatever_the_order_of_recording() -> None:
     commands: list[Command] = [
         RegisterCustomer(customer="c1", region="Tyrol", occurred_at=on(1)),
@@ -170,19 +339,115 @@ def test_what_is_corrected_moves_a_customer_whatever_the_order_of_recording() ->
             assert row.profile["region"].value == "Wien"
 
 
-def test_rates_of_a_segment_and_of_a_cohort(relations: Relations) -> None:
-    for number in range(4):
-        send(relations, buy(f"c{number}", "p1", 1 + number % 2, 100))
-        send(relations, RegisterCustomer(customer=f"c{number}", region="Tyrol" if number < 1 else "Wien",
-                                         occurred_at=on(1)))  # fmt: skip
-    view = relations.views.retention
-    for month in view.rates(as_of=on(4), segment="tyrol"):
-        assert month.at_start <= 1
-    begun = [month.at_start for month in view.rates(as_of=on(4), cohort="2024-02")]
-    assert max(begun) == 2
+SPLIT = Policy(
+    lifecycle=Lifecycle(
+        new_days=5,
+        lapsing_days=20,
+        lost_days=45,
+        grades=GRADES,
+        segments=(
+            Segment(name="tyrol", kind="geographic", conditions=(Condition(fact="region", one_of=("Tyrol",)),)),
+            Segment(
+                name="elsewhere",
+                kind="geographic",
+                conditions=(Condition(fact="region", one_of=("Tyrol",), otherwise=True),),
+            ),
+        ),
+    )
+)
+
+
+@pytest.fixture
+def split() -> Iterator[Relations]:
+    """Two segments that part everybody: two Tyroleans and three others, some of whom leave."""
+    with Relations.open("sqlite://", clock=lambda: on(6, 30)) as opened:
+        opened.adopt(SPLIT, from_beginning=True)
+        for number in range(5):
+            region = "Tyrol" if number < 2 else "Wien"
+            send(opened, RegisterCustomer(customer=f"c{number}", region=region, occurred_at=on(1, 1)))
+        send(
+            opened,
+            *(buy("c0", f"p{month}", month, 100 * month) for month in range(1, 7)),
+            buy("c1", "p1", 1, 300),
+            buy("c2", "p1", 1, 500),
+            buy("c2", "p2", 2, 200),
+            buy("c3", "p1", 2, 50),
+            buy("c3", "p2", 5, 70),
+            buy("c4", "p1", 3, 10),
+            RefundPurchase(customer="c2", purchase="p1", refund="r", amount=Money(100, "EUR"), occurred_at=on(2)),
+            RecordLapse(customer="c1", reason="price", occurred_at=on(1, 20)),
+            RecordLapse(customer="c4", reason="noise", occurred_at=on(4)),
+        )
+        yield opened
+
+
+def test_rates_of_the_segments_add_up_to_those_of_all(split: Relations) -> None:
+    view = split.views.retention
+    whole = view.rates(since="2024-01")
+    parts = [view.rates(since="2024-01", segment=name) for name in ("tyrol", "elsewhere")]
+    assert [month.month for month in whole] == [f"2024-0{month}" for month in range(1, 7)]
+    counts = ("at_start", "at_end", "retained", "lost", "lost_recorded", "new", "won_back", "buyers", "repeat_buyers")
+    for name in counts:
+        by_part = [{month.month: getattr(month, name) for month in part} for part in parts]
+        for month in whole:
+            assert getattr(month, name) == sum(part.get(month.month, 0) for part in by_part), (name, month.month)
+    tyrol = {month.month: month for month in parts[0]}
+    assert [(tyrol[f"2024-0{month}"].at_start, tyrol[f"2024-0{month}"].at_end) for month in (1, 2, 6)] == [
+        (0, 1),
+        (1, 1),
+        (1, 1),
+    ]
+    elsewhere = {month.month: month for month in parts[1]}
+    march, april = elsewhere["2024-03"], elsewhere["2024-04"]
+    assert (march.at_start, march.lost, march.lost_recorded, march.new, march.churn) == (2, 2, 0, 1, 1)
+    assert (april.at_start, april.lost, april.lost_recorded, april.retention, april.churn) == (1, 1, 1, 0, 1)
+    assert (elsewhere["2024-05"].won_back, elsewhere["2024-05"].retention) == (1, None)
     with pytest.raises(InvalidInput) as refused:
         view.rates(segment="nobody")
     assert refused.value.code == "unknown_segment"
+
+
+def test_rates_of_the_cohorts_add_up_to_those_of_all(split: Relations) -> None:
+    view = split.views.retention
+    parts = [view.rates(since="2024-01", cohort=f"2024-0{month}") for month in (1, 2, 3)]
+    for index, month in enumerate(view.rates(since="2024-01")):
+        assert month.at_end == sum(part[index].at_end for part in parts)
+        assert month.lost == sum(part[index].lost for part in parts)
+    assert [month.at_end for month in parts[0]] == [2, 2, 1, 1, 1, 1]
+    assert view.rates(cohort="2024-05") == []
+
+
+def test_rates_by_quarter_and_by_year(split: Relations) -> None:
+    view = split.views.retention
+    first, second = view.rates(period="quarter")
+    assert (first.period, first.at_start, first.new, first.complete) == ("2024-Q1", 0, 2, True)
+    # Of c0 and c4, active at the end of March, c4 left; c3, silent then, was back in May.
+    assert (second.period, second.at_start, second.lost, second.won_back, second.churn) == ("2024-Q2", 2, 1, 0, 0.5)
+    [year] = view.rates(period="year")
+    assert (year.period, year.month, year.complete, year.at_end) == ("2024", "2024-01", False, second.at_end)
+    assert [each.period for each in view.rates(period="quarter", until="2024-04")] == ["2024-Q1"]
+
+
+def test_revenue_retention_and_survival_of_the_segments_add_up(split: Relations) -> None:
+    view = split.views.retention
+    whole = view.revenue_retention(months=2)
+    parts = [view.revenue_retention(months=2, segment=name) for name in ("tyrol", "elsewhere")]
+    assert [each.month for each in whole] == ["2024-04", "2024-05", "2024-06"]
+    for name in ("customers", "before", "now", "kept"):
+        for index, pair in enumerate(whole):
+            found = [getattr(each, name) for part in parts for each in part if each.month == pair.month]
+            assert getattr(pair, name) == sum(found), (name, index)
+    tyrol = parts[0][0]
+    assert (tyrol.customers, tyrol.before, tyrol.now, tyrol.kept) == (2, 600, 700, 300)
+    begun = view.revenue_retention(months=2, cohort="2024-02")
+    assert [(each.month, each.before, each.now) for each in begun] == [("2024-05", 50, 70), ("2024-06", 0, 0)]
+    cohorts = [view.cohort_revenue(segment=name) for name in ("tyrol", "elsewhere")]
+    spent = [sum(month.net for cohort in part for month in cohort.months) for part in cohorts]
+    assert spent == [2_100 + 300, 500 - 100 + 200 + 120 + 10]
+    assert [cohort.size for cohort in view.cohorts(segment="elsewhere")] == [1, 1, 1]
+    curves = [view.survival(segment=name) for name in ("tyrol", "elsewhere")]
+    assert [(curve.n, curve.events) for curve in curves] == [(2, 1), (3, 3)]
+    assert [point.time for point in curves[0].points if point.events] == [10], "c1 is known to have left on that day"
 
 
 @pytest.mark.parametrize(
@@ -244,24 +509,34 @@ def test_revenue_retention_net_and_gross(relations: Relations) -> None:
 # --- acquisition and leaving ----------------------------------------------------------------------------------------
 
 
+def cost(
+    customer: str, acquisition: str, month: int, amount: int, channel: str, campaign: str | None = None
+) -> Command:
+    money = Money(amount, "EUR")
+    return RecordAcquisitionCost(
+        customer=customer,
+        acquisition=acquisition,
+        amount=money,
+        channel=channel,
+        campaign=campaign,
+        occurred_at=on(month),
+    )
+
+
 def test_what_customers_cost_to_win_and_what_they_bring(relations: Relations) -> None:
-    for number, (channel, campaign) in enumerate([("social", "spring"), ("social", None), ("web", "spring")]):
-        relations.execute(
-            RecordAcquisitionCost(
-                customer=f"c{number}",
-                acquisition="a1",
-                amount=Money(100, "EUR"),
-                channel=channel,
-                campaign=campaign,
-                occurred_at=on(1),
-            )
-        )
-    send(relations, buy("c0", "p1", 2, 500))
+    send(
+        relations,
+        cost("c0", "a1", 1, 100, "social", "spring"),
+        cost("c1", "a1", 1, 100, "social"),
+        cost("c2", "a1", 1, 100, "web", "spring"),
+        buy("c0", "p1", 2, 500),
+    )
     view = relations.views.retention
     social, web = view.acquisition(as_of=on(3))
-    assert (social.channel, social.customers, social.buyers, social.cost, social.cac) == ("social", 2, 1, 200, 100)
+    # Two were courted, one was won: winning that one cost what was spent on both.
+    assert (social.channel, social.customers, social.buyers, social.cost, social.cac) == ("social", 2, 1, 200, 200)
     assert (social.historic, social.ratio, social.expected) == (500, 2.5, None)
-    assert (web.channel, web.ratio) == ("web", 0)
+    assert (web.channel, web.buyers, web.cac, web.ratio) == ("web", 0, None, 0)
     assert [(each.channel, each.campaign) for each in view.acquisition(as_of=on(3), campaigns=True)] == [
         ("social", None),
         ("social", "spring"),
@@ -269,6 +544,29 @@ def test_what_customers_cost_to_win_and_what_they_bring(relations: Relations) ->
     ]
     [looked, _] = view.acquisition(as_of=on(3), expected={"c0": 300.0})
     assert (looked.expected, looked.ratio) == (300, 4)
+
+
+def test_what_was_spent_and_bought_later_does_not_count_yet(relations: Relations) -> None:
+    send(
+        relations,
+        cost("c0", "a1", 1, 100, "social"),
+        cost("c0", "a2", 9, 900, "social"),
+        cost("c1", "a1", 9, 50, "social"),
+        buy("c0", "p1", 2, 500, day=10),
+        buy("c0", "p2", 2, 70, day=25),
+    )
+    view = relations.views.retention
+
+    def figures(as_of: datetime) -> tuple[Any, ...]:
+        [found] = view.acquisition(as_of=as_of)
+        return found.customers, found.buyers, found.cost, found.cac, found.historic
+
+    assert view.acquisition(as_of=on(1, 9)) == []
+    assert figures(on(1, 10)) == (1, 0, 100, None, 0)
+    assert figures(on(2, 9)) == (1, 0, 100, None, 0)
+    assert figures(on(2, 10)) == (1, 1, 100, 100, 500)
+    assert figures(on(9, 9)) == (1, 1, 100, 100, 570)
+    assert figures(on(9, 10)) == (2, 1, 1_050, 1_050, 570)
 
 
 def test_why_customers_left_and_what_won_them_back(relations: Relations) -> None:
@@ -281,9 +579,75 @@ def test_why_customers_left_and_what_won_them_back(relations: Relations) -> None
     )
     view = relations.views.retention
     found = view.churn_reasons(as_of=on(4))
-    assert (found.left, found.won_back, found.campaigns) == (3, 1, (("letter", 1),))
-    assert [(each.reason, each.customers, each.won_back) for each in found.reasons] == [("price", 2, 1), (None, 1, 0)]
+    assert (found.lapses, found.left, found.won_back, found.campaigns) == (3, 3, 1, (("letter", 1),))
+    assert [(each.reason, each.lapses, each.customers, each.won_back) for each in found.reasons] == [
+        ("price", 2, 2, 1),
+        (None, 1, 1, 0),
+    ]
     assert view.churn_reasons(as_of=on(2)).won_back == 0
+
+
+def test_every_leaving_counts_with_what_came_of_it(relations: Relations) -> None:
+    send(
+        relations,
+        buy("c1", "p0", 1, 100),
+        RecordLapse(customer="c1", reason="price", occurred_at=on(2)),
+        RecordWinBack(customer="c1", campaign="letter", occurred_at=on(3)),
+        RecordLapse(customer="c1", reason="noise", occurred_at=on(4)),
+        RecordLapse(customer="c1", reason="price", occurred_at=on(5)),
+        RecordLapse(customer="c2", reason="price", occurred_at=on(4)),
+        buy("c2", "p1", 6, 100),
+        RecordLapse(customer="c2", reason="service", occurred_at=on(7)),
+        RegisterCustomer(customer="c2", region="Tyrol", occurred_at=on(1)),
+    )
+    view = relations.views.retention
+    found = view.churn_reasons(as_of=on(8))
+    # c1 left twice, the second time for two reasons; c2 left, bought again unasked, and left.
+    assert (found.lapses, found.left, found.won_back, found.bought_again) == (4, 2, 1, 1)
+    assert found.campaigns == (("letter", 1),)
+    assert [(each.reason, each.lapses, each.customers, each.won_back, each.bought_again) for each in found.reasons] == [
+        ("price", 3, 2, 1, 1),
+        ("noise", 1, 1, 0, 0),
+        ("service", 1, 1, 0, 0),
+    ]
+    assert [(each.month, each.lapses, each.won_back, each.bought_again) for each in found.months] == [
+        ("2024-02", 1, 1, 0),
+        ("2024-04", 2, 0, 1),
+        ("2024-07", 1, 0, 0),
+    ]
+    spring = view.churn_reasons(as_of=on(8), since="2024-03", until="2024-07")
+    assert (spring.lapses, spring.won_back, [each.month for each in spring.months]) == (2, 0, ["2024-04"])
+    tyrol = view.churn_reasons(as_of=on(8), segment="tyrol")
+    assert (tyrol.lapses, tyrol.left, [each.reason for each in tyrol.reasons]) == (2, 1, ["price", "service"])
+    assert view.churn_reasons(as_of=on(5)).bought_again == 0
+    assert view.churn_reasons(as_of=on(1)).lapses == 0
+
+
+def test_a_recorded_lapse_and_win_back_are_stages_and_said_to_be_recorded(relations: Relations) -> None:
+    send(relations, buy("c1", "p1", 1, 100), buy("c2", "p1", 1, 100), buy("c3", "p1", 1, 100))
+    send(relations, RecordLapse(customer="c1", reason="price", occurred_at=on(4, 20)))
+    send(relations, RecordLapse(customer="c2", occurred_at=on(3)))
+    send(relations, RecordWinBack(customer="c2", campaign="letter", occurred_at=on(5)))
+    view = relations.views.retention
+
+    def told(as_of: datetime) -> list[tuple[str, str]]:
+        return [(each.stage, each.basis) for each in view.stages(as_of=as_of)]
+
+    assert told(on(4, 19)) == [("established", "inferred"), ("lost", "recorded"), ("established", "inferred")]
+    assert told(on(5)) == [("lost", "recorded"), ("won_back", "recorded"), ("established", "inferred")]
+    report = view.lifecycle(as_of=on(5))
+    assert {stage: count for stage, count in report.stages.items() if count} == {
+        "lost": 1,
+        "won_back": 1,
+        "established": 1,
+    }
+    assert {stage: count for stage, count in report.recorded.items() if count} == {"lost": 1, "won_back": 1}
+    profile = view.customer("c1", as_of=on(5))
+    assert profile is not None
+    assert (profile.stage, profile.basis) == ("lost", "recorded")
+    rates = {month.month: month for month in view.rates(as_of=on(5, 31))}
+    assert (rates["2024-03"].lost, rates["2024-03"].lost_recorded, rates["2024-05"].won_back) == (1, 1, 1)
+    assert view.survival(as_of=on(5)).events == 2
 
 
 # --- merging --------------------------------------------------------------------------------------------------------
@@ -312,6 +676,13 @@ def test_merged_customers_have_one_grade_one_file_and_get_their_own_back(relatio
             view.acquisition(as_of=as_of),
             view.churn_reasons(as_of=as_of),
             view.revenue_retention(as_of=as_of, months=1),
+            view.cohort_revenue(as_of=as_of),
+            view.survival(as_of=as_of),
+            view.kinds(as_of=as_of),
+            view.lifecycle(as_of=as_of),
+            view.rates(as_of=as_of),
+            view.value_grades(as_of=as_of),
+            [view.kind_of(name, as_of=as_of) for name in ("c1", "c2")],
         ]
 
     before = asked()
@@ -321,14 +692,25 @@ def test_merged_customers_have_one_grade_one_file_and_get_their_own_back(relatio
     assert (grade.customer, grade.grade, grade.amount) == ("c1", "high", 1_200)
     assert view.segments_of("c1", as_of=on(3)) == ("regulars", "quiet seekers", "valuable")
     assert "tyrol" not in view.segments_of("c1", as_of=on(3))
+    [kind] = view.kinds(as_of=on(3)).listed
+    assert (kind.customer, kind.signs.purchase_days, kind.signs.satisfied_share) == ("c1", 2, 1)
+    assert view.kind_of("c2", as_of=on(3)) == kind
+    survival = view.survival(as_of=on(3))
+    # c1 left in February: as one customer they stayed a month, and the purchase of c2 fell into it.
+    assert (survival.n, survival.events, [point.time for point in survival.points]) == (1, 1, [31])
+    [cohort] = view.cohort_revenue(as_of=on(3))
+    assert (cohort.month, cohort.size, [month.net for month in cohort.months]) == ("2024-01", 1, [600, 600, 0])
+    [reason] = view.churn_reasons(as_of=on(3)).reasons
+    assert (reason.customers, reason.won_back) == (1, 0)
     relations.execute(UnmergeCustomer(customer="c2", occurred_at=on(5)))
     assert asked() == before
 
 
-def test_departures_are_kept_in_order_of_business_time() -> None:
+def test_what_came_of_leaving_does_not_depend_on_the_order_of_recording() -> None:
     commands = [RecordLapse(customer="c1", reason=f"r{month}", occurred_at=on(month)) for month in (1, 2, 3)]
     for order in permutations(commands):
         with Relations.open("sqlite://") as relations:
             send(relations, *order)
-            [reason] = relations.views.retention.churn_reasons().reasons
-            assert reason.reason == "r3"
+            found = relations.views.retention.churn_reasons()
+            assert [each.reason for each in found.reasons] == ["r1", "r2", "r3"]
+            assert (found.lapses, [each.month for each in found.months]) == (1, ["2024-01"])

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
-from relations import MergeCustomer, Money, RecordPurchase, RefundPurchase
+from relations import MergeCustomer, Money, RecordPurchase, RefundPurchase, UnmergeCustomer
 from relations.aggregates.customer import PurchaseRecorded
-from relations.analytics import repeat_statistics
+from relations.analytics import RepeatStatistics, lifetime_values, repeat_statistics
 from relations.engine import Relations
-from relations.errors import InvalidInput
+from relations.errors import InvalidInput, MissingExtra, NoFit
 from relations.exchange.importing import import_file
 from relations.projections.patronage import Patronage
 
@@ -120,16 +123,191 @@ def test_repeat_statistics_of_merged_customers_are_those_of_one(split: int) -> N
         assert statistics_of(relations, through) == expected
 
 
-def test_a_month_gone_by_counts_whole_and_later_ones_do_not() -> None:
+def test_what_comes_after_the_day_asked_for_is_left_out() -> None:
     with Relations.open("sqlite://") as relations:
         for number in range(len(BOUGHT)):
             relations.execute(buy(number))
         [row] = relations.views.retention.rows(Patronage)
-        february = row.repeat_statistics("EUR", datetime(2024, 2, 29, tzinfo=UTC).date().toordinal())
-        assert february is not None
-        assert (february.frequency, february.repeat_amount) == (2, 1_000)
+        february = row.repeat_statistics("EUR", date(2024, 2, 8).toordinal())
+        assert february == RepeatStatistics(frequency=2, recency_days=9, age_days=9, repeat_amount=1_000)
+        day_before = row.repeat_statistics("EUR", date(2024, 2, 7).toordinal())
+        assert day_before == RepeatStatistics(frequency=1, recency_days=1, age_days=8, repeat_amount=300)
         assert row.repeat_statistics("USD", DAY.date().toordinal()) is None
         assert row.repeat_statistics("EUR", DAY.date().toordinal() - 1) is None
+
+
+def give_back(number: int, amount: int, days: int, customer: str = "c1", refund: str = "r") -> RefundPurchase:
+    return RefundPurchase(
+        customer=customer,
+        purchase=f"p{number}",
+        refund=f"{refund}{number}-{days}",
+        amount=Money(amount, "EUR"),
+        occurred_at=DAY + timedelta(days=days),
+    )
+
+
+@pytest.mark.parametrize(
+    ("refunds", "expected"),
+    [
+        ([], (3, 40, 1_020)),
+        ([(3, 700, 20)], (2, 40, 320)),  # in full: that day was none
+        ([(3, 300, 20), (3, 400, 30)], (2, 40, 320)),  # in two parts likewise
+        ([(3, 300, 20)], (3, 40, 720)),  # in part: a smaller purchase
+        ([(0, 500, 20)], (3, 40, 1_020)),  # another purchase of that day was kept
+        ([(0, 500, 20), (1, 100, 20)], (2, 39, 720)),  # the first day is gone: the next one is the first
+        ([(3, 700, 61)], (3, 40, 1_020)),  # not yet: that is the day after
+        ([(2, 300, 50), (3, 700, 50), (4, 20, 50)], (0, 0, 0)),
+    ],
+)
+def test_what_goes_back_was_no_purchase(refunds: list[tuple[int, int, int]], expected: tuple[int, int, int]) -> None:
+    through = (DAY + timedelta(days=60)).date().toordinal()
+    with Relations.open("sqlite://") as relations:
+        for number in range(len(BOUGHT)):
+            relations.execute(buy(number))
+        for number, amount, days in refunds:
+            relations.execute(give_back(number, amount, days))
+        [row] = relations.views.retention.rows(Patronage)
+        found = row.repeat_statistics("EUR", through)
+        assert found is not None
+        assert (found.frequency, found.recency_days, found.repeat_amount) == expected
+
+
+def test_who_gave_everything_back_has_nothing_to_fit_to() -> None:
+    with Relations.open("sqlite://") as relations:
+        relations.execute(buy(2))
+        relations.execute(give_back(2, 300, 5))
+        [row] = relations.views.retention.rows(Patronage)
+        assert row.repeat_statistics("EUR", DAY.toordinal() + 4) == RepeatStatistics(0, 0, 3, 0)
+        assert row.repeat_statistics("EUR", DAY.toordinal() + 5) is None
+
+
+def crowd(relations: Relations) -> None:
+    """Three hundred who buy and leave as the models have it, three who are alike until two of them give things back,
+    one who gives the only thing back, and a Swiss."""
+    random, commands = Random(8), []
+    for number in range(300):
+        rate, leaves = random.gammavariate(0.8, 1 / 20), random.betavariate(0.8, 2.5)
+        mean, days, purchase = random.gammavariate(6, 900), 0.0, 0
+        while days < 190:
+            commands.append(bought(f"c{number:03}", purchase, days, 1 + round(random.gammavariate(4, mean / 4))))
+            if purchase and random.random() < leaves:
+                break
+            days, purchase = days + 1 + random.expovariate(rate), purchase + 1
+    for customer in ("keeper", "returner", "partial"):
+        commands += [bought(customer, purchase, 30 * purchase, 9_000) for purchase in range(4)]
+    commands += [bought("swiss", purchase, 9 * purchase, 5_000, "CHF") for purchase in range(5)]
+    commands.append(bought("regretful", 0, 3, 4_000))
+    assert not relations.execute_many(commands).rejections
+    for purchase in range(1, 4):
+        for customer, amount in (("returner", 9_000), ("partial", 3_000)):
+            relations.execute(returned(customer, purchase, 200, amount))
+    relations.execute(returned("regretful", 0, 5, 4_000))
+
+
+def bought(customer: str, purchase: int, days: float, amount: int, currency: str = "EUR") -> RecordPurchase:
+    at = DAY + timedelta(days=int(days))
+    return RecordPurchase(customer=customer, purchase=f"p{purchase}", amount=Money(amount, currency), occurred_at=at)
+
+
+def returned(customer: str, purchase: int, days: int, amount: int) -> RefundPurchase:
+    return RefundPurchase(
+        customer=customer,
+        purchase=f"p{purchase}",
+        refund=f"r{purchase}",
+        amount=Money(amount, "EUR"),
+        occurred_at=DAY + timedelta(days=days),
+    )
+
+
+def test_a_customer_is_worth_what_they_keep() -> None:
+    with Relations.open("sqlite://", durability="off") as relations:
+        crowd(relations)
+        view = relations.views.retention
+        before = view.lifetime_values(as_of=DAY + timedelta(days=199))
+        alike = {each.customer: each for each in before.customers}
+        assert alike["keeper"].expected_value == alike["returner"].expected_value == alike["partial"].expected_value
+        found = view.lifetime_values(as_of=DAY + timedelta(days=330))
+        worth = {each.customer: each for each in found.customers}
+        keeper, returner, partial = worth["keeper"], worth["returner"], worth["partial"]
+        assert (keeper.historic, partial.historic, returner.historic) == (36_000, 27_000, 9_000)
+        assert (keeper.frequency, partial.frequency, returner.frequency) == (3, 3, 0)
+        assert keeper.expected_value > partial.expected_value > 0
+        assert keeper.expected_purchases == partial.expected_purchases
+        # To the cent what the models say of statistics that are counted by hand, with nothing taken off again.
+        end = (DAY + timedelta(days=330)).toordinal()
+        first = DAY.toordinal()
+        said = lifetime_values(
+            [
+                RepeatStatistics(3, 90, end - first, 27_000),
+                RepeatStatistics(3, 90, end - first, 18_000),
+                RepeatStatistics(0, 0, end - first, 0),
+            ],
+            found.buying,
+            found.spending,
+            days=365,
+            yearly_rate=0.1,
+        )
+        expected = [one.value for one in said]
+        assert [each.expected_value for each in (keeper, partial, returner)] == pytest.approx(expected, rel=1e-12)
+        assert sum(each.expected_value for each in found.customers) == pytest.approx(found.expected_value)
+        assert (found.buyers, found.all_returned, found.other_currencies) == (303, 1, 1)
+        assert not {"swiss", "regretful"} & worth.keys()
+        assert found.refund_share is not None
+        assert 0 < found.refund_share < 0.2
+
+
+def test_merged_customers_are_worth_what_one_customer_would_be() -> None:
+    asked = DAY + timedelta(days=330)
+    with Relations.open("sqlite://", durability="off") as relations:
+        crowd(relations)
+        view = relations.views.retention
+
+        def answers() -> tuple[Any, ...]:
+            return view.lifetime_values(as_of=asked), view.survival(as_of=asked), view.rfm(as_of=asked)
+
+        before = answers()
+        relations.execute(MergeCustomer(customer="partial", into="swiss", occurred_at=asked))
+        merged = {each.customer: each for each in view.lifetime_values(as_of=asked).customers}
+        # Only what was paid in euros counts, and what one id gave back is taken off what the same id bought.
+        assert "partial" not in merged
+        assert (merged["swiss"].historic, merged["swiss"].frequency) == (27_000, 3)
+        assert view.lifetime_values(as_of=asked).other_currencies == 0
+        assert view.survival(as_of=asked).n == before[1].n - 1
+        relations.execute(UnmergeCustomer(customer="partial", occurred_at=asked))
+        assert answers() == before
+        relations.execute(MergeCustomer(customer="returner", into="keeper", occurred_at=asked))
+        [keeper] = [each for each in view.lifetime_values(as_of=asked).customers if each.customer == "keeper"]
+        # Days on which one id kept something are purchase days, though all of the other's went back.
+        assert (keeper.historic, keeper.frequency, keeper.recency_days) == (45_000, 3, 90)
+
+
+def test_it_is_said_why_there_is_no_fit() -> None:
+    with Relations.open("sqlite://") as relations:
+        view = relations.views.retention
+        later = DAY + timedelta(days=100)
+
+        def refused(**asked: Any) -> InvalidInput:
+            with pytest.raises(InvalidInput) as said:
+                view.lifetime_values(as_of=later, **asked)
+            return said.value
+
+        assert isinstance(refused(), NoFit)
+        assert refused().code == "no_customers"
+        for number in range(5):
+            relations.execute(bought(f"c{number}", 0, 0, 1_000, "EUR"))
+        assert (refused().code, refused().reason) == ("no_repeat_customers", "none of 5 customers came back")
+        swiss = refused(currency="CHF")
+        assert (swiss.code, swiss.field) == ("no_customers", "currency")
+        assert "5 bought in other currencies alone" in swiss.reason
+        relations.execute(bought("c0", 1, 9, 0, "EUR"))
+        assert refused().code in ("no_repeat_spending", "fit_not_converged")
+        for number in range(1, 5):
+            relations.execute(bought(f"c{number}", 1, 9, 1_000, "EUR"))
+        assert refused().code == "fit_not_converged"
+        # What is asked wrongly is no matter of fitting.
+        assert not isinstance(refused(days=-1), NoFit)
+        assert (refused(days=-1).code, refused(yearly_rate=-2).code) == ("invalid_horizon", "invalid_discount_rate")
+        assert refused(currency="XYZ").code == "unknown_currency"
 
 
 def test_value_is_net_of_what_goes_back_and_that_counts_when_it_happens() -> None:
@@ -146,13 +324,24 @@ def test_value_is_net_of_what_goes_back_and_that_counts_when_it_happens() -> Non
             )
         )
         [row] = relations.views.retention.rows(Patronage)
-        assert row.net_amount("EUR", "2024-01") == 900
-        assert row.net_amount("EUR", "2024-02") == 1_600
-        assert row.net_amount("EUR", "2024-03") == 1_370
+
+        def net(year: int, month: int, day: int) -> int:
+            return row.net_amount("EUR", date(year, month, day).toordinal())
+
+        assert [net(2024, 1, 29), net(2024, 1, 30), net(2024, 1, 31)] == [0, 600, 900]
+        assert [net(2024, 2, 7), net(2024, 2, 8), net(2024, 2, 29)] == [900, 1_600, 1_600]
+        assert [net(2024, 3, 1), net(2024, 3, 2), net(2024, 3, 9), net(2024, 3, 10)] == [1_600, 1_350, 1_350, 1_370]
 
 
-def test_without_anybody_who_came_back_there_is_nothing_to_fit() -> None:
+def test_without_the_extra_everything_but_the_fit_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     with Relations.open("sqlite://") as relations:
-        relations.execute(buy(0))
-        with pytest.raises(InvalidInput):
-            relations.views.retention.lifetime_values(as_of=datetime(2024, 12, 31, tzinfo=UTC))
+        for number in range(len(BOUGHT)):
+            relations.execute(buy(number))
+        monkeypatch.setitem(sys.modules, "scipy.optimize", None)
+        monkeypatch.setitem(sys.modules, "numpy", None)
+        view = relations.views.retention
+        assert view.survival(as_of=DAY).n == 1
+        assert view.value_grades(as_of=DAY).graded == 1
+        with pytest.raises(MissingExtra) as missing:
+            view.lifetime_values(as_of=DAY + timedelta(days=99))
+        assert missing.value.extra == "analytics"

@@ -252,6 +252,18 @@ MEANT: dict[str, Event] = {
         items=(ItemAnswer("cold-warm", -2),),
         at=AT,
     ),
+    "customer.feedback_given.1.low": FeedbackGiven(
+        feedback="f5", instrument="nps", score=2, at=AT, answer_by=AT + 2 * DAY
+    ),
+    "customer.sentiment_scored.1.low": SentimentScored(
+        feedback="f6", score=-900, scorer="snownlp", scorer_version="0.12.3", at=AT, answer_by=AT + 2 * DAY
+    ),
+    "customer.invitation_sent.1.reminding": InvitationSent(
+        invitation="inv-2", instrument="nps", channel="email", at=AT, remind_at=AT + 7 * DAY
+    ),
+    "customer.invitation_reminded.1.again": InvitationReminded(
+        invitation="inv-2", reminder=1, at=AT + 7 * DAY, remind_at=AT + 14 * DAY
+    ),
     "customer.feedback_coded.1.full": FeedbackCoded(feedback="f1", themes=("noise",), coder="li", at=AT),
     "customer.sentiment_scored.1.full": SentimentScored(
         feedback="f1", score=-417, scorer="vader", scorer_version="3.3.2", at=AT
@@ -328,6 +340,7 @@ MEANT: dict[str, Event] = {
     "complaint.resolved.1.full": ComplaintResolved(outcome="settled", at=AT),
     "complaint.followed_up.1.full": ComplaintFollowedUp(score=4, words=SEALED, at=AT),
     "complaint.followed_up.1.bare": ComplaintFollowedUp(),
+    "complaint.followed_up.1.low": ComplaintFollowedUp(score=1, at=AT, answer_by=AT + 2 * DAY),
     "complaint.closed.1.full": ComplaintClosed(at=AT),
     "complaint.reopened.1.full": ComplaintReopened(
         reason="noise again", acknowledge_by=AT + DAY, resolve_by=AT + 2 * DAY, lenient=True, at=AT

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import re
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,17 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from relations import Relations
-from relations.report import LANGUAGES, html
-from relations.testing.simulation import simulate
+from relations.report import LANGUAGES
 from tests.conftest import absent
+from tests.report.conftest import AS_OF
 
 pytestmark = pytest.mark.xdist_group("browser")
 
-AS_OF = datetime(2024, 12, 31, 12, tzinfo=UTC)
+PHONE, SCREEN, PAPER = 390, 1280, 703
+"""Widths in pixels. Paper is A4 less its margins of 12 mm, at 96 pixels an inch."""
+SMALLEST_PIXELS = 12.0
+SMALLEST_POINTS = 7.5
+
 _FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -32,20 +37,53 @@ _FLAGS = (
     "--disable-sync",
 )
 
+READ_MARKS = """
+return [...document.querySelectorAll("figure")].map((figure) => ({
+  name: figure.dataset.figure,
+  kind: figure.dataset.kind,
+  wanted: Number(figure.dataset.marks),
+  rows: figure.querySelectorAll("table.rows tbody tr").length,
+  marks: [...figure.querySelectorAll(".mark")].map((mark) => {
+    const box = mark.getBoundingClientRect();
+    return {value: Number(mark.dataset.value), width: box.width, height: box.height, left: box.left, top: box.top,
+            right: box.right, bottom: box.bottom, ground: getComputedStyle(mark).backgroundColor};
+  }),
+  box: (({left, right, top, bottom}) => ({left, right, top, bottom}))(figure.getBoundingClientRect()),
+}));
+"""
+
+READ_LETTERS = """
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+const found = [];
+while (walker.nextNode()) {
+  const node = walker.currentNode, text = node.textContent.trim();
+  if (!text) continue;
+  const range = document.createRange();
+  range.selectNodeContents(node);
+  const boxes = [...range.getClientRects()].filter((box) => box.width && box.height);
+  if (!boxes.length) continue;
+  found.push([text, parseFloat(getComputedStyle(node.parentElement).fontSize),
+              boxes.map((box) => [box.left, box.top, box.right, box.bottom])]);
+}
+return found;
+"""
+
+READ_GROUPS = """
+const boxes = (found) => [...found].filter((each) => each.getClientRects().length).map((each) => {
+  const box = each.getBoundingClientRect();
+  return [box.left, box.top, box.right, box.bottom, each.textContent];
+});
+return [...document.querySelectorAll(".along, .field")].map(
+  (group) => boxes(group.querySelectorAll(group.className === "along" ? "span" : ".level span")));
+"""
+
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The page of a small hotel's year, in every language."""
+def files(tmp_path_factory: pytest.TempPathFactory, pages: dict[str, str]) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
-    found: dict[str, Path] = {}
-    with Relations.open("sqlite://", durability="off") as engine:
-        assert engine.execute_many(list(simulate(seed=3, customers=400, months=12))).events > 2_000
-        engine.advance_time(AS_OF)
-        for language in LANGUAGES:
-            page = html(engine, language, as_of=AS_OF)
-            assert page == html(engine, language, as_of=AS_OF)
-            found[language] = folder / f"{language}.html"
-            found[language].write_text(page, "utf-8")
+    found = {language: folder / f"{language}.html" for language in pages}
+    for language, file in found.items():
+        file.write_text(pages[language], "utf-8")
     return found
 
 
@@ -68,53 +106,143 @@ def show(browser: Any, page: Path, width: int) -> None:
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     )
+    media = "print" if width == PAPER else "screen"
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media})
     browser.get_log("performance")
     browser.get(page.as_uri())
 
 
-@pytest.mark.parametrize("width", [360, 1200])
+def marks_asked_for(engine: Relations) -> dict[str, int]:
+    """How many marks each chart has to have, asked of the views and not of the page."""
+    views = engine.views
+    cohorts = [cohort.months[1:] for cohort in views.retention.cohorts(as_of=AS_OF)]
+    rates = [month for month in views.retention.rates(as_of=AS_OF) if month.complete and month.at_start]
+    spans = views.retention.revenue_retention(as_of=AS_OF, months=3)
+    repair = views.repair.summary(as_of=AS_OF).states
+    steps = [step for step in views.repair.steps(as_of=AS_OF) if step.median is not None]
+    due = {step.clock for step in views.repair.overdue(as_of=AS_OF)}
+    due |= {step.clock for step in views.repair.due(within=timedelta(days=14), as_of=AS_OF)}
+    others = {item.kind for item in views.agenda.due(until=AS_OF + timedelta(days=14))} - {
+        "acknowledge", "next_response", "resolve", "follow_up", "follow_up_deadline",
+    }  # fmt: skip
+    return {
+        "nps": sum(not month.suppressed for month in views.satisfaction.nps(by=("month",))),
+        "csat": sum(not month.suppressed for month in views.satisfaction.csat(by=("month",))),
+        "drivers": len(views.satisfaction.drivers("nps").drivers),
+        "places": len(views.satisfaction.csat(by=("touchpoint",))),
+        "stages": 6,
+        "rates": len(rates),
+        "cohorts": sum(map(len, cohorts[-14:])),
+        "survival": 1,
+        "kinds": 4,
+        "revenue": 2 * 18,
+        "kept": 2 * len(spans),
+        "rfm": 25,
+        "segments": 10,
+        "grades": 3,
+        "worth": 10,
+        "funnel": 6,
+        "states": sum(count > 0 for state, count in repair.items() if state != "healthy"),
+        "steps": len(steps),
+        "causes": len(views.repair.causes(as_of=AS_OF, by="subject")),
+        "liability": sum(month.points > 0 for month in views.loyalty.liability(as_of=AS_OF).months),
+        "tiers": len(views.loyalty.tiers()),
+        "due": 2 * len(due | others),
+        "next": 0,
+    }
+
+
+@pytest.mark.parametrize("width", [PHONE, SCREEN, PAPER])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_chart_is_drawn_and_fits(browser: Any, pages: dict[str, Path], language: str, width: int) -> None:
-    show(browser, pages[language], width)
+def test_every_chart_is_drawn_as_its_figures_ask(
+    browser: Any, files: dict[str, Path], group: Relations, language: str, width: int
+) -> None:
+    show(browser, files[language], width)
     assert browser.get_log("browser") == []
-    drawn = browser.execute_script(
-        """
-        return [...document.querySelectorAll("figure[data-marks]")].map((figure) => {
-          const svg = figure.querySelector("svg");
-          const marks = [...figure.querySelectorAll('[id^="mark-"]')].map((mark) => mark.getBBox());
-          const box = svg ? svg.getBoundingClientRect() : null;
-          return [figure.dataset.figure, Number(figure.dataset.marks), marks.length,
-                  marks.filter((each) => each.width + each.height > 0).length,
-                  box ? Math.min(box.width, box.height) : null,
-                  figure.querySelectorAll("svg text").length];
-        });
-        """
-    )
-    by_name = {name: rest for name, *rest in drawn}
-    for name in ("nps", "csat", "stages", "cohorts", "survival", "rfm", "grades", "repair", "steps", "liability"):
-        wanted, marks, seen, size, texts = by_name[name]
-        assert wanted == marks > 0, name
-        # A bar of nobody has no length, but it is there.
-        assert 0 < seen <= marks, name
-        assert size > 60, name
-        assert texts > 0, name
-    wide, room = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
-    assert wide <= room == width
+    drawn = {each["name"]: each for each in browser.execute_script(READ_MARKS)}
+    assert {name: len(each["marks"]) for name, each in drawn.items()} == marks_asked_for(group)
+    for name, each in drawn.items():
+        assert each["wanted"] == len(each["marks"]), name
+        box = each["box"]
+        for mark in each["marks"]:
+            assert box["left"] <= mark["left"] <= mark["right"] <= box["right"] + 0.5, name
+            assert box["top"] <= mark["top"] <= mark["bottom"] <= box["bottom"] + 0.5, name
+    assert drawn["next"]["rows"] > 3
+    kinds = {each["kind"] for each in drawn.values()}
+    assert kinds == {"bars", "plot", "heat", "grid", ""}
+
+
+@pytest.mark.parametrize("width", [PHONE, SCREEN])
+def test_marks_are_as_long_as_high_and_as_dark_as_their_figures(
+    browser: Any, files: dict[str, Path], width: int
+) -> None:
+    show(browser, files["en"], width)
+    drawn = {each["name"]: each for each in browser.execute_script(READ_MARKS)}
+    seen = set()
+    for name, each in drawn.items():
+        marks = each["marks"]
+        if each["kind"] == "bars":
+            longest = max(marks, key=lambda mark: mark["value"])
+            assert longest["width"] > 12, name
+            for mark in marks:
+                asked = longest["width"] * mark["value"] / longest["value"]
+                assert mark["width"] == pytest.approx(asked, abs=1.0), (name, mark)
+        elif name == "revenue":
+            tallest = max(marks, key=lambda mark: mark["value"])
+            assert tallest["height"] > 50
+            for mark in marks:
+                asked = tallest["height"] * mark["value"] / tallest["value"]
+                assert mark["height"] == pytest.approx(asked, abs=1.0)
+        elif each["kind"] == "plot" and name != "survival":
+            by_value = sorted(marks, key=lambda mark: mark["value"])
+            middles = [(mark["top"] + mark["bottom"]) / 2 for mark in by_value]
+            assert middles == sorted(middles, reverse=True), name
+            assert middles[0] - middles[-1] > 40, name
+        elif each["kind"] in ("heat", "grid"):
+            by_value = sorted(marks, key=lambda mark: mark["value"])
+            lights = [sum(map(int, re.findall(r"\d+", mark["ground"]))) for mark in by_value]
+            assert lights == sorted(lights, reverse=True), name
+            assert lights[0] - lights[-1] > 200, name
+        else:
+            continue
+        seen.add(name)
+    assert len(seen) == len(drawn) - 2, "all but the curve of survival and the list of what comes next"
+    [curve] = drawn["survival"]["marks"]
+    assert curve["width"] > 200
+    assert curve["height"] > 20
+
+
+@pytest.mark.parametrize("width", [PHONE, SCREEN, PAPER])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_letters_are_legible_and_nothing_is_wider_than_the_page(
+    browser: Any, files: dict[str, Path], language: str, width: int
+) -> None:
+    show(browser, files[language], width)
+    letters = browser.execute_script(READ_LETTERS)
+    assert len(letters) > 500
+    smallest = SMALLEST_POINTS * 96 / 72 if width == PAPER else SMALLEST_PIXELS
+    assert [(text, size) for text, size, _ in letters if size < smallest] == []
+    outside = [text for text, _, boxes in letters for left, _, right, _ in boxes if left < 0 or right > width + 0.5]
+    assert outside == []
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [PHONE, SCREEN, PAPER])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_words_along_an_axis_do_not_touch(browser: Any, files: dict[str, Path], language: str, width: int) -> None:
+    show(browser, files[language], width)
+    groups = [group for group in browser.execute_script(READ_GROUPS) if len(group) > 1]
+    assert len(groups) == 2 * 6, "six plots have two axes each"
+    for group in groups:
+        for index, one in enumerate(group):
+            for other in group[index + 1 :]:
+                apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+                assert apart, (one, other)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_letters_are_legible_on_a_telephone(browser: Any, pages: dict[str, Path], language: str) -> None:
-    show(browser, pages[language], 360)
-    heights = browser.execute_script(
-        "return [...document.querySelectorAll('figure svg text')].map((text) => text.getBoundingClientRect().height)"
-    )
-    assert len(heights) > 50
-    assert min(heights) >= 8
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_page_asks_nothing_of_any_network(browser: Any, pages: dict[str, Path], language: str) -> None:
-    show(browser, pages[language], 1200)
+def test_the_page_asks_nothing_of_any_network(browser: Any, files: dict[str, Path], language: str) -> None:
+    show(browser, files[language], SCREEN)
     sent = [entry["message"] for entry in browser.get_log("performance") if 'requestWillBeSent"' in entry["message"]]
     assert sent
     assert all("file://" in message or "data:" in message for message in sent)
@@ -122,8 +250,37 @@ def test_the_page_asks_nothing_of_any_network(browser: Any, pages: dict[str, Pat
     assert browser.execute_script("return document.documentElement.lang") == {"en": "en", "zh": "zh-Hans"}[language]
 
 
-def test_the_page_prints(browser: Any, pages: dict[str, Path]) -> None:
-    show(browser, pages["zh"], 1200)
-    printed = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_paper_has_every_figure_that_the_drawings_do_not_spell_out(
+    browser: Any, files: dict[str, Path], language: str
+) -> None:
+    show(browser, files[language], PAPER)
+    links, tables = browser.execute_script(
+        """
+        return [[...document.querySelectorAll(".to-table a")].map((link) => link.getAttribute("href").slice(1)),
+                Object.fromEntries([...document.querySelectorAll("#tables table")].map((table) =>
+                  [table.id, [...table.querySelectorAll("tbody tr")].filter((row) => row.offsetHeight > 5).length]))];
+        """
+    )
+    assert sorted(links) == sorted(tables)
+    plots = {f"table-{name}" for name in ("nps", "csat", "rates", "survival", "revenue", "kept")}
+    assert plots <= set(tables)
+    assert all(rows > 5 for rows in tables.values())
+    drawn = {each["name"]: each for each in browser.execute_script(READ_MARKS)}
+    assert tables["table-nps"] == len(drawn["nps"]["marks"])
+    assert 2 * tables["table-revenue"] == len(drawn["revenue"]["marks"])
+    cells = browser.execute_script(
+        "return [...document.querySelectorAll('.heat .mark')].map((cell) => [cell.textContent, cell.dataset.value])"
+    )
+    assert len(cells) > 50
+    assert all(text == f"{100 * float(value):.0f}" for text, value in cells)
+
+
+def test_the_page_prints_on_a_few_sheets(browser: Any, files: dict[str, Path]) -> None:
+    show(browser, files["zh"], SCREEN)
+    printed = base64.b64decode(
+        browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": False, "preferCSSPageSize": True})["data"]
+    )
     assert printed.startswith(b"%PDF")
-    assert len(printed) > 20_000
+    sheets = len(re.findall(rb"/Type\s*/Page\b", printed))
+    assert 4 <= sheets <= 12

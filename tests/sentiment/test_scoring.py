@@ -62,11 +62,10 @@ def test_answers_with_words_are_scored_and_the_view_shows_it(database_url: str) 
         assert report.scorers == [ScorerCount("lengths", "1", scored=2)]
         assert scores(engine) == [("c1", "f1", -6, "lengths", "1"), ("c1", "f2", 4, "lengths", "1")]
         answers = engine.views.satisfaction.rows(Respondent)[0].answers
-        assert {name: given.sentiment for name, given in answers.items()} == {
-            "f1": (-6, "lengths", "1"),
-            "f2": (4, "lengths", "1"),
-            "f3": None,
-        }
+        assert {
+            name: [(each.score, each.scorer, each.version) for each in given.sentiments]
+            for name, given in answers.items()
+        } == {"f1": [(-6, "lengths", "1")], "f2": [(4, "lengths", "1")], "f3": []}
 
 
 def test_a_score_is_dated_when_the_words_were_given() -> None:

@@ -15,12 +15,26 @@ from relations.aggregates.complaint import (
     WithdrawComplaint,
 )
 from relations.aggregates.customer import (
+    AnswerFeedback,
+    DeclineInvitation,
+    DropTrait,
     EraseCustomer,
     GiveFeedback,
+    LinkIdentity,
+    MergeCustomer,
+    NoteCulture,
+    NoteTrait,
+    RecordAcquisitionCost,
     RecordInteraction,
+    RecordLapse,
     RecordPurchase,
+    RecordWinBack,
     RefundPurchase,
     RegisterCustomer,
+    RemindInvitation,
+    ScoreSentiment,
+    SeeInvitation,
+    SendInvitation,
 )
 from relations.aggregates.loyalty import ExpirePoints, RedeemPoints
 from relations.aggregates.policy import AdoptPolicy
@@ -29,7 +43,7 @@ from relations.messages import Command
 from relations.policies import Policy
 from relations.policies.service_levels import SEVERITIES
 from relations.testing import Recorded, RecordingClock, is_mistake, simulate, simulate_recorded
-from relations.testing.simulated_world import SUBJECTS
+from relations.testing.simulated_world import QUESTIONNAIRE, SUBJECTS, THEMES
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +120,32 @@ def test_everything_that_a_real_history_has_is_there(commands: list[Command]) ->
     assert {str(command.command_id).partition("!")[2] for command in commands if is_mistake(command)} >= {
         "refund_beyond_purchase", "refund_of_nothing", "redemption_beyond_balance",
     }  # fmt: skip
+
+
+def test_guests_are_asked_reminded_and_come_back_to(commands: list[Command]) -> None:
+    sent = {command.invitation for command in commands if isinstance(command, SendInvitation)}
+    assert len(sent) > 500
+    answered = {command.invitation for command in commands if isinstance(command, GiveFeedback)}
+    assert 0.2 < len(sent & answered) / len(sent) < 0.7
+    kinds = Counter(type(command) for command in commands)
+    for kind in (SeeInvitation, RemindInvitation, DeclineInvitation, ScoreSentiment, AnswerFeedback):
+        assert kinds[kind] > 20, kind.__name__
+    themes = Counter(theme for command in commands if isinstance(command, GiveFeedback) for theme in command.themes)
+    assert set(themes) == set(THEMES)
+
+
+def test_guests_are_persons_and_some_are_known_twice(commands: list[Command]) -> None:
+    kinds = Counter(type(command) for command in commands)
+    for kind in (NoteTrait, DropTrait, NoteCulture, RecordAcquisitionCost, LinkIdentity, MergeCustomer):
+        assert kinds[kind] > 3, kind.__name__
+    noted = [command for command in commands if isinstance(command, NoteTrait)]
+    assert {command.trait for command in noted} == {"preference", "habit", "taboo", "need"}
+    assert any(command.words for command in noted)
+    registered = {command.customer for command in commands if isinstance(command, RegisterCustomer)}
+    twice = {command.removesuffix("-2") for command in registered if command.endswith("-2")}
+    merged = {command.into for command in commands if isinstance(command, MergeCustomer)}
+    assert merged < twice <= registered
+    assert len(twice) > len(merged) + 5
 
 
 def test_people_are_invented_and_plainly_so(commands: list[Command]) -> None:
@@ -216,3 +256,28 @@ def test_batches_end_with_their_day() -> None:
         assert clock() == history[len(taken) - 1].recorded_at
         assert clock().date() == history[len(taken) - len(batch)].recorded_at.date()
     assert taken == [command for _, command in history]
+
+
+def test_who_recommends_the_house_says_how_the_stay_was(commands: list[Command]) -> None:
+    answers = [command for command in commands if isinstance(command, GiveFeedback)]
+    recommended = {command.invitation for command in answers if command.instrument == "nps"}
+    told = [command for command in answers if command.instrument == QUESTIONNAIRE.id]
+    assert len(told) > 500
+    assert {command.invitation for command in told} <= recommended
+    assert {item.item for command in told for item in command.items} == {item.id for item in QUESTIONNAIRE.items}
+    complete = [len(command.items) == len(QUESTIONNAIRE.items) for command in told]
+    assert 0.7 < sum(complete) / len(complete) < 0.95
+    # A business whose policy does not know the questionnaire does not ask.
+    others = simulate(seed=1, customers=60, policy=Policy())
+    assert {each.instrument for each in others if isinstance(each, GiveFeedback)} == {"nps", "csat"}
+
+
+def test_some_say_why_they_leave_and_few_of_them_are_won_back(commands: list[Command]) -> None:
+    left = [command for command in commands if isinstance(command, RecordLapse)]
+    back = [command for command in commands if isinstance(command, RecordWinBack)]
+    assert len({command.reason for command in left}) > 3
+    assert 0 < len(back) < len(left)
+    assert {command.customer for command in back} <= {command.customer for command in left}
+    # What is sent twice is the same command.
+    costs = {command.command_id: command for command in commands if isinstance(command, RecordAcquisitionCost)}.values()
+    assert len({command.customer for command in costs}) == len(costs) > 100

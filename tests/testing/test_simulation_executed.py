@@ -32,11 +32,17 @@ def test_the_rules_refuse_the_mistakes_and_nothing_else(sqlite_url: str) -> None
             outcomes["accepted"] += report.accepted
             outcomes["repeated"] += report.repeated
         kinds = {type(recorded.event).__name__ for recorded in relations.events()}
+        views = relations.views.customers
+        proposed = {each.customers for each in views.duplicates()}
+        merged = views.merged()
         late = [recorded for recorded in relations.events() if recorded.recorded_at - recorded.occurred_at > 10**11]
     assert refused.keys() == REFUSALS.keys()
     assert outcomes["accepted"] > 10_000
     assert outcomes["repeated"] > 0
     assert len(late) > 50
+    assert merged
+    # Nobody else is proposed than those who filled in a second form.
+    assert len([pair for pair in proposed if pair[1] == f"{pair[0]}-2"]) == len(proposed) > 3
     assert {
         "PointsExpired",
         "TierLost",

@@ -5,15 +5,17 @@ Stream `policy`. Order of this module: events, commands, state, evolve, decide.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import msgspec
 
 from relations.decider import Aggregate, Decider
+from relations.errors import CommandRefused
 from relations.messages import Command, Event
 from relations.policies import Policy
 
-__all__ = ["AGGREGATE", "AdoptPolicy", "PolicyAdopted", "PolicyBook"]
+__all__ = ["AGGREGATE", "REFUSALS", "AdoptPolicy", "Adoption", "PolicyAdopted", "PolicyBook"]
 
 # --- events ---------------------------------------------------------------------------------------------------------
 
@@ -74,8 +76,28 @@ def evolve(state: PolicyBook, event: Event) -> PolicyBook:
             return state
 
 
+REFUSALS: Mapping[str, str] = {
+    "method_missing": "An effort score says its method: agreement and effort are asked the other way round",
+}
+"""Every code of refusal, with when it is given. What a policy is not at all, its own form refuses."""
+
+
 def decide(state: PolicyBook, command: Command, policy: Policy) -> list[Event]:
+    """The policy as adopted.
+
+    Raises:
+        CommandRefused: A rule forbids it; the codes are in `REFUSALS`.
+    """
     assert isinstance(command, AdoptPolicy)  # noqa: S101 - the engine routes by class
+    for instrument in command.policy.surveys.instruments:
+        # Not in the policy's own form: what older versions adopted must be readable for ever.
+        if instrument.kind == "ces" and instrument.method is None:
+            raise CommandRefused(
+                f"the effort score {instrument.id} does not say by which method it is asked",
+                code="method_missing",
+                field="policy",
+                remedy="Give its method, such as agreement or effort",
+            )
     number = len(state.adoptions) + 1
     body = msgspec.Raw(command.policy.model_copy(update={"version": number}).model_dump_json().encode())
     return [PolicyAdopted(policy=body, number=number, effective_from=None if command.from_beginning else command.at)]

@@ -8,6 +8,7 @@ view's sufficient statistics, or from none of ours.
 * `fit_spending`: how much they spend when they buy (Gamma-Gamma).
 * `lifetime_values`: both together, discounted.
 * `survival_curve`: Kaplan-Meier; needs no extra.
+* `spells`: from when to when somebody was a customer.
 
 The fits need scipy, in the extra `analytics`; it is imported when a fit or a forecast is asked for.
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 from relations.analytics.buying import BuyingModel, fit_buying
 from relations.analytics.lifetime_value import LifetimeValue, lifetime_values
 from relations.analytics.repeat_statistics import RepeatStatistics, repeat_statistics
+from relations.analytics.spells import Spell, Turn, spells
 from relations.analytics.spending import SpendingModel, fit_spending
 from relations.analytics.survival import SurvivalCurve, SurvivalPoint, survival_curve, time_to_loss
 
@@ -24,13 +26,16 @@ __all__ = [
     "BuyingModel",
     "LifetimeValue",
     "RepeatStatistics",
+    "Spell",
     "SpendingModel",
     "SurvivalCurve",
     "SurvivalPoint",
+    "Turn",
     "fit_buying",
     "fit_spending",
     "lifetime_values",
     "repeat_statistics",
+    "spells",
     "survival_curve",
     "time_to_loss",
 ]

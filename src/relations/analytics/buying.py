@@ -28,9 +28,9 @@ from relations.analytics.extra import scientific
 from relations.analytics.hypergeometric import mean_power
 from relations.analytics.likelihood import maximise
 from relations.analytics.repeat_statistics import RepeatStatistics, checked
-from relations.errors import InvalidInput
+from relations.errors import InvalidInput, NoFit
 
-__all__ = ["BuyingModel", "BuyingModelName", "fit_buying"]
+__all__ = ["BuyingModel", "BuyingModelName", "check_forecast", "fit_buying"]
 
 BuyingModelName: TypeAlias = Literal["bg_nbd", "mbg_nbd"]
 
@@ -85,7 +85,7 @@ class BuyingModel(BaseModel):
             MissingExtra: scipy is not installed.
             InvalidInput: Statistics that no history has, or negative or infinite days.
         """
-        _check_days(days)
+        check_forecast(days)
         return self._each(customers, partial(self._expected, days=days))
 
     def discounted_purchases(
@@ -99,14 +99,7 @@ class BuyingModel(BaseModel):
             MissingExtra: scipy is not installed.
             InvalidInput: Statistics that no history has, negative or infinite days, or a rate of -1 or below.
         """
-        _check_days(days)
-        if not -1 < yearly_rate < float("inf"):
-            raise InvalidInput(
-                f"{yearly_rate} is not a discount rate",
-                code="invalid_discount_rate",
-                field="yearly_rate",
-                remedy="Give a share a year, such as 0.1",
-            )
+        check_forecast(days, yearly_rate)
         return self._each(customers, partial(self._expected, days=days, yearly_rate=yearly_rate))
 
     def new_customer_purchases(self, days: float) -> float:
@@ -168,7 +161,8 @@ def fit_buying(
 
     Raises:
         MissingExtra: scipy is not installed.
-        InvalidInput: No customers, nobody who came back, or a likelihood without a summit.
+        InvalidInput: Statistics that no history has, an unknown model, or a unit that is none.
+        NoFit: No customers, nobody who came back, or a likelihood without a summit.
     """
     if model not in get_args(BuyingModelName):
         raise InvalidInput(
@@ -202,22 +196,36 @@ def fit_buying(
 
 def _check_repeats(customers: Sequence[RepeatStatistics]) -> int:
     repeat_customers = sum(one.frequency > 0 for one in customers)
+    if not customers:
+        raise NoFit("there are no customers to fit to", code="no_customers", remedy="Give customers who bought")
     if not repeat_customers:
-        raise InvalidInput(
-            f"none of {len(customers)} customers came back" if customers else "there are no customers to fit",
+        raise NoFit(
+            f"none of {len(customers)} customers came back",
             code="no_repeat_customers",
             remedy="Models of repeat buying need customers who bought on two days or more",
         )
     return repeat_customers
 
 
-def _check_days(days: float) -> None:
+def check_forecast(days: float, yearly_rate: float = 0.0) -> None:
+    """Check how far ahead a forecast looks, and its discount rate a year.
+
+    Raises:
+        InvalidInput: Negative or infinite days, or a rate of -1 or below.
+    """
     if not 0 <= days < float("inf"):
         raise InvalidInput(
             f"{days} is not a number of days to look ahead",
             code="invalid_horizon",
             field="days",
             remedy="Give 0 or more",
+        )
+    if not -1 < yearly_rate < float("inf"):
+        raise InvalidInput(
+            f"{yearly_rate} is not a discount rate",
+            code="invalid_discount_rate",
+            field="yearly_rate",
+            remedy="Give a share a year, such as 0.1",
         )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from relations.analytics.extra import scientific
-from relations.errors import InvalidInput
+from relations.errors import NoFit
 
 __all__ = ["Maximum", "maximise"]
 
@@ -60,7 +60,7 @@ def maximise(
 
     Raises:
         MissingExtra: scipy is not installed.
-        InvalidInput: There is no summit within reach, `fit_not_converged`.
+        NoFit: There is no summit within reach, `fit_not_converged`.
     """
     np, optimize = scientific("numpy", f"Fitting {model}"), scientific("scipy.optimize", f"Fitting {model}")
     origin = np.log(np.array(start, dtype=float))
@@ -107,7 +107,7 @@ def _check_summit(slope: Any, way: Any, curvature: Any, named: dict[str, float],
         how = "it is too flat to tell the parameters apart"
     else:
         return
-    raise InvalidInput(
+    raise NoFit(
         f"the likelihood of {model} has no summit for these customers: {how}",
         code="fit_not_converged",
         remedy="Give more customers or a longer observation; few repeat purchases tell too little",

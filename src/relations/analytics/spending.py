@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict
 from relations.analytics.extra import scientific
 from relations.analytics.likelihood import maximise
 from relations.analytics.repeat_statistics import RepeatStatistics, checked
-from relations.errors import InvalidInput
+from relations.errors import InvalidInput, NoFit
 
 __all__ = ["SpendingModel", "fit_spending"]
 
@@ -67,7 +67,8 @@ class SpendingModel(BaseModel):
         Of who never came back, or whose repeat purchases came to nothing or less, nothing is known: the mean over all.
 
         Raises:
-            InvalidInput: Statistics that no history has, or a customer whose expectation is infinite.
+            InvalidInput: Statistics that no history has.
+            NoFit: A customer whose expectation is infinite.
         """
         found = []
         for one in checked(customers):
@@ -75,7 +76,7 @@ class SpendingModel(BaseModel):
             x, amount = (one.frequency, one.repeat_amount) if known else (0, 0)
             divisor = self.p * x + self.q - 1
             if divisor <= 0:
-                raise InvalidInput(
+                raise NoFit(
                     f"with q = {self.q:.3g} the mean purchase has no finite expectation",
                     code="infinite_mean",
                     remedy="Fit to more customers, or leave out the few very large amounts that make the tail",
@@ -94,15 +95,16 @@ def fit_spending(customers: Iterable[RepeatStatistics], *, unit_amount: float = 
 
     Raises:
         MissingExtra: scipy is not installed.
-        InvalidInput: Nobody who came back and spent, or a likelihood without a summit.
+        InvalidInput: Statistics that no history has, or a unit that is none.
+        NoFit: Nobody who came back and spent, or a likelihood without a summit.
     """
     if not 0 < unit_amount < float("inf"):
         raise InvalidInput(f"{unit_amount} is not a unit of money", code="invalid_unit", field="unit_amount")
     repeats = [one for one in checked(customers) if one.frequency > 0]
     counts = Counter((one.frequency, one.repeat_amount) for one in repeats if one.repeat_amount > 0)
     if not counts:
-        raise InvalidInput(
-            "no customer came back and spent anything",
+        raise NoFit(
+            f"none of the {len(repeats)} customers who came back spent anything when they did",
             code="no_repeat_spending",
             remedy="The model needs customers who bought on two days or more, for more than nothing",
         )

@@ -16,11 +16,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from math import exp, floor, isfinite, log, sqrt
+from math import exp, isfinite, log, sqrt
 
 from pydantic import BaseModel, ConfigDict
 
 from relations.analytics.intervals import CONFIDENCE, Interval, normal_quantile
+from relations.analytics.spells import Turn, spells
 from relations.errors import InvalidInput
 from relations.policies import Lifecycle
 
@@ -126,24 +127,24 @@ def _interval(survival: float, spread: float, z: float, confidence: float) -> In
     return Interval(low=survival ** exp(reach), high=survival ** exp(-reach), confidence=confidence)
 
 
-def time_to_loss(days: Sequence[int], today: int, policy: Lifecycle) -> tuple[int, bool] | None:
-    """How long a customer stayed until the policy first called them lost; None for who never bought.
+def time_to_loss(
+    days: Sequence[int], today: int, policy: Lifecycle, turns: Sequence[Turn] = ()
+) -> tuple[int, bool] | None:
+    """How long a customer stayed until they first were lost; None for who never bought.
 
-    Nobody gives notice, so leaving is a silence: a customer is lost on the first day on which the last purchase is
-    longer ago than the policy's limit. The clock starts at the first purchase and stops at that day, not at the last
-    purchase, for that day is when it can be known; counted so, whoever is still within the limit is merely censored,
-    and nobody's future decides today's figure. Coming back later is winning back, and does not undo the loss.
+    Hardly anybody gives notice, so leaving is a silence: a customer is lost on the first day on which the last sign of
+    them is longer ago than the policy's limit, or on which their leaving was recorded. The clock starts at the first
+    purchase and stops at that day, not at the last purchase, for that day is when it can be known; counted so, whoever
+    is still within the limit is merely censored, and nobody's future decides today's figure. Coming back later is
+    winning back, and does not undo the loss.
 
     Args:
         days: The ordinals of their purchase days, ascending, none after `today`.
         today: The ordinal of the last day that counts.
         policy: The limits.
+        turns: When their leaving and coming back was recorded, ascending, none after `today`.
     """
-    if not days:
+    first = next(spells(days, policy, turns), None)
+    if first is None:
         return None
-    first = days[0]
-    for n, day in enumerate(days, 1):
-        lost = day + floor(policy.limits(n, day - first)[1]) + 1
-        if lost <= (days[n] - 1 if n < len(days) else today):
-            return lost - first, True
-    return today - first, False
+    return (first.end + 1 - days[0], True) if first.end < today else (today - days[0], False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,7 @@ from relations.cli.pages import agenda, history, repair, retention, satisfaction
 from relations.cli.pages.question import Question
 from relations.cli.screen import Screen, running
 from relations.engine import Relations
+from relations.errors import InvalidInput
 from relations.report import html as report_page
 from relations.report.customer_file import unknown_customer
 
@@ -44,6 +46,13 @@ class DimensionChoice(StrEnum):
     segment = "segment"
 
 
+class SegmentsChoice(StrEnum):
+    """Whose segments satisfaction is grouped by."""
+
+    value = "value"
+    policy = "policy"
+
+
 def pages(engine: Relations, question: Question, views: list[str]) -> tuple[dict[str, Any], list[RenderableType]]:
     """The documents and the pages of some views, read once."""
     documents: dict[str, Any] = {}
@@ -69,7 +78,48 @@ def pages(engine: Relations, question: Question, views: list[str]) -> tuple[dict
     return documents, shown
 
 
+_READS: dict[str | None, frozenset[str]] = {
+    "satisfaction": frozenset({"as_of", "since", "until", "by", "limit"}),
+    "retention": frozenset({"as_of", "since", "until", "limit", "currency"}),
+    "repair": frozenset({"as_of", "since", "until", "days", "limit"}),
+    "agenda": frozenset({"as_of", "days", "limit"}),
+    None: frozenset({"as_of", "since", "until", "by", "days", "limit", "currency"}),
+    "html": frozenset({"as_of", "days", "currency", "html", "lang"}),
+}
+"""Which options each view reads; None is all views at once, `html` the page."""
+_COMMON = frozenset({"database", "view", "master_key_file", "json", "verbose"})
+
+
+def _refuse_unread(context: typer.Context, view: str | None, html: Path | None) -> None:
+    """Whoever gives an option wants it to do something.
+
+    Raises:
+        InvalidInput: An option that what is asked for does not read.
+    """
+    if html is not None and view is not None:
+        raise InvalidInput(
+            f"the page shows all views, not {view} alone",
+            code="unsuitable_option",
+            field="--html",
+            remedy=f"Leave out {view}, or leave out --html",
+        )
+    for name in context.params:
+        given = context.get_parameter_source(name)
+        if name in _COMMON or given is None or given.name != "COMMANDLINE":
+            continue
+        if name not in _READS["html" if html is not None else view]:
+            option = "--" + name.replace("_", "-")
+            if name == "lang":
+                what, remedy = "is for the page only", "Give --html FILE too, or leave it out"
+            else:
+                where = "the page" if html is not None else f"the report on {view}"
+                readers = [each for each, read in _READS.items() if name in read and each not in (None, "html")]
+                what, remedy = f"does nothing for {where}", f"Leave it out; it is for {' and '.join(map(str, readers))}"
+            raise InvalidInput(what, code="unsuitable_option", field=option, remedy=remedy)
+
+
 def report(
+    context: typer.Context,
     database: Database,
     view: Annotated[
         ViewChoice | None, typer.Argument(metavar="[VIEW]", help="Which view; all of them by default.")
@@ -80,6 +130,9 @@ def report(
     by: Annotated[
         list[DimensionChoice] | None, typer.Option(help="Group satisfaction by this; may be given several times.")
     ] = None,
+    segments: Annotated[
+        SegmentsChoice, typer.Option(help="With --by segment: segments of value (RFM), or those the policy names.")
+    ] = SegmentsChoice.value,
     days: Annotated[int, typer.Option(min=0, max=3660, help="How far ahead to look for what is due.")] = 14,
     limit: Annotated[int, typer.Option(min=1, help="The most months, items and customers in a list.")] = 12,
     currency: Annotated[
@@ -98,12 +151,14 @@ def report(
 
     Everything is answered from what was recorded, new events included. The months and days are the business's own, in
     the zone of its policy. --since and --until bound satisfaction, the monthly rates, the cohorts and the times of
-    repair.
+    repair. An option that what is asked for does not read is refused.
     """
-    with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
+    with running(json=json, verbose=verbose) as screen, ExitStack() as stack:
+        _refuse_unread(context, view.value if view else None, html)
+        engine = stack.enter_context(open_engine(database, master_key_file))
         zone = engine.policy.zone
         if html is not None:
-            page = report_page(engine, lang, as_of=moment(as_of, zone), currency=currency)
+            page = report_page(engine, lang, as_of=moment(as_of, zone), currency=currency, days=days)
             html.write_text(page, encoding="utf-8")
             written = {"written": str(html), "bytes": len(page.encode())}
             screen.result(written, lambda screen: screen.print(f"Written: {html} ({written['bytes']:,} bytes)"))
@@ -118,6 +173,7 @@ def report(
             days=days,
             limit=limit,
             currency=currency,
+            segments=segments.value,
         )
         views = [view.value] if view else [choice.value for choice in ViewChoice]
         documents, shown = pages(engine, question, views)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 __all__ = [
     "ABSENT",
+    "Curve",
+    "Heat",
+    "Sheet",
     "bar",
     "headline",
     "local_minute",
@@ -29,6 +34,9 @@ __all__ = [
 ABSENT = "\u2013"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _LEVELS = "▁▂▃▄▅▆▇█"
+_GROWING = 16
+"""How narrow a column that may be broken over lines is taken to be, when it is asked whether a table fits."""
+_PLOT_WIDTH = 100
 
 
 def number(value: float | None) -> str:
@@ -76,7 +84,54 @@ def span(low: float, value: float, high: float, *, between: tuple[float, float],
     return "".join(line)
 
 
-def table(*columns: str, right: Sequence[int] = (), title: str | None = None, grow: int | None = None) -> Table:
+class Sheet(Table):
+    """A table that leaves out its spare columns where there is no room for them, rather than cutting letters off.
+
+    Attributes:
+        spare: The columns to be left out, the first one first.
+        grow: The column that may be broken over lines.
+    """
+
+    spare: Sequence[int] = ()
+    grow: int | None = None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The table, in as many columns as fit."""
+        kept = list(range(len(self.columns)))
+        for index in self.spare:
+            if self._width(console, options, kept) <= options.max_width:
+                break
+            kept.remove(index)
+        if len(kept) == len(self.columns):
+            yield from super().__rich_console__(console, options)
+        else:
+            yield self._of(kept)
+
+    def _of(self, kept: Sequence[int], grown: int | None = None) -> Table:
+        """A table of some of the columns; `grown` is the widest that the one that grows may be."""
+        made = Table(
+            box=self.box, title=self.title, title_justify="left", title_style="bold", pad_edge=False, show_edge=False
+        )
+        for index in kept:
+            of = self.columns[index]
+            width = grown if index == self.grow else None
+            made.add_column(of.header, justify=of.justify, no_wrap=of.no_wrap, overflow=of.overflow, max_width=width)
+        for row in zip(*(self.columns[index].cells for index in kept), strict=True):
+            made.add_row(*row)
+        return made
+
+    def _width(self, console: Console, options: ConsoleOptions, kept: Sequence[int]) -> int:
+        roomy = options.update(max_width=1_000)
+        return Measurement.get(console, roomy, self._of(kept, _GROWING)).maximum
+
+
+def table(
+    *columns: str,
+    right: Sequence[int] = (),
+    title: str | None = None,
+    grow: int | None = None,
+    spare: Sequence[int] = (),
+) -> Sheet:
     """An empty table with headings.
 
     Args:
@@ -84,10 +139,12 @@ def table(*columns: str, right: Sequence[int] = (), title: str | None = None, gr
         right: Which of them stand at the right, as numbers do.
         title: What it shows.
         grow: Which may be broken over lines; the others keep theirs whole.
+        spare: Which are left out where there is no room, the first one first.
     """
-    made = Table(
+    made = Sheet(
         box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False, show_edge=False
     )
+    made.spare, made.grow = spare, grow
     for index, heading in enumerate(columns):
         made.add_column(
             heading,
@@ -96,6 +153,98 @@ def table(*columns: str, right: Sequence[int] = (), title: str | None = None, gr
             overflow="fold" if index == grow else "ellipsis",
         )
     return made
+
+
+class Heat:
+    """Shares month by month, a row for each group: the darker the more, and each as a number of a hundred.
+
+    Where there is no room for all months, the last ones are left out and it says so.
+
+    Args:
+        title: What it shows.
+        corner: What the rows' names are.
+        rows: A name, a size, and the shares from month 1 on; None where there is nothing.
+        highest: What is darkest; the highest share where absent.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        corner: str,
+        rows: Sequence[tuple[str, str, Sequence[float | None]]],
+        *,
+        highest: float | None = None,
+    ) -> None:
+        self.title, self.corner, self.rows = title, corner, rows
+        known = [share for _, _, shares in rows for share in shares if share is not None]
+        self.highest = highest or max(known, default=0) or 1.0
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        """The grid, as many months wide as fit."""
+        first = max(len(self.corner), *(len(name) for name, _, _ in self.rows))
+        second = max(len("Size"), *(len(size) for _, size, _ in self.rows))
+        known = [share for _, _, shares in self.rows for share in shares if share is not None]
+        digits = max(2, *(len(f"{100 * share:.0f}") for share in known or [0.0]), 2) + 1
+        months = max(len(shares) for _, _, shares in self.rows)
+        shown = max(1, min(months, (options.max_width - first - second - 2) // digits))
+        title = self.title if shown == months else f"{self.title}: the first {shown} months"
+        yield Text(title, style="bold")
+        yield Text(
+            f"{self.corner:<{first}} {'Size':>{second}} "
+            + "".join(f"{month:>{digits}}" for month in range(1, shown + 1)),
+            style="bold",
+        )
+        for name, size, shares in self.rows:
+            line = Text(f"{name:<{first}} {size:>{second}} ")
+            for share in shares[:shown]:
+                if share is None:
+                    line.append(f"{ABSENT:>{digits}}")
+                else:
+                    line.append(f"{100 * share:>{digits}.0f}", _heat(share / self.highest))
+            yield line
+
+
+def _heat(depth: float) -> str:
+    """A style from pale to dark, with letters that can be read on it."""
+    held = max(0.0, min(1.0, depth))
+    red, green, blue = (round(pale + (dark - pale) * held) for pale, dark in ((222, 8), (235, 69), (247, 122)))
+    return f"{'rgb(255,255,255)' if held >= 0.6 else 'rgb(0,0,0)'} on rgb({red},{green},{blue})"
+
+
+class Curve:
+    """A curve of shares that falls in steps, as the ground below it.
+
+    Args:
+        corners: Where each step begins, ascending, and the share from there on.
+        below: What the horizontal axis counts.
+        height: In lines.
+    """
+
+    def __init__(self, corners: Sequence[tuple[float, float]], *, below: str, height: int = 8) -> None:
+        self.corners, self.below, self.height = corners, below, height
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        """The plot, as wide as the terminal up to a point."""
+        width = max(10, min(options.max_width, _PLOT_WIDTH) - 7)
+        last = self.corners[-1][0] or 1.0
+        starts = [at for at, _ in self.corners]
+        shares = [
+            self.corners[max(0, bisect_right(starts, last * (column + 0.5) / width) - 1)][1] for column in range(width)
+        ]
+        for row in range(self.height, 0, -1):
+            top = row / self.height
+            label = percent(top) if row in (self.height, self.height // 2) else ""
+            filled = "".join(_eighth(share * self.height - (row - 1)) for share in shares)
+            yield Text.assemble((f"{label:>5} ", "dim"), (filled, "blue"))
+        middle, end = number(last / 2), number(last)
+        axis = f"0{middle:>{width // 2}}{end:>{width - 1 - width // 2}}"
+        yield Text(f"{'':>6}{axis}", style="dim")
+        yield Text(f"{self.below:>{6 + width}}", style="dim")
+
+
+def _eighth(share: float) -> str:
+    """A character filled from below, by a share of its height."""
+    return " " if share <= 0 else _LEVELS[min(7, max(0, round(share * 8) - 1))]
 
 
 def headline(text: str, detail: str = "") -> Text:

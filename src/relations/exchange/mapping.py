@@ -46,7 +46,7 @@ __all__ = [
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Scalar = bool | int | float | str
-ValueType = Literal["text", "integer", "decimal", "money", "time", "boolean"]
+ValueType = Literal["text", "integer", "decimal", "money", "time", "boolean", "list"]
 
 _OPTIONS: dict[str, frozenset[str]] = {
     "text": frozenset({"cut"}),
@@ -55,8 +55,9 @@ _OPTIONS: dict[str, frozenset[str]] = {
     "money": frozenset({"decimal_mark", "thousands", "sign", "currency", "currency_from", "minor_units", "rounding"}),
     "time": frozenset({"format", "zone", "at"}),
     "boolean": frozenset({"true", "false"}),
+    "list": frozenset({"separator"}),
 }
-_ORIGINS = ("column", "constant", "template", "value", "product", "first_of", "count_by")
+_ORIGINS = ("column", "constant", "template", "value", "product", "first_of", "count_by", "items")
 
 
 class _Part(BaseModel):
@@ -178,14 +179,17 @@ class Value(_Part):
         first_of: What that value was in the first row that has the same `by`.
         by: The values that put rows together, for `first_of`.
         count_by: How many rows with the same values of these there have been, this one included.
+        items: A questionnaire's answers: by item the value of the answer, or `[perceived, expected]`. Blank ones are
+            left out, as items that were not answered are.
         when: For `count_by`: only rows of which this holds are counted; the others see the count so far.
         kept_only: For `count_by` and `first_of`: rows that are turned away do not count.
         replace: Texts to replace, each as it stands, in the order given.
         pattern: A regular expression; the first group, or all that it found, is the value.
         case: Put into `upper` or `lower` case.
-        map: What each word stands for.
+        map: What each word stands for; of a list, each of its words.
         otherwise: What any other word stands for; without it such a row is rejected.
-        type: `text`, `integer`, `decimal`, `money`, `time` or `boolean`.
+        type: `text`, `integer`, `decimal`, `money`, `time`, `boolean` or `list` (of texts).
+        separator: What stands between the texts of a list.
         cut: Text is cut to this many characters.
         decimal_mark: `.` or `,`.
         thousands: What separates thousands, if anything does.
@@ -213,6 +217,7 @@ class Value(_Part):
     first_of: str | None = None
     by: tuple[str, ...] = ()
     count_by: tuple[str, ...] | None = None
+    items: Annotated[dict[Id, str | tuple[str, str]], Field(min_length=1)] | None = None
     when: When = ()
     kept_only: bool = False
 
@@ -223,6 +228,7 @@ class Value(_Part):
     otherwise: Scalar | None = None
 
     type: ValueType = "text"
+    separator: Annotated[str, StringConstraints(min_length=1, max_length=8)] = ";"
     cut: Annotated[int, Field(ge=1)] | None = None
     decimal_mark: Literal[".", ","] = "."
     thousands: str | None = None

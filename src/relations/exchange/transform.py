@@ -282,6 +282,8 @@ def _names_of(value: Value) -> list[str]:
     names += [name for name in (value.value, value.first_of, value.currency_from) if name is not None]
     if value.template is not None:
         names += template_names(value.template)
+    for asked in (value.items or {}).values():
+        names += [asked] if isinstance(asked, str) else asked
     for condition in value.when:
         names += _condition_names(condition)
     return names

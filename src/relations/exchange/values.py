@@ -7,7 +7,7 @@ cannot give raises `InvalidInput`, which rejects the row.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, InvalidOperation
 from hashlib import blake2b
 from operator import itemgetter
@@ -96,6 +96,8 @@ def compile_value(name: str, value: Value, counters: list[Counter], blank_words:
         # The transformation fills it in; a row that is asked for it before that has a mapping that goes in circles.
         counters.append(Counter(name, value))
         return _unset(name)
+    if value.items is not None:
+        return _items(name, value.items, absent=value.blank == "absent")
     origin = _origin(name, value, blank_words)
     if value.product is not None:
         return _typed_number(name, value, origin)
@@ -123,6 +125,28 @@ def compile_value(name: str, value: Value, counters: list[Counter], blank_words:
                     return None
                 raise InvalidInput("there is no value", code="blank_value", field=name)
         return found if convert is None else convert(found, values)
+
+    return read
+
+
+def _items(name: str, items: Mapping[str, str | tuple[str, str]], *, absent: bool) -> Getter:
+    """A questionnaire's answers, as a command takes them."""
+    number = _integer(name, Value(constant=0, type="integer"), _number_reader(name, Value(constant=0, type="integer")))
+    asked = [(item, *((of, None) if isinstance(of, str) else of)) for item, of in items.items()]
+
+    def read(values: RowValues) -> tuple[dict[str, Any], ...] | None:
+        found = []
+        for item, perceived, expected in asked:
+            score = values[perceived]
+            if score is None:
+                continue
+            answer = {"item": item, "score": number(score, values)}
+            if expected is not None and values[expected] is not None:
+                answer["expected"] = number(values[expected], values)
+            found.append(answer)
+        if not found and not absent:
+            raise InvalidInput("no item is answered", code="blank_value", field=name)
+        return tuple(found) or None
 
     return read
 
@@ -185,7 +209,7 @@ def _cleaning(name: str, value: Value) -> Callable[[Any], Any] | None:
         steps.append(_extraction(name, value.pattern))
     if value.case is not None:
         steps.append(str.upper if value.case == "upper" else str.lower)
-    if value.map is not None:
+    if value.map is not None and value.type != "list":
         steps.append(_lookup(name, value.map, value.otherwise))
     if not steps:
         return None
@@ -238,10 +262,22 @@ def _conversion(name: str, value: Value) -> Conversion | None:
             return lambda text, _values: moment(text)
         case "boolean":
             return _boolean(name, value)
+        case "list":
+            return _list(name, value)
         case _:
             if value.cut is None:
                 return None
             return lambda text, _values: text[: value.cut]
+
+
+def _list(name: str, value: Value) -> Conversion:
+    word = None if value.map is None else _lookup(name, value.map, value.otherwise)
+
+    def listed(text: str, _values: RowValues) -> tuple[Any, ...] | None:
+        pieces = [piece for part in text.split(value.separator) if (piece := part.strip())]
+        return tuple(pieces if word is None else map(word, pieces)) or None
+
+    return listed
 
 
 def _boolean(name: str, value: Value) -> Conversion:

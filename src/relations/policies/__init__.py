@@ -9,11 +9,12 @@ from relations.policies.programme import Programme
 from relations.policies.repair import EmotionalAccount, Repair
 from relations.policies.service_levels import ServiceLevels
 from relations.policies.surveys import Surveys, Theme
-from relations.policies.value import Condition, Segment, ValueGrades
+from relations.policies.value import Condition, CurrencyGrades, Segment, ValueGrades
 
 __all__ = [
     "BusinessCalendar",
     "Condition",
+    "CurrencyGrades",
     "Desk",
     "EmotionalAccount",
     "Instrument",

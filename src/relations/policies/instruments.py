@@ -77,8 +77,8 @@ class Instrument(BaseModel):
         highest: The high end.
         higher_is_better: False where a high score is a bad one, as in an effort score that asks how much it took.
         method: How it is asked, where ways differ: `agreement` or `effort` for CES.
-        low: Answers up to this one (from this one on, where high is bad) ask for an answer of the business; None where
-            none does.
+        low: Answers up to this one (from this one on, where high is bad) ask for an answer of the business, and
+            questionnaires whose items' mean is; None where none does.
         items: The statements or pairs of a questionnaire.
     """
 
@@ -145,11 +145,12 @@ class Instrument(BaseModel):
         """Whether items are answered twice: what was expected, what was perceived."""
         return self.kind == "servqual"
 
-    def is_low(self, score: int) -> bool:
-        """Whether the business should come back to somebody who answered this."""
-        if self.low is None:
+    def is_low(self, *scores: int) -> bool:
+        """Whether the business should come back to somebody who answered this, or these items on the whole."""
+        if self.low is None or not scores:
             return False
-        return score <= self.low if self.higher_is_better else score >= self.low
+        total, bound = sum(scores), self.low * len(scores)
+        return total <= bound if self.higher_is_better else total >= bound
 
 
 def _servqual(**dimensions: tuple[str, ...]) -> tuple[InstrumentItem, ...]:
@@ -174,6 +175,7 @@ SERVQUAL = Instrument(
     kind="servqual",
     lowest=1,
     highest=7,
+    low=3,
     items=_servqual(
         tangibles=(
             "Equipment is up to date",

@@ -11,7 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from relations.policies.value import Segment, ValueGrades
+from relations.policies.value import DEFAULT_SEGMENTS, Segment, ValueGrades
 
 __all__ = ["Lifecycle", "LoyaltyKinds", "OwnGap", "Rfm", "RfmBins", "RfmSegment"]
 
@@ -184,7 +184,8 @@ class Lifecycle(BaseModel):
         rfm: How value is graded.
         loyalty: When somebody counts as loyal, and in which way.
         grades: When a customer's value is high, mid or low.
-        segments: Named groups of customers, each by its conditions; a customer may belong to several.
+        segments: Named groups of customers, each by its conditions; a customer may belong to several. What is given
+            replaces the ones that ship, all of them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -197,7 +198,7 @@ class Lifecycle(BaseModel):
     rfm: Rfm = Rfm()
     loyalty: LoyaltyKinds = LoyaltyKinds()
     grades: ValueGrades = ValueGrades()
-    segments: tuple[Segment, ...] = ()
+    segments: tuple[Segment, ...] = DEFAULT_SEGMENTS
 
     @model_validator(mode="after")
     def _stages_follow_each_other(self) -> Self:

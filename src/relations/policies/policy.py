@@ -7,14 +7,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from relations.errors import InvalidInput
-from relations.messages import minor_digits
 from relations.policies.desk import Desk
 from relations.policies.lifecycle import Lifecycle
 from relations.policies.programme import Programme
 from relations.policies.repair import Repair
 from relations.policies.service_levels import ServiceLevels
 from relations.policies.surveys import Surveys
+from relations.policies.value import known_currency
 
 __all__ = ["Policy"]
 
@@ -28,19 +27,13 @@ def _known_zone(name: str) -> str:
     return name
 
 
-def _known_currency(code: str) -> str:
-    try:
-        minor_digits(code)
-    except InvalidInput as error:
-        raise ValueError(error.reason) from None
-    return code
-
-
 class Policy(BaseModel):
     """What the business decides, as data. Every default is sensible; a business changes what it must.
 
     Attributes:
         version: Given by the log when the policy is adopted, from 1; 0 before.
+        effective_from: Likewise: the business time of the first command that it decides, UTC microseconds; None is from
+            the beginning. It stands in the event that adopts the policy, not in the policy's own JSON.
         zone: The IANA zone of the business's days, months and working hours.
         currency: The currency that reports add up in (ISO 4217).
         country: Where a telephone number is dialled that does not say so (ISO 3166), unless the customer's own region
@@ -57,8 +50,9 @@ class Policy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     version: Annotated[int, Field(ge=0)] = 0
+    effective_from: Annotated[int | None, Field(exclude=True)] = None
     zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
-    currency: Annotated[str, AfterValidator(_known_currency)] = "EUR"
+    currency: Annotated[str, AfterValidator(known_currency)] = "EUR"
     country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
     programme: Programme = Programme()
     programmes: tuple[Programme, ...] = ()

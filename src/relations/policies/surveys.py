@@ -11,6 +11,7 @@ from relations.policies.instruments import CES, CSAT, INTERVIEW, NPS, OBSERVATIO
 
 __all__ = ["Surveys", "Theme"]
 
+_DAY = 86_400_000_000
 Days = Annotated[int, Field(strict=True, ge=0, le=3650)]
 
 
@@ -46,6 +47,10 @@ class Surveys(BaseModel):
         reminder_days: So many days after an invitation was sent, or reminded of, the next reminder is due.
         reminders: How often a customer is reminded of one invitation at most.
         answer_within_days: How soon the business comes back to a customer who gave a low answer.
+        low_sentiment: Words without a score ask for an answer of the business where a scorer gave them so much or less,
+            in thousandths; None where they never do.
+        consent_purpose: Nobody is invited or reminded through a channel on which they withdrew their consent for this;
+            None where the business does not ask for it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -60,6 +65,8 @@ class Surveys(BaseModel):
     reminder_days: Annotated[int, Field(strict=True, ge=1, le=3650)] = 7
     reminders: Annotated[int, Field(strict=True, ge=0, le=10)] = 1
     answer_within_days: Days = 2
+    low_sentiment: Annotated[int, Field(strict=True, ge=-1000, le=0)] | None = -500
+    consent_purpose: Label | None = "surveys"
 
     @model_validator(mode="after")
     def _names_stand_once(self) -> Self:
@@ -84,6 +91,17 @@ class Surveys(BaseModel):
             if each.id == name:
                 return each
         return None
+
+    def answer_by(self, instrument: str, at: int, *scores: int) -> int | None:
+        """By when the business is to come back to whoever answered this, UTC microseconds; None: it need not.
+
+        Args:
+            instrument: The instrument's id.
+            at: When it was answered.
+            scores: The score, or those of all items.
+        """
+        known = self.instrument(instrument)
+        return at + self.answer_within_days * _DAY if known is not None and known.is_low(*scores) else None
 
     def unknown_themes(self, themes: tuple[str, ...]) -> list[str]:
         """Those of the names that are no theme of the policy; none where it lists no themes."""

@@ -4,33 +4,105 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from relations.messages import Label
+from relations.errors import InvalidInput
+from relations.messages import Label, minor_digits
 
-__all__ = ["Condition", "Fact", "Segment", "SegmentKind", "ValueGrade", "ValueGrades"]
+__all__ = [
+    "DEFAULT_SEGMENTS",
+    "Condition",
+    "CurrencyGrades",
+    "Fact",
+    "Segment",
+    "SegmentKind",
+    "ValueGrade",
+    "ValueGrades",
+    "known_currency",
+]
 
 ValueGrade: TypeAlias = Literal["high", "mid", "low"]
 SegmentKind: TypeAlias = Literal["descriptive", "geographic", "behavioural", "needs", "value", "psychographic"]
 
 NumberFact: TypeAlias = Literal[
-    "purchases", "purchase_days", "net_amount", "discount_share", "known_days", "silent_days", "mean_gap_days"
+    "purchases",
+    "purchase_days",
+    "net_amount",
+    "discount_share",
+    "known_days",
+    "silent_days",
+    "mean_gap_days",
+    "satisfaction",
+    "recommendation",
 ]
-WordFact: TypeAlias = Literal["stage", "grade", "kind", "language", "region", "channel", "need", "preference", "habit"]
+WordFact: TypeAlias = Literal[
+    "stage",
+    "grade",
+    "kind",
+    "rfm",
+    "language",
+    "speaks",
+    "region",
+    "channel",
+    "preferred_channel",
+    "pace",
+    "purchase_channel",
+    "category",
+    "need",
+    "preference",
+    "habit",
+    "taboo",
+]
 Fact: TypeAlias = NumberFact | WordFact
 
 _NUMBERS: frozenset[str] = frozenset(get_args(NumberFact))
 
 
+def known_currency(code: str) -> str:
+    """A currency's code, checked.
+
+    Raises:
+        ValueError: ISO 4217 has no such currency.
+    """
+    try:
+        minor_digits(code)
+    except InvalidInput as error:
+        raise ValueError(error.reason) from None
+    return code
+
+
+class CurrencyGrades(BaseModel):
+    """The thresholds of one currency.
+
+    Attributes:
+        currency: Which (ISO 4217).
+        high_from: High from this amount on, in its minor units.
+        mid_from: Mid from this amount on, in its minor units; low below.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    currency: Annotated[str, AfterValidator(known_currency)]
+    high_from: Annotated[int, Field(strict=True, ge=1)]
+    mid_from: Annotated[int, Field(strict=True, ge=1)]
+
+    @model_validator(mode="after")
+    def _high_is_above_mid(self) -> Self:
+        _check_thresholds(self.high_from, self.mid_from)
+        return self
+
+
 class ValueGrades(BaseModel):
     """When a customer's value is high, mid or low: by what they bought less what they gave back.
 
-    Only amounts in the policy's currency count.
+    Amounts of one currency are graded at a time, and nothing is converted.
 
     Attributes:
         months: Over how many months, the one graded included.
-        high_from: High from this amount on, in minor units.
-        mid_from: Mid from this amount on, in minor units; low below.
+        high_from: High from this amount on, in minor units: of the policy's currency, and of any other that has no
+            thresholds of its own.
+        mid_from: Mid from this amount on, likewise; low below.
+        currencies: Thresholds of other currencies.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,27 +110,46 @@ class ValueGrades(BaseModel):
     months: Annotated[int, Field(strict=True, ge=1, le=120)] = 12
     high_from: Annotated[int, Field(strict=True, ge=1)] = 100_000
     mid_from: Annotated[int, Field(strict=True, ge=1)] = 20_000
+    currencies: tuple[CurrencyGrades, ...] = ()
 
     @model_validator(mode="after")
     def _high_is_above_mid(self) -> Self:
-        if self.high_from <= self.mid_from:
-            msg = f"high_from ({self.high_from}) must be above mid_from ({self.mid_from})"
+        _check_thresholds(self.high_from, self.mid_from)
+        codes = [each.currency for each in self.currencies]
+        twice = sorted({code for code in codes if codes.count(code) > 1})
+        if twice:
+            msg = f"{twice[0]} has two pairs of thresholds"
             raise ValueError(msg)
         return self
 
-    def grade(self, amount: int) -> ValueGrade:
-        """The grade of an amount in minor units."""
-        return "high" if amount >= self.high_from else "mid" if amount >= self.mid_from else "low"
+    def thresholds(self, currency: str) -> tuple[int, int]:
+        """From which amounts on a customer is high and mid, in minor units of a currency."""
+        own = next((each for each in self.currencies if each.currency == currency), self)
+        return own.high_from, own.mid_from
+
+    def grade(self, amount: int, currency: str) -> ValueGrade:
+        """The grade of an amount in minor units of a currency."""
+        high_from, mid_from = self.thresholds(currency)
+        return "high" if amount >= high_from else "mid" if amount >= mid_from else "low"
+
+
+def _check_thresholds(high_from: int, mid_from: int) -> None:
+    if high_from <= mid_from:
+        msg = f"high_from ({high_from}) must be above mid_from ({mid_from})"
+        raise ValueError(msg)
 
 
 class Condition(BaseModel):
     """What holds of one fact of a customer. A customer of whom the fact is not known does not meet it.
 
     Attributes:
-        fact: A number (`purchases`, `purchase_days`, `net_amount` in minor units of the policy's currency,
-            `discount_share` from 0 to 1, `known_days`, `silent_days`, `mean_gap_days`) or a word (`stage`, value
-            `grade`, `kind` of loyalty, `language`, `region`, `channel` of registration; `need`, `preference`, `habit`:
-            what these are about, or a need's sort).
+        fact: A number: `purchases`, `purchase_days`, `net_amount` in minor units of the policy's currency (not known of
+            who only ever paid in others), `discount_share` from 0 to 1, `known_days`, `silent_days`, `mean_gap_days`,
+            and the last score of `satisfaction` (1 to 5) and of `recommendation` (0 to 10). Or a word: `stage`, value
+            `grade`, `kind` of loyalty, `rfm` segment; `language`, and all that they `speaks`; `region`; `channel` of
+            registration, the `preferred_channel` and `pace` of their culture; any `purchase_channel` and `category`
+            that they bought through and of; `need`, `preference`, `habit`, `taboo`: what these are about, or a need's
+            sort.
         at_least: Of a number: the least.
         at_most: Of a number: the most.
         one_of: Of a word: any of these. A language also holds its own kinds: `zh` holds `zh-Hant`.
@@ -92,7 +183,7 @@ class Condition(BaseModel):
         """Whether it is met by what is known: a number, some words, or nothing."""
         if isinstance(known, frozenset):
             met = any(
-                word == wanted or (self.fact == "language" and word.startswith(f"{wanted}-"))
+                word == wanted or (self.fact in ("language", "speaks") and word.startswith(f"{wanted}-"))
                 for word in known
                 for wanted in self.one_of
             )
@@ -130,3 +221,46 @@ class Segment(BaseModel):
                 msg = f"{self.name}: no {fact} is at least {least:g} and at most {most:g}"
                 raise ValueError(msg)
         return self
+
+
+DEFAULT_SEGMENTS = (
+    Segment(
+        name="Chinese speakers",
+        kind="descriptive",
+        conditions=(Condition(fact="speaks", one_of=("zh", "yue")),),
+    ),
+    Segment(
+        name="regulars",
+        kind="behavioural",
+        conditions=(
+            Condition(fact="purchase_days", at_least=3),
+            Condition(fact="stage", one_of=("new", "established", "won_back")),
+        ),
+    ),
+    Segment(
+        name="bargain hunters",
+        kind="behavioural",
+        conditions=(Condition(fact="purchases", at_least=2), Condition(fact="discount_share", at_least=0.5)),
+    ),
+    Segment(
+        name="slipping away",
+        kind="behavioural",
+        conditions=(Condition(fact="purchase_days", at_least=2), Condition(fact="stage", one_of=("lapsing",))),
+    ),
+    Segment(name="functional needs", kind="needs", conditions=(Condition(fact="need", one_of=("functional",)),)),
+    Segment(name="emotional needs", kind="needs", conditions=(Condition(fact="need", one_of=("emotional",)),)),
+    Segment(name="social needs", kind="needs", conditions=(Condition(fact="need", one_of=("social",)),)),
+    Segment(name="high value", kind="value", conditions=(Condition(fact="grade", one_of=("high",)),)),
+    Segment(
+        name="valuable and at risk",
+        kind="value",
+        conditions=(
+            Condition(fact="grade", one_of=("high", "mid")),
+            Condition(fact="stage", one_of=("lapsing", "lost")),
+        ),
+    ),
+    Segment(name="truly loyal", kind="psychographic", conditions=(Condition(fact="kind", one_of=("true",)),)),
+    Segment(name="promoters", kind="psychographic", conditions=(Condition(fact="recommendation", at_least=9),)),
+    Segment(name="disappointed", kind="psychographic", conditions=(Condition(fact="satisfaction", at_most=2),)),
+)
+"""Segments that suit most businesses. Regions are each business's own, so geographic ones are for it to add."""

@@ -1,4 +1,4 @@
-"""What falls due: deadlines of complaints, activations and expiries of points, reviews of tiers, follow-ups.
+"""What falls due: deadlines of complaints, activations and expiries of points, reviews of tiers, work for people.
 
 Time does not pass inside of the engine: it enters by commands that carry it. The agenda says which ones are due, and
 `commands_due` turns its items into them. An item leaves the agenda with the event that says that it is done, met,
@@ -10,7 +10,7 @@ move (the days until a follow-up, the tiers' window and thresholds) is reckoned 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
 from heapq import merge, nsmallest
@@ -37,6 +37,15 @@ from relations.aggregates.complaint import (
     DeadlineMissed,
     DeadlineMoved,
     EscalationPlanned,
+)
+from relations.aggregates.customer import (
+    CustomerErased,
+    FeedbackAnswered,
+    FeedbackGiven,
+    InvitationDeclined,
+    InvitationReminded,
+    InvitationSent,
+    SentimentScored,
 )
 from relations.aggregates.loyalty import (
     AccountClosed,
@@ -73,9 +82,10 @@ from relations.aggregates.loyalty import (
 )
 from relations.errors import InvalidInput
 from relations.messages import Command, Envelope, from_micros, to_micros
-from relations.policies import Policy, Programme
+from relations.policies import Policy
 from relations.policies.calendars import local_time
-from relations.policies.standing import Standing, next_step
+from relations.policies.in_force import InForce
+from relations.policies.standing import Standing, due_step, programme_in
 from relations.projections.projection import CustomerRow, Projection, Rows
 from relations.projections.view import View
 
@@ -83,6 +93,7 @@ __all__ = [
     "PROJECTION",
     "AgendaItem",
     "AgendaView",
+    "Asked",
     "Item",
     "Kind",
     "Lapse",
@@ -105,11 +116,15 @@ Kind: TypeAlias = Literal[
     "tier",
     "tier_warning",
     "reward",
+    "reminder",
+    "answer",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _DAY = 86_400_000_000
 _COMMAND_ID_MAX = 200
+_NAMED = ("activation", "reward", "reminder", "answer")
+"""Kinds of which there can be several in one stream at one moment."""
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------
@@ -194,6 +209,25 @@ class Member(CustomerRow, gc=False):
     before: dict[str, list[Any]] = {}  # noqa: RUF012 - likewise
 
 
+class Asked(CustomerRow, gc=False):
+    """What is open with a customer who was asked: reminders to send, low answers to come back on.
+
+    Attributes:
+        at: The moment of the soonest.
+        open: By stream, kind and name (`customer-c1 reminder s1`), when it is due, UTC microseconds.
+    """
+
+    table: ClassVar[str] = "asked"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("at",),)
+    at: int = 0
+    open: dict[str, int] = {}  # noqa: RUF012 - msgspec gives every row its own
+
+    def absorb(self, other: Asked) -> None:
+        """What is open with either id is open with the customer."""
+        self.open.update(other.open)
+        self.at = min(self.open.values(), default=0)
+
+
 _DEADLINES: dict[str, Kind] = {
     "acknowledge": "acknowledge",
     "next_response": "next_response",
@@ -206,7 +240,7 @@ _DEADLINES: dict[str, Kind] = {
 
 # --- folds ----------------------------------------------------------------------------------------------------------
 
-PROJECTION = Projection(name="agenda", version=4, tables=(Item, Lapse, Member))
+PROJECTION = Projection(name="agenda", version=5, tables=(Item, Lapse, Member, Asked))
 
 
 @PROJECTION.on(ComplaintFiled, ComplaintReopened)
@@ -215,6 +249,7 @@ def clocks_started(rows: Rows, event: ComplaintFiled | ComplaintReopened, at: En
     _open(rows, at, "acknowledge", event.acknowledge_by)
     _open(rows, at, "resolve", event.resolve_by)
     rows.drop(Item, at.customer, at.stream, "", "follow_up")
+    _asked(rows, at, "answer", "", None)
 
 
 @PROJECTION.on(ClockStarted, ClockResumed, DeadlineMoved)
@@ -255,8 +290,12 @@ def resolved(rows: Rows, _event: ComplaintResolved, at: Envelope) -> None:
 
 
 @PROJECTION.on(ComplaintFollowedUp)
-def followed_up(rows: Rows, _event: ComplaintFollowedUp, at: Envelope) -> None:
-    """The customer was asked. One recorded late was of an earlier resolution, and leaves the last one to ask about."""
+def followed_up(rows: Rows, event: ComplaintFollowedUp, at: Envelope) -> None:
+    """The customer was asked. One recorded late was of an earlier resolution, and leaves the last one to ask about.
+
+    A low score asks for an answer of the business: a reopening, or another follow-up.
+    """
+    _asked(rows, at, "answer", "", event.answer_by)
     item = rows.get(Item, at.customer, at.stream, "", "follow_up")
     if item is not None and item.at <= at.occurred_at:
         rows.drop(Item, at.customer, at.stream, "", "follow_up")
@@ -266,6 +305,48 @@ def followed_up(rows: Rows, _event: ComplaintFollowedUp, at: Envelope) -> None:
 def ended(rows: Rows, _event: ComplaintClosed | ComplaintWithdrawn | ComplaintMerged, at: Envelope) -> None:
     """No clock runs on. That a file was put away does not answer how the customer sees it: a follow-up stays due."""
     _stop_clocks(rows, at)
+
+
+@PROJECTION.on(InvitationSent, InvitationReminded)
+def invitation_sent(rows: Rows, event: InvitationSent | InvitationReminded, at: Envelope) -> None:
+    """A reminder is due later, or none any more."""
+    _asked(rows, at, "reminder", event.invitation, event.remind_at)
+
+
+@PROJECTION.on(InvitationDeclined)
+def invitation_declined(rows: Rows, event: InvitationDeclined, at: Envelope) -> None:
+    """Nobody is reminded of it."""
+    _asked(rows, at, "reminder", event.invitation, None)
+
+
+@PROJECTION.on(FeedbackGiven)
+def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
+    """Nobody is reminded of what is answered; a low answer asks for one of the business."""
+    if event.invitation is not None:
+        _asked(rows, at, "reminder", event.invitation, None)
+    if event.answer_by is not None:
+        _asked(rows, at, "answer", event.feedback, event.answer_by)
+
+
+@PROJECTION.on(SentimentScored)
+def sentiment_scored(rows: Rows, event: SentimentScored, at: Envelope) -> None:
+    """So do unfavourable words without a score, from the first scorer who finds them so on."""
+    if event.answer_by is not None:
+        row = rows.get(Asked, at.customer)
+        if row is None or f"{at.stream} answer {event.feedback}" not in row.open:
+            _asked(rows, at, "answer", event.feedback, event.answer_by)
+
+
+@PROJECTION.on(FeedbackAnswered)
+def feedback_answered(rows: Rows, event: FeedbackAnswered, at: Envelope) -> None:
+    """The business came back."""
+    _asked(rows, at, "answer", event.feedback, None)
+
+
+@PROJECTION.on(CustomerErased)
+def customer_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
+    """There is nobody to remind or to come back to."""
+    rows.drop(Asked, at.customer)
 
 
 @PROJECTION.on(PointsEarned)
@@ -478,6 +559,21 @@ def _open(rows: Rows, at: Envelope, kind: Kind, moment: int) -> None:
     rows.tables[Item][customer, stream, "", kind] = Item(customer, stream, "", kind, kind, moment)
 
 
+def _asked(rows: Rows, at: Envelope, kind: Kind, name: str, due_at: int | None) -> None:
+    """Something is open with a customer until then; None: no longer."""
+    what = f"{at.stream} {kind} {name}"
+    row = rows.get(Asked, at.customer)
+    if due_at is not None:
+        row = row or rows.need(Asked, at.customer)
+        row.open[what] = due_at
+    elif row is None or row.open.pop(what, None) is None:
+        return
+    if row.open:
+        row.at = min(row.open.values())
+    else:
+        rows.drop(Asked, at.customer)
+
+
 def _stop_clocks(rows: Rows, at: Envelope) -> None:
     rows.drop(Item, at.customer, at.stream, "", "acknowledge")
     rows.drop(Item, at.customer, at.stream, "", "next_response")
@@ -587,10 +683,13 @@ class AgendaItem(BaseModel):
         kind: `acknowledge`, `next_response`, `resolve` and `follow_up_deadline` are a complaint's deadlines;
             `escalation` is when somebody is to hear of one; `follow_up` asks after a resolution; `activation` and
             `expiry` are those of a lot of points; `tier` is the review that may change a member's tier, or the end of
-            its grace; `tier_warning` says that it will be lost; `reward` is the end of a reward.
+            its grace; `tier_warning` says that it will be lost; `reward` is the end of a reward; `reminder` is when a
+            customer is to be reminded of an invitation, `answer` by when the business is to come back on a low answer.
         customer: Whose it is; of merged customers the surviving id.
-        stream: The aggregate: `complaint-<id>` or `loyalty-<customer>`, by the customer as recorded.
-        detail: The lot, the tier or the coupon; empty otherwise, and for all that lapses with inactivity.
+        stream: The aggregate: `complaint-<id>`, or `loyalty-<customer>` or `customer-<customer>` by the customer as
+            recorded.
+        detail: The lot, the tier, the coupon, the invitation or the answer; empty otherwise, and for all that lapses
+            with inactivity.
         points: How many points are activated or expire; absent for other kinds.
         programme: Whose ledger it is in; empty for complaints.
         again: The position of what made it due, where the same may have been due before.
@@ -620,7 +719,7 @@ class AgendaItem(BaseModel):
     @property
     def key(self) -> tuple[int, str, str, str, str]:
         """What the agenda is sorted by: the moment in UTC microseconds, customer, stream, programme, item's name."""
-        what = self.kind + "/" + self.detail if self.kind in ("activation", "reward") else self.kind
+        what = self.kind + "/" + self.detail if self.kind in _NAMED else self.kind
         what = self.detail if self.kind == "expiry" else what
         return to_micros(self.due_at), self.customer, self.stream, self.programme, what
 
@@ -659,18 +758,29 @@ def open_lapse(row: Lapse) -> AgendaItem | None:
     )
 
 
-def tier_review(member: Member, policy: Policy, until: int | None = None) -> AgendaItem | None:
+def open_asked(row: Asked) -> list[AgendaItem]:
+    """The reminders and the answers of the business that are open with one customer."""
+    found = []
+    for what, due_at in row.open.items():
+        # Ids have no blanks in them.
+        stream, kind, name = what.split(" ")
+        known: Kind = "reminder" if kind == "reminder" else "answer"
+        due = from_micros(due_at)
+        found.append(AgendaItem(due_at=due, kind=known, customer=row.customer, stream=stream, detail=name))
+    return found
+
+
+def tier_review(member: Member, rules: InForce, until: int | None = None) -> AgendaItem | None:
     """What time alone does next to a member's tier, and when: a warning, a review, or the end of its grace.
 
-    `EvaluateTier` goes by the same rule; a tier is thus reviewed at the moment that may change it, and at no other.
-    Tiers that ask for nothing cannot be lost.
+    The account goes by the same rule; a tier is thus reviewed at the moment that may change it, and at no other. Tiers
+    that ask for nothing cannot be lost.
 
     Args:
         member: What the tier rests on.
-        policy: Whose programme it is.
+        rules: Which policy is in force when.
         until: Look no further than this, UTC microseconds.
     """
-    programme = policy.programme_of(member.programme) or Programme(id=member.programme, rates={}, tiers=())
     standing = Standing(
         tier=member.tier,
         since=member.since,
@@ -680,9 +790,10 @@ def tier_review(member: Member, policy: Policy, until: int | None = None) -> Age
         warned=member.warned,
         grace_until=member.grace_until,
     )
-    step = next_step(programme, policy.zone, standing, until)
-    if step is None or (until is not None and step.at > until):
+    found = due_step(rules, member.programme, standing, until)
+    if found is None:
         return None
+    step = found[0]
     return AgendaItem(
         due_at=from_micros(step.at),
         kind="tier_warning" if step.kind == "warning" else "tier",
@@ -697,14 +808,15 @@ def tier_review(member: Member, policy: Policy, until: int | None = None) -> Age
 def commands_due(items: Iterable[AgendaItem]) -> Iterator[Command]:
     """The commands that these items ask for, each dated at the moment when it fell due.
 
-    A follow-up is work for people and asks for none. One command ends all that falls due in one stream at one moment.
-    The ids say what was due, so that however often the same items come, each command counts once.
+    A follow-up, a reminder or an answer is work for people and asks for none. One command ends all of its kind that
+    falls due in one complaint, or in one programme of an account, at one moment. The ids say what was due: however
+    often the same items come, each command counts once.
     """
-    asked: set[tuple[str, str, datetime]] = set()
+    asked: set[tuple[str, str, str, datetime]] = set()
     for item in items:
         command = _command(item)
         if command is not None:
-            same = (type(command).__name__, item.stream, item.due_at)
+            same = (type(command).__name__, item.stream, item.programme, item.due_at)
             if same not in asked:
                 asked.add(same)
                 yield command
@@ -712,18 +824,19 @@ def commands_due(items: Iterable[AgendaItem]) -> Iterator[Command]:
 
 def _command(item: AgendaItem) -> Command | None:
     common: dict[str, Any] = {"occurred_at": item.due_at, "command_id": _command_id(item), "actor": "agenda"}
+    of_account: dict[str, Any] = {**common, "programme": item.programme or None}
     # What is due is due in its stream: an account keeps its own id where its customer was merged into another.
     name = item.stream.partition("-")[2]
     match item.kind:
         case "acknowledge" | "next_response" | "resolve" | "follow_up_deadline" | "escalation":
             return CheckDeadlines(complaint=name, **common)
         case "activation" | "expiry":
-            return ExpirePoints(customer=name, **common)
+            return ExpirePoints(customer=name, **of_account)
         case "tier" | "tier_warning":
-            return EvaluateTier(customer=name, **common)
+            return EvaluateTier(customer=name, **of_account)
         case "reward":
-            return ExpireRewards(customer=name, **common)
-        case "follow_up":
+            return ExpireRewards(customer=name, **of_account)
+        case "follow_up" | "reminder" | "answer":
             return None
 
 
@@ -751,9 +864,18 @@ def _shift(kind: str, policy: Policy) -> int | None:
 
 
 class AgendaView(View):
-    """What falls due, soonest first; what is due together is in the order of customers, streams and names."""
+    """What falls due, soonest first; what is due together is in the order of customers, streams and names.
+
+    Args:
+        shared: As in `View`.
+        rules: Gives every policy, and when it is in force.
+    """
 
     projection: ClassVar[Projection] = PROJECTION
+
+    def __init__(self, *shared: Any, rules: Callable[[], InForce]) -> None:
+        super().__init__(*shared)
+        self._rules = rules
 
     def due(
         self,
@@ -782,10 +904,12 @@ class AgendaView(View):
             raise InvalidInput(f"{limit} is no page", code="invalid_limit", field="limit", remedy="Give 1 or more")
         policy, end = self.policy, to_micros(until)
         kinds = KINDS if kind is None else (kind,)
-        reviews = {"tier", "tier_warning"}
-        found = [self._open(each, end, policy, limit, after) for each in kinds if each not in reviews]
+        reviews, asked = {"tier", "tier_warning"}, {"reminder", "answer"}
+        found = [self._open(each, end, policy, limit, after) for each in kinds if each not in reviews | asked]
+        if asked & set(kinds):
+            found.append(self._asked(kinds, end, limit, after))
         if reviews & set(kinds):
-            found.append(self._reviews(kinds, end, policy, limit, after))
+            found.append(self._reviews(kinds, end, limit, after))
         if "expiry" in kinds:
             found.append(self._lapses(end, limit, after))
         return list(islice(merge(*found, key=lambda item: item.key), limit))
@@ -800,12 +924,13 @@ class AgendaView(View):
 
     def for_customer(self, customer: str) -> list[AgendaItem]:
         """All that is open for one customer, however far off."""
-        policy = self.policy
+        policy, rules = self.policy, self._rules()
         opened = (open_item(row, policy) for row in self.rows(Item, customer=customer))
         members = self.rows(Member, customer=customer)
-        reviews = (tier_review(row, policy) for row in members)
+        reviews = (tier_review(row, rules) for row in members)
         lapses = (open_lapse(row) for row in self.rows(Lapse, customer=customer))
-        return sorted((item for item in (*opened, *lapses, *reviews) if item is not None), key=lambda item: item.key)
+        asked = (item for row in self.rows(Asked, customer=customer) for item in open_asked(row))
+        return sorted((item for item in (*opened, *lapses, *reviews, *asked) if item is not None), key=_key)
 
     def _open(
         self, kind: Kind, end: int, policy: Policy, limit: int | None, after: AgendaItem | None
@@ -830,30 +955,36 @@ class AgendaView(View):
         found = sorted((item for item in map(open_lapse, rows) if item is not None), key=lambda item: item.key)
         return [item for item in found if after is None or item.key > after.key][:limit]
 
-    def _reviews(
-        self, kinds: Collection[Kind], end: int, policy: Policy, limit: int | None, after: AgendaItem | None
+    def _asked(
+        self, kinds: Collection[Kind], end: int, limit: int | None, after: AgendaItem | None
     ) -> list[AgendaItem]:
+        items = (item for row in self.rows(Asked, self.table(Asked).c.at <= end) for item in open_asked(row))
+        found = [item for item in items if item.kind in kinds and to_micros(item.due_at) <= end]
+        return sorted((item for item in found if after is None or item.key > after.key), key=_key)[:limit]
+
+    def _reviews(
+        self, kinds: Collection[Kind], end: int, limit: int | None, after: AgendaItem | None
+    ) -> list[AgendaItem]:
+        rules = self._rules()
+        spans = list(rules.until(end))
         # What changes a tier depends on the policy, so no index can know it: members who have a tier to lose are
         # looked at one by one. At once, nobody's who was heard of in the last month, unless they are to be warned.
         columns = self.table(Member).c
         where: list[ColumnElement[bool]] = [columns.tier.is_not(None)]
-        programmes = policy.every_programme
-        if all(_at_once(each) for each in programmes):
-            where.append(columns.month < local_time(policy.zone).month(end))
-        base = {each.id: each.terms.tier(0) for each in programmes}
-        for programme, tier in base.items():
-            if tier is not None:
+        if all(each.terms.monthly for span in spans for each in span.policy.every_programme):
+            month = max(local_time(span.policy.zone).month(end) for span in spans)
+            where.append(or_(columns.month < month, columns.grace_until.is_not(None)))
+        for programme in {each.id for span in spans for each in span.policy.every_programme}:
+            bases = {programme_in(span.policy, programme).terms.base for span in spans}
+            tier = bases.pop()
+            if tier is not None and not bases:
                 where.append(or_(columns.programme != programme, columns.tier != tier))
         found = []
         for row in self.rows(Member, *where):
-            item = tier_review(row, policy, end)
+            item = tier_review(row, rules, end)
             if item is not None and item.kind in kinds and (after is None or item.key > after.key):
                 found.append(item)
         return sorted(found, key=_key) if limit is None else nsmallest(limit, found, key=_key)
-
-
-def _at_once(programme: Programme) -> bool:
-    return programme.downgrade_when == "at_once" and not programme.grace_days and programme.warning_days is None
 
 
 def _key(item: AgendaItem) -> tuple[int, str, str, str, str]:

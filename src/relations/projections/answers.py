@@ -1,10 +1,9 @@
-"""What the satisfaction view keeps: counts of answers, sums of questionnaires' items, and each respondent's own file.
+"""What the satisfaction view keeps: one row a respondent, with what they were asked and what they said.
 
-Most questions are answered from the two tallies, which stay small however many answer. What depends on who answered
-(their language, region, complaints, or which answers they gave together) is read from one row a respondent. That an
-invitation is counted once is decided where feedback is given; here every event counts, and where the same invitation
-was answered under two ids that turn out to be one customer's, all answers but the first recorded are left out when
-asked.
+There are no tallies beside it: how many *people* a figure is about, and which figures would give each other away, no
+count of answers can tell. That an invitation is counted once is decided where feedback is given; here every event
+counts, and where the same invitation was answered under two ids that turn out to be one customer's, all answers but the
+first recorded are left out when asked.
 
 Scores of complaints' follow-ups (1 to 5) are an instrument of their own, `complaint_csat`, at the touchpoint
 `complaint`: they measure the handling of a failure, asked only of those who had one, so that adding them to `csat`
@@ -25,6 +24,7 @@ from relations.aggregates.complaint import (
     ComplaintWithdrawn,
 )
 from relations.aggregates.customer import (
+    CustomerErased,
     CustomerRegistered,
     FeedbackAnswered,
     FeedbackCoded,
@@ -39,65 +39,19 @@ from relations.aggregates.customer import (
 )
 from relations.messages import Envelope
 from relations.projections.known import Known, newer
-from relations.projections.projection import CustomerRow, Projection, Rows, Tally
+from relations.projections.projection import CustomerRow, Projection, Rows
 
-__all__ = ["COMPLAINT_CSAT", "PROJECTION", "Answers", "Case", "Given", "Invited", "ItemAnswers", "Respondent"]
+__all__ = ["COMPLAINT_CSAT", "PROJECTION", "Case", "Given", "Invited", "Respondent", "Sentiment"]
 
 COMPLAINT_CSAT = "complaint_csat"
 
 
-class Answers(Tally, gc=False):
-    """How many answers had this score. An unknown touchpoint or channel is the empty string."""
+class Sentiment(msgspec.Struct, array_like=True, gc=False):
+    """How favourable one version of one scorer found the words, in thousandths."""
 
-    table: ClassVar[str] = "answers"
-    key: ClassVar[tuple[str, ...]] = ("month", "touchpoint", "channel", "instrument", "score")
-    month: str
-    touchpoint: str
-    channel: str
-    instrument: str
     score: int
-    answers: int = 0
-
-
-class ItemAnswers(Tally, gc=False):
-    """What was answered to one item of a questionnaire.
-
-    Attributes:
-        answers: How many answered it.
-        total: The sum of what was perceived, or answered.
-        squares: The sum of its squares.
-        expecting: How many said what they expected as well.
-        expected: The sum of that.
-        gaps: The sum of perceived less expected, over those who said both.
-        gap_squares: The sum of the squares of that.
-    """
-
-    table: ClassVar[str] = "items"
-    key: ClassVar[tuple[str, ...]] = ("month", "touchpoint", "channel", "instrument", "item")
-    month: str
-    touchpoint: str
-    channel: str
-    instrument: str
-    item: str
-    answers: int = 0
-    total: int = 0
-    squares: int = 0
-    expecting: int = 0
-    expected: int = 0
-    gaps: int = 0
-    gap_squares: int = 0
-
-    def count(self, answer: ItemAnswer, times: int = 1) -> None:
-        """Count one answer; -1 times takes it out."""
-        self.answers += times
-        self.total += times * answer.score
-        self.squares += times * answer.score**2
-        if answer.expected is not None:
-            gap = answer.score - answer.expected
-            self.expecting += times
-            self.expected += times * answer.expected
-            self.gaps += times * gap
-            self.gap_squares += times * gap**2
+    scorer: str
+    version: str
 
 
 class Given(msgspec.Struct, array_like=True, gc=False):
@@ -108,7 +62,9 @@ class Given(msgspec.Struct, array_like=True, gc=False):
         position: Of its event in the log.
         words: Whether there are words; the words themselves are not here.
         followed_at: When the business came back on it.
-        sentiment: What the words were scored last, in thousandths, with the scorer and its version.
+        sentiments: What each version of each scorer made of the words.
+        coded: When the words were coded as they are now, and the position of that; absent where not beside the answer.
+        answer_by: By when the business is to come back, as was decided with the answer.
     """
 
     at: int
@@ -123,7 +79,9 @@ class Given(msgspec.Struct, array_like=True, gc=False):
     themes: list[str] = msgspec.field(default_factory=list)
     words: bool = False
     followed_at: int | None = None
-    sentiment: tuple[int, str, str] | None = None
+    sentiments: list[Sentiment] = msgspec.field(default_factory=list)
+    coded: tuple[int, int] | None = None
+    answer_by: int | None = None
 
 
 class Invited(msgspec.Struct, array_like=True, gc=False):
@@ -136,6 +94,11 @@ class Invited(msgspec.Struct, array_like=True, gc=False):
     reminders: int = 0
     seen_at: int | None = None
     declined_at: int | None = None
+
+    @property
+    def was_seen(self) -> bool:
+        """Whether it is known to have been seen; whoever declines has."""
+        return self.seen_at is not None or self.declined_at is not None
 
 
 class Case(msgspec.Struct, array_like=True, gc=False):
@@ -154,6 +117,7 @@ class Respondent(CustomerRow, gc=False):
         answers: By the answer's id; a complaint's follow-up by its stream and version.
         invitations: By id.
         complaints: By id.
+        erased_at: When they were last erased: there is nobody to come back to.
     """
 
     table: ClassVar[str] = "respondent"
@@ -162,6 +126,7 @@ class Respondent(CustomerRow, gc=False):
     answers: dict[str, Given] = msgspec.field(default_factory=dict)
     invitations: dict[str, Invited] = msgspec.field(default_factory=dict)
     complaints: dict[str, Case] = msgspec.field(default_factory=dict)
+    erased_at: int | None = None
 
     def absorb(self, other: Respondent) -> None:
         """What either id is known for, was asked and said, is the one customer's."""
@@ -174,6 +139,7 @@ class Respondent(CustomerRow, gc=False):
             known = self.invitations.get(name)
             self.invitations[name] = invited if known is None else _either(known, invited)
         self.complaints.update(other.complaints)
+        self.erased_at = max((at for at in (self.erased_at, other.erased_at) if at is not None), default=None)
 
 
 def _either(one: Invited, other: Invited) -> Invited:
@@ -194,7 +160,7 @@ def _either(one: Invited, other: Invited) -> Invited:
     )
 
 
-PROJECTION = Projection(name="satisfaction", version=3, tables=(Answers, ItemAnswers, Respondent))
+PROJECTION = Projection(name="satisfaction", version=4, tables=(Respondent,))
 
 
 @PROJECTION.on(CustomerRegistered, ProfileCorrected)
@@ -210,45 +176,40 @@ def profile_known(rows: Rows, event: CustomerRegistered | ProfileCorrected, at: 
 
 @PROJECTION.on(FeedbackGiven)
 def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
-    """Count the answer in the month in which it was given."""
-    month = rows.local.month(at.occurred_at)
-    touchpoint, channel, instrument = event.touchpoint or "", event.channel or "", event.instrument
-    score = event.score
-    if score is not None:
-        key = (month, touchpoint, channel, instrument, score)
-        tally = rows.tables[Answers].get(key) or rows.need(Answers, *key)
-        tally.answers += 1
-    for answer in event.items:
-        rows.need(ItemAnswers, month, touchpoint, channel, instrument, answer.item).count(answer)
+    """One more answer."""
     rows.need(Respondent, at.customer).answers[event.feedback] = Given(
         at.occurred_at,
         at.position,
-        instrument,
-        score,
-        touchpoint,
-        channel,
+        event.instrument,
+        event.score,
+        event.touchpoint or "",
+        event.channel or "",
         event.invitation,
         event.regarding,
         list(event.items),
         list(event.themes),
         event.comment is not None,
+        answer_by=event.answer_by,
     )
 
 
 @PROJECTION.on(FeedbackCoded)
 def feedback_coded(rows: Rows, event: FeedbackCoded, at: Envelope) -> None:
-    """The newest coding counts."""
+    """The coding with the latest business time counts, whatever order they are recorded in."""
     given = rows.need(Respondent, at.customer).answers.get(event.feedback)
-    if given is not None:
-        given.themes = list(event.themes)
+    coded = at.occurred_at, at.position
+    if given is not None and (given.coded is None or given.coded < coded):
+        given.themes, given.coded = list(event.themes), coded
 
 
 @PROJECTION.on(SentimentScored)
 def sentiment_scored(rows: Rows, event: SentimentScored, at: Envelope) -> None:
-    """The newest score counts."""
+    """What scorers say is kept apart, for they do not go by one scale. A version says one thing of the same words."""
     given = rows.need(Respondent, at.customer).answers.get(event.feedback)
     if given is not None:
-        given.sentiment = (event.score, event.scorer, event.scorer_version)
+        given.sentiments.append(Sentiment(event.score, event.scorer, event.scorer_version))
+        if given.answer_by is None:
+            given.answer_by = event.answer_by
 
 
 @PROJECTION.on(FeedbackAnswered)
@@ -257,6 +218,14 @@ def feedback_answered(rows: Rows, event: FeedbackAnswered, at: Envelope) -> None
     given = rows.need(Respondent, at.customer).answers.get(event.feedback)
     if given is not None:
         given.followed_at = at.occurred_at
+
+
+@PROJECTION.on(CustomerErased)
+def customer_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
+    """Whoever never answered nor was asked gets no row for it."""
+    row = rows.get(Respondent, at.customer)
+    if row is not None:
+        row.erased_at = max(at.occurred_at, row.erased_at or at.occurred_at)
 
 
 @PROJECTION.on(InvitationSent)
@@ -293,10 +262,13 @@ def complaint_filed(rows: Rows, _event: ComplaintFiled, at: Envelope) -> None:
 def complaint_went_on(
     rows: Rows, event: ComplaintResolved | ComplaintWithdrawn | ComplaintReopened, at: Envelope
 ) -> None:
-    """How it stands, in the order of its own stream."""
-    case = rows.need(Respondent, at.customer).complaints.get(at.id)
+    """How it stands, in the order of its own stream. A reopening comes back on what was said of its handling."""
+    row = rows.need(Respondent, at.customer)
+    case = row.complaints.get(at.id)
     if case is not None:
         case.standing = _STANDINGS[type(event)]
+    if type(event) is ComplaintReopened:
+        _come_back(row, at)
 
 
 _STANDINGS: dict[type[ComplaintResolved | ComplaintWithdrawn | ComplaintReopened], str] = {
@@ -308,10 +280,22 @@ _STANDINGS: dict[type[ComplaintResolved | ComplaintWithdrawn | ComplaintReopened
 
 @PROJECTION.on(ComplaintFollowedUp)
 def complaint_followed_up(rows: Rows, event: ComplaintFollowedUp, at: Envelope) -> None:
-    """Count the score of the handling, where one was given."""
+    """The score of the handling, where one was given. Whoever asks again comes back on what was said before."""
+    row = rows.need(Respondent, at.customer)
+    _come_back(row, at)
     if event.score is not None:
-        month = rows.local.month(at.occurred_at)
-        rows.need(Answers, month, "complaint", "", COMPLAINT_CSAT, event.score).answers += 1
-        rows.need(Respondent, at.customer).answers[f"{at.stream}@{at.version}"] = Given(
-            at.occurred_at, at.position, COMPLAINT_CSAT, event.score, "complaint", regarding=at.id
+        row.answers[f"{at.stream}@{at.version}"] = Given(
+            at.occurred_at,
+            at.position,
+            COMPLAINT_CSAT,
+            event.score,
+            "complaint",
+            regarding=at.id,
+            answer_by=event.answer_by,
         )
+
+
+def _come_back(row: Respondent, at: Envelope) -> None:
+    for given in row.answers.values():
+        if given.instrument == COMPLAINT_CSAT and given.regarding == at.id and given.followed_at is None:
+            given.followed_at = max(at.occurred_at, given.at)

@@ -24,7 +24,8 @@ class CohortMonth(BaseModel):
         share: Active by the cohort's size.
         purchases: How many.
         bought: Their sum, by currency.
-        refunded: What went back in this month, whenever it was bought, by currency.
+        refunded: What went back in this month, whenever it was bought, by currency. Nothing goes back before it was
+            bought: a refund with an earlier date, as late or wrong entries have, counts with its purchase.
         net: Bought less refunded, by currency.
     """
 
@@ -69,9 +70,6 @@ class _Cell:
 def cohort_table(rows: Iterable[Patronage], *, until: str) -> list[Cohort]:
     """All cohorts, the earliest first, over whole months before `until`.
 
-    A refund dated before its customer's first purchase, as late or wrong entries have it, counts in that first month,
-    so that a cohort's months always add up to all that its customers did.
-
     Args:
         rows: The customers.
         until: The month after the last one that counts.
@@ -81,11 +79,11 @@ def cohort_table(rows: Iterable[Patronage], *, until: str) -> list[Cohort]:
         active = {month for month, days in row.months().items() if days and month < until}
         if active:
             first = min(active)
-            _count(row, first, active, until, cells.setdefault(first, {}))
+            _count(row, active, until, cells.setdefault(first, {}))
     return [_cohort(first, found, until) for first, found in sorted(cells.items())]
 
 
-def _count(row: Patronage, first: str, active: set[str], until: str, cells: dict[str, _Cell]) -> None:
+def _count(row: Patronage, active: set[str], until: str, cells: dict[str, _Cell]) -> None:
     for month in active:
         cell = cells.get(month)
         if cell is None:
@@ -94,10 +92,9 @@ def _count(row: Patronage, first: str, active: set[str], until: str, cells: dict
     for month, currency, activity in row.entries():
         if month >= until:
             continue
-        counted = max(month, first)
-        cell = cells.get(counted)
+        cell = cells.get(month)
         if cell is None:
-            cell = cells[counted] = _Cell()
+            cell = cells[month] = _Cell()
         if activity.purchases:
             cell.purchases += activity.purchases
             cell.bought[currency] = cell.bought.get(currency, 0) + activity.bought

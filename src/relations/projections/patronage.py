@@ -1,19 +1,21 @@
 """What the retention view keeps of each customer: when they bought, for how much, what went back, what they said.
 
-One row a customer, in whole local days and months, so it stays small however often they buy. Every fold adds, takes
-the least, or sets a bit: the order of recording cannot matter, nor that of business times.
+One row a customer, in whole local days and months: it grows with the days on which they bought, not with purchases.
+Every fold adds, takes the least, or sets a bit: the order of recording cannot matter, nor that of business times.
 """
 
 from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterator
+from datetime import date
 from typing import ClassVar
 
 import msgspec
 
 from relations.aggregates.customer import (
     AcquisitionCostRecorded,
+    CultureNoted,
     CustomerLapsed,
     CustomerRegistered,
     CustomerWonBack,
@@ -24,92 +26,24 @@ from relations.aggregates.customer import (
     TraitDropped,
     TraitNoted,
 )
-from relations.analytics import RepeatStatistics
+from relations.analytics import RepeatStatistics, Turn
 from relations.messages import Envelope
+from relations.policies.calendars import LocalTime
+from relations.projections.activity import Activity, Departure, Opinion, Score
 from relations.projections.known import Known, newer
 from relations.projections.projection import CustomerRow, Projection, Rows
-from relations.projections.purchase_days import days_of, month_and_bit, month_of
+from relations.projections.purchase_days import days_of, first_day, month_and_bit, month_of
 
-__all__ = ["CSAT_SCORES", "PROJECTION", "Activity", "Opinion", "Patronage"]
+__all__ = ["PROJECTION", "Patronage"]
 
-_MONTH = 7
-"""How long a month is in a key such as `2024-05EUR`."""
+_MONTH, _DAY = 7, 10
+"""How long a month is in a key such as `2024-05EUR`, and a day in `2024-05-17`."""
 
-_keys: dict[str, dict[int, tuple[str, int]]] = {}
-
-
-class Activity(msgspec.Struct, array_like=True, gc=False):
-    """What a customer did in one month and one currency.
-
-    Attributes:
-        days: A bit for each day with a purchase, the first of the month the lowest.
-        purchases: How many.
-        bought: Their sum, in minor units.
-        refunds: How many were dated in this month, whenever the purchase was.
-        refunded: Their sum, in minor units.
-        discounted: How many of the purchases were at less than the full price.
-        first: What those of the first day with a purchase came to, in minor units: models of spending leave out the
-            day on which somebody became a customer.
-    """
-
-    days: int = 0
-    purchases: int = 0
-    bought: int = 0
-    refunds: int = 0
-    refunded: int = 0
-    discounted: int = 0
-    first: int = 0
-
-    def absorb(self, other: Activity) -> None:
-        """What two ids did adds up."""
-        ours, theirs = self.days & -self.days, other.days & -other.days
-        if not ours or (theirs and theirs < ours):
-            self.first = other.first
-        elif ours == theirs:
-            self.first += other.first
-        self.days |= other.days
-        self.purchases += other.purchases
-        self.bought += other.bought
-        self.refunds += other.refunds
-        self.refunded += other.refunded
-        self.discounted += other.discounted
-
-
-CSAT_SCORES = 5
 _PROMOTER, _PASSIVE = 9, 7
 _HELD = "yes"
+_NEVER = date.max.toordinal()
 
-
-class Opinion(msgspec.Struct, array_like=True, gc=False):
-    """What a customer answered in one month.
-
-    Attributes:
-        csat: Answers of satisfaction, one number for each score from 1 to 5.
-        promoters: Answers of 9 or 10 on whether they recommend the business.
-        passives: Answers of 7 or 8.
-        detractors: Answers of 0 to 6.
-    """
-
-    csat: list[int] = msgspec.field(default_factory=lambda: [0] * CSAT_SCORES)
-    promoters: int = 0
-    passives: int = 0
-    detractors: int = 0
-
-
-class Departure(msgspec.Struct, array_like=True, order=True, gc=False):
-    """That the customer left, or came back.
-
-    Attributes:
-        at: When, UTC microseconds.
-        position: Of its event in the log.
-        back: Whether they came back.
-        why: The reason for leaving, or the campaign that won them back; empty where there is none.
-    """
-
-    at: int
-    position: int
-    back: bool
-    why: str
+_keys: dict[str, dict[int, tuple[str, int]]] = {}
 
 
 class Patronage(CustomerRow, gc=False):
@@ -120,16 +54,25 @@ class Patronage(CustomerRow, gc=False):
         activity: By local month and currency in one key, `2024-05EUR`: a level of dictionaries less is a third of the
             fold's time and of the row's memory.
         opinions: What they answered, by local month.
-        profile: Language and region as last known, and the channel that they were registered through.
+        returned: What went back of purchases, in minor units, by the local day of the purchase, the currency and the
+            local day from which it counts: `2024-05-17EUR2024-07-02`.
+        channels: Through which channels they bought, each with the ordinal of the first day.
+        categories: What they bought, likewise.
+        profile: Language and region as last known, the channel that they were registered through, and of their
+            culture the languages (with commas between), the channel and the pace that they prefer.
         traits: By sort and subject, such as `need quiet`, as last noted: a need's sort or `yes`, and empty once
             dropped.
-        acquisition: What was spent to win them, in minor units, by currency, channel and campaign: `EUR|social|spring`.
+        acquisition: What was spent to win them, in minor units, by day, currency, channel and campaign:
+            `2024-05-17EUR|social|spring`.
         departures: That they left or came back, where it is known, in order of business time.
     """
 
     table: ClassVar[str] = "customer"
     registered_at: int | None = None
     activity: dict[str, Activity] = msgspec.field(default_factory=dict)
+    returned: dict[str, int] = msgspec.field(default_factory=dict)
+    channels: dict[str, int] = msgspec.field(default_factory=dict)
+    categories: dict[str, int] = msgspec.field(default_factory=dict)
     opinions: dict[str, Opinion] = msgspec.field(default_factory=dict)
     profile: dict[str, Known] = msgspec.field(default_factory=dict)
     traits: dict[str, Known] = msgspec.field(default_factory=dict)
@@ -143,25 +86,40 @@ class Patronage(CustomerRow, gc=False):
         for key, theirs in other.activity.items():
             self.activity.setdefault(key, Activity()).absorb(theirs)
         for month, said in other.opinions.items():
-            opinion = self.opinions.setdefault(month, Opinion())
-            opinion.csat = [one + more for one, more in zip(opinion.csat, said.csat, strict=True)]
-            opinion.promoters += said.promoters
-            opinion.passives += said.passives
-            opinion.detractors += said.detractors
+            self.opinions.setdefault(month, Opinion()).absorb(said)
         for mine, others in ((self.profile, other.profile), (self.traits, other.traits)):
             for name, theirs_known in others.items():
                 latest = newer(mine.get(name), theirs_known)
                 if latest is not None:
                     mine[name] = latest
-        for way, cost in other.acquisition.items():
-            self.acquisition[way] = self.acquisition.get(way, 0) + cost
+        for sums, more in ((self.returned, other.returned), (self.acquisition, other.acquisition)):
+            for key, amount in more.items():
+                sums[key] = sums.get(key, 0) + amount
+        for firsts, more in ((self.channels, other.channels), (self.categories, other.categories)):
+            for name, day in more.items():
+                firsts[name] = min(firsts.get(name, day), day)
         self.departures = sorted([*self.departures, *other.departures])
 
-    def costs(self) -> Iterator[tuple[str, str, str, int]]:
-        """Channel, campaign, currency and what was spent to win them, in minor units."""
+    def costs(self, until: int) -> Iterator[tuple[str, str, str, int]]:
+        """Channel, campaign, currency and what was spent to win them by the evening of `until`, in minor units."""
+        last = date.fromordinal(until).isoformat()
         for way, cost in self.acquisition.items():
-            currency, channel, campaign = way.split("|", 2)
-            yield channel, campaign, currency, cost
+            if way[:_DAY] <= last:
+                currency, channel, campaign = way[_DAY:].split("|", 2)
+                yield channel, campaign, currency, cost
+
+    def turns(self, until: int, local: LocalTime) -> list[Turn]:
+        """The local days on which their leaving or coming back was recorded, the last word of each, ascending."""
+        last: dict[int, bool] = {}
+        for each in self.departures:
+            last[local.day(each.at)] = each.back
+        return [Turn(day, back) for day, back in last.items() if day <= until]
+
+    def last_score(self, kind: str, month: str) -> int | None:
+        """The last score of satisfaction (`csat`) or recommendation (`nps`) given by the end of a month."""
+        said = (said.last[kind] for name, said in self.opinions.items() if name <= month and kind in said.last)
+        latest = max(said, default=None)
+        return None if latest is None else latest.score
 
     def traits_of(self, sort: str) -> frozenset[str]:
         """What the traits of a sort that hold are about, and of needs their sorts too."""
@@ -187,33 +145,80 @@ class Patronage(CustomerRow, gc=False):
         for key, activity in self.activity.items():
             yield key[:_MONTH], key[_MONTH:], activity
 
-    def net_amount(self, currency: str, last: str) -> int:
-        """What was bought less what was given back through a month, in minor units of a currency."""
-        return sum(
-            did.bought - did.refunded for month, code, did in self.entries() if code == currency and month <= last
+    def bought_in(self, currency: str, until: int) -> bool:
+        """Whether they bought anything in a currency by the evening of `until`."""
+        last = month_of(until)
+        for month, code, did in self.entries():
+            if code == currency and did.days and month <= last:
+                lowest = did.days & -did.days
+                if first_day(month) + lowest.bit_length() - 1 <= until:
+                    return True
+        return False
+
+    def bought_by_day(self, currency: str, until: int) -> dict[int, int]:
+        """What was bought on each local day up to `until`, in minor units of a currency, by the day's ordinal."""
+        found: dict[int, int] = {}
+        last = month_of(until)
+        for month, code, did in self.entries():
+            if code == currency and month <= last and did.days:
+                found.update(zip(days_of(((month, did.days),), until), did.by_day(), strict=False))
+        return found
+
+    def returned_by_day(self, currency: str, until: int) -> dict[int, int]:
+        """What went back by the evening of `until`, in minor units of a currency, by the day of the purchase."""
+        found: dict[int, int] = {}
+        last = date.fromordinal(until).isoformat()
+        for key, amount in self.returned.items():
+            if key[_DAY:-_DAY] == currency and key[-_DAY:] <= last:
+                day = date.fromisoformat(key[:_DAY]).toordinal()
+                found[day] = found.get(day, 0) + amount
+        return found
+
+    def net_amount(self, currency: str, until: int) -> int:
+        """What was bought less what was given back by the evening of `until`, in minor units of a currency."""
+        last, evening = month_of(until), date.fromordinal(until).isoformat()
+        amount = 0
+        for month, code, did in self.entries():
+            if code != currency or month > last:
+                continue
+            amount += did.bought - did.refunded
+            if month == last:
+                kept = len(days_of(((month, did.days),), until))
+                amount -= sum(did.by_day()[kept:])
+        # Refunds of the last month that happened after `until` were taken off too early.
+        return amount + sum(
+            returned
+            for key, returned in self.returned.items()
+            if key[-_DAY:-3] == last and key[-_DAY:] > evening and key[_DAY:-_DAY] == currency
         )
 
     def repeat_statistics(self, currency: str, through: int) -> RepeatStatistics | None:
-        """What models of buying and spending need to know; None for who had not bought in this currency by then.
+        """What models of buying and spending need to know; None for who had kept nothing that they bought by then.
+
+        What went back by then is as if it had not been bought: amounts are lowered on the day of the purchase, and a
+        day of which all money went back is no purchase day.
 
         Args:
             currency: Only what was paid in it counts.
-            through: The ordinal of the last day that counts. All amounts of its month do, so it is best a month's last.
+            through: The ordinal of the last day that counts.
         """
-        last = month_of(through)
-        months = {month: did for month, code, did in self.entries() if code == currency and did.days and month <= last}
-        days = days_of(((month, did.days) for month, did in months.items()), through)
-        if not days:
+        kept = self.bought_by_day(currency, through)
+        for day, amount in self.returned_by_day(currency, through).items():
+            left = kept.pop(day, 0) - amount
+            if left > 0:
+                kept[day] = left
+        if not kept:
             return None
+        first, last = min(kept), max(kept)
         return RepeatStatistics(
-            frequency=len(days) - 1,
-            recency_days=days[-1] - days[0],
-            age_days=through - days[0],
-            repeat_amount=sum(did.bought for did in months.values()) - months[month_of(days[0])].first,
+            frequency=len(kept) - 1,
+            recency_days=last - first,
+            age_days=through - first,
+            repeat_amount=sum(kept.values()) - kept[first],
         )
 
 
-PROJECTION = Projection(name="retention", version=4, tables=(Patronage,))
+PROJECTION = Projection(name="retention", version=5, tables=(Patronage,))
 
 
 def _key_and_bit(day: int, currency: str) -> tuple[str, int]:
@@ -265,11 +270,21 @@ def trait_changed(rows: Rows, event: TraitNoted | TraitDropped, at: Envelope) ->
         traits[name] = latest
 
 
+@PROJECTION.on(CultureNoted)
+def culture_noted(rows: Rows, event: CultureNoted, at: Envelope) -> None:
+    """The languages they speak and how they want to be dealt with, as last noted; customs and taboos are words."""
+    row = rows.need(Patronage, at.customer)
+    _profile(row, "languages", ",".join(event.languages) or None, at)
+    _profile(row, "preferred_channel", event.preferred_channel, at)
+    _profile(row, "pace", event.pace, at)
+
+
 @PROJECTION.on(AcquisitionCostRecorded)
 def acquisition_cost_recorded(rows: Rows, event: AcquisitionCostRecorded, at: Envelope) -> None:
-    """What was spent to win them."""
+    """What was spent to win them, on its local day."""
     costs = rows.need(Patronage, at.customer).acquisition
-    way = f"{event.amount.currency}|{event.channel or ''}|{event.campaign or ''}"
+    day = date.fromordinal(rows.local.day(at.occurred_at)).isoformat()
+    way = f"{day}{event.amount.currency}|{event.channel or ''}|{event.campaign or ''}"
     costs[way] = costs.get(way, 0) + event.amount.amount
 
 
@@ -286,34 +301,35 @@ def purchase_recorded(rows: Rows, event: PurchaseRecorded, at: Envelope) -> None
     """A purchase counts on its local day, in its own currency. The hottest fold there is."""
     row = rows.need(Patronage, at.customer)
     amount = event.amount
-    key, bit = _key_and_bit(rows.local.day(at.occurred_at), amount.currency)
+    day = rows.local.day(at.occurred_at)
+    key, bit = _key_and_bit(day, amount.currency)
     activity = row.activity.get(key)
     if activity is None:
-        activity = row.activity[key] = Activity(bit, 1, amount.amount, 0, 0, 0, amount.amount)
+        activity = row.activity[key] = Activity(bit, 1, amount.amount)
     else:
-        days = activity.days
-        lowest = days & -days
-        if bit == lowest:
-            activity.first += amount.amount
-        elif bit < lowest or not lowest:
-            activity.first = amount.amount
-        activity.days = days | bit
-        activity.purchases += 1
-        activity.bought += amount.amount
+        activity.add(bit, 1, amount.amount)
     if event.discounted:
         activity.discounted += 1
+    if event.channel is not None and day < row.channels.get(event.channel, _NEVER):
+        row.channels[event.channel] = day
+    if event.category is not None and day < row.categories.get(event.category, _NEVER):
+        row.categories[event.category] = day
 
 
 @PROJECTION.on(PurchaseRefunded)
 def purchase_refunded(rows: Rows, event: PurchaseRefunded, at: Envelope) -> None:
-    """A refund counts in the month in which it happens; the purchase stays a purchase."""
-    row = rows.need(Patronage, at.customer)
-    key, _ = _key_and_bit(rows.local.day(at.occurred_at), event.amount.currency)
+    """A refund counts from the day on which it happens, never before its purchase; the purchase stays a purchase."""
+    row, local, amount = rows.need(Patronage, at.customer), rows.local, event.amount
+    bought = local.day(event.bought_at)
+    day = max(local.day(at.occurred_at), bought)
+    key, _ = _key_and_bit(day, amount.currency)
     activity = row.activity.get(key)
     if activity is None:
         activity = row.activity[key] = Activity()
     activity.refunds += 1
-    activity.refunded += event.amount.amount
+    activity.refunded += amount.amount
+    key = f"{date.fromordinal(bought).isoformat()}{amount.currency}{date.fromordinal(day).isoformat()}"
+    row.returned[key] = row.returned.get(key, 0) + amount.amount
 
 
 @PROJECTION.on(FeedbackGiven)
@@ -327,6 +343,8 @@ def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
     opinion = row.opinions.get(month)
     if opinion is None:
         opinion = row.opinions[month] = Opinion()
+    latest = Score(at.occurred_at, at.position, score)
+    opinion.last[kind] = max(opinion.last.get(kind, latest), latest)
     if kind == "csat":
         opinion.csat[score - 1] += 1
     elif score >= _PROMOTER:

@@ -10,7 +10,16 @@ from collections.abc import Iterable
 from datetime import date
 from functools import cache
 
-__all__ = ["days_of", "first_day", "last_day", "month_after", "month_and_bit", "month_of", "months_between"]
+__all__ = [
+    "days_of",
+    "first_day",
+    "last_day",
+    "month_after",
+    "month_and_bit",
+    "month_of",
+    "months_after",
+    "months_between",
+]
 
 _months: dict[int, tuple[str, int]] = {}
 
@@ -36,9 +45,15 @@ def first_day(month: str) -> int:
 
 
 @cache
+def months_after(month: str, count: int) -> str:
+    """The month so many after; before, where the count is negative."""
+    index = int(month[:4]) * 12 + int(month[5:]) - 1 + count
+    return f"{index // 12:04d}-{index % 12 + 1:02d}"
+
+
 def month_after(month: str) -> str:
     """The month that follows."""
-    return month_of(first_day(month) + 31)
+    return months_after(month, 1)
 
 
 @cache

@@ -17,6 +17,7 @@ from relations.errors import InvalidInput
 from relations.messages import to_micros
 from relations.projections.cases import PROJECTION, Case, Lesson, Patron, Step, Tick
 from relations.projections.emotional import AccountEntry, EmotionalBalance, account_of, happenings
+from relations.projections.funnel import FunnelStep, repair_funnel
 from relations.projections.lessons import (
     CAUSES_BY,
     CausesBy,
@@ -69,6 +70,7 @@ __all__ = [
     "DeviationProfile",
     "DueStep",
     "EmotionalBalance",
+    "FunnelStep",
     "Improvement",
     "JusticeServed",
     "Lesson",
@@ -229,6 +231,10 @@ class RepairView(View):
             history for _, relation in self._read(moment) for history in relation.histories if chosen(history.case)
         )
         return step_times(histories, as_of=moment)
+
+    def funnel(self, *, as_of: datetime | None = None) -> list[FunnelStep]:
+        """How many complaints reached each step of the way to a restored relation."""
+        return repair_funnel(self._histories(self._moment(as_of)))
 
     def clocks(self, *, as_of: datetime | None = None, severity: str | None = None) -> list[ClockFigures]:
         """How each clock ended, and how many run: the share on time with its interval.

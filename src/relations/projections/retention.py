@@ -1,28 +1,30 @@
 """Whether customers stay: lifecycle, rates of retention and churn, cohorts, and value graded by RFM.
 
-Everything is inferred from when customers bought, in the local days and months of the business; the policy's limits
-are read when a question is asked, so a new policy answers for the past too. A day counts whole: as of a moment means as
-of the evening of its local day. Refunds lower amounts in the month in which they happen; the purchase stays a purchase.
+Nearly everything is inferred from when customers bought, in the local days and months of the business, and what was
+recorded of their leaving and coming back is said to be. The policy's limits are read when a question is asked, so a new
+policy answers for the past too. A day counts whole: as of a moment means as of the evening of its local day. Refunds
+lower amounts when they happen, never before their purchase; the purchase stays a purchase, but models of value count
+what went back as if it had not been bought.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime
-from typing import Annotated, ClassVar, get_args
-
-from pydantic import BaseModel, ConfigDict, Field
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar, get_args
 
 from relations.analytics import SurvivalCurve, survival_curve, time_to_loss
 from relations.analytics.buying import BuyingModelName
 from relations.errors import InvalidInput
-from relations.messages import Money, from_micros, minor_digits, to_micros
-from relations.policies import Lifecycle, Policy
-from relations.policies.calendars import LocalTime
-from relations.projections.acquisition import AcquisitionFigure, ChurnReport, acquisition_figures, churn_report
+from relations.messages import from_micros, minor_digits, to_micros
+from relations.policies import Policy
+from relations.policies.value import Segment, ValueGrade
+from relations.projections.acquisition import AcquisitionFigure, acquisition_figures
+from relations.projections.activity import Activity
 from relations.projections.cohorts import Cohort, cohort_table
-from relations.projections.grading import CustomerGrade, customer_grade
+from relations.projections.grading import CustomerGrade, GradesReport, customer_grade, grades_report
+from relations.projections.leaving import ChurnReport, churn_report
 from relations.projections.loyalty_kinds import (
     KINDS,
     CustomerKind,
@@ -33,22 +35,26 @@ from relations.projections.loyalty_kinds import (
     customer_kind,
     kinds_report,
 )
-from relations.projections.patronage import PROJECTION, Activity, Patronage
+from relations.projections.patronage import PROJECTION, Patronage
+from relations.projections.profiles import CustomerProfile, Spending, customer_profile
 from relations.projections.projection import Projection
-from relations.projections.purchase_days import last_day, month_after, month_of
+from relations.projections.purchase_days import month_after, month_of
 from relations.projections.revenue import CohortRevenue, RevenueRetention, cohort_revenue, revenue_retention
-from relations.projections.rfm import Buyer, RfmReport, RfmScore, RfmSegmentSize, rfm_scores, segment_sizes
-from relations.projections.segments import SegmentFigure, customer_facts, customer_segments, segment_figures
+from relations.projections.rfm import RfmReport, RfmScore, RfmSegmentSize, rfm_buyers, rfm_scores, segment_sizes
+from relations.projections.segments import SegmentFigure, members, segment_figures
 from relations.projections.stages import (
+    PERIODS,
     STAGES,
     CustomerStage,
+    Life,
     LifecycleReport,
-    MonthRates,
+    Period,
+    PeriodRates,
     Stage,
-    month_rates,
-    stage_of,
+    customer_stages,
+    lifecycle_report,
+    period_rates,
 )
-from relations.projections.totals import Total
 from relations.projections.view import View
 from relations.projections.worth import CustomerWorth, WorthReport, worth_report
 
@@ -64,6 +70,7 @@ __all__ = [
     "CustomerProfile",
     "CustomerStage",
     "CustomerWorth",
+    "GradesReport",
     "KindStep",
     "KindsReport",
     "LifecycleReport",
@@ -71,6 +78,7 @@ __all__ = [
     "LoyaltySigns",
     "MonthRates",
     "Patronage",
+    "PeriodRates",
     "RetentionView",
     "RevenueRetention",
     "RfmReport",
@@ -80,143 +88,12 @@ __all__ = [
     "Spending",
     "Stage",
     "WorthReport",
-    "lifecycle_report",
-    "rfm_buyers",
 ]
 
+MonthRates = PeriodRates
+"""What these were called while there were months only."""
+
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
-
-
-class Spending(BaseModel):
-    """What a customer spent in one currency, over whole months.
-
-    Attributes:
-        purchases: How many.
-        bought: Their sum.
-        refunds: How many.
-        refunded: Their sum.
-        net: Bought less refunded.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    purchases: int
-    bought: Total
-    refunds: int
-    refunded: Total
-    net: Total
-
-
-class CustomerProfile(BaseModel):
-    """One customer's purchases at a glance.
-
-    Attributes:
-        customer: Their id.
-        known_since: When they were registered; None where they were not by then.
-        stage: Their stage, inferred.
-        days: The local days on which they bought.
-        mean_gap_days: The mean gap between those; None with fewer than two.
-        spending: One entry a currency, through the month of the moment asked for.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    customer: str
-    known_since: datetime | None
-    stage: Annotated[Stage, Field(description="inferred")]
-    days: tuple[date, ...]
-    mean_gap_days: float | None
-    spending: tuple[Spending, ...]
-
-
-def known_customers(rows: list[Patronage], today: int, local: LocalTime) -> Iterator[tuple[Patronage, list[int]]]:
-    """The customers known on the evening of `today`, each with their purchase days up to it."""
-    for row in rows:
-        days = row.purchase_days(today)
-        if days or (row.registered_at is not None and local.day(row.registered_at) <= today):
-            yield row, days
-
-
-def customer_stages(rows: list[Patronage], policy: Lifecycle, *, today: int, local: LocalTime) -> list[CustomerStage]:
-    """Where each known customer stands on the evening of `today`."""
-    return [
-        CustomerStage(
-            customer=row.customer,
-            stage=stage_of(days, today, policy),
-            first_day=date.fromordinal(days[0]) if days else None,
-            last_day=date.fromordinal(days[-1]) if days else None,
-            purchase_days=len(days),
-            silent_days=today - days[-1] if days else None,
-        )
-        for row, days in known_customers(rows, today, local)
-    ]
-
-
-def lifecycle_report(rows: list[Patronage], policy: Lifecycle, *, as_of: int, local: LocalTime) -> LifecycleReport:
-    """How many known customers are in which stage."""
-    today = local.day(as_of)
-    counts: dict[Stage, int] = dict.fromkeys(STAGES, 0)
-    buyers = repeat_buyers = 0
-    for _, days in known_customers(rows, today, local):
-        counts[stage_of(days, today, policy)] += 1
-        buyers += bool(days)
-        repeat_buyers += len(days) > 1
-    return LifecycleReport(
-        as_of=from_micros(as_of),
-        customers=sum(counts.values()),
-        stages=counts,
-        buyers=buyers,
-        repeat_buyers=repeat_buyers,
-        repeat_rate=repeat_buyers / buyers if buyers else None,
-    )
-
-
-def rfm_buyers(rows: list[Patronage], currency: str, *, today: int) -> list[Buyer]:
-    """Everybody with a purchase by the evening of `today`; amounts count through its month."""
-    last = month_of(today)
-    found = []
-    for row in rows:
-        days = row.purchase_days(today)
-        if days:
-            amount = sum(
-                activity.bought - activity.refunded
-                for month, code, activity in row.entries()
-                if code == currency and month <= last
-            )
-            found.append((row.customer, today - days[-1], len(days), amount))
-    return found
-
-
-def customer_profile(row: Patronage, policy: Lifecycle, *, today: int, local: LocalTime) -> CustomerProfile:
-    """One customer's purchases up to the evening of `today`."""
-    days = row.purchase_days(today)
-    sums: dict[str, Activity] = {}
-    for month, currency, activity in row.entries():
-        if month <= month_of(today):
-            total = sums.setdefault(currency, Activity())
-            total.purchases += activity.purchases
-            total.bought += activity.bought
-            total.refunds += activity.refunds
-            total.refunded += activity.refunded
-    registered_at = row.registered_at
-    known = registered_at is not None and local.day(registered_at) <= today
-    return CustomerProfile(
-        customer=row.customer,
-        known_since=from_micros(registered_at) if known and registered_at is not None else None,
-        stage=stage_of(days, today, policy),
-        days=tuple(map(date.fromordinal, days)),
-        mean_gap_days=(days[-1] - days[0]) / (len(days) - 1) if len(days) > 1 else None,
-        spending=tuple(
-            Spending(
-                purchases=total.purchases,
-                bought=Money(total.bought, currency),
-                refunds=total.refunds,
-                refunded=Money(total.refunded, currency),
-                net=Money(total.bought - total.refunded, currency),
-            )
-            for currency, total in sorted(sums.items())
-        ),
-    )
 
 
 class RetentionView(View):
@@ -266,37 +143,51 @@ class RetentionView(View):
         as_of: datetime | None = None,
         since: str | None = None,
         until: str | None = None,
+        period: Period = "month",
         cohort: str | None = None,
         segment: str | None = None,
-    ) -> list[MonthRates]:
-        """Retention, churn and repeat rate by month.
+    ) -> list[PeriodRates]:
+        """Retention, churn and repeat rate by month, quarter or year.
 
         Args:
-            as_of: The moment; now where absent. Its own month is the last, and incomplete unless this is its last day.
-            since: The first month, such as `2024-05`; that of the very first purchase where absent.
-            until: The month after the last one.
+            as_of: The moment; now where absent. Its own period is the last, and incomplete unless this is its last day.
+            since: The first month, such as `2024-05`, whose whole period is the first; that of the very first purchase
+                where absent.
+            until: The month after the last one; of a period that begins before it, all counts.
+            period: `month`, `quarter` or `year`.
             cohort: Only customers who first bought in this month.
             segment: Only customers who belong to this segment of the policy at the moment asked for.
 
         Raises:
-            InvalidInput: A bound that is no month, or the policy has no such segment.
+            InvalidInput: A bound that is no month, an unknown period, or the policy has no such segment.
         """
+        if period not in PERIODS:
+            raise InvalidInput(
+                f"{period!r} is no period",
+                code="unknown_period",
+                field="period",
+                remedy=f"Give one of {', '.join(PERIODS)}",
+            )
         first, after = _month(since, "since"), _month(until, "until")
         today = self.local.day(self._moment(as_of))
-        begun = _month(cohort, "cohort")
-        bought = (row.purchase_days(today) for row in self._of_segment(segment, today))
-        days = (days for days in bought if begun is None or (days and month_of(days[0]) == begun))
-        found = month_rates(days, self.policy.lifecycle, today=today, since=first)
-        return [month for month in found if after is None or month.month < after]
+        lives = [
+            Life(row.purchase_days(today), row.turns(today, self.local)) for row in self._chosen(today, cohort, segment)
+        ]
+        found = period_rates(lives, self.policy.lifecycle, today=today, since=first, period=period)
+        return [each for each in found if after is None or each.month < after]
 
-    def cohorts(self, *, as_of: datetime | None = None) -> list[Cohort]:
+    def cohorts(self, *, as_of: datetime | None = None, segment: str | None = None) -> list[Cohort]:
         """Customers by the month of their first purchase, and what they did in each month since.
 
         Args:
             as_of: The moment; now where absent. Cohorts are of whole months, so all of its own month counts.
+            segment: Only customers who belong to this segment of the policy at the moment asked for.
+
+        Raises:
+            InvalidInput: The policy has no such segment.
         """
-        until = month_after(month_of(self.local.day(self._moment(as_of))))
-        return cohort_table(self.rows(Patronage), until=until)
+        today = self.local.day(self._moment(as_of))
+        return cohort_table(self._chosen(today, None, segment), until=month_after(month_of(today)))
 
     def rfm(
         self,
@@ -307,7 +198,9 @@ class RetentionView(View):
         limit: int | None = None,
         offset: int = 0,
     ) -> RfmReport:
-        """Value, graded. Everybody is graded against everybody; the last three arguments choose who is listed.
+        """Value, graded. All who ever bought in the currency are graded against each other; how many did not, is said.
+
+        The last three arguments choose who is listed.
 
         Args:
             as_of: The moment; now where absent.
@@ -332,14 +225,14 @@ class RetentionView(View):
                 remedy=f"Give one of {', '.join(names)}",
             )
         moment = self._moment(as_of)
-        today = self.local.day(moment)
-        scores = rfm_scores(rfm_buyers(self._by_customer(), code, today=today), policy, code)
+        buyers, others = rfm_buyers(self._by_customer(), code, today=self.local.day(moment))
+        scores = rfm_scores(buyers, policy, code)
         return RfmReport(
             as_of=from_micros(moment),
-            amounts_through=month_of(today),
             currency=code,
             rule="bins" if policy.bins else "quintiles",
             buyers=len(scores),
+            other_currencies=others,
             segments=segment_sizes(scores, policy, code),
             customers=tuple([score for score in scores if segment in (None, score.segment)][page]),
         )
@@ -358,7 +251,7 @@ class RetentionView(View):
         """What customers have brought, and are expected to bring. Everybody is fitted to, whoever is listed.
 
         Args:
-            as_of: The moment; now where absent. In a month gone by all of its month counts: amounts are kept by month.
+            as_of: The moment; now where absent.
             currency: Which purchases count; the policy's where absent.
             days: How far to look ahead.
             yearly_rate: The discount rate a year.
@@ -368,43 +261,56 @@ class RetentionView(View):
 
         Raises:
             MissingExtra: The extra `analytics` is not installed.
-            InvalidInput: Too few customers came back to fit anything, or an argument that makes no sense.
+            InvalidInput: An argument that makes no sense.
+            NoFit: There is nobody to fit to (`no_customers`), nobody came back (`no_repeat_customers`) or spent
+                anything then (`no_repeat_spending`), or these customers are too few or too alike to tell the
+                parameters apart (`fit_not_converged`, `infinite_mean`).
         """
         page = _page(limit, offset)
         code = self._currency(currency)
         return worth_report(
             self._by_customer(),
             currency=code,
-            through=self._observed(as_of),
+            through=self.local.day(self._moment(as_of)),
             days=days,
             yearly_rate=yearly_rate,
             model=model,
             page=page,
         )
 
-    def survival(self, *, as_of: datetime | None = None, cohort: str | None = None) -> SurvivalCurve:
+    def survival(
+        self, *, as_of: datetime | None = None, cohort: str | None = None, segment: str | None = None
+    ) -> SurvivalCurve:
         """How long customers stay: Kaplan and Meier's curve from the first purchase to the day they count as lost.
 
         Args:
             as_of: The moment; now where absent.
             cohort: Only customers who first bought in this month, such as `2024-05`; everybody where absent.
+            segment: Only customers who belong to this segment of the policy at the moment asked for. One that goes by
+                whether they are still there, such as by stage, tells more of itself than of how long they stay.
 
         Returns:
             Days since the first purchase, with Greenwood's standard errors. Who is not lost yet is censored.
 
         Raises:
-            InvalidInput: `cohort` is no month.
+            InvalidInput: `cohort` is no month, or the policy has no such segment.
         """
-        first = _month(cohort, "cohort")
-        policy = self.policy
-        today = self.local.day(self._moment(as_of))
-        bought = (row.purchase_days(today) for row in self.rows(Patronage))
-        chosen = (days for days in bought if days and first in (None, month_of(days[0])))
-        spells = (time_to_loss(days, today, policy.lifecycle) for days in chosen)
-        return survival_curve((spell for spell in spells if spell is not None), confidence=policy.surveys.confidence)
+        policy, local = self.policy, self.local
+        today = local.day(self._moment(as_of))
+        found = (
+            time_to_loss(row.purchase_days(today), today, policy.lifecycle, row.turns(today, local))
+            for row in self._chosen(today, cohort, segment)
+        )
+        return survival_curve((each for each in found if each is not None), confidence=policy.surveys.confidence)
 
     def revenue_retention(
-        self, *, as_of: datetime | None = None, currency: str | None = None, months: int = 3
+        self,
+        *,
+        as_of: datetime | None = None,
+        currency: str | None = None,
+        months: int = 3,
+        cohort: str | None = None,
+        segment: str | None = None,
     ) -> list[RevenueRetention]:
         """Of what customers spent in some months, how much they spend in as many months after; every month's end.
 
@@ -412,42 +318,85 @@ class RetentionView(View):
             as_of: The moment; now where absent. All of its own month counts.
             currency: Which amounts count; the policy's where absent.
             months: How many months a span has.
+            cohort: Only customers who first bought in this month.
+            segment: Only customers who belong to this segment of the policy at the moment asked for.
 
         Raises:
-            InvalidInput: An unknown currency, or a span of no month.
+            InvalidInput: An unknown currency or segment, `cohort` is no month, or a span of no month.
         """
         code = self._currency(currency)
         if months < 1:
             raise InvalidInput(f"{months} months are no span", code="invalid_months", field="months")
-        until = month_of(self.local.day(self._moment(as_of)))
-        return revenue_retention(self.rows(Patronage), currency=code, months=months, until=until)
+        today = self.local.day(self._moment(as_of))
+        rows = self._chosen(today, cohort, segment)
+        return revenue_retention(rows, currency=code, months=months, until=month_of(today))
 
-    def cohort_revenue(self, *, as_of: datetime | None = None, currency: str | None = None) -> list[CohortRevenue]:
+    def cohort_revenue(
+        self, *, as_of: datetime | None = None, currency: str | None = None, segment: str | None = None
+    ) -> list[CohortRevenue]:
         """What every cohort spent month by month, refunds in the month in which they happened.
+
+        Raises:
+            InvalidInput: An unknown currency or segment.
+        """
+        return cohort_revenue(self.cohorts(as_of=as_of, segment=segment), currency=self._currency(currency))
+
+    def value_grades(
+        self,
+        *,
+        as_of: datetime | None = None,
+        currency: str | None = None,
+        grade: ValueGrade | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> GradesReport:
+        """How many customers are of high, mid and low value at the end of a month, and how many are not graded.
+
+        Args:
+            as_of: The moment; now where absent. Grades are of whole months, so all of its own month counts.
+            currency: Which amounts count; the policy's where absent. Who never bought in it is not graded.
+            grade: List only customers of this grade.
+            limit: List at most so many, by customer id.
+            offset: List after so many.
+
+        Raises:
+            InvalidInput: An unknown currency or grade, or `limit` or `offset` is negative.
+        """
+        if grade is not None and grade not in get_args(ValueGrade):
+            raise InvalidInput(
+                f"{grade!r} is no value grade",
+                code="unknown_grade",
+                field="grade",
+                remedy=f"Give one of {', '.join(get_args(ValueGrade))}",
+            )
+        page, code = _page(limit, offset), self._currency(currency)
+        month = month_of(self.local.day(self._moment(as_of)))
+        policy = self.policy.lifecycle.grades
+        return grades_report(self._by_customer(), policy, currency=code, month=month, grade=grade, page=page)
+
+    def grades(self, *, as_of: datetime | None = None, currency: str | None = None) -> list[CustomerGrade]:
+        """The value grade of everybody who ever bought in a currency, and since when; `value_grades` counts them.
+
+        Args:
+            as_of: The moment; now where absent. All of its own month counts.
+            currency: Which amounts count; the policy's where absent.
 
         Raises:
             InvalidInput: An unknown currency.
         """
-        return cohort_revenue(self.cohorts(as_of=as_of), currency=self._currency(currency))
+        return list(self.value_grades(as_of=as_of, currency=currency).customers)
 
-    def grades(self, *, as_of: datetime | None = None) -> list[CustomerGrade]:
-        """Each buyer's value grade in the policy's currency at the end of a month, and since when; by customer id."""
-        policy = self.policy
-        month = month_of(self.local.day(self._moment(as_of)))
-        found = (
-            customer_grade(row, policy.lifecycle.grades, currency=policy.currency, month=month)
-            for row in self._by_customer()
-        )
-        return [grade for grade in found if grade is not None]
+    def grade_of(
+        self, customer: str, *, as_of: datetime | None = None, currency: str | None = None
+    ) -> CustomerGrade | None:
+        """One customer's value grade; None where they never bought in the currency.
 
-    def grade_of(self, customer: str, *, as_of: datetime | None = None) -> CustomerGrade | None:
-        """One customer's value grade; None where they never bought."""
-        rows = self.rows(Patronage, customer=customer)
-        policy = self.policy
+        Raises:
+            InvalidInput: An unknown currency.
+        """
+        code, rows = self._currency(currency), self.rows(Patronage, customer=customer)
         month = month_of(self.local.day(self._moment(as_of)))
-        if not rows:
-            return None
-        return customer_grade(rows[0], policy.lifecycle.grades, currency=policy.currency, month=month)
+        return customer_grade(rows[0], self.policy.lifecycle.grades, currency=code, month=month) if rows else None
 
     def segments(
         self, *, as_of: datetime | None = None, limit: int | None = None, offset: int = 0
@@ -466,14 +415,30 @@ class RetentionView(View):
         today = self.local.day(self._moment(as_of))
         return segment_figures(self._by_customer(), self.policy, today=today, local=self.local, listed=page)
 
+    def members(self, *, as_of: datetime | None = None) -> dict[str, tuple[str, ...]]:
+        """The policy's segments of every customer who belongs to any, by surviving id.
+
+        Args:
+            as_of: The moment; now where absent.
+        """
+        policy, today = self.policy, self.local.day(self._moment(as_of))
+        belong = members(self._by_customer(), policy, policy.lifecycle.segments, today=today, local=self.local)
+        found: dict[str, tuple[str, ...]] = {}
+        for name, those in belong.items():
+            for row in those:
+                found[row.customer] = (*found.get(row.customer, ()), name)
+        return found
+
     def segments_of(self, customer: str, *, as_of: datetime | None = None) -> tuple[str, ...]:
         """The segments that one customer belongs to, in the policy's order."""
-        rows = self.rows(Patronage, customer=customer)
-        if not rows:
+        found = self.rows(Patronage, customer=customer)
+        if not found:
             return ()
         policy, today = self.policy, self.local.day(self._moment(as_of))
-        facts = customer_facts(rows[0], policy, today=today, local=self.local)
-        return customer_segments(facts, policy.lifecycle.segments)
+        segments, bearer = policy.lifecycle.segments, found[0].customer
+        rows = self.rows(Patronage) if any(map(_compares, segments)) else found
+        belong = members(rows, policy, segments, today=today, local=self.local)
+        return tuple(name for name, those in belong.items() if any(row.customer == bearer for row in those))
 
     def acquisition(
         self,
@@ -485,8 +450,10 @@ class RetentionView(View):
     ) -> list[AcquisitionFigure]:
         """What customers cost to win and have brought since, by channel: CAC, and CLV : CAC.
 
+        CAC is all that was spent, on those who never bought too, by the customers who were won: those who bought.
+
         Args:
-            as_of: The moment; now where absent. All amounts of its month count.
+            as_of: The moment; now where absent. Later costs and purchases do not count.
             currency: Which costs and amounts count; the policy's where absent.
             campaigns: Whether campaigns are told apart as well.
             expected: What is still expected of each customer, in minor units, such as `expected_value` of
@@ -495,18 +462,37 @@ class RetentionView(View):
         Raises:
             InvalidInput: An unknown currency.
         """
-        last = month_of(self.local.day(self._moment(as_of)))
         return acquisition_figures(
             self.rows(Patronage),
             currency=self._currency(currency),
-            last=last,
+            until=self.local.day(self._moment(as_of)),
             campaigns=campaigns,
             expected=expected,
         )
 
-    def churn_reasons(self, *, as_of: datetime | None = None) -> ChurnReport:
-        """Why customers left, where they said so, and what won them back."""
-        return churn_report(self.rows(Patronage), until=self._moment(as_of))
+    def churn_reasons(
+        self,
+        *,
+        as_of: datetime | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        segment: str | None = None,
+    ) -> ChurnReport:
+        """Why customers left, every time that it was recorded, and what won them back.
+
+        Args:
+            as_of: The moment; now where absent.
+            since: The first month whose leavings count, such as `2024-05`; from the beginning where absent.
+            until: The month after the last one.
+            segment: Only customers who belong to this segment of the policy at the moment asked for.
+
+        Raises:
+            InvalidInput: A bound that is no month, or the policy has no such segment.
+        """
+        first, after = _month(since, "since"), _month(until, "until")
+        moment = self._moment(as_of)
+        rows = self._chosen(self.local.day(moment), None, segment)
+        return churn_report(rows, moment=moment, local=self.local, since=first, until=after)
 
     def kinds(
         self,
@@ -564,26 +550,18 @@ class RetentionView(View):
         minor_digits(code)
         return code
 
-    def _of_segment(self, segment: str | None, today: int) -> list[Patronage]:
-        rows = self.rows(Patronage)
-        if segment is None:
+    def _chosen(self, today: int, cohort: str | None, segment: str | None) -> list[Patronage]:
+        """Everybody, or who first bought in a month, or who belongs to a segment of the policy on that day."""
+        begun, rows = _month(cohort, "cohort"), self.rows(Patronage)
+        if segment is not None:
+            policy = self.policy
+            chosen = [each for each in policy.lifecycle.segments if each.name == segment]
+            if not chosen:
+                raise _no_such_segment(segment, policy.lifecycle.segments)
+            rows = members(rows, policy, chosen, today=today, local=self.local)[segment]
+        if begun is None:
             return rows
-        policy, local = self.policy, self.local
-        chosen = [each for each in policy.lifecycle.segments if each.name == segment]
-        if not chosen:
-            known = ", ".join(each.name for each in policy.lifecycle.segments)
-            raise InvalidInput(
-                f"the policy has no segment {segment!r}",
-                code="unknown_segment",
-                field="segment",
-                remedy=f"Give one of {known}" if known else "Adopt a policy with segments",
-            )
-        return [row for row in rows if customer_segments(customer_facts(row, policy, today=today, local=local), chosen)]
-
-    def _observed(self, as_of: datetime | None) -> int:
-        """The last day that amounts are known for: today in the present month, otherwise the month's last."""
-        day, today = self.local.day(self._moment(as_of)), self.local.day(self.now)
-        return day if month_of(day) == month_of(today) else last_day(month_of(day))
+        return [row for row in rows if (days := row.purchase_days(today)) and month_of(days[0]) == begun]
 
     def _by_customer(self) -> list[Patronage]:
         return self.rows(Patronage, order_by=(self.table(Patronage).c.customer,))
@@ -591,6 +569,21 @@ class RetentionView(View):
 
 def _kind(row: Patronage, policy: Policy, month: str) -> CustomerKind | None:
     return customer_kind(row, policy.lifecycle.loyalty, satisfied_from=policy.surveys.csat_satisfied_from, month=month)
+
+
+def _compares(segment: Segment) -> bool:
+    """Whether who belongs to it depends on what others did."""
+    return any(condition.fact == "rfm" for condition in segment.conditions)
+
+
+def _no_such_segment(segment: str, segments: Sequence[Segment]) -> InvalidInput:
+    known = ", ".join(each.name for each in segments)
+    return InvalidInput(
+        f"the policy has no segment {segment!r}",
+        code="unknown_segment",
+        field="segment",
+        remedy=f"Give one of {known}" if known else "Adopt a policy with segments",
+    )
 
 
 def _month(value: str | None, field: str) -> str | None:

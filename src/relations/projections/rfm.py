@@ -18,9 +18,20 @@ from pydantic import BaseModel, ConfigDict
 
 from relations.messages import Money
 from relations.policies.lifecycle import Rfm, RfmBins
+from relations.projections.patronage import Patronage
 from relations.projections.totals import Total
 
-__all__ = ["Buyer", "RfmReport", "RfmScore", "RfmSegmentSize", "quintiles", "rfm_scores", "segment_sizes"]
+__all__ = [
+    "Buyer",
+    "RfmReport",
+    "RfmScore",
+    "RfmSegmentSize",
+    "quintiles",
+    "rfm_buyers",
+    "rfm_scores",
+    "rfm_segments",
+    "segment_sizes",
+]
 
 Buyer = tuple[str, int, int, int]
 """Customer, days since the last purchase, purchase days, and net amount in minor units."""
@@ -32,7 +43,7 @@ class RfmScore(BaseModel):
     Attributes:
         customer: Their id.
         recency_days: Days since the last purchase.
-        frequency: On how many days they bought; several purchases on one day are one visit.
+        frequency: On how many days they bought, in whatever currency; several purchases on one day are one visit.
         monetary: What they spent, net of refunds, in the report's currency.
         r: Grade of recency: 5 for the most recent.
         f: Grade of frequency: 5 for the most frequent.
@@ -75,10 +86,10 @@ class RfmReport(BaseModel):
 
     Attributes:
         as_of: The moment asked for; its whole local day counts for recency and frequency.
-        amounts_through: The local month to the end of which amounts count, for they are kept by month: that of `as_of`.
         currency: The only one that counts as money here; nothing is converted.
         rule: `quintiles` or the policy's `bins`.
-        buyers: How many were graded: all with any purchase, in whatever currency.
+        buyers: How many were graded: all with a purchase in this currency.
+        other_currencies: How many bought, but never in this currency. They are neither graded nor in any segment.
         segments: Every segment of the policy, in its order.
         customers: Those asked for, by id.
     """
@@ -86,12 +97,24 @@ class RfmReport(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     as_of: datetime
-    amounts_through: str
     currency: str
     rule: Literal["quintiles", "bins"]
     buyers: int
+    other_currencies: int
     segments: tuple[RfmSegmentSize, ...]
     customers: tuple[RfmScore, ...]
+
+
+def rfm_buyers(rows: Iterable[Patronage], currency: str, *, today: int) -> tuple[list[Buyer], int]:
+    """Everybody with a purchase in a currency by the evening of `today`, and how many bought in others alone."""
+    found, others = [], 0
+    for row in rows:
+        days = row.purchase_days(today)
+        if days and row.bought_in(currency, today):
+            found.append((row.customer, today - days[-1], len(days), row.net_amount(currency, today)))
+        elif days:
+            others += 1
+    return found, others
 
 
 def quintiles(values: Iterable[int]) -> Callable[[int], int]:
@@ -151,6 +174,12 @@ def rfm_scores(buyers: Sequence[Buyer], policy: Rfm, currency: str) -> list[RfmS
             )
         )
     return found
+
+
+def rfm_segments(rows: Iterable[Patronage], policy: Rfm, currency: str, *, today: int) -> dict[str, str]:
+    """The name of the segment of everybody who is graded, by customer."""
+    scores = rfm_scores(rfm_buyers(rows, currency, today=today)[0], policy, currency)
+    return {score.customer: score.segment for score in scores}
 
 
 def segment_sizes(scores: Sequence[RfmScore], policy: Rfm, currency: str) -> tuple[RfmSegmentSize, ...]:

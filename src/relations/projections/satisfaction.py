@@ -1,42 +1,31 @@
 """How satisfied customers say they are: every instrument, by month, place, channel and who answers; trends and drivers.
 
 Figures are reckoned when they are asked for, under the policy in force then: see `satisfaction_figures` for what each
-is and when it is not shown, `respondents` for what is told from who answered, `answers` for what is kept.
+is, `cuts` and `disclosure` for when it is not shown, `respondents` for what is told from who answered, `answers` for
+what is kept.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, get_args
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar, get_args
 
-from pydantic import BaseModel, ConfigDict
-
-from relations.analytics.control_charts import ControlChart, NpsSample, ShareSample, nps_chart, p_chart
+from relations.analytics.control_charts import ControlChart
 from relations.analytics.drivers import DriverReport
 from relations.errors import InvalidInput
-from relations.policies import Instrument, Surveys
-from relations.projections.answers import COMPLAINT_CSAT, PROJECTION, Answers, Given, ItemAnswers, Respondent
+from relations.messages import to_micros
+from relations.policies import Instrument
+from relations.policies.instruments import InstrumentKind
+from relations.projections.answers import COMPLAINT_CSAT, PROJECTION, Respondent, Sentiment
+from relations.projections.cuts import DIMENSIONS, Cuts, Dimension
+from relations.projections.loops import OpenLoop, OpenLoops, open_loops
 from relations.projections.projection import Projection
-from relations.projections.respondents import (
-    OpenLoop,
-    OpenLoops,
-    ResponseDimension,
-    ResponseRate,
-    ThemeFigure,
-    each_answer,
-    given_once,
-    open_loops,
-    response_rates,
-    survey_drivers,
-    theme_figures,
-)
+from relations.projections.respondents import Respondents, SegmentsOf, Where
+from relations.projections.responses import ResponseDimension, ResponseRate, response_rates
 from relations.projections.satisfaction_figures import (
-    DIMENSIONS,
     CsatFigure,
-    CsatInstrument,
-    Dimension,
     GapFigure,
     NpsFigure,
     ScaleFigure,
@@ -45,14 +34,23 @@ from relations.projections.satisfaction_figures import (
     nps_figures,
     scale_figures,
 )
+from relations.projections.satisfaction_report import (
+    SatisfactionReport,
+    Trend,
+    csat_trend,
+    grouped_but_month,
+    nps_trend,
+    satisfaction_report,
+)
+from relations.projections.survey_drivers import survey_drivers
+from relations.projections.themes import SentimentFigure, ThemeFigure, theme_figures
 from relations.projections.view import View
 
 __all__ = [
     "PROJECTION",
-    "Answers",
     "CsatFigure",
+    "Dimension",
     "GapFigure",
-    "ItemAnswers",
     "NpsFigure",
     "OpenLoop",
     "OpenLoops",
@@ -61,55 +59,21 @@ __all__ = [
     "SatisfactionReport",
     "SatisfactionView",
     "ScaleFigure",
+    "Sentiment",
+    "SentimentFigure",
     "ThemeFigure",
-    "csat_figures",
-    "nps_figures",
-    "satisfaction_report",
+    "Trend",
 ]
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
-
-
-class SatisfactionReport(BaseModel):
-    """Satisfaction at a glance: the whole, then by month, touchpoint and channel.
-
-    Attributes:
-        zone: The IANA zone that the months are counted in.
-        minimum_answers: Fewer answers than this are suppressed, and what would give them away.
-        confidence: The level of all intervals.
-        nps_trend: Which months' NPS is more than chance; absent where no month is shown.
-        csat_trend: The same of CSAT.
-        complaint_csat: How customers saw the handling of their complaints, as a whole.
-        scales: Every other instrument of one score that anybody answered, as a whole.
-        gaps: Every questionnaire that anybody answered: its dimensions and the whole.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    zone: str
-    minimum_answers: int
-    confidence: float
-    nps: NpsFigure
-    nps_by_month: list[NpsFigure]
-    nps_by_touchpoint: list[NpsFigure]
-    nps_by_channel: list[NpsFigure]
-    nps_trend: ControlChart | None
-    csat: CsatFigure
-    csat_by_month: list[CsatFigure]
-    csat_by_touchpoint: list[CsatFigure]
-    csat_by_channel: list[CsatFigure]
-    csat_trend: ControlChart | None
-    complaint_csat: CsatFigure
-    complaint_csat_by_month: list[CsatFigure]
-    scales: list[ScaleFigure]
-    gaps: list[GapFigure]
 
 
 class SatisfactionView(View):
     """What customers answered. `since` and `until` are months such as `2024-05`: from `since` on and before `until`.
 
     `by` is any of `month`, `touchpoint`, `channel`, `language`, `region`, `complaint_outcome` and, where `segments`
-    says who is in which, `segment`; without any, one figure is given of the whole. The first three are the fastest.
+    says who is in which, `segment`; without any, one figure is given of the whole. `segments` gives the segment of each
+    customer by surviving id, or several: they then count in each. `where` keeps what has a value in a dimension.
     """
 
     projection: ClassVar[Projection] = PROJECTION
@@ -120,7 +84,8 @@ class SatisfactionView(View):
         by: Sequence[Dimension] = (),
         since: str | None = None,
         until: str | None = None,
-        segments: Mapping[str, str] | None = None,
+        instrument: str = "nps",
+        segments: SegmentsOf | None = None,
     ) -> list[NpsFigure]:
         """Net promoter scores.
 
@@ -128,13 +93,15 @@ class SatisfactionView(View):
             by: The dimensions to group by.
             since: The first month.
             until: The month after the last one.
-            segments: The segment of each customer, by surviving id.
+            instrument: `nps`, or another of that kind.
+            segments: The segments of each customer, by surviving id.
 
         Raises:
-            InvalidInput: An unknown or doubled dimension, or a bound that is no month.
+            InvalidInput: An unknown or doubled dimension, an instrument of another kind, or a bound that is no month.
         """
-        rows = self._counts("nps", by, since, until, segments)
-        return nps_figures(rows, by=by, surveys=self.policy.surveys)
+        self._of_kind(instrument, "nps")
+        cuts = self._cuts(by, since, until, instrument, segments)
+        return nps_figures(cuts, by=by, surveys=self.policy.surveys, instrument=instrument)
 
     def csat(
         self,
@@ -142,8 +109,8 @@ class SatisfactionView(View):
         by: Sequence[Dimension] = (),
         since: str | None = None,
         until: str | None = None,
-        instrument: CsatInstrument = "csat",
-        segments: Mapping[str, str] | None = None,
+        instrument: str = "csat",
+        segments: SegmentsOf | None = None,
     ) -> list[CsatFigure]:
         """Shares of satisfied answers.
 
@@ -151,22 +118,16 @@ class SatisfactionView(View):
             by: The dimensions to group by.
             since: The first month.
             until: The month after the last one.
-            instrument: `complaint_csat` asks for the follow-ups of complaints instead.
-            segments: The segment of each customer, by surviving id.
+            instrument: `csat`, another of that kind, or `complaint_csat`: the follow-ups of complaints.
+            segments: The segments of each customer, by surviving id.
 
         Raises:
-            InvalidInput: An unknown or doubled dimension, an unknown instrument, or a bound that is no month.
+            InvalidInput: An unknown or doubled dimension, an instrument of another kind, or a bound that is no month.
         """
-        _checked(by, segments)
-        if instrument not in get_args(CsatInstrument):
-            raise InvalidInput(
-                f"{instrument!r} is not an instrument with scores 1 to 5",
-                code="unknown_instrument",
-                field="instrument",
-                remedy="Give csat or complaint_csat",
-            )
-        rows = self._counts(instrument, by, since, until, segments)
-        return csat_figures(rows, by=by, surveys=self.policy.surveys, instrument=instrument)
+        if instrument != COMPLAINT_CSAT:
+            self._of_kind(instrument, "csat")
+        cuts = self._cuts(by, since, until, instrument, segments)
+        return csat_figures(cuts, by=by, surveys=self.policy.surveys, instrument=instrument)
 
     def scale(
         self,
@@ -175,7 +136,7 @@ class SatisfactionView(View):
         by: Sequence[Dimension] = (),
         since: str | None = None,
         until: str | None = None,
-        segments: Mapping[str, str] | None = None,
+        segments: SegmentsOf | None = None,
     ) -> list[ScaleFigure]:
         """Mean, spread and counts of an instrument of one score: customer effort, agreement, stars of reviews.
 
@@ -184,7 +145,7 @@ class SatisfactionView(View):
             by: The dimensions to group by.
             since: The first month.
             until: The month after the last one.
-            segments: The segment of each customer, by surviving id.
+            segments: The segments of each customer, by surviving id.
 
         Raises:
             InvalidInput: An unknown instrument or one of items, an unknown or doubled dimension, or a bound that is no
@@ -198,11 +159,16 @@ class SatisfactionView(View):
                 field="instrument",
                 remedy="Ask gaps() for questionnaires, themes() for notes",
             )
-        rows = self._counts(instrument, by, since, until, segments)
-        return scale_figures(rows, known, by=by, surveys=self.policy.surveys)
+        cuts = self._cuts(by, since, until, instrument, segments)
+        return scale_figures(cuts, known, by=by, surveys=self.policy.surveys)
 
     def ces(
-        self, *, by: Sequence[Dimension] = (), since: str | None = None, until: str | None = None
+        self,
+        *,
+        by: Sequence[Dimension] = (),
+        since: str | None = None,
+        until: str | None = None,
+        segments: SegmentsOf | None = None,
     ) -> list[ScaleFigure]:
         """Customer effort: every instrument of that kind, as `scale` gives it, with its scale and method.
 
@@ -210,7 +176,11 @@ class SatisfactionView(View):
             InvalidInput: An unknown or doubled dimension, or a bound that is no month.
         """
         kinds = [each for each in self.policy.surveys.instruments if each.kind == "ces"]
-        return [figure for each in kinds for figure in self.scale(each.id, by=by, since=since, until=until)]
+        return [
+            figure
+            for each in kinds
+            for figure in self.scale(each.id, by=by, since=since, until=until, segments=segments)
+        ]
 
     def gaps(
         self,
@@ -220,15 +190,17 @@ class SatisfactionView(View):
         since: str | None = None,
         until: str | None = None,
         items: bool = False,
+        segments: SegmentsOf | None = None,
     ) -> list[GapFigure]:
         """A questionnaire's dimensions and the whole of it, or its items: SERVQUAL, semantic differential, Likert.
 
         Args:
             instrument: Its id.
-            by: Any of `month`, `touchpoint`, `channel`.
+            by: The dimensions to group by.
             since: The first month.
             until: The month after the last one.
             items: Each item by itself: of a semantic differential, the profile.
+            segments: The segments of each customer, by surviving id.
 
         Raises:
             InvalidInput: An unknown instrument or one without items, an unknown or doubled dimension, or a bound that
@@ -242,16 +214,10 @@ class SatisfactionView(View):
                 field="instrument",
                 remedy="Ask scale(), nps() or csat() for it",
             )
-        if not set(_checked(by, None)) <= set(DIMENSIONS):
-            raise InvalidInput(
-                f"questionnaires cannot be grouped by {by!r}",
-                code="unknown_dimension",
-                field="by",
-                remedy="Give any of month, touchpoint and channel",
-            )
-        return gap_figures(
-            self._item_rows(since, until, instrument), known, by=by, surveys=self.policy.surveys, items=items
-        )
+        surveys = self.policy.surveys
+        asked = self._asked(by, since, until, segments)
+        cuts = Cuts(asked.items(known), surveys.minimum_answers, by)
+        return gap_figures(cuts, known, by=by, surveys=surveys, items=items)
 
     def trend(
         self, instrument: str = "nps", *, since: str | None = None, until: str | None = None
@@ -261,72 +227,160 @@ class SatisfactionView(View):
         Months that are not shown in the figures by month are not on the chart either.
 
         Args:
-            instrument: `nps`, `csat` or `complaint_csat`.
+            instrument: One of the kinds `nps` and `csat`, or `complaint_csat`.
             since: The first month.
             until: The month after the last one.
 
         Raises:
             InvalidInput: Another instrument, or a bound that is no month.
         """
-        if instrument == "nps":
-            return _nps_trend(self.nps(by=("month",), since=since, until=until))
-        if instrument in ("csat", COMPLAINT_CSAT):
-            chosen: CsatInstrument = "csat" if instrument == "csat" else "complaint_csat"
-            return _csat_trend(self.csat(by=("month",), since=since, until=until, instrument=chosen))
+        found = self.trends(instrument, since=since, until=until)
+        return found[0].chart if found else None
+
+    def trends(
+        self,
+        instrument: str = "nps",
+        *,
+        by: Sequence[Dimension] = (),
+        since: str | None = None,
+        until: str | None = None,
+        segments: SegmentsOf | None = None,
+    ) -> list[Trend]:
+        """The trend of every group, in the groups' order.
+
+        Args:
+            instrument: One of the kinds `nps` and `csat`, or `complaint_csat`.
+            by: The dimensions to group by, other than `month`.
+            since: The first month.
+            until: The month after the last one.
+            segments: The segments of each customer, by surviving id.
+
+        Raises:
+            InvalidInput: Another instrument, an unknown or doubled dimension, or a bound that is no month.
+        """
+        each: tuple[Dimension, ...] = (*by, "month")
+        known = self.policy.surveys.instrument(instrument)
+        if known is not None and known.kind == "nps":
+            scores = self.nps(by=each, since=since, until=until, instrument=instrument, segments=segments)
+            return [Trend(group=group, chart=nps_trend(of)) for group, of in grouped_but_month(scores)]
+        if instrument == COMPLAINT_CSAT or (known is not None and known.kind == "csat"):
+            shares = self.csat(by=each, since=since, until=until, instrument=instrument, segments=segments)
+            return [Trend(group=group, chart=csat_trend(of)) for group, of in grouped_but_month(shares)]
         raise InvalidInput(
             f"there is no chart of {instrument!r}",
             code="unknown_instrument",
             field="instrument",
-            remedy="Give nps, csat or complaint_csat",
+            remedy="Give nps, csat, another of their kinds, or complaint_csat",
         )
 
-    def drivers(self, outcome: str = "nps", drivers: Sequence[str] = ()) -> DriverReport:
+    def drivers(
+        self,
+        outcome: str = "nps",
+        drivers: Sequence[str] = (),
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        where: Where | None = None,
+        segments: SegmentsOf | None = None,
+        as_of: datetime | None = None,
+    ) -> DriverReport:
         """What goes with an outcome: correlations, standardised coefficients, Shapley shares that sum to R squared.
 
         Args:
             outcome: An instrument of one score.
             drivers: Names such as `csat`, `servqual.empathy` (a dimension) or `mood.cold-warm` (an item), asked on the
                 same invitation, or about the same thing, as the outcome. Empty: all that mostly were.
+            since: The first month.
+            until: The month after the last one.
+            where: Only answers that have these values.
+            segments: The segments of each customer, by surviving id.
+            as_of: Only answers given by then; all where absent.
 
         Raises:
-            InvalidInput: Too few occasions with all of them, nothing that varies, or more than twelve drivers.
+            InvalidInput: Too few respondents with all of them, nothing that varies, more than twelve drivers, an
+                unknown dimension, a bound that is no month, or a naive time.
         """
         self._instrument(outcome)
-        return survey_drivers(self.rows(Respondent), outcome, self.policy.surveys, drivers)
+        asked = self._asked(tuple(where or ()), since, until, segments, where)
+        moment = None if as_of is None else to_micros(as_of)
+        answers = [fact for fact in asked.answers() if moment is None or fact.content.given.at <= moment]
+        return survey_drivers(answers, outcome, self.policy.surveys, drivers)
 
-    def response_rates(self, *, by: Sequence[ResponseDimension] = ()) -> list[ResponseRate]:
-        """How many of those who were asked answered, by any of `month`, `instrument`, `touchpoint`, `channel`.
-
-        The month is that of sending.
+    def response_rates(
+        self,
+        *,
+        by: Sequence[ResponseDimension] = (),
+        since: str | None = None,
+        until: str | None = None,
+        segments: SegmentsOf | None = None,
+    ) -> list[ResponseRate]:
+        """How many of those who were asked answered, by any dimension or `instrument`; the month is that of sending.
 
         Raises:
-            InvalidInput: An unknown or doubled dimension.
+            InvalidInput: An unknown or doubled dimension, or a bound that is no month.
         """
-        if isinstance(by, str) or not set(by) <= set(get_args(ResponseDimension)) or len(set(by)) != len(by):
-            raise _unknown_dimension(by, get_args(ResponseDimension))
-        return response_rates(self.rows(Respondent), by=by, local=self.local, confidence=self.policy.surveys.confidence)
+        _checked(by, segments, get_args(ResponseDimension))
+        asked = self._asked((), since, until, segments)
+        return response_rates(asked, by=by, surveys=self.policy.surveys)
 
-    def open_loops(self) -> OpenLoops:
-        """Low answers nobody has come back on, the oldest first, and how many were closed how soon."""
-        return open_loops(self.rows(Respondent), self.policy.surveys, now=self.now)
+    def open_loops(
+        self,
+        *,
+        customer: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        where: Where | None = None,
+        segments: SegmentsOf | None = None,
+        as_of: datetime | None = None,
+    ) -> OpenLoops:
+        """Low answers nobody has come back on, the oldest first, and how many were closed how soon.
 
-    def themes(self) -> list[ThemeFigure]:
-        """What words are about, the most frequent first, with how favourable they are where that was scored."""
-        return theme_figures(self.rows(Respondent), self.policy.surveys)
+        Args:
+            customer: Only those of the customer who bears this id.
+            since: The first month of answers.
+            until: The month after the last one.
+            where: Only answers that have these values.
+            segments: The segments of each customer, by surviving id.
+            as_of: The moment; now where absent.
 
-    def report(self, *, since: str | None = None, until: str | None = None) -> SatisfactionReport:
+        Raises:
+            InvalidInput: An unknown dimension, a bound that is no month, or a naive time.
+        """
+        asked = self._asked(tuple(where or ()), since, until, segments, where, customer=customer)
+        return open_loops(asked.answers(), asked.rows, self.policy.surveys, now=self._moment(as_of))
+
+    def themes(
+        self,
+        *,
+        by: Sequence[Dimension] = (),
+        since: str | None = None,
+        until: str | None = None,
+        segments: SegmentsOf | None = None,
+    ) -> list[ThemeFigure]:
+        """What words are about, the most frequent first, with how favourable each scorer found them.
+
+        Raises:
+            InvalidInput: An unknown or doubled dimension, or a bound that is no month.
+        """
+        asked = self._asked(by, since, until, segments)
+        return theme_figures(asked.answers(), self.policy.surveys, by)
+
+    def report(
+        self, *, since: str | None = None, until: str | None = None, as_of: datetime | None = None
+    ) -> SatisfactionReport:
         """Everything at a glance.
 
+        Args:
+            since: The first month.
+            until: The month after the last one.
+            as_of: When loops are open, or not yet; now where absent.
+
         Raises:
-            InvalidInput: A bound that is no month.
+            InvalidInput: A bound that is no month, or a naive time.
         """
+        asked = self._asked((), since, until, None)
         policy = self.policy
-        return satisfaction_report(
-            self._answers(since, until),
-            zone=policy.zone,
-            surveys=policy.surveys,
-            items=self._item_rows(since, until),
-        )
+        return satisfaction_report(asked, zone=policy.zone, surveys=policy.surveys, now=self._moment(as_of))
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -341,151 +395,54 @@ class SatisfactionView(View):
             )
         return found
 
-    def _counts(
+    def _of_kind(self, name: str, kind: InstrumentKind) -> None:
+        found = self._instrument(name)
+        if found.kind != kind:
+            raise InvalidInput(
+                f"{name!r} is a {found.kind}, not a {kind}",
+                code="unsuitable_instrument",
+                field="instrument",
+                remedy="Ask nps() or csat() for those kinds, scale() for other scores, gaps() for questionnaires",
+            )
+
+    def _cuts(
         self,
-        instrument: str,
         by: Sequence[Dimension],
         since: str | None,
         until: str | None,
-        segments: Mapping[str, str] | None,
-    ) -> list[Any]:
-        """Counts of answers that can be grouped as asked."""
-        if set(_checked(by, segments)) <= set(DIMENSIONS):
-            return list(self._answers(since, until, instrument))
+        instrument: str,
+        segments: SegmentsOf | None,
+    ) -> Cuts:
+        asked = self._asked(by, since, until, segments)
+        return Cuts(asked.scores(instrument), self.policy.surveys.minimum_answers, by)
+
+    def _asked(
+        self,
+        dimensions: Sequence[str],
+        since: str | None,
+        until: str | None,
+        segments: SegmentsOf | None,
+        where: Where | None = None,
+        *,
+        customer: str | None = None,
+    ) -> Respondents:
+        _checked(dimensions, segments)
         first, after = _month(since, "since"), _month(until, "until")
-        return [
-            answer
-            for answer in each_answer(self.rows(Respondent), self.local, segments)
-            if answer.instrument == instrument
-            and (first is None or answer.month >= first)
-            and (after is None or answer.month < after)
-        ]
+        return Respondents(self.rows(Respondent, customer=customer), self.local, first, after, segments, where)
 
-    def _answers(self, since: str | None, until: str | None, instrument: str | None = None) -> list[Answers]:
-        rows = self.rows(Answers, *self._within(Answers, since, until, instrument))
-        again = self._answered_again()
-        for row in rows if again else ():
-            row.answers -= again[row.month, row.touchpoint, row.channel, row.instrument, row.score]
-        return [row for row in rows if row.answers]
-
-    def _item_rows(self, since: str | None, until: str | None, instrument: str | None = None) -> list[ItemAnswers]:
-        rows = self.rows(ItemAnswers, *self._within(ItemAnswers, since, until, instrument))
-        again = [
-            ((month, given.touchpoint, given.channel, given.instrument, answer.item), answer)
-            for month, given in self._repeated()
-            for answer in given.items
-        ]
-        if again:
-            by_key = {(row.month, row.touchpoint, row.channel, row.instrument, row.item): row for row in rows}
-            for key, answer in again:
-                if key in by_key:
-                    by_key[key].count(answer, -1)
-        return [row for row in rows if row.answers]
-
-    def _within(
-        self, row: type[Answers] | type[ItemAnswers], since: str | None, until: str | None, instrument: str | None
-    ) -> list[Any]:
-        columns = self.table(row).c
-        first, after = _month(since, "since"), _month(until, "until")
-        where = []
-        if first is not None:
-            where.append(columns.month >= first)
-        if after is not None:
-            where.append(columns.month < after)
-        if instrument is not None:
-            where.append(columns.instrument == instrument)
-        return where
-
-    def _answered_again(self) -> Counter[tuple[str, str, str, str, int]]:
-        """How often scores were counted that are left out."""
-        return Counter(
-            (month, given.touchpoint, given.channel, given.instrument, given.score)
-            for month, given in self._repeated()
-            if given.score is not None
-        )
-
-    def _repeated(self) -> Iterator[tuple[str, Given]]:
-        """Answers to invitations that the same customer had answered before under another id, with their months."""
-        aliases = self.aliases
-        local = self.local
-        for name in aliases.groups if aliases else ():
-            for row in self.rows(Respondent, customer=name):
-                once = {id(given) for _, given in given_once(row)}
-                for given in row.answers.values():
-                    if id(given) not in once:
-                        yield local.month(given.at), given
+    def _moment(self, as_of: datetime | None) -> int:
+        return self.now if as_of is None else to_micros(as_of)
 
 
-def satisfaction_report(
-    rows: Sequence[Answers], *, zone: str, surveys: Surveys, items: Sequence[ItemAnswers] = ()
-) -> SatisfactionReport:
-    """The report over these rows."""
-
-    def nps(*by: Dimension) -> list[NpsFigure]:
-        return nps_figures(rows, by=by, surveys=surveys)
-
-    def csat(*by: Dimension, instrument: CsatInstrument = "csat") -> list[CsatFigure]:
-        return csat_figures(rows, by=by, surveys=surveys, instrument=instrument)
-
-    others = [each for each in surveys.instruments if each.kind not in ("nps", "csat")]
-    scales = [scale_figures(rows, each, by=(), surveys=surveys)[0] for each in others if each.scored]
-    gaps = [gap_figures(items, each, by=(), surveys=surveys, items=False) for each in others if each.items]
-    nps_by_month, csat_by_month = nps("month"), csat("month")
-    return SatisfactionReport(
-        zone=zone,
-        minimum_answers=surveys.minimum_answers,
-        confidence=surveys.confidence,
-        nps=nps()[0],
-        nps_by_month=nps_by_month,
-        nps_by_touchpoint=nps("touchpoint"),
-        nps_by_channel=nps("channel"),
-        nps_trend=_nps_trend(nps_by_month),
-        csat=csat()[0],
-        csat_by_month=csat_by_month,
-        csat_by_touchpoint=csat("touchpoint"),
-        csat_by_channel=csat("channel"),
-        csat_trend=_csat_trend(csat_by_month),
-        complaint_csat=csat(instrument="complaint_csat")[0],
-        complaint_csat_by_month=csat("month", instrument="complaint_csat"),
-        scales=[figure for figure in scales if figure.n],
-        gaps=[figure for found in gaps for figure in found],
-    )
-
-
-def _nps_trend(by_month: Sequence[NpsFigure]) -> ControlChart | None:
-    return nps_chart(
-        [
-            NpsSample(figure.group["month"] or "", figure.promoters, figure.passives or 0, figure.detractors or 0)
-            for figure in by_month
-            if figure.promoters is not None
-        ]
-    )
-
-
-def _csat_trend(by_month: Sequence[CsatFigure]) -> ControlChart | None:
-    return p_chart(
-        [
-            ShareSample(figure.group["month"] or "", figure.satisfied, figure.n)
-            for figure in by_month
-            if figure.satisfied is not None
-        ]
-    )
-
-
-def _checked(by: Sequence[Dimension], segments: Mapping[str, str] | None) -> tuple[Dimension, ...]:
-    known = [name for name in get_args(Dimension) if name != "segment" or segments is not None]
+def _checked(by: Sequence[str], segments: SegmentsOf | None, dimensions: Sequence[str] = DIMENSIONS) -> None:
+    known = [name for name in dimensions if name != "segment" or segments is not None]
     if isinstance(by, str) or not set(by) <= set(known) or len(set(by)) != len(by):
-        raise _unknown_dimension(by, known)
-    return tuple(by)
-
-
-def _unknown_dimension(by: object, known: Sequence[str]) -> InvalidInput:
-    return InvalidInput(
-        f"cannot group by {by!r}",
-        code="unknown_dimension",
-        field="by",
-        remedy=f"Give any of {', '.join(known)}, each once, as a tuple; segment needs segments",
-    )
+        raise InvalidInput(
+            f"cannot group by {by!r}",
+            code="unknown_dimension",
+            field="by",
+            remedy=f"Give any of {', '.join(known)}, each once, as a tuple; segment needs segments",
+        )
 
 
 def _month(value: str | None, field: str) -> str | None:

@@ -1,48 +1,33 @@
-"""Figures of satisfaction from counts of answers: NPS, CSAT, other scales, questionnaires; and which are not shown.
+"""Figures of satisfaction: NPS, CSAT, other scales, questionnaires.
 
-**Suppression.** A group with fewer answers than the policy's minimum shows their number and nothing else. Where a whole
-is shown as well, one hidden group could be reckoned from the whole less the groups that are shown; so as long as the
-hidden groups of a cut have fewer answers than the minimum together, the smallest group that is shown is hidden too.
-What can be told of hidden groups is then a figure of at least the minimum, which could have been shown as such. That
-holds for every cut by itself, against the whole and against every other cut of the same answers; it does not hold
-between reports over different spans of time, nor against somebody who knows single answers.
+A group that too few people answered in shows their number and nothing else, and so does one that would give such a
+group away beside the others: see `disclosure` for the rule, `cuts` for what is decided together.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import sqrt
-from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from relations.analytics.intervals import Interval, net_promoters, normal_quantile, wilson
+from relations.analytics.intervals import Interval, mean_by_respondent, net_promoters, wilson
 from relations.policies import Instrument, Surveys
-from relations.projections.answers import ItemAnswers
+from relations.projections.cuts import Cuts, Dimension, Fact, Group
 
 __all__ = [
-    "CSAT_SCORES",
-    "DIMENSIONS",
     "CsatFigure",
-    "CsatInstrument",
-    "Dimension",
     "Figure",
     "GapFigure",
     "NpsFigure",
     "ScaleFigure",
     "csat_figures",
     "gap_figures",
-    "hidden",
     "nps_figures",
     "scale_figures",
-    "scores_by_group",
 ]
 
-Dimension: TypeAlias = Literal["month", "touchpoint", "channel", "language", "region", "segment", "complaint_outcome"]
-CsatInstrument: TypeAlias = Literal["csat", "complaint_csat"]
-
-DIMENSIONS: tuple[Dimension, ...] = ("month", "touchpoint", "channel")
-"""What answers themselves tell; the other dimensions are of those who answer."""
 PROMOTERS_FROM = 9
 DETRACTORS_TO = 6
 CSAT_SCORES = range(1, 6)
@@ -54,10 +39,12 @@ class Figure(BaseModel):
     Attributes:
         group: The group's value in each dimension asked for: `month` as `2024-05`, `touchpoint`, `channel`, `language`,
             `region`, `segment`, `complaint_outcome`; None is unknown. Empty for the whole.
-        n: How many answered.
-        suppressed: True where fewer answered than the policy's `minimum_answers`, or where the figure would give such a
-            group away; all else but `n` is then absent.
+        n: How many answers; of a questionnaire, how many people answered.
+        respondents: How many people gave them.
+        suppressed: True where these are fewer than the policy's `minimum_answers`, or where the figure would give such
+            a group away; all else is then absent.
         mean: The arithmetic mean of the scores; absent where nobody answered.
+        spread: The standard deviation of the answers (n - 1); absent for fewer than two.
         interval: The confidence interval of the figure at the policy's level; absent where nobody answered.
     """
 
@@ -65,8 +52,10 @@ class Figure(BaseModel):
 
     group: dict[Dimension, str | None]
     n: int
+    respondents: int
     suppressed: bool
     mean: float | None = None
+    spread: float | None = None
     interval: Interval | None = None
 
 
@@ -77,6 +66,7 @@ class NpsFigure(Figure):
     unit (see `relations.analytics.intervals`).
 
     Attributes:
+        instrument: Its id: `nps`, or another of that kind.
         nps: 100 x (promoters - detractors) / n; absent where suppressed, undefined (absent) where nobody answered.
         adjusted: The adjusted estimate, which few answers cannot drive to 100.
         promoters: Answers of 9 or 10.
@@ -84,6 +74,7 @@ class NpsFigure(Figure):
         detractors: Answers of 0 to 6.
     """
 
+    instrument: str = "nps"
     nps: float | None = None
     adjusted: float | None = None
     promoters: int | None = None
@@ -100,13 +91,13 @@ class CsatFigure(Figure):
     """The share of satisfied answers, from 0 to 1, with Wilson's interval in the same unit.
 
     Attributes:
-        instrument: `csat`, or `complaint_csat` for the handling of complaints.
+        instrument: Its id: `csat`, another of that kind, or `complaint_csat` for the handling of complaints.
         share: Satisfied answers / n; absent where suppressed, undefined (absent) where nobody answered.
         satisfied: Answers at or above the policy's `csat_satisfied_from` (4 of 5: the usual top two).
         counts: How many answers each score from 1 to 5 had.
     """
 
-    instrument: CsatInstrument
+    instrument: str
     share: float | None = None
     satisfied: int | None = None
     counts: dict[int, int] | None = None
@@ -118,7 +109,10 @@ class CsatFigure(Figure):
 
 
 class ScaleFigure(Figure):
-    """Answers on any other scale: customer effort, agreement, stars. The interval is the mean's (normal).
+    """Answers on any other scale: customer effort, agreement, stars.
+
+    The interval is the mean's, with Student's quantile; where somebody answered several times, people are what it
+    counts (see `relations.analytics.intervals.mean_by_respondent`).
 
     Attributes:
         instrument: Its id.
@@ -126,7 +120,6 @@ class ScaleFigure(Figure):
         highest: The high end.
         higher_is_better: Whether a high score is a good one.
         method: How it is asked, where the policy says.
-        spread: The standard deviation of the answers (n - 1); absent for fewer than two.
         counts: How many answers each score had.
     """
 
@@ -135,7 +128,6 @@ class ScaleFigure(Figure):
     highest: int
     higher_is_better: bool
     method: str | None = None
-    spread: float | None = None
     counts: dict[int, int] | None = None
 
     def __str__(self) -> str:
@@ -147,150 +139,122 @@ class ScaleFigure(Figure):
 class GapFigure(Figure):
     """What was answered to one item, or one dimension, of a questionnaire; `mean` is of what was perceived.
 
-    Where the questionnaire asks for expectations (SERVQUAL; Parasuraman, Zeithaml and Berry 1988), the interval is that
-    of the gap; otherwise that of the mean.
+    Where the questionnaire asks for expectations (SERVQUAL; Parasuraman, Zeithaml and Berry 1988), spread and interval
+    are those of the gaps; otherwise those of the answers. Somebody's items go with each other, so that `n` and the
+    interval count people, not items.
 
     Attributes:
         instrument: Its id.
+        answers: How many items were answered.
         dimension: The dimension; absent for all items together, and for items without one.
         item: The item; absent for a dimension.
-        spread: The standard deviation of the answers, or of the gaps where there are expectations.
         expected: The mean of what was expected.
         gap: Perceived less expected, answer by answer: below 0, more was expected than found.
     """
 
     instrument: str
+    answers: int
     dimension: str | None = None
     item: str | None = None
-    spread: float | None = None
     expected: float | None = None
     gap: float | None = None
-
-
-Group: TypeAlias = dict[Dimension, str | None]
-Scores: TypeAlias = dict[int, int]
-
-
-# --- groups ---------------------------------------------------------------------------------------------------------
-
-
-def scores_by_group(rows: Iterable[Any], instrument: str, by: Sequence[Dimension]) -> list[tuple[Group, Scores]]:
-    """How many answers each score had, in every group that answered, in the groups' order."""
-    found: dict[tuple[str, ...], Scores] = {} if by else {(): {}}
-    for row in rows:
-        if row.instrument == instrument:
-            scores = found.setdefault(tuple(getattr(row, dimension) for dimension in by), {})
-            scores[row.score] = scores.get(row.score, 0) + row.answers
-    return [(_named(by, group), scores) for group, scores in sorted(found.items())]
-
-
-def _named(by: Sequence[Dimension], group: Sequence[str]) -> Group:
-    return {dimension: value or None for dimension, value in zip(by, group, strict=True)}
-
-
-def hidden(sizes: Sequence[int], minimum: int) -> set[int]:
-    """Which groups of a cut, by place, are not shown: the small ones, and those that would give them away."""
-    found = {place for place, n in enumerate(sizes) if 0 < n < minimum}
-    shown = sorted((n, place) for place, n in enumerate(sizes) if n >= minimum)
-    while found and shown and sum(sizes[place] for place in found) < minimum:
-        found.add(shown.pop(0)[1])
-    return found
 
 
 # --- scales ---------------------------------------------------------------------------------------------------------
 
 
-def nps_figures(rows: Iterable[Any], *, by: Sequence[Dimension], surveys: Surveys) -> list[NpsFigure]:
+def nps_figures(cuts: Cuts, *, by: Sequence[Dimension], surveys: Surveys, instrument: str = "nps") -> list[NpsFigure]:
     """The net promoter score of every group that answered, in the groups' order; of the whole where `by` is empty."""
-    groups = scores_by_group(rows, "nps", by)
-    unseen = hidden([sum(scores.values()) for _, scores in groups], surveys.minimum_answers)
-    return [_nps(group, scores, surveys, place in unseen) for place, (group, scores) in enumerate(groups)]
+    return [_nps(group, surveys, instrument) for group in cuts.groups(by)]
 
 
 def csat_figures(
-    rows: Iterable[Any], *, by: Sequence[Dimension], surveys: Surveys, instrument: CsatInstrument = "csat"
+    cuts: Cuts, *, by: Sequence[Dimension], surveys: Surveys, instrument: str = "csat"
 ) -> list[CsatFigure]:
     """The share satisfied in every group that answered, in the groups' order; of the whole where `by` is empty."""
-    groups = scores_by_group(rows, instrument, by)
-    unseen = hidden([sum(scores.values()) for _, scores in groups], surveys.minimum_answers)
-    return [_csat(group, scores, surveys, instrument, place in unseen) for place, (group, scores) in enumerate(groups)]
+    return [_csat(group, surveys, instrument) for group in cuts.groups(by)]
 
 
 def scale_figures(
-    rows: Iterable[Any], instrument: Instrument, *, by: Sequence[Dimension], surveys: Surveys
+    cuts: Cuts, instrument: Instrument, *, by: Sequence[Dimension], surveys: Surveys
 ) -> list[ScaleFigure]:
     """Mean, spread and counts of every group that answered on a scale, in the groups' order."""
-    groups = scores_by_group(rows, instrument.id, by)
-    unseen = hidden([sum(scores.values()) for _, scores in groups], surveys.minimum_answers)
-    return [_scale(group, scores, instrument, surveys, place in unseen) for place, (group, scores) in enumerate(groups)]
+    return [_scale(group, instrument, surveys) for group in cuts.groups(by)]
 
 
-def _nps(group: Group, scores: Scores, surveys: Surveys, unseen: bool) -> NpsFigure:
-    n = sum(scores.values())
-    if unseen or not n:
-        return NpsFigure(group=group, n=n, suppressed=unseen)
-    promoters = sum(count for score, count in scores.items() if score >= PROMOTERS_FROM)
-    detractors = sum(count for score, count in scores.items() if score <= DETRACTORS_TO)
+def _nps(group: Group, surveys: Surveys, instrument: str) -> NpsFigure:
+    scores = [fact.content for fact in group.facts]
+    n = len(scores)
+    figure = NpsFigure(
+        group=group.of, n=n, respondents=group.respondents, suppressed=not group.shown, instrument=instrument
+    )
+    promoters = sum(score >= PROMOTERS_FROM for score in scores)
+    detractors = sum(score <= DETRACTORS_TO for score in scores)
     passives = n - promoters - detractors
     found = net_promoters(promoters, passives, detractors, surveys.confidence)
-    assert found is not None  # noqa: S101 - n is not 0
-    return NpsFigure(
-        group=group,
-        n=n,
-        suppressed=False,
-        mean=_mean(scores, n),
-        interval=found.interval,
-        nps=found.score,
-        adjusted=found.adjusted,
-        promoters=promoters,
-        passives=passives,
-        detractors=detractors,
+    if not group.shown or found is None:
+        return figure
+    return figure.model_copy(
+        update={
+            "mean": sum(scores) / n,
+            "spread": _spread(scores),
+            "interval": found.interval,
+            "nps": found.score,
+            "adjusted": found.adjusted,
+            "promoters": promoters,
+            "passives": passives,
+            "detractors": detractors,
+        }
     )
 
 
-def _csat(group: Group, scores: Scores, surveys: Surveys, instrument: CsatInstrument, unseen: bool) -> CsatFigure:
-    n = sum(scores.values())
-    if unseen or not n:
-        return CsatFigure(group=group, n=n, suppressed=unseen, instrument=instrument)
-    satisfied = sum(count for score, count in scores.items() if score >= surveys.csat_satisfied_from)
-    return CsatFigure(
-        group=group,
-        n=n,
-        suppressed=False,
-        mean=_mean(scores, n),
-        interval=wilson(satisfied, n, surveys.confidence),
-        instrument=instrument,
-        share=satisfied / n,
-        satisfied=satisfied,
-        counts={score: scores.get(score, 0) for score in CSAT_SCORES},
+def _csat(group: Group, surveys: Surveys, instrument: str) -> CsatFigure:
+    scores = [fact.content for fact in group.facts]
+    n = len(scores)
+    figure = CsatFigure(
+        group=group.of, n=n, respondents=group.respondents, suppressed=not group.shown, instrument=instrument
+    )
+    if not group.shown or not n:
+        return figure
+    satisfied = sum(score >= surveys.csat_satisfied_from for score in scores)
+    counts = Counter(scores)
+    return figure.model_copy(
+        update={
+            "mean": sum(scores) / n,
+            "spread": _spread(scores),
+            "interval": wilson(satisfied, n, surveys.confidence),
+            "share": satisfied / n,
+            "satisfied": satisfied,
+            "counts": {score: counts[score] for score in CSAT_SCORES},
+        }
     )
 
 
-def _scale(group: Group, scores: Scores, instrument: Instrument, surveys: Surveys, unseen: bool) -> ScaleFigure:
-    n = sum(scores.values())
+def _scale(group: Group, instrument: Instrument, surveys: Surveys) -> ScaleFigure:
+    scores = [fact.content for fact in group.facts]
     # An older policy may have had a wider scale.
     lowest = min([*scores, *([] if instrument.lowest is None else [instrument.lowest])], default=0)
     highest = max([*scores, *([] if instrument.highest is None else [instrument.highest])], default=0)
     figure = ScaleFigure(
-        group=group,
-        n=n,
-        suppressed=unseen,
+        group=group.of,
+        n=len(scores),
+        respondents=group.respondents,
+        suppressed=not group.shown,
         instrument=instrument.id,
         lowest=lowest,
         highest=highest,
         higher_is_better=instrument.higher_is_better,
         method=instrument.method,
     )
-    if unseen or not n:
+    if not group.shown or not scores:
         return figure
-    total = sum(score * count for score, count in scores.items())
-    spread = _spread(n, total, sum(score * score * count for score, count in scores.items()))
+    counts = Counter(scores)
     return figure.model_copy(
         update={
-            "mean": total / n,
-            "interval": _of_mean(total / n, spread, n, surveys.confidence),
-            "spread": spread,
-            "counts": {score: scores.get(score, 0) for score in range(lowest, highest + 1)},
+            "mean": sum(scores) / len(scores),
+            "spread": _spread(scores),
+            "interval": mean_by_respondent(_by_respondent(group.facts, scores), surveys.confidence),
+            "counts": {score: counts[score] for score in range(lowest, highest + 1)},
         }
     )
 
@@ -299,68 +263,54 @@ def _scale(group: Group, scores: Scores, instrument: Instrument, surveys: Survey
 
 
 def gap_figures(
-    rows: Iterable[ItemAnswers], instrument: Instrument, *, by: Sequence[Dimension], surveys: Surveys, items: bool
+    cuts: Cuts, instrument: Instrument, *, by: Sequence[Dimension], surveys: Surveys, items: bool
 ) -> list[GapFigure]:
     """Every dimension of a questionnaire and the whole, or every item, in every group that answered.
 
     Args:
-        rows: The tally.
+        cuts: The answers to its items.
         instrument: The questionnaire.
         by: The dimensions to group by.
         surveys: The smallest number shown, and the confidence.
         items: Each item by itself instead of the dimensions.
     """
-    of_item = {item.id: item.dimension for item in instrument.items}
-    sums: dict[tuple[str | None, str | None], dict[tuple[str, ...], list[int]]] = {}
-    for row in rows:
-        if row.instrument != instrument.id:
-            continue
-        group = tuple(getattr(row, dimension) for dimension in by)
-        numbers = (row.answers, row.total, row.squares, row.expecting, row.expected, row.gaps, row.gap_squares)
-        dimension = of_item.get(row.item)
-        for name in [(dimension, row.item)] if items else dict.fromkeys([(dimension, None), (None, None)]):
-            into = sums.setdefault(name, {}).setdefault(group, [0] * len(numbers))
-            for place, number in enumerate(numbers):
-                into[place] += number
-    order = {dimension: place for place, dimension in enumerate(dict.fromkeys(of_item.values()))}
-    found = []
-    for (dimension, item), groups in sorted(
-        sums.items(), key=lambda entry: (order.get(entry[0][0], len(order)), entry[0][0] or "", entry[0][1] or "")
-    ):
-        listed = sorted(groups.items())
-        unseen = hidden([numbers[0] for _, numbers in listed], surveys.minimum_answers)
-        found += [
-            _gap(_named(by, group), instrument.id, dimension, item, numbers, surveys, place in unseen)
-            for place, (group, numbers) in enumerate(listed)
-        ]
-    return found
+    dimensions = list(dict.fromkeys(item.dimension for item in instrument.items if item.dimension is not None))
+
+    def place(group: Group) -> tuple[int, str, list[str]]:
+        dimension, item = group.part
+        known = dimensions.index(dimension) if dimension in dimensions else len(dimensions)
+        return known, item or "", [value or "" for value in group.of.values()]
+
+    chosen = [group for group in cuts.groups(by) if group.facts and (group.part[1] is not None) == items]
+    return [_gap(group, instrument.id, surveys) for group in sorted(chosen, key=place)]
 
 
-def _gap(
-    group: Group,
-    instrument: str,
-    dimension: str | None,
-    item: str | None,
-    numbers: Sequence[int],
-    surveys: Surveys,
-    unseen: bool,
-) -> GapFigure:
-    n, total, squares, expecting, expected, gaps, gap_squares = numbers
-    figure = GapFigure(group=group, n=n, suppressed=unseen, instrument=instrument, dimension=dimension, item=item)
-    if unseen or not n:
+def _gap(group: Group, instrument: str, surveys: Surveys) -> GapFigure:
+    answers = [fact.content for fact in group.facts]
+    dimension, item = group.part
+    figure = GapFigure(
+        group=group.of,
+        n=group.respondents,
+        respondents=group.respondents,
+        suppressed=not group.shown,
+        instrument=instrument,
+        answers=len(answers),
+        dimension=dimension,
+        item=item,
+    )
+    if not group.shown:
         return figure
-    mean, level = total / n, surveys.confidence
-    if not expecting:
-        spread = _spread(n, total, squares)
-        return figure.model_copy(update={"mean": mean, "spread": spread, "interval": _of_mean(mean, spread, n, level)})
-    gap, spread = gaps / expecting, _spread(expecting, gaps, gap_squares)
+    expecting = [fact for fact in group.facts if fact.content.expected is not None]
+    facts = expecting or group.facts
+    values = [fact.content.score - (fact.content.expected or 0 if expecting else 0) for fact in facts]
+    expected = [fact.content.expected for fact in expecting]
     return figure.model_copy(
         update={
-            "mean": mean,
-            "spread": spread,
-            "expected": expected / expecting,
-            "gap": gap,
-            "interval": _of_mean(gap, spread, expecting, level),
+            "mean": sum(answer.score for answer in answers) / len(answers),
+            "spread": _spread(values),
+            "expected": sum(expected) / len(expected) if expected else None,
+            "gap": sum(values) / len(values) if expecting else None,
+            "interval": mean_by_respondent(_by_respondent(facts, values), surveys.confidence),
         }
     )
 
@@ -368,20 +318,18 @@ def _gap(
 # --- numbers --------------------------------------------------------------------------------------------------------
 
 
-def _mean(scores: Scores, n: int) -> float:
-    return sum(score * count for score, count in scores.items()) / n
-
-
-def _spread(n: int, total: int, squares: int) -> float | None:
+def _spread(numbers: Sequence[int]) -> float | None:
     """The standard deviation of whole numbers, from their number, their sum and that of their squares, exactly."""
+    n, total = len(numbers), sum(numbers)
+    squares = sum(number * number for number in numbers)
     return sqrt((n * squares - total * total) / (n * (n - 1))) if n > 1 else None
 
 
-def _of_mean(mean: float, spread: float | None, n: int, confidence: float) -> Interval | None:
-    if spread is None:
-        return None
-    reach = normal_quantile(confidence) * spread / sqrt(n)
-    return Interval(low=mean - reach, high=mean + reach, confidence=confidence)
+def _by_respondent(facts: Iterable[Fact], numbers: Iterable[int]) -> Iterable[list[int]]:
+    found: dict[str, list[int]] = {}
+    for fact, number in zip(facts, numbers, strict=True):
+        found.setdefault(fact.who, []).append(number)
+    return found.values()
 
 
 def _absent(figure: Figure) -> str:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime
 from relations.policies.value import Fact, Segment, SegmentKind
+from relations.projections.activity import Activity
 from relations.projections.grading import customer_grade
 from relations.projections.loyalty_kinds import customer_kind
 from relations.projections.patronage import Patronage
 from relations.projections.purchase_days import month_of
-from relations.projections.stages import stage_of
+from relations.projections.rfm import rfm_segments
+from relations.projections.stages import Life, stage_of
 
-__all__ = ["Facts", "SegmentFigure", "customer_facts", "customer_segments", "segment_figures"]
+__all__ = ["Facts", "SegmentFigure", "customer_facts", "customer_segments", "members", "segment_figures"]
 
-Facts = Mapping[Fact, "float | frozenset[str] | None"]
+Value = float | frozenset[str] | None
+Facts = Mapping[Fact, Value]
 
 
 class SegmentFigure(BaseModel):
@@ -42,38 +46,142 @@ class SegmentFigure(BaseModel):
     customers: tuple[str, ...]
 
 
-def customer_facts(row: Patronage, policy: Policy, *, today: int, local: LocalTime) -> Facts:
-    """What conditions can ask of one customer on the evening of a day."""
-    days = row.purchase_days(today)
-    month = month_of(today)
-    did = [activity for name, _, activity in row.entries() if name <= month]
-    purchases = sum(each.purchases for each in did)
-    known = None if row.registered_at is None else today - local.day(row.registered_at)
-    grade = customer_grade(row, policy.lifecycle.grades, currency=policy.currency, month=month)
-    kind = customer_kind(row, policy.lifecycle.loyalty, satisfied_from=policy.surveys.csat_satisfied_from, month=month)
-    return {
-        "purchases": purchases,
-        "purchase_days": len(days),
-        "net_amount": row.net_amount(policy.currency, month),
-        "discount_share": sum(each.discounted for each in did) / purchases if purchases else None,
-        "known_days": known if not days else max(today - days[0], known or 0),
-        "silent_days": today - days[-1] if days else None,
-        "mean_gap_days": (days[-1] - days[0]) / (len(days) - 1) if len(days) > 1 else None,
-        "stage": frozenset((stage_of(days, today, policy.lifecycle),)),
-        "grade": frozenset() if grade is None else frozenset((grade.grade,)),
-        "kind": frozenset() if kind is None else frozenset((kind.kind,)),
-        "language": _word(row, "language"),
-        "region": _word(row, "region"),
-        "channel": _word(row, "channel"),
-        "need": row.traits_of("need"),
-        "preference": row.traits_of("preference"),
-        "habit": row.traits_of("habit"),
-    }
+@dataclass(frozen=True, slots=True)
+class _Customer:
+    """What facts are read from.
+
+    Attributes:
+        rfm: The name of each graded customer's RFM segment; empty where no condition asks for it.
+    """
+
+    row: Patronage
+    policy: Policy
+    today: int
+    local: LocalTime
+    rfm: Mapping[str, str]
+
+    @property
+    def month(self) -> str:
+        return month_of(self.today)
+
+    @property
+    def days(self) -> list[int]:
+        return self.row.purchase_days(self.today)
+
+    @property
+    def did(self) -> list[Activity]:
+        return [activity for name, _, activity in self.row.entries() if name <= self.month]
 
 
-def _word(row: Patronage, name: str) -> frozenset[str]:
-    known = row.profile.get(name)
-    return frozenset() if known is None else frozenset((known.value,))
+def _net_amount(one: _Customer) -> Value:
+    currency = one.policy.currency
+    # Of who only ever paid in another currency, nothing is known in this one: 0 would make them poor customers.
+    known = one.row.bought_in(currency, one.today) or not one.days
+    return one.row.net_amount(currency, one.today) if known else None
+
+
+def _discount_share(one: _Customer) -> Value:
+    purchases = sum(each.purchases for each in one.did)
+    return sum(each.discounted for each in one.did) / purchases if purchases else None
+
+
+def _known_days(one: _Customer) -> Value:
+    days, at = one.days, one.row.registered_at
+    known = None if at is None else one.today - one.local.day(at)
+    return known if not days else max(one.today - days[0], known or 0)
+
+
+def _mean_gap_days(one: _Customer) -> Value:
+    days = one.days
+    return (days[-1] - days[0]) / (len(days) - 1) if len(days) > 1 else None
+
+
+def _stage(one: _Customer) -> Value:
+    life = Life(one.days, one.row.turns(one.today, one.local))
+    return frozenset((stage_of(life, one.today, one.policy.lifecycle)[0],))
+
+
+def _grade(one: _Customer) -> Value:
+    grades = one.policy.lifecycle.grades
+    grade = customer_grade(one.row, grades, currency=one.policy.currency, month=one.month)
+    return frozenset() if grade is None else frozenset((grade.grade,))
+
+
+def _kind(one: _Customer) -> Value:
+    rules, satisfied_from = one.policy.lifecycle.loyalty, one.policy.surveys.csat_satisfied_from
+    kind = customer_kind(one.row, rules, satisfied_from=satisfied_from, month=one.month)
+    return frozenset() if kind is None else frozenset((kind.kind,))
+
+
+def _word(name: str) -> Callable[[_Customer], Value]:
+    """What the profile says, as last known; what has commas in it is several words."""
+
+    def read(one: _Customer) -> Value:
+        known = one.row.profile.get(name)
+        return frozenset() if known is None else frozenset(known.value.split(","))
+
+    return read
+
+
+def _speaks(one: _Customer) -> Value:
+    profile = one.row.profile
+    spoken = (profile[name].value for name in ("language", "languages") if name in profile)
+    return frozenset(language for value in spoken for language in value.split(","))
+
+
+def _by_then(days: Mapping[str, int], today: int) -> Value:
+    return frozenset(name for name, day in days.items() if day <= today)
+
+
+_FACTS: dict[Fact, Callable[[_Customer], Value]] = {
+    "purchases": lambda one: sum(each.purchases for each in one.did),
+    "purchase_days": lambda one: len(one.days),
+    "net_amount": _net_amount,
+    "discount_share": _discount_share,
+    "known_days": _known_days,
+    "silent_days": lambda one: one.today - one.days[-1] if one.days else None,
+    "mean_gap_days": _mean_gap_days,
+    "satisfaction": lambda one: one.row.last_score("csat", one.month),
+    "recommendation": lambda one: one.row.last_score("nps", one.month),
+    "stage": _stage,
+    "grade": _grade,
+    "kind": _kind,
+    "rfm": lambda one: frozenset((one.rfm[one.row.customer],)) if one.row.customer in one.rfm else frozenset(),
+    "language": _word("language"),
+    "speaks": _speaks,
+    "region": _word("region"),
+    "channel": _word("channel"),
+    "preferred_channel": _word("preferred_channel"),
+    "pace": _word("pace"),
+    "purchase_channel": lambda one: _by_then(one.row.channels, one.today),
+    "category": lambda one: _by_then(one.row.categories, one.today),
+    "need": lambda one: one.row.traits_of("need"),
+    "preference": lambda one: one.row.traits_of("preference"),
+    "habit": lambda one: one.row.traits_of("habit"),
+    "taboo": lambda one: one.row.traits_of("taboo"),
+}
+
+
+def asked_facts(segments: Iterable[Segment]) -> set[Fact]:
+    """The facts that any condition of these segments asks for."""
+    return {condition.fact for segment in segments for condition in segment.conditions}
+
+
+def customer_facts(
+    row: Patronage, policy: Policy, asked: Iterable[Fact], *, today: int, local: LocalTime, rfm: Mapping[str, str]
+) -> Facts:
+    """What conditions ask of one customer on the evening of a day.
+
+    Args:
+        row: The customer.
+        policy: The rules.
+        asked: Only these facts are looked up.
+        today: The ordinal of the day.
+        local: The business's days and months.
+        rfm: The names of customers' RFM segments, where that is asked.
+    """
+    one = _Customer(row, policy, today, local, rfm)
+    return {fact: _FACTS[fact](one) for fact in asked}
 
 
 def customer_segments(facts: Facts, segments: Sequence[Segment]) -> tuple[str, ...]:
@@ -85,24 +193,42 @@ def customer_segments(facts: Facts, segments: Sequence[Segment]) -> tuple[str, .
     )
 
 
+def members(
+    rows: Sequence[Patronage], policy: Policy, segments: Sequence[Segment], *, today: int, local: LocalTime
+) -> dict[str, list[Patronage]]:
+    """Who belongs to each of some segments, by its name.
+
+    Args:
+        rows: All customers; some facts compare one with all.
+        policy: The rules.
+        segments: Which segments.
+        today: The ordinal of the day.
+        local: The business's days and months.
+    """
+    asked = asked_facts(segments)
+    rfm = rfm_segments(rows, policy.lifecycle.rfm, policy.currency, today=today) if "rfm" in asked else {}
+    found: dict[str, list[Patronage]] = {segment.name: [] for segment in segments}
+    for row in rows:
+        facts = customer_facts(row, policy, asked, today=today, local=local, rfm=rfm)
+        for name in customer_segments(facts, segments):
+            found[name].append(row)
+    return found
+
+
 def segment_figures(
     rows: Sequence[Patronage], policy: Policy, *, today: int, local: LocalTime, listed: slice
 ) -> list[SegmentFigure]:
     """Every segment of the policy, in its order."""
-    members: dict[str, list[Patronage]] = {segment.name: [] for segment in policy.lifecycle.segments}
-    for row in rows:
-        facts = customer_facts(row, policy, today=today, local=local)
-        for name in customer_segments(facts, policy.lifecycle.segments):
-            members[name].append(row)
-    month = month_of(today)
+    segments = policy.lifecycle.segments
+    found = members(rows, policy, segments, today=today, local=local)
     return [
         SegmentFigure(
             name=segment.name,
             kind=segment.kind,
-            size=len(members[segment.name]),
-            share=len(members[segment.name]) / len(rows) if rows else None,
-            net_amount=sum(row.net_amount(policy.currency, month) for row in members[segment.name]),
-            customers=tuple([row.customer for row in members[segment.name]][listed]),
+            size=len(found[segment.name]),
+            share=len(found[segment.name]) / len(rows) if rows else None,
+            net_amount=sum(row.net_amount(policy.currency, today) for row in found[segment.name]),
+            customers=tuple([row.customer for row in found[segment.name]][listed]),
         )
-        for segment in policy.lifecycle.segments
+        for segment in segments
     ]

@@ -1,9 +1,10 @@
 """What customers have brought and are expected to bring, from what the retention view keeps of each.
 
 Historic value is what was bought less what was given back. Expected value is fitted: BG/NBD or MBG/NBD for how often,
-Gamma-Gamma for how much, from three numbers a customer and the sum of their repeat purchases, never from the log. What
-goes back is not modelled customer by customer: the expected value is lowered by the share of money that went back of
-all that was bought in the currency.
+Gamma-Gamma for how much, from three numbers a customer and the sum of their repeat purchases, never from the log. All
+of them are net of what had gone back by then, customer by customer: a purchase that was refunded in full is none, so it
+neither makes somebody come back nor counts in what they spend, and a partial refund lowers its amount. So what will go
+back of purchases to come is in the expectations already.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from relations.analytics import (
     fit_spending,
     lifetime_values,
 )
-from relations.analytics.buying import BuyingModelName
+from relations.analytics.buying import BuyingModelName, check_forecast
+from relations.errors import NoFit
 from relations.projections.patronage import Patronage
-from relations.projections.purchase_days import month_of
 
 __all__ = ["CustomerWorth", "WorthReport", "worth_report"]
 
@@ -37,12 +38,12 @@ class CustomerWorth(BaseModel):
 
     Attributes:
         historic: What they bought less what they gave back, in minor units.
-        frequency: Days with a purchase after the first such day.
-        recency_days: Days from the first purchase day to the last.
+        frequency: Days with a purchase after the first such day; a day of which all money went back is none.
+        recency_days: Days from the first such day to the last.
         age_days: Days from the first purchase day to the end of the observation.
         alive: The probability that they have not left.
         expected_purchases: Purchase days expected within the horizon.
-        expected_value: What these will bring, discounted, net of what will go back, in minor units.
+        expected_value: What these will bring, discounted, in minor units.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,8 +62,7 @@ class WorthReport(BaseModel):
     """What customers have brought and are expected to bring, in one currency.
 
     Attributes:
-        through: The last day observed, local: the present where the question is about the present month, otherwise a
-            month's last day, for amounts are kept by month.
+        through: The last day observed, local; it counts whole.
         currency: Which purchases count.
         days: How far ahead it looks.
         yearly_rate: The discount rate.
@@ -72,7 +72,9 @@ class WorthReport(BaseModel):
         correlation: Pearson's, of frequency and mean repeat spend over the customers who came back; None where it is
             undefined. The models take the two to be independent.
         independent: Whether that is near enough: below 0.3 either way; None where the correlation is undefined.
-        buyers: How many customers were fitted to.
+        buyers: How many customers were fitted to: all who kept something that they bought in this currency.
+        all_returned: How many bought in it, and gave everything back. They are worth nothing, and are left out.
+        other_currencies: How many bought, but never in this currency; left out likewise.
         historic: The sum of all customers' historic value, in minor units.
         expected_value: The sum of all customers' expected value, in minor units.
         customers: Those asked for, the most valuable first.
@@ -90,6 +92,8 @@ class WorthReport(BaseModel):
     correlation: float | None
     independent: bool | None
     buyers: int
+    all_returned: int
+    other_currencies: int
     historic: int
     expected_value: float
     customers: tuple[CustomerWorth, ...]
@@ -109,22 +113,21 @@ def worth_report(
 
     Raises:
         MissingExtra: The extra `analytics` is not installed.
-        InvalidInput: Nobody came back, a likelihood without a summit, or numbers that make no sense.
+        InvalidInput: Numbers that make no sense.
+        NoFit: There is nobody to fit to, nobody came back or spent anything then, or a likelihood has no summit.
     """
-    found = [(row, row.repeat_statistics(currency, through)) for row in rows]
-    buyers = [(row, one) for row, one in found if one is not None]
+    check_forecast(days, yearly_rate)
+    buyers, all_returned, others = _observed(rows, currency, through)
+    if not buyers:
+        raise _nobody(currency, all_returned, others)
     statistics = [one for _, one in buyers]
     buying = fit_buying(statistics, model=model)
     spending = fit_spending(statistics)
-    bought, back = _turnover(rows, currency, through)
-    share = min(back / bought, 1.0) if bought else None
-    values = lifetime_values(
-        statistics, buying, spending, days=days, yearly_rate=yearly_rate, margin=1.0 - (share or 0.0)
-    )
+    values = lifetime_values(statistics, buying, spending, days=days, yearly_rate=yearly_rate)
     customers = [
         CustomerWorth(
             customer=row.customer,
-            historic=row.net_amount(currency, month_of(through)),
+            historic=row.net_amount(currency, through),
             frequency=one.frequency,
             recency_days=one.recency_days,
             age_days=one.age_days,
@@ -143,21 +146,50 @@ def worth_report(
         yearly_rate=yearly_rate,
         buying=buying,
         spending=spending,
-        refund_share=share,
+        refund_share=_refund_share(rows, currency, through),
         correlation=correlation,
         independent=None if correlation is None else abs(correlation) < _STRONG,
         buyers=len(customers),
+        all_returned=all_returned,
+        other_currencies=others,
         historic=sum(each.historic for each in customers),
         expected_value=sum(each.expected_value for each in customers),
         customers=tuple(customers[page]),
     )
 
 
-def _turnover(rows: Sequence[Patronage], currency: str, through: int) -> tuple[int, int]:
-    """What was bought and what went back of all customers together, in minor units."""
-    last = month_of(through)
-    did = [activity for row in rows for month, code, activity in row.entries() if code == currency and month <= last]
-    return sum(each.bought for each in did), sum(each.refunded for each in did)
+def _observed(
+    rows: Sequence[Patronage], currency: str, through: int
+) -> tuple[list[tuple[Patronage, RepeatStatistics]], int, int]:
+    """Who is fitted to; how many gave everything back; how many bought in other currencies alone."""
+    buyers, all_returned, others = [], 0, 0
+    for row in rows:
+        one = row.repeat_statistics(currency, through)
+        if one is not None:
+            buyers.append((row, one))
+        elif row.bought_in(currency, through):
+            all_returned += 1
+        elif row.purchase_days(through):
+            others += 1
+    return buyers, all_returned, others
+
+
+def _nobody(currency: str, all_returned: int, others: int) -> NoFit:
+    why = [f"{others} bought in other currencies alone"] if others else []
+    why += [f"{all_returned} gave everything back"] if all_returned else []
+    return NoFit(
+        f"nobody kept anything bought in {currency}" + (f"; {' and '.join(why)}" if why else ""),
+        code="no_customers",
+        field="currency" if others else None,
+        remedy="Ask for a currency that they paid in" if others else "Ask again when somebody has bought",
+    )
+
+
+def _refund_share(rows: Sequence[Patronage], currency: str, through: int) -> float | None:
+    """What went back of all that all customers bought; None where they spent nothing."""
+    bought = sum(sum(row.bought_by_day(currency, through).values()) for row in rows)
+    back = sum(sum(row.returned_by_day(currency, through).values()) for row in rows)
+    return back / bought if bought else None
 
 
 def _correlation(statistics: Sequence[RepeatStatistics]) -> float | None:

@@ -3,7 +3,7 @@
 * `html`: the page of an engine, as text.
 * `LANGUAGES`: what it can be written in.
 
-Needs the extra `report` (matplotlib, Jinja, Babel), which is imported when a page is asked for.
+Needs the extra `report` (Jinja, Babel), which is imported when a page is asked for.
 """
 
 from __future__ import annotations

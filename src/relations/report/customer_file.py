@@ -16,10 +16,10 @@ from relations.projections.customers import Portrait
 from relations.projections.desk import TicketProfile
 from relations.projections.emotional import EmotionalBalance
 from relations.projections.grading import CustomerGrade
+from relations.projections.loops import OpenLoop
 from relations.projections.loyalty import MemberAccount
 from relations.projections.loyalty_kinds import CustomerKind
 from relations.projections.relation_profile import RelationProfile
-from relations.projections.respondents import OpenLoop
 from relations.projections.retention import CustomerProfile
 from relations.projections.rfm import RfmScore
 from relations.projections.worth import CustomerWorth
@@ -111,11 +111,11 @@ def customer_file(relations: Relations, customer: str, *, as_of: datetime | None
         raise unknown_customer(customer, as_of)
     views = relations.views
     portrait = views.customers.portrait(customer, as_of=moment)
-    name, ids = portrait.customer, frozenset(portrait.ids)
+    name = portrait.customer
     accounts = [
         views.loyalty.account(name, programme=programme, as_of=as_of) for programme in views.loyalty.programmes(name)
     ]
-    loops = views.satisfaction.open_loops().open
+    loops = views.satisfaction.open_loops(customer=name, as_of=moment)
     rfm = views.retention.rfm(as_of=moment).customers
     return CustomerFile(
         as_of=moment,
@@ -126,7 +126,7 @@ def customer_file(relations: Relations, customer: str, *, as_of: datetime | None
         emotional=views.repair.account(name, as_of=moment),
         accounts=[account for account in accounts if account is not None],
         answers=_answers(history),
-        open_loops=[loop for loop in loops if loop.customer in ids and loop.given_at <= moment],
+        open_loops=list(loops.open),
         purchases=views.retention.customer(name, as_of=moment),
         grade=views.retention.grade_of(name, as_of=moment),
         segments=views.retention.segments_of(name, as_of=moment),

@@ -127,6 +127,7 @@ class Diary:
 
     def expect(self, guest: Guest, day: int) -> None:
         """Think of the guest again on this day."""
+        guest.expected = day
         if day < self.days:
             self._visits[day].append(guest)
 

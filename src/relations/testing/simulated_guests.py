@@ -7,7 +7,7 @@ from random import Random
 from relations.testing.simulated_loyalty import Account
 from relations.testing.simulated_world import GUEST_KINDS, HOTELS, LANGUAGES, GuestKind, Hotel, Weighted
 
-__all__ = ["Guest", "hotel_for", "new_guest", "reseed"]
+__all__ = ["Guest", "aside", "hotel_for", "new_guest", "reseed"]
 
 _ALL = Weighted({hotel: hotel.share for hotel in HOTELS})
 _CITIES = Weighted({hotel: hotel.share for hotel in HOTELS if not hotel.resort})
@@ -31,10 +31,15 @@ class Guest:
         account: Their account as far as the simulation must know it; None while they are no member.
         consents: What they allowed, as (purpose, channel).
         gone: They stayed away, and the business may ask them back.
+        asked: When they last saw or answered an invitation, seconds since 1970.
+        expected: The day on which they are thought of again.
+        said: They said so when they went.
+        silent: They do not want to be asked any more.
     """
 
     __slots__ = (
-        "account", "consents", "gone", "hotel", "id", "kind", "language", "number", "temper", "visits", "written",
+        "account", "asked", "consents", "expected", "gone", "hotel", "id", "kind", "language", "number", "said",
+        "silent", "temper", "visits", "written",
     )  # fmt: skip
 
     def __init__(self, number: int, kind: GuestKind, random: Random) -> None:
@@ -49,11 +54,20 @@ class Guest:
         self.account: Account | None = None
         self.consents: list[tuple[str, str]] = []
         self.gone = False
+        self.asked = 0
+        self.expected = 0
+        self.silent = False
+        self.said = False
 
 
 def reseed(random: Random, seed: int, number: int, visits: int) -> None:
     """Make the numbers to come depend on seed, guest and visit alone, so that one guest never changes another."""
     random.seed((seed * 1_000_003 + number) * 100_003 + visits)
+
+
+def aside(seed: int, number: int, visits: int) -> Random:
+    """Numbers for what happens beside a visit, so that asking more of a guest changes nothing else about them."""
+    return Random(((seed * 1_000_003 + number) * 100_003 + visits) * 3 + 1)  # noqa: S311 - a simulation keeps no secrets
 
 
 def new_guest(random: Random, seed: int, number: int, *, regular: bool) -> Guest:

@@ -10,8 +10,12 @@ from relations.aggregates.customer import (
     EraseCustomer,
     GiveConsent,
     GiveFeedback,
+    ItemAnswer,
+    RecordAcquisitionCost,
     RecordInteraction,
+    RecordLapse,
     RecordPurchase,
+    RecordWinBack,
     RefundPurchase,
     RegisterCustomer,
     WithdrawConsent,
@@ -19,9 +23,11 @@ from relations.aggregates.customer import (
 from relations.messages import Money
 from relations.testing.simulated_complaints import complain
 from relations.testing.simulated_diary import DAY, HOUR, MINUTE, Diary
-from relations.testing.simulated_guests import Guest, hotel_for, reseed
+from relations.testing.simulated_guests import Guest, aside, hotel_for, reseed
 from relations.testing.simulated_loyalty import enrol, redeem, redeem_too_much
-from relations.testing.simulated_world import COMMENTS, NAMES, RATES, Weighted
+from relations.testing.simulated_people import come_to_know
+from relations.testing.simulated_surveys import come_back, invite, read_words, remind, themes_of
+from relations.testing.simulated_world import ASPECTS, COMMENTS, NAMES, QUESTIONNAIRE, RATES, Weighted
 
 __all__ = ["Visit", "plan_visit"]
 
@@ -29,6 +35,8 @@ _SURVEY_CHANNELS = Weighted({"email": 6, "app": 2, "message": 2})
 _QUESTIONS = Weighted({"directions": 3, "late arrival": 3, "parking": 2, "invoice copy": 2, "lost property": 1})
 _CONSENTS = (("offers", "email", 0.5), ("offers", "message", 0.15), ("surveys", "email", 0.6))
 _REFUND_REASONS = Weighted({"charged twice": 4, "not consumed": 3, "wrong rate": 3, "goodwill": 1})
+_CAMPAIGNS = Weighted({("web", "search"): 5, ("social", "spring film"): 2, ("partner", None): 4})
+_LEAVING = Weighted({"moved away": 4, "too dear": 4, "another hotel": 5, "a complaint": 2, None: 2})
 _LATE = 0.03
 """How much of what is bought reaches the log late: from a partner, or a till that was off the network."""
 _COMPLAINS = 0.03
@@ -42,13 +50,15 @@ class Visit:
         purchases: What was bought: the purchase's id, minor units, when it is recorded, and its category.
         refunded: Whether money of it went back already; once is enough for a visit.
         content: How content the guest leaves: 0 is ordinary, 1 is a good deal better.
+        remind_at: When they are to be reminded of the survey; None: not at all.
     """
 
-    def __init__(self, diary: Diary, guest: Guest, day: int, random: Random) -> None:
+    def __init__(self, diary: Diary, guest: Guest, day: int, random: Random, beside: Random) -> None:
         kind = guest.kind
         self.diary = diary
         self.guest = guest
         self.random = random
+        self.aside = beside
         self.hotel = hotel_for(kind, random) if random.random() < kind.roams else guest.hotel
         self.key = f"{guest.number:06d}-{guest.visits}"
         self.booked = self.clock(day, 9, 22)
@@ -60,6 +70,7 @@ class Visit:
         self.channel = kind.channels.draw(random)
         self.purchases: list[tuple[str, int, int, str]] = []
         self.refunded = False
+        self.remind_at: int | None = None
         self.content = guest.temper + self.hotel.quality + random.gauss(0, 0.85)
 
     def clock(self, day: int, earliest: int, latest: int) -> int:
@@ -85,18 +96,19 @@ class Visit:
 
     # --- who they are ---
 
-    def register(self) -> None:
-        """The first time, the business gets to know the guest: rarely by nothing but a purchase."""
+    def register(self) -> str | None:
+        """The first time, the business gets to know the guest, and their name: rarely by nothing but a purchase."""
         guest, random = self.guest, self.random
         if random.random() < 0.02:
-            return
+            return None
         language = guest.language[:2]
         given, family = (random.choice(names) for names in NAMES[language])
+        name = f"{family}{given}" if language in ("zh", "ja") else f"{given} {family}"
         born = f"{1945 + int(60 * random.random())}-{random.randint(1, 12):02d}-{random.randint(1, 28):02d}"
         self.diary.write(
             guest, RegisterCustomer, self.booked, f"booking:{self.channel}",
             customer=guest.id,
-            name=f"{family}{given}" if language in ("zh", "ja") else f"{given} {family}",
+            name=name,
             email=f"guest{guest.number}@{language}.example.com",
             phone=f"+999{guest.number:09d}" if random.random() < 0.7 else None,
             birthday=born if random.random() < 0.4 else None,
@@ -112,6 +124,29 @@ class Visit:
                     guest, GiveConsent, self.booked + 30, "guest",
                     customer=guest.id, purpose=purpose, channel=channel, source="booking form",
                 )  # fmt: skip
+        return name
+
+    def won_by(self) -> None:
+        """What it cost to win some of those who are new."""
+        if self.aside.random() < 0.25:
+            channel, campaign = _CAMPAIGNS.draw(self.aside)
+            self.diary.write(
+                self.guest, RecordAcquisitionCost, self.booked + 45, "marketing",
+                customer=self.guest.id,
+                acquisition=f"a{self.key}",
+                amount=Money(2_000 + int(7_000 * self.aside.random()), "EUR"),
+                channel=channel,
+                campaign=campaign,
+            )  # fmt: skip
+
+    def leave(self) -> None:
+        """A few of those who will not be back say so, and why."""
+        guest = self.guest
+        if self.aside.random() < 0.08:
+            guest.said = True
+            at = self.departure + (10 + self.aside.randrange(40)) * DAY
+            reason = _LEAVING.draw(self.aside)
+            self.diary.write(guest, RecordLapse, at, "service centre", customer=guest.id, reason=reason)
 
     def change_of_mind(self, at: int) -> None:
         """Now and then a guest moves house or has had enough of offers."""
@@ -121,6 +156,7 @@ class Visit:
             self.diary.write(guest, CorrectProfile, at, "front desk", customer=guest.id, phone=phone)
         if guest.consents and random.random() < 0.03:
             purpose, channel = guest.consents.pop()
+            guest.silent = guest.silent or purpose == "surveys"
             self.diary.write(
                 guest, WithdrawConsent, at + 40, "guest",
                 customer=guest.id, purpose=purpose, channel=channel, source="link in a message",
@@ -257,21 +293,49 @@ class Visit:
         ready = 1.25 if self.content < -1 else 1.0
         channel = _SURVEY_CHANNELS.draw(random)
         at = self.departure + DAY + int(4 * DAY * random.random() ** 2)
+        answered_at: int | None = None
         for instrument, chance, score in (
             ("csat", 0.3, min(5, max(1, round(4.3 + 0.75 * self.content)))),
             ("nps", 0.22, min(10, max(0, round(8.65 + 1.5 * self.content)))),
         ):
             if random.random() > chance * ready:
                 continue
+            answered_at = answered_at or at
             comment = None
             if random.random() < 0.2:
                 mood = "good" if self.content > 0.3 else "fair" if self.content > -0.8 else "poor"
                 comment = COMMENTS[mood][guest.language[:2]]
             self._give_feedback(at, instrument, score, channel, comment)
+            if instrument == "nps":
+                self._tell_about_stay(at + MINUTE, channel)
             if random.random() < 0.003:
                 # The form was sent off twice, and changed in between.
                 self._give_feedback(at + 90, instrument, score - 1 or 2, channel, mistake="answered_twice")
             at += 2 * MINUTE
+        invite(self, answered_at)
+
+    def _tell_about_stay(self, at: int, channel: str) -> None:
+        """On the same form: how they found it one by one. Most answer all of it."""
+        guest, random = self.guest, self.aside
+        if self.diary.policy.surveys.instrument(QUESTIONNAIRE.id) is None or not self.nights:
+            return
+        answers = tuple(
+            ItemAnswer(aspect, min(5, max(1, round(4.1 + shows * self.content + random.gauss(0, moods)))))
+            for aspect, (shows, moods) in ASPECTS.items()
+            if random.random() < 0.97
+        )
+        if answers:
+            self.diary.write(
+                guest, GiveFeedback, at, "survey",
+                customer=guest.id,
+                feedback=f"f{self.key}-{QUESTIONNAIRE.id}",
+                instrument=QUESTIONNAIRE.id,
+                items=answers,
+                touchpoint=self.hotel.touchpoint,
+                channel=channel,
+                invitation=f"s{self.key}",
+                regarding=f"stay {self.key}",
+            )  # fmt: skip
 
     def _give_feedback(
         self, at: int, instrument: str, score: int, channel: str, comment: str | None = None, *, mistake: str = ""
@@ -287,7 +351,15 @@ class Visit:
             invitation=f"s{self.key}",
             regarding=f"stay {self.key}",
             comment=comment,
+            themes=themes_of(self, instrument) if comment else (),
         )  # fmt: skip
+        if mistake:
+            return
+        if comment:
+            read_words(self, f"f{self.key}-{instrument}", at)
+        known = self.diary.policy.surveys.instrument(instrument)
+        if known is not None and known.is_low(max(0, score)):
+            come_back(self, f"f{self.key}-{instrument}", at)
 
     def busy(self) -> float:
         """How full the house is: in a full one more goes wrong."""
@@ -298,17 +370,28 @@ def plan_visit(diary: Diary, guest: Guest, day: int, random: Random, seed: int) 
     """Write a guest's visit that is booked on this day, all that comes of it, and when to think of them again."""
     guest.visits += 1
     reseed(random, seed, guest.number, guest.visits)
-    visit = Visit(diary, guest, day, random)
+    visit = Visit(diary, guest, day, random, aside(seed, guest.number, guest.visits))
+    name = None
     if guest.visits == 1:
-        visit.register()
+        name = visit.register()
+        visit.won_by()
     elif guest.gone:
         guest.gone = False
+        if guest.said:
+            guest.said = False
+            back = visit.booked - 10 * MINUTE
+            diary.write(guest, RecordWinBack, back, "marketing", customer=guest.id, campaign="win-back letter")
         visit.touch(
             visit.booked - 20 * MINUTE, "win-back offer", "email", "marketing", outbound=True, outcome="taken up"
         )
-    if visit.book():
+    comes = visit.book()
+    if comes:
         _come(visit)
+    guest.expected = diary.days
     _think_ahead(visit, day)
+    remind(visit)
+    if comes:
+        come_to_know(visit, name)  # at the very end: what is drawn here changes nothing of the visits
 
 
 def _come(visit: Visit) -> None:
@@ -352,7 +435,10 @@ def _think_ahead(visit: Visit, day: int) -> None:
         visit.diary.expect(guest, max(visit.departure_day, day) + 1 + int(gap))
     elif random.random() < 0.12:
         guest.gone = True
+        visit.leave()
         visit.diary.expect(guest, visit.departure_day + 200 + random.randrange(220))
     elif random.random() < 0.012:
         at = visit.departure + (90 + random.randrange(120)) * DAY
         visit.diary.write(guest, EraseCustomer, at, "data protection", customer=guest.id)
+    else:
+        visit.leave()

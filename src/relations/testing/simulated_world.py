@@ -12,14 +12,22 @@ from itertools import accumulate
 from random import Random
 from typing import Generic, TypeVar
 
+from relations.policies.instruments import Instrument, InstrumentItem
+
 __all__ = [
+    "ASPECTS",
     "COMMENTS",
     "GUEST_KINDS",
     "HOTELS",
     "LANGUAGES",
     "NAMES",
+    "PACES",
+    "QUESTIONNAIRE",
     "RATES",
     "SUBJECTS",
+    "THEMES",
+    "TRAITS",
+    "WISHES",
     "GuestKind",
     "Hotel",
     "Subject",
@@ -346,3 +354,56 @@ COMMENTS = {
     },
 }
 """What guests add to a survey, by how content they are and by language."""
+
+THEMES = ("breakfast", "location", "noise", "price", "room", "staff")
+"""What such words can be about."""
+
+ASPECTS = {
+    "staff": (0.75, 0.5),
+    "cleanliness": (0.6, 0.6),
+    "room": (0.5, 0.6),
+    "price": (0.35, 0.8),
+    "breakfast": (0.2, 0.8),
+}
+"""What guests are asked about a stay: how far their contentment shows in it, and how far it has moods of its own."""
+
+QUESTIONNAIRE = Instrument(
+    id="stay",
+    kind="likert",
+    lowest=1,
+    highest=5,
+    items=(
+        InstrumentItem(id="staff", text="Staff were there for us"),
+        InstrumentItem(id="cleanliness", text="Everything was clean"),
+        InstrumentItem(id="room", text="The room was what we had hoped for"),
+        InstrumentItem(id="price", text="It was worth its price"),
+        InstrumentItem(id="breakfast", text="Breakfast was good"),
+    ),
+)
+"""How far guests agree, from 1 to 5, with five statements on their stay."""
+
+TRAITS = Weighted(
+    {
+        ("preference", "high floor", None): 5,
+        ("preference", "feather pillow", None): 4,
+        ("habit", "late arrival", None): 4,
+        ("habit", "early breakfast", None): 3,
+        ("taboo", "lilies", None): 1,
+        ("taboo", "room by the lift", None): 2,
+        ("need", "quiet", "emotional"): 3,
+        ("need", "desk and lamp", "functional"): 3,
+        ("need", "company at dinner", "social"): 1,
+    }
+)
+"""What the front desk notes of guests: the kind of trait, what it is about, and a need's sort."""
+
+WISHES = {
+    "en": "As on the last stay, please.",
+    "de": "Bitte wie beim letzten Mal.",
+    "fr": "Comme la dernière fois.",
+    "zh": "和上次一样。",
+    "ja": "前回と同じで。",
+}
+"""How guests put it, by language."""
+
+PACES = Weighted({"quick": 3, "unhurried": 4, "talkative": 2})

@@ -23,10 +23,11 @@ from random import Random
 from relations.aggregates.policy import AdoptPolicy
 from relations.errors import InvalidInput
 from relations.messages import Command
-from relations.policies import Policy, Programme
+from relations.policies import Policy, Programme, Surveys
 from relations.testing.simulated_diary import Diary, Recorded
 from relations.testing.simulated_guests import Guest, new_guest
 from relations.testing.simulated_visits import plan_visit
+from relations.testing.simulated_world import QUESTIONNAIRE
 
 __all__ = ["Recorded", "RecordingClock", "hotel_policy", "is_mistake", "simulate", "simulate_recorded"]
 
@@ -39,8 +40,16 @@ _SENT_TWICE = 0.001
 
 @cache
 def hotel_policy() -> Policy:
-    """The policy that the hotel group goes by: the package's own, with points that last a year instead of two."""
-    return Policy(zone="Europe/Vienna", currency="EUR", programme=Programme(name="Linden Circle", months_to_expiry=12))
+    """The policy that the hotel group goes by: the package's own, with points that last a year instead of two.
+
+    Guests who are asked whether they recommend the house are asked about their stay as well.
+    """
+    return Policy(
+        zone="Europe/Vienna",
+        currency="EUR",
+        programme=Programme(name="Linden Circle", months_to_expiry=12),
+        surveys=Surveys(instruments=(*Surveys().instruments, QUESTIONNAIRE)),
+    )
 
 
 def simulate(

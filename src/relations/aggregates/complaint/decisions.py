@@ -298,8 +298,9 @@ def _resolve(_state: Complaint, command: ResolveComplaint, _policy: Policy, at: 
     return ComplaintResolved(outcome=command.outcome, at=at)
 
 
-def _follow_up(_state: Complaint, command: FollowUpComplaint, _policy: Policy, at: int) -> Event:
-    return ComplaintFollowedUp(score=command.score, words=command.words, at=at)
+def _follow_up(_state: Complaint, command: FollowUpComplaint, policy: Policy, at: int) -> Event:
+    answer_by = None if command.score is None else policy.surveys.answer_by("csat", at, command.score)
+    return ComplaintFollowedUp(score=command.score, words=command.words, at=at, answer_by=answer_by)
 
 
 def _close(_state: Complaint, _command: CloseComplaint, _policy: Policy, at: int) -> Event:

@@ -284,12 +284,15 @@ class ComplaintFollowedUp(Event, frozen=True):
 
     Attributes:
         score: Their satisfaction with the handling, 1 to 5, where they gave one.
+        answer_by: By when the business is to come back to the customer, UTC microseconds, where the score is a low one
+            by the policy of its time.
     """
 
     topic: ClassVar[str] = "complaint.followed_up"
     score: int | None = None
     words: Personal | None = None
     at: int = 0
+    answer_by: int | None = None
 
 
 class ComplaintClosed(Event, frozen=True):

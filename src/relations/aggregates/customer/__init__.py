@@ -1,8 +1,8 @@
 """A customer: who they are to the business, what they allowed, bought, gave back and said.
 
 Stream `customer-<id>`. The modules in their order: `events`, `commands`, `state` (with evolve),
-`rules` (decide, and `REFUSALS`, every code of refusal with when it is given) with `survey_rules` and `portrait_rules`,
-`merging`.
+`rules` (decide, and `REFUSALS`, every code of refusal with when it is given) with `survey_rules`,
+`invitation_rules` and `portrait_rules`, `merging`.
 
 **Ids.** Purchases, refunds, interactions and answers bear the host's ids. The same id with the same content and the
 same business time is a retry and adds nothing; with anything else it is refused, for one of the two would be lost.
@@ -22,8 +22,13 @@ consent or comment. Purchases, refunds, scores, interactions and withdrawn conse
 right and late books close. A customer known only by complaints can be erased too, for those hold words of theirs.
 
 **Asking.** An answer names an instrument of the policy and carries the scale that it had then, so that views need no
-older policy. An invitation need not be recorded to be answered. Whoever *saw* an invitation is left in peace for the
-policy's quarantine; one that was never seen asks nothing of anybody.
+older policy. Whoever *saw* an invitation (or answered or declined one) is left in peace for the policy's quarantine;
+one that was never seen asks nothing of anybody. When a reminder, or an answer of the business, is due by the policy is
+recorded with the event that asks for it, as deadlines of complaints are.
+
+**Answers to invitations that are not recorded** are taken. The invitation may have been sent by a tool that exports
+answers only; its id still makes an answer that is given twice count once. Where it is recorded, no answer is older than
+it.
 
 **Merging** makes an id the alias of another: `CustomerMerged` in its own stream, `CustomerAbsorbed` in the
 survivor's, in one transaction. Rules go on within one stream, and a command that names a purchase, an answer, an
@@ -171,7 +176,7 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Customer,
-    state_version=4,
+    state_version=5,
     merging=MERGING,
     of_known={MergeCustomer: "customer", AbsorbCustomer: "into"},
 )

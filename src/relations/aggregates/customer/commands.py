@@ -199,7 +199,7 @@ class GiveFeedback(CustomerCommand):
 
 
 class CodeFeedback(CustomerCommand):
-    """Say what the words of an answer are about. The newest coding counts."""
+    """Say what the words of an answer are about. The coding with the latest business time counts."""
 
     feedback: Id
     themes: tuple[Label, ...]
@@ -207,7 +207,10 @@ class CodeFeedback(CustomerCommand):
 
 
 class ScoreSentiment(CustomerCommand):
-    """Record how favourable a model found the words of an answer, in thousandths from -1000 to 1000."""
+    """Record how favourable a model found the words of an answer, in thousandths from -1000 to 1000.
+
+    Refused where the answer has no words.
+    """
 
     feedback: Id
     score: Annotated[int, Field(strict=True, ge=-1000, le=1000)]
@@ -224,7 +227,10 @@ class AnswerFeedback(CustomerCommand):
 
 
 class SendInvitation(CustomerCommand):
-    """Record that the customer is asked to answer a survey. Refused where they saw another invitation lately."""
+    """Record that the customer is asked to answer a survey.
+
+    Refused where they saw another invitation lately, or withdrew their consent to be asked through this channel.
+    """
 
     invitation: Id
     instrument: Id
@@ -234,13 +240,19 @@ class SendInvitation(CustomerCommand):
 
 
 class RemindInvitation(CustomerCommand):
-    """Record that the customer is reminded of an invitation: not answered nor declined, as often as the policy lets."""
+    """Record that the customer is reminded of an invitation: not answered nor declined, as often as the policy lets.
+
+    Refused before the reminder is due, and where an invitation would be refused.
+    """
 
     invitation: Id
 
 
 class SeeInvitation(CustomerCommand):
-    """Record that the customer saw an invitation. From then on they are left in peace for a while."""
+    """Record that the customer saw an invitation. From then on they are left in peace for a while.
+
+    Whoever answers or declines an invitation has seen it, and needs no such command.
+    """
 
     invitation: Id
 

@@ -162,6 +162,8 @@ class FeedbackGiven(Event, frozen=True):
         items: What was answered to the items of a questionnaire.
         themes: What it is about in the policy's words, where it was coded as it was noted.
         language: The language of the words (BCP 47).
+        answer_by: By when the business is to come back to the customer, UTC microseconds, where the answer is a low one
+            by the policy of its time.
     """
 
     topic: ClassVar[str] = "customer.feedback_given"
@@ -180,12 +182,13 @@ class FeedbackGiven(Event, frozen=True):
     items: tuple[ItemAnswer, ...] = ()
     themes: tuple[str, ...] = ()
     language: str | None = None
+    answer_by: int | None = None
 
 
 class FeedbackCoded(Event, frozen=True):
     """Somebody, or something, read the words and said which of the policy's themes they are about.
 
-    The newest coding counts.
+    The coding with the latest business time counts.
 
     Attributes:
         coder: Who read it.
@@ -205,6 +208,8 @@ class SentimentScored(Event, frozen=True):
         score: Thousandths, from -1000 (unfavourable) to 1000.
         scorer: Which model scored.
         scorer_version: Its version: another one may say otherwise of the same words.
+        answer_by: By when the business is to come back to the customer, where these words have no score beside them and
+            this one is low by the policy of its time.
     """
 
     topic: ClassVar[str] = "customer.sentiment_scored"
@@ -213,6 +218,7 @@ class SentimentScored(Event, frozen=True):
     scorer: str
     scorer_version: str
     at: int = 0
+    answer_by: int | None = None
 
 
 class FeedbackAnswered(Event, frozen=True):
@@ -237,6 +243,8 @@ class InvitationSent(Event, frozen=True):
         invitation: Its own id, which answers name.
         instrument: The instrument it asks with.
         regarding: What it asks about, where known.
+        remind_at: When the customer is to be reminded, UTC microseconds; absent where the policy of its time reminds
+            nobody, or the answer came before word of the invitation.
     """
 
     topic: ClassVar[str] = "customer.invitation_sent"
@@ -246,6 +254,7 @@ class InvitationSent(Event, frozen=True):
     touchpoint: str | None = None
     regarding: str | None = None
     at: int = 0
+    remind_at: int | None = None
 
 
 class InvitationReminded(Event, frozen=True):
@@ -253,12 +262,14 @@ class InvitationReminded(Event, frozen=True):
 
     Attributes:
         reminder: Which one it is, from 1.
+        remind_at: When the next one is due; absent where this is the last.
     """
 
     topic: ClassVar[str] = "customer.invitation_reminded"
     invitation: str
     reminder: int
     at: int = 0
+    remind_at: int | None = None
 
 
 class InvitationSeen(Event, frozen=True):

@@ -26,7 +26,7 @@ from relations.aggregates.customer.commands import (
     SeeInvitation,
     SendInvitation,
 )
-from relations.aggregates.customer.state import Customer, answer_key, holds, trait_key
+from relations.aggregates.customer.state import Change, Customer, answer_key, holds, trait_key
 from relations.decider import Merging
 from relations.messages import Command
 
@@ -78,14 +78,22 @@ def _home(command: CustomerCommand, states: Mapping[str, Customer]) -> str:
 
 
 def _together(command: CustomerCommand, state: Customer, others: Sequence[Customer]) -> Customer:
-    # Whoever saw an invitation is left in peace under each of their names.
-    if not isinstance(command, SendInvitation):
+    # Whoever is asked is one person: what they saw, and what they do not want, they said under each of their names.
+    if not isinstance(command, SendInvitation | RemindInvitation):
         return state
-    seen = state.seen
-    for other in others:
+    seen, consents = state.seen, state.consents
+    for number, other in enumerate(others):
         for invitation, at in other.seen.items():
-            seen = seen.set(invitation, max(at, seen.get(invitation, at)))
-    return msgspec.structs.replace(state, seen=seen)
+            seen = seen.set(f"{number}/{invitation}", at)  # no id has a slash: none takes the place of another
+        for key, changes in other.consents.items():
+            if _is_withdrawn(changes, command.at):
+                consents = consents.set(key, changes)
+    return msgspec.structs.replace(state, seen=seen, consents=consents)
+
+
+def _is_withdrawn(changes: tuple[Change, ...], at: int) -> bool:
+    before = [value for moment, value in changes if moment <= at]
+    return bool(before) and before[-1] is None
 
 
 MERGING = Merging(next_to=lambda state: state.merged_with, home=_home, together=_together)

@@ -6,9 +6,22 @@ from relations.aggregates.customer.commands import CustomerCommand
 from relations.aggregates.customer.events import CustomerRegistered
 from relations.aggregates.customer.state import Customer
 from relations.errors import CommandRefused
-from relations.messages import Event
+from relations.messages import Command, Event, from_micros
+from relations.policies import Instrument, Surveys
 
-__all__ = ["id_reused", "making_known", "refuse_if_erased"]
+__all__ = [
+    "id_reused",
+    "known_instrument",
+    "making_known",
+    "refuse_before_invitation",
+    "refuse_if_erased",
+    "refused",
+]
+
+
+def refused(reason: str, code: str, field: str, remedy: str) -> CommandRefused:
+    """A refusal."""
+    return CommandRefused(reason, code=code, field=field, remedy=remedy)
 
 
 def making_known(state: Customer, command: CustomerCommand, event: Event, channel: str | None) -> list[Event]:
@@ -42,3 +55,37 @@ def id_reused(kind: str, known: str) -> CommandRefused:
         field=kind,
         remedy=f"Give each {kind} an id of its own, or send the recorded one again unchanged",
     )
+
+
+def known_instrument(name: str, surveys: Surveys) -> Instrument:
+    """The policy's instrument of that name.
+
+    Raises:
+        CommandRefused: `unknown_instrument`.
+    """
+    found = surveys.instrument(name)
+    if found is None:
+        known = ", ".join(dict.fromkeys([*(each.id for each in surveys.instruments), "nps", "csat"]))
+        raise refused(
+            f"the policy has no instrument {name!r}",
+            "unknown_instrument",
+            "instrument",
+            f"Give one of {known}, or adopt a policy that has it",
+        )
+    return found
+
+
+def refuse_before_invitation(state: Customer, command: Command, name: str) -> None:
+    """Take nothing of an invitation that is dated before it was sent.
+
+    Raises:
+        CommandRefused: `before_invitation`.
+    """
+    known = state.invitations.get(name)
+    if known is not None and command.at < known.sent.at:
+        raise refused(
+            f"the invitation {name} was sent on {from_micros(known.sent.at).isoformat()}; nothing came of it before",
+            "before_invitation",
+            "occurred_at",
+            "Give the time at which it happened",
+        )

@@ -37,6 +37,7 @@ from relations.aggregates.customer.events import (
     PurchaseRecorded,
     PurchaseRefunded,
 )
+from relations.aggregates.customer.invitation_rules import INVITATION_RULES
 from relations.aggregates.customer.portrait_rules import PORTRAIT_RULES
 from relations.aggregates.customer.refusing import id_reused, making_known, refuse_if_erased
 from relations.aggregates.customer.state import (
@@ -58,14 +59,17 @@ REFUSALS: Mapping[str, str] = {
     "acquisition_id_reused": "Another acquisition cost bears this id",
     "already_merged": "The customer is merged into another already; `UnmergeCustomer` undoes that",
     "already_registered": "Registered before, with other details; `CorrectProfile` changes them",
+    "consent_withdrawn": "The customer withdrew the consent to be asked through that channel",
     "customer_erased": "The customer was erased, and the command says something of the person",
+    "before_invitation": "An invitation is seen, answered, declined or reminded of after it was sent, not before",
+    "feedback_has_no_words": "The answer has no words that could be scored",
     "feedback_id_reused": "Another answer bears this id",
     "instrument_asks_items": "The instrument is a questionnaire; the answer has a score",
     "instrument_asks_no_items": "The instrument has no items",
     "instrument_asks_score": "The instrument is one score; the answer has none",
     "instrument_is_not_scored": "What the instrument notes is coded to themes; the answer has a score",
     "interaction_id_reused": "Another interaction bears this id",
-    "invitation_already_answered": "The invitation was answered with another score by this instrument",
+    "invitation_already_answered": "The invitation was answered by this instrument, otherwise or with words of its own",
     "invitation_declined": "The customer does not want to answer the invitation",
     "invitation_id_reused": "Another invitation bears this id",
     "item_answered_twice": "One item has two answers",
@@ -76,6 +80,7 @@ REFUSALS: Mapping[str, str] = {
     "refund_exceeds_purchase": "All refunds of the purchase together would give back more than was paid",
     "refund_id_reused": "Another refund bears this id",
     "refund_names_no_purchase": "No purchase with that id is recorded for this customer",
+    "reminder_not_due": "The policy lets more days pass before a reminder",
     "reminders_exhausted": "The customer was reminded as often as the policy lets",
     "survey_quarantine": "The customer saw an invitation lately, and is left in peace",
     "survivor_is_merged": "Whom the customer shall be merged into is merged into another",
@@ -348,7 +353,7 @@ _DECISIONS: dict[type[Command], Callable[[Customer, Any], list[Event]]] = {
     EraseAlias: _erase_alias,
     **PORTRAIT_RULES,
 }
-_BY_POLICY: dict[type[Command], Callable[[Customer, Any, Policy], list[Event]]] = {**SURVEY_RULES}
+_BY_POLICY: dict[type[Command], Callable[[Customer, Any, Policy], list[Event]]] = {**SURVEY_RULES, **INVITATION_RULES}
 """Rules that depend on the policy in force."""
 
 COMMANDS = (*_DECISIONS, *_BY_POLICY)

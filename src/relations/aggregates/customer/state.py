@@ -82,11 +82,13 @@ class Invitation(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         sent: Its event.
         reminders: How often the customer was reminded.
+        reminded_at: When last, UTC microseconds.
         declined: Whether they said that they do not want to answer.
     """
 
     sent: InvitationSent
     reminders: int = 0
+    reminded_at: int | None = None
     declined: bool = False
 
 
@@ -102,16 +104,17 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         refunds: By id.
         refunded: By purchase, what was given back so far, in minor units.
         feedback: Answers by id, without their comments.
+        worded: Answers that have words, and when they were given.
         answers: By instrument and invitation, the id of the answer.
         interactions: By id.
         into: The id that this one is an alias of; None: of none.
         absorbed: The ids that are aliases of this one, in order.
         identities: Other systems' ids, by source.
-        coded: By answer, its themes and coder as last coded.
+        coded: By answer, the coding of its words with the latest business time.
         sentiments: By answer, each scorer with its version and score.
         followed: Answers that the business came back on.
         invitations: By id.
-        seen: By invitation, when it was seen first, UTC microseconds.
+        seen: By invitation, when it is first known to have been seen: seen, answered or declined. UTC microseconds.
         traits: By trait and subject: the changes of what was noted, a need's sort or "" while it holds.
         culture: By what was noted, the values in order of business time; of words only that there were some.
         acquisitions: By id.
@@ -126,6 +129,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     refunds: Map[str, PurchaseRefunded] = Map()
     refunded: Map[str, int] = Map()
     feedback: Map[str, FeedbackGiven] = Map()
+    worded: Map[str, int] = Map()
     answers: Map[str, str] = Map()
     interactions: Map[str, InteractionRecorded] = Map()
     into: str | None = None
@@ -256,12 +260,19 @@ def _purchase_refunded(state: Customer, event: PurchaseRefunded) -> Customer:
 
 
 def _feedback_given(state: Customer, event: FeedbackGiven) -> Customer:
-    wordless = event if event.comment is None else _replace(event, comment=None)
-    feedback = state.feedback.set(event.feedback, wordless)
+    if event.comment is not None:
+        state = _replace(state, worded=state.worded.set(event.feedback, event.at))
+        event = _replace(event, comment=None)
+    feedback = state.feedback.set(event.feedback, event)
     if event.invitation is None:
         return _replace(state, feedback=feedback)
     key = answer_key(event.instrument, event.invitation)
-    return _replace(state, feedback=feedback, answers=state.answers.set(key, event.feedback))
+    answers, seen = state.answers.set(key, event.feedback), _seen(state, event.invitation, event.at)
+    return _replace(state, feedback=feedback, answers=answers, seen=seen)
+
+
+def _seen(state: Customer, invitation: str, at: int) -> Map[str, int]:
+    return state.seen.set(invitation, min(at, state.seen.get(invitation, at)))
 
 
 def _customer_erased(state: Customer, event: CustomerErased) -> Customer:
@@ -290,7 +301,9 @@ def _customer_released(state: Customer, event: CustomerReleased) -> Customer:
 
 
 def _feedback_coded(state: Customer, event: FeedbackCoded) -> Customer:
-    return _replace(state, coded=state.coded.set(event.feedback, event))
+    known = state.coded.get(event.feedback)
+    late = known is not None and known.at > event.at
+    return state if late else _replace(state, coded=state.coded.set(event.feedback, event))
 
 
 def _sentiment_scored(state: Customer, event: SentimentScored) -> Customer:
@@ -310,20 +323,20 @@ def _invitation_reminded(state: Customer, event: InvitationReminded) -> Customer
     known = state.invitations.get(event.invitation)
     if known is None:
         return state
-    invitation = _replace(known, reminders=event.reminder)
+    invitation = _replace(known, reminders=event.reminder, reminded_at=event.at)
     return _replace(state, invitations=state.invitations.set(event.invitation, invitation))
 
 
 def _invitation_seen(state: Customer, event: InvitationSeen) -> Customer:
-    at = min(event.at, state.seen.get(event.invitation, event.at))
-    return _replace(state, seen=state.seen.set(event.invitation, at))
+    return _replace(state, seen=_seen(state, event.invitation, event.at))
 
 
 def _invitation_declined(state: Customer, event: InvitationDeclined) -> Customer:
     known = state.invitations.get(event.invitation)
     if known is None:
         return state
-    return _replace(state, invitations=state.invitations.set(event.invitation, _replace(known, declined=True)))
+    invitations = state.invitations.set(event.invitation, _replace(known, declined=True))
+    return _replace(state, invitations=invitations, seen=_seen(state, event.invitation, event.at))
 
 
 def _trait_changed(state: Customer, event: TraitNoted | TraitDropped) -> Customer:

@@ -1,46 +1,41 @@
-"""Asking and answering: the rules of invitations, of answers, and of what is said about answers."""
+"""Answering: the rules of answers, and of what is said about them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from relations.aggregates.customer.answers import ItemAnswer
 from relations.aggregates.customer.commands import (
     AnswerFeedback,
     CodeFeedback,
-    DeclineInvitation,
     GiveFeedback,
-    RemindInvitation,
     ScoreSentiment,
-    SeeInvitation,
-    SendInvitation,
 )
 from relations.aggregates.customer.events import (
     FeedbackAnswered,
     FeedbackCoded,
     FeedbackGiven,
-    InvitationDeclined,
-    InvitationReminded,
-    InvitationSeen,
-    InvitationSent,
     SentimentScored,
 )
-from relations.aggregates.customer.refusing import id_reused, making_known, refuse_if_erased
-from relations.aggregates.customer.state import Customer, Invitation, answer_key
-from relations.errors import CommandRefused
-from relations.messages import Command, Event, from_micros
+from relations.aggregates.customer.refusing import (
+    id_reused,
+    known_instrument,
+    making_known,
+    refuse_before_invitation,
+    refuse_if_erased,
+    refused,
+)
+from relations.aggregates.customer.state import Customer, answer_key
+from relations.messages import Command, Event
 from relations.policies import Instrument, Policy, Surveys
 
 __all__ = ["SURVEY_RULES"]
 
 _DAY = 86_400_000_000
 _replace = msgspec.structs.replace
-
-
-def _refused(reason: str, code: str, field: str, remedy: str) -> CommandRefused:
-    return CommandRefused(reason, code=code, field=field, remedy=remedy)
 
 
 # --- answers --------------------------------------------------------------------------------------------------------
@@ -62,14 +57,17 @@ def _give_feedback(state: Customer, command: GiveFeedback, policy: Policy) -> li
     )
     recorded = state.feedback.get(command.feedback)
     if recorded is not None:
-        if recorded == _replace(event, kind=recorded.kind, lowest=recorded.lowest, highest=recorded.highest):
+        words_lost = command.comment is not None and command.feedback not in state.worded
+        as_decided = {name: getattr(recorded, name) for name in ("kind", "lowest", "highest", "answer_by")}
+        if recorded == _replace(event, **as_decided) and not words_lost:
             return []
         raise id_reused("feedback", command.feedback)
     if command.invitation is not None:
         answer = state.answers.get(answer_key(command.instrument, command.invitation))
         if answer is not None:
             return _answered_before(state.feedback[answer], command)
-    instrument = _instrument(command.instrument, policy.surveys)
+        refuse_before_invitation(state, command, command.invitation)
+    instrument = known_instrument(command.instrument, policy.surveys)
     _refuse_unsuitable(command, instrument)
     _refuse_unknown_themes(command.themes, policy.surveys)
     if instrument.kind != instrument.id:
@@ -79,43 +77,42 @@ def _give_feedback(state: Customer, command: GiveFeedback, policy: Policy) -> li
     if command.comment is not None:
         refuse_if_erased(state, command, "comment", "Send the answer without the comment")
         event = _replace(event, comment=command.comment)
+    scores = [item.score for item in command.items] if command.score is None else [command.score]
+    if not state.erased:
+        event = _replace(event, answer_by=policy.surveys.answer_by(instrument.id, command.at, *scores))
     return making_known(state, command, event, command.channel)
 
 
 def _answered_before(answer: FeedbackGiven, command: GiveFeedback) -> list[Event]:
-    """One invitation counts once: the same answer again is the same answer, another one is not taken."""
-    if (answer.score, answer.items) == (command.score, command.items):
+    """One invitation counts once: the same answer again is the same answer, another one is not taken.
+
+    Words are not in the state, so that any that come under another id might be other ones, and would be lost.
+    """
+    if (answer.score, answer.items) == (command.score, command.items) and command.comment is None:
         return []
-    first, second = ("other items" if score is None else str(score) for score in (answer.score, command.score))
-    raise _refused(
+    first, second = _said(answer.score, answer.items), _said(command.score, command.items)
+    raise refused(
         f"the invitation {command.invitation} was answered with {first} ({answer.feedback}); "
         f"it cannot be answered with {second} too",
         "invitation_already_answered",
         "invitation",
-        "Invite the customer again to ask again",
+        "Invite the customer again to ask again, or send the words as an answer without an invitation",
     )
 
 
-def _instrument(name: str, surveys: Surveys) -> Instrument:
-    found = surveys.instrument(name)
-    if found is None:
-        known = ", ".join(dict.fromkeys([*(each.id for each in surveys.instruments), "nps", "csat"]))
-        raise _refused(
-            f"the policy has no instrument {name!r}",
-            "unknown_instrument",
-            "instrument",
-            f"Give one of {known}, or adopt a policy that has it",
-        )
-    return found
+def _said(score: int | None, items: Sequence[ItemAnswer]) -> str:
+    if score is not None:
+        return str(score)
+    return f"{len(items)} items" if items else "words"
 
 
 def _refuse_unsuitable(command: GiveFeedback, instrument: Instrument) -> None:
     """Refuse what the instrument does not ask, and a score that is not on its scale."""
     if command.items and not instrument.items:
-        raise _refused(f"{instrument.id} has no items", "instrument_asks_no_items", "items", "Leave the items out")
+        raise refused(f"{instrument.id} has no items", "instrument_asks_no_items", "items", "Leave the items out")
     if instrument.items:
         if command.score is not None:
-            raise _refused(
+            raise refused(
                 f"{instrument.id} is answered item by item, not by one score",
                 "instrument_asks_items",
                 "score",
@@ -125,7 +122,7 @@ def _refuse_unsuitable(command: GiveFeedback, instrument: Instrument) -> None:
         return
     if instrument.lowest is None or instrument.highest is None:
         if command.score is not None:
-            raise _refused(
+            raise refused(
                 f"what is noted by {instrument.id} is coded to themes, not scored",
                 "instrument_is_not_scored",
                 "score",
@@ -135,7 +132,7 @@ def _refuse_unsuitable(command: GiveFeedback, instrument: Instrument) -> None:
     if command.score is None:
         if instrument.kind == "review" and command.comment is not None:
             return  # words without stars
-        raise _refused(
+        raise refused(
             f"{instrument.id} is answered by a score",
             "instrument_asks_score",
             "score",
@@ -146,27 +143,27 @@ def _refuse_unsuitable(command: GiveFeedback, instrument: Instrument) -> None:
 
 def _refuse_items(command: GiveFeedback, instrument: Instrument) -> None:
     if not command.items:
-        raise _refused(
+        raise refused(
             f"{instrument.id} is answered item by item", "instrument_asks_items", "items", "Give at least one item"
         )
     known = {item.id for item in instrument.items}
     seen: set[str] = set()
     for answer in command.items:
         if answer.item not in known:
-            raise _refused(
+            raise refused(
                 f"{instrument.id} has no item {answer.item!r}",
                 "unknown_item",
                 "items",
                 f"Give those of {', '.join(item.id for item in instrument.items)}",
             )
         if answer.item in seen:
-            raise _refused(
+            raise refused(
                 f"the item {answer.item!r} is answered twice", "item_answered_twice", "items", "Give one answer"
             )
         seen.add(answer.item)
         _refuse_beyond_scale(answer.score, instrument, "items", answer.item)
         if instrument.expects != (answer.expected is not None):
-            raise _refused(
+            raise refused(
                 f"{answer.item} of {instrument.id} has "
                 + ("no expectation" if instrument.expects else "an expectation, which it does not ask"),
                 "item_expectation_missing",
@@ -180,7 +177,7 @@ def _refuse_items(command: GiveFeedback, instrument: Instrument) -> None:
 def _refuse_beyond_scale(score: int, instrument: Instrument, field: str, what: str) -> None:
     low, high = instrument.lowest, instrument.highest
     if low is None or high is None or not low <= score <= high:
-        raise _refused(
+        raise refused(
             f"{what} is a whole number from {low} to {high}, not {score}",
             "score_out_of_range",
             field,
@@ -191,7 +188,7 @@ def _refuse_beyond_scale(score: int, instrument: Instrument, field: str, what: s
 def _refuse_unknown_themes(themes: tuple[str, ...], surveys: Surveys) -> None:
     unknown = surveys.unknown_themes(themes)
     if unknown:
-        raise _refused(
+        raise refused(
             f"the policy has no theme {unknown[0]!r}",
             "unknown_theme",
             "themes",
@@ -205,7 +202,7 @@ def _refuse_unknown_themes(themes: tuple[str, ...], surveys: Surveys) -> None:
 def _feedback(state: Customer, command: CodeFeedback | ScoreSentiment | AnswerFeedback) -> FeedbackGiven:
     found = state.feedback.get(command.feedback)
     if found is None:
-        raise _refused(
+        raise refused(
             f"no answer {command.feedback} of the customer {command.customer} is recorded",
             "unknown_feedback",
             "feedback",
@@ -224,8 +221,15 @@ def _code(state: Customer, command: CodeFeedback, policy: Policy) -> list[Event]
     return [FeedbackCoded(feedback=command.feedback, themes=themes, coder=command.coder, at=command.at)]
 
 
-def _score_sentiment(state: Customer, command: ScoreSentiment, _policy: Policy) -> list[Event]:
-    _feedback(state, command)
+def _score_sentiment(state: Customer, command: ScoreSentiment, policy: Policy) -> list[Event]:
+    given = _feedback(state, command)
+    if command.feedback not in state.worded:
+        raise refused(
+            f"the answer {command.feedback} of the customer {command.customer} has no words",
+            "feedback_has_no_words",
+            "feedback",
+            "Score the words of answers that have some",
+        )
     event = SentimentScored(
         feedback=command.feedback,
         score=command.score,
@@ -235,8 +239,13 @@ def _score_sentiment(state: Customer, command: ScoreSentiment, _policy: Policy) 
     )
     scorer = (command.scorer, command.scorer_version)
     known = state.sentiments.get(command.feedback, ())
-    # A version of a scorer says one thing of the same words: what was said first stands.
-    return [] if any((each.scorer, each.scorer_version) == scorer for each in known) else [event]
+    if any((each.scorer, each.scorer_version) == scorer for each in known):
+        return []  # a version of a scorer says one thing of the same words: what was said first stands
+    low = policy.surveys.low_sentiment
+    stands = given.score is None and not given.items and command.feedback not in state.followed and not state.erased
+    if stands and low is not None and command.score <= low:
+        event = _replace(event, answer_by=command.at + policy.surveys.answer_within_days * _DAY)
+    return [event]
 
 
 def _answer_feedback(state: Customer, command: AnswerFeedback, _policy: Policy) -> list[Event]:
@@ -246,114 +255,9 @@ def _answer_feedback(state: Customer, command: AnswerFeedback, _policy: Policy) 
     return [FeedbackAnswered(feedback=command.feedback, by=command.by, action=command.action, at=command.at)]
 
 
-# --- invitations ----------------------------------------------------------------------------------------------------
-
-
-def _send_invitation(state: Customer, command: SendInvitation, policy: Policy) -> list[Event]:
-    event = InvitationSent(
-        invitation=command.invitation,
-        instrument=command.instrument,
-        channel=command.channel,
-        touchpoint=command.touchpoint,
-        regarding=command.regarding,
-        at=command.at,
-    )
-    known = state.invitations.get(command.invitation)
-    if known is not None:
-        if known.sent == event:
-            return []
-        raise id_reused("invitation", command.invitation)
-    refuse_if_erased(state, command, "customer", "Nothing: an erased customer is not asked any more")
-    _instrument(command.instrument, policy.surveys)
-    until = _quarantine_end(state, command, policy.surveys)
-    if until is not None:
-        raise _refused(
-            f"the customer {command.customer} saw an invitation less than {policy.surveys.quarantine_days} days before "
-            f"{command.occurred_at.isoformat()}",
-            "survey_quarantine",
-            "occurred_at",
-            f"Ask again from {from_micros(until).isoformat()} on",
-        )
-    return making_known(state, command, event, command.channel)
-
-
-def _quarantine_end(state: Customer, command: SendInvitation, surveys: Surveys) -> int | None:
-    """When the customer may be asked again; None where they may be now.
-
-    What was seen after the command's business time is no reason: it had not been seen then.
-    """
-    span = surveys.quarantine_days * _DAY
-    ends = [seen + span for seen in state.seen.values() if seen <= command.at < seen + span]
-    return max(ends, default=None)
-
-
-def _invitation(state: Customer, command: RemindInvitation | SeeInvitation | DeclineInvitation) -> Invitation:
-    found = state.invitations.get(command.invitation)
-    if found is None:
-        raise _refused(
-            f"no invitation {command.invitation} of the customer {command.customer} is recorded",
-            "unknown_invitation",
-            "invitation",
-            "Record that it was sent (SendInvitation)",
-        )
-    return found
-
-
-def _is_answered(state: Customer, invitation: str) -> bool:
-    return any(key.endswith(f" {invitation}") for key in state.answers)
-
-
-def _remind_invitation(state: Customer, command: RemindInvitation, policy: Policy) -> list[Event]:
-    invitation = _invitation(state, command)
-    if invitation.declined:
-        raise _refused(
-            f"the customer declined the invitation {command.invitation}",
-            "invitation_declined",
-            "invitation",
-            "Leave them in peace",
-        )
-    if _is_answered(state, command.invitation):
-        raise _refused(
-            f"the invitation {command.invitation} is answered",
-            "invitation_already_answered",
-            "invitation",
-            "Nothing: there is nothing left to remind of",
-        )
-    if invitation.reminders >= policy.surveys.reminders:
-        raise _refused(
-            f"the customer was reminded of the invitation {command.invitation} {invitation.reminders} times",
-            "reminders_exhausted",
-            "invitation",
-            f"The policy lets {policy.surveys.reminders} reminders be sent; leave them in peace",
-        )
-    refuse_if_erased(state, command, "customer", "Nothing: an erased customer is not asked any more")
-    return [InvitationReminded(invitation=command.invitation, reminder=invitation.reminders + 1, at=command.at)]
-
-
-def _see_invitation(state: Customer, command: SeeInvitation, _policy: Policy) -> list[Event]:
-    _invitation(state, command)
-    seen = state.seen.get(command.invitation)
-    # Seen earlier than was known is news, for the quarantine is counted from the first time.
-    return (
-        []
-        if seen is not None and seen <= command.at
-        else [InvitationSeen(invitation=command.invitation, at=command.at)]
-    )
-
-
-def _decline_invitation(state: Customer, command: DeclineInvitation, _policy: Policy) -> list[Event]:
-    if _invitation(state, command).declined:
-        return []
-    return [InvitationDeclined(invitation=command.invitation, reason=command.reason, at=command.at)]
-
-
 SURVEY_RULES: Mapping[type[Command], Callable[[Customer, Any, Policy], list[Event]]] = {
     GiveFeedback: _give_feedback,
     CodeFeedback: _code,
     ScoreSentiment: _score_sentiment,
     AnswerFeedback: _answer_feedback,
-    SendInvitation: _send_invitation,
-    RemindInvitation: _remind_invitation,
-    SeeInvitation: _see_invitation,
-    DeclineInvitation: _decline_invitation,
 }

@@ -23,8 +23,13 @@ _KINDS = {
     "follow_up_deadline": ("ask, as was promised", "a deadline missed"),
     "escalation": ("somebody is to hear of it", "an escalation"),
     "follow_up": ("ask how it was handled", "nothing: people must"),
+    "answer": ("come back on a low answer", "nothing: people must"),
+    "reminder": ("remind of an invitation", "nothing: people must"),
+    "activation": ("points become spendable", "points activated"),
     "expiry": ("points expire", "points expired"),
+    "reward": ("a reward ends", "a reward expired"),
     "tier": ("look at a member's tier", "a tier lost, or kept"),
+    "tier_warning": ("warn of a tier's loss", "a warning"),
 }
 
 
@@ -66,14 +71,14 @@ _EXPLAINED: tuple[RenderableType, ...] = (
 def _counts(page: AgendaPage, question: Question) -> Table:
     overdue = Counter(item.kind for item in page.overdue)
     due = Counter(item.kind for item in page.due)
-    made = table("What", "Due by now", f"In {question.days} days", "What time does", right=(1, 2), grow=3)
+    made = table("What", "Due by now", f"In {question.days} days", "What time does", right=(1, 2), grow=3, spare=(3,))
     for kind, (what, becomes) in _KINDS.items():
         made.add_row(what, number(overdue[kind]), number(due[kind]), words(becomes))  # type: ignore[index]
     return made
 
 
 def _next(items: list[AgendaItem], question: Question) -> Table:
-    made = table("Due", "What", "Customer", "", title="Next", grow=3)
+    made = table("Due", "What", "Customer", "", title="Next", grow=3, spare=(3,))
     for item in items:
         made.add_row(local_minute(item.due_at, question.zone), _KINDS[item.kind][0], item.customer, _detail(item))
     return made
@@ -85,5 +90,7 @@ def _detail(item: AgendaItem) -> str:
             return f"{number(item.points)} points of lot {item.detail}"
         case "tier":
             return f"tier {item.detail}"
+        case "answer" | "reminder":
+            return item.detail or item.stream.partition("-")[2]
         case _:
             return item.stream.partition("-")[2]

@@ -23,6 +23,7 @@ class Question(NamedTuple):
         by: How satisfaction is to be grouped.
         days: How far ahead the agenda looks.
         limit: How many customers, items and months a list has at most.
+        segments: Whose segments are meant: those of `value`, or those that the `policy` names.
         currency: Which amounts grade customers; the policy's where absent.
     """
 
@@ -35,6 +36,7 @@ class Question(NamedTuple):
     days: int = 14
     limit: int = 12
     currency: str | None = None
+    segments: Literal["value", "policy"] = "value"
 
     @property
     def day(self) -> str:
@@ -48,3 +50,7 @@ class Question(NamedTuple):
             return self.until
         local = self.as_of.astimezone(ZoneInfo(self.zone))
         return f"{local.year + local.month // 12:04d}-{local.month % 12 + 1:02d}"
+
+    def spans(self, month: str) -> bool:
+        """Whether a month is from the first one on and before the end asked for."""
+        return (self.since is None or month >= self.since) and (self.until is None or month < self.until)

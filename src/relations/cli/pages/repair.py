@@ -13,7 +13,7 @@ from relations.cli.pages.question import Question
 from relations.cli.show import ABSENT, bar, headline, local_minute, number, percent, section, table, words
 from relations.engine import Relations
 from relations.projections.relation_state import STATES
-from relations.projections.repair import DueStep, RelationStanding, RepairSummary, StepTime
+from relations.projections.repair import DueStep, FunnelStep, RelationStanding, RepairSummary, StepTime
 
 __all__ = ["RepairPage", "duration", "read", "show"]
 
@@ -39,6 +39,14 @@ _STEPS = {
     "followed_up": "Customer asked",
     "restored": "Relation restored",
 }
+_FUNNEL = {
+    "filed": "Complained",
+    "acknowledged": "Answered",
+    "apologised": "Apologised to",
+    "carried_out": "Made good",
+    "resolved": "Resolved",
+    "restored": "Relation restored",
+}
 _CLOCKS = {"acknowledge": "answer", "resolve": "resolve", "follow_up": "ask the customer"}
 
 
@@ -46,6 +54,7 @@ class RepairPage(msgspec.Struct, frozen=True):
     """All that the page shows."""
 
     summary: RepairSummary
+    funnel: list[FunnelStep]
     steps: list[StepTime]
     overdue: list[DueStep]
     due: list[DueStep]
@@ -57,6 +66,7 @@ def read(engine: Relations, question: Question) -> RepairPage:
     view, as_of = engine.views.repair, question.as_of
     return RepairPage(
         summary=view.summary(as_of=as_of),
+        funnel=view.funnel(as_of=as_of),
         steps=view.steps(as_of=as_of, since=question.since, until=question.until),
         overdue=view.overdue(as_of=as_of),
         due=view.due(within=timedelta(days=question.days), as_of=as_of),
@@ -71,13 +81,14 @@ def show(page: RepairPage, question: Question) -> RenderableType:
     if not summary.complaints:
         return Group(*parts, section(words("Nobody has complained.")))
     parts.append(section(_states(summary), *_states_explained(summary)))
+    parts.append(section(_funnel(page.funnel), *_FUNNEL_EXPLAINED))
     parts.append(section(_times(page.steps), *_TIMES_EXPLAINED))
     parts.append(section(_overdue(page, question)))
     return Group(*parts)
 
 
 def _states(summary: RepairSummary) -> Table:
-    made = table("Relation", "Customers", "Share", "", "", right=(1, 2), grow=4)
+    made = table("Relation", "Customers", "Share", "", "", right=(1, 2), grow=4, spare=(3,))
     for state in STATES:
         count = summary.states.get(state, 0)
         if state == "healthy":
@@ -104,10 +115,32 @@ def _states_explained(summary: RepairSummary) -> list[RenderableType]:
     return [words(line) for line in lines]
 
 
+def _funnel(steps: list[FunnelStep]) -> Table:
+    made = table(
+        "Step", "So far", "Share", "", "Taken", "Of those before", right=(1, 2, 4, 5), title="How far complaints get",
+        spare=(5, 3),
+    )  # fmt: skip
+    for step in steps:
+        made.add_row(
+            _FUNNEL[step.step], number(step.reached), percent(step.share), bar(step.share, 12), number(step.taken),
+            percent(step.onward),
+        )  # fmt: skip
+    return made
+
+
+_FUNNEL_EXPLAINED: tuple[RenderableType, ...] = (
+    words(
+        "So far: came to this step or to a later one. Taken: with how many of these the step was really taken; with the"
+        " others it was left out."
+    ),
+)
+
+
 def _times(steps: list[StepTime]) -> Table:
     made = table(
-        "Step", "Times", "Half within", "9 of 10 within", "In time", "", right=(1, 2, 3, 4), title="How fast we are"
-    )
+        "Step", "Times", "Half within", "9 of 10 within", "In time", "", right=(1, 2, 3, 4), title="How fast we are",
+        spare=(5, 1),
+    )  # fmt: skip
     for step in steps:
         made.add_row(
             _STEPS[step.step],
@@ -132,7 +165,9 @@ def _overdue(page: RepairPage, question: Question) -> RenderableType:
     title = f"Overdue: {number(len(page.overdue))}; due within {question.days} days: {number(len(page.due))}"
     if not page.overdue and not page.due:
         return Text("Nothing is overdue, and nothing falls due soon.", style="bold")
-    made = table("To do", "Customer", "Complaint", "About", "Due", "Late by", right=(5,), title=title, grow=3)
+    made = table(
+        "To do", "Customer", "Complaint", "About", "Due", "Late by", right=(5,), title=title, grow=3, spare=(2, 5)
+    )
     listed = page.overdue[: question.limit] or page.due[: question.limit]
     for item in listed:
         made.add_row(

@@ -6,18 +6,19 @@ from typing import Any
 
 import msgspec
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.text import Text
 
+from relations.analytics import SurvivalCurve
+from relations.cli.pages import value
 from relations.cli.pages.question import Question
-from relations.cli.show import ABSENT, bar, headline, number, percent, section, spark, table, words
+from relations.cli.pages.value import ValuePage
+from relations.cli.show import Curve, Heat, Sheet, bar, headline, number, percent, section, table, words
 from relations.engine import Relations
 from relations.policies import Lifecycle
 from relations.projections.cohorts import Cohort
-from relations.projections.retention import KindsReport, LifecycleReport, MonthRates, RfmReport
+from relations.projections.retention import ChurnReport, KindsReport, LifecycleReport, MonthRates
 
-__all__ = ["RetentionPage", "read", "show"]
-
-_COHORT_MONTHS = (1, 3, 6, 12)
+__all__ = ["RetentionPage", "as_dict", "read", "show"]
 
 
 class RetentionPage(msgspec.Struct, frozen=True):
@@ -26,26 +27,24 @@ class RetentionPage(msgspec.Struct, frozen=True):
     lifecycle: LifecycleReport
     rates: list[MonthRates]
     cohorts: list[Cohort]
-    rfm: RfmReport
+    survival: SurvivalCurve
     kinds: KindsReport
+    churn: ChurnReport
+    value: ValuePage
     policy: Lifecycle
 
 
 def read(engine: Relations, question: Question) -> RetentionPage:
-    """Lifecycle, monthly rates, cohorts and value, as of the moment asked for."""
+    """Who stays and what they are worth, as of the moment asked for."""
     view, as_of = engine.views.retention, question.as_of
-    cohorts = view.cohorts(as_of=as_of)
     return RetentionPage(
         lifecycle=view.lifecycle(as_of=as_of),
         rates=view.rates(as_of=as_of, since=question.since, until=question.until),
-        cohorts=[
-            cohort
-            for cohort in cohorts
-            if (question.since is None or cohort.month >= question.since)
-            and (question.until is None or cohort.month < question.until)
-        ],
-        rfm=view.rfm(as_of=as_of, currency=question.currency, limit=0),
+        cohorts=[cohort for cohort in view.cohorts(as_of=as_of) if question.spans(cohort.month)],
+        survival=view.survival(as_of=as_of),
         kinds=view.kinds(as_of=as_of, limit=0),
+        churn=view.churn_reasons(as_of=as_of),
+        value=value.read(engine, question),
         policy=engine.policy.lifecycle,
     )
 
@@ -60,20 +59,24 @@ def show(page: RetentionPage, question: Question) -> RenderableType:
     )
     parts: list[RenderableType] = [
         headline("Retention", f"who stays, as of {question.day}"),
-        section(_stages(page), words(again), words("Nobody says that they leave: this is inferred from purchases.")),
+        section(
+            _stages(page), words(again), words("Hardly anybody says that they leave: this is inferred from purchases.")
+        ),
     ]
     if page.rates:
         parts.append(section(_rates(page.rates[-question.limit :]), *_rates_explained(page)))
-    if page.cohorts:
+    if any(cohort.months[1:] for cohort in page.cohorts):
         parts.append(section(_cohorts(page.cohorts[-question.limit :]), *_COHORTS_EXPLAINED))
-    if page.rfm.buyers:
-        parts.append(section(_segments(page.rfm), *_segments_explained(page)))
+    if page.survival.n:
+        parts.append(section(*_survival(page.survival)))
+    if page.churn.left:
+        parts.append(section(_churn(page.churn), *_churn_explained(page.churn)))
     if page.kinds.customers:
         parts.append(section(_kinds(page.kinds), *_kinds_explained(page)))
-    return Group(*parts)
+    return Group(*parts, *value.show(page.value, question))
 
 
-def _stages(page: RetentionPage) -> Table:
+def _stages(page: RetentionPage) -> Sheet:
     found, policy = page.lifecycle, page.policy
     own = "their usual pause" if policy.own_gap else None
     meaning: dict[str, str] = {
@@ -84,20 +87,20 @@ def _stages(page: RetentionPage) -> Table:
         "lost": f"silent for more than {own or f'{policy.lost_days} days'}",
         "won_back": f"were lost, back in the last {policy.won_back_days} days",
     }
-    made = table("Stage", "Customers", "Share", "", "", right=(1, 2), grow=4)
+    made = table("Stage", "Customers", "Share", "", "", right=(1, 2), grow=4, spare=(3,))
     for stage, count in found.stages.items():
         share = count / found.customers if found.customers else None
         made.add_row(stage.replace("_", " "), number(count), percent(share), bar(share, 12), words(meaning[stage]))
     return made
 
 
-def _rates(rates: list[MonthRates]) -> Table:
+def _rates(rates: list[MonthRates]) -> Sheet:
     made = table(
         "Month", "Active", "Stayed", "Left", "New", "Back", "Stayed", "0%      100%", right=(1, 2, 3, 4, 5, 6),
-        title="Month by month",
+        title="Month by month", spare=(7, 2),
     )  # fmt: skip
     for month in rates:
-        name = month.month if month.complete else f"{month.month} so far"
+        name = month.month if month.complete else f"{month.month}*"
         counts = (month.at_start, month.retained, month.lost, month.new, month.won_back)
         made.add_row(name, *map(number, counts), percent(month.retention, 1), bar(month.retention, 12))
     return made
@@ -109,65 +112,67 @@ def _rates_explained(page: RetentionPage) -> list[RenderableType]:
         words(
             f"Active at the month's start: bought within the {days} before. Stayed: still so at its end. Back: had"
             " left, and bought again. Stayed in per cent is the retention rate; what is missing to 100% is churn."
+            + ("" if page.rates[-1].complete else " * That month is not over.")
         ),
     ]
 
 
-def _cohorts(cohorts: list[Cohort]) -> Table:
-    after = [f"+{months}" for months in _COHORT_MONTHS]
-    made = table(
-        "First bought", "Customers", *after, "Bought in each month since", right=(1, 2, 3, 4, 5),
-        title="Those who began together",
-    )  # fmt: skip
-    highest = max((month.share for cohort in cohorts for month in cohort.months[1:]), default=0) or None
-    for cohort in cohorts:
-        shares: list[float | None] = [month.share for month in cohort.months]
-        then = [percent(shares[months]) if months < len(shares) else "" for months in _COHORT_MONTHS]
-        made.add_row(cohort.month, number(cohort.size), *then, spark(shares[1:], highest))
-    return made
+def _cohorts(cohorts: list[Cohort]) -> Heat:
+    rows = [
+        (cohort.month, number(cohort.size), [month.share for month in cohort.months[1:]])
+        for cohort in cohorts
+        if cohort.months[1:]
+    ]
+    return Heat("Who of those who began together buys again, in per cent", "Began", rows)
 
 
 _COHORTS_EXPLAINED: tuple[RenderableType, ...] = (
     words(
-        "Of the customers who first bought in a month: the share that bought in the 1st, 3rd, 6th and 12th month"
-        " after it, and a column for each month since, all on one scale."
+        "Of the customers who first bought in a month: how many of a hundred bought in the 1st, 2nd, 3rd and each"
+        " later month after it. The darker, the more."
     ),
 )
 
 
-def _segments(found: RfmReport) -> Table:
-    made = table("Group", "Customers", "Share", "Spent, net", "", right=(1, 2, 3), title="What they are worth")
-    for segment in found.segments:
-        made.add_row(
-            segment.segment,
-            number(segment.customers),
-            percent(segment.share),
-            f"{segment.monetary.decimal:,.0f} {segment.monetary.currency}" if segment.customers else ABSENT,
-            bar(segment.share, 20),
-        )
+def _survival(found: SurvivalCurve) -> list[RenderableType]:
+    median = (
+        "more than half are still there after the longest time observed"
+        if found.median is None
+        else f"half are lost after {number(found.median)} days"
+    )
+    said = words(f"{number(found.n)} customers, {number(found.events)} lost so far: {median} (Kaplan and Meier).")
+    if not found.points[-1].time:
+        return [said]
+    corners = [(0.0, 1.0), *((point.time, point.survival) for point in found.points)]
+    return [
+        Text("How long they stay: the share not yet lost", style="bold"),
+        Curve(corners, below="days since the first purchase"),
+        said,
+    ]
+
+
+def _churn(found: ChurnReport) -> Sheet:
+    made = table("Left because", "Customers", "Won back", "", right=(1, 2), title="Why they say they left", spare=(3,))
+    for reason in found.reasons:
+        share = reason.customers / found.left
+        made.add_row(reason.reason or "no reason given", number(reason.customers), number(reason.won_back), bar(share))
     return made
 
 
-def _segments_explained(page: RetentionPage) -> list[RenderableType]:
-    found = page.rfm
-    rule = "against each other, in fifths" if found.rule == "quintiles" else "by the policy's own limits"
-    lines = [f"Graded {rule}: how recently and how often they bought. Only {found.currency} counts as spent here."]
-    others = {total.currency for cohort in page.cohorts for month in cohort.months for total in month.bought} - {
-        found.currency
-    }
-    if others:
-        lines.append(f"They spent in other currencies too: --currency {' or '.join(sorted(others))}.")
-    return [words(line) for line in lines]
+def _churn_explained(found: ChurnReport) -> list[RenderableType]:
+    said = f"{number(found.left)} are known to have left, and {number(found.won_back)} of them to be back."
+    by = [f"{number(count)} by {campaign or 'nothing of ours'}" for campaign, count in found.campaigns]
+    return [words(said + (f" Won back: {', '.join(by)}." if by else ""))]
 
 
-def _kinds(found: KindsReport) -> Table:
+def _kinds(found: KindsReport) -> Sheet:
     meaning: dict[str, str] = {
         "true": "come back, and mean it",
         "latent": "mean it, but seldom come",
         "spurious": "come back, for want of a reason not to",
         "none": "neither",
     }
-    made = table("Loyalty", "Customers", "Share", "", "", right=(1, 2), title="Kinds of loyalty", grow=4)
+    made = table("Loyalty", "Customers", "Share", "", "", right=(1, 2), title="Kinds of loyalty", grow=4, spare=(3,))
     for kind, count in found.kinds.items():
         share = count / found.customers
         made.add_row(kind, number(count), percent(share), bar(share, 12), words(meaning[kind]))
@@ -191,6 +196,8 @@ def as_dict(page: RetentionPage) -> dict[str, Any]:
         "lifecycle": page.lifecycle,
         "rates": page.rates,
         "cohorts": page.cohorts,
-        "rfm": page.rfm,
+        "survival": page.survival,
         "kinds": page.kinds,
+        "churn": page.churn,
+        **value.as_dict(page.value),
     }

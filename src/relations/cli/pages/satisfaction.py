@@ -2,46 +2,90 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 
 from relations.analytics.intervals import Interval
 from relations.cli.pages.question import Question
-from relations.cli.show import ABSENT, headline, number, percent, section, span, table, words
+from relations.cli.show import ABSENT, bar, headline, local_minute, number, percent, section, span, table, words
 from relations.engine import Relations
-from relations.projections.satisfaction import CsatFigure, GapFigure, NpsFigure, SatisfactionReport, ScaleFigure
+from relations.projections.respondents import SegmentsOf
+from relations.projections.satisfaction import (
+    CsatFigure,
+    GapFigure,
+    NpsFigure,
+    OpenLoops,
+    ResponseRate,
+    SatisfactionReport,
+    ScaleFigure,
+    ThemeFigure,
+    Trend,
+)
 
 __all__ = ["read", "show"]
 
 _NPS_SCALE = (-100.0, 100.0)
 _CSAT_SCALE = (0.0, 1.0)
 _FEW = "too few to tell"
+_Grouped: TypeAlias = NpsFigure | CsatFigure | ScaleFigure | GapFigure | ResponseRate | ThemeFigure
 
 
-def read(engine: Relations, question: Question) -> SatisfactionReport | dict[str, Any]:
+class SatisfactionPage(SatisfactionReport):
+    """All that the page shows.
+
+    Attributes:
+        nps_trends: The trend of every touchpoint.
+    """
+
+    nps_trends: list[Trend]
+
+
+def read(engine: Relations, question: Question) -> SatisfactionPage | dict[str, Any]:
     """The report; or the figures grouped as asked."""
-    view, until = engine.views.satisfaction, question.month_after
+    view, surveys = engine.views.satisfaction, engine.policy.surveys
+    within: dict[str, Any] = {"since": question.since, "until": question.month_after}
+    as_of = question.as_of if question.asked else None
     if not question.by:
-        return view.report(since=question.since, until=until)
-    segments = None
+        found = view.report(**within, as_of=as_of)
+        return SatisfactionPage(**dict(found), nps_trends=view.trends(by=("touchpoint",), **within))
+    grouped: dict[str, Any] = {**within, "by": question.by}
     if "segment" in question.by:
-        # Segments of value, as the retention view grades them now.
-        segments = {score.customer: score.segment for score in engine.views.retention.rfm().customers}
+        grouped["segments"] = _segments(engine, question)
     return {
-        "nps": view.nps(by=question.by, since=question.since, until=until, segments=segments),
-        "csat": view.csat(by=question.by, since=question.since, until=until, segments=segments),
+        "nps": view.nps(**grouped),
+        "csat": view.csat(**grouped),
+        "scales": [
+            figure
+            for each in surveys.instruments
+            if each.scored and each.kind not in ("nps", "csat")
+            for figure in view.scale(each.id, **grouped)
+        ],
+        "gaps": [figure for each in surveys.instruments if each.items for figure in view.gaps(each.id, **grouped)],
+        "response": view.response_rates(**grouped),
+        "themes": view.themes(**grouped),
     }
 
 
-def show(found: SatisfactionReport | dict[str, Any], question: Question) -> RenderableType:
+def _segments(engine: Relations, question: Question) -> SegmentsOf:
+    """Who belongs to which segments at the moment asked for."""
+    retention = engine.views.retention
+    if question.segments == "policy":
+        return retention.members(as_of=question.as_of)
+    scores = retention.rfm(as_of=question.as_of, currency=question.currency).customers
+    return {score.customer: score.segment for score in scores}
+
+
+def show(found: SatisfactionPage | dict[str, Any], question: Question) -> RenderableType:
     """The page."""
     if isinstance(found, dict):
         return Group(
             headline("Satisfaction", f"by {' and '.join(question.by)}"),
             section(_nps_table("Would they recommend us? (NPS)", found["nps"])),
             section(_csat_table("Are they satisfied? (CSAT)", found["csat"])),
+            *_of_all(found["scales"], found["gaps"], found["response"], found["themes"]),
         )
     months = found.nps_by_month[-question.limit :]
     return Group(
@@ -50,9 +94,23 @@ def show(found: SatisfactionReport | dict[str, Any], question: Question) -> Rend
         section(_nps_table(_latest("Would they recommend us, month by month (NPS)", months, found), months)),
         *_signals(found),
         section(_csat_table("Are they satisfied, by place (CSAT)", found.csat_by_touchpoint)),
-        *([section(_scale_table(found.scales))] if found.scales else []),
-        *([section(_gap_table(found.gaps))] if found.gaps else []),
+        *_of_all(found.scales, found.gaps, [found.response, *found.response_by_instrument], found.themes),
+        section(_loops_table(found.loops, question)),
+        *_drivers(found),
     )
+
+
+def _of_all(
+    scales: list[ScaleFigure], gaps: list[GapFigure], response: list[ResponseRate], themes: list[ThemeFigure]
+) -> list[RenderableType]:
+    """Tables of what there is any of."""
+    tables = (
+        _scale_table(scales) if scales else None,
+        _gap_table(gaps) if gaps else None,
+        _response_table(response) if any(figure.sent for figure in response) else None,
+        _theme_table(themes) if themes else None,
+    )
+    return [section(made) for made in tables if made is not None]
 
 
 _SIGNALS = {
@@ -64,36 +122,102 @@ _SIGNALS = {
 }
 
 
-def _signals(found: SatisfactionReport) -> list[RenderableType]:
+def _signals(found: SatisfactionPage) -> list[RenderableType]:
     """The months that chance does not explain, in words."""
     said = [
         f"{name} {point.period}: {', '.join(_SIGNALS[signal] for signal in point.signals)}"
-        for name, chart in (("NPS", found.nps_trend), ("CSAT", found.csat_trend))
+        for name, chart in (
+            ("NPS", found.nps_trend),
+            ("CSAT", found.csat_trend),
+            *((f"NPS at {trend.group['touchpoint'] or '(unknown)'}", trend.chart) for trend in found.nps_trends),
+        )
         for point in (chart.signals if chart else ())
     ]
     if not said:
-        return [section(words("No month's NPS or CSAT differs from the others by more than chance explains."))]
+        return [
+            section(
+                words("No month's NPS or CSAT, on the whole or in one place, differs by more than chance explains.")
+            )
+        ]
     return [section(words("More than chance explains: " + "; ".join(said) + "."))]
 
 
 def _scale_table(figures: list[ScaleFigure]) -> Table:
-    made = table("Asked with", "Answers", "Mean", "Scale", "Between", right=(1, 2), title="On other scales")
+    headings = _headings(figures)
+    right = (len(headings) + 1, len(headings) + 2)
+    made = table("Asked with", *headings, "Answers", "Mean", "Scale", "Between", right=right, title="On other scales")
     for figure in figures:
         scale = f"{figure.lowest} to {figure.highest}" + ("" if figure.higher_is_better else ", low is good")
-        made.add_row(figure.instrument, number(figure.n), *_mean_cells(figure, figure.mean, scale))
+        made.add_row(figure.instrument, *_names(figure), number(figure.n), *_mean_cells(figure, figure.mean, scale))
     return made
 
 
 def _gap_table(figures: list[GapFigure]) -> Table:
-    title = "What they found, less what they expected"
-    made = table("Asked with", "Dimension", "Answers", "Found", "Gap", "Between", right=(2, 3, 4), title=title)
+    title, headings = "What they found, less what they expected", _headings(figures)
+    right = tuple(len(headings) + place for place in (2, 3, 4))
+    made = table("Asked with", "Dimension", *headings, "People", "Found", "Gap", "Between", right=right, title=title)
     for figure in figures:
-        found = ABSENT if figure.mean is None else f"{figure.mean:.2f}"
-        gap = (_FEW if figure.suppressed else ABSENT) if figure.gap is None else f"{figure.gap:+.2f}"
-        made.add_row(
-            figure.instrument, figure.dimension or "all", number(figure.n), found, gap, _between(figure.interval)
-        )
+        found = (_FEW if figure.suppressed else ABSENT) if figure.mean is None else f"{figure.mean:.2f}"
+        gap = ABSENT if figure.gap is None else f"{figure.gap:+.2f}"
+        part = figure.dimension or "all"
+        made.add_row(figure.instrument, part, *_names(figure), number(figure.n), found, gap, _between(figure.interval))
     return made
+
+
+def _response_table(figures: list[ResponseRate]) -> Table:
+    headings = _headings([figure for figure in figures if figure.group])
+    right = tuple(len(headings) + place for place in (0, 1, 2))
+    made = table(*headings, "Asked", "Answered", "Rate", "Between", "Days", right=right, title="Do they answer?")
+    for figure in figures:
+        names = _names(figure) or ["all"] * len(headings)
+        if figure.rate is None or figure.interval is None:
+            made.add_row(*names, number(figure.sent), ABSENT, ABSENT, _FEW if figure.suppressed else "", "")
+            continue
+        days = ABSENT if figure.days_to_answer is None else f"{figure.days_to_answer:.1f}"
+        between = f"{percent(figure.interval.low)} to {percent(figure.interval.high)}"
+        made.add_row(*names, number(figure.sent), number(figure.answered), percent(figure.rate), between, days)
+    return made
+
+
+def _theme_table(figures: list[ThemeFigure]) -> Table:
+    headings = _headings(figures)
+    made = table("About", *headings, "Answers", "Sentiment", right=(len(headings) + 1,), title="What words are about")
+    for figure in figures:
+        said = "; ".join(
+            f"{_FEW if each.mean is None else f'{each.mean:+.2f}'} ({each.scorer}, n {each.n})"
+            for each in figure.sentiments
+        )
+        made.add_row(figure.theme or "(not coded)", *_names(figure), number(figure.n), said or ABSENT)
+    return made
+
+
+def _loops_table(loops: OpenLoops, question: Question) -> Table:
+    closed = percent(loops.share_closed)
+    title = f"Low answers: {number(loops.low)}; the business came back on {closed}, and not yet on {len(loops.open)}"
+    made = table("Customer", "Asked with", "Score", "Place", "Due", "", right=(2,), title=title)
+    for loop in loops.open[: question.limit]:
+        score = ABSENT if loop.score is None else str(loop.score)
+        due = local_minute(loop.due_at, question.zone)[:10]
+        late = "overdue" if loop.overdue else ""
+        made.add_row(loop.customer, loop.instrument, score, loop.touchpoint or ABSENT, due, late)
+    return made
+
+
+def _drivers(found: SatisfactionPage) -> list[RenderableType]:
+    if found.drivers is None:
+        return []
+    explained = percent(found.drivers.r_squared)
+    title = f"What goes with NPS: {explained} of it, over {number(found.drivers.n)} occasions"
+    made = table("Asked together with it", "Share", "Correlation", "", right=(1, 2), title=title)
+    for driver in found.drivers.drivers:
+        correlation = ABSENT if driver.pearson is None else f"{driver.pearson:+.2f}"
+        made.add_row(driver.name, percent(driver.share), correlation, bar(driver.share))
+    said = [words("That one goes with the other is all that a survey can show.")]
+    if found.drivers.collinear:
+        said.append(
+            words(f"These go with each other, and are to be read together: {', '.join(found.drivers.collinear)}.")
+        )
+    return [section(made, *said)]
 
 
 def _mean_cells(figure: ScaleFigure, mean: float | None, scale: str) -> tuple[str, str, str]:
@@ -128,7 +252,8 @@ def _explained(found: SatisfactionReport) -> list[RenderableType]:
         ),
         words(
             f"Between: chance alone may move a figure that rests on few answers; {level} of 100 such ranges hold the"
-            f" true one. Groups with fewer than {found.minimum_answers} answers are not shown: they say nothing yet."
+            f" true one. Groups of fewer than {found.minimum_answers} people are not shown, nor what would give them"
+            " away beside the others."
         ),
     ]
 
@@ -157,12 +282,12 @@ def _csat_cells(figure: CsatFigure, width: int = 13) -> tuple[str, str, str, str
     )
 
 
-def _names(figure: NpsFigure | CsatFigure) -> list[str]:
+def _names(figure: _Grouped) -> list[str]:
     return [value or "(unknown)" for value in figure.group.values()]
 
 
-def _headings(figures: list[NpsFigure] | list[CsatFigure]) -> list[str]:
-    return [dimension.capitalize().replace("_", " ") for dimension in figures[0].group] if figures else [""]
+def _headings(figures: Sequence[_Grouped]) -> list[str]:
+    return [dimension.capitalize().replace("_", " ") for dimension in figures[0].group] if figures else []
 
 
 def _nps_table(title: str, figures: list[NpsFigure]) -> Table:

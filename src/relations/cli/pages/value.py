@@ -1,0 +1,267 @@
+"""What customers are worth, for people: the second half of the page on retention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from rich.console import RenderableType
+from rich.text import Text
+
+from relations.cli.pages.question import Question
+from relations.cli.show import ABSENT, Heat, Sheet, bar, number, percent, section, table, words
+from relations.engine import Relations
+from relations.errors import InvalidInput, MissingExtra, RelationsError
+from relations.messages import minor_digits
+from relations.projections.grading import GradesReport
+from relations.projections.retention import (
+    AcquisitionFigure,
+    CohortRevenue,
+    RevenueRetention,
+    RfmReport,
+    SegmentFigure,
+    WorthReport,
+)
+
+__all__ = ["ValuePage", "as_dict", "read", "show"]
+
+_SPAN_MONTHS = 3
+_HORIZON_DAYS = 365
+
+
+class ValuePage(msgspec.Struct, frozen=True):
+    """All that this half shows.
+
+    Attributes:
+        worth: None where nothing can be expected of anybody, and `no_worth` says why.
+        others: Currencies that customers spent in too.
+    """
+
+    currency: str
+    rfm: RfmReport
+    grades: GradesReport
+    worth: WorthReport | None
+    no_worth: RelationsError | None
+    revenue: list[RevenueRetention]
+    cohort_revenue: list[CohortRevenue]
+    segments: list[SegmentFigure]
+    acquisition: list[AcquisitionFigure]
+    others: list[str]
+
+
+def read(engine: Relations, question: Question) -> ValuePage:
+    """Value in one currency, as of the moment asked for."""
+    view, as_of = engine.views.retention, question.as_of
+    currency = question.currency or engine.policy.currency
+    worth, no_worth, expected = None, None, None
+    try:
+        whole = view.lifetime_values(as_of=as_of, currency=currency, days=_HORIZON_DAYS)
+        expected = {each.customer: each.expected_value for each in whole.customers}
+        worth = whole.model_copy(update={"customers": whole.customers[: question.limit]})
+    except (InvalidInput, MissingExtra) as error:
+        no_worth = error
+    revenue = view.revenue_retention(as_of=as_of, currency=currency, months=_SPAN_MONTHS)
+    cohorts = view.cohort_revenue(as_of=as_of, currency=currency)
+    spent = {
+        total.currency for cohort in view.cohorts(as_of=as_of) for month in cohort.months for total in month.bought
+    }
+    return ValuePage(
+        currency=currency,
+        rfm=view.rfm(as_of=as_of, currency=currency, limit=0),
+        grades=view.value_grades(as_of=as_of, currency=currency, limit=0),
+        worth=worth,
+        no_worth=no_worth,
+        revenue=[span for span in revenue if question.spans(span.month)],
+        cohort_revenue=[cohort for cohort in cohorts if question.spans(cohort.month)],
+        segments=view.segments(as_of=as_of, limit=0),
+        acquisition=view.acquisition(as_of=as_of, currency=currency, campaigns=True, expected=expected),
+        others=sorted(spent - {currency}),
+    )
+
+
+def show(page: ValuePage, question: Question) -> list[RenderableType]:
+    """The sections, those without anything to show left out."""
+    parts: list[RenderableType] = []
+    if page.rfm.buyers:
+        parts.append(section(_rfm(page.rfm), *_rfm_explained(page)))
+        parts.append(section(_grades(page), *_grades_explained(page)))
+        parts.append(section(*_worth(page)))
+    spans = [span for span in page.revenue if span.net is not None]
+    if spans:
+        parts.append(section(_revenue(page, spans[-question.limit :]), *_REVENUE_EXPLAINED))
+    cohorts = [each for each in page.cohort_revenue[-question.limit :] if any(m.share for m in each.months[1:])]
+    if cohorts:
+        parts.append(section(_cohort_revenue(page, cohorts)))
+    if page.segments:
+        parts.append(section(_segments(page)))
+    if page.acquisition:
+        parts.append(section(_acquisition(page), *_acquisition_explained(page)))
+    return parts
+
+
+def _money(page: ValuePage, minor: float, digits: int = 0) -> str:
+    return f"{minor / 10 ** minor_digits(page.currency):,.{digits}f}"
+
+
+def _rfm(found: RfmReport) -> Sheet:
+    made = table(
+        "Group", "Customers", "Share", f"Spent, {found.currency}", "", right=(1, 2, 3),
+        title="How recently, how often and how much they buy", spare=(4,),
+    )  # fmt: skip
+    for segment in found.segments:
+        made.add_row(
+            segment.segment,
+            number(segment.customers),
+            percent(segment.share),
+            f"{segment.monetary.decimal:,.0f}" if segment.customers else ABSENT,
+            bar(segment.share, 20),
+        )
+    return made
+
+
+def _rfm_explained(page: ValuePage) -> list[RenderableType]:
+    rule = "against each other, in fifths" if page.rfm.rule == "quintiles" else "by the policy's own limits"
+    lines = [f"Graded {rule}: how recently and how often they bought. Only {page.currency} counts as spent here."]
+    if page.others:
+        lines.append(f"They spent in other currencies too: --currency {' or '.join(page.others)}.")
+    return [words(line) for line in lines]
+
+
+def _grades(page: ValuePage) -> Sheet:
+    made = table("Grade", "Customers", "Share", "Spent", "", right=(1, 2, 3), title="What they are worth", spare=(3,))
+    for size in page.grades.sizes:
+        made.add_row(
+            size.grade,
+            number(size.customers),
+            percent(size.share),
+            _money(page, size.monetary.amount),
+            bar(size.share, 20),
+        )
+    return made
+
+
+def _grades_explained(page: ValuePage) -> list[RenderableType]:
+    found = page.grades
+    line = (
+        f"By what they spent over {found.months} months, less what was given back: high from"
+        f" {_money(page, found.high_from.amount)} {page.currency} on, mid from {_money(page, found.mid_from.amount)}."
+    )
+    if found.other_currencies:
+        line += f" {number(found.other_currencies)} bought in other currencies only and are not graded."
+    return [words(line)]
+
+
+def _worth(page: ValuePage) -> list[RenderableType]:
+    title = f"What is to be expected of them within {_HORIZON_DAYS} days, in {page.currency}"
+    found = page.worth
+    if found is None:
+        assert page.no_worth is not None  # noqa: S101 - one of the two is there
+        remedy = f" {page.no_worth.remedy}." if page.no_worth.remedy else ""
+        return [Text(title, style="bold"), words(f"Not known: {page.no_worth.reason}.{remedy}")]
+    made = table("Customer", "Brought", "Expected", "Purchases", "Alive", right=(1, 2, 3, 4), title=title, spare=(3,))
+    for each in found.customers:
+        made.add_row(
+            each.customer,
+            _money(page, each.historic),
+            _money(page, each.expected_value),
+            f"{each.expected_purchases:.1f}",
+            percent(each.alive),
+        )
+    sums = (
+        f"have brought {_money(page, found.historic)}; {_money(page, found.expected_value)} more are expected of them"
+    )
+    lines = [
+        (
+            f"{number(found.buyers)} buyers {sums}, discounted by {percent(found.yearly_rate)} a year. The most"
+            " valuable stand here. Alive: the chance that they have not left for good."
+        )
+    ]
+    if found.independent is False:
+        lines.append("Who buys often here spends differently from others; the model takes these to be independent.")
+    return [made, *map(words, lines)]
+
+
+def _revenue(page: ValuePage, spans: list[RevenueRetention]) -> Sheet:
+    made = table(
+        "Until", "Before", "Now", "Net", "Gross", "Net, 0 to 100%", right=(1, 2, 3, 4),
+        title=f"Revenue kept from {_SPAN_MONTHS} months to the next {_SPAN_MONTHS}, {page.currency}", spare=(5,),
+    )  # fmt: skip
+    for span in spans:
+        made.add_row(
+            span.month,
+            _money(page, span.before),
+            _money(page, span.now),
+            percent(span.net),
+            percent(span.gross),
+            bar(span.net, 14),
+        )
+    return made
+
+
+_REVENUE_EXPLAINED: tuple[RenderableType, ...] = (
+    words(
+        "Before: what customers spent in the earlier months; now: what the same ones spent in the later. Gross counts"
+        " of each no more than before, so that nobody's growth hides another's leaving."
+    ),
+)
+
+
+def _cohort_revenue(page: ValuePage, cohorts: list[CohortRevenue]) -> Heat:
+    rows = [(cohort.month, number(cohort.size), [month.share for month in cohort.months[1:]]) for cohort in cohorts]
+    return Heat("What those who began together spend, in per cent of their first month", "Began", rows)
+
+
+def _segments(page: ValuePage) -> Sheet:
+    made = table(
+        "Segment", "Kind", "Customers", "Share", "Spent, net", right=(2, 3, 4), title="The policy's segments", grow=0,
+        spare=(1,),
+    )  # fmt: skip
+    for segment in page.segments:
+        made.add_row(
+            segment.name,
+            segment.kind,
+            number(segment.size),
+            percent(segment.share),
+            f"{segment.net_amount / 10 ** minor_digits(page.rfm.currency):,.0f}",
+        )
+    return made
+
+
+def _acquisition(page: ValuePage) -> Sheet:
+    made = table(
+        "Won by", "Campaign", "Won", "Cost each", "Brought each", "Worth : cost", right=(2, 3, 4, 5),
+        title=f"What it costs to win them, {page.currency}", spare=(4, 2),
+    )  # fmt: skip
+    for each in page.acquisition:
+        made.add_row(
+            (each.channel or "not known").replace("_", " "),
+            each.campaign or ABSENT,
+            number(each.buyers),
+            ABSENT if each.cac is None else _money(page, each.cac, 2),
+            _money(page, each.historic / each.buyers) if each.buyers else ABSENT,
+            ABSENT if each.ratio is None else f"{each.ratio:.1f}",
+        )
+    return made
+
+
+def _acquisition_explained(page: ValuePage) -> list[RenderableType]:
+    of = (
+        "what they brought"
+        if page.worth is None
+        else f"what they brought and are expected to bring in {_HORIZON_DAYS} days"
+    )
+    return [words(f"Of those for whom a cost was recorded. Worth : cost is {of}, by what it cost to win them.")]
+
+
+def as_dict(page: ValuePage) -> dict[str, Any]:
+    """This half for programs."""
+    return {
+        "rfm": page.rfm,
+        "grades": page.grades,
+        "worth": page.worth,
+        "no_worth": page.no_worth,
+        "revenue": page.revenue,
+        "cohort_revenue": page.cohort_revenue,
+        "segments": page.segments,
+        "acquisition": page.acquisition,
+    }

@@ -1,0 +1,116 @@
+"""Low answers, and whether somebody came back on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from statistics import median
+
+from pydantic import BaseModel, ConfigDict
+
+from relations.messages import from_micros
+from relations.policies import Surveys
+from relations.projections.answers import COMPLAINT_CSAT, Given, Respondent
+from relations.projections.cuts import Fact
+
+__all__ = ["OpenLoop", "OpenLoops", "open_loops"]
+
+_DAY = 86_400_000_000
+
+
+class OpenLoop(BaseModel):
+    """A low answer that nobody has come back on yet.
+
+    Attributes:
+        feedback: The answer's id; of a complaint's follow-up its stream and version.
+        score: Its score; absent for a questionnaire, whose items are low on the whole, and for words.
+        sentiment: The lowest score that a scorer gave the words, in thousandths; absent where none did.
+        given_at: When it was given.
+        due_at: By when somebody is to come back: as was decided with the answer, or by the policy in force where the
+            answer is older than that.
+        overdue: Whether that has passed.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    customer: str
+    feedback: str
+    instrument: str
+    score: int | None
+    sentiment: int | None = None
+    touchpoint: str | None
+    given_at: datetime
+    due_at: datetime
+    overdue: bool
+
+
+class OpenLoops(BaseModel):
+    """Low answers, and whether somebody came back on them.
+
+    Attributes:
+        low: How many low answers there were. Those of customers who were erased are not among them: there is nobody to
+            come back to.
+        closed: On how many of them somebody came back.
+        share_closed: Closed / low; None where none was low.
+        days_to_close: The median of days from the answer to that; None where none was closed.
+        open: Those still open, the oldest first.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    low: int
+    closed: int
+    share_closed: float | None
+    days_to_close: float | None
+    open: tuple[OpenLoop, ...]
+
+
+def open_loops(answers: Iterable[Fact], rows: Iterable[Respondent], surveys: Surveys, *, now: int) -> OpenLoops:
+    """Low answers among these; those given after `now` are not there yet."""
+    erased = {row.customer for row in rows if row.erased_at is not None}
+    found: list[OpenLoop] = []
+    waits: list[float] = []
+    for fact in answers:
+        name, given = fact.content
+        due = None if given.at > now or fact.who in erased else _due(given, surveys)
+        if due is None:
+            continue
+        if given.followed_at is not None and given.followed_at <= now:
+            waits.append((given.followed_at - given.at) / _DAY)
+        else:
+            found.append(_open(fact.who, name, given, due, now))
+    found.sort(key=lambda loop: (loop.given_at, loop.customer, loop.feedback))
+    low = len(found) + len(waits)
+    return OpenLoops(
+        low=low,
+        closed=len(waits),
+        share_closed=len(waits) / low if low else None,
+        days_to_close=median(waits) if waits else None,
+        open=tuple(found),
+    )
+
+
+def _due(given: Given, surveys: Surveys) -> int | None:
+    """By when somebody is to come back; None where the answer is not low."""
+    if given.answer_by is not None:
+        return given.answer_by
+    instrument = "csat" if given.instrument == COMPLAINT_CSAT else given.instrument
+    scores = [answer.score for answer in given.items] if given.score is None else [given.score]
+    if scores:
+        return surveys.answer_by(instrument, given.at, *scores)
+    low, said = surveys.low_sentiment, [each.score for each in given.sentiments]
+    return given.at + surveys.answer_within_days * _DAY if low is not None and said and min(said) <= low else None
+
+
+def _open(customer: str, name: str, given: Given, due: int, now: int) -> OpenLoop:
+    return OpenLoop(
+        customer=customer,
+        feedback=name,
+        instrument=given.instrument,
+        score=given.score,
+        sentiment=min((each.score for each in given.sentiments), default=None),
+        touchpoint=given.touchpoint or None,
+        given_at=from_micros(given.at),
+        due_at=from_micros(due),
+        overdue=due < now,
+    )

@@ -1,0 +1,89 @@
+"""Asking the simulated guests: invitations, what becomes of them, what words are about, and coming back to them."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from relations.aggregates.customer import (
+    AnswerFeedback,
+    DeclineInvitation,
+    RemindInvitation,
+    ScoreSentiment,
+    SeeInvitation,
+    SendInvitation,
+)
+from relations.testing.simulated_diary import DAY, HOUR, MINUTE
+from relations.testing.simulated_world import THEMES
+
+if TYPE_CHECKING:
+    from relations.testing.simulated_visits import Visit
+
+__all__ = ["come_back", "invite", "read_words", "remind", "themes_of"]
+
+_INVITED = 0.5
+"""How many stays are asked about by e-mail; the others find a card in the room."""
+
+
+def _numbers(visit: Visit, of: str) -> Random:
+    """Numbers of their own, so that asking more of a guest changes nothing else about them."""
+    return Random(f"{of} {visit.key} {visit.arrival}")  # noqa: S311 - a simulation keeps no secrets
+
+
+def invite(visit: Visit, answered_at: int | None) -> None:
+    """Ask about a stay, unless the guest is to be left in peace."""
+    guest, diary, surveys = visit.guest, visit.diary, visit.diary.policy.surveys
+    random, sent = _numbers(visit, "invitation"), visit.departure + 6 * HOUR
+    peace = surveys.quarantine_days * DAY
+    seen_before, guest.asked = guest.asked, max(guest.asked, answered_at or 0)
+    if random.random() > _INVITED or guest.silent or sent < seen_before + peace:
+        return
+    about: dict[str, Any] = {"customer": guest.id, "invitation": f"s{visit.key}"}
+    diary.write(
+        guest, SendInvitation, sent, "survey",
+        instrument="nps", channel="email", touchpoint=visit.hotel.touchpoint, regarding=f"stay {visit.key}", **about,
+    )  # fmt: skip
+    seen = sent + HOUR + int(DAY * random.random() / 2)
+    if random.random() < 0.7:
+        diary.write(guest, SeeInvitation, seen, "survey", **about)
+        guest.asked = max(guest.asked, seen)
+        if answered_at is None and random.random() < 0.05:
+            diary.write(guest, DeclineInvitation, seen + MINUTE, "guest", reason="no time", **about)
+            return
+    if answered_at is None and surveys.reminders and random.random() < 0.95:
+        visit.remind_at = sent + surveys.reminder_days * DAY + HOUR
+
+
+def remind(visit: Visit) -> None:
+    """Remind those who did not answer, where they do not come again before that."""
+    guest, diary, at = visit.guest, visit.diary, visit.remind_at
+    if at is not None and at < diary.start + guest.expected * DAY:
+        diary.write(guest, RemindInvitation, at, "survey", customer=guest.id, invitation=f"s{visit.key}")
+
+
+def themes_of(visit: Visit, instrument: str) -> tuple[str, ...]:
+    """What a guest's words are about; not all of them are coded."""
+    random = _numbers(visit, f"themes {instrument}")
+    known = [theme.name for theme in visit.diary.policy.surveys.themes] or list(THEMES)
+    return tuple(sorted(random.sample(known, min(len(known), random.choice((0, 1, 1, 1, 2))))))
+
+
+def read_words(visit: Visit, feedback: str, at: int) -> None:
+    """A word list of the house says how favourable the words are."""
+    random = _numbers(visit, f"sentiment {feedback}")
+    score = max(-1000, min(1000, round(350 + 450 * visit.content + random.gauss(0, 150))))
+    visit.diary.write(
+        visit.guest, ScoreSentiment, at + 5 * MINUTE, "word list",
+        customer=visit.guest.id, feedback=feedback, score=score, scorer="word list", scorer_version="1",
+    )  # fmt: skip
+
+
+def come_back(visit: Visit, feedback: str, at: int) -> None:
+    """Somebody of the house calls most of those who were let down."""
+    random = _numbers(visit, f"loop {feedback}")
+    if random.random() < 0.7:
+        later = at + 2 * HOUR + int(4 * DAY * random.random() ** 2)
+        visit.diary.write(
+            visit.guest, AnswerFeedback, later, "guest relations",
+            customer=visit.guest.id, feedback=feedback, by="guest relations", action="called",
+        )  # fmt: skip

@@ -1,0 +1,113 @@
+"""Every public question of every view, asked: what tests mean by "over all views"."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel
+
+from relations import Relations
+from relations.errors import RelationsError
+from relations.projections.agenda import AgendaItem
+from relations.projections.view import View
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+LATER = START + timedelta(days=400)
+IDS = ("c1", "c2", "c3", "c4")
+Answers = dict[tuple[str, str], Any]
+"""By question, and what it was asked with."""
+
+_MACHINERY = frozenset((*dir(View), "projection"))
+_ASKED: dict[str, tuple[Any, ...]] = {
+    "as_of": (LATER,),
+    "complaint": ("k1", "k2", "k3"),
+    "customer": IDS,
+    "external_id": ("77",),
+    "instrument": ("ces",),
+    "source": ("crm",),
+    "until": (LATER + timedelta(days=2_000),),
+    "within": (timedelta(days=2_000),),
+}
+"""What is asked with, by the name of the argument."""
+_GROUPS = tuple({"by": (name,)} for name in ("month", "touchpoint", "language", "region", "complaint_outcome"))
+_ALSO: dict[str, tuple[dict[str, Any], ...]] = {
+    "desk.load": ({"by": "department"},),
+    "repair.relations": ({"state": "healthy"},),
+    "retention.acquisition": ({"campaigns": True},),
+    "satisfaction.csat": tuple(
+        {"by": (name,)} for name in ("month", "touchpoint", "language", "region", "complaint_outcome")
+    ),
+    "satisfaction.nps": tuple(
+        {"by": (name,)} for name in ("month", "touchpoint", "language", "region", "complaint_outcome")
+    ),
+    "satisfaction.response_rates": ({"by": ("month", "touchpoint")},),
+}
+"""What is asked with beside that."""
+
+
+def questions(relations: Relations) -> dict[str, Callable[..., Any]]:
+    """Every public question of every view."""
+    return {
+        f"{name}.{question}": getattr(view, question)
+        for name, view in vars(relations.views).items()
+        for question in dir(view)
+        if not question.startswith("_") and question not in _MACHINERY
+    }
+
+
+def arguments_of(name: str, question: Callable[..., Any], customers: tuple[str, ...] = IDS) -> list[dict[str, Any]]:
+    """Everything to ask a question with: each combination of what it has to be told, and of its moment."""
+    values_of = {**_ASKED, "customer": customers}
+    parameters = inspect.signature(question).parameters.values()
+    wanted = [each.name for each in parameters if each.default is each.empty or each.name == "as_of"]
+    missing = [each for each in wanted if each not in _ASKED]
+    assert not missing, f"{name} is asked with {missing}: say with what in _ASKED"
+    asked = [dict(zip(wanted, values, strict=True)) for values in product(*(values_of[each] for each in wanted))]
+    return asked + [each | also for each in asked for also in _ALSO.get(name, ())]
+
+
+def answers(relations: Relations, *, customers: tuple[str, ...] = IDS, but: Iterable[str] = ()) -> Answers:
+    """What every view answers to every question, as plain data; why it does not, where it does not.
+
+    Args:
+        relations: Whose views.
+        customers: Whom to ask about, where it is one customer that is asked about.
+        but: What not to ask: questions, or whole views.
+    """
+    found: Answers = {}
+    left_out = tuple(but)
+    for name, question in questions(relations).items():
+        for asked in [] if name.startswith(left_out) else arguments_of(name, question, customers):
+            try:
+                said = _plain(question(**asked))
+            except RelationsError as error:
+                said = error.code
+            found[name, ", ".join(f"{key}={value}" for key, value in asked.items() if key != "as_of")] = said
+    return found
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case AgendaItem():  # which event made it due is no part of what is due
+            return value.model_dump(mode="json", exclude={"again"})
+        case BaseModel():
+            return value.model_dump(mode="json")
+        case msgspec.Struct():
+            return msgspec.to_builtins(value)
+        case list() | tuple():
+            return [_plain(each) for each in value]
+    return value
+
+
+def without(found: Answers, names: Iterable[str]) -> Answers:
+    return {key: said for key, said in found.items() if key[0] not in names}
+
+
+def of_customer(found: Answers, customer: str) -> dict[str, Any]:
+    """The answers to questions about one customer."""
+    return {name: said for (name, asked), said in found.items() if asked == f"customer={customer}"}
