@@ -10,14 +10,18 @@ from relations.aggregates.loyalty import (
     AccountClosed,
     AccountReceived,
     AccountReturned,
+    AdjustPoints,
     CloseAccount,
     CreditPurchase,
     EarnPoints,
     EnrolMember,
+    ExpirePoints,
     IssueReward,
     JoinClub,
     MakeReferral,
+    PointsAdjusted,
     PointsEarned,
+    PointsExpired,
     PointsReceived,
     PointsReleased,
     ReceivePoints,
@@ -504,3 +508,18 @@ def test_a_campaigns_minimum_goes_by_currency(amount: Money, points: int) -> Non
     (earned,) = town.do(CreditPurchase, "2024-02-01", purchase="p", amount=amount)
     assert isinstance(earned, PointsEarned)
     assert earned.points == points
+
+
+# --- inactivity -----------------------------------------------------------------------------------------------------
+
+
+def test_points_put_right_by_hand_expire_with_inactivity_like_all_others() -> None:
+    town = Town(policy(expiry={"kind": "inactivity", "months_count": 6}, months_to_expiry=None)).join()
+    town.buy("p", 50, on="2024-01-02")
+    more = {"points": 40, "reason": "goodwill", "author": "anna"}
+    (*_, adjusted) = town.do(AdjustPoints, "2024-01-03", adjustment="a", **more)
+    assert isinstance(adjusted, PointsAdjusted)
+    assert adjusted.lapsing
+    assert town["c1"].balance == 90
+    assert PointsExpired in kinds(town.do(ExpirePoints, "2024-07-04"))
+    assert town["c1"].balance == 0

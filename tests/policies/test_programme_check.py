@@ -42,6 +42,23 @@ def test_the_programme_that_ships_is_good() -> None:
             "those of the lower tier 'a' 2 times",
         ),
         ({"tier_basis": "stays"}, "unreachable_tier", "goes by stays, of which nothing"),
+        ({"tiers": (), "grace_days": 10}, "no_tiers", "`grace_days` says how tiers go, and there are none"),
+        ({"fx": {"CZK": "0.04"}}, "unused_basis", "counts as spend, and tiers go by points"),
+        ({"stay_categories": ["room"]}, "unused_basis", "counts as stays, and tiers go by points"),
+        (
+            {"campaigns": [{"id": "c", "starts": "2024-01-01", "ends": "2024-02-01", "multiplier": 2, "minimum": 9}]},
+            "minimum_of_no_currency",
+            "9 minor units of whatever currency",
+        ),
+        (
+            {
+                "campaigns": [
+                    {"id": "c", "starts": "2024-01-01", "ends": "2024-02-01", "multiplier": 2, "minimum": {"SEK": 9}}
+                ]
+            },
+            "unused_minimum",
+            "has a minimum in SEK, which earns nothing",
+        ),
         ({"rewards": [{"name": "night", "points": 9, "tier": "diamond"}]}, "unreachable_reward", "which there is not"),
         ({"rewards": [{"name": "night", "points": 9, "stock": 0}]}, "unreachable_reward", "a stock of 0"),
         (

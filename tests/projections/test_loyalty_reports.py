@@ -17,6 +17,7 @@ from relations.aggregates.customer import (
     UnmergeCustomer,
 )
 from relations.aggregates.loyalty import (
+    CloseAccount,
     EarnPoints,
     EnrolMember,
     IssueReward,
@@ -262,3 +263,38 @@ def test_a_merged_id_answers_for_the_surviving_account_and_before_the_merge_for_
         shown = view.account(customer)
         assert shown is not None
         assert shown.balance == relations.load("loyalty", customer).balance == view.statement(customer).closing > 0
+
+
+@pytest.mark.parametrize(("rule", "debt", "shortfall"), [("debt", 60, 0), ("recorded", 0, 60)])
+def test_what_no_lot_could_give_is_owed_or_shown_as_a_shortfall(rule: str, debt: int, shortfall: int) -> None:
+    programme = POLICY.programme.model_copy(update={"refund_shortfall": rule})
+    with Relations.open("sqlite://", clock=lambda: after(40)) as relations:
+        relations.adopt(POLICY.model_copy(update={"programme": programme}), from_beginning=True)
+        relations.execute(EnrolMember(customer="ada", occurred_at=START))
+        buy(relations, "ada", "p", 100, 1)
+        relations.execute(RedeemPoints(customer="ada", redemption="x", points=60, occurred_at=after(2)))
+        relations.execute(
+            RefundPurchase(customer="ada", refund="r", purchase="p", amount=Money(10_000, "EUR"), occurred_at=after(3))
+        )
+        account = relations.views.loyalty.account("ada")
+        assert account is not None
+        assert (account.debt, account.shortfall, account.balance) == (debt, shortfall, -debt)
+
+
+def test_what_a_member_forfeits_by_leaving_is_breakage_of_its_own(relations: Relations) -> None:
+    buy(relations, "ada", "p", 100, 1)
+    relations.execute(CloseAccount(customer="ada", occurred_at=after(2)))
+    (vintage,) = relations.views.loyalty.breakage(as_of=after(3)).months
+    assert (vintage.issued, vintage.forfeited, vintage.taken_back, vintage.open) == (100, 100, 0, 0)
+    report = relations.views.loyalty.breakage(as_of=after(500))
+    assert (report.issued, report.expired, report.rate) == (100, 100, 1.0)
+
+
+def test_a_policy_may_be_adopted_from_a_day_to_come(relations: Relations) -> None:
+    double = POLICY.programme.model_copy(update={"rates": {"EUR": Fraction(2)}})
+    relations.adopt(POLICY.model_copy(update={"programme": double}), since=after(20))
+    buy(relations, "ada", "before", 10, 19)
+    buy(relations, "ada", "after", 10, 21)
+    buy(relations, "ada", "late", 10, 5)
+    lots = relations.load("loyalty", "ada").lots
+    assert [lots[f"purchase/{name}"].points for name in ("before", "after", "late")] == [10, 20, 10]

@@ -457,6 +457,9 @@ MEANT: dict[str, Event] = {
         expires_at=AT + 365 * DAY,
         **DINING,
     ),
+    "loyalty.points_adjusted.1.lapsing": PointsAdjusted(
+        adjustment="a3", points=5, reason="goodwill", author="anna", lot="adjustment/a3", active_from=AT, lapsing=True
+    ),
     "loyalty.points_adjusted.1.less": PointsAdjusted(
         adjustment="a2", points=-20, reason="mistake", author="anna", lots=(LotShare("welcome", 20),)
     ),

@@ -85,7 +85,7 @@ def liability(
 ) -> None:
     """Show what is owed to members: the points in open lots by month of expiry, and how many points are never used.
 
-    A day counts whole: the figures are those of the evening of the day of --as-of, in the zone of the policy.
+    A day given as --as-of counts whole, in the zone of the policy; of a moment the figures are exact.
     """
     with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
         zone, view = engine.policy.zone, engine.views.loyalty

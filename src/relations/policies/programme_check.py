@@ -177,7 +177,7 @@ def _reach(programme: Programme) -> Iterator[Finding]:
     for tier in programme.tiers:
         if tier.name not in reachable:
             reason = f"tier {tier.name!r} goes by {programme.tier_basis}, of which nothing in this programme counts"
-            remedy = {"stays": "Name the `stay_categories`", "spend": "Name `fx` rates for the currencies"}
+            remedy = {"stays": "Name the `stay_categories`"}
             yield _error(
                 "unreachable_tier", programme.id, "tiers", reason, remedy.get(programme.tier_basis, "Name rates")
             )

@@ -399,7 +399,7 @@ def points_adjusted(rows: Rows, event: PointsAdjusted, at: Envelope) -> None:
     """Less is left of these lots, or there is a new one."""
     _take(rows, at, event.programme, event.lots)
     if event.lot is not None:
-        _give(rows, at, event.programme, event.lot, event.points, event.expires_at)
+        _give(rows, at, event.programme, event.lot, event.points, event.expires_at, lapsing=event.lapsing)
 
 
 @PROJECTION.on(PointsReceived)

@@ -127,6 +127,7 @@ class AccountRow(CustomerRow, gc=False):
         earned: Points ever earned.
         redeemed: Points ever spent, less what came back.
         expired: Points ever expired.
+        shortfall: What refunds should have taken back, no lot could give, and is not owed.
         tier: The present tier.
         tier_since: Since when.
         reviewed: When it was last reviewed or reached.
@@ -156,6 +157,7 @@ class AccountRow(CustomerRow, gc=False):
     earned: int = 0
     redeemed: int = 0
     expired: int = 0
+    shortfall: int = 0
     tier: str | None = None
     tier_since: int = 0
     reviewed: int = 0
@@ -605,6 +607,7 @@ def earning_reversed(rows: Rows, event: EarningReversed, at: Envelope) -> None:
     account = rows.need(AccountRow, at.customer, event.programme)
     for share in event.lots:
         _taken(rows, account, share, at).reversed += share.points
+    account.shortfall += event.shortfall
     if event.lot is not None:
         _unreward(rows, event, at)
     if event.qualifying:
@@ -644,8 +647,10 @@ def _owe(rows: Rows, account: AccountRow, at: Envelope, points: int) -> None:
 
 @PROJECTION.on(DebtIncurred)
 def debt_incurred(rows: Rows, event: DebtIncurred, at: Envelope) -> None:
-    """More is owed."""
-    _owe(rows, rows.need(AccountRow, at.customer, event.programme), at, event.points)
+    """More is owed: what fell short of a refund is a debt."""
+    account = rows.need(AccountRow, at.customer, event.programme)
+    account.shortfall -= event.points
+    _owe(rows, account, at, event.points)
 
 
 @PROJECTION.on(DebtRepaid)
@@ -685,6 +690,7 @@ def points_adjusted(rows: Rows, event: PointsAdjusted, at: Envelope) -> None:
         lot = rows.need(LotRow, at.customer, event.programme, event.lot)
         lot.active_from, lot.expires_at, lot.earned_at = event.active_from, event.expires_at, at.occurred_at
         lot.reason, lot.source, lot.since = "adjustment", event.adjustment, at.occurred_at
+        lot.lapsing = event.lapsing
         _moves(rows, account, lot, at, event.points).raised += event.points
 
 

@@ -144,6 +144,7 @@ class MemberAccount(BaseModel):
         pending: Points that cannot be spent yet.
         overdue: Points that have expired, which is not recorded yet: time was not advanced.
         debt: Points owed.
+        shortfall: What refunds should have taken back, no lot could give, and by policy is not owed.
         earned: Points ever earned.
         redeemed: Points ever spent, less what came back.
         expired: Points ever expired.
@@ -166,6 +167,7 @@ class MemberAccount(BaseModel):
     pending: int
     overdue: int
     debt: int
+    shortfall: int
     earned: int
     redeemed: int
     expired: int
@@ -237,6 +239,7 @@ def account_of(
         pending=points["pending"],
         overdue=points["overdue"],
         debt=row.debt,
+        shortfall=row.shortfall,
         earned=row.earned,
         redeemed=row.redeemed,
         expired=row.expired,

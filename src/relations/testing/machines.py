@@ -27,7 +27,10 @@ from relations.aggregates.loyalty import (
     EvaluateTier,
     ExpirePoints,
     LoyaltyCommand,
+    MovedLot,
+    ReceivePoints,
     RedeemPoints,
+    ReopenAccount,
     ReverseEarning,
     ReverseRedemption,
     TransferPoints,
@@ -42,6 +45,7 @@ from relations.testing.slow_ledger import Refused, SlowLedger
 __all__ = ["LedgerMachine"]
 
 _START = datetime(2024, 1, 10, 9, tzinfo=UTC)
+_DAY = 86_400_000_000
 _NUMBERS = st.integers(1, 8)
 _LATE = st.sampled_from((0, 0, 0, 1, 40))
 _MONEYS = st.builds(Money, st.integers(0, 3_000), st.sampled_from(("EUR", "EUR", "JPY"))) | st.builds(
@@ -172,8 +176,21 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(sure=st.integers(0, 50))
     def leaves(self, sure: int) -> None:
         """Leaves the programme, seldom."""
-        if sure == 31:
+        if sure in (17, 31):
             self._do(CloseAccount, 0)
+
+    @rule(late=_LATE)
+    def comes_back(self, late: int) -> None:
+        """Is a member again, with an empty account; now and then dated before the leaving."""
+        self._do(ReopenAccount, late)
+
+    @rule(number=_NUMBERS, points=st.integers(1, 30), lasts=st.sampled_from((None, 1, 20, 90)), late=_LATE)
+    def is_sent(self, number: int, points: int, lasts: int | None, late: int) -> None:
+        """Points of somebody else's, which may be about to expire but have not yet."""
+        then = to_micros(self.now)
+        until = None if lasts is None else then + lasts * _DAY
+        lots = (MovedLot("l", points, then - 9 * _DAY, until, then - 9 * _DAY),)
+        self._do(ReceivePoints, late, transfer=f"s{number}", source="other", lots=lots)
 
     @invariant()
     def they_agree(self) -> None:
@@ -181,6 +198,10 @@ class LedgerMachine(RuleBasedStateMachine):
         ledger, oracle = self.account.ledger(), self.oracle
         _same("lots", {name: lot.points for name, lot in ledger.lots.items()}, oracle.lots)
         pending = {coin.lot for coin in oracle.coins if coin.pending}
+        ends = {name: lot.ends(ledger.lapses_at) for name, lot in ledger.lots.items()}
+        _same(
+            "expiries", ends, {name: None if until is None else to_micros(until) for name, until in oracle.ends.items()}
+        )
         _same("pending lots", {name for name, lot in ledger.lots.items() if lot.pending}, pending)
         _same("debt", ledger.debt, oracle.debt)
         _same("balance", ledger.balance, oracle.balance)

@@ -24,12 +24,14 @@ from relations.aggregates.loyalty import (
     EarnPoints,
     EnrolMember,
     EvaluateTier,
+    ReceivePoints,
     RedeemPoints,
+    ReopenAccount,
     ReverseEarning,
     ReverseRedemption,
     TransferPoints,
 )
-from relations.messages import Command, Money
+from relations.messages import Command, Money, from_micros
 from relations.policies import Policy, Programme
 from relations.policies.spans import EndOfPeriod, Inactivity
 
@@ -130,6 +132,11 @@ class SlowLedger:
         """How many coins of each lot there are."""
         return {name: sum(coin.lot == name for coin in self.coins) for name in {coin.lot for coin in self.coins}}
 
+    @property
+    def ends(self) -> dict[str, datetime | None]:
+        """When what is left of each lot expires."""
+        return {coin.lot: self._until(coin) for coin in self.coins}
+
     def do(self, command: Command) -> None:
         """Do what time has done by then, and what a command asks.
 
@@ -165,6 +172,10 @@ class SlowLedger:
                 self._adjust(command, at)
             case CloseAccount():
                 self._close(at)
+            case ReopenAccount():
+                self._reopen(at)
+            case ReceivePoints():
+                self._receive(command, at)
             case EvaluateTier() if self.joined is not None and not self.closed:
                 self._rise(at, max(self.heard, self._month(at)))
             case _:
@@ -411,7 +422,10 @@ class SlowLedger:
         self.used[name] = said
         for _ in range(-command.points):
             self._remove_first(list(self.coins))
-        self.coins += [Coin(name, at, at, self._expiry(at))] * max(0, command.points)
+        if command.points > 0:
+            self._stay_active(at)
+        lapses = isinstance(self.rules.expiry, Inactivity)
+        self.coins += [Coin(name, at, at, self._expiry(at), lapses)] * max(0, command.points)
         self._repay()
 
     def _need_authority(self, command: AdjustPoints | EarnPoints) -> None:
@@ -430,6 +444,31 @@ class SlowLedger:
         # What was before is over: nothing of it is undone, taken back or counted any more.
         self.spent = {name: [] for name in self.spent}
         self.taken, self.counts, self.lapses = dict(self.credits), {}, None
+
+    def _reopen(self, at: datetime) -> None:
+        if self.closed is None:
+            self._need_member()
+            return
+        if at < self.closed:
+            raise Refused("out_of_order")
+        self.closed = None
+        self._join(at)
+
+    def _receive(self, command: ReceivePoints, at: datetime) -> None:
+        name = f"from/{command.source}/{command.transfer}"
+        if name in self.used:
+            return
+        if self.closed:
+            self._need_member()
+        self.used[name] = True
+        if self.joined is None:
+            self._join(at)
+        for number, moved in enumerate(command.lots, start=1):
+            lot = f"transfer/{command.source}/{command.transfer}/{number}"
+            until = None if moved.expires_at is None else from_micros(moved.expires_at)
+            active = max(from_micros(moved.active_from), at)
+            self.coins += [Coin(lot, from_micros(moved.earned_at), active, until)] * moved.points
+        self._repay()
 
     def _need_member(self) -> None:
         if self.closed:

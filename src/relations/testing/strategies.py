@@ -49,12 +49,18 @@ from relations.aggregates.loyalty import (
     EarnPoints,
     HeldId,
     Holdings,
+    IssueReward,
     Lot,
     LotId,
     LoyaltyCommand,
     MovedLot,
+    ReceivePoints,
+    RedeemPoints,
     ReleaseAccount,
     ReverseEarning,
+    RevokeReferral,
+    RewardReferral,
+    TransferPoints,
 )
 from relations.aggregates.programme import SetProgrammeGoal
 from relations.messages import Channel, Command, Id, Label, Money, Text
@@ -289,6 +295,17 @@ _KNOWN: tuple[tuple[Any, Callable[[], SearchStrategy[Any]]], ...] = (
 
 _INSTRUMENTS = ("nps", "csat", "nps", "csat", "ces", "review", "servqual", "interview", "observation")
 
+_FORWARDED = (
+    CreditPurchase,
+    ReverseEarning,
+    EarnPoints,
+    RedeemPoints,
+    TransferPoints,
+    IssueReward,
+    RewardReferral,
+    RevokeReferral,
+)
+"""What says so where it is forwarded from a merged account; a caller's own never is."""
 _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (RecordPurchase, "amount"): moneys,
     (RefundPurchase, "amount"): lambda: moneys(smallest=1),
@@ -307,9 +324,8 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (DropTrait, "about"): lambda: st.sampled_from(("pillow", "breakfast")),
     (NoteCulture, "languages"): lambda: st.sampled_from(((), ("de", "en-GB"), ("zh-Hant",))),
     (ReleaseAccount, "into"): lambda: ids(among=["s1", "s2"]),
-    (CreditPurchase, "prefix"): lambda: st.just(""),
-    (ReverseEarning, "prefix"): lambda: st.just(""),
-    (EarnPoints, "prefix"): lambda: st.just(""),
+    (ReceivePoints, "transfer"): lambda: ids(among=["t1", "t2", "t3"]),
+    **{(kind, "prefix"): lambda: st.just("") for kind in _FORWARDED},
 }
 """Fields whose types say less than their validators ask."""
 

@@ -562,6 +562,8 @@ def _adjust(draft: Draft, command: AdjustPoints, programme: Programme, policy: P
             remedy="Take fewer points",
         )
     more = command.points > 0
+    if more:
+        stay_active(draft, programme, at, policy.zone)  # as with every credit: the points are to last as long as those
     draft.add(
         PointsAdjusted(
             programme=ledger.programme,
@@ -574,6 +576,7 @@ def _adjust(draft: Draft, command: AdjustPoints, programme: Programme, policy: P
             lot=f"adjustment/{command.adjustment}" if more else None,
             active_from=at if more else 0,
             expires_at=programme.expires_at(at, policy.zone) if more else None,
+            lapsing=more and isinstance(programme.expiry, Inactivity),
         )
     )
     if draft.ledger.debt:

@@ -296,6 +296,7 @@ class PointsAdjusted(LoyaltyEvent, frozen=True):
         role: In which role, if it was told.
         lots: The lots that gave them where there are less.
         lot: The lot that holds them where there are more, which can be spent from `active_from` to `expires_at`.
+        lapsing: That lot expires with the account's inactivity (see `ExpiryDeferred`).
     """
 
     topic: ClassVar[str] = "loyalty.points_adjusted"
@@ -308,6 +309,7 @@ class PointsAdjusted(LoyaltyEvent, frozen=True):
     lot: str | None = None
     active_from: int = 0
     expires_at: int | None = None
+    lapsing: bool = False
 
 
 # --- tiers ----------------------------------------------------------------------------------------------------------

@@ -467,9 +467,9 @@ def _adjusted(ledger: Ledger, event: PointsAdjusted) -> Ledger:
     at, expires_at = event.active_from, event.expires_at
     return replace(
         ledger,
-        lots=ledger.lots.set(event.lot, Lot(event.points, at, expires_at, at)),
+        lots=ledger.lots.set(event.lot, Lot(event.points, at, expires_at, at, False, event.lapsing)),
         earnings=ledger.earnings.set(
-            event.lot, Earning(event.points, 0, "", "adjustment", event.adjustment, at, expires_at, at)
+            event.lot, Earning(event.points, 0, "", "adjustment", event.adjustment, at, expires_at, at, event.lapsing)
         ),
         dealings=dealings,
     )
