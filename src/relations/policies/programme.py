@@ -64,6 +64,8 @@ class Terms:
         categories: The categories with a factor of their own.
         names: The tiers' names, ascending.
         thresholds: Their thresholds, ascending.
+        base: The tier that asks for nothing, if there is one.
+        monthly: A tier is lost at once, on the first of a month, with no grace and no warning.
         ranks: A tier's place by its name, from 0.
         round: Numerator and denominator to a whole number, neither negative.
         round_qualifying: The same for what qualifies: a stay or an order counts until all of it is given back.
@@ -74,6 +76,8 @@ class Terms:
     categories: frozenset[str]
     names: tuple[str, ...]
     thresholds: tuple[int, ...]
+    base: str | None
+    monthly: bool
     ranks: dict[str, int]
     round: Callable[[int, int], int]
     round_qualifying: Callable[[int, int], int]
@@ -268,6 +272,8 @@ class Programme(BaseModel):
             categories=frozenset(self.category_factors),
             names=tuple(tier.name for tier in self.tiers),
             thresholds=tuple(tier.threshold for tier in self.tiers),
+            base=next((tier.name for tier in self.tiers if tier.threshold <= 0), None),
+            monthly=self.downgrade_when == "at_once" and not self.grace_days and self.warning_days is None,
             ranks={tier.name: rank for rank, tier in enumerate(self.tiers)},
             round=ROUNDINGS[self.rounding],
             round_qualifying=ROUNDINGS["down" if by_count else self.rounding],

@@ -20,6 +20,8 @@ from sqlalchemy import func, select
 from relations.errors import InvalidInput
 from relations.messages import to_micros
 from relations.policies import Programme
+from relations.policies.in_force import InForce
+from relations.policies.standing import programme_in
 from relations.projections.points import (
     PROJECTION,
     AccountRow,
@@ -103,14 +105,22 @@ class LoyaltyView(View):
         policy: As in `View`.
         now: As in `View`.
         refresh: As in `View`.
+        rules: Gives every policy, and when it is in force.
         fold_customer: Folds one customer's events in memory.
         customers_between: Finds whom to fold for what moved on one day.
     """
 
     projection: ClassVar[Projection] = PROJECTION
 
-    def __init__(self, *shared: Any, fold_customer: FoldCustomer, customers_between: CustomersBetween) -> None:
+    def __init__(
+        self,
+        *shared: Any,
+        rules: Callable[[], InForce],
+        fold_customer: FoldCustomer,
+        customers_between: CustomersBetween,
+    ) -> None:
         super().__init__(*shared)
+        self._rules = rules
         self._fold_customer = fold_customer
         self._customers_between = customers_between
 
@@ -144,6 +154,7 @@ class LoyaltyView(View):
             as_of=self._moment(as_of),
             programme=policy.programme_of(name),
             zone=policy.zone,
+            rules=self._rules(),
         )
 
     def programmes(self, customer: str) -> list[str]:
@@ -245,15 +256,16 @@ class LoyaltyView(View):
             InvalidInput: A naive datetime, an unknown programme, or a negative page.
         """
         page = _check_page(limit, offset)
-        rules, zone, end = self._programme(programme), self.policy.zone, to_micros(until)
+        name, rules, end = self._programme(programme).id, self._rules(), to_micros(until)
         columns = self.table(AccountRow).c
-        where = [columns.programme == rules.id, columns.tier.is_not(None), *self._members()]
+        where = [columns.programme == name, columns.tier.is_not(None), *self._members()]
         if tier is not None:
             where.append(columns.tier == tier)
-        base = rules.terms.tier(0)
-        if base is not None:
+        bases = {programme_in(span.policy, name).terms.base for span in rules.until(end)}
+        base = bases.pop()
+        if base is not None and not bases:
             where.append(columns.tier != base)
-        found = (tier_risk(row, rules, zone, until=end) for row in self._recorded(AccountRow, *where))
+        found = (tier_risk(row, rules, until=end) for row in self._recorded(AccountRow, *where))
         return sorted((risk for risk in found if risk is not None), key=lambda risk: (risk.losing_at, risk.customer))[
             page
         ]

@@ -3,15 +3,17 @@
 Stream `loyalty-<customer id>`. The modules in their order: `lots` (plain values), `events`, `commands`, `state` (with
 evolve), and the rules by subject: `settling` (what all of them rest on), `tiers`, `earning`, `spending`, `rewards`,
 `merging`, `forwarding`; `rules` brings them together (decide, and `REFUSALS`, every code of refusal with when it is
-given).
+given), and `passing` says what falls due.
 
 **Programmes.** A customer has one ledger for each programme that they have joined, in one stream; every event says
 whose ledger it belongs to, and no rule looks from one ledger into another. Where a command names no programme, it is
 for the one joined first; purchases, refunds and the passing of time are for all of them.
 
-**Lots.** The balance is the sum of the open lots less what is owed. A lot is pending until its `active_from`;
-`PointsActivated` and `PointsExpired` are recorded when the agenda says so, or before that with a decision that depends
-on it. A lot that expires at the moment of a redemption is gone: intervals are half-open.
+**Lots.** The balance is the sum of the open lots less what is owed. A lot is pending until its `active_from`, and
+expires at its end. One that expires at the moment of a redemption is gone: intervals are half-open.
+
+**Time.** Before a command is decided, what fell due up to its time is done first, each thing at its own moment and by
+the policy of that moment; see `passing`, and `docs/explanation/points-and-time.md`.
 
 **Debts.** What is owed is repaid from whatever comes next. Only a merge can leave an account with lots and a debt; then
 the next decision repays first. Nothing is taken below zero and nothing is cut off silently.
@@ -23,7 +25,8 @@ of it is nobody's loss; from other lots, pending ones first; and what is missing
 and its business time says only which lots it may spend, which have expired by then, and in which month it earns. Where
 several commands come with the wrong order of times, each is right by the account it found.
 
-**Changed rules.** Every lot bears what it was earned under; a new policy rules what comes after it.
+**Changed rules.** Every lot bears what it was earned under; a new policy rules what comes after it. A tier goes by the
+rules of the day on which it is looked at.
 
 **Retries.** Lots, redemptions, refunds, transfers, adjustments, rewards, referrals and merges are known by their ids.
 The same again adds nothing; the same id for something else is refused.
@@ -133,6 +136,7 @@ from relations.aggregates.loyalty.lots import (
     remedy_lot,
     spending_order,
 )
+from relations.aggregates.loyalty.passing import due
 from relations.aggregates.loyalty.rules import (
     COMMANDS,
     REFUSALS,
@@ -254,4 +258,5 @@ AGGREGATE = Aggregate(
     customer=lambda _state, command: command.customer,
     state=Account,
     state_version=3,
+    due=due,
 )

@@ -15,6 +15,7 @@ from relations.aggregates.loyalty.lots import GracedLot, Lot, LotShare, MovedLot
 from relations.aggregates.loyalty.settling import (
     Draft,
     in_order,
+    let_go,
     member_ledger,
     need_member_since,
     programme_of,
@@ -119,14 +120,17 @@ def reverse_redemption(state: Account, command: ReverseRedemption, policy: Polic
         )
     draft = Draft(ledger)
     settle(draft, command.at)
-    reversal = _reversal(draft.ledger, command, redemption, policy)
+    gone = [share.lot for share in redemption.lots if _gone(draft.ledger, share, command.at)]
+    graced = programme_of(policy, ledger.programme).reversal_after_expiry == "grace"
+    reversal = _reversal(draft.ledger, command, redemption, gone if graced else [], policy)
     draft.add(reversal)
     for customer in dict.fromkeys(came_from(share.lot) for share in reversal.lots):
         if customer is not None and all(customer != each.source for each in ledger.dealings.received.values()):
             _send_home(draft, reversal, customer, command.at)
     if draft.ledger.debt:
         repay(draft)
-    settle(draft, max(command.at, _late(draft.ledger, reversal)))
+    if not graced:
+        let_go(draft, gone)
     return draft.events
 
 
@@ -155,12 +159,13 @@ def _send_home(draft: Draft, reversal: RedemptionReversed, customer: str, at: in
         )
 
 
-def _reversal(ledger: Ledger, command: ReverseRedemption, redemption: Redemption, policy: Policy) -> RedemptionReversed:
-    programme, at, zone = programme_of(policy, ledger.programme), command.at, policy.zone
-    graced: tuple[GracedLot, ...] = ()
-    if programme.reversal_after_expiry == "grace":
-        until = days_after(zone, local_time(zone).day(at), programme.reversal_grace_days + 1)
-        graced = tuple(GracedLot(share.lot, until) for share in redemption.lots if _gone(ledger, share, at))
+def _reversal(
+    ledger: Ledger, command: ReverseRedemption, redemption: Redemption, late: list[str], policy: Policy
+) -> RedemptionReversed:
+    """What comes back; `late` are the lots that come back with a grace."""
+    programme, zone = programme_of(policy, ledger.programme), policy.zone
+    until = days_after(zone, local_time(zone).day(command.at), programme.reversal_grace_days + 1)
+    graced = tuple(GracedLot(lot, until) for lot in late)
     until_of = {each.lot: each.expires_at for each in graced}
     back = {share.lot: _as_it_was(ledger, share) for share in redemption.lots}
     coupon = ledger.dealings.coupons.get(command.redemption)
@@ -196,18 +201,6 @@ def _gone(ledger: Ledger, share: LotShare, at: int) -> bool:
     if earning is None:
         return False
     return earning.expired > 0 or _as_it_was(ledger, share).expired(at, ledger.lapses_at)
-
-
-def _late(ledger: Ledger, reversal: RedemptionReversed) -> int:
-    """The latest expiry among lots whose expiry was recorded before: told late, they are gone all the same."""
-    graced = {each.lot for each in reversal.graced}
-    found = 0
-    for share in reversal.lots:
-        earning, lot = ledger.earnings.get(share.lot), ledger.lots.get(share.lot)
-        if share.lot not in graced and earning is not None and lot is not None and earning.expired:
-            ends = lot.ends(ledger.lapses_at)
-            found = max(found, ends or 0)
-    return found
 
 
 def transfer(state: Account, command: TransferPoints, policy: Policy) -> list[Event]:

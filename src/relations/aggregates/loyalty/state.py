@@ -78,6 +78,9 @@ __all__ = [
     "forwarded_request",
 ]
 
+NEVER = 2**62
+"""A moment that never comes."""
+
 
 class Received(msgspec.Struct, frozen=True, gc=False):
     """What came with a merge, and what the ledger was before it."""
@@ -99,6 +102,7 @@ class Dealings(msgspec.Struct, frozen=True, gc=False):
         invited: Who recommended the programme to this customer.
         received: What came with merges, by merge.
         released: The merge that took everything elsewhere; None where nothing did.
+        due_at: When the first of the coupons expires.
     """
 
     done: Map[str, str] = Map()
@@ -109,6 +113,7 @@ class Dealings(msgspec.Struct, frozen=True, gc=False):
     invited: Invited | None = None
     received: Map[str, Received] = Map()
     released: str | None = None
+    due_at: int = NEVER
 
 
 class Ledger(msgspec.Struct, frozen=True, gc=False):
@@ -133,6 +138,7 @@ class Ledger(msgspec.Struct, frozen=True, gc=False):
         lapses_at: When lots that expire with inactivity do.
         closed_at: When the account was closed; None is open.
         dealings: What changes seldom.
+        due_at: When the first of the lots becomes active or expires, but for the account's inactivity.
     """
 
     programme: str = "main"
@@ -153,6 +159,7 @@ class Ledger(msgspec.Struct, frozen=True, gc=False):
     lapses_at: int | None = None
     closed_at: int | None = None
     dealings: Dealings = Dealings()
+    due_at: int = NEVER
 
     @property
     def balance(self) -> int:
@@ -322,11 +329,16 @@ def _earned(ledger: Ledger, event: PointsEarned) -> Ledger:
     earning = Earning(
         points, qualifying, month, event.reason, event.source, active_from, expires_at, earned_at, lapsing
     )
+    due_at = ledger.due_at
     if points:
         lots = lots.set(event.lot, Lot(points, active_from, expires_at, earned_at, active_from > earned_at, lapsing))
+        if expires_at is not None and expires_at < due_at:
+            due_at = expires_at
+        if earned_at < active_from < due_at:
+            due_at = active_from
     earnings = ledger.earnings.set(event.lot, earning)
     if not qualifying:
-        return replace(ledger, lots=lots, earnings=earnings)
+        return replace(ledger, lots=lots, earnings=earnings, due_at=due_at)
     months = ledger.months
     return replace(
         ledger,
@@ -335,6 +347,7 @@ def _earned(ledger: Ledger, event: PointsEarned) -> Ledger:
         months=months.set(month, months.get(month, 0) + qualifying),
         qualified=ledger.qualified + qualifying,
         month=max(month, ledger.month),
+        due_at=due_at,
     )
 
 
@@ -736,7 +749,32 @@ def _own(held: Map[str, Any], prefix: str) -> Map[str, Any]:
     return held
 
 
-_FOLDS: dict[type[Event], Callable[[Ledger, Any], Ledger]] = {
+def _timed(fold: Callable[[Ledger, Any], Ledger]) -> Callable[[Ledger, Any], Ledger]:
+    """A fold that also sees to when the next thing is due of the lots and coupons that it changes."""
+
+    def timed(ledger: Ledger, event: Event) -> Ledger:
+        now = fold(ledger, event)
+        coupons = now.dealings.coupons
+        if coupons is not ledger.dealings.coupons:
+            ends = (each.expires_at for each in coupons.values() if each.status == "issued")
+            due_at = min((end for end in ends if end is not None), default=NEVER)
+            now = replace(now, dealings=replace(now.dealings, due_at=due_at))
+        return now if now.lots is ledger.lots else replace(now, due_at=_lots_due(now.lots))
+
+    return timed
+
+
+def _lots_due(lots: Map[str, Lot]) -> int:
+    due_at = NEVER
+    for lot in lots.values():
+        if lot.expires_at is not None and lot.expires_at < due_at:
+            due_at = lot.expires_at
+        if lot.pending and lot.active_from < due_at:
+            due_at = lot.active_from
+    return due_at
+
+
+_CHANGES: dict[type[Event], Callable[[Ledger, Any], Ledger]] = {
     PointsEarned: _earned,
     MemberEnrolled: _enrolled,
     PointsActivated: _activated,
@@ -776,6 +814,10 @@ _FOLDS: dict[type[Event], Callable[[Ledger, Any], Ledger]] = {
     RefundForwarded: _forwarded,
     CreditForwarded: _forwarded,
     RequestForwarded: _request_forwarded,
+}
+# A new lot can only be due sooner; that is the fold that runs most, and it sees to it by itself.
+_FOLDS: dict[type[Event], Callable[[Ledger, Any], Ledger]] = {
+    event: fold if fold is _earned else _timed(fold) for event, fold in _CHANGES.items()
 }
 EVENTS = tuple(_FOLDS)
 _UNMERGED = (AccountReturned, AccountRestored)
