@@ -356,7 +356,8 @@ def test_merge_then_unmerge_changes_nothing(more: list[Command], customer: str, 
     with opened(RICH) as relations:
         relations.adopt(Policy(surveys=_EVERYTHING_SHOWN), from_beginning=True)
         relations.execute_many(more)
-        before, states = answers(relations, but=[FITTED]), [relations.load("customer", name) for name in IDS]
+        both = tuple(dict.fromkeys((customer, into)))
+        before, states = answers(relations, customers=both, but=[FITTED]), load_all(relations)
         assert_saw_something(relations)
         try:
             merged = relations.execute(merge(customer, into)).events
@@ -366,12 +367,17 @@ def test_merge_then_unmerge_changes_nothing(more: list[Command], customer: str, 
         if not merged:  # they were merged before: undoing that is another matter
             event("merged before")
             return
-        together = answers(relations, but=[FITTED])
+        together = answers(relations, customers=both, but=[FITTED])
         assert of_customer(together, customer) == of_customer(together, into)
         relations.execute(unmerge(customer))
-        assert without(answers(relations, but=[FITTED]), MERGE_ITSELF) == without(before, MERGE_ITSELF)
-        assert [relations.load("customer", name) for name in IDS] == states
+        after = answers(relations, customers=both, but=[FITTED])
+        assert without(after, MERGE_ITSELF) == without(before, MERGE_ITSELF)
+        assert load_all(relations) == states
         event("merged and unmerged")
+
+
+def load_all(relations: Relations) -> list[Any]:
+    return [relations.load("customer", name) for name in IDS]
 
 
 def assert_saw_something(relations: Relations) -> None:
@@ -514,7 +520,7 @@ _merging = st.lists(
 @settings(max_examples=40)
 @given(_merging)
 def test_never_a_circle(commands: list[Command]) -> None:
-    with Relations.open("sqlite://") as relations:
+    with opened(RegisterCustomer(customer=f"c{number}", occurred_at=day(0)) for number in range(1, 6)) as relations:
         relations.execute_many(commands)
         states = {name: relations.load("customer", name) for name in (f"c{number}" for number in range(1, 6))}
         for name, state in states.items():

@@ -379,7 +379,7 @@ class GoalRow(CustomerRow, gc=False):
 
 
 PROJECTION = Projection(
-    name="loyalty", version=2, tables=(AccountRow, LotRow, RedemptionRow, Movement, RewardRow, ReferralRow, GoalRow)
+    name="loyalty", version=3, tables=(AccountRow, LotRow, RedemptionRow, Movement, RewardRow, ReferralRow, GoalRow)
 )
 
 
@@ -958,6 +958,8 @@ def account_returned(rows: Rows, event: AccountReturned, at: Envelope) -> None:
         _belongs(rows, account, at, before.enrolled_at, account.closed_at)
         account.month = before.month
         _lapse(rows, account, at, before.lapses_at)
+        if account.steps and account.steps[-1].kind == "merged" and account.steps[-1].tier != before.tier:
+            account.steps.pop()  # nothing came between: the step was this merge's own
         _restand(account, before)
     if event.tier != account.tier:
         account.tier = event.tier
