@@ -145,7 +145,18 @@ def _signals(found: SatisfactionPage) -> list[RenderableType]:
 def _scale_table(figures: list[ScaleFigure]) -> Table:
     headings = _headings(figures)
     right = (len(headings) + 1, len(headings) + 2)
-    made = table("Asked with", *headings, "Answers", "Mean", "Scale", "Between", right=right, title="On other scales")
+    spare = (len(headings) + 3,)
+    made = table(
+        "Asked with",
+        *headings,
+        "Answers",
+        "Mean",
+        "Scale",
+        "Between",
+        right=right,
+        title="On other scales",
+        spare=spare,
+    )
     for figure in figures:
         scale = f"{figure.lowest} to {figure.highest}" + ("" if figure.higher_is_better else ", low is good")
         made.add_row(figure.instrument, *_names(figure), number(figure.n), *_mean_cells(figure, figure.mean, scale))
@@ -155,7 +166,10 @@ def _scale_table(figures: list[ScaleFigure]) -> Table:
 def _gap_table(figures: list[GapFigure]) -> Table:
     title, headings = "What they found, less what they expected", _headings(figures)
     right = tuple(len(headings) + place for place in (2, 3, 4))
-    made = table("Asked with", "Dimension", *headings, "People", "Found", "Gap", "Between", right=right, title=title)
+    made = table(
+        *("Asked with", "Dimension", *headings, "People", "Found", "Gap", "Between"),
+        right=right, title=title, spare=(len(headings) + 3, len(headings) + 5),
+    )  # fmt: skip
     for figure in figures:
         found = (_FEW if figure.suppressed else ABSENT) if figure.mean is None else f"{figure.mean:.2f}"
         gap = ABSENT if figure.gap is None else f"{figure.gap:+.2f}"
@@ -167,7 +181,10 @@ def _gap_table(figures: list[GapFigure]) -> Table:
 def _response_table(figures: list[ResponseRate]) -> Table:
     headings = _headings([figure for figure in figures if figure.group])
     right = tuple(len(headings) + place for place in (0, 1, 2))
-    made = table(*headings, "Asked", "Answered", "Rate", "Between", "Days", right=right, title="Do they answer?")
+    made = table(
+        *(*headings, "Asked", "Answered", "Rate", "Between", "Days"),
+        right=right, title="Do they answer?", spare=(len(headings) + 4, len(headings) + 3),
+    )  # fmt: skip
     for figure in figures:
         names = _names(figure) or ["all"] * len(headings)
         if figure.rate is None or figure.interval is None:
@@ -181,7 +198,8 @@ def _response_table(figures: list[ResponseRate]) -> Table:
 
 def _theme_table(figures: list[ThemeFigure]) -> Table:
     headings = _headings(figures)
-    made = table("About", *headings, "Answers", "Sentiment", right=(len(headings) + 1,), title="What words are about")
+    last = len(headings) + 2
+    made = table("About", *headings, "Answers", "Sentiment", right=(last - 1,), title="What words are about", grow=last)
     for figure in figures:
         said = "; ".join(
             f"{_FEW if each.mean is None else f'{each.mean:+.2f}'} ({each.scorer}, n {each.n})"
@@ -193,8 +211,8 @@ def _theme_table(figures: list[ThemeFigure]) -> Table:
 
 def _loops_table(loops: OpenLoops, question: Question) -> Table:
     closed = percent(loops.share_closed)
-    title = f"Low answers: {number(loops.low)}; the business came back on {closed}, and not yet on {len(loops.open)}"
-    made = table("Customer", "Asked with", "Score", "Place", "Due", "", right=(2,), title=title)
+    title = f"Low answers: {number(loops.low)}, {closed} come back on, {len(loops.open)} still open"
+    made = table("Customer", "Asked with", "Score", "Place", "Due", "", right=(2,), title=title, spare=(3, 1))
     for loop in loops.open[: question.limit]:
         score = ABSENT if loop.score is None else str(loop.score)
         due = local_minute(loop.due_at, question.zone)[:10]
@@ -206,13 +224,20 @@ def _loops_table(loops: OpenLoops, question: Question) -> Table:
 def _drivers(found: SatisfactionPage) -> list[RenderableType]:
     if found.drivers is None:
         return []
-    explained = percent(found.drivers.r_squared)
-    title = f"What goes with NPS: {explained} of it, over {number(found.drivers.n)} occasions"
-    made = table("Asked together with it", "Share", "Correlation", "", right=(1, 2), title=title)
+    made = table(
+        "Asked with it", "Share", "", "Correlation", right=(1, 3), title="What goes with recommending", spare=(3, 2)
+    )
+    whole = found.drivers.r_squared
     for driver in found.drivers.drivers:
+        share = driver.share / whole if whole else None
         correlation = ABSENT if driver.pearson is None else f"{driver.pearson:+.2f}"
-        made.add_row(driver.name, percent(driver.share), correlation, bar(driver.share))
-    said = [words("That one goes with the other is all that a survey can show.")]
+        made.add_row(driver.name, percent(share), bar(share, 20), correlation)
+    said = [
+        words(
+            f"Share: of what all of these explain together, {percent(whole)} of the differences between"
+            f" {number(found.drivers.n)} answers (R squared). That one goes with the other is all that a survey shows."
+        )
+    ]
     if found.drivers.collinear:
         said.append(
             words(f"These go with each other, and are to be read together: {', '.join(found.drivers.collinear)}.")
@@ -235,7 +260,7 @@ def _latest(title: str, months: list[NpsFigure], found: SatisfactionReport) -> s
 
 
 def _overall(found: SatisfactionReport) -> Table:
-    made = table("", "Answers", "Result", "Between", "", right=(1, 2))
+    made = table("", "Answers", "Result", "Between", "", right=(1, 2), spare=(4, 3))
     nps = found.nps
     made.add_row("Would recommend us (NPS)", *_nps_cells(nps))
     made.add_row("Satisfied (CSAT)", *_csat_cells(found.csat))
@@ -293,7 +318,10 @@ def _headings(figures: Sequence[_Grouped]) -> list[str]:
 def _nps_table(title: str, figures: list[NpsFigure]) -> Table:
     headings = _headings(figures)
     right = (len(headings), len(headings) + 1)
-    made = table(*headings, "Answers", "NPS", "Between", "-100        0       +100", right=right, title=title)
+    wide = len(headings) + 3
+    made = table(
+        *headings, "Answers", "NPS", "Between", "-100        0       +100", right=right, title=title, spare=(wide,)
+    )
     for figure in figures:
         made.add_row(*_names(figure), *_nps_cells(figure, 24))
     return made
@@ -302,7 +330,10 @@ def _nps_table(title: str, figures: list[NpsFigure]) -> Table:
 def _csat_table(title: str, figures: list[CsatFigure]) -> Table:
     headings = _headings(figures)
     right = (len(headings), len(headings) + 1)
-    made = table(*headings, "Answers", "CSAT", "Between", "0%      50%     100%", right=right, title=title)
+    wide = len(headings) + 3
+    made = table(
+        *headings, "Answers", "CSAT", "Between", "0%      50%     100%", right=right, title=title, spare=(wide,)
+    )
     for figure in figures:
         made.add_row(*_names(figure), *_csat_cells(figure, 20))
     return made
