@@ -79,11 +79,11 @@ def pages(engine: Relations, question: Question, views: list[str]) -> tuple[dict
 
 
 _READS: dict[str | None, frozenset[str]] = {
-    "satisfaction": frozenset({"as_of", "since", "until", "by", "limit"}),
+    "satisfaction": frozenset({"as_of", "since", "until", "by", "segments", "limit", "currency"}),
     "retention": frozenset({"as_of", "since", "until", "limit", "currency"}),
     "repair": frozenset({"as_of", "since", "until", "days", "limit"}),
     "agenda": frozenset({"as_of", "days", "limit"}),
-    None: frozenset({"as_of", "since", "until", "by", "days", "limit", "currency"}),
+    None: frozenset({"as_of", "since", "until", "by", "segments", "days", "limit", "currency"}),
     "html": frozenset({"as_of", "days", "currency", "html", "lang"}),
 }
 """Which options each view reads; None is all views at once, `html` the page."""
