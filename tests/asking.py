@@ -108,6 +108,6 @@ def without(found: Answers, names: Iterable[str]) -> Answers:
     return {key: said for key, said in found.items() if key[0] not in names}
 
 
-def of_customer(found: Answers, customer: str, but: Iterable[str] = ()) -> dict[str, Any]:
-    """The answers to questions about one customer, but for some."""
-    return {name: said for (name, asked), said in found.items() if asked == f"customer={customer}" and name not in but}
+def of_customer(found: Answers, customer: str) -> dict[str, Any]:
+    """The answers to questions about one customer."""
+    return {name: said for (name, asked), said in found.items() if asked == f"customer={customer}"}

@@ -37,7 +37,9 @@ from relations import (
 )
 from relations.aggregates import AGGREGATES
 from relations.aggregates.complaint import AcceptRemedy
+from relations.aggregates.loyalty import Holdings, MovedLot, ReceiveAccount, ReceivePoints, RewardReferral
 from relations.aggregates.policy import PolicyBook
+from relations.aggregates.programme import ReturnStock
 from relations.execution import Executor
 from relations.log import Codec, Database, Log
 from relations.log.codec import decode_state, encode_state
@@ -835,3 +837,39 @@ def test_receipts_can_be_sent_elsewhere(relations: Relations) -> None:
     receipt = relations.execute(register())
     assert b"customer.registered" in msgspec.json.encode(receipt)
     assert Money.of(1, "EUR") == Money(100, "EUR")
+
+
+@pytest.mark.parametrize(
+    ("command", "instead"),
+    [
+        (
+            ReceivePoints(
+                customer="c1", transfer="t", source="c2", lots=(MovedLot("l", 9, 0, None, 0),), occurred_at=day(2)
+            ),
+            "TransferPoints",
+        ),
+        (RewardReferral(customer="c1", referral="f", referred="c2", occurred_at=day(2)), "MakeReferral"),
+        (
+            ReceiveAccount(customer="c1", merge="m", source="c2", holdings=Holdings(debt=-9), occurred_at=day(2)),
+            "MergeCustomer",
+        ),
+        (EarnPoints(customer="c1", lot="remedy/k/m", points=9, reason="remedy", occurred_at=day(2)), "CarryOutRemedy"),
+        (
+            ReturnStock(programme="main", reward="mug", customer="c1", coupon="k", occurred_at=day(2)),
+            "ReverseRedemption",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_what_only_follows_from_something_is_not_sent_by_itself(
+    relations: Relations, command: Command, instead: str
+) -> None:
+    relations.execute(EnrolMember(customer="c1", occurred_at=day(1)))
+    head = relations.status().position
+    with pytest.raises(CommandRefused) as refused:
+        relations.execute(command)
+    assert (refused.value.code, refused.value.remedy) == ("only_follows", f"Send {instead}")
+    report = relations.execute_many([command])
+    assert [rejection.error.code for rejection in report.rejections] == ["only_follows"]
+    assert relations.status().position == head
+    assert relations.load("loyalty", "c1").balance == 0

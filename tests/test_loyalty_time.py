@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import random
+from collections import Counter
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,24 +14,32 @@ from hypothesis import strategies as st
 from relations import Relations
 from relations.aggregates.loyalty import (
     CreditPurchase,
+    EarnPoints,
     EnrolMember,
+    EvaluateTier,
     IssueReward,
     PointsActivated,
+    PointsEarned,
     PointsExpired,
     RedeemPoints,
     ReleaseAccount,
     ReturnAccount,
+    ReverseEarning,
     ReverseRedemption,
     RewardExpired,
     TierGraceGiven,
     TierKept,
     TierLost,
+    TierReached,
     TierWarned,
     TransferPoints,
 )
-from relations.messages import Command, Money
+from relations.aggregates.policy import AdoptPolicy
+from relations.errors import CommandRefused
+from relations.messages import Command, Money, to_micros
 from relations.policies import Policy
 from relations.projections import agenda
+from relations.projections.statement import Statement
 from relations.testing.laws import check_laws
 from tests.aggregates.test_loyalty_laws import POLICIES, RULES, START, commands
 from tests.aggregates.test_loyalty_rules import DINING, at, policy
@@ -84,6 +94,176 @@ def test_time_in_one_step_is_time_in_many(rules: Policy, history: list[Command],
             assert (report.accepted, report.rejections) == (0, [])
         events = list(once.events())[before:]
         event(f"{min(len(events) // 4, 3) * 4} events of time or more")
+
+
+ONE_STEP = policy(**RULES, downgrade_to="one_step", warning_days=20)
+GRACED = policy(
+    **RULES, grace_days=25, reversal_after_expiry="grace", tier_window={"kind": "rolling_months", "months_count": 3}
+)
+YEARS = policy(**RULES, tier_window={"kind": "calendar_year"}, downgrade_when="anniversary", months_to_expiry=3)
+SHORT = policy(**RULES, tier_window={"kind": "rolling_months", "months_count": 2}, months_to_expiry=1)
+
+
+RULES_IN_TIME = [*POLICIES, EVERYTHING, ONE_STEP, GRACED, YEARS, SHORT]
+
+
+def busy(chance: random.Random) -> list[Command]:
+    """Two years or so of two members, under up to three policies, now and then told late."""
+    found: list[Command] = []
+    day = 0
+    for number in range(20):
+        day += chance.choice((2, 9, 25, 45, 90))
+        late = 20 if day > 20 and chance.randrange(8) == 0 else 0
+        recent = chance.randint(max(0, number - 4), number)
+        some: Any = {
+            "customer": "c1" if chance.randrange(4) else "c2",
+            "occurred_at": START + timedelta(days=day - late, hours=chance.randrange(24)),
+        }
+        share = chance.choice((2, 3))
+        money = Money(chance.choice((4_000, 12_000, 31_000)), "EUR")
+        kinds: list[Command] = [
+            CreditPurchase(purchase=f"p{number}", amount=money, **some),
+            RedeemPoints(redemption=f"x{number}", points=chance.choice((5, 20, 60)), **some),
+            ReverseRedemption(redemption=f"x{recent}", **some),
+            ReverseEarning(refund=f"r{number}", purchase=f"p{recent}", refunded=share, bought=3, **some),
+            EarnPoints(lot=f"b{number}", points=chance.randint(1, 30), **some),
+            IssueReward(coupon=f"k{number}", reward="night", **some),
+            EvaluateTier(**some),
+            AdoptPolicy(policy=chance.choice(RULES_IN_TIME), occurred_at=some["occurred_at"]),
+        ]
+        found += chance.choices(kinds, weights=[9, 4, 3, 3, 1, 1, 1, 1])
+    return found
+
+
+@pytest.mark.parametrize("first", range(0, 24, 4))
+def test_time_told_between_what_is_recorded_changes_nothing(first: int) -> None:
+    """Told of at its end or whenever one likes: the same happens at the same moments, changes of policy included."""
+    seen: Counter[str] = Counter()
+    for seed in range(first, first + 4):
+        chance = random.Random(seed)
+        rules, history = chance.choice(RULES_IN_TIME), busy(chance)
+        last = max(command.occurred_at for command in history) + timedelta(days=chance.randrange(800))
+        with opened(rules, []) as once, opened(rules, []) as often:
+            told = START
+            for place, command in enumerate(history):
+                # What is told is settled: nothing that is dated before it comes later.
+                known = min(each.occurred_at for each in history[place:])
+                if known > told and chance.randrange(2):
+                    told += (known - told) * chance.choice((0.3, 0.7, 1))
+                    often.advance_time(told)
+                for relations in (once, often):
+                    relations.execute_many([command])
+            for relations in (once, often):
+                relations.advance_time(last)
+            same(once, often, last)
+            seen.update(type(each.event).__name__ for each in once.events() if each.actor == "agenda")
+    assert seen.keys() >= {"PointsExpired", "TierLost"}
+    assert seen.keys() & {"TierKept", "TierGraceGiven", "TierWarned", "RewardExpired", "PointsActivated"}
+
+
+def same(once: Relations, often: Relations, last: datetime) -> None:
+    """What was recorded, what the accounts hold, and what the views say of it."""
+    assert by_programme(once) == by_programme(often)
+    loyalty = once.views.loyalty, often.views.loyalty
+    for relations in (once, often):
+        assert relations.views.agenda.due(until=last) == []
+    for name in ("c1", "c2"):
+        assert once.load("loyalty", name) == often.load("loyalty", name)
+        for moment in (START + timedelta(days=300), last):
+            former, latter = (each.account(name, as_of=moment) for each in loyalty)
+            assert former == latter
+        one, other = (entries(each.statement(name, limit=None)) for each in loyalty)
+        assert one == other
+    assert loyalty[0].tiers() == loyalty[1].tiers()
+    for days in (0, 100, 400, 700):
+        owed, owing = (each.liability(as_of=START + timedelta(days=days)) for each in loyalty)
+        assert owed == owing
+
+
+def by_programme(relations: Relations) -> dict[tuple[str, str], list[Any]]:
+    """What was recorded of each ledger. Which of two was settled first, by a command for it alone, says nothing."""
+    found: dict[tuple[str, str], list[Any]] = {}
+    for stream, happened in recorded(relations).items():
+        for moment, each in happened:
+            found.setdefault((stream, each.programme), []).append((moment, each))
+    return found
+
+
+def entries(statement: Statement) -> list[Any]:
+    return sorted((each.model_dump(exclude={"position", "balance"}) for each in statement.entries), key=str)
+
+
+def test_a_late_purchase_is_not_paid_by_a_tier_that_was_lost_meanwhile() -> None:
+    some: dict[str, Any] = {"customer": "c1"}
+    bought = CreditPurchase(purchase="p", amount=Money(30_000, "EUR"), occurred_at=at("2024-01-15"), **some)
+    later = CreditPurchase(purchase="q", amount=Money(5_000, "EUR"), occurred_at=at("2025-01-10"), **some)
+    with opened(policy(**RULES), [bought, later]) as relations:
+        account = relations.load("loyalty", "c1")
+        assert (account.tier, account.earnings["purchase/q"].points) == ("member", 50)
+        history = [(each.event, each.occurred_at, each.actor) for each in relations.events()][-2:]
+        lost, earned = history
+        assert isinstance(lost[0], TierLost)
+        assert lost[1:] == (to_micros(at("2024-12-31T23:00")), "agenda")
+        assert earned[1:] == (to_micros(at("2025-01-10")), "system")
+        assert relations.advance_time(at("2025-01-10")).events == 0  # it is done, and the agenda knows
+        assert relations.verify().good
+
+
+def test_a_receipt_speaks_of_what_was_asked_and_not_of_what_time_had_done() -> None:
+    bought = CreditPurchase(customer="c1", purchase="p", amount=Money(30_000, "EUR"), occurred_at=at("2024-01-15"))
+    later = bought.model_copy(update={"purchase": "q", "occurred_at": at("2025-03-10"), "command_id": "q"})
+    with opened(policy(**RULES), [bought]) as relations:
+        before = relations.status().position
+        receipt = relations.execute(later)
+        assert [type(each.event) for each in receipt.events] == [PointsEarned, TierReached]
+        happened = list(relations.events(after=before))
+        assert [type(each.event) for each in happened] == [TierLost, PointsExpired, PointsEarned, TierReached]
+        assert [each.command_id for each in happened[2:]] == ["q", "q"]
+        assert len({each.command_id for each in happened}) == 3
+        again = relations.execute(later)
+        assert (again.repeated, again.events) == (True, receipt.events)
+
+
+def test_points_that_a_late_redemption_finds_expired_did_so_when_they_did() -> None:
+    some: dict[str, Any] = {"customer": "c1"}
+    history: list[Command] = [
+        CreditPurchase(purchase="p", amount=Money(10_000, "EUR"), occurred_at=at("2024-01-15"), **some),
+        CreditPurchase(purchase="q", amount=Money(5_000, "EUR"), occurred_at=at("2024-06-15"), **some),
+        RedeemPoints(redemption="x", points=20, occurred_at=at("2025-04-01"), **some),
+    ]
+    with opened(policy(**RULES), history) as relations:
+        (expired,) = [each for each in relations.events() if isinstance(each.event, PointsExpired)]
+        assert expired.occurred_at == to_micros(at("2025-01-15T23:00"))
+        assert [each.overdue for each in relations.views.loyalty.liability(as_of=at("2025-03-01")).months] == [False]
+
+
+def test_nothing_is_recorded_of_time_with_a_command_that_is_refused() -> None:
+    bought = CreditPurchase(customer="c1", purchase="p", amount=Money(30_000, "EUR"), occurred_at=at("2024-01-15"))
+    rules = policy(**{**RULES, "rewards": [{"name": "suite", "points": 10, "tier": "gold"}]})
+    with opened(rules, [bought]) as relations:
+        before = relations.status().position
+        with pytest.raises(CommandRefused, match="tier_too_low"):
+            relations.execute(IssueReward(customer="c1", coupon="k", reward="suite", occurred_at=at("2026-01-10")))
+        assert relations.status().position == before
+        assert relations.load("loyalty", "c1").tier == "gold"
+
+
+def test_a_tier_falls_by_the_rules_of_the_day_on_which_it_falls() -> None:
+    """Two years' window, shortened to three months on the way: the first of the month after finds it unearned."""
+    some: dict[str, Any] = {"customer": "c1"}
+    long, short = ({"kind": "rolling_months", "months_count": months} for months in (24, 3))
+    bought = CreditPurchase(purchase="p", amount=Money(30_000, "EUR"), occurred_at=at("2024-02-15"), **some)
+    adopted = AdoptPolicy(policy=policy(**RULES, tier_window=short), occurred_at=at("2024-10-10"))
+    for steps in (["2030-01-01"], ["2024-10-05", "2024-10-20", "2024-11-01", "2030-01-01"]):
+        with opened(policy(**RULES, tier_window=long), [bought, adopted]) as relations:
+            (risk,) = relations.views.loyalty.losing_tier(until=at("2030-01-01"))
+            assert risk.losing_at == at("2024-10-31T23:00")
+            for step in steps:
+                relations.advance_time(at(step))
+            lost = [each for each in relations.events() if isinstance(each.event, TierLost)]
+            assert [each.occurred_at for each in lost] == [to_micros(at("2024-10-31T23:00"))]
+            assert relations.views.agenda.due(until=at("2030-01-01")) == []
+            assert relations.views.loyalty.losing_tier(until=at("2040-01-01")) == []
 
 
 def test_everything_that_time_does_is_done_once_and_at_its_moment() -> None:

@@ -18,6 +18,7 @@ from relations import (
     DeclineInvitation,
     DropTrait,
     EnrolMember,
+    GiveConsent,
     GiveFeedback,
     IdempotencyConflict,
     MergeCustomer,
@@ -34,6 +35,7 @@ from relations import (
     SeeInvitation,
     SendInvitation,
     UnmergeCustomer,
+    WithdrawConsent,
 )
 from relations.aggregates.customer import AbsorbCustomer
 from relations.messages import Command
@@ -185,6 +187,19 @@ def test_whoever_saw_an_invitation_is_left_in_peace_under_every_id() -> None:
         assert relations.execute(invited("c1", "s2", 50)).events[0].stream == "customer-c1"
         relations.execute(of("c2", UnmergeCustomer, 51))
         assert not relations.load("customer", "c1").seen
+
+
+def test_whoever_took_a_consent_back_under_one_id_is_asked_under_none() -> None:
+    with merged() as relations:
+        relations.execute(of("c1", GiveConsent, 5, purpose="surveys", channel="email"))
+        relations.execute(of("c2", WithdrawConsent, 6, purpose="surveys", channel="email"))
+        for customer in ("c1", "c2"):
+            with pytest.raises(CommandRefused) as refused:
+                relations.execute(invited(customer, "s2", 50))
+            assert refused.value.code == "consent_withdrawn"
+        # What was allowed under one id is still to be given under the other: nothing of it was joined for good.
+        assert relations.execute(of("c2", GiveConsent, 7, purpose="surveys", channel="email")).events
+        assert relations.execute(invited("c1", "s2", 50)).events
 
 
 def test_an_invitation_is_answered_once_whoever_answers() -> None:

@@ -12,7 +12,6 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from relations.aggregates import AGGREGATES
-from relations.aggregates.loyalty import EvaluateTier
 from relations.aggregates.policy import AdoptPolicy
 from relations.decider import Aggregate
 from relations.errors import ChainBroken, LogError, ProjectionFailed, RelationsError
@@ -28,6 +27,7 @@ from relations.log.table import log as log_table
 from relations.logs import is_verbose, logger
 from relations.messages import Command, Event, RecordedEvent, to_micros
 from relations.policies import Policy
+from relations.policies.in_force import InForce
 from relations.projections import PROJECTIONS
 from relations.projections.agenda import AgendaView, commands_due
 from relations.projections.customers import CustomersView
@@ -116,6 +116,7 @@ class Views:
         self,
         database: Database,
         policy: Callable[[], Policy],
+        rules: Callable[[], InForce],
         now: Callable[[], int],
         runner: Runner,
         aliases: AliasReader,
@@ -139,10 +140,19 @@ class Views:
         self.satisfaction = SatisfactionView(database, policy, now, refresh("satisfaction"), aliases)
         self.retention = RetentionView(database, policy, now, refresh("retention"), aliases)
         self.repair = RepairView(database, policy, now, refresh("repair"), aliases)
-        self.agenda = AgendaView(database, policy, now, refresh("agenda"), aliases)
+        self.agenda = AgendaView(database, policy, now, refresh("agenda"), aliases, rules=rules)
         self.customers = CustomersView(database, policy, now, refresh("customers"), aliases, open_words=open_words)
         self.desk = DeskView(database, policy, now, refresh("desk"), aliases)
-        self.loyalty = LoyaltyView(database, policy, now, refresh("loyalty"), aliases, fold_customer=fold_customer)
+        self.loyalty = LoyaltyView(
+            database,
+            policy,
+            now,
+            refresh("loyalty"),
+            aliases,
+            rules=rules,
+            fold_customer=fold_customer,
+            customers_between=runner.customers_between,
+        )
 
 
 def _utc_now() -> datetime:
@@ -186,6 +196,7 @@ class Relations:
         self.views = Views(
             log.database,
             lambda: self.policy,
+            lambda: self.rules,
             lambda: to_micros(clock()),
             self.runner,
             aliases,
@@ -300,18 +311,39 @@ class Relations:
                 on_progress(report)
         return report
 
-    def adopt(self, policy: Policy, *, from_beginning: bool = False, command_id: str | None = None) -> Receipt:
-        """Go by this policy from now on; or, with `from_beginning`, for histories of any age."""
+    def adopt(
+        self,
+        policy: Policy,
+        *,
+        since: datetime | None = None,
+        from_beginning: bool = False,
+        command_id: str | None = None,
+    ) -> Receipt:
+        """Go by this policy from now on, or from `since` on; or, with `from_beginning`, for histories of any age.
+
+        What happens before the policy takes effect goes by the one before it, also where it is told late.
+
+        Args:
+            policy: The rules.
+            since: An aware datetime, past or to come.
+            from_beginning: They have always been these.
+            command_id: The caller's own key.
+        """
         return self.execute(
-            AdoptPolicy(policy=policy, from_beginning=from_beginning, occurred_at=self.clock(), command_id=command_id)
+            AdoptPolicy(
+                policy=policy,
+                from_beginning=from_beginning,
+                occurred_at=self.clock() if since is None else since,
+                command_id=command_id,
+            )
         )
 
     def advance_time(self, to: datetime, *, on_progress: Callable[[BatchReport], None] | None = None) -> BatchReport:
         """Turn everything that the agenda says is due by `to` into events: missed deadlines, expiries, tiers.
 
         Each command is dated at the moment when it fell due and has an id made of what was due, so going to a time in
-        one step or in many, once or again, or from two processes, records the same events. Within a stream what is due
-        earlier is done first, for it may change what is due later.
+        one step or in many, once or again, or from two processes, records the same events. So does not going at all,
+        where something else happens meanwhile: what had fallen due in an account is done before it.
 
         Args:
             to: An aware datetime.
@@ -324,14 +356,7 @@ class Relations:
         asked: set[str | None] = set()
         while True:
             self.runner.catch_up(["agenda"])
-            due: list[Command] = []
-            reviewed: set[str] = set()
-            for command in commands_due(self.views.agenda.due(until=to)):
-                if command.command_id in asked or command.stream in reviewed:
-                    continue
-                due.append(command)
-                if isinstance(command, EvaluateTier):
-                    reviewed.add(command.stream)  # a lost tier may call for a review before what is due next
+            due = [each for each in commands_due(self.views.agenda.due(until=to)) if each.command_id not in asked]
             if not due:
                 return report
             asked.update(command.command_id for command in due)
@@ -349,14 +374,13 @@ class Relations:
     @property
     def policy(self) -> Policy:
         """The policy in force now; the default one where none was adopted."""
+        return self.rules.at(to_micros(self.clock()))
+
+    @property
+    def rules(self) -> InForce:
+        """Every policy that was adopted, and when each is in force."""
         with self.log.database.reading() as connection:
-            _version, book = self._executor.states.load(connection, "policy")
-        now = to_micros(self.clock())
-        found = Policy()
-        for effective_from, policy in self._executor.policies_of(book):
-            if effective_from is None or effective_from <= now:
-                found = policy
-        return found
+            return self._executor.rules_of(self._executor.states.load(connection, "policy")[1])
 
     def load(self, kind: str, name: str) -> Any:
         """The state of one aggregate, such as `load("complaint", "k7")`; its initial state where nothing happened.

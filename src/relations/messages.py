@@ -242,6 +242,15 @@ class Command(BaseModel):
         raise NotImplementedError
 
     @property
+    def follows(self) -> str:
+        """The command from which this one only ever follows; empty where a caller sends it.
+
+        It is decided as a reaction to that one's events. Sent by itself it would bring about one half of something:
+        points that nobody gave, a reward for nothing.
+        """
+        return ""
+
+    @property
     def at(self) -> int:
         """`occurred_at` in UTC microseconds."""
         return to_micros(self.occurred_at)

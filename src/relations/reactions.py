@@ -32,26 +32,36 @@ from relations.aggregates.customer import (
     ReleaseCustomer,
 )
 from relations.aggregates.loyalty import (
+    AccountClosed,
     AccountReleased,
     AccountReturned,
     CreditForwarded,
     CreditPurchase,
     EarnPoints,
+    IssueReward,
     PointsReleased,
     PurchaseForwarded,
     ReceiveAccount,
     ReceivePoints,
     ReceiveReferral,
+    RedeemPoints,
     RedemptionReversed,
     ReferralFulfilled,
     ReferralMade,
+    ReferralRevoked,
     RefundForwarded,
     ReleaseAccount,
+    RequestForwarded,
     RestoreAccount,
     ReturnAccount,
     ReverseEarning,
+    ReverseRedemption,
+    RevokeReferral,
     RewardIssued,
     RewardReferral,
+    TransferPoints,
+    UseReward,
+    issued_to,
     remedy_lot,
 )
 from relations.aggregates.programme import ReturnStock, TakeStock
@@ -79,14 +89,10 @@ def react(event: Event, at: Envelope, policy: Policy) -> list[Command]:
 def _purchase_earns(event: PurchaseRecorded, at: Envelope, policy: Policy) -> list[Command]:
     amount = event.amount
     # What earns nobody anything asks nothing: the account need not even be loaded.
-    if amount.amount <= 0 or not _earns(amount.currency, policy):
+    if amount.amount < 0 or not any(each.counts(amount.amount, amount.currency) for each in policy.every_programme):
         return []
     command = _trusted(CreditPurchase, at, {"purchase": event.purchase, "amount": amount, "category": event.category})
     return [command]
-
-
-def _earns(currency: str, policy: Policy) -> bool:
-    return currency in policy.programme.rates or any(currency in each.rates for each in policy.programmes)
 
 
 def _refund_takes_back(event: PurchaseRefunded, at: Envelope, _policy: Policy) -> list[Command]:
@@ -135,15 +141,26 @@ def _referral_pays(event: ReferralFulfilled, at: Envelope, _policy: Policy) -> l
     return [_trusted(RewardReferral, at, fields, customer=event.referrer)]
 
 
+def _referral_is_revoked(event: ReferralRevoked, at: Envelope, _policy: Policy) -> list[Command]:
+    fields = {
+        "programme": event.programme,
+        "referral": event.referral,
+        "refund": event.refund,
+        "purchase": event.purchase,
+    }
+    return [_trusted(RevokeReferral, at, fields, customer=event.referrer)]
+
+
 def _reward_leaves_stock(event: RewardIssued, at: Envelope, _policy: Policy) -> list[Command]:
     if not event.limited:
         return []
+    holder, coupon = issued_to(at.customer, event.coupon)
     return [
         TakeStock(
             programme=event.programme,
             reward=event.reward,
-            customer=at.customer,
-            coupon=event.coupon,
+            customer=holder,
+            coupon=coupon,
             occurred_at=from_micros(at.occurred_at),
         )
     ]
@@ -152,15 +169,18 @@ def _reward_leaves_stock(event: RewardIssued, at: Envelope, _policy: Policy) -> 
 def _reward_returns_to_stock(event: RedemptionReversed, at: Envelope, _policy: Policy) -> list[Command]:
     if not event.limited or event.reward is None:
         return []
-    return [
-        ReturnStock(
-            programme=event.programme,
-            reward=event.reward,
-            customer=at.customer,
-            coupon=event.redemption,
-            occurred_at=from_micros(at.occurred_at),
-        )
-    ]
+    return [_stock_back(event.programme, event.reward, event.redemption, at)]
+
+
+def _rewards_return_to_stock(event: AccountClosed, at: Envelope, _policy: Policy) -> list[Command]:
+    return [_stock_back(event.programme, each.reward, each.coupon, at) for each in event.rewards if each.limited]
+
+
+def _stock_back(programme: str, reward: str, coupon: str, at: Envelope) -> Command:
+    """One of a limited reward is given back by whom it was given to, under whatever id it is held now."""
+    holder, name = issued_to(at.customer, coupon)
+    moment = from_micros(at.occurred_at)
+    return ReturnStock(programme=programme, reward=reward, customer=holder, coupon=name, occurred_at=moment)
 
 
 def _account_arrives(event: AccountReleased, at: Envelope, _policy: Policy) -> list[Command]:
@@ -210,9 +230,47 @@ def _credit_goes_on(event: CreditForwarded, at: Envelope, _policy: Policy) -> li
         "points": event.points,
         "reason": event.reason,
         "source": event.source,
+        "author": event.author,
+        "role": event.role,
         "prefix": event.prefix,
     }
     return [_trusted(EarnPoints, at, fields, customer=event.into)]
+
+
+def _request_goes_on(event: RequestForwarded, at: Envelope, _policy: Policy) -> list[Command]:
+    kind, fields = _REQUESTS[event.request](event)
+    return [_trusted(kind, at, {"programme": event.programme, **fields}, customer=event.into)]
+
+
+_REQUESTS: dict[str, Callable[[RequestForwarded], tuple[type[Command], dict[str, Any]]]] = {
+    "RedeemPoints": lambda event: (
+        RedeemPoints,
+        {"redemption": event.about, "points": event.points, "reward": event.other, "prefix": event.prefix},
+    ),
+    "ReverseRedemption": lambda event: (ReverseRedemption, {"redemption": event.prefix + event.about}),
+    "TransferPoints": lambda event: (
+        TransferPoints,
+        {"transfer": event.about, "to": event.other, "points": event.points, "prefix": event.prefix},
+    ),
+    "ReceivePoints": lambda event: (
+        ReceivePoints,
+        {"transfer": event.about, "source": event.other, "lots": event.lots},
+    ),
+    "IssueReward": lambda event: (
+        IssueReward,
+        {"coupon": event.about, "reward": event.other, "prefix": event.prefix},
+    ),
+    "UseReward": lambda event: (UseReward, {"coupon": event.prefix + event.about}),
+    "RewardReferral": lambda event: (
+        RewardReferral,
+        {"referral": event.about, "referred": event.other, "prefix": event.prefix},
+    ),
+    "RevokeReferral": lambda event: (
+        RevokeReferral,
+        {"referral": event.about, "refund": event.other, "purchase": event.purchase, "prefix": event.prefix},
+    ),
+}
+"""What each forwarded request asks of the surviving account; see `relations.aggregates.loyalty.forwarding`."""
 
 
 def _recognition_gives_points(event: ComplaintRecognised, at: Envelope, _policy: Policy) -> list[Command]:
@@ -288,6 +346,7 @@ _REACTIONS: dict[type[Event], Reaction] = {
     PointsReleased: _points_arrive,
     ReferralMade: _customer_is_referred,
     ReferralFulfilled: _referral_pays,
+    ReferralRevoked: _referral_is_revoked,
     RewardIssued: _reward_leaves_stock,
     RedemptionReversed: _reward_returns_to_stock,
     AccountReleased: _account_arrives,
@@ -295,6 +354,8 @@ _REACTIONS: dict[type[Event], Reaction] = {
     PurchaseForwarded: _purchase_goes_on,
     RefundForwarded: _refund_goes_on,
     CreditForwarded: _credit_goes_on,
+    RequestForwarded: _request_goes_on,
+    AccountClosed: _rewards_return_to_stock,
     ComplaintRecognised: _recognition_gives_points,
     ComplaintMerged: _merge_is_taken,
     CustomerMerged: _merge_is_absorbed,

@@ -531,9 +531,9 @@ def test_a_changed_policy_is_felt_at_the_next_evaluation() -> None:
     state = account(buy("p1", 100), policy=WITH_TIERS)
     renamed = policy(tiers=[{"name": "bronze", "threshold": 50}])
     _, events = when(state, evaluate("2024-04-01"), renamed)
-    assert moves(events) == [TierReached(tier="bronze", qualifying=100, previous="silver", month="2024-04")]
+    assert moves(events) == [TierReached(tier="bronze", qualifying=100, previous="silver", month="2024-03")]
     _, events = when(state, evaluate("2024-04-01"), PLAIN)
-    assert moves(events) == [TierLost(tier="silver", qualifying=100, month="2024-04")]
+    assert moves(events) == [TierLost(tier="silver", qualifying=100, month="2024-03")]
 
 
 def test_who_is_no_member_has_no_tier_to_evaluate() -> None:

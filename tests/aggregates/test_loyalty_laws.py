@@ -7,7 +7,6 @@ from typing import Any
 
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from relations.aggregates.loyalty import (
     AdjustPoints,
@@ -52,6 +51,13 @@ POLICIES = [
     policy(**RULES, expiry={"kind": "inactivity", "months_count": 4}, grace_days=20, downgrade_to="one_step"),
     policy(**RULES, expiry={"kind": "end_of_period", "period": "quarter"}, warning_days=30, months_to_expiry=2),
     policy(**RULES, refund_shortfall="recorded", downgrade_when="anniversary", warning_days=60),
+]
+TIERED = [
+    *POLICIES,
+    policy(**RULES, downgrade_to="one_step", tier_window={"kind": "rolling_months", "months_count": 3}),
+    policy(**RULES, downgrade_to="one_step", downgrade_when="year_end", tier_window={"kind": "calendar_year"}),
+    policy(**RULES, downgrade_when="anniversary", grace_days=15, warning_days=30),
+    policy(**RULES, tier_window={"kind": "lifetime"}),
 ]
 KINDS: list[tuple[type[Command], dict[str, st.SearchStrategy[Any]]]] = [
     (CreditPurchase, {"purchase": numbers.map("p{}".format), "amount": euros.map(lambda n: Money(n * 100, "EUR"))}),
@@ -178,46 +184,91 @@ def test_redeeming_and_reversing_changes_nothing_while_nothing_expired(
     attempt(town, ReverseRedemption(customer="c1", redemption="mistake", occurred_at=now))
     after = town["c1"].ledger()
     assert (after.lots, after.debt, after.earnings) == (before.lots, before.debt, before.earnings)
+    assert (after.tier, after.months) == (before.tier, before.months)
+    if rules.programme.expiry is None or rules.programme.expiry.kind != "inactivity":
+        assert after.lapses_at == before.lapses_at  # who redeems is active, and stays so
     event("redeemed and reversed")
 
 
-@given(
-    st.sampled_from([rules for rules in POLICIES if rules.programme.refund_shortfall == "debt"]), commands(members=1)
-)
-def test_a_purchase_refunded_in_full_is_as_if_it_had_never_been_whatever_was_spent_between(
-    rules: Policy, history: list[Command]
-) -> None:
-    # Without expiry, so that what was spent in between is spent from the same points' worth on either side.
-    rules = rules.model_copy(
-        update={"programme": rules.programme.model_copy(update={"expiry": None, "months_to_expiry": None})}
+EVEN = [{**tier, "multiplier": 1} for tier in TIERS]
+NEVER_EXPIRING = [
+    policy(**{**RULES, "tiers": EVEN, "months_to_expiry": None}, **more)
+    for more in (
+        {},
+        {"tier_window": {"kind": "rolling_months", "months_count": 2}},
+        {"tier_window": {"kind": "calendar_year"}},
+        {"downgrade_to": "one_step", "pending_days": 14},
+        {"downgrade_when": "year_end", "grace_days": 10},
     )
-    credit = CreditPurchase(customer="c1", purchase="never", amount=Money(9_900, "EUR"), occurred_at=START)
+]
+
+
+@given(st.sampled_from(NEVER_EXPIRING), commands(members=1), st.sampled_from([5, 40, 110, 320]))
+def test_a_purchase_refunded_in_full_is_as_if_it_had_never_been_whatever_was_spent_between(
+    rules: Policy, history: list[Command], bought: int
+) -> None:
+    """Beside a life without the purchase. What only the one or the other could do is done by neither."""
+    # Without expiry, so that what was spent in between is spent from the same points' worth on either side.
+    town, without = Town(rules).join("c1"), Town(rules).join("c1")
+    some: dict[str, Any] = {"customer": "c1", "purchase": "never"}
+    town.send(CreditPurchase(amount=Money(bought * 100, "EUR"), occurred_at=START, **some))
+    done = 0
+    for command in history:
+        before = town.states, without.states
+        outcomes = [bool(attempt(each, command)) for each in (town, without)]
+        if outcomes[0] != outcomes[1]:
+            town.states, without.states = before
+        done += all(outcomes)
+    moment = end_of(history) + timedelta(days=30)
+    town.send(ReverseEarning(refund="all", refunded=7, bought=7, occurred_at=moment, **some))
+    for each in (town, without):
+        attempt(each, ExpirePoints(customer="c1", occurred_at=moment))
+    ledger, other = town["c1"].ledger(), without["c1"].ledger()
+    assert (ledger.balance, ledger.debt, ledger.qualified) == (other.balance, other.debt, other.qualified)
+    counted = [{month: points for month, points in each.months.items() if points} for each in (ledger, other)]
+    assert counted[0] == counted[1]
+    programme = rules.programme
+    if programme.terms.monthly and programme.downgrade_to == "earned":
+        assert ledger.tier == other.tier
+    event(f"{min(done // 5, 2) * 5} commands or more done by both, " + ("in debt" if ledger.debt else "not in debt"))
+
+
+@given(
+    st.sampled_from(TIERED),
+    commands(members=1),
+    st.lists(st.integers(1, 60), min_size=2, max_size=4),
+    st.sampled_from([90, 120, 310, 600]),
+    days,
+)
+def test_a_refund_in_parts_costs_what_the_whole_costs_the_tier_too(
+    rules: Policy, history: list[Command], parts: list[int], bought: int, later: int
+) -> None:
     town = Town(rules).join("c1")
-    town.send(credit)
-    happened = [each for command in history for each in attempt(town, command)]
-    attempt(
-        town,
-        ReverseEarning(
-            customer="c1", refund="all", purchase="never", refunded=7, bought=7,
-            occurred_at=end_of(history) + timedelta(days=30),
-        ),
-    )  # fmt: skip
-    without = sum(each.points for each in happened if isinstance(each, PointsEarned | PointsAdjusted))
-    without += sum(_spent(each) for each in happened)
-    without -= sum(each.points for each in happened if type(each).__name__ == "PointsReleased")
-    ledger = town["c1"].ledger()
-    assert ledger.balance == without
-    qualifying = sum(each.qualifying for each in happened if isinstance(each, PointsEarned))
-    qualifying -= sum(each.qualifying for each in happened if type(each).__name__ == "EarningReversed")
-    assert ledger.qualified == qualifying
-    event("in debt" if ledger.debt else "not in debt")
+    some: dict[str, Any] = {"customer": "c1", "purchase": "whole"}
+    town.send(CreditPurchase(amount=Money(bought * 100, "EUR"), occurred_at=START, **some))
+    for command in history:
+        attempt(town, command)
+    moment = end_of(history) + timedelta(days=later)
+    attempt(town, ExpirePoints(customer="c1", occurred_at=moment))
+    had, split = town["c1"].tier, Town(rules)
+    split.states = town.states
+    some = {"bought": sum(parts), "occurred_at": moment, **some}
+    attempt(town, ReverseEarning(refund="all", refunded=sum(parts), **some))
+    for number in range(1, len(parts) + 1):
+        attempt(split, ReverseEarning(refund=f"part{number}", refunded=sum(parts[:number]), **some))
+    one, other = (each["c1"].ledger() for each in (town, split))
+    assert (one.tier, one.grace_until, one.months) == (other.tier, other.grace_until, other.months)
+    assert (one.lots, one.debt) == (other.lots, other.debt)
+    event("costs the tier" if one.tier != had else "costs no tier")
 
 
 @given(st.sampled_from(POLICIES), commands(size=30))
 def test_a_merge_undone_with_nothing_between_changes_nothing(rules: Policy, history: list[Command]) -> None:
     town = lived(rules, history)
-    before = {name: town.states[name] for name in ("loyalty-c1", "loyalty-c2")}
     now = end_of(history)
+    for name in ("c1", "c2"):
+        attempt(town, ExpirePoints(customer=name, occurred_at=now))
+    before = {name: town.states[name] for name in ("loyalty-c1", "loyalty-c2")}
     assert town.send(ReleaseAccount(customer="c2", merge="m", into="c1", occurred_at=now))
     together = town["c1"].ledger()
     check(together)
@@ -280,23 +331,24 @@ def test_two_programmes_never_mix(history: list[Command], programmes: list[str |
 # --- time -----------------------------------------------------------------------------------------------------------
 
 
-@given(st.sampled_from(POLICIES), commands(members=1), st.lists(days, min_size=1, max_size=6))
-def test_tiers_and_lots_told_the_time_once_are_as_if_told_often(
+@given(st.sampled_from(TIERED), commands(members=1), st.lists(days, min_size=1, max_size=6))
+def test_an_account_told_the_time_once_is_as_if_told_often(
     rules: Policy, history: list[Command], moments: list[int]
 ) -> None:
-    town = lived(rules, history)
+    town = Town(rules).join("c1")
+    large = CreditPurchase(customer="c1", purchase="large", amount=Money(31_000, "EUR"), occurred_at=START)
+    for command in (large, *history):
+        attempt(town, command)
     start = end_of(history)
     last = start + timedelta(days=max(moments))
     stepwise = Town(rules)
     stepwise.states = dict(town.states)
     for moment in sorted(moments):
-        at_ = start + timedelta(days=moment)
-        attempt(stepwise, ExpirePoints(customer="c1", occurred_at=at_))
-    attempt(town, ExpirePoints(customer="c1", occurred_at=last))
-    assert {name: replace(lot, pending=False) for name, lot in town["c1"].lots.items()} == {
-        name: replace(lot, pending=False) for name, lot in stepwise["c1"].lots.items()
-    }
-    assert town["c1"].lots == stepwise["c1"].lots
+        attempt(stepwise, ExpirePoints(customer="c1", occurred_at=start + timedelta(days=moment)))
+    happened = attempt(town, ExpirePoints(customer="c1", occurred_at=last))
+    assert town["c1"] == stepwise["c1"]
+    for kind in {type(each).__name__ for each in happened}:
+        event(kind)
 
 
 @settings(max_examples=50)

@@ -34,6 +34,7 @@ from relations.aggregates.loyalty import (
     Lot,
     LotShare,
     LoyaltyCommand,
+    Membership,
     MovedLot,
     PointsEarned,
     PointsExpired,
@@ -42,11 +43,13 @@ from relations.aggregates.loyalty import (
     ReverseEarning,
     TierLost,
     TierReached,
+    VoidedReward,
 )
-from relations.decider import fold
+from relations.decider import due_before, fold
 from relations.errors import CommandRefused
 from relations.messages import Event, Money, from_micros, to_micros
 from relations.policies import Policy, Programme
+from relations.policies.in_force import InForce
 
 DECIDER = AGGREGATE.decider
 START = from_micros(1_704_067_200_000_000)  # 2024-01-01
@@ -393,15 +396,18 @@ def test_a_retry_adds_nothing(history: list[tuple[LoyaltyCommand, Policy]], seed
         assert execute(state, command, rules) == (state, [])
 
 
-@given(histories())
-def test_the_tier_is_the_one_that_is_earned_after_every_evaluation(
-    history: list[tuple[LoyaltyCommand, Policy]],
+@given(histories(), st.sampled_from(POLICIES))
+def test_the_tier_is_the_one_that_is_earned_after_every_command(
+    history: list[tuple[LoyaltyCommand, Policy]], rules: Policy
 ) -> None:
     state, moved = DECIDER.initial, 0
-    for command, rules in history:
+    for command, _ in history:
+        for _due, before, events in due_before(AGGREGATE, state, command, InForce([rules])):
+            state = fold(DECIDER, events, before)
+            moved += sum(isinstance(each, TierLost) for each in events)
         state, events = execute(state, command, rules)
         moved += sum(isinstance(each, TierReached | TierLost) for each in events)
-        if not isinstance(command, EvaluateTier) or state.enrolled_at is None:
+        if state.enrolled_at is None:
             continue
         month = max(state.month, _month(command))
         window = rules.programme.tier_window.months(month)
@@ -527,6 +533,8 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     ),
     Money: st.just(Money(5, "EUR")),
     Holdings: held,
+    tuple[VoidedReward, ...]: st.lists(st.builds(VoidedReward, words, words, st.booleans()), max_size=2).map(tuple),
+    Membership | None: st.none() | st.builds(Membership, st.none() | counts, st.none() | counts),
 }
 
 

@@ -38,7 +38,6 @@ from relations import (
     RegisterCustomer,
     Relations,
     ScoreSentiment,
-    SendInvitation,
     UnmergeCustomer,
 )
 from relations.aggregates.customer import FeedbackGiven
@@ -73,8 +72,8 @@ def hotel() -> Policy:
             "referral": Referral(referrer_points=100, referred_points=50),
         }
     )
-    regulars = Segment(name="regulars", kind="behavioural", conditions=(Condition(fact="purchase_days", at_least=2),))
-    lifecycle = known.lifecycle.model_copy(update={"segments": (regulars,)})
+    buyers = Segment(name="buyers", kind="behavioural", conditions=(Condition(fact="purchase_days", at_least=1),))
+    lifecycle = known.lifecycle.model_copy(update={"segments": (buyers,)})
     return known.model_copy(update={"programme": programme, "lifecycle": lifecycle})
 
 
@@ -83,8 +82,11 @@ def history() -> Iterator[Command]:
     simulated = list(simulate(seed=5, customers=150, months=18, policy=hotel()))
     yield from simulated
     at = max(command.occurred_at for command in simulated)
-    buyers = sorted({command.customer for command in simulated if isinstance(command, RecordPurchase)})
-    for customer in buyers[:6]:
+    # People of our own: whatever comes into the simulation one day, nothing of theirs gets into its way.
+    own = [f"own-{number}" for number in range(9)]
+    for customer in own:
+        yield RecordPurchase(customer=customer, purchase="p1", amount=Money(5000, "EUR"), occurred_at=at)
+    for customer in own[:6]:
         yield LinkIdentity(customer=customer, source="crm", external_id=f"x-{customer}", occurred_at=at)
         yield RecordAcquisitionCost(
             customer=customer, acquisition="a1", amount=Money(2500, "EUR"), channel="web", occurred_at=at
@@ -93,9 +95,6 @@ def history() -> Iterator[Command]:
         yield EarnPoints(customer=customer, lot="gift", points=500, reason="bonus", occurred_at=at)
         yield IssueReward(customer=customer, coupon="coupon", reward="breakfast", occurred_at=at)
         yield MakeReferral(customer=customer, referral="referral", referred=f"friend-{customer}", occurred_at=at)
-        yield SendInvitation(
-            customer=customer, invitation="asked", instrument="servqual", channel="email", occurred_at=at
-        )
         items = tuple(ItemAnswer(item.id, 5, 6) for item in SERVQUAL.items)
         yield GiveFeedback(
             customer=customer, feedback="gaps", instrument="servqual", items=items, invitation="asked", occurred_at=at
@@ -113,11 +112,11 @@ def history() -> Iterator[Command]:
         ends=date(2026, 1, 1),
         occurred_at=at,
     )
-    yield RecordLapse(customer=buyers[6], reason="moved away", occurred_at=at)
-    yield MergeCustomer(customer=buyers[1], into=buyers[0], occurred_at=at)
-    yield MergeCustomer(customer=buyers[2], into=buyers[0], occurred_at=at)
-    yield MergeCustomer(customer=buyers[7], into=buyers[8], occurred_at=at)
-    yield UnmergeCustomer(customer=buyers[7], occurred_at=at)
+    yield RecordLapse(customer=own[6], reason="moved away", occurred_at=at)
+    yield MergeCustomer(customer=own[1], into=own[0], occurred_at=at)
+    yield MergeCustomer(customer=own[2], into=own[0], occurred_at=at)
+    yield MergeCustomer(customer=own[7], into=own[8], occurred_at=at)
+    yield UnmergeCustomer(customer=own[7], occurred_at=at)
     for customer in ("twin-1", "twin-2"):
         yield RegisterCustomer(
             customer=customer, name="Ada Ade", email="ada@example.com", phone="+43 1 234567", occurred_at=at
@@ -232,7 +231,7 @@ def arguments_of(engine: Relations) -> dict[str, list[Any]]:
     """What to ask questions with, by the name of the argument that has to be given."""
     relation = max(engine.views.repair.relations(limit=None), key=lambda each: each.complaints)
     member = engine.views.loyalty.losing_tier(until=AFTER + timedelta(days=700))[0].customer
-    merged = engine.views.customers.merged()[0]
+    merged = engine.views.customers.identity("own-0")
     return {
         "customer": [relation.customer, member, merged.customer, "twin-1", "nobody"],
         "complaint": [engine.views.desk.search(limit=1).tickets[0].complaint, "nothing"],
@@ -315,14 +314,13 @@ def test_every_answer_is_a_frame_of_the_same_rows(engine: Relations) -> None:
             rows[name] += found.height
     assert len(rows) > 60
     assert compared > 15_000
-    unanswered = {name for name, count in rows.items() if not count}
-    assert unanswered == {"satisfaction.drivers"}  # too few said two things of one occasion
+    assert {name for name, count in rows.items() if not count} == set()
 
 
 def test_every_table_is_a_frame_of_its_rows_with_merged_customers_under_one_id(engine: Relations) -> None:
     empty, compared = set(), 0
     merged = set(engine.views.customers.aliases.survivors)
-    assert len(merged) == 2
+    assert len(merged) >= 2
     for name, view in vars(engine.views).items():
         for row_name, row in tables(view).items():
             found = table(view, row_name)

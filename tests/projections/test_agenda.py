@@ -50,6 +50,7 @@ from relations.errors import CommandRefused, InvalidInput
 from relations.messages import Command, Envelope, Event, Money, from_micros, to_micros
 from relations.policies import Programme, Surveys
 from relations.policies.calendars import local_time
+from relations.policies.in_force import InForce
 from relations.policies.programme import CalendarYear, Lifetime, RollingMonths, Tier
 from relations.policies.service_levels import Severity
 from relations.projections.agenda import (
@@ -126,7 +127,9 @@ class World:
 
     def due(self, until: datetime) -> list[AgendaItem]:
         items = [open_item(row, self.policy) for row in self.rows.tables[Item].values()]
-        items += [tier_review(row, self.policy, to_micros(until)) for row in self.rows.tables[Member].values()]
+        items += [
+            tier_review(row, InForce([self.policy]), to_micros(until)) for row in self.rows.tables[Member].values()
+        ]
         return sorted((item for item in items if item and item.due_at <= until), key=lambda item: item.key)
 
 
@@ -303,7 +306,7 @@ def with_window(window: Window, base: bool = True) -> Policy:
 
 def review(world: World) -> AgendaItem | None:
     assert world.member is not None
-    return tier_review(world.member, world.policy)
+    return tier_review(world.member, InForce([world.policy]))
 
 
 def coming_review(world: World) -> AgendaItem:
@@ -336,8 +339,8 @@ def test_a_window_of_one_month_reviews_in_the_next() -> None:
     start = datetime(2024, 1, 31, 23, tzinfo=UTC)
     assert coming_review(world).due_at == start
     assert world.member is not None
-    assert tier_review(world.member, world.policy, to_micros(start)) == review(world)
-    assert tier_review(world.member, world.policy, to_micros(start) - 1) is None
+    assert tier_review(world.member, InForce([world.policy]), to_micros(start)) == review(world)
+    assert tier_review(world.member, InForce([world.policy]), to_micros(start) - 1) is None
 
 
 def test_a_later_purchase_puts_the_review_off() -> None:
@@ -388,7 +391,9 @@ def test_a_tier_that_asks_for_nothing_cannot_be_lost() -> None:
 
 def test_no_tier_is_no_review() -> None:
     assert (
-        tier_review(Member("c1", "loyalty-c1", "main", month="2024-01"), with_window(CalendarYear(), base=False))
+        tier_review(
+            Member("c1", "loyalty-c1", "main", month="2024-01"), InForce([with_window(CalendarYear(), base=False)])
+        )
         is None
     )
 

@@ -9,7 +9,13 @@ from fractions import Fraction
 import pytest
 
 from relations import Policy, Relations
-from relations.aggregates.customer import RecordPurchase, RefundPurchase, RegisterCustomer
+from relations.aggregates.customer import (
+    MergeCustomer,
+    RecordPurchase,
+    RefundPurchase,
+    RegisterCustomer,
+    UnmergeCustomer,
+)
 from relations.aggregates.loyalty import (
     EarnPoints,
     EnrolMember,
@@ -217,3 +223,42 @@ def test_rewards_referrals_and_goals_are_counted(relations: Relations) -> None:
     assert goals == {"g1": (60, False), "g2": (1, True), "g3": (3, True), "g4": (2, True), "g5": (1, False)}
     assert view.goals(as_of=datetime(2024, 1, 15, tzinfo=UTC))[0].elapsed == 0.5
     assert view.goals(programme="other") == []
+
+
+def test_what_is_owed_is_known_to_the_microsecond(relations: Relations) -> None:
+    buy(relations, "ada", "p", 100, 1 + 8 / 24)
+    buy(relations, "bo", "q", 50, 1 + 15 / 24)
+    view = relations.views.loyalty
+    instant = timedelta(microseconds=1)
+    seen = []
+    for moment in (after(1 + 8 / 24) - instant, after(1 + 8 / 24), after(1 + 15 / 24) - instant, after(1 + 15 / 24)):
+        owed = view.liability(as_of=moment)
+        accounts = [view.account(name, as_of=moment) for name in ("ada", "bo")]
+        assert owed.as_of == moment
+        assert owed.points == sum(account.balance for account in accounts if account is not None)
+        assert sum(each.open for each in view.breakage(as_of=moment).months) == owed.points
+        seen.append(owed.points)
+    assert seen[0] == 0 < seen[1] == seen[2] < seen[3]
+
+
+def test_a_merged_id_answers_for_the_surviving_account_and_before_the_merge_for_itself(relations: Relations) -> None:
+    for customer in ("ada", "bo"):
+        buy(relations, customer, "p", 100, 1)
+    before = relations.views.loyalty.account("bo", as_of=after(5))
+    relations.execute(MergeCustomer(customer="bo", into="ada", occurred_at=after(10)))
+    view = relations.views.loyalty
+    assert view.account("bo") == view.account("ada")
+    assert view.statement("bo") == view.statement("ada")
+    assert view.programmes("bo") == view.programmes("ada") == ["main"]
+    assert view.account("bo", as_of=after(5)) == before
+    assert view.statement("bo", until=after(5)).customer == "bo"
+    relations.execute(RedeemPoints(customer="bo", redemption="x", points=150, occurred_at=after(11)))
+    account = view.account("ada")
+    assert account is not None
+    assert (account.customer, account.balance) == ("ada", relations.load("loyalty", "ada").balance)
+    relations.execute(UnmergeCustomer(customer="bo", occurred_at=after(12)))
+    relations.execute(ReverseRedemption(customer="bo", redemption="x", occurred_at=after(13)))
+    for customer in ("ada", "bo"):
+        shown = view.account(customer)
+        assert shown is not None
+        assert shown.balance == relations.load("loyalty", customer).balance == view.statement(customer).closing > 0

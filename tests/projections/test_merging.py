@@ -108,8 +108,6 @@ MERGE_ITSELF = {
 """Answers that a merge and its end leave a trace in, and why they should."""
 FITTED = "retention.lifetime_values"
 """Left out of properties, for it takes as long as all others: it is asked once."""
-BY_ACCOUNT = {"loyalty.account", "loyalty.statement"}
-"""Questions about an account, which bears the id that it was opened under."""
 
 
 LIVES = [
@@ -144,7 +142,7 @@ def test_every_view_answers_for_the_surviving_id(database_url: str) -> None:
         assert relations.views.customers.linked("crm", "77") == ["c1", "c2"]
         relations.execute(merge("c2", "c1"))
         found = answers(relations)
-        assert of_customer(found, "c2", BY_ACCOUNT) == of_customer(found, "c1", BY_ACCOUNT)
+        assert of_customer(found, "c2") == of_customer(found, "c1")
         views = relations.views
         assert [stage.customer for stage in views.retention.stages()] == ["c1", "c3"]
         profile = views.retention.customer("c2")
@@ -369,7 +367,7 @@ def test_merge_then_unmerge_changes_nothing(more: list[Command], customer: str, 
             event("merged before")
             return
         together = answers(relations, but=[FITTED])
-        assert of_customer(together, customer, BY_ACCOUNT) == of_customer(together, into, BY_ACCOUNT)
+        assert of_customer(together, customer) == of_customer(together, into)
         relations.execute(unmerge(customer))
         assert without(answers(relations, but=[FITTED]), MERGE_ITSELF) == without(before, MERGE_ITSELF)
         assert [relations.load("customer", name) for name in IDS] == states

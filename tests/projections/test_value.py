@@ -250,6 +250,8 @@ def test_conditions_ask_for_culture_words_scores_and_what_was_bought(relations: 
         RecordPurchase(customer="c3", purchase="p1", amount=chf, occurred_at=on(3)),
         GiveFeedback(customer="c1", feedback="f1", instrument="csat", score=2, occurred_at=on(2)),
         GiveFeedback(customer="c1", feedback="f2", instrument="csat", score=5, occurred_at=on(3)),
+        GiveFeedback(customer="c2", feedback="f3", instrument="csat", score=5, occurred_at=on(2)),
+        GiveFeedback(customer="c2", feedback="f4", instrument="csat", score=2, occurred_at=on(3)),
         GiveFeedback(customer="c2", feedback="f1", instrument="nps", score=9, occurred_at=on(3)),
         GiveFeedback(customer="c2", feedback="f2", instrument="nps", score=6, occurred_at=on(2)),
     )
@@ -269,6 +271,7 @@ def test_conditions_ask_for_culture_words_scores_and_what_was_bought(relations: 
     }
     assert who(2) == known | {
         "bought on the web": ("c1",),
+        "content": ("c2",),
         "detractors": ("c2",),
         "poor": ("c1", "c2", "c3"),  # c3 had bought nothing yet, in whatever currency
     }

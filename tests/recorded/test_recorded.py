@@ -80,9 +80,11 @@ from relations.aggregates.loyalty import (
     ExpiryDeferred,
     GracedLot,
     Holdings,
+    Invited,
     Lot,
     LotShare,
     MemberEnrolled,
+    Membership,
     MovedLot,
     PointsActivated,
     PointsAdjusted,
@@ -97,8 +99,10 @@ from relations.aggregates.loyalty import (
     ReferralFulfilled,
     ReferralMade,
     ReferralReceived,
+    ReferralRevoked,
     ReferralRewarded,
     RefundForwarded,
+    RequestForwarded,
     RewardExpired,
     RewardIssued,
     RewardUsed,
@@ -107,6 +111,7 @@ from relations.aggregates.loyalty import (
     TierLost,
     TierReached,
     TierWarned,
+    VoidedReward,
 )
 from relations.aggregates.policy import PolicyAdopted
 from relations.aggregates.programme import ProgrammeGoalSet, StockReturned, StockTaken
@@ -142,6 +147,14 @@ HOLDINGS = Holdings(
     reviewed=AT,
     warned=AT + 90 * DAY,
     grace_until=AT + 120 * DAY,
+)
+EVERYTHING_HELD = msgspec.structs.replace(
+    HOLDINGS,
+    closed_at=AT + DAY,
+    clubs=("wine",),
+    referrals={"f1": "c-44"},
+    rewarded=2,
+    invited=Invited("f0", "c-40", AT, True),
 )
 
 MEANT: dict[str, Event] = {
@@ -392,6 +405,16 @@ MEANT: dict[str, Event] = {
         fx="0.92",
         programme="dining",
     ),
+    "loyalty.points_earned.1.by_hand": PointsEarned(
+        lot="gift",
+        points=50,
+        qualifying=0,
+        active_from=AT,
+        reason="bonus",
+        policy=2,
+        author="anna",
+        role="head of desk",
+    ),
     "loyalty.points_activated.1.full": PointsActivated(points=50, lots=(LotShare("welcome", 50),), **DINING),
     "loyalty.points_redeemed.1.every": PointsRedeemed(
         redemption="r", points=1, lots=(LotShare("l", 1),), reward="tea", **DINING
@@ -495,15 +518,39 @@ MEANT: dict[str, Event] = {
     "loyalty.referral_made.1.full": ReferralMade(referral="f1", referred="c-43", **DINING),
     "loyalty.referral_received.1.full": ReferralReceived(referral="f1", referrer="c-42", received_at=AT, **DINING),
     "loyalty.referral_fulfilled.1.full": ReferralFulfilled(referral="f1", referrer="c-42", **DINING),
+    "loyalty.referral_fulfilled.1.bought": ReferralFulfilled(
+        referral="f1", referrer="c-42", lot="purchase/stay-2024-118", **DINING
+    ),
+    "loyalty.referral_revoked.1.full": ReferralRevoked(
+        referral="f1", referrer="c-42", refund="r1", purchase="stay-2024-118", **DINING
+    ),
+    "loyalty.request_forwarded.1.revoked": RequestForwarded(
+        into="c-42", prefix="merged/c-43/", request="RevokeReferral", about="f1", other="r1", purchase="p", **DINING
+    ),
     "loyalty.referral_rewarded.1.full": ReferralRewarded(referral="f1", referred="c-43", points=500, **DINING),
     "loyalty.account_closed.1.full": AccountClosed(
         closed_at=AT, points=20, lots=(LotShare("welcome", 20),), debt=3, reason="moved away", **DINING
+    ),
+    "loyalty.account_closed.1.settled": AccountClosed(
+        closed_at=AT, rewards=(VoidedReward("k-1", "free night", True),), settled=True, **DINING
     ),
     "loyalty.account_reopened.1.full": AccountReopened(reopened_at=AT, **DINING),
     "loyalty.account_released.1.full": AccountReleased(merge="m1", into="c-42", holdings=HOLDINGS, **DINING),
     "loyalty.account_released.1.bare": AccountReleased(merge="m1", into="c-42", holdings=Holdings()),
     "loyalty.account_received.1.full": AccountReceived(
         merge="m1", source="c-43", holdings=HOLDINGS, enrolled=True, tier="silver", **DINING
+    ),
+    "loyalty.account_released.1.every": AccountReleased(merge="m1", into="c-42", holdings=EVERYTHING_HELD, **DINING),
+    "loyalty.account_received.1.reopened": AccountReceived(
+        merge="m1", source="c-43", holdings=EVERYTHING_HELD, tier="gold", reopened=True, reached_at=AT, **DINING
+    ),
+    "loyalty.account_returned.1.parted": AccountReturned(
+        merge="m1",
+        to="c-43",
+        holdings=Holdings(),
+        clubs=("wine",),
+        membership=Membership(AT, AT + DAY),
+        **DINING,
     ),
     "loyalty.account_returned.1.full": AccountReturned(
         merge="m1",
@@ -534,6 +581,15 @@ MEANT: dict[str, Event] = {
     ),
     "loyalty.credit_forwarded.1.full": CreditForwarded(
         into="c-42", prefix="merged/c-43/", lot="remedy/k/m", points=9, reason="remedy", source="k", **DINING
+    ),
+    "loyalty.credit_forwarded.1.by_hand": CreditForwarded(
+        into="c-42", prefix="merged/c-43/", lot="gift", points=9, reason="bonus", author="anna", role="head of desk"
+    ),
+    "loyalty.request_forwarded.1.full": RequestForwarded(
+        into="c-42", prefix="merged/c-43/", request="RedeemPoints", about="r-1", points=150, other="breakfast", **DINING
+    ),
+    "loyalty.request_forwarded.1.lots": RequestForwarded(
+        into="c-42", prefix="merged/c-43/", request="ReceivePoints", about="t1", other="c-44", lots=(MOVED,), **DINING
     ),
     "programme.goal_set.1.full": ProgrammeGoalSet(
         goal="members-2025", metric="members", target=10_000, starts="2025-01-01", ends="2026-01-01"

@@ -278,5 +278,6 @@ def test_some_say_why_they_leave_and_few_of_them_are_won_back(commands: list[Com
     assert len({command.reason for command in left}) > 3
     assert 0 < len(back) < len(left)
     assert {command.customer for command in back} <= {command.customer for command in left}
-    costs = {command.command_id: command.customer for command in commands if isinstance(command, RecordAcquisitionCost)}
-    assert len(set(costs.values())) == len(costs) > 100, "each was won once"
+    # What is sent twice is the same command.
+    costs = {command.command_id: command for command in commands if isinstance(command, RecordAcquisitionCost)}.values()
+    assert len({command.customer for command in costs}) == len(costs) > 100

@@ -15,7 +15,7 @@ from relations.errors import CommandRefused
 from relations.messages import Command, Event
 from relations.policies import Policy
 
-__all__ = ["AGGREGATE", "REFUSALS", "AdoptPolicy", "PolicyAdopted", "PolicyBook"]
+__all__ = ["AGGREGATE", "REFUSALS", "AdoptPolicy", "Adoption", "PolicyAdopted", "PolicyBook"]
 
 # --- events ---------------------------------------------------------------------------------------------------------
 

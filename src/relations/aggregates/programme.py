@@ -114,6 +114,10 @@ class TakeStock(ProgrammeCommand):
     customer: Id
     coupon: Annotated[str, Field(min_length=1, max_length=700)]
 
+    @property
+    def follows(self) -> str:
+        return "IssueReward"
+
 
 class ReturnStock(ProgrammeCommand):
     """Give one of a limited reward back. A reaction to `RedemptionReversed`."""
@@ -121,6 +125,10 @@ class ReturnStock(ProgrammeCommand):
     reward: Label
     customer: Id
     coupon: Annotated[str, Field(min_length=1, max_length=700)]
+
+    @property
+    def follows(self) -> str:
+        return "ReverseRedemption"
 
 
 # --- state ----------------------------------------------------------------------------------------------------------

@@ -19,9 +19,9 @@ from uuid import uuid4
 from sqlalchemy import Connection, bindparam, select
 
 from relations.aggregates.customer import CustomerErased
-from relations.aggregates.policy import AdoptPolicy, PolicyBook
+from relations.aggregates.policy import Adoption, AdoptPolicy, PolicyBook
 from relations.collection import held_back
-from relations.decider import Aggregate
+from relations.decider import Aggregate, due_before
 from relations.errors import CommandRefused, ConcurrencyConflict, InvalidInput, LogError, RelationsError
 from relations.execution.merged import states_together
 from relations.execution.reader import Reader, recorded_event
@@ -35,6 +35,7 @@ from relations.log.personal import Keys, has_personal, seal_event
 from relations.log.table import log as log_table
 from relations.messages import Command, Envelope, Event, to_micros
 from relations.policies import Policy
+from relations.policies.in_force import InForce
 
 __all__ = ["Clock", "Executor"]
 
@@ -45,25 +46,30 @@ _POLICY_STREAM = "policy"
 _FINAL = ("version_conflict", "log_busy")
 """Conflicts that trying again does not end: the caller's own, and a turn waited for as long as was to be waited."""
 _DEFAULT_POLICY = Policy()
+_NO_RULES = InForce()
 _entry: Callable[..., Entry] = tuple.__new__
 """What `Entry._make` does, without the call of Python's in between: it runs for every event."""
 
 
 class _Decided(NamedTuple):
-    """One command's outcome within a unit of work, and what is still to be decided for it."""
+    """One command's outcome within a unit of work, and what is still to be decided for it.
+
+    `own` are the places of its own events among all, between which there may be what time had done before.
+    """
 
     command_id: str
     actor: str
     entries: list[Entry]
     events: list[Event]
+    own: list[int]
     states: dict[str, State]
     pending: deque[tuple[Command, str | None]]
 
 
 class _Place:
-    """Where events of one decision belong, and why."""
+    """Where events of one decision belong, and why. `passed` is the id of what time did; None of what is wanted."""
 
-    __slots__ = ("aggregate", "at", "cause", "command_hash", "customer", "policy", "stream")
+    __slots__ = ("aggregate", "at", "cause", "command_hash", "customer", "passed", "policy", "stream")
 
     def __init__(
         self, aggregate: Aggregate[Any], stream: str, customer: str, at: int, cause: str | None, policy: Policy
@@ -75,6 +81,7 @@ class _Place:
         self.cause = cause
         self.policy = policy
         self.command_hash: bytes | None = None
+        self.passed: str | None = None
 
 
 class _Unit:
@@ -84,9 +91,9 @@ class _Unit:
         "cached",
         "entries",
         "has_erased",
-        "policies",
         "position",
         "recorded_at",
+        "rules",
         "snapshots",
         "states",
         "writer",
@@ -101,23 +108,14 @@ class _Unit:
         self.entries: list[Entry] = []
         self.snapshots: dict[str, State] = {}
         self.position = writer.head.position
-        self.policies: list[tuple[int | None, Policy]] = []
-
-    def policy(self, at: int) -> Policy:
-        """The policy in force for business time `at`: the last adopted of those effective by then."""
-        policies = self.policies
-        if len(policies) > 1:
-            for effective_from, policy in reversed(policies):
-                if effective_from is None or effective_from <= at:
-                    return policy
-        return policies[0][1] if policies else _DEFAULT_POLICY
+        self.rules = _NO_RULES
 
     def pinned(self, aggregate: Aggregate[Any], state: Any) -> Policy | None:
         """The policy that a stream is decided by for all its life, if it is pinned to one that was adopted."""
         if aggregate.pinned is None:
             return None
         number = aggregate.pinned(state)
-        return self.policies[number - 1][1] if number and number <= len(self.policies) else None
+        return self.rules.adopted[number - 1] if number and number <= len(self.rules.adopted) else None
 
 
 class Executor:
@@ -160,7 +158,8 @@ class Executor:
         self._by_command = {command: aggregate for aggregate in aggregates for command in aggregate.commands}
         self._topics: dict[type[Event], Topic] = {topic.event: topic for topic in codec.topics.values()}
         self._lock = RLock()
-        self._parsed: dict[bytes, Policy] = {}
+        self._parsed: dict[tuple[bytes, int | None], Policy] = {}
+        self._rules = PolicyBook(), _NO_RULES
         self._repeats = Repeats(self._database, codec, keys, aggregates)
         self._reader = Reader(codec, keys)
         self._known_sql = self._database.compile(
@@ -187,8 +186,9 @@ class Executor:
                     self._take(unit, decided)
                     rows = self._append(unit)
                 self._after_commit(unit, own=connection is None)
-                own = rows[len(rows) - len(decided.events) :]
-                return Receipt(command_id, tuple(map(recorded_event, own, decided.events)))
+                first = len(rows) - len(decided.entries)
+                own = (recorded_event(rows[first + place], decided.events[place]) for place in decided.own)
+                return Receipt(command_id, tuple(own))
             except ConcurrencyConflict as conflict:
                 if last or conflict.code in _FINAL:
                     raise
@@ -235,14 +235,14 @@ class Executor:
                 error.__context__ = None
                 outcome.rejections.append(Rejection(index, command, error.with_traceback(None)))
                 continue
-            if not decided.entries:
+            self._take(unit, decided)
+            outcome.events += len(decided.entries)
+            if not decided.own:
                 outcome.unchanged += 1
                 continue
-            self._take(unit, decided)
-            first = decided.entries[0]
+            first = decided.entries[decided.own[0]]
             known[command_id] = (first.customer, first.command_hash)
             outcome.accepted += 1
-            outcome.events += len(decided.entries)
 
     def _tries(self, connection: Connection | None) -> Iterator[bool]:
         """Yield once a try, saying whether it is the last. A host's own transaction cannot be tried again."""
@@ -283,9 +283,11 @@ class Executor:
 
     def _decide(self, unit: _Unit, command: Command, command_id: str, expected_version: int | None = None) -> _Decided:
         """Decide a command and everything that it leads to. The unit is unchanged until `_take`."""
-        if not unit.policies and not isinstance(command, AdoptPolicy):
+        if not unit.rules.adopted and not isinstance(command, AdoptPolicy):
             self._adopt_default(unit)
-        decided = _Decided(command_id, command.actor, [], [], {}, deque())
+        if command.follows:
+            _refuse_alone(command)
+        decided = _Decided(command_id, command.actor, [], [], [], {}, deque())
         wanted, cause = command, None
         while True:
             aggregate = self._by_command.get(type(wanted)) or self._unknown(wanted)
@@ -294,12 +296,14 @@ class Executor:
             version, state = found or self._state(unit, stream)
             if cause is None and expected_version is not None:
                 _must_be_at(expected_version, stream, version)
+            at, due = wanted.at, aggregate.due
+            if due is not None and version and due(state, wanted, at, unit.rules) is not None:
+                version, state = self._let_time_pass(unit, decided, wanted, (version, state))
             knowing = state
             if aggregate.merging is not None and aggregate.merging.next_to(state):
                 wanted, (version, state), knowing = self._among_merged(unit, decided, aggregate, wanted)
                 stream = wanted.stream
-            at = wanted.at
-            policy = unit.policy(at)
+            policy = unit.rules.at(at)
             # Reactions go by the policy in force, also where the stream itself is pinned to an older one.
             new = aggregate.decider.decide(knowing, wanted, unit.pinned(aggregate, state) or policy)
             if new:
@@ -312,12 +316,27 @@ class Executor:
                         unit.writer.connection, command, customer, unit.recorded_at
                     )
                 decided.states[stream] = self._record(unit, decided, here, (version, state), new)
-                if len(decided.entries) > _REACTIONS_MAX:
+                if len(decided.own) > _REACTIONS_MAX:
                     msg = f"{type(command).__name__} leads to over {_REACTIONS_MAX} events: a circle of reactions?"
                     raise RuntimeError(msg)
             if not decided.pending:
                 return decided
             wanted, cause = decided.pending.popleft()
+
+    def _let_time_pass(self, unit: _Unit, decided: _Decided, wanted: Command, found: State) -> State:
+        """Do in a stream what fell due before a command that is wanted, each at its moment, as if told of it then.
+
+        What is done bears an id of its own, of the stream's version that it was due at: so it is in the log once.
+        """
+        stream, aggregate = wanted.stream, self._by_command[type(wanted)]
+        for due, state, events in due_before(aggregate, found[1], wanted, unit.rules):
+            command = due.command(f"due:{stream}@{found[0]}:{due.at}")
+            customer = aggregate.customer(state, command)
+            here = _Place(aggregate, stream, customer, due.at, None, unit.rules.at(due.at))
+            here.passed = command.command_id
+            here.command_hash = self._repeats.fingerprint(unit.writer.connection, command, customer, unit.recorded_at)
+            found = decided.states[stream] = self._record(unit, decided, here, found, events)
+        return found
 
     def _among_merged(
         self, unit: _Unit, decided: _Decided, aggregate: Aggregate[Any], wanted: Any
@@ -360,9 +379,10 @@ class Executor:
         version, state = found
         entries, stream, customer = decided.entries, here.stream, here.customer
         evolve = here.aggregate.decider.evolve
-        for event in new:
+        passed, own = here.passed, decided.own
+        for place, event in enumerate(new):
             version += 1
-            seq = len(entries)
+            seq = len(own) if passed is None else place
             topic = self._topics[type(event)]
             sealed = event
             if topic.personal and has_personal(event, topic):
@@ -377,20 +397,22 @@ class Executor:
                 customer,
                 here.at,
                 unit.recorded_at,
-                decided.actor,
-                decided.command_id,
+                decided.actor if passed is None else "agenda",
+                decided.command_id if passed is None else passed,
                 seq,
                 None if seq else here.command_hash,
                 here.cause,
                 self._codec.encode(sealed),
             )
+            if passed is None:
+                own.append(len(entries))
             entries.append(_entry(Entry, entry))
             decided.events.append(event)
             kind = self._only_if.get(type(event))
             if kind is not None and self._is_unknown(unit, f"{kind}-{customer}", decided.states):
                 continue
             envelope = Envelope(
-                position=unit.position + seq + 1,
+                position=unit.position + len(entries),
                 stream=stream,
                 version=version,
                 customer=customer,
@@ -450,18 +472,23 @@ class Executor:
 
     def _refresh_policies(self, unit: _Unit) -> None:
         _version, book = self._state(unit, _POLICY_STREAM)
-        unit.policies = self.policies_of(book)
+        unit.rules = self.rules_of(book)
 
-    def policies_of(self, book: PolicyBook) -> list[tuple[int | None, Policy]]:
-        """The policies of a book with the time from which each is in force, parsed once."""
-        found = []
-        for adoption in book.adoptions:
-            body = bytes(adoption.policy)
-            policy = self._parsed.get(body)
-            if policy is None:
-                policy = self._parsed[body] = Policy.model_validate_json(body)
-            found.append((adoption.effective_from, policy))
-        return found
+    def rules_of(self, book: PolicyBook) -> InForce:
+        """The policies of a book and when each is in force, parsed once."""
+        known, rules = self._rules
+        if known is not book:
+            rules = InForce(self._policy_of(adoption) for adoption in book.adoptions)
+            self._rules = book, rules
+        return rules
+
+    def _policy_of(self, adoption: Adoption) -> Policy:
+        key = bytes(adoption.policy), adoption.effective_from
+        policy = self._parsed.get(key)
+        if policy is None:
+            policy = Policy.model_validate_json(key[0]).model_copy(update={"effective_from": key[1]})
+            self._parsed[key] = policy
+        return policy
 
     def _adopt_default(self, unit: _Unit) -> None:
         """A log explains itself: where nobody adopted a policy, the default one is adopted first, by an event."""
@@ -486,6 +513,16 @@ class Executor:
         # Where a reaction may lead is not known yet; a customer's account is where most of them do.
         missing |= {f"loyalty-{name}" for name in {getattr(command, "customer", None) for command in commands} if name}
         self.states.load_many(unit.writer.connection, list(missing - unit.cached.keys()), unit.cached)
+
+
+def _refuse_alone(command: Command) -> NoReturn:
+    """A command that only events ask for is not a caller's: it would bring about one half of something."""
+    raise CommandRefused(
+        f"{type(command).__name__} follows from {command.follows} and is not sent by itself",
+        code="only_follows",
+        field="command",
+        remedy=f"Send {command.follows}",
+    )
 
 
 def _must_be_at(expected: int, stream: str, version: int) -> None:

@@ -6,9 +6,10 @@ from datetime import date
 from fractions import Fraction
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from relations.messages import Id, Label
+from relations.errors import InvalidInput
+from relations.messages import Id, Label, minor_digits
 from relations.policies.ratios import Ratio, ratio_text
 from relations.policies.spans import Part, days_after
 
@@ -17,6 +18,15 @@ __all__ = ["Campaign", "Referral", "Reward", "RewardKind", "Tier"]
 RewardKind = Literal["gift", "discount", "upgrade", "priority_booking", "club_event"]
 Points = Annotated[int, Field(strict=True, ge=0, le=10**12)]
 Days = Annotated[int, Field(strict=True, ge=1, le=36_500)]
+
+
+def _known(amounts: dict[str, Fraction]) -> dict[str, Fraction]:
+    for currency in amounts:
+        try:
+            minor_digits(currency)
+        except InvalidInput as error:
+            raise ValueError(f"{error.reason}; a minimum goes by codes such as EUR") from None
+    return amounts
 
 
 class Tier(Part):
@@ -59,7 +69,9 @@ class Campaign(Part):
         tiers: Only members of these; all where empty.
         multiplier: What is earned, as a multiple of what it were without; two of 2 and 3 together make 4.
         bonus_points: Points more for each purchase.
-        minimum: For purchases of so many minor units at least.
+        minimum: For purchases of so much at least: by currency in its major unit, as `{ EUR = 100, JPY = 15000 }`, and
+            none in a currency that is not named. One number alone is in minor units of whatever currency; that is for
+            programmes of one currency only.
         joining_points: Points for joining while it runs.
     """
 
@@ -70,7 +82,7 @@ class Campaign(Part):
     tiers: tuple[Label, ...] = ()
     multiplier: Ratio = Fraction(1)
     bonus_points: Points = 0
-    minimum: Annotated[int, Field(strict=True, ge=0)] = 0
+    minimum: Annotated[int, Field(strict=True, ge=0)] | Annotated[dict[str, Ratio], AfterValidator(_known)] = 0
     joining_points: Points = 0
 
     @model_validator(mode="after")
@@ -87,13 +99,19 @@ class Campaign(Part):
         """Whether it runs at an instant."""
         return days_after(zone, self.starts.toordinal(), 0) <= at < days_after(zone, self.ends.toordinal(), 0)
 
-    def suits(self, amount: int, category: str | None, tier: str | None) -> bool:
-        """Whether a purchase takes part."""
+    def suits(self, amount: int, currency: str, category: str | None, tier: str | None) -> bool:
+        """Whether a purchase of so many minor units of a currency takes part."""
         return (
-            amount >= self.minimum
+            self._is_enough(amount, currency)
             and (not self.categories or category in self.categories)
             and (not self.tiers or tier in self.tiers)
         )
+
+    def _is_enough(self, amount: int, currency: str) -> bool:
+        if isinstance(self.minimum, int):
+            return amount >= self.minimum
+        least = self.minimum.get(currency)
+        return least is not None and amount >= least * 10 ** minor_digits(currency)
 
 
 class Reward(Part):

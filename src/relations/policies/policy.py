@@ -32,6 +32,8 @@ class Policy(BaseModel):
 
     Attributes:
         version: Given by the log when the policy is adopted, from 1; 0 before.
+        effective_from: Likewise: the business time of the first command that it decides, UTC microseconds; None is from
+            the beginning. It stands in the event that adopts the policy, not in the policy's own JSON.
         zone: The IANA zone of the business's days, months and working hours.
         currency: The currency that reports add up in (ISO 4217).
         country: Where a telephone number is dialled that does not say so (ISO 3166), unless the customer's own region
@@ -48,6 +50,7 @@ class Policy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     version: Annotated[int, Field(ge=0)] = 0
+    effective_from: Annotated[int | None, Field(exclude=True)] = None
     zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     currency: Annotated[str, AfterValidator(known_currency)] = "EUR"
     country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None

@@ -64,6 +64,8 @@ class Terms:
         categories: The categories with a factor of their own.
         names: The tiers' names, ascending.
         thresholds: Their thresholds, ascending.
+        base: The tier that asks for nothing, if there is one.
+        monthly: A tier is lost at once, on the first of a month, with no grace and no warning.
         ranks: A tier's place by its name, from 0.
         round: Numerator and denominator to a whole number, neither negative.
         round_qualifying: The same for what qualifies: a stay or an order counts until all of it is given back.
@@ -74,6 +76,8 @@ class Terms:
     categories: frozenset[str]
     names: tuple[str, ...]
     thresholds: tuple[int, ...]
+    base: str | None
+    monthly: bool
     ranks: dict[str, int]
     round: Callable[[int, int], int]
     round_qualifying: Callable[[int, int], int]
@@ -268,6 +272,8 @@ class Programme(BaseModel):
             categories=frozenset(self.category_factors),
             names=tuple(tier.name for tier in self.tiers),
             thresholds=tuple(tier.threshold for tier in self.tiers),
+            base=next((tier.name for tier in self.tiers if tier.threshold <= 0), None),
+            monthly=self.downgrade_when == "at_once" and not self.grace_days and self.warning_days is None,
             ranks={tier.name: rank for rank, tier in enumerate(self.tiers)},
             round=ROUNDINGS[self.rounding],
             round_qualifying=ROUNDINGS["down" if by_count else self.rounding],
@@ -292,6 +298,9 @@ class Programme(BaseModel):
     ) -> Credit:
         """What a purchase earns, campaigns and whatever tiers go by taken into account.
 
+        A stay or an order counts though nothing is paid for it (an award night), or in a currency that earns nothing;
+        spend counts in every currency that has an `fx` rate. What is in a category whose factor is 0 counts nowhere.
+
         Args:
             amount: Minor units.
             currency: Of the amount.
@@ -302,10 +311,13 @@ class Programme(BaseModel):
         """
         terms = self.terms
         points, qualifying = terms.earned(amount, currency, category, tier)
-        rate = currency in self.rates and amount > 0 and self.category_factors.get(category or "", 1) != 0
-        if not rate:
+        if self.category_factors.get(category or "", 1) == 0 or amount < 0:
             return Credit(0, 0)
-        running = [each for each in self.campaigns if each.runs(at, zone) and each.suits(amount, category, tier)]
+        if currency not in self.rates or not amount:
+            return Credit(0, self._counts(amount, currency, category))
+        running = [
+            each for each in self.campaigns if each.runs(at, zone) and each.suits(amount, currency, category, tier)
+        ]
         running = [each for each in running if each.multiplier > 1 or each.bonus_points]
         if running:
             factor = 1 + sum((each.multiplier - 1 for each in running), Fraction(0))
@@ -313,16 +325,35 @@ class Programme(BaseModel):
             numerator, denominator, _, _ = terms.ratios[currency, key, tier if tier in terms.ranks else None]
             points = terms.round(amount * numerator * factor.numerator, denominator * factor.denominator)
             points += sum(each.bonus_points for each in running)
-        if self.tier_basis == "orders":
-            qualifying = 1
-        elif self.tier_basis == "stays":
-            qualifying = int(category in self.stay_categories)
+        if self.tier_basis in ("orders", "stays"):
+            qualifying = self._counts(amount, currency, category)
         foreign = self.tier_basis == "spend" and currency != self.tier_currency
         return Credit(
             points,
             qualifying,
             tuple(each.id for each in running),
             ratio_text(self.fx.get(currency, Fraction(0))) if foreign else None,
+        )
+
+    def _counts(self, amount: int, currency: str, category: str | None) -> int:
+        """What a purchase counts towards a tier, where that does not go by what it earns."""
+        match self.tier_basis:
+            case "orders":
+                return 1
+            case "stays":
+                return int(category in self.stay_categories)
+            case "spend":
+                exact = self._counted(currency, Fraction(1)) * amount
+                return self.terms.round_qualifying(exact.numerator, exact.denominator)
+            case _:
+                return 0
+
+    def counts(self, amount: int, currency: str) -> bool:
+        """Whether a purchase may earn anything, or count towards a tier; most that do not need not be looked at."""
+        if currency in self.rates and amount > 0:
+            return True
+        return self.tier_basis in ("orders", "stays") or (
+            self.tier_basis == "spend" and amount > 0 and (currency == self.tier_currency or currency in self.fx)
         )
 
     def active_from(self, earned_at: int, zone: str) -> int:

@@ -30,7 +30,8 @@ class Finding(BaseModel):
     """Something that is wrong, or looks so.
 
     Attributes:
-        severity: `error`: it cannot be adopted, or does not do what it says. `warning`: it may be meant.
+        severity: `error`: it cannot be read, or does not do what it says, and is to be mended before it is adopted;
+            adopting a programme that can be read does not check it again. `warning`: it may be meant.
         code: A stable name, such as `tier_gap`.
         programme: Whose.
         field: Where.
@@ -242,6 +243,31 @@ def _contradictions(programme: Programme) -> Iterator[Finding]:
             yield _warning("spend_not_counted", programme.id, "fx", reason, f"Name what one {currency} counts")
 
 
+def _idle(programme: Programme) -> Iterator[Finding]:
+    """Rules that nothing goes by."""
+    said = programme.model_fields_set
+    if not programme.tiers:
+        for field in ("tier_basis", "tier_window", "downgrade_to", "downgrade_when", "grace_days", "warning_days"):
+            if field in said and getattr(programme, field) != Programme.model_fields[field].default:
+                reason = f"`{field}` says how tiers go, and there are none"
+                yield _warning("no_tiers", programme.id, field, reason, "Leave it out, or name tiers")
+    for field, basis in (("fx", "spend"), ("stay_categories", "stays")):
+        if getattr(programme, field) and programme.tier_basis != basis:
+            reason = f"`{field}` says what counts as {basis}, and tiers go by {programme.tier_basis}"
+            yield _warning("unused_basis", programme.id, field, reason, f"Leave it out, or let tiers go by {basis}")
+    for campaign in programme.campaigns:
+        if isinstance(campaign.minimum, dict):
+            for currency in sorted(campaign.minimum.keys() - programme.rates.keys()):
+                reason = f"campaign {campaign.id!r} has a minimum in {currency}, which earns nothing"
+                yield _warning("unused_minimum", programme.id, "campaigns", reason, f"Name a rate for {currency}")
+        elif campaign.minimum and len(programme.rates) > 1:
+            reason = (
+                f"campaign {campaign.id!r} asks for {campaign.minimum:,} minor units of whatever currency, which is "
+                "much in one and little in another"
+            )
+            yield _warning("minimum_of_no_currency", programme.id, "campaigns", reason, "Give it by currency")
+
+
 def _campaigns(programme: Programme) -> Iterator[Finding]:
     tiers = {tier.name for tier in programme.tiers}
     for campaign in programme.campaigns:
@@ -278,7 +304,7 @@ def _authority(programme: Programme) -> Iterator[Finding]:
         yield _error("empty_referral", programme.id, "referral", reason, "Give points to one of them, or leave it out")
 
 
-_CHECKS = (_tiers, _reach, _contradictions, _campaigns, _authority)
+_CHECKS = (_tiers, _reach, _contradictions, _idle, _campaigns, _authority)
 
 
 def _gives_points(programme: Programme) -> bool:
@@ -301,10 +327,9 @@ def _points_once(programme: Programme) -> int | None:
 def _reachable_tiers(programme: Programme) -> set[str]:
     counts = {
         "points": bool(programme.rates),
-        "spend": bool(programme.rates.keys() & {programme.tier_currency, *programme.fx}),
-        "orders": bool(programme.rates),
-        "stays": any(programme.category_factors.get(each, Fraction(1)) for each in programme.stay_categories)
-        and bool(programme.rates),
+        "spend": True,
+        "orders": True,
+        "stays": any(programme.category_factors.get(each, Fraction(1)) for each in programme.stay_categories),
     }[programme.tier_basis]
     return {tier.name for tier in programme.tiers if counts or not tier.threshold}
 

@@ -1,21 +1,39 @@
-"""When time alone changes a member's tier. The account's rules and the agenda both go by this.
+"""When time alone changes a member's tier, and to what. The account's rules, the agenda and the views go by this.
 
-Three things can come of time: a warning before the tier is lost, a review, and the end of a grace. `next_step` says
-which comes next and when; that it was done is recorded, and the next one follows from there. So it does not matter
-whether time is told of every day or after years.
+Three things can come of time: a warning before the tier is lost, a review, and the end of a grace. `due_step` says
+which comes next and when, and `outcome` what comes of it; that it was done is recorded, and the next one follows from
+there. So it does not matter whether time is told of every day or after years.
+
+**At once** means on the first of a month, the first one whose window does not earn the tier; otherwise a review is due
+once a year. Each step is taken by the rules in force at its moment, so no step lies in a time whose rules did not ask
+for it: rules that change on the tenth find what they change on the first of the next month.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from relations.policies.calendars import local_time
+from relations.policies.in_force import InForce
+from relations.policies.policy import Policy
 from relations.policies.programme import Programme
 from relations.policies.spans import days_after, first_of_month, month_after, yearly_after
 
-__all__ = ["Standing", "TierStep", "can_be_lost", "next_step", "window_total"]
+__all__ = [
+    "Outcome",
+    "Standing",
+    "TierStep",
+    "after",
+    "can_be_lost",
+    "due_step",
+    "lower_tier",
+    "next_step",
+    "outcome",
+    "programme_in",
+    "window_total",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +73,30 @@ class TierStep(NamedTuple):
     losing_at: int = 0
 
 
+class Outcome(NamedTuple):
+    """What comes of a step.
+
+    Attributes:
+        kind: What happens to the tier.
+        tier: What the member has from then on.
+        total: What qualified.
+        month: The last month of the window that was looked at.
+        until: Until when a grace keeps the tier, UTC microseconds.
+    """
+
+    kind: Literal["warned", "reached", "kept", "grace", "lost"]
+    tier: str | None
+    total: int
+    month: str
+    until: int = 0
+
+
+def programme_in(policy: Policy, programme: str) -> Programme:
+    """The rules of a programme. One that the policy no longer has earns nothing, and has no tiers and no rewards."""
+    found = policy.programme_of(programme)
+    return Programme(id=programme, rates={}, tiers=()) if found is None else found
+
+
 def window_total(programme: Programme, months: Mapping[str, int], end: str) -> int:
     """What qualifies in the window of which `end` is the last month."""
     window = programme.tier_window.months(end) if end else None
@@ -66,17 +108,42 @@ def window_total(programme: Programme, months: Mapping[str, int], end: str) -> i
 
 def can_be_lost(programme: Programme, tier: str | None) -> bool:
     """Whether a tier asks for anything. One that the programme no longer has can be lost, too."""
-    return tier is not None and tier != programme.terms.tier(0)
+    return tier is not None and tier != programme.terms.base
 
 
-def next_step(programme: Programme, zone: str, standing: Standing, until: int | None = None) -> TierStep | None:
-    """What time does next to a member's tier, if nothing more is earned or given back.
+def due_step(
+    rules: InForce, programme: str, standing: Standing, until: int | None = None
+) -> tuple[TierStep, Policy] | None:
+    """What time does next to a member's tier, and the policy that it does so by.
+
+    Args:
+        rules: Every policy, and when it is in force.
+        programme: The programme's id.
+        standing: What the tier rests on.
+        until: Look no further than this, UTC microseconds; None is as far as it takes.
+    """
+    known = max(standing.since, standing.reviewed)
+    for since, end, policy in rules.until(until):
+        if end is not None and end <= known:
+            continue
+        last = None if end is None else end - 1
+        step = next_step(programme_in(policy, programme), policy.zone, standing, last, since=since)
+        if step is not None and (last is None or step.at <= last):
+            return step, policy
+    return None
+
+
+def next_step(
+    programme: Programme, zone: str, standing: Standing, until: int | None = None, *, since: int | None = None
+) -> TierStep | None:
+    """What time does next to a member's tier by one set of rules, if nothing more is earned or given back.
 
     Args:
         programme: Whose tier it is.
         zone: The policy's.
         standing: What the tier rests on.
         until: Look no further than this, UTC microseconds.
+        since: From when these rules are in force: they ask for nothing before that. None is from the beginning.
     """
     if not can_be_lost(programme, standing.tier):
         return None
@@ -88,7 +155,7 @@ def next_step(programme: Programme, zone: str, standing: Standing, until: int | 
     if until is not None:
         day = local_time(zone).day(until)
         horizon = until if programme.warning_days is None else days_after(zone, day, programme.warning_days + 1)
-    review = _review(programme, zone, standing, horizon)
+    review = _review(programme, zone, standing, since, horizon)
     if review is None:
         return None
     if programme.warning_days is not None and _warns(programme, zone, standing, review):
@@ -96,35 +163,36 @@ def next_step(programme: Programme, zone: str, standing: Standing, until: int | 
         if programme.grace_days:
             losing_at = days_after(zone, local_time(zone).day(review), programme.grace_days)
         if standing.warned != losing_at:
-            # Nobody is warned before they had the tier.
+            # Nobody is warned before they had the tier, nor before the rules asked for it.
             at = days_after(zone, local_time(zone).day(losing_at), -programme.warning_days)
+            at = max(at, standing.since, at if since is None else since)
             if at < review:
-                return TierStep(max(at, standing.since), "warning", losing_at)
+                return TierStep(at, "warning", losing_at)
     return TierStep(review, "review")
 
 
-def _review(programme: Programme, zone: str, standing: Standing, horizon: int | None) -> int | None:
+def _review(programme: Programme, zone: str, standing: Standing, since: int | None, horizon: int | None) -> int | None:
+    local = local_time(zone)
     if programme.downgrade_when == "at_once":
-        month = _first_unearned(programme, standing, None if horizon is None else local_time(zone).month(horizon))
+        seen = standing.month if since is None else max(standing.month, local.month(since - 1))
+        month = _first_unearned(programme, standing, seen, None if horizon is None else local.month(horizon))
         return None if month is None else first_of_month(zone, month)
     if programme.tier_window.kind == "lifetime":
         return None
-    day = local_time(zone).day(standing.since)
-    return yearly_after(zone, day, standing.reviewed, programme.downgrade_when == "anniversary")
+    reviewed = standing.reviewed if since is None else max(standing.reviewed, since - 1)
+    return yearly_after(zone, local.day(standing.since), reviewed, programme.downgrade_when == "anniversary")
 
 
 def _warns(programme: Programme, zone: str, standing: Standing, review: int) -> bool:
     """Whether a review will find the tier unearned, as things stand."""
-    if programme.downgrade_when == "at_once":
-        return True
-    total = window_total(programme, standing.months, local_time(zone).month(review - 1))
+    total = window_total(programme, standing.months, local_time(zone).month(review - _before(programme)))
     return programme.terms.rank(programme.terms.tier(total)) < programme.terms.rank(standing.tier)
 
 
-def _first_unearned(programme: Programme, standing: Standing, last: str | None) -> str | None:
-    """The first month behind the latest one, and up to `last`, whose window does not earn the present tier."""
+def _first_unearned(programme: Programme, standing: Standing, seen: str, last: str | None) -> str | None:
+    """The first month behind the one seen last, and up to `last`, whose window earns another tier than the present."""
     window, terms = programme.tier_window, programme.terms
-    months, month = standing.months, standing.month
+    months, month = standing.months, seen
     while True:
         month = month_after(month)
         if last is not None and month > last:
@@ -135,3 +203,56 @@ def _first_unearned(programme: Programme, standing: Standing, last: str | None) 
             return month
         if counting is None:
             return None  # it all counts for ever
+
+
+def _before(programme: Programme) -> int:
+    """A yearly review counts the window that ends with the instant before it."""
+    return 0 if programme.downgrade_when == "at_once" else 1
+
+
+# --- what comes of a step -------------------------------------------------------------------------------------------
+
+
+def outcome(programme: Programme, zone: str, standing: Standing, step: TierStep) -> Outcome:
+    """What comes of a step that time takes."""
+    terms, local = programme.terms, local_time(zone)
+    if step.kind == "warning":
+        month = local.month(step.losing_at - _before(programme))
+        return Outcome("warned", standing.tier, window_total(programme, standing.months, month), month)
+    month = local.month(step.at - _before(programme))
+    total = window_total(programme, standing.months, month)
+    if step.kind == "grace_end":
+        # What was earned meanwhile counts, by the window that was reviewed and by the present one.
+        month = max(standing.month, local.month(step.at))
+        total = max(total, window_total(programme, standing.months, month))
+    earned, rank = terms.tier(total), terms.rank(standing.tier)
+    if terms.rank(earned) > rank:
+        return Outcome("reached", earned, total, month)
+    if terms.rank(earned) == rank >= 0:
+        return Outcome("kept", standing.tier, total, month)
+    if programme.grace_days and step.kind == "review":
+        until = days_after(zone, local.day(step.at), programme.grace_days)
+        return Outcome("grace", standing.tier, total, month, until)
+    return Outcome("lost", lower_tier(programme, standing.tier, earned), total, month)
+
+
+def lower_tier(programme: Programme, tier: str | None, earned: str | None) -> str | None:
+    """What time leaves of a tier that is no longer earned: what is earned, or one step less."""
+    terms, rank = programme.terms, programme.terms.rank(tier)
+    if programme.downgrade_to == "one_step" and rank > 0 and terms.rank(earned) < rank - 1:
+        return terms.names[rank - 1]
+    return earned
+
+
+def after(standing: Standing, step: TierStep, came: Outcome) -> Standing:
+    """What the tier rests on after a step."""
+    month = max(standing.month, came.month)
+    match came.kind:
+        case "warned":
+            return replace(standing, warned=step.losing_at)
+        case "grace":
+            return replace(standing, grace_until=came.until, month=month)
+        case "kept":
+            return replace(standing, reviewed=step.at, month=month, warned=None, grace_until=None)
+        case _:
+            return Standing(came.tier, step.at, standing.months, month, reviewed=step.at)

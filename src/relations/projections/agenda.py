@@ -10,7 +10,7 @@ move (the days until a follow-up, the tiers' window and thresholds) is reckoned 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
 from heapq import merge, nsmallest
@@ -82,9 +82,10 @@ from relations.aggregates.loyalty import (
 )
 from relations.errors import InvalidInput
 from relations.messages import Command, Envelope, from_micros, to_micros
-from relations.policies import Policy, Programme
+from relations.policies import Policy
 from relations.policies.calendars import local_time
-from relations.policies.standing import Standing, next_step
+from relations.policies.in_force import InForce
+from relations.policies.standing import Standing, due_step, programme_in
 from relations.projections.projection import CustomerRow, Projection, Rows
 from relations.projections.view import View
 
@@ -239,7 +240,7 @@ _DEADLINES: dict[str, Kind] = {
 
 # --- folds ----------------------------------------------------------------------------------------------------------
 
-PROJECTION = Projection(name="agenda", version=4, tables=(Item, Lapse, Member, Asked))
+PROJECTION = Projection(name="agenda", version=5, tables=(Item, Lapse, Member, Asked))
 
 
 @PROJECTION.on(ComplaintFiled, ComplaintReopened)
@@ -382,9 +383,15 @@ def points_gone(
     """Less is left of these lots; an empty one has nothing to expire. A closed account has no tier to keep."""
     _take(rows, at, event.programme, event.lots)
     if type(event) is AccountClosed:
+        for each in event.rewards:
+            rows.drop(Item, at.customer, at.stream, event.programme, f"reward/{each.coupon}")
         member = rows.get(Member, at.customer, at.stream, event.programme)
         if member is not None:
             member.tier = member.grace_until = None
+            if event.settled:
+                member.months, member.warned = {}, None
+        if event.settled:
+            rows.drop(Lapse, at.customer, at.stream, event.programme)
 
 
 @PROJECTION.on(PointsAdjusted)
@@ -514,7 +521,10 @@ def account_received(rows: Rows, event: AccountReceived, at: Envelope) -> None:
     member.before[event.merge] = [*_standing_of(member), lapse.at if lapse is not None else None]
     theirs = event.tier == came.tier and event.tier != member.tier
     month = max(member.month, came.month)
-    if theirs:
+    if event.reached_at:
+        reached = Holdings(month=month, tier=event.tier, tier_since=event.reached_at, reviewed=event.reached_at)
+        _become(member, _of_holdings(reached))
+    elif theirs:
         _become(member, _of_holdings(came))
     member.tier, member.month = event.tier, month
     _qualify(member, came.months)
@@ -760,18 +770,17 @@ def open_asked(row: Asked) -> list[AgendaItem]:
     return found
 
 
-def tier_review(member: Member, policy: Policy, until: int | None = None) -> AgendaItem | None:
+def tier_review(member: Member, rules: InForce, until: int | None = None) -> AgendaItem | None:
     """What time alone does next to a member's tier, and when: a warning, a review, or the end of its grace.
 
-    `EvaluateTier` goes by the same rule; a tier is thus reviewed at the moment that may change it, and at no other.
-    Tiers that ask for nothing cannot be lost.
+    The account goes by the same rule; a tier is thus reviewed at the moment that may change it, and at no other. Tiers
+    that ask for nothing cannot be lost.
 
     Args:
         member: What the tier rests on.
-        policy: Whose programme it is.
+        rules: Which policy is in force when.
         until: Look no further than this, UTC microseconds.
     """
-    programme = policy.programme_of(member.programme) or Programme(id=member.programme, rates={}, tiers=())
     standing = Standing(
         tier=member.tier,
         since=member.since,
@@ -781,9 +790,10 @@ def tier_review(member: Member, policy: Policy, until: int | None = None) -> Age
         warned=member.warned,
         grace_until=member.grace_until,
     )
-    step = next_step(programme, policy.zone, standing, until)
-    if step is None or (until is not None and step.at > until):
+    found = due_step(rules, member.programme, standing, until)
+    if found is None:
         return None
+    step = found[0]
     return AgendaItem(
         due_at=from_micros(step.at),
         kind="tier_warning" if step.kind == "warning" else "tier",
@@ -798,14 +808,15 @@ def tier_review(member: Member, policy: Policy, until: int | None = None) -> Age
 def commands_due(items: Iterable[AgendaItem]) -> Iterator[Command]:
     """The commands that these items ask for, each dated at the moment when it fell due.
 
-    A follow-up, a reminder or an answer is work for people and asks for none. One command ends all that falls due in
-    one stream at one moment. The ids say what was due: however often the same items come, each command counts once.
+    A follow-up, a reminder or an answer is work for people and asks for none. One command ends all of its kind that
+    falls due in one complaint, or in one programme of an account, at one moment. The ids say what was due: however
+    often the same items come, each command counts once.
     """
-    asked: set[tuple[str, str, datetime]] = set()
+    asked: set[tuple[str, str, str, datetime]] = set()
     for item in items:
         command = _command(item)
         if command is not None:
-            same = (type(command).__name__, item.stream, item.due_at)
+            same = (type(command).__name__, item.stream, item.programme, item.due_at)
             if same not in asked:
                 asked.add(same)
                 yield command
@@ -813,17 +824,18 @@ def commands_due(items: Iterable[AgendaItem]) -> Iterator[Command]:
 
 def _command(item: AgendaItem) -> Command | None:
     common: dict[str, Any] = {"occurred_at": item.due_at, "command_id": _command_id(item), "actor": "agenda"}
+    of_account: dict[str, Any] = {**common, "programme": item.programme or None}
     # What is due is due in its stream: an account keeps its own id where its customer was merged into another.
     name = item.stream.partition("-")[2]
     match item.kind:
         case "acknowledge" | "next_response" | "resolve" | "follow_up_deadline" | "escalation":
             return CheckDeadlines(complaint=name, **common)
         case "activation" | "expiry":
-            return ExpirePoints(customer=name, **common)
+            return ExpirePoints(customer=name, **of_account)
         case "tier" | "tier_warning":
-            return EvaluateTier(customer=name, **common)
+            return EvaluateTier(customer=name, **of_account)
         case "reward":
-            return ExpireRewards(customer=name, **common)
+            return ExpireRewards(customer=name, **of_account)
         case "follow_up" | "reminder" | "answer":
             return None
 
@@ -852,9 +864,18 @@ def _shift(kind: str, policy: Policy) -> int | None:
 
 
 class AgendaView(View):
-    """What falls due, soonest first; what is due together is in the order of customers, streams and names."""
+    """What falls due, soonest first; what is due together is in the order of customers, streams and names.
+
+    Args:
+        shared: As in `View`.
+        rules: Gives every policy, and when it is in force.
+    """
 
     projection: ClassVar[Projection] = PROJECTION
+
+    def __init__(self, *shared: Any, rules: Callable[[], InForce]) -> None:
+        super().__init__(*shared)
+        self._rules = rules
 
     def due(
         self,
@@ -888,7 +909,7 @@ class AgendaView(View):
         if asked & set(kinds):
             found.append(self._asked(kinds, end, limit, after))
         if reviews & set(kinds):
-            found.append(self._reviews(kinds, end, policy, limit, after))
+            found.append(self._reviews(kinds, end, limit, after))
         if "expiry" in kinds:
             found.append(self._lapses(end, limit, after))
         return list(islice(merge(*found, key=lambda item: item.key), limit))
@@ -903,10 +924,10 @@ class AgendaView(View):
 
     def for_customer(self, customer: str) -> list[AgendaItem]:
         """All that is open for one customer, however far off."""
-        policy = self.policy
+        policy, rules = self.policy, self._rules()
         opened = (open_item(row, policy) for row in self.rows(Item, customer=customer))
         members = self.rows(Member, customer=customer)
-        reviews = (tier_review(row, policy) for row in members)
+        reviews = (tier_review(row, rules) for row in members)
         lapses = (open_lapse(row) for row in self.rows(Lapse, customer=customer))
         asked = (item for row in self.rows(Asked, customer=customer) for item in open_asked(row))
         return sorted((item for item in (*opened, *lapses, *reviews, *asked) if item is not None), key=_key)
@@ -942,29 +963,28 @@ class AgendaView(View):
         return sorted((item for item in found if after is None or item.key > after.key), key=_key)[:limit]
 
     def _reviews(
-        self, kinds: Collection[Kind], end: int, policy: Policy, limit: int | None, after: AgendaItem | None
+        self, kinds: Collection[Kind], end: int, limit: int | None, after: AgendaItem | None
     ) -> list[AgendaItem]:
+        rules = self._rules()
+        spans = list(rules.until(end))
         # What changes a tier depends on the policy, so no index can know it: members who have a tier to lose are
         # looked at one by one. At once, nobody's who was heard of in the last month, unless they are to be warned.
         columns = self.table(Member).c
         where: list[ColumnElement[bool]] = [columns.tier.is_not(None)]
-        programmes = policy.every_programme
-        if all(_at_once(each) for each in programmes):
-            where.append(columns.month < local_time(policy.zone).month(end))
-        base = {each.id: each.terms.tier(0) for each in programmes}
-        for programme, tier in base.items():
-            if tier is not None:
+        if all(each.terms.monthly for span in spans for each in span.policy.every_programme):
+            month = max(local_time(span.policy.zone).month(end) for span in spans)
+            where.append(or_(columns.month < month, columns.grace_until.is_not(None)))
+        for programme in {each.id for span in spans for each in span.policy.every_programme}:
+            bases = {programme_in(span.policy, programme).terms.base for span in spans}
+            tier = bases.pop()
+            if tier is not None and not bases:
                 where.append(or_(columns.programme != programme, columns.tier != tier))
         found = []
         for row in self.rows(Member, *where):
-            item = tier_review(row, policy, end)
+            item = tier_review(row, rules, end)
             if item is not None and item.kind in kinds and (after is None or item.key > after.key):
                 found.append(item)
         return sorted(found, key=_key) if limit is None else nsmallest(limit, found, key=_key)
-
-
-def _at_once(programme: Programme) -> bool:
-    return programme.downgrade_when == "at_once" and not programme.grace_days and programme.warning_days is None
 
 
 def _key(item: AgendaItem) -> tuple[int, str, str, str, str]:

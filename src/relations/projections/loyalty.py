@@ -1,14 +1,17 @@
 """What members have: balances and statements, tiers, what the business owes, and what comes of rewards and referrals.
 
 Three ways lead to an answer. How an account stands now is in its rows. How it stood at a moment, and its statement, are
-folded from that one customer's events, by business time, exactly. What all accounts together owed on a day is the sum
-of what moved until its evening: a day counts whole.
+folded from that one customer's events, by business time, exactly. What all accounts together owed at a moment is the
+sum of what moved on all days before, which is kept by day, and of what moved since midnight: that is folded from the
+events of those to whom something happened on that one day.
+
+A merged id answers for the surviving account, as of whatever moment is asked about: before the merge it has its own.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
@@ -17,6 +20,8 @@ from sqlalchemy import func, select
 from relations.errors import InvalidInput
 from relations.messages import to_micros
 from relations.policies import Programme
+from relations.policies.in_force import InForce
+from relations.policies.standing import programme_in
 from relations.projections.points import (
     PROJECTION,
     AccountRow,
@@ -85,28 +90,39 @@ __all__ = [
 R = TypeVar("R", bound=Row)
 FoldCustomer = Callable[[Sequence[Projection], str, int | None], dict[str, Rows]]
 """Folds one customer's events, as of a moment in UTC microseconds, or all."""
+CustomersBetween = Callable[[Sequence[Projection], int, int], list[str]]
+"""Of whom something that projections fold occurred between two moments, both included."""
 
 
 class LoyaltyView(View):
     """What members have.
 
     Without `programme` the policy's first one is meant, or, where the question is about one customer, the one that
-    this customer joined first. Without `as_of` the present is meant. Accounts are shown as recorded: one that was
-    merged into another says so, and has nothing left.
+    this customer joined first. Without `as_of` the present is meant: all that is recorded, today's whole.
 
     Args:
         database: As in `View`.
         policy: As in `View`.
         now: As in `View`.
         refresh: As in `View`.
+        rules: Gives every policy, and when it is in force.
         fold_customer: Folds one customer's events in memory.
+        customers_between: Finds whom to fold for what moved on one day.
     """
 
     projection: ClassVar[Projection] = PROJECTION
 
-    def __init__(self, *shared: Any, fold_customer: FoldCustomer) -> None:
+    def __init__(
+        self,
+        *shared: Any,
+        rules: Callable[[], InForce],
+        fold_customer: FoldCustomer,
+        customers_between: CustomersBetween,
+    ) -> None:
         super().__init__(*shared)
+        self._rules = rules
         self._fold_customer = fold_customer
+        self._customers_between = customers_between
 
     # --- one member -------------------------------------------------------------------------------------------------
 
@@ -120,6 +136,7 @@ class LoyaltyView(View):
             programme: Which programme.
             as_of: The moment, exactly: what is dated after it is left out. Tiers are read by the present policy.
         """
+        customer = self._survivor(customer, None if as_of is None else to_micros(as_of))
         policy, name = self.policy, self._of(customer, programme)
         if as_of is None:
             columns, lots = self.table(AccountRow).c, self.table(LotRow).c
@@ -137,13 +154,13 @@ class LoyaltyView(View):
             as_of=self._moment(as_of),
             programme=policy.programme_of(name),
             zone=policy.zone,
+            rules=self._rules(),
         )
 
     def programmes(self, customer: str) -> list[str]:
         """The programmes in which the customer has an account, in the order of joining."""
-        columns = self.table(AccountRow).c
-        rows = self._recorded(AccountRow, columns.customer == customer)
-        joined = [row for row in rows if row.enrolled_at is not None or row.steps or row.merged_into is not None]
+        rows = self._accounts(self._survivor(customer))
+        joined = [row for row in rows if row.enrolled_at is not None or row.steps]
         return [row.programme for row in sorted(joined, key=lambda row: (row.enrolled_at or 0, row.programme))]
 
     def statement(
@@ -174,6 +191,7 @@ class LoyaltyView(View):
         end = None if until is None else to_micros(until)
         if begin is not None and end is not None and end < begin:
             raise InvalidInput("the period ends before it begins", code="invalid_period", field="until")
+        customer = self._survivor(customer, end)
         name = self._of(customer, programme)
         rows = self._fold_customer([ENTRIES], customer, end)[ENTRIES.name].tables[EntryRow]
         return statement_of(
@@ -238,15 +256,16 @@ class LoyaltyView(View):
             InvalidInput: A naive datetime, an unknown programme, or a negative page.
         """
         page = _check_page(limit, offset)
-        rules, zone, end = self._programme(programme), self.policy.zone, to_micros(until)
+        name, rules, end = self._programme(programme).id, self._rules(), to_micros(until)
         columns = self.table(AccountRow).c
-        where = [columns.programme == rules.id, columns.tier.is_not(None), *self._members()]
+        where = [columns.programme == name, columns.tier.is_not(None), *self._members()]
         if tier is not None:
             where.append(columns.tier == tier)
-        base = rules.terms.tier(0)
-        if base is not None:
+        bases = {programme_in(span.policy, name).terms.base for span in rules.until(end)}
+        base = bases.pop()
+        if base is not None and not bases:
             where.append(columns.tier != base)
-        found = (tier_risk(row, rules, zone, until=end) for row in self._recorded(AccountRow, *where))
+        found = (tier_risk(row, rules, until=end) for row in self._recorded(AccountRow, *where))
         return sorted((risk for risk in found if risk is not None), key=lambda risk: (risk.losing_at, risk.customer))[
             page
         ]
@@ -254,20 +273,18 @@ class LoyaltyView(View):
     # --- all members ------------------------------------------------------------------------------------------------
 
     def liability(self, *, programme: str | None = None, as_of: datetime | None = None) -> Liability:
-        """Points in open lots by month of expiry, on the evening of the local day of `as_of`.
+        """Points in open lots by month of expiry, at exactly the moment `as_of`.
 
         It is the sum over all open lots at that moment, as far as they are recorded. What has expired and is not
         recorded as expired is listed as overdue: advance time to be rid of it.
         """
-        name = programme or self.policy.programme.id
-        day, evening, month = self._evening(as_of)
-        return liability(name, evening, month, self._by_expiry(name, day))
+        name, moment = programme or self.policy.programme.id, self._moment(as_of)
+        return liability(name, moment, self.local.month(moment), self._by_expiry(name, as_of))
 
     def breakage(self, *, programme: str | None = None, as_of: datetime | None = None) -> BreakageReport:
         """What became of all points by month of expiry, and the share that was never used."""
-        name = programme or self.policy.programme.id
-        day, evening, month = self._evening(as_of)
-        return breakage(name, evening, month, self._by_expiry(name, day))
+        name, moment = programme or self.policy.programme.id, self._moment(as_of)
+        return breakage(name, moment, self.local.month(moment), self._by_expiry(name, as_of))
 
     def months(
         self,
@@ -286,7 +303,7 @@ class LoyaltyView(View):
             as_of: Up to the evening of its local day.
         """
         columns = self.table(Movement).c
-        day, _, _ = self._evening(as_of)
+        day = self.local.day(self._moment(as_of))
         statement = (
             select(columns.day, *(func.sum(columns[name]) for name in Sums._fields))
             .where(columns.programme == (programme or self.policy.programme.id), columns.day <= day)
@@ -303,7 +320,7 @@ class LoyaltyView(View):
         Goals are those of now, also as of the past.
         """
         name = programme or self.policy.programme.id
-        day, _, _ = self._evening(as_of)
+        day = self.local.day(self._moment(as_of))
         goals, columns = self.table(GoalRow).c, self.table(Movement).c
         found = []
         for row in self._recorded(GoalRow, goals.programme == name, order_by=(goals.starts, goals.goal)):
@@ -337,6 +354,7 @@ class LoyaltyView(View):
 
     def coupons(self, customer: str, *, programme: str | None = None) -> list[RewardRow]:
         """A member's rewards, the latest first."""
+        customer = self._survivor(customer)
         columns = self.table(RewardRow).c
         return self._recorded(
             RewardRow,
@@ -349,9 +367,10 @@ class LoyaltyView(View):
         """What recommendations came to."""
         name = programme or self.policy.programme.id
         columns = self.table(ReferralRow).c
+        made_here = columns.made_at != 0  # not so of what was rewarded after its member was merged into another
         statement = select(
-            func.count(),
-            func.count(columns.customer.distinct()),
+            func.count().filter(made_here),
+            func.count(columns.customer.distinct()).filter(made_here),
             func.count(columns.rewarded_at),
             func.coalesce(func.sum(columns.points), 0),
         ).where(columns.programme == name)
@@ -359,11 +378,12 @@ class LoyaltyView(View):
         return ReferralFigures(programme=name, made=made, members=members, rewarded=rewarded, points=int(points))
 
     def referrals_of(self, customer: str, *, programme: str | None = None) -> list[ReferralRow]:
-        """The recommendations that a member made, the latest first."""
+        """The recommendations that a member made under whichever id, the latest first."""
+        customer = self._survivor(customer)
         columns = self.table(ReferralRow).c
         return self._recorded(
             ReferralRow,
-            columns.customer == customer,
+            columns.customer.in_(self._everybody_in(customer)),
             columns.programme == self._of(customer, programme),
             order_by=(columns.made_at.desc(), columns.referral),
         )
@@ -382,12 +402,24 @@ class LoyaltyView(View):
     def _moment(self, as_of: datetime | None) -> int:
         return self.now if as_of is None else to_micros(as_of)
 
-    def _evening(self, as_of: datetime | None) -> tuple[int, int, str]:
-        """The local day, its last moment in UTC microseconds, and its month."""
-        local = self.local
-        day = local.day(self._moment(as_of))
-        evening = local.start(date.fromordinal(day) + timedelta(days=1)) - 1
-        return day, evening, local.month(evening)
+    def _accounts(self, customer: str, until: int | None = None) -> list[AccountRow]:
+        """The accounts under an id, now or as of a moment."""
+        if until is None:
+            return self._recorded(AccountRow, self.table(AccountRow).c.customer == customer)
+        return list(self._fold_customer([PROJECTION], customer, until)[PROJECTION.name].tables[AccountRow].values())
+
+    def _survivor(self, customer: str, until: int | None = None) -> str:
+        """The id whose account has what a customer has, now or as of a moment."""
+        while into := next((row.merged_into for row in self._accounts(customer, until) if row.merged_into), None):
+            customer = into
+        return customer
+
+    def _everybody_in(self, customer: str) -> list[str]:
+        """A customer and all whose accounts are merged into theirs."""
+        columns, found = self.table(AccountRow).c, [customer]
+        for each in found:
+            found += {row.customer for row in self._recorded(AccountRow, columns.merged_into == each)} - set(found)
+        return found
 
     def _programme(self, programme: str | None) -> Programme:
         policy = self.policy
@@ -405,14 +437,32 @@ class LoyaltyView(View):
         columns = self.table(AccountRow).c
         return [columns.enrolled_at.is_not(None), columns.closed_at.is_(None), columns.merged_into.is_(None)]
 
-    def _by_expiry(self, programme: str, day: int) -> list[tuple[str, Sums]]:
+    def _by_expiry(self, programme: str, as_of: datetime | None) -> list[tuple[str, Sums]]:
+        """What moved until a moment, by month of expiry: on all days before, and since that day's midnight."""
+        moment = self._moment(as_of)
+        day = self.local.day(moment)
+        after = self.local.start(date.fromordinal(day) + timedelta(days=1))
+        whole = as_of is None or moment == after - 1
         columns = self.table(Movement).c
         statement = (
             select(columns.expires, *(func.sum(columns[name]) for name in Sums._fields))
-            .where(columns.programme == programme, columns.day <= day)
+            .where(columns.programme == programme, columns.day < day + whole)
             .group_by(columns.expires)
         )
-        return [(row[0], _sums(row[1:])) for row in self.execute(statement)]
+        found = {row[0]: _sums(row[1:]) for row in self.execute(statement)}
+        if not whole:
+            for row in self._moved_since_midnight(day, moment):
+                if row.programme == programme:
+                    before = found.get(row.expires, Sums())
+                    found[row.expires] = Sums(*(old + getattr(row, name) for name, old in before._asdict().items()))
+        return list(found.items())
+
+    def _moved_since_midnight(self, day: int, moment: int) -> Iterator[Movement]:
+        """What moved on a day until a moment. Nothing counts on a day on which nothing happened to its customer."""
+        midnight = self.local.start(date.fromordinal(day))
+        for customer in self._customers_between([PROJECTION], midnight, moment):
+            rows = self._fold_customer([PROJECTION], customer, moment)[PROJECTION.name].tables[Movement].values()
+            yield from (row for row in rows if row.day == day)
 
 
 def _sums(values: Sequence[Any]) -> Sums:

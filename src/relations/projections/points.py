@@ -53,6 +53,7 @@ from relations.aggregates.loyalty import (
     TierLost,
     TierReached,
     TierWarned,
+    issued_to,
     merged_prefix,
 )
 from relations.aggregates.programme import ProgrammeGoalSet
@@ -111,6 +112,7 @@ class Before(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reviewed: int = 0
     warned: int | None = None
     grace_until: int | None = None
+    referrer: str | None = None
 
 
 class AccountRow(CustomerRow, gc=False):
@@ -140,6 +142,7 @@ class AccountRow(CustomerRow, gc=False):
         referrer: Who recommended the programme.
         merged_into: The customer whose account holds everything now.
         merges: How the account stood before each merge into it.
+        away: The clubs that are with the account it is merged into, and when each was joined.
     """
 
     table: ClassVar[str] = "accounts"
@@ -168,6 +171,7 @@ class AccountRow(CustomerRow, gc=False):
     referrer: str | None = None
     merged_into: str | None = None
     merges: dict[str, Before] = msgspec.field(default_factory=dict)
+    away: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class LotRow(CustomerRow, gc=False):
@@ -328,13 +332,16 @@ class RewardRow(CustomerRow, gc=False):
 class ReferralRow(CustomerRow, gc=False):
     """A recommendation that a member made.
 
+    One that was worth something only after the member was merged into another has a second row there, with the id
+    `merged/<member>/<referral>`.
+
     Attributes:
         programme: Of which programme.
         referral: Its id.
         referred: To whom.
         made_at: When, UTC microseconds.
         rewarded_at: When it was worth something.
-        points: What it was worth.
+        points: What it was worth; nothing any more where the purchase that it led to was given back.
     """
 
     table: ClassVar[str] = "referrals"
@@ -370,7 +377,7 @@ class GoalRow(CustomerRow, gc=False):
 
 
 PROJECTION = Projection(
-    name="loyalty", version=1, tables=(AccountRow, LotRow, RedemptionRow, Movement, RewardRow, ReferralRow, GoalRow)
+    name="loyalty", version=2, tables=(AccountRow, LotRow, RedemptionRow, Movement, RewardRow, ReferralRow, GoalRow)
 )
 
 
@@ -598,8 +605,22 @@ def earning_reversed(rows: Rows, event: EarningReversed, at: Envelope) -> None:
     account = rows.need(AccountRow, at.customer, event.programme)
     for share in event.lots:
         _taken(rows, account, share, at).reversed += share.points
+    if event.lot is not None:
+        _unreward(rows, event, at)
     if event.qualifying:
         _qualify(account, event.month, -event.qualifying)
+
+
+def _unreward(rows: Rows, event: EarningReversed, at: Envelope) -> None:
+    """A recommendation that was worth something is so no longer, where its lot is taken back from who made it."""
+    owner, lot = issued_to(at.customer, event.lot or "")
+    kind, _, rest = lot.partition("/")
+    referrer, _, referral = rest.partition("/")
+    if kind == "referral" and referrer == owner:
+        prefix = (event.lot or "").removesuffix(lot)
+        row = rows.get(ReferralRow, at.customer, event.programme, prefix + referral)
+        if row is not None:
+            row.points = 0
 
 
 def _qualify(account: AccountRow, month: str, points: int) -> None:
@@ -695,6 +716,12 @@ def account_closed(rows: Rows, event: AccountClosed, at: Envelope) -> None:
         _taken(rows, account, share, at).forfeited += share.points
     _owe(rows, account, at, -event.debt)
     _count_member(rows, account, at, -1)
+    for each in event.rewards:
+        coupon = rows.need(RewardRow, account.customer, account.programme, each.coupon)
+        coupon.reward, coupon.status, coupon.ended_at = each.reward, "void", at.occurred_at
+    if event.settled:
+        account.months, account.clubs = {}, {}
+        account.warned = account.lapses_at = None
 
 
 @PROJECTION.on(AccountReopened)
@@ -846,10 +873,10 @@ def account_released(rows: Rows, event: AccountReleased, at: Envelope) -> None:
     for coupon in holdings.coupons:
         rows.drop(RewardRow, account.customer, account.programme, coupon)
     _owe(rows, account, at, -holdings.debt)
-    if account.enrolled_at is not None and account.closed_at is None:
-        _count_member(rows, account, at, -1)
-    account.enrolled_at = account.lapses_at = None
+    _belongs(rows, account, at, None, account.closed_at)
+    account.lapses_at = None
     account.months, account.month = {}, ""
+    account.away = {club: account.clubs.pop(club, at.occurred_at) for club in holdings.clubs}
     _restand(account, Before())
 
 
@@ -866,16 +893,22 @@ def account_received(rows: Rows, event: AccountReceived, at: Envelope) -> None:
         account.reviewed,
         account.warned,
         account.grace_until,
+        account.referrer,
     )
-    if account.enrolled_at is None:
-        _count_member(rows, account, at, 1)
-    account.enrolled_at = _least(account.enrolled_at, came.enrolled_at)
+    if came.invited is not None and account.enrolled_at is None and account.referrer is None:
+        account.referrer = came.invited.referrer
+    if event.reopened:
+        _belongs(rows, account, at, came.member_since, None)
+    else:
+        _belongs(rows, account, at, _least(account.enrolled_at, came.member_since), account.closed_at)
+    for club in came.clubs:
+        account.clubs.setdefault(club, at.occurred_at)
     lapses = [each for each in (account.lapses_at, came.lapses_at) if each is not None]
     _lapse(rows, account, at, max(lapses, default=None))
     _hold(rows, account, came, merged_prefix(event.source), at)
     account.month = max(account.month, came.month)
     if event.tier != account.tier:
-        _restand(account, _standing(came, event.tier))
+        _restand(account, _standing_of(event))
         account.steps.append(TierStep(at.occurred_at, "merged", event.tier))
 
 
@@ -883,9 +916,12 @@ def account_received(rows: Rows, event: AccountReceived, at: Envelope) -> None:
 def account_restored(rows: Rows, event: AccountRestored, at: Envelope) -> None:
     """The account is its own again."""
     account, back = rows.need(AccountRow, at.customer, event.programme), event.holdings
-    account.merged_into, account.enrolled_at, account.month = None, back.enrolled_at, back.month
-    if back.enrolled_at is not None and account.closed_at is None:
-        _count_member(rows, account, at, 1)
+    account.merged_into, account.month = None, back.month
+    _belongs(rows, account, at, back.enrolled_at, account.closed_at)
+    account.clubs |= {club: account.away.get(club, at.occurred_at) for club in back.clubs}
+    account.away = {}
+    if back.invited is not None:
+        account.referrer = back.invited.referrer
     _lapse(rows, account, at, back.lapses_at)
     _hold(rows, account, back, "", at)
     _restand(account, _standing(back, back.tier))
@@ -906,10 +942,15 @@ def account_returned(rows: Rows, event: AccountReturned, at: Envelope) -> None:
     for month, points in back.months.items():
         _qualify(account, month, -points)
     before = account.merges.pop(event.merge, None)
+    if event.membership is not None:
+        _belongs(rows, account, at, event.membership.enrolled_at, event.membership.closed_at)
+    for club in event.clubs:
+        account.clubs.pop(club, None)
+    if before is not None and back.invited is not None:
+        account.referrer = before.referrer
     if before is not None and event.undone:
-        if before.enrolled_at is None:
-            _count_member(rows, account, at, -1)
-        account.enrolled_at, account.month = before.enrolled_at, before.month
+        _belongs(rows, account, at, before.enrolled_at, account.closed_at)
+        account.month = before.month
         _lapse(rows, account, at, before.lapses_at)
         _restand(account, before)
     if event.tier != account.tier:
@@ -964,6 +1005,21 @@ def _share_of(earning: Earning, lot: str, at: Envelope) -> SpentShare:
 
 def _least(one: int | None, other: int | None) -> int | None:
     return min([each for each in (one, other) if each is not None], default=None)
+
+
+def _belongs(rows: Rows, account: AccountRow, at: Envelope, since: int | None, closed_at: int | None) -> None:
+    """Whether the customer is a member is decided by a merge or its undoing; the members are counted by it."""
+    was = account.enrolled_at is not None and account.closed_at is None
+    account.enrolled_at, account.closed_at = since, closed_at
+    if (since is not None and closed_at is None) != was:
+        _count_member(rows, account, at, -1 if was else 1)
+
+
+def _standing_of(event: AccountReceived) -> Before:
+    """What the tier after a merge rests on: what came, or what both have reached together."""
+    if event.reached_at:
+        return Before(tier=event.tier, tier_since=event.reached_at, reviewed=event.reached_at)
+    return _standing(event.holdings, event.tier)
 
 
 def _standing(holdings: Holdings, tier: str | None) -> Before:

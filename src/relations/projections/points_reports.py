@@ -56,7 +56,7 @@ class Sums(NamedTuple):
     @property
     def net(self) -> int:
         """By how much the points in open lots grew."""
-        return self.issued + self.restored - self.redeemed - self.expired - self.taken_back
+        return self.issued + self.restored - self.redeemed - self.expired - self.forfeited - self.taken_back
 
     @property
     def issued(self) -> int:
@@ -66,8 +66,8 @@ class Sums(NamedTuple):
 
     @property
     def taken_back(self) -> int:
-        """What went with refunds, debts and closed accounts."""
-        return self.reversed + self.repaid + self.forfeited
+        """What went with refunds and debts."""
+        return self.reversed + self.repaid
 
 
 class LiabilityMonth(BaseModel):
@@ -91,7 +91,7 @@ class Liability(BaseModel):
 
     Attributes:
         programme: Whose.
-        as_of: The moment: the last of the local day asked for, since movements add up by day.
+        as_of: The moment, exactly.
         points: In all open lots.
         debt: What members owe.
         months: By month of expiry, soonest first; what never expires comes last.
@@ -107,16 +107,19 @@ class Liability(BaseModel):
 
 
 class VintageBreakage(BaseModel):
-    """What became of all points that expire in one month. `issued = redeemed + taken_back + expired + open`.
+    """What became of all points that expire in one month.
+
+    `issued = redeemed + taken_back + expired + forfeited + open`.
 
     Attributes:
         month: The last month in which they can be spent; None is never.
         issued: Credited, received, adjusted and moved here from other months, less what was sent away.
         redeemed: Spent, less what came back.
-        taken_back: Gone with refunds, debts and closed accounts.
+        taken_back: Gone with refunds and debts.
         expired: Never used.
+        forfeited: Never used, because their members left.
         open: Still to be used, or not recorded as expired yet.
-        rate: Expired / issued; None before the month is over, or where nothing was issued.
+        rate: (Expired + forfeited) / issued; None before the month is over, or where nothing was issued.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -126,6 +129,7 @@ class VintageBreakage(BaseModel):
     redeemed: int
     taken_back: int
     expired: int
+    forfeited: int
     open: int
     rate: float | None
 
@@ -135,9 +139,9 @@ class BreakageReport(BaseModel):
 
     Attributes:
         programme: Whose.
-        as_of: The last moment of the local day asked for.
+        as_of: The moment, exactly.
         issued: Of all months that are over.
-        expired: Of these.
+        expired: Of these, with what was forfeited.
         rate: Expired / issued over these months; None where there are none.
         months: By month of expiry.
     """
@@ -291,13 +295,17 @@ def breakage(programme: str, as_of: int, month: str, sums: Iterable[tuple[str, S
             redeemed=each.redeemed - each.restored,
             taken_back=each.taken_back,
             expired=each.expired,
+            forfeited=each.forfeited,
             open=each.net,
-            rate=each.expired / issued if over and issued > 0 else None,
+            rate=(each.expired + each.forfeited) / issued if over and issued > 0 else None,
         )
-        if any((issued, vintage.redeemed, vintage.taken_back, vintage.expired)):
+        if any((issued, vintage.redeemed, vintage.taken_back, vintage.expired, vintage.forfeited)):
             months.append(vintage)
     over_months = [each for each in months if each.month is not None and each.month < month]
-    issued, expired = sum(each.issued for each in over_months), sum(each.expired for each in over_months)
+    issued, expired = (
+        sum(each.issued for each in over_months),
+        sum(each.expired + each.forfeited for each in over_months),
+    )
     return BreakageReport(
         programme=programme,
         as_of=from_micros(as_of),
@@ -349,7 +357,7 @@ def points_by_month(days: Iterable[tuple[int, Sums]]) -> list[PointsMonth]:
                 earned=total.earned,
                 redeemed=total.redeemed - total.restored,
                 expired=total.expired,
-                taken_back=total.taken_back,
+                taken_back=total.taken_back + total.forfeited,
                 moved=total.issued - total.earned,
                 open=left,
             )

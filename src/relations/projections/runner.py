@@ -263,9 +263,6 @@ class Runner:
             ProjectionFailed: One met an event that it cannot fold.
         """
         folding = Folding(self._codec, projections, local_time(self._zone()))
-        topics = [
-            name for name, topic in self._codec.topics.items() if any(topic.event in p.folds for p in projections)
-        ]
         statement = (
             select(*(log_table.c[name] for name in COLUMNS))
             .where(log_table.c.customer == bindparam("customer"))
@@ -275,7 +272,7 @@ class Runner:
         if until is not None:
             statement = statement.where(log_table.c.occurred_at <= bindparam("until"))
         query = self._database.compile(statement)
-        values = {"customer": customer, "topics": self._database.many(topics), "until": until}
+        values = {"customer": customer, "topics": self._database.many(self._folded(projections)), "until": until}
         with held_back(), self._database.reading() as connection:
             cursor = self._database.cursor(connection, binary=True)
             cursor.execute(query.sql, query.bind(**values))
@@ -284,6 +281,25 @@ class Runner:
         for failure in folding.failures.values():
             raise failure
         return folding.rows
+
+    def customers_between(self, projections: Sequence[Projection], since: int, until: int) -> list[str]:
+        """Of which customers something that projections fold occurred from `since` to `until`, UTC microseconds.
+
+        It reads every row's time, for no index has them: about 0.2 s for a million events.
+        """
+        statement = (
+            select(log_table.c.customer)
+            .distinct()
+            .where(log_table.c.occurred_at.between(since, until))
+            .where(log_table.c.topic.in_(self._folded(projections)))
+            .order_by(log_table.c.customer)
+        )
+        with self._database.reading() as connection:
+            return list(connection.execute(statement).scalars())
+
+    def _folded(self, projections: Sequence[Projection]) -> list[str]:
+        """The topics of the events that any of these projections folds."""
+        return [name for name, topic in self._codec.topics.items() if any(topic.event in p.folds for p in projections)]
 
     def stored(self, name: str) -> bytes:
         """The projection's tables as canonical bytes."""

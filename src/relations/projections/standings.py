@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Literal, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -11,8 +10,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from relations.messages import from_micros
 from relations.policies import Programme
 from relations.policies.calendars import local_time
-from relations.policies.spans import days_after
-from relations.policies.standing import Standing, can_be_lost, next_step, window_total
+from relations.policies.in_force import InForce
+from relations.policies.standing import Standing, after, due_step, outcome, programme_in, window_total
 from relations.projections.points import AccountRow, LotRow
 
 __all__ = [
@@ -140,7 +139,6 @@ class MemberAccount(BaseModel):
         as_of: The moment.
         enrolled_at: Since when; None is no member.
         closed_at: When the member left.
-        merged_into: The customer whose account holds everything now.
         balance: Points in lots, pending and overdue ones included, less points owed.
         spendable: What could be redeemed at that moment.
         pending: Points that cannot be spent yet.
@@ -163,7 +161,6 @@ class MemberAccount(BaseModel):
     as_of: AwareDatetime
     enrolled_at: AwareDatetime | None
     closed_at: AwareDatetime | None
-    merged_into: str | None
     balance: int
     spendable: int
     pending: int
@@ -197,7 +194,7 @@ def _state(lot: LotRow, ends: int | None, as_of: int) -> LotState:
 
 
 def account_of(
-    row: AccountRow, lots: Iterable[LotRow], *, as_of: int, programme: Programme | None, zone: str
+    row: AccountRow, lots: Iterable[LotRow], *, as_of: int, programme: Programme | None, zone: str, rules: InForce
 ) -> MemberAccount:
     """The account that these rows make.
 
@@ -207,6 +204,7 @@ def account_of(
         as_of: The moment, UTC microseconds.
         programme: The programme's rules; None where it is not in force.
         zone: The policy's.
+        rules: Which policy is in force when.
     """
     never = 2**63
     shown: list[tuple[tuple[int, int, str], MemberLot]] = []
@@ -234,7 +232,6 @@ def account_of(
         as_of=from_micros(as_of),
         enrolled_at=_at(row.enrolled_at),
         closed_at=_at(row.closed_at),
-        merged_into=row.merged_into,
         balance=sum(points.values()) - row.debt,
         spendable=max(0, points["active"] - row.debt),
         pending=points["pending"],
@@ -244,7 +241,7 @@ def account_of(
         redeemed=row.redeemed,
         expired=row.expired,
         lots=tuple(lot for _, lot in sorted(shown, key=lambda pair: pair[0])),
-        tier=None if programme is None else tier_progress(row, programme, zone, as_of=as_of),
+        tier=None if programme is None else tier_progress(row, programme, zone, as_of=as_of, rules=rules),
         clubs=tuple(sorted(row.clubs)),
         benefits=dict(sorted(row.benefits.items())),
         referrer=row.referrer,
@@ -278,13 +275,14 @@ def tier_at(row: AccountRow, moment: int) -> str | None:
     return steps[-1].tier if steps else None
 
 
-def tier_progress(row: AccountRow, programme: Programme, zone: str, *, as_of: int) -> TierProgress:
+def tier_progress(row: AccountRow, programme: Programme, zone: str, *, as_of: int, rules: InForce) -> TierProgress:
     """Where a member stands in the window that ends with the month of `as_of`."""
     month = max(row.month, local_time(zone).month(as_of))
     total = window_total(programme, row.months, month)
     rank = programme.terms.rank(row.tier) + 1
     above = programme.tiers[rank] if rank < len(programme.tiers) else None
-    step = next_step(programme, zone, _standing(row))
+    found = due_step(rules, row.programme, _standing(row))
+    step = None if found is None else found[0]
     return TierProgress(
         tier=row.tier,
         since=_at(row.tier_since) if row.tier is not None and row.tier_since else None,
@@ -307,46 +305,28 @@ def tier_progress(row: AccountRow, programme: Programme, zone: str, *, as_of: in
     )
 
 
-def tier_risk(row: AccountRow, programme: Programme, zone: str, *, until: int) -> TierRisk | None:
+def tier_risk(row: AccountRow, rules: InForce, *, until: int) -> TierRisk | None:
     """The loss of a tier that time brings by `until`, if nothing more is earned; None where it brings none.
 
-    The account's own rule goes the same steps, so whoever is listed here falls when time is advanced to then.
+    The account goes the same steps, so whoever is listed here falls when time is advanced to then.
     """
-    if row.tier is None or not can_be_lost(programme, row.tier):
-        return None
-    terms, rank = programme.terms, programme.terms.rank(row.tier)
-    before = 0 if programme.downgrade_when == "at_once" else 1
     standing = _standing(row)
-    while (step := next_step(programme, zone, standing, until)) is not None and step.at <= until:
-        if step.kind == "warning":
-            standing = replace(standing, warned=step.losing_at)
-            continue
-        month = local_time(zone).month(step.at - before)
-        total = window_total(programme, row.months, month)
-        if step.kind == "grace_end":
-            now = max(standing.month, local_time(zone).month(step.at))
-            total = max(total, window_total(programme, row.months, now))
-        if terms.rank(terms.tier(total)) >= rank >= 0:
-            month = max(standing.month, month)
-            standing = replace(standing, reviewed=step.at, month=month, warned=None, grace_until=None)
-        elif programme.grace_days and step.kind == "review":
-            grace_until = days_after(zone, local_time(zone).day(step.at), programme.grace_days)
-            standing = replace(standing, grace_until=grace_until, month=max(standing.month, month))
-        else:
-            return _loss(row, programme, total, step.at)
+    while (found := due_step(rules, row.programme, standing, until)) is not None:
+        step, policy = found
+        programme = programme_in(policy, row.programme)
+        came = outcome(programme, policy.zone, standing, step)
+        if came.kind == "lost":
+            thresholds, rank = programme.terms.thresholds, programme.terms.rank(row.tier)
+            return TierRisk(
+                losing_at=from_micros(step.at),
+                customer=row.customer,
+                tier=row.tier or "",
+                falls_to=came.tier,
+                qualifying=came.total,
+                missing=thresholds[rank] - came.total if rank >= 0 else 0,
+                warned=row.warned == step.at,
+            )
+        if came.kind == "reached":
+            return None  # another tier from then on
+        standing = after(standing, step, came)
     return None
-
-
-def _loss(row: AccountRow, programme: Programme, total: int, at: int) -> TierRisk:
-    terms, rank, falls_to = programme.terms, programme.terms.rank(row.tier), programme.terms.tier(total)
-    if programme.downgrade_to == "one_step" and rank > 0 and terms.rank(falls_to) < rank - 1:
-        falls_to = terms.names[rank - 1]
-    return TierRisk(
-        losing_at=from_micros(at),
-        customer=row.customer,
-        tier=row.tier or "",
-        falls_to=falls_to,
-        qualifying=total,
-        missing=terms.thresholds[rank] - total if rank >= 0 else 0,
-        warned=row.warned == at,
-    )

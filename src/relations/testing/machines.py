@@ -9,7 +9,7 @@ Subclass `LedgerMachine` to give it programmes of your own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -24,6 +24,7 @@ from relations.aggregates.loyalty import (
     CreditPurchase,
     EarnPoints,
     EnrolMember,
+    EvaluateTier,
     ExpirePoints,
     LoyaltyCommand,
     RedeemPoints,
@@ -31,10 +32,11 @@ from relations.aggregates.loyalty import (
     ReverseRedemption,
     TransferPoints,
 )
-from relations.decider import fold
+from relations.decider import due_before, fold
 from relations.errors import CommandRefused
-from relations.messages import Event, Money
+from relations.messages import Event, Money, to_micros
 from relations.policies import Policy
+from relations.policies.in_force import InForce
 from relations.testing.slow_ledger import Refused, SlowLedger
 
 __all__ = ["LedgerMachine"]
@@ -52,6 +54,14 @@ def _policies() -> tuple[Policy, ...]:
         rules = {"rates": {"EUR": "0.7", "JPY": "0.01", "KWD": "0.9"}, "months_to_expiry": 2, "tiers": (), **values}
         return Policy.model_validate({"zone": "Europe/Vienna", "programme": rules})
 
+    def tiered(**values: Any) -> Policy:
+        base, silver, gold = (
+            {"name": "member", "threshold": 0},
+            {"name": "silver", "threshold": 12, "multiplier": "1.5"},
+            {"name": "gold", "threshold": 30, "multiplier": 2},
+        )
+        return policy(tiers=[base, silver, gold], **values)
+
     return (
         policy(),
         policy(pending_days=10, rounding="half_up", category_factors={"spa": 2, "gift": 0}),
@@ -60,6 +70,14 @@ def _policies() -> tuple[Policy, ...]:
         policy(expiry={"kind": "inactivity", "months_count": 1}, reversal_after_expiry="grace", reversal_grace_days=5),
         policy(adjustment_max=20, authority={"head": 60}, months_to_expiry=None),
         policy(campaigns=[{"id": "spring", "starts": "2024-02-01", "ends": "2024-06-01", "multiplier": "1.5"}]),
+        policy(reversal_after_expiry="grace", reversal_grace_days=20, months_to_expiry=1),
+        tiered(tier_window={"kind": "rolling_months", "months_count": 2}, downgrade_to="one_step"),
+        tiered(tier_window={"kind": "rolling_months", "months_count": 3}, grace_days=20, warning_days=30),
+        tiered(tier_window={"kind": "calendar_year"}, warning_days=45),
+        tiered(downgrade_when="year_end", tier_window={"kind": "calendar_year"}, downgrade_to="one_step"),
+        tiered(downgrade_when="year_end", grace_days=31, tier_window={"kind": "rolling_months", "months_count": 6}),
+        tiered(downgrade_when="anniversary", grace_days=10, warning_days=15),
+        tiered(downgrade_when="anniversary", tier_window={"kind": "lifetime"}, rounding="half_up"),
     )
 
 
@@ -88,7 +106,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if joins:
             self._do(EnrolMember, 0)
 
-    @rule(days=st.sampled_from((0, 0, 1, 7, 30, 75)), hours=st.integers(0, 23))
+    @rule(days=st.sampled_from((0, 0, 1, 7, 30, 75, 300)), hours=st.integers(0, 23))
     def time_passes(self, days: int, hours: int) -> None:
         """Nobody tells the account."""
         self.now += timedelta(days=days, hours=hours)
@@ -103,15 +121,31 @@ class LedgerMachine(RuleBasedStateMachine):
         """A purchase."""
         self._do(CreditPurchase, late, purchase=f"p{number}", amount=amount, category=category)
 
-    @rule(number=_NUMBERS, points=st.integers(1, 20), reason=st.sampled_from(("bonus", "remedy")), late=_LATE)
-    def is_given(self, number: int, points: int, reason: str, late: int) -> None:
+    @rule(
+        number=_NUMBERS,
+        points=st.integers(1, 25),
+        reason=st.sampled_from(("bonus", "remedy")),
+        author=st.sampled_from(("anna", "anna", None)),
+        late=_LATE,
+    )
+    def is_given(self, number: int, points: int, reason: str, author: str | None, late: int) -> None:
         """A bonus or a remedy."""
-        self._do(EarnPoints, late, lot=f"b{number}", points=points, reason=reason)
+        self._do(EarnPoints, late, lot=f"b{number}", points=points, reason=reason, author=author)
 
     @rule(number=_NUMBERS, points=st.integers(1, 30), late=_LATE)
     def redeems(self, number: int, points: int, late: int) -> None:
         """A redemption, of more than there is now and then."""
         self._do(RedeemPoints, late, redemption=f"x{number}", points=points)
+
+    @rule(number=st.integers(1, 8), points=st.integers(1, 3), late=_LATE)
+    def redeems_a_little(self, number: int, points: int, late: int) -> None:
+        """A redemption that leaves something for others of the same lot."""
+        self._do(RedeemPoints, late, redemption=f"x{number}", points=points)
+
+    @rule(late=_LATE)
+    def is_looked_at(self, late: int) -> None:
+        """The tier, by hand."""
+        self._do(EvaluateTier, late)
 
     @rule(number=_NUMBERS, late=_LATE)
     def undoes(self, number: int, late: int) -> None:
@@ -143,7 +177,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def they_agree(self) -> None:
-        """Every lot, every debt, and so the balance."""
+        """Every lot and when it ends, every debt, and so the balance; the tier, since when, and its grace."""
         ledger, oracle = self.account.ledger(), self.oracle
         _same("lots", {name: lot.points for name, lot in ledger.lots.items()}, oracle.lots)
         pending = {coin.lot for coin in oracle.coins if coin.pending}
@@ -151,6 +185,12 @@ class LedgerMachine(RuleBasedStateMachine):
         _same("debt", ledger.debt, oracle.debt)
         _same("balance", ledger.balance, oracle.balance)
         _same("membership", ledger.enrolled_at is not None, oracle.joined is not None)
+        ends = {coin.lot: None if coin.until is None else to_micros(coin.until) for coin in oracle.coins}
+        _same("expiries", {name: lot.expires_at for name, lot in ledger.lots.items()}, ends)
+        _same("tier", ledger.tier, oracle.tier)
+        _same("grace", ledger.grace_until, None if oracle.grace is None else to_micros(oracle.grace))
+        if oracle.tier_since is not None:
+            _same("tier since", ledger.tier_since, to_micros(oracle.tier_since))
         _same("points beside a debt", bool(ledger.debt and ledger.lots), False)
 
     def teardown(self) -> None:
@@ -165,14 +205,35 @@ class LedgerMachine(RuleBasedStateMachine):
             self.oracle.do(command)
         except Refused as no:
             refused = str(no)
+        before = self.account
+        passed = list(self._time_passes(command))
         events, refusal = self._decide(command)
+        if refusal is not None:
+            self.account = before
+        else:
+            events = [*passed, *events]
         _same(f"refusal of {kind.__name__} ({refusal})", None if refusal is None else refusal.code, refused)
-        self.account = fold(AGGREGATE.decider, events, self.account)
+        self.account = fold(AGGREGATE.decider, events, before)
         self.outcomes.update(type(each).__name__ for each in events)
         if refused is not None:
             self.outcomes[f"refused: {refused}"] += 1
-        else:
-            _same("a retry", self._decide(command)[0], [])
+            return
+        _same("a retry", self._decide(command)[0], [])
+        if not late and not list(self._time_passes(command)):
+            self._who_is_to_lose_a_tier_is_warned()
+
+    def _time_passes(self, command: LoyaltyCommand) -> Iterator[Event]:
+        for _due, before, events in due_before(AGGREGATE, self.account, command, InForce([self.policy])):
+            self.account = fold(AGGREGATE.decider, events, before)
+            yield from events
+
+    def _who_is_to_lose_a_tier_is_warned(self) -> None:
+        days, losing_at = self.policy.programme.warning_days, self.oracle.loses_at(self.now)
+        if days is None or losing_at is None or self.oracle.grace is not None:
+            return
+        if losing_at - timedelta(days=days - 1) <= self.now:
+            _same("warned of", self.account.ledger().warned, to_micros(losing_at))
+            self.outcomes["warned and about to lose"] += 1
 
     def _decide(self, command: LoyaltyCommand) -> tuple[list[Event], CommandRefused | None]:
         try:

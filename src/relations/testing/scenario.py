@@ -27,11 +27,12 @@ from typing import Any, Generic, NoReturn, Self, TypeVar
 
 import msgspec
 
-from relations.decider import Aggregate, fold
+from relations.decider import Aggregate, due_before, fold
 from relations.errors import CommandRefused
 from relations.messages import Command, Envelope, Event, RecordedEvent, to_micros
 from relations.policies import Policy
 from relations.policies.calendars import local_time
+from relations.policies.in_force import InForce
 from relations.projections.projection import Projection, Row, Rows
 
 __all__ = ["FoldedRows", "Outcome", "Scenario"]
@@ -76,18 +77,22 @@ class Scenario(Generic[S]):
         return replace(self, past=tuple(past))
 
     def when(self, command: Command) -> Outcome[S]:
-        """Decide a command after this past.
+        """Decide a command after this past, and after what time has done by then.
 
         Raises:
             AssertionError: The command is not one of this aggregate's.
         """
         if type(command) not in self.aggregate.commands:
             _fail(f"when {_described(command)}", f"the aggregate {self.aggregate.name} has no rule for it")
+        state, past = self.state, list(self.past)
+        for _due, before, events in due_before(self.aggregate, state, command, InForce([self.policy])):
+            state = fold(self.aggregate.decider, events, before)
+            past += events
         try:
-            events = self.aggregate.decider.decide(self.state, command, self.policy)
+            events = self.aggregate.decider.decide(state, command, self.policy)
         except CommandRefused as refusal:
             return Outcome(self, command, (), refusal)
-        return Outcome(self, command, tuple(events), None)
+        return Outcome(replace(self, past=tuple(past)), command, tuple(events), None)
 
     @property
     def state(self) -> S:

@@ -2,11 +2,13 @@
 
 An oracle for the account's rules. It shares no code with them: it does its own arithmetic with fractions and its own
 calendar with `datetime`, knows nothing of lots, and finds the next coin to spend by comparing every coin with every
-other. It decides every command by itself, refusals included, and never looks at an event.
+other. For tiers it goes through the days one by one and looks at the calendar on each. It decides every command by
+itself, refusals included, and never looks at an event.
 """
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -21,13 +23,13 @@ from relations.aggregates.loyalty import (
     CreditPurchase,
     EarnPoints,
     EnrolMember,
-    ExpirePoints,
+    EvaluateTier,
     RedeemPoints,
     ReverseEarning,
     ReverseRedemption,
     TransferPoints,
 )
-from relations.messages import Command
+from relations.messages import Command, Money
 from relations.policies import Policy, Programme
 from relations.policies.spans import EndOfPeriod, Inactivity
 
@@ -61,11 +63,31 @@ class Coin:
 
 @dataclass
 class SlowLedger:
-    """What a member has in one programme.
+    """What a member has in one programme. Tiers go by points here, whatever the programme says.
 
     Attributes:
         policy: The rules; may be changed on the way.
         programme: The programme's id.
+        joined: Since when there is a member.
+        closed: When the account was closed.
+        coins: Every point there is.
+        spent: What each redemption took.
+        undone: The redemptions undone.
+        credits: What each lot was of.
+        taken: What refunds took back of a lot.
+        decayed: How many coins of a lot have expired.
+        refunds: The refunds of each lot that took something back.
+        used: What ids were used for.
+        lapses: When what expires with inactivity does.
+        debt: Points owed.
+        counts: The month in which a lot qualifies, and what for.
+        uncounted: What refunds took back of that.
+        tier: The present tier.
+        tier_since: From when.
+        granted: The last month of the window that it was granted for.
+        reviewed: When it was last reviewed or reached.
+        grace: Until when it is kept though it is no longer earned.
+        heard: The latest month that anything was heard of.
     """
 
     policy: Policy
@@ -82,6 +104,14 @@ class SlowLedger:
     used: dict[str, Any] = field(default_factory=dict)
     lapses: datetime | None = None
     debt: int = 0
+    counts: dict[str, tuple[str, int]] = field(default_factory=dict)
+    uncounted: dict[str, int] = field(default_factory=dict)
+    tier: str | None = None
+    tier_since: datetime | None = None
+    granted: str = ""
+    reviewed: datetime | None = None
+    grace: datetime | None = None
+    heard: str = ""
 
     @property
     def rules(self) -> Programme:
@@ -100,22 +130,27 @@ class SlowLedger:
         """How many coins of each lot there are."""
         return {name: sum(coin.lot == name for coin in self.coins) for name in {coin.lot for coin in self.coins}}
 
-    def do(self, command: Command, tier: str | None = None) -> None:
-        """Do what a command asks.
-
-        Args:
-            command: What is asked.
-            tier: The member's tier, for what it multiplies; tiers are not the oracle's business.
+    def do(self, command: Command) -> None:
+        """Do what time has done by then, and what a command asks.
 
         Raises:
-            Refused: It must not be.
+            Refused: It must not be; then nothing is changed.
         """
-        at = command.occurred_at
+        before = {name: copy(value) for name, value in vars(self).items()}
+        before["refunds"] = {name: set(known) for name, known in self.refunds.items()}
+        self._pass_time(command.occurred_at)
+        try:
+            self._do(command, command.occurred_at)
+        except Refused:
+            vars(self).update(before)
+            raise
+
+    def _do(self, command: Command, at: datetime) -> None:
         match command:
             case EnrolMember() if self.joined is None:
-                self.joined = at
+                self._join(at)
             case CreditPurchase():
-                self._credit(command, at, tier)
+                self._credit(command, at)
             case EarnPoints():
                 self._earn(command, at)
             case RedeemPoints():
@@ -130,8 +165,8 @@ class SlowLedger:
                 self._adjust(command, at)
             case CloseAccount():
                 self._close(at)
-            case ExpirePoints():
-                self._pass_time(at)
+            case EvaluateTier() if self.joined is not None and not self.closed:
+                self._rise(at, max(self.heard, self._month(at)))
             case _:
                 pass
 
@@ -144,6 +179,8 @@ class SlowLedger:
                 self.coins.remove(coin)
                 self.decayed[coin.lot] = self.decayed.get(coin.lot, 0) + 1
         self.coins = [replace(coin, pending=coin.pending and coin.active > at) for coin in self.coins]
+        if self.joined is not None and not self.closed:
+            self._tiers_pass(at)
 
     def _until(self, coin: Coin) -> datetime | None:
         return self.lapses if coin.lapses else coin.until
@@ -156,20 +193,32 @@ class SlowLedger:
 
     # --- earning ----------------------------------------------------------------------------------------------------
 
-    def _credit(self, command: CreditPurchase, at: datetime, tier: str | None) -> None:
+    def _join(self, at: datetime) -> None:
+        self.joined, self.closed = at, None
+        if self._earned(0) is not None:
+            self._have(self._earned(0), at, self._month(at))
+
+    def _credit(self, command: CreditPurchase, at: datetime) -> None:
         lot = f"purchase/{command.purchase}"
         if self.joined is None or self.closed or at < self.joined or lot in self.credits:
             return
-        points = self._points_for(command, at, tier)
-        counts = self.rules.tier_basis in ("orders", "stays")
-        if not points and not counts:
+        points = self._points_for(command, at, self.tier)
+        if not points:
             return
-        if points:
-            if isinstance(self.rules.expiry, Inactivity):
-                self._pass_time(at)
-            self._stay_active(at)
+        self._stay_active(at)
         active = self._local_day(at, self.rules.pending_days) if self.rules.pending_days else at
         self._put(lot, points, at, active)
+        counts = self._counts_for(command)
+        if counts:
+            self.counts[lot] = (self._month(at), counts)
+            self.heard = max(self.heard, self._month(at))
+        self._rise(at, max(self.heard, self._month(at)))
+
+    def _counts_for(self, command: CreditPurchase) -> int:
+        """What tiers go by: the points that it would give to a member without a tier, outside of campaigns."""
+        plain = self.rules.model_copy(update={"campaigns": ()})
+        other = SlowLedger(self.policy.model_copy(update={"programme": plain}), self.programme)
+        return other._points_for(command, command.occurred_at, None)
 
     def _points_for(self, command: CreditPurchase, at: datetime, tier: str | None) -> int:
         rules, amount = self.rules, command.amount
@@ -183,7 +232,7 @@ class SlowLedger:
         more, bonus = Fraction(0), 0
         today = at.astimezone(ZoneInfo(self.policy.zone)).date()
         for campaign in rules.campaigns:
-            if not campaign.starts <= today < campaign.ends or amount.amount < campaign.minimum:
+            if not campaign.starts <= today < campaign.ends or not self._is_enough(campaign.minimum, amount):
                 continue
             if campaign.categories and command.category not in campaign.categories:
                 continue
@@ -194,23 +243,29 @@ class SlowLedger:
         exact = Fraction(amount.amount, 10 ** int(Currency(amount.currency).exponent or 0))
         return self._round(exact * rate * factor * multiplier * (1 + more)) + bonus
 
+    def _is_enough(self, minimum: int | dict[str, Fraction], amount: Money) -> bool:
+        if isinstance(minimum, int):
+            return amount.amount >= minimum
+        exact = Fraction(amount.amount, 10 ** int(Currency(amount.currency).exponent or 0))
+        return amount.currency in minimum and exact >= minimum[amount.currency]
+
     def _earn(self, command: EarnPoints, at: datetime) -> None:
         said = (command.points, command.reason, command.source)
         if command.lot in self.used:
             if self.used[command.lot] != said:
                 raise Refused("lot_exists")
             return
+        if not command.lot.startswith("remedy/"):
+            self._need_authority(command)
         closed = self.closed
         if command.reason == "bonus":
             self._need_member()
             self._need_since(at)
         elif self.joined is None:
-            self.joined = at
+            self._join(at)
         elif closed is not None:
-            self.closed, self.joined = None, max(at, closed)
+            self._join(max(at, closed))
         self.used[command.lot] = said
-        if isinstance(self.rules.expiry, Inactivity):
-            self._pass_time(at)
         self._stay_active(at)
         self._put(command.lot, command.points, at, at)
 
@@ -231,6 +286,7 @@ class SlowLedger:
                 raise Refused("redemption_exists")
             return
         self._need_member()
+        self._need_since(at)
         self.spent[command.redemption] = self._spend(command.points, at)
         self.used[name] = said
         self._stay_active(at)
@@ -244,16 +300,13 @@ class SlowLedger:
             return
         if not self.rules.transfers:
             raise Refused("transfers_not_allowed")
+        self._need_since(at)
         self._spend(command.points, at)
         self.used[name] = said
 
     def _spend(self, points: int, at: datetime) -> list[Coin]:
-        """Spends at `at`, or changes nothing where there are too few."""
-        before, decayed = list(self.coins), dict(self.decayed)
-        self._pass_time(at)
         can = [coin for coin in self.coins if coin.active <= at]
         if points > len(can) - self.debt:
-            self.coins, self.decayed = before, decayed
             raise Refused("insufficient_points")
         return [self._remove_first(can) for _ in range(points)]
 
@@ -276,8 +329,9 @@ class SlowLedger:
             raise Refused("unknown_redemption")
         if command.redemption in self.undone:
             return
+        if not self.spent[command.redemption]:
+            raise Refused("settled_by_closing")
         self.undone.add(command.redemption)
-        self._pass_time(at)
         open_lots = {coin.lot: coin for coin in self.coins}
         grace = self._local_day(at, self.rules.reversal_grace_days + 1)
         for coin in self.spent[command.redemption]:
@@ -316,11 +370,16 @@ class SlowLedger:
         if self.closed or lot not in self.credits or not command.refunded or command.refund in known:
             return
         share = Fraction(command.refunded, command.bought)
-        due = self._round(self.credits[lot] * share) - self.taken.get(lot, 0)
-        if due <= 0:
+        due = max(0, self._round(self.credits[lot] * share) - self.taken.get(lot, 0))
+        _month, counted = self.counts.get(lot, ("", 0))
+        fewer = max(0, self._round(counted * share) - self.uncounted.get(lot, 0))
+        if not due and not fewer:
             return
         known.add(command.refund)
-        self._pass_time(at)
+        had = self._held_against(at)
+        self.uncounted[lot] = self.uncounted.get(lot, 0) + fewer
+        if fewer:
+            self._refund_costs(had, at)
         self.taken[lot] = self.taken.get(lot, 0) + due
         for _ in range(due):
             own = [coin for coin in self.coins if coin.lot == lot]
@@ -346,13 +405,8 @@ class SlowLedger:
         if not command.points:
             raise Refused("nothing_to_adjust")
         self._need_since(at)
-        most = self.rules.authority.get(command.role or "", self.rules.adjustment_max)
-        if most is not None and abs(command.points) > most:
-            raise Refused("beyond_authority")
-        before, decayed = list(self.coins), dict(self.decayed)
-        self._pass_time(at)
+        self._need_authority(command)
         if -command.points > len(self.coins):
-            self.coins, self.decayed = before, decayed
             raise Refused("insufficient_points")
         self.used[name] = said
         for _ in range(-command.points):
@@ -360,13 +414,22 @@ class SlowLedger:
         self.coins += [Coin(name, at, at, self._expiry(at))] * max(0, command.points)
         self._repay()
 
+    def _need_authority(self, command: AdjustPoints | EarnPoints) -> None:
+        most = self.rules.authority.get(command.role or "", self.rules.adjustment_max)
+        if most is not None and command.author is None:
+            raise Refused("author_missing")
+        if most is not None and abs(command.points) > most:
+            raise Refused("beyond_authority")
+
     def _close(self, at: datetime) -> None:
         if self.closed:
             return
         self._need_member()
         self._need_since(at)
-        self._pass_time(at)
-        self.coins, self.debt, self.closed = [], 0, at
+        self.coins, self.debt, self.closed, self.tier, self.grace = [], 0, at, None, None
+        # What was before is over: nothing of it is undone, taken back or counted any more.
+        self.spent = {name: [] for name in self.spent}
+        self.taken, self.counts, self.lapses = dict(self.credits), {}, None
 
     def _need_member(self) -> None:
         if self.closed:
@@ -377,6 +440,121 @@ class SlowLedger:
     def _need_since(self, at: datetime) -> None:
         if self.joined is not None and at < self.joined:
             raise Refused("before_enrolment")
+
+    # --- tiers ------------------------------------------------------------------------------------------------------
+
+    def loses_at(self, at: datetime) -> datetime | None:
+        """When the member loses the tier if nothing more happens; None where they keep it through the coming years."""
+        later = replace(self, coins=[])
+        horizon = at + timedelta(days=1_200)
+        later._tiers_pass(horizon, until_lost=True)
+        return later.tier_since if self._rank(later.tier) < self._rank(self.tier) else None
+
+    def _tiers_pass(self, at: datetime, *, until_lost: bool = False) -> None:
+        """Goes through the days since the last review, and looks at the calendar on each."""
+        day = max(filter(None, (self.tier_since, self.reviewed)), default=at)
+        tier = self.tier
+        while self._can_be_lost() and not (until_lost and self._rank(self.tier) < self._rank(tier)):
+            day = self._local_day(day, 1)
+            if day > at:
+                return
+            if self.grace is not None:
+                if day == self.grace:
+                    self._grace_ends(day)
+            elif self.rules.downgrade_when == "at_once":
+                if self._here(day).day == 1 and self._month(day) > self.heard:
+                    self._look(day, self._month(day))
+            elif self._is_yearly(day) and self.rules.tier_window.kind != "lifetime":
+                self._look(day, self._month(day - timedelta(hours=1)))
+
+    def _can_be_lost(self) -> bool:
+        return self.tier is not None and self.tier != self._earned(0)
+
+    def _is_yearly(self, day: datetime) -> bool:
+        here = self._here(day)
+        if self.reviewed is not None and day <= self.reviewed:
+            return False
+        if self.rules.downgrade_when == "year_end":
+            return (here.month, here.day) == (1, 1)
+        assert self.tier_since is not None  # noqa: S101 - there is a tier
+        since = self._here(self.tier_since)
+        if (since.month, since.day) == (2, 29) and (here - timedelta(days=1)).day == 28:
+            return (here.month, here.day) == (3, 1)
+        return (here.month, here.day) == (since.month, since.day)
+
+    def _look(self, day: datetime, month: str) -> None:
+        earned = self._earned(self._total(month))
+        if self._rank(earned) > self._rank(self.tier):
+            self._have(earned, day, month)
+        elif earned == self.tier:
+            if self.rules.downgrade_when != "at_once":
+                self._keep(day, month)
+        elif self.rules.grace_days:
+            self.grace = self._local_day(day, self.rules.grace_days)
+            self.heard = max(self.heard, month)
+        else:
+            self._fall(earned, day, month)
+
+    def _grace_ends(self, day: datetime) -> None:
+        eve = day if self.rules.downgrade_when == "at_once" else day - timedelta(hours=1)
+        month = max(self.heard, self._month(day))
+        earned = self._earned(max(self._total(self._month(eve)), self._total(month)))
+        if self._rank(earned) > self._rank(self.tier):
+            self._have(earned, day, month)
+        elif earned == self.tier:
+            self._keep(day, month)
+        else:
+            self._fall(earned, day, month)
+
+    def _fall(self, earned: str | None, day: datetime, month: str) -> None:
+        names = [each.name for each in self.rules.tiers]
+        if self.rules.downgrade_to == "one_step" and self._rank(self.tier) > 0:
+            below = names[self._rank(self.tier) - 1]
+            earned = max(below, earned, key=self._rank)
+        self._have(earned, day, month)
+
+    def _keep(self, day: datetime, month: str) -> None:
+        self.reviewed, self.granted, self.grace, self.heard = day, month, None, max(self.heard, month)
+
+    def _have(self, tier: str | None, at: datetime, month: str) -> None:
+        self.tier, self.tier_since = tier, at
+        self._keep(at, month)
+
+    def _rise(self, at: datetime, month: str) -> None:
+        earned = self._earned(self._total(month))
+        if self._rank(earned) > self._rank(self.tier):
+            self._have(earned, at, month)
+
+    def _refund_costs(self, had: int, at: datetime) -> None:
+        has = self._held_against(at)
+        was, now = self._rank(self._earned(had)), self._rank(self._earned(has))
+        if self.grace is None and now < self._rank(self.tier) <= was:
+            self._have(self._earned(has), at, max(self.heard, self._month(at)))
+
+    def _held_against(self, at: datetime) -> int:
+        total = self._total(max(self.heard, self._month(at)))
+        return total if self.rules.downgrade_when == "at_once" else max(total, self._total(self.granted))
+
+    def _total(self, end: str) -> int:
+        """What qualified in the window that ends with a month."""
+        window, total = self.rules.tier_window, 0
+        for lot, (month, counted) in self.counts.items():
+            age = 12 * (int(end[:4]) - int(month[:4])) + int(end[5:]) - int(month[5:]) if end else 0
+            match window.kind:
+                case "lifetime":
+                    within = True
+                case "calendar_year":
+                    within = not end or (month[:4] == end[:4] and month <= end)
+                case "rolling_months":
+                    within = not end or 0 <= age < window.months_count
+            total += (counted - self.uncounted.get(lot, 0)) * within
+        return total
+
+    def _earned(self, total: int) -> str | None:
+        return next((each.name for each in reversed(self.rules.tiers) if each.threshold <= total), None)
+
+    def _rank(self, tier: str | None) -> int:
+        return next((rank for rank, each in enumerate(self.rules.tiers) if each.name == tier), -1)
 
     # --- arithmetic and the calendar --------------------------------------------------------------------------------
 
@@ -422,6 +600,12 @@ class SlowLedger:
                 day -= 1
             else:
                 return self._local_day(last, 1)
+
+    def _here(self, at: datetime) -> datetime:
+        return at.astimezone(ZoneInfo(self.policy.zone))
+
+    def _month(self, at: datetime) -> str:
+        return self._here(at).strftime("%Y-%m")
 
     def _local_day(self, at: datetime, days: int) -> datetime:
         """The first instant of the local day so many days later."""

@@ -27,8 +27,8 @@ one that was never seen asks nothing of anybody. When a reminder, or an answer o
 recorded with the event that asks for it, as deadlines of complaints are.
 
 **Answers to invitations that are not recorded** are taken. The invitation may have been sent by a tool that exports
-answers only, or be in the stream of another id of the same customer, which no rule of this stream can see; its id still
-makes an answer that is given twice count once. Where it is recorded, no answer is older than it.
+answers only; its id still makes an answer that is given twice count once. Where it is recorded, no answer is older than
+it.
 
 **Merging** makes an id the alias of another: `CustomerMerged` in its own stream, `CustomerAbsorbed` in the
 survivor's, in one transaction. Rules go on within one stream, and a command that names a purchase, an answer, an

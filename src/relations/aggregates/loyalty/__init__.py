@@ -2,15 +2,18 @@
 
 Stream `loyalty-<customer id>`. The modules in their order: `lots` (plain values), `events`, `commands`, `state` (with
 evolve), and the rules by subject: `settling` (what all of them rest on), `tiers`, `earning`, `spending`, `rewards`,
-`merging`; `rules` brings them together (decide, and `REFUSALS`, every code of refusal with when it is given).
+`merging`, `forwarding`; `rules` brings them together (decide, and `REFUSALS`, every code of refusal with when it is
+given), and `passing` says what falls due.
 
 **Programmes.** A customer has one ledger for each programme that they have joined, in one stream; every event says
 whose ledger it belongs to, and no rule looks from one ledger into another. Where a command names no programme, it is
 for the one joined first; purchases, refunds and the passing of time are for all of them.
 
-**Lots.** The balance is the sum of the open lots less what is owed. A lot is pending until its `active_from`;
-`PointsActivated` and `PointsExpired` are recorded when the agenda says so, or before that with a decision that depends
-on it. A lot that expires at the moment of a redemption is gone: intervals are half-open.
+**Lots.** The balance is the sum of the open lots less what is owed. A lot is pending until its `active_from`, and
+expires at its end. One that expires at the moment of a redemption is gone: intervals are half-open.
+
+**Time.** Before a command is decided, what fell due up to its time is done first, each thing at its own moment and by
+the policy of that moment; see `passing`, and `docs/explanation/points-and-time.md`.
 
 **Debts.** What is owed is repaid from whatever comes next. Only a merge can leave an account with lots and a debt; then
 the next decision repays first. Nothing is taken below zero and nothing is cut off silently.
@@ -22,10 +25,17 @@ of it is nobody's loss; from other lots, pending ones first; and what is missing
 and its business time says only which lots it may spend, which have expired by then, and in which month it earns. Where
 several commands come with the wrong order of times, each is right by the account it found.
 
-**Changed rules.** Every lot bears what it was earned under; a new policy rules what comes after it.
+**Changed rules.** Every lot bears what it was earned under; a new policy rules what comes after it. A tier goes by the
+rules of the day on which it is looked at.
 
 **Retries.** Lots, redemptions, refunds, transfers, adjustments, rewards, referrals and merges are known by their ids.
 The same again adds nothing; the same id for something else is refused.
+
+**Leaving and coming back.** A closing settles the account: its points are forfeited, its debt is written off, and its
+unused rewards are void. Who comes back begins anew; nothing from before is taken back, undone or counted.
+
+**Merged ids.** A merge is an alias: what is bought, refunded, spent, given or received under the merged id is so in the
+surviving account (see `forwarding` and `merging`).
 
 **Two accounts.** A transfer, a referral and a merge speak to a second account by a reaction in the same transaction.
 Where that one refuses (closed, merged away, a member already), nothing of it happens.
@@ -59,6 +69,7 @@ from relations.aggregates.loyalty.commands import (
     ReturnAccount,
     ReverseEarning,
     ReverseRedemption,
+    RevokeReferral,
     RewardReferral,
     TransferPoints,
     UseBenefit,
@@ -93,8 +104,10 @@ from relations.aggregates.loyalty.events import (
     ReferralFulfilled,
     ReferralMade,
     ReferralReceived,
+    ReferralRevoked,
     ReferralRewarded,
     RefundForwarded,
+    RequestForwarded,
     RewardExpired,
     RewardIssued,
     RewardUsed,
@@ -111,14 +124,19 @@ from relations.aggregates.loyalty.lots import (
     Holdings,
     Lot,
     LotShare,
+    Membership,
     MovedLot,
     Redemption,
+    VoidedReward,
+    came_from,
+    issued_to,
     merged_prefix,
     purchase_lot,
     referral_lot,
     remedy_lot,
     spending_order,
 )
+from relations.aggregates.loyalty.passing import due
 from relations.aggregates.loyalty.rules import (
     COMMANDS,
     REFUSALS,
@@ -179,6 +197,7 @@ __all__ = [
     "LoyaltyEvent",
     "MakeReferral",
     "MemberEnrolled",
+    "Membership",
     "MovedLot",
     "PointsActivated",
     "PointsAdjusted",
@@ -198,14 +217,17 @@ __all__ = [
     "ReferralFulfilled",
     "ReferralMade",
     "ReferralReceived",
+    "ReferralRevoked",
     "ReferralRewarded",
     "RefundForwarded",
     "ReleaseAccount",
     "ReopenAccount",
+    "RequestForwarded",
     "RestoreAccount",
     "ReturnAccount",
     "ReverseEarning",
     "ReverseRedemption",
+    "RevokeReferral",
     "RewardExpired",
     "RewardIssued",
     "RewardReferral",
@@ -218,6 +240,9 @@ __all__ = [
     "TransferPoints",
     "UseBenefit",
     "UseReward",
+    "VoidedReward",
+    "came_from",
+    "issued_to",
     "merged_prefix",
     "purchase_lot",
     "referral_lot",
@@ -232,5 +257,6 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Account,
-    state_version=2,
+    state_version=3,
+    due=due,
 )

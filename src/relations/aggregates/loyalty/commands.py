@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from relations.aggregates.loyalty.lots import Holdings, MovedLot
 from relations.messages import Command, Id, Label, Money
@@ -35,13 +35,15 @@ __all__ = [
     "ReturnAccount",
     "ReverseEarning",
     "ReverseRedemption",
+    "RevokeReferral",
     "RewardReferral",
     "TransferPoints",
     "UseBenefit",
     "UseReward",
 ]
 
-Points = Annotated[int, Field(strict=True, gt=0, le=10**12)]
+POINTS_MAX = 10**12
+Points = Annotated[int, Field(strict=True, gt=0, le=POINTS_MAX)]
 LotId = Annotated[
     str, StringConstraints(pattern=r"^(remedy/[A-Za-z0-9._:\-]{1,64}/)?[A-Za-z0-9._:\-]{1,64}$", max_length=136)
 ]
@@ -50,6 +52,13 @@ caller can take, for an id has no slash."""
 HeldId = Annotated[str, StringConstraints(pattern=r"^(merged/[A-Za-z0-9._:\-]{1,64}/){0,8}[A-Za-z0-9._:\-]{1,64}$")]
 """The id of a redemption or coupon: the host's own, behind `merged/<customer>/` where it came with a merge."""
 Prefix = Annotated[str, StringConstraints(pattern=r"^(merged/[A-Za-z0-9._:\-]{1,64}/){0,8}$")]
+
+
+def _positive(lots: tuple[MovedLot, ...]) -> tuple[MovedLot, ...]:
+    if not lots or any(not 0 < lot.points <= POINTS_MAX for lot in lots):
+        msg = f"what moves is at least one lot, each of 1 to {POINTS_MAX} points"
+        raise ValueError(msg)
+    return lots
 
 
 class LoyaltyCommand(Command):
@@ -66,6 +75,11 @@ class LoyaltyCommand(Command):
     @property
     def stream(self) -> str:
         return f"loyalty-{self.customer}"
+
+    @property
+    def follows(self) -> str:
+        # What has a prefix is forwarded from a merged account: only its own command may say so.
+        return "the command for the merged customer" if getattr(self, "prefix", "") else ""
 
 
 # --- members --------------------------------------------------------------------------------------------------------
@@ -93,9 +107,12 @@ class ReopenAccount(LoyaltyCommand):
 class EarnPoints(LoyaltyCommand):
     """Credit points by hand, or for a remedy.
 
-    A remedy's points are owed to the customer: where they are no member, they become one. A bonus is for members.
+    A remedy's points are owed to the customer: where they are no member, they become one. A bonus is for members. What
+    is credited by hand is limited as adjustments are; where the programme limits them, it needs an author.
 
     Attributes:
+        author: Who credits it.
+        role: In which role.
         prefix: Set where it was forwarded from an account that is merged into this one.
     """
 
@@ -103,7 +120,13 @@ class EarnPoints(LoyaltyCommand):
     points: Points
     reason: Literal["bonus", "remedy"] = "bonus"
     source: Id | None = None
+    author: Id | None = None
+    role: Label | None = None
     prefix: Prefix = ""
+
+    @property
+    def follows(self) -> str:
+        return "CarryOutRemedy" if self.lot.startswith("remedy/") else super().follows
 
 
 class CreditPurchase(LoyaltyCommand):
@@ -138,11 +161,16 @@ class ReverseEarning(LoyaltyCommand):
 
 
 class RedeemPoints(LoyaltyCommand):
-    """Spend points."""
+    """Spend points.
+
+    Attributes:
+        prefix: Set where it was forwarded from an account that is merged into this one.
+    """
 
     redemption: Id
     points: Points
     reward: Label | None = None
+    prefix: Prefix = ""
 
 
 class ReverseRedemption(LoyaltyCommand):
@@ -152,11 +180,16 @@ class ReverseRedemption(LoyaltyCommand):
 
 
 class TransferPoints(LoyaltyCommand):
-    """Give points to another member of the same programme. They keep their expiry."""
+    """Give points to another member of the same programme. They keep their expiry.
+
+    Attributes:
+        prefix: Set where it was forwarded from an account that is merged into this one.
+    """
 
     transfer: Id
     to: Id
     points: Points
+    prefix: Prefix = ""
 
     @model_validator(mode="after")
     def _to_another(self) -> TransferPoints:
@@ -167,12 +200,21 @@ class TransferPoints(LoyaltyCommand):
 
 
 class ReceivePoints(LoyaltyCommand):
-    """Take in what another member released. A reaction to `PointsReleased`; who is no member becomes one."""
+    """Take in what another member released. A reaction to `PointsReleased`; who is no member becomes one.
+
+    Attributes:
+        transfer: The transfer's id in the account that it comes from, with a prefix where it was forwarded to there or
+            undoes a redemption of lots that were merged in between.
+    """
 
     programme: Id = "main"
-    transfer: Id
+    transfer: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:\-/]{1,700}$")]
     source: Id
-    lots: tuple[MovedLot, ...]
+    lots: Annotated[tuple[MovedLot, ...], AfterValidator(_positive)]
+
+    @property
+    def follows(self) -> str:
+        return "TransferPoints"
 
 
 class AdjustPoints(LoyaltyCommand):
@@ -206,10 +248,15 @@ class EvaluateTier(LoyaltyCommand):
 
 
 class IssueReward(LoyaltyCommand):
-    """Buy one of the programme's rewards with points. The redemption bears the coupon's id."""
+    """Buy one of the programme's rewards with points. The redemption bears the coupon's id.
+
+    Attributes:
+        prefix: Set where it was forwarded from an account that is merged into this one.
+    """
 
     coupon: Id
     reward: Label
+    prefix: Prefix = ""
 
 
 class UseReward(LoyaltyCommand):
@@ -265,13 +312,47 @@ class ReceiveReferral(LoyaltyCommand):
     referral: Id
     referrer: Id
 
+    @property
+    def follows(self) -> str:
+        return "MakeReferral"
+
 
 class RewardReferral(LoyaltyCommand):
-    """Reward whoever recommended. A reaction to `ReferralFulfilled`."""
+    """Reward whoever recommended. A reaction to `ReferralFulfilled`.
+
+    Attributes:
+        prefix: Set where it was forwarded from an account that is merged into this one.
+    """
 
     programme: Id = "main"
     referral: Id
     referred: Id
+    prefix: Prefix = ""
+
+    @property
+    def follows(self) -> str:
+        return "MakeReferral"
+
+
+class RevokeReferral(LoyaltyCommand):
+    """Take back what a referral was worth. A reaction to `ReferralRevoked`.
+
+    Attributes:
+        referral: The recommendation.
+        refund: The refund by which it has come to nothing.
+        purchase: The purchase that was given back.
+        prefix: Set where it was forwarded from an account that is merged into this one.
+    """
+
+    programme: Id = "main"
+    referral: Id
+    refund: Id
+    purchase: Id
+    prefix: Prefix = ""
+
+    @property
+    def follows(self) -> str:
+        return "RefundPurchase"
 
 
 # --- merging --------------------------------------------------------------------------------------------------------
@@ -299,6 +380,10 @@ class ReceiveAccount(LoyaltyCommand):
     source: Id
     holdings: Holdings
 
+    @property
+    def follows(self) -> str:
+        return "MergeCustomer"
+
 
 class ReturnAccount(LoyaltyCommand):
     """Give back what came with a merge, and is left of it. For the unmerging of customers."""
@@ -314,3 +399,7 @@ class RestoreAccount(LoyaltyCommand):
     merge: Id
     source: Id
     holdings: Holdings
+
+    @property
+    def follows(self) -> str:
+        return "UnmergeCustomer"

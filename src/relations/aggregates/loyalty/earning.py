@@ -10,6 +10,7 @@ from relations.aggregates.loyalty.commands import (
     EnrolMember,
     ReopenAccount,
     ReverseEarning,
+    RevokeReferral,
 )
 from relations.aggregates.loyalty.events import (
     AccountClosed,
@@ -22,9 +23,18 @@ from relations.aggregates.loyalty.events import (
     PointsEarned,
     PurchaseForwarded,
     ReferralFulfilled,
+    ReferralRevoked,
     RefundForwarded,
 )
-from relations.aggregates.loyalty.lots import Earning, LotShare, merged_prefix, purchase_lot, referral_lot
+from relations.aggregates.loyalty.lots import (
+    Earning,
+    LotShare,
+    VoidedReward,
+    issued_to,
+    merged_prefix,
+    purchase_lot,
+    referral_lot,
+)
 from relations.aggregates.loyalty.settling import (
     Draft,
     credited,
@@ -45,7 +55,18 @@ from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time
 from relations.policies.spans import Inactivity, days_after
 
-__all__ = ["adjust", "close", "credit_purchase", "earn", "enrol", "give", "join", "reopen", "reverse_earning"]
+__all__ = [
+    "adjust",
+    "close",
+    "credit_purchase",
+    "earn",
+    "enrol",
+    "give",
+    "join",
+    "reopen",
+    "reverse_earning",
+    "revoke_referral",
+]
 
 _DAY = 86_400_000_000
 
@@ -55,14 +76,7 @@ _DAY = 86_400_000_000
 
 def enrol(state: Account, command: EnrolMember, policy: Policy) -> list[Event]:
     """Joins a programme, with the tier that asks for nothing and the points for joining."""
-    if policy.programme_of(command.programme) is None:
-        known = ", ".join(repr(programme.id) for programme in policy.every_programme)
-        raise CommandRefused(
-            f"There is no programme {command.programme!r}",
-            code="unknown_programme",
-            field="programme",
-            remedy=f"The policy in force has the programme {known}",
-        )
+    _need_programme(command.programme, policy)
     ledger = state.ledger(command.programme)
     if state.merged_into is None and ledger.enrolled_at is not None and ledger.closed_at is None:
         return []
@@ -75,6 +89,22 @@ def enrol(state: Account, command: EnrolMember, policy: Policy) -> list[Event]:
     if invited is not None and programme.referral is not None and programme.referral.after == "joining":
         _fulfil(draft, programme, command.at, policy)
     return draft.events
+
+
+def _need_programme(programme: str, policy: Policy) -> None:
+    """Refuse to join what there is not.
+
+    Raises:
+        CommandRefused: The policy has no such programme.
+    """
+    if policy.programme_of(programme) is None:
+        known = ", ".join(repr(each.id) for each in policy.every_programme)
+        raise CommandRefused(
+            f"There is no programme {programme!r}",
+            code="unknown_programme",
+            field="programme",
+            remedy=f"The policy in force has the programme {known}",
+        )
 
 
 def join(draft: Draft, at: int, policy: Policy) -> None:
@@ -93,7 +123,11 @@ def join(draft: Draft, at: int, policy: Policy) -> None:
 
 
 def close(state: Account, command: CloseAccount, policy: Policy) -> list[Event]:
-    """Leaves a programme: what is in the lots is forfeited, what is owed written off."""
+    """Leaves a programme: what is in the lots is forfeited, what is owed written off, and rewards not used are void.
+
+    A closing settles the account. Whoever comes back begins anew: a refund of what was bought before takes nothing back
+    (its points are forfeited already), a redemption from before is not undone, and what qualified counts no more.
+    """
     if state.merged_into is None and state.ledger(command.programme).closed_at is not None:
         return []
     draft = Draft(member_ledger(state, command))
@@ -109,6 +143,12 @@ def close(state: Account, command: CloseAccount, policy: Policy) -> list[Event]:
             lots=lots,
             debt=ledger.debt,
             reason=command.reason,
+            rewards=tuple(
+                VoidedReward(name, coupon.reward, coupon.limited)
+                for name, coupon in sorted(ledger.dealings.coupons.items())
+                if coupon.status == "issued"
+            ),
+            settled=True,
         )
     )
     return draft.events
@@ -222,8 +262,8 @@ def _credit_by_all_rules(ledger: Ledger, command: CreditPurchase, programme: Pro
         draft.add(event)  # type: ignore[arg-type] # both of them are events of the ledger
     if tier is not None:
         draft.add(tier)
-    if programme.referral is not None and programme.referral.after == "first_purchase":
-        _fulfil(draft, programme, at, policy)
+    if credit.points and programme.referral is not None and programme.referral.after == "first_purchase":
+        _fulfil(draft, programme, at, policy, earned.lot)
     return draft.events
 
 
@@ -244,15 +284,53 @@ def earn(state: Account, command: EarnPoints, policy: Policy) -> list[Event]:
             remedy="Give each credit a lot id of its own",
         )
     at = command.at
+    if not command.lot.startswith("remedy/"):  # a complaint's own remedy has its own limits of authority
+        _need_authority(command, ledger, policy)
     draft = Draft(ledger)
     if command.reason == "bonus":
         need_member_since(member_ledger(state, command), command)
     elif ledger.closed_at is not None:
         _reopen(draft, max(at, ledger.closed_at), policy)
     elif ledger.enrolled_at is None:
+        _need_programme(ledger.programme, policy)
         join(draft, at, policy)
-    give(draft, lot, command.points, command.reason, at, policy, source=command.source)
+    give(
+        draft,
+        lot,
+        command.points,
+        command.reason,
+        at,
+        policy,
+        source=command.source,
+        author=command.author,
+        role=command.role,
+    )
     return draft.events
+
+
+def _need_authority(command: EarnPoints | AdjustPoints, ledger: Ledger, policy: Policy) -> None:
+    """Refuse what is beyond the author's authority by the programme's `adjustment_max` and `authority`.
+
+    Raises:
+        CommandRefused: There is a limit, and nobody is named or it is exceeded.
+    """
+    most = programme_of(policy, ledger.programme).may_adjust(command.role)
+    if most is None:
+        return
+    if command.author is None:
+        raise CommandRefused(
+            "The programme limits what may be credited by hand, and nobody is named who does it",
+            code="author_missing",
+            field="author",
+            remedy="Name the author, and the role where that has a limit of its own",
+        )
+    if abs(command.points) > most:
+        raise CommandRefused(
+            f"{command.author} may adjust {most} points at most, not {abs(command.points)}",
+            code="beyond_authority",
+            field="points",
+            remedy="Let somebody with more authority adjust it",
+        )
 
 
 def give(
@@ -265,6 +343,8 @@ def give(
     *,
     source: str | None = None,
     campaigns: tuple[str, ...] = (),
+    author: str | None = None,
+    role: str | None = None,
 ) -> None:
     """A lot that can be spent at once and counts towards no tier."""
     programme = programme_of(policy, draft.ledger.programme)
@@ -284,12 +364,14 @@ def give(
         source=source,
         month=local_time(policy.zone).month(at),
         campaigns=campaigns,
+        author=author,
+        role=role,
     )
     for event in credited(draft.ledger, earned):
         draft.add(event)  # type: ignore[arg-type] # both of them are events of the ledger
 
 
-def _fulfil(draft: Draft, programme: Programme, at: int, policy: Policy) -> None:
+def _fulfil(draft: Draft, programme: Programme, at: int, policy: Policy, by: str | None = None) -> None:
     """The customer did what a recommendation asks for, if there was one and it is not too late."""
     invited, referral = draft.ledger.dealings.invited, programme.referral
     if invited is None or referral is None or invited.fulfilled:
@@ -297,10 +379,22 @@ def _fulfil(draft: Draft, programme: Programme, at: int, policy: Policy) -> None
     last = days_after(policy.zone, local_time(policy.zone).day(invited.at), referral.days_valid + 1)
     if not invited.at <= at < last:
         return
-    draft.add(ReferralFulfilled(programme=draft.ledger.programme, referral=invited.referral, referrer=invited.referrer))
+    draft.add(
+        ReferralFulfilled(
+            programme=draft.ledger.programme, referral=invited.referral, referrer=invited.referrer, lot=by
+        )
+    )
     if referral.referred_points:
-        lot = referral_lot(invited.referrer, invited.referral)
+        lot = _invited_under(draft.ledger) + referral_lot(invited.referrer, invited.referral)
         give(draft, lot, referral.referred_points, "referral", at, policy, source=invited.referral)
+
+
+def _invited_under(ledger: Ledger) -> str:
+    """What ids begin with of the merged account that was recommended; nothing where this one was."""
+    for each in ledger.dealings.received.values():
+        if each.event.holdings.invited is not None and each.before.dealings.invited is None:
+            return merged_prefix(each.source)
+    return ""
 
 
 # --- refunds --------------------------------------------------------------------------------------------------------
@@ -323,10 +417,7 @@ def reverse_earning(state: Account, command: ReverseEarning, policy: Policy) -> 
 def _take_back(ledger: Ledger, command: ReverseEarning, policy: Policy) -> list[Event]:
     """Takes back what is due beyond what earlier refunds of the purchase took.
 
-    First from the purchase's own lot, pending or not. What has expired of that lot needs no taking back: had the
-    purchase never been, those points would not be there either, and their expiry gave nobody anything. Then from
-    other lots: pending ones first, for those cannot be spent yet, then in spending order. What no lot can give is the
-    shortfall.
+    Where the purchase fulfilled a recommendation and is given back whole, what that was worth to either goes with it.
     """
     own = command.prefix + purchase_lot(command.purchase)
     earning = ledger.earnings.get(own)
@@ -340,32 +431,81 @@ def _take_back(ledger: Ledger, command: ReverseEarning, policy: Policy) -> list[
         return []
     draft = Draft(ledger)
     settle(draft, command.at)
-    earning, lots = draft.ledger.earnings[own], draft.ledger.lots
+    before = draft.ledger
+    _reverse(draft, programme, own, due, qualifying, refund=command.refund, purchase=command.purchase)
+    if command.refunded == command.bought:
+        _revoke(draft, programme, own, refund=command.refund, purchase=command.purchase)
+    if qualifying:
+        refund_costs_tier(draft, before, programme, command.at, policy.zone)
+    return draft.events
+
+
+def _reverse(
+    draft: Draft, programme: Programme, own: str, due: int, qualifying: int, *, refund: str, purchase: str
+) -> None:
+    """Takes back points of a settled ledger that a lot had brought.
+
+    First from that lot itself, pending or not. What has expired of it needs no taking back: had it never been, those
+    points would not be there either, and their expiry gave nobody anything. Then from other lots: pending ones first,
+    for those cannot be spent yet, then in spending order. What no lot can give is the shortfall.
+    """
+    ledger = draft.ledger
+    earning, lots = ledger.earnings[own], ledger.lots
     lot = lots.get(own)
     first, left = take([] if lot is None else [(own, lot)], due)
     expired = min(left, earning.expired - earning.forgone)
-    others = in_order((item for item in lots.items() if item[0] != own), draft.ledger.lapses_at)
+    others = in_order((item for item in lots.items() if item[0] != own), ledger.lapses_at)
     others.sort(key=lambda item: not item[1].pending)
     rest, shortfall = take(others, left - expired)
-    before = draft.ledger
     draft.add(
         EarningReversed(
             programme=ledger.programme,
-            refund=command.refund,
-            purchase=command.purchase,
+            refund=refund,
+            purchase=purchase,
             points=due - expired - shortfall,
             qualifying=qualifying,
             lots=first + rest,
             expired=expired,
             shortfall=shortfall,
             month=earning.month,
-            lot=own if command.prefix else None,
+            lot=None if own == purchase_lot(purchase) else own,
         )
     )
     if shortfall and programme.refund_shortfall == "debt":
-        draft.add(DebtIncurred(programme=ledger.programme, points=shortfall, refund=command.refund))
-    if qualifying:
-        refund_costs_tier(draft, before, programme, command.at, policy.zone)
+        draft.add(DebtIncurred(programme=ledger.programme, points=shortfall, refund=refund))
+
+
+def _revoke(draft: Draft, programme: Programme, own: str, *, refund: str, purchase: str) -> None:
+    """The recommendation that a purchase fulfilled has come to nothing; a later purchase does not fulfil it again."""
+    invited = draft.ledger.dealings.invited
+    if invited is None or invited.lot != own:
+        return
+    draft.add(
+        ReferralRevoked(
+            programme=draft.ledger.programme,
+            referral=invited.referral,
+            referrer=invited.referrer,
+            refund=refund,
+            purchase=purchase,
+        )
+    )
+    for lot, earning in draft.ledger.earnings.items():
+        if earning.reason == "referral" and lot.endswith(referral_lot(invited.referrer, invited.referral)):
+            _reverse(draft, programme, lot, earning.points - earning.reversed, 0, refund=refund, purchase=purchase)
+            return
+
+
+def revoke_referral(state: Account, command: RevokeReferral, policy: Policy) -> list[Event]:
+    """Takes back what a recommendation was worth, once; nothing where it was worth nothing."""
+    ledger = state.ledger(command.programme)
+    lot = command.prefix + referral_lot(*issued_to(command.customer, command.prefix + command.referral))
+    earning = ledger.earnings.get(lot)
+    if earning is None or earning.points == earning.reversed:
+        return []
+    draft, programme = Draft(ledger), programme_of(policy, ledger.programme)
+    settle(draft, command.at)
+    due = earning.points - earning.reversed
+    _reverse(draft, programme, lot, due, 0, refund=command.refund, purchase=command.purchase)
     return draft.events
 
 
@@ -404,18 +544,10 @@ def adjust(state: Account, command: AdjustPoints, policy: Policy) -> list[Event]
             "An adjustment by nothing", code="nothing_to_adjust", field="points", remedy="Give more or less than 0"
         )
     need_member_since(ledger, command)
-    programme = programme_of(policy, ledger.programme)
-    most = programme.may_adjust(command.role)
-    if most is not None and abs(command.points) > most:
-        raise CommandRefused(
-            f"{command.author} may adjust {most} points at most, not {abs(command.points)}",
-            code="beyond_authority",
-            field="points",
-            remedy="Let somebody with more authority adjust it",
-        )
+    _need_authority(command, ledger, policy)
     draft = Draft(ledger)
     settle(draft, command.at)
-    _adjust(draft, command, programme, policy)
+    _adjust(draft, command, programme_of(policy, ledger.programme), policy)
     return draft.events
 
 
@@ -472,6 +604,7 @@ def _forward_credit(state: Account, command: EarnPoints) -> list[Event]:
     return _once(state, CreditForwarded(
         programme=state.ledgers[0].programme, into=into, prefix=prefix, lot=command.lot,
         points=command.points, reason=command.reason, source=command.source,
+        author=command.author, role=command.role,
     ))  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from relations.aggregates.loyalty.lots import GracedLot, Holdings, LotShare, MovedLot
+from relations.aggregates.loyalty.lots import GracedLot, Holdings, LotShare, Membership, MovedLot, VoidedReward
 from relations.messages import Event, Money
 
 __all__ = [
@@ -36,8 +36,10 @@ __all__ = [
     "ReferralFulfilled",
     "ReferralMade",
     "ReferralReceived",
+    "ReferralRevoked",
     "ReferralRewarded",
     "RefundForwarded",
+    "RequestForwarded",
     "RewardExpired",
     "RewardIssued",
     "RewardUsed",
@@ -83,6 +85,9 @@ class AccountClosed(LoyaltyEvent, frozen=True):
         debt: Written off.
         closed_at: When, UTC microseconds; nothing earns from then on.
         reason: Why, in the host's own word.
+        rewards: Rewards not used yet, which are void now.
+        settled: Nothing of what was before is undone or counts any more. So it is of every closing recorded since there
+            is this field; before, what happened after a reopening could still reach back over it.
     """
 
     topic: ClassVar[str] = "loyalty.account_closed"
@@ -91,6 +96,8 @@ class AccountClosed(LoyaltyEvent, frozen=True):
     lots: tuple[LotShare, ...] = ()
     debt: int = 0
     reason: str | None = None
+    rewards: tuple[VoidedReward, ...] = ()
+    settled: bool = False
 
 
 class AccountReopened(LoyaltyEvent, frozen=True):
@@ -120,6 +127,8 @@ class PointsEarned(LoyaltyEvent, frozen=True):
         lapsing: They expire with the account's inactivity (see `ExpiryDeferred`).
         campaigns: The campaigns that gave more.
         fx: What one unit of the purchase's currency counted in the programme's own, where tiers go by spend.
+        author: Who credited it by hand.
+        role: In which role.
     """
 
     topic: ClassVar[str] = "loyalty.points_earned"
@@ -136,6 +145,8 @@ class PointsEarned(LoyaltyEvent, frozen=True):
     lapsing: bool = False
     campaigns: tuple[str, ...] = ()
     fx: str | None = None
+    author: str | None = None
+    role: str | None = None
 
 
 class PointsActivated(LoyaltyEvent, frozen=True):
@@ -488,11 +499,28 @@ class ReferralReceived(LoyaltyEvent, frozen=True):
 
 
 class ReferralFulfilled(LoyaltyEvent, frozen=True):
-    """The customer did what the referral asks for; the member who recommended is rewarded."""
+    """The customer did what the referral asks for; the member who recommended is rewarded.
+
+    Attributes:
+        referral: The recommendation.
+        referrer: Who made it.
+        lot: The lot of the purchase that did it; None where joining did.
+    """
 
     topic: ClassVar[str] = "loyalty.referral_fulfilled"
     referral: str
     referrer: str
+    lot: str | None = None
+
+
+class ReferralRevoked(LoyaltyEvent, frozen=True):
+    """The purchase by which a referral was fulfilled has been given back whole: what it was worth is taken back."""
+
+    topic: ClassVar[str] = "loyalty.referral_revoked"
+    referral: str
+    referrer: str
+    refund: str
+    purchase: str
 
 
 class ReferralRewarded(LoyaltyEvent, frozen=True):
@@ -524,7 +552,9 @@ class AccountReceived(LoyaltyEvent, frozen=True):
         source: The other account's customer.
         holdings: What came, as it was there. Its lots, earnings and redemptions bear `merged/<source>/` here.
         enrolled: There was no membership here before.
-        tier: The tier from now on: the higher of both.
+        tier: The tier from now on: the highest of both, and of what both earn together.
+        reopened: The account here was closed; the member who comes is one here.
+        reached_at: When both together reached the tier that neither had alone, UTC microseconds; 0 where one had it.
     """
 
     topic: ClassVar[str] = "loyalty.account_received"
@@ -533,6 +563,8 @@ class AccountReceived(LoyaltyEvent, frozen=True):
     holdings: Holdings
     enrolled: bool = False
     tier: str | None = None
+    reopened: bool = False
+    reached_at: int = 0
 
 
 class AccountReturned(LoyaltyEvent, frozen=True):
@@ -545,6 +577,8 @@ class AccountReturned(LoyaltyEvent, frozen=True):
         lots: The lots here that it is taken from.
         tier: The tier that the account has here from now on.
         undone: Nothing had happened in between: everything here is as it was before the merge.
+        clubs: The clubs here that go with it.
+        membership: Whether the customer is a member here without it; None leaves that as the merge made it.
     """
 
     topic: ClassVar[str] = "loyalty.account_returned"
@@ -554,6 +588,8 @@ class AccountReturned(LoyaltyEvent, frozen=True):
     lots: tuple[LotShare, ...] = ()
     tier: str | None = None
     undone: bool = False
+    clubs: tuple[str, ...] = ()
+    membership: Membership | None = None
 
 
 class AccountRestored(LoyaltyEvent, frozen=True):
@@ -606,3 +642,30 @@ class CreditForwarded(LoyaltyEvent, frozen=True):
     points: int
     reason: str
     source: str | None = None
+    author: str | None = None
+    role: str | None = None
+
+
+class RequestForwarded(LoyaltyEvent, frozen=True):
+    """Something was asked under an id that is merged into another: it is done there, or refused with it.
+
+    Attributes:
+        into: The surviving account's customer.
+        prefix: What ids from here begin with there.
+        request: The command's name, such as `RedeemPoints`.
+        about: The redemption, transfer, coupon or referral.
+        points: How many.
+        other: The reward, the other member, or the refund.
+        lots: The lots of a transfer that comes.
+        purchase: The purchase that was given back.
+    """
+
+    topic: ClassVar[str] = "loyalty.request_forwarded"
+    into: str
+    prefix: str
+    request: str
+    about: str
+    points: int = 0
+    other: str | None = None
+    lots: tuple[MovedLot, ...] = ()
+    purchase: str | None = None

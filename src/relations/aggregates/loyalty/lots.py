@@ -14,10 +14,15 @@ __all__ = [
     "Earning",
     "GracedLot",
     "Holdings",
+    "Invited",
     "Lot",
     "LotShare",
+    "Membership",
     "MovedLot",
     "Redemption",
+    "VoidedReward",
+    "came_from",
+    "issued_to",
     "merged_prefix",
     "purchase_lot",
     "referral_lot",
@@ -168,6 +173,31 @@ class Coupon(msgspec.Struct, frozen=True, array_like=True, gc=False):
     status: str = "issued"
 
 
+class VoidedReward(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A reward that ends unused because the account does."""
+
+    coupon: str
+    reward: str
+    limited: bool
+
+
+class Membership(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """From when a customer is a member, and when they left; UTC microseconds, None where they did not."""
+
+    enrolled_at: int | None
+    closed_at: int | None
+
+
+class Invited(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Who recommended the programme to this customer, when, and whether it has come to something; by which lot."""
+
+    referral: str
+    referrer: str
+    at: int
+    fulfilled: bool = False
+    lot: str | None = None
+
+
 class Holdings(_Carried, frozen=True, gc=False, omit_defaults=True):
     """All that one account has in one programme, as it moves from one account to another.
 
@@ -187,6 +217,11 @@ class Holdings(_Carried, frozen=True, gc=False, omit_defaults=True):
         reviewed: When it was last reviewed.
         warned: The loss that was warned of last.
         grace_until: Until when the member keeps a tier that is no longer earned.
+        closed_at: When the account was closed; it then brings no membership with it.
+        clubs: The clubs that the member is in.
+        referrals: Recommendations made that were worth nothing yet: whom, by id.
+        rewarded: How many recommendations were rewarded.
+        invited: Who recommended the programme to the customer.
     """
 
     enrolled_at: int | None = None
@@ -204,6 +239,16 @@ class Holdings(_Carried, frozen=True, gc=False, omit_defaults=True):
     reviewed: int = 0
     warned: int | None = None
     grace_until: int | None = None
+    closed_at: int | None = None
+    clubs: tuple[str, ...] = ()
+    referrals: dict[str, str] = {}
+    rewarded: int = 0
+    invited: Invited | None = None
+
+    @property
+    def member_since(self) -> int | None:
+        """Since when the customer is a member, who has not left again."""
+        return self.enrolled_at if self.closed_at is None else None
 
     @property
     def points(self) -> int:
@@ -229,6 +274,19 @@ def referral_lot(referrer: str, referral: str) -> str:
 def merged_prefix(customer: str) -> str:
     """What the ids of lots begin with that came with another account, whose ids may be the same as one's own."""
     return f"merged/{customer}/"
+
+
+def came_from(name: str) -> str | None:
+    """The customer whose account something came from that bears `merged/<customer>/`; None where it is one's own."""
+    parts = name.split("/", 2)
+    return parts[1] if len(parts) == 3 and parts[0] == "merged" else None
+
+
+def issued_to(customer: str, coupon: str) -> tuple[str, str]:
+    """Whom a reward was given to, and its id there: `merged/c2/k` of c1 is `k` of c2, whoever holds it now."""
+    while (source := came_from(coupon)) is not None:
+        customer, coupon = source, coupon.removeprefix(merged_prefix(source))
+    return customer, coupon
 
 
 def spending_order(item: tuple[str, Lot], lapses_at: int | None = None) -> tuple[int, int, str]:

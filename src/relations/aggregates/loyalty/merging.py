@@ -3,24 +3,44 @@
 What moves bears `merged/<customer>/` in the ids of the surviving account, for both may have used the same ids. What
 still comes under the old id is forwarded (see `PurchaseForwarded`). A return takes back what came with the merge or
 was forwarded since, as far as it is left; where nothing has happened in between, both are as they were before.
+
+What this module decides where nothing else says so:
+
+- A member whose account here was closed is one again with the account that comes: the person never left that one.
+- The tier is the higher of both, or what both have earned together where that is more.
+- With a return the surviving customer is a member only of what they had joined, or have earned in since by themselves.
+- Points that one of two customers spent of the other's, while they were taken for one, go to the other where the
+  redemption is undone after the return (see `spending.reverse_redemption`).
+- Clubs, recommendations that were worth nothing yet, and the one that brought the customer go along, and come back.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import TypeVar
 
-import msgspec
 from immutables import Map
+from msgspec.structs import replace
 
 from relations.aggregates.loyalty.commands import ReceiveAccount, ReleaseAccount, RestoreAccount, ReturnAccount
 from relations.aggregates.loyalty.events import AccountReceived, AccountReleased, AccountRestored, AccountReturned
-from relations.aggregates.loyalty.lots import Holdings, LotShare, Redemption, merged_prefix
+from relations.aggregates.loyalty.lots import (
+    Earning,
+    Holdings,
+    Invited,
+    LotShare,
+    Membership,
+    Redemption,
+    merged_prefix,
+)
 from relations.aggregates.loyalty.settling import programme_of
 from relations.aggregates.loyalty.state import Account, Ledger, Received, evolve_ledger
 from relations.errors import CommandRefused
 from relations.messages import Event
-from relations.policies import Policy
+from relations.policies import Policy, Programme
+from relations.policies.calendars import local_time
+from relations.policies.standing import window_total
 
 T = TypeVar("T")
 
@@ -46,7 +66,7 @@ def release(state: Account, command: ReleaseAccount, policy: Policy) -> list[Eve
 
 
 def receive_account(state: Account, command: ReceiveAccount, policy: Policy) -> list[Event]:
-    """Takes in what a merged account released, with the higher of both tiers."""
+    """Takes in what a merged account released, with the higher of both tiers, or what both earn together."""
     if state.merged_into is not None:
         raise CommandRefused(
             f"The account of {command.customer} is merged into that of {state.merged_into}",
@@ -61,46 +81,102 @@ def receive_account(state: Account, command: ReceiveAccount, policy: Policy) -> 
         raise CommandRefused(
             f"The account of {command.source} has come already", code="account_merged", field="customer"
         )
-    terms, came = programme_of(policy, command.programme).terms, command.holdings
+    programme, came = programme_of(policy, command.programme), command.holdings
+    terms, reopened = programme.terms, ledger.closed_at is not None and came.member_since is not None
     tier = came.tier if terms.rank(came.tier) > terms.rank(ledger.tier) or ledger.tier is None else ledger.tier
+    reached_at = 0
+    if came.member_since is not None or (ledger.enrolled_at is not None and ledger.closed_at is None):
+        together = Counter(ledger.months) + Counter(came.months)
+        earned = _earned(programme, together, max(ledger.month, came.month), command.at, policy.zone)
+        if terms.rank(earned) > terms.rank(tier):
+            tier, reached_at = earned, command.at
     return [
         AccountReceived(
             programme=command.programme,
             merge=command.merge,
             source=command.source,
             holdings=came,
-            enrolled=ledger.enrolled_at is None and came.enrolled_at is not None,
+            enrolled=ledger.enrolled_at is None and came.member_since is not None,
             tier=tier,
+            reopened=reopened,
+            reached_at=reached_at,
         )
     ]
 
 
-def return_account(state: Account, command: ReturnAccount, _policy: Policy) -> list[Event]:
+def _earned(programme: Programme, months: Mapping[str, int], latest: str, at: int, zone: str) -> str | None:
+    """The tier that these months earn in the window as of `at`, or of the latest month seen where that is later."""
+    return programme.terms.tier(window_total(programme, months, max(latest, local_time(zone).month(at))))
+
+
+def return_account(state: Account, command: ReturnAccount, policy: Policy) -> list[Event]:
     """Gives back what came with a merge; nothing where none of this name did."""
     events: list[Event] = []
     for ledger in state.ledgers:
         received = ledger.dealings.received.get(command.merge)
         if received is None or received.source != command.to:
             continue
-        if evolve_ledger(received.before, received.event) == ledger:
-            holdings, tier, undone = received.event.holdings, received.before.tier, True
-        else:
-            holdings, undone = _what_is_left(ledger, received), False
-            tier = received.before.tier if ledger.tier == received.event.tier else ledger.tier
         prefix = merged_prefix(command.to)
         lots = tuple(LotShare(name, lot.points) for name, lot in sorted(ledger.lots.items()) if name.startswith(prefix))
-        events.append(
-            AccountReturned(
-                programme=ledger.programme,
-                merge=command.merge,
-                to=command.to,
-                holdings=holdings,
-                lots=lots,
-                tier=tier,
-                undone=undone,
-            )
+        clubs = received.before.dealings.clubs
+        returned = AccountReturned(
+            programme=ledger.programme,
+            merge=command.merge,
+            to=command.to,
+            holdings=received.event.holdings,
+            lots=lots,
+            tier=received.before.tier,
+            undone=True,
+            clubs=tuple(club for club in received.event.holdings.clubs if club not in clubs),
+            membership=Membership(received.before.enrolled_at, received.before.closed_at),
         )
+        if evolve_ledger(received.before, received.event) != ledger:
+            returned = _partly(returned, ledger, received, command, policy)
+        events.append(returned)
     return events
+
+
+def _partly(
+    returned: AccountReturned, ledger: Ledger, received: Received, command: ReturnAccount, policy: Policy
+) -> AccountReturned:
+    """A return after something has happened: what is left of each is reckoned for itself."""
+    programme = programme_of(policy, ledger.programme)
+    back = _what_is_left(ledger, received, command.customer)
+    theirs = _earned(programme, back.months, back.month, command.at, policy.zone)
+    if back.member_since is not None and programme.terms.rank(theirs) > programme.terms.rank(back.tier):
+        back = replace(back, tier=theirs, tier_since=command.at, reviewed=command.at)
+    membership = _own_membership(ledger, received)
+    tier = None
+    if membership.enrolled_at is not None and membership.closed_at is None:
+        tier = received.before.tier if ledger.tier == received.event.tier else ledger.tier
+        own = Counter(ledger.months)
+        own.subtract(back.months)
+        earned = _earned(programme, own, ledger.month, command.at, policy.zone)
+        tier = earned if programme.terms.rank(earned) > programme.terms.rank(tier) else tier
+    return replace(returned, holdings=back, tier=tier, undone=False, membership=membership)
+
+
+def _own_membership(ledger: Ledger, received: Received) -> Membership:
+    """What the surviving customer has joined without the one who goes, or has become a member by earning since."""
+    before, prefix = received.before, merged_prefix(received.source)
+    if ledger.closed_at is not None or ledger.enrolled_at != evolve_ledger(before, received.event).enrolled_at:
+        return Membership(ledger.enrolled_at, ledger.closed_at)  # they have left or come back in between
+    if before.enrolled_at is not None and before.closed_at is None:
+        return Membership(before.enrolled_at, None)
+    others = (
+        each.event.holdings.member_since
+        for merge, each in ledger.dealings.received.items()
+        if each.source != received.source and merge not in before.dealings.received
+    )
+    since = [moment for moment in others if moment is not None]
+    since += [
+        earning.earned_at
+        for name, earning in ledger.earnings.items()
+        if name not in before.earnings and not name.startswith(prefix)
+    ]
+    if since:
+        return Membership(min(since), None)
+    return Membership(before.enrolled_at, before.closed_at)
 
 
 def restore(state: Account, command: RestoreAccount, _policy: Policy) -> list[Event]:
@@ -136,23 +212,40 @@ def _holdings(ledger: Ledger) -> Holdings:
         reviewed=ledger.reviewed,
         warned=ledger.warned,
         grace_until=ledger.grace_until,
+        closed_at=ledger.closed_at,
+        clubs=ledger.dealings.clubs,
+        referrals=_unrewarded(ledger),
+        rewarded=ledger.dealings.rewarded,
+        invited=ledger.dealings.invited,
     )
 
 
-def _what_is_left(ledger: Ledger, received: Received) -> Holdings:
+def _unrewarded(ledger: Ledger) -> dict[str, str]:
+    dealings = ledger.dealings
+    return {name: whom for name, whom in dealings.referrals.items() if f"rewarded/{name}" not in dealings.done}
+
+
+def _what_is_left(ledger: Ledger, received: Received, survivor: str) -> Holdings:
     """What is left of what came, and what was forwarded since, with the ids that it has in the other account."""
     prefix, came = merged_prefix(received.source), received.event.holdings
     earnings = _of(ledger.earnings, prefix)
+    redemptions = _of(ledger.redemptions, prefix)
+    dealings = ledger.dealings
+    since = sum(f"rewarded/{prefix}{name}" in dealings.done for name in came.referrals)
     months: Counter[str] = Counter()
     for earning in earnings.values():
         if earning.qualifying:
             months[earning.month] += earning.qualifying - earning.reversed_qualifying
-    return msgspec.structs.replace(
+    return replace(
         came,
         lots=_of(ledger.lots, prefix),
-        earnings=earnings,
-        redemptions={name: _unnamed(each, prefix) for name, each in _of(ledger.redemptions, prefix).items()},
-        coupons=_of(ledger.dealings.coupons, prefix),
+        earnings=earnings | _spent_of(ledger, redemptions, prefix, survivor),
+        redemptions={name: _unnamed(each, prefix, survivor) for name, each in redemptions.items()},
+        coupons=_of(dealings.coupons, prefix),
+        clubs=tuple(club for club in came.clubs if club in dealings.clubs),
+        referrals=_of(Map(_unrewarded(ledger)), prefix),
+        rewarded=came.rewarded + since,
+        invited=None if came.invited is None else _invited(dealings.invited or came.invited, prefix),
         months=dict(months),
         month=max(came.month, ledger.month if months.keys() - came.months.keys() else ""),
         debt=min(came.debt, ledger.debt),
@@ -163,6 +256,25 @@ def _of(held: Map[str, T], prefix: str) -> dict[str, T]:
     return {name.removeprefix(prefix): each for name, each in held.items() if name.startswith(prefix)}
 
 
-def _unnamed(redemption: Redemption, prefix: str) -> Redemption:
-    lots = tuple(LotShare(share.lot.removeprefix(prefix), share.points) for share in redemption.lots)
+def _invited(invited: Invited, prefix: str) -> Invited:
+    return invited if invited.lot is None else replace(invited, lot=invited.lot.removeprefix(prefix))
+
+
+def _spent_of(ledger: Ledger, redemptions: dict[str, Redemption], prefix: str, survivor: str) -> dict[str, Earning]:
+    """The survivor's lots that the other spent of: where that is undone after the return, the points go back here."""
+    spent = {share.lot for each in redemptions.values() if not each.reversed for share in each.lots}
+    return {
+        merged_prefix(survivor) + name: replace(ledger.earnings[name], qualifying=0)
+        for name in spent
+        if not name.startswith(prefix) and name in ledger.earnings
+    }
+
+
+def _unnamed(redemption: Redemption, prefix: str, survivor: str) -> Redemption:
+    """A redemption by the names that its lots have in the other account; the survivor's own bear its name there."""
+
+    def named(lot: str) -> str:
+        return lot.removeprefix(prefix) if lot.startswith(prefix) else merged_prefix(survivor) + lot
+
+    lots = tuple(LotShare(named(share.lot), share.points) for share in redemption.lots)
     return Redemption(redemption.points, redemption.reward, lots, redemption.reversed)

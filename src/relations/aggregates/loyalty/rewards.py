@@ -26,7 +26,7 @@ from relations.aggregates.loyalty.events import (
     RewardIssued,
     RewardUsed,
 )
-from relations.aggregates.loyalty.lots import Coupon, referral_lot
+from relations.aggregates.loyalty.lots import Coupon, issued_to, referral_lot
 from relations.aggregates.loyalty.settling import (
     Draft,
     member_ledger,
@@ -63,10 +63,11 @@ __all__ = [
 def issue_reward(state: Account, command: IssueReward, policy: Policy) -> list[Event]:
     """Buys a reward. Of a limited one, `RewardIssued` leads to `TakeStock` in the same transaction."""
     ledger = member_ledger(state, command)
-    before = ledger.dealings.coupons.get(command.coupon)
+    name = command.prefix + command.coupon
+    before = ledger.dealings.coupons.get(name)
     if before is not None and before.reward == command.reward:
         return []
-    if before is not None or command.coupon in ledger.redemptions:
+    if before is not None or name in ledger.redemptions:
         raise CommandRefused(
             f"The id {command.coupon!r} was used for something else",
             code="coupon_exists",
@@ -87,7 +88,7 @@ def issue_reward(state: Account, command: IssueReward, policy: Policy) -> list[E
     draft = Draft(ledger)
     if reward.points:
         settle(draft, command.at)
-        spend(draft, command.coupon, reward.points, reward.name, command.at)
+        spend(draft, name, reward.points, reward.name, command.at)
         stay_active(draft, programme, command.at, policy.zone)
     draft.add(_issued(ledger, command, reward, policy))
     return draft.events
@@ -99,7 +100,7 @@ def _issued(ledger: Ledger, command: IssueReward, reward: Reward, policy: Policy
         expires_at = days_after(policy.zone, local_time(policy.zone).day(command.at), reward.days_valid + 1)
     return RewardIssued(
         programme=ledger.programme,
-        coupon=command.coupon,
+        coupon=command.prefix + command.coupon,
         reward=reward.name,
         kind=reward.kind,
         points=reward.points,
@@ -245,27 +246,28 @@ def receive_referral(state: Account, command: ReceiveReferral, _policy: Policy) 
 
 
 def reward_referral(state: Account, command: RewardReferral, policy: Policy) -> list[Event]:
-    """Thanks for a recommendation. Nothing where the account is closed, or was thanked often enough."""
+    """Thanks for a recommendation. Nothing where the account is closed, or was thanked often enough.
+
+    The recommendation names whom it was made to, which may be another id of who has joined by it.
+    """
     ledger = state.ledger(command.programme)
     programme = programme_of(policy, ledger.programme)
-    referral, dealings = programme.referral, ledger.dealings
+    referral, dealings, name = programme.referral, ledger.dealings, command.prefix + command.referral
     if (
         referral is None
         or ledger.enrolled_at is None
         or ledger.closed_at is not None
-        or dealings.referrals.get(command.referral) != command.referred
-        or f"rewarded/{command.referral}" in dealings.done
+        or name not in dealings.referrals
+        or f"rewarded/{name}" in dealings.done
         or (referral.most_per_member is not None and dealings.rewarded >= referral.most_per_member)
     ):
         return []
     draft, points = Draft(ledger), referral.referrer_points
     draft.add(
-        ReferralRewarded(
-            programme=ledger.programme, referral=command.referral, referred=command.referred, points=points
-        )
+        ReferralRewarded(programme=ledger.programme, referral=name, referred=dealings.referrals[name], points=points)
     )
     if points:
-        lot = referral_lot(command.customer, command.referral)
+        lot = command.prefix + referral_lot(*issued_to(command.customer, name))
         give(draft, lot, points, "referral", command.at, policy, source=command.referral)
     return draft.events
 

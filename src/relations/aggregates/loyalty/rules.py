@@ -17,6 +17,7 @@ from relations.aggregates.loyalty.commands import (
     IssueReward,
     JoinClub,
     LeaveClub,
+    LoyaltyCommand,
     MakeReferral,
     ReceiveAccount,
     ReceivePoints,
@@ -28,6 +29,7 @@ from relations.aggregates.loyalty.commands import (
     ReturnAccount,
     ReverseEarning,
     ReverseRedemption,
+    RevokeReferral,
     RewardReferral,
     TransferPoints,
     UseBenefit,
@@ -41,7 +43,9 @@ from relations.aggregates.loyalty.earning import (
     enrol,
     reopen,
     reverse_earning,
+    revoke_referral,
 )
+from relations.aggregates.loyalty.forwarding import FORWARDED, forward
 from relations.aggregates.loyalty.merging import receive_account, release, restore, return_account
 from relations.aggregates.loyalty.rewards import (
     expire_rewards,
@@ -69,6 +73,8 @@ def decide(state: Account, command: Command, policy: Policy) -> list[Event]:
     Raises:
         CommandRefused: A rule forbids the command; see `REFUSALS`.
     """
+    if state.merged_into is not None and isinstance(command, LoyaltyCommand) and type(command) in FORWARDED:
+        return forward(state, command)
     return _RULES[type(command)](state, command, policy)
 
 
@@ -96,6 +102,7 @@ _RULES: dict[type[Command], Callable[[Account, Any, Policy], list[Event]]] = {
     MakeReferral: make_referral,
     ReceiveReferral: receive_referral,
     RewardReferral: reward_referral,
+    RevokeReferral: revoke_referral,
     ReleaseAccount: release,
     ReceiveAccount: receive_account,
     ReturnAccount: return_account,
@@ -105,8 +112,9 @@ COMMANDS = tuple(_RULES)
 
 REFUSALS: dict[str, str] = {
     "account_closed": "The account was closed; reopen it first",
-    "account_merged": "The account is merged into another, which takes the command instead",
+    "account_merged": "The account is merged into another: send it there; or the account has come already",
     "adjustment_exists": "The adjustment's id was used for another one",
+    "author_missing": "The programme limits what is credited by hand, and nobody is named who does it",
     "before_enrolment": "It is dated before the customer joined",
     "beyond_authority": "The author may not adjust so many points",
     "coupon_ended": "The reward is void or has expired",
@@ -122,6 +130,7 @@ REFUSALS: dict[str, str] = {
     "referral_exists": "The referral's id was used for another one",
     "refund_exceeds_purchase": "More was given back than was bought",
     "reward_used": "The redemption paid for a reward that has been used",
+    "settled_by_closing": "The redemption was made before the account was closed",
     "tier_too_low": "The reward or benefit is for a higher tier",
     "transfer_exists": "The transfer's id was used for another one",
     "transfers_not_allowed": "Members of the programme cannot give points to each other",

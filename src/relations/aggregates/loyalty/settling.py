@@ -18,13 +18,15 @@ from relations.aggregates.loyalty.lots import Lot, LotShare, spending_order
 from relations.aggregates.loyalty.state import Account, Ledger, evolve_ledger
 from relations.errors import CommandRefused
 from relations.messages import Event, from_micros
-from relations.policies import Policy, Programme
+from relations.policies import Programme
 from relations.policies.spans import Inactivity
+from relations.policies.standing import programme_in as programme_of
 
 __all__ = [
     "Draft",
     "credited",
     "in_order",
+    "let_go",
     "member_ledger",
     "need_member_since",
     "programme_of",
@@ -56,12 +58,6 @@ class Draft:
 
 
 # --- who and what ---------------------------------------------------------------------------------------------------
-
-
-def programme_of(policy: Policy, programme: str) -> Programme:
-    """The rules of a programme. One that the policy no longer has earns nothing, and has no tiers and no rewards."""
-    found = policy.programme_of(programme)
-    return Programme(id=programme, rates={}, tiers=()) if found is None else found
 
 
 def member_ledger(state: Account, command: LoyaltyCommand) -> Ledger:
@@ -129,8 +125,15 @@ def settle(draft: Draft, at: int) -> None:
         shares = _shares(in_order(active, lapses_at))
         points = sum(share.points for share in shares)
         draft.add(PointsActivated(programme=ledger.programme, points=points, lots=shares))
+    let_go(draft, [name for name, _ in due])
+
+
+def let_go(draft: Draft, lots: Iterable[str]) -> None:
+    """Lots that have expired, whatever is said of when: those of them that there are."""
+    ledger = draft.ledger
+    due = [(name, ledger.lots[name]) for name in lots if name in ledger.lots]
     if due:
-        shares = _shares(in_order(due, lapses_at))
+        shares = _shares(in_order(due, ledger.lapses_at))
         points = sum(share.points for share in shares)
         draft.add(PointsExpired(programme=ledger.programme, points=points, lots=shares))
 

@@ -11,11 +11,13 @@ from relations.aggregates.loyalty.commands import (
 )
 from relations.aggregates.loyalty.earning import join
 from relations.aggregates.loyalty.events import PointsReceived, PointsRedeemed, PointsReleased, RedemptionReversed
-from relations.aggregates.loyalty.lots import GracedLot, Lot, LotShare, MovedLot, Redemption
+from relations.aggregates.loyalty.lots import GracedLot, Lot, LotShare, MovedLot, Redemption, came_from
 from relations.aggregates.loyalty.settling import (
     Draft,
     in_order,
+    let_go,
     member_ledger,
+    need_member_since,
     programme_of,
     repay,
     settle,
@@ -34,8 +36,8 @@ __all__ = ["expire", "receive", "redeem", "reverse_redemption", "spend", "transf
 
 def redeem(state: Account, command: RedeemPoints, policy: Policy) -> list[Event]:
     """Spends points, soonest to expire first."""
-    ledger = _ledger_of(state, command)
-    before = ledger.redemptions.get(command.redemption)
+    ledger, name = state.ledger(command.programme), command.prefix + command.redemption
+    before = ledger.redemptions.get(name)
     if before is not None:
         if (before.points, before.reward) == (command.points, command.reward):
             return []
@@ -46,8 +48,9 @@ def redeem(state: Account, command: RedeemPoints, policy: Policy) -> list[Event]
             remedy="Give each redemption an id of its own",
         )
     draft = Draft(member_ledger(state, command))
+    need_member_since(ledger, command)
     settle(draft, command.at)
-    spend(draft, command.redemption, command.points, command.reward, command.at)
+    spend(draft, name, command.points, command.reward, command.at)
     stay_active(draft, programme_of(policy, ledger.programme), command.at, policy.zone)
     return draft.events
 
@@ -87,6 +90,7 @@ def reverse_redemption(state: Account, command: ReverseRedemption, policy: Polic
     """Puts the points of a redemption back where they came from.
 
     Where a lot's expiry has passed, or was recorded, its points expire again at once, or have a grace: policy says.
+    Points of a lot that went back to another customer with an unmerge go there, in the same transaction.
     """
     ledger = member_ledger(state, command)
     redemption = ledger.redemptions.get(command.redemption)
@@ -99,6 +103,13 @@ def reverse_redemption(state: Account, command: ReverseRedemption, policy: Polic
         )
     if redemption.reversed:
         return []
+    if not redemption.lots:
+        raise CommandRefused(
+            f"The redemption {command.redemption!r} was made before the account was closed",
+            code="settled_by_closing",
+            field="redemption",
+            remedy="Adjust the points if they are to be given nevertheless",
+        )
     coupon = ledger.dealings.coupons.get(command.redemption)
     if coupon is not None and coupon.status == "used":
         raise CommandRefused(
@@ -109,20 +120,52 @@ def reverse_redemption(state: Account, command: ReverseRedemption, policy: Polic
         )
     draft = Draft(ledger)
     settle(draft, command.at)
-    reversal = _reversal(draft.ledger, command, redemption, policy)
+    gone = [share.lot for share in redemption.lots if _gone(draft.ledger, share, command.at)]
+    graced = programme_of(policy, ledger.programme).reversal_after_expiry == "grace"
+    reversal = _reversal(draft.ledger, command, redemption, gone if graced else [], policy)
     draft.add(reversal)
+    for customer in dict.fromkeys(came_from(share.lot) for share in reversal.lots):
+        if customer is not None and all(customer != each.source for each in ledger.dealings.received.values()):
+            _send_home(draft, reversal, customer, command.at)
     if draft.ledger.debt:
         repay(draft)
-    settle(draft, max(command.at, _late(draft.ledger, reversal)))
+    if not graced:
+        let_go(draft, gone)
     return draft.events
 
 
-def _reversal(ledger: Ledger, command: ReverseRedemption, redemption: Redemption, policy: Policy) -> RedemptionReversed:
-    programme, at, zone = programme_of(policy, ledger.programme), command.at, policy.zone
-    graced: tuple[GracedLot, ...] = ()
-    if programme.reversal_after_expiry == "grace":
-        until = days_after(zone, local_time(zone).day(at), programme.reversal_grace_days + 1)
-        graced = tuple(GracedLot(share.lot, until) for share in redemption.lots if _gone(ledger, share, at))
+def _send_home(draft: Draft, reversal: RedemptionReversed, customer: str, at: int) -> None:
+    """What came back to lots of a customer who is unmerged by now goes to that customer's account, as a transfer.
+
+    No caller can take the transfer's id, for an id of a caller's has no slash.
+    """
+    ledger = draft.ledger
+    theirs = tuple(
+        _moved(ledger, share)
+        for share in reversal.lots
+        if came_from(share.lot) == customer
+        and share.lot in ledger.lots
+        and not ledger.lots[share.lot].expired(at, ledger.lapses_at)
+    )
+    if theirs:
+        draft.add(
+            PointsReleased(
+                programme=ledger.programme,
+                transfer=f"reversal/{reversal.redemption}",
+                to=customer,
+                points=sum(lot.points for lot in theirs),
+                lots=theirs,
+            )
+        )
+
+
+def _reversal(
+    ledger: Ledger, command: ReverseRedemption, redemption: Redemption, late: list[str], policy: Policy
+) -> RedemptionReversed:
+    """What comes back; `late` are the lots that come back with a grace."""
+    programme, zone = programme_of(policy, ledger.programme), policy.zone
+    until = days_after(zone, local_time(zone).day(command.at), programme.reversal_grace_days + 1)
+    graced = tuple(GracedLot(lot, until) for lot in late)
     until_of = {each.lot: each.expires_at for each in graced}
     back = {share.lot: _as_it_was(ledger, share) for share in redemption.lots}
     coupon = ledger.dealings.coupons.get(command.redemption)
@@ -160,23 +203,11 @@ def _gone(ledger: Ledger, share: LotShare, at: int) -> bool:
     return earning.expired > 0 or _as_it_was(ledger, share).expired(at, ledger.lapses_at)
 
 
-def _late(ledger: Ledger, reversal: RedemptionReversed) -> int:
-    """The latest expiry among lots whose expiry was recorded before: told late, they are gone all the same."""
-    graced = {each.lot for each in reversal.graced}
-    found = 0
-    for share in reversal.lots:
-        earning, lot = ledger.earnings.get(share.lot), ledger.lots.get(share.lot)
-        if share.lot not in graced and earning is not None and lot is not None and earning.expired:
-            ends = lot.ends(ledger.lapses_at)
-            found = max(found, ends or 0)
-    return found
-
-
 def transfer(state: Account, command: TransferPoints, policy: Policy) -> list[Event]:
     """Gives points away. `PointsReleased` leads to `ReceivePoints` in the other account, in the same transaction."""
     ledger = member_ledger(state, command)
-    said = f"{command.points} to {command.to}"
-    before = ledger.dealings.done.get(f"transfer/{command.transfer}")
+    said, name = f"{command.points} to {command.to}", command.prefix + command.transfer
+    before = ledger.dealings.done.get(f"transfer/{name}")
     if before is not None:
         if before == said:
             return []
@@ -190,14 +221,13 @@ def transfer(state: Account, command: TransferPoints, policy: Policy) -> list[Ev
         raise CommandRefused(
             "Members of this programme cannot give points to each other", code="transfers_not_allowed", field="transfer"
         )
+    need_member_since(ledger, command)
     draft = Draft(ledger)
     settle(draft, command.at)
     shares, _ = take(_spendable(draft.ledger, command.points, command.at), command.points)
     lots = tuple(_moved(draft.ledger, share) for share in shares)
     draft.add(
-        PointsReleased(
-            programme=ledger.programme, transfer=command.transfer, to=command.to, points=command.points, lots=lots
-        )
+        PointsReleased(programme=ledger.programme, transfer=name, to=command.to, points=command.points, lots=lots)
     )
     return draft.events
 
@@ -208,17 +238,21 @@ def _moved(ledger: Ledger, share: LotShare) -> MovedLot:
 
 
 def receive(state: Account, command: ReceivePoints, policy: Policy) -> list[Event]:
-    """Takes in what another member gave. Who is no member becomes one; a closed account takes nothing."""
+    """Takes in what another member gave. Who is no member becomes one; a closed account takes nothing.
+
+    The points can be spent from when they came, not from when the other could: a redemption that is told late does not
+    spend what the member did not have yet.
+    """
     ledger = state.ledger(command.programme)
     if f"from/{command.source}/{command.transfer}" in ledger.dealings.done:
         return []
-    if state.merged_into is not None or ledger.closed_at is not None:
-        member_ledger(state, command)  # refuses, and says which; with it the whole transfer
+    if ledger.closed_at is not None:
+        member_ledger(state, command)  # refuses, and with it the whole transfer
     draft = Draft(ledger)
     if ledger.enrolled_at is None:
         join(draft, command.at, policy)
     lots = tuple(
-        MovedLot(f"transfer/{command.source}/{command.transfer}/{number}", *_rest(moved))
+        MovedLot(f"transfer/{command.source}/{command.transfer}/{number}", *_rest(moved, command.at))
         for number, moved in enumerate(command.lots, start=1)
     )
     draft.add(
@@ -235,8 +269,8 @@ def receive(state: Account, command: ReceivePoints, policy: Policy) -> list[Even
     return draft.events
 
 
-def _rest(moved: MovedLot) -> tuple[int, int, int | None, int]:
-    return moved.points, moved.active_from, moved.expires_at, moved.earned_at
+def _rest(moved: MovedLot, at: int) -> tuple[int, int, int | None, int]:
+    return moved.points, max(moved.active_from, at), moved.expires_at, moved.earned_at
 
 
 def expire(state: Account, command: ExpirePoints, _policy: Policy) -> list[Event]:
@@ -248,7 +282,3 @@ def expire(state: Account, command: ExpirePoints, _policy: Policy) -> list[Event
             settle(draft, command.at)
             events += draft.events
     return events
-
-
-def _ledger_of(state: Account, command: RedeemPoints) -> Ledger:
-    return member_ledger(state, command) if state.merged_into is not None else state.ledger(command.programme)

@@ -37,8 +37,10 @@ from relations.aggregates.loyalty.events import (
     ReferralFulfilled,
     ReferralMade,
     ReferralReceived,
+    ReferralRevoked,
     ReferralRewarded,
     RefundForwarded,
+    RequestForwarded,
     RewardExpired,
     RewardIssued,
     RewardUsed,
@@ -48,19 +50,36 @@ from relations.aggregates.loyalty.events import (
     TierReached,
     TierWarned,
 )
-from relations.aggregates.loyalty.lots import Coupon, Earning, Lot, LotShare, MovedLot, Redemption, purchase_lot
+from relations.aggregates.loyalty.lots import (
+    Coupon,
+    Earning,
+    Holdings,
+    Invited,
+    Lot,
+    LotShare,
+    Membership,
+    MovedLot,
+    Redemption,
+    merged_prefix,
+    purchase_lot,
+)
 from relations.messages import Event
 
-__all__ = ["EVENTS", "Account", "Dealings", "Invited", "Ledger", "Received", "evolve", "evolve_ledger", "forwarded_as"]
+__all__ = [
+    "EVENTS",
+    "Account",
+    "Dealings",
+    "Invited",
+    "Ledger",
+    "Received",
+    "evolve",
+    "evolve_ledger",
+    "forwarded_as",
+    "forwarded_request",
+]
 
-
-class Invited(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Who recommended the programme to this customer, when, and whether it has come to something."""
-
-    referral: str
-    referrer: str
-    at: int
-    fulfilled: bool = False
+NEVER = 2**62
+"""A moment that never comes."""
 
 
 class Received(msgspec.Struct, frozen=True, gc=False):
@@ -83,6 +102,7 @@ class Dealings(msgspec.Struct, frozen=True, gc=False):
         invited: Who recommended the programme to this customer.
         received: What came with merges, by merge.
         released: The merge that took everything elsewhere; None where nothing did.
+        due_at: When the first of the coupons expires.
     """
 
     done: Map[str, str] = Map()
@@ -93,6 +113,7 @@ class Dealings(msgspec.Struct, frozen=True, gc=False):
     invited: Invited | None = None
     received: Map[str, Received] = Map()
     released: str | None = None
+    due_at: int = NEVER
 
 
 class Ledger(msgspec.Struct, frozen=True, gc=False):
@@ -117,6 +138,7 @@ class Ledger(msgspec.Struct, frozen=True, gc=False):
         lapses_at: When lots that expire with inactivity do.
         closed_at: When the account was closed; None is open.
         dealings: What changes seldom.
+        due_at: When the first of the lots becomes active or expires, but for the account's inactivity.
     """
 
     programme: str = "main"
@@ -137,6 +159,7 @@ class Ledger(msgspec.Struct, frozen=True, gc=False):
     lapses_at: int | None = None
     closed_at: int | None = None
     dealings: Dealings = Dealings()
+    due_at: int = NEVER
 
     @property
     def balance(self) -> int:
@@ -161,11 +184,16 @@ class Account(msgspec.Struct, frozen=True, gc=False):
     merged_into: str | None = None
 
     def ledger(self, programme: str | None = None) -> Ledger:
-        """The ledger in a programme; in the one joined first if none is named. An empty one where there is none."""
+        """The ledger in a programme; in the one joined first if none is named. An empty one where there is none.
+
+        A recommendation alone makes a ledger and no member: who has joined anything is asked about that.
+        """
         for ledger in self.ledgers:
-            if programme is None or ledger.programme == programme:
+            if ledger.programme == programme or (programme is None and ledger.enrolled_at is not None):
                 return ledger
-        return _EMPTY if programme is None else Ledger(programme)
+        if programme is None:
+            return self.ledgers[0] if self.ledgers else _EMPTY
+        return Ledger(programme)
 
     # Most businesses have one programme, and most questions are about it.
 
@@ -263,8 +291,31 @@ def _enrolled(ledger: Ledger, event: MemberEnrolled) -> Ledger:
 
 
 def _closed(ledger: Ledger, event: AccountClosed) -> Ledger:
-    return replace(ledger, lots=_without(ledger.lots, event.lots), debt=ledger.debt - event.debt,
-                   closed_at=event.closed_at, tier=None, grace_until=None)  # fmt: skip
+    ledger = replace(ledger, lots=_without(ledger.lots, event.lots), debt=ledger.debt - event.debt,
+                     closed_at=event.closed_at, tier=None, grace_until=None)  # fmt: skip
+    return _settled(ledger, event) if event.settled else ledger
+
+
+def _settled(ledger: Ledger, event: AccountClosed) -> Ledger:
+    """What was before the closing is remembered by its ids alone: nothing of it is undone or counts any more."""
+    coupons = ledger.dealings.coupons
+    for each in event.rewards:
+        if each.coupon in coupons:
+            coupons = coupons.set(each.coupon, replace(coupons[each.coupon], status="void"))
+    return replace(
+        ledger,
+        earnings=Map({name: _taken_whole(earning) for name, earning in ledger.earnings.items()}),
+        redemptions=Map({name: replace(each, lots=()) for name, each in ledger.redemptions.items()}),
+        months=Map(),
+        qualified=0,
+        warned=None,
+        lapses_at=None,
+        dealings=replace(ledger.dealings, coupons=coupons, clubs=()),
+    )
+
+
+def _taken_whole(earning: Earning) -> Earning:
+    return replace(earning, reversed=earning.points, reversed_qualifying=earning.qualifying)
 
 
 def _reopened(ledger: Ledger, event: AccountReopened) -> Ledger:
@@ -278,11 +329,16 @@ def _earned(ledger: Ledger, event: PointsEarned) -> Ledger:
     earning = Earning(
         points, qualifying, month, event.reason, event.source, active_from, expires_at, earned_at, lapsing
     )
+    due_at = ledger.due_at
     if points:
         lots = lots.set(event.lot, Lot(points, active_from, expires_at, earned_at, active_from > earned_at, lapsing))
+        if expires_at is not None and expires_at < due_at:
+            due_at = expires_at
+        if earned_at < active_from < due_at:
+            due_at = active_from
     earnings = ledger.earnings.set(event.lot, earning)
     if not qualifying:
-        return replace(ledger, lots=lots, earnings=earnings)
+        return replace(ledger, lots=lots, earnings=earnings, due_at=due_at)
     months = ledger.months
     return replace(
         ledger,
@@ -291,6 +347,7 @@ def _earned(ledger: Ledger, event: PointsEarned) -> Ledger:
         months=months.set(month, months.get(month, 0) + qualifying),
         qualified=ledger.qualified + qualifying,
         month=max(month, ledger.month),
+        due_at=due_at,
     )
 
 
@@ -481,12 +538,28 @@ def _referral_fulfilled(ledger: Ledger, event: ReferralFulfilled) -> Ledger:
     invited = ledger.dealings.invited
     if invited is None:
         return ledger
-    return replace(ledger, dealings=replace(ledger.dealings, invited=replace(invited, fulfilled=True)))
+    return replace(ledger, dealings=replace(ledger.dealings, invited=replace(invited, fulfilled=True, lot=event.lot)))
+
+
+def _referral_revoked(ledger: Ledger, _event: ReferralRevoked) -> Ledger:
+    invited = ledger.dealings.invited
+    if invited is None:
+        return ledger
+    return replace(ledger, dealings=replace(ledger.dealings, invited=replace(invited, lot=None)))
 
 
 def _referral_rewarded(ledger: Ledger, event: ReferralRewarded) -> Ledger:
     done = _done(ledger, f"rewarded/{event.referral}", str(event.points))
     return replace(ledger, dealings=replace(done, rewarded=done.rewarded + 1))
+
+
+def _request_forwarded(ledger: Ledger, event: RequestForwarded) -> Ledger:
+    return replace(ledger, dealings=_done(ledger, *forwarded_request(event)))
+
+
+def forwarded_request(event: RequestForwarded) -> tuple[str, str]:
+    """What is remembered of a request forwarded, so that the same again is not, and what it said."""
+    return f"forwarded/{event.prefix}{event.request}/{event.about}", f"{event.points} {event.other}"
 
 
 def _forwarded(ledger: Ledger, event: PurchaseForwarded | RefundForwarded | CreditForwarded) -> Ledger:
@@ -521,7 +594,9 @@ def _without(lots: Map[str, Lot], shares: Iterable[LotShare | MovedLot]) -> Map[
 
 
 def _released(ledger: Ledger, event: AccountReleased) -> Ledger:
-    kept = replace(ledger.dealings, released=event.merge, coupons=Map())
+    away = event.holdings.clubs
+    clubs = tuple(club for club in ledger.dealings.clubs if club not in away)
+    kept = replace(ledger.dealings, released=event.merge, coupons=Map(), clubs=clubs)
     return Ledger(ledger.programme, closed_at=ledger.closed_at, dealings=kept)
 
 
@@ -545,7 +620,18 @@ def _restored(ledger: Ledger, event: AccountRestored) -> Ledger:
         debt=found.debt,
         lapses_at=found.lapses_at,
         closed_at=ledger.closed_at,
-        dealings=replace(ledger.dealings, released=None, coupons=Map(found.coupons)),
+        dealings=_restored_dealings(ledger.dealings, found),
+    )
+
+
+def _restored_dealings(kept: Dealings, found: Holdings) -> Dealings:
+    return replace(
+        kept,
+        released=None,
+        coupons=Map(found.coupons),
+        clubs=(*kept.clubs, *(club for club in found.clubs if club not in kept.clubs)),
+        rewarded=max(kept.rewarded, found.rewarded),
+        invited=found.invited or kept.invited,
     )
 
 
@@ -554,12 +640,10 @@ def _received(ledger: Ledger, event: AccountReceived) -> Ledger:
     months = ledger.months
     for month, qualifying in came.months.items():
         months = months.set(month, months.get(month, 0) + qualifying)
-    since = [each for each in (ledger.enrolled_at, came.enrolled_at) if each is not None]
+    here = None if event.reopened else ledger.enrolled_at
+    since = [each for each in (here, came.member_since) if each is not None]
     lapses = [each for each in (ledger.lapses_at, came.lapses_at) if each is not None]
-    theirs = event.tier == came.tier and event.tier != ledger.tier
-    dealings = ledger.dealings
-    coupons = dealings.coupons.update({prefix + name: coupon for name, coupon in came.coupons.items()})
-    received = dealings.received.set(event.merge, Received(event.source, event, ledger))
+    standing = _standing_received(ledger, event)
     return replace(
         ledger,
         enrolled_at=min(since, default=None),
@@ -572,14 +656,42 @@ def _received(ledger: Ledger, event: AccountReceived) -> Ledger:
         qualified=ledger.qualified + sum(came.months.values()),
         month=max(ledger.month, came.month),
         tier=event.tier,
-        tier_since=came.tier_since if theirs else ledger.tier_since,
-        tier_month=came.tier_month if theirs else ledger.tier_month,
-        reviewed=came.reviewed if theirs else ledger.reviewed,
-        warned=came.warned if theirs else ledger.warned,
-        grace_until=came.grace_until if theirs else ledger.grace_until,
+        tier_since=standing.tier_since,
+        tier_month=standing.tier_month,
+        reviewed=standing.reviewed,
+        warned=standing.warned,
+        grace_until=standing.grace_until,
         debt=ledger.debt + came.debt,
         lapses_at=max(lapses, default=None),
-        dealings=replace(dealings, coupons=coupons, received=received),
+        closed_at=None if event.reopened else ledger.closed_at,
+        dealings=_received_dealings(ledger, event),
+    )
+
+
+def _standing_received(ledger: Ledger, event: AccountReceived) -> Ledger | Holdings:
+    """Whose standing the tier rests on after a merge: the one that had it, or what both reached together."""
+    came = event.holdings
+    if event.reached_at:
+        at, month = event.reached_at, max(ledger.month, came.month)
+        return Holdings(tier=event.tier, tier_since=at, tier_month=month, reviewed=at)
+    return came if event.tier == came.tier and event.tier != ledger.tier else ledger
+
+
+def _received_dealings(ledger: Ledger, event: AccountReceived) -> Dealings:
+    came, prefix, dealings = event.holdings, merged_prefix(event.source), ledger.dealings
+    # Who was no member yet may have been recommended under either id.
+    invited = dealings.invited
+    if invited is None and came.invited is not None and ledger.enrolled_at is None:
+        lot = came.invited.lot
+        invited = replace(came.invited, lot=None if lot is None else prefix + lot)
+    return replace(
+        dealings,
+        coupons=dealings.coupons.update({prefix + name: coupon for name, coupon in came.coupons.items()}),
+        received=dealings.received.set(event.merge, Received(event.source, event, ledger)),
+        clubs=(*dealings.clubs, *(club for club in came.clubs if club not in dealings.clubs)),
+        referrals=dealings.referrals.update({prefix + name: referred for name, referred in came.referrals.items()}),
+        rewarded=dealings.rewarded + came.rewarded,
+        invited=invited,
     )
 
 
@@ -595,19 +707,39 @@ def _returned(ledger: Ledger, event: AccountReturned) -> Ledger:
     months = ledger.months
     for month, qualifying in back.months.items():
         months = months.set(month, months.get(month, 0) - qualifying)
-    dealings = ledger.dealings
-    coupons = _own(dealings.coupons, prefix)
-    received = dealings.received.delete(event.merge) if event.merge in dealings.received else dealings.received
+    redemptions = _own(ledger.redemptions, prefix)
+    # What was spent here of their lots may come back, and goes to them then: what these lots were is kept.
+    spent = {share.lot for each in redemptions.values() if not each.reversed for share in each.lots}
+    theirs = {name: each for name, each in ledger.earnings.items() if name in spent and name.startswith(prefix)}
+    member = event.membership or Membership(ledger.enrolled_at, ledger.closed_at)
     return replace(
         ledger,
+        enrolled_at=member.enrolled_at,
+        closed_at=member.closed_at,
         lots=_own(ledger.lots, prefix),
-        earnings=_own(ledger.earnings, prefix),
-        redemptions=_own(ledger.redemptions, prefix),
+        earnings=_own(ledger.earnings, prefix).update(theirs),
+        redemptions=redemptions,
         months=months,
         qualified=ledger.qualified - sum(back.months.values()),
         tier=event.tier,
         debt=ledger.debt - back.debt,
-        dealings=replace(dealings, coupons=coupons, received=received),
+        dealings=_returned_dealings(ledger.dealings, event, prefix),
+    )
+
+
+def _returned_dealings(dealings: Dealings, event: AccountReturned, prefix: str) -> Dealings:
+    came = dealings.received.get(event.merge)
+    invited = dealings.invited
+    if came is not None and came.before.dealings.invited is None and came.event.holdings.invited is not None:
+        invited = None  # it was a recommendation to the other
+    return replace(
+        dealings,
+        coupons=_own(dealings.coupons, prefix),
+        received=dealings.received.delete(event.merge) if came is not None else dealings.received,
+        clubs=tuple(club for club in dealings.clubs if club not in event.clubs),
+        referrals=_own(dealings.referrals, prefix),
+        rewarded=dealings.rewarded - event.holdings.rewarded,
+        invited=invited,
     )
 
 
@@ -617,7 +749,32 @@ def _own(held: Map[str, Any], prefix: str) -> Map[str, Any]:
     return held
 
 
-_FOLDS: dict[type[Event], Callable[[Ledger, Any], Ledger]] = {
+def _timed(fold: Callable[[Ledger, Any], Ledger]) -> Callable[[Ledger, Any], Ledger]:
+    """A fold that also sees to when the next thing is due of the lots and coupons that it changes."""
+
+    def timed(ledger: Ledger, event: Event) -> Ledger:
+        now = fold(ledger, event)
+        coupons = now.dealings.coupons
+        if coupons is not ledger.dealings.coupons:
+            ends = (each.expires_at for each in coupons.values() if each.status == "issued")
+            due_at = min((end for end in ends if end is not None), default=NEVER)
+            now = replace(now, dealings=replace(now.dealings, due_at=due_at))
+        return now if now.lots is ledger.lots else replace(now, due_at=_lots_due(now.lots))
+
+    return timed
+
+
+def _lots_due(lots: Map[str, Lot]) -> int:
+    due_at = NEVER
+    for lot in lots.values():
+        if lot.expires_at is not None and lot.expires_at < due_at:
+            due_at = lot.expires_at
+        if lot.pending and lot.active_from < due_at:
+            due_at = lot.active_from
+    return due_at
+
+
+_CHANGES: dict[type[Event], Callable[[Ledger, Any], Ledger]] = {
     PointsEarned: _earned,
     MemberEnrolled: _enrolled,
     PointsActivated: _activated,
@@ -645,6 +802,7 @@ _FOLDS: dict[type[Event], Callable[[Ledger, Any], Ledger]] = {
     ReferralMade: _referral_made,
     ReferralReceived: _referral_received,
     ReferralFulfilled: _referral_fulfilled,
+    ReferralRevoked: _referral_revoked,
     ReferralRewarded: _referral_rewarded,
     AccountClosed: _closed,
     AccountReopened: _reopened,
@@ -655,6 +813,11 @@ _FOLDS: dict[type[Event], Callable[[Ledger, Any], Ledger]] = {
     PurchaseForwarded: _forwarded,
     RefundForwarded: _forwarded,
     CreditForwarded: _forwarded,
+    RequestForwarded: _request_forwarded,
+}
+# A new lot can only be due sooner; that is the fold that runs most, and it sees to it by itself.
+_FOLDS: dict[type[Event], Callable[[Ledger, Any], Ledger]] = {
+    event: fold if fold is _earned else _timed(fold) for event, fold in _CHANGES.items()
 }
 EVENTS = tuple(_FOLDS)
 _UNMERGED = (AccountReturned, AccountRestored)

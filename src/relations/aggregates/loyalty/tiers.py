@@ -16,10 +16,9 @@ from relations.aggregates.loyalty.state import Account, Ledger
 from relations.messages import Event
 from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time
-from relations.policies.spans import days_after
-from relations.policies.standing import Standing, TierStep, can_be_lost, next_step, window_total
+from relations.policies.standing import Standing, TierStep, next_step, outcome, window_total
 
-__all__ = ["evaluate_tier", "first_tier", "reached", "refund_costs_tier", "standing_of"]
+__all__ = ["evaluate_tier", "first_tier", "has_tier", "reached", "refund_costs_tier", "standing_of"]
 
 
 def standing_of(ledger: Ledger) -> Standing:
@@ -66,98 +65,72 @@ def evaluate_tier(state: Account, command: EvaluateTier, policy: Policy) -> list
     """All that time has done to the tiers by the command's time, in the order in which it did."""
     events: list[Event] = []
     for ledger in state.ledgers:
-        if ledger.enrolled_at is None or ledger.closed_at is not None:
-            continue
-        if command.programme is None or command.programme == ledger.programme:
+        if has_tier(ledger) and command.programme in (None, ledger.programme):
             draft = Draft(ledger)
-            _evaluate(draft, programme_of(policy, ledger.programme), command.at, policy.zone)
+            _evaluate(draft, programme_of(policy, ledger.programme), command.at, policy)
             events += draft.events
     return events
+
+
+def has_tier(ledger: Ledger) -> bool:
+    """Whether there is a member whose tier time can change."""
+    return ledger.enrolled_at is not None and ledger.closed_at is None
 
 
 def refund_costs_tier(draft: Draft, before: Ledger, programme: Programme, at: int, zone: str) -> None:
     """A refund re-evaluates the tier from then on.
 
-    It costs a tier that was earned before it and is not after it. One that was not earned before either is kept for
-    as long as the review or the grace says, refund or not.
+    It costs a tier that was earned before it and is not after it, down to what is earned then: what was given back was
+    never bought, and `one_step` is for what time takes. So a refund in parts costs what the whole does. A tier that was
+    not earned before either is kept for as long as the review or the grace says, refund or not.
     """
-    if programme.downgrade_when == "at_once" and not programme.grace_days:
-        _as_of(draft, programme, at, zone)
-        return
     terms, ledger = programme.terms, draft.ledger
     month = max(ledger.month, local_time(zone).month(at))
-    had, has = (max(_total(each, programme, month), _granted(each, programme)) for each in (before, ledger))
+    had, has = (_counts(each, programme, month) for each in (before, ledger))
     rank = terms.rank(ledger.tier)
     if ledger.grace_until is None and terms.rank(terms.tier(has)) < rank <= terms.rank(terms.tier(had)):
-        _lose(draft, programme, has, month, at)
+        draft.add(_lost(ledger, programme, terms.tier(has), has, month, at))
 
 
-def _evaluate(draft: Draft, programme: Programme, at: int, zone: str) -> None:
-    if programme.downgrade_when == "at_once" and not programme.grace_days:
-        if programme.warning_days is not None:
-            _warn(draft, programme, at, zone)
-        _as_of(draft, programme, at, zone)
-        return
-    _rise(draft, programme, at, zone)
-    while (step := next_step(programme, zone, standing_of(draft.ledger), at)) is not None and step.at <= at:
+def _counts(ledger: Ledger, programme: Programme, month: str) -> int:
+    """What a tier is held against: the present window, and until a yearly review the one that it was granted for."""
+    total = _total(ledger, programme, month)
+    if programme.downgrade_when == "at_once":
+        return total
+    return max(total, window_total(programme, ledger.months, ledger.tier_month))
+
+
+def _evaluate(draft: Draft, programme: Programme, at: int, policy: Policy) -> None:
+    since = policy.effective_from
+    since = None if since is None or since > at else since
+    while True:
         before = draft.ledger
-        _take_step(draft, programme, step, zone)
+        step = next_step(programme, policy.zone, standing_of(before), at, since=since)
+        if step is None or step.at > at:
+            break
+        _take_step(draft, programme, step, policy.zone)
         if draft.ledger is before:
-            return
-
-
-def _warn(draft: Draft, programme: Programme, at: int, zone: str) -> None:
-    step = next_step(programme, zone, standing_of(draft.ledger), at)
-    # A warning that comes together with the loss warns nobody.
-    if step is not None and step.kind == "warning" and step.at <= at < step.losing_at:
-        _take_step(draft, programme, step, zone)
+            break
+    _rise(draft, programme, at, policy.zone)
 
 
 def _take_step(draft: Draft, programme: Programme, step: TierStep, zone: str) -> None:
     ledger, terms = draft.ledger, programme.terms
-    if step.kind == "warning":
-        total = window_total(programme, ledger.months, local_time(zone).month(step.losing_at - _before(programme)))
-        required = programme.tier_named(ledger.tier)
-        draft.add(
-            TierWarned(
-                tier=ledger.tier or "",
-                qualifying=total,
-                required=0 if required is None else required.threshold,
-                losing_at=step.losing_at,
-                **_what(ledger, programme),
-            )
-        )
-        return
-    month = local_time(zone).month(step.at - _before(programme))
-    total = window_total(programme, ledger.months, month)
-    if step.kind == "grace_end":
-        # What was earned meanwhile counts, by the window that was reviewed and by the present one.
-        month = max(ledger.month, local_time(zone).month(step.at))
-        total = max(total, _total(ledger, programme, month))
-    elif programme.downgrade_when == "at_once":
-        month = max(ledger.month, month)
-        total = _total(ledger, programme, month)
-    if terms.rank(terms.tier(total)) >= terms.rank(ledger.tier) >= 0:
-        draft.add(
-            TierKept(
-                tier=ledger.tier or "",
-                qualifying=total,
-                month=month,
-                reviewed_at=step.at,
-                **_what(ledger, programme),
-            )
-        )
-    elif programme.grace_days and step.kind == "review":
-        until = days_after(zone, local_time(zone).day(step.at), programme.grace_days)
-        what = _what(ledger, programme)
-        draft.add(TierGraceGiven(tier=ledger.tier or "", qualifying=total, until=until, month=month, **what))
-    else:
-        _lose(draft, programme, total, month, step.at)
-
-
-def _before(programme: Programme) -> int:
-    """A yearly review counts the window that ends with the instant before it."""
-    return 0 if programme.downgrade_when == "at_once" else 1
+    came, what = outcome(programme, zone, standing_of(ledger), step), _what(ledger, programme)
+    had = ledger.tier or ""
+    match came.kind:
+        case "warned":
+            rank = terms.rank(ledger.tier)
+            required = terms.thresholds[rank] if rank >= 0 else 0
+            draft.add(TierWarned(tier=had, qualifying=came.total, required=required, losing_at=step.losing_at, **what))
+        case "kept":
+            draft.add(TierKept(tier=had, qualifying=came.total, month=came.month, reviewed_at=step.at, **what))
+        case "grace":
+            draft.add(TierGraceGiven(tier=had, qualifying=came.total, until=came.until, month=came.month, **what))
+        case "reached":
+            draft.add(_reached(ledger, programme, came.tier or "", came.total, came.month, step.at))
+        case "lost":
+            draft.add(_lost(ledger, programme, came.tier, came.total, came.month, step.at))
 
 
 def _rise(draft: Draft, programme: Programme, at: int, zone: str) -> None:
@@ -169,35 +142,9 @@ def _rise(draft: Draft, programme: Programme, at: int, zone: str) -> None:
         draft.add(_reached(draft.ledger, programme, tier, total, month, at))
 
 
-def _as_of(draft: Draft, programme: Programme, at: int, zone: str) -> None:
-    """Holds the tier against the window that ends at `at`, or at the latest month seen where that is later."""
-    ledger, terms = draft.ledger, programme.terms
-    month = max(ledger.month, local_time(zone).month(at))
-    total = _total(ledger, programme, month)
-    tier = terms.tier(total)
-    if tier == ledger.tier:
-        return
-    if tier is not None and terms.rank(tier) > terms.rank(ledger.tier):
-        draft.add(_reached(ledger, programme, tier, total, month, at))
-    elif can_be_lost(programme, ledger.tier):
-        _lose(draft, programme, total, month, at)
-
-
-def _lose(draft: Draft, programme: Programme, total: int, month: str, at: int) -> None:
-    ledger, terms = draft.ledger, programme.terms
-    earned, rank = terms.tier(total), terms.rank(ledger.tier)
-    lower = earned
-    if programme.downgrade_to == "one_step" and rank > 0 and terms.rank(earned) < rank - 1:
-        lower = terms.names[rank - 1]
-    draft.add(
-        TierLost(
-            tier=ledger.tier or "",
-            qualifying=total,
-            next=lower,
-            month=month,
-            since=at,
-            **_what(ledger, programme),
-        )
+def _lost(ledger: Ledger, programme: Programme, lower: str | None, total: int, month: str, at: int) -> TierLost:
+    return TierLost(
+        tier=ledger.tier or "", qualifying=total, next=lower, month=month, since=at, **_what(ledger, programme)
     )
 
 
@@ -215,8 +162,3 @@ def _total(ledger: Ledger, programme: Programme, month: str) -> int:
     return (
         ledger.qualified if programme.tier_window.kind == "lifetime" else window_total(programme, ledger.months, month)
     )
-
-
-def _granted(ledger: Ledger, programme: Programme) -> int:
-    """What qualifies in the window that the present tier was earned in."""
-    return window_total(programme, ledger.months, ledger.tier_month)

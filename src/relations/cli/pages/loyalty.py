@@ -79,8 +79,6 @@ def _standing(account: MemberAccount, zone: str) -> list[RenderableType]:
         )
     if account.debt:
         lines.append(words(f"{number(account.debt)} are owed; what is earned repays them first."))
-    if account.merged_into is not None:
-        lines.append(words(f"The account is merged into that of {account.merged_into}."))
     if account.closed_at is not None:
         lines.append(words(f"The member left on {_day(account.closed_at, zone)}."))
     if account.tier is not None and account.tier.tier is not None:

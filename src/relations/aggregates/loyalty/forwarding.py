@@ -1,0 +1,73 @@
+"""What comes under an id that is merged into another goes on to the account that has it all now.
+
+Purchases, refunds and credits have events of their own, for they are answered with nothing where they earn nothing.
+What a member asks for is one event, `RequestForwarded`: the surviving account does it or refuses it, and with a refusal
+nothing of it is recorded in either. Ids from here bear `merged/<customer>/` there, so a redemption made under either id
+is undone under the same.
+
+What concerns the account as a whole (joining, leaving, clubs, benefits, recommendations, adjustments by hand) is
+refused with the surviving id: whoever asks for that is to know whose account it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from relations.aggregates.loyalty.commands import (
+    IssueReward,
+    LoyaltyCommand,
+    ReceivePoints,
+    RedeemPoints,
+    ReverseRedemption,
+    RevokeReferral,
+    RewardReferral,
+    TransferPoints,
+    UseReward,
+)
+from relations.aggregates.loyalty.events import RequestForwarded
+from relations.aggregates.loyalty.lots import merged_prefix
+from relations.aggregates.loyalty.state import Account, forwarded_request
+from relations.errors import CommandRefused
+from relations.messages import Event
+
+__all__ = ["FORWARDED", "forward"]
+
+FORWARDED: dict[type[LoyaltyCommand], Callable[[Any], dict[str, Any]]] = {
+    RedeemPoints: lambda command: {"about": command.redemption, "points": command.points, "other": command.reward},
+    ReverseRedemption: lambda command: {"about": command.redemption},
+    TransferPoints: lambda command: {"about": command.transfer, "points": command.points, "other": command.to},
+    ReceivePoints: lambda command: {"about": command.transfer, "other": command.source, "lots": command.lots},
+    IssueReward: lambda command: {"about": command.coupon, "other": command.reward},
+    UseReward: lambda command: {"about": command.coupon},
+    RewardReferral: lambda command: {"about": command.referral, "other": command.referred},
+    RevokeReferral: lambda command: {"about": command.referral, "other": command.refund, "purchase": command.purchase},
+}
+"""The commands that are forwarded, and what is said of each."""
+
+
+def forward(state: Account, command: LoyaltyCommand) -> list[Event]:
+    """Asks it of the surviving account.
+
+    Raises:
+        CommandRefused: Points would go from a customer to themselves.
+    """
+    into = state.merged_into
+    assert into is not None  # noqa: S101 - only merged accounts forward
+    if isinstance(command, TransferPoints) and command.to == into:
+        raise CommandRefused(
+            f"{command.customer} is merged into {into}: the points would stay where they are",
+            code="account_merged",
+            field="to",
+            remedy="Name another member",
+        )
+    request = RequestForwarded(
+        programme=state.ledger(command.programme).programme,
+        into=into,
+        prefix=merged_prefix(command.customer) + getattr(command, "prefix", ""),
+        request=type(command).__name__,
+        **FORWARDED[type(command)](command),
+    )
+    what, said = forwarded_request(request)
+    done = state.ledger(request.programme).dealings.done
+    return [] if done.get(what) == said else [request]

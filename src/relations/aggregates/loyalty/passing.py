@@ -1,0 +1,120 @@
+"""What falls due in an account all by itself: lots become active and expire, tiers are reviewed, rewards end.
+
+Before a command of the account is decided, whatever fell due up to its time is done first, in the order in which it
+fell due, each at its own moment and by the rules of that moment (`relations.decider.due_before`). So what a decision
+finds does not depend on how often the account was told the time.
+"""
+
+from __future__ import annotations
+
+from relations.aggregates.loyalty.commands import (
+    CreditPurchase,
+    EvaluateTier,
+    ExpirePoints,
+    ExpireRewards,
+    LoyaltyCommand,
+    ReleaseAccount,
+    ReturnAccount,
+    ReverseEarning,
+)
+from relations.aggregates.loyalty.state import Account, Ledger
+from relations.aggregates.loyalty.tiers import has_tier, standing_of
+from relations.decider import Due
+from relations.messages import Command
+from relations.policies.calendars import local_time
+from relations.policies.in_force import InForce
+from relations.policies.standing import due_step
+
+__all__ = ["due"]
+
+
+def due(state: Account, command: LoyaltyCommand, at: int, rules: InForce) -> Due | None:
+    """What fell due first by a command's time, and is not done yet; None where that is the command itself.
+
+    Only in the programmes that the command is for: none waits for, or is hurried by, what happens in another. Of what
+    falls due together, points come first, then tiers, then rewards. Nothing is done before a merge is undone: what fell
+    due meanwhile is each account's own, and falls due there.
+
+    Args:
+        state: The account.
+        command: What is going to be decided.
+        at: Its time, UTC microseconds.
+        rules: Which policy is in force when.
+    """
+    ledgers = state.ledgers
+    if command.programme is not None or (len(ledgers) > 1 and type(command) not in _FOR_ALL):
+        ledgers = (state.ledger(command.programme),)
+    found: Due | None = None
+    for ledger in ledgers:
+        # Before every purchase of a member this is asked, and mostly there is nothing: so a glance has to do.
+        if (
+            ledger.due_at > at
+            and ledger.dealings.due_at > at
+            and ledger.lapses_at is None
+            and _stands(ledger, at, rules)
+        ):
+            continue
+        found = _sooner(found, _first_due(ledger, at, rules), ledger, command)
+    if found is None or type(command) is ReturnAccount or found.is_wanted(command):
+        return None
+    return found
+
+
+_FOR_ALL = frozenset(
+    (CreditPurchase, EvaluateTier, ExpirePoints, ExpireRewards, ReleaseAccount, ReturnAccount, ReverseEarning)
+)
+"""Commands that are for all programmes where they name none; the others are for the one joined first."""
+
+
+def _sooner(found: Due | None, first: _First | None, ledger: Ledger, command: LoyaltyCommand) -> Due | None:
+    if first is None or (found is not None and (found.at, _KINDS.index(found.kind)) <= first):
+        return found
+    moment, kind = first
+    return Due(moment, _KINDS[kind], {"customer": command.customer, "programme": ledger.programme})
+
+
+_First = tuple[int, int]
+"""A moment, and the place in `_KINDS` of what is due then."""
+_KINDS: tuple[type[Command], ...] = (ExpirePoints, EvaluateTier, ExpireRewards)
+
+
+def _first_due(ledger: Ledger, at: int, rules: InForce) -> _First | None:
+    moments = _points_due(ledger, at), _tier_due(ledger, at, rules), ledger.dealings.due_at
+    return min(
+        ((moment, kind) for kind, moment in enumerate(moments) if moment is not None and moment <= at), default=None
+    )
+
+
+def _points_due(ledger: Ledger, at: int) -> int | None:
+    lapses_at, first = ledger.lapses_at, at + 1
+    for lot in ledger.lots.values():
+        if lot.pending:
+            first = min(first, lot.active_from)
+        ends = lot.ends(lapses_at)
+        if ends is not None:
+            first = min(first, ends)
+    return first if first <= at else None
+
+
+def _tier_due(ledger: Ledger, at: int, rules: InForce) -> int | None:
+    if ledger.tier is None or not has_tier(ledger):
+        return None
+    found = due_step(rules, ledger.programme, standing_of(ledger), at)
+    return None if found is None else found[0].at
+
+
+def _stands(ledger: Ledger, at: int, rules: InForce) -> bool:
+    """Whether it can be seen at a glance that nothing is due of a tier."""
+    tier = ledger.tier
+    if tier is None:
+        return True
+    if len(rules.spans) > 1:
+        return False
+    policy = rules.spans[0].policy
+    programme = policy.programme
+    if programme.id != ledger.programme:
+        return False
+    terms = programme.terms
+    if tier == terms.base:
+        return True
+    return terms.monthly and ledger.grace_until is None and local_time(policy.zone).month(at) <= ledger.month
