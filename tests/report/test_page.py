@@ -26,6 +26,8 @@ from relations.messages import Command, Money
 from relations.policies import Instrument, Programme, Surveys
 from relations.policies.instruments import SERVQUAL, InstrumentItem
 from relations.policies.offers import Tier
+from relations.policies.service_levels import CLOCKS
+from relations.projections.agenda import KINDS as AGENDA_KINDS
 from relations.projections.funnel import FunnelName
 from relations.projections.loyalty_kinds import KINDS
 from relations.projections.relation_state import STATES
@@ -123,6 +125,7 @@ def test_every_name_of_the_library_has_words() -> None:
     assert set(KINDS) == set(english["kind"])
     assert {*STATES} - {"healthy"} == set(english["state"])
     assert {*get_args(FunnelName), *get_args(StepName)} == set(english["step"])
+    assert {*AGENDA_KINDS, *CLOCKS} - {"follow_up_deadline"} == set(english["due_kind"])
     assert {segment.name for segment in policy.lifecycle.rfm.segments} == set(english["segment"])
     assert {item.dimension for item in SERVQUAL.items} <= set(english["aspect"])
     assert {item.id for item in QUESTIONNAIRE.items} <= set(english["aspect"])

@@ -79,7 +79,7 @@ def pages(engine: Relations, question: Question, views: list[str]) -> tuple[dict
 
 
 _READS: dict[str | None, frozenset[str]] = {
-    "satisfaction": frozenset({"as_of", "since", "until", "by", "segments", "limit"}),
+    "satisfaction": frozenset({"as_of", "since", "until", "by", "segments", "limit", "currency"}),
     "retention": frozenset({"as_of", "since", "until", "limit", "currency"}),
     "repair": frozenset({"as_of", "since", "until", "days", "limit"}),
     "agenda": frozenset({"as_of", "days", "limit"}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from importlib import import_module, resources
@@ -77,10 +77,6 @@ class Wording:
     def name(self, group: str, key: str) -> str:
         """The word for a name of the library's own, such as a stage; any other name as it is."""
         return str(self._words[group].get(key, key))
-
-    def names(self, group: str) -> Iterable[str]:
-        """The names that a group has words for, in the catalogue's order."""
-        return list(self._words[group])
 
     def sentences(self, said: Sequence[str]) -> str:
         """Sentences one after the other."""

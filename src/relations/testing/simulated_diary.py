@@ -7,13 +7,14 @@ is over is let go. So the memory needed is that of the guests who may still come
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relations.messages import Command
 from relations.policies import Policy
+from relations.policies.calendars import local_time
 
 if TYPE_CHECKING:
     from relations.testing.simulated_guests import Guest
@@ -66,12 +67,13 @@ class Diary:
 
     Args:
         start: The first day.
-        days: How many there are. What falls after them is not recorded: the history ends in the middle of things.
+        days: How many there are. What falls after them, in the business's own time, is not recorded: the history ends
+            in the middle of things.
         prefix: What all command ids begin with.
         policy: What the business goes by: deadlines and points follow from it.
     """
 
-    __slots__ = ("_count", "_pages", "_today", "_visits", "days", "first", "policy", "prefix", "start")
+    __slots__ = ("_count", "_end", "_pages", "_today", "_visits", "days", "first", "policy", "prefix", "start")
 
     def __init__(self, start: date, days: int, prefix: str, policy: Policy) -> None:
         self.start = int(datetime(start.year, start.month, start.day, tzinfo=UTC).timestamp())
@@ -81,6 +83,8 @@ class Diary:
         self.policy = policy
         self._count = count()
         self._today = self.start
+        after = local_time(policy.zone).start(start + timedelta(days=days)) // 1_000_000
+        self._end = min(self.start + days * DAY, after)
         self._pages: list[list[tuple[int, int, Command]]] = [[] for _ in range(days)]
         self._visits: list[list[Guest]] = [[] for _ in range(days)]
 
@@ -109,9 +113,9 @@ class Diary:
         """
         guest.written += 1
         when = max(at + 2, recorded, self._today)
-        day = (when - self.start) // DAY
-        if day >= self.days:
+        if when >= self._end:
             return
+        day = (when - self.start) // DAY
         command_id = f"{self.prefix}{guest.number}:{guest.written}"
         fields["occurred_at"] = datetime.fromtimestamp(at, UTC)
         fields["command_id"] = f"{command_id}!{mistake}" if mistake else command_id
@@ -121,8 +125,8 @@ class Diary:
     def record(self, command: Command, when: int) -> None:
         """Note a command that there is already for a time of recording; what is over is recorded today."""
         when = max(when, self._today)
-        day = (when - self.start) // DAY
-        if day < self.days:
+        if when < self._end:
+            day = (when - self.start) // DAY
             self._pages[day].append((when, next(self._count), command))
 
     def expect(self, guest: Guest, day: int) -> None:

@@ -7,11 +7,13 @@ from typing import Any, TypeAlias
 
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from relations.analytics.intervals import Interval
 from relations.cli.pages.question import Question
 from relations.cli.show import ABSENT, bar, headline, local_minute, number, percent, section, span, table, words
 from relations.engine import Relations
+from relations.errors import InvalidInput
 from relations.projections.respondents import SegmentsOf
 from relations.projections.satisfaction import (
     CsatFigure,
@@ -38,9 +40,11 @@ class SatisfactionPage(SatisfactionReport):
 
     Attributes:
         nps_trends: The trend of every touchpoint.
+        no_drivers: Why it cannot be told what goes with recommending, where it cannot.
     """
 
     nps_trends: list[Trend]
+    no_drivers: str | None = None
 
 
 def read(engine: Relations, question: Question) -> SatisfactionPage | dict[str, Any]:
@@ -50,7 +54,9 @@ def read(engine: Relations, question: Question) -> SatisfactionPage | dict[str, 
     as_of = question.as_of if question.asked else None
     if not question.by:
         found = view.report(**within, as_of=as_of)
-        return SatisfactionPage(**dict(found), nps_trends=view.trends(by=("touchpoint",), **within))
+        trends = view.trends(by=("touchpoint",), **within)
+        why = None if found.drivers else _why_no_drivers(engine, question)
+        return SatisfactionPage(**dict(found), nps_trends=trends, no_drivers=why)
     grouped: dict[str, Any] = {**within, "by": question.by}
     if "segment" in question.by:
         grouped["segments"] = _segments(engine, question)
@@ -67,6 +73,14 @@ def read(engine: Relations, question: Question) -> SatisfactionPage | dict[str, 
         "response": view.response_rates(**grouped),
         "themes": view.themes(**grouped),
     }
+
+
+def _why_no_drivers(engine: Relations, question: Question) -> str | None:
+    try:
+        engine.views.satisfaction.drivers("nps", as_of=question.as_of)
+    except InvalidInput as error:
+        return f"{error.reason}. {error.remedy}." if error.remedy else f"{error.reason}."
+    return None
 
 
 def _segments(engine: Relations, question: Question) -> SegmentsOf:
@@ -145,7 +159,6 @@ def _signals(found: SatisfactionPage) -> list[RenderableType]:
 def _scale_table(figures: list[ScaleFigure]) -> Table:
     headings = _headings(figures)
     right = (len(headings) + 1, len(headings) + 2)
-    spare = (len(headings) + 3,)
     made = table(
         "Asked with",
         *headings,
@@ -155,7 +168,7 @@ def _scale_table(figures: list[ScaleFigure]) -> Table:
         "Between",
         right=right,
         title="On other scales",
-        spare=spare,
+        spare=_last(2, headings),
     )
     for figure in figures:
         scale = f"{figure.lowest} to {figure.highest}" + ("" if figure.higher_is_better else ", low is good")
@@ -167,9 +180,17 @@ def _gap_table(figures: list[GapFigure]) -> Table:
     title, headings = "What they found, less what they expected", _headings(figures)
     right = tuple(len(headings) + place for place in (2, 3, 4))
     made = table(
-        *("Asked with", "Dimension", *headings, "People", "Found", "Gap", "Between"),
-        right=right, title=title, spare=(len(headings) + 3, len(headings) + 5),
-    )  # fmt: skip
+        "Asked with",
+        "Dimension",
+        *headings,
+        "People",
+        "Found",
+        "Gap",
+        "Between",
+        right=right,
+        title=title,
+        spare=_last(4, headings),
+    )
     for figure in figures:
         found = (_FEW if figure.suppressed else ABSENT) if figure.mean is None else f"{figure.mean:.2f}"
         gap = ABSENT if figure.gap is None else f"{figure.gap:+.2f}"
@@ -182,9 +203,16 @@ def _response_table(figures: list[ResponseRate]) -> Table:
     headings = _headings([figure for figure in figures if figure.group])
     right = tuple(len(headings) + place for place in (0, 1, 2))
     made = table(
-        *(*headings, "Asked", "Answered", "Rate", "Between", "Days"),
-        right=right, title="Do they answer?", spare=(len(headings) + 4, len(headings) + 3),
-    )  # fmt: skip
+        *headings,
+        "Asked",
+        "Answered",
+        "Rate",
+        "Between",
+        "Days",
+        right=right,
+        title="Do they answer?",
+        spare=_last(4, headings),
+    )
     for figure in figures:
         names = _names(figure) or ["all"] * len(headings)
         if figure.rate is None or figure.interval is None:
@@ -198,8 +226,15 @@ def _response_table(figures: list[ResponseRate]) -> Table:
 
 def _theme_table(figures: list[ThemeFigure]) -> Table:
     headings = _headings(figures)
-    last = len(headings) + 2
-    made = table("About", *headings, "Answers", "Sentiment", right=(last - 1,), title="What words are about", grow=last)
+    made = table(
+        "About",
+        *headings,
+        "Answers",
+        "Sentiment",
+        right=(len(headings) + 1,),
+        title="What words are about",
+        grow=len(headings) + 2,
+    )
     for figure in figures:
         said = "; ".join(
             f"{_FEW if each.mean is None else f'{each.mean:+.2f}'} ({each.scorer}, n {each.n})"
@@ -211,8 +246,8 @@ def _theme_table(figures: list[ThemeFigure]) -> Table:
 
 def _loops_table(loops: OpenLoops, question: Question) -> Table:
     closed = percent(loops.share_closed)
-    title = f"Low answers: {number(loops.low)}, {closed} come back on, {len(loops.open)} still open"
-    made = table("Customer", "Asked with", "Score", "Place", "Due", "", right=(2,), title=title, spare=(3, 1))
+    title = f"Low answers: {number(loops.low)}; the business came back on {closed}, and not yet on {len(loops.open)}"
+    made = table("Customer", "Asked with", "Score", "Place", "Due", "", right=(2,), title=title, grow=3, spare=(1,))
     for loop in loops.open[: question.limit]:
         score = ABSENT if loop.score is None else str(loop.score)
         due = local_minute(loop.due_at, question.zone)[:10]
@@ -221,27 +256,27 @@ def _loops_table(loops: OpenLoops, question: Question) -> Table:
     return made
 
 
-def _drivers(found: SatisfactionPage) -> list[RenderableType]:
-    if found.drivers is None:
-        return []
-    made = table(
-        "Asked with it", "Share", "", "Correlation", right=(1, 3), title="What goes with recommending", spare=(3, 2)
-    )
-    whole = found.drivers.r_squared
-    for driver in found.drivers.drivers:
-        share = driver.share / whole if whole else None
+def _drivers(page: SatisfactionPage) -> list[RenderableType]:
+    """Each driver's share of what all of them explain; the shares sum to 100 per cent."""
+    title = "What goes with recommending"
+    found = page.drivers
+    if found is None:
+        if page.no_drivers is None or not page.nps.n:
+            return []
+        return [section(Text(title, style="bold"), words(f"Not known: {page.no_drivers}"))]
+    made = table("Asked with it", "Share", "", "Correlation", right=(1, 3), title=title, spare=(3,))
+    for driver in found.drivers:
+        share = driver.share / found.r_squared if found.r_squared else None
         correlation = ABSENT if driver.pearson is None else f"{driver.pearson:+.2f}"
         made.add_row(driver.name, percent(share), bar(share, 20), correlation)
     said = [
         words(
-            f"Share: of what all of these explain together, {percent(whole)} of the differences between"
-            f" {number(found.drivers.n)} answers (R squared). That one goes with the other is all that a survey shows."
+            f"Share: of what all of these explain together, {percent(found.r_squared)} of the differences between"
+            f" {number(found.n)} answers (R squared). That one goes with the other is all that a survey shows."
         )
     ]
-    if found.drivers.collinear:
-        said.append(
-            words(f"These go with each other, and are to be read together: {', '.join(found.drivers.collinear)}.")
-        )
+    if found.collinear:
+        said.append(words(f"Read together, for they go with each other: {', '.join(found.collinear)}."))
     return [section(made, *said)]
 
 
@@ -260,7 +295,7 @@ def _latest(title: str, months: list[NpsFigure], found: SatisfactionReport) -> s
 
 
 def _overall(found: SatisfactionReport) -> Table:
-    made = table("", "Answers", "Result", "Between", "", right=(1, 2), spare=(4, 3))
+    made = table("", "Answers", "Result", "Between", "", right=(1, 2), grow=0, spare=(4,))
     nps = found.nps
     made.add_row("Would recommend us (NPS)", *_nps_cells(nps))
     made.add_row("Satisfied (CSAT)", *_csat_cells(found.csat))
@@ -315,12 +350,23 @@ def _headings(figures: Sequence[_Grouped]) -> list[str]:
     return [dimension.capitalize().replace("_", " ") for dimension in figures[0].group] if figures else []
 
 
+def _last(place: int, headings: Sequence[str]) -> tuple[int]:
+    """The column at a place behind the headings of groups: it is left out where there is no room."""
+    return (len(headings) + place,)
+
+
 def _nps_table(title: str, figures: list[NpsFigure]) -> Table:
     headings = _headings(figures)
     right = (len(headings), len(headings) + 1)
-    wide = len(headings) + 3
     made = table(
-        *headings, "Answers", "NPS", "Between", "-100        0       +100", right=right, title=title, spare=(wide,)
+        *headings,
+        "Answers",
+        "NPS",
+        "Between",
+        "-100        0       +100",
+        right=right,
+        title=title,
+        spare=_last(3, headings),
     )
     for figure in figures:
         made.add_row(*_names(figure), *_nps_cells(figure, 24))
@@ -330,9 +376,15 @@ def _nps_table(title: str, figures: list[NpsFigure]) -> Table:
 def _csat_table(title: str, figures: list[CsatFigure]) -> Table:
     headings = _headings(figures)
     right = (len(headings), len(headings) + 1)
-    wide = len(headings) + 3
     made = table(
-        *headings, "Answers", "CSAT", "Between", "0%      50%     100%", right=right, title=title, spare=(wide,)
+        *headings,
+        "Answers",
+        "CSAT",
+        "Between",
+        "0%      50%     100%",
+        right=right,
+        title=title,
+        spare=_last(3, headings),
     )
     for figure in figures:
         made.add_row(*_names(figure), *_csat_cells(figure, 20))

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 
 from relations.messages import to_micros
 from relations.policies.service_levels import CLOCKS
+from relations.projections.agenda import KINDS
 from relations.report.asked import Asked
 from relations.report.figures import Bar, Bars, Figure, Part, Section, Table
 
@@ -14,6 +15,8 @@ __all__ = ["section"]
 _LISTED = 10
 _OF_COMPLAINTS = frozenset({*CLOCKS, "follow_up_deadline"})
 """What the repair view knows better: as of any moment, and also after a miss was recorded."""
+
+_ORDER = tuple(dict.fromkeys((*CLOCKS, *KINDS)))
 
 Item = tuple[datetime, str, str, str]
 """When, what, whose, and what it is about."""
@@ -59,7 +62,7 @@ def _counts(asked: Asked, items: list[Item]) -> Figure:
     for at, kind, _, _ in items:
         into = late if at <= asked.at else soon
         into[kind] = into.get(kind, 0) + 1
-    kinds = [kind for kind in say.names("due_kind") if kind in late or kind in soon]
+    kinds = sorted(late.keys() | soon.keys(), key=_ORDER.index)
     most = max(late.get(kind, 0) + soon.get(kind, 0) for kind in kinds)
     rows = [
         Bar(
