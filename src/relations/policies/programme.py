@@ -27,6 +27,7 @@ from relations.policies.spans import (
     Inactivity,
     Lifetime,
     RollingMonths,
+    counted_in,
     days_after,
     end_of_term,
 )
@@ -388,6 +389,16 @@ class Programme(BaseModel):
         return self.authority.get(role or "", self.adjustment_max)
 
     @cached_property
+    def unit(self) -> str:
+        """What tiers are counted in: points, stays, orders, or spend in a currency, as `spend:EUR`."""
+        return f"spend:{self.tier_currency}" if self.tier_basis == "spend" else self.tier_basis
+
+    def counting(self, end: str) -> tuple[str, ...] | None:
+        """What counts in the window of which `end` is the last month, as accounts keep it; None is all of the unit."""
+        window = self.tier_window.months(end) if end else None
+        return None if window is None else counted_in(self.unit, window)
+
+    @cached_property
     def window_name(self) -> str:
         """The tiers' window in a word, as events bear it: `rolling_months:12`."""
         window = self.tier_window
@@ -398,4 +409,5 @@ class Programme(BaseModel):
         copied = super().model_copy(update=update, deep=deep)
         copied.__dict__.pop("terms", None)
         copied.__dict__.pop("window_name", None)
+        copied.__dict__.pop("unit", None)
         return copied
