@@ -60,6 +60,7 @@ from relations.aggregates.loyalty.lots import (
     Membership,
     MovedLot,
     Redemption,
+    issued_to,
     merged_prefix,
     purchase_lot,
 )
@@ -440,15 +441,15 @@ def _reversed(ledger: Ledger, event: EarningReversed) -> Ledger:
 
 def _unrewarded(dealings: Dealings, own: str, earning: Earning) -> Dealings:
     """A recommendation all of whose points were taken back from who made it was not rewarded; another one may be."""
-    prefix, _, rest = own.rpartition("referral/")
-    referrer, _, referral = rest.partition("/")
-    name, invited = prefix + referral, dealings.invited
-    if (
-        earning.reversed < earning.points
-        or f"rewarded/{name}" not in dealings.done
-        or f"revoked/{name}" in dealings.done
-        or (invited is not None and (invited.referral, invited.referrer) == (referral, referrer))  # what it gave here
-    ):
+    owner, lot = issued_to("", own)
+    _, referrer, referral = lot.split("/")
+    name, invited = own.removesuffix(lot) + referral, dealings.invited
+    if owner:  # of who was merged into this one
+        made = owner == referrer
+    else:
+        gave = invited is not None and (invited.referral, invited.referrer) == (referral, referrer)
+        made = not gave and f"rewarded/{name}" in dealings.done
+    if not made or earning.reversed < earning.points or f"revoked/{name}" in dealings.done:
         return dealings
     return replace(dealings, done=dealings.done.set(f"revoked/{name}", ""), rewarded=dealings.rewarded - 1)
 
@@ -621,7 +622,9 @@ def _without(lots: Map[str, Lot], shares: Iterable[LotShare | MovedLot]) -> Map[
 def _released(ledger: Ledger, event: AccountReleased) -> Ledger:
     away = event.holdings.clubs
     clubs = tuple(club for club in ledger.dealings.clubs if club not in away)
-    kept = replace(ledger.dealings, released=event.merge, coupons=Map(), clubs=clubs)
+    # As many rewarded recommendations go along as the event says, which has not always said so.
+    rewarded = ledger.dealings.rewarded - event.holdings.rewarded
+    kept = replace(ledger.dealings, released=event.merge, coupons=Map(), clubs=clubs, rewarded=rewarded)
     return Ledger(ledger.programme, closed_at=ledger.closed_at, dealings=kept)
 
 
@@ -657,7 +660,7 @@ def _restored_dealings(kept: Dealings, found: Holdings) -> Dealings:
         released=None,
         coupons=Map(found.coupons),
         clubs=(*kept.clubs, *(club for club in found.clubs if club not in kept.clubs)),
-        rewarded=max(kept.rewarded, found.rewarded),
+        rewarded=kept.rewarded + found.rewarded,
         invited=found.invited or kept.invited,
     )
 
