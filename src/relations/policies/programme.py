@@ -145,7 +145,8 @@ class Programme(BaseModel):
             the policy's zone; None is for ever. Where that month has no such day, its last day counts.
         expiry: Another rule in its place: the end of a period, or the member's inactivity.
         tiers: Ascending; none is a programme without tiers.
-        tier_basis: What counts towards a tier: points, spend (minor units of `tier_currency`), stays or orders.
+        tier_basis: What counts towards a tier: points, spend (minor units of `tier_currency`), stays or orders. Where
+            it changes, what counted before counts no more.
         tier_currency: The currency that spend is counted in.
         fx: What one major unit of another currency counts in that one.
         stay_categories: Purchases of these categories are stays.
