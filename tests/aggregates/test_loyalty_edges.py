@@ -19,6 +19,7 @@ from relations.aggregates.loyalty import (
     EnrolMember,
     EvaluateTier,
     ExpirePoints,
+    ExpiryDeferred,
     IssueReward,
     JoinClub,
     MakeReferral,
@@ -584,6 +585,17 @@ def test_who_undoes_what_they_did_has_put_off_nothing(undone: str) -> None:
             town.do(ReverseRedemption, f"2024-{month:02d}-20", redemption=f"x{month}")
         assert town["c1"].ledger().lapses_at == micros("2024-07-10T22:00")
         assert town["c1"].balance == (50 if soon else 0)  # where that is over by then, it has lapsed
+
+
+def test_points_of_a_redemption_undone_too_late_have_the_grace_that_there_is() -> None:
+    rules = {"expiry": {"kind": "inactivity", "months_count": 6}, "months_to_expiry": None}
+    town = Town(policy(**rules, reversal_after_expiry="grace", reversal_grace_days=10)).join()
+    town.buy("p", 50, on="2024-01-10")
+    town.redeem(10, on="2024-06-10")
+    events = town.do(ReverseRedemption, "2024-07-20", redemption="x")
+    assert kinds(events) == [ExpiryDeferred, PointsExpired, RedemptionReversed]
+    assert {name: lot.points for name, lot in town["c1"].lots.items()} == {"purchase/p": 10}
+    assert town["c1"].lots["purchase/p"].expires_at == micros("2024-07-30T22:00")
 
 
 def test_what_was_undone_does_not_shorten_what_another_activity_put_off() -> None:

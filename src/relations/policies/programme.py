@@ -410,5 +410,4 @@ class Programme(BaseModel):
         copied = super().model_copy(update=update, deep=deep)
         copied.__dict__.pop("terms", None)
         copied.__dict__.pop("window_name", None)
-        copied.__dict__.pop("unit", None)
         return copied
