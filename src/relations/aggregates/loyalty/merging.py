@@ -288,7 +288,7 @@ def _spent_of(ledger: Ledger, redemptions: dict[str, Redemption], prefix: str, s
     """The survivor's lots that the other spent of: where that is undone after the return, the points go back here."""
     spent = {share.lot for each in redemptions.values() if not each.reversed for share in each.lots}
     return {
-        merged_prefix(survivor) + name: replace(ledger.earnings[name], qualifying=0)
+        merged_prefix(survivor) + name: replace(ledger.earnings[name], qualifying=0, reversed_qualifying=0)
         for name in spent
         if not name.startswith(prefix) and name in ledger.earnings
     }
