@@ -81,6 +81,8 @@ class SlowLedger:
         refunds: The refunds of each lot that took something back.
         used: What ids were used for.
         lapses: When what expires with inactivity does.
+        patience: After how many months of it.
+        acts: What the member did that puts it off, and when.
         debt: Points owed.
         counts: The month in which a lot qualifies, and what for.
         uncounted: What refunds took back of that.
@@ -105,6 +107,8 @@ class SlowLedger:
     refunds: dict[str, set[str]] = field(default_factory=dict)
     used: dict[str, Any] = field(default_factory=dict)
     lapses: datetime | None = None
+    patience: int = 0
+    acts: dict[str, datetime] = field(default_factory=dict)
     debt: int = 0
     counts: dict[str, tuple[str, int]] = field(default_factory=dict)
     uncounted: dict[str, int] = field(default_factory=dict)
@@ -184,23 +188,36 @@ class SlowLedger:
     # --- what time does ---------------------------------------------------------------------------------------------
 
     def _pass_time(self, at: datetime) -> None:
+        self._coins_pass(at)
+        if self.joined is not None and not self.closed:
+            self._tiers_pass(at)
+
+    def _coins_pass(self, at: datetime) -> None:
         for coin in list(self.coins):
             until = self._until(coin)
             if until is not None and until <= at:
                 self.coins.remove(coin)
                 self.decayed[coin.lot] = self.decayed.get(coin.lot, 0) + 1
         self.coins = [replace(coin, pending=coin.pending and coin.active > at) for coin in self.coins]
-        if self.joined is not None and not self.closed:
-            self._tiers_pass(at)
 
     def _until(self, coin: Coin) -> datetime | None:
         return self.lapses if coin.lapses else coin.until
 
-    def _stay_active(self, at: datetime) -> None:
+    def _stay_active(self, at: datetime, what: str) -> None:
         expiry = self.rules.expiry
-        if isinstance(expiry, Inactivity):
-            until = self._months_later(at, expiry.months_count)
+        months = expiry.months_count if isinstance(expiry, Inactivity) else 0
+        if self.lapses is not None and at < self.lapses:
+            months = max(months, self.patience)
+        if months:
+            self.acts[what], self.patience = at, months
+            until = self._months_later(at, months)
             self.lapses = until if self.lapses is None else max(until, self.lapses)
+
+    def _never_was(self, what: str, at: datetime) -> None:
+        """Something done was undone: what lapses does so as if it had not been."""
+        if self.acts.pop(what, None) is not None and self.acts and self.lapses is not None:
+            self.lapses = min(self.lapses, self._months_later(max(self.acts.values()), self.patience))
+            self._coins_pass(at)
 
     # --- earning ----------------------------------------------------------------------------------------------------
 
@@ -216,7 +233,7 @@ class SlowLedger:
         points = self._points_for(command, at, self.tier)
         if not points:
             return
-        self._stay_active(at)
+        self._stay_active(at, lot)
         active = self._local_day(at, self.rules.pending_days) if self.rules.pending_days else at
         self._put(lot, points, at, active)
         counts = self._counts_for(command)
@@ -277,7 +294,7 @@ class SlowLedger:
         elif closed is not None:
             self._join(max(at, closed))
         self.used[command.lot] = said
-        self._stay_active(at)
+        self._stay_active(at, command.lot)
         self._put(command.lot, command.points, at, at)
 
     def _put(self, lot: str, points: int, earned: datetime, active: datetime) -> None:
@@ -300,7 +317,7 @@ class SlowLedger:
         self._need_since(at)
         self.spent[command.redemption] = self._spend(command.points, at)
         self.used[name] = said
-        self._stay_active(at)
+        self._stay_active(at, name)
 
     def _send(self, command: TransferPoints, at: datetime) -> None:
         self._need_member()
@@ -343,6 +360,7 @@ class SlowLedger:
         if not self.spent[command.redemption]:
             raise Refused("settled_by_closing")
         self.undone.add(command.redemption)
+        self._never_was(f"redemption/{command.redemption}", at)
         open_lots = {coin.lot: coin for coin in self.coins}
         grace = self._local_day(at, self.rules.reversal_grace_days + 1)
         for coin in self.spent[command.redemption]:
@@ -405,6 +423,8 @@ class SlowLedger:
                 self._remove_first(list(self.coins))
             elif self.rules.refund_shortfall == "debt":
                 self.debt += 1
+        if self.taken[lot] == self.credits[lot]:
+            self._never_was(lot, at)
 
     def _adjust(self, command: AdjustPoints, at: datetime) -> None:
         self._need_member()
@@ -423,7 +443,7 @@ class SlowLedger:
         for _ in range(-command.points):
             self._remove_first(list(self.coins))
         if command.points > 0:
-            self._stay_active(at)
+            self._stay_active(at, name)
         lapses = isinstance(self.rules.expiry, Inactivity)
         self.coins += [Coin(name, at, at, self._expiry(at), lapses)] * max(0, command.points)
         self._repay()
@@ -444,6 +464,7 @@ class SlowLedger:
         # What was before is over: nothing of it is undone, taken back or counted any more.
         self.spent = {name: [] for name in self.spent}
         self.taken, self.counts, self.lapses = dict(self.credits), {}, None
+        self.acts, self.patience = {}, 0
 
     def _reopen(self, at: datetime) -> None:
         if self.closed is None:
@@ -565,10 +586,12 @@ class SlowLedger:
             self._have(earned, at, month)
 
     def _refund_costs(self, had: int, at: datetime) -> None:
-        has = self._held_against(at)
+        has, month = self._held_against(at), max(self.heard, self._month(at))
         was, now = self._rank(self._earned(had)), self._rank(self._earned(has))
         if self.grace is None and now < self._rank(self.tier) <= was:
-            self._have(self._earned(has), at, max(self.heard, self._month(at)))
+            if self.rules.downgrade_when != "at_once" and self._total(self.granted) == has:
+                month = self.granted  # what is left of the tier stands on the year that it was granted for
+            self._have(self._earned(has), at, month)
 
     def _held_against(self, at: datetime) -> int:
         total = self._total(max(self.heard, self._month(at)))
