@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
+import msgspec
 from sqlalchemy import func, select
 
 from relations.errors import InvalidInput
@@ -146,8 +147,10 @@ class LoyaltyView(View):
             found = self._fold_customer([PROJECTION], customer, to_micros(as_of))[PROJECTION.name].tables
             accounts = [row for row in found[AccountRow].values() if row.programme == name]
             held = [row for row in found[LotRow].values() if row.programme == name]
-        # One that came with a merge and went again has left nothing behind, not even itself.
-        if not accounts or accounts[0] == AccountRow(accounts[0].customer, accounts[0].programme):
+        # One that came with a merge and went again, or with one that had nothing to bring, is none.
+        if not accounts or msgspec.structs.replace(accounts[0], merges={}) == AccountRow(
+            accounts[0].customer, accounts[0].programme
+        ):
             return None
         return account_of(
             accounts[0],
