@@ -17,11 +17,13 @@ from relations.aggregates.customer import RecordPurchase, RefundPurchase, Regist
 from relations.aggregates.loyalty import (
     AdjustPoints,
     CloseAccount,
+    Dealings,
     EarnPoints,
     EnrolMember,
     IssueReward,
     JoinClub,
     LeaveClub,
+    Ledger,
     MakeReferral,
     RedeemPoints,
     ReleaseAccount,
@@ -176,6 +178,12 @@ def test_the_view_agrees_with_the_accounts(seed: int, length: int) -> None:
                 assert statements[0] == statements[1]
             for ledger in state.ledgers:
                 key = (customer, ledger.programme)
+                if key not in rows:  # a merged id that only knows what it forwarded to the surviving account
+                    done = ledger.dealings.done
+                    assert done
+                    assert all(each.startswith("forwarded/") for each in done)
+                    assert ledger == Ledger(ledger.programme, dealings=Dealings(done=done))
+                    continue
                 row = rows[key]
                 held = {name: each for name, each in lots[key].items() if each.points}
                 assert {
