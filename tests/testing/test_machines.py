@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from relations.messages import Money
+from relations.testing.business_machine import BusinessMachine
 from relations.testing.machines import LedgerMachine
 
 
@@ -73,3 +74,9 @@ def test_busy_lives_come_out_coin_by_coin_and_day_by_day(rules: int) -> None:
     if programme.warning_days is not None:
         kinds |= {"TierWarned"}
     assert kinds <= seen.keys()
+
+
+class TestBusiness(BusinessMachine.TestCase):  # type: ignore[misc, valid-type] # made at run time too
+    settings = settings(
+        max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    )

@@ -257,6 +257,6 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Account,
-    state_version=3,
+    state_version=4,
     due=due,
 )

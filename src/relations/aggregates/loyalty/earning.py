@@ -605,7 +605,7 @@ def _forward_refund(state: Account, command: ReverseEarning) -> list[Event]:
 def _forward_credit(state: Account, command: EarnPoints) -> list[Event]:
     into, prefix = _where(state, command)
     return _once(state, CreditForwarded(
-        programme=state.ledgers[0].programme, into=into, prefix=prefix, lot=command.lot,
+        programme=state.ledger(command.programme).programme, into=into, prefix=prefix, lot=command.lot,
         points=command.points, reason=command.reason, source=command.source,
         author=command.author, role=command.role,
     ))  # fmt: skip
@@ -618,4 +618,5 @@ def _where(state: Account, command: CreditPurchase | ReverseEarning | EarnPoints
 
 
 def _once(state: Account, event: PurchaseForwarded | RefundForwarded | CreditForwarded) -> list[Event]:
-    return [] if forwarded_as(event) in state.ledgers[0].dealings.done else [event]
+    what, said = forwarded_as(event)
+    return [] if state.ledger(event.programme).dealings.done.get(what) == said else [event]

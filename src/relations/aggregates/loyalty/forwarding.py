@@ -54,7 +54,7 @@ def forward(state: Account, command: LoyaltyCommand) -> list[Event]:
     """
     into = state.merged_into
     assert into is not None  # noqa: S101 - only merged accounts forward
-    if isinstance(command, TransferPoints) and command.to == into:
+    if into in (getattr(command, "to", None), getattr(command, "source", None)):
         raise CommandRefused(
             f"{command.customer} is merged into {into}: the points would stay where they are",
             code="account_merged",

@@ -148,7 +148,8 @@ def _partly(
     membership = _own_membership(ledger, received)
     tier = None
     if membership.enrolled_at is not None and membership.closed_at is None:
-        tier = received.before.tier if ledger.tier == received.event.tier else ledger.tier
+        # What was earned together is nobody's own; what was lost since is lost.
+        tier = min(received.before.tier, ledger.tier, key=programme.terms.rank)
         own = Counter(ledger.months)
         own.subtract(back.months)
         earned = _earned(programme, own, ledger.month, command.at, policy.zone)

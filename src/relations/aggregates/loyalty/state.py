@@ -563,18 +563,19 @@ def forwarded_request(event: RequestForwarded) -> tuple[str, str]:
 
 
 def _forwarded(ledger: Ledger, event: PurchaseForwarded | RefundForwarded | CreditForwarded) -> Ledger:
-    return replace(ledger, dealings=_done(ledger, forwarded_as(event), event.into))
+    return replace(ledger, dealings=_done(ledger, *forwarded_as(event)))
 
 
-def forwarded_as(event: PurchaseForwarded | RefundForwarded | CreditForwarded) -> str:
-    """What is remembered of something forwarded, so that it is forwarded once."""
+def forwarded_as(event: PurchaseForwarded | RefundForwarded | CreditForwarded) -> tuple[str, str]:
+    """What is remembered of something forwarded, so that the same again is not, and what it said."""
     match event:
         case PurchaseForwarded():
-            return f"forwarded/{event.prefix}purchase/{event.purchase}"
+            return f"forwarded/{event.prefix}purchase/{event.purchase}", event.into
         case RefundForwarded():
-            return f"forwarded/{event.prefix}refund/{event.refund}"
+            return f"forwarded/{event.prefix}refund/{event.refund}", event.into
         case CreditForwarded():
-            return f"forwarded/{event.prefix}lot/{event.lot}"
+            said = f"{event.points} for {event.reason} of {event.source}"
+            return f"forwarded/{event.prefix}lot/{event.lot}", said
 
 
 def _done(ledger: Ledger, what: str, said: str) -> Dealings:
