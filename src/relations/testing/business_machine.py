@@ -77,7 +77,12 @@ def _policies() -> tuple[Policy, ...]:
         club = {"id": "club", **common, "rates": {"EUR": "0.3"}, "months_to_expiry": 5, **other}
         return Policy.model_validate({"zone": "Europe/Vienna", "programme": rules, "programmes": [club]})
 
-    lifetime = {"tiers": tiers, "tier_window": {"kind": "lifetime"}, "rewards": rewards}
+    lifetime = {
+        "tiers": tiers,
+        "tier_window": {"kind": "lifetime"},
+        "downgrade_when": "anniversary",
+        "rewards": rewards,
+    }
     return (
         policy({}, pending_days=5),
         policy({"referral": {**first, "after": "joining"}}, rounding="up", refund_shortfall="recorded"),
@@ -278,7 +283,10 @@ def _agree(what: str, ledger: Ledger, oracle: SlowAccount) -> None:
     _same(f"balance of {what}", ledger.balance, oracle.balance)
     _same(f"membership of {what}", ledger.enrolled_at is not None, oracle.joined is not None)
     if not ledger.dealings.released:  # what is left of a merged account says more, to nobody
-        _same(f"recommendations of {what}", dict(ledger.dealings.referrals), oracle.referrals)
+        dealings, invited = ledger.dealings, oracle.invited
+        came_of_it = None if dealings.invited is None else (dealings.invited.referral, dealings.invited.fulfilled)
+        _same(f"invitation of {what}", came_of_it, None if invited is None else (invited.referral, invited.fulfilled))
+        _same(f"recommendations rewarded of {what}", dealings.rewarded, len(oracle.thanked))
         _same(f"closing of {what}", ledger.closed_at, None if oracle.closed is None else to_micros(oracle.closed))
     _same(f"tier of {what}", ledger.tier, oracle.tier)
     coupons = {name: (coupon.reward, coupon.status) for name, coupon in ledger.dealings.coupons.items()}

@@ -54,14 +54,14 @@ class SlowBusiness:
         accounts: Every ledger, by customer and programme.
         out: How many of each limited reward are out, by programme and reward.
         merged: Into whom each merged customer is.
-        known: Who has an account in which programme, and be it by a recommendation.
+        sent: What was sent on from merged ids, and every transfer: it is not sent on again.
     """
 
     policy: Policy
     accounts: dict[tuple[str, str], SlowAccount] = field(default_factory=dict)
     out: dict[tuple[str, str], int] = field(default_factory=dict)
     merged: dict[str, str] = field(default_factory=dict)
-    known: set[tuple[str, str]] = field(default_factory=set)
+    sent: set[str] = field(default_factory=set)
 
     def account(self, customer: str, programme: str) -> SlowAccount:
         """A customer's ledger in a programme."""
@@ -75,13 +75,13 @@ class SlowBusiness:
             Refused: It must not be; then nothing is changed.
         """
         accounts = {key: account.copy() for key, account in self.accounts.items()}
-        before = accounts, dict(self.out), dict(self.merged), set(self.known)
+        before = accounts, dict(self.out), dict(self.merged), set(self.sent)
         try:
             waiting = [command]
             while waiting:
                 waiting += self._do(waiting.pop(0))
         except Refused:
-            self.accounts, self.out, self.merged, self.known = before
+            self.accounts, self.out, self.merged, self.sent = before
             raise
 
     def _do(self, command: Any) -> list[Command]:
@@ -97,14 +97,17 @@ class SlowBusiness:
                 return []
         into = self.merged.get(command.customer)
         if into is not None:
-            return [self._sent_on(command, into)] if type(command) not in _OF_TIME else []
+            if type(command) in _OF_TIME or _said(command) in self.sent:
+                return []
+            self.sent.add(_said(command))
+            return [self._sent_on(command, into)]
+        if isinstance(command, TransferPoints):
+            self.sent.add(_said(command))
         asked: list[Command] = []
         for programme in self._programmes_of(command):
             account = self.account(command.customer, programme)
             account.do(command)
             asked += account.asks
-            if account.joined is not None or account.invited is not None:
-                self.known.add((command.customer, programme))
         return asked
 
     def _programmes_of(self, command: Any) -> list[str]:
@@ -126,11 +129,9 @@ class SlowBusiness:
 
     # --- merges -----------------------------------------------------------------------------------------------------
 
-    def _sent_on(self, command: Any, into: str) -> Command:
+    def _sent_on(self, command: Any, into: str) -> Any:
         """What is asked under a merged id, asked of the survivor."""
         prefix = f"merged/{command.customer}/"
-        if command.programme is not None:
-            self.known.add((command.customer, command.programme))
         match command:
             case TransferPoints() if command.to == into:
                 raise Refused("account_merged")
@@ -153,12 +154,9 @@ class SlowBusiness:
         if who in self.merged or into in self.merged:
             raise Refused("account_merged")
         self.merged[who] = into
-        programmes = [each.id for each in self.policy.every_programme]
-        for programme in [each for each in programmes if (who, each) in self.known] or programmes[:1]:
-            self.account(into, programme).take_in(self.account(who, programme), command.occurred_at)
-            self.accounts[who, programme] = SlowAccount(self.policy, programme, customer=who)
-            if self.account(into, programme).is_open:
-                self.known.add((into, programme))
+        for each in self.policy.every_programme:
+            self.account(into, each.id).take_in(self.account(who, each.id), command.occurred_at)
+            self.accounts[who, each.id] = SlowAccount(self.policy, each.id, customer=who)
 
     def _unmerge(self, command: ReturnAccount) -> None:
         if self.merged.get(command.to) != command.customer:
@@ -166,7 +164,8 @@ class SlowBusiness:
         del self.merged[command.to]
         for each in self.policy.every_programme:
             survivor = self.account(command.customer, each.id)
-            if command.to in survivor.guests:
-                self.accounts[command.to, each.id] = survivor.give_back(command.to, command.occurred_at)
-            if survivor == SlowAccount(self.policy, each.id, customer=command.customer):
-                self.known.discard((command.customer, each.id))
+            self.accounts[command.to, each.id] = survivor.give_back(command.to, command.occurred_at)
+
+
+def _said(command: Command) -> str:
+    return f"{type(command).__name__} {command.model_dump(exclude={'occurred_at'})}"

@@ -54,8 +54,8 @@ class SlowAccount(SlowRewards):
         self.debt += other.debt
         for kind in _BY_NAME:
             getattr(self, kind).update({named(name): value for name, value in getattr(other, kind).items()})
-        for name in other.thanked & self.referrals.keys():
-            del self.referrals[named(name)]
+        for name in other.thanked:
+            self.referrals.pop(named(name), None)  # it is of no more use to anybody
         self.spent.update({named(name): _renamed(coins, named) for name, coins in other.spent.items()})
         self.undone |= {named(name) for name in other.undone}
         self.thanked |= {named(name) for name in other.thanked}

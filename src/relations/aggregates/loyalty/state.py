@@ -558,7 +558,13 @@ def _request_forwarded(ledger: Ledger, event: RequestForwarded) -> Ledger:
 
 
 def forwarded_request(event: RequestForwarded) -> tuple[str, str]:
-    """What is remembered of a request forwarded, so that the same again is not, and what it said."""
+    """What is remembered of a request forwarded, so that the same again is not, and what it said.
+
+    Of a transfer as of one's own: its id is taken before a merge, during it and after it.
+    """
+    if event.request == "TransferPoints":
+        earlier = event.prefix.split("/", 2)[2]
+        return f"transfer/{earlier}{event.about}", f"{event.points} to {event.other}"
     return f"forwarded/{event.prefix}{event.request}/{event.about}", f"{event.points} {event.other}"
 
 
@@ -739,6 +745,7 @@ def _returned_dealings(dealings: Dealings, event: AccountReturned, prefix: str) 
         received=dealings.received.delete(event.merge) if came is not None else dealings.received,
         clubs=tuple(club for club in dealings.clubs if club not in event.clubs),
         referrals=_own(dealings.referrals, prefix),
+        done=_own(dealings.done, f"rewarded/{prefix}"),
         rewarded=dealings.rewarded - event.holdings.rewarded,
         invited=invited,
     )
