@@ -427,13 +427,17 @@ def _take_back(ledger: Ledger, command: ReverseEarning, policy: Policy) -> list[
         return []
     programme = programme_of(policy, ledger.programme)
     due, qualifying = _still_to_take(earning, command, programme)
-    if not due and not qualifying:
+    invited = ledger.dealings.invited
+    # Earlier refunds may have rounded to all of it: then nothing is left to take back, but the recommendation is.
+    revoked = command.refunded == command.bought and invited is not None and invited.lot == own
+    if not due and not qualifying and not revoked:
         return []
     draft = Draft(ledger)
     settle(draft, command.at)
     before = draft.ledger
-    _reverse(draft, programme, own, due, qualifying, refund=command.refund, purchase=command.purchase)
-    if command.refunded == command.bought:
+    if due or qualifying:
+        _reverse(draft, programme, own, due, qualifying, refund=command.refund, purchase=command.purchase)
+    if revoked:
         _revoke(draft, programme, own, refund=command.refund, purchase=command.purchase)
     if qualifying:
         refund_costs_tier(draft, before, programme, command.at, policy.zone)
