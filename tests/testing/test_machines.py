@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import random
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -79,7 +80,9 @@ def test_busy_lives_come_out_coin_by_coin_and_day_by_day(rules: int) -> None:
 
 
 class TestBusiness(BusinessMachine.TestCase):  # type: ignore[misc, valid-type] # made at run time too
-    settings = settings(max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+    settings = settings(
+        max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    )
 
 
 BUSINESS_LIVES = 60
@@ -91,7 +94,9 @@ DOINGS = {"buys": 4, "gives_back": 3, "is_given": 3, "redeems": 3, "undoes": 3, 
 def lived_together(rules: int, seed: int) -> Counter[str]:
     """What three customers did with one another, every account held against the oracle at each step."""
     chance, machine = random.Random(seed), BusinessMachine()
-    draw = {
+    draw: dict[str, Callable[[], Any]] = {
+        "to": lambda: chance.choice(("c1", "c2", "c3")),
+        "whom": lambda: chance.choice(("c1", "c2", "c3")),
         "who": lambda: chance.choice(("c1", "c1", "c2", "c2", "c3")),
         "where": lambda: chance.choice(("main", "main", "club")),
         "late": lambda: chance.choice((0, 0, 0, 0, 2, 25)),
@@ -100,14 +105,18 @@ def lived_together(rules: int, seed: int) -> Counter[str]:
         "euros": lambda: chance.randint(1, 40),
         "back": lambda: chance.randint(0, 3),
         "part": lambda: chance.choice((1, 4, 6, 7, 7)),
-        "what": lambda: chance.choice("xk"),
+        "what": lambda: chance.choice("xkk"),
         "reward": lambda: chance.choice(("spa", "spa", "lamp", "pin", "suite")),
         "sure": lambda: chance.choice((1, 7)),
         "days": lambda: chance.choice((0, 1, 4, 15, 40, 75)),
         "hours": lambda: chance.randrange(24),
     }
-    others = {"to": draw["who"], "whom": draw["who"]}
-    machine.begin(rules, {("c1", "main"), ("c2", "main"), ("c2", "club")} if seed % 4 else set())
+    machine.begin(rules, {("c1", "main"), ("c2", "main"), ("c2", "club")} if seed % 4 > 1 else set())
+    for where in ("main", "club") if seed % 4 == 1 else ():
+        machine.joins("c1", where, 0)
+        for number, whom in enumerate(("c3", "c2"), start=1):
+            machine.recommends("c1", whom, where, number, 0)
+            machine.joins(whom, where, 0)
     for _ in range(60):
         (doing,) = chance.choices(list(DOINGS), list(DOINGS.values()))
         does = getattr(machine, doing)
@@ -115,7 +124,7 @@ def lived_together(rules: int, seed: int) -> Counter[str]:
         if doing.startswith("are_"):
             does(chance.random() < 0.3)
         else:
-            does(**{name: (draw | others)[name]() for name in names})
+            does(**{name: draw[name]() for name in names})
         machine.they_agree()
     return machine.outcomes
 
@@ -170,6 +179,14 @@ Steps = list[tuple[str, tuple[Any, ...]]]
              ("are_found_to_be_one", (False,)), ("buys", ("c2", 3, 0)), ("are_two_after_all", (False,)),
              ("are_found_to_be_one", (False,)), ("buys", ("c1", 35, 0)), ("are_two_after_all", (False,))],
             id="a recommendation rewarded during one merge is not counted again in the next",
+        ),
+        pytest.param(
+            3,
+            [("joins", ("c2", "main", 0)), ("recommends", ("c2", "c1", "main", 1, 0)),
+             ("is_given", ("c2", "main", 1, 5, 0)),
+             ("are_found_to_be_one", (False,)), ("buys", ("c2", 6, 0)), ("redeems", ("c2", "main", 1, 9, 0)),
+             ("gives_back", ("c2", 0, 7, 0))],
+            id="of a recommendation to oneself both sides are taken back",
         ),
         pytest.param(
             1,

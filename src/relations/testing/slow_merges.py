@@ -149,7 +149,7 @@ class SlowAccount(SlowRewards):
         elif self.closed == since.closed and self.joined == since.joined:
             self.joined = was.joined
         if self.is_open:
-            self._own_tier(was.tier, at)
+            self._own_tier(min(was.tier, self.tier, key=self._rank), at)  # what was lost since is lost
         else:
             self.tier = None
 

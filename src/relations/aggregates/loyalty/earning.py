@@ -493,10 +493,10 @@ def _revoke(draft: Draft, programme: Programme, own: str, *, refund: str, purcha
             purchase=purchase,
         )
     )
-    for lot, earning in draft.ledger.earnings.items():
-        if earning.reason == "referral" and lot.endswith(referral_lot(invited.referrer, invited.referral)):
-            _reverse(draft, programme, lot, earning.points - earning.reversed, 0, refund=refund, purchase=purchase)
-            return
+    lot = _invited_under(draft.ledger) + referral_lot(invited.referrer, invited.referral)
+    earning = draft.ledger.earnings.get(lot)
+    if earning is not None:
+        _reverse(draft, programme, lot, earning.points - earning.reversed, 0, refund=refund, purchase=purchase)
 
 
 def revoke_referral(state: Account, command: RevokeReferral, policy: Policy) -> list[Event]:
