@@ -55,8 +55,8 @@ EVERYTHING = policy(
 )
 
 
-def opened(rules: Policy, history: list[Command]) -> Relations:
-    relations = Relations.open("sqlite://", clock=lambda: START)
+def opened(rules: Policy, history: list[Command], now: datetime = START) -> Relations:
+    relations = Relations.open("sqlite://", clock=lambda: now)
     relations.adopt(rules, from_beginning=True)
     joining: list[Command] = [EnrolMember(customer=name, occurred_at=START) for name in ("c1", "c2")]
     if rules.programmes:
@@ -360,3 +360,57 @@ def test_the_agenda_keeps_its_laws_whatever_members_do() -> None:
 
     check()
     assert checked > 20
+
+
+def test_where_tiers_go_by_something_else_the_account_the_agenda_and_the_views_begin_at_nothing() -> None:
+    """A tier that points had earned falls on the first of the month after, and is earned again by stays alone."""
+    by_stays = {**RULES, "tier_basis": "stays", "stay_categories": ["room"]}
+    by_stays["tiers"] = [{"name": "member", "threshold": 0}, {"name": "silver", "threshold": 2}]
+    some: dict[str, Any] = {"customer": "c1"}
+    stay: dict[str, Any] = {**some, "amount": Money(10_000, "EUR"), "category": "room"}
+    history: list[Command] = [
+        CreditPurchase(purchase="p", amount=Money(15_000, "EUR"), occurred_at=at("2024-02-15"), **some),
+        AdoptPolicy(policy=policy(**by_stays), occurred_at=at("2024-10-10")),
+        CreditPurchase(purchase="one", occurred_at=at("2024-10-12"), **stay),
+    ]
+    with opened(policy(**RULES), history, now=at("2024-11-04")) as relations:
+        for rebuilt in (False, True):
+            if rebuilt:
+                relations.rebuild()
+            (risk,) = relations.views.loyalty.losing_tier(until=at("2030-01-01"))
+            assert (risk.losing_at, risk.qualifying, risk.missing) == (at("2024-10-31T23:00"), 1, 1)
+        relations.advance_time(at("2024-11-02"))
+        assert relations.load("loyalty", "c1").tier == "member"
+        relations.execute(CreditPurchase(purchase="two", occurred_at=at("2024-11-03"), **stay))
+        assert relations.load("loyalty", "c1").tier == "silver"
+        account = relations.views.loyalty.account("c1")
+        assert account is not None
+        assert account.tier is not None
+        assert (account.tier.tier, account.tier.basis, account.tier.qualifying) == ("silver", "stays", 2)
+        relations.advance_time(at("2026-01-01"))
+        assert relations.load("loyalty", "c1").tier == "member"
+        assert relations.views.agenda.due(until=at("2026-01-01")) == []
+
+
+def test_old_lots_lapse_by_their_own_rule_in_every_view_after_a_change_to_fixed_months() -> None:
+    some: dict[str, Any] = {"customer": "c1"}
+    idle = {**RULES, "expiry": {"kind": "inactivity", "months_count": 6}}
+    history: list[Command] = [
+        CreditPurchase(purchase="old", amount=Money(5_000, "EUR"), occurred_at=at("2024-01-10"), **some),
+        AdoptPolicy(policy=policy(**RULES), occurred_at=at("2024-02-01")),
+        CreditPurchase(purchase="new", amount=Money(500, "EUR"), occurred_at=at("2024-06-10"), **some),
+    ]
+    for steps in ([], ["2024-05-01", "2024-08-01"]):
+        with opened(policy(**idle), history) as relations:
+            lapses = to_micros(at("2024-12-10T23:00"))
+            assert relations.load("loyalty", "c1").ledger().lapses_at == lapses
+            items = relations.views.agenda.for_customer("c1")
+            assert sorted((each.due_at, each.points) for each in items if each.kind == "expiry") == [
+                (at("2024-12-10T23:00"), 50),
+                (at("2025-06-10T22:00"), 5),
+            ]
+            owed = relations.views.loyalty.liability(as_of=at("2024-06-30"))
+            assert [(each.month, each.points) for each in owed.months] == [("2024-12", 50), ("2025-06", 5)]
+            for step in [*steps, "2024-12-11"]:
+                relations.advance_time(at(step))
+            assert relations.load("loyalty", "c1").balance == 5

@@ -166,6 +166,7 @@ def test_a_purchase_earns_a_lot_of_its_own() -> None:
             source="p1",
             policy=3,
             month="2024-02",
+            unit="points",
         )
     ]
     assert state.balance == 50
@@ -328,7 +329,13 @@ def test_a_refund_takes_back_what_the_purchase_had_earned() -> None:
     state, events = when(account(buy("p1", 50)), refund("p1", 5_000, 5_000))
     assert events == [
         EarningReversed(
-            refund="r1", purchase="p1", month="2024-02", points=50, qualifying=50, lots=shares(("purchase/p1", 50))
+            refund="r1",
+            purchase="p1",
+            month="2024-02",
+            unit="points",
+            points=50,
+            qualifying=50,
+            lots=shares(("purchase/p1", 50)),
         )
     ]
     assert (state.balance, state.qualified) == (0, 0)
@@ -372,6 +379,7 @@ def test_a_refund_takes_the_purchases_own_lot_then_others_in_spending_order_then
             refund="ra",
             purchase="a",
             month="2024-02",
+            unit="points",
             points=1,
             qualifying=10,
             lots=shares(("purchase/b", 1)),
@@ -404,6 +412,7 @@ def test_a_programme_may_record_the_shortfall_instead_of_a_debt() -> None:
             refund="r1",
             purchase="p1",
             month="2024-02",
+            unit="points",
             points=3,
             qualifying=10,
             lots=shares(("purchase/p1", 3)),
@@ -417,7 +426,9 @@ def test_what_had_expired_is_not_taken_back_a_second_time() -> None:
     state = account(buy("p1", 50), buy("p2", 30, on="2024-06-01"), redeem(20), expire("2025-03-01"))
     state, events = when(state, refund("p1", 2_500, 5_000, on="2025-04-01", name="half"))
     assert events == [
-        EarningReversed(refund="half", purchase="p1", month="2024-02", points=0, qualifying=25, lots=(), expired=25)
+        EarningReversed(
+            refund="half", purchase="p1", month="2024-02", unit="points", points=0, qualifying=25, lots=(), expired=25
+        )
     ]
     # 30 of the 50 had expired and 20 were spent; only those come out of other lots.
     state, events = when(state, refund("p1", 5_000, 5_000, on="2025-04-02", name="rest"))
@@ -426,6 +437,7 @@ def test_what_had_expired_is_not_taken_back_a_second_time() -> None:
             refund="rest",
             purchase="p1",
             month="2024-02",
+            unit="points",
             points=20,
             qualifying=25,
             lots=shares(("purchase/p2", 20)),
@@ -439,7 +451,9 @@ def test_a_refund_after_the_expiry_lets_the_lot_expire_first() -> None:
     state, events = when(account(buy("p1", 50)), refund("p1", 5_000, 5_000, on="2025-06-01"))
     assert events == [
         PointsExpired(points=50, lots=shares(("purchase/p1", 50))),
-        EarningReversed(refund="r1", purchase="p1", month="2024-02", points=0, qualifying=50, lots=(), expired=50),
+        EarningReversed(
+            refund="r1", purchase="p1", month="2024-02", unit="points", points=0, qualifying=50, lots=(), expired=50
+        ),
     ]
     assert state.balance == 0
 

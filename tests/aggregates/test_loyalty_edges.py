@@ -7,15 +7,19 @@ from typing import Any
 import pytest
 
 from relations.aggregates.loyalty import (
+    AGGREGATE,
     AccountClosed,
     AccountReceived,
     AccountReturned,
     AdjustPoints,
     CloseAccount,
     CreditPurchase,
+    EarningReversed,
     EarnPoints,
     EnrolMember,
+    EvaluateTier,
     ExpirePoints,
+    ExpiryDeferred,
     IssueReward,
     JoinClub,
     MakeReferral,
@@ -523,3 +527,200 @@ def test_points_put_right_by_hand_expire_with_inactivity_like_all_others() -> No
     assert town["c1"].balance == 90
     assert PointsExpired in kinds(town.do(ExpirePoints, "2024-07-04"))
     assert town["c1"].balance == 0
+
+
+def test_what_lapses_does_so_by_the_rule_that_it_was_earned_under_and_activity_goes_on_putting_it_off() -> None:
+    idle, fixed = (
+        policy(expiry={"kind": "inactivity", "months_count": 6}, months_to_expiry=None),
+        policy(months_to_expiry=3),
+    )
+    active, silent = Town(idle).join(), Town(idle).join()
+    for town in (active, silent):
+        town.buy("old", 50, on="2024-01-10")
+        town.rules = fixed
+    active.buy("p", 5, on="2024-05-10")
+    assert active["c1"].lots["purchase/p"].expires_at == micros("2024-08-10T22:00")
+    active.buy("q", 5, on="2024-10-10")
+    for town, left in ((active, 55), (silent, 0)):
+        town.do(ExpirePoints, "2024-11-01")
+        assert town["c1"].balance == left
+    active.redeem(1, on="2025-01-05")
+    active.do(ExpirePoints, "2025-07-05")
+    assert set(active["c1"].lots) == {"purchase/old"}
+    # Silent for so long as the old rule says, and by that alone, it goes.
+    active.do(ExpirePoints, "2025-07-06")
+    assert active["c1"].balance == 0
+    # Then nothing of the old rule is left.
+    assert kinds(active.buy("new", 5, on="2025-08-01")) == [PointsEarned]
+    assert active["c1"].lots["purchase/new"].expires_at == micros("2025-11-01T23:00")
+
+
+def test_a_shorter_patience_shortens_nothing_before_the_account_has_lapsed() -> None:
+    long, short = (
+        policy(expiry={"kind": "inactivity", "months_count": months}, months_to_expiry=None) for months in (12, 2)
+    )
+    town = Town(long).join()
+    town.buy("old", 50, on="2024-01-10")
+    town.rules = short
+    town.buy("p", 5, on="2024-06-10")
+    assert town["c1"].ledger().lapses_at == micros("2025-06-10T22:00")
+    town.do(ExpirePoints, "2025-06-11")
+    assert town["c1"].balance == 0
+    town.buy("q", 5, on="2025-07-01")
+    assert town["c1"].ledger().lapses_at == micros("2025-09-01T22:00")
+
+
+@pytest.mark.parametrize("undone", ["purchase", "redemption"])
+def test_who_undoes_what_they_did_has_put_off_nothing(undone: str) -> None:
+    town = Town(policy(expiry={"kind": "inactivity", "months_count": 6}, months_to_expiry=None)).join()
+    town.buy("p", 50, on="2024-01-10")
+    for month, soon in ((6, True), (7, False)):
+        if undone == "purchase":
+            town.buy(f"q{month}", 100, on="2024-06-10")
+            assert town["c1"].ledger().lapses_at == micros("2024-12-10T23:00")
+            town.refund(f"q{month}", on=f"2024-{month:02d}-20", name=f"r{month}")
+        else:
+            town.redeem(10, on="2024-06-10", name=f"x{month}")
+            assert town["c1"].ledger().lapses_at == micros("2024-12-10T23:00")
+            town.do(ReverseRedemption, f"2024-{month:02d}-20", redemption=f"x{month}")
+        assert town["c1"].ledger().lapses_at == micros("2024-07-10T22:00")
+        assert town["c1"].balance == (50 if soon else 0)  # where that is over by then, it has lapsed
+
+
+def test_points_of_a_redemption_undone_too_late_have_the_grace_that_there_is() -> None:
+    rules = {"expiry": {"kind": "inactivity", "months_count": 6}, "months_to_expiry": None}
+    town = Town(policy(**rules, reversal_after_expiry="grace", reversal_grace_days=10)).join()
+    town.buy("p", 50, on="2024-01-10")
+    town.redeem(10, on="2024-06-10")
+    events = town.do(ReverseRedemption, "2024-07-20", redemption="x")
+    assert kinds(events) == [ExpiryDeferred, PointsExpired, RedemptionReversed]
+    assert {name: lot.points for name, lot in town["c1"].lots.items()} == {"purchase/p": 10}
+    assert town["c1"].lots["purchase/p"].expires_at == micros("2024-07-30T22:00")
+
+
+def test_what_was_undone_does_not_shorten_what_another_activity_put_off() -> None:
+    town = Town(policy(expiry={"kind": "inactivity", "months_count": 6}, months_to_expiry=None)).join()
+    town.buy("p", 50, on="2024-01-10")
+    town.buy("q", 100, on="2024-06-10")
+    town.redeem(10, on="2024-05-10")  # told late, and the purchase put it off further
+    town.refund("q", on="2024-06-20")
+    assert town["c1"].ledger().lapses_at == micros("2024-11-10T23:00")
+    town.refund("p", 1, 2, on="2024-06-21", name="half")
+    assert town["c1"].ledger().lapses_at == micros("2024-11-10T23:00")
+
+
+# --- what tiers go by -----------------------------------------------------------------------------------------------
+
+STAYS: dict[str, Any] = {"tier_basis": "stays", "stay_categories": ["room"]}
+BY_STAYS = policy(tiers=[{"name": "member", "threshold": 0}, {"name": "gold", "threshold": 20}], **STAYS)
+BY_POINTS = policy(tiers=TIERS)
+
+
+def test_points_are_no_stays_where_tiers_go_by_those_from_then_on() -> None:
+    town = Town(BY_POINTS).join()
+    town.buy("p", 90)
+    town.rules = BY_STAYS
+    assert TierReached not in kinds(town.buy("q", 90, on="2024-02-02", category="room"))
+    assert town["c1"].tier == "member"
+    assert dict(town["c1"].months) == {"points/2024-02": 90, "stays/2024-02": 1}
+    # What counted before counts again where the former basis does, and a stay is not a point.
+    town.rules = BY_POINTS
+    assert kinds(town.do(EvaluateTier, "2024-02-03")) == []
+    assert kinds(town.buy("r", 10, on="2024-02-04")) == [PointsEarned, TierReached]
+
+
+def test_spend_in_one_currency_is_no_spend_in_another() -> None:
+    euros, yens = (policy(tiers=TIERS, tier_basis="spend", tier_currency=code) for code in ("EUR", "JPY"))
+    town = Town(euros).join()
+    town.buy("p", 1)  # 100 cents
+    assert town["c1"].tier == "silver"
+    town.rules = yens
+    town.do(ExpirePoints, "2024-03-02")
+    assert town["c1"].tier == "member"
+
+
+def test_a_stay_is_taken_back_as_a_stay_and_only_when_it_is_given_back_whole() -> None:
+    town = Town(BY_STAYS).join()
+    town.buy("p", 90, category="room")
+    town.rules = policy(tiers=TIERS, rounding="up")
+    (half,) = town.refund("p", 1, 2, name="half")
+    assert isinstance(half, EarningReversed)
+    assert (half.points, half.qualifying) == (45, 0)
+    (whole,) = town.refund("p", 2, 2, name="whole")
+    assert isinstance(whole, EarningReversed)
+    assert (whole.qualifying, whole.unit, whole.month) == (1, "stays", "2024-02")
+    assert town["c1"].qualified == 0
+
+
+def test_what_was_recorded_without_a_unit_counts_whatever_tiers_go_by() -> None:
+    """Events of before say no unit; they mean what they meant then."""
+    told: dict[str, Any] = {"active_from": micros("2024-02-01"), "reason": "purchase", "policy": 1, "month": "2024-02"}
+    for rules in (BY_POINTS, BY_STAYS):
+        town = Town(rules).join()
+        earned = PointsEarned(lot="purchase/old", points=99, qualifying=19, source="old", **told)
+        town.states["loyalty-c1"] = AGGREGATE.decider.evolve(town["c1"], earned)
+        town.buy("p", 81, on="2024-02-02", category="room")
+        assert town["c1"].tier != "member"
+        town.refund("old", on="2024-02-03")
+        assert town["c1"].tier == "member"
+
+
+# --- in what order merges are undone --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", [("c2", "c3"), ("c3", "c2")])
+@pytest.mark.parametrize("bought", [False, True])
+def test_who_was_no_member_is_none_when_all_who_came_have_gone(order: tuple[str, str], bought: bool) -> None:
+    town = Town(BY_POINTS).join("c2").join("c3", on="2024-01-05")
+    town.buy("p", 300, on="2024-01-06", customer="c2")
+    merge(town, "2024-02-01", "c2")
+    merge(town, "2024-02-02", "c3")
+    if bought:
+        town.buy("own", 10, on="2024-02-03")
+    part(town, "2024-03-01", order[0])
+    stays = {"c2": micros("2024-01-05"), "c3": micros("2024-01-01")}
+    assert town["c1"].enrolled_at == stays[order[0]]
+    part(town, "2024-03-02", order[1])
+    ledger = town["c1"].ledger("main")
+    assert ledger.enrolled_at == (micros("2024-02-03") if bought else None)
+    assert ledger.tier == ("member" if bought else None)
+    assert [town[name].tier for name in ("c2", "c3")] == ["gold", "member"]
+
+
+def test_who_left_and_came_back_between_two_merges_is_a_member_by_themselves() -> None:
+    town = Town(BY_POINTS).join("c2").join("c3", on="2024-01-05")
+    merge(town, "2024-02-01", "c2")
+    town.do(CloseAccount, "2024-02-02")
+    town.do(ReopenAccount, "2024-02-03")
+    merge(town, "2024-02-04", "c3")
+    part(town, "2024-03-01", "c2")
+    part(town, "2024-03-02", "c3")
+    assert town["c1"].enrolled_at == micros("2024-02-03")
+
+
+def test_a_recommendation_that_was_worth_nothing_leaves_room_for_another() -> None:
+    rules = policy(referral={"referrer_points": 50, "days_valid": 60, "most_per_member": 1})
+    town = Town(rules).join("c1")
+    for number, worth in ((1, 50), (2, 50), (3, 50)):
+        town.do(MakeReferral, "2024-01-02", referral=f"f{number}", referred=f"n{number}")
+        town.join(f"n{number}", on="2024-01-03")
+        town.buy("p", 10, on=f"2024-01-{3 + number:02d}", customer=f"n{number}")
+        assert town["c1"].balance == worth
+        if number == 1:
+            refund(town, "p", "2024-01-04T12:00", "n1")
+            assert (town["c1"].balance, town["c1"].ledger().dealings.rewarded) == (0, 0)
+    assert town["c1"].ledger().dealings.rewarded == 1
+
+
+def test_nor_does_it_count_after_a_merge_for_either() -> None:
+    rules = policy(referral={"referrer_points": 50, "days_valid": 60, "most_per_member": 1})
+    town = Town(rules).join("c1", "c2")
+    town.do(MakeReferral, "2024-01-02", "c2", referral="f", referred="n1")
+    town.join("n1", on="2024-01-03")
+    town.buy("p", 10, on="2024-01-04", customer="n1")
+    merge(town, "2024-02-01")
+    assert town["c1"].ledger().dealings.rewarded == 1
+    refund(town, "p", "2024-02-02", "n1")
+    assert town["c1"].ledger().dealings.rewarded == 0
+    part(town, "2024-02-03")
+    assert [town[name].ledger().dealings.rewarded for name in ("c1", "c2")] == [0, 0]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +14,7 @@ from relations.aggregates.loyalty import (
     AdjustPoints,
     CloseAccount,
     CreditPurchase,
+    EarningReversed,
     EarnPoints,
     EnrolMember,
     EvaluateTier,
@@ -52,6 +55,7 @@ POLICIES = [
     policy(**RULES, expiry={"kind": "end_of_period", "period": "quarter"}, warning_days=30, months_to_expiry=2),
     policy(**RULES, refund_shortfall="recorded", downgrade_when="anniversary", warning_days=60),
 ]
+LAPSING = policy(**RULES, expiry={"kind": "inactivity", "months_count": 3})
 TIERED = [
     *POLICIES,
     policy(**RULES, downgrade_to="one_step", tier_window={"kind": "rolling_months", "months_count": 3}),
@@ -170,24 +174,52 @@ def check(ledger: Ledger) -> None:
 # --- undone ---------------------------------------------------------------------------------------------------------
 
 
-@given(st.sampled_from(POLICIES), commands(members=1), euros)
+@given(st.sampled_from([*POLICIES, LAPSING, LAPSING]), commands(members=1), euros, st.integers(0, 45))
 def test_redeeming_and_reversing_changes_nothing_while_nothing_expired(
-    rules: Policy, history: list[Command], points: int
+    rules: Policy, history: list[Command], points: int, later: int
 ) -> None:
-    town = lived(rules, history)
+    """Beside a life without it: nothing differs but that the redemption is known.
+
+    What is undone was no activity either, so that what lapses with inactivity does so at the same moment.
+    """
+    town, without = lived(rules, history), lived(rules, history)
     now = end_of(history)
-    attempt(town, ExpirePoints(customer="c1", occurred_at=now))
-    before = town["c1"].ledger()
+    then = now + timedelta(days=later)
+    bought = CreditPurchase(customer="c1", purchase="enough", amount=Money(12_000, "EUR"), occurred_at=now)
+    for each in (town, without):
+        attempt(each, bought)
     if not attempt(town, RedeemPoints(customer="c1", redemption="mistake", points=points, occurred_at=now)):
         event("too few points")
         return
-    attempt(town, ReverseRedemption(customer="c1", redemption="mistake", occurred_at=now))
-    after = town["c1"].ledger()
-    assert (after.lots, after.debt, after.earnings) == (before.lots, before.debt, before.earnings)
-    assert (after.tier, after.months) == (before.tier, before.months)
-    if rules.programme.expiry is None or rules.programme.expiry.kind != "inactivity":
-        assert after.lapses_at == before.lapses_at  # who redeems is active, and stays so
-    event("redeemed and reversed")
+    expired = attempt(without, ExpirePoints(customer="c1", occurred_at=then))
+    assume(not any(isinstance(each, PointsExpired) for each in expired))
+    attempt(town, ReverseRedemption(customer="c1", redemption="mistake", occurred_at=then))
+    after, other = town["c1"].ledger(), without["c1"].ledger()
+    assert after.redemptions["mistake"].reversed
+    known = {"redemptions": other.redemptions, "redeemed_at": other.redeemed_at}
+    assert msgspec.structs.replace(after, **known) == other
+    event("redeemed and reversed" if other.lapses_at is None else "redeemed and reversed, lapsing with inactivity")
+
+
+@given(commands(members=1), euros, st.integers(0, 60))
+def test_a_purchase_given_back_puts_off_no_expiry(history: list[Command], bought: int, later: int) -> None:
+    """Beside a life without it: bought and refunded within the members' patience, it leaves the lapse as it was."""
+    town, without = lived(LAPSING, history), lived(LAPSING, history)
+    now = end_of(history)
+    then = now + timedelta(days=later)
+    for each in (town, without):
+        attempt(each, ExpirePoints(customer="c1", occurred_at=now))
+    assume(town["c1"].ledger().earnings)
+    some: dict[str, Any] = {"customer": "c1", "purchase": "never"}
+    attempt(town, CreditPurchase(amount=Money(bought * 100, "EUR"), occurred_at=now, **some))
+    attempt(town, ReverseEarning(refund="all", refunded=1, bought=1, occurred_at=then, **some))
+    for each in (town, without):
+        attempt(each, ExpirePoints(customer="c1", occurred_at=then))
+    ledger, other = town["c1"].ledger(), without["c1"].ledger()
+    assert ledger.balance == other.balance
+    if other.lapses_at is not None and ledger.lots and any(lot.lapsing for lot in ledger.lots.values()):
+        assert ledger.lapses_at == other.lapses_at
+        event("something lapses")
 
 
 EVEN = [{**tier, "multiplier": 1} for tier in TIERS]
@@ -331,24 +363,97 @@ def test_two_programmes_never_mix(history: list[Command], programmes: list[str |
 # --- time -----------------------------------------------------------------------------------------------------------
 
 
-@given(st.sampled_from(TIERED), commands(members=1), st.lists(days, min_size=1, max_size=6))
-def test_an_account_told_the_time_once_is_as_if_told_often(
-    rules: Policy, history: list[Command], moments: list[int]
+@given(
+    st.sampled_from(TIERED),
+    commands(members=1),
+    st.lists(st.tuples(days, st.sampled_from([ExpirePoints, EvaluateTier])), min_size=1, max_size=6),
+)
+def test_the_tiers_and_lots_of_an_account_told_the_time_once_are_as_if_told_often(
+    rules: Policy, history: list[Command], moments: list[tuple[int, type[Command]]]
 ) -> None:
+    """Whatever it is told it by: of lots, or of tiers. Three years on, what was bought once has had its effects."""
     town = Town(rules).join("c1")
     large = CreditPurchase(customer="c1", purchase="large", amount=Money(31_000, "EUR"), occurred_at=START)
     for command in (large, *history):
         attempt(town, command)
     start = end_of(history)
-    last = start + timedelta(days=max(moments))
+    last = start + timedelta(days=3 * 366)
     stepwise = Town(rules)
     stepwise.states = dict(town.states)
-    for moment in sorted(moments):
-        attempt(stepwise, ExpirePoints(customer="c1", occurred_at=start + timedelta(days=moment)))
-    happened = attempt(town, ExpirePoints(customer="c1", occurred_at=last))
+    often: list[Any] = []
+    for moment, kind in sorted(moments, key=lambda each: each[0]):
+        often += stepwise.send(kind.model_validate({"customer": "c1", "occurred_at": start + timedelta(days=moment)}))
+    once: list[Any] = []
+    for kind in (ExpirePoints, EvaluateTier):
+        told = kind.model_validate({"customer": "c1", "occurred_at": last})
+        often += stepwise.send(told)
+        once += town.send(told)
     assert town["c1"] == stepwise["c1"]
-    for kind in {type(each).__name__ for each in happened}:
-        event(kind)
+    assert once == often
+    had = stepwise["c1"].ledger()
+    if rules.programme.tier_window.kind != "lifetime":
+        assert had.tier == "member"
+        assert once, "nothing was bought for three years, and nothing came of it"
+    for name in {type(each).__name__ for each in once}:
+        event(name)
+
+
+@given(
+    st.sampled_from(TIERED),
+    st.sampled_from(["down", "up", "half_even"]),
+    commands(members=1),
+    st.lists(st.tuples(st.sampled_from(["p1", "p2"]), st.integers(1, 3)), min_size=1, max_size=5),
+    st.data(),
+)
+def test_no_more_is_taken_back_than_was_earned_by_purchase_and_by_refund(
+    rules: Policy, rounding: str, history: list[Command], refunds: list[tuple[str, int]], data: st.DataObject
+) -> None:
+    """Told from the events alone: over all refunds of a purchase, and by each refund no more than its own share."""
+    programme = rules.programme.model_copy(update={"rounding": rounding})
+    town = Town(rules.model_copy(update={"programme": programme})).join("c1")
+    history = [
+        *(
+            CreditPurchase(customer="c1", purchase=name, amount=Money(cents, "EUR"), occurred_at=START)
+            for name, cents in (("p1", 7_700), ("p2", 1_100))
+        ),
+        *history,
+        *(
+            ReverseEarning(
+                customer="c1", purchase=name, refund="r0", refunded=part, bought=3, occurred_at=end_of(history)
+            )
+            for name, part in refunds
+        ),
+    ]
+    earned, taken, counted, by_refund = {}, Counter[str](), Counter[str](), Counter[tuple[str, str]]()
+    running: dict[str, int] = {}
+    for command in history:
+        told = command
+        if isinstance(command, ReverseEarning):
+            which = {"purchase": data.draw(st.sampled_from(["p1", "p2"]))}
+            told = command.model_copy(update={**which, "refund": f"r{data.draw(st.integers(1, 9))}"})
+        for happened in attempt(town, told):
+            match happened:
+                case PointsEarned():
+                    earned[happened.lot] = happened
+                case EarningReversed():
+                    assert isinstance(told, ReverseEarning)
+                    lot = f"purchase/{happened.purchase}"
+                    part, of = told.refunded, told.bought
+                    points = happened.points + happened.expired + happened.shortfall
+                    assert points + happened.qualifying > 0
+                    assert happened.points == sum(share.points for share in happened.lots)
+                    taken[lot] += points
+                    counted[lot] += happened.qualifying
+                    by_refund[happened.refund, lot] += 1
+                    assert taken[lot] <= earned[lot].points
+                    assert counted[lot] <= earned[lot].qualifying
+                    # The running total at this refund, less what was taken before it: no refund takes a later one's.
+                    before = running.get(lot, 0)
+                    assert part > before
+                    assert taken[lot] <= -(-earned[lot].points * part // of)
+                    running[lot] = part
+    assert set(by_refund.values()) <= {1}
+    event(f"{min(len(by_refund), 3)} refunds or more")
 
 
 @settings(max_examples=50)

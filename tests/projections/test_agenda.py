@@ -361,7 +361,7 @@ def test_a_refund_lets_the_month_of_the_purchase_count_for_less() -> None:
     assert coming_review(world).due_at == datetime(2025, 2, 28, 23, tzinfo=UTC)
     world.do(ReverseEarning(customer="c1", refund="f", purchase="p2", refunded=2, bought=3, occurred_at=after(70)))
     assert world.member is not None
-    assert world.member.months == {"2024-01": 1_000, "2024-03": 500}
+    assert world.member.months == {"points/2024-01": 1_000, "points/2024-03": 500}
     assert coming_review(world).due_at == datetime(2024, 12, 31, 23, tzinfo=UTC)
 
 

@@ -432,6 +432,37 @@ MEANT: dict[str, Event] = {
     ),
     "loyalty.redemption_reversed.1.bare": RedemptionReversed(redemption="r", points=1, lots=(LotShare("l", 1),)),
     "loyalty.points_expired.1.every": PointsExpired(points=9, lots=(LotShare("l", 9),), **DINING),
+    "loyalty.points_earned.1.stays": PointsEarned(
+        lot="purchase/stay-2024-120",
+        points=90,
+        qualifying=1,
+        active_from=AT,
+        reason="purchase",
+        policy=3,
+        source="stay-2024-120",
+        month="2024-05",
+        unit="stays",
+    ),
+    "loyalty.earning_reversed.1.stays": EarningReversed(
+        refund="r2",
+        purchase="stay-2024-120",
+        points=90,
+        qualifying=1,
+        lots=(LotShare("purchase/stay-2024-120", 90),),
+        month="2024-05",
+        unit="stays",
+    ),
+    "loyalty.points_redeemed.1.active": PointsRedeemed(
+        redemption="r-2", points=1, lots=(LotShare("l", 1),), redeemed_at=AT
+    ),
+    "loyalty.expiry_deferred.1.months": ExpiryDeferred(until=AT + 180 * DAY, months_count=6),
+    "loyalty.account_released.1.inactivity": AccountReleased(
+        merge="m2",
+        into="c-42",
+        holdings=Holdings(
+            months={"stays/2024-05": 3}, lapses_at=AT + 180 * DAY, idle_months=6, redeemed_at={"r-2": AT}
+        ),
+    ),
     "loyalty.expiry_deferred.1.full": ExpiryDeferred(until=AT + 180 * DAY, **DINING),
     "loyalty.earning_reversed.1.merged": EarningReversed(
         refund="r",

@@ -288,26 +288,34 @@ class Log:
             Lists of tuples, none empty.
         """
         customer_at, position_at = columns.index("customer"), columns.index("position")
-        place = tuple_(log.c.customer, log.c.position)
+        statement = self.database.compile(self.by_customer(columns, shard))
+        cursor = self.database.cursor(connection, binary=True)
+        place = after or (shard.first or "", 0)
+        while True:
+            values = self.place(place, until=until, shard=shard, chunk=chunk)
+            rows: list[Raw] = cursor.execute(statement.sql, statement.bind(**values)).fetchall()
+            if rows:
+                yield rows
+                place = rows[-1][customer_at], rows[-1][position_at]
+            if len(rows) < chunk:
+                return
+
+    def by_customer(self, columns: Sequence[str], shard: Shard) -> Select[Any]:
+        """A page of events after a place, one customer after the other; `place` gives its parameters."""
         statement = (
             select(*(log.c[name] for name in columns))
-            .where(place > tuple_(bindparam("customer"), bindparam("position")), log.c.position <= bindparam("until"))
+            .where(
+                tuple_(log.c.customer, log.c.position) > tuple_(bindparam("customer"), bindparam("position")),
+                log.c.position <= bindparam("until"),
+            )
             .order_by(log.c.customer, log.c.position)
             .limit(bindparam("chunk"))
         )
-        if shard.last is not None:
-            statement = statement.where(log.c.customer < bindparam("last"))
-        compiled = self.database.compile(statement)
-        cursor = self.database.cursor(connection, binary=True)
-        customer, position = after or (shard.first or "", 0)
-        while True:
-            values = {"customer": customer, "position": position, "until": until, "last": shard.last, "chunk": chunk}
-            rows: list[Raw] = cursor.execute(compiled.sql, compiled.bind(**values)).fetchall()
-            if rows:
-                yield rows
-                customer, position = rows[-1][customer_at], rows[-1][position_at]
-            if len(rows) < chunk:
-                return
+        return statement if shard.last is None else statement.where(log.c.customer < bindparam("last"))
+
+    def place(self, after: tuple[str, int], *, until: int, shard: Shard, chunk: int) -> dict[str, Any]:
+        """The parameters of `by_customer`: after this customer's event at this position."""
+        return {"customer": after[0], "position": after[1], "until": until, "last": shard.last, "chunk": chunk}
 
     def shards(self, connection: Connection, count: int) -> list[Shard]:
         """Split the customers into ranges with about the same number of events each."""

@@ -12,14 +12,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from importlib import import_module
 from itertools import pairwise
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from relations.errors import InvalidInput, MissingExtra
+from relations.errors import InvalidInput
+from relations.extras import needed
 from relations.messages import Label, from_micros
 
 __all__ = ["BusinessCalendar", "OwnDay", "Pause", "Shift", "WorkingTime", "public_holidays"]
@@ -381,10 +381,7 @@ def public_holidays(country: str, years: Iterable[int], *, subdivision: str | No
         MissingExtra: The package `holidays` is not installed.
         InvalidInput: It does not know the country or the subdivision.
     """
-    try:
-        holidays = import_module("holidays")  # an extra
-    except ImportError:
-        raise MissingExtra("holidays", extra="calendars", purpose="Knowing the holidays of countries") from None
+    holidays = needed("holidays", extra="calendars", purpose="Knowing the holidays of countries")
     try:
         known: Any = holidays.country_holidays(country, subdiv=subdivision, years=list(years))
     except NotImplementedError as error:

@@ -142,7 +142,7 @@ class Referral(Part):
         referred_points: To the one who joined.
         after: When: with `joining`, or with the `first_purchase` that earns something.
         days_valid: How many days the one who was recommended may take until then.
-        most_per_member: How many recommendations of one member are rewarded.
+        most_per_member: How many recommendations of one member are rewarded; what was taken back does not count.
     """
 
     referrer_points: Points = 0

@@ -27,6 +27,7 @@ from relations.policies.spans import (
     Inactivity,
     Lifetime,
     RollingMonths,
+    counted_in,
     days_after,
     end_of_term,
 )
@@ -144,7 +145,8 @@ class Programme(BaseModel):
             the policy's zone; None is for ever. Where that month has no such day, its last day counts.
         expiry: Another rule in its place: the end of a period, or the member's inactivity.
         tiers: Ascending; none is a programme without tiers.
-        tier_basis: What counts towards a tier: points, spend (minor units of `tier_currency`), stays or orders.
+        tier_basis: What counts towards a tier: points, spend (minor units of `tier_currency`), stays or orders. Where
+            it changes, what counted before counts no more.
         tier_currency: The currency that spend is counted in.
         fx: What one major unit of another currency counts in that one.
         stay_categories: Purchases of these categories are stays.
@@ -386,6 +388,16 @@ class Programme(BaseModel):
     def may_adjust(self, role: str | None) -> int | None:
         """How many points a role may adjust at most; None is any number."""
         return self.authority.get(role or "", self.adjustment_max)
+
+    @cached_property
+    def unit(self) -> str:
+        """What tiers are counted in: points, stays, orders, or spend in a currency, as `spend:EUR`."""
+        return f"spend:{self.tier_currency}" if self.tier_basis == "spend" else self.tier_basis
+
+    def counting(self, end: str) -> tuple[str, ...] | None:
+        """What counts in the window of which `end` is the last month, as accounts keep it; None is all of the unit."""
+        window = self.tier_window.months(end) if end else None
+        return None if window is None else counted_in(self.unit, window)
 
     @cached_property
     def window_name(self) -> str:

@@ -18,6 +18,8 @@ __all__ = [
     "Lifetime",
     "Part",
     "RollingMonths",
+    "counted_as",
+    "counted_in",
     "days_after",
     "end_of_term",
     "first_of_month",
@@ -43,6 +45,20 @@ def _months_until(end: str, count: int) -> tuple[str, ...]:
     """`count` months, of which `end` (as `2024-05`) is the last."""
     last = int(end[:4]) * 12 + int(end[5:]) - 1
     return tuple(f"{month // 12:04d}-{month % 12 + 1:02d}" for month in range(last, last - count, -1))
+
+
+def counted_as(unit: str, month: str) -> str:
+    """The key under which what qualifies in a month is kept: `stays/2024-05`.
+
+    What was recorded before events said their unit is under the month alone, and counts whatever tiers go by.
+    """
+    return f"{unit}/{month}" if unit else month
+
+
+@lru_cache(maxsize=8_192)
+def counted_in(unit: str, months: tuple[str, ...]) -> tuple[str, ...]:
+    """The keys of all that counts in these months where tiers are counted in `unit`."""
+    return (*(counted_as(unit, month) for month in months), *months)
 
 
 class Part(BaseModel):

@@ -43,7 +43,7 @@ class Standing:
     Attributes:
         tier: The present one.
         since: From when the member has it, UTC microseconds.
-        months: What qualifies, by month, less what refunds took back.
+        months: What qualifies, by unit and month (see `counted_as`), less what refunds took back.
         month: The latest month that any event spoke of.
         reviewed: When it was last reviewed or reached.
         warned: The moment of the loss that was warned of last.
@@ -98,12 +98,13 @@ def programme_in(policy: Policy, programme: str) -> Programme:
 
 
 def window_total(programme: Programme, months: Mapping[str, int], end: str) -> int:
-    """What qualifies in the window of which `end` is the last month."""
-    window = programme.tier_window.months(end) if end else None
-    if window is None:
-        return sum(months.values())
+    """What qualifies, in the unit that the tiers go by, in the window of which `end` is the last month."""
+    counting = programme.counting(end)
+    if counting is None:
+        own = f"{programme.unit}/"
+        return sum([points for key, points in months.items() if key.startswith(own) or "/" not in key])
     points = months.get
-    return sum([points(month, 0) for month in window])
+    return sum([points(key, 0) for key in counting])
 
 
 def can_be_lost(programme: Programme, tier: str | None) -> bool:
@@ -191,17 +192,14 @@ def _warns(programme: Programme, zone: str, standing: Standing, review: int) -> 
 
 def _first_unearned(programme: Programme, standing: Standing, seen: str, last: str | None) -> str | None:
     """The first month behind the one seen last, and up to `last`, whose window earns another tier than the present."""
-    window, terms = programme.tier_window, programme.terms
-    months, month = standing.months, seen
+    terms, month = programme.terms, seen
     while True:
         month = month_after(month)
         if last is not None and month > last:
             return None
-        counting = window.months(month)
-        points = months.values() if counting is None else [months[each] for each in counting if each in months]
-        if terms.tier(sum(points)) != standing.tier:
+        if terms.tier(window_total(programme, standing.months, month)) != standing.tier:
             return month
-        if counting is None:
+        if programme.tier_window.kind == "lifetime":
             return None  # it all counts for ever
 
 

@@ -85,6 +85,7 @@ from relations.messages import Command, Envelope, from_micros, to_micros
 from relations.policies import Policy
 from relations.policies.calendars import local_time
 from relations.policies.in_force import InForce
+from relations.policies.spans import counted_as
 from relations.policies.standing import Standing, due_step, programme_in
 from relations.projections.projection import CustomerRow, Projection, Rows
 from relations.projections.view import View
@@ -185,7 +186,7 @@ class Member(CustomerRow, gc=False):
         programme: Whose tier it is.
         tier: The present tier.
         month: The latest month that the account's events spoke of, in the policy's zone, as `2024-05`.
-        months: What qualifies, by month, less what refunds took back.
+        months: What qualifies, by unit and month, less what refunds took back.
         since: From when the member has the tier, UTC microseconds.
         reviewed: When it was last reviewed or reached.
         warned: The moment of the loss that was warned of last.
@@ -240,7 +241,7 @@ _DEADLINES: dict[str, Kind] = {
 
 # --- folds ----------------------------------------------------------------------------------------------------------
 
-PROJECTION = Projection(name="agenda", version=5, tables=(Item, Lapse, Member, Asked))
+PROJECTION = Projection(name="agenda", version=6, tables=(Item, Lapse, Member, Asked))
 
 
 @PROJECTION.on(ComplaintFiled, ComplaintReopened)
@@ -365,7 +366,8 @@ def points_earned(rows: Rows, event: PointsEarned, at: Envelope) -> None:
         _lapses(rows, at, programme, lot, event.points)
     if event.qualifying:
         member, month = rows.need(Member, customer, stream, programme), event.month
-        member.months[month] = member.months.get(month, 0) + event.qualifying
+        counted = counted_as(event.unit, month)
+        member.months[counted] = member.months.get(counted, 0) + event.qualifying
         member.month = max(member.month, month)
 
 
@@ -429,7 +431,10 @@ def earning_reversed(rows: Rows, event: EarningReversed, at: Envelope) -> None:
     """Less is left of these lots, and less qualifies in the month of the purchase."""
     _take(rows, at, event.programme, event.lots)
     if event.qualifying:
-        _qualify(rows.need(Member, at.customer, at.stream, event.programme), {event.month: -event.qualifying})
+        _qualify(
+            rows.need(Member, at.customer, at.stream, event.programme),
+            {counted_as(event.unit, event.month): -event.qualifying},
+        )
 
 
 @PROJECTION.on(DebtRepaid)

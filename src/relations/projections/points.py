@@ -58,6 +58,7 @@ from relations.aggregates.loyalty import (
 )
 from relations.aggregates.programme import ProgrammeGoalSet
 from relations.messages import Envelope
+from relations.policies.spans import counted_as
 from relations.projections.projection import CustomerRow, Projection, Rows, Tally
 
 __all__ = [
@@ -134,7 +135,7 @@ class AccountRow(CustomerRow, gc=False):
         warned: The moment of the loss that was warned of last.
         grace_until: Until when the member keeps it though it is no longer earned.
         month: The latest month that the account's events spoke of, as `2024-05`.
-        months: What qualifies for tiers, by month.
+        months: What qualifies for tiers, by unit and month.
         steps: What happened to the tier, in the order of recording.
         lapses_at: When what expires with inactivity does, UTC microseconds.
         lapsing: Points in lots that do so, by the month of their own expiry.
@@ -379,7 +380,7 @@ class GoalRow(CustomerRow, gc=False):
 
 
 PROJECTION = Projection(
-    name="loyalty", version=3, tables=(AccountRow, LotRow, RedemptionRow, Movement, RewardRow, ReferralRow, GoalRow)
+    name="loyalty", version=4, tables=(AccountRow, LotRow, RedemptionRow, Movement, RewardRow, ReferralRow, GoalRow)
 )
 
 
@@ -444,9 +445,9 @@ def points_earned(rows: Rows, event: PointsEarned, at: Envelope) -> None:
     customer, programme, points, tables = at.customer, event.programme, event.points, rows.tables
     account: AccountRow = tables[AccountRow].get((customer, programme)) or rows.need(AccountRow, customer, programme)
     if event.qualifying:
-        qualifies_in, months = event.month, account.months
-        months[qualifies_in] = months.get(qualifies_in, 0) + event.qualifying
-        account.month = max(account.month, qualifies_in)
+        counted, months = counted_as(event.unit, event.month), account.months
+        months[counted] = months.get(counted, 0) + event.qualifying
+        account.month = max(account.month, event.month)
     if not points:
         return
     active_from, name, expires_at, occurred_at = event.active_from, event.lot, event.expires_at, at.occurred_at
@@ -611,7 +612,7 @@ def earning_reversed(rows: Rows, event: EarningReversed, at: Envelope) -> None:
     if event.lot is not None:
         _unreward(rows, event, at)
     if event.qualifying:
-        _qualify(account, event.month, -event.qualifying)
+        _qualify(account, counted_as(event.unit, event.month), -event.qualifying)
 
 
 def _unreward(rows: Rows, event: EarningReversed, at: Envelope) -> None:

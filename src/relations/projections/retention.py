@@ -76,7 +76,6 @@ __all__ = [
     "LifecycleReport",
     "LoyaltyKind",
     "LoyaltySigns",
-    "MonthRates",
     "Patronage",
     "PeriodRates",
     "RetentionView",
@@ -89,9 +88,6 @@ __all__ = [
     "Stage",
     "WorthReport",
 ]
-
-MonthRates = PeriodRates
-"""What these were called while there were months only."""
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import AbstractContextManager, nullcontext
@@ -23,6 +23,7 @@ from relations.errors import ProjectionFailed
 from relations.log.codec import Codec
 from relations.log.database import Database, Durability
 from relations.log.log import Log, Shard
+from relations.log.reading_ahead import pages_read_ahead
 from relations.messages import Event
 from relations.policies.calendars import local_time
 from relations.projections.checkpoints import writing_views
@@ -45,7 +46,10 @@ _EVERYBODY = Shard(None, None)
 _LOAD_BATCH = 20_000
 """Rows a transaction: few enough that a writer of the log waits less than a tenth of a second for its turn."""
 _STRETCH = 20_000
-"""Events at most before something is written, so that progress is told and no read transaction stays open for long."""
+"""Events at most before something is written, so that progress is told."""
+_PAGE = 2_000
+_SLICE = 500
+"""Events folded before rows are taken from the folds: so many, with all that is folded of them, stay in the cache."""
 _CUSTOMER, _POSITION = COLUMNS.index("customer"), COLUMNS.index("position")
 
 
@@ -93,28 +97,40 @@ class Work:
         Returns:
             The projections that met a poison event; their fresh tables are of no use.
         """
-        log = Log(database, create=False)
         folding = Folding(Codec(self.events), self.projections, local_time(self.zone))
         filling = _Filling(database, folding, fresh_tables(database, self.projections, self.token))
-        after: tuple[str, int] | None = None
-        is_done = False
+        seen = 0
         with held_back():
-            while not is_done:
-                seen = 0
-                with database.reading() as connection:
-                    for page in log.scan_by_customer(connection, COLUMNS, until=self.until, shard=shard, after=after):
-                        folding.fold((page,))
-                        after = page[-1][_CUSTOMER], page[-1][_POSITION]
-                        filling.take(after[0])
-                        seen += len(page)
-                        if seen >= _STRETCH or filling.waiting >= _LOAD_BATCH:
-                            break
-                    else:
-                        filling.take(None)
-                        is_done = True
-                filling.write(turn or nullcontext())
-                on_count(seen)
+            for page in self._pages(Log(database, create=False), shard, alone=turn is None):
+                for start in range(0, len(page), _SLICE):
+                    part = page[start : start + _SLICE]
+                    folding.fold((part,))
+                    filling.take(part[-1][_CUSTOMER])
+                seen += len(page)
+                if seen >= _STRETCH or filling.waiting >= _LOAD_BATCH:
+                    filling.write(turn or nullcontext())
+                    on_count(seen)
+                    seen = 0
+            filling.take(None)
+            filling.write(turn or nullcontext())
+            on_count(seen)
         return folding.failures
+
+    def _pages(self, log: Log, shard: Shard, *, alone: bool) -> Iterator[list[tuple[Any, ...]]]:
+        if alone and log.database.is_sqlite and not log.database.is_memory:
+            yield from pages_read_ahead(log, COLUMNS, until=self.until, shard=shard)
+            return
+        after: tuple[str, int] | None = None
+        while True:
+            with log.database.reading() as connection:
+                found = log.scan_by_customer(
+                    connection, COLUMNS, until=self.until, shard=shard, after=after, chunk=_PAGE
+                )
+                page = next(found, None)
+            if page is None:
+                return
+            yield page
+            after = page[-1][_CUSTOMER], page[-1][_POSITION]
 
     def here(self, database: Database, ranges: Sequence[Shard], on_progress: Progress | None) -> Failures:
         """Fold range after range in this process."""

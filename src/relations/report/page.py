@@ -11,7 +11,7 @@ from relations.messages import minor_digits, to_micros
 from relations.report.asked import Asked
 from relations.report.figures import Section
 from relations.report.sections import due, loyalty, repair, satisfaction, staying, value
-from relations.report.wording import Wording, needed
+from relations.report.wording import Wording, of_the_page
 
 __all__ = ["DAYS", "html"]
 
@@ -51,7 +51,7 @@ def html(
         MissingExtra: The extra `report` is not installed.
     """
     say = Wording(lang)
-    jinja = needed("jinja2")
+    jinja = of_the_page("jinja2")
     if days < 0:
         raise InvalidInput(f"{days} days ahead lie behind", code="invalid_range", field="days")
     code = currency or engine.policy.currency

@@ -6,33 +6,24 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from importlib import import_module, resources
+from functools import partial
+from importlib import resources
 from typing import Any, Literal, TypeAlias, get_args
 
-from relations.errors import InvalidInput, MissingExtra
+from relations.errors import InvalidInput
+from relations.extras import needed
 from relations.messages import minor_digits
 from relations.policies import Surveys
 
-__all__ = ["LANGUAGES", "Language", "Wording", "needed"]
+__all__ = ["LANGUAGES", "Language", "Wording", "of_the_page"]
 
 Language: TypeAlias = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+of_the_page = partial(needed, extra="report", purpose="A report as a page")
+"""A module that the page needs."""
 _LOCALES: dict[str, str] = {"en": "en_GB", "zh": "zh_Hans_CN"}
 _SHORT = {"en": "MMM yy", "zh-Hans": "yy年M月"}
 _TAGS: dict[str, str] = {"en": "en", "zh": "zh-Hans"}
-
-
-def needed(module: str) -> Any:
-    """A module of the extra `report`.
-
-    Raises:
-        MissingExtra: It is not installed.
-    """
-    try:
-        return import_module(module)
-    except ImportError as error:
-        package = (error.name or module).partition(".")[0]
-        raise MissingExtra(package, extra="report", purpose="A report as a page") from None
 
 
 class Wording:
@@ -59,8 +50,8 @@ class Wording:
         self._words: Mapping[str, Any] = tomllib.loads(
             resources.files("relations.report").joinpath("words", f"{language}.toml").read_text("utf-8")
         )
-        self._numbers = needed("babel.numbers")
-        self._dates = needed("babel.dates")
+        self._numbers = of_the_page("babel.numbers")
+        self._dates = of_the_page("babel.dates")
 
     def __call__(self, key: str, **values: object) -> str:
         """The words under a key such as `repair.funnel`, with values put in."""
@@ -84,7 +75,7 @@ class Wording:
 
     def list(self, names: Sequence[str]) -> str:
         """Several names in one sentence."""
-        return str(needed("babel.lists").format_list(names, locale=self._locale))
+        return str(of_the_page("babel.lists").format_list(names, locale=self._locale))
 
     def number(self, value: float, digits: int = 0) -> str:
         """A number with so many decimals; never a zero below zero."""

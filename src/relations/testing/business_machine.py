@@ -93,7 +93,7 @@ def _policies() -> tuple[Policy, ...]:
             months_to_expiry=1,
         ),
         policy({"transfers": False}, **lifetime),
-        policy(lifetime, rounding="half_up", adjustment_max=20),
+        policy({"rates": {"EUR": "0.5"}}, rounding="half_up", adjustment_max=20),
     )
 
 

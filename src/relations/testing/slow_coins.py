@@ -50,6 +50,8 @@ class SlowCoins(SlowTiers):
         taken: What refunds took back of a lot.
         decayed: How many coins of a lot have expired.
         lapses: When what expires with inactivity does.
+        patience: After how many months of it.
+        acts: What the member did that puts it off, and when.
         debt: Points owed.
     """
 
@@ -61,6 +63,8 @@ class SlowCoins(SlowTiers):
     taken: dict[str, int] = field(default_factory=dict)
     decayed: dict[str, int] = field(default_factory=dict)
     lapses: datetime | None = None
+    patience: int = 0
+    acts: dict[str, datetime] = field(default_factory=dict)
     debt: int = 0
 
     @property
@@ -89,11 +93,21 @@ class SlowCoins(SlowTiers):
     def _until(self, coin: Coin) -> datetime | None:
         return self.lapses if coin.lapses else coin.until
 
-    def _stay_active(self, at: datetime) -> None:
+    def _stay_active(self, at: datetime, what: str) -> None:
         expiry = self.rules.expiry
-        if isinstance(expiry, Inactivity):
-            until = self._months_later(at, expiry.months_count)
+        months = expiry.months_count if isinstance(expiry, Inactivity) else 0
+        if self.lapses is not None and at < self.lapses:
+            months = max(months, self.patience)
+        if months:
+            self.acts[what], self.patience = at, months
+            until = self._months_later(at, months)
             self.lapses = until if self.lapses is None else max(until, self.lapses)
+
+    def _never_was(self, what: str, at: datetime) -> None:
+        """Something done was undone: what lapses does so as if it had not been."""
+        if self.acts.pop(what, None) is not None and self.acts and self.lapses is not None:
+            self.lapses = min(self.lapses, self._months_later(max(self.acts.values()), self.patience))
+            self._coins_pass(at)
 
     def _put(self, lot: str, points: int, earned: datetime, active: datetime) -> None:
         self.credits[lot], self.born[lot] = points, earned

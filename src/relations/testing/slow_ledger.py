@@ -137,7 +137,7 @@ class SlowLedger(SlowCoins):
         points = self._points_for(command, at, self.tier)
         if not points:
             return
-        self._stay_active(at)
+        self._stay_active(at, lot)
         active = self._local_day(at, self.rules.pending_days) if self.rules.pending_days else at
         self._put(lot, points, at, active)
         counts = self._counts_for(command)
@@ -164,7 +164,7 @@ class SlowLedger(SlowCoins):
         elif closed is not None:
             self._join(max(at, closed))
         self.used[lot] = said
-        self._stay_active(at)
+        self._stay_active(at, lot)
         self._put(lot, command.points, at, at)
 
     # --- spending ---------------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ class SlowLedger(SlowCoins):
         self._need_since(at)
         self.spent[redemption] = self._spend(command.points, at)
         self.used[name] = said
-        self._stay_active(at)
+        self._stay_active(at, name)
 
     def _send(self, command: TransferPoints, at: datetime) -> None:
         self._need_member()
@@ -220,6 +220,7 @@ class SlowLedger(SlowCoins):
         if not self.spent[command.redemption]:
             raise Refused("settled_by_closing")
         self.undone.add(command.redemption)
+        self._never_was(f"redemption/{command.redemption}", at)
         self._come_back(self.spent[command.redemption], at)
         self._others_go_home(command.redemption, at)
         self._repay()
@@ -248,6 +249,8 @@ class SlowLedger(SlowCoins):
         if fewer:
             self._refund_costs(had, at)
         self._take_away(lot, due)
+        if self.taken[lot] == self.credits[lot]:
+            self._never_was(lot, at)
 
     def _adjust(self, command: AdjustPoints, at: datetime) -> None:
         self._need_member()
@@ -267,7 +270,7 @@ class SlowLedger(SlowCoins):
             self._remove_first(list(self.coins))
         if command.points > 0:
             self.born[name] = at
-            self._stay_active(at)
+            self._stay_active(at, name)
         lapses = isinstance(self.rules.expiry, Inactivity)
         self.coins += [Coin(name, at, at, self._expiry(at), lapses)] * max(0, command.points)
         self._repay()
@@ -288,6 +291,7 @@ class SlowLedger(SlowCoins):
         # What was before is over: nothing of it is undone, taken back or counted any more.
         self.spent = {name: [] for name in self.spent}
         self.taken, self.counts, self.lapses = dict(self.credits), {}, None
+        self.acts, self.patience = {}, 0
 
     def _reopen(self, at: datetime) -> None:
         if self.closed is None:

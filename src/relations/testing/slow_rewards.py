@@ -106,7 +106,7 @@ class SlowRewards(SlowLedger):
         if reward.points:
             self.spent[name] = self._spend(reward.points, at)
             self.used[f"redemption/{name}"] = (reward.points, reward.name)
-            self._stay_active(at)
+            self._stay_active(at, f"redemption/{name}")
         until = None if reward.days_valid is None else self._local_day(at, reward.days_valid + 1)
         self.coupons[name] = SlowCoupon(reward.name, until, reward.stock is not None)
         if reward.stock is not None:
@@ -199,7 +199,7 @@ class SlowRewards(SlowLedger):
             return
         self.invited = replace(invited, fulfilled=True, by=by)
         if rules.referred_points:
-            self._stay_active(at)
+            self._stay_active(at, self._thanks_to(invited))
             self._put(self._thanks_to(invited), rules.referred_points, at, at)
         self.asks.append(
             RewardReferral(
@@ -223,7 +223,7 @@ class SlowRewards(SlowLedger):
             return
         self.thanked.add(name)
         if rules.referrer_points:
-            self._stay_active(at)
+            self._stay_active(at, self._thanks_for(name))
             self._put(self._thanks_for(name), rules.referrer_points, at, at)
 
     def _thanks_for(self, referral: str) -> str:
@@ -237,6 +237,7 @@ class SlowRewards(SlowLedger):
         lot = self._thanks_for(command.prefix + command.referral)
         if lot in self.credits:
             self._take_away(lot, self.credits[lot] - self.taken.get(lot, 0))
+            self.thanked.discard(command.prefix + command.referral)  # it was worth nothing, and leaves room
 
     def _take_back(self, command: ReverseEarning, at: datetime) -> None:
         super()._take_back(command, at)

@@ -121,10 +121,12 @@ class SlowTiers(SlowRules):
             self._have(earned, at, month)
 
     def _refund_costs(self, had: int, at: datetime) -> None:
-        has = self._held_against(at)
+        has, month = self._held_against(at), max(self.heard, self._month(at))
         was, now = self._rank(self._earned(had)), self._rank(self._earned(has))
         if self.grace is None and now < self._rank(self.tier) <= was:
-            self._have(self._earned(has), at, max(self.heard, self._month(at)))
+            if self.rules.downgrade_when != "at_once" and self._total(self.granted) == has:
+                month = self.granted  # what is left of the tier stands on the year that it was granted for
+            self._have(self._earned(has), at, month)
 
     def _held_against(self, at: datetime) -> int:
         total = self._total(max(self.heard, self._month(at)))

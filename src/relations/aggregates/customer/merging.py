@@ -57,7 +57,8 @@ _NAMES: Mapping[type[Command], tuple[Has, ...]] = {
     CodeFeedback: (_has_feedback,),
     ScoreSentiment: (_has_feedback,),
     AnswerFeedback: (_has_feedback,),
-    SendInvitation: (_has_invitation,),
+    # One that was answered before it was recorded belongs beside its answer.
+    SendInvitation: (_has_invitation, lambda command, state: command.invitation in state.seen),
     RemindInvitation: (_has_invitation,),
     SeeInvitation: (_has_invitation,),
     DeclineInvitation: (_has_invitation,),
@@ -82,9 +83,9 @@ def _together(command: CustomerCommand, state: Customer, others: Sequence[Custom
     if not isinstance(command, SendInvitation | RemindInvitation):
         return state
     seen, consents = state.seen, state.consents
-    for number, other in enumerate(others):
-        for invitation, at in other.seen.items():
-            seen = seen.set(f"{number}/{invitation}", at)  # no id has a slash: none takes the place of another
+    for other in others:
+        for invitation, at in other.seen.items():  # an invitation is one, whichever id it went to
+            seen = seen.set(invitation, min(at, seen.get(invitation, at)))
         for key, changes in other.consents.items():
             if _is_withdrawn(changes, command.at):
                 consents = consents.set(key, changes)

@@ -25,8 +25,11 @@ of it is nobody's loss; from other lots, pending ones first; and what is missing
 and its business time says only which lots it may spend, which have expired by then, and in which month it earns. Where
 several commands come with the wrong order of times, each is right by the account it found.
 
-**Changed rules.** Every lot bears what it was earned under; a new policy rules what comes after it. A tier goes by the
-rules of the day on which it is looked at.
+**Changed rules.** Every lot bears what it was earned under; a new policy rules what comes after it. What lapses with
+inactivity goes on doing so by the longest rule that the account has had since it lapsed last. A tier goes by the rules
+of the day on which it is looked at, and by what was counted in their unit.
+
+**Undone.** What was taken back whole was no activity, and puts off no expiry.
 
 **Retries.** Lots, redemptions, refunds, transfers, adjustments, rewards, referrals and merges are known by their ids.
 The same again adds nothing; the same id for something else is refused.
@@ -257,6 +260,6 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Account,
-    state_version=4,
+    state_version=5,
     due=due,
 )

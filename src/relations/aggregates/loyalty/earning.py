@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from relations.aggregates.loyalty.commands import (
     AdjustPoints,
     CloseAccount,
@@ -46,6 +48,7 @@ from relations.aggregates.loyalty.settling import (
     settle,
     stay_active,
     take,
+    was_inactive,
 )
 from relations.aggregates.loyalty.state import Account, Ledger, forwarded_as
 from relations.aggregates.loyalty.tiers import first_tier, reached, refund_costs_tier
@@ -53,6 +56,8 @@ from relations.errors import CommandRefused
 from relations.messages import Event
 from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time
+from relations.policies.programme import Terms
+from relations.policies.ratios import ROUNDINGS
 from relations.policies.spans import Inactivity, days_after
 
 __all__ = [
@@ -207,7 +212,7 @@ def _credit(ledger: Ledger, command: CreditPurchase, policy: Policy) -> list[Eve
     if wanted is not None and wanted != programme.id:
         return []
     terms, amount, zone = programme.terms, command.amount, policy.zone
-    if not terms.plain:
+    if not terms.plain or ledger.lapses_at is not None:
         return _credit_by_all_rules(ledger, command, programme, policy)
     points, qualifying = terms.earned(amount.amount, amount.currency, command.category, ledger.tier)
     if not points:
@@ -223,6 +228,7 @@ def _credit(ledger: Ledger, command: CreditPurchase, policy: Policy) -> list[Eve
         expires_at=programme.expires_at(at, zone),
         source=command.purchase,
         month=local_time(zone).month(at),
+        unit=programme.unit if qualifying else "",
     )
     events = credited(ledger, earned)
     tier = reached(ledger, earned, programme, at)
@@ -237,8 +243,7 @@ def _credit_by_all_rules(ledger: Ledger, command: CreditPurchase, programme: Pro
     if not credit.points and not credit.qualifying:
         return []
     draft = Draft(ledger)
-    if credit.points and isinstance(programme.expiry, Inactivity):
-        settle(draft, at)  # what had lapsed before is not brought back by buying again
+    if credit.points:
         stay_active(draft, programme, at, zone)
     active_from = programme.active_from(at, zone)
     earned = PointsEarned(
@@ -256,6 +261,7 @@ def _credit_by_all_rules(ledger: Ledger, command: CreditPurchase, programme: Pro
         month=local_time(zone).month(at),
         campaigns=credit.campaigns,
         fx=credit.fx,
+        unit=programme.unit if credit.qualifying else "",
     )
     tier = reached(draft.ledger, earned, programme, at)
     for event in credited(draft.ledger, earned):
@@ -348,9 +354,7 @@ def give(
 ) -> None:
     """A lot that can be spent at once and counts towards no tier."""
     programme = programme_of(policy, draft.ledger.programme)
-    if isinstance(programme.expiry, Inactivity):
-        settle(draft, at)
-        stay_active(draft, programme, at, policy.zone)
+    stay_active(draft, programme, at, policy.zone)
     earned = PointsEarned(
         programme=draft.ledger.programme,
         lot=lot,
@@ -441,6 +445,7 @@ def _take_back(ledger: Ledger, command: ReverseEarning, policy: Policy) -> list[
         _revoke(draft, programme, own, refund=command.refund, purchase=command.purchase)
     if qualifying:
         refund_costs_tier(draft, before, programme, command.at, policy.zone)
+    was_inactive(draft, command.at, policy.zone)
     return draft.events
 
 
@@ -455,6 +460,7 @@ def _reverse(
     """
     ledger = draft.ledger
     earning, lots = ledger.earnings[own], ledger.lots
+    unit, _, month = earning.month.rpartition("/")
     lot = lots.get(own)
     first, left = take([] if lot is None else [(own, lot)], due)
     expired = min(left, earning.expired - earning.forgone)
@@ -471,7 +477,8 @@ def _reverse(
             lots=first + rest,
             expired=expired,
             shortfall=shortfall,
-            month=earning.month,
+            month=month,
+            unit=unit,
             lot=None if own == purchase_lot(purchase) else own,
         )
     )
@@ -510,6 +517,7 @@ def revoke_referral(state: Account, command: RevokeReferral, policy: Policy) -> 
     settle(draft, command.at)
     due = earning.points - earning.reversed
     _reverse(draft, programme, lot, due, 0, refund=command.refund, purchase=command.purchase)
+    was_inactive(draft, command.at, policy.zone)
     return draft.events
 
 
@@ -522,8 +530,13 @@ def _still_to_take(earning: Earning, command: ReverseEarning, programme: Program
     terms = programme.terms
     points = terms.round(earning.points * command.refunded, command.bought) - earning.reversed
     whole = earning.qualifying * command.refunded
-    qualifying = terms.round_qualifying(whole, command.bought) - earning.reversed_qualifying
+    qualifying = _round_qualifying(earning, terms)(whole, command.bought) - earning.reversed_qualifying
     return max(0, points), max(0, qualifying)
+
+
+def _round_qualifying(earning: Earning, terms: Terms) -> Callable[[int, int], int]:
+    """A stay or an order counts until it is given back whole, also where tiers go by something else by now."""
+    return ROUNDINGS["down"] if earning.month.startswith(("stays/", "orders/")) else terms.round_qualifying
 
 
 # --- by hand --------------------------------------------------------------------------------------------------------

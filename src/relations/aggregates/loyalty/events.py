@@ -116,7 +116,7 @@ class PointsEarned(LoyaltyEvent, frozen=True):
     Attributes:
         lot: The lot's id, unique in the ledger.
         points: Spendable points; 0 where a purchase only counts towards a tier, and then there is no lot.
-        qualifying: What counts towards a tier, in the unit that the programme's tiers go by.
+        qualifying: What counts towards a tier, in `unit`.
         active_from: From when they can be spent, UTC microseconds.
         expires_at: When what is left of them expires (then no longer spendable), UTC microseconds; None is never.
         reason: purchase, remedy, bonus, referral or joining.
@@ -129,6 +129,8 @@ class PointsEarned(LoyaltyEvent, frozen=True):
         fx: What one unit of the purchase's currency counted in the programme's own, where tiers go by spend.
         author: Who credited it by hand.
         role: In which role.
+        unit: What `qualifying` is counted in: points, stays, orders, or `spend:EUR`. Where nothing is said, as in what
+            was recorded before it was, it counts whatever tiers go by.
     """
 
     topic: ClassVar[str] = "loyalty.points_earned"
@@ -147,6 +149,7 @@ class PointsEarned(LoyaltyEvent, frozen=True):
     fx: str | None = None
     author: str | None = None
     role: str | None = None
+    unit: str = ""
 
 
 class PointsActivated(LoyaltyEvent, frozen=True):
@@ -158,13 +161,22 @@ class PointsActivated(LoyaltyEvent, frozen=True):
 
 
 class PointsRedeemed(LoyaltyEvent, frozen=True):
-    """Points were spent: soonest to expire first, then oldest, then by lot id."""
+    """Points were spent: soonest to expire first, then oldest, then by lot id.
+
+    Attributes:
+        redemption: Its id.
+        points: How many.
+        lots: The lots that gave them.
+        reward: What for.
+        redeemed_at: When, UTC microseconds, where it puts off an expiry; see `ExpiryDeferred`.
+    """
 
     topic: ClassVar[str] = "loyalty.points_redeemed"
     redemption: str
     points: int
     lots: tuple[LotShare, ...]
     reward: str | None = None
+    redeemed_at: int | None = None
 
 
 class RedemptionReversed(LoyaltyEvent, frozen=True):
@@ -202,10 +214,16 @@ class PointsExpired(LoyaltyEvent, frozen=True):
 
 
 class ExpiryDeferred(LoyaltyEvent, frozen=True):
-    """The member was active: lots that expire with inactivity now do so at `until` (UTC microseconds)."""
+    """The member was active, or an activity was undone: lots that expire with inactivity now do so at `until`.
+
+    Attributes:
+        until: When, UTC microseconds; earlier than before where an activity was undone.
+        months_count: So many months after the last activity; 0 where it was not recorded.
+    """
 
     topic: ClassVar[str] = "loyalty.expiry_deferred"
     until: int
+    months_count: int = 0
 
 
 class EarningReversed(LoyaltyEvent, frozen=True):
@@ -221,6 +239,7 @@ class EarningReversed(LoyaltyEvent, frozen=True):
         shortfall: Taken back as well, though no lot could give it: a debt of its own event, or by policy forgone.
         month: The month in which the purchase qualified, and now qualifies for less.
         lot: The purchase's own lot where it is not `purchase/<purchase>`, because it came with a merged account.
+        unit: What `qualifying` is counted in, as in `PointsEarned`.
     """
 
     topic: ClassVar[str] = "loyalty.earning_reversed"
@@ -233,6 +252,7 @@ class EarningReversed(LoyaltyEvent, frozen=True):
     shortfall: int = 0
     month: str = ""
     lot: str | None = None
+    unit: str = ""
 
 
 class DebtIncurred(LoyaltyEvent, frozen=True):

@@ -124,7 +124,7 @@ class Earning(msgspec.Struct, frozen=True, array_like=True, gc=False):
     Attributes:
         points: Earned.
         qualifying: What was earned of what tiers go by.
-        month: In which it qualifies.
+        month: In which it qualifies, and in what unit, as in `Ledger.months`.
         reason: purchase, remedy, bonus and so on.
         source: The purchase or complaint.
         active_from: From when the points can be spent, UTC microseconds.
@@ -207,7 +207,7 @@ class Holdings(_Carried, frozen=True, gc=False, omit_defaults=True):
         earnings: Every lot that ever was.
         redemptions: Every redemption.
         coupons: Every reward issued.
-        months: What qualifies for tiers, by month.
+        months: What qualifies for tiers, by unit and month.
         month: The latest month that any event spoke of.
         debt: Points owed.
         lapses_at: When what lapses with inactivity does.
@@ -222,6 +222,8 @@ class Holdings(_Carried, frozen=True, gc=False, omit_defaults=True):
         referrals: Recommendations made that were worth nothing yet: whom, by id.
         rewarded: How many recommendations were rewarded.
         invited: Who recommended the programme to the customer.
+        idle_months: After how many months of inactivity it lapses.
+        redeemed_at: When redemptions were made that put that off.
     """
 
     enrolled_at: int | None = None
@@ -244,6 +246,8 @@ class Holdings(_Carried, frozen=True, gc=False, omit_defaults=True):
     referrals: dict[str, str] = {}
     rewarded: int = 0
     invited: Invited | None = None
+    idle_months: int = 0
+    redeemed_at: dict[str, int] = {}
 
     @property
     def member_since(self) -> int | None:

@@ -32,6 +32,7 @@ from relations.aggregates.loyalty.lots import (
     LotShare,
     Membership,
     Redemption,
+    came_from,
     merged_prefix,
 )
 from relations.aggregates.loyalty.settling import programme_of
@@ -160,26 +161,45 @@ def _partly(
 
 
 def _own_membership(ledger: Ledger, received: Received) -> Membership:
-    """What the surviving customer has joined without the one who goes, or has become a member by earning since."""
-    before, prefix = received.before, merged_prefix(received.source)
-    if ledger.closed_at is not None or ledger.enrolled_at != evolve_ledger(before, received.event).enrolled_at:
-        return Membership(ledger.enrolled_at, ledger.closed_at)  # they have left or come back in between
-    if before.enrolled_at is not None and before.closed_at is None:
-        return Membership(before.enrolled_at, None)
-    others = (
-        each.event.holdings.member_since
-        for merge, each in ledger.dealings.received.items()
-        if each.source != received.source and merge not in before.dealings.received
-    )
-    since = [moment for moment in others if moment is not None]
-    since += [
+    """What the surviving customer has joined without the one who goes, or has become a member by earning since.
+
+    Merges may be undone in any order, so what was before one of them may hold what came with another that is undone by
+    now: what the customer joined by themselves is told from all of them (`_joined_alone`).
+    """
+    if ledger.closed_at is not None:
+        return Membership(ledger.enrolled_at, ledger.closed_at)
+    alone = received.before
+    while alone.dealings.received:
+        alone = min(alone.dealings.received.values(), key=_how_late).before
+    joined = _joined_alone(max(ledger.dealings.received.values(), key=_how_late).before)
+    came = {merge: each.event.holdings.member_since for merge, each in ledger.dealings.received.items()}
+    earned = [
         earning.earned_at
         for name, earning in ledger.earnings.items()
-        if name not in before.earnings and not name.startswith(prefix)
+        if name not in alone.earnings and came_from(name) is None
     ]
-    if since:
-        return Membership(min(since), None)
-    return Membership(before.enrolled_at, before.closed_at)
+    if ledger.enrolled_at not in (joined, *came.values(), *earned):
+        return Membership(ledger.enrolled_at, None)  # they have left and come back in between
+    others = [since for merge, since in came.items() if merge != received.event.merge and since is not None]
+    since = [*others, *(earned if joined is None else [joined])]
+    return Membership(min(since), None) if since else Membership(alone.enrolled_at, alone.closed_at)
+
+
+def _how_late(received: Received) -> int:
+    """Of two merges the later one finds more merges before it."""
+    return len(received.before.dealings.received)
+
+
+def _joined_alone(ledger: Ledger) -> int | None:
+    """Since when a customer is a member by what they did, not by what came with merges; None where they are none."""
+    if ledger.closed_at is not None:
+        return None
+    received = ledger.dealings.received.values()
+    if not received:
+        return ledger.enrolled_at
+    joined = _joined_alone(max(received, key=_how_late).before)
+    came = [each.event.holdings.member_since for each in received]
+    return joined if ledger.enrolled_at in (joined, *came) else ledger.enrolled_at
 
 
 def restore(state: Account, command: RestoreAccount, _policy: Policy) -> list[Event]:
@@ -209,6 +229,8 @@ def _holdings(ledger: Ledger) -> Holdings:
         month=ledger.month,
         debt=ledger.debt,
         lapses_at=ledger.lapses_at,
+        idle_months=ledger.idle_months,
+        redeemed_at=dict(ledger.redeemed_at),
         tier=ledger.tier,
         tier_since=ledger.tier_since,
         tier_month=ledger.tier_month,
@@ -235,6 +257,7 @@ def _what_is_left(ledger: Ledger, received: Received, survivor: str) -> Holdings
     redemptions = _of(ledger.redemptions, prefix)
     dealings = ledger.dealings
     since = sum(f"rewarded/{prefix}{name}" in dealings.done for name in came.referrals)
+    since -= sum(name.startswith(f"revoked/{prefix}") for name in dealings.done)
     months: Counter[str] = Counter()
     for earning in earnings.values():
         if earning.qualifying:
@@ -244,6 +267,7 @@ def _what_is_left(ledger: Ledger, received: Received, survivor: str) -> Holdings
         lots=_of(ledger.lots, prefix),
         earnings=earnings | _spent_of(ledger, redemptions, prefix, survivor),
         redemptions={name: _unnamed(each, prefix, survivor) for name, each in redemptions.items()},
+        redeemed_at=_of(ledger.redeemed_at, prefix),
         coupons=_of(dealings.coupons, prefix),
         clubs=tuple(club for club in came.clubs if club in dealings.clubs),
         referrals=_of(Map(_unrewarded(ledger)), prefix),
@@ -267,7 +291,7 @@ def _spent_of(ledger: Ledger, redemptions: dict[str, Redemption], prefix: str, s
     """The survivor's lots that the other spent of: where that is undone after the return, the points go back here."""
     spent = {share.lot for each in redemptions.values() if not each.reversed for share in each.lots}
     return {
-        merged_prefix(survivor) + name: replace(ledger.earnings[name], qualifying=0)
+        merged_prefix(survivor) + name: replace(ledger.earnings[name], qualifying=0, reversed_qualifying=0)
         for name in spent
         if not name.startswith(prefix) and name in ledger.earnings
     }

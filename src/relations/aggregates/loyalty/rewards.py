@@ -33,7 +33,6 @@ from relations.aggregates.loyalty.settling import (
     need_member_since,
     programme_of,
     settle,
-    stay_active,
 )
 from relations.aggregates.loyalty.spending import spend
 from relations.aggregates.loyalty.state import Account, Ledger
@@ -88,8 +87,7 @@ def issue_reward(state: Account, command: IssueReward, policy: Policy) -> list[E
     draft = Draft(ledger)
     if reward.points:
         settle(draft, command.at)
-        spend(draft, name, reward.points, reward.name, command.at)
-        stay_active(draft, programme, command.at, policy.zone)
+        spend(draft, name, reward.points, reward.name, command.at, policy)
     draft.add(_issued(ledger, command, reward, policy))
     return draft.events
 

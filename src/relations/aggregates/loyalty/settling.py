@@ -25,6 +25,7 @@ from relations.policies.standing import programme_in as programme_of
 __all__ = [
     "Draft",
     "credited",
+    "idle_months",
     "in_order",
     "let_go",
     "member_ledger",
@@ -34,6 +35,7 @@ __all__ = [
     "settle",
     "stay_active",
     "take",
+    "was_inactive",
 ]
 
 
@@ -146,13 +148,58 @@ def repay(draft: Draft) -> None:
         draft.add(DebtRepaid(programme=ledger.programme, points=share.points, lot=share.lot))
 
 
+# --- inactivity -----------------------------------------------------------------------------------------------------
+
+
+def idle_months(ledger: Ledger, programme: Programme, at: int) -> int:
+    """After how many months of inactivity from `at` on an account lapses; 0 is not at all.
+
+    All that lapses with inactivity does so together. So where the rules were changed, the longer ones hold for it: a
+    change shortens nothing that was earned before it. Once an account has lapsed, those in force hold alone.
+    """
+    now = programme.expiry.months_count if isinstance(programme.expiry, Inactivity) else 0
+    running = ledger.lapses_at is not None and at < ledger.lapses_at
+    return max(now, ledger.idle_months) if running else now
+
+
 def stay_active(draft: Draft, programme: Programme, at: int, zone: str) -> None:
-    """Whoever earns or spends puts off the expiry of what expires with inactivity."""
-    if isinstance(programme.expiry, Inactivity):
-        until = programme.expiry.lapses_at(at, zone)
-        before = draft.ledger.lapses_at
-        if until is not None and (before is None or until > before):
-            draft.add(ExpiryDeferred(programme=draft.ledger.programme, until=until))
+    """Whoever earns or spends puts off the expiry of what expires with inactivity, and of nothing that had expired."""
+    if draft.ledger.lapses_at is not None:
+        settle(draft, at)
+    months = idle_months(draft.ledger, programme, at)
+    if not months:
+        return
+    until, before = Inactivity(months_count=months).lapses_at(at, zone), draft.ledger.lapses_at
+    if until is not None and (before is None or until > before):
+        draft.add(ExpiryDeferred(programme=draft.ledger.programme, until=until, months_count=months))
+
+
+def was_inactive(draft: Draft, at: int, zone: str, *, but: str | None = None) -> None:
+    """What was undone was no activity: an account lapses as if it had not been, at once where that is over already.
+
+    Args:
+        draft: The account, settled; what was taken back of its lots is so already.
+        at: Of the undoing, UTC microseconds.
+        zone: The policy's.
+        but: The redemption that is going to be undone.
+    """
+    ledger = draft.ledger
+    if ledger.lapses_at is None or not ledger.idle_months:
+        return
+    active = [
+        each.earned_at for each in ledger.earnings.values() if each.reversed < each.points and each.reason != "transfer"
+    ]
+    for name, redemption in ledger.redemptions.items():
+        if name != but and redemption.lots and not redemption.reversed:
+            if name not in ledger.redeemed_at:
+                return  # recorded before redemptions said when they were
+            active.append(ledger.redeemed_at[name])
+    if not active:
+        return  # and nothing is left to lapse
+    until = Inactivity(months_count=ledger.idle_months).lapses_at(max(active), zone)
+    if until is not None and until < ledger.lapses_at:
+        draft.add(ExpiryDeferred(programme=ledger.programme, until=until, months_count=ledger.idle_months))
+        settle(draft, at)
 
 
 def credited(ledger: Ledger, earned: PointsEarned) -> list[Event]:

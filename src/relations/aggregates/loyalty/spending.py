@@ -14,6 +14,7 @@ from relations.aggregates.loyalty.events import PointsReceived, PointsRedeemed, 
 from relations.aggregates.loyalty.lots import GracedLot, Lot, LotShare, MovedLot, Redemption, came_from
 from relations.aggregates.loyalty.settling import (
     Draft,
+    idle_months,
     in_order,
     let_go,
     member_ledger,
@@ -23,6 +24,7 @@ from relations.aggregates.loyalty.settling import (
     settle,
     stay_active,
     take,
+    was_inactive,
 )
 from relations.aggregates.loyalty.state import Account, Ledger
 from relations.errors import CommandRefused
@@ -50,23 +52,29 @@ def redeem(state: Account, command: RedeemPoints, policy: Policy) -> list[Event]
     draft = Draft(member_ledger(state, command))
     need_member_since(ledger, command)
     settle(draft, command.at)
-    spend(draft, name, command.points, command.reward, command.at)
-    stay_active(draft, programme_of(policy, ledger.programme), command.at, policy.zone)
+    spend(draft, name, command.points, command.reward, command.at, policy)
     return draft.events
 
 
-def spend(draft: Draft, redemption: str, points: int, reward: str | None, at: int) -> None:
-    """Spends points of a settled ledger.
+def spend(draft: Draft, redemption: str, points: int, reward: str | None, at: int, policy: Policy) -> None:
+    """Spends points of a settled ledger, which is an activity.
 
     Raises:
         CommandRefused: There are too few.
     """
+    programme = programme_of(policy, draft.ledger.programme)
     shares, _ = take(_spendable(draft.ledger, points, at), points)
     draft.add(
         PointsRedeemed(
-            programme=draft.ledger.programme, redemption=redemption, points=points, lots=shares, reward=reward
+            programme=draft.ledger.programme,
+            redemption=redemption,
+            points=points,
+            lots=shares,
+            reward=reward,
+            redeemed_at=at if idle_months(draft.ledger, programme, at) else None,
         )
     )
+    stay_active(draft, programme, at, policy.zone)
 
 
 def _spendable(ledger: Ledger, points: int, at: int) -> list[tuple[str, Lot]]:
@@ -120,6 +128,7 @@ def reverse_redemption(state: Account, command: ReverseRedemption, policy: Polic
         )
     draft = Draft(ledger)
     settle(draft, command.at)
+    was_inactive(draft, command.at, policy.zone, but=command.redemption)
     gone = [share.lot for share in redemption.lots if _gone(draft.ledger, share, command.at)]
     graced = programme_of(policy, ledger.programme).reversal_after_expiry == "grace"
     reversal = _reversal(draft.ledger, command, redemption, gone if graced else [], policy)

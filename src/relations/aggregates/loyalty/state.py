@@ -60,6 +60,7 @@ from relations.aggregates.loyalty.lots import (
     Membership,
     MovedLot,
     Redemption,
+    issued_to,
     merged_prefix,
     purchase_lot,
 )
@@ -98,7 +99,7 @@ class Dealings(msgspec.Struct, frozen=True, gc=False):
         coupons: Every reward issued, by coupon.
         clubs: The clubs that the member is in.
         referrals: Recommendations made: whom, by id.
-        rewarded: How many of them were rewarded.
+        rewarded: How many of them were rewarded, and not for nothing.
         invited: Who recommended the programme to this customer.
         received: What came with merges, by merge.
         released: The merge that took everything elsewhere; None where nothing did.
@@ -125,8 +126,8 @@ class Ledger(msgspec.Struct, frozen=True, gc=False):
         lots: Lots with points left, by id.
         earnings: Every lot that ever was, by id.
         redemptions: Every redemption, by id.
-        months: What qualifies for tiers by month, less what refunds took back.
-        qualified: The sum of `months`.
+        months: What qualifies for tiers, by unit and month (see `counted_as`), less what refunds took back.
+        qualified: The sum of `months` over all units; no window holds more.
         month: The latest month that any event spoke of: late arrivals are held against it, not against their own.
         tier: The present one.
         tier_since: Since when, UTC microseconds.
@@ -136,6 +137,8 @@ class Ledger(msgspec.Struct, frozen=True, gc=False):
         grace_until: Until when it is kept though it is no longer earned.
         debt: Points owed.
         lapses_at: When lots that expire with inactivity do.
+        idle_months: After how many months of inactivity that is; 0 where it was not recorded.
+        redeemed_at: When redemptions were made that put that off, by id, UTC microseconds.
         closed_at: When the account was closed; None is open.
         dealings: What changes seldom.
         due_at: When the first of the lots becomes active or expires, but for the account's inactivity.
@@ -157,6 +160,8 @@ class Ledger(msgspec.Struct, frozen=True, gc=False):
     grace_until: int | None = None
     debt: int = 0
     lapses_at: int | None = None
+    idle_months: int = 0
+    redeemed_at: Map[str, int] = Map()
     closed_at: int | None = None
     dealings: Dealings = Dealings()
     due_at: int = NEVER
@@ -310,6 +315,8 @@ def _settled(ledger: Ledger, event: AccountClosed) -> Ledger:
         qualified=0,
         warned=None,
         lapses_at=None,
+        idle_months=0,
+        redeemed_at=Map(),
         dealings=replace(ledger.dealings, coupons=coupons, clubs=()),
     )
 
@@ -326,9 +333,9 @@ def _earned(ledger: Ledger, event: PointsEarned) -> Ledger:
     points, qualifying, month, active_from = event.points, event.qualifying, event.month, event.active_from
     earned_at = active_from if event.earned_at is None else event.earned_at
     expires_at, lapsing, lots = event.expires_at, event.lapsing, ledger.lots
-    earning = Earning(
-        points, qualifying, month, event.reason, event.source, active_from, expires_at, earned_at, lapsing
-    )
+    unit = event.unit
+    key = f"{unit}/{month}" if unit else month  # as `counted_as`; this is the fold that runs most
+    earning = Earning(points, qualifying, key, event.reason, event.source, active_from, expires_at, earned_at, lapsing)
     due_at = ledger.due_at
     if points:
         lots = lots.set(event.lot, Lot(points, active_from, expires_at, earned_at, active_from > earned_at, lapsing))
@@ -344,7 +351,7 @@ def _earned(ledger: Ledger, event: PointsEarned) -> Ledger:
         ledger,
         lots=lots,
         earnings=earnings,
-        months=months.set(month, months.get(month, 0) + qualifying),
+        months=months.set(key, months.get(key, 0) + qualifying),
         qualified=ledger.qualified + qualifying,
         month=max(month, ledger.month),
         due_at=due_at,
@@ -366,6 +373,9 @@ def _redeemed(ledger: Ledger, event: PointsRedeemed) -> Ledger:
         ledger,
         lots=_without(ledger.lots, event.lots),
         redemptions=ledger.redemptions.set(event.redemption, redemption),
+        redeemed_at=ledger.redeemed_at
+        if event.redeemed_at is None
+        else ledger.redeemed_at.set(event.redemption, event.redeemed_at),
     )
 
 
@@ -402,7 +412,7 @@ def _expired(ledger: Ledger, event: PointsExpired) -> Ledger:
 
 
 def _deferred(ledger: Ledger, event: ExpiryDeferred) -> Ledger:
-    return replace(ledger, lapses_at=event.until)
+    return replace(ledger, lapses_at=event.until, idle_months=event.months_count or ledger.idle_months)
 
 
 def _reversed(ledger: Ledger, event: EarningReversed) -> Ledger:
@@ -425,7 +435,23 @@ def _reversed(ledger: Ledger, event: EarningReversed) -> Ledger:
         earnings=ledger.earnings.set(own, taken),
         months=months.set(earning.month, months.get(earning.month, 0) - event.qualifying),
         qualified=ledger.qualified - event.qualifying,
+        dealings=_unrewarded(ledger.dealings, own, taken) if earning.reason == "referral" else ledger.dealings,
     )
+
+
+def _unrewarded(dealings: Dealings, own: str, earning: Earning) -> Dealings:
+    """A recommendation all of whose points were taken back from who made it was not rewarded; another one may be."""
+    owner, lot = issued_to("", own)
+    _, referrer, referral = lot.split("/")
+    name, invited = own.removesuffix(lot) + referral, dealings.invited
+    if owner:  # of who was merged into this one
+        made = owner == referrer
+    else:
+        gave = invited is not None and (invited.referral, invited.referrer) == (referral, referrer)
+        made = not gave and f"rewarded/{name}" in dealings.done
+    if not made or earning.reversed < earning.points or f"revoked/{name}" in dealings.done:
+        return dealings
+    return replace(dealings, done=dealings.done.set(f"revoked/{name}", ""), rewarded=dealings.rewarded - 1)
 
 
 def _owes(ledger: Ledger, event: DebtIncurred) -> Ledger:
@@ -603,7 +629,9 @@ def _without(lots: Map[str, Lot], shares: Iterable[LotShare | MovedLot]) -> Map[
 def _released(ledger: Ledger, event: AccountReleased) -> Ledger:
     away = event.holdings.clubs
     clubs = tuple(club for club in ledger.dealings.clubs if club not in away)
-    kept = replace(ledger.dealings, released=event.merge, coupons=Map(), clubs=clubs)
+    # As many rewarded recommendations go along as the event says, which has not always said so.
+    rewarded = ledger.dealings.rewarded - event.holdings.rewarded
+    kept = replace(ledger.dealings, released=event.merge, coupons=Map(), clubs=clubs, rewarded=rewarded)
     return Ledger(ledger.programme, closed_at=ledger.closed_at, dealings=kept)
 
 
@@ -626,6 +654,8 @@ def _restored(ledger: Ledger, event: AccountRestored) -> Ledger:
         grace_until=found.grace_until,
         debt=found.debt,
         lapses_at=found.lapses_at,
+        idle_months=found.idle_months,
+        redeemed_at=Map(found.redeemed_at),
         closed_at=ledger.closed_at,
         dealings=_restored_dealings(ledger.dealings, found),
     )
@@ -637,7 +667,7 @@ def _restored_dealings(kept: Dealings, found: Holdings) -> Dealings:
         released=None,
         coupons=Map(found.coupons),
         clubs=(*kept.clubs, *(club for club in found.clubs if club not in kept.clubs)),
-        rewarded=max(kept.rewarded, found.rewarded),
+        rewarded=kept.rewarded + found.rewarded,
         invited=found.invited or kept.invited,
     )
 
@@ -670,6 +700,8 @@ def _received(ledger: Ledger, event: AccountReceived) -> Ledger:
         grace_until=standing.grace_until,
         debt=ledger.debt + came.debt,
         lapses_at=max(lapses, default=None),
+        idle_months=max(ledger.idle_months, came.idle_months),
+        redeemed_at=ledger.redeemed_at.update({prefix + name: at for name, at in came.redeemed_at.items()}),
         closed_at=None if event.reopened else ledger.closed_at,
         dealings=_received_dealings(ledger, event),
     )
@@ -726,6 +758,7 @@ def _returned(ledger: Ledger, event: AccountReturned) -> Ledger:
         lots=_own(ledger.lots, prefix),
         earnings=_own(ledger.earnings, prefix).update(theirs),
         redemptions=redemptions,
+        redeemed_at=_own(ledger.redeemed_at, prefix),
         months=months,
         qualified=ledger.qualified - sum(back.months.values()),
         tier=event.tier,
@@ -745,7 +778,7 @@ def _returned_dealings(dealings: Dealings, event: AccountReturned, prefix: str) 
         received=dealings.received.delete(event.merge) if came is not None else dealings.received,
         clubs=tuple(club for club in dealings.clubs if club not in event.clubs),
         referrals=_own(dealings.referrals, prefix),
-        done=_own(dealings.done, f"rewarded/{prefix}"),
+        done=_own(_own(dealings.done, f"rewarded/{prefix}"), f"revoked/{prefix}"),
         rewarded=dealings.rewarded - event.holdings.rewarded,
         invited=invited,
     )

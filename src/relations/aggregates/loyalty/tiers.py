@@ -49,11 +49,9 @@ def reached(ledger: Ledger, earned: PointsEarned, programme: Programme, at: int)
         return None
     month = max(ledger.month, earned.month)
     window = programme.tier_window.months(month)
-    if window is None:
-        total = ledger.qualified + earned.qualifying
-    else:
-        points = ledger.months.get
-        total = sum([points(each, 0) for each in window]) + (earned.qualifying if earned.month in window else 0)
+    total = window_total(programme, ledger.months, month)
+    if window is None or earned.month in window:
+        total += earned.qualifying
     if total < terms.thresholds[rank]:
         return None
     tier = terms.tier(total)
@@ -86,18 +84,20 @@ def refund_costs_tier(draft: Draft, before: Ledger, programme: Programme, at: in
     """
     terms, ledger = programme.terms, draft.ledger
     month = max(ledger.month, local_time(zone).month(at))
-    had, has = (_counts(each, programme, month) for each in (before, ledger))
+    (had, _), (has, end) = (_counts(each, programme, month) for each in (before, ledger))
     rank = terms.rank(ledger.tier)
     if ledger.grace_until is None and terms.rank(terms.tier(has)) < rank <= terms.rank(terms.tier(had)):
-        draft.add(_lost(ledger, programme, terms.tier(has), has, month, at))
+        draft.add(_lost(ledger, programme, terms.tier(has), has, end, at))
 
 
-def _counts(ledger: Ledger, programme: Programme, month: str) -> int:
-    """What a tier is held against: the present window, and until a yearly review the one that it was granted for."""
-    total = _total(ledger, programme, month)
-    if programme.downgrade_when == "at_once":
-        return total
-    return max(total, window_total(programme, ledger.months, ledger.tier_month))
+def _counts(ledger: Ledger, programme: Programme, month: str) -> tuple[int, str]:
+    """What a tier is held against, and the last month of that window.
+
+    It is the present one; until a yearly review the one that the tier was granted for, where that holds as much. What a
+    refund leaves of the tier stands on it still.
+    """
+    ends = [month] if programme.downgrade_when == "at_once" else [month, ledger.tier_month]
+    return max((window_total(programme, ledger.months, end), place, end) for place, end in enumerate(ends))[::2]
 
 
 def _evaluate(draft: Draft, programme: Programme, at: int, policy: Policy) -> None:
@@ -136,7 +136,7 @@ def _take_step(draft: Draft, programme: Programme, step: TierStep, zone: str) ->
 def _rise(draft: Draft, programme: Programme, at: int, zone: str) -> None:
     """A tier that is earned is had: a changed programme may ask for less than before."""
     month = max(draft.ledger.month, local_time(zone).month(at))
-    total = _total(draft.ledger, programme, month)
+    total = window_total(programme, draft.ledger.months, month)
     tier = programme.terms.tier(total)
     if tier is not None and programme.terms.rank(tier) > programme.terms.rank(draft.ledger.tier):
         draft.add(_reached(draft.ledger, programme, tier, total, month, at))
@@ -156,9 +156,3 @@ def _reached(ledger: Ledger, programme: Programme, tier: str, total: int, month:
 
 def _what(ledger: Ledger, programme: Programme) -> dict[str, str]:
     return {"programme": ledger.programme, "basis": programme.tier_basis, "window": programme.window_name}
-
-
-def _total(ledger: Ledger, programme: Programme, month: str) -> int:
-    return (
-        ledger.qualified if programme.tier_window.kind == "lifetime" else window_total(programme, ledger.months, month)
-    )

@@ -16,7 +16,7 @@ from relations.cli.show import Curve, Heat, Sheet, bar, headline, number, percen
 from relations.engine import Relations
 from relations.policies import Lifecycle
 from relations.projections.cohorts import Cohort
-from relations.projections.retention import ChurnReport, KindsReport, LifecycleReport, MonthRates
+from relations.projections.retention import ChurnReport, KindsReport, LifecycleReport, PeriodRates
 
 __all__ = ["RetentionPage", "as_dict", "read", "show"]
 
@@ -25,7 +25,7 @@ class RetentionPage(msgspec.Struct, frozen=True):
     """All that the page shows."""
 
     lifecycle: LifecycleReport
-    rates: list[MonthRates]
+    rates: list[PeriodRates]
     cohorts: list[Cohort]
     survival: SurvivalCurve
     kinds: KindsReport
@@ -94,7 +94,7 @@ def _stages(page: RetentionPage) -> Sheet:
     return made
 
 
-def _rates(rates: list[MonthRates]) -> Sheet:
+def _rates(rates: list[PeriodRates]) -> Sheet:
     made = table(
         "Month", "Active", "Stayed", "Left", "New", "Back", "Stayed", "0%      100%", right=(1, 2, 3, 4, 5, 6),
         title="Month by month", spare=(7, 2),
