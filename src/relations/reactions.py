@@ -226,6 +226,7 @@ def _refund_goes_on(event: RefundForwarded, at: Envelope, _policy: Policy) -> li
 
 def _credit_goes_on(event: CreditForwarded, at: Envelope, _policy: Policy) -> list[Command]:
     fields = {
+        "programme": event.programme,
         "lot": event.lot,
         "points": event.points,
         "reason": event.reason,

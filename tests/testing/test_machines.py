@@ -1,14 +1,18 @@
-"""The account beside the kit's slow ledger: whatever Hypothesis comes upon, and the busy lives that it seldom does."""
+"""Accounts beside the kit's slow ledgers: whatever Hypothesis comes upon, and the busy lives that it seldom does."""
 
 from __future__ import annotations
 
+import inspect
 import random
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from relations.messages import Money
+from relations.testing.business_machine import BusinessMachine
 from relations.testing.machines import LedgerMachine
 
 
@@ -73,3 +77,136 @@ def test_busy_lives_come_out_coin_by_coin_and_day_by_day(rules: int) -> None:
     if programme.warning_days is not None:
         kinds |= {"TierWarned"}
     assert kinds <= seen.keys()
+
+
+class TestBusiness(BusinessMachine.TestCase):  # type: ignore[misc, valid-type] # made at run time too
+    settings = settings(
+        max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+
+
+BUSINESS_LIVES = 60
+DOINGS = {"buys": 4, "gives_back": 3, "is_given": 3, "redeems": 3, "undoes": 3, "sends": 2, "wants": 4, "recommends": 2,
+          "time_passes": 3, "are_found_to_be_one": 2, "are_two_after_all": 2, "uses": 3, "joins": 1, "leaves": 1,
+          "comes_back": 1, "is_adjusted": 1, "time_is_told": 1}  # fmt: skip
+
+
+def lived_together(rules: int, seed: int) -> Counter[str]:
+    """What three customers did with one another, every account held against the oracle at each step."""
+    chance, machine = random.Random(seed), BusinessMachine()
+    draw: dict[str, Callable[[], Any]] = {
+        "to": lambda: chance.choice(("c1", "c2", "c3")),
+        "whom": lambda: chance.choice(("c1", "c2", "c3")),
+        "who": lambda: chance.choice(("c1", "c1", "c2", "c2", "c3")),
+        "where": lambda: chance.choice(("main", "main", "club")),
+        "late": lambda: chance.choice((0, 0, 0, 0, 2, 25)),
+        "number": lambda: chance.randint(1, 3),
+        "points": lambda: chance.randint(1, 12),
+        "euros": lambda: chance.randint(1, 40),
+        "back": lambda: chance.randint(0, 3),
+        "part": lambda: chance.choice((1, 4, 6, 7, 7)),
+        "what": lambda: chance.choice("xkk"),
+        "reward": lambda: chance.choice(("spa", "spa", "lamp", "pin", "suite")),
+        "sure": lambda: chance.choice((1, 7)),
+        "days": lambda: chance.choice((0, 1, 4, 15, 40, 75)),
+        "hours": lambda: chance.randrange(24),
+    }
+    machine.begin(rules, {("c1", "main"), ("c2", "main"), ("c2", "club")} if seed % 4 > 1 else set())
+    for where in ("main", "club") if seed % 4 == 1 else ():
+        machine.joins("c1", where, 0)
+        for number, whom in enumerate(("c3", "c2"), start=1):
+            machine.recommends("c1", whom, where, number, 0)
+            machine.joins(whom, where, 0)
+    for _ in range(60):
+        (doing,) = chance.choices(list(DOINGS), list(DOINGS.values()))
+        does = getattr(machine, doing)
+        names = list(inspect.signature(does).parameters)
+        if doing.startswith("are_"):
+            does(chance.random() < 0.3)
+        else:
+            does(**{name: draw[name]() for name in names})
+        machine.they_agree()
+    return machine.outcomes
+
+
+@pytest.mark.parametrize("rules", range(len(BusinessMachine.policies)))
+def test_what_members_do_with_one_another_comes_out_as_slowly_reckoned(rules: int) -> None:
+    seen: Counter[str] = Counter()
+    for seed in range(BUSINESS_LIVES):
+        seen += lived_together(rules, 1_000 * rules + seed)
+    kinds = {"AccountReceived", "AccountReturned", "RewardIssued", "RewardUsed", "StockTaken", "StockReturned"}
+    kinds |= {"RequestForwarded", "PointsReceived", "ReferralMade", "RedemptionReversed", "refused: out_of_stock"}
+    assert kinds <= seen.keys()
+    assert seen["RewardExpired"] or rules == 3
+
+
+Steps = list[tuple[str, tuple[Any, ...]]]
+
+
+@pytest.mark.parametrize(
+    ("rules", "steps"),
+    [
+        pytest.param(
+            0,
+            [("joins", ("c1", "club", 0)), ("joins", ("c2", "main", 0)), ("joins", ("c2", "club", 0)),
+             ("are_found_to_be_one", (True,)), ("is_given", ("c1", "club", 1, 5, 0)),
+             ("is_given", ("c1", "club", 1, 6, 0))],
+            id="a bonus under a merged id is for the programme that it names, and its id for one bonus",
+        ),
+        pytest.param(
+            3,
+            [("joins", ("c2", "main", 0)), ("joins", ("c1", "main", 0)), ("are_found_to_be_one", (True,)),
+             ("buys", ("c1", 21, 0)), ("are_two_after_all", (True,))],
+            id="a tier that was earned together is nobody's own",
+        ),
+        pytest.param(
+            4,
+            [("joins", ("c2", "main", 0)), ("are_found_to_be_one", (False,)), ("buys", ("c2", 30, 0)),
+             ("sends", ("c2", "c3", "main", 5, 7, 0)), ("are_two_after_all", (False,)),
+             ("sends", ("c2", "c3", "main", 5, 7, 0)), ("sends", ("c2", "c3", "main", 5, 6, 0)),
+             ("are_found_to_be_one", (False,)), ("sends", ("c2", "c3", "main", 5, 7, 0))],
+            id="a transfer is made once, before a merge, during it and after it",
+        ),
+        pytest.param(
+            0,
+            [("joins", ("c1", "main", 0)), ("buys", ("c1", 30, 0)), ("time_passes", (20, 0)),
+             ("are_found_to_be_one", (False,)), ("sends", ("c1", "c2", "main", 1, 3, 0))],
+            id="nobody gives points to themselves under another id",
+        ),
+        pytest.param(
+            4,
+            [("joins", ("c2", "main", 0)), ("recommends", ("c2", "c1", "main", 5, 0)),
+             ("are_found_to_be_one", (False,)), ("buys", ("c2", 3, 0)), ("are_two_after_all", (False,)),
+             ("are_found_to_be_one", (False,)), ("buys", ("c1", 35, 0)), ("are_two_after_all", (False,))],
+            id="a recommendation rewarded during one merge is not counted again in the next",
+        ),
+        pytest.param(
+            3,
+            [("joins", ("c2", "main", 0)), ("recommends", ("c2", "c1", "main", 1, 0)),
+             ("is_given", ("c2", "main", 1, 5, 0)),
+             ("are_found_to_be_one", (False,)), ("buys", ("c2", 6, 0)), ("redeems", ("c2", "main", 1, 9, 0)),
+             ("gives_back", ("c2", 0, 7, 0))],
+            id="of a recommendation to oneself both sides are taken back",
+        ),
+        pytest.param(
+            1,
+            [("joins", ("c1", "main", 0)), ("recommends", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
+             ("buys", ("c3", 1, 0)), ("gives_back", ("c3", 0, 6, 0)), ("gives_back", ("c3", 0, 7, 0))],
+            id="a purchase given back in parts takes its recommendation along, rounded up or not",
+        ),
+        pytest.param(
+            4,
+            [("joins", ("c1", "main", 0)), ("joins", ("c2", "club", 0)), ("are_found_to_be_one", (False,)),
+             ("buys", ("c1", 24, 0)), ("wants", ("c2", "main", 4, "pin", 0)), ("are_two_after_all", (False,)),
+             ("sends", ("c1", "c2", "main", 5, 8, 0)), ("wants", ("c2", "main", 4, "spa", 0))],
+            id="what came under a merged id in a programme not joined goes home too",
+        ),
+    ],
+)  # fmt: skip
+def test_what_was_found_once_stays_mended(rules: int, steps: Steps) -> None:
+    machine = BusinessMachine()
+    machine.begin(rules, set())
+    for doing, values in steps:
+        getattr(machine, doing)(*values)
+        machine.they_agree()
+    assert machine.outcomes

@@ -431,13 +431,17 @@ def _take_back(ledger: Ledger, command: ReverseEarning, policy: Policy) -> list[
         return []
     programme = programme_of(policy, ledger.programme)
     due, qualifying = _still_to_take(earning, command, programme)
-    if not due and not qualifying:
+    invited = ledger.dealings.invited
+    # Earlier refunds may have rounded to all of it: then nothing is left to take back, but the recommendation is.
+    revoked = command.refunded == command.bought and invited is not None and invited.lot == own
+    if not due and not qualifying and not revoked:
         return []
     draft = Draft(ledger)
     settle(draft, command.at)
     before = draft.ledger
-    _reverse(draft, programme, own, due, qualifying, refund=command.refund, purchase=command.purchase)
-    if command.refunded == command.bought:
+    if due or qualifying:
+        _reverse(draft, programme, own, due, qualifying, refund=command.refund, purchase=command.purchase)
+    if revoked:
         _revoke(draft, programme, own, refund=command.refund, purchase=command.purchase)
     if qualifying:
         refund_costs_tier(draft, before, programme, command.at, policy.zone)
@@ -496,10 +500,10 @@ def _revoke(draft: Draft, programme: Programme, own: str, *, refund: str, purcha
             purchase=purchase,
         )
     )
-    for lot, earning in draft.ledger.earnings.items():
-        if earning.reason == "referral" and lot.endswith(referral_lot(invited.referrer, invited.referral)):
-            _reverse(draft, programme, lot, earning.points - earning.reversed, 0, refund=refund, purchase=purchase)
-            return
+    lot = _invited_under(draft.ledger) + referral_lot(invited.referrer, invited.referral)
+    earning = draft.ledger.earnings.get(lot)
+    if earning is not None:
+        _reverse(draft, programme, lot, earning.points - earning.reversed, 0, refund=refund, purchase=purchase)
 
 
 def revoke_referral(state: Account, command: RevokeReferral, policy: Policy) -> list[Event]:
@@ -618,7 +622,7 @@ def _forward_refund(state: Account, command: ReverseEarning) -> list[Event]:
 def _forward_credit(state: Account, command: EarnPoints) -> list[Event]:
     into, prefix = _where(state, command)
     return _once(state, CreditForwarded(
-        programme=state.ledgers[0].programme, into=into, prefix=prefix, lot=command.lot,
+        programme=state.ledger(command.programme).programme, into=into, prefix=prefix, lot=command.lot,
         points=command.points, reason=command.reason, source=command.source,
         author=command.author, role=command.role,
     ))  # fmt: skip
@@ -631,4 +635,5 @@ def _where(state: Account, command: CreditPurchase | ReverseEarning | EarnPoints
 
 
 def _once(state: Account, event: PurchaseForwarded | RefundForwarded | CreditForwarded) -> list[Event]:
-    return [] if forwarded_as(event) in state.ledgers[0].dealings.done else [event]
+    what, said = forwarded_as(event)
+    return [] if state.ledger(event.programme).dealings.done.get(what) == said else [event]

@@ -27,6 +27,7 @@ from relations.aggregates.loyalty.commands import (
 )
 from relations.aggregates.loyalty.events import RequestForwarded
 from relations.aggregates.loyalty.lots import merged_prefix
+from relations.aggregates.loyalty.spending import transfer_exists
 from relations.aggregates.loyalty.state import Account, forwarded_request
 from relations.errors import CommandRefused
 from relations.messages import Event
@@ -50,11 +51,11 @@ def forward(state: Account, command: LoyaltyCommand) -> list[Event]:
     """Asks it of the surviving account.
 
     Raises:
-        CommandRefused: Points would go from a customer to themselves.
+        CommandRefused: Points would go from a customer to themselves, or the transfer's id was used for another one.
     """
     into = state.merged_into
     assert into is not None  # noqa: S101 - only merged accounts forward
-    if isinstance(command, TransferPoints) and command.to == into:
+    if into in (getattr(command, "to", None), getattr(command, "source", None)):
         raise CommandRefused(
             f"{command.customer} is merged into {into}: the points would stay where they are",
             code="account_merged",
@@ -69,5 +70,7 @@ def forward(state: Account, command: LoyaltyCommand) -> list[Event]:
         **FORWARDED[type(command)](command),
     )
     what, said = forwarded_request(request)
-    done = state.ledger(request.programme).dealings.done
-    return [] if done.get(what) == said else [request]
+    before = state.ledger(request.programme).dealings.done.get(what)
+    if before not in (None, said) and isinstance(command, TransferPoints):
+        raise transfer_exists(command, before)
+    return [] if before == said else [request]

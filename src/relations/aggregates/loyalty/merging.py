@@ -49,7 +49,7 @@ __all__ = ["receive_account", "release", "restore", "return_account"]
 
 
 def release(state: Account, command: ReleaseAccount, policy: Policy) -> list[Event]:
-    """Hands everything over. Who has no account releases an empty one, so that what comes later is forwarded."""
+    """Hands everything over, in every programme: an empty ledger too, so that what comes later is parted with it."""
     if state.merged_into is not None:
         if state.merged_into == command.into and state.ledgers[0].dealings.released == command.merge:
             return []
@@ -59,7 +59,9 @@ def release(state: Account, command: ReleaseAccount, policy: Policy) -> list[Eve
             field="customer",
             remedy="Unmerge it first",
         )
-    ledgers = state.ledgers or (Ledger(policy.programme.id),)
+    joined = {ledger.programme for ledger in state.ledgers}
+    others = (Ledger(each.id) for each in policy.every_programme if each.id not in joined)
+    ledgers = (*state.ledgers, *others)
     return [
         AccountReleased(programme=ledger.programme, merge=command.merge, into=command.into, holdings=_holdings(ledger))
         for ledger in ledgers
@@ -149,7 +151,8 @@ def _partly(
     membership = _own_membership(ledger, received)
     tier = None
     if membership.enrolled_at is not None and membership.closed_at is None:
-        tier = received.before.tier if ledger.tier == received.event.tier else ledger.tier
+        # What was earned together is nobody's own; what was lost since is lost.
+        tier = min(received.before.tier, ledger.tier, key=programme.terms.rank)
         own = Counter(ledger.months)
         own.subtract(back.months)
         earned = _earned(programme, own, ledger.month, command.at, policy.zone)

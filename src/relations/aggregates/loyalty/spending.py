@@ -33,7 +33,7 @@ from relations.policies import Policy
 from relations.policies.calendars import local_time
 from relations.policies.spans import days_after
 
-__all__ = ["expire", "receive", "redeem", "reverse_redemption", "spend", "transfer"]
+__all__ = ["expire", "receive", "redeem", "reverse_redemption", "spend", "transfer", "transfer_exists"]
 
 
 def redeem(state: Account, command: RedeemPoints, policy: Policy) -> list[Event]:
@@ -220,12 +220,7 @@ def transfer(state: Account, command: TransferPoints, policy: Policy) -> list[Ev
     if before is not None:
         if before == said:
             return []
-        raise CommandRefused(
-            f"The transfer {command.transfer!r} has already been made: {before}",
-            code="transfer_exists",
-            field="transfer",
-            remedy="Give each transfer an id of its own",
-        )
+        raise transfer_exists(command, before)
     if not programme_of(policy, ledger.programme).transfers:
         raise CommandRefused(
             "Members of this programme cannot give points to each other", code="transfers_not_allowed", field="transfer"
@@ -239,6 +234,16 @@ def transfer(state: Account, command: TransferPoints, policy: Policy) -> list[Ev
         PointsReleased(programme=ledger.programme, transfer=name, to=command.to, points=command.points, lots=lots)
     )
     return draft.events
+
+
+def transfer_exists(command: TransferPoints, before: str) -> CommandRefused:
+    """The refusal of a transfer whose id was used for another one."""
+    return CommandRefused(
+        f"The transfer {command.transfer!r} has already been made: {before}",
+        code="transfer_exists",
+        field="transfer",
+        remedy="Give each transfer an id of its own",
+    )
 
 
 def _moved(ledger: Ledger, share: LotShare) -> MovedLot:

@@ -584,23 +584,30 @@ def _request_forwarded(ledger: Ledger, event: RequestForwarded) -> Ledger:
 
 
 def forwarded_request(event: RequestForwarded) -> tuple[str, str]:
-    """What is remembered of a request forwarded, so that the same again is not, and what it said."""
+    """What is remembered of a request forwarded, so that the same again is not, and what it said.
+
+    Of a transfer as of one's own: its id is taken before a merge, during it and after it.
+    """
+    if event.request == "TransferPoints":
+        earlier = event.prefix.split("/", 2)[2]
+        return f"transfer/{earlier}{event.about}", f"{event.points} to {event.other}"
     return f"forwarded/{event.prefix}{event.request}/{event.about}", f"{event.points} {event.other}"
 
 
 def _forwarded(ledger: Ledger, event: PurchaseForwarded | RefundForwarded | CreditForwarded) -> Ledger:
-    return replace(ledger, dealings=_done(ledger, forwarded_as(event), event.into))
+    return replace(ledger, dealings=_done(ledger, *forwarded_as(event)))
 
 
-def forwarded_as(event: PurchaseForwarded | RefundForwarded | CreditForwarded) -> str:
-    """What is remembered of something forwarded, so that it is forwarded once."""
+def forwarded_as(event: PurchaseForwarded | RefundForwarded | CreditForwarded) -> tuple[str, str]:
+    """What is remembered of something forwarded, so that the same again is not, and what it said."""
     match event:
         case PurchaseForwarded():
-            return f"forwarded/{event.prefix}purchase/{event.purchase}"
+            return f"forwarded/{event.prefix}purchase/{event.purchase}", event.into
         case RefundForwarded():
-            return f"forwarded/{event.prefix}refund/{event.refund}"
+            return f"forwarded/{event.prefix}refund/{event.refund}", event.into
         case CreditForwarded():
-            return f"forwarded/{event.prefix}lot/{event.lot}"
+            said = f"{event.points} for {event.reason} of {event.source}"
+            return f"forwarded/{event.prefix}lot/{event.lot}", said
 
 
 def _done(ledger: Ledger, what: str, said: str) -> Dealings:
@@ -771,6 +778,7 @@ def _returned_dealings(dealings: Dealings, event: AccountReturned, prefix: str) 
         received=dealings.received.delete(event.merge) if came is not None else dealings.received,
         clubs=tuple(club for club in dealings.clubs if club not in event.clubs),
         referrals=_own(dealings.referrals, prefix),
+        done=_own(_own(dealings.done, f"rewarded/{prefix}"), f"revoked/{prefix}"),
         rewarded=dealings.rewarded - event.holdings.rewarded,
         invited=invited,
     )

@@ -1,0 +1,298 @@
+"""A state machine for what members do with one another: two programmes, rewards, recommendations, merges.
+
+class TestMyMembers(BusinessMachine.TestCase):
+    settings = settings(max_examples=500)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from hypothesis import event as note
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from relations.aggregates import loyalty, programme
+from relations.aggregates.loyalty import (
+    AdjustPoints,
+    CloseAccount,
+    CreditPurchase,
+    EarnPoints,
+    EnrolMember,
+    EvaluateTier,
+    ExpirePoints,
+    ExpireRewards,
+    IssueReward,
+    Ledger,
+    MakeReferral,
+    RedeemPoints,
+    ReleaseAccount,
+    ReopenAccount,
+    ReturnAccount,
+    ReverseEarning,
+    ReverseRedemption,
+    TransferPoints,
+    UseReward,
+)
+from relations.errors import CommandRefused
+from relations.messages import Command, Money, to_micros
+from relations.policies import Policy
+from relations.testing.reacting import Reacting
+from relations.testing.slow_business import SlowBusiness
+from relations.testing.slow_coins import Refused
+from relations.testing.slow_merges import SlowAccount
+
+__all__ = ["BusinessMachine"]
+
+_START = datetime(2024, 1, 10, 9, tzinfo=UTC)
+_MEMBERS = ("c1", "c2", "c3")
+_ANYBODY = st.sampled_from(_MEMBERS)
+_PROGRAMMES = ("main", "club")
+_IN = st.sampled_from(("main", "main", "club"))
+_NUMBERS = st.integers(1, 5)
+_LATE = st.sampled_from((0, 0, 0, 0, 2, 25))
+_REWARDS = st.sampled_from(("spa", "spa", "lamp", "pin", "suite", "moon"))
+
+
+def _policies() -> tuple[Policy, ...]:
+    rewards = [
+        {"name": "spa", "points": 4, "stock": 2, "days_valid": 20},
+        {"name": "lamp", "points": 7, "kind": "discount"},
+        {"name": "pin", "points": 0, "stock": 1},
+        {"name": "suite", "points": 3, "tier": "gold", "days_valid": 3},
+    ]
+    tiers = [
+        {"name": "member", "threshold": 0},
+        {"name": "silver", "threshold": 12, "multiplier": "1.5"},
+        {"name": "gold", "threshold": 30, "multiplier": 2},
+    ]
+    first = {"referrer_points": 6, "referred_points": 3, "days_valid": 60}
+
+    def policy(other: dict[str, Any], **values: Any) -> Policy:
+        common = {"rates": {"EUR": "0.7"}, "months_to_expiry": 2, "tiers": (), "rewards": rewards[:3]}
+        rules = {**common, "referral": first, **values}
+        club = {"id": "club", **common, "rates": {"EUR": "0.3"}, "months_to_expiry": 5, **other}
+        return Policy.model_validate({"zone": "Europe/Vienna", "programme": rules, "programmes": [club]})
+
+    lifetime = {
+        "tiers": tiers,
+        "tier_window": {"kind": "lifetime"},
+        "downgrade_when": "anniversary",
+        "rewards": rewards,
+    }
+    return (
+        policy({}, pending_days=5),
+        policy({"referral": {**first, "after": "joining"}}, rounding="up", refund_shortfall="recorded"),
+        policy(
+            {"reversal_after_expiry": "grace", "referral": {"referrer_points": 9, "most_per_member": 1}},
+            reversal_after_expiry="grace",
+            reversal_grace_days=20,
+            months_to_expiry=1,
+        ),
+        policy({"transfers": False}, **lifetime),
+        policy({"rates": {"EUR": "0.5"}}, rounding="half_up", adjustment_max=20),
+    )
+
+
+class BusinessMachine(RuleBasedStateMachine):
+    """Three customers' accounts in two programmes, two of whom may be one person, and `SlowBusiness` beside them.
+
+    Attributes:
+        policies: One of them is drawn for each example.
+    """
+
+    policies: ClassVar[Sequence[Policy]] = _policies()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = _START
+        self.purchases = 0
+        self.refunds = 0
+        self.outcomes: Counter[str] = Counter()
+        self._begin(self.policies[0])
+
+    def _begin(self, policy: Policy) -> None:
+        self.policy = policy
+        self.real = Reacting((loyalty.AGGREGATE, programme.AGGREGATE), policy)
+        self.oracle = SlowBusiness(policy)
+
+    @initialize(choice=st.integers(0, 10**6), joins=st.sets(st.tuples(_ANYBODY, _IN)))
+    def begin(self, choice: int, joins: set[tuple[str, str]]) -> None:
+        """Draw the rules, and who is a member of what at once."""
+        self._begin(self.policies[choice % len(self.policies)])
+        for who, where in sorted(joins, reverse=True):
+            self.joins(who, where, 0)
+
+    @rule(days=st.sampled_from((0, 1, 4, 15, 40, 75)), hours=st.integers(0, 23))
+    def time_passes(self, days: int, hours: int) -> None:
+        """Nobody tells the accounts."""
+        self.now += timedelta(days=days, hours=hours)
+
+    @rule(who=_ANYBODY)
+    def time_is_told(self, who: str) -> None:
+        """Everything that has fallen due."""
+        for kind in (ExpirePoints, EvaluateTier, ExpireRewards):
+            self._do(kind, who, None, 0)
+
+    @rule(who=_ANYBODY, where=_IN, late=_LATE)
+    def joins(self, who: str, where: str, late: int) -> None:
+        """Becomes a member of a programme."""
+        self._do(EnrolMember, who, where, late)
+
+    @rule(who=_ANYBODY, euros=st.integers(1, 40), late=_LATE)
+    def buys(self, who: str, euros: int, late: int) -> None:
+        """A purchase, which counts in every programme."""
+        self.purchases += 1
+        amount = Money(100 * euros, "EUR")
+        self._do(CreditPurchase, who, None, late, purchase=f"p{self.purchases}", amount=amount)
+
+    @rule(who=_ANYBODY, back=st.integers(0, 3), part=st.sampled_from((1, 4, 6, 7, 7)), late=_LATE)
+    def gives_back(self, who: str, back: int, part: int, late: int) -> None:
+        """A refund of so many sevenths of one of the latest purchases, whoever made it."""
+        self.refunds += 1
+        purchase = f"p{max(1, self.purchases - back)}"
+        self._do(ReverseEarning, who, None, late, refund=f"r{self.refunds}", purchase=purchase, refunded=part, bought=7)
+
+    @rule(who=_ANYBODY, where=_IN, number=_NUMBERS, points=st.integers(1, 15), late=_LATE)
+    def is_given(self, who: str, where: str, number: int, points: int, late: int) -> None:
+        """A bonus."""
+        self._do(EarnPoints, who, where, late, lot=f"b{number}", points=points, author="anna")
+
+    @rule(who=_ANYBODY, where=_IN, number=_NUMBERS, points=st.integers(1, 9), late=_LATE)
+    def redeems(self, who: str, where: str, number: int, points: int, late: int) -> None:
+        """A redemption."""
+        self._do(RedeemPoints, who, where, late, redemption=f"x{number}", points=points)
+
+    @rule(who=_ANYBODY, where=_IN, what=st.sampled_from("xk"), number=_NUMBERS, late=_LATE)
+    def undoes(self, who: str, where: str, what: str, number: int, late: int) -> None:
+        """A redemption undone, or a reward given back."""
+        self._do(ReverseRedemption, who, where, late, redemption=f"{what}{number}")
+
+    @rule(who=_ANYBODY, to=_ANYBODY, where=_IN, number=_NUMBERS, points=st.integers(1, 9), late=_LATE)
+    def sends(self, who: str, to: str, where: str, number: int, points: int, late: int) -> None:
+        """Points for another member."""
+        if who != to:
+            self._do(TransferPoints, who, where, late, transfer=f"t{number}", to=to, points=points)
+
+    @rule(who=_ANYBODY, where=_IN, number=_NUMBERS, points=st.integers(-9, 9))
+    def is_adjusted(self, who: str, where: str, number: int, points: int) -> None:
+        """Something put right by hand."""
+        self._do(AdjustPoints, who, where, 0, adjustment=f"a{number}", points=points, reason="goodwill", author="anna")
+
+    @rule(who=_ANYBODY, where=_IN, number=_NUMBERS, reward=_REWARDS, late=_LATE)
+    def wants(self, who: str, where: str, number: int, reward: str, late: int) -> None:
+        """A reward; of some there are few."""
+        self._do(IssueReward, who, where, late, coupon=f"k{number}", reward=reward)
+
+    @rule(who=_ANYBODY, where=_IN, number=_NUMBERS, late=_LATE)
+    def uses(self, who: str, where: str, number: int, late: int) -> None:
+        """A reward is used."""
+        self._do(UseReward, who, where, late, coupon=f"k{number}")
+
+    @rule(who=_ANYBODY, whom=_ANYBODY, where=_IN, number=_NUMBERS, late=_LATE)
+    def recommends(self, who: str, whom: str, where: str, number: int, late: int) -> None:
+        """Recommends a programme to somebody."""
+        if who != whom:
+            self._do(MakeReferral, who, where, late, referral=f"f{number}", referred=whom)
+
+    @rule(who=_ANYBODY, where=_IN, sure=st.integers(0, 9))
+    def leaves(self, who: str, where: str, sure: int) -> None:
+        """Leaves a programme, seldom."""
+        if sure == 7:
+            self._do(CloseAccount, who, where, 0)
+
+    @rule(who=_ANYBODY, where=_IN)
+    def comes_back(self, who: str, where: str) -> None:
+        """Is a member again."""
+        self._do(ReopenAccount, who, where, 0)
+
+    @rule(back=st.booleans())
+    def are_found_to_be_one(self, back: bool) -> None:
+        """The first two customers are merged, in one direction or the other."""
+        who, into = ("c1", "c2") if back else ("c2", "c1")
+        for each in ("c1", "c2"):
+            self.time_is_told(each)
+        self._do(ReleaseAccount, who, None, 0, merge=who, into=into)
+        if any(ledger.debt and ledger.lots for ledger in self._account(into).ledgers):
+            self._do(ExpirePoints, into, None, 0)
+
+    @rule(back=st.booleans())
+    def are_two_after_all(self, back: bool) -> None:
+        """The merge is undone."""
+        merged, survivor = ("c1", "c2") if back else ("c2", "c1")
+        self._do(ReturnAccount, survivor, None, 0, merge=merged, to=merged)
+
+    @invariant()
+    def they_agree(self) -> None:
+        """Every account in every programme, the stock of every reward, and who is merged into whom."""
+        for who in _MEMBERS:
+            _same(f"merge of {who}", self._account(who).merged_into, self.oracle.merged.get(who))
+            for where in _PROGRAMMES:
+                what = f"{who} in {where}"
+                _agree(what, self._account(who).ledger(where), self.oracle.account(who, where))
+        for where in _PROGRAMMES:
+            taken = self.real.state(programme.AGGREGATE, where).taken
+            for reward in ("spa", "pin"):
+                _same(f"stock of {reward} in {where}", taken.get(reward, 0), self.oracle.out.get((where, reward), 0))
+
+    def teardown(self) -> None:
+        """Say what was seen."""
+        for outcome in self.outcomes:
+            note(outcome)
+
+    def _account(self, who: str) -> loyalty.Account:
+        account: loyalty.Account = self.real.state(loyalty.AGGREGATE, who)
+        return account
+
+    def _do(self, kind: Any, who: str, where: str | None, late: int, **fields: Any) -> None:
+        in_programme = {} if where is None else {"programme": where}
+        command = kind(customer=who, occurred_at=self.now - timedelta(days=late), **in_programme, **fields)
+        expected = self._refusal_of(self.oracle.do, command)
+        found = self._refusal_of(self._execute, command)
+        _same(f"refusal of {command!r}", found, expected)
+        if expected is not None:
+            self.outcomes[f"refused: {expected}"] += 1
+            return
+        before = dict(self.real.states)
+        self.real.execute(command)
+        _same(f"a retry of {command!r}", self.real.states, before)
+
+    def _execute(self, command: Command) -> None:
+        self.outcomes.update(type(each).__name__ for each in self.real.execute(command))
+
+    def _refusal_of(self, do: Any, command: Command) -> str | None:
+        try:
+            do(command)
+        except Refused as no:
+            return str(no)
+        except CommandRefused as refusal:
+            return refusal.code
+        return None
+
+
+def _agree(what: str, ledger: Ledger, oracle: SlowAccount) -> None:
+    _same(f"lots of {what}", {name: lot.points for name, lot in ledger.lots.items()}, oracle.lots)
+    ends = {name: None if until is None else to_micros(until) for name, until in oracle.ends.items()}
+    _same(f"expiries of {what}", {name: lot.ends(ledger.lapses_at) for name, lot in ledger.lots.items()}, ends)
+    pending = {coin.lot for coin in oracle.coins if coin.pending}
+    _same(f"pending lots of {what}", {name for name, lot in ledger.lots.items() if lot.pending}, pending)
+    _same(f"debt of {what}", ledger.debt, oracle.debt)
+    _same(f"balance of {what}", ledger.balance, oracle.balance)
+    _same(f"membership of {what}", ledger.enrolled_at is not None, oracle.joined is not None)
+    if not ledger.dealings.released:  # what is left of a merged account says more, to nobody
+        dealings, invited = ledger.dealings, oracle.invited
+        came_of_it = None if dealings.invited is None else (dealings.invited.referral, dealings.invited.fulfilled)
+        _same(f"invitation of {what}", came_of_it, None if invited is None else (invited.referral, invited.fulfilled))
+        _same(f"recommendations rewarded of {what}", dealings.rewarded, len(oracle.thanked))
+        _same(f"closing of {what}", ledger.closed_at, None if oracle.closed is None else to_micros(oracle.closed))
+    _same(f"tier of {what}", ledger.tier, oracle.tier)
+    coupons = {name: (coupon.reward, coupon.status) for name, coupon in ledger.dealings.coupons.items()}
+    _same(f"rewards of {what}", coupons, {name: (each.reward, each.state) for name, each in oracle.coupons.items()})
+
+
+def _same(what: str, found: object, expected: object) -> None:
+    if found != expected:
+        raise AssertionError(f"{what}: the accounts have {found!r}, the oracle {expected!r}")
