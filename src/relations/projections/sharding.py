@@ -47,7 +47,6 @@ _LOAD_BATCH = 20_000
 """Rows a transaction: few enough that a writer of the log waits less than a tenth of a second for its turn."""
 _STRETCH = 20_000
 """Events at most before something is written, so that progress is told."""
-_PAGE = 2_000
 _SLICE = 500
 """Events folded before rows are taken from the folds: so many, with all that is folded of them, stay in the cache."""
 _CUSTOMER, _POSITION = COLUMNS.index("customer"), COLUMNS.index("position")
@@ -123,10 +122,7 @@ class Work:
         after: tuple[str, int] | None = None
         while True:
             with log.database.reading() as connection:
-                found = log.scan_by_customer(
-                    connection, COLUMNS, until=self.until, shard=shard, after=after, chunk=_PAGE
-                )
-                page = next(found, None)
+                page = next(log.scan_by_customer(connection, COLUMNS, until=self.until, shard=shard, after=after), None)
             if page is None:
                 return
             yield page
