@@ -132,9 +132,13 @@ class Respondent(CustomerRow, gc=False):
         """What either id is known for, was asked and said, is the one customer's."""
         self.language = newer(self.language, other.language)
         self.region = newer(self.region, other.region)
-        # Two ids may have answers, and invitations, of one name: both are kept.
+        # Two ids may have answers, and invitations, of one name: both are kept, and the first recorded keeps the name.
         for name, answer in other.answers.items():
-            self.answers[name if name not in self.answers else f"{name}@{answer.position}"] = answer
+            mine = self.answers.get(name, answer)
+            first, later = (mine, answer) if mine.position <= answer.position else (answer, mine)
+            self.answers[name] = first
+            if later is not first:
+                self.answers[f"{name}@{later.position}"] = later
         for name, invited in other.invitations.items():
             known = self.invitations.get(name)
             self.invitations[name] = invited if known is None else _either(known, invited)
