@@ -27,6 +27,7 @@ from relations.aggregates.loyalty import (
     PointsRedeemed,
     RedeemPoints,
     ReverseEarning,
+    ReverseRedemption,
     TierLost,
     TierReached,
 )
@@ -97,6 +98,10 @@ def refund(purchase: str, refunded: int, bought: int, on: str = "2024-03-01", na
 
 def redeem(points: int, on: str = "2024-03-01", name: str = "x1", **values: Any) -> RedeemPoints:
     return RedeemPoints(customer="c1", redemption=name, points=points, occurred_at=day(on), **values)
+
+
+def reverse(redemption: str, on: str) -> ReverseRedemption:
+    return ReverseRedemption(customer="c1", redemption=redemption, occurred_at=day(on))
 
 
 def bonus(lot: str, points: int, on: str = "2024-02-01", **values: Any) -> EarnPoints:
@@ -420,6 +425,45 @@ def test_a_programme_may_record_the_shortfall_instead_of_a_debt() -> None:
         )
     ]
     assert (state.balance, state.debt) == (0, 0)
+
+
+RECORDED = {"tiers": [], "refund_shortfall": "recorded"}
+
+
+def test_what_comes_back_is_set_against_a_recorded_shortfall() -> None:
+    rules = policy(**RECORDED)
+    state = account(buy("p1", 10), redeem(10), refund("p1", 1_000, 1_000), policy=rules)
+    assert (state.balance, state.ledger().shortfall) == (0, 10)
+    state, events = when(state, reverse("x1", on="2024-05-01"), rules)
+    assert events[1:] == [
+        DebtIncurred(points=10, refund="", redemption="x1"),
+        DebtRepaid(points=10, lot="purchase/p1"),
+    ]
+    assert (state.balance, state.debt, state.ledger().shortfall) == (0, 0, 0)
+
+
+def test_of_several_purchases_spent_together_only_what_was_not_given_back_comes_back() -> None:
+    rules = policy(**RECORDED)
+    state = account(
+        buy("a", 10, on="2024-02-01"),
+        buy("b", 10, on="2024-02-02"),
+        redeem(15, on="2024-02-05"),
+        refund("a", 1_000, 1_000, name="ra"),  # 5 of b, and 5 are missing
+        refund("b", 400, 1_000, name="rb"),
+        policy=rules,
+    )
+    assert (state.balance, state.ledger().shortfall) == (0, 9)
+    state, _ = when(state, reverse("x1", on="2024-05-01"), rules)
+    assert (state.balance, state.ledger().shortfall) == (6, 0)
+
+
+def test_a_redemption_made_after_a_shortfall_was_recorded_comes_back_whole() -> None:
+    rules = policy(**RECORDED)
+    state = account(buy("p1", 10), redeem(10), refund("p1", 1_000, 1_000), policy=rules)
+    state, _ = when(state, buy("p2", 8, on="2024-04-10"), rules)
+    state, _ = when(state, redeem(8, on="2024-04-11", name="x2"), rules)
+    state, _ = when(state, reverse("x2", on="2024-05-01"), rules)
+    assert (state.balance, state.ledger().shortfall) == (8, 10)
 
 
 def test_what_had_expired_is_not_taken_back_a_second_time() -> None:

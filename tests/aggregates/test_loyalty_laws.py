@@ -196,7 +196,7 @@ def test_redeeming_and_reversing_changes_nothing_while_nothing_expired(
     attempt(town, ReverseRedemption(customer="c1", redemption="mistake", occurred_at=then))
     after, other = town["c1"].ledger(), without["c1"].ledger()
     assert after.redemptions["mistake"].reversed
-    known = {"redemptions": other.redemptions, "redeemed_at": other.redeemed_at}
+    known = {name: getattr(other, name) for name in ("redemptions", "redeemed_at", "missed_before")}
     assert msgspec.structs.replace(after, **known) == other
     event("redeemed and reversed" if other.lapses_at is None else "redeemed and reversed, lapsing with inactivity")
 
@@ -230,6 +230,7 @@ NEVER_EXPIRING = [
         {"tier_window": {"kind": "rolling_months", "months_count": 2}},
         {"tier_window": {"kind": "calendar_year"}},
         {"downgrade_to": "one_step", "pending_days": 14},
+        {"refund_shortfall": "recorded"},
         {"downgrade_when": "year_end", "grace_days": 10},
     )
 ]
@@ -256,13 +257,52 @@ def test_a_purchase_refunded_in_full_is_as_if_it_had_never_been_whatever_was_spe
     for each in (town, without):
         attempt(each, ExpirePoints(customer="c1", occurred_at=moment))
     ledger, other = town["c1"].ledger(), without["c1"].ledger()
-    assert (ledger.balance, ledger.debt, ledger.qualified) == (other.balance, other.debt, other.qualified)
+    assert (kept(ledger), ledger.debt, ledger.qualified) == (kept(other), other.debt, other.qualified)
     counted = [{month: points for month, points in each.months.items() if points} for each in (ledger, other)]
     assert counted[0] == counted[1]
     programme = rules.programme
     if programme.terms.monthly and programme.downgrade_to == "earned":
         assert ledger.tier == other.tier
     event(f"{min(done // 5, 2) * 5} commands or more done by both, " + ("in debt" if ledger.debt else "not in debt"))
+
+
+def kept(ledger: Ledger) -> int:
+    """What there is, less what refunds found missing and nobody owes."""
+    return ledger.balance - ledger.shortfall
+
+
+@given(
+    st.sampled_from(NEVER_EXPIRING),
+    commands(members=1),
+    st.lists(st.integers(1, 60), min_size=1, max_size=4),
+    st.lists(st.integers(1, 120), min_size=1, max_size=3),
+    st.lists(st.integers(1, 5), min_size=1, max_size=3),
+)
+def test_purchases_refunded_and_what_was_spent_of_them_undone_are_as_if_neither_had_ever_been(
+    rules: Policy, history: list[Command], bought: list[int], spent: list[int], parts: list[int]
+) -> None:
+    """Whatever the policy says of a shortfall: what was spent is back, and what was earned is taken back."""
+    town, without = lived(rules, history, "c1"), lived(rules, history, "c1")
+    now, then = end_of(history), end_of(history) + timedelta(days=30)
+    for number, euro in enumerate(bought):
+        amount = Money(euro * 100, "EUR")
+        attempt(town, CreditPurchase(customer="c1", purchase=f"never{number}", amount=amount, occurred_at=now))
+    redeem = {f"mistake{number}": points for number, points in enumerate(spent)}
+    for name, points in redeem.items():
+        attempt(town, RedeemPoints(customer="c1", redemption=name, points=points, occurred_at=then))
+    for number in range(len(bought)):
+        for part in range(1, len(parts) + 1):
+            some = {"purchase": f"never{number}", "refunded": sum(parts[:part]), "bought": sum(parts)}
+            attempt(town, ReverseEarning(customer="c1", refund=f"{number}-{part}", occurred_at=then, **some))
+    missed = town["c1"].ledger().shortfall
+    for name in redeem:
+        attempt(town, ReverseRedemption(customer="c1", redemption=name, occurred_at=then))
+    attempt(without, ExpirePoints(customer="c1", occurred_at=then))
+    ledger, other = town["c1"].ledger(), without["c1"].ledger()
+    assert (kept(ledger), ledger.debt) == (kept(other), other.debt)
+    if not other.shortfall:
+        assert ledger.balance == other.balance
+    event("recorded as a shortfall" if missed > other.shortfall else "nothing was missing, or it was owed")
 
 
 @given(

@@ -473,6 +473,7 @@ MEANT: dict[str, Event] = {
         lot="merged/c-2/purchase/p",
         **DINING,
     ),
+    "loyalty.debt_incurred.1.undone": DebtIncurred(points=22, refund="", redemption="x1"),
     "loyalty.debt_incurred.1.every": DebtIncurred(points=1, refund="r", **DINING),
     "loyalty.debt_repaid.1.every": DebtRepaid(points=1, lot="l", **DINING),
     "loyalty.points_released.1.full": PointsReleased(transfer="t1", to="c-43", points=40, lots=(MOVED,), **DINING),
@@ -575,6 +576,12 @@ MEANT: dict[str, Event] = {
         merge="m1", source="c-43", holdings=HOLDINGS, enrolled=True, tier="silver", **DINING
     ),
     "loyalty.account_released.1.every": AccountReleased(merge="m1", into="c-42", holdings=EVERYTHING_HELD, **DINING),
+    "loyalty.account_released.1.shortfall": AccountReleased(
+        merge="m1",
+        into="c-42",
+        holdings=Holdings(enrolled_at=AT, missed=30, shortfall=20, missed_before={"x2": 10}),
+        **DINING,
+    ),
     "loyalty.account_received.1.reopened": AccountReceived(
         merge="m1", source="c-43", holdings=EVERYTHING_HELD, tier="gold", reopened=True, reached_at=AT, **DINING
     ),

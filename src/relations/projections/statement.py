@@ -77,7 +77,7 @@ class EntryRow(CustomerRow, gc=False):
     by: str | None = None
 
 
-ENTRIES = Projection(name="statement", version=1, tables=(EntryRow,))
+ENTRIES = Projection(name="statement", version=2, tables=(EntryRow,))
 """Folded in memory, for one customer; it has no tables in the database."""
 
 
@@ -133,7 +133,7 @@ def reversed_(rows: Rows, event: EarningReversed, at: Envelope) -> None:
 @ENTRIES.on(DebtIncurred)
 def owed(rows: Rows, event: DebtIncurred, at: Envelope) -> None:
     """What the lots could not give is owed."""
-    _enter(rows, event.programme, at, "debt", 0, event.points, event.refund)
+    _enter(rows, event.programme, at, "debt", 0, event.points, event.redemption or event.refund)
 
 
 @ENTRIES.on(DebtRepaid)

@@ -53,6 +53,9 @@ class SlowCoins(SlowTiers):
         patience: After how many months of it.
         acts: What the member did that puts it off, and when.
         debt: Points owed.
+        missed: All coins that refunds asked for and found nowhere.
+        forgone: What is left of these, neither owed nor set against what came back.
+        spent_when: How much had been missed when a redemption was made.
     """
 
     coins: list[Coin] = field(default_factory=list)
@@ -66,6 +69,9 @@ class SlowCoins(SlowTiers):
     patience: int = 0
     acts: dict[str, datetime] = field(default_factory=dict)
     debt: int = 0
+    missed: int = 0
+    forgone: int = 0
+    spent_when: dict[str, int] = field(default_factory=dict)
 
     @property
     def balance(self) -> int:
@@ -155,6 +161,18 @@ class SlowCoins(SlowTiers):
                 self.decayed[coin.lot] = self.decayed.get(coin.lot, 0) + 1
                 self._unless_owed(coin)
 
+    def _owe_forgone(self, redemption: str) -> None:
+        """Coins that were spent and then found nowhere are owed as soon as they come back."""
+        found_missing_since = self.missed - self.spent_when[redemption]
+        for coin in self.spent[redemption]:
+            if self.forgone and found_missing_since and not self._is_of_another(coin):
+                self.forgone, self.debt = self.forgone - 1, self.debt + 1
+                found_missing_since -= 1
+
+    def _is_of_another(self, _coin: Coin) -> bool:
+        """Whether a coin that was spent here is somebody else's: none is where nobody was ever merged."""
+        return False
+
     def _unless_owed(self, coin: Coin) -> None:
         """What would expire at once repays a debt before it does."""
         if self.debt:
@@ -187,4 +205,6 @@ class SlowCoins(SlowTiers):
             elif self.coins:
                 self._remove_first(list(self.coins))
             elif self.rules.refund_shortfall == "debt":
-                self.debt += 1
+                self.missed, self.debt = self.missed + 1, self.debt + 1
+            else:
+                self.missed, self.forgone = self.missed + 1, self.forgone + 1

@@ -178,7 +178,7 @@ class SlowLedger(SlowCoins):
             return
         self._need_member()
         self._need_since(at)
-        self.spent[redemption] = self._spend(command.points, at)
+        self.spent[redemption], self.spent_when[redemption] = self._spend(command.points, at), self.missed
         self.used[name] = said
         self._stay_active(at, name)
 
@@ -221,6 +221,7 @@ class SlowLedger(SlowCoins):
             raise Refused("settled_by_closing")
         self.undone.add(command.redemption)
         self._never_was(f"redemption/{command.redemption}", at)
+        self._owe_forgone(command.redemption)
         self._come_back(self.spent[command.redemption], at)
         self._others_go_home(command.redemption, at)
         self._repay()
@@ -287,7 +288,7 @@ class SlowLedger(SlowCoins):
             return
         self._need_member()
         self._need_since(at)
-        self.coins, self.debt, self.closed, self.tier, self.grace = [], 0, at, None, None
+        self.coins, self.debt, self.forgone, self.closed, self.tier, self.grace = [], 0, 0, at, None, None
         # What was before is over: nothing of it is undone, taken back or counted any more.
         self.spent = {name: [] for name in self.spent}
         self.taken, self.counts, self.lapses = dict(self.credits), {}, None

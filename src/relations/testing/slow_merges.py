@@ -13,7 +13,7 @@ from relations.testing.slow_rewards import SlowRewards
 __all__ = ["SlowAccount"]
 
 V = TypeVar("V")
-_BY_LOT = ("credits", "born", "taken", "decayed", "refunds", "counts", "uncounted")
+_BY_LOT = ("credits", "born", "taken", "decayed", "refunds", "counts", "uncounted", "spent_when")
 _BY_NAME = (*_BY_LOT, "spent", "coupons", "referrals")
 _TAKEN_FOR = ("redemption/", "transfer/")
 """Ids of these kinds go along with a merge, so that nothing is done again under them; lots' are names by themselves."""
@@ -51,7 +51,8 @@ class SlowAccount(SlowRewards):
             return prefix + name
 
         self.coins += _renamed(other.coins, named)
-        self.debt += other.debt
+        self.debt, self.missed = self.debt + other.debt, self.missed + other.missed
+        self.forgone += other.forgone
         for kind in _BY_NAME:
             getattr(self, kind).update({named(name): value for name, value in getattr(other, kind).items()})
         for name in other.thanked:
@@ -103,6 +104,8 @@ class SlowAccount(SlowRewards):
         self._give_back_what_is_left(back, prefix)
         back.debt = min(came.debt, self.debt)
         self.debt -= back.debt
+        back.missed, back.forgone = self.missed, min(came.forgone, self.forgone)
+        self.forgone -= back.forgone
         self.guests.discard(guest)
         if self.invited_as == prefix:
             if self.invited is not None and back.invited is not None:
@@ -156,6 +159,9 @@ class SlowAccount(SlowRewards):
     def _own_tier(self, had: str | None, at: datetime) -> None:
         """What each had before, or what their own purchases earn where that is more."""
         self.tier = max(had, self._earned(self._total(max(self.heard, self._month(at)))), key=self._rank)
+
+    def _is_of_another(self, coin: Coin) -> bool:
+        return coin.lot.startswith("merged/") and coin.lot.split("/")[1] not in self.guests
 
     def _others_go_home(self, redemption: str, at: datetime) -> None:
         """Points that one spent of the other's while they were taken for one go to the other."""

@@ -104,7 +104,7 @@ class SlowRewards(SlowLedger):
         if reward.tier is not None and self._rank(self.tier) < self._rank(reward.tier):
             raise Refused("tier_too_low")
         if reward.points:
-            self.spent[name] = self._spend(reward.points, at)
+            self.spent[name], self.spent_when[name] = self._spend(reward.points, at), self.missed
             self.used[f"redemption/{name}"] = (reward.points, reward.name)
             self._stay_active(at, f"redemption/{name}")
         until = None if reward.days_valid is None else self._local_day(at, reward.days_valid + 1)

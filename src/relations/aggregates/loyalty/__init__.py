@@ -20,6 +20,7 @@ the next decision repays first. Nothing is taken below zero and nothing is cut o
 
 **Refunds** take back on the running total per purchase: from the purchase's own lot, pending or not; what had expired
 of it is nobody's loss; from other lots, pending ones first; and what is missing is a debt, or recorded as a shortfall.
+Later earnings are not set against a shortfall, but what comes back of a redemption made before it is.
 
 **Late arrivals.** What was recorded is never decided again: a command that arrives late finds the account as it stands,
 and its business time says only which lots it may spend, which have expired by then, and in which month it earns. Where
@@ -260,6 +261,6 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Account,
-    state_version=5,
+    state_version=6,
     due=due,
 )

@@ -256,11 +256,19 @@ class EarningReversed(LoyaltyEvent, frozen=True):
 
 
 class DebtIncurred(LoyaltyEvent, frozen=True):
-    """The account owes points: a refund came after they were spent."""
+    """The account owes points: a refund came after they were spent.
+
+    Attributes:
+        points: How many.
+        refund: The refund; empty where there is a `redemption`.
+        redemption: The redemption that was undone after refunds had found points missing that it had spent, which were
+            recorded as a shortfall until then: what came back is set against them.
+    """
 
     topic: ClassVar[str] = "loyalty.debt_incurred"
     points: int
     refund: str
+    redemption: str | None = None
 
 
 class DebtRepaid(LoyaltyEvent, frozen=True):

@@ -224,6 +224,9 @@ class Holdings(_Carried, frozen=True, gc=False, omit_defaults=True):
         invited: Who recommended the programme to the customer.
         idle_months: After how many months of inactivity it lapses.
         redeemed_at: When redemptions were made that put that off.
+        missed: All that refunds ever found missing.
+        shortfall: What is left of that, neither owed nor set against what came back.
+        missed_before: How much refunds had found missing when redemptions were made.
     """
 
     enrolled_at: int | None = None
@@ -248,6 +251,9 @@ class Holdings(_Carried, frozen=True, gc=False, omit_defaults=True):
     invited: Invited | None = None
     idle_months: int = 0
     redeemed_at: dict[str, int] = {}
+    missed: int = 0
+    shortfall: int = 0
+    missed_before: dict[str, int] = {}
 
     @property
     def member_since(self) -> int | None:

@@ -231,6 +231,9 @@ def _holdings(ledger: Ledger) -> Holdings:
         lapses_at=ledger.lapses_at,
         idle_months=ledger.idle_months,
         redeemed_at=dict(ledger.redeemed_at),
+        missed=ledger.missed,
+        shortfall=ledger.shortfall,
+        missed_before=dict(ledger.missed_before),
         tier=ledger.tier,
         tier_since=ledger.tier_since,
         tier_month=ledger.tier_month,
@@ -276,6 +279,9 @@ def _what_is_left(ledger: Ledger, received: Received, survivor: str) -> Holdings
         months=dict(months),
         month=max(came.month, ledger.month if months.keys() - came.months.keys() else ""),
         debt=min(came.debt, ledger.debt),
+        missed=ledger.missed,
+        shortfall=min(came.shortfall, ledger.shortfall),
+        missed_before=_of(ledger.missed_before, prefix),
     )
 
 

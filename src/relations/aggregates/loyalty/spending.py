@@ -10,7 +10,13 @@ from relations.aggregates.loyalty.commands import (
     TransferPoints,
 )
 from relations.aggregates.loyalty.earning import join
-from relations.aggregates.loyalty.events import PointsReceived, PointsRedeemed, PointsReleased, RedemptionReversed
+from relations.aggregates.loyalty.events import (
+    DebtIncurred,
+    PointsReceived,
+    PointsRedeemed,
+    PointsReleased,
+    RedemptionReversed,
+)
 from relations.aggregates.loyalty.lots import GracedLot, Lot, LotShare, MovedLot, Redemption, came_from
 from relations.aggregates.loyalty.settling import (
     Draft,
@@ -133,14 +139,29 @@ def reverse_redemption(state: Account, command: ReverseRedemption, policy: Polic
     graced = programme_of(policy, ledger.programme).reversal_after_expiry == "grace"
     reversal = _reversal(draft.ledger, command, redemption, gone if graced else [], policy)
     draft.add(reversal)
+    here = {None, *(each.source for each in ledger.dealings.received.values())}
     for customer in dict.fromkeys(came_from(share.lot) for share in reversal.lots):
-        if customer is not None and all(customer != each.source for each in ledger.dealings.received.values()):
+        if customer is not None and customer not in here:
             _send_home(draft, reversal, customer, command.at)
+    own = sum(share.points for share in reversal.lots if came_from(share.lot) in here)
+    _set_against_shortfall(draft, command.redemption, own)
     if draft.ledger.debt:
         repay(draft)
     if not graced:
         let_go(draft, gone)
     return draft.events
+
+
+def _set_against_shortfall(draft: Draft, redemption: str, points: int) -> None:
+    """What refunds found missing since the redemption, and no debt was made of, is owed now that points came back.
+
+    Otherwise an undone redemption would give points of which the earning was taken back. What had been missing before
+    the redemption was not spent by it.
+    """
+    ledger = draft.ledger
+    owed = min(points, ledger.shortfall, ledger.missed - ledger.missed_before.get(redemption, 0))
+    if owed > 0:
+        draft.add(DebtIncurred(programme=ledger.programme, points=owed, refund="", redemption=redemption))
 
 
 def _send_home(draft: Draft, reversal: RedemptionReversed, customer: str, at: int) -> None:

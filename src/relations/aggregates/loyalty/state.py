@@ -136,6 +136,9 @@ class Ledger(msgspec.Struct, frozen=True, gc=False):
         warned: The moment of the loss that was warned of last.
         grace_until: Until when it is kept though it is no longer earned.
         debt: Points owed.
+        missed: All that refunds ever found missing, as if it were a clock: what was missing later was spent before.
+        shortfall: What is left of that, neither owed nor set against what came back.
+        missed_before: `missed` when redemptions were made, by id, where it was not 0.
         lapses_at: When lots that expire with inactivity do.
         idle_months: After how many months of inactivity that is; 0 where it was not recorded.
         redeemed_at: When redemptions were made that put that off, by id, UTC microseconds.
@@ -165,6 +168,9 @@ class Ledger(msgspec.Struct, frozen=True, gc=False):
     closed_at: int | None = None
     dealings: Dealings = Dealings()
     due_at: int = NEVER
+    missed: int = 0
+    shortfall: int = 0
+    missed_before: Map[str, int] = Map()
 
     @property
     def balance(self) -> int:
@@ -313,6 +319,8 @@ def _settled(ledger: Ledger, event: AccountClosed) -> Ledger:
         redemptions=Map({name: replace(each, lots=()) for name, each in ledger.redemptions.items()}),
         months=Map(),
         qualified=0,
+        shortfall=0,
+        missed_before=Map(),
         warned=None,
         lapses_at=None,
         idle_months=0,
@@ -376,6 +384,9 @@ def _redeemed(ledger: Ledger, event: PointsRedeemed) -> Ledger:
         redeemed_at=ledger.redeemed_at
         if event.redeemed_at is None
         else ledger.redeemed_at.set(event.redemption, event.redeemed_at),
+        missed_before=ledger.missed_before.set(event.redemption, ledger.missed)
+        if ledger.missed
+        else ledger.missed_before,
     )
 
 
@@ -435,6 +446,8 @@ def _reversed(ledger: Ledger, event: EarningReversed) -> Ledger:
         earnings=ledger.earnings.set(own, taken),
         months=months.set(earning.month, months.get(earning.month, 0) - event.qualifying),
         qualified=ledger.qualified - event.qualifying,
+        missed=ledger.missed + event.shortfall,
+        shortfall=ledger.shortfall + event.shortfall,
         dealings=_unrewarded(ledger.dealings, own, taken) if earning.reason == "referral" else ledger.dealings,
     )
 
@@ -455,7 +468,7 @@ def _unrewarded(dealings: Dealings, own: str, earning: Earning) -> Dealings:
 
 
 def _owes(ledger: Ledger, event: DebtIncurred) -> Ledger:
-    return replace(ledger, debt=ledger.debt + event.points)
+    return replace(ledger, debt=ledger.debt + event.points, shortfall=max(0, ledger.shortfall - event.points))
 
 
 def _repaid(ledger: Ledger, event: DebtRepaid) -> Ledger:
@@ -656,6 +669,9 @@ def _restored(ledger: Ledger, event: AccountRestored) -> Ledger:
         lapses_at=found.lapses_at,
         idle_months=found.idle_months,
         redeemed_at=Map(found.redeemed_at),
+        missed=found.missed,
+        shortfall=found.shortfall,
+        missed_before=Map(found.missed_before),
         closed_at=ledger.closed_at,
         dealings=_restored_dealings(ledger.dealings, found),
     )
@@ -699,6 +715,9 @@ def _received(ledger: Ledger, event: AccountReceived) -> Ledger:
         warned=standing.warned,
         grace_until=standing.grace_until,
         debt=ledger.debt + came.debt,
+        missed=ledger.missed + came.missed,
+        shortfall=ledger.shortfall + came.shortfall,
+        missed_before=ledger.missed_before.update({prefix + name: had for name, had in came.missed_before.items()}),
         lapses_at=max(lapses, default=None),
         idle_months=max(ledger.idle_months, came.idle_months),
         redeemed_at=ledger.redeemed_at.update({prefix + name: at for name, at in came.redeemed_at.items()}),
@@ -763,6 +782,8 @@ def _returned(ledger: Ledger, event: AccountReturned) -> Ledger:
         qualified=ledger.qualified - sum(back.months.values()),
         tier=event.tier,
         debt=ledger.debt - back.debt,
+        shortfall=max(0, ledger.shortfall - back.shortfall),
+        missed_before=_own(ledger.missed_before, prefix),
         dealings=_returned_dealings(ledger.dealings, event, prefix),
     )
 
