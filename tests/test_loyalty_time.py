@@ -42,7 +42,7 @@ from relations.projections import agenda
 from relations.projections.statement import Statement
 from relations.testing.laws import check_laws
 from tests.aggregates.test_loyalty_laws import POLICIES, RULES, START, commands
-from tests.aggregates.test_loyalty_rules import DINING, at, policy
+from tests.aggregates.test_loyalty_rules import DINING, TIERS, at, policy
 
 EVERYTHING = policy(
     **RULES,
@@ -53,6 +53,8 @@ EVERYTHING = policy(
     downgrade_to="one_step",
     more=[DINING],
 )
+
+TIER_EVENTS = (TierReached, TierKept, TierWarned, TierGraceGiven, TierLost)
 
 
 def opened(rules: Policy, history: list[Command], now: datetime = START) -> Relations:
@@ -264,6 +266,43 @@ def test_a_tier_falls_by_the_rules_of_the_day_on_which_it_falls() -> None:
             assert [each.occurred_at for each in lost] == [to_micros(at("2024-10-31T23:00"))]
             assert relations.views.agenda.due(until=at("2030-01-01")) == []
             assert relations.views.loyalty.losing_tier(until=at("2040-01-01")) == []
+
+
+@pytest.mark.parametrize(("window", "earned"), [("calendar_year", "member"), ("lifetime", "silver")])
+def test_a_tier_that_the_programme_drops_is_lost_with_warning_and_grace_and_never_reached_over(
+    window: str, earned: str
+) -> None:
+    some: dict[str, Any] = {"customer": "c1"}
+    rules: dict[str, Any] = {
+        **RULES,
+        "months_to_expiry": None,
+        "downgrade_when": "year_end",
+        "downgrade_to": "one_step",
+        "warning_days": 30,
+        "grace_days": 10,
+        "tier_window": {"kind": window},
+    }
+    bought = CreditPurchase(purchase="p", amount=Money(40_000, "EUR"), occurred_at=at("2024-02-15"), **some)
+    dropped = policy(**{**rules, "tiers": [each for each in TIERS if each["name"] != "gold"]})
+    history: list[Command] = [
+        bought,
+        AdoptPolicy(policy=dropped, occurred_at=at("2024-10-10")),
+        bought.model_copy(update={"purchase": "q", "occurred_at": at("2024-11-11")}),
+        EvaluateTier(occurred_at=at("2024-11-12"), **some),
+    ]
+    with opened(policy(**rules), history) as relations:
+        assert relations.load("loyalty", "c1").tier == "gold"
+        (risk,) = relations.views.loyalty.losing_tier(until=at("2025-06-01"))
+        assert (risk.tier, risk.missing, risk.losing_at) == ("gold", 0, at("2025-01-10T23:00"))
+        relations.advance_time(at("2025-03-01"))
+        happened = [
+            each.event for each in relations.events() if each.customer == "c1" and isinstance(each.event, TIER_EVENTS)
+        ]
+        assert [type(each) for each in happened[-3:]] == [TierWarned, TierGraceGiven, TierLost]
+        assert [each.tier for each in happened if isinstance(each, TierReached)] == ["member", "gold"]
+        lost = happened[-1]
+        assert isinstance(lost, TierLost)
+        assert lost.next == risk.falls_to == relations.load("loyalty", "c1").tier == earned
 
 
 def test_everything_that_time_does_is_done_once_and_at_its_moment() -> None:

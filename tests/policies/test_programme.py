@@ -151,6 +151,13 @@ def test_a_copy_with_other_rates_gives_by_those() -> None:
     assert before.terms.earned(100, "EUR", None, None) == (1, 1)
 
 
+def test_a_copy_counts_in_its_own_unit_and_window() -> None:
+    before = programme(rates={"EUR": 1})
+    assert (before.unit, before.window_name) == ("points", "rolling_months:12")
+    after = before.model_copy(update={"tier_basis": "orders", "tier_window": Lifetime()})
+    assert (after.unit, after.window_name) == ("orders", "lifetime")
+
+
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [

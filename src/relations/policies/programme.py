@@ -95,8 +95,17 @@ class Terms:
         return self.round(amount * numerator, denominator), self.round(amount * base_numerator, base_denominator)
 
     def rank(self, tier: str | None) -> int:
-        """A tier's place, from 0; -1 for none, or for one that this programme does not have."""
-        return -1 if tier is None else self.ranks.get(tier, -1)
+        """A tier's place, from 0; -1 for none.
+
+        One that this programme no longer has is above all that it has: nothing that is reached takes it away. It goes
+        as any other does that is not earned, at the next review, with warning and grace, to what is earned.
+        """
+        return -1 if tier is None else self.ranks.get(tier, len(self.names))
+
+    def threshold(self, tier: str | None) -> int:
+        """What a tier asks for; 0 for none, or for one that this programme does not have."""
+        rank = -1 if tier is None else self.ranks.get(tier, -1)
+        return self.thresholds[rank] if rank >= 0 else 0
 
     def tier(self, qualifying: int) -> str | None:
         """The highest tier that so many qualifying points earn."""
@@ -157,7 +166,8 @@ class Programme(BaseModel):
         grace_days: How long a tier is kept that is no longer earned.
         warning_days: How long before the loss of a tier the member is warned; None is not at all.
         refund_shortfall: What happens when a refund takes back more points than the account has left: `debt` (later
-            earnings repay it first) or `recorded` (the shortfall stands in the history, and nothing is owed).
+            earnings repay it first) or `recorded` (the shortfall stands in the history, and nothing is owed; what comes
+            back where a redemption made before it is undone is set against it).
         reversal_after_expiry: Points of a reversed redemption whose lot has expired meanwhile: they `expire`, or have
             a `grace`.
         reversal_grace_days: To the end of the day so many days after the reversal.
@@ -408,6 +418,7 @@ class Programme(BaseModel):
     def model_copy(self, *, update: Any = None, deep: bool = False) -> Self:
         """As pydantic's, without what was worked out from the values before."""
         copied = super().model_copy(update=update, deep=deep)
-        copied.__dict__.pop("terms", None)
-        copied.__dict__.pop("window_name", None)
+        for name, value in vars(type(self)).items():
+            if isinstance(value, cached_property):
+                copied.__dict__.pop(name, None)
         return copied

@@ -178,7 +178,7 @@ def _review(programme: Programme, zone: str, standing: Standing, since: int | No
         seen = standing.month if since is None else max(standing.month, local.month(since - 1))
         month = _first_unearned(programme, standing, seen, None if horizon is None else local.month(horizon))
         return None if month is None else first_of_month(zone, month)
-    if programme.tier_window.kind == "lifetime":
+    if programme.tier_window.kind == "lifetime" and standing.tier in programme.terms.ranks:
         return None
     reviewed = standing.reviewed if since is None else max(standing.reviewed, since - 1)
     return yearly_after(zone, local.day(standing.since), reviewed, programme.downgrade_when == "anniversary")
@@ -235,9 +235,12 @@ def outcome(programme: Programme, zone: str, standing: Standing, step: TierStep)
 
 
 def lower_tier(programme: Programme, tier: str | None, earned: str | None) -> str | None:
-    """What time leaves of a tier that is no longer earned: what is earned, or one step less."""
+    """What time leaves of a tier that is no longer earned: what is earned, or one step less.
+
+    From a tier that the programme no longer has there is no telling what one step would be.
+    """
     terms, rank = programme.terms, programme.terms.rank(tier)
-    if programme.downgrade_to == "one_step" and rank > 0 and terms.rank(earned) < rank - 1:
+    if programme.downgrade_to == "one_step" and tier in terms.ranks and rank > 0 and terms.rank(earned) < rank - 1:
         return terms.names[rank - 1]
     return earned
 

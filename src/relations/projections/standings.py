@@ -319,14 +319,13 @@ def tier_risk(row: AccountRow, rules: InForce, *, until: int) -> TierRisk | None
         programme = programme_in(policy, row.programme)
         came = outcome(programme, policy.zone, standing, step)
         if came.kind == "lost":
-            thresholds, rank = programme.terms.thresholds, programme.terms.rank(row.tier)
             return TierRisk(
                 losing_at=from_micros(step.at),
                 customer=row.customer,
                 tier=row.tier or "",
                 falls_to=came.tier,
                 qualifying=came.total,
-                missing=thresholds[rank] - came.total if rank >= 0 else 0,
+                missing=max(0, programme.terms.threshold(row.tier) - came.total),
                 warned=row.warned == step.at,
             )
         if came.kind == "reached":

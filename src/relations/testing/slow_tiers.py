@@ -59,11 +59,14 @@ class SlowTiers(SlowRules):
             elif self.rules.downgrade_when == "at_once":
                 if self._here(day).day == 1 and self._month(day) > self.heard:
                     self._look(day, self._month(day))
-            elif self._is_yearly(day) and self.rules.tier_window.kind != "lifetime":
+            elif self._is_yearly(day) and (self.rules.tier_window.kind != "lifetime" or self._is_dropped()):
                 self._look(day, self._month(day - timedelta(hours=1)))
 
     def _can_be_lost(self) -> bool:
         return self.tier is not None and self.tier != self._earned(0)
+
+    def _is_dropped(self) -> bool:
+        return self.tier not in [each.name for each in self.rules.tiers]
 
     def _is_yearly(self, day: datetime) -> bool:
         here = self._here(day)
@@ -103,7 +106,7 @@ class SlowTiers(SlowRules):
 
     def _fall(self, earned: str | None, day: datetime, month: str) -> None:
         names = [each.name for each in self.rules.tiers]
-        if self.rules.downgrade_to == "one_step" and self._rank(self.tier) > 0:
+        if self.rules.downgrade_to == "one_step" and self.tier in names and self._rank(self.tier) > 0:
             below = names[self._rank(self.tier) - 1]
             earned = max(below, earned, key=self._rank)
         self._have(earned, day, month)
@@ -151,4 +154,6 @@ class SlowTiers(SlowRules):
         return next((each.name for each in reversed(self.rules.tiers) if each.threshold <= total), None)
 
     def _rank(self, tier: str | None) -> int:
-        return next((rank for rank, each in enumerate(self.rules.tiers) if each.name == tier), -1)
+        """A tier's place; -1 for none, and above all others for one that there is no longer."""
+        names = [None, *(each.name for each in self.rules.tiers), tier]
+        return names.index(tier) - 1

@@ -143,7 +143,7 @@ def _expires(coupon: Coupon, at: int) -> bool:
 
 
 def _need_tier(ledger: Ledger, programme: Programme, tier: str | None, what: str, field: str) -> None:
-    if tier is not None and programme.terms.rank(ledger.tier) < max(programme.terms.rank(tier), 0):
+    if tier is not None and programme.terms.rank(ledger.tier) < programme.terms.rank(tier):
         raise CommandRefused(
             f"{what.capitalize()} is for members of tier {tier!r}, and this one has {ledger.tier or 'none'}",
             code="tier_too_low",

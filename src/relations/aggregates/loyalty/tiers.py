@@ -45,7 +45,7 @@ def reached(ledger: Ledger, earned: PointsEarned, programme: Programme, at: int)
     terms = programme.terms
     rank = terms.rank(ledger.tier) + 1
     # Most earnings lead to no tier, and the sum over all time says so without a look at the window.
-    if rank == len(terms.thresholds) or ledger.qualified + earned.qualifying < terms.thresholds[rank]:
+    if rank >= len(terms.thresholds) or ledger.qualified + earned.qualifying < terms.thresholds[rank]:
         return None
     month = max(ledger.month, earned.month)
     window = programme.tier_window.months(month)
@@ -120,8 +120,7 @@ def _take_step(draft: Draft, programme: Programme, step: TierStep, zone: str) ->
     had = ledger.tier or ""
     match came.kind:
         case "warned":
-            rank = terms.rank(ledger.tier)
-            required = terms.thresholds[rank] if rank >= 0 else 0
+            required = terms.threshold(ledger.tier)
             draft.add(TierWarned(tier=had, qualifying=came.total, required=required, losing_at=step.losing_at, **what))
         case "kept":
             draft.add(TierKept(tier=had, qualifying=came.total, month=came.month, reviewed_at=step.at, **what))
