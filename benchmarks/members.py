@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -14,6 +14,7 @@ from benchmarks.rebuild import read_and_decode
 from relations import Relations
 from relations.aggregates.loyalty import EarnPoints, EnrolMember, RedeemPoints
 from relations.messages import Command
+from relations.projections.loyalty import LoyaltyView, Statement
 
 NAME = "members"
 ABOUT = "members' points: rebuilding the loyalty view, and a statement of 5,000 events"
@@ -48,17 +49,37 @@ def measure(workspace: Workspace) -> list[Line]:
         budget=0.35,
         note="a purchase in three is spent from; no other view is rebuilt",
     )
-    return [rebuilt, _statement(workspace, min(_STATEMENT_EVENTS, events))]
+    return [rebuilt, *_statements(workspace, min(_STATEMENT_EVENTS, events))]
 
 
-def _statement(workspace: Workspace, events: int) -> Line:
+def _statements(workspace: Workspace, events: int) -> Iterator[Line]:
     path = workspace.once(f"an account of {events:,} events", lambda made: _fill(made, events, events))
     workspace.say("asking for statements")
+    account = f"an account with {events:,} events"
     with open_log(path, clock=lambda: _END) as relations:
-        milliseconds = list(_ask(relations))
+        count = relations.views.loyalty.statement("m0", limit=0).count
+        asked: list[tuple[str, Callable[[LoyaltyView], Statement], str]] = [
+            (
+                f"a statement of {account}, its last page",
+                lambda view: view.statement("m0", offset=max(0, count - 100)),
+                "opening and closing balance, totals, 100 entries",
+            ),
+            (
+                f"a statement of {account}, over a period",
+                lambda view: view.statement("m0", since=_END - timedelta(days=300), until=_END),
+                "as it stood at the period's end",
+            ),
+        ]
+        for what, ask, note in asked:
+            yield _line(what, list(_ask(relations, ask)), f"folded from the log each time; {note}", budget=20)
+        note = "what `relations loyalty CUSTOMER` asks for: 100 entries, and every open lot"
+        yield _line(f"the statement and the standing of {account}", list(_ask(relations, _shown)), note)
+
+
+def _line(what: str, milliseconds: list[float], note: str, *, budget: float | None = None) -> Line:
     return Line(
         measurement=NAME,
-        what=f"a statement of an account with {events:,} events, its last page",
+        what=what,
         against="the budget itself: median",
         unit="ms",
         ours=median(milliseconds),
@@ -66,22 +87,30 @@ def _statement(workspace: Workspace, events: int) -> Line:
         value=median(milliseconds),
         lowest=min(milliseconds),
         highest=max(milliseconds),
-        budget=20,
+        budget=budget,
         direction="at most",
         turns=len(milliseconds),
-        note="folded from the log each time; opening and closing balance, totals, 100 entries",
+        note=note,
     )
 
 
-def _ask(relations: Relations) -> Iterator[float]:
+def _ask(relations: Relations, ask: Callable[[LoyaltyView], Statement]) -> Iterator[float]:
     view = relations.views.loyalty
-    count = view.statement("m0").count
+    count = ask(view).count
     for _ in range(_ASKED):
         begun = perf_counter()
-        found = view.statement("m0", offset=max(0, count - 100))
+        found = ask(view)
         yield (perf_counter() - begun) * 1_000
         assert found.count == count
         assert found.entries
+
+
+def _shown(view: LoyaltyView) -> Statement:
+    found = view.statement("m0")
+    account = view.account("m0", programme=found.programme)
+    assert account is not None
+    assert account.balance == found.closing
+    return found
 
 
 def _fill(path: Path, events: int, each: int) -> None:

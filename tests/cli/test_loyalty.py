@@ -43,6 +43,12 @@ def test_nobodys_statement_says_so(run: Run, hotel: Path) -> None:
     assert run("loyalty", "nobody", "-d", hotel, "--since", "2025-02-01", "--until", "2025-01-01").code == 2
 
 
+def test_a_programme_that_there_never_was_is_named(run: Run, hotel: Path) -> None:
+    for asked in (["loyalty", "nobody"], ["liability"]):
+        refused = run(*asked, "-d", hotel, "--programme", "mian")
+        assert (refused.code, "there is no programme 'mian'" in refused.err) == (2, True)
+
+
 def test_what_is_owed_is_shown_by_month(run: Run, hotel: Path) -> None:
     then = run("liability", "-d", hotel, "--as-of", "2025-03-31", "--json").json
     assert then["liability"]["as_of"] == "2025-03-31T21:59:59.999999Z"

@@ -73,7 +73,23 @@ def test_the_programme_that_ships_is_good() -> None:
             "a member can come by 5 at most",
         ),
         ({"pending_days": 60, "months_to_expiry": 2}, "expires_before_active", "pending for 60 days"),
+        ({"pending_days": 30, "months_to_expiry": 1}, "expires_before_active", "may expire after 29"),
         ({"pending_days": 3, "expiry": {"kind": "end_of_period"}}, "expires_before_active", "may expire after 1"),
+        (
+            {"pending_days": 29, "expiry": {"kind": "end_of_period", "period": "month", "more_count": 1}},
+            "expires_before_active",
+            "may expire after 29",
+        ),
+        (
+            {"pending_days": 91, "expiry": {"kind": "end_of_period", "period": "quarter", "more_count": 1}},
+            "expires_before_active",
+            "may expire after 91",
+        ),
+        (
+            {"pending_days": 60, "expiry": {"kind": "inactivity", "months_count": 2}},
+            "expires_before_active",
+            "may expire after 60",
+        ),
         ({"months_to_expiry": 2, "expiry": {"kind": "inactivity"}}, "two_expiries", "but `expiry` (inactivity) rules"),
         ({"tier_window": {"kind": "lifetime"}, "grace_days": 5}, "never_lost", "one for life never is"),
         (
@@ -141,8 +157,16 @@ def test_what_is_wrong_in_the_whole_is_named(values: dict[str, Any], code: str, 
     assert found.field in Programme.model_fields
 
 
+def test_stays_of_categories_that_earn_nothing_are_not_mended_by_naming_them() -> None:
+    rules = {"tier_basis": "stays", "stay_categories": ["room"], "category_factors": {"room": 0}}
+    found = check_programme(Programme.model_validate(rules))[0]
+    assert (found.code, found.remedy) == ("unreachable_tier", "Give one of the `stay_categories` a factor above 0")
+
+
 def test_what_suits_is_not_named() -> None:
     assert codes(pending_days=59, months_to_expiry=2) == []
+    assert codes(pending_days=28, months_to_expiry=1) == []
+    assert codes(pending_days=90, expiry={"kind": "end_of_period", "period": "quarter", "more_count": 1}) == []
     assert codes(warning_days=30, grace_days=10) == []
     assert codes(tier_basis="stays", stay_categories=["room"]) == []
     assert codes(rewards=[{"name": "night", "points": 9, "tier": "gold", "stock": 1}]) == []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,7 @@ from relations.messages import Money
 from relations.policies import Programme
 from relations.policies.offers import Referral, Reward, Tier
 from relations.policies.programme import RollingMonths
+from relations.projections.loyalty import LoyaltyView
 
 ZONE = "Europe/Vienna"
 POLICY = Policy(
@@ -223,7 +225,6 @@ def test_rewards_referrals_and_goals_are_counted(relations: Relations) -> None:
     goals = {each.goal: (each.actual, each.reached) for each in view.goals(as_of=after(40))}
     assert goals == {"g1": (60, False), "g2": (1, True), "g3": (3, True), "g4": (2, True), "g5": (1, False)}
     assert view.goals(as_of=datetime(2024, 1, 15, tzinfo=UTC))[0].elapsed == 0.5
-    assert view.goals(programme="other") == []
 
 
 def test_what_is_owed_is_known_to_the_microsecond(relations: Relations) -> None:
@@ -298,3 +299,40 @@ def test_a_policy_may_be_adopted_from_a_day_to_come(relations: Relations) -> Non
     buy(relations, "ada", "late", 10, 5)
     lots = relations.load("loyalty", "ada").lots
     assert [lots[f"purchase/{name}"].points for name in ("before", "after", "late")] == [10, 20, 10]
+
+
+# --- programmes -----------------------------------------------------------------------------------------------------
+
+ASKED: dict[str, Callable[[LoyaltyView, str], Any]] = {
+    "account": lambda view, name: view.account("ada", programme=name),
+    "statement": lambda view, name: view.statement("ada", programme=name),
+    "coupons": lambda view, name: view.coupons("ada", programme=name),
+    "referrals_of": lambda view, name: view.referrals_of("ada", programme=name),
+    "tiers": lambda view, name: view.tiers(programme=name),
+    "losing_tier": lambda view, name: view.losing_tier(until=after(900), programme=name),
+    "liability": lambda view, name: view.liability(programme=name),
+    "breakage": lambda view, name: view.breakage(programme=name),
+    "months": lambda view, name: view.months(programme=name),
+    "goals": lambda view, name: view.goals(programme=name),
+    "rewards": lambda view, name: view.rewards(programme=name),
+    "referrals": lambda view, name: view.referrals(programme=name),
+}
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_a_programme_that_there_never_was_is_refused_by_name_whatever_is_asked(
+    relations: Relations, asked: str
+) -> None:
+    with pytest.raises(InvalidInput, match="unknown_programme"):
+        ASKED[asked](relations.views.loyalty, "mian")
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_a_programme_that_the_policy_no_longer_has_is_still_answered_for(relations: Relations, asked: str) -> None:
+    renamed = POLICY.programme.model_copy(update={"id": "second"})
+    relations.adopt(POLICY.model_copy(update={"programme": renamed}))
+    for known in ("main", "second"):
+        ASKED[asked](relations.views.loyalty, known)
+    assert relations.views.loyalty.tiers(programme="main") == {"member": 2}
+    buy(relations, "ada", "p1", 200, 1)
+    assert relations.views.loyalty.tiers(programme="second") == {}

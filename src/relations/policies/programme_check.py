@@ -10,20 +10,24 @@ from __future__ import annotations
 import itertools
 import tomllib
 from collections.abc import Iterator
+from datetime import date
 from fractions import Fraction
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from relations.errors import InvalidInput
+from relations.policies.calendars import local_time
 from relations.policies.programme import Programme
 from relations.policies.ratios import ratio_text
-from relations.policies.spans import CalendarYear, EndOfPeriod, Lifetime, RollingMonths
+from relations.policies.spans import CalendarYear, Inactivity, Lifetime, RollingMonths, days_after
 
 __all__ = ["Finding", "ProgrammeReport", "check_programme", "read_programmes"]
 
 _AVERAGE_MONTH_DAYS = 30
 _STEP_MAX = 20
+_EVERY_DAY = range(date(2001, 1, 1).toordinal(), date(2005, 1, 1).toordinal())
+"""All that the calendar has, a leap day too."""
 
 
 class Finding(BaseModel):
@@ -177,10 +181,7 @@ def _reach(programme: Programme) -> Iterator[Finding]:
     for tier in programme.tiers:
         if tier.name not in reachable:
             reason = f"tier {tier.name!r} goes by {programme.tier_basis}, of which nothing in this programme counts"
-            remedy = {"stays": "Name the `stay_categories`"}
-            yield _error(
-                "unreachable_tier", programme.id, "tiers", reason, remedy.get(programme.tier_basis, "Name rates")
-            )
+            yield _error("unreachable_tier", programme.id, "tiers", reason, _what_would_count(programme))
     earns = _gives_points(programme)
     for reward in programme.rewards:
         what = f"reward {reward.name!r}"
@@ -334,14 +335,25 @@ def _reachable_tiers(programme: Programme) -> set[str]:
     return {tier.name for tier in programme.tiers if counts or not tier.threshold}
 
 
+def _what_would_count(programme: Programme) -> str:
+    if programme.tier_basis != "stays":
+        return "Name rates"
+    if programme.stay_categories:
+        return "Give one of the `stay_categories` a factor above 0"
+    return "Name the `stay_categories`"
+
+
 def _days_at_least(programme: Programme) -> int | None:
-    """How many days points last at the very least."""
-    if isinstance(programme.expiry, EndOfPeriod):
-        size = {"month": 1, "quarter": 3, "year": 12}[programme.expiry.period]
-        return max(1, size * programme.expiry.more_count * _AVERAGE_MONTH_DAYS)
-    if programme.expiry is not None:
-        return programme.expiry.months_count * _AVERAGE_MONTH_DAYS
-    return None if programme.months_to_expiry is None else programme.months_to_expiry * _AVERAGE_MONTH_DAYS
+    """How many days points last at the very least, whatever day they are earned on; None is for ever."""
+    expiry, spans = programme.expiry, []
+    for day in _EVERY_DAY:
+        earned = days_after("UTC", day, 0)
+        ends = (
+            expiry.lapses_at(earned, "UTC") if isinstance(expiry, Inactivity) else programme.expires_at(earned, "UTC")
+        )
+        if ends is not None:
+            spans.append(local_time("UTC").day(ends) - day)
+    return min(spans, default=None)
 
 
 def _window_days(programme: Programme) -> int | None:

@@ -11,7 +11,7 @@ A merged id answers for the surviving account, as of whatever moment is asked ab
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
@@ -59,7 +59,7 @@ from relations.projections.standings import (
     tier_risk,
     was_member,
 )
-from relations.projections.statement import ENTRIES, EntryRow, Statement, StatementEntry, statement_of
+from relations.projections.statement import ENTRIES, HOMES, EntryRow, HomeRow, Statement, StatementEntry, statement_of
 from relations.projections.view import View
 
 __all__ = [
@@ -137,11 +137,11 @@ class LoyaltyView(View):
             programme: Which programme.
             as_of: The moment, exactly: what is dated after it is left out. Tiers are read by the present policy.
         """
-        customer = self._survivor(customer, None if as_of is None else to_micros(as_of))
-        policy, name = self.policy, self._of(customer, programme)
+        customer, known = self._accounts_of(customer, None if as_of is None else to_micros(as_of))
+        policy, name = self.policy, self._of(known, programme)
         if as_of is None:
-            columns, lots = self.table(AccountRow).c, self.table(LotRow).c
-            accounts = self._recorded(AccountRow, columns.customer == customer, columns.programme == name)
+            lots = self.table(LotRow).c
+            accounts = [row for row in known if row.programme == name]
             held = self._recorded(LotRow, lots.customer == customer, lots.programme == name, lots.points > 0)
         else:
             found = self._fold_customer([PROJECTION], customer, to_micros(as_of))[PROJECTION.name].tables
@@ -163,9 +163,7 @@ class LoyaltyView(View):
 
     def programmes(self, customer: str) -> list[str]:
         """The programmes in which the customer has an account, in the order of joining."""
-        rows = self._accounts(self._survivor(customer))
-        joined = [row for row in rows if row.enrolled_at is not None or row.steps]
-        return [row.programme for row in sorted(joined, key=lambda row: (row.enrolled_at or 0, row.programme))]
+        return _joined(self._accounts_of(customer)[1])
 
     def statement(
         self,
@@ -188,15 +186,16 @@ class LoyaltyView(View):
             offset: After so many.
 
         Raises:
-            InvalidInput: A naive datetime, a period that ends before it begins, or a negative page.
+            InvalidInput: A naive datetime, a period that ends before it begins, a negative page, or a programme that
+                there never was.
         """
         _check_page(limit, offset)
         begin = None if since is None else to_micros(since)
         end = None if until is None else to_micros(until)
         if begin is not None and end is not None and end < begin:
             raise InvalidInput("the period ends before it begins", code="invalid_period", field="until")
-        customer = self._survivor(customer, end)
-        name = self._of(customer, programme)
+        customer, known = self._accounts_of(customer, end)
+        name = self._of(known, programme)
         rows = self._fold_customer([ENTRIES], customer, end)[ENTRIES.name].tables[EntryRow]
         return statement_of(
             customer,
@@ -282,12 +281,12 @@ class LoyaltyView(View):
         It is the sum over all open lots at that moment, as far as they are recorded. What has expired and is not
         recorded as expired is listed as overdue: advance time to be rid of it.
         """
-        name, moment = programme or self.policy.programme.id, self._moment(as_of)
+        name, moment = self._named_programme(programme), self._moment(as_of)
         return liability(name, moment, self.local.month(moment), self._by_expiry(name, as_of))
 
     def breakage(self, *, programme: str | None = None, as_of: datetime | None = None) -> BreakageReport:
         """What became of all points by month of expiry, and the share that was never used."""
-        name, moment = programme or self.policy.programme.id, self._moment(as_of)
+        name, moment = self._named_programme(programme), self._moment(as_of)
         return breakage(name, moment, self.local.month(moment), self._by_expiry(name, as_of))
 
     def months(
@@ -310,7 +309,7 @@ class LoyaltyView(View):
         day = self.local.day(self._moment(as_of))
         statement = (
             select(columns.day, *(func.sum(columns[name]) for name in Sums._fields))
-            .where(columns.programme == (programme or self.policy.programme.id), columns.day <= day)
+            .where(columns.programme == self._named_programme(programme), columns.day <= day)
             .group_by(columns.day)
         )
         found = points_by_month((row[0], _sums(row[1:])) for row in self.execute(statement))
@@ -323,7 +322,7 @@ class LoyaltyView(View):
 
         Goals are those of now, also as of the past.
         """
-        name = programme or self.policy.programme.id
+        name = self._named_programme(programme)
         day = self.local.day(self._moment(as_of))
         goals, columns = self.table(GoalRow).c, self.table(Movement).c
         found = []
@@ -340,7 +339,7 @@ class LoyaltyView(View):
         columns = self.table(RewardRow).c
         statement = (
             select(columns.reward, columns.status, func.count(), func.sum(columns.points))
-            .where(columns.programme == (programme or self.policy.programme.id))
+            .where(columns.programme == self._named_programme(programme))
             .group_by(columns.reward, columns.status)
         )
         found: dict[str, dict[str, tuple[int, int]]] = {}
@@ -358,18 +357,18 @@ class LoyaltyView(View):
 
     def coupons(self, customer: str, *, programme: str | None = None) -> list[RewardRow]:
         """A member's rewards, the latest first."""
-        customer = self._survivor(customer)
+        customer, known = self._accounts_of(customer)
         columns = self.table(RewardRow).c
         return self._recorded(
             RewardRow,
             columns.customer == customer,
-            columns.programme == self._of(customer, programme),
+            columns.programme == self._of(known, programme),
             order_by=(columns.issued_at.desc(), columns.coupon),
         )
 
     def referrals(self, *, programme: str | None = None) -> ReferralFigures:
         """What recommendations came to."""
-        name = programme or self.policy.programme.id
+        name = self._named_programme(programme)
         columns = self.table(ReferralRow).c
         made_here = columns.made_at != 0  # not so of what was rewarded after its member was merged into another
         statement = select(
@@ -383,12 +382,12 @@ class LoyaltyView(View):
 
     def referrals_of(self, customer: str, *, programme: str | None = None) -> list[ReferralRow]:
         """The recommendations that a member made under whichever id, the latest first."""
-        customer = self._survivor(customer)
+        customer, known = self._accounts_of(customer)
         columns = self.table(ReferralRow).c
         return self._recorded(
             ReferralRow,
             columns.customer.in_(self._everybody_in(customer)),
-            columns.programme == self._of(customer, programme),
+            columns.programme == self._of(known, programme),
             order_by=(columns.made_at.desc(), columns.referral),
         )
 
@@ -400,23 +399,45 @@ class LoyaltyView(View):
         statement = select(self.table(row)).where(*where).order_by(*order_by)
         return [decode(values) for values in self.execute(statement)]
 
-    def _of(self, customer: str, programme: str | None) -> str:
-        return programme or next(iter(self.programmes(customer)), None) or self.policy.programme.id
+    def _of(self, known: Sequence[AccountRow], programme: str | None) -> str:
+        """The programme meant where the question is about one customer, whose accounts these are."""
+        return self._named_programme(programme or next(iter(_joined(known)), None))
+
+    def _named_programme(self, programme: str | None) -> str:
+        """The programme meant: one that any policy has or had, or that anybody has an account in.
+
+        Raises:
+            InvalidInput: There never was one of this name.
+        """
+        if programme is None:
+            return self.policy.programme.id
+        adopted = self._rules().adopted or (self.policy,)
+        known = dict.fromkeys(each.id for policy in adopted for each in policy.every_programme)
+        column = self.table(AccountRow).c.programme
+        if programme not in known and not self.execute(select(column).where(column == programme).limit(1)):
+            raise InvalidInput(
+                f"there is no programme {programme!r}",
+                code="unknown_programme",
+                field="programme",
+                remedy=f"Give one of {', '.join(known)}",
+            )
+        return programme
 
     def _moment(self, as_of: datetime | None) -> int:
         return self.now if as_of is None else to_micros(as_of)
 
-    def _accounts(self, customer: str, until: int | None = None) -> list[AccountRow]:
-        """The accounts under an id, now or as of a moment."""
-        if until is None:
-            return self._recorded(AccountRow, self.table(AccountRow).c.customer == customer)
-        return list(self._fold_customer([PROJECTION], customer, until)[PROJECTION.name].tables[AccountRow].values())
-
-    def _survivor(self, customer: str, until: int | None = None) -> str:
-        """The id whose account has what a customer has, now or as of a moment."""
-        while into := next((row.merged_into for row in self._accounts(customer, until) if row.merged_into), None):
+    def _accounts_of(self, customer: str, until: int | None = None) -> tuple[str, list[AccountRow]]:
+        """The id whose account has what a customer has, now or as of a moment; and its accounts as they are now."""
+        while True:
+            found = self._recorded(AccountRow, self.table(AccountRow).c.customer == customer)
+            if until is None:
+                into = next((row.merged_into for row in found if row.merged_into), None)
+            else:
+                homes = self._fold_customer([HOMES], customer, until)[HOMES.name].tables[HomeRow].values()
+                into = next((row.into for row in homes if row.into), None)
+            if into is None:
+                return customer, found
             customer = into
-        return customer
 
     def _everybody_in(self, customer: str) -> list[str]:
         """A customer and all whose accounts are merged into theirs."""
@@ -426,16 +447,8 @@ class LoyaltyView(View):
         return found
 
     def _programme(self, programme: str | None) -> Programme:
-        policy = self.policy
-        found = policy.programme if programme is None else policy.programme_of(programme)
-        if found is None:
-            raise InvalidInput(
-                f"there is no programme {programme!r}",
-                code="unknown_programme",
-                field="programme",
-                remedy=f"Give one of {', '.join(each.id for each in policy.every_programme)}",
-            )
-        return found
+        """Its rules: none where the policy no longer has it."""
+        return programme_in(self.policy, self._named_programme(programme))
 
     def _members(self) -> list[Any]:
         columns = self.table(AccountRow).c
@@ -467,6 +480,12 @@ class LoyaltyView(View):
         for customer in self._customers_between([PROJECTION], midnight, moment):
             rows = self._fold_customer([PROJECTION], customer, moment)[PROJECTION.name].tables[Movement].values()
             yield from (row for row in rows if row.day == day)
+
+
+def _joined(accounts: Iterable[AccountRow]) -> list[str]:
+    """The programmes that a customer has joined, in the order of joining."""
+    joined = [row for row in accounts if row.enrolled_at is not None or row.steps]
+    return [row.programme for row in sorted(joined, key=lambda row: (row.enrolled_at or 0, row.programme))]
 
 
 def _sums(values: Sequence[Any]) -> Sums:

@@ -77,8 +77,23 @@ class EntryRow(CustomerRow, gc=False):
     by: str | None = None
 
 
+class HomeRow(CustomerRow, kw_only=True):
+    """Where a customer's account is.
+
+    Attributes:
+        into: The customer whose account has it all; None where it is their own.
+    """
+
+    table: ClassVar[str] = "loyalty_home"
+
+    into: str | None = None
+
+
 ENTRIES = Projection(name="statement", version=2, tables=(EntryRow,))
 """Folded in memory, for one customer; it has no tables in the database."""
+
+HOMES = Projection(name="homes", version=1, tables=(HomeRow,))
+"""Into which account another one is merged: folded for one customer as of a moment, and never stored."""
 
 
 def _enter(
@@ -186,6 +201,18 @@ def returned(rows: Rows, event: AccountReturned, at: Envelope) -> None:
     """What came with a merge went back."""
     points = sum(share.points for share in event.lots)
     _enter(rows, event.programme, at, "sent", -points, -event.holdings.debt, event.merge, "merge", event.to)
+
+
+@HOMES.on(AccountReleased)
+def left(rows: Rows, event: AccountReleased, at: Envelope) -> None:
+    """Everything is elsewhere now."""
+    rows.need(HomeRow, at.customer).into = event.into
+
+
+@HOMES.on(AccountRestored)
+def came_back(rows: Rows, _event: AccountRestored, at: Envelope) -> None:
+    """It is at home again."""
+    rows.need(HomeRow, at.customer).into = None
 
 
 # --- what is asked --------------------------------------------------------------------------------------------------
