@@ -74,6 +74,16 @@ def test_behaviour_and_attitude_make_four_kinds(row: Patronage, expected: str) -
     assert kind(row, 3).kind == expected
 
 
+def test_a_day_of_which_all_the_money_went_back_is_no_coming_back() -> None:
+    row = customer(OFTEN, csat={1: 5})
+    assert kind(row, 3).kind == "true"
+    for number in (1, 2):
+        row.returned[f"{month(number)}-01EUR{month(3)}-10"] = 1_000
+    assert (kind(row, 2).kind, kind(row, 3).kind) == ("true", "latent")  # by March nothing had gone back yet
+    row.returned[f"{month(1)}-01EUR{month(3)}-10"] = row.returned[f"{month(2)}-01EUR{month(3)}-10"] = 999
+    assert kind(row, 3).kind == "true"  # a part of it leaves a purchase
+
+
 def test_progression_and_relapse_are_dated() -> None:
     row = customer({0: 1, 1: 1, 2: 1, 3: 1, 4: 1}, csat={1: 5, 4: 2, 5: 1})
     found = kind(row, 12)

@@ -227,6 +227,28 @@ def test_rewards_referrals_and_goals_are_counted(relations: Relations) -> None:
     assert view.goals(as_of=datetime(2024, 1, 15, tzinfo=UTC))[0].elapsed == 0.5
 
 
+def test_points_that_went_back_with_refunds_reach_no_goal(relations: Relations) -> None:
+    relations.execute(
+        SetProgrammeGoal(
+            programme="main", goal="g", metric="points_earned", target=100, occurred_at=START,
+            starts=date(2024, 1, 1), ends=date(2024, 12, 31),
+        )
+    )  # fmt: skip
+    buy(relations, "ada", "p1", 120, 1)
+    (before,) = relations.views.loyalty.goals(as_of=after(2))
+    relations.execute(RedeemPoints(customer="ada", redemption="r1", points=50, occurred_at=after(2)))
+    back = {"customer": "ada", "purchase": "p1", "amount": Money(12_000, "EUR")}
+    relations.execute(RefundPurchase(refund="b1", occurred_at=after(3), **back))
+    (refunded,) = relations.views.loyalty.goals(as_of=after(4))
+    buy(relations, "ada", "p2", 80, 5)  # of which 50 repay what was spent
+    (repaid,) = relations.views.loyalty.goals(as_of=after(6))
+    assert [(each.actual, each.reached) for each in (before, refunded, repaid)] == [
+        (120, True),
+        (50, False),
+        (80, False),
+    ]
+
+
 def test_what_is_owed_is_known_to_the_microsecond(relations: Relations) -> None:
     buy(relations, "ada", "p", 100, 1 + 8 / 24)
     buy(relations, "bo", "q", 50, 1 + 15 / 24)

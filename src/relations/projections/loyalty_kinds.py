@@ -21,7 +21,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from relations.messages import from_micros
 from relations.policies.lifecycle import LoyaltyKinds
 from relations.projections.patronage import Patronage
-from relations.projections.purchase_days import months_between
+from relations.projections.purchase_days import last_day, months_between
 
 __all__ = [
     "KINDS",
@@ -45,7 +45,7 @@ class LoyaltySigns(BaseModel):
     """What a kind was read from, in the months looked at.
 
     Attributes:
-        purchase_days: On how many days they bought.
+        purchase_days: On how many days they bought, without those of which all the money went back.
         active_share: The share of months with a purchase, since their first one.
         satisfied_share: The share of satisfied answers; None where nobody asked, or they did not answer.
         recommends: More promoting than detracting answers, or the other way round; None where they are even.
@@ -141,13 +141,12 @@ class _Month(NamedTuple):
 _NOTHING = _Month()
 
 
-def _months_of(row: Patronage, satisfied_from: int) -> dict[str, _Month]:
+def _months_of(row: Patronage, satisfied_from: int, until: str) -> dict[str, _Month]:
     found: dict[str, _Month] = {}
-    days = row.months()
-    for month, bits in days.items():
+    for month, bits in row.kept_months(last_day(until)).items():
         found[month] = _Month(days=bits.bit_count())
     for month, _, activity in row.entries():
-        before = found[month]
+        before = found.get(month, _NOTHING)
         found[month] = before._replace(
             purchases=before.purchases + activity.purchases, discounted=before.discounted + activity.discounted
         )
@@ -212,7 +211,7 @@ def customer_kind(row: Patronage, policy: LoyaltyKinds, *, satisfied_from: int, 
         satisfied_from: From which score an answer counts as satisfied.
         month: The month.
     """
-    months = {name: each for name, each in _months_of(row, satisfied_from).items() if name <= month}
+    months = {name: each for name, each in _months_of(row, satisfied_from, month).items() if name <= month}
     found = {name for name, each in months.items() if each != _NOTHING}
     if not found:
         return None

@@ -135,6 +135,19 @@ class Patronage(CustomerRow, gc=False):
             found[month] = found.get(month, 0) | activity.days
         return found
 
+    def kept_months(self, until: int) -> dict[str, int]:
+        """As `months`, without the days of which all the money had gone back by the evening of `until`."""
+        if not self.returned:
+            return self.months()
+        kept: dict[str, int] = {}
+        for currency in {currency for _, currency, _ in self.entries()}:
+            returned = self.returned_by_day(currency, until)
+            for day, bought in self.bought_by_day(currency, until).items():
+                if day not in returned or returned[day] < bought:
+                    month, bit = month_and_bit(day)
+                    kept[month] = kept.get(month, 0) | bit
+        return kept
+
     def purchase_days(self, until: int) -> list[int]:
         """The ordinals of the local days with a purchase, ascending, up to and including `until`."""
         return days_of(self.months().items(), until)

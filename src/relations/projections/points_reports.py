@@ -187,8 +187,9 @@ class GoalProgress(BaseModel):
 
     Attributes:
         goal: Its id.
-        metric: What is counted: members (who joined, less those who left), points_earned, points_redeemed and
-            redemptions (less what was undone), referrals (made), rewards_used.
+        metric: What is counted: members (who joined, less those who left), points_earned (less what refunds took
+            back and what repaid debts, on the day on which it went), points_redeemed and redemptions (less what was
+            undone), referrals (made), rewards_used.
         target: How much of it.
         starts: The first local day.
         ends: The local day after the last.
@@ -322,7 +323,7 @@ def goal_progress(row: GoalRow, sums: Sums, *, day: int) -> GoalProgress:
     first, after = starts.toordinal(), ends.toordinal()
     actual = {
         "members": sums.joined - sums.left,
-        "points_earned": sums.earned,
+        "points_earned": sums.earned - sums.taken_back,
         "points_redeemed": sums.redeemed - sums.restored,
         "redemptions": sums.redemptions - sums.undone,
         "referrals": sums.referrals,
