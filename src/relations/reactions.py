@@ -104,6 +104,8 @@ def _refund_takes_back(event: PurchaseRefunded, at: Envelope, _policy: Policy) -
             "purchase": event.purchase,
             "refunded": event.refunded,
             "bought": event.bought,
+            # What is refunded before it was bought goes back when it was bought: until then there was nothing.
+            "occurred_at": from_micros(max(at.occurred_at, event.bought_at)),
         },
     )
     return [command]

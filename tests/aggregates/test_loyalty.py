@@ -11,6 +11,8 @@ from msgspec.structs import replace
 from relations.aggregates.loyalty import (
     AGGREGATE,
     Account,
+    AdjustPoints,
+    CloseAccount,
     CreditPurchase,
     DebtIncurred,
     DebtRepaid,
@@ -19,6 +21,7 @@ from relations.aggregates.loyalty import (
     EnrolMember,
     EvaluateTier,
     ExpirePoints,
+    IssueReward,
     LotShare,
     LoyaltyCommand,
     MemberEnrolled,
@@ -30,6 +33,7 @@ from relations.aggregates.loyalty import (
     ReverseRedemption,
     TierLost,
     TierReached,
+    UseReward,
 )
 from relations.decider import fold
 from relations.errors import CommandRefused
@@ -290,7 +294,13 @@ def test_a_redemption_lets_what_has_expired_go_first() -> None:
     after, events = when(state, redeem(20, on="2025-03-01", reward="late check-out"))
     assert events == [
         PointsExpired(points=50, lots=shares(("purchase/old", 50))),
-        PointsRedeemed(redemption="x1", points=20, lots=shares(("purchase/new", 20)), reward="late check-out"),
+        PointsRedeemed(
+            redemption="x1",
+            points=20,
+            lots=shares(("purchase/new", 20)),
+            reward="late check-out",
+            redeemed_at=micros("2025-03-01"),
+        ),
     ]
     assert after.balance == 30
 
@@ -425,6 +435,36 @@ def test_a_programme_may_record_the_shortfall_instead_of_a_debt() -> None:
         )
     ]
     assert (state.balance, state.debt) == (0, 0)
+
+
+def test_what_is_dated_before_what_it_is_about_is_refused() -> None:
+    state = account(buy("p1", 50, on="2024-02-01"), redeem(20, on="2024-03-01"))
+    assert refusal(state, reverse("x1", on="2024-02-29")).code == "out_of_order"
+    assert refusal(state, CloseAccount(customer="c1", occurred_at=day("2024-02-20"))).code == "out_of_order"
+    assert when(state, reverse("x1", on="2024-03-01"))[0].balance == 50
+    assert when(state, CloseAccount(customer="c1", occurred_at=day("2024-03-01")))[0].ledger().closed_at is not None
+
+
+def test_a_reward_is_used_only_after_it_was_issued() -> None:
+    rules = policy(tiers=[], rewards=[{"name": "mug", "points": 0}])
+    issued = IssueReward(customer="c1", coupon="k", reward="mug", occurred_at=day("2024-03-01"))
+    state = account(buy("p1", 50), issued, policy=rules)
+    early = UseReward(customer="c1", coupon="k", occurred_at=day("2024-02-20"))
+    assert refusal(state, early, rules).code == "out_of_order"
+    assert decide(state, early.model_copy(update={"occurred_at": issued.occurred_at}), rules)
+
+
+def test_a_late_adjustment_takes_nothing_that_was_earned_only_after_it() -> None:
+    state = account(buy("p1", 10, on="2024-02-01"), buy("p2", 50, on="2024-05-01"))
+
+    def lower(points: int) -> AdjustPoints:
+        return AdjustPoints(
+            customer="c1", adjustment="a", points=-points, reason="error", author="anna", occurred_at=day("2024-03-01")
+        )
+
+    assert refusal(state, lower(11)).code == "insufficient_points"
+    after, _ = when(state, lower(10))
+    assert {name: lot.points for name, lot in after.lots.items()} == {"purchase/p2": 50}
 
 
 RECORDED = {"tiers": [], "refund_shortfall": "recorded"}
@@ -589,7 +629,7 @@ def test_a_changed_policy_is_felt_at_the_next_evaluation() -> None:
     state = account(buy("p1", 100), policy=WITH_TIERS)
     renamed = policy(tiers=[{"name": "bronze", "threshold": 50}])
     _, events = when(state, evaluate("2024-04-01"), renamed)
-    assert moves(events) == [TierReached(tier="bronze", qualifying=100, previous="silver", month="2024-03")]
+    assert moves(events) == [TierLost(tier="silver", qualifying=100, next="bronze", month="2024-03")]
     _, events = when(state, evaluate("2024-04-01"), PLAIN)
     assert moves(events) == [TierLost(tier="silver", qualifying=100, month="2024-03")]
 

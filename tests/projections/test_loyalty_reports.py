@@ -249,6 +249,15 @@ def test_points_that_went_back_with_refunds_reach_no_goal(relations: Relations) 
     ]
 
 
+def test_a_refund_dated_before_its_purchase_is_in_the_statement_when_that_was_made(relations: Relations) -> None:
+    buy(relations, "ada", "p1", 100, 10)
+    back = {"customer": "ada", "purchase": "p1", "amount": Money(10_000, "EUR")}
+    relations.execute(RefundPurchase(refund="b1", occurred_at=after(5), **back))
+    view = relations.views.loyalty
+    assert [(each.at, each.points) for each in view.statement("ada").entries] == [(after(10), 100), (after(10), -100)]
+    assert view.statement("ada", until=after(9)).closing == 0
+
+
 def test_what_is_owed_is_known_to_the_microsecond(relations: Relations) -> None:
     buy(relations, "ada", "p", 100, 1 + 8 / 24)
     buy(relations, "bo", "q", 50, 1 + 15 / 24)

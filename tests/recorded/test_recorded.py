@@ -545,6 +545,9 @@ MEANT: dict[str, Event] = {
     "loyalty.reward_issued.1.full": RewardIssued(
         coupon="k-1", reward="free night", kind="gift", points=500, expires_at=AT + 30 * DAY, limited=True, **DINING
     ),
+    "loyalty.reward_issued.1.dated": RewardIssued(
+        coupon="k-2", reward="mug", kind="gift", limited=True, issued_at=AT, **DINING
+    ),
     "loyalty.reward_used.1.full": RewardUsed(coupon="k-1", reward="free night", **DINING),
     "loyalty.reward_expired.1.full": RewardExpired(coupon="k-1", reward="free night", **DINING),
     "loyalty.benefit_used.1.full": BenefitUsed(use="u1", benefit="lounge", tier="gold", **DINING),

@@ -36,7 +36,7 @@ def test_the_past_is_given_as_events_or_as_commands() -> None:
         lot="l1", points=500, qualifying=0, active_from=to_micros(NOON), reason="bonus", policy=0, month="2024-05"
     )
     spent = Scenario(loyalty.AGGREGATE).given(ENROL, lot).when(redeem(200))
-    spent.then(loyalty.PointsRedeemed(redemption="d1", points=200, lots=ANY))
+    spent.then(loyalty.PointsRedeemed(redemption="d1", points=200, lots=ANY, redeemed_at=ANY))
     assert spent.state.balance == 300
 
 

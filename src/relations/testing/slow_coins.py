@@ -55,6 +55,7 @@ class SlowCoins(SlowTiers):
         debt: Points owed.
         missed: All coins that refunds asked for and found nowhere.
         forgone: What is left of these, neither owed nor set against what came back.
+        made: When each redemption and reward was.
         spent_when: How much had been missed when a redemption was made.
     """
 
@@ -71,6 +72,7 @@ class SlowCoins(SlowTiers):
     debt: int = 0
     missed: int = 0
     forgone: int = 0
+    made: dict[str, datetime] = field(default_factory=dict)
     spent_when: dict[str, int] = field(default_factory=dict)
 
     @property

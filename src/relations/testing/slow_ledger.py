@@ -179,7 +179,7 @@ class SlowLedger(SlowCoins):
         self._need_member()
         self._need_since(at)
         self.spent[redemption], self.spent_when[redemption] = self._spend(command.points, at), self.missed
-        self.used[name] = said
+        self.used[name], self.made[redemption] = said, at
         self._stay_active(at, name)
 
     def _send(self, command: TransferPoints, at: datetime) -> None:
@@ -219,6 +219,7 @@ class SlowLedger(SlowCoins):
             return
         if not self.spent[command.redemption]:
             raise Refused("settled_by_closing")
+        self._need_made(command.redemption, at)
         self.undone.add(command.redemption)
         self._never_was(f"redemption/{command.redemption}", at)
         self._owe_forgone(command.redemption)
@@ -264,11 +265,12 @@ class SlowLedger(SlowCoins):
             raise Refused("nothing_to_adjust")
         self._need_since(at)
         self._need_authority(command)
-        if -command.points > len(self.coins):
+        had = [coin for coin in self.coins if coin.earned <= at and (coin.pending or coin.active <= at)]
+        if -command.points > len(had):
             raise Refused("insufficient_points")
         self.used[name] = said
         for _ in range(-command.points):
-            self._remove_first(list(self.coins))
+            self._remove_first(had)
         if command.points > 0:
             self.born[name] = at
             self._stay_active(at, name)
@@ -288,11 +290,13 @@ class SlowLedger(SlowCoins):
             return
         self._need_member()
         self._need_since(at)
+        if any(at < when for when in (*self.born.values(), *self.made.values())):
+            raise Refused("out_of_order")
         self.coins, self.debt, self.forgone, self.closed, self.tier, self.grace = [], 0, 0, at, None, None
         # What was before is over: nothing of it is undone, taken back or counted any more.
         self.spent = {name: [] for name in self.spent}
         self.taken, self.counts, self.lapses = dict(self.credits), {}, None
-        self.acts, self.patience = {}, 0
+        self.acts, self.patience, self.made = {}, 0, {}
 
     def _reopen(self, at: datetime) -> None:
         if self.closed is None:
@@ -325,6 +329,10 @@ class SlowLedger(SlowCoins):
             raise Refused("account_closed")
         if self.joined is None:
             raise Refused("not_a_member")
+
+    def _need_made(self, name: str, at: datetime) -> None:
+        if at < self.made[name]:
+            raise Refused("out_of_order")
 
     def _need_since(self, at: datetime) -> None:
         if self.joined is not None and at < self.joined:

@@ -13,7 +13,7 @@ from relations.testing.slow_rewards import SlowRewards
 __all__ = ["SlowAccount"]
 
 V = TypeVar("V")
-_BY_LOT = ("credits", "born", "taken", "decayed", "refunds", "counts", "uncounted", "spent_when")
+_BY_LOT = ("credits", "born", "taken", "decayed", "refunds", "counts", "uncounted", "spent_when", "made")
 _BY_NAME = (*_BY_LOT, "spent", "coupons", "referrals")
 _TAKEN_FOR = ("redemption/", "transfer/")
 """Ids of these kinds go along with a merge, so that nothing is done again under them; lots' are names by themselves."""

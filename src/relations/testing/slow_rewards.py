@@ -69,7 +69,7 @@ class SlowRewards(SlowLedger):
             case IssueReward():
                 self._issue(command, at)
             case UseReward():
-                self._use(command)
+                self._use(command, at)
             case MakeReferral():
                 self._recommend(command, at)
             case ReceiveReferral():
@@ -108,17 +108,20 @@ class SlowRewards(SlowLedger):
             self.used[f"redemption/{name}"] = (reward.points, reward.name)
             self._stay_active(at, f"redemption/{name}")
         until = None if reward.days_valid is None else self._local_day(at, reward.days_valid + 1)
+        self.made[name] = at
         self.coupons[name] = SlowCoupon(reward.name, until, reward.stock is not None)
         if reward.stock is not None:
             self._ask_stock(TakeStock, name, at)
 
-    def _use(self, command: UseReward) -> None:
+    def _use(self, command: UseReward, at: datetime) -> None:
         self._need_member()
         coupon = self.coupons.get(command.coupon)
         if coupon is None:
             raise Refused("unknown_coupon")
         if coupon.state in ("expired", "void"):
             raise Refused("coupon_ended")
+        if coupon.state == "issued":
+            self._need_made(command.coupon, at)
         self.coupons[command.coupon] = replace(coupon, state="used")
 
     def _undo(self, command: ReverseRedemption, at: datetime) -> None:

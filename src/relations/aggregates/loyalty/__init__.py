@@ -24,7 +24,8 @@ Later earnings are not set against a shortfall, but what comes back of a redempt
 
 **Late arrivals.** What was recorded is never decided again: a command that arrives late finds the account as it stands,
 and its business time says only which lots it may spend, which have expired by then, and in which month it earns. Where
-several commands come with the wrong order of times, each is right by the account it found.
+several commands come with the wrong order of times, each is right by the account it found. But nothing comes before its
+own cause: a redemption is not undone before it was made, nor a reward used, nor an account closed before what it holds.
 
 **Changed rules.** Every lot bears what it was earned under; a new policy rules what comes after it. What lapses with
 inactivity goes on doing so by the longest rule that the account has had since it lapsed last. A tier goes by the rules

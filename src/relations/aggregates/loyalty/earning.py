@@ -30,8 +30,10 @@ from relations.aggregates.loyalty.events import (
 )
 from relations.aggregates.loyalty.lots import (
     Earning,
+    Lot,
     LotShare,
     VoidedReward,
+    came_from,
     issued_to,
     merged_prefix,
     purchase_lot,
@@ -53,7 +55,7 @@ from relations.aggregates.loyalty.settling import (
 from relations.aggregates.loyalty.state import Account, Ledger, forwarded_as
 from relations.aggregates.loyalty.tiers import first_tier, reached, refund_costs_tier
 from relations.errors import CommandRefused
-from relations.messages import Event
+from relations.messages import Event, from_micros
 from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time
 from relations.policies.programme import Terms
@@ -137,6 +139,7 @@ def close(state: Account, command: CloseAccount, policy: Policy) -> list[Event]:
         return []
     draft = Draft(member_ledger(state, command))
     need_member_since(draft.ledger, command)
+    _need_all_before(draft.ledger, command)
     settle(draft, command.at)
     ledger = draft.ledger
     lots = tuple(LotShare(name, lot.points) for name, lot in in_order(ledger.lots.items(), ledger.lapses_at))
@@ -157,6 +160,24 @@ def close(state: Account, command: CloseAccount, policy: Policy) -> list[Event]:
         )
     )
     return draft.events
+
+
+def _need_all_before(ledger: Ledger, command: CloseAccount) -> None:
+    """Refuse a closing that would forfeit what was earned or spent only after it.
+
+    Raises:
+        CommandRefused: It is dated before the latest of that.
+    """
+    here = {None, *(each.source for each in ledger.dealings.received.values())}
+    earned = (each.earned_at for name, each in ledger.earnings.items() if came_from(name) in here)
+    latest = max((*earned, *ledger.redeemed_at.values()), default=command.at)
+    if command.at < latest:
+        raise CommandRefused(
+            f"Points were earned or spent until {from_micros(latest):%Y-%m-%d at %H:%M} (UTC)",
+            code="out_of_order",
+            field="occurred_at",
+            remedy="Date the closing after that",
+        )
 
 
 def reopen(state: Account, command: ReopenAccount, policy: Policy) -> list[Event]:
@@ -570,10 +591,12 @@ def adjust(state: Account, command: AdjustPoints, policy: Policy) -> list[Event]
 
 def _adjust(draft: Draft, command: AdjustPoints, programme: Programme, policy: Policy) -> None:
     ledger, at = draft.ledger, command.at
-    shares, missing = take(in_order(ledger.lots.items(), ledger.lapses_at), max(0, -command.points))
+    had = [item for item in ledger.lots.items() if _had_by(item[1], at)]
+    shares, missing = take(in_order(had, ledger.lapses_at), max(0, -command.points))
     if missing:
+        there = sum(lot.points for _, lot in had)
         raise CommandRefused(
-            f"{-command.points} points are more than the {ledger.balance} that the account has",
+            f"{-command.points} points are more than the {there} that the account has of those earned by then",
             code="insufficient_points",
             field="points",
             remedy="Take fewer points",
@@ -598,6 +621,11 @@ def _adjust(draft: Draft, command: AdjustPoints, programme: Programme, policy: P
     )
     if draft.ledger.debt:
         repay(draft)
+
+
+def _had_by(lot: Lot, at: int) -> bool:
+    """Whether a lot was there at a moment: an adjustment told late takes nothing that was earned only later."""
+    return lot.earned_at <= at and (lot.pending or lot.active_from <= at)
 
 
 # --- merged accounts ------------------------------------------------------------------------------------------------

@@ -168,7 +168,8 @@ class PointsRedeemed(LoyaltyEvent, frozen=True):
         points: How many.
         lots: The lots that gave them.
         reward: What for.
-        redeemed_at: When, UTC microseconds, where it puts off an expiry; see `ExpiryDeferred`.
+        redeemed_at: When, UTC microseconds; None where it was recorded before redemptions said so, and put off no
+            expiry (see `ExpiryDeferred`).
     """
 
     topic: ClassVar[str] = "loyalty.points_redeemed"
@@ -458,6 +459,7 @@ class RewardIssued(LoyaltyEvent, frozen=True):
         points: What it cost.
         expires_at: Until when it can be used, UTC microseconds; None is for ever.
         limited: There are only so many of them.
+        issued_at: When, UTC microseconds; None where it was recorded before rewards said so.
     """
 
     topic: ClassVar[str] = "loyalty.reward_issued"
@@ -467,6 +469,7 @@ class RewardIssued(LoyaltyEvent, frozen=True):
     points: int = 0
     expires_at: int | None = None
     limited: bool = False
+    issued_at: int | None = None
 
 
 class RewardUsed(LoyaltyEvent, frozen=True):

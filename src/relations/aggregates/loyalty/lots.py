@@ -223,7 +223,7 @@ class Holdings(_Carried, frozen=True, gc=False, omit_defaults=True):
         rewarded: How many recommendations were rewarded.
         invited: Who recommended the programme to the customer.
         idle_months: After how many months of inactivity it lapses.
-        redeemed_at: When redemptions were made that put that off.
+        redeemed_at: When redemptions and rewards were made.
         missed: All that refunds ever found missing.
         shortfall: What is left of that, neither owed nor set against what came back.
         missed_before: How much refunds had found missing when redemptions were made.

@@ -30,6 +30,7 @@ from relations.aggregates.loyalty.lots import Coupon, issued_to, referral_lot
 from relations.aggregates.loyalty.settling import (
     Draft,
     member_ledger,
+    need_after,
     need_member_since,
     programme_of,
     settle,
@@ -104,6 +105,7 @@ def _issued(ledger: Ledger, command: IssueReward, reward: Reward, policy: Policy
         points=reward.points,
         expires_at=expires_at,
         limited=reward.stock is not None,
+        issued_at=command.at,
     )
 
 
@@ -120,6 +122,7 @@ def use_reward(state: Account, command: UseReward, _policy: Policy) -> list[Even
     if coupon.status != "issued" or _over(coupon, command.at):
         ended = "is void" if coupon.status == "void" else "has expired"
         raise CommandRefused(f"The reward {command.coupon!r} {ended}", code="coupon_ended", field="coupon")
+    need_after(ledger, command.coupon, command, field="coupon")
     return [RewardUsed(programme=ledger.programme, coupon=command.coupon, reward=coupon.reward)]
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "in_order",
     "let_go",
     "member_ledger",
+    "need_after",
     "need_member_since",
     "programme_of",
     "repay",
@@ -105,6 +106,22 @@ def need_member_since(ledger: Ledger, command: LoyaltyCommand) -> None:
             code="before_enrolment",
             field="occurred_at",
             remedy="Date it from that day on",
+        )
+
+
+def need_after(ledger: Ledger, name: str, command: LoyaltyCommand, *, field: str) -> None:
+    """Refuse what is dated before the redemption or reward that it is about.
+
+    Raises:
+        CommandRefused: It is.
+    """
+    made = ledger.redeemed_at.get(name)
+    if made is not None and command.at < made:
+        raise CommandRefused(
+            f"{name!r} was made only on {from_micros(made):%Y-%m-%d at %H:%M} (UTC)",
+            code="out_of_order",
+            field="occurred_at",
+            remedy=f"Date it after the {field} that it is about",
         )
 
 

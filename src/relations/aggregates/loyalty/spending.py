@@ -20,10 +20,10 @@ from relations.aggregates.loyalty.events import (
 from relations.aggregates.loyalty.lots import GracedLot, Lot, LotShare, MovedLot, Redemption, came_from
 from relations.aggregates.loyalty.settling import (
     Draft,
-    idle_months,
     in_order,
     let_go,
     member_ledger,
+    need_after,
     need_member_since,
     programme_of,
     repay,
@@ -68,7 +68,6 @@ def spend(draft: Draft, redemption: str, points: int, reward: str | None, at: in
     Raises:
         CommandRefused: There are too few.
     """
-    programme = programme_of(policy, draft.ledger.programme)
     shares, _ = take(_spendable(draft.ledger, points, at), points)
     draft.add(
         PointsRedeemed(
@@ -77,10 +76,10 @@ def spend(draft: Draft, redemption: str, points: int, reward: str | None, at: in
             points=points,
             lots=shares,
             reward=reward,
-            redeemed_at=at if idle_months(draft.ledger, programme, at) else None,
+            redeemed_at=at,
         )
     )
-    stay_active(draft, programme, at, policy.zone)
+    stay_active(draft, programme_of(policy, draft.ledger.programme), at, policy.zone)
 
 
 def _spendable(ledger: Ledger, points: int, at: int) -> list[tuple[str, Lot]]:
@@ -132,6 +131,7 @@ def reverse_redemption(state: Account, command: ReverseRedemption, policy: Polic
             field="redemption",
             remedy="Adjust the points if they are to be given nevertheless",
         )
+    need_after(ledger, command.redemption, command, field="redemption")
     draft = Draft(ledger)
     settle(draft, command.at)
     was_inactive(draft, command.at, policy.zone, but=command.redemption)

@@ -141,7 +141,8 @@ class Ledger(msgspec.Struct, frozen=True, gc=False):
         missed_before: `missed` when redemptions were made, by id, where it was not 0.
         lapses_at: When lots that expire with inactivity do.
         idle_months: After how many months of inactivity that is; 0 where it was not recorded.
-        redeemed_at: When redemptions were made that put that off, by id, UTC microseconds.
+        redeemed_at: When redemptions and rewards were made, by id, UTC microseconds; of those recorded before they said
+            so, only where it put that off.
         closed_at: When the account was closed; None is open.
         dealings: What changes seldom.
         due_at: When the first of the lots becomes active or expires, but for the account's inactivity.
@@ -539,7 +540,12 @@ def _tier_lost(ledger: Ledger, event: TierLost) -> Ledger:
 
 def _reward_issued(ledger: Ledger, event: RewardIssued) -> Ledger:
     coupon = Coupon(event.reward, event.points, event.expires_at, event.limited)
-    return replace(ledger, dealings=replace(ledger.dealings, coupons=ledger.dealings.coupons.set(event.coupon, coupon)))
+    made = ledger.redeemed_at
+    return replace(
+        ledger,
+        dealings=replace(ledger.dealings, coupons=ledger.dealings.coupons.set(event.coupon, coupon)),
+        redeemed_at=made if event.issued_at is None else made.set(event.coupon, event.issued_at),
+    )
 
 
 def _reward_ended(ledger: Ledger, event: RewardUsed | RewardExpired) -> Ledger:
