@@ -57,6 +57,7 @@ from relations.aggregates.loyalty import (
     ReverseEarning,
     ReverseRedemption,
     RevokeReferral,
+    RewardExpired,
     RewardIssued,
     RewardReferral,
     TransferPoints,
@@ -172,6 +173,10 @@ def _reward_returns_to_stock(event: RedemptionReversed, at: Envelope, _policy: P
     if not event.limited or event.reward is None:
         return []
     return [_stock_back(event.programme, event.reward, event.redemption, at)]
+
+
+def _expired_returns_to_stock(event: RewardExpired, at: Envelope, _policy: Policy) -> list[Command]:
+    return [_stock_back(event.programme, event.reward, event.coupon, at)] if event.limited else []
 
 
 def _rewards_return_to_stock(event: AccountClosed, at: Envelope, _policy: Policy) -> list[Command]:
@@ -351,6 +356,7 @@ _REACTIONS: dict[type[Event], Reaction] = {
     ReferralFulfilled: _referral_pays,
     ReferralRevoked: _referral_is_revoked,
     RewardIssued: _reward_leaves_stock,
+    RewardExpired: _expired_returns_to_stock,
     RedemptionReversed: _reward_returns_to_stock,
     AccountReleased: _account_arrives,
     AccountReturned: _account_goes_back,

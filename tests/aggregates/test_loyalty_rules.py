@@ -114,20 +114,22 @@ class Town:
             aggregate = AGGREGATES[stream.partition("-")[0]]
             decider = aggregate.decider
             state = states.get(stream, decider.initial)
-            for _due, before, events in due_before(aggregate, state, wanted, InForce([self.rules])):
+            for due, before, events in due_before(aggregate, state, wanted, InForce([self.rules])):
                 state = fold(decider, events, before)
                 happened += events
-            for event in decider.decide(state, wanted, self.rules):
-                state = decider.evolve(state, event)
-                happened.append(event)
-                customer = stream.partition("-")[2]
-                envelope = Envelope(
-                    position=1, stream=stream, version=1, customer=customer, occurred_at=wanted.at, recorded_at=0
-                )
-                pending.extend(react(event, envelope, self.rules))
+                pending.extend(self._asked(events, stream, due.at))
+            events = decider.decide(state, wanted, self.rules)
+            state = fold(decider, events, state)
+            happened += events
+            pending.extend(self._asked(events, stream, wanted.at))
             states[stream] = state
         self.states = states
         return happened
+
+    def _asked(self, events: list[Event], stream: str, at: int) -> list[Command]:
+        customer = stream.partition("-")[2]
+        envelope = Envelope(position=1, stream=stream, version=1, customer=customer, occurred_at=at, recorded_at=0)
+        return [command for event in events for command in react(event, envelope, self.rules)]
 
     def refused(self, kind: type[Command], on: str, customer: str = "c1", /, **fields: Any) -> str:
         before = self.states
@@ -653,8 +655,29 @@ def test_a_reward_that_is_not_used_expires_and_one_given_back_returns_to_stock()
     assert town["c2"].balance == 150
     assert kinds(town.do(ReverseRedemption, "2024-03-02", redemption="k")) == [RedemptionReversed, StockReturned]
     assert kinds(town.do(IssueReward, "2024-03-03", "c2", coupon="l", reward="night"))[-1] is StockTaken
-    assert town.do(ExpireRewards, "2024-03-31T22:00", "c2") == [RewardExpired(coupon="k", reward="night")]
-    assert town["c1"].balance == 90
+    assert "out_of_stock" in town.refused(IssueReward, "2024-03-04", coupon="m", reward="night")
+    assert town.do(ExpireRewards, "2024-03-31T22:00", "c2") == [
+        RewardExpired(coupon="k", reward="night", limited=True),
+        StockReturned(reward="night", customer="c2", coupon="k"),
+    ]
+    assert kinds(town.do(IssueReward, "2024-04-01", coupon="m", reward="night"))[-1] is StockTaken
+    assert town["c1"].balance == 40
+
+
+def test_a_reward_that_cost_nothing_is_given_back_unless_it_was_used() -> None:
+    free = [{"name": "pin", "points": 0, "stock": 1}]
+    town = Town(policy(tiers=[], rewards=free)).join("c1", "c2")
+    town.do(IssueReward, "2024-03-01", coupon="k", reward="pin")
+    assert "out_of_order" in town.refused(ReverseRedemption, "2024-02-01", redemption="k")
+    assert town.do(ReverseRedemption, "2024-03-02", redemption="k") == [
+        RedemptionReversed(redemption="k", points=0, lots=(), reward="pin", limited=True),
+        StockReturned(reward="pin", customer="c1", coupon="k"),
+    ]
+    assert town.do(ReverseRedemption, "2024-03-02", redemption="k") == []
+    assert "coupon_ended" in town.refused(UseReward, "2024-03-03", coupon="k")
+    town.do(IssueReward, "2024-03-03", "c2", coupon="k", reward="pin")
+    town.do(UseReward, "2024-03-04", "c2", coupon="k")
+    assert "reward_used" in town.refused(ReverseRedemption, "2024-03-05", "c2", redemption="k")
 
 
 def test_rewards_and_benefits_go_by_tier() -> None:

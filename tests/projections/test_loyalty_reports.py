@@ -29,7 +29,7 @@ from relations.aggregates.loyalty import (
     UseReward,
 )
 from relations.aggregates.programme import SetProgrammeGoal
-from relations.errors import InvalidInput
+from relations.errors import CommandRefused, InvalidInput
 from relations.messages import Money
 from relations.policies import Programme
 from relations.policies.offers import Referral, Reward, Tier
@@ -256,6 +256,21 @@ def test_a_refund_dated_before_its_purchase_is_in_the_statement_when_that_was_ma
     view = relations.views.loyalty
     assert [(each.at, each.points) for each in view.statement("ada").entries] == [(after(10), 100), (after(10), -100)]
     assert view.statement("ada", until=after(9)).closing == 0
+
+
+def test_a_limited_reward_is_there_again_once_time_has_ended_it_or_it_was_given_back(relations: Relations) -> None:
+    rewards = (Reward(name="pin", points=0, stock=1, days_valid=10),)
+    programme = POLICY.programme.model_copy(update={"rewards": rewards})
+    relations.adopt(POLICY.model_copy(update={"programme": programme}), from_beginning=True)
+    relations.execute(IssueReward(customer="ada", coupon="k", reward="pin", occurred_at=after(1)))
+    with pytest.raises(CommandRefused, match="out_of_stock"):
+        relations.execute(IssueReward(customer="bo", coupon="k", reward="pin", occurred_at=after(2)))
+    relations.advance_time(after(20))
+    relations.execute(IssueReward(customer="bo", coupon="k", reward="pin", occurred_at=after(21)))
+    relations.execute(ReverseRedemption(customer="bo", redemption="k", occurred_at=after(22)))
+    relations.execute(IssueReward(customer="ada", coupon="l", reward="pin", occurred_at=after(23)))
+    (pin,) = relations.views.loyalty.rewards()
+    assert (pin.issued, pin.expired, pin.void, pin.open) == (3, 1, 1, 1)
 
 
 def test_what_is_owed_is_known_to_the_microsecond(relations: Relations) -> None:

@@ -550,6 +550,7 @@ MEANT: dict[str, Event] = {
     ),
     "loyalty.reward_used.1.full": RewardUsed(coupon="k-1", reward="free night", **DINING),
     "loyalty.reward_expired.1.full": RewardExpired(coupon="k-1", reward="free night", **DINING),
+    "loyalty.reward_expired.1.limited": RewardExpired(coupon="k-1", reward="free night", limited=True, **DINING),
     "loyalty.benefit_used.1.full": BenefitUsed(use="u1", benefit="lounge", tier="gold", **DINING),
     "loyalty.club_joined.1.full": ClubJoined(club="wine", **DINING),
     "loyalty.club_left.1.full": ClubLeft(club="wine", **DINING),

@@ -120,7 +120,7 @@ class TakeStock(ProgrammeCommand):
 
 
 class ReturnStock(ProgrammeCommand):
-    """Give one of a limited reward back. A reaction to `RedemptionReversed`."""
+    """Give one of a limited reward back. A reaction to `RedemptionReversed`, `RewardExpired` and `AccountClosed`."""
 
     reward: Label
     customer: Id

@@ -380,7 +380,7 @@ class GoalRow(CustomerRow, gc=False):
 
 
 PROJECTION = Projection(
-    name="loyalty", version=4, tables=(AccountRow, LotRow, RedemptionRow, Movement, RewardRow, ReferralRow, GoalRow)
+    name="loyalty", version=5, tables=(AccountRow, LotRow, RedemptionRow, Movement, RewardRow, ReferralRow, GoalRow)
 )
 
 
@@ -530,9 +530,13 @@ def _spent(lot: LotRow) -> SpentShare:
 def redemption_reversed(rows: Rows, event: RedemptionReversed, at: Envelope) -> None:
     """More in these lots again; what had expired can be spent a while longer where the policy says so."""
     customer, programme = at.customer, event.programme
+    coupon = rows.get(RewardRow, customer, programme, event.redemption)
+    if coupon is not None:
+        coupon.status, coupon.ended_at = "void", at.occurred_at
     redemption = rows.get(RedemptionRow, customer, programme, event.redemption)
     if redemption is None:
-        # As of a moment before the redemption, when its reversal is dated before it: there is nothing to undo yet.
+        # A reward that cost nothing is no redemption. Or this is as of a moment before the redemption, where an older
+        # log dates the reversal before it: there is nothing to undo yet.
         return
     rows.drop(RedemptionRow, customer, programme, event.redemption)
     account = rows.need(AccountRow, customer, programme)
@@ -550,9 +554,6 @@ def redemption_reversed(rows: Rows, event: RedemptionReversed, at: Envelope) -> 
         if share.lot in graced:
             _defer(rows, account, lot, at, graced[share.lot])
         _moves(rows, account, lot, at, share.points, not_before=spent_at).restored += share.points
-    coupon = rows.get(RewardRow, customer, programme, event.redemption)
-    if coupon is not None:
-        coupon.status, coupon.ended_at = "void", at.occurred_at
 
 
 def _lot_again(rows: Rows, account: AccountRow, was: SpentShare) -> LotRow:

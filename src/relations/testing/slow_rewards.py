@@ -86,6 +86,8 @@ class SlowRewards(SlowLedger):
         for name, coupon in self.coupons.items():
             if coupon.state == "issued" and coupon.until is not None and coupon.until <= at:
                 self.coupons[name] = replace(coupon, state="expired")
+                if coupon.limited:
+                    self._ask_stock(ReturnStock, name, coupon.until)
 
     # --- rewards ----------------------------------------------------------------------------------------------------
 
@@ -126,6 +128,9 @@ class SlowRewards(SlowLedger):
 
     def _undo(self, command: ReverseRedemption, at: datetime) -> None:
         coupon = self.coupons.get(command.redemption)
+        if coupon is not None and command.redemption not in self.spent:
+            self._give_back(command.redemption, coupon, at)
+            return
         undone = command.redemption in self.undone
         if coupon is not None and coupon.state == "used" and self.spent.get(command.redemption) and not undone:
             self._need_member()
@@ -133,6 +138,15 @@ class SlowRewards(SlowLedger):
         super()._undo(command, at)
         if coupon is not None and not undone:
             self._void(command.redemption, at)
+
+    def _give_back(self, name: str, coupon: SlowCoupon, at: datetime) -> None:
+        """One that cost nothing."""
+        self._need_member()
+        if coupon.state == "used":
+            raise Refused("reward_used")
+        if coupon.state == "issued":
+            self._need_made(name, at)
+            self._void(name, at)
 
     def _close(self, at: datetime) -> None:
         before = self.closed

@@ -481,11 +481,18 @@ class RewardUsed(LoyaltyEvent, frozen=True):
 
 
 class RewardExpired(LoyaltyEvent, frozen=True):
-    """A reward was not used in time. Its points stay spent."""
+    """A reward was not used in time. Its points stay spent.
+
+    Attributes:
+        coupon: The reward's own id.
+        reward: Which reward of the programme.
+        limited: There are only so many of them, and this one is there again.
+    """
 
     topic: ClassVar[str] = "loyalty.reward_expired"
     coupon: str
     reward: str
+    limited: bool = False
 
 
 class BenefitUsed(LoyaltyEvent, frozen=True):

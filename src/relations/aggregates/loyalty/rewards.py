@@ -127,13 +127,16 @@ def use_reward(state: Account, command: UseReward, _policy: Policy) -> list[Even
 
 
 def expire_rewards(state: Account, command: ExpireRewards, _policy: Policy) -> list[Event]:
-    """Lets every reward go that was not used by its end."""
+    """Lets every reward go that was not used by its end. Of a limited one, `ReturnStock` follows."""
     events: list[Event] = []
     for ledger in state.ledgers:
         if command.programme is None or command.programme == ledger.programme:
             due = [item for item in ledger.dealings.coupons.items() if _expires(item[1], command.at)]
             due.sort(key=lambda item: (item[1].expires_at, item[0]))
-            events += [RewardExpired(programme=ledger.programme, coupon=name, reward=each.reward) for name, each in due]
+            events += [
+                RewardExpired(programme=ledger.programme, coupon=name, reward=each.reward, limited=each.limited)
+                for name, each in due
+            ]
     return events
 
 

@@ -125,7 +125,7 @@ REFUSALS: dict[str, str] = {
     "not_a_member": "The customer has not joined the programme",
     "not_to_be_referred": "The customer is a member, or was recommended before",
     "nothing_to_adjust": "An adjustment by 0 points",
-    "out_of_order": "It is dated before the closing, redemption or reward that it is about, or a closing before an earning",
+    "out_of_order": "It is dated before the closing, redemption or reward that it is about",
     "redemption_exists": "The redemption's id was used for another one",
     "referral_exists": "The referral's id was used for another one",
     "refund_exceeds_purchase": "More was given back than was bought",

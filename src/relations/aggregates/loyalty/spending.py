@@ -17,7 +17,7 @@ from relations.aggregates.loyalty.events import (
     PointsReleased,
     RedemptionReversed,
 )
-from relations.aggregates.loyalty.lots import GracedLot, Lot, LotShare, MovedLot, Redemption, came_from
+from relations.aggregates.loyalty.lots import Coupon, GracedLot, Lot, LotShare, MovedLot, Redemption, came_from
 from relations.aggregates.loyalty.settling import (
     Draft,
     in_order,
@@ -106,7 +106,9 @@ def reverse_redemption(state: Account, command: ReverseRedemption, policy: Polic
     Points of a lot that went back to another customer with an unmerge go there, in the same transaction.
     """
     ledger = member_ledger(state, command)
-    redemption = ledger.redemptions.get(command.redemption)
+    redemption, coupon = ledger.redemptions.get(command.redemption), ledger.dealings.coupons.get(command.redemption)
+    if redemption is None and coupon is not None:
+        return _give_back(ledger, coupon, command)
     if redemption is None:
         raise CommandRefused(
             f"There is no redemption {command.redemption!r}",
@@ -123,14 +125,7 @@ def reverse_redemption(state: Account, command: ReverseRedemption, policy: Polic
             field="redemption",
             remedy="Adjust the points if they are to be given nevertheless",
         )
-    coupon = ledger.dealings.coupons.get(command.redemption)
-    if coupon is not None and coupon.status == "used":
-        raise CommandRefused(
-            f"The reward {coupon.reward!r} has been used",
-            code="reward_used",
-            field="redemption",
-            remedy="Adjust the points if they are to be given nevertheless",
-        )
+    _need_unused(coupon)
     need_after(ledger, command.redemption, command, field="redemption")
     draft = Draft(ledger)
     settle(draft, command.at)
@@ -150,6 +145,34 @@ def reverse_redemption(state: Account, command: ReverseRedemption, policy: Polic
     if not graced:
         let_go(draft, gone)
     return draft.events
+
+
+def _need_unused(coupon: Coupon | None) -> None:
+    if coupon is not None and coupon.status == "used":
+        raise CommandRefused(
+            f"The reward {coupon.reward!r} has been used",
+            code="reward_used",
+            field="redemption",
+            remedy="Adjust the points if they are to be given nevertheless",
+        )
+
+
+def _give_back(ledger: Ledger, coupon: Coupon, command: ReverseRedemption) -> list[Event]:
+    """A reward that cost nothing is given back like any other, with no points; nothing where it has ended already."""
+    _need_unused(coupon)
+    if coupon.status != "issued":
+        return []
+    need_after(ledger, command.redemption, command, field="redemption")
+    return [
+        RedemptionReversed(
+            programme=ledger.programme,
+            redemption=command.redemption,
+            points=0,
+            lots=(),
+            reward=coupon.reward,
+            limited=coupon.limited,
+        )
+    ]
 
 
 def _set_against_shortfall(draft: Draft, redemption: str, points: int) -> None:
