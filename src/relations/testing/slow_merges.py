@@ -159,13 +159,11 @@ class SlowAccount(SlowRewards):
 
     def _others_go_home(self, redemption: str, at: datetime) -> None:
         """Points that one spent of the other's while they were taken for one go to the other."""
-        lots = dict.fromkeys(coin.lot for coin in self.spent[redemption])
-        for customer in dict.fromkeys(lot.split("/")[1] for lot in lots if lot.startswith("merged/")):
+        lots = dict.fromkeys(coin.lot for coin in self.spent[redemption] if coin.lot.startswith("merged/"))
+        for customer in dict.fromkeys(lot.split("/")[1] for lot in lots):
             if customer in self.guests:
                 continue
-            theirs = [
-                coin for lot in lots for coin in self.coins if coin.lot == lot and coin.lot.split("/")[1] == customer
-            ]
+            theirs = [coin for lot in lots for coin in self.coins if coin.lot == lot and lot.split("/")[1] == customer]
             if theirs:
                 self.coins = [coin for coin in self.coins if coin not in theirs]
                 self._give_away(theirs, customer, f"reversal/{redemption}", at)

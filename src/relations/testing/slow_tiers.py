@@ -38,6 +38,16 @@ class SlowTiers(SlowRules):
     grace: datetime | None = None
     heard: str = ""
 
+    @property
+    def qualifying(self) -> dict[str, int]:
+        """What qualifies, by month."""
+        found: dict[str, int] = {}
+        for lot, (month, counted) in self.counts.items():
+            left = counted - self.uncounted.get(lot, 0)
+            if left:
+                found[month] = found.get(month, 0) + left
+        return found
+
     def loses_at(self, at: datetime) -> datetime | None:
         """When the member loses the tier if nothing more happens; None where they keep it through the coming years."""
         later = replace(self)

@@ -260,6 +260,6 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Account,
-    state_version=5,
+    state_version=6,
     due=due,
 )

@@ -447,8 +447,7 @@ def _unrewarded(dealings: Dealings, own: str, earning: Earning) -> Dealings:
     if owner:  # of who was merged into this one
         made = owner == referrer
     else:
-        gave = invited is not None and (invited.referral, invited.referrer) == (referral, referrer)
-        made = not gave and f"rewarded/{name}" in dealings.done
+        made = invited is None or (invited.referral, invited.referrer) != (referral, referrer)
     if not made or earning.reversed < earning.points or f"revoked/{name}" in dealings.done:
         return dealings
     return replace(dealings, done=dealings.done.set(f"revoked/{name}", ""), rewarded=dealings.rewarded - 1)
@@ -747,9 +746,14 @@ def _returned(ledger: Ledger, event: AccountReturned) -> Ledger:
     for month, qualifying in back.months.items():
         months = months.set(month, months.get(month, 0) - qualifying)
     redemptions = _own(ledger.redemptions, prefix)
-    # What was spent here of their lots may come back, and goes to them then: what these lots were is kept.
+    # What was spent here of their lots may come back, and goes to them then: what these lots were is kept, but for
+    # what it counted towards a tier, which is theirs.
     spent = {share.lot for each in redemptions.values() if not each.reversed for share in each.lots}
-    theirs = {name: each for name, each in ledger.earnings.items() if name in spent and name.startswith(prefix)}
+    theirs = {
+        name: replace(each, qualifying=0, reversed_qualifying=0)
+        for name, each in ledger.earnings.items()
+        if name in spent and name.startswith(prefix)
+    }
     member = event.membership or Membership(ledger.enrolled_at, ledger.closed_at)
     return replace(
         ledger,
