@@ -89,6 +89,25 @@ def _policies() -> tuple[Policy, ...]:
         ),
         policy({"transfers": False}, **for_life, rewards=rewards),
         policy({"rates": {"EUR": "0.5"}, "rounding": "half_up", **for_life}, rounding="half_up", adjustment_max=20),
+        policy(
+            {"tiers": tiers, "tier_window": {"kind": "calendar_year"}, "downgrade_to": "one_step"},
+            tiers=tiers,
+            tier_window={"kind": "rolling_months", "months_count": 2},
+        ),
+        policy(
+            {**for_life, "tier_window": {"kind": "calendar_year"}, "rates": {"EUR": "0.5"}, "rounding": "up"},
+            tiers=tiers,
+            tier_window={"kind": "rolling_months", "months_count": 3},
+            downgrade_when="year_end",
+            grace_days=31,
+        ),
+        policy(
+            {"tiers": tiers, "tier_window": {"kind": "rolling_months", "months_count": 1}, "grace_days": 40},
+            tiers=tiers,
+            tier_window={"kind": "rolling_months", "months_count": 3},
+            downgrade_to="one_step",
+            grace_days=20,
+        ),
     )
 
 
@@ -286,6 +305,9 @@ def _agree(what: str, ledger: Ledger, oracle: SlowAccount) -> None:
     counted = {key.removeprefix("points/"): points for key, points in ledger.months.items() if points}
     _same(f"what counts of {what}", counted, oracle.qualifying)
     _same(f"tier of {what}", ledger.tier, oracle.tier)
+    _same(f"grace of {what}", ledger.grace_until, None if oracle.grace is None else to_micros(oracle.grace))
+    if oracle.tier is not None and oracle.tier_since is not None:
+        _same(f"tier since of {what}", ledger.tier_since, to_micros(oracle.tier_since))
     coupons = {name: (coupon.reward, coupon.status) for name, coupon in ledger.dealings.coupons.items()}
     _same(f"rewards of {what}", coupons, {name: (each.reward, each.state) for name, each in oracle.coupons.items()})
 

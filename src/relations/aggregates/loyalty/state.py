@@ -60,6 +60,7 @@ from relations.aggregates.loyalty.lots import (
     Membership,
     MovedLot,
     Redemption,
+    TierStanding,
     issued_to,
     merged_prefix,
     purchase_lot,
@@ -77,6 +78,7 @@ __all__ = [
     "evolve_ledger",
     "forwarded_as",
     "forwarded_request",
+    "standing_of",
 ]
 
 NEVER = 2**62
@@ -690,7 +692,7 @@ def _received(ledger: Ledger, event: AccountReceived) -> Ledger:
         ),
         months=months,
         qualified=ledger.qualified + sum(came.months.values()),
-        month=max(ledger.month, came.month),
+        month=max(ledger.month, came.month, event.month),
         tier=event.tier,
         tier_since=standing.tier_since,
         tier_month=standing.tier_month,
@@ -710,7 +712,7 @@ def _standing_received(ledger: Ledger, event: AccountReceived) -> Ledger | Holdi
     """Whose standing the tier rests on after a merge: the one that had it, or what both reached together."""
     came = event.holdings
     if event.reached_at:
-        at, month = event.reached_at, max(ledger.month, came.month)
+        at, month = event.reached_at, event.month or max(ledger.month, came.month)
         return Holdings(tier=event.tier, tier_since=at, tier_month=month, reviewed=at)
     return came if event.tier == came.tier and event.tier != ledger.tier else ledger
 
@@ -755,6 +757,7 @@ def _returned(ledger: Ledger, event: AccountReturned) -> Ledger:
         if name in spent and name.startswith(prefix)
     }
     member = event.membership or Membership(ledger.enrolled_at, ledger.closed_at)
+    stands = event.standing or standing_of(ledger)
     return replace(
         ledger,
         enrolled_at=member.enrolled_at,
@@ -765,10 +768,21 @@ def _returned(ledger: Ledger, event: AccountReturned) -> Ledger:
         redeemed_at=_own(ledger.redeemed_at, prefix),
         months=months,
         qualified=ledger.qualified - sum(back.months.values()),
+        month=max(ledger.month, stands.month),
         tier=event.tier,
+        tier_since=stands.since,
+        tier_month=stands.month,
+        reviewed=stands.reviewed,
+        warned=stands.warned,
+        grace_until=stands.grace_until,
         debt=ledger.debt - back.debt,
         dealings=_returned_dealings(ledger.dealings, event, prefix),
     )
+
+
+def standing_of(ledger: Ledger) -> TierStanding:
+    """What a ledger's tier rests on."""
+    return TierStanding(ledger.tier_since, ledger.tier_month, ledger.reviewed, ledger.warned, ledger.grace_until)
 
 
 def _returned_dealings(dealings: Dealings, event: AccountReturned, prefix: str) -> Dealings:
