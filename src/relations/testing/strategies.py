@@ -467,7 +467,7 @@ _SPA = Reward(name="spa", kind="upgrade", points=0)
 
 def _programmes() -> SearchStrategy[Programme]:
     ratios = st.sampled_from((Fraction(1, 3), Fraction(1), Fraction(5, 2), Fraction(10)))
-    thresholds = st.lists(st.integers(0, 20_000), max_size=4, unique=True).map(sorted)
+    thresholds = st.lists(st.integers(0, 500) | st.integers(0, 20_000), max_size=4, unique=True).map(sorted)
     multipliers = st.sampled_from((Fraction(1), Fraction(11, 10), Fraction(2)))
     return st.builds(
         Programme,
