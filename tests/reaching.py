@@ -7,45 +7,34 @@ until it has everything costs little where that is common, and fails only where 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Collection, Iterable
 
 from hypothesis import Phase, find, settings
 from hypothesis.errors import NoSuchExample
 from hypothesis.strategies import SearchStrategy
 
-T = TypeVar("T")
 
-
-def reach(
-    wanted: Iterable[object], strategy: SearchStrategy[T], of: Callable[[T], Iterable[object]], *, examples_max: int
-) -> int:
+def reach(wanted: Iterable[object], strategy: SearchStrategy[Collection[object]], *, examples_max: int) -> None:
     """Draw examples until all that is wanted was come upon.
 
     Args:
         wanted: What is looked for.
-        strategy: What is drawn.
-        of: What an example has in it.
+        strategy: What each example has in it.
         examples_max: After so many it is given up; ten times as many as it ever took, at the least.
-
-    Returns:
-        How many examples it took.
 
     Raises:
         AssertionError: It was given up; names what is missing.
     """
-    missing, examples = set(wanted), 0
+    missing = set(wanted)
     assert missing, "nothing is looked for"
 
-    def is_all(drawn: T) -> bool:
-        nonlocal examples
-        examples += bool(missing)  # the last one is drawn again, to be sure of it
-        missing.difference_update(of(drawn))
+    def is_all(drawn: Collection[object]) -> bool:
+        missing.difference_update(drawn)
         return not missing
 
     try:
         # Neither shrunk nor kept: all that counts is what was come upon on the way.
         find(strategy, is_all, settings=settings(phases=[Phase.generate], max_examples=examples_max, database=None))
     except NoSuchExample:
-        raise AssertionError(f"not come upon in {examples} examples: {sorted(map(str, missing))}") from None
-    return examples
+        names = sorted(each.__name__ if isinstance(each, type) else str(each) for each in missing)
+        raise AssertionError(f"not come upon in {examples_max} examples: {', '.join(names)}") from None

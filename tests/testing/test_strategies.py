@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from relations.decider import fold
 from relations.messages import ID_PATTERN, Command, minor_digits
 from relations.policies import Policy, Surveys
 from relations.testing import histories, strategies
+from tests.reaching import reach
 
 EVERY_COMMAND = [kind for aggregate in AGGREGATES for kind in aggregate.commands]
 EVERY_AGGREGATE = pytest.mark.parametrize("aggregate", AGGREGATES, ids=lambda aggregate: aggregate.name)
@@ -36,16 +38,8 @@ def test_every_command_has_a_strategy_that_draws_valid_ones(kind: type[Command])
 
 
 def test_all_commands_together_reach_every_class() -> None:
-    reached: set[type[Command]] = set()
-
-    @settings(max_examples=3_000, derandomize=True)
-    @given(strategies.commands())
-    def draw(command: Command) -> None:
-        reached.add(type(command))
-
-    draw()
     assert len(EVERY_COMMAND) > 25
-    assert reached == set(EVERY_COMMAND)
+    reach(set(EVERY_COMMAND), strategies.commands().map(lambda command: {type(command)}), examples_max=40_000)
 
 
 @pytest.mark.parametrize(
@@ -118,57 +112,41 @@ def test_policies_survive_their_own_json(policy: Policy) -> None:
 
 @EVERY_AGGREGATE
 def test_histories_are_what_the_rules_made_of_their_commands(aggregate: Any) -> None:
-    seen = {"events": 0, "refused": 0, "repeated": 0}
-
     @settings(max_examples=60)
     @given(histories(aggregate, policies=strategies.policies()))
-    def draw(history: Any) -> None:
+    def hold(history: Any) -> None:
         assert fold(aggregate.decider, history.events) == history.state
-        seen["events"] += len(history.events)
-        seen["refused"] += sum(step.refusal is not None for step in history.steps)
-        seen["repeated"] += len(history.commands) - len({id(command) for command in history.commands})
         assert all(not step.events and step.before == step.after for step in history.steps if step.refusal is not None)
 
-    draw()
-    assert seen["events"] > 30
-    assert seen["repeated"] > 0
-    assert seen["refused"] > 0 or aggregate.name == "policy"
+    hold()
 
 
-@pytest.mark.parametrize(
-    "aggregate", [a for a in AGGREGATES if len(a.events) > 1], ids=lambda aggregate: aggregate.name
-)
-def test_histories_reach_every_event_but_the_rarest(aggregate: Any) -> None:
-    rare = {"TierLost", "DebtRepaid", "DebtIncurred", "PointsExpired", "RemedyCarriedOut"}
-    # What takes two accounts to lead to, or years.
-    rare |= {"AccountReturned", "AccountRestored", "RefundForwarded", "CreditForwarded", "PurchaseForwarded"}
-    rare |= {"TierGraceGiven", "TierKept", "TierWarned", "RewardExpired", "ReferralFulfilled", "ReferralRewarded"}
-    rare |= {"StockReturned", "PointsActivated", "ReferralReceived", "RewardUsed"}
-    rare |= {"RedemptionReversed", "AccountReopened", "BenefitUsed", "ClubLeft", "ExpiryDeferred"}
-    # Several steps deep: merged and separated again, asked and answered, above a limit and approved.
-    rare |= {
-        "AccountReleased",
-        "CustomerReleased",
-        "ImprovementDone",
-        "RemedyApproved",
-        "RemedyRefused",
-        "ImprovementProved",
-        "ImprovementNotProved",
-        "ClockResumed",
-        "InvitationReminded",
-        "FeedbackAnswered",
-        "ReferralRevoked",
-    }
-    reached: set[str] = set()
+@EVERY_AGGREGATE
+def test_histories_have_refusals_and_repetitions_in_them(aggregate: Any) -> None:
+    def what_became(history: Any) -> Iterator[str]:
+        if any(step.refusal is not None for step in history.steps):
+            yield "refused"
+        if len(history.commands) > len({id(command) for command in history.commands}):
+            yield "repeated"
+        if any(step.command.actor == "agenda" for step in history.steps):
+            yield "due"
 
-    # What a search comes upon depends on more than its seed: on the modules that are loaded, too. So it goes on long.
-    @settings(max_examples=500, derandomize=True)
-    @given(histories(aggregate, policies=strategies.policies(), commands_max=25))
-    def draw(history: Any) -> None:
-        reached.update(type(event).__name__ for event in history.events)
+    wanted = {"repeated"}
+    wanted |= set() if aggregate.name == "policy" else {"refused"}
+    wanted |= set() if aggregate.due is None else {"due"}
+    reach(
+        wanted,
+        histories(aggregate, policies=strategies.policies()).map(lambda found: set(what_became(found))),
+        examples_max=2_000,
+    )
 
-    draw()
-    assert {event.__name__ for event in aggregate.events} - rare <= reached
+
+@EVERY_AGGREGATE
+def test_histories_reach_every_event(aggregate: Any) -> None:
+    kinds = {event.__name__ for event in aggregate.events}
+    # Long ones, for some events take five or six steps: recommended, joined, bought, and given back.
+    found = histories(aggregate, policies=strategies.policies(), commands_min=30, commands_max=60)
+    reach(kinds, found.map(lambda history: {type(event).__name__ for event in history.events}), examples_max=10_000)
 
 
 def test_a_history_can_be_steered() -> None:

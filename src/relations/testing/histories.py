@@ -79,6 +79,7 @@ def histories(
     aggregate: Aggregate[S],
     *,
     policies: SearchStrategy[Policy] | None = None,
+    commands_min: int = 0,
     commands_max: int = 20,
     fields: dict[str, SearchStrategy[Any]] | None = None,
 ) -> SearchStrategy[History[S]]:
@@ -92,11 +93,14 @@ def histories(
     Args:
         aggregate: The kind, such as `relations.aggregates.complaint.AGGREGATE`.
         policies: What it is decided by; the default policy if absent.
+        commands_min: How many commands there are at least; long histories get to what takes many steps.
         commands_max: How many commands there are at most, what time does by itself not counted.
         fields: Strategies for fields that are to be drawn otherwise, for the commands that have them.
     """
     wanted = {**{name: st.just(only) for name, only in _STREAM.items()}, **(fields or {})}
-    return _histories(aggregate, st.just(Policy()) if policies is None else policies, commands_max, wanted)
+    return _histories(
+        aggregate, st.just(Policy()) if policies is None else policies, (commands_min, commands_max), wanted
+    )
 
 
 @st.composite
@@ -104,14 +108,14 @@ def _histories(
     draw: DrawFn,
     aggregate: Aggregate[Any],
     policies: SearchStrategy[Policy],
-    commands_max: int,
+    size: tuple[int, int],
     fields: dict[str, SearchStrategy[Any]],
 ) -> History[Any]:
     policy = draw(policies)
     rules = InForce([policy])
     steps: list[Step[Any]] = []
     state, now = aggregate.decider.initial, _BEGINNING
-    for _ in range(draw(st.integers(0, commands_max))):
+    for _ in range(draw(st.integers(*size))):
         if steps and draw(st.integers(0, 9)) == 0:
             command = draw(st.sampled_from(steps)).command
         else:

@@ -25,10 +25,13 @@ from relations.aggregates.complaint import (
     CompleteImprovement,
     DeclineRemedy,
     MeasureImprovement,
+    MergeComplaint,
     ProposeRemedy,
     RaiseImprovement,
     ReceiveInformation,
     RefuseRemedy,
+    ResolveComplaint,
+    WithdrawComplaint,
 )
 from relations.aggregates.customer import (
     AnswerFeedback,
@@ -52,6 +55,7 @@ from relations.aggregates.customer import (
 from relations.aggregates.loyalty import (
     Account,
     AdjustPoints,
+    CloseAccount,
     CreditPurchase,
     Earning,
     EarnPoints,
@@ -111,7 +115,7 @@ def likely(
         given = ({},) if ways is None else tuple(ways(state, policy))
         if given:
             # Few of the many commands have something to name, so those that do come more often, and what they need.
-            often = 3 if kind in _NAMING or kind in _NEEDED else 1
+            often = 6 if kind in _NAMING or kind in _NEEDED else 1 if kind in _ENDING else 2
             found += [(kind, given)] * (often if kind in had else 2 * often)
     return found
 
@@ -271,7 +275,7 @@ def _adjustments(state: Account, policy: Policy) -> Iterator[Fields]:
     most = 10_000 if most is None else most
     least = -min(most, max(0, state.balance))
     if least < most:
-        yield {"points": st.integers(least, most)}
+        yield {"points": st.just(least) | st.integers(least, most)}
 
 
 def _rewards(state: Account, policy: Policy) -> Iterator[Fields]:
@@ -392,3 +396,5 @@ _NEEDED = frozenset(
     )
 )  # fmt: skip
 """Commands that others need to have anything to name."""
+_ENDING = frozenset((ResolveComplaint, WithdrawComplaint, MergeComplaint, CloseAccount, ReleaseAccount))
+"""Commands after which little else is possible."""

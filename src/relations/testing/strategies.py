@@ -180,11 +180,13 @@ def commands_of(kind: type[C], **fields: SearchStrategy[Any]) -> SearchStrategy[
     Raises:
         TypeError: A field's type is not known here, and no strategy was given for it.
     """
-    drawn = {**_strategies_of(kind), **fields}
-    mend = _MENDS.get(kind)
-    if mend is None:
-        return st.fixed_dictionaries(drawn).map(lambda values: kind(**values))
-    return st.fixed_dictionaries(drawn).map(lambda values: kind(**(values | mend(values, fields))))
+    others, mend = _others_of(kind, frozenset(fields)), _MENDS.get(kind)
+
+    def built(drawn: tuple[dict[str, Any], dict[str, Any]]) -> C:
+        values = drawn[0] | drawn[1]
+        return kind(**values) if mend is None else kind(**(values | mend(values, fields)))
+
+    return st.tuples(others, st.fixed_dictionaries(fields)).map(built)
 
 
 def commands(*kinds: type[Command], **fields: SearchStrategy[Any]) -> SearchStrategy[Command]:
@@ -232,6 +234,12 @@ def _strategies_of(kind: type[Command]) -> dict[str, SearchStrategy[Any]]:
         special = _SPECIAL.get((kind, name))
         strategies[name] = special() if special else _from_type(hints[name], f"{kind.__name__}.{name}", name)
     return strategies
+
+
+@cache
+def _others_of(kind: type[Command], given: frozenset[str]) -> SearchStrategy[dict[str, Any]]:
+    """The fields that are not given. Kept, for what Hypothesis finds out about a strategy it finds out but once."""
+    return st.fixed_dictionaries({name: drawn for name, drawn in _strategies_of(kind).items() if name not in given})
 
 
 def _from_type(wanted: Any, where: str, name: str) -> SearchStrategy[Any]:
@@ -509,7 +517,6 @@ def _programmes() -> SearchStrategy[Programme]:
 
 
 _LIMITS: tuple[tuple[Limit, ...], ...] = (
-    (),
     (),
     (
         Limit(role="room", money=(Money(50_000, "EUR"), Money(10_000, "JPY")), points=1_000),
