@@ -9,17 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relations.aggregates import AGGREGATES
+from relations.aggregates import AGGREGATES, loyalty
 from relations.aggregates.complaint import FileComplaint
 from relations.aggregates.customer import GiveFeedback, RecordPurchase
-from relations.decider import fold
+from relations.decider import due_before, fold
 from relations.messages import ID_PATTERN, Command, minor_digits
 from relations.policies import Policy, Surveys
+from relations.policies.in_force import InForce
 from relations.testing import histories, strategies
 from tests.reaching import reach
 
 EVERY_COMMAND = [kind for aggregate in AGGREGATES for kind in aggregate.commands]
 EVERY_AGGREGATE = pytest.mark.parametrize("aggregate", AGGREGATES, ids=lambda aggregate: aggregate.name)
+EVENTFUL = pytest.mark.parametrize(
+    "aggregate", [each for each in AGGREGATES if len(each.events) > 1], ids=lambda aggregate: aggregate.name
+)
 
 
 @pytest.mark.parametrize("kind", EVERY_COMMAND, ids=lambda kind: kind.__name__)
@@ -39,7 +43,8 @@ def test_every_command_has_a_strategy_that_draws_valid_ones(kind: type[Command])
 
 def test_all_commands_together_reach_every_class() -> None:
     assert len(EVERY_COMMAND) > 25
-    reach(set(EVERY_COMMAND), strategies.commands().map(lambda command: {type(command)}), examples_max=40_000)
+    together = st.lists(strategies.commands(), min_size=20, max_size=40)
+    reach(EVERY_COMMAND, together.map(lambda commands: {type(command) for command in commands}), examples_max=5_000)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +126,15 @@ def test_histories_are_what_the_rules_made_of_their_commands(aggregate: Any) -> 
     hold()
 
 
-@EVERY_AGGREGATE
+@settings(max_examples=60)
+@given(histories(loyalty.AGGREGATE, policies=strategies.policies()))
+def test_histories_leave_nothing_undone_that_fell_due_before_a_command(history: Any) -> None:
+    rules = InForce([history.policy])
+    for step in history.steps:
+        assert list(due_before(loyalty.AGGREGATE, step.before, step.command, rules)) == []
+
+
+@EVENTFUL
 def test_histories_have_refusals_and_repetitions_in_them(aggregate: Any) -> None:
     def what_became(history: Any) -> Iterator[str]:
         if any(step.refusal is not None for step in history.steps):
@@ -131,9 +144,7 @@ def test_histories_have_refusals_and_repetitions_in_them(aggregate: Any) -> None
         if any(step.command.actor == "agenda" for step in history.steps):
             yield "due"
 
-    wanted = {"repeated"}
-    wanted |= set() if aggregate.name == "policy" else {"refused"}
-    wanted |= set() if aggregate.due is None else {"due"}
+    wanted = {"refused", "repeated"} | (set() if aggregate.due is None else {"due"})
     reach(
         wanted,
         histories(aggregate, policies=strategies.policies()).map(lambda found: set(what_became(found))),
@@ -141,9 +152,7 @@ def test_histories_have_refusals_and_repetitions_in_them(aggregate: Any) -> None
     )
 
 
-@pytest.mark.parametrize(
-    "aggregate", [a for a in AGGREGATES if len(a.events) > 1], ids=lambda aggregate: aggregate.name
-)
+@EVENTFUL
 def test_histories_reach_every_event(aggregate: Any) -> None:
     kinds = {event.__name__ for event in aggregate.events}
     # Long ones, for some events take five or six steps: recommended, joined, bought, and given back.
@@ -154,9 +163,13 @@ def test_histories_reach_every_event(aggregate: Any) -> None:
 def test_a_history_can_be_steered() -> None:
     complaint = next(aggregate for aggregate in AGGREGATES if aggregate.name == "complaint")
 
-    @given(histories(complaint, fields={"complaint": st.just("k7"), "severity": st.just("low")}, commands_max=5))
+    @given(
+        histories(
+            complaint, fields={"complaint": st.just("k7"), "severity": st.just("low")}, commands_min=2, commands_max=5
+        )
+    )
     def draw(history: Any) -> None:
-        assert len(history.commands) <= 5
+        assert 2 <= len(history.commands) <= 5
         assert all(command.stream == "complaint-k7" for command in history.commands)
         assert all(getattr(command, "severity", "low") == "low" for command in history.commands)
 

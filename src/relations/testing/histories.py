@@ -112,6 +112,7 @@ def _histories(
     fields: dict[str, SearchStrategy[Any]],
 ) -> History[Any]:
     policy = draw(policies)
+    fields = {"programme": st.just(policy.programme.id), **fields}
     rules = InForce([policy])
     steps: list[Step[Any]] = []
     state, now = aggregate.decider.initial, _BEGINNING

@@ -121,7 +121,7 @@ def likely(
 
 
 def _named(field: str, kept: Callable[[Any], Iterable[str]]) -> Ways:
-    """A command whose one field names something that is kept."""
+    """A command one field of which names something that is kept."""
     return lambda state, _policy: ({field: name} for name in kept(state))
 
 
@@ -388,7 +388,7 @@ _FITTING: dict[type[Command], Ways] = {
     ReceiveReferral: _if(lambda state: state.ledger().dealings.invited is None),
     TakeStock: _stock,
 }
-"""Commands that name nothing that has to exist, with what fits the state and the rules."""
+"""Commands that name nothing that has to exist, with what fits the state and the policy."""
 _NEEDED = frozenset(
     (
         ProposeRemedy, AskInformation, RaiseImprovement, GiveFeedback, SendInvitation,
