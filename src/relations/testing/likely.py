@@ -287,9 +287,13 @@ def _rewards(state: Account, policy: Policy) -> Iterator[Fields]:
 def _earned_back(state: Account, _policy: Policy) -> Iterator[Fields]:
     if state.merged_into is not None:
         yield {}
+    invited = state.ledger().dealings.invited
     for lot, earning in state.earnings.items():
         if earning.reason == "purchase" and lot == purchase_lot(earning.source or "") and not _is_gone(earning):
-            yield {"purchase": earning.source, "bought": 1_000, "refunded": st.just(1_000) | st.integers(1, 1_000)}
+            whole = {"purchase": earning.source, "bought": 1_000, "refunded": 1_000}
+            yield whole
+            # In parts, too; unless it is what a recommendation has come to, which goes only with all of it.
+            yield whole if invited is not None and invited.lot == lot else {**whole, "refunded": st.integers(1, 1_000)}
 
 
 def _is_gone(earning: Earning) -> bool:
@@ -392,7 +396,7 @@ _FITTING: dict[type[Command], Ways] = {
 _NEEDED = frozenset(
     (
         ProposeRemedy, AskInformation, RaiseImprovement, GiveFeedback, SendInvitation,
-        EnrolMember, ReopenAccount, ReceiveReferral, CreditPurchase, RedeemPoints, IssueReward, TakeStock,
+        ReopenAccount, ReceiveReferral, CreditPurchase, RedeemPoints, IssueReward, TakeStock,
     )
 )  # fmt: skip
 """Commands that others need to have anything to name."""

@@ -494,7 +494,7 @@ def _programmes() -> SearchStrategy[Programme]:
             st.lists(multipliers, min_size=4, max_size=4),
         ),
         tier_window=st.sampled_from((CalendarYear(), RollingMonths(months_count=3), RollingMonths(), Lifetime())),
-        refund_shortfall=st.sampled_from(("debt", "recorded")),
+        refund_shortfall=st.sampled_from(("debt", "debt", "recorded")),
         pending_days=st.sampled_from((0, 0, 14)),
         expiry=st.none() | st.sampled_from((EndOfPeriod(), EndOfPeriod(period="quarter"), Inactivity(months_count=3))),
         tier_basis=st.sampled_from(("points", "points", "spend", "stays", "orders")),
