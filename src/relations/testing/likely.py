@@ -393,12 +393,8 @@ _FITTING: dict[type[Command], Ways] = {
     TakeStock: _stock,
 }
 """Commands that name nothing that has to exist, with what fits the state and the policy."""
-_NEEDED = frozenset(
-    (
-        ProposeRemedy, AskInformation, RaiseImprovement, GiveFeedback, SendInvitation,
-        ReopenAccount, ReceiveReferral, CreditPurchase, RedeemPoints, IssueReward, TakeStock,
-    )
-)  # fmt: skip
+_NEEDED = frozenset((ProposeRemedy, AskInformation, RaiseImprovement, GiveFeedback, SendInvitation))
+_NEEDED |= {ReopenAccount, ReceiveReferral, CreditPurchase, RedeemPoints, IssueReward, TakeStock}
 """Commands that others need to have anything to name."""
 _ENDING = frozenset((ResolveComplaint, WithdrawComplaint, MergeComplaint, CloseAccount, ReleaseAccount))
 """Commands after which little else is possible."""
