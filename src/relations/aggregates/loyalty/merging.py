@@ -25,6 +25,7 @@ from msgspec.structs import replace
 
 from relations.aggregates.loyalty.commands import ReceiveAccount, ReleaseAccount, RestoreAccount, ReturnAccount
 from relations.aggregates.loyalty.events import AccountReceived, AccountReleased, AccountRestored, AccountReturned
+from relations.aggregates.loyalty.evolving import evolve_ledger
 from relations.aggregates.loyalty.lots import (
     Earning,
     Holdings,
@@ -37,7 +38,7 @@ from relations.aggregates.loyalty.lots import (
     merged_prefix,
 )
 from relations.aggregates.loyalty.settling import programme_of
-from relations.aggregates.loyalty.state import Account, Ledger, Received, evolve_ledger, standing_of
+from relations.aggregates.loyalty.state import Account, Ledger, Received, standing_of
 from relations.errors import CommandRefused
 from relations.messages import Event
 from relations.policies import Policy, Programme
