@@ -43,6 +43,7 @@ from relations.errors import CommandRefused
 from relations.messages import Event
 from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time
+from relations.policies.spans import Inactivity
 from relations.policies.standing import window_total
 
 T = TypeVar("T")
@@ -153,7 +154,7 @@ def _partly(
 ) -> AccountReturned:
     """A return after something has happened: what is left of each is reckoned for itself."""
     programme, at = programme_of(policy, ledger.programme), command.at
-    rank, back = programme.terms.rank, _what_is_left(ledger, received, command.customer)
+    rank, back = programme.terms.rank, _what_is_left(ledger, received, command.customer, policy.zone)
     if back.member_since is not None:
         end = _window_end(back.month, at, policy.zone)
         theirs = _earned(programme, back.months, end)
@@ -274,7 +275,7 @@ def _unrewarded(ledger: Ledger) -> dict[str, str]:
     return {name: whom for name, whom in dealings.referrals.items() if f"rewarded/{name}" not in dealings.done}
 
 
-def _what_is_left(ledger: Ledger, received: Received, survivor: str) -> Holdings:
+def _what_is_left(ledger: Ledger, received: Received, survivor: str, zone: str) -> Holdings:
     """What is left of what came, and what was forwarded since, with the ids that it has in the other account."""
     prefix, came = merged_prefix(received.source), received.event.holdings
     earnings = _of(ledger.earnings, prefix)
@@ -292,6 +293,7 @@ def _what_is_left(ledger: Ledger, received: Received, survivor: str) -> Holdings
         earnings=earnings | _spent_of(ledger, redemptions, prefix, survivor),
         redemptions={name: _unnamed(each, prefix, survivor) for name, each in redemptions.items()},
         redeemed_at=_of(ledger.redeemed_at, prefix),
+        **_lapse(ledger, came, earnings, prefix, zone),
         coupons=_of(dealings.coupons, prefix),
         clubs=tuple(club for club in came.clubs if club in dealings.clubs),
         referrals=_of(Map(_unrewarded(ledger)), prefix),
@@ -301,6 +303,28 @@ def _what_is_left(ledger: Ledger, received: Received, survivor: str) -> Holdings
         month=max([came.month, *(key.rpartition("/")[2] for key in months)]),
         debt=min(came.debt, ledger.debt),
     )
+
+
+def _lapse(
+    ledger: Ledger, came: Holdings, earnings: Mapping[str, Earning], prefix: str, zone: str
+) -> dict[str, int | None]:
+    """When what lapses with inactivity does in the other account: what they did since they came puts it off too."""
+    active = [
+        each.earned_at
+        for name, each in earnings.items()
+        if name not in came.earnings and each.reversed < each.points and each.reason != "transfer"
+    ]
+    redemptions = _of(ledger.redemptions, prefix)
+    active += [
+        at
+        for name, at in _of(ledger.redeemed_at, prefix).items()
+        if name not in came.redemptions and not redemptions[name].reversed
+    ]
+    if not active or not ledger.idle_months:
+        return {}
+    until = Inactivity(months_count=ledger.idle_months).lapses_at(max(active), zone)
+    lapses = [each for each in (came.lapses_at, until) if each is not None]
+    return {"lapses_at": max(lapses, default=None), "idle_months": ledger.idle_months}
 
 
 def _of(held: Map[str, T], prefix: str) -> dict[str, T]:
