@@ -703,6 +703,47 @@ def test_what_is_open_follows_a_merge(database_url: str) -> None:
         assert opened.views.agenda.due(until=after(90)) == before
 
 
+def test_whoever_was_asked_under_two_ids_was_asked_once(database_url: str) -> None:
+    def asked(customer: str, days: float, **fields: Any) -> dict[str, Any]:
+        return {"customer": customer, "instrument": "nps", "occurred_at": after(days), **fields}
+
+    with Relations.open(database_url, clock=lambda: after(20), durability="off") as opened:
+
+        def open_with(customer: str) -> list[tuple[str, str, str]]:
+            found = opened.views.agenda.for_customer(customer)
+            assert [each for each in opened.views.agenda.due(until=after(90)) if each.customer == customer] == found
+            return sorted((item.kind, item.stream, item.detail) for item in found)
+
+        for customer, invitation in (("c1", "s1"), ("c2", "s1"), ("c2", "s2"), ("c1", "s3"), ("c2", "s3")):
+            opened.execute(SendInvitation(**asked(customer, 0, invitation=invitation, channel="email")))
+        opened.execute(GiveFeedback(**asked("c1", 1, invitation="s2", feedback="f1", score=9)))
+        opened.execute(GiveFeedback(**asked("c2", 2, invitation="s2", feedback="f2", score=1)))
+        opened.execute(GiveFeedback(**asked("c2", 3, invitation="s4", feedback="f3", score=1)))
+        opened.execute(GiveFeedback(**asked("c1", 4, invitation="s4", feedback="f4", score=2)))
+        opened.execute(DeclineInvitation(customer="c1", invitation="s3", occurred_at=after(5)))
+        apart = [open_with("c1"), open_with("c2")]
+        assert apart == [
+            [("answer", "customer-c1", "f4"), ("reminder", "customer-c1", "s1")],
+            [
+                ("answer", "customer-c2", "f2"),
+                ("answer", "customer-c2", "f3"),
+                ("reminder", "customer-c2", "s1"),
+                ("reminder", "customer-c2", "s3"),
+            ],
+        ]
+        opened.execute(MergeCustomer(customer="c2", into="c1", occurred_at=after(6)))
+        # f2 answers what f1 had answered well, and f4 what f3 had; s3 was declined.
+        assert open_with("c1") == [("answer", "customer-c2", "f3"), ("reminder", "customer-c1", "s1")]
+        assert [loop.feedback for loop in opened.views.satisfaction.open_loops().open] == ["f3"]
+        opened.execute(UnmergeCustomer(customer="c2", occurred_at=after(7)))
+        assert [open_with("c1"), open_with("c2")] == apart
+        opened.execute(MergeCustomer(customer="c1", into="c2", occurred_at=after(8)))
+        opened.execute(AnswerFeedback(customer="c1", feedback="f3", occurred_at=after(9)))
+        # That somebody came back on the first answer closes the only loop there is.
+        assert open_with("c2") == [("reminder", "customer-c1", "s1")]
+        assert opened.views.satisfaction.open_loops().open == ()
+
+
 def test_the_view_refuses_what_it_does_not_know(relations: Relations) -> None:
     agenda = relations.views.agenda
     with pytest.raises(InvalidInput):

@@ -4,8 +4,9 @@ Time does not pass inside of the engine: it enters by commands that carry it. Th
 `commands_due` turns its items into them. An item leaves the agenda with the event that says that it is done, met,
 missed or void; so each is due once.
 
-Only what is open has a row: one for each open clock and each lot with points left, and one a member. What a policy may
-move (the days until a follow-up, the tiers' window and thresholds) is reckoned when the agenda is asked.
+Only what is open has a row: one for each open clock and each lot with points left; beside those one a member, and one
+a customer who was asked. What a policy may move (the days until a follow-up, the tiers' window and thresholds) is
+reckoned when the agenda is asked.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ __all__ = ["KINDS", "PROJECTION", "AgendaItem", "AgendaView", "Kind", "commands_
 
 PROJECTION = Projection(
     name="agenda",
-    version=6,
+    version=7,
     tables=(Item, Lapse, Member, Asked),
     folds=Folds.of(agenda_complaints.FOLDS, agenda_surveys.FOLDS, agenda_loyalty.FOLDS),
 )
@@ -143,7 +144,13 @@ class AgendaView(View):
     def _asked(
         self, kinds: Collection[Kind], end: int, limit: int | None, after: AgendaItem | None
     ) -> list[AgendaItem]:
-        items = (item for row in self.rows(Asked, self.table(Asked).c.at <= end) for item in open_asked(row))
+        columns = self.table(Asked).c
+        where = []
+        if "answer" in kinds:
+            where.append(columns.answer_at <= end)
+        if "reminder" in kinds:
+            where.append(columns.remind_at.is_not(None))
+        items = (item for row in self.rows(Asked, or_(*where)) for item in open_asked(row))
         found = [item for item in items if item.kind in kinds and to_micros(item.due_at) <= end]
         return sorted((item for item in found if after is None or item.key > after.key), key=_key)[:limit]
 

@@ -21,7 +21,7 @@ from relations.aggregates.complaint import (
 )
 from relations.messages import Envelope
 from relations.projections.agenda_rows import Item, Kind
-from relations.projections.agenda_surveys import note_asked
+from relations.projections.agenda_surveys import came_back, come_back_by
 from relations.projections.projection import Folds, Rows
 
 __all__ = ["FOLDS"]
@@ -44,7 +44,7 @@ def clocks_started(rows: Rows, event: ComplaintFiled | ComplaintReopened, at: En
     _open(rows, at, "acknowledge", event.acknowledge_by)
     _open(rows, at, "resolve", event.resolve_by)
     rows.drop(Item, at.customer, at.stream, "", "follow_up")
-    note_asked(rows, at, "answer", "", None)
+    came_back(rows, at, "")
 
 
 @FOLDS.on(ClockStarted, ClockResumed, DeadlineMoved)
@@ -90,7 +90,9 @@ def followed_up(rows: Rows, event: ComplaintFollowedUp, at: Envelope) -> None:
 
     A low score asks for an answer of the business: a reopening, or another follow-up.
     """
-    note_asked(rows, at, "answer", "", event.answer_by)
+    came_back(rows, at, "")
+    if event.answer_by is not None:
+        come_back_by(rows, at, "", event.answer_by)
     item = rows.get(Item, at.customer, at.stream, "", "follow_up")
     if item is not None and item.at <= at.occurred_at:
         rows.drop(Item, at.customer, at.stream, "", "follow_up")

@@ -37,7 +37,8 @@ class AgendaItem(BaseModel):
             customer is to be reminded of an invitation, `answer` by when the business is to come back on a low answer.
         customer: Whose it is; of merged customers the surviving id.
         stream: The aggregate: `complaint-<id>`, or `loyalty-<customer>` or `customer-<customer>` by the customer as
-            recorded.
+            recorded. Of merged customers it names the id under which the thing was recorded, for there a command has to
+            go that ends it.
         detail: The lot, the tier, the coupon, the invitation or the answer; empty otherwise, and for all that lapses
             with inactivity.
         points: How many points are activated or expire; absent for other kinds.
@@ -110,13 +111,13 @@ def open_lapse(row: Lapse) -> AgendaItem | None:
 
 def open_asked(row: Asked) -> list[AgendaItem]:
     """The reminders and the answers of the business that are open with one customer."""
-    found = []
-    for what, due_at in row.open.items():
-        # Ids have no blanks in them.
-        stream, kind, name = what.split(" ")
-        known: Kind = "reminder" if kind == "reminder" else "answer"
-        due = from_micros(due_at)
-        found.append(AgendaItem(due_at=due, kind=known, customer=row.customer, stream=stream, detail=name))
+
+    def item(kind: Kind, due_at: int, stream: str, detail: str) -> AgendaItem:
+        return AgendaItem(due_at=from_micros(due_at), kind=kind, customer=row.customer, stream=stream, detail=detail)
+
+    named = ((due_at, name.partition(" ")) for name, due_at in row.answers.items())
+    found = [item("answer", due_at, stream, answer) for due_at, (stream, _, answer) in named]
+    found += [item("reminder", each.due_at, each.stream, invitation) for invitation, each in row.reminders.items()]
     return found
 
 

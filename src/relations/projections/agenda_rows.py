@@ -1,12 +1,14 @@
-"""What the agenda keeps: a row for each thing that is open, and of a member what their tier rests on."""
+"""What the agenda keeps: what is open, what members' tiers rest on, and what customers were asked and answered."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
+import msgspec
+
 from relations.projections.projection import CustomerRow
 
-__all__ = ["KINDS", "Asked", "Item", "Kind", "Lapse", "Member"]
+__all__ = ["KINDS", "Asked", "FirstAnswer", "Item", "Kind", "Lapse", "Member", "Reminder"]
 
 Kind: TypeAlias = Literal[
     "acknowledge",
@@ -105,20 +107,70 @@ class Member(CustomerRow, gc=False):
     before: dict[str, list[Any]] = {}  # noqa: RUF012 - likewise
 
 
+class Reminder(msgspec.Struct, array_like=True, order=True, gc=False):
+    """When somebody is to be reminded of an invitation, UTC microseconds, and whose stream it is in."""
+
+    due_at: int
+    stream: str
+
+
+class FirstAnswer(msgspec.Struct, array_like=True, order=True, gc=False):
+    """The position in the log of the first answer to an invitation, and its name as in `Asked.answers`."""
+
+    position: int
+    name: str
+
+
 class Asked(CustomerRow, gc=False):
     """What is open with a customer who was asked: reminders to send, low answers to come back on.
 
     Attributes:
-        at: The moment of the soonest.
-        open: By stream, kind and name (`customer-c1 reminder s1`), when it is due, UTC microseconds.
+        answer_at: The moment of the soonest answer of the business; None where none is due.
+        remind_at: The moment of the last reminder; None where none is due.
+        reminders: By invitation.
+        answers: By stream and the answer's id (`customer-c1 f1`; of a complaint by its stream alone), when somebody is
+            to come back on it at the latest.
+        first: By invitation and instrument (`s1 nps`), what was answered first. Whoever answers it again, under another
+            id, has answered it once.
+        done: Invitations that nobody is to be reminded of though they are not answered.
+        erased: Whether the customer was erased: there is nobody to remind or to come back to.
     """
 
     table: ClassVar[str] = "asked"
-    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("at",),)
-    at: int = 0
-    open: dict[str, int] = {}  # noqa: RUF012 - msgspec gives every row its own
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("answer_at",), ("remind_at",))
+    answer_at: int | None = None
+    remind_at: int | None = None
+    reminders: dict[str, Reminder] = msgspec.field(default_factory=dict)
+    answers: dict[str, int] = msgspec.field(default_factory=dict)
+    first: dict[str, FirstAnswer] = msgspec.field(default_factory=dict)
+    done: list[str] = msgspec.field(default_factory=list)
+    erased: bool = False
+
+    def settle(self) -> None:
+        """Say anew when something is due."""
+        self.answer_at = min(self.answers.values(), default=None)
+        self.remind_at = max((reminder.due_at for reminder in self.reminders.values()), default=None)
+
+    def erase(self) -> None:
+        """There is nobody any more with whom anything could be open."""
+        self.erased = True
+        self.reminders, self.answers, self.first, self.done = {}, {}, {}, []
+        self.settle()
 
     def absorb(self, other: Asked) -> None:
-        """What is open with either id is open with the customer."""
-        self.open.update(other.open)
-        self.at = min(self.open.values(), default=0)
+        """What is open with either id is open with the customer, who was asked and answered once."""
+        if self.erased or other.erased:
+            self.erase()
+            return
+        self.done = sorted({*self.done, *other.done})
+        self.answers |= other.answers
+        for question, answer in other.first.items():
+            mine = self.first.get(question, answer)
+            self.first[question], again = min(mine, answer), max(mine, answer)
+            if again is not self.first[question]:
+                self.answers.pop(again.name, None)
+        for invitation, reminder in other.reminders.items():
+            self.reminders[invitation] = min(reminder, self.reminders.get(invitation, reminder))
+        for invitation in (*self.done, *(question.partition(" ")[0] for question in self.first)):
+            self.reminders.pop(invitation, None)
+        self.settle()
