@@ -650,7 +650,7 @@ def test_reminders_and_low_answers_are_due_once_and_end_with_what_ends_them(data
     def about(days: float, **fields: Any) -> dict[str, Any]:
         return {"customer": "c1", "occurred_at": after(days), **fields}
 
-    policy = Policy(surveys=Surveys(reminders=2, reminder_days=7, answer_within_days=2))
+    policy = Policy(surveys=Surveys(reminders=2, reminder_days=7, reminder_valid_days=None, answer_within_days=2))
     invite = {"instrument": "nps", "channel": "email"}
     with Relations.open(database_url, clock=lambda: after(100), durability="off") as opened:
         opened.adopt(policy)
@@ -701,6 +701,40 @@ def test_what_is_open_follows_a_merge(database_url: str) -> None:
         assert opened.views.agenda.due(until=after(2)) == found[:1]
         opened.execute(UnmergeCustomer(customer="c2", occurred_at=after(6)))
         assert opened.views.agenda.due(until=after(90)) == before
+
+
+def test_a_reminder_that_nobody_sent_lapses(database_url: str) -> None:
+    now = after(0)
+    surveys = Surveys(reminder_days=7, reminder_valid_days=14, quarantine_days=0)
+    with Relations.open(database_url, clock=lambda: now, durability="off") as opened:
+        opened.adopt(Policy(surveys=surveys), from_beginning=True)
+        for invitation, days in (("s1", 0), ("s2", 10)):
+            opened.execute(
+                SendInvitation(
+                    customer="c1", invitation=invitation, instrument="nps", channel="email", occurred_at=after(days)
+                )
+            )
+        opened.execute(GiveFeedback(customer="c1", feedback="f1", instrument="nps", score=3, occurred_at=after(1)))
+        agenda = opened.views.agenda
+        both = [("answer", "f1"), ("reminder", "s1"), ("reminder", "s2")]
+
+        def due(until: datetime) -> list[tuple[str, str]]:
+            return [(item.kind, item.detail) for item in agenda.due(until=until)]
+
+        assert due(after(2_000)) == both  # it has not lapsed yet, however far ahead one looks
+        now = after(21) - timedelta(microseconds=1)
+        assert due(now) == due(after(90)) == both
+        now = after(21)
+        assert due(now) == due(after(90)) == [("answer", "f1"), ("reminder", "s2")]
+        assert agenda.for_customer("c1") == agenda.due(until=after(90))
+        assert agenda.due(until=after(90), kind="reminder", limit=1) == agenda.due(until=after(90), kind="reminder")
+        assert due(after(20)) == both  # as of then
+        assert len(agenda.due(until=after(90), as_of=after(20))) == 3
+        now = after(31)
+        assert due(now) == [("answer", "f1")]
+        assert opened.views.satisfaction.response_rates()[0].sent == 2
+        opened.adopt(Policy(surveys=surveys.model_copy(update={"reminder_valid_days": None})))
+        assert due(now) == both
 
 
 def test_whoever_was_asked_under_two_ids_was_asked_once(database_url: str) -> None:

@@ -56,8 +56,9 @@ from tests.making import assert_sound
 
 PROGRAMME = Policy().programme.id
 _EVERYTHING_SHOWN = Surveys(minimum_answers=1)
-_NOBODY_LEFT_IN_PEACE = Surveys(minimum_answers=1, quarantine_days=0)
-"""What somebody saw under one id keeps nobody from asking them under the other one, before they are merged."""
+_NOBODY_LEFT_IN_PEACE = Surveys(minimum_answers=1, quarantine_days=0, reminder_valid_days=None)
+"""What somebody saw under one id keeps nobody from asking them under the other one, before they are merged; and what
+they were to be reminded of long ago is still due."""
 
 
 def day(number: float) -> datetime:

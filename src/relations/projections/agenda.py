@@ -5,8 +5,8 @@ Time does not pass inside of the engine: it enters by commands that carry it. Th
 missed or void; so each is due once.
 
 Only what is open has a row: one for each open clock and each lot with points left; beside those one a member, and one
-a customer who was asked. What a policy may move (the days until a follow-up, the tiers' window and thresholds) is
-reckoned when the agenda is asked.
+a customer who was asked. What a policy may move (the days until a follow-up, when a reminder lapses, the tiers'
+window and thresholds) is reckoned when the agenda is asked.
 """
 
 from __future__ import annotations
@@ -70,14 +70,16 @@ class AgendaView(View):
         kind: Kind | None = None,
         limit: int | None = None,
         after: AgendaItem | None = None,
+        as_of: datetime | None = None,
     ) -> list[AgendaItem]:
-        """Everything that is due at `until` or before.
+        """Everything that is due at `until` or before, but for reminders that have lapsed.
 
         Args:
             until: An aware datetime.
             kind: Only this kind.
             limit: At most so many.
             after: Go on behind this item, the last one of the page before.
+            as_of: The moment at which reminders have lapsed or not; now where absent, or `until` where that is before.
 
         Raises:
             InvalidInput: A naive datetime, an unknown kind, or a limit below 1.
@@ -93,7 +95,8 @@ class AgendaView(View):
         reviews, asked = {"tier", "tier_warning"}, {"reminder", "answer"}
         found = [self._open(each, end, policy, limit, after) for each in kinds if each not in reviews | asked]
         if asked & set(kinds):
-            found.append(self._asked(kinds, end, limit, after))
+            lapsed = policy.surveys.lapsed_by(min(end, self.now if as_of is None else to_micros(as_of)))
+            found.append(self._asked(kinds, end, limit, after, lapsed))
         if reviews & set(kinds):
             found.append(self._reviews(kinds, end, limit, after))
         if "expiry" in kinds:
@@ -106,7 +109,8 @@ class AgendaView(View):
         Raises:
             InvalidInput: A naive datetime or an unknown kind.
         """
-        return self.due(until=from_micros(self.now) if now is None else now, kind=kind)
+        moment = from_micros(self.now) if now is None else now
+        return self.due(until=moment, kind=kind, as_of=moment)
 
     def for_customer(self, customer: str) -> list[AgendaItem]:
         """All that is open for one customer, however far off."""
@@ -115,7 +119,8 @@ class AgendaView(View):
         members = self.rows(Member, customer=customer)
         reviews = (tier_review(row, rules) for row in members)
         lapses = (open_lapse(row) for row in self.rows(Lapse, customer=customer))
-        asked = (item for row in self.rows(Asked, customer=customer) for item in open_asked(row))
+        lapsed = policy.surveys.lapsed_by(self.now)
+        asked = (item for row in self.rows(Asked, customer=customer) for item in open_asked(row, lapsed))
         return sorted((item for item in (*opened, *lapses, *reviews, *asked) if item is not None), key=_key)
 
     def _open(
@@ -142,15 +147,14 @@ class AgendaView(View):
         return [item for item in found if after is None or item.key > after.key][:limit]
 
     def _asked(
-        self, kinds: Collection[Kind], end: int, limit: int | None, after: AgendaItem | None
+        self, kinds: Collection[Kind], end: int, limit: int | None, after: AgendaItem | None, lapsed: int | None
     ) -> list[AgendaItem]:
-        columns = self.table(Asked).c
-        where = []
+        columns, where = self.table(Asked).c, []
         if "answer" in kinds:
             where.append(columns.answer_at <= end)
         if "reminder" in kinds:
-            where.append(columns.remind_at.is_not(None))
-        items = (item for row in self.rows(Asked, or_(*where)) for item in open_asked(row))
+            where.append(columns.remind_at.is_not(None) if lapsed is None else columns.remind_at > lapsed)
+        items = (item for row in self.rows(Asked, or_(*where)) for item in open_asked(row, lapsed))
         found = [item for item in items if item.kind in kinds and to_micros(item.due_at) <= end]
         return sorted((item for item in found if after is None or item.key > after.key), key=_key)[:limit]
 

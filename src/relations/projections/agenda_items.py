@@ -109,15 +109,24 @@ def open_lapse(row: Lapse) -> AgendaItem | None:
     )
 
 
-def open_asked(row: Asked) -> list[AgendaItem]:
-    """The reminders and the answers of the business that are open with one customer."""
+def open_asked(row: Asked, lapsed: int | None) -> list[AgendaItem]:
+    """The reminders and the answers of the business that are open with one customer.
+
+    Args:
+        row: The customer's.
+        lapsed: Reminders that were due by then have lapsed, UTC microseconds; None: none has.
+    """
 
     def item(kind: Kind, due_at: int, stream: str, detail: str) -> AgendaItem:
         return AgendaItem(due_at=from_micros(due_at), kind=kind, customer=row.customer, stream=stream, detail=detail)
 
     named = ((due_at, name.partition(" ")) for name, due_at in row.answers.items())
     found = [item("answer", due_at, stream, answer) for due_at, (stream, _, answer) in named]
-    found += [item("reminder", each.due_at, each.stream, invitation) for invitation, each in row.reminders.items()]
+    found += [
+        item("reminder", each.due_at, each.stream, invitation)
+        for invitation, each in row.reminders.items()
+        if lapsed is None or each.due_at > lapsed
+    ]
     return found
 
 
