@@ -181,7 +181,13 @@ def test_an_event_is_folded_once_by_a_projection() -> None:
 
 
 def test_folds_of_several_modules_are_joined_where_none_folds_what_another_does() -> None:
-    some, others = seeing("some", CustomerErased).folds, seeing("others", PurchaseRecorded).folds
-    assert Folds.of(some, others) == {**some, **others}
+    some, others, again = Folds(), Folds(), Folds()
+    for folds, event in ((some, CustomerErased), (others, PurchaseRecorded), (again, PurchaseRecorded)):
+        folds.on(event)(_nothing)
+    assert Folds.of(some, others) == {CustomerErased: _nothing, PurchaseRecorded: _nothing}
     with pytest.raises(ValueError, match="PurchaseRecorded is folded twice"):
-        Folds.of(others, some, seeing("again", PurchaseRecorded).folds)
+        Folds.of(others, some, again)
+
+
+def _nothing(_rows: Rows, _event: Event, _at: Envelope) -> None:
+    pass

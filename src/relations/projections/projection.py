@@ -111,6 +111,22 @@ class Rows:
 Fold = Callable[[Rows, Any, Envelope], None]
 
 
+def _registering(folds: dict[type[Event], Fold], events: tuple[type[Event], ...]) -> Callable[[Fold], Fold]:
+    def register(fold: Fold) -> Fold:
+        for event in events:
+            _add(folds, event, fold)
+        return fold
+
+    return register
+
+
+def _add(folds: dict[type[Event], Fold], event: type[Event], fold: Fold) -> None:
+    if event in folds:
+        msg = f"{event.__name__} is folded twice, by {folds[event].__name__} and by {fold.__name__}"
+        raise ValueError(msg)
+    folds[event] = fold
+
+
 class Folds(dict[type[Event], Fold]):
     """Folds by class of event. A projection of many folds may keep them in several modules, and join them with `of`."""
 
@@ -120,13 +136,7 @@ class Folds(dict[type[Event], Fold]):
         Raises:
             ValueError: One of them is folded already.
         """
-
-        def register(fold: Fold) -> Fold:
-            for event in events:
-                self._add(event, fold)
-            return fold
-
-        return register
+        return _registering(self, events)
 
     @classmethod
     def of(cls, *parts: Folds) -> Folds:
@@ -138,14 +148,8 @@ class Folds(dict[type[Event], Fold]):
         found = cls()
         for part in parts:
             for event, fold in part.items():
-                found._add(event, fold)
+                _add(found, event, fold)
         return found
-
-    def _add(self, event: type[Event], fold: Fold) -> None:
-        if event in self:
-            msg = f"{event.__name__} is folded twice, by {self[event].__name__} and by {fold.__name__}"
-            raise ValueError(msg)
-        self[event] = fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +166,8 @@ class Projection:
     name: str
     version: int
     tables: tuple[type[Row], ...]
-    folds: Folds = field(default_factory=Folds)
+    folds: dict[type[Event], Fold] = field(default_factory=dict)
 
     def on(self, *events: type[Event]) -> Callable[[Fold], Fold]:
         """Register a fold for one or more classes of event, as a decorator."""
-        return self.folds.on(*events)
+        return _registering(self.folds, events)

@@ -15,7 +15,7 @@ import msgspec
 from relations.engine import Relations
 from relations.log.codec import Codec
 from relations.messages import Command, Envelope, Event
-from relations.projections.projection import Fold, Folds, Projection, Rows
+from relations.projections.projection import Fold, Projection, Rows
 from relations.projections.runner import Runner
 
 __all__ = ["LawBroken", "LawsReport", "check_laws", "check_upcasts"]
@@ -186,7 +186,7 @@ def _dies_at(projection: Projection, position: int) -> Projection:
 
         return fold_or_die
 
-    folds = Folds({event: dying(fold) for event, fold in projection.folds.items()})
+    folds = {event: dying(fold) for event, fold in projection.folds.items()}
     return Projection(projection.name, projection.version, projection.tables, folds)
 
 
