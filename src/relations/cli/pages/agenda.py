@@ -42,7 +42,7 @@ class AgendaPage(msgspec.Struct, frozen=True):
 
 def read(engine: Relations, question: Question) -> AgendaPage:
     """What is due by the moment asked for, and what falls due soon after it."""
-    found = engine.views.agenda.due(until=question.as_of + timedelta(days=question.days))
+    found = engine.views.agenda.due(until=question.as_of + timedelta(days=question.days), as_of=question.as_of)
     return AgendaPage(
         overdue=[item for item in found if item.due_at <= question.as_of],
         due=[item for item in found if item.due_at > question.as_of],
