@@ -33,6 +33,7 @@ from relations.aggregates.loyalty import (
     ReverseRedemption,
     TransferPoints,
 )
+from relations.aggregates.programme import StockReturned
 from relations.errors import CommandRefused
 from relations.log.codec import Codec, decode_state, encode_state
 from relations.messages import Command, Money
@@ -428,8 +429,10 @@ def test_the_tiers_and_lots_of_an_account_told_the_time_once_are_as_if_told_ofte
         told = kind.model_validate({"customer": "c1", "occurred_at": last})
         often += stepwise.send(told)
         once += town.send(told)
-    assert town["c1"] == stepwise["c1"]
-    assert once == often
+    assert town.states == stepwise.states  # the stock of rewards, too, which is told at once or step by step
+    assert [each for each in once if not isinstance(each, StockReturned)] == [
+        each for each in often if not isinstance(each, StockReturned)
+    ]
     had = stepwise["c1"].ledger()
     if rules.programme.tier_window.kind != "lifetime":
         assert had.tier == "member"

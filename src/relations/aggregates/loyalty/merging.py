@@ -324,7 +324,7 @@ def _lapse(
     active += [
         at
         for name, at in _of(ledger.redeemed_at, prefix).items()
-        if name not in came.redemptions and not redemptions[name].reversed
+        if name in redemptions and name not in came.redemptions and not redemptions[name].reversed
     ]
     if not active or not ledger.idle_months:
         return {}
