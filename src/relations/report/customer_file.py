@@ -23,6 +23,7 @@ from relations.projections.relation_profile import RelationProfile
 from relations.projections.retention import CustomerProfile
 from relations.projections.rfm import RfmScore
 from relations.projections.worth import CustomerWorth
+from relations.report.due import due_with
 
 __all__ = ["CustomerFile", "GivenAnswer", "customer_file", "unknown_customer"]
 
@@ -55,8 +56,8 @@ class CustomerFile(msgspec.Struct, frozen=True):
     """A customer's file.
 
     Attributes:
-        as_of: The moment that everything is told of. Where complaints stand, what falls due and which low answers wait
-            is told as of now all the same, without what came about after the moment.
+        as_of: The moment that everything is told of. Where complaints stand and which low answers wait is told as of
+            now all the same, without what came about after the moment.
         portrait: Who they are and what they allow.
         history: Everything recorded of them by then, in the order of business time; personal words readable.
         tickets: Their complaints on the desk, the newest first.
@@ -72,7 +73,8 @@ class CustomerFile(msgspec.Struct, frozen=True):
         rfm: How recent, frequent and valuable their purchases are among everybody's; None before the first.
         worth: What they brought and are expected to bring; None where that cannot be said.
         worth_unknown: Why not.
-        due: What falls due with them, soonest first.
+        due: What falls due with them, soonest first; where more was recorded since, deadlines of complaints
+            alone.
     """
 
     as_of: datetime
@@ -132,7 +134,7 @@ def customer_file(relations: Relations, customer: str, *, as_of: datetime | None
         segments=views.retention.segments_of(name, as_of=moment),
         kind=views.retention.kind_of(name, as_of=moment),
         rfm=next((score for score in rfm if score.customer == name), None),
-        due=views.agenda.for_customer(name),
+        due=due_with(relations, moment, name),
         **_worth(relations, name, moment),
     )
 
