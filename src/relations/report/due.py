@@ -59,6 +59,4 @@ def _of_complaints(engine: Relations, at: datetime, within: timedelta) -> list[A
 
 
 def _item(step: DueStep) -> AgendaItem:
-    return AgendaItem(
-        due_at=step.due_at, kind=step.clock, customer=step.customer, stream=f"complaint-{step.complaint}"
-    )
+    return AgendaItem(due_at=step.due_at, kind=step.clock, customer=step.customer, stream=f"complaint-{step.complaint}")
