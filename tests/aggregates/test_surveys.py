@@ -368,6 +368,26 @@ def test_an_effort_score_is_adopted_with_its_method_only() -> None:
     )
 
 
+def test_an_effort_score_is_asked_as_agreement_or_as_effort_and_that_says_what_is_good() -> None:
+    scale = {"id": "e", "kind": "ces", "lowest": 1, "highest": 7}
+    assert not Instrument(**scale, method="effort").higher_is_better
+    assert Instrument(**scale, method="agreement").higher_is_better
+    assert Instrument(**scale, method="effort", higher_is_better=True).higher_is_better
+    assert Instrument(**scale, method="effort", low=6).is_low(7)
+    book = Scenario(policy_book.AGGREGATE)
+    other = Policy(surveys=Surveys(instruments=(Instrument(**scale, method="feeling"),)))
+    book.when(policy_book.AdoptPolicy(policy=other, occurred_at=day(1))).then_refused("method_missing", field="policy")
+
+
+def test_a_servqual_of_one_item_is_not_adopted() -> None:
+    def adopt(count: int) -> policy_book.AdoptPolicy:
+        asked = Instrument(id="s", kind="servqual", lowest=1, highest=7, items=SERVQUAL.items[:count])
+        return policy_book.AdoptPolicy(policy=Policy(surveys=Surveys(instruments=(asked,))), occurred_at=day(1))
+
+    Scenario(policy_book.AGGREGATE).when(adopt(1)).then_refused("too_few_items", field="policy")
+    Scenario(policy_book.AGGREGATE).when(adopt(2)).then(policy_book.PolicyAdopted)
+
+
 def test_instruments_have_ids_of_their_own_and_the_two_known_ones_stay_what_they_are() -> None:
     with pytest.raises(ValidationError, match="two instruments"):
         Surveys(instruments=(NPS, NPS))
