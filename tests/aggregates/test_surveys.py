@@ -335,6 +335,19 @@ def test_an_erased_customer_is_asked_nothing() -> None:
     gone.when(answer("nps", score=3, invitation="s1", at=6)).then(FeedbackGiven)
 
 
+def test_nothing_came_of_an_answer_before_it_was_given() -> None:
+    given = KNOWN.given(answer("review", score=2, comment="loud", at=6))
+    about: dict[str, Any] = {"customer": "c1", "feedback": "f1", "occurred_at": day(5)}
+    commands = {
+        FeedbackAnswered: AnswerFeedback(**about),
+        FeedbackCoded: CodeFeedback(**about, themes=("noise",), coder="ann"),
+        SentimentScored: ScoreSentiment(**about, score=-900, scorer="v", scorer_version="1"),
+    }
+    for event, early in commands.items():
+        given.when(early).then_refused("before_feedback", field="occurred_at")
+        given.when(early.model_copy(update={"occurred_at": day(6)})).then(event)
+
+
 # --- the policy -----------------------------------------------------------------------------------------------------
 
 

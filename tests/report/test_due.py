@@ -64,7 +64,7 @@ def test_a_customers_file_as_of_a_day_gone_by_tells_nothing_of_what_came_later(h
 
 
 def test_as_of_the_present_everything_is_told() -> None:
-    told = [one for one in simulate_recorded(seed=5, customers=60, months=8)]
+    told = list(simulate_recorded(seed=5, customers=60, months=8))
     now = max(one.recorded_at for one in told)
     with Relations.open("sqlite://", durability="off", clock=lambda: now) as engine:
         engine.execute_many([one.command for one in told])
