@@ -34,7 +34,7 @@ from relations.aggregates.customer import (
     SentimentScored,
     WithdrawConsent,
 )
-from relations.messages import to_micros
+from relations.messages import Command, Event, to_micros
 from relations.policies import Instrument, InstrumentItem, Policy, Surveys, Theme
 from relations.policies.instruments import CES, NPS, SERVQUAL
 from relations.testing.scenario import Scenario
@@ -338,7 +338,7 @@ def test_an_erased_customer_is_asked_nothing() -> None:
 def test_nothing_came_of_an_answer_before_it_was_given() -> None:
     given = KNOWN.given(answer("review", score=2, comment="loud", at=6))
     about: dict[str, Any] = {"customer": "c1", "feedback": "f1", "occurred_at": day(5)}
-    commands = {
+    commands: dict[type[Event], Command] = {
         FeedbackAnswered: AnswerFeedback(**about),
         FeedbackCoded: CodeFeedback(**about, themes=("noise",), coder="ann"),
         SentimentScored: ScoreSentiment(**about, score=-900, scorer="v", scorer_version="1"),

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,25 @@ while (walker.nextNode()) {
 }
 return found;
 """
+
+READ_WORDS_OF_FIGURES = """
+return [...document.querySelectorAll("figure")].map((figure) => {
+  const walker = document.createTreeWalker(figure, NodeFilter.SHOW_TEXT);
+  const found = [];
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    if (!node.textContent.trim()) continue;
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    for (const box of range.getClientRects())
+      if (box.width && box.height)
+        found.push([node.textContent.trim(), box.left, box.top, box.right, box.bottom]);
+  }
+  return [figure.dataset.figure, found];
+});
+"""
+TOUCHING = 1.5
+"""Pixels by which the boxes of two lines of letters may overlap: fonts reach beyond what is drawn of them."""
 
 READ_GROUPS = """
 const boxes = (found) => [...found].filter((each) => each.getClientRects().length).map((each) => {
@@ -238,6 +258,22 @@ def test_the_words_along_an_axis_do_not_touch(browser: Any, files: dict[str, Pat
             for other in group[index + 1 :]:
                 apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
                 assert apart, (one, other)
+
+
+@pytest.mark.parametrize("width", [PHONE, SCREEN, PAPER])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_words_of_a_figure_lie_upon_others(browser: Any, files: dict[str, Path], language: str, width: int) -> None:
+    show(browser, files[language], width)
+    figures = dict(browser.execute_script(READ_WORDS_OF_FIGURES))
+    assert len(figures["cohorts"]) > 100, "the cells of the heat map are among them"
+    upon = [
+        (name, one[0], other[0])
+        for name, found in figures.items()
+        for one, other in combinations(found, 2)
+        if min(one[3], other[3]) - max(one[1], other[1]) > TOUCHING
+        and min(one[4], other[4]) - max(one[2], other[2]) > TOUCHING
+    ]
+    assert upon == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -107,7 +107,7 @@ def test_every_word_is_used() -> None:
     views = Path(relations.__file__).parent
     codes = "\n".join(
         file.read_text("utf-8") for part in ("analytics", "projections") for file in (views / part).glob("*.py")
-    )
+    ) + (views / "errors.py").read_text("utf-8").replace("code = ", "code=")
     for key in keys(catalogue("en")):
         group, _, name = key.rpartition(".")
         if group in NAMED_BY_THEIR_KEY:
@@ -214,6 +214,9 @@ def test_where_nothing_is_to_be_expected_the_page_says_why_and_not_that_nobody_b
         engine.execute_many(purchases(*((f"c{number}", 30 * number, "EUR") for number in range(5))))
         page = html(engine, as_of=AS_OF)
         assert "nobody has come back yet" in words(page, "worth")
+        assert "5 buyers have brought €250" in words(page, "worth")
+        assert "5 位买家已带来" in words(html(engine, "zh", as_of=AS_OF), "worth")
+        assert sum(float(value) for value in re.findall(r'data-value="([\d.]+)"', figure(page, "worth"))) == 25_000
         assert 'data-marks="25"' in figure(page, "rfm")
 
 
@@ -225,6 +228,7 @@ def test_without_the_extra_for_models_only_what_needs_it_is_missing(
     monkeypatch.setitem(sys.modules, "scipy", None)
     page = html(group, as_of=GROUP_AS_OF)
     assert "pip install 'relations[analytics]'" in words(page, "worth")
+    assert "have brought" in words(page, "worth")
     for name in FIGURES - {"worth"}:
         assert figure(page, name) == figure(pages["en"], name)
 

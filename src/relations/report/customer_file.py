@@ -9,7 +9,7 @@ import msgspec
 
 from relations.aggregates.customer import FeedbackGiven
 from relations.engine import Relations
-from relations.errors import InvalidInput, MissingExtra
+from relations.errors import InvalidInput
 from relations.messages import RecordedEvent, from_micros
 from relations.projections.agenda import AgendaItem
 from relations.projections.customers import Portrait
@@ -71,8 +71,8 @@ class CustomerFile(msgspec.Struct, frozen=True):
         segments: The policy's segments that they are in.
         kind: Their kind of loyalty; None where they never bought nor answered.
         rfm: How recent, frequent and valuable their purchases are among everybody's; None before the first.
-        worth: What they brought and are expected to bring; None where that cannot be said.
-        worth_unknown: Why not.
+        worth: What they brought and are expected to bring; None where they kept nothing in the policy's currency.
+        worth_unknown: Why nothing is expected of them.
         due: What falls due with them, soonest first; where more was recorded since, deadlines of complaints
             alone.
     """
@@ -173,10 +173,8 @@ def _answers(history: list[RecordedEvent]) -> list[GivenAnswer]:
 
 
 def _worth(relations: Relations, customer: str, moment: datetime) -> dict[str, Any]:
-    """What they are worth, or why that cannot be said: no model without its extra, or from too few customers."""
-    try:
-        found = relations.views.retention.lifetime_values(as_of=moment).customers
-    except (InvalidInput, MissingExtra) as error:
-        return {"worth": None, "worth_unknown": error.reason}
-    worth = next((each for each in found if each.customer == customer), None)
-    return {"worth": worth, "worth_unknown": None if worth else "they have not bought in the policy's currency"}
+    """What they are worth, and why nothing is expected of them, where that is so."""
+    report = relations.views.retention.lifetime_values(as_of=moment)
+    worth = next((each for each in report.customers if each.customer == customer), None)
+    unknown = None if worth else "they have not bought in the policy's currency"
+    return {"worth": worth, "worth_unknown": report.no_fit.reason if report.no_fit else unknown}

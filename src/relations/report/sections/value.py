@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 
-from relations.errors import InvalidInput, MissingExtra
 from relations.projections.rfm import RfmReport
 from relations.report.asked import MONTHS, Asked
 from relations.report.figures import (
@@ -188,30 +187,32 @@ def _grades(asked: Asked) -> Figure:
 
 
 def _worth(asked: Asked) -> Figure:
-    """What is expected of each tenth of the buyers, the most valuable first."""
+    """What is expected of each tenth of the buyers, the most valuable first; without a fit, what each has brought."""
     say, currency, view = asked.say, asked.currency, asked.engine.views.retention
-    title = say("value.worth_title", days=_HORIZON_DAYS)
-    try:
-        found = view.lifetime_values(as_of=asked.at, currency=currency, days=_HORIZON_DAYS)
-    except (InvalidInput, MissingExtra) as error:
-        return asked.refused("worth", title, error)
-    n = found.buyers
+    found = view.lifetime_values(as_of=asked.at, currency=currency, days=_HORIZON_DAYS)
+    n, none = found.buyers, found.no_fit
+    title = say("value.worth_title", days=_HORIZON_DAYS) if none is None else say("value.historic_title")
+    if not n:
+        return asked.empty("worth", title, "no_customers", currency=currency)
     bounds = [n * tenth // _TENTHS for tenth in range(_TENTHS + 1)]
-    values = [sum(each.expected_value for each in found.customers[a:b]) for a, b in pairwise(bounds)]
+    each_value = [each.historic if each.expected_value is None else each.expected_value for each in found.customers]
+    values = [sum(each_value[a:b]) for a, b in pairwise(bounds)]
     labels = [
         say("value.tenth", low=say.number(10 * tenth), high=say.percent((tenth + 1) / _TENTHS))
         for tenth in range(_TENTHS)
     ]
-    rows = [(label, value) for label, value in zip(labels, values, strict=True)]
-    alive = sum(each.alive for each in found.customers) / n
-    said = [
-        say(
+    buyers, historic = say.number(n), say.money(found.historic, currency)
+    if none is None:
+        said = say(
             "value.worth",
-            buyers=say.number(n),
-            historic=say.money(found.historic, currency),
-            expected=say.money(found.expected_value, currency),
+            buyers=buyers,
+            historic=historic,
+            expected=say.money(found.expected_value or 0, currency),
             days=_HORIZON_DAYS,
-            alive=say.percent(alive),
+            alive=say.percent(sum(each.alive or 0 for each in found.customers) / n),
         )
-    ]
-    return Figure("worth", title, asked.bars(rows, said=lambda value: say.money(value, currency)), said)
+    else:
+        reason = asked.reason(none.code, extra=none.extra)
+        said = say("value.historic", buyers=buyers, historic=historic, reason=reason)
+    rows = list(zip(labels, values, strict=True))
+    return Figure("worth", title, asked.bars(rows, said=lambda value: say.money(value, currency)), [said])
