@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -8,16 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relations.aggregates import AGGREGATES
+from relations.aggregates import AGGREGATES, loyalty
 from relations.aggregates.complaint import FileComplaint
 from relations.aggregates.customer import GiveFeedback, RecordPurchase
-from relations.decider import fold
+from relations.decider import due_before, fold
 from relations.messages import ID_PATTERN, Command, minor_digits
 from relations.policies import Policy, Surveys
+from relations.policies.in_force import InForce
 from relations.testing import histories, strategies
+from tests.reaching import reach
 
 EVERY_COMMAND = [kind for aggregate in AGGREGATES for kind in aggregate.commands]
 EVERY_AGGREGATE = pytest.mark.parametrize("aggregate", AGGREGATES, ids=lambda aggregate: aggregate.name)
+EVENTFUL = pytest.mark.parametrize(
+    "aggregate", [each for each in AGGREGATES if len(each.events) > 1], ids=lambda aggregate: aggregate.name
+)
 
 
 @pytest.mark.parametrize("kind", EVERY_COMMAND, ids=lambda kind: kind.__name__)
@@ -36,16 +42,9 @@ def test_every_command_has_a_strategy_that_draws_valid_ones(kind: type[Command])
 
 
 def test_all_commands_together_reach_every_class() -> None:
-    reached: set[type[Command]] = set()
-
-    @settings(max_examples=3_000, derandomize=True)
-    @given(strategies.commands())
-    def draw(command: Command) -> None:
-        reached.add(type(command))
-
-    draw()
     assert len(EVERY_COMMAND) > 25
-    assert reached == set(EVERY_COMMAND)
+    together = st.lists(strategies.commands(), min_size=20, max_size=40)
+    reach(EVERY_COMMAND, together.map(lambda commands: {type(command) for command in commands}), examples_max=5_000)
 
 
 @pytest.mark.parametrize(
@@ -118,65 +117,59 @@ def test_policies_survive_their_own_json(policy: Policy) -> None:
 
 @EVERY_AGGREGATE
 def test_histories_are_what_the_rules_made_of_their_commands(aggregate: Any) -> None:
-    seen = {"events": 0, "refused": 0, "repeated": 0}
-
     @settings(max_examples=60)
     @given(histories(aggregate, policies=strategies.policies()))
-    def draw(history: Any) -> None:
+    def hold(history: Any) -> None:
         assert fold(aggregate.decider, history.events) == history.state
-        seen["events"] += len(history.events)
-        seen["refused"] += sum(step.refusal is not None for step in history.steps)
-        seen["repeated"] += len(history.commands) - len({id(command) for command in history.commands})
         assert all(not step.events and step.before == step.after for step in history.steps if step.refusal is not None)
 
-    draw()
-    assert seen["events"] > 30
-    assert seen["repeated"] > 0
-    assert seen["refused"] > 0 or aggregate.name == "policy"
+    hold()
 
 
-@pytest.mark.parametrize(
-    "aggregate", [a for a in AGGREGATES if len(a.events) > 1], ids=lambda aggregate: aggregate.name
-)
-def test_histories_reach_every_event_but_the_rarest(aggregate: Any) -> None:
-    rare = {"TierLost", "DebtRepaid", "DebtIncurred", "PointsExpired", "RemedyCarriedOut"}
-    # What takes two accounts to lead to, or years.
-    rare |= {"AccountReturned", "AccountRestored", "RefundForwarded", "CreditForwarded", "PurchaseForwarded"}
-    rare |= {"TierGraceGiven", "TierKept", "TierWarned", "RewardExpired", "ReferralFulfilled", "ReferralRewarded"}
-    rare |= {"StockReturned", "PointsActivated", "ReferralReceived", "RewardUsed"}
-    rare |= {"RedemptionReversed", "AccountReopened", "BenefitUsed", "ClubLeft", "ExpiryDeferred"}
-    # Several steps deep: merged and separated again, asked and answered, above a limit and approved.
-    rare |= {
-        "AccountReleased",
-        "CustomerReleased",
-        "ImprovementDone",
-        "RemedyApproved",
-        "RemedyRefused",
-        "ImprovementProved",
-        "ImprovementNotProved",
-        "ClockResumed",
-        "InvitationReminded",
-        "FeedbackAnswered",
-        "ReferralRevoked",
-    }
-    reached: set[str] = set()
+@settings(max_examples=60)
+@given(histories(loyalty.AGGREGATE, policies=strategies.policies()))
+def test_histories_leave_nothing_undone_that_fell_due_before_a_command(history: Any) -> None:
+    rules = InForce([history.policy])
+    for step in history.steps:
+        assert list(due_before(loyalty.AGGREGATE, step.before, step.command, rules)) == []
 
-    # What a search comes upon depends on more than its seed: on the modules that are loaded, too. So it goes on long.
-    @settings(max_examples=500, derandomize=True)
-    @given(histories(aggregate, policies=strategies.policies(), commands_max=25))
-    def draw(history: Any) -> None:
-        reached.update(type(event).__name__ for event in history.events)
 
-    draw()
-    assert {event.__name__ for event in aggregate.events} - rare <= reached
+@EVENTFUL
+def test_histories_have_refusals_and_repetitions_in_them(aggregate: Any) -> None:
+    def what_became(history: Any) -> Iterator[str]:
+        if any(step.refusal is not None for step in history.steps):
+            yield "refused"
+        if len(history.commands) > len({id(command) for command in history.commands}):
+            yield "repeated"
+        if any(step.command.actor == "agenda" for step in history.steps):
+            yield "due"
+
+    wanted = {"refused", "repeated"} | (set() if aggregate.due is None else {"due"})
+    reach(
+        wanted,
+        histories(aggregate, policies=strategies.policies()).map(lambda found: set(what_became(found))),
+        examples_max=2_000,
+    )
+
+
+@EVENTFUL
+def test_histories_reach_every_event(aggregate: Any) -> None:
+    kinds = {event.__name__ for event in aggregate.events}
+    # Long ones, for some events take five or six steps: recommended, joined, bought, and given back.
+    found = histories(aggregate, policies=strategies.policies(), commands_min=30, commands_max=60)
+    reach(kinds, found.map(lambda history: {type(event).__name__ for event in history.events}), examples_max=10_000)
 
 
 def test_a_history_can_be_steered() -> None:
     complaint = next(aggregate for aggregate in AGGREGATES if aggregate.name == "complaint")
 
-    @given(histories(complaint, fields={"complaint": st.just("k7"), "severity": st.just("low")}, commands_max=5))
+    @given(
+        histories(
+            complaint, fields={"complaint": st.just("k7"), "severity": st.just("low")}, commands_min=2, commands_max=5
+        )
+    )
     def draw(history: Any) -> None:
-        assert len(history.commands) <= 5
+        assert 2 <= len(history.commands) <= 5
         assert all(command.stream == "complaint-k7" for command in history.commands)
         assert all(getattr(command, "severity", "low") == "low" for command in history.commands)
 

@@ -100,7 +100,7 @@ class Work:
         filling = _Filling(database, folding, fresh_tables(database, self.projections, self.token))
         seen = 0
         with held_back():
-            for page in self._pages(Log(database, create=False), shard, alone=turn is None):
+            for page in self._pages(Log(database, create=False), shard):
                 for start in range(0, len(page), _SLICE):
                     part = page[start : start + _SLICE]
                     folding.fold((part,))
@@ -115,8 +115,8 @@ class Work:
             on_count(seen)
         return folding.failures
 
-    def _pages(self, log: Log, shard: Shard, *, alone: bool) -> Iterator[list[tuple[Any, ...]]]:
-        if alone and log.database.is_sqlite and not log.database.is_memory:
+    def _pages(self, log: Log, shard: Shard) -> Iterator[list[tuple[Any, ...]]]:
+        if log.database.is_sqlite and not log.database.is_memory:
             yield from pages_read_ahead(log, COLUMNS, until=self.until, shard=shard)
             return
         after: tuple[str, int] | None = None

@@ -106,8 +106,9 @@ class RowTable:
             MetaData(),
             *(field.column for field in fields),
             *(Index(f"ix_{self.base_name}_{'_'.join(columns)}{suffix}", *columns) for columns in row.indexes),
-            # One tree by the key, not two: less work to fill it.
-            sqlite_with_rowid=False,
+            # One tree by the key, not two: less work to fill it. But such a tree keeps no more than a quarter of a page
+            # of a row, so rows with documents in them are kept in a tree by number, with one by the key beside it.
+            sqlite_with_rowid=any(field.is_json for field in fields),
         )
         self._json_columns = [index for index, field in enumerate(fields) if field.is_json]
         self._decoders = [(index, field.decode) for index, field in enumerate(fields) if field.decode]

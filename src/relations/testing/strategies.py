@@ -10,8 +10,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta, timezone
-from fractions import Fraction
+from datetime import date, timedelta
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
@@ -64,12 +63,10 @@ from relations.aggregates.loyalty import (
 )
 from relations.aggregates.programme import SetProgrammeGoal
 from relations.messages import Channel, Command, Id, Label, Money, Text
-from relations.policies import BusinessCalendar, Desk, Limit, Policy, Programme, Repair, ServiceLevels, Surveys
-from relations.policies.business_time import OwnDay
+from relations.policies import Policy, Surveys
 from relations.policies.instruments import SERVQUAL
-from relations.policies.offers import Campaign, Referral, Reward, Tier
-from relations.policies.service_levels import DayCount, EscalationStep, GradeLevels, ServiceLevel
-from relations.policies.spans import CalendarYear, EndOfPeriod, Inactivity, Lifetime, RollingMonths
+from relations.testing.policy_strategies import calendars, policies
+from relations.testing.value_strategies import channels, ids, labels, moments, moneys, texts
 
 __all__ = [
     "calendars",
@@ -91,80 +88,12 @@ __all__ = [
 
 C = TypeVar("C", bound=Command)
 
-CHANNELS = (
-    "web", "app", "official_account", "social", "phone", "email", "message", "service_centre", "on_site", "partner",
-)  # fmt: skip
-_CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0")
-_EARLIEST = datetime(2020, 1, 1)  # noqa: DTZ001 - Hypothesis wants bounds without a zone, and adds one
-_LATEST = datetime(2030, 1, 1)  # noqa: DTZ001 - likewise
-_ID_ALPHABET = "abcXYZ019._:-"
-_ZONES = (UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-3, minutes=-30)))
 _POOLS = {"customer": "c", "complaint": "k", "purchase": "p", "refund": "r", "remedy": "m", "feedback": "f",
           "invitation": "s", "interaction": "i", "redemption": "d", "lot": "l", "source": "k",
           "into": "c", "merged": "c", "other": "c",
           "to": "d", "referred": "n",
           "duplicate": "k", "request": "q", "reward": "w", "improvement": "v"}  # fmt: skip
 _POOL_SIZE = 3
-
-
-# --- values ---------------------------------------------------------------------------------------------------------
-
-
-def ids(*, among: Sequence[str] | None = None) -> SearchStrategy[str]:
-    """Ids: from a pool, or any that the engine takes.
-
-    Args:
-        among: The pool.
-    """
-    if among is not None:
-        return st.sampled_from(among)
-    return st.text(_ID_ALPHABET, min_size=1, max_size=64)
-
-
-def moments(*, earliest: datetime | None = None, latest: datetime | None = None) -> SearchStrategy[datetime]:
-    """Aware datetimes in several zones, to the microsecond.
-
-    Args:
-        earliest: 2020 if absent.
-        latest: 2030 if absent.
-    """
-    low = _EARLIEST if earliest is None else earliest.astimezone(UTC).replace(tzinfo=None)
-    high = _LATEST if latest is None else latest.astimezone(UTC).replace(tzinfo=None)
-    naive = st.datetimes(low, high)
-    return st.builds(lambda moment, zone: moment.replace(tzinfo=UTC).astimezone(zone), naive, st.sampled_from(_ZONES))
-
-
-def moneys(
-    *, currencies: Sequence[str] = ("EUR", "JPY", "KWD"), smallest: int = 0, largest: int = 1_000_000
-) -> SearchStrategy[Money]:
-    """Money in currencies of different precision.
-
-    Args:
-        currencies: ISO 4217 codes.
-        smallest: Minor units.
-        largest: Minor units.
-    """
-    return st.builds(Money, st.integers(smallest, largest), st.sampled_from(currencies))
-
-
-def channels() -> SearchStrategy[str]:
-    """Every channel through which business and customer meet."""
-    return st.sampled_from(CHANNELS)
-
-
-def labels(*, among: Sequence[str] = ("room", "restaurant", "spa")) -> SearchStrategy[str]:
-    """Short names of the host's vocabulary: mostly from a pool, now and then anything that is allowed.
-
-    Args:
-        among: The pool.
-    """
-    words = st.text(_CHARACTERS, min_size=1, max_size=80).filter(lambda text: text.strip() == text != "")
-    return st.sampled_from(among) | words
-
-
-def texts() -> SearchStrategy[str]:
-    """Free text in any script, without the surrogates that no encoding can store."""
-    return st.text(_CHARACTERS, min_size=1, max_size=60)
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
@@ -180,11 +109,13 @@ def commands_of(kind: type[C], **fields: SearchStrategy[Any]) -> SearchStrategy[
     Raises:
         TypeError: A field's type is not known here, and no strategy was given for it.
     """
-    drawn = {**_strategies_of(kind), **fields}
-    mend = _MENDS.get(kind)
-    if mend is None:
-        return st.fixed_dictionaries(drawn).map(lambda values: kind(**values))
-    return st.fixed_dictionaries(drawn).map(lambda values: kind(**(values | mend(values, fields))))
+    others, mend = _others_of(kind, frozenset(fields)), _MENDS.get(kind)
+
+    def built(drawn: tuple[dict[str, Any], dict[str, Any]]) -> C:
+        values = drawn[0] | drawn[1]
+        return kind(**values) if mend is None else kind(**(values | mend(values, fields)))
+
+    return st.tuples(others, st.fixed_dictionaries(fields)).map(built)
 
 
 def commands(*kinds: type[Command], **fields: SearchStrategy[Any]) -> SearchStrategy[Command]:
@@ -232,6 +163,12 @@ def _strategies_of(kind: type[Command]) -> dict[str, SearchStrategy[Any]]:
         special = _SPECIAL.get((kind, name))
         strategies[name] = special() if special else _from_type(hints[name], f"{kind.__name__}.{name}", name)
     return strategies
+
+
+@cache
+def _others_of(kind: type[Command], given: frozenset[str]) -> SearchStrategy[dict[str, Any]]:
+    """The fields that are not given. Kept, for what Hypothesis finds out about a strategy it finds out but once."""
+    return st.fixed_dictionaries({name: drawn for name, drawn in _strategies_of(kind).items() if name not in given})
 
 
 def _from_type(wanted: Any, where: str, name: str) -> SearchStrategy[Any]:
@@ -286,7 +223,7 @@ _KNOWN: tuple[tuple[Any, Callable[[], SearchStrategy[Any]]], ...] = (
     (Holdings, lambda: holdings()),  # noqa: PLW0108 - it is defined further down
     (tuple[MovedLot, ...], lambda: st.lists(moved_lots(), min_size=1, max_size=2).map(tuple)),
     (Money, moneys),
-    (Policy, lambda: policies()),  # noqa: PLW0108 - it is defined further down
+    (Policy, policies),
     (type(None), st.none),
     (bool, st.booleans),
     (int, lambda: st.integers(0, 10_000)),
@@ -431,138 +368,3 @@ def holdings() -> SearchStrategy[Holdings]:
         debt=st.integers(0, 50),
         tier=st.none() | st.just("silver"),
     )
-
-
-# --- policies -------------------------------------------------------------------------------------------------------
-
-
-def policies(*, zones: Sequence[str] = ("UTC", "Europe/Vienna", "Asia/Shanghai")) -> SearchStrategy[Policy]:
-    """Policies that differ in everything that rules go by.
-
-    Args:
-        zones: IANA names.
-    """
-    return st.builds(
-        Policy,
-        zone=st.sampled_from(zones),
-        programme=_programmes(),
-        service_levels=_service_levels(),
-        surveys=st.builds(
-            Surveys, minimum_answers=st.integers(1, 30), csat_satisfied_from=st.integers(2, 5),
-            confidence=st.sampled_from((0.8, 0.95, 0.99)),
-        ),
-        repair=st.builds(
-            Repair, restored_score_min=st.integers(4, 5), broken_score_max=st.integers(0, 3),
-            purchase_restores=st.booleans(),
-        ),
-        desk=st.builds(Desk, limits=st.sampled_from(_LIMITS)),
-    )  # fmt: skip
-
-
-_BENEFITS = (("spa",), ("room",), ("restaurant",), ())
-_SPRING = Campaign(id="spring", starts=date(2024, 3, 1), ends=date(2024, 6, 1), multiplier=2, joining_points=50)
-_ROOM = Reward(name="room", points=50, stock=3, days_valid=30)
-_SPA = Reward(name="spa", kind="upgrade", points=0)
-
-
-def _programmes() -> SearchStrategy[Programme]:
-    ratios = st.sampled_from((Fraction(1, 3), Fraction(1), Fraction(5, 2), Fraction(10)))
-    thresholds = st.lists(st.integers(0, 20_000), max_size=4, unique=True).map(sorted)
-    multipliers = st.sampled_from((Fraction(1), Fraction(11, 10), Fraction(2)))
-    return st.builds(
-        Programme,
-        rates=st.fixed_dictionaries({"EUR": ratios}, optional={"JPY": ratios, "KWD": ratios}),
-        category_factors=st.dictionaries(
-            st.sampled_from(("room", "spa")), st.sampled_from((Fraction(0), Fraction(1, 2), Fraction(2)))
-        ),
-        rounding=st.sampled_from(("down", "half_up", "half_even", "up")),
-        months_to_expiry=st.none() | st.integers(1, 36),
-        tiers=st.builds(
-            lambda found, factors: tuple(
-                Tier(name=f"tier {rank}", threshold=threshold, multiplier=factor, benefits=_BENEFITS[rank])
-                for rank, (threshold, factor) in enumerate(zip(found, factors, strict=False))
-            ),
-            thresholds,
-            st.lists(multipliers, min_size=4, max_size=4),
-        ),
-        tier_window=st.sampled_from((CalendarYear(), RollingMonths(months_count=3), RollingMonths(), Lifetime())),
-        refund_shortfall=st.sampled_from(("debt", "recorded")),
-        pending_days=st.sampled_from((0, 0, 14)),
-        expiry=st.none() | st.sampled_from((EndOfPeriod(), EndOfPeriod(period="quarter"), Inactivity(months_count=3))),
-        tier_basis=st.sampled_from(("points", "points", "spend", "stays", "orders")),
-        fx=st.just({"KWD": Fraction(3)}),
-        stay_categories=st.just(("room",)),
-        downgrade_to=st.sampled_from(("earned", "one_step")),
-        downgrade_when=st.sampled_from(("at_once", "anniversary", "year_end")),
-        grace_days=st.sampled_from((0, 0, 30)),
-        warning_days=st.sampled_from((None, None, 45)),
-        reversal_after_expiry=st.sampled_from(("expire", "grace")),
-        transfers=st.booleans(),
-        adjustment_max=st.none() | st.integers(0, 500),
-        joining_points=st.sampled_from((0, 0, 100)),
-        campaigns=st.sampled_from(((), (_SPRING,))),
-        rewards=st.just((_ROOM, _SPA)),
-        referral=st.none()
-        | st.builds(Referral, referrer_points=st.integers(0, 50), referred_points=st.integers(0, 50)),
-        clubs=st.just(("room", "spa")),
-    )
-
-
-_LIMITS: tuple[tuple[Limit, ...], ...] = (
-    (),
-    (),
-    (
-        Limit(role="room", money=(Money(50_000, "EUR"), Money(10_000, "JPY")), points=1_000),
-        Limit(role="restaurant", money=(Money(10**9, "EUR"), Money(10**9, "JPY"), Money(10**9, "KWD")), points=10**12),
-    ),
-)
-# The same few calendars every time: what they find out about a day they keep.
-_CALENDARS: tuple[BusinessCalendar | None, ...] = (
-    None,
-    None,
-    BusinessCalendar(
-        name="split", zone="Europe/Vienna", saturday=("10:00-14:00",),
-        friday=("09:00-12:00", "13:00-18:00"), holidays=(date(2024, 1, 1), date(2024, 12, 25)),
-        own_days=(OwnDay(day=date(2024, 12, 24), shifts=("09:00-12:00",)),),
-    ),
-    BusinessCalendar.all_day("business days", zone="America/New_York"),
-)  # fmt: skip
-
-
-def calendars() -> SearchStrategy[BusinessCalendar]:
-    """Calendars of working time: split shifts, holidays, days of their own, zones whose clocks change."""
-    return st.sampled_from([calendar for calendar in _CALENDARS if calendar is not None])
-
-
-def _service_levels() -> SearchStrategy[ServiceLevels]:
-    hours = st.tuples(st.integers(1, 200), st.integers(0, 800))
-    more = st.none() | st.integers(1, 300).map(lambda count: timedelta(hours=count))
-    level = st.builds(
-        lambda pair, later, other: ServiceLevel(
-            acknowledge=timedelta(hours=pair[0]),
-            resolve=timedelta(hours=sum(pair)),
-            extended=None if later is None else timedelta(hours=sum(pair)) + later,
-            next_response=other,
-            follow_up=later,
-        ),
-        hours, more, more,
-    )  # fmt: skip
-    counted = ServiceLevel(
-        acknowledge=DayCount(days=2), resolve=DayCount(months=1), extended=DayCount(months=2),
-        next_response=DayCount(days=3),
-    )  # fmt: skip
-    steps = st.lists(
-        st.builds(
-            EscalationStep, clock=st.sampled_from(("acknowledge", "next_response", "resolve")),
-            at_percent=st.sampled_from((50, 80, 100)), to=st.sampled_from(("head of desk", "house manager")),
-        ), max_size=3,
-    ).map(tuple)  # fmt: skip
-    return st.builds(
-        lambda low, medium, high, critical, grade, calendar, paused, escalations: ServiceLevels(
-            low=counted if calendar is not None and low.follow_up is None else low,
-            medium=medium, high=high, critical=critical, calendar=calendar, paused_by_questions=paused,
-            grades=() if grade is None else (GradeLevels(grade="spa", medium=grade),), escalations=escalations,
-        ),
-        level, level, level, level, st.none() | level, st.sampled_from(_CALENDARS),
-        st.sampled_from(((), ("resolve",), ("acknowledge", "next_response", "resolve"))), steps,
-    )  # fmt: skip
