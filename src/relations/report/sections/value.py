@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
 
 from relations.projections.rfm import RfmReport
 from relations.report.asked import MONTHS, Asked
 from relations.report.figures import (
+    Bar,
+    Bars,
     Cell,
     Column,
     Dot,
@@ -21,12 +22,11 @@ from relations.report.figures import (
     points,
     ticks_at,
 )
+from relations.report.sections.worth import HORIZON_DAYS, winning_figure, worth_figure
 
 __all__ = ["section"]
 
-_HORIZON_DAYS = 365
 _SPAN_MONTHS = 3
-_TENTHS = 10
 
 
 def section(asked: Asked) -> Section:
@@ -36,13 +36,16 @@ def section(asked: Asked) -> Section:
     notes = [say("value.note", currency=asked.currency)]
     if graded.other_currencies:
         notes.append(say("value.others", n=say.number(graded.other_currencies)))
+    worth = view.lifetime_values(as_of=asked.at, currency=asked.currency, days=HORIZON_DAYS)
     figures = [
         _revenue(asked),
         _kept(asked),
         _rfm(asked, graded),
         _segments(asked, graded),
         _grades(asked),
-        _worth(asked),
+        _policy_segments(asked),
+        worth_figure(asked, worth),
+        winning_figure(asked, worth),
     ]
     return Section("value", say("value.title"), say.sentences(notes), figures)
 
@@ -186,33 +189,24 @@ def _grades(asked: Asked) -> Figure:
     return Figure("grades", title, asked.bars(rows, of=found.graded), [said])
 
 
-def _worth(asked: Asked) -> Figure:
-    """What is expected of each tenth of the buyers, the most valuable first; without a fit, what each has brought."""
-    say, currency, view = asked.say, asked.currency, asked.engine.views.retention
-    found = view.lifetime_values(as_of=asked.at, currency=currency, days=_HORIZON_DAYS)
-    n, none = found.buyers, found.no_fit
-    title = say("value.worth_title", days=_HORIZON_DAYS) if none is None else say("value.historic_title")
-    if not n:
-        return asked.empty("worth", title, "no_customers", currency=currency)
-    bounds = [n * tenth // _TENTHS for tenth in range(_TENTHS + 1)]
-    each_value = [each.historic if each.expected_value is None else each.expected_value for each in found.customers]
-    values = [sum(each_value[a:b]) for a, b in pairwise(bounds)]
-    labels = [
-        say("value.tenth", low=say.number(10 * tenth), high=say.percent((tenth + 1) / _TENTHS))
-        for tenth in range(_TENTHS)
-    ]
-    buyers, historic = say.number(n), say.money(found.historic, currency)
-    if none is None:
-        said = say(
-            "value.worth",
-            buyers=buyers,
-            historic=historic,
-            expected=say.money(found.expected_value or 0, currency),
-            days=_HORIZON_DAYS,
-            alive=say.percent(sum(each.alive or 0 for each in found.customers) / n),
-        )
-    else:
-        reason = asked.reason(none.code, extra=none.extra)
-        said = say("value.historic", buyers=buyers, historic=historic, reason=reason)
-    rows = list(zip(labels, values, strict=True))
-    return Figure("worth", title, asked.bars(rows, said=lambda value: say.money(value, currency)), [said])
+def _policy_segments(asked: Asked) -> Figure:
+    """How many belong to each of the policy's own segments. They read what is known now: not of a day gone by."""
+    say = asked.say
+    title = say("value.policy_segments")
+    if asked.is_past:
+        return asked.empty("groups", title, "present_only")
+    found = [each for each in asked.engine.views.retention.segments(as_of=asked.at, limit=0) if each.size]
+    if not found:
+        return asked.empty("groups", title, "nobody_known")
+    most = max(each.size for each in found)
+    chart = Bars(
+        [
+            Bar(
+                say.name("group", each.name),
+                f"{say.number(each.size)} · {say.share(each.share or 0)}",
+                [Part("blue", each.size / most, each.size)],
+            )
+            for each in found
+        ]
+    )
+    return Figure("groups", title, chart, [say("value.policy_segments_note")])
