@@ -110,6 +110,24 @@ def merged(had: Sequence[Command] = HAD, url: str = "sqlite://") -> Iterator[Rel
         yield relations
 
 
+@pytest.mark.parametrize(
+    ("done", "code"),
+    [
+        (answered("c1", "f9", 9, 4, "s1"), "invitation_already_answered"),
+        (of("c1", DeclineInvitation, 4, invitation="s1"), "invitation_declined"),
+    ],
+)
+def test_nobody_is_reminded_of_what_they_answered_or_declined_under_their_other_id(done: Command, code: str) -> None:
+    known = [RegisterCustomer(customer="c1", occurred_at=START), invited("c1", "s1", 3)]
+    with merged([*known, invited("c2", "s1", 3), done]) as relations:
+        with pytest.raises(CommandRefused) as refused:
+            relations.execute(of("c2", RemindInvitation, 11, invitation="s1"))
+        assert refused.value.code == code
+        assert relations.views.agenda.due(until=LATER, kind="reminder") == []
+        relations.execute(UnmergeCustomer(customer="c2", occurred_at=LATER))
+        assert relations.execute(of("c2", RemindInvitation, 11, invitation="s1")).events
+
+
 def test_what_was_recorded_under_the_alias_goes_on_under_the_survivor(database_url: str) -> None:
     with merged(url=database_url) as relations:
         for command in GOES_ON:

@@ -137,7 +137,7 @@ class Views:
             with database.reading() as connection:
                 return keys.open_words(connection, sealed)
 
-        self.satisfaction = SatisfactionView(database, policy, now, refresh("satisfaction"), aliases)
+        self.satisfaction = SatisfactionView(database, policy, now, refresh("satisfaction"), aliases, rules=rules)
         self.retention = RetentionView(database, policy, now, refresh("retention"), aliases)
         self.repair = RepairView(database, policy, now, refresh("repair"), aliases)
         self.agenda = AgendaView(database, policy, now, refresh("agenda"), aliases, rules=rules)

@@ -53,15 +53,9 @@ from relations.policies.calendars import local_time
 from relations.policies.in_force import InForce
 from relations.policies.programme import CalendarYear, Lifetime, RollingMonths, Tier
 from relations.policies.service_levels import Severity
-from relations.projections.agenda import (
-    PROJECTION,
-    AgendaItem,
-    Item,
-    Member,
-    commands_due,
-    open_item,
-    tier_review,
-)
+from relations.projections.agenda import PROJECTION, AgendaItem, commands_due
+from relations.projections.agenda_items import open_item, tier_review
+from relations.projections.agenda_rows import Item, Member
 from relations.projections.projection import Rows
 
 START = datetime(2024, 1, 10, 9, tzinfo=UTC)
@@ -656,7 +650,7 @@ def test_reminders_and_low_answers_are_due_once_and_end_with_what_ends_them(data
     def about(days: float, **fields: Any) -> dict[str, Any]:
         return {"customer": "c1", "occurred_at": after(days), **fields}
 
-    policy = Policy(surveys=Surveys(reminders=2, reminder_days=7, answer_within_days=2))
+    policy = Policy(surveys=Surveys(reminders=2, reminder_days=7, reminder_valid_days=None, answer_within_days=2))
     invite = {"instrument": "nps", "channel": "email"}
     with Relations.open(database_url, clock=lambda: after(100), durability="off") as opened:
         opened.adopt(policy)
@@ -707,6 +701,81 @@ def test_what_is_open_follows_a_merge(database_url: str) -> None:
         assert opened.views.agenda.due(until=after(2)) == found[:1]
         opened.execute(UnmergeCustomer(customer="c2", occurred_at=after(6)))
         assert opened.views.agenda.due(until=after(90)) == before
+
+
+def test_a_reminder_that_nobody_sent_lapses(database_url: str) -> None:
+    now = after(0)
+    surveys = Surveys(reminder_days=7, reminder_valid_days=14, quarantine_days=0)
+    with Relations.open(database_url, clock=lambda: now, durability="off") as opened:
+        opened.adopt(Policy(surveys=surveys), from_beginning=True)
+        for invitation, days in (("s1", 0), ("s2", 10)):
+            opened.execute(
+                SendInvitation(
+                    customer="c1", invitation=invitation, instrument="nps", channel="email", occurred_at=after(days)
+                )
+            )
+        opened.execute(GiveFeedback(customer="c1", feedback="f1", instrument="nps", score=3, occurred_at=after(1)))
+        agenda = opened.views.agenda
+        both = [("answer", "f1"), ("reminder", "s1"), ("reminder", "s2")]
+
+        def due(until: datetime) -> list[tuple[str, str]]:
+            return [(item.kind, item.detail) for item in agenda.due(until=until)]
+
+        assert due(after(2_000)) == both  # it has not lapsed yet, however far ahead one looks
+        now = after(21) - timedelta(microseconds=1)
+        assert due(now) == due(after(90)) == both
+        now = after(21)
+        assert due(now) == due(after(90)) == [("answer", "f1"), ("reminder", "s2")]
+        assert agenda.for_customer("c1") == agenda.due(until=after(90))
+        assert agenda.due(until=after(90), kind="reminder", limit=1) == agenda.due(until=after(90), kind="reminder")
+        assert due(after(20)) == both  # as of then
+        assert len(agenda.due(until=after(90), as_of=after(20))) == 3
+        now = after(31)
+        assert due(now) == [("answer", "f1")]
+        assert opened.views.satisfaction.response_rates()[0].sent == 2
+        opened.adopt(Policy(surveys=surveys.model_copy(update={"reminder_valid_days": None})))
+        assert due(now) == both
+
+
+def test_whoever_was_asked_under_two_ids_was_asked_once(database_url: str) -> None:
+    def asked(customer: str, days: float, **fields: Any) -> dict[str, Any]:
+        return {"customer": customer, "instrument": "nps", "occurred_at": after(days), **fields}
+
+    with Relations.open(database_url, clock=lambda: after(20), durability="off") as opened:
+
+        def open_with(customer: str) -> list[tuple[str, str, str]]:
+            found = opened.views.agenda.for_customer(customer)
+            assert [each for each in opened.views.agenda.due(until=after(90)) if each.customer == customer] == found
+            return sorted((item.kind, item.stream, item.detail) for item in found)
+
+        for customer, invitation in (("c1", "s1"), ("c2", "s1"), ("c2", "s2"), ("c1", "s3"), ("c2", "s3")):
+            opened.execute(SendInvitation(**asked(customer, 0, invitation=invitation, channel="email")))
+        opened.execute(GiveFeedback(**asked("c1", 1, invitation="s2", feedback="f1", score=9)))
+        opened.execute(GiveFeedback(**asked("c2", 2, invitation="s2", feedback="f2", score=1)))
+        opened.execute(GiveFeedback(**asked("c2", 3, invitation="s4", feedback="f3", score=1)))
+        opened.execute(GiveFeedback(**asked("c1", 4, invitation="s4", feedback="f4", score=2)))
+        opened.execute(DeclineInvitation(customer="c1", invitation="s3", occurred_at=after(5)))
+        apart = [open_with("c1"), open_with("c2")]
+        assert apart == [
+            [("answer", "customer-c1", "f4"), ("reminder", "customer-c1", "s1")],
+            [
+                ("answer", "customer-c2", "f2"),
+                ("answer", "customer-c2", "f3"),
+                ("reminder", "customer-c2", "s1"),
+                ("reminder", "customer-c2", "s3"),
+            ],
+        ]
+        opened.execute(MergeCustomer(customer="c2", into="c1", occurred_at=after(6)))
+        # f2 answers what f1 had answered well, and f4 what f3 had; s3 was declined.
+        assert open_with("c1") == [("answer", "customer-c2", "f3"), ("reminder", "customer-c1", "s1")]
+        assert [loop.feedback for loop in opened.views.satisfaction.open_loops().open] == ["f3"]
+        opened.execute(UnmergeCustomer(customer="c2", occurred_at=after(7)))
+        assert [open_with("c1"), open_with("c2")] == apart
+        opened.execute(MergeCustomer(customer="c1", into="c2", occurred_at=after(8)))
+        opened.execute(AnswerFeedback(customer="c1", feedback="f3", occurred_at=after(9)))
+        # That somebody came back on the first answer closes the only loop there is.
+        assert open_with("c2") == [("reminder", "customer-c1", "s1")]
+        assert opened.views.satisfaction.open_loops().open == ()
 
 
 def test_the_view_refuses_what_it_does_not_know(relations: Relations) -> None:

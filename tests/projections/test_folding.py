@@ -14,6 +14,7 @@ from relations.messages import Envelope
 from relations.policies.calendars import local_time
 from relations.projections import CustomerRow, Projection, Rows
 from relations.projections.folding import COLUMNS, Folding
+from relations.projections.projection import Folds
 
 
 class Seen(CustomerRow, gc=False):
@@ -177,3 +178,16 @@ def test_an_event_is_folded_once_by_a_projection() -> None:
     projection = seeing("twice", CustomerErased)
     with pytest.raises(ValueError, match="twice"):
         projection.on(CustomerErased)(lambda _rows, _event, _at: None)
+
+
+def test_folds_of_several_modules_are_joined_where_none_folds_what_another_does() -> None:
+    some, others, again = Folds(), Folds(), Folds()
+    for folds, event in ((some, CustomerErased), (others, PurchaseRecorded), (again, PurchaseRecorded)):
+        folds.on(event)(_nothing)
+    assert Folds.of(some, others) == {CustomerErased: _nothing, PurchaseRecorded: _nothing}
+    with pytest.raises(ValueError, match="PurchaseRecorded is folded twice"):
+        Folds.of(others, some, again)
+
+
+def _nothing(_rows: Rows, _event: Event, _at: Envelope) -> None:
+    pass

@@ -36,12 +36,9 @@ def customer(
         row.activity[f"{month(number)}EUR"] = Activity(
             (1 << days) - 1, days, 1_000 * days, discounted=days if number in discounted else 0
         )
-    for number, score in opinions.get("csat", {}).items():
-        opinion = row.opinions.setdefault(month(number), Opinion())
-        opinion.csat[score - 1] += 1
-    for number, promotes in opinions.get("nps", {}).items():
-        opinion = row.opinions.setdefault(month(number), Opinion())
-        opinion.promoters, opinion.detractors = int(promotes), int(not promotes)
+    said = [("csat", number, score) for number, score in opinions.get("csat", {}).items()]
+    said += [("nps", number, 10 if promotes else 0) for number, promotes in opinions.get("nps", {}).items()]
+    row.opinions = [Opinion(at, at, month(number), kind, score) for at, (kind, number, score) in enumerate(said)]
     return row
 
 

@@ -46,6 +46,8 @@ class Surveys(BaseModel):
         quarantine_days: For so many days after a customer *saw* an invitation no other one is sent to them.
         reminder_days: So many days after an invitation was sent, or reminded of, the next reminder is due.
         reminders: How often a customer is reminded of one invitation at most.
+        reminder_valid_days: A reminder that nobody sent for so many days after it was due lapses: the agenda has it no
+            longer, and the invitation stays unanswered. None where reminders never lapse.
         answer_within_days: How soon the business comes back to a customer who gave a low answer.
         low_sentiment: Words without a score ask for an answer of the business where a scorer gave them so much or less,
             in thousandths; None where they never do.
@@ -64,6 +66,7 @@ class Surveys(BaseModel):
     quarantine_days: Days = 30
     reminder_days: Annotated[int, Field(strict=True, ge=1, le=3650)] = 7
     reminders: Annotated[int, Field(strict=True, ge=0, le=10)] = 1
+    reminder_valid_days: Annotated[int, Field(strict=True, ge=1, le=3650)] | None = 14
     answer_within_days: Days = 2
     low_sentiment: Annotated[int, Field(strict=True, ge=-1000, le=0)] | None = -500
     consent_purpose: Label | None = "surveys"
@@ -102,6 +105,10 @@ class Surveys(BaseModel):
         """
         known = self.instrument(instrument)
         return at + self.answer_within_days * _DAY if known is not None and known.is_low(*scores) else None
+
+    def lapsed_by(self, at: int) -> int | None:
+        """Until when a reminder was due that has lapsed by a moment, both UTC microseconds; None where none lapses."""
+        return None if self.reminder_valid_days is None else at - self.reminder_valid_days * _DAY
 
     def unknown_themes(self, themes: tuple[str, ...]) -> list[str]:
         """Those of the names that are no theme of the policy; none where it lists no themes."""

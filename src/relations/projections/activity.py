@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["CSAT_SCORES", "Activity", "Departure", "Opinion", "Score"]
+__all__ = ["Activity", "Departure", "Opinion"]
 
 
 class Activity(msgspec.Struct, array_like=True, gc=False):
@@ -62,42 +62,24 @@ class Activity(msgspec.Struct, array_like=True, gc=False):
         self.discounted += other.discounted
 
 
-CSAT_SCORES = 5
-
-
-class Score(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
-    """An answer's score, and when it was given; of one instant the later record counts."""
-
-    at: int
-    position: int
-    score: int
-
-
-class Opinion(msgspec.Struct, array_like=True, gc=False):
-    """What a customer answered in one month.
+class Opinion(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A score of satisfaction or recommendation.
 
     Attributes:
-        csat: Answers of satisfaction, one number for each score from 1 to 5.
-        promoters: Answers of 9 or 10 on whether they recommend the business.
-        passives: Answers of 7 or 8.
-        detractors: Answers of 0 to 6.
-        last: The last score of satisfaction and of recommendation, by kind of instrument, when and where recorded.
+        position: Of the answer in the log.
+        at: When it was given, UTC microseconds.
+        month: The local month of that.
+        kind: `csat` (1 to 5) or `nps` (0 to 10).
+        score: The score.
+        question: The invitation and instrument that it answers (`s1 nps`), empty without an invitation.
     """
 
-    csat: list[int] = msgspec.field(default_factory=lambda: [0] * CSAT_SCORES)
-    promoters: int = 0
-    passives: int = 0
-    detractors: int = 0
-    last: dict[str, Score] = msgspec.field(default_factory=dict)
-
-    def absorb(self, other: Opinion) -> None:
-        """What was said under two ids adds up; the last word is the later one."""
-        self.csat = [one + more for one, more in zip(self.csat, other.csat, strict=True)]
-        self.promoters += other.promoters
-        self.passives += other.passives
-        self.detractors += other.detractors
-        for kind, score in other.last.items():
-            self.last[kind] = max(self.last.get(kind, score), score)
+    position: int
+    at: int
+    month: str
+    kind: str
+    score: int
+    question: str = ""
 
 
 class Departure(msgspec.Struct, array_like=True, order=True, gc=False):

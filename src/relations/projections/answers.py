@@ -164,7 +164,7 @@ def _either(one: Invited, other: Invited) -> Invited:
     )
 
 
-PROJECTION = Projection(name="satisfaction", version=4, tables=(Respondent,))
+PROJECTION = Projection(name="satisfaction", version=5, tables=(Respondent,))
 
 
 @PROJECTION.on(CustomerRegistered, ProfileCorrected)
@@ -226,10 +226,9 @@ def feedback_answered(rows: Rows, event: FeedbackAnswered, at: Envelope) -> None
 
 @PROJECTION.on(CustomerErased)
 def customer_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
-    """Whoever never answered nor was asked gets no row for it."""
-    row = rows.get(Respondent, at.customer)
-    if row is not None:
-        row.erased_at = max(at.occurred_at, row.erased_at or at.occurred_at)
+    """Also whoever has not been asked yet: complaints may still be filed and followed up in their name."""
+    row = rows.need(Respondent, at.customer)
+    row.erased_at = max(at.occurred_at, row.erased_at or at.occurred_at)
 
 
 @PROJECTION.on(InvitationSent)

@@ -9,7 +9,7 @@ from statistics import median
 from pydantic import BaseModel, ConfigDict
 
 from relations.messages import from_micros
-from relations.policies import Surveys
+from relations.policies.in_force import InForce
 from relations.projections.answers import COMPLAINT_CSAT, Given, Respondent
 from relations.projections.cuts import Fact
 
@@ -26,8 +26,9 @@ class OpenLoop(BaseModel):
         score: Its score; absent for a questionnaire, whose items are low on the whole, and for words.
         sentiment: The lowest score that a scorer gave the words, in thousandths; absent where none did.
         given_at: When it was given.
-        due_at: By when somebody is to come back: as was decided with the answer, or by the policy in force where the
-            answer is older than that.
+        due_at: By when somebody is to come back, as was decided with the answer. Absent where nothing was: the answer
+            was recorded before that was decided, or is low by a policy that was adopted for its time only later.
+            Nobody promised anything then, and the agenda has nothing of it.
         overdue: Whether that has passed.
     """
 
@@ -40,7 +41,7 @@ class OpenLoop(BaseModel):
     sentiment: int | None = None
     touchpoint: str | None
     given_at: datetime
-    due_at: datetime
+    due_at: datetime | None
     overdue: bool
 
 
@@ -65,20 +66,26 @@ class OpenLoops(BaseModel):
     open: tuple[OpenLoop, ...]
 
 
-def open_loops(answers: Iterable[Fact], rows: Iterable[Respondent], surveys: Surveys, *, now: int) -> OpenLoops:
-    """Low answers among these; those given after `now` are not there yet."""
+def open_loops(answers: Iterable[Fact], rows: Iterable[Respondent], rules: InForce, *, now: int) -> OpenLoops:
+    """Low answers among these; those given after `now` are not there yet.
+
+    Args:
+        answers: Their content is a `Said`.
+        rows: Those of whoever gave them.
+        rules: Which policy is in force when.
+        now: UTC microseconds.
+    """
     erased = {row.customer for row in rows if row.erased_at is not None}
     found: list[OpenLoop] = []
     waits: list[float] = []
     for fact in answers:
         name, given = fact.content
-        due = None if given.at > now or fact.who in erased else _due(given, surveys)
-        if due is None:
+        if given.at > now or fact.who in erased or not _is_low(given, rules):
             continue
         if given.followed_at is not None and given.followed_at <= now:
             waits.append((given.followed_at - given.at) / _DAY)
         else:
-            found.append(_open(fact.who, name, given, due, now))
+            found.append(_open(fact.who, name, given, now))
     found.sort(key=lambda loop: (loop.given_at, loop.customer, loop.feedback))
     low = len(found) + len(waits)
     return OpenLoops(
@@ -90,19 +97,20 @@ def open_loops(answers: Iterable[Fact], rows: Iterable[Respondent], surveys: Sur
     )
 
 
-def _due(given: Given, surveys: Surveys) -> int | None:
-    """By when somebody is to come back; None where the answer is not low."""
+def _is_low(given: Given, rules: InForce) -> bool:
+    """Whether the answer asks for one of the business: as was decided with it, or else by the policy of its time."""
     if given.answer_by is not None:
-        return given.answer_by
+        return True
+    surveys = rules.at(given.at).surveys
     instrument = "csat" if given.instrument == COMPLAINT_CSAT else given.instrument
     scores = [answer.score for answer in given.items] if given.score is None else [given.score]
     if scores:
-        return surveys.answer_by(instrument, given.at, *scores)
+        return surveys.answer_by(instrument, given.at, *scores) is not None
     low, said = surveys.low_sentiment, [each.score for each in given.sentiments]
-    return given.at + surveys.answer_within_days * _DAY if low is not None and said and min(said) <= low else None
+    return low is not None and min(said, default=1) <= low
 
 
-def _open(customer: str, name: str, given: Given, due: int, now: int) -> OpenLoop:
+def _open(customer: str, name: str, given: Given, now: int) -> OpenLoop:
     return OpenLoop(
         customer=customer,
         feedback=name,
@@ -111,6 +119,6 @@ def _open(customer: str, name: str, given: Given, due: int, now: int) -> OpenLoo
         sentiment=min((each.score for each in given.sentiments), default=None),
         touchpoint=given.touchpoint or None,
         given_at=from_micros(given.at),
-        due_at=from_micros(due),
-        overdue=due < now,
+        due_at=None if given.answer_by is None else from_micros(given.answer_by),
+        overdue=given.answer_by is not None and given.answer_by < now,
     )

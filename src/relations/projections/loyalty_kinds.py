@@ -39,6 +39,8 @@ KINDS: tuple[LoyaltyKind, ...] = get_args(LoyaltyKind)
 Direction: TypeAlias = Literal["begins", "progression", "relapse", "shift"]
 
 _RANK: dict[LoyaltyKind, int] = {"true": 2, "latent": 1, "spurious": 1, "none": 0}
+_PROMOTER, _DETRACTOR = 9, 6
+"""From where up, and until where, a score recommends and does not; see `Surveys`."""
 
 
 class LoyaltySigns(BaseModel):
@@ -151,12 +153,13 @@ def _months_of(row: Patronage, satisfied_from: int) -> dict[str, _Month]:
         found[month] = before._replace(
             purchases=before.purchases + activity.purchases, discounted=before.discounted + activity.discounted
         )
-    for month, opinion in row.opinions.items():
-        found[month] = found.get(month, _NOTHING)._replace(
-            satisfied=sum(opinion.csat[satisfied_from - 1 :]),
-            answers=sum(opinion.csat),
-            promoters=opinion.promoters,
-            detractors=opinion.detractors,
+    for said in row.opinions:
+        before, satisfaction = found.get(said.month, _NOTHING), said.kind == "csat"
+        found[said.month] = before._replace(
+            satisfied=before.satisfied + (satisfaction and said.score >= satisfied_from),
+            answers=before.answers + satisfaction,
+            promoters=before.promoters + (not satisfaction and said.score >= _PROMOTER),
+            detractors=before.detractors + (not satisfaction and said.score <= _DETRACTOR),
         )
     return found
 

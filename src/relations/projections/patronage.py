@@ -29,7 +29,7 @@ from relations.aggregates.customer import (
 from relations.analytics import RepeatStatistics, Turn
 from relations.messages import Envelope
 from relations.policies.calendars import LocalTime
-from relations.projections.activity import Activity, Departure, Opinion, Score
+from relations.projections.activity import Activity, Departure, Opinion
 from relations.projections.known import Known, newer
 from relations.projections.projection import CustomerRow, Projection, Rows
 from relations.projections.purchase_days import days_of, first_day, month_and_bit, month_of
@@ -39,7 +39,6 @@ __all__ = ["PROJECTION", "Patronage"]
 _MONTH, _DAY = 7, 10
 """How long a month is in a key such as `2024-05EUR`, and a day in `2024-05-17`."""
 
-_PROMOTER, _PASSIVE = 9, 7
 _HELD = "yes"
 
 _keys: dict[str, dict[int, tuple[str, int]]] = {}
@@ -52,7 +51,7 @@ class Patronage(CustomerRow, gc=False):
         registered_at: When the business began to know them, UTC microseconds.
         activity: By local month and currency in one key, `2024-05EUR`: a level of dictionaries less is a third of the
             fold's time and of the row's memory.
-        opinions: What they answered, by local month.
+        opinions: What they answered, in the order of recording.
         returned: What went back of purchases, in minor units, by the local day of the purchase, the currency and the
             local day from which it counts: `2024-05-17EUR2024-07-02`.
         channels: Through which channels they bought, each with the ordinal of the first day.
@@ -72,7 +71,7 @@ class Patronage(CustomerRow, gc=False):
     returned: dict[str, int] = msgspec.field(default_factory=dict)
     channels: dict[str, int] = msgspec.field(default_factory=dict)
     categories: dict[str, int] = msgspec.field(default_factory=dict)
-    opinions: dict[str, Opinion] = msgspec.field(default_factory=dict)
+    opinions: list[Opinion] = msgspec.field(default_factory=list)
     profile: dict[str, Known] = msgspec.field(default_factory=dict)
     traits: dict[str, Known] = msgspec.field(default_factory=dict)
     acquisition: dict[str, int] = msgspec.field(default_factory=dict)
@@ -84,8 +83,7 @@ class Patronage(CustomerRow, gc=False):
         self.registered_at = min(known, default=None)
         for key, theirs in other.activity.items():
             self.activity.setdefault(key, Activity()).absorb(theirs)
-        for month, said in other.opinions.items():
-            self.opinions.setdefault(month, Opinion()).absorb(said)
+        self.opinions = _given_once([*self.opinions, *other.opinions])
         for mine, others in ((self.profile, other.profile), (self.traits, other.traits)):
             for name, theirs_known in others.items():
                 latest = newer(mine.get(name), theirs_known)
@@ -116,8 +114,8 @@ class Patronage(CustomerRow, gc=False):
 
     def last_score(self, kind: str, month: str) -> int | None:
         """The last score of satisfaction (`csat`) or recommendation (`nps`) given by the end of a month."""
-        said = (said.last[kind] for name, said in self.opinions.items() if name <= month and kind in said.last)
-        latest = max(said, default=None)
+        said = (each for each in self.opinions if each.kind == kind and each.month <= month)
+        latest = max(said, key=lambda each: (each.at, each.position), default=None)
         return None if latest is None else latest.score
 
     def traits_of(self, sort: str) -> frozenset[str]:
@@ -217,7 +215,19 @@ class Patronage(CustomerRow, gc=False):
         )
 
 
-PROJECTION = Projection(name="retention", version=5, tables=(Patronage,))
+def _given_once(opinions: list[Opinion]) -> list[Opinion]:
+    """In the order of recording, the first answer only to each invitation and instrument."""
+    found: list[Opinion] = []
+    answered: set[str] = set()
+    for each in sorted(opinions, key=lambda opinion: opinion.position):
+        if each.question not in answered:
+            found.append(each)
+        if each.question:
+            answered.add(each.question)
+    return found
+
+
+PROJECTION = Projection(name="retention", version=6, tables=(Patronage,))
 
 
 def _key_and_bit(day: int, currency: str) -> tuple[str, int]:
@@ -344,18 +354,6 @@ def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
     score, kind = event.score, event.kind or event.instrument
     if score is None or kind not in ("csat", "nps"):
         return
-    row = rows.need(Patronage, at.customer)
-    month = rows.local.month(at.occurred_at)
-    opinion = row.opinions.get(month)
-    if opinion is None:
-        opinion = row.opinions[month] = Opinion()
-    latest = Score(at.occurred_at, at.position, score)
-    opinion.last[kind] = max(opinion.last.get(kind, latest), latest)
-    if kind == "csat":
-        opinion.csat[score - 1] += 1
-    elif score >= _PROMOTER:
-        opinion.promoters += 1
-    elif score >= _PASSIVE:
-        opinion.passives += 1
-    else:
-        opinion.detractors += 1
+    question = "" if event.invitation is None else f"{event.invitation} {event.instrument}"
+    opinion = Opinion(at.position, at.occurred_at, rows.local.month(at.occurred_at), kind, score, question)
+    rows.need(Patronage, at.customer).opinions.append(opinion)

@@ -16,7 +16,7 @@ import msgspec
 from relations.messages import Envelope, Event
 from relations.policies.calendars import LocalTime
 
-__all__ = ["CustomerRow", "Fold", "Projection", "Row", "Rows", "Tally"]
+__all__ = ["CustomerRow", "Fold", "Folds", "Projection", "Row", "Rows", "Tally"]
 
 E = TypeVar("E", bound=Event)
 R = TypeVar("R", bound="Row")
@@ -111,6 +111,47 @@ class Rows:
 Fold = Callable[[Rows, Any, Envelope], None]
 
 
+def _registering(folds: dict[type[Event], Fold], events: tuple[type[Event], ...]) -> Callable[[Fold], Fold]:
+    def register(fold: Fold) -> Fold:
+        for event in events:
+            _add(folds, event, fold)
+        return fold
+
+    return register
+
+
+def _add(folds: dict[type[Event], Fold], event: type[Event], fold: Fold) -> None:
+    if event in folds:
+        msg = f"{event.__name__} is folded twice, by {folds[event].__name__} and by {fold.__name__}"
+        raise ValueError(msg)
+    folds[event] = fold
+
+
+class Folds(dict[type[Event], Fold]):
+    """Folds by class of event. A projection of many folds may keep them in several modules, and join them with `of`."""
+
+    def on(self, *events: type[Event]) -> Callable[[Fold], Fold]:
+        """Register a fold for one or more classes of event, as a decorator.
+
+        Raises:
+            ValueError: One of them is folded already.
+        """
+        return _registering(self, events)
+
+    @classmethod
+    def of(cls, *parts: Folds) -> Folds:
+        """All folds of several modules.
+
+        Raises:
+            ValueError: Two of them fold the same class of event.
+        """
+        found = cls()
+        for part in parts:
+            for event, fold in part.items():
+                _add(found, event, fold)
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Projection:
     """A named, versioned set of folds.
@@ -119,7 +160,7 @@ class Projection:
         name: The view's name; the first part of its tables' names.
         version: Raised whenever folds or rows change; the runner then rebuilds beside the old and switches.
         tables: The classes of its rows.
-        folds: By class of event; filled by `on`.
+        folds: By class of event; filled by `on`, or joined from several modules.
     """
 
     name: str
@@ -129,13 +170,4 @@ class Projection:
 
     def on(self, *events: type[Event]) -> Callable[[Fold], Fold]:
         """Register a fold for one or more classes of event, as a decorator."""
-
-        def register(fold: Fold) -> Fold:
-            for event in events:
-                if event in self.folds:
-                    msg = f"projection {self.name} folds {event.__name__} twice"
-                    raise ValueError(msg)
-                self.folds[event] = fold
-            return fold
-
-        return register
+        return _registering(self.folds, events)

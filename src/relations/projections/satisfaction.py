@@ -8,15 +8,16 @@ what is kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import ClassVar, get_args
+from typing import Any, ClassVar, get_args
 
 from relations.analytics.control_charts import ControlChart
 from relations.analytics.drivers import DriverReport
 from relations.errors import InvalidInput
 from relations.messages import to_micros
 from relations.policies import Instrument
+from relations.policies.in_force import InForce
 from relations.policies.instruments import InstrumentKind
 from relations.projections.answers import COMPLAINT_CSAT, PROJECTION, Respondent, Sentiment
 from relations.projections.cuts import DIMENSIONS, Cuts, Dimension
@@ -74,9 +75,17 @@ class SatisfactionView(View):
     `by` is any of `month`, `touchpoint`, `channel`, `language`, `region`, `complaint_outcome` and, where `segments`
     says who is in which, `segment`; without any, one figure is given of the whole. `segments` gives the segment of each
     customer by surviving id, or several: they then count in each. `where` keeps what has a value in a dimension.
+
+    Args:
+        shared: As in `View`.
+        rules: Gives every policy, and when it is in force.
     """
 
     projection: ClassVar[Projection] = PROJECTION
+
+    def __init__(self, *shared: Any, rules: Callable[[], InForce]) -> None:
+        super().__init__(*shared)
+        self._rules = rules
 
     def nps(
         self,
@@ -349,7 +358,7 @@ class SatisfactionView(View):
             InvalidInput: An unknown dimension, a bound that is no month, or a naive time.
         """
         asked = self._asked(tuple(where or ()), since, until, segments, where, customer=customer)
-        return open_loops(asked.answers(), asked.rows, self.policy.surveys, now=self._moment(as_of))
+        return open_loops(asked.answers(), asked.rows, self._rules(), now=self._moment(as_of))
 
     def themes(
         self,
@@ -382,7 +391,8 @@ class SatisfactionView(View):
         """
         asked = self._asked((), since, until, None)
         policy = self.policy
-        return satisfaction_report(asked, zone=policy.zone, surveys=policy.surveys, now=self._moment(as_of))
+        moment, rules = self._moment(as_of), self._rules()
+        return satisfaction_report(asked, zone=policy.zone, surveys=policy.surveys, rules=rules, now=moment)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from relations.analytics.control_charts import ControlChart, NpsSample, ShareSam
 from relations.analytics.drivers import DriverReport
 from relations.errors import InvalidInput
 from relations.policies import Surveys
+from relations.policies.in_force import InForce
 from relations.projections.answers import COMPLAINT_CSAT
 from relations.projections.cuts import Cuts, Dimension, Fact, GroupOf
 from relations.projections.loops import OpenLoops, open_loops
@@ -104,7 +105,9 @@ class SatisfactionReport(BaseModel):
     drivers: DriverReport | None
 
 
-def satisfaction_report(asked: Respondents, *, zone: str, surveys: Surveys, now: int) -> SatisfactionReport:
+def satisfaction_report(
+    asked: Respondents, *, zone: str, surveys: Surveys, rules: InForce, now: int
+) -> SatisfactionReport:
     """The report over these respondents."""
     minimum = surveys.minimum_answers
     answers = asked.answers()
@@ -156,7 +159,7 @@ def satisfaction_report(asked: Respondents, *, zone: str, surveys: Surveys, now:
         response=response_rates(asked, by=(), surveys=surveys)[0],
         response_by_instrument=response_rates(asked, by=("instrument",), surveys=surveys),
         themes=theme_figures(answers, surveys),
-        loops=open_loops(answers, asked.rows, surveys, now=now),
+        loops=open_loops(answers, asked.rows, rules, now=now),
         drivers=drivers,
     )
 

@@ -34,7 +34,7 @@ def due_within(engine: Relations, at: datetime, within: timedelta) -> list[Agend
         within: How far ahead to look.
     """
     if not has_gone_on(engine, at):
-        return engine.views.agenda.due(until=at + within)
+        return engine.views.agenda.due(until=at + within, as_of=at)
     return _of_complaints(engine, at, within)
 
 

@@ -32,6 +32,8 @@ from relations.messages import Command
 
 __all__ = ["MERGING"]
 
+_replace = msgspec.structs.replace
+
 Has = Callable[[Any, Customer], bool]
 """Whether a state has what a command names."""
 
@@ -79,17 +81,25 @@ def _home(command: CustomerCommand, states: Mapping[str, Customer]) -> str:
 
 
 def _together(command: CustomerCommand, state: Customer, others: Sequence[Customer]) -> Customer:
-    # Whoever is asked is one person: what they saw, and what they do not want, they said under each of their names.
+    # Whoever is asked is one person: what they saw, what they answered, and what they do not want, they said under each
+    # of their names.
     if not isinstance(command, SendInvitation | RemindInvitation):
         return state
-    seen, consents = state.seen, state.consents
+    seen, consents, answers = state.seen, state.consents, state.answers
+    asked = state.invitations.get(command.invitation)
     for other in others:
+        for key, feedback in other.answers.items():
+            answers = answers if key in answers else answers.set(key, feedback)
+        theirs = other.invitations.get(command.invitation)
+        if asked is not None and theirs is not None and theirs.declined:
+            asked = _replace(asked, declined=True)
         for invitation, at in other.seen.items():  # an invitation is one, whichever id it went to
             seen = seen.set(invitation, min(at, seen.get(invitation, at)))
         for key, changes in other.consents.items():
             if _is_withdrawn(changes, command.at):
                 consents = consents.set(key, changes)
-    return msgspec.structs.replace(state, seen=seen, consents=consents)
+    invitations = state.invitations if asked is None else state.invitations.set(command.invitation, asked)
+    return _replace(state, seen=seen, consents=consents, answers=answers, invitations=invitations)
 
 
 def _is_withdrawn(changes: tuple[Change, ...], at: int) -> bool:

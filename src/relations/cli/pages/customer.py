@@ -220,7 +220,7 @@ def _answers(file: CustomerFile, zone: str) -> RenderableType | None:
         said = Text(answer.words or "")
         loop = waiting.get(answer.feedback)
         if loop is not None:
-            owed = f"to be answered by {_day(loop.due_at, zone)} "
+            owed = "to be answered " if loop.due_at is None else f"to be answered by {_day(loop.due_at, zone)} "
             said = Text.assemble((owed, "red" if loop.overdue else "yellow"), said)
         score = number(answer.score) if answer.score is not None else f"{answer.items} items" if answer.items else ""
         made.add_row(_day(answer.given_at, zone), answer.instrument, score, answer.touchpoint or "", said)

@@ -250,7 +250,7 @@ def _loops_table(loops: OpenLoops, question: Question) -> Table:
     made = table("Customer", "Asked with", "Score", "Place", "Due", "", right=(2,), title=title, grow=3, spare=(1,))
     for loop in loops.open[: question.limit]:
         score = ABSENT if loop.score is None else str(loop.score)
-        due = local_minute(loop.due_at, question.zone)[:10]
+        due = ABSENT if loop.due_at is None else local_minute(loop.due_at, question.zone)[:10]
         late = "overdue" if loop.overdue else ""
         made.add_row(loop.customer, loop.instrument, score, loop.touchpoint or ABSENT, due, late)
     return made

@@ -39,7 +39,7 @@ def _of_complaints(asked: Asked) -> list[Item]:
 def _of_agenda(asked: Asked) -> list[Item]:
     """All but complaints' deadlines; asking after a resolution is among them where it is a deadline."""
     say = asked.say
-    found = asked.engine.views.agenda.due(until=asked.at + timedelta(days=asked.days))
+    found = asked.engine.views.agenda.due(until=asked.at + timedelta(days=asked.days), as_of=asked.at)
     return [
         (
             item.due_at,
