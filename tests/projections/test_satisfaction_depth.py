@@ -345,7 +345,7 @@ def test_by_instrument_only_answers_with_the_instrument_asked_for_count(relation
     assert (whole.sent, whole.answered, whole.days_to_answer) == (6, 3, 3)
     assert (nps.group, nps.sent, nps.answered, nps.days_to_answer) == ({"instrument": "nps"}, 6, 2, 4)
     # They came back on it; what they say of it, or with what, is theirs.
-    reminders = relations.views.agenda.due(until=day(30), kind="reminder")
+    reminders = relations.views.agenda.due(until=day(8), kind="reminder")
     assert [item.customer for item in reminders] == ["c3", "c4", "c5"]
 
 
