@@ -609,6 +609,31 @@ def test_what_was_undone_does_not_shorten_what_another_activity_put_off() -> Non
     assert town["c1"].ledger().lapses_at == micros("2024-11-10T23:00")
 
 
+def test_who_is_active_under_a_merged_id_is_so_after_parting() -> None:
+    town = Town(policy(expiry={"kind": "inactivity", "months_count": 6}, months_to_expiry=None))
+    town.do(EnrolMember, "2024-01-02", "c1")
+    town.do(EnrolMember, "2024-01-02", "c2")
+    town.do(CreditPurchase, "2024-01-10", "c2", purchase="p", amount=Money(50_00, "EUR"))
+    merge(town, "2024-02-01")
+    town.do(CreditPurchase, "2024-03-10", "c2", purchase="q", amount=Money(50_00, "EUR"))
+    town.do(RedeemPoints, "2024-04-10", "c2", redemption="x", points=20)
+    town.do(CreditPurchase, "2024-05-10", "c1", purchase="p", amount=Money(50_00, "EUR"))
+    part(town, "2024-06-01")
+    assert town["c2"].ledger().lapses_at == micros("2024-10-10T22:00")  # of the redemption, not of c1's purchase
+    assert town["c2"].balance == 80
+
+
+def test_whose_first_activity_was_under_a_merged_id_has_points_that_lapse() -> None:
+    town = Town(policy(expiry={"kind": "inactivity", "months_count": 6}, months_to_expiry=None))
+    town.do(EnrolMember, "2024-01-02", "c1")
+    town.do(EnrolMember, "2024-01-02", "c2")
+    merge(town, "2024-02-01")
+    town.do(CreditPurchase, "2024-03-10", "c2", purchase="q", amount=Money(50_00, "EUR"))
+    part(town, "2024-06-01")
+    assert PointsExpired in kinds(town.do(ExpirePoints, "2024-09-11", "c2"))
+    assert town["c2"].balance == 0
+
+
 # --- what tiers go by -----------------------------------------------------------------------------------------------
 
 STAYS: dict[str, Any] = {"tier_basis": "stays", "stay_categories": ["room"]}

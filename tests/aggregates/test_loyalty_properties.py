@@ -43,6 +43,7 @@ from relations.aggregates.loyalty import (
     ReverseEarning,
     TierLost,
     TierReached,
+    TierStanding,
     VoidedReward,
 )
 from relations.decider import due_before, fold
@@ -536,6 +537,7 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     Holdings: held,
     tuple[VoidedReward, ...]: st.lists(st.builds(VoidedReward, words, words, st.booleans()), max_size=2).map(tuple),
     Membership | None: st.none() | st.builds(Membership, st.none() | counts, st.none() | counts),
+    TierStanding | None: st.none() | st.builds(TierStanding, counts, words, counts, st.none() | counts),
 }
 
 

@@ -110,6 +110,7 @@ from relations.aggregates.loyalty import (
     TierKept,
     TierLost,
     TierReached,
+    TierStanding,
     TierWarned,
     VoidedReward,
 )
@@ -584,6 +585,17 @@ MEANT: dict[str, Event] = {
         holdings=Holdings(),
         clubs=("wine",),
         membership=Membership(AT, AT + DAY),
+        **DINING,
+    ),
+    "loyalty.account_received.1.together": AccountReceived(
+        merge="m1", source="c-43", holdings=Holdings(), tier="gold", reached_at=AT, month="2024-05", **DINING
+    ),
+    "loyalty.account_returned.1.standing": AccountReturned(
+        merge="m1",
+        to="c-43",
+        holdings=Holdings(),
+        tier="silver",
+        standing=TierStanding(AT, "2024-05", AT + DAY, AT + 2 * DAY, AT + 3 * DAY),
         **DINING,
     ),
     "loyalty.account_returned.1.full": AccountReturned(

@@ -138,6 +138,9 @@ def test_what_members_do_with_one_another_comes_out_as_slowly_reckoned(rules: in
     kinds |= {"RequestForwarded", "PointsReceived", "ReferralMade", "RedemptionReversed", "refused: out_of_stock"}
     assert kinds <= seen.keys()
     assert seen["RewardExpired"] or rules == 3
+    programme = BusinessMachine.policies[rules].programme
+    if programme.tiers and programme.tier_window.kind != "lifetime":
+        assert {"TierLost", "TierGraceGiven" if programme.grace_days else "TierReached"} <= seen.keys()
 
 
 Steps = list[tuple[str, tuple[Any, ...]]]
@@ -200,6 +203,48 @@ Steps = list[tuple[str, tuple[Any, ...]]]
              ("buys", ("c1", 24, 0)), ("wants", ("c2", "main", 4, "pin", 0)), ("are_two_after_all", (False,)),
              ("sends", ("c1", "c2", "main", 5, 8, 0)), ("wants", ("c2", "main", 4, "spa", 0))],
             id="what came under a merged id in a programme not joined goes home too",
+        ),
+        pytest.param(
+            3,
+            [("joins", ("c1", "main", 0)), ("are_found_to_be_one", (False,)), ("buys", ("c2", 21, 0)),
+             ("wants", ("c1", "main", 1, "spa", 0)), ("are_two_after_all", (False,)), ("buys", ("c1", 2, 0)),
+             ("are_found_to_be_one", (True,)), ("buys", ("c2", 2, 0)), ("are_two_after_all", (True,))],
+            id="points that one spent of the other's count towards the other's tier alone, also in a later merge",
+        ),
+        pytest.param(
+            0,
+            [("joins", ("c1", "main", 0)), ("recommends", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
+             ("are_found_to_be_one", (True,)), ("buys", ("c3", 2, 0)), ("are_two_after_all", (True,)),
+             ("gives_back", ("c3", 0, 7, 0))],
+            id="a recommendation rewarded during a merge and worth nothing after it leaves room for another",
+        ),
+        pytest.param(
+            4,
+            [("joins", ("c2", "club", 0)), ("are_found_to_be_one", (False,)), ("is_given", ("c2", "club", 1, 1, 0)),
+             ("buys", ("c1", 3, 0)), ("redeems", ("c2", "club", 3, 2, 0)), ("are_two_after_all", (False,)),
+             ("undoes", ("c2", "club", "x", 3, 0))],
+            id="of one redemption undone, each gets what was theirs",
+        ),
+        pytest.param(
+            4,
+            [("joins", ("c1", "main", 0)), ("recommends", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
+             ("buys", ("c3", 2, 0)), ("leaves", ("c1", "main", 7)), ("gives_back", ("c3", 0, 7, 0))],
+            id="a recommendation that a closing has settled is not revoked",
+        ),
+        pytest.param(
+            7,
+            [("joins", ("c2", "main", 0)), ("are_found_to_be_one", (False,)), ("buys", ("c1", 19, 0)),
+             ("time_passes", (40, 0)), ("time_passes", (40, 0)), ("time_passes", (4, 0)), ("buys", ("c1", 1, 0)),
+             ("are_two_after_all", (False,))],
+            id="whose tier a merge had brought goes without its grace",
+        ),
+        pytest.param(
+            7,
+            [("joins", ("c1", "main", 0)), ("buys", ("c1", 20, 0)), ("joins", ("c2", "main", 0)),
+             ("time_passes", (4, 0)), ("buys", ("c2", 45, 0)), ("are_found_to_be_one", (False,)),
+             ("time_passes", (40, 0)), ("buys", ("c1", 2, 0)), ("are_two_after_all", (False,)),
+             ("time_passes", (75, 0)), ("time_is_told", ("c1",)), ("time_is_told", ("c2",))],
+            id="a tier that one had before stands on what it stood on before",
         ),
     ],
 )  # fmt: skip

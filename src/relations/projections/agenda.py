@@ -43,7 +43,7 @@ __all__ = ["KINDS", "PROJECTION", "AgendaItem", "AgendaView", "Kind", "commands_
 
 PROJECTION = Projection(
     name="agenda",
-    version=7,
+    version=8,
     tables=(Item, Lapse, Member, Asked),
     folds=Folds.of(agenda_complaints.FOLDS, agenda_surveys.FOLDS, agenda_loyalty.FOLDS),
 )

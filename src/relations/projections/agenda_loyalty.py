@@ -220,7 +220,7 @@ def account_received(rows: Rows, event: AccountReceived, at: Envelope) -> None:
     lapse = rows.get(Lapse, at.customer, at.stream, event.programme)
     member.before[event.merge] = [*_standing_of(member), lapse.at if lapse is not None else None]
     theirs = event.tier == came.tier and event.tier != member.tier
-    month = max(member.month, came.month)
+    month = max(member.month, came.month, event.month)
     if event.reached_at:
         reached = Holdings(month=month, tier=event.tier, tier_since=event.reached_at, reviewed=event.reached_at)
         _become(member, _of_holdings(reached))
@@ -252,6 +252,10 @@ def account_returned(rows: Rows, event: AccountReturned, at: Envelope) -> None:
             rows.drop(Lapse, at.customer, at.stream, event.programme)
     else:
         member.tier = event.tier
+        if event.standing is not None:
+            stands = event.standing
+            month = max(member.month, stands.month)
+            _become(member, [event.tier, month, stands.since, stands.reviewed, stands.warned, stands.grace_until])
 
 
 def _take(rows: Rows, at: Envelope, programme: str, shares: Iterable[LotShare | MovedLot]) -> None:

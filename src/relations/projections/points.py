@@ -380,7 +380,7 @@ class GoalRow(CustomerRow, gc=False):
 
 
 PROJECTION = Projection(
-    name="loyalty", version=4, tables=(AccountRow, LotRow, RedemptionRow, Movement, RewardRow, ReferralRow, GoalRow)
+    name="loyalty", version=5, tables=(AccountRow, LotRow, RedemptionRow, Movement, RewardRow, ReferralRow, GoalRow)
 )
 
 
@@ -913,7 +913,7 @@ def account_received(rows: Rows, event: AccountReceived, at: Envelope) -> None:
     lapses = [each for each in (account.lapses_at, came.lapses_at) if each is not None]
     _lapse(rows, account, at, max(lapses, default=None))
     _hold(rows, account, came, merged_prefix(event.source), at)
-    account.month = max(account.month, came.month)
+    account.month = max(account.month, came.month, event.month)
     if event.tier != account.tier:
         _restand(account, _standing_of(event))
         account.steps.append(TierStep(at.occurred_at, "merged", event.tier))
@@ -965,6 +965,11 @@ def account_returned(rows: Rows, event: AccountReturned, at: Envelope) -> None:
     if event.tier != account.tier:
         account.tier = event.tier
         account.steps.append(TierStep(at.occurred_at, "returned", event.tier))
+    if event.standing is not None:
+        stands = event.standing
+        account.month = max(account.month, stands.month)
+        account.tier_since, account.reviewed = stands.since, stands.reviewed
+        account.warned, account.grace_until = stands.warned, stands.grace_until
 
 
 def _hold(rows: Rows, account: AccountRow, holdings: Holdings, prefix: str, at: Envelope) -> None:

@@ -77,12 +77,7 @@ def _policies() -> tuple[Policy, ...]:
         club = {"id": "club", **common, "rates": {"EUR": "0.3"}, "months_to_expiry": 5, **other}
         return Policy.model_validate({"zone": "Europe/Vienna", "programme": rules, "programmes": [club]})
 
-    lifetime = {
-        "tiers": tiers,
-        "tier_window": {"kind": "lifetime"},
-        "downgrade_when": "anniversary",
-        "rewards": rewards,
-    }
+    for_life = {"tiers": tiers, "tier_window": {"kind": "lifetime"}, "downgrade_when": "anniversary"}
     return (
         policy({}, pending_days=5),
         policy({"referral": {**first, "after": "joining"}}, rounding="up", refund_shortfall="recorded"),
@@ -92,8 +87,27 @@ def _policies() -> tuple[Policy, ...]:
             reversal_grace_days=20,
             months_to_expiry=1,
         ),
-        policy({"transfers": False}, **lifetime),
-        policy({"rates": {"EUR": "0.5"}}, rounding="half_up", adjustment_max=20),
+        policy({"transfers": False}, **for_life, rewards=rewards),
+        policy({"rates": {"EUR": "0.5"}, "rounding": "half_up", **for_life}, rounding="half_up", adjustment_max=20),
+        policy(
+            {"tiers": tiers, "tier_window": {"kind": "calendar_year"}, "downgrade_to": "one_step"},
+            tiers=tiers,
+            tier_window={"kind": "rolling_months", "months_count": 2},
+        ),
+        policy(
+            {**for_life, "tier_window": {"kind": "calendar_year"}, "rates": {"EUR": "0.5"}, "rounding": "up"},
+            tiers=tiers,
+            tier_window={"kind": "rolling_months", "months_count": 3},
+            downgrade_when="year_end",
+            grace_days=31,
+        ),
+        policy(
+            {"tiers": tiers, "tier_window": {"kind": "rolling_months", "months_count": 1}, "grace_days": 40},
+            tiers=tiers,
+            tier_window={"kind": "rolling_months", "months_count": 3},
+            downgrade_to="one_step",
+            grace_days=20,
+        ),
     )
 
 
@@ -288,7 +302,12 @@ def _agree(what: str, ledger: Ledger, oracle: SlowAccount) -> None:
         _same(f"invitation of {what}", came_of_it, None if invited is None else (invited.referral, invited.fulfilled))
         _same(f"recommendations rewarded of {what}", dealings.rewarded, len(oracle.thanked))
         _same(f"closing of {what}", ledger.closed_at, None if oracle.closed is None else to_micros(oracle.closed))
+    counted = {key.removeprefix("points/"): points for key, points in ledger.months.items() if points}
+    _same(f"what counts of {what}", counted, oracle.qualifying)
     _same(f"tier of {what}", ledger.tier, oracle.tier)
+    _same(f"grace of {what}", ledger.grace_until, None if oracle.grace is None else to_micros(oracle.grace))
+    if oracle.tier is not None and oracle.tier_since is not None:
+        _same(f"tier since of {what}", ledger.tier_since, to_micros(oracle.tier_since))
     coupons = {name: (coupon.reward, coupon.status) for name, coupon in ledger.dealings.coupons.items()}
     _same(f"rewards of {what}", coupons, {name: (each.reward, each.state) for name, each in oracle.coupons.items()})
 

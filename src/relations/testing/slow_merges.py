@@ -110,8 +110,9 @@ class SlowAccount(SlowRewards):
                 back.invited = replace(self.invited, by=None if by is None else by.removeprefix(prefix))
             self.invited, self.invited_as = None, ""
         self._part_memberships(was, since, came, at)
+        back.heard = max([came.heard, *(month for month, _counted in back.counts.values())])
         if back.is_open:
-            back._own_tier(came.tier, at)
+            back._rise(at, max(back.heard, back._month(at)))
         return back
 
     def _give_back_what_is_left(self, back: SlowAccount, prefix: str) -> None:
@@ -148,24 +149,20 @@ class SlowAccount(SlowRewards):
             self.joined, self.closed = (min(earned), None) if earned else (was.joined, was.closed)
         elif self.closed == since.closed and self.joined == since.joined:
             self.joined = was.joined
-        if self.is_open:
-            self._own_tier(min(was.tier, self.tier, key=self._rank), at)  # what was lost since is lost
-        else:
-            self.tier = None
-
-    def _own_tier(self, had: str | None, at: datetime) -> None:
-        """What each had before, or what their own purchases earn where that is more."""
-        self.tier = max(had, self._earned(self._total(max(self.heard, self._month(at)))), key=self._rank)
+        if not self.is_open:
+            self._stand_as(SlowAccount(self.policy, self.programme))
+            return
+        if self._rank(self.tier) >= self._rank(was.tier):  # else it was lost since
+            self._stand_as(was)
+        self._rise(at, max(self.heard, self._month(at)))
 
     def _others_go_home(self, redemption: str, at: datetime) -> None:
         """Points that one spent of the other's while they were taken for one go to the other."""
-        lots = dict.fromkeys(coin.lot for coin in self.spent[redemption])
-        for customer in dict.fromkeys(lot.split("/")[1] for lot in lots if lot.startswith("merged/")):
+        lots = dict.fromkeys(coin.lot for coin in self.spent[redemption] if coin.lot.startswith("merged/"))
+        for customer in dict.fromkeys(lot.split("/")[1] for lot in lots):
             if customer in self.guests:
                 continue
-            theirs = [
-                coin for lot in lots for coin in self.coins if coin.lot == lot and coin.lot.split("/")[1] == customer
-            ]
+            theirs = [coin for lot in lots for coin in self.coins if coin.lot == lot and lot.split("/")[1] == customer]
             if theirs:
                 self.coins = [coin for coin in self.coins if coin not in theirs]
                 self._give_away(theirs, customer, f"reversal/{redemption}", at)

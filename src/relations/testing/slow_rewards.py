@@ -235,8 +235,9 @@ class SlowRewards(SlowLedger):
 
     def _lose_thanks(self, command: RevokeReferral) -> None:
         lot = self._thanks_for(command.prefix + command.referral)
-        if lot in self.credits:
-            self._take_away(lot, self.credits[lot] - self.taken.get(lot, 0))
+        left = self.credits.get(lot, 0) - self.taken.get(lot, 0)
+        if left:  # else a closing has settled it
+            self._take_away(lot, left)
             self.thanked.discard(command.prefix + command.referral)  # it was worth nothing, and leaves room
 
     def _take_back(self, command: ReverseEarning, at: datetime) -> None:

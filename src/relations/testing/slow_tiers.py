@@ -38,6 +38,16 @@ class SlowTiers(SlowRules):
     grace: datetime | None = None
     heard: str = ""
 
+    @property
+    def qualifying(self) -> dict[str, int]:
+        """What qualifies, by month."""
+        found: dict[str, int] = {}
+        for lot, (month, counted) in self.counts.items():
+            left = counted - self.uncounted.get(lot, 0)
+            if left:
+                found[month] = found.get(month, 0) + left
+        return found
+
     def loses_at(self, at: datetime) -> datetime | None:
         """When the member loses the tier if nothing more happens; None where they keep it through the coming years."""
         later = replace(self)
@@ -59,11 +69,12 @@ class SlowTiers(SlowRules):
             elif self.rules.downgrade_when == "at_once":
                 if self._here(day).day == 1 and self._month(day) > self.heard:
                     self._look(day, self._month(day))
-            elif self._is_yearly(day) and self.rules.tier_window.kind != "lifetime":
+            elif self._is_yearly(day):
                 self._look(day, self._month(day - timedelta(hours=1)))
 
     def _can_be_lost(self) -> bool:
-        return self.tier is not None and self.tier != self._earned(0)
+        for_life = self.rules.tier_window.kind == "lifetime" and self.rules.downgrade_when != "at_once"
+        return self.tier is not None and self.tier != self._earned(0) and (not for_life or self.grace is not None)
 
     def _is_yearly(self, day: datetime) -> bool:
         here = self._here(day)

@@ -1,9 +1,9 @@
 """A member's account: a ledger of lots for each programme, in whole points.
 
-Stream `loyalty-<customer id>`. The modules in their order: `lots` (plain values), `events`, `commands`, `state` (with
-evolve), and the rules by subject: `settling` (what all of them rest on), `tiers`, `earning`, `spending`, `rewards`,
-`merging`, `forwarding`; `rules` brings them together (decide, and `REFUSALS`, every code of refusal with when it is
-given), and `passing` says what falls due.
+Stream `loyalty-<customer id>`. The modules in their order: `lots` (plain values), `events`, `commands`, `state`,
+`evolving` (with `evolving_points`, `evolving_dealings` and `evolving_merges`), and the rules by subject: `settling`
+(what all of them rest on), `tiers`, `earning`, `spending`, `rewards`, `merging`, `forwarding`; `rules` brings them
+together (decide, and `REFUSALS`, every code of refusal with when it is given), and `passing` says what falls due.
 
 **Programmes.** A customer has one ledger for each programme that they have joined, in one stream; every event says
 whose ledger it belongs to, and no rule looks from one ledger into another. Where a command names no programme, it is
@@ -120,16 +120,19 @@ from relations.aggregates.loyalty.events import (
     TierReached,
     TierWarned,
 )
+from relations.aggregates.loyalty.evolving import EVENTS, evolve
 from relations.aggregates.loyalty.lots import (
     Coupon,
     Earning,
     GracedLot,
     Holdings,
+    Invited,
     Lot,
     LotShare,
     Membership,
     MovedLot,
     Redemption,
+    TierStanding,
     VoidedReward,
     came_from,
     issued_to,
@@ -145,15 +148,7 @@ from relations.aggregates.loyalty.rules import (
     REFUSALS,
     decide,
 )
-from relations.aggregates.loyalty.state import (
-    EVENTS,
-    Account,
-    Dealings,
-    Invited,
-    Ledger,
-    Received,
-    evolve,
-)
+from relations.aggregates.loyalty.state import Account, Dealings, Ledger, Received
 from relations.decider import Aggregate, Decider
 
 __all__ = [
@@ -239,6 +234,7 @@ __all__ = [
     "TierKept",
     "TierLost",
     "TierReached",
+    "TierStanding",
     "TierWarned",
     "TransferPoints",
     "UseBenefit",
@@ -260,6 +256,6 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Account,
-    state_version=5,
+    state_version=6,
     due=due,
 )

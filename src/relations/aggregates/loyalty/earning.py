@@ -28,6 +28,7 @@ from relations.aggregates.loyalty.events import (
     ReferralRevoked,
     RefundForwarded,
 )
+from relations.aggregates.loyalty.evolving_dealings import forwarded_as
 from relations.aggregates.loyalty.lots import (
     Earning,
     LotShare,
@@ -50,7 +51,7 @@ from relations.aggregates.loyalty.settling import (
     take,
     was_inactive,
 )
-from relations.aggregates.loyalty.state import Account, Ledger, forwarded_as
+from relations.aggregates.loyalty.state import Account, Ledger
 from relations.aggregates.loyalty.tiers import first_tier, reached, refund_costs_tier
 from relations.errors import CommandRefused
 from relations.messages import Event

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from relations.aggregates.loyalty.lots import GracedLot, Holdings, LotShare, Membership, MovedLot, VoidedReward
+from relations.aggregates.loyalty.lots import (
+    GracedLot,
+    Holdings,
+    LotShare,
+    Membership,
+    MovedLot,
+    TierStanding,
+    VoidedReward,
+)
 from relations.messages import Event, Money
 
 __all__ = [
@@ -577,6 +585,7 @@ class AccountReceived(LoyaltyEvent, frozen=True):
         tier: The tier from now on: the highest of both, and of what both earn together.
         reopened: The account here was closed; the member who comes is one here.
         reached_at: When both together reached the tier that neither had alone, UTC microseconds; 0 where one had it.
+        month: The last month of the window in which they did; empty is the latest that either account had heard of.
     """
 
     topic: ClassVar[str] = "loyalty.account_received"
@@ -587,6 +596,7 @@ class AccountReceived(LoyaltyEvent, frozen=True):
     tier: str | None = None
     reopened: bool = False
     reached_at: int = 0
+    month: str = ""
 
 
 class AccountReturned(LoyaltyEvent, frozen=True):
@@ -601,6 +611,7 @@ class AccountReturned(LoyaltyEvent, frozen=True):
         undone: Nothing had happened in between: everything here is as it was before the merge.
         clubs: The clubs here that go with it.
         membership: Whether the customer is a member here without it; None leaves that as the merge made it.
+        standing: What that tier rests on; None leaves that as the merge made it.
     """
 
     topic: ClassVar[str] = "loyalty.account_returned"
@@ -612,6 +623,7 @@ class AccountReturned(LoyaltyEvent, frozen=True):
     undone: bool = False
     clubs: tuple[str, ...] = ()
     membership: Membership | None = None
+    standing: TierStanding | None = None
 
 
 class AccountRestored(LoyaltyEvent, frozen=True):

@@ -26,9 +26,10 @@ from relations.aggregates.loyalty.commands import (
     UseReward,
 )
 from relations.aggregates.loyalty.events import RequestForwarded
+from relations.aggregates.loyalty.evolving_dealings import forwarded_request
 from relations.aggregates.loyalty.lots import merged_prefix
 from relations.aggregates.loyalty.spending import transfer_exists
-from relations.aggregates.loyalty.state import Account, forwarded_request
+from relations.aggregates.loyalty.state import Account
 from relations.errors import CommandRefused
 from relations.messages import Event
 

@@ -20,6 +20,7 @@ __all__ = [
     "Membership",
     "MovedLot",
     "Redemption",
+    "TierStanding",
     "VoidedReward",
     "came_from",
     "issued_to",
@@ -186,6 +187,24 @@ class Membership(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     enrolled_at: int | None
     closed_at: int | None
+
+
+class TierStanding(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a tier rests on.
+
+    Attributes:
+        since: Since when the member has it, UTC microseconds.
+        month: The last month of the window that it was earned in.
+        reviewed: When it was last reviewed or reached.
+        warned: The loss that was warned of last.
+        grace_until: Until when it is kept though it is no longer earned.
+    """
+
+    since: int = 0
+    month: str = ""
+    reviewed: int = 0
+    warned: int | None = None
+    grace_until: int | None = None
 
 
 class Invited(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -25,6 +25,7 @@ from msgspec.structs import replace
 
 from relations.aggregates.loyalty.commands import ReceiveAccount, ReleaseAccount, RestoreAccount, ReturnAccount
 from relations.aggregates.loyalty.events import AccountReceived, AccountReleased, AccountRestored, AccountReturned
+from relations.aggregates.loyalty.evolving import evolve_ledger
 from relations.aggregates.loyalty.lots import (
     Earning,
     Holdings,
@@ -32,15 +33,17 @@ from relations.aggregates.loyalty.lots import (
     LotShare,
     Membership,
     Redemption,
+    TierStanding,
     came_from,
     merged_prefix,
 )
 from relations.aggregates.loyalty.settling import programme_of
-from relations.aggregates.loyalty.state import Account, Ledger, Received, evolve_ledger
+from relations.aggregates.loyalty.state import Account, Ledger, Received, standing_of
 from relations.errors import CommandRefused
 from relations.messages import Event
 from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time
+from relations.policies.spans import Inactivity
 from relations.policies.standing import window_total
 
 T = TypeVar("T")
@@ -87,12 +90,13 @@ def receive_account(state: Account, command: ReceiveAccount, policy: Policy) -> 
     programme, came = programme_of(policy, command.programme), command.holdings
     terms, reopened = programme.terms, ledger.closed_at is not None and came.member_since is not None
     tier = came.tier if terms.rank(came.tier) > terms.rank(ledger.tier) or ledger.tier is None else ledger.tier
-    reached_at = 0
+    reached_at, month = 0, ""
     if came.member_since is not None or (ledger.enrolled_at is not None and ledger.closed_at is None):
         together = Counter(ledger.months) + Counter(came.months)
-        earned = _earned(programme, together, max(ledger.month, came.month), command.at, policy.zone)
+        end = _window_end(max(ledger.month, came.month), command.at, policy.zone)
+        earned = _earned(programme, together, end)
         if terms.rank(earned) > terms.rank(tier):
-            tier, reached_at = earned, command.at
+            tier, reached_at, month = earned, command.at, end
     return [
         AccountReceived(
             programme=command.programme,
@@ -103,13 +107,19 @@ def receive_account(state: Account, command: ReceiveAccount, policy: Policy) -> 
             tier=tier,
             reopened=reopened,
             reached_at=reached_at,
+            month=month,
         )
     ]
 
 
-def _earned(programme: Programme, months: Mapping[str, int], latest: str, at: int, zone: str) -> str | None:
-    """The tier that these months earn in the window as of `at`, or of the latest month seen where that is later."""
-    return programme.terms.tier(window_total(programme, months, max(latest, local_time(zone).month(at))))
+def _window_end(latest: str, at: int, zone: str) -> str:
+    """The month as of `at`, or the latest one seen where that is later."""
+    return max(latest, local_time(zone).month(at))
+
+
+def _earned(programme: Programme, months: Mapping[str, int], end: str) -> str | None:
+    """The tier that these months earn in the window of which `end` is the last."""
+    return programme.terms.tier(window_total(programme, months, end))
 
 
 def return_account(state: Account, command: ReturnAccount, policy: Policy) -> list[Event]:
@@ -143,21 +153,36 @@ def _partly(
     returned: AccountReturned, ledger: Ledger, received: Received, command: ReturnAccount, policy: Policy
 ) -> AccountReturned:
     """A return after something has happened: what is left of each is reckoned for itself."""
-    programme = programme_of(policy, ledger.programme)
-    back = _what_is_left(ledger, received, command.customer)
-    theirs = _earned(programme, back.months, back.month, command.at, policy.zone)
-    if back.member_since is not None and programme.terms.rank(theirs) > programme.terms.rank(back.tier):
-        back = replace(back, tier=theirs, tier_since=command.at, reviewed=command.at)
+    programme, at = programme_of(policy, ledger.programme), command.at
+    rank, back = programme.terms.rank, _what_is_left(ledger, received, command.customer, policy.zone)
+    if back.member_since is not None:
+        end = _window_end(back.month, at, policy.zone)
+        theirs = _earned(programme, back.months, end)
+        if rank(theirs) > rank(back.tier):
+            back = replace(back, tier=theirs, tier_since=at, tier_month=end, reviewed=at, month=end, warned=None,
+                           grace_until=None)  # fmt: skip
     membership = _own_membership(ledger, received)
-    tier = None
+    tier, standing = None, TierStanding()
     if membership.enrolled_at is not None and membership.closed_at is None:
-        # What was earned together is nobody's own; what was lost since is lost.
-        tier = min(received.before.tier, ledger.tier, key=programme.terms.rank)
         own = Counter(ledger.months)
         own.subtract(back.months)
-        earned = _earned(programme, own, ledger.month, command.at, policy.zone)
-        tier = earned if programme.terms.rank(earned) > programme.terms.rank(tier) else tier
-    return replace(returned, holdings=back, tier=tier, undone=False, membership=membership)
+        end = _window_end(ledger.month, at, policy.zone)
+        tier, standing = _own_standing(ledger, received.before, programme)
+        earned = _earned(programme, own, end)
+        if rank(earned) > rank(tier):
+            tier, standing = earned, TierStanding(at, end, at)
+    return replace(returned, holdings=back, tier=tier, undone=False, membership=membership, standing=standing)
+
+
+def _own_standing(ledger: Ledger, before: Ledger, programme: Programme) -> tuple[str | None, TierStanding]:
+    """The survivor's tier, as it stood before the merge; what was lost since is lost, from when it was.
+
+    What both have earned together is nobody's own, and neither is what a review found of it: the reviews and the end
+    of a grace that a tier of before would have had meanwhile fall due after the return.
+    """
+    rank = programme.terms.rank
+    stands = ledger if rank(ledger.tier) < rank(before.tier) else before
+    return stands.tier, standing_of(stands)
 
 
 def _own_membership(ledger: Ledger, received: Received) -> Membership:
@@ -250,7 +275,7 @@ def _unrewarded(ledger: Ledger) -> dict[str, str]:
     return {name: whom for name, whom in dealings.referrals.items() if f"rewarded/{name}" not in dealings.done}
 
 
-def _what_is_left(ledger: Ledger, received: Received, survivor: str) -> Holdings:
+def _what_is_left(ledger: Ledger, received: Received, survivor: str, zone: str) -> Holdings:
     """What is left of what came, and what was forwarded since, with the ids that it has in the other account."""
     prefix, came = merged_prefix(received.source), received.event.holdings
     earnings = _of(ledger.earnings, prefix)
@@ -268,15 +293,38 @@ def _what_is_left(ledger: Ledger, received: Received, survivor: str) -> Holdings
         earnings=earnings | _spent_of(ledger, redemptions, prefix, survivor),
         redemptions={name: _unnamed(each, prefix, survivor) for name, each in redemptions.items()},
         redeemed_at=_of(ledger.redeemed_at, prefix),
+        **_lapse(ledger, came, earnings, prefix, zone),
         coupons=_of(dealings.coupons, prefix),
         clubs=tuple(club for club in came.clubs if club in dealings.clubs),
         referrals=_of(Map(_unrewarded(ledger)), prefix),
         rewarded=came.rewarded + since,
         invited=None if came.invited is None else _invited(dealings.invited or came.invited, prefix),
         months=dict(months),
-        month=max(came.month, ledger.month if months.keys() - came.months.keys() else ""),
+        month=max([came.month, *(key.rpartition("/")[2] for key in months)]),
         debt=min(came.debt, ledger.debt),
     )
+
+
+def _lapse(
+    ledger: Ledger, came: Holdings, earnings: Mapping[str, Earning], prefix: str, zone: str
+) -> dict[str, int | None]:
+    """When what lapses with inactivity does in the other account: what they did since they came puts it off too."""
+    active = [
+        each.earned_at
+        for name, each in earnings.items()
+        if name not in came.earnings and each.reversed < each.points and each.reason != "transfer"
+    ]
+    redemptions = _of(ledger.redemptions, prefix)
+    active += [
+        at
+        for name, at in _of(ledger.redeemed_at, prefix).items()
+        if name not in came.redemptions and not redemptions[name].reversed
+    ]
+    if not active or not ledger.idle_months:
+        return {}
+    until = Inactivity(months_count=ledger.idle_months).lapses_at(max(active), zone)
+    lapses = [each for each in (came.lapses_at, until) if each is not None]
+    return {"lapses_at": max(lapses, default=None), "idle_months": ledger.idle_months}
 
 
 def _of(held: Map[str, T], prefix: str) -> dict[str, T]:

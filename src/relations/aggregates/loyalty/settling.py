@@ -14,8 +14,9 @@ from relations.aggregates.loyalty.events import (
     PointsEarned,
     PointsExpired,
 )
+from relations.aggregates.loyalty.evolving import evolve_ledger
 from relations.aggregates.loyalty.lots import Lot, LotShare, spending_order
-from relations.aggregates.loyalty.state import Account, Ledger, evolve_ledger
+from relations.aggregates.loyalty.state import Account, Ledger
 from relations.errors import CommandRefused
 from relations.messages import Event, from_micros
 from relations.policies import Programme

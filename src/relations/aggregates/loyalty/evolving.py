@@ -1,0 +1,85 @@
+"""What an account is after each event: the fold for it, and what falls due then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from immutables import Map
+from msgspec.structs import replace
+
+from relations.aggregates.loyalty.events import AccountReleased, AccountRestored, AccountReturned, PointsEarned
+from relations.aggregates.loyalty.evolving_dealings import DEALINGS
+from relations.aggregates.loyalty.evolving_merges import MERGES
+from relations.aggregates.loyalty.evolving_points import POINTS
+from relations.aggregates.loyalty.lots import Lot
+from relations.aggregates.loyalty.state import NEVER, Account, Ledger
+from relations.messages import Event
+
+__all__ = ["EVENTS", "evolve", "evolve_ledger"]
+
+
+def evolve(state: Account, event: Event) -> Account:
+    """The account after an event."""
+    fold = _FOLDS.get(type(event))
+    if fold is None:
+        return state
+    ledgers, programme = state.ledgers, event.programme  # type: ignore[attr-defined] # every one folded here has it
+    if len(ledgers) == 1 and ledgers[0].programme == programme:
+        found: tuple[Ledger, ...] = (fold(ledgers[0], event),)
+    else:
+        for place, ledger in enumerate(ledgers):
+            if ledger.programme == programme:
+                found = (*ledgers[:place], fold(ledger, event), *ledgers[place + 1 :])
+                break
+        else:
+            found = (*ledgers, fold(Ledger(programme), event))
+    merged_into = state.merged_into
+    if type(event) is AccountReleased:
+        merged_into = event.into
+    elif type(event) is AccountRestored:
+        merged_into = None
+    if type(event) in _UNMERGED:
+        # One that a merge had made is gone with it.
+        found = tuple(ledger for ledger in found if ledger != Ledger(ledger.programme))
+    return Account(found, merged_into)
+
+
+def evolve_ledger(ledger: Ledger, event: Event) -> Ledger:
+    """One programme's ledger after an event of it."""
+    fold = _FOLDS.get(type(event))
+    return ledger if fold is None else fold(ledger, event)
+
+
+def _timed(fold: Callable[[Ledger, Any], Ledger]) -> Callable[[Ledger, Any], Ledger]:
+    """A fold that also sees to when the next thing is due of the lots and coupons that it changes."""
+
+    def timed(ledger: Ledger, event: Event) -> Ledger:
+        now = fold(ledger, event)
+        coupons = now.dealings.coupons
+        if coupons is not ledger.dealings.coupons:
+            ends = (each.expires_at for each in coupons.values() if each.status == "issued")
+            due_at = min((end for end in ends if end is not None), default=NEVER)
+            now = replace(now, dealings=replace(now.dealings, due_at=due_at))
+        return now if now.lots is ledger.lots else replace(now, due_at=_lots_due(now.lots))
+
+    return timed
+
+
+def _lots_due(lots: Map[str, Lot]) -> int:
+    due_at = NEVER
+    for lot in lots.values():
+        if lot.expires_at is not None and lot.expires_at < due_at:
+            due_at = lot.expires_at
+        if lot.pending and lot.active_from < due_at:
+            due_at = lot.active_from
+    return due_at
+
+
+_CHANGES = {**POINTS, **DEALINGS, **MERGES}
+# A new lot can only be due sooner; that is the fold that runs most, and it sees to it by itself.
+_FOLDS: dict[type[Event], Callable[[Ledger, Any], Ledger]] = {
+    event: fold if event is PointsEarned else _timed(fold) for event, fold in _CHANGES.items()
+}
+EVENTS = tuple(_FOLDS)
+_UNMERGED = (AccountReturned, AccountRestored)

@@ -1,0 +1,270 @@
+"""What a ledger's lots, debts and membership are after each event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from immutables import Map
+from msgspec.structs import replace
+
+from relations.aggregates.loyalty.events import (
+    AccountClosed,
+    AccountReopened,
+    DebtIncurred,
+    DebtRepaid,
+    EarningReversed,
+    ExpiryDeferred,
+    MemberEnrolled,
+    PointsActivated,
+    PointsAdjusted,
+    PointsEarned,
+    PointsExpired,
+    PointsReceived,
+    PointsRedeemed,
+    PointsReleased,
+    RedemptionReversed,
+)
+from relations.aggregates.loyalty.evolving_dealings import with_done
+from relations.aggregates.loyalty.lots import Earning, Lot, LotShare, MovedLot, Redemption, issued_to, purchase_lot
+from relations.aggregates.loyalty.state import Dealings, Ledger
+from relations.messages import Event
+
+__all__ = ["POINTS"]
+
+
+def _enrolled(ledger: Ledger, event: MemberEnrolled) -> Ledger:
+    return replace(ledger, enrolled_at=event.enrolled_at)
+
+
+def _closed(ledger: Ledger, event: AccountClosed) -> Ledger:
+    ledger = replace(ledger, lots=_without(ledger.lots, event.lots), debt=ledger.debt - event.debt,
+                     closed_at=event.closed_at, tier=None, grace_until=None)  # fmt: skip
+    return _settled(ledger, event) if event.settled else ledger
+
+
+def _settled(ledger: Ledger, event: AccountClosed) -> Ledger:
+    """What was before the closing is remembered by its ids alone: nothing of it is undone or counts any more."""
+    coupons = ledger.dealings.coupons
+    for each in event.rewards:
+        if each.coupon in coupons:
+            coupons = coupons.set(each.coupon, replace(coupons[each.coupon], status="void"))
+    return replace(
+        ledger,
+        earnings=Map({name: _taken_whole(earning) for name, earning in ledger.earnings.items()}),
+        redemptions=Map({name: replace(each, lots=()) for name, each in ledger.redemptions.items()}),
+        months=Map(),
+        qualified=0,
+        warned=None,
+        lapses_at=None,
+        idle_months=0,
+        redeemed_at=Map(),
+        dealings=replace(ledger.dealings, coupons=coupons, clubs=()),
+    )
+
+
+def _taken_whole(earning: Earning) -> Earning:
+    return replace(earning, reversed=earning.points, reversed_qualifying=earning.qualifying)
+
+
+def _reopened(ledger: Ledger, event: AccountReopened) -> Ledger:
+    return replace(ledger, closed_at=None, enrolled_at=event.reopened_at)
+
+
+def _earned(ledger: Ledger, event: PointsEarned) -> Ledger:
+    points, qualifying, month, active_from = event.points, event.qualifying, event.month, event.active_from
+    earned_at = active_from if event.earned_at is None else event.earned_at
+    expires_at, lapsing, lots = event.expires_at, event.lapsing, ledger.lots
+    unit = event.unit
+    key = f"{unit}/{month}" if unit else month  # as `counted_as`; this is the fold that runs most
+    earning = Earning(points, qualifying, key, event.reason, event.source, active_from, expires_at, earned_at, lapsing)
+    due_at = ledger.due_at
+    if points:
+        lots = lots.set(event.lot, Lot(points, active_from, expires_at, earned_at, active_from > earned_at, lapsing))
+        if expires_at is not None and expires_at < due_at:
+            due_at = expires_at
+        if earned_at < active_from < due_at:
+            due_at = active_from
+    earnings = ledger.earnings.set(event.lot, earning)
+    if not qualifying:
+        return replace(ledger, lots=lots, earnings=earnings, due_at=due_at)
+    months = ledger.months
+    return replace(
+        ledger,
+        lots=lots,
+        earnings=earnings,
+        months=months.set(key, months.get(key, 0) + qualifying),
+        qualified=ledger.qualified + qualifying,
+        month=max(month, ledger.month),
+        due_at=due_at,
+    )
+
+
+def _activated(ledger: Ledger, event: PointsActivated) -> Ledger:
+    lots = ledger.lots
+    for share in event.lots:
+        lot = lots.get(share.lot)
+        if lot is not None:
+            lots = lots.set(share.lot, replace(lot, pending=False))
+    return replace(ledger, lots=lots)
+
+
+def _redeemed(ledger: Ledger, event: PointsRedeemed) -> Ledger:
+    redemption = Redemption(event.points, event.reward, event.lots)
+    return replace(
+        ledger,
+        lots=_without(ledger.lots, event.lots),
+        redemptions=ledger.redemptions.set(event.redemption, redemption),
+        redeemed_at=ledger.redeemed_at
+        if event.redeemed_at is None
+        else ledger.redeemed_at.set(event.redemption, event.redeemed_at),
+    )
+
+
+def _redemption_reversed(ledger: Ledger, event: RedemptionReversed) -> Ledger:
+    lots = ledger.lots
+    graced = {each.lot: each.expires_at for each in event.graced}
+    for share in event.lots:
+        earning, lot = ledger.earnings.get(share.lot), lots.get(share.lot)
+        if share.lot in graced and earning is not None:
+            lot = Lot(0 if lot is None else lot.points, earning.active_from, graced[share.lot], earning.earned_at)
+        if lot is not None:
+            lots = lots.set(share.lot, replace(lot, points=lot.points + share.points))
+        elif earning is not None:
+            back = Lot(share.points, earning.active_from, earning.expires_at, earning.earned_at, False, earning.lapsing)
+            lots = lots.set(share.lot, back)
+    redemption, coupon = ledger.redemptions.get(event.redemption), ledger.dealings.coupons.get(event.redemption)
+    dealings = ledger.dealings
+    if coupon is not None:
+        void = dealings.coupons.set(event.redemption, replace(coupon, status="void"))
+        dealings = replace(dealings, coupons=void)
+    redemptions = ledger.redemptions
+    if redemption is not None:
+        redemptions = redemptions.set(event.redemption, replace(redemption, reversed=True))
+    return replace(ledger, lots=lots, redemptions=redemptions, dealings=dealings)
+
+
+def _expired(ledger: Ledger, event: PointsExpired) -> Ledger:
+    earnings = ledger.earnings
+    for share in event.lots:
+        earning = earnings.get(share.lot)
+        if earning is not None:
+            earnings = earnings.set(share.lot, replace(earning, expired=earning.expired + share.points))
+    return replace(ledger, lots=_without(ledger.lots, event.lots), earnings=earnings)
+
+
+def _deferred(ledger: Ledger, event: ExpiryDeferred) -> Ledger:
+    return replace(ledger, lapses_at=event.until, idle_months=event.months_count or ledger.idle_months)
+
+
+def _reversed(ledger: Ledger, event: EarningReversed) -> Ledger:
+    lots = _without(ledger.lots, event.lots)
+    own = event.lot or purchase_lot(event.purchase)
+    earning = ledger.earnings.get(own)
+    if earning is None:
+        return replace(ledger, lots=lots)
+    taken = replace(
+        earning,
+        reversed=earning.reversed + event.points + event.expired + event.shortfall,
+        forgone=earning.forgone + event.expired,
+        reversed_qualifying=earning.reversed_qualifying + event.qualifying,
+        refunds=(*earning.refunds, event.refund),
+    )
+    months = ledger.months
+    return replace(
+        ledger,
+        lots=lots,
+        earnings=ledger.earnings.set(own, taken),
+        months=months.set(earning.month, months.get(earning.month, 0) - event.qualifying),
+        qualified=ledger.qualified - event.qualifying,
+        dealings=_unrewarded(ledger.dealings, own, taken) if earning.reason == "referral" else ledger.dealings,
+    )
+
+
+def _unrewarded(dealings: Dealings, own: str, earning: Earning) -> Dealings:
+    """A recommendation all of whose points were taken back from who made it was not rewarded; another one may be."""
+    owner, lot = issued_to("", own)
+    _, referrer, referral = lot.split("/")
+    name, invited = own.removesuffix(lot) + referral, dealings.invited
+    if owner:  # of who was merged into this one
+        made = owner == referrer
+    else:
+        made = invited is None or (invited.referral, invited.referrer) != (referral, referrer)
+    if not made or earning.reversed < earning.points or f"revoked/{name}" in dealings.done:
+        return dealings
+    return replace(dealings, done=dealings.done.set(f"revoked/{name}", ""), rewarded=dealings.rewarded - 1)
+
+
+def _owes(ledger: Ledger, event: DebtIncurred) -> Ledger:
+    return replace(ledger, debt=ledger.debt + event.points)
+
+
+def _repaid(ledger: Ledger, event: DebtRepaid) -> Ledger:
+    return replace(
+        ledger, debt=ledger.debt - event.points, lots=_without(ledger.lots, (LotShare(event.lot, event.points),))
+    )
+
+
+def _released_points(ledger: Ledger, event: PointsReleased) -> Ledger:
+    said = f"{event.points} to {event.to}"
+    return replace(
+        ledger, lots=_without(ledger.lots, event.lots), dealings=with_done(ledger, f"transfer/{event.transfer}", said)
+    )
+
+
+def _received_points(ledger: Ledger, event: PointsReceived) -> Ledger:
+    lots, earnings = ledger.lots, ledger.earnings
+    for each in event.lots:
+        lots = lots.set(each.lot, Lot(each.points, each.active_from, each.expires_at, each.earned_at))
+        earning = Earning(
+            each.points, 0, "", "transfer", event.source, each.active_from, each.expires_at, each.earned_at
+        )
+        earnings = earnings.set(each.lot, earning)
+    said = str(event.points)
+    return replace(
+        ledger, lots=lots, earnings=earnings, dealings=with_done(ledger, f"from/{event.source}/{event.transfer}", said)
+    )
+
+
+def _adjusted(ledger: Ledger, event: PointsAdjusted) -> Ledger:
+    said = f"{event.points} for {event.reason} by {event.author}"
+    dealings = with_done(ledger, f"adjustment/{event.adjustment}", said)
+    if event.lot is None:
+        return replace(ledger, lots=_without(ledger.lots, event.lots), dealings=dealings)
+    at, expires_at = event.active_from, event.expires_at
+    return replace(
+        ledger,
+        lots=ledger.lots.set(event.lot, Lot(event.points, at, expires_at, at, False, event.lapsing)),
+        earnings=ledger.earnings.set(
+            event.lot, Earning(event.points, 0, "", "adjustment", event.adjustment, at, expires_at, at, event.lapsing)
+        ),
+        dealings=dealings,
+    )
+
+
+def _without(lots: Map[str, Lot], shares: Iterable[LotShare | MovedLot]) -> Map[str, Lot]:
+    for share in shares:
+        lot = lots.get(share.lot)
+        if lot is not None:
+            left = lot.points - share.points
+            lots = lots.set(share.lot, replace(lot, points=left)) if left else lots.delete(share.lot)
+    return lots
+
+
+POINTS: dict[type[Event], Callable[[Ledger, Any], Ledger]] = {
+    PointsEarned: _earned,
+    MemberEnrolled: _enrolled,
+    PointsActivated: _activated,
+    PointsRedeemed: _redeemed,
+    RedemptionReversed: _redemption_reversed,
+    PointsExpired: _expired,
+    ExpiryDeferred: _deferred,
+    EarningReversed: _reversed,
+    DebtIncurred: _owes,
+    DebtRepaid: _repaid,
+    PointsReleased: _released_points,
+    PointsReceived: _received_points,
+    PointsAdjusted: _adjusted,
+    AccountClosed: _closed,
+    AccountReopened: _reopened,
+}
