@@ -34,18 +34,21 @@ _ASKED: dict[str, tuple[Any, ...]] = {
     "within": (timedelta(days=2_000),),
 }
 """What is asked with, by the name of the argument."""
-_GROUPS = tuple({"by": (name,)} for name in ("month", "touchpoint", "language", "region", "complaint_outcome"))
+_GROUPS: tuple[dict[str, Any], ...] = (
+    *({"by": (name,)} for name in ("month", "touchpoint", "channel", "language", "region", "complaint_outcome")),
+    {"by": ("segment",), "segments": {"c1": ("loyal", "near"), "c2": ("near",)}},
+)
+"""By every dimension of satisfaction."""
 _ALSO: dict[str, tuple[dict[str, Any], ...]] = {
     "desk.load": ({"by": "department"},),
     "repair.relations": ({"state": "healthy"},),
     "retention.acquisition": ({"campaigns": True},),
-    "satisfaction.csat": tuple(
-        {"by": (name,)} for name in ("month", "touchpoint", "language", "region", "complaint_outcome")
-    ),
-    "satisfaction.nps": tuple(
-        {"by": (name,)} for name in ("month", "touchpoint", "language", "region", "complaint_outcome")
-    ),
-    "satisfaction.response_rates": ({"by": ("month", "touchpoint")},),
+    "satisfaction.csat": _GROUPS,
+    "satisfaction.gaps": ({"items": True}, *_GROUPS),
+    "satisfaction.nps": _GROUPS,
+    "satisfaction.response_rates": ({"by": ("month", "touchpoint")}, {"by": ("instrument",)}),
+    "satisfaction.themes": _GROUPS,
+    "satisfaction.trends": tuple(group for group in _GROUPS if group["by"] != ("month",)),
 }
 """What is asked with beside that."""
 

@@ -34,7 +34,7 @@ from relations.aggregates.customer import (
     SentimentScored,
     WithdrawConsent,
 )
-from relations.messages import to_micros
+from relations.messages import Command, Event, to_micros
 from relations.policies import Instrument, InstrumentItem, Policy, Surveys, Theme
 from relations.policies.instruments import CES, NPS, SERVQUAL
 from relations.testing.scenario import Scenario
@@ -335,6 +335,19 @@ def test_an_erased_customer_is_asked_nothing() -> None:
     gone.when(answer("nps", score=3, invitation="s1", at=6)).then(FeedbackGiven)
 
 
+def test_nothing_came_of_an_answer_before_it_was_given() -> None:
+    given = KNOWN.given(answer("review", score=2, comment="loud", at=6))
+    about: dict[str, Any] = {"customer": "c1", "feedback": "f1", "occurred_at": day(5)}
+    commands: dict[type[Event], Command] = {
+        FeedbackAnswered: AnswerFeedback(**about),
+        FeedbackCoded: CodeFeedback(**about, themes=("noise",), coder="ann"),
+        SentimentScored: ScoreSentiment(**about, score=-900, scorer="v", scorer_version="1"),
+    }
+    for event, early in commands.items():
+        given.when(early).then_refused("before_feedback", field="occurred_at")
+        given.when(early.model_copy(update={"occurred_at": day(6)})).then(event)
+
+
 # --- the policy -----------------------------------------------------------------------------------------------------
 
 
@@ -366,6 +379,26 @@ def test_an_effort_score_is_adopted_with_its_method_only() -> None:
     book.when(policy_book.AdoptPolicy(policy=Policy(surveys=SURVEYS), occurred_at=day(1))).then(
         policy_book.PolicyAdopted
     )
+
+
+def test_an_effort_score_is_asked_as_agreement_or_as_effort_and_that_says_what_is_good() -> None:
+    scale = {"id": "e", "kind": "ces", "lowest": 1, "highest": 7}
+    assert not Instrument(**scale, method="effort").higher_is_better
+    assert Instrument(**scale, method="agreement").higher_is_better
+    assert Instrument(**scale, method="effort", higher_is_better=True).higher_is_better
+    assert Instrument(**scale, method="effort", low=6).is_low(7)
+    book = Scenario(policy_book.AGGREGATE)
+    other = Policy(surveys=Surveys(instruments=(Instrument(**scale, method="feeling"),)))
+    book.when(policy_book.AdoptPolicy(policy=other, occurred_at=day(1))).then_refused("method_missing", field="policy")
+
+
+def test_a_servqual_of_one_item_is_not_adopted() -> None:
+    def adopt(count: int) -> policy_book.AdoptPolicy:
+        asked = Instrument(id="s", kind="servqual", lowest=1, highest=7, items=SERVQUAL.items[:count])
+        return policy_book.AdoptPolicy(policy=Policy(surveys=Surveys(instruments=(asked,))), occurred_at=day(1))
+
+    Scenario(policy_book.AGGREGATE).when(adopt(1)).then_refused("too_few_items", field="policy")
+    Scenario(policy_book.AGGREGATE).when(adopt(2)).then(policy_book.PolicyAdopted)
 
 
 def test_instruments_have_ids_of_their_own_and_the_two_known_ones_stay_what_they_are() -> None:

@@ -73,7 +73,8 @@ def test_the_file_is_one_document_for_programs(run: Run, hotel: Path, guest: str
     assert file["relation"]["standing"]["complaints"] == len(file["tickets"])
     assert file["accounts"][0]["earned"] > 0
     # So few guests may fit no model; then it says why.
-    assert file["worth_unknown"] if file["worth"] is None else 0 <= file["worth"]["alive"] <= 1
+    assert file["worth"]["historic"] > 0
+    assert file["worth_unknown"] if file["worth"]["alive"] is None else 0 <= file["worth"]["alive"] <= 1
     assert len(file["history"]) > 30
     times = [each["occurred_at"] for each in file["history"]]
     assert times == sorted(times)

@@ -144,7 +144,7 @@ def test_retention_shows_all_that_is_known_of_who_stays_and_what_they_are_worth(
     assert f"{document['survival']['n']:,} customers, {document['survival']['events']:,} lost so far" in shown
     assert document["worth"]["expected_value"] > 0
     assert len(document["worth"]["customers"]) == 12
-    assert document["no_worth"] is None
+    assert document["worth"]["no_fit"] is None
     assert [span["month"] for span in document["revenue"]][-1] == "2025-12"
     assert document["churn"]["left"] == sum(reason["customers"] for reason in document["churn"]["reasons"]) > 0
     assert all(each["cac"] > 0 for each in document["acquisition"])
@@ -161,8 +161,10 @@ def test_what_a_missing_extra_would_show_is_said_in_its_place(
     assert "relations[analytics]" in shown.out
     assert "Revenue kept" in shown.out
     document = run("report", "retention", "-d", hotel, *AS_OF, "--json").json["retention"]
-    assert document["worth"] is None
-    assert document["no_worth"]["code"] == "missing_extra"
+    assert document["worth"]["no_fit"]["code"] == "missing_extra"
+    assert document["worth"]["historic"] > 0
+    assert document["worth"]["expected_value"] is None
+    assert "What they have brought" in shown.out
 
 
 def test_satisfaction_shows_what_goes_with_it(run: Run, hotel: Path) -> None:

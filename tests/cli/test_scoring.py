@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,6 +52,24 @@ def test_words_are_scored_once_and_the_rest_is_counted(run: Run, database: Path)
         ("vader", 1, 1),
         ("snownlp", 0, 1),
     ]
+
+
+def test_what_the_guests_of_the_demo_wrote_is_scored(run: Run, hotel: Path) -> None:
+    report = run("score", "-d", hotel, "--json").json
+    assert report["answers"] > report["unread"] > 0
+    assert all(each["scored"] > 0 for each in report["scorers"])
+
+
+def test_a_scorer_that_is_missing_is_named_though_nothing_is_to_be_scored(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Relations.open(f"sqlite:///{tmp_path / 'empty.db'}"):
+        pass
+    monkeypatch.setitem(sys.modules, "snownlp", None)
+    refused = run("score", "-d", tmp_path / "empty.db")
+    assert refused.code != 0
+    assert "relations[sentiment]" in refused.err
+    assert run("score", "-d", tmp_path / "empty.db", "-s", "vader").code == 0
 
 
 def test_one_scorer_may_be_chosen(run: Run, database: Path) -> None:

@@ -326,6 +326,29 @@ def test_loops_of_a_month_a_place_and_a_moment(relations: Relations) -> None:
         view.open_loops(where={"segment": "loyal"})
 
 
+def test_by_instrument_only_answers_with_the_instrument_asked_for_count(relations: Relations) -> None:
+    for number in range(6):
+        relations.execute(
+            SendInvitation(
+                customer=f"c{number}", invitation="s1", instrument="nps", channel="email", occurred_at=day(0)
+            )
+        )
+    send(
+        relations,
+        answer("c0", "f1", 3, "review", comment="well", invitation="s1"),
+        answer("c1", "f1", 3, "review", comment="well", invitation="s1"),
+        answer("c1", "f2", 5, score=9, invitation="s1"),
+        answer("c2", "f1", 3, score=9, invitation="s1"),
+    )
+    view = relations.views.satisfaction
+    [whole], [nps] = view.response_rates(), view.response_rates(by=("instrument",))
+    assert (whole.sent, whole.answered, whole.days_to_answer) == (6, 3, 3)
+    assert (nps.group, nps.sent, nps.answered, nps.days_to_answer) == ({"instrument": "nps"}, 6, 2, 4)
+    # They came back on it; what they say of it, or with what, is theirs.
+    reminders = relations.views.agenda.due(until=day(8), kind="reminder")
+    assert [item.customer for item in reminders] == ["c3", "c4", "c5"]
+
+
 def test_too_few_who_were_asked_show_their_number_only(relations: Relations) -> None:
     invite: dict[str, Any] = {"invitation": "s1", "channel": "email", "occurred_at": day(0)}
     for number in range(4):

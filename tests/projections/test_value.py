@@ -546,6 +546,52 @@ def test_what_customers_cost_to_win_and_what_they_bring(relations: Relations) ->
     assert (looked.expected, looked.ratio) == (300, 4)
 
 
+@pytest.mark.parametrize("campaigns", [False, True])
+def test_whoever_was_courted_in_several_ways_counts_once(relations: Relations, campaigns: bool) -> None:
+    send(
+        relations,
+        cost("c0", "a2", 2, 900, "web", "summer"),
+        cost("c0", "a1", 1, 100, "social", "spring"),
+        cost("c1", "a1", 1, 300, "web", "spring"),
+        cost("c1", "a2", 1, 200, "partner"),
+        cost("c1", "a3", 1, 250, "partner"),
+        buy("c0", "p1", 3, 500),
+        buy("c1", "p1", 3, 70),
+        buy("c2", "p1", 3, 7_000),
+    )
+    view = relations.views.retention
+    expected = {"c0": 30.0, "c1": 4.0}
+    found = view.acquisition(as_of=on(4), campaigns=campaigns, expected=expected)
+    ways = {(each.channel, each.campaign if campaigns else None): each for each in found}
+    assert sum(each.cost for each in found) == 1_750
+    assert sum(each.buyers for each in found) == 2
+    assert sum(each.historic for each in found) == 570
+    assert sum(each.expected or 0 for each in found) == 34
+    # The first cost decides; on one day the way on which most was spent.
+    assert ways["social", "spring" if campaigns else None].historic == 500
+    assert ways["partner", None].historic == 70
+    assert sum(each.customers for each in found) == 4
+
+
+def test_merged_customers_bring_what_they_bring_once(relations: Relations) -> None:
+    send(
+        relations,
+        cost("c0", "a", 2, 700, "web"),
+        cost("c1", "a", 1, 300, "social"),
+        buy("c0", "p", 3, 5_000),
+        buy("c1", "q", 3, 5_000),
+    )
+    view = relations.views.retention
+    before = view.acquisition(as_of=on(4))
+    assert [(each.channel, each.buyers, each.historic) for each in before] == [("social", 1, 5_000), ("web", 1, 5_000)]
+    relations.execute(MergeCustomer(customer="c1", into="c0", occurred_at=on(5)))
+    found = view.acquisition(as_of=on(6))
+    assert [(each.channel, each.buyers, each.historic) for each in found] == [("social", 1, 10_000), ("web", 0, 0)]
+    assert sum(each.historic for each in found) == view.rfm(as_of=on(6)).customers[0].monetary.amount
+    relations.execute(UnmergeCustomer(customer="c1", occurred_at=on(7)))
+    assert view.acquisition(as_of=on(4)) == before
+
+
 def test_what_was_spent_and_bought_later_does_not_count_yet(relations: Relations) -> None:
     send(
         relations,

@@ -16,9 +16,10 @@ from relations import MergeCustomer, Money, RecordPurchase, RefundPurchase, Unme
 from relations.aggregates.customer import PurchaseRecorded
 from relations.analytics import RepeatStatistics, lifetime_values, repeat_statistics
 from relations.engine import Relations
-from relations.errors import InvalidInput, MissingExtra, NoFit
+from relations.errors import InvalidInput
 from relations.exchange.importing import import_file
 from relations.projections.patronage import Patronage
+from relations.projections.worth import WorthReport
 
 END = datetime(1997, 9, 30, 12, tzinfo=UTC)
 LATE = datetime(1998, 6, 30, 12, tzinfo=UTC)
@@ -41,6 +42,9 @@ def sample(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def test_the_published_figures_come_from_the_imported_log(sample: Relations) -> None:
     found = sample.views.retention.lifetime_values(as_of=END, currency="USD", days=39 * 7, yearly_rate=0, limit=10)
     buying, spending = found.buying, found.spending
+    assert buying is not None
+    assert spending is not None
+    assert found.no_fit is None
     assert (round(buying.r, 3), round(buying.alpha_days / 7, 3)) == (0.243, 4.414)
     assert (round(buying.a, 3), round(buying.b, 3)) == (0.793, 2.426)
     assert round(buying.log_likelihood, 1) == -9582.4
@@ -49,9 +53,8 @@ def test_the_published_figures_come_from_the_imported_log(sample: Relations) -> 
     assert found.through.isoformat() == "1997-09-30"
     assert found.refund_share == 0
     assert found.independent
-    assert [each.expected_value for each in found.customers] == sorted(
-        (each.expected_value for each in found.customers), reverse=True
-    )
+    values = [each.expected_value for each in found.customers if each.expected_value is not None]
+    assert values == sorted(values, reverse=True)
     assert len(found.customers) == 10
 
 
@@ -231,7 +234,10 @@ def test_a_customer_is_worth_what_they_keep() -> None:
         keeper, returner, partial = worth["keeper"], worth["returner"], worth["partial"]
         assert (keeper.historic, partial.historic, returner.historic) == (36_000, 27_000, 9_000)
         assert (keeper.frequency, partial.frequency, returner.frequency) == (3, 3, 0)
-        assert keeper.expected_value > partial.expected_value > 0
+        values = [each.expected_value or 0 for each in (keeper, partial)]
+        assert values[0] > values[1] > 0
+        assert found.buying is not None
+        assert found.spending is not None
         assert keeper.expected_purchases == partial.expected_purchases
         # To the cent what the models say of statistics that are counted by hand, with nothing taken off again.
         end = (DAY + timedelta(days=330)).toordinal()
@@ -249,7 +255,7 @@ def test_a_customer_is_worth_what_they_keep() -> None:
         )
         expected = [one.value for one in said]
         assert [each.expected_value for each in (keeper, partial, returner)] == pytest.approx(expected, rel=1e-12)
-        assert sum(each.expected_value for each in found.customers) == pytest.approx(found.expected_value)
+        assert sum(each.expected_value or 0 for each in found.customers) == pytest.approx(found.expected_value)
         assert (found.buyers, found.all_returned, found.other_currencies) == (303, 1, 1)
         assert not {"swiss", "regretful"} & worth.keys()
         assert found.refund_share is not None
@@ -281,33 +287,47 @@ def test_merged_customers_are_worth_what_one_customer_would_be() -> None:
         assert (keeper.historic, keeper.frequency, keeper.recency_days) == (45_000, 3, 90)
 
 
-def test_it_is_said_why_there_is_no_fit() -> None:
+def test_what_was_brought_is_said_and_why_nothing_is_expected() -> None:
     with Relations.open("sqlite://") as relations:
         view = relations.views.retention
         later = DAY + timedelta(days=100)
 
-        def refused(**asked: Any) -> InvalidInput:
+        def historic(code: str, **asked: Any) -> WorthReport:
+            found = view.lifetime_values(as_of=later, **asked)
+            assert found.no_fit is not None
+            assert (found.no_fit.code, found.no_fit.extra) == (code, None)
+            assert (found.buying, found.spending, found.expected_value) == (None, None, None)
+            assert {(each.alive, each.expected_purchases, each.expected_value) for each in found.customers} <= {
+                (None, None, None)
+            }
+            return found
+
+        def refused(**asked: Any) -> str:
             with pytest.raises(InvalidInput) as said:
                 view.lifetime_values(as_of=later, **asked)
-            return said.value
+            return said.value.code
 
-        assert isinstance(refused(), NoFit)
-        assert refused().code == "no_customers"
+        assert historic("no_customers").customers == ()
         for number in range(5):
-            relations.execute(bought(f"c{number}", 0, 0, 1_000, "EUR"))
-        assert (refused().code, refused().reason) == ("no_repeat_customers", "none of 5 customers came back")
-        swiss = refused(currency="CHF")
-        assert (swiss.code, swiss.field) == ("no_customers", "currency")
-        assert "5 bought in other currencies alone" in swiss.reason
-        relations.execute(bought("c0", 1, 9, 0, "EUR"))
-        assert refused().code in ("no_repeat_spending", "fit_not_converged")
+            relations.execute(bought(f"c{number}", 0, 0, 1_000 * (number + 1), "EUR"))
+        found = historic("no_repeat_customers")
+        assert (found.buyers, found.historic) == (5, 15_000)
+        assert [(each.customer, each.historic, each.frequency) for each in found.customers[:2]] == [
+            ("c4", 5_000, 0),
+            ("c3", 4_000, 0),
+        ]
+        assert [each.customer for each in historic("no_repeat_customers", limit=1, offset=4).customers] == ["c0"]
+        assert found.no_fit is not None
+        assert found.no_fit.reason == "none of 5 customers came back"
+        swiss = historic("no_customers", currency="CHF")
+        assert swiss.no_fit is not None
+        assert "5 bought in other currencies alone" in swiss.no_fit.reason
         for number in range(1, 5):
             relations.execute(bought(f"c{number}", 1, 9, 1_000, "EUR"))
-        assert refused().code == "fit_not_converged"
-        # What is asked wrongly is no matter of fitting.
-        assert not isinstance(refused(days=-1), NoFit)
-        assert (refused(days=-1).code, refused(yearly_rate=-2).code) == ("invalid_horizon", "invalid_discount_rate")
-        assert refused(currency="XYZ").code == "unknown_currency"
+        assert historic("fit_not_converged").historic == 19_000
+        # What is asked wrongly is refused all the same.
+        assert (refused(days=-1), refused(yearly_rate=-2)) == ("invalid_horizon", "invalid_discount_rate")
+        assert refused(currency="XYZ") == "unknown_currency"
 
 
 def test_value_is_net_of_what_goes_back_and_that_counts_when_it_happens() -> None:
@@ -342,6 +362,8 @@ def test_without_the_extra_everything_but_the_fit_answers(monkeypatch: pytest.Mo
         view = relations.views.retention
         assert view.survival(as_of=DAY).n == 1
         assert view.value_grades(as_of=DAY).graded == 1
-        with pytest.raises(MissingExtra) as missing:
-            view.lifetime_values(as_of=DAY + timedelta(days=99))
-        assert missing.value.extra == "analytics"
+        found = view.lifetime_values(as_of=DAY + timedelta(days=99))
+        assert found.no_fit is not None
+        assert (found.no_fit.code, found.no_fit.extra) == ("missing_extra", "analytics")
+        assert (found.buyers, found.buying) == (1, None)
+        assert found.historic == found.customers[0].historic > 0

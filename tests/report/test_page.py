@@ -17,7 +17,16 @@ import pytest
 from typer.testing import CliRunner
 
 import relations.report.page
-from relations import Policy, RecordPurchase, RegisterCustomer, Relations
+from relations import (
+    Policy,
+    RecordAcquisitionCost,
+    RecordInteraction,
+    RecordLapse,
+    RecordPurchase,
+    RecordWinBack,
+    RegisterCustomer,
+    Relations,
+)
 from relations.aggregates.customer import GiveFeedback
 from relations.cli.app import app
 from relations.cli.options import moment
@@ -27,6 +36,7 @@ from relations.policies import Instrument, Programme, Surveys
 from relations.policies.instruments import SERVQUAL, InstrumentItem
 from relations.policies.offers import Tier
 from relations.policies.service_levels import CLOCKS
+from relations.policies.value import DEFAULT_SEGMENTS
 from relations.projections.agenda import KINDS as AGENDA_KINDS
 from relations.projections.funnel import FunnelName
 from relations.projections.loyalty_kinds import KINDS
@@ -44,6 +54,7 @@ AS_OF = datetime(2025, 12, 31, 12, tzinfo=UTC)
 FIGURES = {
     "nps", "csat", "drivers", "places", "stages", "rates", "cohorts", "survival", "kinds", "revenue", "kept", "rfm",
     "segments", "grades", "worth", "funnel", "states", "steps", "causes", "liability", "tiers", "due", "next",
+    "reasons", "groups", "winning",
 }  # fmt: skip
 
 
@@ -96,6 +107,7 @@ def test_both_languages_say_the_same_things() -> None:
 
 NAMED_BY_THEIR_KEY = {
     "stage", "kind", "state", "step", "grade", "segment", "column", "due_kind", "driver", "aspect",
+    "group", "channel",
 }  # fmt: skip
 """Groups of words for names of the library's own or of a business, which the page looks up by name."""
 
@@ -107,7 +119,7 @@ def test_every_word_is_used() -> None:
     views = Path(relations.__file__).parent
     codes = "\n".join(
         file.read_text("utf-8") for part in ("analytics", "projections") for file in (views / part).glob("*.py")
-    )
+    ) + (views / "errors.py").read_text("utf-8").replace("code = ", "code=")
     for key in keys(catalogue("en")):
         group, _, name = key.rpartition(".")
         if group in NAMED_BY_THEIR_KEY:
@@ -127,6 +139,10 @@ def test_every_name_of_the_library_has_words() -> None:
     assert {*get_args(FunnelName), *get_args(StepName)} == set(english["step"])
     assert {*AGENDA_KINDS, *CLOCKS} - {"follow_up_deadline"} == set(english["due_kind"])
     assert {segment.name for segment in policy.lifecycle.rfm.segments} == set(english["segment"])
+    assert {segment.name for segment in DEFAULT_SEGMENTS} == set(english["group"])
+    asked = RecordInteraction.model_json_schema()["properties"]["channel"]
+    assert all(re.fullmatch(asked["pattern"], name) for name in english["channel"])
+    assert asked["pattern"].count("|") + 1 == len(english["channel"])
     assert {item.dimension for item in SERVQUAL.items} <= set(english["aspect"])
     assert {item.id for item in QUESTIONNAIRE.items} <= set(english["aspect"])
 
@@ -214,7 +230,39 @@ def test_where_nothing_is_to_be_expected_the_page_says_why_and_not_that_nobody_b
         engine.execute_many(purchases(*((f"c{number}", 30 * number, "EUR") for number in range(5))))
         page = html(engine, as_of=AS_OF)
         assert "nobody has come back yet" in words(page, "worth")
+        assert "5 buyers have brought €250" in words(page, "worth")
+        assert "5 位买家已带来" in words(html(engine, "zh", as_of=AS_OF), "worth")
+        assert sum(float(value) for value in re.findall(r'data-value="([\d.]+)"', figure(page, "worth"))) == 25_000
         assert 'data-marks="25"' in figure(page, "rfm")
+
+
+def test_why_customers_left_and_what_it_cost_to_win_them_is_on_the_page() -> None:
+    def cost(customer: str, amount: int, channel: str, campaign: str | None = None) -> Command:
+        return RecordAcquisitionCost(
+            customer=customer, acquisition=f"a-{channel}", amount=Money(amount, "EUR"), channel=channel,
+            campaign=campaign, occurred_at=AS_OF - timedelta(days=300),
+        )  # fmt: skip
+
+    with Relations.open("sqlite://", clock=lambda: AS_OF) as engine:
+        engine.execute_many(
+            [
+                *purchases(*((f"c{number}", 10 * number, "EUR") for number in range(1, 5))),
+                cost("c1", 1_000, "web", "spring"),
+                cost("c2", 3_000, "official_account"),
+                RecordLapse(customer="c3", reason="price", occurred_at=AS_OF - timedelta(days=9)),
+                RecordLapse(customer="c4", reason="price", occurred_at=AS_OF - timedelta(days=9)),
+                RecordWinBack(customer="c4", occurred_at=AS_OF - timedelta(days=8)),
+            ]
+        )
+        english, chinese = html(engine, as_of=AS_OF), html(engine, "zh", as_of=AS_OF)
+    won = words(english, "winning")
+    for said in ("web · spring €10 · 5.0\u00d7", "official account €30 · 1.7\u00d7"):
+        assert said in won
+    assert "公众号" in words(chinese, "winning")
+    assert "price 2 · 100%" in words(english, "reasons")
+    assert "2 customers left 2 times" in words(english, "reasons")
+    assert "2 位客户" in words(chinese, "reasons")
+    assert "regulars" not in words(english, "groups"), "nobody is one"
 
 
 def test_without_the_extra_for_models_only_what_needs_it_is_missing(
@@ -225,7 +273,8 @@ def test_without_the_extra_for_models_only_what_needs_it_is_missing(
     monkeypatch.setitem(sys.modules, "scipy", None)
     page = html(group, as_of=GROUP_AS_OF)
     assert "pip install 'relations[analytics]'" in words(page, "worth")
-    for name in FIGURES - {"worth"}:
+    assert "have brought" in words(page, "worth")
+    for name in FIGURES - {"worth", "winning"}:
         assert figure(page, name) == figure(pages["en"], name)
 
 

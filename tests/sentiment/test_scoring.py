@@ -8,7 +8,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from relations import EraseCustomer, GiveFeedback, InvalidInput, MergeCustomer, RegisterCustomer, Relations
+from relations import (
+    CorrectProfile,
+    EraseCustomer,
+    GiveFeedback,
+    InvalidInput,
+    MergeCustomer,
+    RegisterCustomer,
+    Relations,
+)
 from relations.aggregates.customer import SentimentScored
 from relations.projections.satisfaction import Respondent
 from relations.sentiment import SCORERS, ScorerCount, score_feedback
@@ -133,6 +141,32 @@ def test_everybody_is_read_in_their_language() -> None:
         assert (report.answers, report.unread) == (5, 2)
         assert score_feedback(engine, [english, chinese], language="en").unread == 1
         assert english.asked[2:] == ["cinq"]
+
+
+def test_whoever_does_not_say_the_language_is_read_in_their_own() -> None:
+    english, chinese = Lengths(), Lengths(name="hanzi", languages=frozenset({"zh"}))
+
+    def known(customer: str, language: str, days: int) -> RegisterCustomer:
+        return RegisterCustomer(customer=customer, language=language, occurred_at=AT + timedelta(days=days))
+
+    with Relations.open("sqlite://") as engine:
+        for command in (
+            known("c1", "en-GB", -9),
+            CorrectProfile(customer="c1", language="zh-CN", occurred_at=AT + timedelta(days=1)),
+            known("c2", "zh", -9),
+            RegisterCustomer(customer="c3", occurred_at=AT),
+            MergeCustomer(customer="c3", into="c2", occurred_at=AT),
+            known("late", "en", 1),
+            said("Loud", language=None),
+            said("房间", customer="c3", language=None),
+            said("Loud", customer="c2", answer="f2", language="en"),
+            said("Dreadful", customer="late", language=None),
+        ):
+            engine.execute(command)
+        report = score_feedback(engine, [english, chinese])
+        assert (english.asked, chinese.asked, report.unread) == (["Loud", "Loud"], ["房间"], 1)
+        score_feedback(engine, [english, chinese], language="en")
+        assert english.asked[2:] == ["Dreadful"]
 
 
 def test_two_scorers_of_one_language_both_score() -> None:

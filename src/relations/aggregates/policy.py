@@ -14,8 +14,11 @@ from relations.decider import Aggregate, Decider
 from relations.errors import CommandRefused
 from relations.messages import Command, Event
 from relations.policies import Policy
+from relations.policies.instruments import EFFORT_METHODS, Instrument
 
 __all__ = ["AGGREGATE", "REFUSALS", "AdoptPolicy", "Adoption", "PolicyAdopted", "PolicyBook"]
+
+_SERVQUAL_ITEMS_MIN = 2
 
 # --- events ---------------------------------------------------------------------------------------------------------
 
@@ -77,7 +80,8 @@ def evolve(state: PolicyBook, event: Event) -> PolicyBook:
 
 
 REFUSALS: Mapping[str, str] = {
-    "method_missing": "An effort score says its method: agreement and effort are asked the other way round",
+    "method_missing": "An effort score says its method, agreement or effort: they are asked the other way round",
+    "too_few_items": "A servqual asks at least two items",
 }
 """Every code of refusal, with when it is given. What a policy is not at all, its own form refuses."""
 
@@ -89,18 +93,33 @@ def decide(state: PolicyBook, command: Command, policy: Policy) -> list[Event]:
         CommandRefused: A rule forbids it; the codes are in `REFUSALS`.
     """
     assert isinstance(command, AdoptPolicy)  # noqa: S101 - the engine routes by class
+    # Not in the policy's own form: what older versions adopted must be readable for ever.
     for instrument in command.policy.surveys.instruments:
-        # Not in the policy's own form: what older versions adopted must be readable for ever.
-        if instrument.kind == "ces" and instrument.method is None:
-            raise CommandRefused(
-                f"the effort score {instrument.id} does not say by which method it is asked",
-                code="method_missing",
-                field="policy",
-                remedy="Give its method, such as agreement or effort",
-            )
+        _check_instrument(instrument)
     number = len(state.adoptions) + 1
     body = msgspec.Raw(command.policy.model_copy(update={"version": number}).model_dump_json().encode())
     return [PolicyAdopted(policy=body, number=number, effective_from=None if command.from_beginning else command.at)]
+
+
+def _check_instrument(instrument: Instrument) -> None:
+    if instrument.kind == "ces" and instrument.method not in EFFORT_METHODS:
+        said = "does not say by which method it is asked"
+        if instrument.method is not None:
+            said = f"cannot be asked by the method {instrument.method!r}"
+        raise CommandRefused(
+            f"the effort score {instrument.id} {said}",
+            code="method_missing",
+            field="policy",
+            remedy='Give its method: "agreement" where customers agree that it was made easy for them, "effort" where'
+            " they say how much effort it took",
+        )
+    if instrument.kind == "servqual" and len(instrument.items) < _SERVQUAL_ITEMS_MIN:
+        raise CommandRefused(
+            f"{instrument.id} has {len(instrument.items)} item; a servqual asks several and compares them",
+            code="too_few_items",
+            field="policy",
+            remedy=f"Give at least {_SERVQUAL_ITEMS_MIN} items, or ask it as a likert",
+        )
 
 
 AGGREGATE = Aggregate(

@@ -26,7 +26,7 @@ def score_command(
     ] = None,
     language: Annotated[
         str | None,
-        typer.Option(metavar="TAG", help="The language of answers that do not say theirs, such as en or zh."),
+        typer.Option(metavar="TAG", help="The language of those who say none, such as en or zh."),
     ] = None,
     processes: Annotated[int, typer.Option("--processes", "-p", min=1, max=64, help="Score in so many processes.")] = 1,
     master_key_file: MasterKeyFile = None,
@@ -36,8 +36,8 @@ def score_command(
     """Score how favourable customers' words are, and record it: English by VADER, Chinese by SnowNLP.
 
     Each answer is scored once by each version of a scorer that reads its language; run again, only new ones are. What a
-    scorer said stays in the log, so no replay asks it again. Words of erased customers are gone and are left out. Needs
-    the extra `sentiment`.
+    scorer said stays in the log, so no replay asks it again. An answer that does not say its language is in the
+    customer's own. Words of erased customers are gone and are left out. Needs the extra `sentiment`.
     """
     with running(json=json, verbose=verbose, safe=_SAFE) as screen:
         chosen = scorers_named(scorer or SCORERS)
@@ -68,7 +68,10 @@ def _show(screen: Screen, report: ScoringReport, seconds: float) -> None:
         made.add_row(each.scorer, each.version, number(each.scored), number(each.known), number(each.refused))
     screen.print(headline(f"{number(report.answers)} answers with words", f"in {seconds:.1f} s"), section(made))
     left = [
-        (report.unread, "in a language that no scorer reads, or that do not say theirs (--language says it for those)"),
+        (
+            report.unread,
+            "in a language that no scorer reads, or in one that nobody says (--language says it for those)",
+        ),
         (report.erased, "of erased customers, whose words are gone"),
     ]
     for count, which in left:

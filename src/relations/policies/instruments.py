@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, TypeAlias, get_args
+from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,6 +11,7 @@ from relations.messages import Id, Label, Text
 __all__ = [
     "CES",
     "CSAT",
+    "EFFORT_METHODS",
     "INSTRUMENT_KINDS",
     "INTERVIEW",
     "NPS",
@@ -36,6 +37,9 @@ InstrumentKind: TypeAlias = Literal[
     "observation",
 ]
 INSTRUMENT_KINDS: tuple[InstrumentKind, ...] = get_args(InstrumentKind)
+
+EFFORT_METHODS = ("agreement", "effort")
+"""How an effort score may be asked: as agreement that it was easy, or as how much effort it took."""
 
 _FIXED: dict[str, tuple[int, int]] = {"nps": (0, 10), "csat": (1, 5), "semantic_differential": (-3, 3)}
 """Kinds whose scale is what makes them what they are."""
@@ -75,8 +79,10 @@ class Instrument(BaseModel):
             `panel`, `observation` (notes coded to themes, not scored).
         lowest: The low end of the scale; absent where there is none.
         highest: The high end.
-        higher_is_better: False where a high score is a bad one, as in an effort score that asks how much it took.
-        method: How it is asked, where ways differ: `agreement` or `effort` for CES.
+        higher_is_better: False where a high score is a bad one. Where not given, an effort score goes by its method:
+            high is bad where it asks how much effort it took.
+        method: How it is asked, where ways differ. A `ces` is adopted with `agreement` (that it was made easy) or
+            `effort` (how much it took).
         low: Answers up to this one (from this one on, where high is bad) ask for an answer of the business, and
             questionnaires whose items' mean is; None where none does.
         items: The statements or pairs of a questionnaire.
@@ -92,6 +98,13 @@ class Instrument(BaseModel):
     method: Label | None = None
     low: Step | None = None
     items: tuple[InstrumentItem, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _effort_is_bad(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("kind") == "ces" and given.get("method") == "effort":
+            return {"higher_is_better": False, **given}
+        return given
 
     @model_validator(mode="after")
     def _scale_suits_the_kind(self) -> Self:

@@ -16,6 +16,8 @@ _KANA_MARKS = "\u3099\u309a"
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "\u0131": "i", "þ": "th"})
 """Letters that Unicode does not take apart."""
 _IDEOGRAPHIC = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
+_ABROAD = "00"
+"""What a country code is dialled behind in most of the world; no number within a country begins with it."""
 _DIGITS_MIN, _DIGITS_MAX = 5, 15
 
 
@@ -36,8 +38,12 @@ def same_phone(number: str, region: str | None = None) -> str | None:
 
     Returns:
         None where it says no country, and none is given; and where no number can be so long or so short. A country
-        code that no country has is taken as it is, as long as the number is one by its length.
+        code that no country has is taken as it is, as long as the number is one by its length. 00 in front stands for
+        the plus sign, wherever it is dialled.
     """
+    stripped = number.lstrip()
+    if stripped.startswith(_ABROAD):
+        number = "+" + stripped.removeprefix(_ABROAD)
     known = region.upper() if region and region.upper() in phonenumbers.SUPPORTED_REGIONS else None
     try:
         parsed = phonenumbers.parse(number, known)

@@ -97,13 +97,13 @@ class Patronage(CustomerRow, gc=False):
                 firsts[name] = min(firsts.get(name, day), day)
         self.departures = sorted([*self.departures, *other.departures])
 
-    def costs(self, until: int) -> Iterator[tuple[str, str, str, int]]:
-        """Channel, campaign, currency and what was spent to win them by the evening of `until`, in minor units."""
+    def costs(self, until: int) -> Iterator[tuple[str, str, str, str, int]]:
+        """Day, channel, campaign, currency and what was spent to win them by the evening of `until`, in minor units."""
         last = date.fromordinal(until).isoformat()
         for way, cost in self.acquisition.items():
             if way[:_DAY] <= last:
                 currency, channel, campaign = way[_DAY:].split("|", 2)
-                yield channel, campaign, currency, cost
+                yield way[:_DAY], channel, campaign, currency, cost
 
     def turns(self, until: int, local: LocalTime) -> list[Turn]:
         """The local days on which their leaving or coming back was recorded, the last word of each, ascending."""

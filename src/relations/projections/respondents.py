@@ -100,14 +100,20 @@ class Respondents:
                 found.append(replace(fact, content=answer, parts=tuple(parts)))
         return found
 
-    def invitations(self) -> list[Fact]:
-        """Every invitation, an `Asked`; its month is that of sending."""
+    def invitations(self, *, own: bool = False) -> list[Fact]:
+        """Every invitation, an `Asked`; its month is that of sending.
+
+        Args:
+            own: Only answers by the instrument that it invited to count, not whatever else names it.
+        """
         found: list[Fact] = []
         for row in self.rows:
             answered: dict[str, int] = {}
             for given in row.answers.values():
-                if given.invitation is not None:
-                    answered[given.invitation] = min(given.at, answered.get(given.invitation, given.at))
+                name = given.invitation or ""
+                asked = row.invitations.get(name)
+                if asked is not None and (not own or given.instrument == asked.instrument):
+                    answered[name] = min(given.at, answered.get(name, given.at))
             for name, invited in row.invitations.items():
                 found += self._facts(row, invited, Asked(invited, answered.get(name)), None)
         return found

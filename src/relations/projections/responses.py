@@ -31,7 +31,7 @@ class ResponseRate(BaseModel):
         suppressed: True where these are fewer than the policy's `minimum_answers`, or where the figure would give such
             a group away; all that follows is then absent.
         seen: How many are known to have been seen; whoever answered or declined one has seen it.
-        answered: How many were answered, by any instrument.
+        answered: How many were answered; by instrument, with that instrument, and otherwise with whatever one.
         declined: How many were declined and not answered after all.
         reminded: How many were reminded of.
         rate: Answered / sent, from 0 to 1; absent where none were sent.
@@ -58,7 +58,7 @@ def response_rates(
     respondents: Respondents, *, by: Sequence[ResponseDimension], surveys: Surveys
 ) -> list[ResponseRate]:
     """The response rate of every group that was asked, in the groups' order; of all invitations where `by` is empty."""
-    cuts = Cuts(respondents.invitations(), surveys.minimum_answers, by, _STANDING)
+    cuts = Cuts(respondents.invitations(own="instrument" in by), surveys.minimum_answers, by, _STANDING)
     return [_rate(group, surveys.confidence) for group in cuts.groups(by)]
 
 

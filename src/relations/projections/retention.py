@@ -56,7 +56,7 @@ from relations.projections.stages import (
     period_rates,
 )
 from relations.projections.view import View
-from relations.projections.worth import CustomerWorth, WorthReport, worth_report
+from relations.projections.worth import CustomerWorth, NoExpectation, WorthReport, worth_report
 
 __all__ = [
     "PROJECTION",
@@ -76,6 +76,7 @@ __all__ = [
     "LifecycleReport",
     "LoyaltyKind",
     "LoyaltySigns",
+    "NoExpectation",
     "Patronage",
     "PeriodRates",
     "RetentionView",
@@ -246,6 +247,11 @@ class RetentionView(View):
     ) -> WorthReport:
         """What customers have brought, and are expected to bring. Everybody is fitted to, whoever is listed.
 
+        What they have brought is said in any case. Where there is no fit, `no_fit` says why by its code: the extra
+        `analytics` is not installed (`missing_extra`), there is nobody to fit to (`no_customers`), nobody came back
+        (`no_repeat_customers`) or spent anything then (`no_repeat_spending`), or these customers are too few or too
+        alike to tell the parameters apart (`fit_not_converged`, `infinite_mean`).
+
         Args:
             as_of: The moment; now where absent.
             currency: Which purchases count; the policy's where absent.
@@ -256,11 +262,7 @@ class RetentionView(View):
             offset: List after so many.
 
         Raises:
-            MissingExtra: The extra `analytics` is not installed.
             InvalidInput: An argument that makes no sense.
-            NoFit: There is nobody to fit to (`no_customers`), nobody came back (`no_repeat_customers`) or spent
-                anything then (`no_repeat_spending`), or these customers are too few or too alike to tell the
-                parameters apart (`fit_not_converged`, `infinite_mean`).
         """
         page = _page(limit, offset)
         code = self._currency(currency)

@@ -325,6 +325,8 @@ class SatisfactionView(View):
     ) -> list[ResponseRate]:
         """How many of those who were asked answered, by any dimension or `instrument`; the month is that of sending.
 
+        By instrument, only answers with the one that was asked for count; otherwise any that name the invitation.
+
         Raises:
             InvalidInput: An unknown or doubled dimension, or a bound that is no month.
         """

@@ -5,6 +5,8 @@ Gamma-Gamma for how much, from three numbers a customer and the sum of their rep
 of them are net of what had gone back by then, customer by customer: a purchase that was refunded in full is none, so it
 neither makes somebody come back nor counts in what they spend, and a partial refund lowers its amount. So what will go
 back of purchases to come is in the expectations already.
+
+Where no model can be fitted, or none is installed, the report has the historic part and says why there is no other.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from relations.analytics import (
     BuyingModel,
+    LifetimeValue,
     RepeatStatistics,
     SpendingModel,
     fit_buying,
@@ -24,10 +27,10 @@ from relations.analytics import (
     lifetime_values,
 )
 from relations.analytics.buying import BuyingModelName, check_forecast
-from relations.errors import NoFit
+from relations.errors import MissingExtra, NoFit
 from relations.projections.patronage import Patronage
 
-__all__ = ["CustomerWorth", "WorthReport", "worth_report"]
+__all__ = ["CustomerWorth", "NoExpectation", "WorthReport", "worth_report"]
 
 _STRONG = 0.3
 """From which correlation on spending is hardly independent of buying."""
@@ -41,7 +44,7 @@ class CustomerWorth(BaseModel):
         frequency: Days with a purchase after the first such day; a day of which all money went back is none.
         recency_days: Days from the first such day to the last.
         age_days: Days from the first purchase day to the end of the observation.
-        alive: The probability that they have not left.
+        alive: The probability that they have not left; None where there is no fit, as what follows.
         expected_purchases: Purchase days expected within the horizon.
         expected_value: What these will bring, discounted, in minor units.
     """
@@ -53,9 +56,27 @@ class CustomerWorth(BaseModel):
     frequency: int
     recency_days: int
     age_days: int
-    alive: float
-    expected_purchases: float
-    expected_value: float
+    alive: float | None
+    expected_purchases: float | None
+    expected_value: float | None
+
+
+class NoExpectation(BaseModel):
+    """Why nothing is expected of anybody.
+
+    Attributes:
+        code: That of `NoFit`, or `missing_extra`.
+        reason: A sentence without its full stop.
+        remedy: What would help, if anything would.
+        extra: The extra of `relations` that is missing, if one is.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    reason: str
+    remedy: str | None
+    extra: str | None
 
 
 class WorthReport(BaseModel):
@@ -66,18 +87,19 @@ class WorthReport(BaseModel):
         currency: Which purchases count.
         days: How far ahead it looks.
         yearly_rate: The discount rate.
+        no_fit: Why there is no fit, and nothing expected; None where there is one.
         buying: The model of how often, as fitted.
         spending: The model of how much, as fitted.
         refund_share: What went back, as a share of what was bought, over all customers; None where nothing was spent.
         correlation: Pearson's, of frequency and mean repeat spend over the customers who came back; None where it is
             undefined. The models take the two to be independent.
         independent: Whether that is near enough: below 0.3 either way; None where the correlation is undefined.
-        buyers: How many customers were fitted to: all who kept something that they bought in this currency.
+        buyers: How many customers there are to fit to: all who kept something that they bought in this currency.
         all_returned: How many bought in it, and gave everything back. They are worth nothing, and are left out.
         other_currencies: How many bought, but never in this currency; left out likewise.
         historic: The sum of all customers' historic value, in minor units.
-        expected_value: The sum of all customers' expected value, in minor units.
-        customers: Those asked for, the most valuable first.
+        expected_value: The sum of all customers' expected value, in minor units; None where there is no fit.
+        customers: Those asked for, of whom most is expected first; without a fit, those who brought most.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -86,8 +108,9 @@ class WorthReport(BaseModel):
     currency: str
     days: float
     yearly_rate: float
-    buying: BuyingModel
-    spending: SpendingModel
+    no_fit: NoExpectation | None
+    buying: BuyingModel | None
+    spending: SpendingModel | None
     refund_share: float | None
     correlation: float | None
     independent: bool | None
@@ -95,7 +118,7 @@ class WorthReport(BaseModel):
     all_returned: int
     other_currencies: int
     historic: int
-    expected_value: float
+    expected_value: float | None
     customers: tuple[CustomerWorth, ...]
 
 
@@ -112,18 +135,20 @@ def worth_report(
     """Fit both models to all buyers, and value each.
 
     Raises:
-        MissingExtra: The extra `analytics` is not installed.
         InvalidInput: Numbers that make no sense.
-        NoFit: There is nobody to fit to, nobody came back or spent anything then, or a likelihood has no summit.
     """
     check_forecast(days, yearly_rate)
     buyers, all_returned, others = _observed(rows, currency, through)
-    if not buyers:
-        raise _nobody(currency, all_returned, others)
     statistics = [one for _, one in buyers]
-    buying = fit_buying(statistics, model=model)
-    spending = fit_spending(statistics)
-    values = lifetime_values(statistics, buying, spending, days=days, yearly_rate=yearly_rate)
+    buying, spending, no_fit = None, None, None
+    values: Sequence[LifetimeValue | None] = [None] * len(buyers)
+    try:
+        if not buyers:
+            raise _nobody(currency, all_returned, others)
+        buying, spending = fit_buying(statistics, model=model), fit_spending(statistics)
+        values = lifetime_values(statistics, buying, spending, days=days, yearly_rate=yearly_rate)
+    except (NoFit, MissingExtra) as error:
+        buying, spending, no_fit = None, None, _why(error)
     customers = [
         CustomerWorth(
             customer=row.customer,
@@ -131,19 +156,20 @@ def worth_report(
             frequency=one.frequency,
             recency_days=one.recency_days,
             age_days=one.age_days,
-            alive=value.alive,
-            expected_purchases=value.purchases,
-            expected_value=value.value,
+            alive=value.alive if value else None,
+            expected_purchases=value.purchases if value else None,
+            expected_value=value.value if value else None,
         )
         for (row, one), value in zip(buyers, values, strict=True)
     ]
-    customers.sort(key=lambda each: (-each.expected_value, each.customer))
+    customers.sort(key=lambda each: (-(each.historic if no_fit else each.expected_value or 0), each.customer))
     correlation = _correlation(statistics)
     return WorthReport(
         through=date.fromordinal(through),
         currency=currency,
         days=days,
         yearly_rate=yearly_rate,
+        no_fit=no_fit,
         buying=buying,
         spending=spending,
         refund_share=_refund_share(rows, currency, through),
@@ -153,9 +179,14 @@ def worth_report(
         all_returned=all_returned,
         other_currencies=others,
         historic=sum(each.historic for each in customers),
-        expected_value=sum(each.expected_value for each in customers),
+        expected_value=None if no_fit else sum(each.expected_value or 0 for each in customers),
         customers=tuple(customers[page]),
     )
+
+
+def _why(error: NoFit | MissingExtra) -> NoExpectation:
+    extra = error.extra if isinstance(error, MissingExtra) else None
+    return NoExpectation(code=error.code, reason=error.reason, remedy=error.remedy, extra=extra)
 
 
 def _observed(

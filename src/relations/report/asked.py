@@ -106,10 +106,13 @@ class Asked:
 
     def refused(self, name: str, title: str, error: InvalidInput | MissingExtra) -> Figure:
         """A figure that the view did not give, and why."""
-        if isinstance(error, MissingExtra):
-            return self.empty(name, title, "missing_extra", extra=error.extra)
-        reason = error.code if self.say.has(f"reason.{error.code}") else "other"
-        return self.empty(name, title, reason, code=error.code, currency=self.currency)
+        said = self.reason(error.code, extra=error.extra if isinstance(error, MissingExtra) else None)
+        return Figure(name, title, said=[self.say("nothing", reason=said)], is_empty=True)
+
+    def reason(self, code: str, *, extra: str | None) -> str:
+        """Why there is no answer, in the page's words."""
+        known = code if self.say.has(f"reason.{code}") else "other"
+        return self.say(f"reason.{known}", code=code, extra=extra, currency=self.currency)
 
     def table(self, *columns: str, rows: Sequence[Sequence[str]], numbers: int = 1) -> Table:
         """A table under headings of the catalogue."""

@@ -9,7 +9,7 @@ import msgspec
 
 from relations.aggregates.customer import FeedbackGiven
 from relations.engine import Relations
-from relations.errors import InvalidInput, MissingExtra
+from relations.errors import InvalidInput
 from relations.messages import RecordedEvent, from_micros
 from relations.projections.agenda import AgendaItem
 from relations.projections.customers import Portrait
@@ -23,6 +23,7 @@ from relations.projections.relation_profile import RelationProfile
 from relations.projections.retention import CustomerProfile
 from relations.projections.rfm import RfmScore
 from relations.projections.worth import CustomerWorth
+from relations.report.due import due_with
 
 __all__ = ["CustomerFile", "GivenAnswer", "customer_file", "unknown_customer"]
 
@@ -55,8 +56,8 @@ class CustomerFile(msgspec.Struct, frozen=True):
     """A customer's file.
 
     Attributes:
-        as_of: The moment that everything is told of. Where complaints stand, what falls due and which low answers wait
-            is told as of now all the same, without what came about after the moment.
+        as_of: The moment that everything is told of. Where complaints stand and which low answers wait is told as of
+            now all the same, without what came about after the moment.
         portrait: Who they are and what they allow.
         history: Everything recorded of them by then, in the order of business time; personal words readable.
         tickets: Their complaints on the desk, the newest first.
@@ -70,9 +71,10 @@ class CustomerFile(msgspec.Struct, frozen=True):
         segments: The policy's segments that they are in.
         kind: Their kind of loyalty; None where they never bought nor answered.
         rfm: How recent, frequent and valuable their purchases are among everybody's; None before the first.
-        worth: What they brought and are expected to bring; None where that cannot be said.
-        worth_unknown: Why not.
-        due: What falls due with them, soonest first.
+        worth: What they brought and are expected to bring; None where they kept nothing in the policy's currency.
+        worth_unknown: Why nothing is expected of them.
+        due: What falls due with them, soonest first; where more was recorded since, deadlines of complaints
+            alone.
     """
 
     as_of: datetime
@@ -132,7 +134,7 @@ def customer_file(relations: Relations, customer: str, *, as_of: datetime | None
         segments=views.retention.segments_of(name, as_of=moment),
         kind=views.retention.kind_of(name, as_of=moment),
         rfm=next((score for score in rfm if score.customer == name), None),
-        due=views.agenda.for_customer(name),
+        due=due_with(relations, moment, name),
         **_worth(relations, name, moment),
     )
 
@@ -171,10 +173,8 @@ def _answers(history: list[RecordedEvent]) -> list[GivenAnswer]:
 
 
 def _worth(relations: Relations, customer: str, moment: datetime) -> dict[str, Any]:
-    """What they are worth, or why that cannot be said: no model without its extra, or from too few customers."""
-    try:
-        found = relations.views.retention.lifetime_values(as_of=moment).customers
-    except (InvalidInput, MissingExtra) as error:
-        return {"worth": None, "worth_unknown": error.reason}
-    worth = next((each for each in found if each.customer == customer), None)
-    return {"worth": worth, "worth_unknown": None if worth else "they have not bought in the policy's currency"}
+    """What they are worth, and why nothing is expected of them, where that is so."""
+    report = relations.views.retention.lifetime_values(as_of=moment)
+    worth = next((each for each in report.customers if each.customer == customer), None)
+    unknown = None if worth else "they have not bought in the policy's currency"
+    return {"worth": worth, "worth_unknown": report.no_fit.reason if report.no_fit else unknown}

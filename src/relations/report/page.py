@@ -7,8 +7,9 @@ from datetime import datetime
 
 from relations.engine import Relations
 from relations.errors import InvalidInput
-from relations.messages import minor_digits, to_micros
+from relations.messages import minor_digits
 from relations.report.asked import Asked
+from relations.report.due import has_gone_on
 from relations.report.figures import Section
 from relations.report.sections import due, loyalty, repair, satisfaction, staying, value
 from relations.report.wording import Wording, of_the_page
@@ -57,7 +58,7 @@ def html(
     code = currency or engine.policy.currency
     minor_digits(code)
     at = as_of or engine.clock()
-    asked = Asked(engine, at, as_of is not None and _has_gone_on(engine, at), code, days, say)
+    asked = Asked(engine, at, as_of is not None and has_gone_on(engine, at), code, days, say)
     sections = [make(asked) for make in _SECTIONS]
     customers = engine.views.retention.lifecycle(as_of=at).customers
     told = [say("as_of", day=say.day(asked.day), customers=say.number(customers))]
@@ -69,10 +70,3 @@ def html(
     )  # fmt: skip
     template = environment.get_template("report.html.jinja")
     return str(template.render(say=say, told=say.sentences(told), sections=sections))
-
-
-def _has_gone_on(engine: Relations, at: datetime) -> bool:
-    """Whether anything was recorded after a moment."""
-    head = engine.status().position
-    last = next(engine.events(after=head - 1), None) if head else None
-    return last is not None and last.recorded_at > to_micros(at)

@@ -134,6 +134,7 @@ def _vader() -> Any:
 
 
 def _version(package: str, purpose: str) -> str:
+    needed(package, extra=_EXTRA, purpose=purpose)  # what cannot be loaded is missing, whatever is said to be installed
     try:
         return version(package)
     except PackageNotFoundError:

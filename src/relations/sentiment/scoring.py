@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import cached_property
 from hashlib import sha256
 from itertools import islice
 from multiprocessing import get_context
@@ -17,11 +18,18 @@ from typing import TypeAlias
 
 import msgspec
 
-from relations.aggregates.customer import FeedbackGiven, ScoreSentiment, SentimentScored
+from relations.aggregates.customer import (
+    CustomerRegistered,
+    FeedbackGiven,
+    ProfileCorrected,
+    ScoreSentiment,
+    SentimentScored,
+)
 from relations.engine import Rejection, Relations
 from relations.errors import InvalidInput
 from relations.log.personal import ERASED
 from relations.messages import RecordedEvent, from_micros
+from relations.projections.aliases import Aliases
 from relations.sentiment.scorers import SCORERS, Scorer
 
 __all__ = ["ScorerCount", "ScoringReport", "score_feedback"]
@@ -54,7 +62,7 @@ class ScoringReport(msgspec.Struct):
     Attributes:
         answers: How many there are.
         erased: Those of erased customers: there is nothing left to read.
-        unread: Those in a language that no scorer reads, or that do not say which they are in.
+        unread: Those in a language that no scorer reads, or of which neither they nor their customer say which it is.
         scorers: What each scorer did with the rest, in the order given.
         rejections: Refused scores, each with its reason.
         position: The position up to which the log has been read.
@@ -87,12 +95,14 @@ def score_feedback(
 ) -> ScoringReport:
     """Have every answer with words scored by every scorer that reads its language and has not scored it yet.
 
-    Interrupted, it is run again and goes on where it stopped; what is recorded while it runs is left to the next time.
+    An answer that does not say its language is in the customer's own, as last known by then. Interrupted, it is run
+    again and goes on where it stopped; what is recorded while it runs is left to the next time.
 
     Args:
         engine: Where the answers are.
         scorers: Who scores; all that ship where absent.
-        language: That of answers that do not say theirs (BCP 47); without it they are not read.
+        language: That of answers that say no language, of customers whose own is not known (BCP 47); without it these
+            are not read.
         processes: Score in so many processes; models in plain Python are slow.
         batch: Answers read, scored and recorded at a time.
         on_progress: Told how far it is.
@@ -103,10 +113,11 @@ def score_feedback(
     """
     report = ScoringReport(scorers=[ScorerCount(each.name, each.version) for each in scorers])
     head = engine.status().position
+    spoken = _Spoken(engine, head, language or "")
     known = set(_scored(engine, head))
     with _scoring(processes) as score:
         for part in _parts(engine.events(until=head, of=(FeedbackGiven,)), batch):
-            read = list(_readable(part, scorers, language, report))
+            read = list(_readable(part, scorers, spoken, report))
             for scorer, count in zip(scorers, report.scorers, strict=True):
                 mine = [(given, words) for given, words, tag in read if _reads(scorer, tag)]
                 fresh = [each for each in mine if _key(each[0], count) not in known]
@@ -127,6 +138,40 @@ def _scored(engine: Relations, until: int) -> Iterator[_Key]:
             yield scored.customer, scored.event.feedback, scored.event.scorer, scored.event.scorer_version
 
 
+class _Spoken:
+    """Which language customers spoke when: what was last said of it, by business time, under any id of theirs.
+
+    Args:
+        engine: Where they are known.
+        until: The last position to read.
+        otherwise: The language of those of whom nothing is known.
+    """
+
+    def __init__(self, engine: Relations, until: int, otherwise: str) -> None:
+        self._engine, self._until, self._otherwise = engine, until, otherwise
+
+    def by(self, customer: str, at: int) -> str:
+        """The language of a customer at a moment, UTC microseconds."""
+        survivor = self._aliases.survivor(customer)
+        known = [said for said in self._said.get(survivor, ()) if said[:1] <= (at,)]
+        return max(known)[-1] if known else self._otherwise
+
+    @cached_property
+    def _aliases(self) -> Aliases:
+        return self._engine.views.customers.aliases
+
+    @cached_property
+    def _said(self) -> dict[str, list[tuple[int, int, str]]]:
+        """By surviving id, when each language was said, where in the log, and which; read once it is asked for."""
+        found: dict[str, list[tuple[int, int, str]]] = {}
+        for recorded in self._engine.events(until=self._until, of=(CustomerRegistered, ProfileCorrected)):
+            language = getattr(recorded.event, "language", None)
+            if language:
+                said = found.setdefault(self._aliases.survivor(recorded.customer), [])
+                said.append((recorded.occurred_at, recorded.position, language))
+        return found
+
+
 def _key(given: RecordedEvent, by: ScorerCount) -> _Key:
     assert isinstance(given.event, FeedbackGiven)  # noqa: S101 - only those were asked for
     return given.customer, given.event.feedback, by.scorer, by.version
@@ -139,7 +184,7 @@ def _parts(events: Iterable[RecordedEvent], size: int) -> Iterator[list[Recorded
 
 
 def _readable(
-    part: list[RecordedEvent], scorers: Sequence[Scorer], language: str | None, report: ScoringReport
+    part: list[RecordedEvent], scorers: Sequence[Scorer], spoken: _Spoken, report: ScoringReport
 ) -> Iterator[tuple[RecordedEvent, str, str]]:
     """The answers with words that any scorer reads, with the words and their language; the others are counted."""
     for given in part:
@@ -147,10 +192,11 @@ def _readable(
         if not isinstance(event, FeedbackGiven) or event.comment is None:
             continue
         report.answers += 1
-        tag = event.language or language or ""
         if event.comment == ERASED:
             report.erased += 1
-        elif any(_reads(scorer, tag) for scorer in scorers):
+            continue
+        tag = event.language or spoken.by(given.customer, given.occurred_at)
+        if any(_reads(scorer, tag) for scorer in scorers):
             yield given, event.comment, tag
         else:
             report.unread += 1

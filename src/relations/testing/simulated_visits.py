@@ -351,6 +351,7 @@ class Visit:
             invitation=f"s{self.key}",
             regarding=f"stay {self.key}",
             comment=comment,
+            language=self.guest.language if comment else None,
             themes=themes_of(self, instrument) if comment else (),
         )  # fmt: skip
         if mistake:

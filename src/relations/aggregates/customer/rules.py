@@ -61,6 +61,7 @@ REFUSALS: Mapping[str, str] = {
     "already_registered": "Registered before, with other details; `CorrectProfile` changes them",
     "consent_withdrawn": "The customer withdrew the consent to be asked through that channel",
     "customer_erased": "The customer was erased, and the command says something of the person",
+    "before_feedback": "An answer is coded, scored and answered after it was given, not before",
     "before_invitation": "An invitation is seen, answered, declined or reminded of after it was sent, not before",
     "feedback_has_no_words": "The answer has no words that could be scored",
     "feedback_id_reused": "Another answer bears this id",

@@ -29,7 +29,7 @@ from relations.aggregates.customer.refusing import (
     refused,
 )
 from relations.aggregates.customer.state import Customer, answer_key
-from relations.messages import Command, Event
+from relations.messages import Command, Event, from_micros
 from relations.policies import Instrument, Policy, Surveys
 
 __all__ = ["SURVEY_RULES"]
@@ -207,6 +207,13 @@ def _feedback(state: Customer, command: CodeFeedback | ScoreSentiment | AnswerFe
             "unknown_feedback",
             "feedback",
             "Record the answer first (GiveFeedback)",
+        )
+    if command.at < found.at:
+        raise refused(
+            f"the answer {command.feedback} is of {from_micros(found.at).isoformat()}; nothing came of it before",
+            "before_feedback",
+            "occurred_at",
+            "Give the time at which it happened",
         )
     return found
 

@@ -13,6 +13,7 @@ from relations.cli.pages.question import Question
 from relations.cli.show import headline, local_minute, number, section, table, words
 from relations.engine import Relations
 from relations.projections.agenda import AgendaItem
+from relations.report.due import due_within, has_gone_on
 
 __all__ = ["AgendaPage", "read", "show"]
 
@@ -34,16 +35,24 @@ _KINDS = {
 
 
 class AgendaPage(msgspec.Struct, frozen=True):
-    """All that the page shows."""
+    """All that the page shows.
 
+    Attributes:
+        complaints_only: Whether more was recorded since: then only deadlines of complaints are known as of the moment.
+        overdue: What was due by the moment.
+        due: What falls due soon after it.
+    """
+
+    complaints_only: bool
     overdue: list[AgendaItem]
     due: list[AgendaItem]
 
 
 def read(engine: Relations, question: Question) -> AgendaPage:
     """What is due by the moment asked for, and what falls due soon after it."""
-    found = engine.views.agenda.due(until=question.as_of + timedelta(days=question.days), as_of=question.as_of)
+    found = due_within(engine, question.as_of, timedelta(days=question.days))
     return AgendaPage(
+        complaints_only=has_gone_on(engine, question.as_of),
         overdue=[item for item in found if item.due_at <= question.as_of],
         due=[item for item in found if item.due_at > question.as_of],
     )
@@ -53,18 +62,20 @@ def show(page: AgendaPage, question: Question) -> RenderableType:
     """The page."""
     parts: list[RenderableType] = [
         headline("Agenda", f"what is due, as of {question.day}"),
-        section(_counts(page, question), *_EXPLAINED),
+        section(_counts(page, question), words(_OF_A_DAY_GONE_BY if page.complaints_only else _EXPLAINED)),
     ]
     if page.due:
         parts.append(section(_next(page.due[: question.limit], question)))
     return Group(*parts)
 
 
-_EXPLAINED: tuple[RenderableType, ...] = (
-    words(
-        "`relations run --advance-time` records what time alone decides. A deadline that is recorded as missed is no"
-        " longer here: `relations report repair` shows what is overdue."
-    ),
+_EXPLAINED = (
+    "`relations run --advance-time` records what time alone decides. A deadline that is recorded as missed is no"
+    " longer here: `relations report repair` shows what is overdue."
+)
+_OF_A_DAY_GONE_BY = (
+    "Deadlines of complaints only: what else falls due is known of the present, not of a day gone by. Those missed"
+    " are here, recorded or not."
 )
 
 

@@ -177,7 +177,7 @@ def _value(file: CustomerFile) -> Facts:
         f"{_plain(file.kind.kind)} loyalty since {file.kind.since}" if file.kind else None,
     )
     rows += [("Value", value), ("Segments", ", ".join(file.segments))]
-    if file.worth is not None:
+    if file.worth is not None and file.worth.alive is not None:
         often = f"{file.worth.expected_purchases:.1f} days of buying within a year"
         rows.append(("Expected", f"{percent(file.worth.alive)} likely to come again; {often}"))
     elif file.worth_unknown is not None and bought is not None and bought.days:

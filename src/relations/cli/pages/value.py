@@ -11,7 +11,6 @@ from rich.text import Text
 from relations.cli.pages.question import Question
 from relations.cli.show import ABSENT, Heat, Sheet, bar, number, percent, section, table, words
 from relations.engine import Relations
-from relations.errors import InvalidInput, MissingExtra, RelationsError
 from relations.messages import minor_digits
 from relations.projections.grading import GradesReport
 from relations.projections.retention import (
@@ -33,15 +32,13 @@ class ValuePage(msgspec.Struct, frozen=True):
     """All that this half shows.
 
     Attributes:
-        worth: None where nothing can be expected of anybody, and `no_worth` says why.
         others: Currencies that customers spent in too.
     """
 
     currency: str
     rfm: RfmReport
     grades: GradesReport
-    worth: WorthReport | None
-    no_worth: RelationsError | None
+    worth: WorthReport
     revenue: list[RevenueRetention]
     cohort_revenue: list[CohortRevenue]
     segments: list[SegmentFigure]
@@ -53,13 +50,10 @@ def read(engine: Relations, question: Question) -> ValuePage:
     """Value in one currency, as of the moment asked for."""
     view, as_of = engine.views.retention, question.as_of
     currency = question.currency or engine.policy.currency
-    worth, no_worth, expected = None, None, None
-    try:
-        whole = view.lifetime_values(as_of=as_of, currency=currency, days=_HORIZON_DAYS)
-        expected = {each.customer: each.expected_value for each in whole.customers}
-        worth = whole.model_copy(update={"customers": whole.customers[: question.limit]})
-    except (InvalidInput, MissingExtra) as error:
-        no_worth = error
+    whole = view.lifetime_values(as_of=as_of, currency=currency, days=_HORIZON_DAYS)
+    expected = None
+    if whole.no_fit is None:
+        expected = {each.customer: each.expected_value or 0 for each in whole.customers}
     revenue = view.revenue_retention(as_of=as_of, currency=currency, months=_SPAN_MONTHS)
     cohorts = view.cohort_revenue(as_of=as_of, currency=currency)
     spent = {
@@ -69,8 +63,7 @@ def read(engine: Relations, question: Question) -> ValuePage:
         currency=currency,
         rfm=view.rfm(as_of=as_of, currency=currency, limit=0),
         grades=view.value_grades(as_of=as_of, currency=currency, limit=0),
-        worth=worth,
-        no_worth=no_worth,
+        worth=whole.model_copy(update={"customers": whole.customers[: question.limit]}),
         revenue=[span for span in revenue if question.spans(span.month)],
         cohort_revenue=[cohort for cohort in cohorts if question.spans(cohort.month)],
         segments=view.segments(as_of=as_of, limit=0),
@@ -152,23 +145,22 @@ def _grades_explained(page: ValuePage) -> list[RenderableType]:
 
 
 def _worth(page: ValuePage) -> list[RenderableType]:
-    title = f"What is to be expected of them within {_HORIZON_DAYS} days, in {page.currency}"
     found = page.worth
-    if found is None:
-        assert page.no_worth is not None  # noqa: S101 - one of the two is there
-        remedy = f" {page.no_worth.remedy}." if page.no_worth.remedy else ""
-        return [Text(title, style="bold"), words(f"Not known: {page.no_worth.reason}.{remedy}")]
+    if found.no_fit is not None:
+        return _historic(page)
+    title = f"What is to be expected of them within {_HORIZON_DAYS} days, in {page.currency}"
     made = table("Customer", "Brought", "Expected", "Purchases", "Alive", right=(1, 2, 3, 4), title=title, spare=(3,))
     for each in found.customers:
         made.add_row(
             each.customer,
             _money(page, each.historic),
-            _money(page, each.expected_value),
+            _money(page, each.expected_value or 0),
             f"{each.expected_purchases:.1f}",
             percent(each.alive),
         )
     sums = (
-        f"have brought {_money(page, found.historic)}; {_money(page, found.expected_value)} more are expected of them"
+        f"have brought {_money(page, found.historic)}; {_money(page, found.expected_value or 0)} more are expected of"
+        " them"
     )
     lines = [
         (
@@ -179,6 +171,21 @@ def _worth(page: ValuePage) -> list[RenderableType]:
     if found.independent is False:
         lines.append("Who buys often here spends differently from others; the model takes these to be independent.")
     return [made, *map(words, lines)]
+
+
+def _historic(page: ValuePage) -> list[RenderableType]:
+    """What they brought, and why no more can be said."""
+    found = page.worth
+    assert found.no_fit is not None  # noqa: S101 - only then it is asked for
+    remedy = f" {found.no_fit.remedy}." if found.no_fit.remedy else ""
+    why = f"What is to be expected of them is not known: {found.no_fit.reason}.{remedy}"
+    title = f"What they have brought, in {page.currency}"
+    if not found.customers:
+        return [Text(title, style="bold"), words(why)]
+    made = table("Customer", "Brought", "Came back", right=(1, 2), title=title)
+    for each in found.customers:
+        made.add_row(each.customer, _money(page, each.historic), number(each.frequency))
+    return [made, words(f"{number(found.buyers)} buyers have brought {_money(page, found.historic)}. {why}")]
 
 
 def _revenue(page: ValuePage, spans: list[RevenueRetention]) -> Sheet:
@@ -247,7 +254,7 @@ def _acquisition(page: ValuePage) -> Sheet:
 def _acquisition_explained(page: ValuePage) -> list[RenderableType]:
     of = (
         "what they brought"
-        if page.worth is None
+        if page.worth.no_fit
         else f"what they brought and are expected to bring in {_HORIZON_DAYS} days"
     )
     return [words(f"Of those for whom a cost was recorded. Worth : cost is {of}, by what it cost to win them.")]
@@ -259,7 +266,6 @@ def as_dict(page: ValuePage) -> dict[str, Any]:
         "rfm": page.rfm,
         "grades": page.grades,
         "worth": page.worth,
-        "no_worth": page.no_worth,
         "revenue": page.revenue,
         "cohort_revenue": page.cohort_revenue,
         "segments": page.segments,

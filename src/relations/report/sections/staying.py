@@ -11,12 +11,13 @@ __all__ = ["section"]
 _COHORTS = 13
 """A year of cohorts, and the one that the last of them is compared with."""
 _ROWS = 24
+_REASONS = 10
 
 
 def section(asked: Asked) -> Section:
     """Everything as of the moment; cohorts through the last month that counts."""
     say = asked.say
-    figures = [_stages(asked), _rates(asked), _cohorts(asked), _survival(asked), _kinds(asked)]
+    figures = [_stages(asked), _rates(asked), _cohorts(asked), _survival(asked), _reasons(asked), _kinds(asked)]
     return Section("retention", say("retention.title"), say("retention.note"), figures)
 
 
@@ -141,6 +142,24 @@ def _survival(asked: Asked) -> Figure:
         for point, pair in list(zip(shown, ends, strict=True))[::step]
     ]
     return Figure("survival", title, plot, [said], asked.table("days", "share", "low", "high", rows=rows, numbers=0))
+
+
+def _reasons(asked: Asked) -> Figure:
+    """Why customers said that they leave, the most frequent reasons first."""
+    say = asked.say
+    title = say("retention.reasons")
+    found = asked.engine.views.retention.churn_reasons(as_of=asked.at)
+    if not found.lapses:
+        return asked.empty("reasons", title, "nobody_said")
+    rows = [(each.reason or say("unknown"), each.lapses) for each in found.reasons[:_REASONS]]
+    said = say(
+        "retention.reasons_note",
+        left=say.number(found.left),
+        n=say.number(found.lapses),
+        won_back=say.number(found.won_back),
+        again=say.number(found.bought_again),
+    )
+    return Figure("reasons", title, asked.bars(rows, of=found.lapses), [said])
 
 
 def _kinds(asked: Asked) -> Figure:

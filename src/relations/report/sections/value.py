@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
 
-from relations.errors import InvalidInput, MissingExtra
 from relations.projections.rfm import RfmReport
 from relations.report.asked import MONTHS, Asked
 from relations.report.figures import (
+    Bar,
+    Bars,
     Cell,
     Column,
     Dot,
@@ -22,12 +22,11 @@ from relations.report.figures import (
     points,
     ticks_at,
 )
+from relations.report.sections.worth import HORIZON_DAYS, winning_figure, worth_figure
 
 __all__ = ["section"]
 
-_HORIZON_DAYS = 365
 _SPAN_MONTHS = 3
-_TENTHS = 10
 
 
 def section(asked: Asked) -> Section:
@@ -37,13 +36,16 @@ def section(asked: Asked) -> Section:
     notes = [say("value.note", currency=asked.currency)]
     if graded.other_currencies:
         notes.append(say("value.others", n=say.number(graded.other_currencies)))
+    worth = view.lifetime_values(as_of=asked.at, currency=asked.currency, days=HORIZON_DAYS)
     figures = [
         _revenue(asked),
         _kept(asked),
         _rfm(asked, graded),
         _segments(asked, graded),
         _grades(asked),
-        _worth(asked),
+        _policy_segments(asked),
+        worth_figure(asked, worth),
+        winning_figure(asked, worth),
     ]
     return Section("value", say("value.title"), say.sentences(notes), figures)
 
@@ -187,31 +189,24 @@ def _grades(asked: Asked) -> Figure:
     return Figure("grades", title, asked.bars(rows, of=found.graded), [said])
 
 
-def _worth(asked: Asked) -> Figure:
-    """What is expected of each tenth of the buyers, the most valuable first."""
-    say, currency, view = asked.say, asked.currency, asked.engine.views.retention
-    title = say("value.worth_title", days=_HORIZON_DAYS)
-    try:
-        found = view.lifetime_values(as_of=asked.at, currency=currency, days=_HORIZON_DAYS)
-    except (InvalidInput, MissingExtra) as error:
-        return asked.refused("worth", title, error)
-    n = found.buyers
-    bounds = [n * tenth // _TENTHS for tenth in range(_TENTHS + 1)]
-    values = [sum(each.expected_value for each in found.customers[a:b]) for a, b in pairwise(bounds)]
-    labels = [
-        say("value.tenth", low=say.number(10 * tenth), high=say.percent((tenth + 1) / _TENTHS))
-        for tenth in range(_TENTHS)
-    ]
-    rows = [(label, value) for label, value in zip(labels, values, strict=True)]
-    alive = sum(each.alive for each in found.customers) / n
-    said = [
-        say(
-            "value.worth",
-            buyers=say.number(n),
-            historic=say.money(found.historic, currency),
-            expected=say.money(found.expected_value, currency),
-            days=_HORIZON_DAYS,
-            alive=say.percent(alive),
-        )
-    ]
-    return Figure("worth", title, asked.bars(rows, said=lambda value: say.money(value, currency)), said)
+def _policy_segments(asked: Asked) -> Figure:
+    """How many belong to each of the policy's own segments. They read what is known now: not of a day gone by."""
+    say = asked.say
+    title = say("value.policy_segments")
+    if asked.is_past:
+        return asked.empty("groups", title, "present_only")
+    found = [each for each in asked.engine.views.retention.segments(as_of=asked.at, limit=0) if each.size]
+    if not found:
+        return asked.empty("groups", title, "nobody_known")
+    most = max(each.size for each in found)
+    chart = Bars(
+        [
+            Bar(
+                say.name("group", each.name),
+                f"{say.number(each.size)} · {say.share(each.share or 0)}",
+                [Part("blue", each.size / most, each.size)],
+            )
+            for each in found
+        ]
+    )
+    return Figure("groups", title, chart, [say("value.policy_segments_note")])

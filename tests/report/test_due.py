@@ -1,0 +1,76 @@
+"""What is due as of a day gone by, in the report and in a customer's file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import pytest
+
+from relations import Relations
+from relations.cli.pages import agenda
+from relations.cli.pages.question import Question
+from relations.projections.agenda import AgendaItem
+from relations.report.customer_file import customer_file
+from relations.report.due import due_with
+from relations.testing.simulation import simulate_recorded
+
+DAY = datetime(2024, 10, 31, 23, tzinfo=UTC)
+
+
+class Histories(NamedTuple):
+    whole: Relations
+    cut: Relations
+
+
+@pytest.fixture(scope="module")
+def histories() -> Iterator[Histories]:
+    """A hotel group's, and the same as far as it was told on the day."""
+    # What is told late changes the past for good reasons; here nothing is.
+    told = [one.command for one in simulate_recorded(seed=5, customers=120, months=12)
+            if not one.command.occurred_at <= DAY < one.recorded_at]  # fmt: skip
+    before = [command for command in told if command.occurred_at <= DAY]
+    assert 300 < len(before) < len(told) - 50
+    with (
+        Relations.open("sqlite://", durability="off") as whole,
+        Relations.open("sqlite://", durability="off") as cut,
+    ):
+        whole.execute_many(told)
+        cut.execute_many(before)
+        yield Histories(whole, cut)
+
+
+def test_a_report_as_of_a_day_gone_by_tells_nothing_of_what_came_later(histories: Histories) -> None:
+    question = Question(as_of=DAY, zone="Europe/Vienna", asked=True, days=60)
+    whole, cut = (agenda.read(engine, question) for engine in histories)
+    assert whole == cut
+    assert whole.complaints_only
+    assert whole.due or whole.overdue
+
+
+def test_a_customers_file_as_of_a_day_gone_by_tells_nothing_of_what_came_later(histories: Histories) -> None:
+    everybody = sorted({recorded.customer for recorded in histories.cut.events() if recorded.customer})
+    seen, later = 0, 0
+    for customer in everybody:
+        whole, cut = (due_with(engine, DAY, customer) for engine in histories)
+        assert whole == cut, customer
+        if whole and not seen:
+            assert customer_file(histories.whole, customer, as_of=DAY).due == whole
+        seen += len(whole)
+        later += len(set(histories.whole.views.agenda.for_customer(customer)) - set(whole))
+    assert seen
+    assert later, "something came later that was not told"
+
+
+def test_as_of_the_present_everything_is_told() -> None:
+    told = list(simulate_recorded(seed=5, customers=60, months=8))
+    now = max(one.recorded_at for one in told)
+    with Relations.open("sqlite://", durability="off", clock=lambda: now) as engine:
+        engine.execute_many([one.command for one in told])
+        page = agenda.read(engine, Question(as_of=now, zone="Europe/Vienna", asked=True, days=60))
+        assert not page.complaints_only
+        found: list[AgendaItem] = sorted([*page.overdue, *page.due], key=lambda item: item.key)
+        assert "reminder" in {item.kind for item in found}
+        customer = next(item.customer for item in found if item.kind == "reminder")
+        assert customer_file(engine, customer, as_of=now).due == engine.views.agenda.for_customer(customer)
