@@ -23,15 +23,7 @@ from relations.messages import to_micros
 from relations.policies import Programme
 from relations.policies.in_force import InForce
 from relations.policies.standing import programme_in
-from relations.projections.points import (
-    PROJECTION,
-    AccountRow,
-    GoalRow,
-    LotRow,
-    Movement,
-    ReferralRow,
-    RewardRow,
-)
+from relations.projections.points import PROJECTION
 from relations.projections.points_reports import (
     BreakageReport,
     GoalProgress,
@@ -47,6 +39,7 @@ from relations.projections.points_reports import (
     liability,
     points_by_month,
 )
+from relations.projections.points_rows import AccountRow, GoalRow, LotRow, Movement, ReferralRow, RewardRow
 from relations.projections.projection import Projection, Row, Rows
 from relations.projections.standings import (
     MemberAccount,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from relations.messages import from_micros
-from relations.projections.points import NEVER, GoalRow
+from relations.projections.points_rows import NEVER, GoalRow
 
 __all__ = [
     "BreakageReport",

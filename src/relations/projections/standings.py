@@ -12,7 +12,7 @@ from relations.policies import Programme
 from relations.policies.calendars import local_time
 from relations.policies.in_force import InForce
 from relations.policies.standing import Standing, after, due_step, outcome, programme_in, window_total
-from relations.projections.points import AccountRow, LotRow
+from relations.projections.points_rows import AccountRow, LotRow
 
 __all__ = [
     "LotState",

@@ -1,0 +1,321 @@
+"""The rows of the loyalty view: accounts, lots, rewards, referrals, goals, and what moved on which day."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from relations.projections.projection import CustomerRow, Tally
+
+__all__ = [
+    "NEVER",
+    "AccountRow",
+    "Before",
+    "GoalRow",
+    "LotRow",
+    "Movement",
+    "RedemptionRow",
+    "ReferralRow",
+    "RewardRow",
+    "SpentShare",
+    "TierStep",
+]
+
+NEVER = ""
+"""The month of expiry of what never expires."""
+
+
+class TierStep(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Something that happened to a member's tier.
+
+    Attributes:
+        at: When, UTC microseconds.
+        kind: reached, kept, warned, grace, lost, merged or returned.
+        tier: The tier from then on.
+        qualifying: What counted.
+        until: Until when the member has it all the same; of a warning or a grace.
+    """
+
+    at: int
+    kind: str
+    tier: str | None
+    qualifying: int = 0
+    until: int | None = None
+
+
+class Before(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How an account stood before a merge: what is said of it again where the merge is undone."""
+
+    enrolled_at: int | None = None
+    lapses_at: int | None = None
+    month: str = ""
+    tier: str | None = None
+    tier_since: int = 0
+    reviewed: int = 0
+    warned: int | None = None
+    grace_until: int | None = None
+    referrer: str | None = None
+
+
+class AccountRow(CustomerRow, gc=False):
+    """A member's account in one programme.
+
+    Attributes:
+        programme: Which.
+        enrolled_at: Since when, UTC microseconds.
+        closed_at: When the member left; None is a member still.
+        points: In all open lots.
+        debt: Points owed.
+        earned: Points ever earned.
+        redeemed: Points ever spent, less what came back.
+        expired: Points ever expired.
+        shortfall: What refunds should have taken back, no lot could give, and is not owed.
+        tier: The present tier.
+        tier_since: Since when.
+        reviewed: When it was last reviewed or reached.
+        warned: The moment of the loss that was warned of last.
+        grace_until: Until when the member keeps it though it is no longer earned.
+        month: The latest month that the account's events spoke of, as `2024-05`.
+        months: What qualifies for tiers, by unit and month.
+        steps: What happened to the tier, in the order of recording.
+        lapses_at: When what expires with inactivity does, UTC microseconds.
+        lapsing: Points in lots that do so, by the month of their own expiry.
+        clubs: When each was joined; those that were left are gone.
+        benefits: How often each was used.
+        referrer: Who recommended the programme.
+        merged_into: The customer whose account holds everything now.
+        merges: How the account stood before each merge into it.
+        away: The clubs that are with the account it is merged into, and when each was joined.
+    """
+
+    table: ClassVar[str] = "accounts"
+    key: ClassVar[tuple[str, ...]] = ("customer", "programme")
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("programme", "tier"),)
+    programme: str
+    enrolled_at: int | None = None
+    closed_at: int | None = None
+    points: int = 0
+    debt: int = 0
+    earned: int = 0
+    redeemed: int = 0
+    expired: int = 0
+    shortfall: int = 0
+    tier: str | None = None
+    tier_since: int = 0
+    reviewed: int = 0
+    warned: int | None = None
+    grace_until: int | None = None
+    month: str = ""
+    months: dict[str, int] = msgspec.field(default_factory=dict)
+    steps: list[TierStep] = msgspec.field(default_factory=list)
+    lapses_at: int | None = None
+    lapsing: dict[str, int] = msgspec.field(default_factory=dict)
+    clubs: dict[str, int] = msgspec.field(default_factory=dict)
+    benefits: dict[str, int] = msgspec.field(default_factory=dict)
+    referrer: str | None = None
+    merged_into: str | None = None
+    merges: dict[str, Before] = msgspec.field(default_factory=dict)
+    away: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class LotRow(CustomerRow, gc=False):
+    """A lot of points.
+
+    Attributes:
+        programme: Whose ledger it is in.
+        lot: Its id.
+        points: What is left.
+        active_from: From when it can be spent, UTC microseconds.
+        expires_at: When it expires; None is never, or with the account's inactivity.
+        earned_at: When it was earned.
+        pending: It has not been activated yet.
+        lapsing: It expires with the account's inactivity.
+        reason: Why there is it.
+        source: The purchase, complaint, referral, transfer or merge that it came by.
+        since: When it came into this account, UTC microseconds. A late arrival may take from a lot before that; it
+            counts from then on.
+    """
+
+    table: ClassVar[str] = "lots"
+    key: ClassVar[tuple[str, ...]] = ("customer", "programme", "lot")
+    programme: str
+    lot: str
+    points: int = 0
+    active_from: int = 0
+    expires_at: int | None = None
+    earned_at: int = 0
+    pending: bool = False
+    lapsing: bool = False
+    reason: str = ""
+    source: str | None = None
+    since: int = 0
+
+
+class SpentShare(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a redemption took of a lot, and what that lot was; see `LotRow`."""
+
+    lot: str
+    active_from: int
+    expires_at: int | None
+    earned_at: int
+    lapsing: bool
+    reason: str
+    source: str | None
+    since: int
+
+
+class RedemptionRow(CustomerRow, gc=False):
+    """A redemption that may be undone.
+
+    Attributes:
+        programme: In whose ledger.
+        redemption: Its id.
+        spent_at: When, UTC microseconds.
+        shares: The lots that it took from.
+    """
+
+    table: ClassVar[str] = "redemptions"
+    key: ClassVar[tuple[str, ...]] = ("customer", "programme", "redemption")
+    programme: str
+    redemption: str
+    spent_at: int = 0
+    shares: list[SpentShare] = msgspec.field(default_factory=list)
+
+
+class Movement(Tally, gc=False):
+    """What moved on one local day, of the lots that expire in one month.
+
+    What came (`earned`, `restored`, `received`, `raised`, `shifted_in`) less what went (`redeemed`, `expired`,
+    `reversed`, `repaid`, `sent`, `forfeited`, `lowered`, `shifted_out`) is by how much the points in open lots grew.
+    Every column only grows, so that a row is never one of nothing but zeros.
+
+    Attributes:
+        programme: Whose.
+        day: The local day, as its ordinal.
+        expires: The month of expiry, as `2026-05`; empty is never. It is the last month in which they can be spent.
+        earned: Credited.
+        restored: Back from redemptions undone.
+        received: Come from other members or accounts.
+        raised: Added by hand.
+        shifted_in: Come from another month of expiry.
+        redeemed: Spent.
+        expired: Expired.
+        reversed: Taken back by refunds.
+        repaid: Gone to repay debts.
+        sent: Gone to other members or accounts.
+        forfeited: Gone with closed accounts.
+        lowered: Taken away by hand.
+        shifted_out: Gone to another month of expiry.
+        owed: Debts incurred; these and the following expire never.
+        settled: Debts repaid, written off, or gone to another account.
+        joined: Members come.
+        left: Members gone.
+        redemptions: How many were made.
+        undone: How many redemptions were undone.
+        referrals: How many recommendations were made.
+        rewards_used: How many rewards were used.
+    """
+
+    table: ClassVar[str] = "movements"
+    key: ClassVar[tuple[str, ...]] = ("programme", "day", "expires")
+    programme: str
+    day: int
+    expires: str
+    earned: int = 0
+    restored: int = 0
+    received: int = 0
+    raised: int = 0
+    shifted_in: int = 0
+    redeemed: int = 0
+    expired: int = 0
+    reversed: int = 0
+    repaid: int = 0
+    sent: int = 0
+    forfeited: int = 0
+    lowered: int = 0
+    shifted_out: int = 0
+    owed: int = 0
+    settled: int = 0
+    joined: int = 0
+    left: int = 0
+    redemptions: int = 0
+    undone: int = 0
+    referrals: int = 0
+    rewards_used: int = 0
+
+
+class RewardRow(CustomerRow, gc=False):
+    """A reward that a member has, or had.
+
+    Attributes:
+        programme: Whose.
+        coupon: Its id.
+        reward: Which reward of the programme.
+        kind: gift, discount, upgrade, priority_booking or club_event.
+        points: What it cost.
+        issued_at: When, UTC microseconds; of one that came with a merge, when it came.
+        expires_at: Until when it can be used.
+        status: open, used, expired or void; the last where its redemption was undone.
+        ended_at: When it came to be other than open.
+    """
+
+    table: ClassVar[str] = "rewards"
+    key: ClassVar[tuple[str, ...]] = ("customer", "programme", "coupon")
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("programme", "reward"),)
+    programme: str
+    coupon: str
+    reward: str = ""
+    kind: str = ""
+    points: int = 0
+    issued_at: int = 0
+    expires_at: int | None = None
+    status: str = "open"
+    ended_at: int | None = None
+
+
+class ReferralRow(CustomerRow, gc=False):
+    """A recommendation that a member made.
+
+    One that was worth something only after the member was merged into another has a second row there, with the id
+    `merged/<member>/<referral>`.
+
+    Attributes:
+        programme: Of which programme.
+        referral: Its id.
+        referred: To whom.
+        made_at: When, UTC microseconds.
+        rewarded_at: When it was worth something.
+        points: What it was worth; nothing any more where the purchase that it led to was given back.
+    """
+
+    table: ClassVar[str] = "referrals"
+    key: ClassVar[tuple[str, ...]] = ("customer", "programme", "referral")
+    programme: str
+    referral: str
+    referred: str = ""
+    made_at: int = 0
+    rewarded_at: int | None = None
+    points: int = 0
+
+
+class GoalRow(CustomerRow, gc=False):
+    """What a programme is to reach. It is nobody's in particular: `customer` is empty.
+
+    Attributes:
+        programme: Which.
+        goal: Its id.
+        metric: What is counted.
+        target: How much of it.
+        starts: The first local day, as `2024-05-01`.
+        ends: The local day after the last.
+    """
+
+    table: ClassVar[str] = "goals"
+    key: ClassVar[tuple[str, ...]] = ("customer", "programme", "goal")
+    programme: str
+    goal: str
+    metric: str = ""
+    target: int = 0
+    starts: str = ""
+    ends: str = ""
