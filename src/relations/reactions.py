@@ -5,8 +5,8 @@ transaction. It gives them their ids, actor and cause. A reaction is pure, and i
 "nothing to do" with no events: an event that has happened is not undone because something else does not follow.
 
 There is one exception. What two streams agree on (a merge of customers, accounts or complaints, points given to another
-member, a recommendation, a reward of which there are only so many) happens in both or in none: where the second one
-refuses, the command that began it is refused.
+member, points promised for a complaint, a recommendation, a reward of which there are only so many) happens in both or
+in none: where the second one refuses, the command that began it is refused.
 """
 
 from __future__ import annotations

@@ -43,9 +43,11 @@ from relations.aggregates.loyalty.lots import (
 from relations.aggregates.loyalty.settling import (
     Draft,
     credited,
+    fitting,
     in_order,
     member_ledger,
     need_member_since,
+    need_room,
     programme_of,
     repay,
     settle,
@@ -237,6 +239,7 @@ def _credit(ledger: Ledger, command: CreditPurchase, policy: Policy) -> list[Eve
     if not terms.plain or ledger.lapses_at is not None:
         return _credit_by_all_rules(ledger, command, programme, policy)
     points, qualifying = terms.earned(amount.amount, amount.currency, command.category, ledger.tier)
+    points, qualifying = fitting(ledger, points, qualifying)
     if not points:
         return []
     earned = PointsEarned(
@@ -262,17 +265,18 @@ def _credit(ledger: Ledger, command: CreditPurchase, policy: Policy) -> list[Eve
 def _credit_by_all_rules(ledger: Ledger, command: CreditPurchase, programme: Programme, policy: Policy) -> list[Event]:
     at, zone, amount = command.at, policy.zone, command.amount
     credit = programme.credit(amount.amount, amount.currency, command.category, ledger.tier, at=at, zone=zone)
-    if not credit.points and not credit.qualifying:
+    points, qualifying = fitting(ledger, credit.points, credit.qualifying)
+    if not points and not qualifying:
         return []
     draft = Draft(ledger)
-    if credit.points:
+    if points:
         stay_active(draft, programme, at, zone)
     active_from = programme.active_from(at, zone)
     earned = PointsEarned(
         programme=ledger.programme,
         lot=command.prefix + purchase_lot(command.purchase),
-        points=credit.points,
-        qualifying=credit.qualifying,
+        points=points,
+        qualifying=qualifying,
         active_from=active_from,
         earned_at=None if active_from == at else at,
         reason="purchase",
@@ -283,14 +287,14 @@ def _credit_by_all_rules(ledger: Ledger, command: CreditPurchase, programme: Pro
         month=local_time(zone).month(at),
         campaigns=credit.campaigns,
         fx=credit.fx,
-        unit=programme.unit if credit.qualifying else "",
+        unit=programme.unit if qualifying else "",
     )
     tier = reached(draft.ledger, earned, programme, at)
     for event in credited(draft.ledger, earned):
         draft.add(event)  # type: ignore[arg-type] # both of them are events of the ledger
     if tier is not None:
         draft.add(tier)
-    if credit.points and programme.referral is not None and programme.referral.after == "first_purchase":
+    if points and programme.referral is not None and programme.referral.after == "first_purchase":
         _fulfil(draft, programme, at, policy, earned.lot)
     return draft.events
 
@@ -322,6 +326,7 @@ def earn(state: Account, command: EarnPoints, policy: Policy) -> list[Event]:
     elif ledger.enrolled_at is None:
         _need_programme(ledger.programme, policy)
         join(draft, at, policy)
+    need_room(draft.ledger, command.points)
     give(
         draft,
         lot,
@@ -374,8 +379,11 @@ def give(
     author: str | None = None,
     role: str | None = None,
 ) -> None:
-    """A lot that can be spent at once and counts towards no tier."""
+    """A lot that can be spent at once and counts towards no tier; none where the account is full (see `fitting`)."""
     programme = programme_of(policy, draft.ledger.programme)
+    points, _ = fitting(draft.ledger, points)
+    if not points:
+        return
     stay_active(draft, programme, at, policy.zone)
     earned = PointsEarned(
         programme=draft.ledger.programme,
@@ -604,6 +612,7 @@ def _adjust(draft: Draft, command: AdjustPoints, programme: Programme, policy: P
         )
     more = command.points > 0
     if more:
+        need_room(ledger, command.points)
         stay_active(draft, programme, at, policy.zone)  # as with every credit: the points are to last as long as those
     draft.add(
         PointsAdjusted(

@@ -37,7 +37,7 @@ from relations.aggregates.loyalty.lots import (
     came_from,
     merged_prefix,
 )
-from relations.aggregates.loyalty.settling import programme_of
+from relations.aggregates.loyalty.settling import need_room, programme_of
 from relations.aggregates.loyalty.state import Account, Ledger, Received, standing_of
 from relations.errors import CommandRefused
 from relations.messages import Event
@@ -88,6 +88,7 @@ def receive_account(state: Account, command: ReceiveAccount, policy: Policy) -> 
             f"The account of {command.source} has come already", code="account_merged", field="customer"
         )
     programme, came = programme_of(policy, command.programme), command.holdings
+    need_room(ledger, came.points, field="into")
     terms, reopened = programme.terms, ledger.closed_at is not None and came.member_since is not None
     tier = came.tier if terms.rank(came.tier) > terms.rank(ledger.tier) or ledger.tier is None else ledger.tier
     reached_at, month = 0, ""

@@ -29,6 +29,7 @@ from relations.aggregates.loyalty.events import (
 from relations.aggregates.loyalty.lots import Coupon, issued_to, referral_lot
 from relations.aggregates.loyalty.settling import (
     Draft,
+    fitting,
     member_ledger,
     need_after,
     need_member_since,
@@ -266,7 +267,7 @@ def reward_referral(state: Account, command: RewardReferral, policy: Policy) -> 
         or (referral.most_per_member is not None and dealings.rewarded >= referral.most_per_member)
     ):
         return []
-    draft, points = Draft(ledger), referral.referrer_points
+    draft, (points, _) = Draft(ledger), fitting(ledger, referral.referrer_points)
     draft.add(
         ReferralRewarded(programme=ledger.programme, referral=name, referred=dealings.referrals[name], points=points)
     )

@@ -115,6 +115,7 @@ REFUSALS: dict[str, str] = {
     "account_merged": "The account is merged into another: send it there; or the account has come already",
     "adjustment_exists": "The adjustment's id was used for another one",
     "author_missing": "The programme limits what is credited by hand, and nobody is named who does it",
+    "balance_too_large": "The account would hold more than 10^15 points",
     "before_enrolment": "It is dated before the customer joined",
     "beyond_authority": "The author may not adjust so many points",
     "coupon_ended": "The reward is void or has expired",

@@ -24,14 +24,17 @@ from relations.policies.spans import Inactivity
 from relations.policies.standing import programme_in as programme_of
 
 __all__ = [
+    "BALANCE_MAX",
     "Draft",
     "credited",
+    "fitting",
     "idle_months",
     "in_order",
     "let_go",
     "member_ledger",
     "need_after",
     "need_member_since",
+    "need_room",
     "programme_of",
     "repay",
     "settle",
@@ -39,6 +42,11 @@ __all__ = [
     "take",
     "was_inactive",
 ]
+
+BALANCE_MAX = 10**15
+"""Points that an account holds at most: thousands of full ones add up to what a database's integer holds."""
+_FEW = 10**9
+"""What need not be held against that: billions of such credits would have to come before a database's integer ends."""
 
 
 class Draft:
@@ -226,6 +234,35 @@ def credited(ledger: Ledger, earned: PointsEarned) -> list[Event]:
         return [earned]
     repaid = DebtRepaid(programme=ledger.programme, points=min(ledger.debt, earned.points), lot=earned.lot)
     return [earned, repaid]
+
+
+# --- how much an account holds --------------------------------------------------------------------------------------
+
+
+def fitting(ledger: Ledger, points: int, qualifying: int = 0) -> tuple[int, int]:
+    """What there is room for of what is credited by itself: with a purchase, for joining, for a recommendation.
+
+    What happened elsewhere is not undone because an account is full: it is credited up to `BALANCE_MAX`, and so is what
+    counts towards a tier. The balance is a sum over the lots, so it is asked for only where many points come at once.
+    """
+    if points <= _FEW and qualifying <= _FEW:
+        return points, qualifying
+    return min(points, max(0, BALANCE_MAX - ledger.balance)), min(qualifying, max(0, BALANCE_MAX - ledger.qualified))
+
+
+def need_room(ledger: Ledger, points: int, *, field: str = "points") -> None:
+    """Refuse what is given on purpose and would make the account hold more than `BALANCE_MAX` points.
+
+    Raises:
+        CommandRefused: It would.
+    """
+    if points > max(0, BALANCE_MAX - ledger.balance):
+        raise CommandRefused(
+            f"An account holds {BALANCE_MAX} points at most, and with {points} more it would hold more than that",
+            code="balance_too_large",
+            field=field,
+            remedy="Give fewer points, or let some be redeemed first",
+        )
 
 
 # --- lots -----------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from relations.aggregates.loyalty.settling import (
     member_ledger,
     need_after,
     need_member_since,
+    need_room,
     programme_of,
     repay,
     settle,
@@ -296,7 +297,7 @@ def _moved(ledger: Ledger, share: LotShare) -> MovedLot:
 
 
 def receive(state: Account, command: ReceivePoints, policy: Policy) -> list[Event]:
-    """Takes in what another member gave. Who is no member becomes one; a closed account takes nothing.
+    """Takes in what another member gave. Who is no member becomes one; a closed or full account takes nothing.
 
     The points can be spent from when they came, not from when the other could: a redemption that is told late does not
     spend what the member did not have yet.
@@ -313,12 +314,14 @@ def receive(state: Account, command: ReceivePoints, policy: Policy) -> list[Even
         MovedLot(f"transfer/{command.source}/{command.transfer}/{number}", *_rest(moved, command.at))
         for number, moved in enumerate(command.lots, start=1)
     )
+    points = sum(lot.points for lot in lots)
+    need_room(draft.ledger, points)
     draft.add(
         PointsReceived(
             programme=ledger.programme,
             transfer=command.transfer,
             source=command.source,
-            points=sum(lot.points for lot in lots),
+            points=points,
             lots=lots,
         )
     )
