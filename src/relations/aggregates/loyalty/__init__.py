@@ -1,9 +1,10 @@
 """A member's account: a ledger of lots for each programme, in whole points.
 
-Stream `loyalty-<customer id>`. The modules in their order: `lots` (plain values), `events`, `commands`, `state`,
-`evolving` (with `evolving_points`, `evolving_dealings` and `evolving_merges`), and the rules by subject: `settling`
-(what all of them rest on), `tiers`, `earning`, `spending`, `rewards`, `merging`, `forwarding`; `rules` brings them
-together (decide, and `REFUSALS`, every code of refusal with when it is given), and `passing` says what falls due.
+Stream `loyalty-<customer id>`. The modules in their order: `lots` (plain values), `events` (of members and points, with
+`tier_events`, `reward_events` and `merge_events`), `commands`, `state`, `evolving` (with `evolving_points`,
+`evolving_dealings` and `evolving_merges`), and the rules by subject: `settling` (what all of them rest on), `tiers`,
+`giving`, `membership`, `spending`, `forwarding`, `earning`, `by_hand`, `refunds`, `rewards`, `merging`; `rules` brings
+them together (decide, and `REFUSALS`, every code of refusal with when it is given), and `passing` says what falls due.
 
 **Programmes.** A customer has one ledger for each programme that they have joined, in one stream; every event says
 whose ledger it belongs to, and no rule looks from one ledger into another. Where a command names no programme, it is
@@ -82,15 +83,7 @@ from relations.aggregates.loyalty.commands import (
 )
 from relations.aggregates.loyalty.events import (
     AccountClosed,
-    AccountReceived,
-    AccountReleased,
     AccountReopened,
-    AccountRestored,
-    AccountReturned,
-    BenefitUsed,
-    ClubJoined,
-    ClubLeft,
-    CreditForwarded,
     DebtIncurred,
     DebtRepaid,
     EarningReversed,
@@ -104,23 +97,7 @@ from relations.aggregates.loyalty.events import (
     PointsReceived,
     PointsRedeemed,
     PointsReleased,
-    PurchaseForwarded,
     RedemptionReversed,
-    ReferralFulfilled,
-    ReferralMade,
-    ReferralReceived,
-    ReferralRevoked,
-    ReferralRewarded,
-    RefundForwarded,
-    RequestForwarded,
-    RewardExpired,
-    RewardIssued,
-    RewardUsed,
-    TierGraceGiven,
-    TierKept,
-    TierLost,
-    TierReached,
-    TierWarned,
 )
 from relations.aggregates.loyalty.evolving import EVENTS, evolve
 from relations.aggregates.loyalty.lots import (
@@ -144,13 +121,33 @@ from relations.aggregates.loyalty.lots import (
     remedy_lot,
     spending_order,
 )
-from relations.aggregates.loyalty.passing import due
-from relations.aggregates.loyalty.rules import (
-    COMMANDS,
-    REFUSALS,
-    decide,
+from relations.aggregates.loyalty.merge_events import (
+    AccountReceived,
+    AccountReleased,
+    AccountRestored,
+    AccountReturned,
+    CreditForwarded,
+    PurchaseForwarded,
+    RefundForwarded,
+    RequestForwarded,
 )
+from relations.aggregates.loyalty.passing import due
+from relations.aggregates.loyalty.reward_events import (
+    BenefitUsed,
+    ClubJoined,
+    ClubLeft,
+    ReferralFulfilled,
+    ReferralMade,
+    ReferralReceived,
+    ReferralRevoked,
+    ReferralRewarded,
+    RewardExpired,
+    RewardIssued,
+    RewardUsed,
+)
+from relations.aggregates.loyalty.rules import COMMANDS, REFUSALS, decide
 from relations.aggregates.loyalty.state import Account, Dealings, Ledger, Received
+from relations.aggregates.loyalty.tier_events import TierGraceGiven, TierKept, TierLost, TierReached, TierWarned
 from relations.decider import Aggregate, Decider
 
 __all__ = [

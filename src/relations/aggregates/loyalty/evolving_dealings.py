@@ -7,30 +7,28 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from relations.aggregates.loyalty.events import (
+from relations.aggregates.loyalty.lots import Coupon, Invited
+from relations.aggregates.loyalty.merge_events import (
+    CreditForwarded,
+    PurchaseForwarded,
+    RefundForwarded,
+    RequestForwarded,
+)
+from relations.aggregates.loyalty.reward_events import (
     BenefitUsed,
     ClubJoined,
     ClubLeft,
-    CreditForwarded,
-    PurchaseForwarded,
     ReferralFulfilled,
     ReferralMade,
     ReferralReceived,
     ReferralRevoked,
     ReferralRewarded,
-    RefundForwarded,
-    RequestForwarded,
     RewardExpired,
     RewardIssued,
     RewardUsed,
-    TierGraceGiven,
-    TierKept,
-    TierLost,
-    TierReached,
-    TierWarned,
 )
-from relations.aggregates.loyalty.lots import Coupon, Invited
 from relations.aggregates.loyalty.state import Dealings, Ledger
+from relations.aggregates.loyalty.tier_events import TierGraceGiven, TierKept, TierLost, TierReached, TierWarned
 from relations.messages import Event
 
 __all__ = ["DEALINGS", "forwarded_as", "forwarded_request", "with_done"]

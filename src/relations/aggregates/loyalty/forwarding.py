@@ -15,25 +15,33 @@ from collections.abc import Callable
 from typing import Any
 
 from relations.aggregates.loyalty.commands import (
+    CreditPurchase,
+    EarnPoints,
     IssueReward,
     LoyaltyCommand,
     ReceivePoints,
     RedeemPoints,
+    ReverseEarning,
     ReverseRedemption,
     RevokeReferral,
     RewardReferral,
     TransferPoints,
     UseReward,
 )
-from relations.aggregates.loyalty.events import RequestForwarded
-from relations.aggregates.loyalty.evolving_dealings import forwarded_request
+from relations.aggregates.loyalty.evolving_dealings import forwarded_as, forwarded_request
 from relations.aggregates.loyalty.lots import merged_prefix
+from relations.aggregates.loyalty.merge_events import (
+    CreditForwarded,
+    PurchaseForwarded,
+    RefundForwarded,
+    RequestForwarded,
+)
 from relations.aggregates.loyalty.spending import transfer_exists
 from relations.aggregates.loyalty.state import Account
 from relations.errors import CommandRefused
 from relations.messages import Event
 
-__all__ = ["FORWARDED", "forward"]
+__all__ = ["FORWARDED", "forward", "forward_credit", "forward_purchase", "forward_refund"]
 
 FORWARDED: dict[type[LoyaltyCommand], Callable[[Any], dict[str, Any]]] = {
     RedeemPoints: lambda command: {"about": command.redemption, "points": command.points, "other": command.reward},
@@ -75,3 +83,42 @@ def forward(state: Account, command: LoyaltyCommand) -> list[Event]:
     if before not in (None, said) and isinstance(command, TransferPoints):
         raise transfer_exists(command, before)
     return [] if before == said else [request]
+
+
+def forward_purchase(state: Account, command: CreditPurchase) -> list[Event]:
+    """A purchase goes on to the surviving account; nothing where it has."""
+    into, prefix = _where(state, command)
+    return _once(state, PurchaseForwarded(
+        programme=state.ledgers[0].programme, into=into, prefix=prefix,
+        purchase=command.purchase, amount=command.amount, category=command.category,
+    ))  # fmt: skip
+
+
+def forward_refund(state: Account, command: ReverseEarning) -> list[Event]:
+    """A refund goes on to the surviving account; nothing where it has."""
+    into, prefix = _where(state, command)
+    return _once(state, RefundForwarded(
+        programme=state.ledgers[0].programme, into=into, prefix=prefix, refund=command.refund,
+        purchase=command.purchase, refunded=command.refunded, bought=command.bought,
+    ))  # fmt: skip
+
+
+def forward_credit(state: Account, command: EarnPoints) -> list[Event]:
+    """Points by hand or for a remedy go on to the surviving account; nothing where they have."""
+    into, prefix = _where(state, command)
+    return _once(state, CreditForwarded(
+        programme=state.ledger(command.programme).programme, into=into, prefix=prefix, lot=command.lot,
+        points=command.points, reason=command.reason, source=command.source,
+        author=command.author, role=command.role,
+    ))  # fmt: skip
+
+
+def _where(state: Account, command: CreditPurchase | ReverseEarning | EarnPoints) -> tuple[str, str]:
+    """The surviving account, and what ids from here begin with there."""
+    assert state.merged_into is not None  # noqa: S101 - only merged accounts forward
+    return state.merged_into, merged_prefix(command.customer) + command.prefix
+
+
+def _once(state: Account, event: PurchaseForwarded | RefundForwarded | CreditForwarded) -> list[Event]:
+    what, said = forwarded_as(event)
+    return [] if state.ledger(event.programme).dealings.done.get(what) == said else [event]

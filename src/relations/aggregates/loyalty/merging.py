@@ -24,7 +24,6 @@ from immutables import Map
 from msgspec.structs import replace
 
 from relations.aggregates.loyalty.commands import ReceiveAccount, ReleaseAccount, RestoreAccount, ReturnAccount
-from relations.aggregates.loyalty.events import AccountReceived, AccountReleased, AccountRestored, AccountReturned
 from relations.aggregates.loyalty.evolving import evolve_ledger
 from relations.aggregates.loyalty.lots import (
     Earning,
@@ -37,6 +36,7 @@ from relations.aggregates.loyalty.lots import (
     came_from,
     merged_prefix,
 )
+from relations.aggregates.loyalty.merge_events import AccountReceived, AccountReleased, AccountRestored, AccountReturned
 from relations.aggregates.loyalty.settling import need_room, programme_of
 from relations.aggregates.loyalty.state import Account, Ledger, Received, standing_of
 from relations.errors import CommandRefused

@@ -14,8 +14,9 @@ from relations.aggregates.loyalty.commands import (
     UseBenefit,
     UseReward,
 )
-from relations.aggregates.loyalty.earning import give
-from relations.aggregates.loyalty.events import (
+from relations.aggregates.loyalty.giving import give
+from relations.aggregates.loyalty.lots import Coupon, issued_to, referral_lot
+from relations.aggregates.loyalty.reward_events import (
     BenefitUsed,
     ClubJoined,
     ClubLeft,
@@ -26,7 +27,6 @@ from relations.aggregates.loyalty.events import (
     RewardIssued,
     RewardUsed,
 )
-from relations.aggregates.loyalty.lots import Coupon, issued_to, referral_lot
 from relations.aggregates.loyalty.settling import (
     Draft,
     fitting,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from relations.aggregates.loyalty.by_hand import adjust, earn
 from relations.aggregates.loyalty.commands import (
     AdjustPoints,
     CloseAccount,
@@ -35,18 +36,11 @@ from relations.aggregates.loyalty.commands import (
     UseBenefit,
     UseReward,
 )
-from relations.aggregates.loyalty.earning import (
-    adjust,
-    close,
-    credit_purchase,
-    earn,
-    enrol,
-    reopen,
-    reverse_earning,
-    revoke_referral,
-)
+from relations.aggregates.loyalty.earning import credit_purchase
 from relations.aggregates.loyalty.forwarding import FORWARDED, forward
+from relations.aggregates.loyalty.membership import close, enrol, reopen
 from relations.aggregates.loyalty.merging import receive_account, release, restore, return_account
+from relations.aggregates.loyalty.refunds import reverse_earning, revoke_referral
 from relations.aggregates.loyalty.rewards import (
     expire_rewards,
     issue_reward,

@@ -9,7 +9,6 @@ from relations.aggregates.loyalty.commands import (
     ReverseRedemption,
     TransferPoints,
 )
-from relations.aggregates.loyalty.earning import join
 from relations.aggregates.loyalty.events import (
     DebtIncurred,
     PointsReceived,
@@ -18,6 +17,7 @@ from relations.aggregates.loyalty.events import (
     RedemptionReversed,
 )
 from relations.aggregates.loyalty.lots import Coupon, GracedLot, Lot, LotShare, MovedLot, Redemption, came_from
+from relations.aggregates.loyalty.membership import join
 from relations.aggregates.loyalty.settling import (
     Draft,
     in_order,

@@ -1,0 +1,162 @@
+"""How points are credited and an account is put right by hand, within what the author may."""
+
+from __future__ import annotations
+
+from relations.aggregates.loyalty.commands import AdjustPoints, EarnPoints
+from relations.aggregates.loyalty.events import PointsAdjusted
+from relations.aggregates.loyalty.forwarding import forward_credit
+from relations.aggregates.loyalty.giving import give
+from relations.aggregates.loyalty.lots import Lot
+from relations.aggregates.loyalty.membership import come_back, join, need_programme
+from relations.aggregates.loyalty.settling import (
+    Draft,
+    in_order,
+    member_ledger,
+    need_member_since,
+    need_room,
+    programme_of,
+    repay,
+    settle,
+    stay_active,
+    take,
+)
+from relations.aggregates.loyalty.state import Account, Ledger
+from relations.errors import CommandRefused
+from relations.messages import Event
+from relations.policies import Policy, Programme
+from relations.policies.spans import Inactivity
+
+__all__ = ["adjust", "earn"]
+
+
+def earn(state: Account, command: EarnPoints, policy: Policy) -> list[Event]:
+    """Credits points by hand or for a remedy."""
+    if state.merged_into is not None:
+        return forward_credit(state, command)
+    ledger = state.ledger(command.programme) if state.ledgers else Ledger(command.programme or policy.programme.id)
+    lot = command.prefix + command.lot
+    before = ledger.earnings.get(lot)
+    if before is not None:
+        if (before.points, before.reason, before.source) == (command.points, command.reason, command.source):
+            return []
+        raise CommandRefused(
+            f"The lot {command.lot!r} has already been credited, with {before.points} points for {before.reason}",
+            code="lot_exists",
+            field="lot",
+            remedy="Give each credit a lot id of its own",
+        )
+    at = command.at
+    if not command.lot.startswith("remedy/"):  # a complaint's own remedy has its own limits of authority
+        _need_authority(command, ledger, policy)
+    draft = Draft(ledger)
+    if command.reason == "bonus":
+        need_member_since(member_ledger(state, command), command)
+    elif ledger.closed_at is not None:
+        come_back(draft, max(at, ledger.closed_at), policy)
+    elif ledger.enrolled_at is None:
+        need_programme(ledger.programme, policy)
+        join(draft, at, policy)
+    need_room(draft.ledger, command.points)
+    give(
+        draft,
+        lot,
+        command.points,
+        command.reason,
+        at,
+        policy,
+        source=command.source,
+        author=command.author,
+        role=command.role,
+    )
+    return draft.events
+
+
+def _need_authority(command: EarnPoints | AdjustPoints, ledger: Ledger, policy: Policy) -> None:
+    """Refuse what is beyond the author's authority by the programme's `adjustment_max` and `authority`.
+
+    Raises:
+        CommandRefused: There is a limit, and nobody is named or it is exceeded.
+    """
+    most = programme_of(policy, ledger.programme).may_adjust(command.role)
+    if most is None:
+        return
+    if command.author is None:
+        raise CommandRefused(
+            "The programme limits what may be credited by hand, and nobody is named who does it",
+            code="author_missing",
+            field="author",
+            remedy="Name the author, and the role where that has a limit of its own",
+        )
+    if abs(command.points) > most:
+        raise CommandRefused(
+            f"{command.author} may adjust {most} points at most, not {abs(command.points)}",
+            code="beyond_authority",
+            field="points",
+            remedy="Let somebody with more authority adjust it",
+        )
+
+
+def adjust(state: Account, command: AdjustPoints, policy: Policy) -> list[Event]:
+    """Puts the account right by hand, within the author's authority."""
+    ledger = member_ledger(state, command)
+    said = f"{command.points} for {command.reason} by {command.author}"
+    before = ledger.dealings.done.get(f"adjustment/{command.adjustment}")
+    if before is not None:
+        if before == said:
+            return []
+        raise CommandRefused(
+            f"The adjustment {command.adjustment!r} has already been made: {before}",
+            code="adjustment_exists",
+            field="adjustment",
+            remedy="Give each adjustment an id of its own",
+        )
+    if not command.points:
+        raise CommandRefused(
+            "An adjustment by nothing", code="nothing_to_adjust", field="points", remedy="Give more or less than 0"
+        )
+    need_member_since(ledger, command)
+    _need_authority(command, ledger, policy)
+    draft = Draft(ledger)
+    settle(draft, command.at)
+    _adjust(draft, command, programme_of(policy, ledger.programme), policy)
+    return draft.events
+
+
+def _adjust(draft: Draft, command: AdjustPoints, programme: Programme, policy: Policy) -> None:
+    ledger, at = draft.ledger, command.at
+    had = [item for item in ledger.lots.items() if _had_by(item[1], at)]
+    shares, missing = take(in_order(had, ledger.lapses_at), max(0, -command.points))
+    if missing:
+        there = sum(lot.points for _, lot in had)
+        raise CommandRefused(
+            f"{-command.points} points are more than the {there} that the account has of those earned by then",
+            code="insufficient_points",
+            field="points",
+            remedy="Take fewer points",
+        )
+    more = command.points > 0
+    if more:
+        need_room(ledger, command.points)
+        stay_active(draft, programme, at, policy.zone)  # as with every credit: the points are to last as long as those
+    draft.add(
+        PointsAdjusted(
+            programme=ledger.programme,
+            adjustment=command.adjustment,
+            points=command.points,
+            reason=command.reason,
+            author=command.author,
+            role=command.role,
+            lots=shares,
+            lot=f"adjustment/{command.adjustment}" if more else None,
+            active_from=at if more else 0,
+            expires_at=programme.expires_at(at, policy.zone) if more else None,
+            lapsing=more and isinstance(programme.expiry, Inactivity),
+        )
+    )
+    if draft.ledger.debt:
+        repay(draft)
+
+
+def _had_by(lot: Lot, at: int) -> bool:
+    """Whether a lot was there at a moment: an adjustment told late takes nothing that was earned only later."""
+    return lot.earned_at <= at and (lot.pending or lot.active_from <= at)

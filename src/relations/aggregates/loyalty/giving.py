@@ -1,0 +1,79 @@
+"""How points are given that no purchase earns: for joining, by hand, for a remedy, for a recommendation."""
+
+from __future__ import annotations
+
+from relations.aggregates.loyalty.events import PointsEarned
+from relations.aggregates.loyalty.lots import merged_prefix, referral_lot
+from relations.aggregates.loyalty.reward_events import ReferralFulfilled
+from relations.aggregates.loyalty.settling import Draft, credited, fitting, programme_of, stay_active
+from relations.aggregates.loyalty.state import Ledger
+from relations.policies import Policy, Programme
+from relations.policies.calendars import local_time
+from relations.policies.spans import Inactivity, days_after
+
+__all__ = ["fulfil", "give", "invited_under"]
+
+
+def give(
+    draft: Draft,
+    lot: str,
+    points: int,
+    reason: str,
+    at: int,
+    policy: Policy,
+    *,
+    source: str | None = None,
+    campaigns: tuple[str, ...] = (),
+    author: str | None = None,
+    role: str | None = None,
+) -> None:
+    """A lot that can be spent at once and counts towards no tier; none where the account is full (see `fitting`)."""
+    programme = programme_of(policy, draft.ledger.programme)
+    points, _ = fitting(draft.ledger, points)
+    if not points:
+        return
+    stay_active(draft, programme, at, policy.zone)
+    earned = PointsEarned(
+        programme=draft.ledger.programme,
+        lot=lot,
+        points=points,
+        qualifying=0,
+        active_from=at,
+        reason=reason,
+        policy=policy.version,
+        expires_at=programme.expires_at(at, policy.zone),
+        lapsing=isinstance(programme.expiry, Inactivity),
+        source=source,
+        month=local_time(policy.zone).month(at),
+        campaigns=campaigns,
+        author=author,
+        role=role,
+    )
+    for event in credited(draft.ledger, earned):
+        draft.add(event)  # type: ignore[arg-type] # both of them are events of the ledger
+
+
+def fulfil(draft: Draft, programme: Programme, at: int, policy: Policy, by: str | None = None) -> None:
+    """The customer did what a recommendation asks for, if there was one and it is not too late."""
+    invited, referral = draft.ledger.dealings.invited, programme.referral
+    if invited is None or referral is None or invited.fulfilled:
+        return
+    last = days_after(policy.zone, local_time(policy.zone).day(invited.at), referral.days_valid + 1)
+    if not invited.at <= at < last:
+        return
+    draft.add(
+        ReferralFulfilled(
+            programme=draft.ledger.programme, referral=invited.referral, referrer=invited.referrer, lot=by
+        )
+    )
+    if referral.referred_points:
+        lot = invited_under(draft.ledger) + referral_lot(invited.referrer, invited.referral)
+        give(draft, lot, referral.referred_points, "referral", at, policy, source=invited.referral)
+
+
+def invited_under(ledger: Ledger) -> str:
+    """What ids begin with of the merged account that was recommended; nothing where this one was."""
+    for each in ledger.dealings.received.values():
+        if each.event.holdings.invited is not None and each.before.dealings.invited is None:
+            return merged_prefix(each.source)
+    return ""

@@ -1,0 +1,148 @@
+"""How customers join a programme, leave it, and come back."""
+
+from __future__ import annotations
+
+from relations.aggregates.loyalty.commands import CloseAccount, EnrolMember, ReopenAccount
+from relations.aggregates.loyalty.events import AccountClosed, AccountReopened, MemberEnrolled
+from relations.aggregates.loyalty.giving import fulfil, give
+from relations.aggregates.loyalty.lots import LotShare, VoidedReward, came_from
+from relations.aggregates.loyalty.settling import (
+    Draft,
+    in_order,
+    member_ledger,
+    need_member_since,
+    programme_of,
+    settle,
+)
+from relations.aggregates.loyalty.state import Account, Ledger
+from relations.aggregates.loyalty.tiers import first_tier
+from relations.errors import CommandRefused
+from relations.messages import Event, from_micros
+from relations.policies import Policy
+
+__all__ = ["close", "come_back", "enrol", "join", "need_programme", "reopen"]
+
+
+def enrol(state: Account, command: EnrolMember, policy: Policy) -> list[Event]:
+    """Joins a programme, with the tier that asks for nothing and the points for joining."""
+    need_programme(command.programme, policy)
+    ledger = state.ledger(command.programme)
+    if state.merged_into is None and ledger.enrolled_at is not None and ledger.closed_at is None:
+        return []
+    if state.merged_into is not None or ledger.closed_at is not None:
+        member_ledger(state, command)  # refuses, and says which
+    draft = Draft(ledger)
+    join(draft, command.at, policy)
+    invited = ledger.dealings.invited
+    programme = programme_of(policy, ledger.programme)
+    if invited is not None and programme.referral is not None and programme.referral.after == "joining":
+        fulfil(draft, programme, command.at, policy)
+    return draft.events
+
+
+def need_programme(programme: str, policy: Policy) -> None:
+    """Refuse to join what there is not.
+
+    Raises:
+        CommandRefused: The policy has no such programme.
+    """
+    if policy.programme_of(programme) is None:
+        known = ", ".join(repr(each.id) for each in policy.every_programme)
+        raise CommandRefused(
+            f"There is no programme {programme!r}",
+            code="unknown_programme",
+            field="programme",
+            remedy=f"The policy in force has the programme {known}",
+        )
+
+
+def join(draft: Draft, at: int, policy: Policy) -> None:
+    """The customer becomes a member."""
+    ledger = draft.ledger
+    programme = programme_of(policy, ledger.programme)
+    draft.add(MemberEnrolled(programme=ledger.programme, enrolled_at=at))
+    first = first_tier(ledger, programme, at, policy.zone)
+    if first is not None:
+        draft.add(first)
+    running = [each for each in programme.campaigns if each.joining_points and each.runs(at, policy.zone)]
+    points = programme.joining_points + sum(each.joining_points for each in running)
+    if points:
+        names = tuple(each.id for each in running)
+        give(draft, f"joining/{at}", points, "joining", at, policy, campaigns=names)
+
+
+def close(state: Account, command: CloseAccount, policy: Policy) -> list[Event]:
+    """Leaves a programme: what is in the lots is forfeited, what is owed written off, and rewards not used are void.
+
+    A closing settles the account. Whoever comes back begins anew: a refund of what was bought before takes nothing back
+    (its points are forfeited already), a redemption from before is not undone, and what qualified counts no more.
+    """
+    if state.merged_into is None and state.ledger(command.programme).closed_at is not None:
+        return []
+    draft = Draft(member_ledger(state, command))
+    need_member_since(draft.ledger, command)
+    _need_all_before(draft.ledger, command)
+    settle(draft, command.at)
+    ledger = draft.ledger
+    lots = tuple(LotShare(name, lot.points) for name, lot in in_order(ledger.lots.items(), ledger.lapses_at))
+    draft.add(
+        AccountClosed(
+            programme=ledger.programme,
+            closed_at=command.at,
+            points=sum(share.points for share in lots),
+            lots=lots,
+            debt=ledger.debt,
+            reason=command.reason,
+            rewards=tuple(
+                VoidedReward(name, coupon.reward, coupon.limited)
+                for name, coupon in sorted(ledger.dealings.coupons.items())
+                if coupon.status == "issued"
+            ),
+            settled=True,
+        )
+    )
+    return draft.events
+
+
+def _need_all_before(ledger: Ledger, command: CloseAccount) -> None:
+    """Refuse a closing that would forfeit what was earned or spent only after it.
+
+    Raises:
+        CommandRefused: It is dated before the latest of that.
+    """
+    here = {None, *(each.source for each in ledger.dealings.received.values())}
+    earned = (each.earned_at for name, each in ledger.earnings.items() if came_from(name) in here)
+    latest = max((*earned, *ledger.redeemed_at.values()), default=command.at)
+    if command.at < latest:
+        raise CommandRefused(
+            f"Points were earned or spent until {from_micros(latest):%Y-%m-%d at %H:%M} (UTC)",
+            code="out_of_order",
+            field="occurred_at",
+            remedy="Date the closing after that",
+        )
+
+
+def reopen(state: Account, command: ReopenAccount, policy: Policy) -> list[Event]:
+    """Is a member again, with an empty account; nothing where the account is open."""
+    ledger = state.ledger(command.programme)
+    if state.merged_into is not None or ledger.closed_at is None:
+        member_ledger(state, command)
+        return []
+    if command.at < ledger.closed_at:
+        raise CommandRefused(
+            "The account was closed only later",
+            code="out_of_order",
+            field="occurred_at",
+            remedy="Date the reopening after the closing",
+        )
+    draft = Draft(ledger)
+    come_back(draft, command.at, policy)
+    return draft.events
+
+
+def come_back(draft: Draft, at: int, policy: Policy) -> None:
+    """The customer is a member again, from then on."""
+    draft.add(AccountReopened(programme=draft.ledger.programme, reopened_at=at))
+    first = first_tier(draft.ledger, programme_of(policy, draft.ledger.programme), at, policy.zone)
+    if first is not None:
+        draft.add(first)
