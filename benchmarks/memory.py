@@ -36,7 +36,8 @@ def measure(workspace: Workspace) -> list[Line]:
     large, small = (large_log(workspace, events) for events in (scale.events, scale.fewer_events))
     workspace.say("measuring the memory of rebuilds")
     runs = {"few": few, "many": many, "small": small, "large": large}
-    peaks = {key: [_peak(path) for _ in range(_TURNS)] for key, path in runs.items()}
+    turns = min(_TURNS, scale.rounds)
+    peaks = {key: [_peak(path) for _ in range(turns)] for key, path in runs.items()}
     regulars = f"peak memory, {customers:,} customers with {2 * often} purchases each"
     events = f"peak memory, rebuild of {_events(large):,} events of {_customers(large):,} customers"
     fewer = f"itself: {_events(small):,} events of {_customers(small):,}"

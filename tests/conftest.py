@@ -29,7 +29,9 @@ IN_CI = os.environ.get("CI") == "true"
 
 # No test is timed: neither an example nor the making of it, for the machine may be busy with other things.
 settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", settings.get_profile("local"), derandomize=True, print_blob=True)
+# CI has a quarter of an hour for everything, and tries the same examples each time: it guards, `thorough` searches.
+settings.register_profile("ci", settings.get_profile("local"), max_examples=60, derandomize=True, print_blob=True)
+settings.register_profile("thorough", settings.get_profile("local"), max_examples=2_000)
 settings.load_profile("ci" if IN_CI else "local")
 
 

@@ -313,7 +313,7 @@ def _lives(draw: st.DrawFn) -> list[Command]:
     return [draw(_step(number)) for number in range(draw(st.integers(1, 12)))]
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(_lives())
 def test_either_id_is_as_good_as_one(life: list[Command]) -> None:
     """Commands under two merged ids come to what the same commands under one id come to, refusals included."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from threading import enumerate as enumerate_threads
-from typing import ClassVar
+from typing import Any, ClassVar
 from unittest import TestCase
 from uuid import uuid4
 
@@ -43,6 +43,7 @@ class OnLog(TestCase):
     fixture: ClassVar[str]
     env: Environment
     factory: Factory
+    test_performance: Any = None  # it times, and asserts nothing; speed is measured by `make bench`
 
     @pytest.fixture(autouse=True)
     def infrastructure(self, request: pytest.FixtureRequest) -> object:

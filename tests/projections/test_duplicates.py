@@ -138,7 +138,7 @@ _people = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(_people, max_size=8), st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=3))
 def test_every_pair_is_found_and_no_other(people: list[dict[str, str]], merges: list[tuple[int, int]]) -> None:
     with opened([known(f"c{number}", **person) for number, person in enumerate(people)]) as relations:

@@ -125,7 +125,7 @@ _LOW = [
 ]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.lists(_steps, max_size=25))
 def test_what_was_promised_is_on_the_agenda_until_somebody_comes_back(steps: list[Command | Policy]) -> None:
     seen = 0

@@ -533,7 +533,7 @@ def _one_life(draw: st.DrawFn) -> list[Command]:
     return commands
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(_one_life())
 def test_a_merged_pair_has_the_figures_of_one_customer(life: list[Command]) -> None:
     def known(customer: str) -> Command:
@@ -570,7 +570,7 @@ def _as_one_stream(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 _pairs = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)), min_size=1, max_size=8)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(_pairs, st.randoms(use_true_random=False))
 def test_any_order_of_merges_gives_the_same_groups(pairs: list[tuple[int, int]], random: Any) -> None:
     def groups(order: Iterable[tuple[int, int]]) -> set[frozenset[str]]:
