@@ -6,6 +6,7 @@ statement is exact as of any moment, and the view's tables do not grow with the 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import ClassVar, Literal, TypeAlias
@@ -274,7 +275,7 @@ class Statement(BaseModel):
     entries: tuple[StatementEntry, ...]
 
 
-_BY_TIME = attrgetter("at", "position")
+_TIME = attrgetter("at")
 
 
 def statement_of(
@@ -292,16 +293,17 @@ def statement_of(
     Args:
         customer: The member.
         programme: Whose ledger.
-        rows: All entries of the account in this programme.
+        rows: All entries of the account in this programme, in the order of recording.
         since: The period's first moment, UTC microseconds.
         until: The moment after its last one.
         limit: At most so many entries.
         offset: After so many.
     """
-    opening = balance = 0
+    opening = balance = count = 0
     totals: dict[EntryKind, int] = {}
-    period: list[tuple[EntryRow, int]] = []
-    for row in sorted(rows, key=_BY_TIME):
+    page: list[StatementEntry] = []
+    beyond = sys.maxsize if limit is None else offset + limit
+    for row in sorted(rows, key=_TIME):
         if until is not None and row.at >= until:
             break
         change = row.points - row.debt
@@ -310,8 +312,9 @@ def statement_of(
             opening = balance
             continue
         totals[row.kind] = totals.get(row.kind, 0) + change
-        period.append((row, balance))
-    page = period[offset : None if limit is None else offset + limit]
+        if offset <= count < beyond:
+            page.append(_entry(row, balance))
+        count += 1
     return Statement(
         customer=customer,
         programme=programme,
@@ -319,9 +322,9 @@ def statement_of(
         until=None if until is None else from_micros(until),
         opening=opening,
         closing=balance,
-        count=len(period),
+        count=count,
         totals=totals,
-        entries=tuple(_entry(row, after) for row, after in page),
+        entries=tuple(page),
     )
 
 
