@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from relations import (
@@ -40,6 +40,7 @@ from relations import (
 from relations.aggregates.customer import AbsorbCustomer
 from relations.messages import Command
 from relations.policies import Policy, Surveys
+from tests.effort import part
 from tests.making import assert_sound
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -313,7 +314,7 @@ def _lives(draw: st.DrawFn) -> list[Command]:
     return [draw(_step(number)) for number in range(draw(st.integers(1, 12)))]
 
 
-@settings(max_examples=20)
+@part(40)
 @given(_lives())
 def test_either_id_is_as_good_as_one(life: list[Command]) -> None:
     """Commands under two merged ids come to what the same commands under one id come to, refusals included."""

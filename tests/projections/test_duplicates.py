@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from relations import (
@@ -22,6 +22,7 @@ from relations import (
 )
 from relations.messages import Command
 from relations.projections.matching import same_email, same_name, same_phone
+from tests.effort import part
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -138,7 +139,7 @@ _people = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=20)
+@part(40)
 @given(st.lists(_people, max_size=8), st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=3))
 def test_every_pair_is_found_and_no_other(people: list[dict[str, str]], merges: list[tuple[int, int]]) -> None:
     with opened([known(f"c{number}", **person) for number, person in enumerate(people)]) as relations:

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from relations import (
@@ -27,6 +27,7 @@ from relations.errors import CommandRefused
 from relations.messages import Command
 from relations.policies import Instrument, Policy, Surveys
 from relations.projections.satisfaction import OpenLoops
+from tests.effort import part
 
 START = datetime(2024, 1, 10, 9, tzinfo=UTC)
 NOW = START + timedelta(days=500)
@@ -125,7 +126,7 @@ _LOW = [
 ]
 
 
-@settings(max_examples=25)
+@part(40)
 @given(st.lists(_steps, max_size=25))
 def test_what_was_promised_is_on_the_agenda_until_somebody_comes_back(steps: list[Command | Policy]) -> None:
     seen = 0

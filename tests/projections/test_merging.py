@@ -57,6 +57,7 @@ from relations.projections.projection import CustomerRow
 from relations.testing.laws import check_laws
 from relations.testing.strategies import commands, commands_of
 from tests.asking import IDS, LATER, START, answers, arguments_of, of_customer, questions, without
+from tests.effort import part
 from tests.making import assert_sound
 
 PROGRAMME = Policy().programme.id
@@ -533,7 +534,7 @@ def _one_life(draw: st.DrawFn) -> list[Command]:
     return commands
 
 
-@settings(max_examples=15)
+@part(25)
 @given(_one_life())
 def test_a_merged_pair_has_the_figures_of_one_customer(life: list[Command]) -> None:
     def known(customer: str) -> Command:
@@ -570,7 +571,7 @@ def _as_one_stream(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 _pairs = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)), min_size=1, max_size=8)
 
 
-@settings(max_examples=15)
+@part(40)
 @given(_pairs, st.randoms(use_true_random=False))
 def test_any_order_of_merges_gives_the_same_groups(pairs: list[tuple[int, int]], random: Any) -> None:
     def groups(order: Iterable[tuple[int, int]]) -> set[frozenset[str]]:

@@ -130,16 +130,17 @@ class LoyaltyView(View):
             programme: Which programme.
             as_of: The moment, exactly: what is dated after it is left out. Tiers are read by the present policy.
         """
-        customer, known = self._accounts_of(customer, None if as_of is None else to_micros(as_of))
-        policy, name = self.policy, self._of(known, programme)
+        policy = self.policy
         if as_of is None:
-            lots = self.table(LotRow).c
+            customer, known = self._accounts_of(customer)
+            name, lots = self._of(known, programme), self.table(LotRow).c
             accounts = [row for row in known if row.programme == name]
             held = self._recorded(LotRow, lots.customer == customer, lots.programme == name, lots.points > 0)
         else:
-            found = self._fold_customer([PROJECTION], customer, to_micros(as_of))[PROJECTION.name].tables
-            accounts = [row for row in found[AccountRow].values() if row.programme == name]
-            held = [row for row in found[LotRow].values() if row.programme == name]
+            customer, rows = self._folded(PROJECTION, customer, to_micros(as_of))
+            name = self._of(self._accounts(customer), programme)
+            accounts = [row for row in rows.tables[AccountRow].values() if row.programme == name]
+            held = [row for row in rows.tables[LotRow].values() if row.programme == name]
         # One that came with a merge and went again, or with one that had nothing to bring, is none.
         if not accounts or msgspec.structs.replace(accounts[0], merges={}) == AccountRow(
             accounts[0].customer, accounts[0].programme
@@ -187,13 +188,12 @@ class LoyaltyView(View):
         end = None if until is None else to_micros(until)
         if begin is not None and end is not None and end < begin:
             raise InvalidInput("the period ends before it begins", code="invalid_period", field="until")
-        customer, known = self._accounts_of(customer, end)
-        name = self._of(known, programme)
-        rows = self._fold_customer([ENTRIES], customer, end)[ENTRIES.name].tables[EntryRow]
+        customer, rows = self._folded(ENTRIES, customer, end)
+        name = self._of(self._accounts(customer), programme)
         return statement_of(
             customer,
             name,
-            [row for row in rows.values() if row.programme == name],
+            [row for row in rows.tables[EntryRow].values() if row.programme == name],
             since=begin,
             until=end,
             limit=limit,
@@ -419,17 +419,26 @@ class LoyaltyView(View):
     def _moment(self, as_of: datetime | None) -> int:
         return self.now if as_of is None else to_micros(as_of)
 
-    def _accounts_of(self, customer: str, until: int | None = None) -> tuple[str, list[AccountRow]]:
-        """The id whose account has what a customer has, now or as of a moment; and its accounts as they are now."""
+    def _accounts(self, customer: str) -> list[AccountRow]:
+        return self._recorded(AccountRow, self.table(AccountRow).c.customer == customer)
+
+    def _accounts_of(self, customer: str) -> tuple[str, list[AccountRow]]:
+        """The id whose account has what a customer has, and its accounts."""
         while True:
-            found = self._recorded(AccountRow, self.table(AccountRow).c.customer == customer)
-            if until is None:
-                into = next((row.merged_into for row in found if row.merged_into), None)
-            else:
-                homes = self._fold_customer([HOMES], customer, until)[HOMES.name].tables[HomeRow].values()
-                into = next((row.into for row in homes if row.into), None)
+            found = self._accounts(customer)
+            into = next((row.merged_into for row in found if row.merged_into), None)
             if into is None:
                 return customer, found
+            customer = into
+
+    def _folded(self, projection: Projection, customer: str, until: int | None) -> tuple[str, Rows]:
+        """The id whose account had what a customer has as of a moment, and what a projection says of it by then."""
+        while True:
+            found = self._fold_customer([HOMES, projection], customer, until)
+            homes = found[HOMES.name].tables[HomeRow].values()
+            into = next((row.into for row in homes if row.into), None)
+            if into is None:
+                return customer, found[projection.name]
             customer = into
 
     def _everybody_in(self, customer: str) -> list[str]:

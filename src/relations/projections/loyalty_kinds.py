@@ -22,6 +22,7 @@ from relations.messages import from_micros
 from relations.policies.lifecycle import LoyaltyKinds
 from relations.projections.patronage import Patronage
 from relations.projections.purchase_days import last_day, months_between
+from relations.projections.satisfaction_figures import DETRACTORS_TO, PROMOTERS_FROM
 
 __all__ = [
     "KINDS",
@@ -39,8 +40,6 @@ KINDS: tuple[LoyaltyKind, ...] = get_args(LoyaltyKind)
 Direction: TypeAlias = Literal["begins", "progression", "relapse", "shift"]
 
 _RANK: dict[LoyaltyKind, int] = {"true": 2, "latent": 1, "spurious": 1, "none": 0}
-_PROMOTER, _DETRACTOR = 9, 6
-"""From where up, and until where, a score recommends and does not; see `Surveys`."""
 
 
 class LoyaltySigns(BaseModel):
@@ -157,8 +156,8 @@ def _months_of(row: Patronage, satisfied_from: int, until: str) -> dict[str, _Mo
         found[said.month] = before._replace(
             satisfied=before.satisfied + (satisfaction and said.score >= satisfied_from),
             answers=before.answers + satisfaction,
-            promoters=before.promoters + (not satisfaction and said.score >= _PROMOTER),
-            detractors=before.detractors + (not satisfaction and said.score <= _DETRACTOR),
+            promoters=before.promoters + (not satisfaction and said.score >= PROMOTERS_FROM),
+            detractors=before.detractors + (not satisfaction and said.score <= DETRACTORS_TO),
         )
     return found
 

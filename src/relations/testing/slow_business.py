@@ -7,19 +7,14 @@ from typing import Any
 
 from relations.aggregates.loyalty import (
     CreditPurchase,
-    EarnPoints,
     EvaluateTier,
     ExpirePoints,
     ExpireRewards,
-    IssueReward,
     ReceivePoints,
-    RedeemPoints,
     ReleaseAccount,
     ReturnAccount,
     ReverseEarning,
     ReverseRedemption,
-    RevokeReferral,
-    RewardReferral,
     TransferPoints,
     UseReward,
 )
@@ -33,16 +28,6 @@ __all__ = ["SlowBusiness"]
 
 _OF_TIME = (ExpirePoints, EvaluateTier, ExpireRewards)
 _FOR_ALL = (CreditPurchase, ReverseEarning, *_OF_TIME)
-_WITH_PREFIX = (
-    CreditPurchase,
-    ReverseEarning,
-    EarnPoints,
-    RedeemPoints,
-    TransferPoints,
-    IssueReward,
-    RewardReferral,
-    RevokeReferral,
-)
 
 
 @dataclass
@@ -143,7 +128,7 @@ class SlowBusiness:
                 return command.model_copy(update={"customer": into, "coupon": prefix + command.coupon})
             case ReceivePoints():
                 return command.model_copy(update={"customer": into})
-            case _ if type(command) in _WITH_PREFIX:
+            case _ if "prefix" in type(command).model_fields:
                 return command.model_copy(update={"customer": into, "prefix": prefix + command.prefix})
         raise Refused("account_merged")
 

@@ -44,23 +44,17 @@ from relations.aggregates.customer import (
     SendInvitation,
 )
 from relations.aggregates.loyalty import (
-    CreditPurchase,
-    EarnPoints,
     HeldId,
     Holdings,
-    IssueReward,
     Lot,
     LotId,
     LoyaltyCommand,
     MovedLot,
     ReceivePoints,
-    RedeemPoints,
     ReleaseAccount,
     ReverseEarning,
-    RevokeReferral,
-    RewardReferral,
-    TransferPoints,
 )
+from relations.aggregates.loyalty.commands import Prefix
 from relations.aggregates.programme import SetProgrammeGoal
 from relations.messages import Channel, Command, Id, Label, Money, Text
 from relations.policies import Policy, Surveys
@@ -218,6 +212,7 @@ _KNOWN: tuple[tuple[Any, Callable[[], SearchStrategy[Any]]], ...] = (
     (Phone, lambda: st.sampled_from(("+999 1 5550199", "+99955501"))),
     (Birthday, lambda: st.sampled_from(("1980-02-29", "--12-24", "2001-07-01"))),
     (LanguageTag, lambda: st.sampled_from(("de", "en-GB", "zh-Hant", "fr-CH"))),
+    (Prefix, lambda: st.just("")),  # what is forwarded from a merged account has one, and never what a caller sends
     (AwareDatetime, moments),
     (date, lambda: st.dates(date(2024, 1, 1), date(2026, 12, 31))),
     (Holdings, lambda: holdings()),  # noqa: PLW0108 - it is defined further down
@@ -232,17 +227,6 @@ _KNOWN: tuple[tuple[Any, Callable[[], SearchStrategy[Any]]], ...] = (
 
 _INSTRUMENTS = ("nps", "csat", "nps", "csat", "ces", "review", "servqual", "interview", "observation")
 
-_FORWARDED = (
-    CreditPurchase,
-    ReverseEarning,
-    EarnPoints,
-    RedeemPoints,
-    TransferPoints,
-    IssueReward,
-    RewardReferral,
-    RevokeReferral,
-)
-"""What says so where it is forwarded from a merged account; a caller's own never is."""
 _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (RecordPurchase, "amount"): moneys,
     (RefundPurchase, "amount"): lambda: moneys(smallest=1),
@@ -262,7 +246,6 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (NoteCulture, "languages"): lambda: st.sampled_from(((), ("de", "en-GB"), ("zh-Hant",))),
     (ReleaseAccount, "into"): lambda: ids(among=["s1", "s2"]),
     (ReceivePoints, "transfer"): lambda: ids(among=["t1", "t2", "t3"]),
-    **{(kind, "prefix"): lambda: st.just("") for kind in _FORWARDED},
 }
 """Fields whose types say less than their validators ask."""
 
