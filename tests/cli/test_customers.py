@@ -14,9 +14,11 @@ from relations import (
     MergeCustomer,
     NoteCulture,
     NoteTrait,
+    RecordPurchase,
     RegisterCustomer,
     Relations,
 )
+from relations.messages import Money
 from tests.cli.conftest import Run
 
 WORDS = "goose down, and none of it under the window"
@@ -133,3 +135,17 @@ def test_likely_duplicates_are_proposed(run: Run, hotel: Path) -> None:
     left = run("duplicates", "-d", hotel, "--json", "--limit", 1_000).json["duplicates"]
     assert len(left) == len(found) - 1
     assert "None" in run("duplicates", "-d", hotel, "--offset", 1_000).out
+
+
+def test_of_whoever_bought_in_another_currency_only_that_is_said(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "one.db"
+    with Relations.open(f"sqlite:///{path}", clock=lambda: AT) as relations:
+        bought = {"customer": "c1", "purchase": "p1", "amount": Money(19_000, "JPY")}
+        relations.execute(RecordPurchase(**bought, occurred_at=AT - timedelta(days=3)))
+    file = run("customer", "c1", "-d", path, "--as-of", AT.isoformat(), "--json").json
+    assert file["worth"] is None
+    assert file["worth_unknown"] == "they have not bought in the policy's currency"
+    shown = run("customer", "c1", "-d", path, "--as-of", AT.isoformat()).out
+    assert "cannot be said: they have not bought" in " ".join(shown.split())
+    assert "no loyalty since" in shown
+    assert "none loyalty" not in shown

@@ -176,5 +176,5 @@ def _worth(relations: Relations, customer: str, moment: datetime) -> dict[str, A
     """What they are worth, and why nothing is expected of them, where that is so."""
     report = relations.views.retention.lifetime_values(as_of=moment)
     worth = next((each for each in report.customers if each.customer == customer), None)
-    unknown = None if worth else "they have not bought in the policy's currency"
-    return {"worth": worth, "worth_unknown": report.no_fit.reason if report.no_fit else unknown}
+    unknown = report.no_fit.reason if report.no_fit else None
+    return {"worth": worth, "worth_unknown": unknown if worth else "they have not bought in the policy's currency"}
