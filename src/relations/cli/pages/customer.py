@@ -175,9 +175,7 @@ def _value(file: CustomerFile) -> Facts:
     value = _joined(
         f"grade {file.grade.grade} since {file.grade.since}" if file.grade else None,
         f"RFM {file.rfm.r}-{file.rfm.f}-{file.rfm.m} ({file.rfm.segment})" if file.rfm else None,
-        f"{'no' if file.kind.kind == 'none' else file.kind.kind} loyalty since {file.kind.since}"
-        if file.kind
-        else None,
+        f"{kind} loyalty since {file.kind.since}" if file.kind else None,
     )
     rows += [("Value", value), ("Segments", ", ".join(file.segments))]
     if file.worth is not None and file.worth.alive is not None:
