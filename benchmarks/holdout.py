@@ -17,7 +17,7 @@ from benchmarks.cdnow import CALIBRATION_END, MASTER, SAMPLE, data_file
 from relations import Relations
 from relations.analytics import BuyingModel, RepeatStatistics, fit_buying
 from relations.exchange.importing import import_file
-from relations.projections.patronage import Patronage
+from relations.projections.retention.patronage import Patronage
 
 __all__ = ["Watched", "by_frequency", "by_week", "fits", "watched"]
 

@@ -14,7 +14,7 @@ from benchmarks.rebuild import read_and_decode
 from relations import Relations
 from relations.aggregates.loyalty import EarnPoints, EnrolMember, RedeemPoints
 from relations.messages import Command
-from relations.projections.loyalty import LoyaltyView, Statement
+from relations.projections.loyalty.view import LoyaltyView, Statement
 
 NAME = "members"
 ABOUT = "members' points: rebuilding the loyalty view, and a statement of 5,000 events"

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from relations import Relations
 from relations.errors import RelationsError
-from relations.projections.agenda import AgendaItem
+from relations.projections.agenda.view import AgendaItem
 from relations.projections.view import View
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

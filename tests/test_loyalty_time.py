@@ -39,7 +39,7 @@ from relations.errors import CommandRefused
 from relations.messages import Command, Money, to_micros
 from relations.policies import Policy
 from relations.projections import agenda
-from relations.projections.statement import Statement
+from relations.projections.loyalty.statement import Statement
 from relations.testing.laws import check_laws
 from tests.aggregates.test_loyalty_laws import POLICIES, RULES, START, commands
 from tests.aggregates.test_loyalty_rules import DINING, TIERS, at, policy

@@ -29,16 +29,16 @@ from relations.messages import Command, Event, RecordedEvent, to_micros
 from relations.policies import Policy
 from relations.policies.in_force import InForce
 from relations.projections import PROJECTIONS
-from relations.projections.agenda import AgendaView, commands_due
-from relations.projections.customers import CustomersView
-from relations.projections.desk import DeskView
-from relations.projections.loyalty import LoyaltyView
+from relations.projections.agenda.view import AgendaView, commands_due
+from relations.projections.customers.view import CustomersView
+from relations.projections.desk.view import DeskView
+from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.projection import Projection, Rows
-from relations.projections.repair import RepairView
-from relations.projections.resolving import AliasReader, ids_in_log
-from relations.projections.retention import RetentionView
-from relations.projections.runner import Progress, ProjectionStatus, Runner
-from relations.projections.satisfaction import SatisfactionView
+from relations.projections.repair.view import RepairView
+from relations.projections.retention.view import RetentionView
+from relations.projections.running.resolving import AliasReader, ids_in_log
+from relations.projections.running.runner import Progress, ProjectionStatus, Runner
+from relations.projections.satisfaction.view import SatisfactionView
 from relations.reactions import ONLY_IF, react
 
 __all__ = ["BatchReport", "Problem", "Receipt", "Rejection", "Relations", "Status", "Verification", "Views"]

@@ -11,7 +11,7 @@ from relations.analytics import Turn, spells, survival_curve, time_to_loss
 from relations.errors import InvalidInput
 from relations.policies import Lifecycle
 from relations.policies.lifecycle import OwnGap
-from relations.projections.stages import Life, stage_of
+from relations.projections.retention.stages import Life, stage_of
 
 # Weeks of remission of 42 children with leukaemia, half of them with 6-MP: E. J. Freireich and others, Blood 21 (1963)
 # 699-716, as in E. A. Gehan, Biometrika 52 (1965) 203-223, and J. D. Kalbfleisch and R. L. Prentice's book.

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from relations import Relations
-from relations.projections.loyalty import AccountRow
+from relations.projections.loyalty.view import AccountRow
 from tests.cli.conftest import Run
 
 

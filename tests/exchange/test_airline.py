@@ -17,7 +17,7 @@ import pytest
 from relations import Policy, Relations
 from relations.exchange.importing import import_file
 from relations.policies import Programme
-from relations.projections.loyalty import AccountRow
+from relations.projections.loyalty.view import AccountRow
 
 AGAIN = 5_000
 POLICY = Policy(programme=Programme(months_to_expiry=None, tiers=()))

@@ -48,8 +48,8 @@ from relations.policies.instruments import SERVQUAL
 from relations.policies.offers import Referral, Reward
 from relations.policies.spans import Inactivity
 from relations.policies.value import Condition, Segment
-from relations.projections.retention import CustomerStage, RetentionView, RfmScore, Spending
-from relations.projections.satisfaction import NpsFigure
+from relations.projections.retention.view import CustomerStage, RetentionView, RfmScore, Spending
+from relations.projections.satisfaction.view import NpsFigure
 from relations.projections.view import View
 from relations.testing import simulate
 from relations.testing.simulation import hotel_policy, is_mistake

@@ -19,7 +19,7 @@ from relations.engine import Relations
 from relations.exchange.importing import import_file
 from relations.policies import Policy, ServiceLevels
 from relations.policies.service_levels import ServiceLevel
-from relations.projections.repair import StepTime
+from relations.projections.repair.view import StepTime
 
 END = datetime(2014, 12, 31, tzinfo=UTC)
 LEVELS = {"Value 1": "low", "Value 2": "medium", "Value 3": "high", "Value 4": "critical"}

@@ -53,9 +53,9 @@ from relations.policies.calendars import local_time
 from relations.policies.in_force import InForce
 from relations.policies.programme import CalendarYear, Lifetime, RollingMonths, Tier
 from relations.policies.service_levels import Severity
-from relations.projections.agenda import PROJECTION, AgendaItem, commands_due
-from relations.projections.agenda_items import open_item, tier_review
-from relations.projections.agenda_rows import Item, Member
+from relations.projections.agenda.items import open_item, tier_review
+from relations.projections.agenda.rows import Item, Member
+from relations.projections.agenda.view import PROJECTION, AgendaItem, commands_due
 from relations.projections.projection import Rows
 
 START = datetime(2024, 1, 10, 9, tzinfo=UTC)

@@ -35,9 +35,9 @@ from relations.messages import Envelope, to_micros
 from relations.policies import Policy, ServiceLevels
 from relations.policies.calendars import local_time
 from relations.policies.service_levels import EscalationStep, ServiceLevel
-from relations.projections.desk import TICKET_STATUSES, TicketPage
+from relations.projections.desk.tickets import DONE, NEVER, PROJECTION, Ticket
+from relations.projections.desk.view import TICKET_STATUSES, TicketPage
 from relations.projections.projection import Rows
-from relations.projections.tickets import DONE, NEVER, PROJECTION, Ticket
 from relations.testing import histories
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from relations.projections.cuts import Cuts, Fact
-from relations.projections.disclosure import Disclosure
+from relations.projections.satisfaction.cuts import Cuts, Fact
+from relations.projections.satisfaction.disclosure import Disclosure
 
 Counted = list[tuple[str, tuple[str, ...]]]
 

@@ -21,7 +21,7 @@ from relations import (
     UnmergeCustomer,
 )
 from relations.messages import Command
-from relations.projections.matching import same_email, same_name, same_phone
+from relations.projections.customers.matching import same_email, same_name, same_phone
 from tests.effort import part
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

@@ -13,8 +13,8 @@ from relations.log import Codec
 from relations.messages import Envelope
 from relations.policies.calendars import local_time
 from relations.projections import CustomerRow, Projection, Rows
-from relations.projections.folding import COLUMNS, Folding
 from relations.projections.projection import Folds
+from relations.projections.running.folding import COLUMNS, Folding
 
 
 class Seen(CustomerRow, gc=False):

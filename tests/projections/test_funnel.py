@@ -15,7 +15,7 @@ from relations.aggregates.complaint import (
     ResolveComplaint,
 )
 from relations.engine import Relations
-from relations.projections.funnel import FunnelName, FunnelStep, repair_funnel
+from relations.projections.repair.funnel import FunnelName, FunnelStep, repair_funnel
 from relations.testing.simulation import simulate
 from tests.projections.test_repair import History, histories, relation
 

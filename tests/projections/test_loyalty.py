@@ -39,7 +39,7 @@ from relations.policies.calendars import local_time
 from relations.policies.offers import Referral, Reward, Tier
 from relations.policies.programme import RollingMonths
 from relations.policies.spans import Inactivity
-from relations.projections.loyalty import PROJECTION, AccountRow, LotRow
+from relations.projections.loyalty.view import PROJECTION, AccountRow, LotRow
 from relations.testing.laws import check_laws
 
 ZONE = "Asia/Shanghai"

@@ -15,9 +15,9 @@ from relations.errors import InvalidInput
 from relations.messages import Command, Money
 from relations.policies import Lifecycle
 from relations.policies.lifecycle import LoyaltyKinds
-from relations.projections.activity import Activity, Opinion
-from relations.projections.loyalty_kinds import CustomerKind, customer_kind
-from relations.projections.patronage import Patronage
+from relations.projections.retention.activity import Activity, Opinion
+from relations.projections.retention.loyalty_kinds import CustomerKind, customer_kind
+from relations.projections.retention.patronage import Patronage
 
 POLICY = LoyaltyKinds(months=6, purchase_days_min=3, active_share_min=0.5)
 

@@ -34,7 +34,7 @@ from relations.messages import Money
 from relations.policies import Programme
 from relations.policies.offers import Referral, Reward, Tier
 from relations.policies.programme import RollingMonths
-from relations.projections.loyalty import LoyaltyView
+from relations.projections.loyalty.view import LoyaltyView
 
 ZONE = "Europe/Vienna"
 POLICY = Policy(

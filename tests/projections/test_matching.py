@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relations.projections.matching import same_email, same_name, same_phone
+from relations.projections.customers.matching import same_email, same_name, same_phone
 
 
 @pytest.mark.parametrize(

@@ -51,9 +51,9 @@ from relations.messages import Command
 from relations.policies import Policy, Surveys
 from relations.policies.instruments import SERVQUAL
 from relations.projections import PROJECTIONS
-from relations.projections.aliases import PROJECTION, Alias, Aliases, combined, key_of
-from relations.projections.customers import PROJECTION as CUSTOMERS
+from relations.projections.customers.view import PROJECTION as CUSTOMERS
 from relations.projections.projection import CustomerRow
+from relations.projections.running.aliases import PROJECTION, Alias, Aliases, combined, key_of
 from relations.testing.laws import check_laws
 from relations.testing.strategies import commands, commands_of
 from tests.asking import IDS, LATER, START, answers, arguments_of, of_customer, questions, without

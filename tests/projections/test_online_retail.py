@@ -22,7 +22,7 @@ from relations import Lifecycle, Policy, Relations
 from relations.analytics import RepeatStatistics
 from relations.exchange.importing import import_file
 from relations.policies.lifecycle import SEGMENTS
-from relations.projections.patronage import Patronage
+from relations.projections.retention.patronage import Patronage
 
 END = datetime(2011, 11, 30, 12, tzinfo=UTC)
 MONTHS = [f"2010-{month:02d}" for month in (12,)] + [f"2011-{month:02d}" for month in range(1, 12)]

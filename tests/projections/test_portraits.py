@@ -27,8 +27,8 @@ from relations import (
     UnmergeCustomer,
 )
 from relations.messages import Command
-from relations.projections.customers import PROJECTION, CustomersView
-from relations.projections.portraits import PortraitRow
+from relations.projections.customers.portraits import PortraitRow
+from relations.projections.customers.view import PROJECTION, CustomersView
 from relations.testing.laws import check_laws
 from tests.making import assert_sound
 

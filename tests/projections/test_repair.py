@@ -59,11 +59,9 @@ from relations.messages import Envelope, Event, Money, to_micros
 from relations.policies import Desk, Limit, Policy, Repair, ServiceLevels
 from relations.policies.calendars import local_time
 from relations.policies.service_levels import EscalationStep, ServiceLevel
-from relations.projections.cases import PROJECTION, Case, Patron
 from relations.projections.projection import Rows
-from relations.projections.relation_state import STATES, Relation, Round, relation_state
-from relations.projections.repair import RelationProfile, relation_profile
-from relations.projections.repair_figures import (
+from relations.projections.repair.cases import PROJECTION, Case, Patron
+from relations.projections.repair.figures import (
     DueStep,
     RelationStanding,
     RepairSummary,
@@ -75,6 +73,8 @@ from relations.projections.repair_figures import (
     standing,
     step_times,
 )
+from relations.projections.repair.relation_state import STATES, Relation, Round, relation_state
+from relations.projections.repair.view import RelationProfile, relation_profile
 
 UTC_TIME = local_time("UTC")
 START = datetime(2024, 1, 1, tzinfo=UTC)

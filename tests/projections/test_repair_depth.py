@@ -42,17 +42,17 @@ from relations.aggregates.customer import (
     MergeCustomer,
     RecordInteraction,
 )
+from relations.analytics.paired import mean_interval, student_quantile
 from relations.engine import Relations
 from relations.errors import InvalidInput
 from relations.messages import Money, to_micros
 from relations.policies import EmotionalAccount, Policy, Repair
-from relations.projections.emotional import EmotionalBalance, account_of, happenings
-from relations.projections.lessons import causes, improvements, justice_served
-from relations.projections.moments import Moments
-from relations.projections.paired import mean_interval, student_quantile
-from relations.projections.recovery import before_and_after, pairs_of
-from relations.projections.relation_state import STATES
-from relations.projections.repair_figures import clock_figures, due_steps, standing
+from relations.projections.repair.emotional_account import EmotionalBalance, account_of, happenings
+from relations.projections.repair.figures import clock_figures, due_steps, standing
+from relations.projections.repair.lessons import causes, improvements, justice_served
+from relations.projections.repair.moments import Moments
+from relations.projections.repair.recovery import before_and_after, pairs_of
+from relations.projections.repair.relation_state import STATES
 from tests.projections.test_repair import (
     FAR,
     FULL_DESK,

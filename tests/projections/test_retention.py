@@ -28,12 +28,22 @@ from relations.messages import Envelope, Event, Money, to_micros
 from relations.policies import Lifecycle, Policy
 from relations.policies.calendars import local_time
 from relations.policies.lifecycle import OwnGap, Rfm, RfmBins, RfmSegment
-from relations.projections.cohorts import cohort_table
-from relations.projections.patronage import PROJECTION, Patronage
-from relations.projections.profiles import customer_profile
 from relations.projections.projection import Rows
 from relations.projections.purchase_days import first_day, last_day, month_after, month_of, months_between
-from relations.projections.retention import (
+from relations.projections.retention.cohorts import cohort_table
+from relations.projections.retention.patronage import PROJECTION, Patronage
+from relations.projections.retention.purchases import customer_profile
+from relations.projections.retention.revenue import cohort_revenue, revenue_retention
+from relations.projections.retention.rfm import RfmScore, quintiles, rfm_buyers, rfm_scores, segment_sizes
+from relations.projections.retention.stages import (
+    Life,
+    Period,
+    customer_stages,
+    lifecycle_report,
+    period_rates,
+    stage_of,
+)
+from relations.projections.retention.view import (
     ChurnReport,
     Cohort,
     CustomerProfile,
@@ -43,9 +53,6 @@ from relations.projections.retention import (
     PeriodRates,
     RfmReport,
 )
-from relations.projections.revenue import cohort_revenue, revenue_retention
-from relations.projections.rfm import RfmScore, quintiles, rfm_buyers, rfm_scores, segment_sizes
-from relations.projections.stages import Life, Period, customer_stages, lifecycle_report, period_rates, stage_of
 
 LOCAL = local_time("UTC")
 START = date(2024, 1, 1).toordinal()

@@ -502,8 +502,8 @@ def test_what_comes_during_a_rebuild_is_in_it(relations: Relations) -> None:
 
 
 def test_much_that_comes_during_a_rebuild_is_in_it_too(relations: Relations, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relations.projections.rebuild._GAP_MAX", 3)
-    monkeypatch.setattr("relations.projections.rebuild._LIVE_BATCH", 4)
+    monkeypatch.setattr("relations.projections.running.rebuild._GAP_MAX", 3)
+    monkeypatch.setattr("relations.projections.running.rebuild._LIVE_BATCH", 4)
     runner = runner_of(relations)
     done: list[Any] = []
 

@@ -12,7 +12,7 @@ from sqlalchemy import inspect, select
 from relations import Money
 from relations.log import Database
 from relations.projections import PROJECTIONS, CustomerRow, Projection, Row, Tally
-from relations.projections.tables import RowTable, canonical
+from relations.projections.running.tables import RowTable, canonical
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True):

@@ -41,9 +41,9 @@ from relations.policies.value import (
     SegmentKind,
     ValueGrades,
 )
-from relations.projections.activity import Activity
-from relations.projections.grading import customer_grade
-from relations.projections.patronage import Patronage
+from relations.projections.retention.activity import Activity
+from relations.projections.retention.patronage import Patronage
+from relations.projections.retention.value_grades import customer_grade
 
 GRADES = ValueGrades(months=3, high_from=1_000, mid_from=300)
 SEGMENTS = (

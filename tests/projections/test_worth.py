@@ -18,8 +18,8 @@ from relations.analytics import RepeatStatistics, lifetime_values, repeat_statis
 from relations.engine import Relations
 from relations.errors import InvalidInput
 from relations.exchange.importing import import_file
-from relations.projections.patronage import Patronage
-from relations.projections.worth import WorthReport
+from relations.projections.retention.lifetime_value import WorthReport
+from relations.projections.retention.patronage import Patronage
 
 END = datetime(1997, 9, 30, 12, tzinfo=UTC)
 LATE = datetime(1998, 6, 30, 12, tzinfo=UTC)

@@ -11,7 +11,7 @@ import pytest
 from relations import Relations
 from relations.cli.pages import agenda
 from relations.cli.pages.question import Question
-from relations.projections.agenda import AgendaItem
+from relations.projections.agenda.view import AgendaItem
 from relations.report.customer_file import customer_file
 from relations.report.due import due_with
 from relations.testing.simulation import simulate_recorded

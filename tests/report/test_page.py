@@ -37,12 +37,12 @@ from relations.policies.instruments import SERVQUAL, InstrumentItem
 from relations.policies.offers import Tier
 from relations.policies.service_levels import CLOCKS
 from relations.policies.value import DEFAULT_SEGMENTS
-from relations.projections.agenda import KINDS as AGENDA_KINDS
-from relations.projections.funnel import FunnelName
-from relations.projections.loyalty_kinds import KINDS
-from relations.projections.relation_state import STATES
-from relations.projections.repair_figures import StepName
-from relations.projections.stages import STAGES
+from relations.projections.agenda.view import KINDS as AGENDA_KINDS
+from relations.projections.repair.figures import StepName
+from relations.projections.repair.funnel import FunnelName
+from relations.projections.repair.relation_state import STATES
+from relations.projections.retention.loyalty_kinds import KINDS
+from relations.projections.retention.stages import STAGES
 from relations.report import LANGUAGES, html
 from relations.report.wording import Wording
 from relations.testing.simulated_world import QUESTIONNAIRE

@@ -3,7 +3,7 @@
 Checks are light on purpose: they catch columns that were swapped and fields that were cut off, not addresses that do
 not exist. What is kept is what was sent, without the spaces around it; language tags in the case that RFC 5646
 recommends, so that `DE` and `de` are one language. Numbers and addresses are brought to one form only where they are
-compared (`relations.projections.matching`).
+compared (`relations.projections.customers.matching`).
 
 ====================  ===================================================================
 code                  when

@@ -1,8 +1,9 @@
 """Views rebuilt from the log at any time: pure folds into rows, and typed queries over them."""
 
-from relations.projections import agenda, aliases, customers, desk, loyalty, repair, retention, satisfaction
+from relations.projections import agenda, customers, desk, loyalty, repair, retention, satisfaction
 from relations.projections.projection import CustomerRow, Projection, Row, Rows, Tally
-from relations.projections.runner import ProjectionStatus, Runner
+from relations.projections.running import aliases
+from relations.projections.running.runner import ProjectionStatus, Runner
 from relations.projections.view import View
 
 __all__ = [

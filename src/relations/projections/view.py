@@ -17,10 +17,10 @@ from sqlalchemy.sql.visitors import replacement_traverse
 from relations.log.database import Database
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime, local_time
-from relations.projections.aliases import Aliases, combined, key_of
 from relations.projections.projection import CustomerRow, Projection, Row
-from relations.projections.resolving import AliasReader
-from relations.projections.tables import RowTable
+from relations.projections.running.aliases import Aliases, combined, key_of
+from relations.projections.running.resolving import AliasReader
+from relations.projections.running.tables import RowTable
 
 __all__ = ["View"]
 

@@ -11,18 +11,18 @@ from relations.aggregates.customer import FeedbackGiven
 from relations.engine import Relations
 from relations.errors import InvalidInput
 from relations.messages import RecordedEvent, from_micros
-from relations.projections.agenda import AgendaItem
-from relations.projections.customers import Portrait
-from relations.projections.desk import TicketProfile
-from relations.projections.emotional import EmotionalBalance
-from relations.projections.grading import CustomerGrade
-from relations.projections.loops import OpenLoop
-from relations.projections.loyalty import MemberAccount
-from relations.projections.loyalty_kinds import CustomerKind
-from relations.projections.relation_profile import RelationProfile
-from relations.projections.retention import CustomerProfile
-from relations.projections.rfm import RfmScore
-from relations.projections.worth import CustomerWorth
+from relations.projections.agenda.view import AgendaItem
+from relations.projections.customers.view import Portrait
+from relations.projections.desk.view import TicketProfile
+from relations.projections.loyalty.view import MemberAccount
+from relations.projections.repair.emotional_account import EmotionalBalance
+from relations.projections.repair.relation_profile import RelationProfile
+from relations.projections.retention.lifetime_value import CustomerWorth
+from relations.projections.retention.loyalty_kinds import CustomerKind
+from relations.projections.retention.rfm import RfmScore
+from relations.projections.retention.value_grades import CustomerGrade
+from relations.projections.retention.view import CustomerProfile
+from relations.projections.satisfaction.open_loops import OpenLoop
 from relations.report.due import due_with
 
 __all__ = ["CustomerFile", "GivenAnswer", "customer_file", "unknown_customer"]

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 from relations.engine import Relations
 from relations.messages import to_micros
-from relations.projections.agenda import AgendaItem
-from relations.projections.repair_figures import DueStep
+from relations.projections.agenda.view import AgendaItem
+from relations.projections.repair.figures import DueStep
 
 __all__ = ["due_with", "due_within", "has_gone_on"]
 

@@ -29,7 +29,7 @@ from relations.engine import Rejection, Relations
 from relations.errors import InvalidInput
 from relations.log.personal import ERASED
 from relations.messages import RecordedEvent, from_micros
-from relations.projections.aliases import Aliases
+from relations.projections.running.aliases import Aliases
 from relations.sentiment.scorers import SCORERS, Scorer
 
 __all__ = ["ScorerCount", "ScoringReport", "score_feedback"]

@@ -16,7 +16,7 @@ from relations.engine import Relations
 from relations.log.codec import Codec
 from relations.messages import Command, Envelope, Event
 from relations.projections.projection import Fold, Projection, Rows
-from relations.projections.runner import Runner
+from relations.projections.running.runner import Runner
 
 __all__ = ["LawBroken", "LawsReport", "check_laws", "check_upcasts"]
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from relations.cli.pages.question import Question
 from relations.cli.show import headline, local_minute, number, section, table, words
 from relations.engine import Relations
-from relations.projections.agenda import AgendaItem
+from relations.projections.agenda.view import AgendaItem
 from relations.report.due import due_within, has_gone_on
 
 __all__ = ["AgendaPage", "read", "show"]

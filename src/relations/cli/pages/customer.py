@@ -13,10 +13,10 @@ from rich.text import Text
 from relations.cli.pages.history import line
 from relations.cli.pages.repair import duration
 from relations.cli.show import ABSENT, headline, local_minute, number, percent, section, table, words
-from relations.projections.customers import Portrait
-from relations.projections.duplicates import Duplicate
-from relations.projections.loyalty import MemberAccount
-from relations.projections.portraits import Culture
+from relations.projections.customers.duplicates import Duplicate
+from relations.projections.customers.portraits import Culture
+from relations.projections.customers.view import Portrait
+from relations.projections.loyalty.view import MemberAccount
 from relations.report.customer_file import CustomerFile
 
 __all__ = ["show", "show_duplicates"]

@@ -13,8 +13,8 @@ from relations.cli.pages import history
 from relations.cli.pages.repair import duration
 from relations.cli.show import ABSENT, headline, local_minute, number, section, table, words
 from relations.messages import RecordedEvent
-from relations.projections.desk import Load, TicketPage, TicketProfile
-from relations.projections.repair import ComplaintProfile
+from relations.projections.desk.view import Load, TicketPage, TicketProfile
+from relations.projections.repair.view import ComplaintProfile
 
 __all__ = ["ComplaintFile", "show_file", "show_list", "show_load"]
 

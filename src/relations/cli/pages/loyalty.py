@@ -11,7 +11,7 @@ from rich.text import Text
 
 from relations.cli.show import ABSENT, bar, headline, local_minute, number, percent, section, table, words
 from relations.policies.programme_check import ProgrammeReport
-from relations.projections.loyalty import (
+from relations.projections.loyalty.view import (
     BreakageReport,
     Liability,
     MemberAccount,

@@ -11,8 +11,8 @@ from relations.cli.pages.question import Question
 from relations.cli.pages.repair import duration
 from relations.cli.show import ABSENT, bar, headline, local_minute, number, percent, section, table, words
 from relations.engine import Relations
-from relations.projections.lessons import CausesBy
-from relations.projections.repair import (
+from relations.projections.repair.lessons import CausesBy
+from relations.projections.repair.view import (
     BeforeAfter,
     CauseShare,
     ClockFigures,

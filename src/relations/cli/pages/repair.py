@@ -12,8 +12,8 @@ from rich.text import Text
 from relations.cli.pages.question import Question
 from relations.cli.show import ABSENT, bar, headline, local_minute, number, percent, section, table, words
 from relations.engine import Relations
-from relations.projections.relation_state import STATES
-from relations.projections.repair import DueStep, FunnelStep, RelationStanding, RepairSummary, StepTime
+from relations.projections.repair.relation_state import STATES
+from relations.projections.repair.view import DueStep, FunnelStep, RelationStanding, RepairSummary, StepTime
 
 __all__ = ["RepairPage", "duration", "read", "show"]
 

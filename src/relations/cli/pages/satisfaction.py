@@ -14,8 +14,8 @@ from relations.cli.pages.question import Question
 from relations.cli.show import ABSENT, bar, headline, local_minute, number, percent, section, span, table, words
 from relations.engine import Relations
 from relations.errors import InvalidInput
-from relations.projections.respondents import SegmentsOf
-from relations.projections.satisfaction import (
+from relations.projections.satisfaction.respondents import SegmentsOf
+from relations.projections.satisfaction.view import (
     CsatFigure,
     GapFigure,
     NpsFigure,

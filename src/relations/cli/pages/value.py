@@ -12,8 +12,8 @@ from relations.cli.pages.question import Question
 from relations.cli.show import ABSENT, Heat, Sheet, bar, number, percent, section, table, words
 from relations.engine import Relations
 from relations.messages import minor_digits
-from relations.projections.grading import GradesReport
-from relations.projections.retention import (
+from relations.projections.retention.value_grades import GradesReport
+from relations.projections.retention.view import (
     AcquisitionFigure,
     CohortRevenue,
     RevenueRetention,

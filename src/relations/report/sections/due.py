@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from relations.messages import to_micros
 from relations.policies.service_levels import CLOCKS
-from relations.projections.agenda import KINDS
+from relations.projections.agenda.view import KINDS
 from relations.report.asked import Asked
 from relations.report.figures import Bar, Bars, Figure, Part, Section, Table
 

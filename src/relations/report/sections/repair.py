@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from relations.projections.relation_state import STATES
+from relations.projections.repair.relation_state import STATES
 from relations.report.asked import Asked
 from relations.report.figures import Bar, Bars, Figure, Part, Section
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from relations.projections.rfm import RfmReport
+from relations.projections.retention.rfm import RfmReport
 from relations.report.asked import MONTHS, Asked
 from relations.report.figures import (
     Bar,

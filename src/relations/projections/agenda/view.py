@@ -1,0 +1,189 @@
+"""What falls due: deadlines of complaints, activations and expiries of points, reviews of tiers, work for people.
+
+Time does not pass inside of the engine: it enters by commands that carry it. The agenda says which ones are due, and
+`commands_due` turns its items into them. An item leaves the agenda with the event that says that it is done, met,
+missed or void; so each is due once.
+
+Only what is open has a row: one for each open clock and each lot with points left; beside those one a member, and one
+a customer who was asked. What a policy may move (the days until a follow-up, when a reminder lapses, the tiers'
+window and thresholds) is reckoned when the agenda is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import datetime
+from heapq import merge, nsmallest
+from itertools import islice
+from typing import Any, ClassVar
+
+from sqlalchemy import ColumnElement, or_, tuple_
+
+from relations.errors import InvalidInput
+from relations.messages import from_micros, to_micros
+from relations.policies import Policy
+from relations.policies.calendars import local_time
+from relations.policies.in_force import InForce
+from relations.policies.standing import programme_in
+from relations.projections.agenda import complaints as agenda_complaints
+from relations.projections.agenda import loyalty as agenda_loyalty
+from relations.projections.agenda import surveys as agenda_surveys
+from relations.projections.agenda.items import (
+    AgendaItem,
+    commands_due,
+    open_asked,
+    open_item,
+    open_lapse,
+    shift_of,
+    tier_review,
+)
+from relations.projections.agenda.rows import KINDS, Asked, Item, Kind, Lapse, Member
+from relations.projections.projection import Folds, Projection
+from relations.projections.view import View
+
+__all__ = ["KINDS", "PROJECTION", "AgendaItem", "AgendaView", "Kind", "commands_due"]
+
+PROJECTION = Projection(
+    name="agenda",
+    version=8,
+    tables=(Item, Lapse, Member, Asked),
+    folds=Folds.of(agenda_complaints.FOLDS, agenda_surveys.FOLDS, agenda_loyalty.FOLDS),
+)
+
+
+class AgendaView(View):
+    """What falls due, soonest first; what is due together is in the order of customers, streams and names.
+
+    Args:
+        shared: As in `View`.
+        rules: Gives every policy, and when it is in force.
+    """
+
+    projection: ClassVar[Projection] = PROJECTION
+
+    def __init__(self, *shared: Any, rules: Callable[[], InForce]) -> None:
+        super().__init__(*shared)
+        self._rules = rules
+
+    def due(
+        self,
+        *,
+        until: datetime,
+        kind: Kind | None = None,
+        limit: int | None = None,
+        after: AgendaItem | None = None,
+        as_of: datetime | None = None,
+    ) -> list[AgendaItem]:
+        """Everything that is due at `until` or before, but for reminders that have lapsed.
+
+        Args:
+            until: An aware datetime.
+            kind: Only this kind.
+            limit: At most so many.
+            after: Go on behind this item, the last one of the page before.
+            as_of: The moment at which reminders have lapsed or not; now where absent, or `until` where that is before.
+
+        Raises:
+            InvalidInput: A naive datetime, an unknown kind, or a limit below 1.
+        """
+        if kind is not None and kind not in KINDS:
+            raise InvalidInput(
+                f"{kind!r} is no kind of agenda item", code="unknown_kind", field="kind", remedy=f"One of {KINDS}"
+            )
+        if limit is not None and limit < 1:
+            raise InvalidInput(f"{limit} is no page", code="invalid_limit", field="limit", remedy="Give 1 or more")
+        policy, end = self.policy, to_micros(until)
+        kinds = KINDS if kind is None else (kind,)
+        reviews, asked = {"tier", "tier_warning"}, {"reminder", "answer"}
+        found = [self._open(each, end, policy, limit, after) for each in kinds if each not in reviews | asked]
+        if asked & set(kinds):
+            lapsed = policy.surveys.lapsed_by(min(end, self.now if as_of is None else to_micros(as_of)))
+            found.append(self._asked(kinds, end, limit, after, lapsed))
+        if reviews & set(kinds):
+            found.append(self._reviews(kinds, end, limit, after))
+        if "expiry" in kinds:
+            found.append(self._lapses(end, limit, after))
+        return list(islice(merge(*found, key=lambda item: item.key), limit))
+
+    def overdue(self, *, now: datetime | None = None, kind: Kind | None = None) -> list[AgendaItem]:
+        """Everything that is due and of which nothing has been recorded yet, as of `now`; the present by default.
+
+        Raises:
+            InvalidInput: A naive datetime or an unknown kind.
+        """
+        moment = from_micros(self.now) if now is None else now
+        return self.due(until=moment, kind=kind, as_of=moment)
+
+    def for_customer(self, customer: str) -> list[AgendaItem]:
+        """All that is open for one customer, however far off."""
+        policy, rules = self.policy, self._rules()
+        opened = (open_item(row, policy) for row in self.rows(Item, customer=customer))
+        members = self.rows(Member, customer=customer)
+        reviews = (tier_review(row, rules) for row in members)
+        lapses = (open_lapse(row) for row in self.rows(Lapse, customer=customer))
+        lapsed = policy.surveys.lapsed_by(self.now)
+        asked = (item for row in self.rows(Asked, customer=customer) for item in open_asked(row, lapsed))
+        return sorted((item for item in (*opened, *lapses, *reviews, *asked) if item is not None), key=_key)
+
+    def _open(
+        self, kind: Kind, end: int, policy: Policy, limit: int | None, after: AgendaItem | None
+    ) -> list[AgendaItem]:
+        shift = shift_of(kind, policy)
+        if shift is None:
+            return []
+        columns = self.table(Item).c
+        order = (columns.at, columns.customer, columns.stream, columns.programme, columns.what)
+        where = [columns.kind == kind, columns.at <= end - shift]
+        if after is not None:
+            moment, *names = after.key
+            # The first condition follows from the second, and lets the index find the page.
+            where += [columns.at >= moment - shift, tuple_(*order) > tuple_(moment - shift, *names)]
+        rows = self.rows(Item, *where, order_by=order, limit=limit)
+        return [item for item in (open_item(row, policy) for row in rows) if item is not None]
+
+    def _lapses(self, end: int, limit: int | None, after: AgendaItem | None) -> list[AgendaItem]:
+        columns = self.table(Lapse).c
+        # The moment is 0 until the first activity, and no row of it is due; emptied ones are few.
+        rows = self.rows(Lapse, columns.at <= end, columns.at > 0)
+        found = sorted((item for item in map(open_lapse, rows) if item is not None), key=lambda item: item.key)
+        return [item for item in found if after is None or item.key > after.key][:limit]
+
+    def _asked(
+        self, kinds: Collection[Kind], end: int, limit: int | None, after: AgendaItem | None, lapsed: int | None
+    ) -> list[AgendaItem]:
+        columns, where = self.table(Asked).c, []
+        if "answer" in kinds:
+            where.append(columns.answer_at <= end)
+        if "reminder" in kinds:
+            where.append(columns.remind_at.is_not(None) if lapsed is None else columns.remind_at > lapsed)
+        items = (item for row in self.rows(Asked, or_(*where)) for item in open_asked(row, lapsed))
+        found = [item for item in items if item.kind in kinds and to_micros(item.due_at) <= end]
+        return sorted((item for item in found if after is None or item.key > after.key), key=_key)[:limit]
+
+    def _reviews(
+        self, kinds: Collection[Kind], end: int, limit: int | None, after: AgendaItem | None
+    ) -> list[AgendaItem]:
+        rules = self._rules()
+        spans = list(rules.until(end))
+        # What changes a tier depends on the policy, so no index can know it: members who have a tier to lose are
+        # looked at one by one. At once, nobody's who was heard of in the last month, unless they are to be warned.
+        columns = self.table(Member).c
+        where: list[ColumnElement[bool]] = [columns.tier.is_not(None)]
+        if all(each.terms.monthly for span in spans for each in span.policy.every_programme):
+            month = max(local_time(span.policy.zone).month(end) for span in spans)
+            where.append(or_(columns.month < month, columns.grace_until.is_not(None)))
+        for programme in {each.id for span in spans for each in span.policy.every_programme}:
+            bases = {programme_in(span.policy, programme).terms.base for span in spans}
+            tier = bases.pop()
+            if tier is not None and not bases:
+                where.append(or_(columns.programme != programme, columns.tier != tier))
+        found = []
+        for row in self.rows(Member, *where):
+            item = tier_review(row, rules, end)
+            if item is not None and item.kind in kinds and (after is None or item.key > after.key):
+                found.append(item)
+        return sorted(found, key=_key) if limit is None else nsmallest(limit, found, key=_key)
+
+
+def _key(item: AgendaItem) -> tuple[int, str, str, str, str]:
+    return item.key

@@ -1,0 +1,369 @@
+"""One view of a customer: all ids that are one person, who they are, what they allowed, what other systems call them.
+
+Consents are kept as they changed, each id's for itself. Over all ids of one customer the strictest wins: whoever took a
+permission back under any of them is not to be contacted by it, though they may have given it later under another. For a
+merge is found out by chance, and must not make anybody hear more than they asked for.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+import msgspec
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import func, select
+
+from relations.aggregates.customer import ConsentGiven, ConsentWithdrawn, CustomerErased, IdentityLinked
+from relations.errors import InvalidInput
+from relations.messages import Envelope, from_micros, to_micros
+from relations.projections.customers.duplicates import COMPARED, Candidates, Duplicate, Mark, marks, pairs
+from relations.projections.customers.matching import same_phone
+from relations.projections.customers.portraits import (
+    Culture,
+    OpenWords,
+    Parted,
+    PortraitRow,
+    Trait,
+    culture_of,
+    erase,
+    fold_portraits,
+    opened,
+    traits_of,
+)
+from relations.projections.projection import CustomerRow, Projection, Rows
+from relations.projections.running.aliases import Aliases
+from relations.projections.view import View
+
+__all__ = ["PROJECTION", "Consent", "ConsentStanding", "CustomersView", "ExternalId", "Identity", "Portrait"]
+
+_CHUNK = 2_000
+
+Change = tuple[int, str | None]
+"""From a business time on, a basis; None: withdrawn."""
+
+
+class Consent(CustomerRow, gc=False):
+    """What a customer said of being contacted for one purpose through one channel.
+
+    Attributes:
+        changes: By each of the customer's ids that said anything, in order of business time; stored rows have one.
+    """
+
+    table: ClassVar[str] = "consents"
+    key: ClassVar[tuple[str, ...]] = ("customer", "channel", "purpose")
+    channel: str
+    purpose: str
+    changes: list[list[Change]] = msgspec.field(default_factory=list)
+
+    def absorb(self, other: Consent) -> None:
+        """Both stand side by side, for the strictest wins at any time."""
+        self.changes = sorted(self.changes + other.changes, key=lambda changes: [_order(each) for each in changes])
+
+
+class ExternalId(CustomerRow, gc=False):
+    """What another system calls a customer."""
+
+    table: ClassVar[str] = "external_ids"
+    key: ClassVar[tuple[str, ...]] = ("customer", "source", "external_id")
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("source", "external_id"),)
+    source: str
+    external_id: str
+
+    def absorb(self, other: ExternalId) -> None:
+        """Linked twice is linked."""
+
+
+PROJECTION = Projection(name="customers", version=2, tables=(Consent, ExternalId, PortraitRow, Parted))
+fold_portraits(PROJECTION)
+
+
+def _order(change: Change) -> tuple[int, bool, str]:
+    # At one instant, what ends comes after what begins.
+    return change[0], change[1] is None, change[1] or ""
+
+
+@PROJECTION.on(ConsentGiven)
+def consent_given(rows: Rows, event: ConsentGiven, at: Envelope) -> None:
+    """Allowed from then on."""
+    _take(rows, event, at, event.basis)
+
+
+@PROJECTION.on(ConsentWithdrawn)
+def consent_withdrawn(rows: Rows, event: ConsentWithdrawn, at: Envelope) -> None:
+    """Allowed no longer."""
+    _take(rows, event, at, None)
+
+
+@PROJECTION.on(IdentityLinked)
+def identity_linked(rows: Rows, event: IdentityLinked, at: Envelope) -> None:
+    """Another system knows the customer too."""
+    rows.need(ExternalId, at.customer, event.source, event.external_id)
+
+
+@PROJECTION.on(CustomerErased)
+def customer_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
+    """Nothing leads from other systems to this customer any more, and nothing says who they were."""
+    erase(rows, at)
+    for key in [key for key in rows.tables[ExternalId] if key[0] == at.customer]:
+        rows.drop(ExternalId, *key)
+
+
+def _take(rows: Rows, event: ConsentGiven | ConsentWithdrawn, at: Envelope, basis: str | None) -> None:
+    row = rows.need(Consent, at.customer, event.channel, event.purpose)
+    if not row.changes:
+        row.changes.append([])
+    # Changes of the same time stay in the order of recording, so that the last of them holds.
+    insort(row.changes[0], (at.occurred_at, basis), key=lambda change: (change[0], change[1] is None))
+
+
+class ConsentStanding(BaseModel):
+    """Whether a customer may be contacted for one purpose through one channel.
+
+    Attributes:
+        channel: Through which channel.
+        purpose: What for.
+        allowed: Whether they may be, as of the moment asked for.
+        basis: Why, where they may; of several ids the basis given last.
+        since: Since when that has held; for what several ids say alike, since the last of them said so.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    channel: str
+    purpose: str
+    allowed: bool
+    basis: str | None
+    since: datetime
+
+
+class Identity(BaseModel):
+    """Who a customer is.
+
+    Attributes:
+        customer: The id that views answer for.
+        ids: All ids that are this customer: the surviving one first, the others in order.
+        external_ids: What other systems call them: source and id, in order.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    customer: str
+    ids: tuple[str, ...]
+    external_ids: tuple[tuple[str, str], ...]
+
+
+class Portrait(BaseModel):
+    """Who a customer is, over all their ids: of each thing what was said last by business time.
+
+    Attributes:
+        customer: The id that views answer for.
+        ids: All ids that are this customer: the surviving one first, the others in order.
+        external_ids: What other systems call them: source and id, in order.
+        known_since: Since when the business knows them; None where all that is known are their complaints or points.
+        erased_at: When they were erased; nothing is said of them then. None: never.
+        name: Their name.
+        email: Their e-mail address.
+        phone: Their telephone number as it was given.
+        phone_number: The same in E.164; None where it says no country, and the policy none either.
+        birthday: A date, or --MM-DD without the year.
+        language: The language that they are spoken to in.
+        region: Where they are at home.
+        channel: How they came.
+        source: Where from.
+        traits: What they like, do, cannot bear and need.
+        culture: How they are used to be dealt with; None where nothing was noted.
+        consents: What they allow.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    customer: str
+    ids: tuple[str, ...]
+    external_ids: tuple[tuple[str, str], ...] = ()
+    known_since: datetime | None = None
+    erased_at: datetime | None = None
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    phone_number: str | None = None
+    birthday: str | None = None
+    language: str | None = None
+    region: str | None = None
+    channel: str | None = None
+    source: str | None = None
+    traits: tuple[Trait, ...] = ()
+    culture: Culture | None = None
+    consents: tuple[ConsentStanding, ...] = ()
+
+
+_PROFILE = ("name", "email", "phone", "birthday", "language", "region", "channel", "source")
+
+
+class CustomersView(View):
+    """One view of a customer, by any of their ids.
+
+    Args:
+        open_words: Opens personal words; without it portraits and duplicates cannot be asked for.
+    """
+
+    projection: ClassVar[Projection] = PROJECTION
+
+    def __init__(self, *args: Any, open_words: OpenWords | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._open_words = open_words
+
+    @property
+    def _keys(self) -> OpenWords:
+        if self._open_words is None:
+            raise InvalidInput(
+                "a view that was made without keys cannot read personal words",
+                code="keys_needed",
+                remedy="Ask the engine's own view: Relations.views.customers",
+            )
+        return self._open_words
+
+    def portrait(self, customer: str, *, as_of: datetime | None = None) -> Portrait:
+        """Who a customer is, their personal words readable unless they were erased.
+
+        Args:
+            customer: Any of their ids; of one that nobody ever heard of nothing is said.
+            as_of: As it was by then, in business time; now where absent. An erasure is for all times.
+
+        Raises:
+            InvalidInput: The view has no keys.
+        """
+        moment = self.now if as_of is None else to_micros(as_of)
+        identity = self.identity(customer)
+        found = self.rows(PortraitRow, customer=customer)
+        row = found[0] if found else PortraitRow(identity.customer)
+        (standing,) = opened([row], moment, self._keys)
+        profile = {name: standing[name].value for name in _PROFILE if name in standing}
+        phone, region = profile.get("phone"), profile.get("region")
+        fields: dict[str, Any] = profile
+        return Portrait(
+            **identity.model_dump(),
+            **fields,
+            known_since=None if row.known_since is None else from_micros(row.known_since),
+            erased_at=None if row.erased_at is None else from_micros(row.erased_at),
+            phone_number=None if phone is None else same_phone(phone, region or self.policy.country),
+            traits=traits_of(standing),
+            culture=culture_of(standing),
+            consents=tuple(self.consents(customer, as_of=as_of)),
+        )
+
+    def duplicates(self, *, shared_by_at_most: int = 5, limit: int | None = None, offset: int = 0) -> list[Duplicate]:
+        """Customers who are likely to be one and are not merged, those with most in common first.
+
+        They have the same e-mail address, telephone number, or name and birthday, or another system calls them the
+        same; see `relations.projections.customers.matching` for what is taken for the same. Whoever was unmerged is not
+        proposed again. Words are opened some thousand at a time and kept nowhere.
+
+        Args:
+            shared_by_at_most: What more customers than that share says nothing: the number of a travel agency.
+            limit: At most so many pairs.
+            offset: After so many.
+
+        Raises:
+            InvalidInput: The view has no keys.
+        """
+        keys, aliases, country = self._keys, self.aliases, self.policy.country
+        candidates = Candidates()
+        for names in self._names_in_parts():
+            for name, found in self._marked(names, country, keys):
+                candidates.add(aliases.survivor(name), found)
+        likely = [name for each in candidates.found(shared_by_at_most) for name in aliases.ids(each)]
+        marked = [
+            (aliases.survivor(name), found)
+            for start in range(0, len(likely), _CHUNK)
+            for name, found in self._marked(likely[start : start + _CHUNK], country, keys)
+        ]
+        columns = self.table(Parted).c
+        parted = frozenset(
+            frozenset((aliases.survivor(one), aliases.survivor(other)))
+            for one, other in self.execute(select(columns.customer, columns.other))
+        )
+        found_pairs = pairs([*marked, *self._shared_external_ids(aliases)], parted, shared_by_at_most)
+        return found_pairs[offset : None if limit is None else offset + limit]
+
+    def _names_in_parts(self) -> Iterator[list[str]]:
+        column = self.table(PortraitRow).c.customer
+        last = ""
+        while names := [
+            name for (name,) in self.execute(select(column).where(column > last).order_by(column).limit(_CHUNK))
+        ]:
+            yield names
+            last = names[-1]
+
+    def _marked(self, names: Sequence[str], country: str | None, keys: OpenWords) -> Iterator[tuple[str, list[Mark]]]:
+        rows = self.rows_as_recorded(PortraitRow, names)
+        for row, standing in zip(rows, opened(rows, self.now, keys, COMPARED), strict=True):
+            yield row.customer, marks(standing, country)
+
+    def _shared_external_ids(self, aliases: Aliases) -> list[tuple[str, list[Mark]]]:
+        columns = self.table(ExternalId).c
+        several = (
+            select(columns.source, columns.external_id)
+            .group_by(columns.source, columns.external_id)
+            .having(func.count() > 1)
+            .subquery()
+        )
+        shared = select(columns.customer, columns.source, columns.external_id).join(
+            several, (columns.source == several.c.source) & (columns.external_id == several.c.external_id)
+        )
+        return [
+            (aliases.survivor(customer), [("external_id", f"{source} {external_id}")])
+            for customer, source, external_id in self.execute(shared)
+        ]
+
+    def identity(self, customer: str) -> Identity:
+        """All ids of the customer who bears this one; one nobody ever heard of stands for itself."""
+        aliases = self.aliases
+        linked = self.rows(ExternalId, customer=customer)
+        return Identity(
+            customer=aliases.survivor(customer),
+            ids=aliases.ids(customer),
+            external_ids=tuple(sorted((row.source, row.external_id) for row in linked)),
+        )
+
+    def merged(self) -> list[Identity]:
+        """Everybody who has several ids, in order."""
+        return [self.identity(customer) for customer in sorted(self.aliases.groups)]
+
+    def linked(self, source: str, external_id: str) -> list[str]:
+        """The customers whom another system calls so. More than one is a hint that they are the same."""
+        columns = self.table(ExternalId).c
+        return self.customers(ExternalId, columns.source == source, columns.external_id == external_id)
+
+    def consents(self, customer: str, *, as_of: datetime | None = None) -> list[ConsentStanding]:
+        """What a customer allows, over all their ids: what any of them withdrew is not allowed.
+
+        Args:
+            customer: Any of their ids.
+            as_of: The moment; now where absent.
+
+        Returns:
+            One entry for each channel and purpose that anything was said of by then, in order.
+        """
+        moment = self.now if as_of is None else to_micros(as_of)
+        found = (_standing(row, moment) for row in self.rows(Consent, customer=customer))
+        return sorted(
+            (each for each in found if each is not None), key=lambda standing: (standing.channel, standing.purpose)
+        )
+
+
+def _standing(row: Consent, moment: int) -> ConsentStanding | None:
+    last = [each for changes in row.changes if (each := _as_of(changes, moment)) is not None]
+    if not last:
+        return None
+    withdrawn = [change for change in last if change[1] is None]
+    at, basis = max(withdrawn or last, key=_order)
+    return ConsentStanding(
+        channel=row.channel, purpose=row.purpose, allowed=basis is not None, basis=basis, since=from_micros(at)
+    )
+
+
+def _as_of(changes: list[Change], moment: int) -> Change | None:
+    return next((change for change in reversed(changes) if change[0] <= moment), None)

@@ -1,0 +1,334 @@
+"""How members stand: balances, lots, tiers, and which tier is about to be lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, TypeAlias
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from relations.messages import from_micros
+from relations.policies import Programme
+from relations.policies.calendars import local_time
+from relations.policies.in_force import InForce
+from relations.policies.standing import Standing, after, due_step, outcome, programme_in, window_total
+from relations.projections.loyalty.rows import AccountRow, LotRow
+
+__all__ = [
+    "LotState",
+    "MemberAccount",
+    "MemberLot",
+    "TierEvent",
+    "TierProgress",
+    "TierRisk",
+    "account_of",
+    "lot_ends",
+    "tier_at",
+    "tier_progress",
+    "tier_risk",
+    "was_member",
+]
+
+LotState: TypeAlias = Literal["active", "pending", "overdue"]
+
+
+class MemberLot(BaseModel):
+    """Points that can be spent, or will be.
+
+    Attributes:
+        lot: Its id.
+        points: What is left.
+        state: active; pending until `active_from`; or overdue: it has expired, which is not recorded yet.
+        active_from: From when it can be spent.
+        expires_at: From when it no longer can; None is never.
+        earned_at: When it was earned.
+        reason: Why there is it.
+        source: The purchase, complaint, referral, transfer or merge that it came by.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    lot: str
+    points: int
+    state: LotState
+    active_from: AwareDatetime
+    expires_at: AwareDatetime | None
+    earned_at: AwareDatetime
+    reason: str
+    source: str | None
+
+
+class TierEvent(BaseModel):
+    """Something that happened to a member's tier.
+
+    Attributes:
+        at: When.
+        kind: reached, kept, warned, grace, lost, merged or returned.
+        tier: The tier from then on.
+        qualifying: What counted.
+        until: Until when the member has it all the same; of a warning or a grace.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    at: AwareDatetime
+    kind: str
+    tier: str | None
+    qualifying: int
+    until: AwareDatetime | None
+
+
+class TierProgress(BaseModel):
+    """Where a member stands on the ladder of tiers.
+
+    Attributes:
+        tier: The present one.
+        since: Since when.
+        basis: What counts: points, spend, stays or orders.
+        qualifying: How much of it the window holds.
+        next_tier: The one above; None at the top.
+        missing: How much more it asks for.
+        change: What time does next if nothing more is earned: warning, review or grace_end.
+        change_at: When; None is never.
+        history: What happened to the tier so far, by time.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    tier: str | None
+    since: AwareDatetime | None
+    basis: str
+    qualifying: int
+    next_tier: str | None
+    missing: int | None
+    change: str | None
+    change_at: AwareDatetime | None
+    history: tuple[TierEvent, ...]
+
+
+class TierRisk(BaseModel):
+    """A member who will lose a tier if nothing more is earned.
+
+    Attributes:
+        losing_at: When, a grace included.
+        customer: Who.
+        tier: What they lose.
+        falls_to: What they have then.
+        qualifying: What will be left in the window.
+        missing: What they are short of to keep it.
+        warned: They were told.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    losing_at: AwareDatetime
+    customer: str
+    tier: str
+    falls_to: str | None
+    qualifying: int
+    missing: int
+    warned: bool
+
+
+class MemberAccount(BaseModel):
+    """A member's account in one programme. `balance = points in lots - debt`.
+
+    Attributes:
+        customer: The member.
+        programme: Which programme.
+        as_of: The moment.
+        enrolled_at: Since when; None is no member.
+        closed_at: When the member left.
+        balance: Points in lots, pending and overdue ones included, less points owed.
+        spendable: What could be redeemed at that moment.
+        pending: Points that cannot be spent yet.
+        overdue: Points that have expired, which is not recorded yet: time was not advanced.
+        debt: Points owed.
+        shortfall: What refunds should have taken back, no lot could give, and by policy is not owed.
+        earned: Points ever earned.
+        redeemed: Points ever spent, less what came back.
+        expired: Points ever expired.
+        lots: In the order in which they are spent.
+        tier: Where they stand on the ladder; None where the programme is not in force.
+        clubs: The clubs that they are in.
+        benefits: How often they used each.
+        referrer: Who recommended the programme to them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    customer: str
+    programme: str
+    as_of: AwareDatetime
+    enrolled_at: AwareDatetime | None
+    closed_at: AwareDatetime | None
+    balance: int
+    spendable: int
+    pending: int
+    overdue: int
+    debt: int
+    shortfall: int
+    earned: int
+    redeemed: int
+    expired: int
+    lots: tuple[MemberLot, ...]
+    tier: TierProgress | None
+    clubs: tuple[str, ...]
+    benefits: dict[str, int]
+    referrer: str | None
+
+
+def _at(micros: int | None) -> AwareDatetime | None:
+    return None if micros is None else from_micros(micros)
+
+
+def lot_ends(lot: LotRow, account: AccountRow) -> int | None:
+    """When a lot expires: its own expiry, or the account's inactivity, whichever comes first."""
+    if not lot.lapsing or account.lapses_at is None:
+        return lot.expires_at
+    return account.lapses_at if lot.expires_at is None else min(account.lapses_at, lot.expires_at)
+
+
+def _state(lot: LotRow, ends: int | None, as_of: int) -> LotState:
+    if ends is not None and ends <= as_of:
+        return "overdue"
+    return "pending" if lot.pending and lot.active_from > as_of else "active"
+
+
+def account_of(
+    row: AccountRow, lots: Iterable[LotRow], *, as_of: int, programme: Programme | None, zone: str, rules: InForce
+) -> MemberAccount:
+    """The account that these rows make.
+
+    Args:
+        row: The account.
+        lots: Its lots.
+        as_of: The moment, UTC microseconds.
+        programme: The programme's rules; None where it is not in force.
+        zone: The policy's.
+        rules: Which policy is in force when.
+    """
+    never = 2**63
+    shown: list[tuple[tuple[int, int, str], MemberLot]] = []
+    points = dict.fromkeys(("active", "pending", "overdue"), 0)
+    for lot in lots:
+        if not lot.points:
+            continue
+        ends = lot_ends(lot, row)
+        state = _state(lot, ends, as_of)
+        points[state] += lot.points
+        member_lot = MemberLot(
+            lot=lot.lot,
+            points=lot.points,
+            state=state,
+            active_from=from_micros(lot.active_from),
+            expires_at=_at(ends),
+            earned_at=from_micros(lot.earned_at),
+            reason=lot.reason,
+            source=lot.source,
+        )
+        shown.append(((never if ends is None else ends, lot.earned_at, lot.lot), member_lot))
+    return MemberAccount(
+        customer=row.customer,
+        programme=row.programme,
+        as_of=from_micros(as_of),
+        enrolled_at=_at(row.enrolled_at),
+        closed_at=_at(row.closed_at),
+        balance=sum(points.values()) - row.debt,
+        spendable=max(0, points["active"] - row.debt),
+        pending=points["pending"],
+        overdue=points["overdue"],
+        debt=row.debt,
+        shortfall=row.shortfall,
+        earned=row.earned,
+        redeemed=row.redeemed,
+        expired=row.expired,
+        lots=tuple(lot for _, lot in sorted(shown, key=lambda pair: pair[0])),
+        tier=None if programme is None else tier_progress(row, programme, zone, as_of=as_of, rules=rules),
+        clubs=tuple(sorted(row.clubs)),
+        benefits=dict(sorted(row.benefits.items())),
+        referrer=row.referrer,
+    )
+
+
+# --- tiers ----------------------------------------------------------------------------------------------------------
+
+
+def _standing(row: AccountRow) -> Standing:
+    return Standing(
+        tier=row.tier,
+        since=row.tier_since,
+        months=row.months,
+        month=row.month,
+        reviewed=row.reviewed,
+        warned=row.warned,
+        grace_until=row.grace_until,
+    )
+
+
+def was_member(row: AccountRow, moment: int) -> bool:
+    """Whether an account was a member's at a moment, UTC microseconds."""
+    begun = [at for at in (row.enrolled_at, *(step.at for step in row.steps)) if at is not None]
+    return bool(begun) and min(begun) <= moment and (row.closed_at is None or moment < row.closed_at)
+
+
+def tier_at(row: AccountRow, moment: int) -> str | None:
+    """The tier of an account at a moment, UTC microseconds; of what happened at one instant, the last counts."""
+    steps = sorted((step for step in row.steps if step.at <= moment), key=lambda step: step.at)
+    return steps[-1].tier if steps else None
+
+
+def tier_progress(row: AccountRow, programme: Programme, zone: str, *, as_of: int, rules: InForce) -> TierProgress:
+    """Where a member stands in the window that ends with the month of `as_of`."""
+    month = max(row.month, local_time(zone).month(as_of))
+    total = window_total(programme, row.months, month)
+    rank = programme.terms.rank(row.tier) + 1
+    above = programme.tiers[rank] if rank < len(programme.tiers) else None
+    found = due_step(rules, row.programme, _standing(row))
+    step = None if found is None else found[0]
+    return TierProgress(
+        tier=row.tier,
+        since=_at(row.tier_since) if row.tier is not None and row.tier_since else None,
+        basis=programme.tier_basis,
+        qualifying=total,
+        next_tier=None if above is None else above.name,
+        missing=None if above is None else max(0, above.threshold - total),
+        change=None if step is None else step.kind,
+        change_at=None if step is None else from_micros(step.at),
+        history=tuple(
+            TierEvent(
+                at=from_micros(each.at),
+                kind=each.kind,
+                tier=each.tier,
+                qualifying=each.qualifying,
+                until=_at(each.until),
+            )
+            for each in sorted(row.steps, key=lambda each: each.at)
+        ),
+    )
+
+
+def tier_risk(row: AccountRow, rules: InForce, *, until: int) -> TierRisk | None:
+    """The loss of a tier that time brings by `until`, if nothing more is earned; None where it brings none.
+
+    The account goes the same steps, so whoever is listed here falls when time is advanced to then.
+    """
+    standing = _standing(row)
+    while (found := due_step(rules, row.programme, standing, until)) is not None:
+        step, policy = found
+        programme = programme_in(policy, row.programme)
+        came = outcome(programme, policy.zone, standing, step)
+        if came.kind == "lost":
+            return TierRisk(
+                losing_at=from_micros(step.at),
+                customer=row.customer,
+                tier=row.tier or "",
+                falls_to=came.tier,
+                qualifying=came.total,
+                missing=max(0, programme.terms.threshold(row.tier) - came.total),
+                warned=row.warned == step.at,
+            )
+        if came.kind == "reached":
+            return None  # another tier from then on
+        standing = after(standing, step, came)
+    return None

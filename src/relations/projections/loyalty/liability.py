@@ -1,0 +1,366 @@
+"""What the movements of points add up to: what is owed to members, what became of it, and what goals ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any, NamedTuple
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from relations.messages import from_micros
+from relations.projections.loyalty.rows import NEVER, GoalRow
+
+__all__ = [
+    "BreakageReport",
+    "GoalProgress",
+    "Liability",
+    "LiabilityMonth",
+    "PointsMonth",
+    "ReferralFigures",
+    "RewardFigures",
+    "Sums",
+    "VintageBreakage",
+    "breakage",
+    "goal_progress",
+    "liability",
+    "points_by_month",
+]
+
+
+class Sums(NamedTuple):
+    """The sums of movements; see `relations.projections.loyalty.projection.Movement`."""
+
+    earned: int = 0
+    restored: int = 0
+    received: int = 0
+    raised: int = 0
+    shifted_in: int = 0
+    redeemed: int = 0
+    expired: int = 0
+    reversed: int = 0
+    repaid: int = 0
+    sent: int = 0
+    forfeited: int = 0
+    lowered: int = 0
+    shifted_out: int = 0
+    owed: int = 0
+    settled: int = 0
+    joined: int = 0
+    left: int = 0
+    redemptions: int = 0
+    undone: int = 0
+    referrals: int = 0
+    rewards_used: int = 0
+
+    @property
+    def net(self) -> int:
+        """By how much the points in open lots grew."""
+        return self.issued + self.restored - self.redeemed - self.expired - self.forfeited - self.taken_back
+
+    @property
+    def issued(self) -> int:
+        """What was put into lots, by whatever way, less what went to other lots."""
+        came = self.earned + self.received + self.raised + self.shifted_in
+        return came - self.sent - self.lowered - self.shifted_out
+
+    @property
+    def taken_back(self) -> int:
+        """What went with refunds and debts."""
+        return self.reversed + self.repaid
+
+
+class LiabilityMonth(BaseModel):
+    """Points in open lots that expire in one month.
+
+    Attributes:
+        month: The last month in which they can be spent; None is never.
+        points: How many.
+        overdue: The month is over: they have expired, which is not recorded, because time was not advanced.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    month: str | None
+    points: int
+    overdue: bool
+
+
+class Liability(BaseModel):
+    """What the business owes its members: the sum over all open lots, pending ones included.
+
+    Attributes:
+        programme: Whose.
+        as_of: The moment, exactly.
+        points: In all open lots.
+        debt: What members owe.
+        months: By month of expiry, soonest first; what never expires comes last.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    programme: str
+    as_of: AwareDatetime
+    points: int
+    debt: int
+    months: tuple[LiabilityMonth, ...]
+
+
+class VintageBreakage(BaseModel):
+    """What became of all points that expire in one month.
+
+    `issued = redeemed + taken_back + expired + forfeited + open`.
+
+    Attributes:
+        month: The last month in which they can be spent; None is never.
+        issued: Credited, received, adjusted and moved here from other months, less what was sent away.
+        redeemed: Spent, less what came back.
+        taken_back: Gone with refunds and debts.
+        expired: Never used.
+        forfeited: Never used, because their members left.
+        open: Still to be used, or not recorded as expired yet.
+        rate: (Expired + forfeited) / issued; None before the month is over, or where nothing was issued.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    month: str | None
+    issued: int
+    redeemed: int
+    taken_back: int
+    expired: int
+    forfeited: int
+    open: int
+    rate: float | None
+
+
+class BreakageReport(BaseModel):
+    """How many points are never used.
+
+    Attributes:
+        programme: Whose.
+        as_of: The moment, exactly.
+        issued: Of all months that are over.
+        expired: Of these, with what was forfeited.
+        rate: Expired / issued over these months; None where there are none.
+        months: By month of expiry.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    programme: str
+    as_of: AwareDatetime
+    issued: int
+    expired: int
+    rate: float | None
+    months: tuple[VintageBreakage, ...]
+
+
+class PointsMonth(BaseModel):
+    """What moved in one month.
+
+    Attributes:
+        month: As `2024-05`.
+        joined: New members, less those who left.
+        earned: Credited.
+        redeemed: Spent, less what came back.
+        expired: Expired.
+        taken_back: Gone with refunds, debts and closed accounts.
+        moved: Received less sent, adjusted by hand included.
+        open: In open lots at its end.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    month: str
+    joined: int
+    earned: int
+    redeemed: int
+    expired: int
+    taken_back: int
+    moved: int
+    open: int
+
+
+class GoalProgress(BaseModel):
+    """A goal against what was reached.
+
+    Attributes:
+        goal: Its id.
+        metric: What is counted: members (who joined, less those who left), points_earned (less what refunds took
+            back and what repaid debts, on the day on which it went), points_redeemed and redemptions (less what was
+            undone), referrals (made), rewards_used.
+        target: How much of it.
+        starts: The first local day.
+        ends: The local day after the last.
+        actual: What was reached by the evening asked for.
+        share: Actual / target.
+        elapsed: The share of its days that are over.
+        reached: The target is met.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    goal: str
+    metric: str
+    target: int
+    starts: date
+    ends: date
+    actual: int
+    share: float
+    elapsed: float
+    reached: bool
+
+
+class RewardFigures(BaseModel):
+    """What became of one reward's coupons; their sum is `issued`.
+
+    Attributes:
+        reward: Which.
+        issued: How many.
+        points: What was paid for those that are not void.
+        open: Can be used still.
+        used: Were used.
+        expired: Were not used in time.
+        void: Were given back.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    reward: str
+    issued: int
+    points: int
+    open: int
+    used: int
+    expired: int
+    void: int
+
+
+class ReferralFigures(BaseModel):
+    """What recommendations came to.
+
+    Attributes:
+        programme: Whose.
+        made: How many.
+        members: By how many members.
+        rewarded: How many were worth something.
+        points: What those who recommended got.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    programme: str
+    made: int
+    members: int
+    rewarded: int
+    points: int
+
+
+def liability(programme: str, as_of: int, month: str, sums: Iterable[tuple[str, Sums]]) -> Liability:
+    """What is owed.
+
+    Args:
+        programme: Whose.
+        as_of: The moment, UTC microseconds.
+        month: Its local month.
+        sums: All movements by then, by month of expiry.
+    """
+    found = dict(sums)
+    months = [
+        LiabilityMonth(month=expires or None, points=each.net, overdue=expires != NEVER and expires < month)
+        for expires, each in sorted(found.items(), key=_never_last)
+        if each.net
+    ]
+    return Liability(
+        programme=programme,
+        as_of=from_micros(as_of),
+        points=sum(each.points for each in months),
+        debt=sum(each.owed - each.settled for each in found.values()),
+        months=tuple(months),
+    )
+
+
+def _never_last(item: tuple[str, Any]) -> tuple[bool, str]:
+    return item[0] == NEVER, item[0]
+
+
+def breakage(programme: str, as_of: int, month: str, sums: Iterable[tuple[str, Sums]]) -> BreakageReport:
+    """What became of all points, by month of expiry; the arguments are those of `liability`."""
+    months = []
+    for expires, each in sorted(sums, key=_never_last):
+        over = expires != NEVER and expires < month
+        issued = each.issued
+        vintage = VintageBreakage(
+            month=expires or None,
+            issued=issued,
+            redeemed=each.redeemed - each.restored,
+            taken_back=each.taken_back,
+            expired=each.expired,
+            forfeited=each.forfeited,
+            open=each.net,
+            rate=(each.expired + each.forfeited) / issued if over and issued > 0 else None,
+        )
+        if any((issued, vintage.redeemed, vintage.taken_back, vintage.expired, vintage.forfeited)):
+            months.append(vintage)
+    over_months = [each for each in months if each.month is not None and each.month < month]
+    issued, expired = (
+        sum(each.issued for each in over_months),
+        sum(each.expired + each.forfeited for each in over_months),
+    )
+    return BreakageReport(
+        programme=programme,
+        as_of=from_micros(as_of),
+        issued=issued,
+        expired=expired,
+        rate=expired / issued if issued > 0 else None,
+        months=tuple(months),
+    )
+
+
+def goal_progress(row: GoalRow, sums: Sums, *, day: int) -> GoalProgress:
+    """A goal against the sums of its days up to and including `day`."""
+    starts, ends = date.fromisoformat(row.starts), date.fromisoformat(row.ends)
+    first, after = starts.toordinal(), ends.toordinal()
+    actual = {
+        "members": sums.joined - sums.left,
+        "points_earned": sums.earned - sums.taken_back,
+        "points_redeemed": sums.redeemed - sums.restored,
+        "redemptions": sums.redemptions - sums.undone,
+        "referrals": sums.referrals,
+        "rewards_used": sums.rewards_used,
+    }[row.metric]
+    return GoalProgress(
+        goal=row.goal,
+        metric=row.metric,
+        target=row.target,
+        starts=starts,
+        ends=ends,
+        actual=actual,
+        share=actual / row.target,
+        elapsed=max(0, min(day + 1, after) - first) / (after - first),
+        reached=actual >= row.target,
+    )
+
+
+def points_by_month(days: Iterable[tuple[int, Sums]]) -> list[PointsMonth]:
+    """What moved, by month, from what moved by local day."""
+    months: dict[str, list[Sums]] = {}
+    for day, sums in sorted(days):
+        months.setdefault(f"{date.fromordinal(day):%Y-%m}", []).append(sums)
+    found, left = [], 0
+    for month, parts in months.items():
+        total = Sums(*map(sum, zip(*parts, strict=True)))
+        left += total.net
+        found.append(
+            PointsMonth(
+                month=month,
+                joined=total.joined - total.left,
+                earned=total.earned,
+                redeemed=total.redeemed - total.restored,
+                expired=total.expired,
+                taken_back=total.taken_back + total.forfeited,
+                moved=total.issued - total.earned,
+                open=left,
+            )
+        )
+    return found

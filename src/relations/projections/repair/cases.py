@@ -1,0 +1,411 @@
+"""What the repair view keeps: of each complaint all steps with their times, of each customer the days they bought.
+
+Nothing is judged here. Steps are kept in the order of business time, ties in the order of their stream, so what is
+recorded late falls into its place and the order of recording cannot matter. Only of clocks the stream's own order is
+the true one: each deadline was reckoned from what had been recorded of the complaint before it.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import Any, ClassVar
+
+import msgspec
+
+from relations.aggregates.complaint import (
+    ApologyGiven,
+    ClockCancelled,
+    ClockPaused,
+    ClockResumed,
+    ClockStarted,
+    ComplaintAcknowledged,
+    ComplaintAssessed,
+    ComplaintAssigned,
+    ComplaintClosed,
+    ComplaintEscalated,
+    ComplaintFiled,
+    ComplaintFollowedUp,
+    ComplaintInvestigated,
+    ComplaintMerged,
+    ComplaintRecognised,
+    ComplaintReopened,
+    ComplaintResolved,
+    ComplaintTransferred,
+    ComplaintWithdrawn,
+    DeadlineMet,
+    DeadlineMissed,
+    DeadlineMoved,
+    HoldingReplySent,
+    ImprovementDone,
+    ImprovementNotProved,
+    ImprovementProved,
+    ImprovementRaised,
+    InformationAsked,
+    InformationReceived,
+    RemedyAccepted,
+    RemedyApproved,
+    RemedyCarriedOut,
+    RemedyDeclined,
+    RemedyProposed,
+    RemedyRefused,
+    RootCauseNamed,
+)
+from relations.aggregates.customer import CustomerRegistered, FeedbackGiven, InteractionRecorded, PurchaseRecorded
+from relations.messages import Envelope, Event, Money
+from relations.projections.projection import CustomerRow, Projection, Rows
+from relations.projections.purchase_days import days_of, month_and_bit
+from relations.projections.repair.moments import Moments, contact_recorded, feedback_given
+
+__all__ = ["PROJECTION", "STEP_OF", "Case", "Lesson", "Patron", "Step", "Tick"]
+
+
+class Step(msgspec.Struct, array_like=True, gc=False):
+    """One thing that was done about a complaint.
+
+    Attributes:
+        at: When, UTC microseconds.
+        version: Its event's place in the complaint's stream.
+        what: filed, acknowledged, apologised, asked, received, held, awaiting, proposed, approved, refused, accepted,
+            declined, carried_out, resolved, followed_up, closed, withdrawn, merged, reopened; assessed, categorised,
+            assigned, transferred, investigated, escalated, cause_named, recognised; resumed where an import recorded
+            work after the end as a reopening.
+        due: For filed, reopened and resumed: until when to acknowledge and to resolve, as the event says.
+        detail: The severity of assessed, the category of categorised, the cause of cause_named.
+        score: The customer's, for followed_up.
+        cost: Of a remedy that was carried out, or a reward, where it is money.
+        points: Of a remedy that was carried out, or a reward, in points.
+    """
+
+    at: int
+    version: int
+    what: str
+    due: tuple[int, int] | None = None
+    detail: str | None = None
+    score: int | None = None
+    cost: Money | None = None
+    points: int | None = None
+
+
+class Tick(msgspec.Struct, array_like=True, gc=False):
+    """What became of a clock.
+
+    Attributes:
+        version: Its event's place in the complaint's stream, which is the order that counts for clocks.
+        at: When, UTC microseconds.
+        round: Which run of the complaint: 1, and one more for each reopening.
+        clock: acknowledge, next_response, resolve or follow_up.
+        number: Which run of this clock in the round.
+        what: started, moved, paused, resumed, met, missed or cancelled.
+        due_at: The deadline, where it says one, UTC microseconds.
+    """
+
+    version: int
+    at: int
+    round: int
+    clock: str
+    number: int
+    what: str
+    due_at: int | None = None
+
+
+class Lesson(msgspec.Struct, array_like=True, gc=False):
+    """What was learnt from a complaint: a step of an improvement.
+
+    Attributes:
+        at: When, UTC microseconds.
+        version: Its event's place in the complaint's stream.
+        what: raised, done, proved or not_proved.
+        improvement: Its id within the complaint.
+        title: As raised.
+        cause: As raised.
+        owner: As raised.
+        counts: As measured: complaints before, in how many days, and after, in how many.
+    """
+
+    at: int
+    version: int
+    what: str
+    improvement: str
+    title: str | None = None
+    cause: str | None = None
+    owner: str | None = None
+    counts: tuple[int, int, int, int] | None = None
+
+
+class Case(CustomerRow, gc=False):
+    """A complaint.
+
+    Attributes:
+        complaint: Its id.
+        subject: What it is about; two failures of the same subject are of the same kind.
+        severity: As filed; a step says what it was assessed as later.
+        touchpoint: Where it happened, if that was said.
+        filed_at: When, UTC microseconds.
+        last_at: The last step, UTC microseconds.
+        pending: Whether anything may fall due: after its last step it is open, or resolved and not followed up.
+        steps: In order of time.
+        ticks: Of its clocks, in the stream's order.
+        lessons: In order of time.
+    """
+
+    table: ClassVar[str] = "complaint"
+    key: ClassVar[tuple[str, ...]] = ("customer", "complaint")
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("pending",), ("last_at",))
+    complaint: str
+    subject: str = ""
+    severity: str = ""
+    touchpoint: str | None = None
+    filed_at: int | None = None
+    last_at: int = 0
+    pending: bool = False
+    steps: list[Step] = msgspec.field(default_factory=list)
+    ticks: list[Tick] = msgspec.field(default_factory=list)
+    lessons: list[Lesson] = msgspec.field(default_factory=list)
+
+
+class Patron(CustomerRow, gc=False):
+    """A customer, as the evidence of their purchases has it.
+
+    Attributes:
+        known_at: When the business began to know them, UTC microseconds.
+        complaints: How many they filed.
+        days: By local month, a bit for each day with a purchase.
+    """
+
+    table: ClassVar[str] = "customer"
+    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("complaints",),)
+    known_at: int | None = None
+    complaints: int = 0
+    days: dict[str, int] = msgspec.field(default_factory=dict)
+
+    def absorb(self, other: Patron) -> None:
+        """Known since the first of both; complaints and days with purchases are those of both."""
+        known = [at for at in (self.known_at, other.known_at) if at is not None]
+        self.known_at = min(known, default=None)
+        self.complaints += other.complaints
+        for month, days in other.days.items():
+            self.days[month] = self.days.get(month, 0) | days
+
+    def purchase_days(self, until: int) -> list[int]:
+        """The ordinals of the local days with a purchase, ascending, up to and including `until`."""
+        return days_of(self.days.items(), until)
+
+
+PROJECTION = Projection(name="repair", version=3, tables=(Case, Patron, Moments))
+PROJECTION.on(InteractionRecorded)(contact_recorded)
+PROJECTION.on(FeedbackGiven)(feedback_given)
+
+
+@PROJECTION.on(CustomerRegistered)
+def customer_registered(rows: Rows, _event: CustomerRegistered, at: Envelope) -> None:
+    """A relation begins."""
+    _known(rows.need(Patron, at.customer), at)
+
+
+@PROJECTION.on(PurchaseRecorded)
+def purchase_recorded(rows: Rows, _event: PurchaseRecorded, at: Envelope) -> None:
+    """The customer's own evidence, if anything was to be repaired before it. The hottest fold of this view."""
+    days = rows.need(Patron, at.customer).days
+    month, bit = month_and_bit(rows.local.day(at.occurred_at))
+    days[month] = days.get(month, 0) | bit
+
+
+@PROJECTION.on(ComplaintFiled)
+def complaint_filed(rows: Rows, event: ComplaintFiled, at: Envelope) -> None:
+    """Something went wrong."""
+    patron = rows.need(Patron, at.customer)
+    patron.complaints += 1
+    _known(patron, at)
+    case = rows.need(Case, at.customer, at.id)
+    case.subject = event.subject
+    case.severity = event.severity
+    case.touchpoint = event.touchpoint
+    case.filed_at = at.occurred_at
+    _take(case, Step(at.occurred_at, at.version, "filed", (event.acknowledge_by, event.resolve_by)))
+
+
+@PROJECTION.on(ComplaintReopened)
+def complaint_reopened(rows: Rows, event: ComplaintReopened, at: Envelope) -> None:
+    """The clocks run anew."""
+    what = "resumed" if event.lenient else "reopened"
+    due = (event.acknowledge_by, event.resolve_by)
+    _take(rows.need(Case, at.customer, at.id), Step(at.occurred_at, at.version, what, due))
+
+
+@PROJECTION.on(ComplaintAssessed)
+def complaint_assessed(rows: Rows, event: ComplaintAssessed, at: Envelope) -> None:
+    """It is worse than it seemed, or less bad."""
+    case = rows.need(Case, at.customer, at.id)
+    _take(case, Step(at.occurred_at, at.version, "assessed", detail=event.severity))
+    if event.category is not None:
+        _take(case, Step(at.occurred_at, at.version, "categorised", detail=event.category))
+
+
+@PROJECTION.on(RootCauseNamed)
+def root_cause_named(rows: Rows, event: RootCauseNamed, at: Envelope) -> None:
+    """It is known why."""
+    _take(rows.need(Case, at.customer, at.id), Step(at.occurred_at, at.version, "cause_named", detail=event.cause))
+
+
+@PROJECTION.on(RemedyProposed)
+def remedy_proposed(rows: Rows, event: RemedyProposed, at: Envelope) -> None:
+    """An offer, of which the customer knows unless it still has to be approved."""
+    what = "awaiting" if event.needs_approval else "proposed"
+    _take(rows.need(Case, at.customer, at.id), Step(at.occurred_at, at.version, what))
+
+
+@PROJECTION.on(RemedyCarriedOut)
+def remedy_carried_out(rows: Rows, event: RemedyCarriedOut, at: Envelope) -> None:
+    """It was made good, at a cost."""
+    step = Step(at.occurred_at, at.version, "carried_out", cost=event.value, points=event.points)
+    _take(rows.need(Case, at.customer, at.id), step)
+
+
+@PROJECTION.on(ComplaintRecognised)
+def complaint_recognised(rows: Rows, event: ComplaintRecognised, at: Envelope) -> None:
+    """It was useful, and that was said."""
+    step = Step(at.occurred_at, at.version, "recognised", cost=event.value, points=event.points)
+    _take(rows.need(Case, at.customer, at.id), step)
+
+
+@PROJECTION.on(ComplaintFollowedUp)
+def complaint_followed_up(rows: Rows, event: ComplaintFollowedUp, at: Envelope) -> None:
+    """The customer was asked, and may have said how they see it."""
+    _take(rows.need(Case, at.customer, at.id), Step(at.occurred_at, at.version, "followed_up", score=event.score))
+
+
+_PLAIN: dict[type[Event], str] = {
+    ComplaintAcknowledged: "acknowledged",
+    ComplaintAssigned: "assigned",
+    ComplaintTransferred: "transferred",
+    ComplaintInvestigated: "investigated",
+    ComplaintEscalated: "escalated",
+    InformationAsked: "asked",
+    InformationReceived: "received",
+    HoldingReplySent: "held",
+    ApologyGiven: "apologised",
+    RemedyApproved: "approved",
+    RemedyRefused: "refused",
+    RemedyAccepted: "accepted",
+    RemedyDeclined: "declined",
+    ComplaintResolved: "resolved",
+    ComplaintClosed: "closed",
+    ComplaintWithdrawn: "withdrawn",
+    ComplaintMerged: "merged",
+}
+"""Steps of which nothing but their time is told."""
+
+STEP_OF: dict[type[Event], str] = {
+    **_PLAIN,
+    ComplaintAssessed: "assessed",
+    RootCauseNamed: "cause_named",
+    RemedyProposed: "proposed",
+    RemedyCarriedOut: "carried_out",
+    ComplaintRecognised: "recognised",
+    ComplaintFollowedUp: "followed_up",
+    ComplaintReopened: "reopened",
+}
+"""By event, the step that it is."""
+
+
+@PROJECTION.on(*_PLAIN)
+def step_taken(rows: Rows, event: Event, at: Envelope) -> None:
+    """A step of which nothing but its time is told."""
+    _take(rows.need(Case, at.customer, at.id), Step(at.occurred_at, at.version, _PLAIN[type(event)]))
+
+
+# --- clocks ---------------------------------------------------------------------------------------------------------
+
+_TICKS: dict[type[Event], str] = {
+    ClockStarted: "started",
+    DeadlineMoved: "moved",
+    ClockPaused: "paused",
+    ClockResumed: "resumed",
+    DeadlineMet: "met",
+    DeadlineMissed: "missed",
+    ClockCancelled: "cancelled",
+}
+
+
+@PROJECTION.on(ClockStarted, DeadlineMoved, ClockResumed, DeadlineMet, DeadlineMissed)
+def clock_set(rows: Rows, event: Any, at: Envelope) -> None:
+    """A clock has a deadline, or came to it. What is recorded of its end stays recorded."""
+    tick = Tick(at.version, at.occurred_at, event.round, event.clock, event.number, _TICKS[type(event)], event.due_at)
+    _tick(rows.need(Case, at.customer, at.id), tick)
+
+
+@PROJECTION.on(ClockPaused, ClockCancelled)
+def clock_stopped(rows: Rows, event: ClockPaused | ClockCancelled, at: Envelope) -> None:
+    """A clock stands still, or counts no more."""
+    tick = Tick(at.version, at.occurred_at, event.round, event.clock, event.number, _TICKS[type(event)])
+    _tick(rows.need(Case, at.customer, at.id), tick)
+
+
+def _tick(case: Case, tick: Tick) -> None:
+    ticks = case.ticks
+    if not ticks or tick.version > ticks[-1].version:
+        ticks.append(tick)
+    else:
+        insort(ticks, tick, key=lambda known: known.version)
+
+
+# --- improvements ---------------------------------------------------------------------------------------------------
+
+
+@PROJECTION.on(ImprovementRaised)
+def improvement_raised(rows: Rows, event: ImprovementRaised, at: Envelope) -> None:
+    """Something is to be changed."""
+    lesson = Lesson(at.occurred_at, at.version, "raised", event.improvement, event.title, event.cause, event.owner)
+    _learn(rows, lesson, at)
+
+
+@PROJECTION.on(ImprovementDone)
+def improvement_done(rows: Rows, event: ImprovementDone, at: Envelope) -> None:
+    """It was changed."""
+    _learn(rows, Lesson(at.occurred_at, at.version, "done", event.improvement), at)
+
+
+@PROJECTION.on(ImprovementProved, ImprovementNotProved)
+def improvement_measured(rows: Rows, event: ImprovementProved | ImprovementNotProved, at: Envelope) -> None:
+    """Whether it happens less often since."""
+    what = "proved" if isinstance(event, ImprovementProved) else "not_proved"
+    counts = (event.before, event.before_days, event.after, event.after_days)
+    _learn(rows, Lesson(at.occurred_at, at.version, what, event.improvement, counts=counts), at)
+
+
+def _learn(rows: Rows, lesson: Lesson, at: Envelope) -> None:
+    lessons = rows.need(Case, at.customer, at.id).lessons
+    insort(lessons, lesson, key=lambda known: (known.at, known.version))
+
+
+# --- customers and steps --------------------------------------------------------------------------------------------
+
+
+def _known(patron: Patron, at: Envelope) -> None:
+    if patron.known_at is None or at.occurred_at < patron.known_at:
+        patron.known_at = at.occurred_at
+
+
+_PENDING = {
+    "filed": True,
+    "reopened": True,
+    "resumed": True,
+    "resolved": True,
+    "followed_up": False,
+    "withdrawn": False,
+    "merged": False,
+}
+"""What the last of these steps says of whether anything may fall due; the others leave that as it is."""
+
+
+def _take(case: Case, step: Step) -> None:
+    steps = case.steps
+    if not steps or (step.at, step.version) > (steps[-1].at, steps[-1].version):
+        steps.append(step)
+        case.last_at = step.at
+        case.pending = _PENDING.get(step.what, case.pending)
+    else:
+        insort(steps, step, key=lambda taken: (taken.at, taken.version))
+        # Late, so it may change what the last telling step is.
+        telling = (_PENDING[taken.what] for taken in reversed(steps) if taken.what in _PENDING)
+        case.pending = next(telling, False)

@@ -1,0 +1,204 @@
+"""The emotional account: what was done for the relation and against it, what is left of that, and what it comes to.
+
+Nothing of it is stored. The entries are read from the complaints' steps and from the contacts when a question is asked,
+weighed by the policy in force, and fade by its half-life: an entry of age `t` counts `2^(-t / half-life)`. So the same
+facts give the same account, in whatever order they were recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from math import exp2, fsum
+from typing import Literal, NamedTuple, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+from relations.messages import from_micros
+from relations.policies.repair import EmotionalAccount
+from relations.projections.repair.moments import Moments
+from relations.projections.repair.relation_state import History, Relation, Round, was_met
+
+__all__ = ["AccountEntry", "EmotionalBalance", "Happening", "account_of", "happenings"]
+
+What: TypeAlias = Literal[
+    "interaction",
+    "filed",
+    "reopened",
+    "deadline_met",
+    "deadline_missed",
+    "apologised",
+    "remedied",
+    "declined",
+]
+
+_DAY = 86_400_000_000
+
+
+class Happening(NamedTuple):
+    """Something that weighs.
+
+    Attributes:
+        at: When, UTC microseconds.
+        what: Which of the policy's weights it has.
+        detail: The kind of an interaction, the severity of a complaint, the clock of a deadline; else empty.
+        complaint: The complaint that it belongs to, if it does.
+        is_double: Whether it is a failure upon a failure.
+    """
+
+    at: int
+    what: What
+    detail: str = ""
+    complaint: str = ""
+    is_double: bool = False
+
+
+class AccountEntry(BaseModel):
+    """A deposit or a withdrawal.
+
+    Attributes:
+        at: When.
+        what: What happened.
+        detail: The kind of an interaction, the severity of a complaint, the clock of a deadline; else empty.
+        complaint: The complaint that it belongs to, if it does.
+        double: Whether it weighs more, as a failure upon a failure.
+        weight: As it counted then: above 0 a deposit, below a withdrawal.
+        left: What is left of it now.
+        balance: What the account came to right after it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    at: datetime
+    what: What
+    detail: str
+    complaint: str | None
+    double: bool
+    weight: int
+    left: float
+    balance: float
+
+
+class EmotionalBalance(BaseModel):
+    """A customer's emotional account as of a moment.
+
+    Attributes:
+        customer: Whose it is.
+        as_of: The moment.
+        balance: What all entries come to, faded.
+        deposits: The part above 0.
+        withdrawals: The part below 0.
+        entries: By time.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    customer: str
+    as_of: datetime
+    balance: float
+    deposits: float
+    withdrawals: float
+    entries: tuple[AccountEntry, ...]
+
+
+def happenings(relation: Relation, moments: Iterable[Moments], *, as_of: int) -> list[Happening]:
+    """Everything up to a moment that may weigh, by time.
+
+    Args:
+        relation: As of `as_of`.
+        moments: The customer's years.
+        as_of: UTC microseconds.
+    """
+    upon_another = {deviation.complaint for deviation in relation.deviations if deviation.kind != "reopened"}
+    found = [
+        Happening(contact.at, "interaction", contact.kind)
+        for year in moments
+        for contact in year.contacts
+        if contact.at <= as_of
+    ]
+    for history in relation.histories:
+        if history.is_merged:
+            continue
+        found.extend(_of_complaint(history, as_of, is_double=history.case.complaint in upon_another))
+    return sorted(found)
+
+
+def _of_complaint(history: History, as_of: int, *, is_double: bool) -> Iterator[Happening]:
+    name = history.case.complaint
+    for opened in history.rounds:
+        if opened.opened_by == "filed":
+            yield Happening(opened.opened_at, "filed", history.severity, name, is_double)
+        elif opened.opened_by == "reopened":
+            yield Happening(opened.opened_at, "reopened", "", name)
+        if "apologised" in opened.first:
+            yield Happening(opened.first["apologised"], "apologised", "", name)
+        if opened.opened_by != "resumed":
+            yield from _of_clocks(name, opened, as_of)
+    for step in history.taken:
+        if step.what == "carried_out":
+            yield Happening(step.at, "remedied", "", name)
+        elif step.what == "declined":
+            yield Happening(step.at, "declined", "", name)
+
+
+def _of_clocks(complaint: str, opened: Round, as_of: int) -> Iterator[Happening]:
+    done_at = {"acknowledge": opened.answered_at, "resolve": opened.first.get("resolved")}
+    for clock, at in done_at.items():
+        met, due_at = was_met(opened, clock, as_of), opened.clocks[clock, 1].due_at
+        if met and at is not None:
+            yield Happening(at, "deadline_met", clock, complaint)
+        elif met is False and due_at <= as_of:
+            # It hurt when the time was up, whenever that was recorded.
+            yield Happening(due_at, "deadline_missed", clock, complaint)
+
+
+def account_of(customer: str, found: Sequence[Happening], weights: EmotionalAccount, *, as_of: int) -> EmotionalBalance:
+    """The account that these happenings make, weighed and faded.
+
+    Args:
+        customer: Whose it is.
+        found: By time, none after `as_of`.
+        weights: The policy's.
+        as_of: UTC microseconds.
+    """
+    half_life = weights.half_life_days * _DAY
+    entries: list[AccountEntry] = []
+    balance, last = 0.0, 0
+    for each in found:
+        weight = _weight(each, weights)
+        if not weight:
+            continue
+        balance = balance * exp2((last - each.at) / half_life) + weight if entries else float(weight)
+        last = each.at
+        entries.append(
+            AccountEntry(
+                at=from_micros(each.at),
+                what=each.what,
+                detail=each.detail,
+                complaint=each.complaint or None,
+                double=each.is_double,
+                weight=weight,
+                left=round(weight * exp2((each.at - as_of) / half_life), 2),
+                balance=round(balance, 2),
+            )
+        )
+    faded = [weight * exp2((each.at - as_of) / half_life) for each in found if (weight := _weight(each, weights))]
+    deposits, withdrawals = fsum(left for left in faded if left > 0), fsum(left for left in faded if left < 0)
+    return EmotionalBalance(
+        customer=customer,
+        as_of=from_micros(as_of),
+        balance=round(deposits + withdrawals, 2),
+        deposits=round(deposits, 2),
+        withdrawals=round(withdrawals, 2),
+        entries=tuple(entries),
+    )
+
+
+def _weight(each: Happening, weights: EmotionalAccount) -> int:
+    if each.what == "interaction":
+        return weights.interactions.get(each.detail, 0)
+    if each.what == "filed":
+        weight = weights.filed.of(each.detail)
+        return -(-weight * weights.double_percent // 100) if each.is_double else weight
+    found: int = getattr(weights, each.what)
+    return found

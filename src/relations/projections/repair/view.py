@@ -1,0 +1,346 @@
+"""Whether damaged relations mend: where each stands, what is due and overdue, how long each step takes, what it costs.
+
+The rows hold times (`relations.projections.repair.cases`), the state is read from them when a question is asked
+(`relations.projections.repair.relation_state`): as of any time, under the policy in force then.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from sqlalchemy import or_, select
+
+from relations.errors import InvalidInput
+from relations.messages import to_micros
+from relations.projections.projection import Projection
+from relations.projections.repair.cases import PROJECTION, Case, Lesson, Patron, Step, Tick
+from relations.projections.repair.emotional_account import AccountEntry, EmotionalBalance, account_of, happenings
+from relations.projections.repair.figures import (
+    CLOCKS,
+    ClockFigures,
+    ClockName,
+    DueStep,
+    Named,
+    RelationStanding,
+    RepairSummary,
+    StepTime,
+    clock_figures,
+    due_steps,
+    read_relations,
+    repair_summary,
+    standing,
+    step_times,
+)
+from relations.projections.repair.funnel import FunnelStep, repair_funnel
+from relations.projections.repair.lessons import (
+    CAUSES_BY,
+    CausesBy,
+    CauseShare,
+    Improvement,
+    ImprovementState,
+    JusticeServed,
+    causes,
+    improvements,
+    justice_served,
+)
+from relations.projections.repair.moments import Moments
+from relations.projections.repair.recovery import BeforeAfter, before_and_after, pairs_of, years_by_customer
+from relations.projections.repair.relation_profile import (
+    ComplaintProfile,
+    DeviationProfile,
+    RelationProfile,
+    RoundProfile,
+    relation_profile,
+)
+from relations.projections.repair.relation_state import STATES, History, Relation, State, relation_state
+from relations.projections.view import View
+
+__all__ = [
+    "PROJECTION",
+    "AccountEntry",
+    "BeforeAfter",
+    "Case",
+    "CauseShare",
+    "ClockFigures",
+    "ClockName",
+    "ComplaintProfile",
+    "DeviationProfile",
+    "DueStep",
+    "EmotionalBalance",
+    "FunnelStep",
+    "Improvement",
+    "JusticeServed",
+    "Lesson",
+    "Moments",
+    "Patron",
+    "RelationProfile",
+    "RelationStanding",
+    "RepairSummary",
+    "RepairView",
+    "RoundProfile",
+    "State",
+    "Step",
+    "StepTime",
+    "Tick",
+    "relation_profile",
+]
+
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+
+
+class RepairView(View):
+    """Whether damaged relations mend. Without `as_of` the present is meant; what is dated after it is left out."""
+
+    projection: ClassVar[Projection] = PROJECTION
+
+    def relations(
+        self, *, as_of: datetime | None = None, state: State | None = None, limit: int | None = 100, offset: int = 0
+    ) -> list[RelationStanding]:
+        """Relations that anything has damaged: the least mended first, of these the longest so, restored ones last.
+
+        Args:
+            as_of: The moment; now where absent.
+            state: Only this one. Healthy relations are listed only if asked for, by customer.
+            limit: At most so many; None for all.
+            offset: After so many.
+
+        Raises:
+            InvalidInput: There is no such state, or `limit` or `offset` is negative.
+        """
+        if state is not None and state not in STATES:
+            raise InvalidInput(
+                f"{state!r} is no state of a relation",
+                code="unknown_state",
+                field="state",
+                remedy=f"Give one of {', '.join(STATES)}",
+            )
+        page = _page(limit, offset)
+        moment = self._moment(as_of)
+        if state == "healthy":
+            return self._healthy(moment)[page]
+        found = [named for named in self._read(moment) if state in (None, named[1].state)]
+        found.sort(key=lambda named: (STATES.index(named[1].state), named[1].since, named[0]))
+        return [standing(*named) for named in found[page]]
+
+    def relation(self, customer: str, *, as_of: datetime | None = None) -> RelationProfile:
+        """One customer's relation with all that it rests on; healthy where nothing was ever filed."""
+        return relation_profile(self.aliases.survivor(customer), self._relation(customer, self._moment(as_of)))
+
+    def account(self, customer: str, *, as_of: datetime | None = None) -> EmotionalBalance:
+        """One customer's emotional account with its entries; empty where nothing ever happened."""
+        moment = self._moment(as_of)
+        years = self.rows(Moments, customer=customer)
+        found = happenings(self._relation(customer, moment), years, as_of=moment)
+        return account_of(self.aliases.survivor(customer), found, self.policy.repair.account, as_of=moment)
+
+    def accounts(
+        self, *, as_of: datetime | None = None, limit: int | None = 100, offset: int = 0
+    ) -> list[EmotionalBalance]:
+        """The emotional accounts of everybody who ever complained, the most overdrawn first.
+
+        Raises:
+            InvalidInput: `limit` or `offset` is negative.
+        """
+        page, moment = _page(limit, offset), self._moment(as_of)
+        years, weights = self._years(), self.policy.repair.account
+        found = [
+            account_of(customer, happenings(relation, years.get(customer, ()), as_of=moment), weights, as_of=moment)
+            for customer, relation in self._read(moment)
+        ]
+        return sorted(found, key=lambda account: (account.balance, account.customer))[page]
+
+    def satisfaction(self, *, as_of: datetime | None = None) -> list[BeforeAfter]:
+        """Whether those who complained are more content after it than before, by instrument.
+
+        Answers belong to satisfaction and to no other figure: nothing of this counts towards retention.
+        """
+        moment, policy, years = self._moment(as_of), self.policy, self._years()
+        within = policy.repair.satisfaction_days
+        pairs = (
+            pair
+            for customer, relation in self._read(moment)
+            if customer in years
+            for pair in pairs_of(relation, years[customer], within_days=within, as_of=moment)
+        )
+        surveys = policy.surveys
+        return before_and_after(pairs, minimum=surveys.minimum_answers, confidence=surveys.confidence)
+
+    def overdue(self, *, as_of: datetime | None = None, clock: ClockName | None = None) -> list[DueStep]:
+        """What should have been done by now and is not, the longest overdue first.
+
+        Args:
+            as_of: The moment; now where absent.
+            clock: Only this one.
+
+        Raises:
+            InvalidInput: There is no such clock.
+        """
+        moment = self._moment(as_of)
+        return self._due(moment, clock, begin=None, end=moment)
+
+    def due(self, *, within: timedelta, as_of: datetime | None = None, clock: ClockName | None = None) -> list[DueStep]:
+        """What is to be done within some time from now, the soonest first; what is overdue is not in it.
+
+        Args:
+            within: How far to look.
+            as_of: The moment; now where absent.
+            clock: Only this one.
+
+        Raises:
+            InvalidInput: `within` is negative, or there is no such clock.
+        """
+        if within < timedelta(0):
+            raise InvalidInput(f"{within} lies in the past", code="invalid_range", field="within")
+        moment = self._moment(as_of)
+        return self._due(moment, clock, begin=moment, end=moment + within // timedelta(microseconds=1))
+
+    def steps(
+        self,
+        *,
+        as_of: datetime | None = None,
+        severity: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+    ) -> list[StepTime]:
+        """Median and 90th percentile of the time to each step, and the share on time.
+
+        Args:
+            as_of: The moment; now where absent.
+            severity: Only complaints of this severity.
+            since: Only complaints filed in this month, such as `2024-05`, or later.
+            until: Only complaints filed before this month.
+
+        Raises:
+            InvalidInput: A bound that is no month.
+        """
+        first, after = _month(since, "since"), _month(until, "until")
+        moment, local = self._moment(as_of), self.local
+
+        def chosen(case: Case) -> bool:
+            month = local.month(case.filed_at or 0)
+            return (
+                severity in (None, case.severity)
+                and (first is None or month >= first)
+                and (after is None or month < after)
+            )
+
+        histories = (
+            history for _, relation in self._read(moment) for history in relation.histories if chosen(history.case)
+        )
+        return step_times(histories, as_of=moment)
+
+    def funnel(self, *, as_of: datetime | None = None) -> list[FunnelStep]:
+        """How many complaints reached each step of the way to a restored relation."""
+        return repair_funnel(self._histories(self._moment(as_of)))
+
+    def clocks(self, *, as_of: datetime | None = None, severity: str | None = None) -> list[ClockFigures]:
+        """How each clock ended, and how many run: the share on time with its interval.
+
+        Args:
+            as_of: The moment; now where absent.
+            severity: Only complaints of this severity, as last assessed by then.
+        """
+        moment = self._moment(as_of)
+        histories = (history for history in self._histories(moment) if severity in (None, history.severity))
+        return clock_figures(histories, as_of=moment, confidence=self.policy.surveys.confidence)
+
+    def causes(self, *, as_of: datetime | None = None, by: CausesBy = "cause") -> list[CauseShare]:
+        """What complaints come from, the most frequent first (Pareto).
+
+        Args:
+            as_of: The moment; now where absent.
+            by: The root cause as named by the business, or the category, subject or touchpoint.
+
+        Raises:
+            InvalidInput: Nothing can be grouped so.
+        """
+        if by not in CAUSES_BY:
+            raise InvalidInput(
+                f"{by!r} is nothing to group by",
+                code="unknown_dimension",
+                field="by",
+                remedy=f"Give one of {', '.join(CAUSES_BY)}",
+            )
+        return causes(self._histories(self._moment(as_of)), by=by)
+
+    def improvements(
+        self, *, as_of: datetime | None = None, state: ImprovementState | None = None
+    ) -> list[Improvement]:
+        """What is to be changed, was changed, and is proved to work."""
+        found = improvements(self._histories(self._moment(as_of)))
+        return [each for each in found if state in (None, each.state)]
+
+    def justice(self, *, as_of: datetime | None = None) -> list[JusticeServed]:
+        """Which kinds of justice repair served."""
+        return justice_served(self._read(self._moment(as_of)), confidence=self.policy.surveys.confidence)
+
+    def summary(self, *, as_of: datetime | None = None) -> RepairSummary:
+        """All relations at a glance, with what their repair cost."""
+        moment = self._moment(as_of)
+        relations = self._read(moment)
+        columns = self.table(Patron).c
+        return repair_summary(relations, customers=self.count(Patron, columns.known_at <= moment), as_of=moment)
+
+    def _moment(self, as_of: datetime | None) -> int:
+        return self.now if as_of is None else to_micros(as_of)
+
+    def _read(self, moment: int, *where: Any) -> list[Named]:
+        cases = self.table(Case).c
+        rows = self.rows(Case, *where, order_by=(cases.customer, cases.complaint))
+        patrons = self.rows(Patron, self.table(Patron).c.complaints > 0)
+        return list(read_relations(patrons, rows, self.policy.repair, as_of=moment, local=self.local))
+
+    def _histories(self, moment: int) -> Iterator[History]:
+        return (history for _, relation in self._read(moment) for history in relation.histories)
+
+    def _relation(self, customer: str, moment: int) -> Relation:
+        cases, patrons = self.rows(Case, customer=customer), self.rows(Patron, customer=customer)
+        patron = patrons[0] if patrons else None
+        return relation_state(patron, cases, self.policy.repair, as_of=moment, local=self.local)
+
+    def _years(self) -> Mapping[str, list[Moments]]:
+        """The years of everybody who ever complained."""
+        patron, years = self.table(Patron).c, self.table(Moments).c
+        if self.aliases:  # any of their ids may have complained
+            theirs = set(self.customers(Patron, patron.complaints > 0))
+            return years_by_customer(row for row in self.rows(Moments) if row.customer in theirs)
+        complained = select(patron.customer).where(patron.complaints > 0)
+        return years_by_customer(self.rows(Moments, years.customer.in_(complained)))
+
+    def _due(self, moment: int, clock: ClockName | None, *, begin: int | None, end: int) -> list[DueStep]:
+        if clock is not None and clock not in CLOCKS:
+            raise InvalidInput(
+                f"{clock!r} is no clock", code="unknown_clock", field="clock", remedy=f"Give one of {', '.join(CLOCKS)}"
+            )
+        # What is settled for good and was so by then cannot be due; all other complaints are few.
+        cases = self.table(Case).c
+        relations = self._read(moment, or_(cases.pending, cases.last_at > moment))
+        found = due_steps(
+            relations, begin=begin, end=end, as_of=moment, follow_up_days=self.policy.surveys.follow_up_days
+        )
+        return [step for step in found if clock in (None, step.clock)]
+
+    def _healthy(self, moment: int) -> list[RelationStanding]:
+        damaged = {customer for customer, _ in self._read(moment)}
+        known = self.customers(Patron, self.table(Patron).c.known_at <= moment)
+        healthy = Relation("healthy", None, None, [], [])
+        return [standing(customer, healthy) for customer in known if customer not in damaged]
+
+
+def _page(limit: int | None, offset: int) -> slice:
+    if offset < 0 or (limit is not None and limit < 0):
+        raise InvalidInput(
+            "a page has no negative limit or offset",
+            code="invalid_page",
+            field="offset" if offset < 0 else "limit",
+        )
+    return slice(offset, None if limit is None else offset + limit)
+
+
+def _month(value: str | None, field: str) -> str | None:
+    if value is not None and (not isinstance(value, str) or not _MONTH.fullmatch(value)):
+        raise InvalidInput(f"{value!r} is not a month", code="invalid_month", field=field, remedy="Write 2024-05")
+    return value

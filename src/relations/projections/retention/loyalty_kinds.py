@@ -1,0 +1,264 @@
+"""Kinds of loyalty: whether customers come back, and whether they mean it.
+
+After A. S. Dick and K. Basu, "Customer loyalty: toward an integrated conceptual framework", Journal of the Academy of
+Marketing Science 22 (1994): behaviour and relative attitude, each high or low, make four kinds.
+
+|              | comes back   | does not       |
+|--------------|--------------|----------------|
+| means it     | true         | latent         |
+| does not     | spurious     | none           |
+
+Everything is of whole months: a month's kind is that of its end, read from the months of the window before it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal, NamedTuple, TypeAlias, get_args
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from relations.messages import from_micros
+from relations.policies.lifecycle import LoyaltyKinds
+from relations.projections.purchase_days import last_day, months_between
+from relations.projections.retention.patronage import Patronage
+from relations.projections.satisfaction.figures import DETRACTORS_TO, PROMOTERS_FROM
+
+__all__ = [
+    "KINDS",
+    "CustomerKind",
+    "KindStep",
+    "KindsReport",
+    "LoyaltyKind",
+    "LoyaltySigns",
+    "customer_kind",
+    "kinds_report",
+]
+
+LoyaltyKind: TypeAlias = Literal["true", "latent", "spurious", "none"]
+KINDS: tuple[LoyaltyKind, ...] = get_args(LoyaltyKind)
+Direction: TypeAlias = Literal["begins", "progression", "relapse", "shift"]
+
+_RANK: dict[LoyaltyKind, int] = {"true": 2, "latent": 1, "spurious": 1, "none": 0}
+
+
+class LoyaltySigns(BaseModel):
+    """What a kind was read from, in the months looked at.
+
+    Attributes:
+        purchase_days: On how many days they bought, without those of which all the money went back.
+        active_share: The share of months with a purchase, since their first one.
+        satisfied_share: The share of satisfied answers; None where nobody asked, or they did not answer.
+        recommends: More promoting than detracting answers, or the other way round; None where they are even.
+        full_price_share: The share of purchases at the full price; None where they bought nothing.
+        comes_back: High behaviour.
+        means_it: High attitude.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    purchase_days: int
+    active_share: float
+    satisfied_share: float | None
+    recommends: bool | None
+    full_price_share: float | None
+    comes_back: bool
+    means_it: bool
+
+
+class KindStep(BaseModel):
+    """A month in which the kind became another.
+
+    Attributes:
+        month: At the end of this month it was `kind`.
+        kind: The new one.
+        previous: The one before; None at the beginning.
+        direction: `progression` towards true loyalty, `relapse` away from it, a `shift` between latent and spurious;
+            it `begins` with the first purchase or answer.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    month: str
+    kind: LoyaltyKind
+    previous: LoyaltyKind | None
+    direction: Direction
+
+
+class CustomerKind(BaseModel):
+    """A customer's kind of loyalty.
+
+    Attributes:
+        customer: Their id.
+        kind: The kind at the end of the month asked for.
+        since: The month since when.
+        signs: What it was read from.
+        steps: How it came to be: every change, by month.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    customer: str
+    kind: LoyaltyKind
+    since: str
+    signs: LoyaltySigns
+    steps: tuple[KindStep, ...]
+
+
+class KindsReport(BaseModel):
+    """How many customers are loyal in which way.
+
+    Attributes:
+        as_of: The moment; all of its month counts.
+        month: That month.
+        customers: How many have ever bought or answered.
+        kinds: How many are of each kind.
+        progressed: How many came closer to true loyalty in this month.
+        relapsed: How many went away from it.
+        listed: The customers asked for.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    as_of: AwareDatetime
+    month: str
+    customers: int
+    kinds: dict[LoyaltyKind, int]
+    progressed: int
+    relapsed: int
+    listed: tuple[CustomerKind, ...]
+
+
+class _Month(NamedTuple):
+    days: int = 0
+    purchases: int = 0
+    discounted: int = 0
+    satisfied: int = 0
+    answers: int = 0
+    promoters: int = 0
+    detractors: int = 0
+
+
+_NOTHING = _Month()
+
+
+def _months_of(row: Patronage, satisfied_from: int, until: str) -> dict[str, _Month]:
+    found: dict[str, _Month] = {}
+    for month, bits in row.kept_months(last_day(until)).items():
+        found[month] = _Month(days=bits.bit_count())
+    for month, _, activity in row.entries():
+        before = found.get(month, _NOTHING)
+        found[month] = before._replace(
+            purchases=before.purchases + activity.purchases, discounted=before.discounted + activity.discounted
+        )
+    for said in row.opinions:
+        before, satisfaction = found.get(said.month, _NOTHING), said.kind == "csat"
+        found[said.month] = before._replace(
+            satisfied=before.satisfied + (satisfaction and said.score >= satisfied_from),
+            answers=before.answers + satisfaction,
+            promoters=before.promoters + (not satisfaction and said.score >= PROMOTERS_FROM),
+            detractors=before.detractors + (not satisfaction and said.score <= DETRACTORS_TO),
+        )
+    return found
+
+
+class _Signs(NamedTuple):
+    """`LoyaltySigns`, made and thrown away for every month."""
+
+    purchase_days: int
+    active_share: float
+    satisfied_share: float | None
+    recommends: bool | None
+    full_price_share: float | None
+    comes_back: bool
+    means_it: bool
+
+    @property
+    def kind(self) -> LoyaltyKind:
+        if self.means_it:
+            return "true" if self.comes_back else "latent"
+        return "spurious" if self.comes_back else "none"
+
+
+def _signs(months: dict[str, _Month], window: list[str], first_purchase: str | None, policy: LoyaltyKinds) -> _Signs:
+    """What the months of a window say, of which the first purchase was in `first_purchase` or before."""
+    seen = [months[month] for month in window if month in months]
+    total = _Month(*map(sum, zip(*seen, strict=True))) if seen else _NOTHING
+    since = [month for month in window if first_purchase is not None and month >= first_purchase]
+    active = sum(bool(month.days) for month in seen)
+    active_share = active / len(since) if since else 0.0
+    satisfied_share = total.satisfied / total.answers if total.answers else None
+    recommends = None if total.promoters == total.detractors else total.promoters > total.detractors
+    full_price_share = 1 - total.discounted / total.purchases if total.purchases else None
+    content = None if satisfied_share is None else satisfied_share >= policy.satisfied_share_min
+    pays = full_price_share is not None and full_price_share >= policy.full_price_share_min
+    signs = (content is True) + (recommends is True) + pays
+    return _Signs(
+        purchase_days=total.days,
+        active_share=active_share,
+        satisfied_share=satisfied_share,
+        recommends=recommends,
+        full_price_share=full_price_share,
+        comes_back=total.days >= policy.purchase_days_min and active_share >= policy.active_share_min,
+        means_it=content is not False and recommends is not False and signs >= policy.signs_min,
+    )
+
+
+def customer_kind(row: Patronage, policy: LoyaltyKinds, *, satisfied_from: int, month: str) -> CustomerKind | None:
+    """A customer's kind at the end of a month, and how it came to be; None before the first purchase or answer.
+
+    Args:
+        row: What is kept of the customer.
+        policy: When a sign counts.
+        satisfied_from: From which score an answer counts as satisfied.
+        month: The month.
+    """
+    months = {name: each for name, each in _months_of(row, satisfied_from, month).items() if name <= month}
+    found = {name for name, each in months.items() if each != _NOTHING}
+    if not found:
+        return None
+    first_purchase = min((name for name in found if months[name].purchases), default=None)
+    steps: list[KindStep] = []
+    signs: _Signs | None = None
+    window: list[str] = []
+    for name in months_between(min(found), month):
+        window = [*window[-(policy.months - 1) :], name] if policy.months > 1 else [name]
+        signs = _signs(months, window, first_purchase, policy)
+        if not steps or steps[-1].kind != signs.kind:
+            steps.append(_step(name, signs.kind, steps[-1].kind if steps else None))
+    assert signs is not None  # noqa: S101 - there is a month at least, that of the first purchase or answer
+    return CustomerKind(
+        customer=row.customer,
+        kind=signs.kind,
+        since=steps[-1].month,
+        signs=LoyaltySigns(**signs._asdict()),
+        steps=tuple(steps),
+    )
+
+
+def _step(month: str, kind: LoyaltyKind, previous: LoyaltyKind | None) -> KindStep:
+    direction: Direction = "begins"
+    if previous is not None:
+        change = _RANK[kind] - _RANK[previous]
+        direction = "shift" if not change else "progression" if change > 0 else "relapse"
+    return KindStep(month=month, kind=kind, previous=previous, direction=direction)
+
+
+def kinds_report(kinds: list[CustomerKind], *, as_of: int, month: str, listed: list[CustomerKind]) -> KindsReport:
+    """How many customers are of which kind, and who is listed."""
+    counts: dict[LoyaltyKind, int] = dict.fromkeys(KINDS, 0)
+    moves: Counter[Direction] = Counter()
+    for each in kinds:
+        counts[each.kind] += 1
+        last = each.steps[-1]
+        if last.month == month:
+            moves[last.direction] += 1
+    return KindsReport(
+        as_of=from_micros(as_of),
+        month=month,
+        customers=len(kinds),
+        kinds=counts,
+        progressed=moves["progression"],
+        relapsed=moves["relapse"],
+        listed=tuple(listed),
+    )

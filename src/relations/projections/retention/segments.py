@@ -1,0 +1,234 @@
+"""Which of the policy's segments customers belong to: named predicates over what the retention view knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+
+from relations.policies import Policy
+from relations.policies.calendars import LocalTime
+from relations.policies.value import Fact, Segment, SegmentKind
+from relations.projections.purchase_days import month_of
+from relations.projections.retention.activity import Activity
+from relations.projections.retention.loyalty_kinds import customer_kind
+from relations.projections.retention.patronage import Patronage
+from relations.projections.retention.rfm import rfm_segments
+from relations.projections.retention.stages import Life, stage_of
+from relations.projections.retention.value_grades import customer_grade
+
+__all__ = ["Facts", "SegmentFigure", "customer_facts", "customer_segments", "members", "segment_figures"]
+
+Value = float | frozenset[str] | None
+Facts = Mapping[Fact, Value]
+
+
+class SegmentFigure(BaseModel):
+    """One segment of the policy.
+
+    Attributes:
+        name: Its name.
+        kind: What sort of segment.
+        size: How many customers belong to it; they may belong to others too.
+        share: Of all customers known, from 0 to 1; None where there are none.
+        net_amount: What they bought less what they gave back, in minor units of the policy's currency.
+        customers: Who they are, as many as were asked for.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    kind: SegmentKind
+    size: int
+    share: float | None
+    net_amount: int
+    customers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Customer:
+    """What facts are read from.
+
+    Attributes:
+        rfm: The name of each graded customer's RFM segment; empty where no condition asks for it.
+    """
+
+    row: Patronage
+    policy: Policy
+    today: int
+    local: LocalTime
+    rfm: Mapping[str, str]
+
+    @property
+    def month(self) -> str:
+        return month_of(self.today)
+
+    @property
+    def days(self) -> list[int]:
+        return self.row.purchase_days(self.today)
+
+    @property
+    def did(self) -> list[Activity]:
+        return [activity for name, _, activity in self.row.entries() if name <= self.month]
+
+
+def _net_amount(one: _Customer) -> Value:
+    currency = one.policy.currency
+    # Of who only ever paid in another currency, nothing is known in this one: 0 would make them poor customers.
+    known = one.row.bought_in(currency, one.today) or not one.days
+    return one.row.net_amount(currency, one.today) if known else None
+
+
+def _discount_share(one: _Customer) -> Value:
+    purchases = sum(each.purchases for each in one.did)
+    return sum(each.discounted for each in one.did) / purchases if purchases else None
+
+
+def _known_days(one: _Customer) -> Value:
+    days, at = one.days, one.row.registered_at
+    known = None if at is None else one.today - one.local.day(at)
+    return known if not days else max(one.today - days[0], known or 0)
+
+
+def _mean_gap_days(one: _Customer) -> Value:
+    days = one.days
+    return (days[-1] - days[0]) / (len(days) - 1) if len(days) > 1 else None
+
+
+def _stage(one: _Customer) -> Value:
+    life = Life(one.days, one.row.turns(one.today, one.local))
+    return frozenset((stage_of(life, one.today, one.policy.lifecycle)[0],))
+
+
+def _grade(one: _Customer) -> Value:
+    grades = one.policy.lifecycle.grades
+    grade = customer_grade(one.row, grades, currency=one.policy.currency, month=one.month)
+    return frozenset() if grade is None else frozenset((grade.grade,))
+
+
+def _kind(one: _Customer) -> Value:
+    rules, satisfied_from = one.policy.lifecycle.loyalty, one.policy.surveys.csat_satisfied_from
+    kind = customer_kind(one.row, rules, satisfied_from=satisfied_from, month=one.month)
+    return frozenset() if kind is None else frozenset((kind.kind,))
+
+
+def _word(name: str) -> Callable[[_Customer], Value]:
+    """What the profile says, as last known; what has commas in it is several words."""
+
+    def read(one: _Customer) -> Value:
+        known = one.row.profile.get(name)
+        return frozenset() if known is None else frozenset(known.value.split(","))
+
+    return read
+
+
+def _speaks(one: _Customer) -> Value:
+    profile = one.row.profile
+    spoken = (profile[name].value for name in ("language", "languages") if name in profile)
+    return frozenset(language for value in spoken for language in value.split(","))
+
+
+def _by_then(days: Mapping[str, int], today: int) -> Value:
+    return frozenset(name for name, day in days.items() if day <= today)
+
+
+_FACTS: dict[Fact, Callable[[_Customer], Value]] = {
+    "purchases": lambda one: sum(each.purchases for each in one.did),
+    "purchase_days": lambda one: len(one.days),
+    "net_amount": _net_amount,
+    "discount_share": _discount_share,
+    "known_days": _known_days,
+    "silent_days": lambda one: one.today - one.days[-1] if one.days else None,
+    "mean_gap_days": _mean_gap_days,
+    "satisfaction": lambda one: one.row.last_score("csat", one.month),
+    "recommendation": lambda one: one.row.last_score("nps", one.month),
+    "stage": _stage,
+    "grade": _grade,
+    "kind": _kind,
+    "rfm": lambda one: frozenset((one.rfm[one.row.customer],)) if one.row.customer in one.rfm else frozenset(),
+    "language": _word("language"),
+    "speaks": _speaks,
+    "region": _word("region"),
+    "channel": _word("channel"),
+    "preferred_channel": _word("preferred_channel"),
+    "pace": _word("pace"),
+    "purchase_channel": lambda one: _by_then(one.row.channels, one.today),
+    "category": lambda one: _by_then(one.row.categories, one.today),
+    "need": lambda one: one.row.traits_of("need"),
+    "preference": lambda one: one.row.traits_of("preference"),
+    "habit": lambda one: one.row.traits_of("habit"),
+    "taboo": lambda one: one.row.traits_of("taboo"),
+}
+
+
+def asked_facts(segments: Iterable[Segment]) -> set[Fact]:
+    """The facts that any condition of these segments asks for."""
+    return {condition.fact for segment in segments for condition in segment.conditions}
+
+
+def customer_facts(
+    row: Patronage, policy: Policy, asked: Iterable[Fact], *, today: int, local: LocalTime, rfm: Mapping[str, str]
+) -> Facts:
+    """What conditions ask of one customer on the evening of a day.
+
+    Args:
+        row: The customer.
+        policy: The rules.
+        asked: Only these facts are looked up.
+        today: The ordinal of the day.
+        local: The business's days and months.
+        rfm: The names of customers' RFM segments, where that is asked.
+    """
+    one = _Customer(row, policy, today, local, rfm)
+    return {fact: _FACTS[fact](one) for fact in asked}
+
+
+def customer_segments(facts: Facts, segments: Sequence[Segment]) -> tuple[str, ...]:
+    """The names of the segments whose conditions are all met, in the policy's order."""
+    return tuple(
+        segment.name
+        for segment in segments
+        if all(condition.holds(facts.get(condition.fact)) for condition in segment.conditions)
+    )
+
+
+def members(
+    rows: Sequence[Patronage], policy: Policy, segments: Sequence[Segment], *, today: int, local: LocalTime
+) -> dict[str, list[Patronage]]:
+    """Who belongs to each of some segments, by its name.
+
+    Args:
+        rows: All customers; some facts compare one with all.
+        policy: The rules.
+        segments: Which segments.
+        today: The ordinal of the day.
+        local: The business's days and months.
+    """
+    asked = asked_facts(segments)
+    rfm = rfm_segments(rows, policy.lifecycle.rfm, policy.currency, today=today) if "rfm" in asked else {}
+    found: dict[str, list[Patronage]] = {segment.name: [] for segment in segments}
+    for row in rows:
+        facts = customer_facts(row, policy, asked, today=today, local=local, rfm=rfm)
+        for name in customer_segments(facts, segments):
+            found[name].append(row)
+    return found
+
+
+def segment_figures(
+    rows: Sequence[Patronage], policy: Policy, *, today: int, local: LocalTime, listed: slice
+) -> list[SegmentFigure]:
+    """Every segment of the policy, in its order."""
+    segments = policy.lifecycle.segments
+    found = members(rows, policy, segments, today=today, local=local)
+    return [
+        SegmentFigure(
+            name=segment.name,
+            kind=segment.kind,
+            size=len(found[segment.name]),
+            share=len(found[segment.name]) / len(rows) if rows else None,
+            net_amount=sum(row.net_amount(policy.currency, today) for row in found[segment.name]),
+            customers=tuple([row.customer for row in found[segment.name]][listed]),
+        )
+        for segment in segments
+    ]

@@ -1,0 +1,374 @@
+"""Lifecycle stages and retention rates, inferred from the days on which customers bought, and from what was recorded.
+
+Without a contract hardly anybody gives notice, so a customer counts as active while the last purchase is no longer ago
+than the policy's limit (the recency rule of Bendle, Farris, Pfeifer and Reibstein, *Marketing Metrics*, 3rd ed. 2016,
+chapter 5). Where the business learnt that somebody left, and recorded it, they are lost from that day on, until they
+buy or their return is recorded, which counts as a sign of life like a purchase. Over a period that makes four numbers:
+
+* S: active at its start, that is on the evening before its first day.
+* E: active at its end, on the evening of its last day.
+* N: active at its end and not at its start: new customers, and those won back.
+* lost: active at its start and not at its end.
+
+Hence E - N are those of S who are still active, the retention rate is CRR = (E - N) / S, churn = lost / S, and as
+everybody in S is one or the other, CRR + churn = 1. With S = 0 neither is defined. Who comes and goes within one period
+is in none of the four, which takes a limit shorter than the period.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from typing import Literal, NamedTuple, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+from relations.analytics import Turn, spells
+from relations.messages import from_micros
+from relations.policies import Lifecycle
+from relations.policies.calendars import LocalTime
+from relations.projections.purchase_days import first_day, month_of, months_after, months_between
+from relations.projections.retention.patronage import Patronage
+
+__all__ = [
+    "PERIODS",
+    "STAGES",
+    "Basis",
+    "CustomerStage",
+    "Life",
+    "LifecycleReport",
+    "Period",
+    "PeriodRates",
+    "Stage",
+    "customer_stages",
+    "known_customers",
+    "lifecycle_report",
+    "period_rates",
+    "stage_of",
+]
+
+Stage: TypeAlias = Literal["prospect", "new", "established", "lapsing", "lost", "won_back"]
+Basis: TypeAlias = Literal["inferred", "recorded"]
+Period: TypeAlias = Literal["month", "quarter", "year"]
+
+STAGES: tuple[Stage, ...] = ("prospect", "new", "established", "lapsing", "lost", "won_back")
+PERIODS: dict[Period, int] = {"month": 1, "quarter": 3, "year": 12}
+"""How many months each has."""
+
+
+class Life(NamedTuple):
+    """What stages and rates follow from, of one customer.
+
+    Attributes:
+        days: The ordinals of their purchase days, ascending.
+        turns: When their leaving and coming back was recorded, at most once a day, ascending.
+    """
+
+    days: Sequence[int]
+    turns: Sequence[Turn] = ()
+
+    def left_on_record(self, day: int) -> bool:
+        """Whether the last that is known on the evening of a day is that it was recorded that they left."""
+        known = bisect_right(self.turns, day, key=lambda turn: turn.day)
+        bought = bisect_right(self.days, day)
+        last = self.turns[known - 1] if known else None
+        return last is not None and not last.back and (not bought or last.day >= self.days[bought - 1])
+
+
+class CustomerStage(BaseModel):
+    """Where one customer stands.
+
+    Attributes:
+        customer: Their id.
+        stage: Their stage.
+        basis: `recorded` where somebody noted that they left or came back, `inferred` where their purchases say so.
+        first_day: The local day of their first purchase.
+        last_day: The local day of their last purchase.
+        purchase_days: On how many days they bought.
+        silent_days: Days since the last purchase.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    customer: str
+    stage: Stage
+    basis: Basis
+    first_day: date | None
+    last_day: date | None
+    purchase_days: int
+    silent_days: int | None
+
+
+class LifecycleReport(BaseModel):
+    """How many customers are in which stage.
+
+    Attributes:
+        as_of: The moment asked for; its whole local day counts.
+        customers: Everybody known by then.
+        stages: How many are in each stage.
+        recorded: How many of them because that they left or came back was recorded; of all others it is inferred.
+        buyers: Customers with any purchase.
+        repeat_buyers: Those who bought on two days or more.
+        repeat_rate: Repeat buyers by buyers; None where nobody bought.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    as_of: datetime
+    customers: int
+    stages: dict[Stage, int]
+    recorded: dict[Stage, int]
+    buyers: int
+    repeat_buyers: int
+    repeat_rate: float | None
+
+
+class PeriodRates(BaseModel):
+    """Retention over one local month, quarter or year; the module says what the numbers mean.
+
+    Attributes:
+        period: Such as `2024-05`, `2024-Q2` or `2024`.
+        month: Its first month.
+        complete: False for a period that is not over yet; its end is then the day asked for.
+        at_start: S, the active at its start.
+        at_end: E, the active at its end.
+        retained: E - N.
+        lost: The active at its start who are not at its end.
+        lost_recorded: Of how many of those it was recorded that they left; of the others it is inferred.
+        new: Active at its end, and never bought before the period.
+        won_back: Active at its end, had bought before the period, and were not active at its start.
+        retention: CRR = (E - N) / S; None where S is 0.
+        churn: lost / S; None where S is 0.
+        buyers: Who bought in the period.
+        repeat_buyers: Those of them who bought on a day after the day of their first purchase.
+        repeat_rate: Repeat buyers by buyers; None where nobody bought.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    period: str
+    month: str
+    complete: bool
+    at_start: int
+    at_end: int
+    retained: int
+    lost: int
+    lost_recorded: int
+    new: int
+    won_back: int
+    retention: float | None
+    churn: float | None
+    buyers: int
+    repeat_buyers: int
+    repeat_rate: float | None
+
+
+def stage_of(life: Life, today: int, policy: Lifecycle) -> tuple[Stage, Basis]:
+    """A customer's stage on the evening of `today`, and what it rests on.
+
+    Lost and lapsing come before all else; then won back, which a recent return earns; then new and established.
+
+    Args:
+        life: What is known of them, nothing after `today`.
+        today: The ordinal of the day asked for.
+        policy: The limits.
+    """
+    days, turns = life
+    if life.left_on_record(today):
+        return "lost", "recorded"
+    if not days:
+        return "prospect", "inferred"
+    back = max((turn.day for turn in turns if turn.back), default=days[0])
+    silent = today - max(days[-1], back)
+    lapsing, lost = policy.limits(len(days), days[-1] - days[0])
+    if silent > lost:
+        return "lost", "inferred"
+    if silent > lapsing:
+        return "lapsing", "inferred"
+    if any(turn.back and today - turn.day <= policy.won_back_days and turn.day >= days[0] for turn in turns):
+        return "won_back", "recorded"
+    for n in range(len(days) - 1, 0, -1):
+        if today - days[n] > policy.won_back_days:
+            break
+        if _returned(days, turns, n, policy):
+            return "won_back", "inferred"
+    return ("new" if today - days[0] <= policy.new_days else "established"), "inferred"
+
+
+def _returned(days: Sequence[int], turns: Sequence[Turn], n: int, policy: Lifecycle) -> bool:
+    """Whether the purchase day `n` ended a recorded leaving, or a silence of longer than the policy's limit."""
+    before = [turn for turn in turns if days[n - 1] <= turn.day < days[n]]
+    if before and not before[-1].back:
+        return True
+    sign = before[-1].day if before else days[n - 1]
+    return days[n] - sign > policy.limits(n, days[n - 1] - days[0])[1]
+
+
+def known_customers(rows: list[Patronage], today: int, local: LocalTime) -> Iterator[tuple[Patronage, Life]]:
+    """The customers known on the evening of `today`, each with what stages and rates follow from."""
+    for row in rows:
+        life = Life(row.purchase_days(today), row.turns(today, local))
+        if any(life) or (row.registered_at is not None and local.day(row.registered_at) <= today):
+            yield row, life
+
+
+def customer_stages(rows: list[Patronage], policy: Lifecycle, *, today: int, local: LocalTime) -> list[CustomerStage]:
+    """Where each known customer stands on the evening of `today`."""
+    found = []
+    for row, life in known_customers(rows, today, local):
+        days, (stage, basis) = life.days, stage_of(life, today, policy)
+        found.append(
+            CustomerStage(
+                customer=row.customer,
+                stage=stage,
+                basis=basis,
+                first_day=date.fromordinal(days[0]) if days else None,
+                last_day=date.fromordinal(days[-1]) if days else None,
+                purchase_days=len(days),
+                silent_days=today - days[-1] if days else None,
+            )
+        )
+    return found
+
+
+def lifecycle_report(rows: list[Patronage], policy: Lifecycle, *, as_of: int, local: LocalTime) -> LifecycleReport:
+    """How many known customers are in which stage."""
+    today = local.day(as_of)
+    counts: dict[Stage, int] = dict.fromkeys(STAGES, 0)
+    recorded: dict[Stage, int] = dict.fromkeys(STAGES, 0)
+    buyers = repeat_buyers = 0
+    for _, life in known_customers(rows, today, local):
+        stage, basis = stage_of(life, today, policy)
+        counts[stage] += 1
+        recorded[stage] += basis == "recorded"
+        buyers += bool(life.days)
+        repeat_buyers += len(life.days) > 1
+    return LifecycleReport(
+        as_of=from_micros(as_of),
+        customers=sum(counts.values()),
+        stages=counts,
+        recorded=recorded,
+        buyers=buyers,
+        repeat_buyers=repeat_buyers,
+        repeat_rate=repeat_buyers / buyers if buyers else None,
+    )
+
+
+class _Counts:
+    """The sums over customers that rates are made of, by period."""
+
+    __slots__ = ("lost", "new", "recorded", "repeat_buyers", "starts", "total_buyers", "won_back")
+
+    def __init__(self, periods: int) -> None:
+        self.starts = [0] * (periods + 2)  # differences: the active at boundary i are the sum up to i
+        self.lost = [0] * (periods + 1)
+        self.recorded = [0] * (periods + 1)
+        self.new = [0] * (periods + 1)
+        self.won_back = [0] * (periods + 1)
+        self.total_buyers = [0] * (periods + 1)
+        self.repeat_buyers = [0] * (periods + 1)
+
+
+def period_rates(
+    customers: Iterable[Life], policy: Lifecycle, *, today: int, since: str | None = None, period: Period = "month"
+) -> list[PeriodRates]:
+    """Retention period by period, up to that of `today`.
+
+    Args:
+        customers: What is known of each, nothing after `today`.
+        policy: The limits.
+        today: The last day that counts.
+        since: The first month, whose period is the first; that of the very first purchase where absent.
+        period: How long a period is.
+    """
+    known = [life for life in customers if life.days]
+    if not known:
+        return []
+    months = months_between(since or month_of(min(life.days[0] for life in known)), month_of(today))
+    if not months:
+        return []
+    length = PERIODS[period]
+    starts = list(dict.fromkeys(_first_month(month, length) for month in months))
+    ends = [first_day(months_after(start, length)) - 1 for start in starts]
+    # Boundary i is the evening before period i; the last one is the evening of the last day that counts.
+    boundaries = [first_day(start) - 1 for start in starts] + [min(ends[-1], today)]
+    counts = _Counts(len(starts))
+    for life in known:
+        _count_activity(life, policy, boundaries, counts)
+        _count_buying(life.days, boundaries, counts)
+    active, found = 0, []
+    for index, start in enumerate(starts):
+        active += counts.starts[index]
+        found.append(_rates(start, period, index, active, counts, complete=today >= ends[index]))
+    return found
+
+
+def _first_month(month: str, length: int) -> str:
+    """The first month of the period, so many months long, that a month is in."""
+    return f"{month[:5]}{(int(month[5:]) - 1) // length * length + 1:02d}"
+
+
+def _count_activity(life: Life, policy: Lifecycle, boundaries: Sequence[int], counts: _Counts) -> None:
+    """Add the boundaries at which somebody is active, as ranges of indexes; leaving within one period is not seen."""
+    begin = end = -1  # the range that is still growing, half-open
+    for spell in spells(life.days, policy, life.turns):
+        low, high = bisect_left(boundaries, spell.begin), bisect_right(boundaries, spell.end)
+        if low >= high:
+            continue
+        if low != end:
+            if end >= 0:
+                _count_range(begin, end, life, boundaries, counts)
+            begin = low
+        end = high
+    if end >= 0:
+        _count_range(begin, end, life, boundaries, counts)
+
+
+def _count_range(begin: int, end: int, life: Life, boundaries: Sequence[int], counts: _Counts) -> None:
+    counts.starts[begin] += 1
+    counts.starts[end] -= 1
+    if begin > 0:
+        (counts.new if life.days[0] > boundaries[begin - 1] else counts.won_back)[begin - 1] += 1
+    if end < len(boundaries):
+        counts.lost[end - 1] += 1
+        counts.recorded[end - 1] += life.left_on_record(boundaries[end])
+
+
+def _count_buying(days: Sequence[int], boundaries: Sequence[int], counts: _Counts) -> None:
+    last = -1
+    repeated = -1
+    for n, day in enumerate(days):
+        index = bisect_left(boundaries, day) - 1
+        if index < 0:
+            continue
+        if index != last:
+            counts.total_buyers[index] += 1
+            last = index
+        if n and index != repeated:
+            counts.repeat_buyers[index] += 1
+            repeated = index
+
+
+def _rates(month: str, period: Period, index: int, at_start: int, counts: _Counts, *, complete: bool) -> PeriodRates:
+    lost, new, won_back = counts.lost[index], counts.new[index], counts.won_back[index]
+    retained = at_start - lost
+    buyers, repeat_buyers = counts.total_buyers[index], counts.repeat_buyers[index]
+    quarter = f"{month[:4]}-Q{(int(month[5:]) + 2) // 3}"
+    return PeriodRates(
+        period={"month": month, "quarter": quarter, "year": month[:4]}[period],
+        month=month,
+        complete=complete,
+        at_start=at_start,
+        at_end=retained + new + won_back,
+        retained=retained,
+        lost=lost,
+        lost_recorded=counts.recorded[index],
+        new=new,
+        won_back=won_back,
+        retention=retained / at_start if at_start else None,
+        churn=lost / at_start if at_start else None,
+        buyers=buyers,
+        repeat_buyers=repeat_buyers,
+        repeat_rate=repeat_buyers / buyers if buyers else None,
+    )

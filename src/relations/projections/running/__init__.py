@@ -1,0 +1,1 @@
+"""Running projections: live, rebuilt, and in shards."""

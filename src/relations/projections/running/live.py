@@ -1,0 +1,100 @@
+"""Folding a stretch of the log into tables that hold what came before it: load, fold, write what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from relations.errors import ProjectionFailed
+from relations.log.database import Database
+from relations.log.log import Log
+from relations.projections.projection import CustomerRow, Rows
+from relations.projections.running.folding import COLUMNS, Folding
+from relations.projections.running.tables import RowTable
+
+__all__ = ["RowsUnwritable", "fold_live"]
+
+
+class RowsUnwritable(ProjectionFailed):
+    """Rows that the tables cannot hold, or that the fold had no business with. `position` is the stretch's end."""
+
+
+def fold_live(
+    log: Log, connection: Connection, folding: Folding, tables: dict[Any, RowTable], after: int, until: int
+) -> None:
+    """Fold `after < position <= until` into tables, within the transaction of `connection`.
+
+    Args:
+        log: The log.
+        connection: The transaction.
+        folding: A fresh folding of one projection; its `failures` say if a poison event stopped it. Then nothing
+            was written.
+        tables: The tables of that projection's rows.
+        after: The last position that the tables have seen.
+        until: The last position to fold.
+
+    Raises:
+        RowsUnwritable: The tables cannot hold what the folds made.
+    """
+    projection = folding.projections[0]
+    topics = {event.topic for event in projection.folds}
+    pages = [
+        [row for row in page if row[3] in topics] for page in log.scan(connection, COLUMNS, after=after, until=until)
+    ]
+    customers = sorted({row[5] for page in pages for row in page})
+    rows = folding.rows[projection.name]
+    before = {row: _load(connection, table, rows, customers) for row, table in tables.items()}
+    folding.fold(page for page in pages if page)
+    if folding.failures:
+        return
+    try:
+        for row, table in tables.items():
+            _write(log.database, connection, table, rows, before[row])
+            _check_customers(row, rows, customers)
+    except log.database.value_errors as error:
+        stream = next((row[1] for page in reversed(pages) for row in reversed(page)), "")
+        reason = f"{type(error).__name__}: {error}"
+        raise RowsUnwritable(reason, projection=projection.name, position=until, stream=stream) from error
+
+
+def _load(connection: Connection, table: RowTable, rows: Rows, customers: Sequence[str]) -> dict[Any, tuple[Any, ...]]:
+    """Load the customers' rows, and return them encoded as they were."""
+    found: dict[Any, tuple[Any, ...]] = {}
+    if table.is_tally:
+        return found  # tallies are written as what is added
+    into = rows.tables[table.row]
+    width = len(table.row.key)
+    for start in range(0, len(customers), 500):
+        part = customers[start : start + 500]
+        for values in connection.execute(select(table.table).where(table.table.c.customer.in_(part))):
+            encoded = tuple(values)
+            into[encoded[:width]] = table.decode(encoded)
+            found[encoded[:width]] = encoded
+    return found
+
+
+def _write(
+    database: Database, connection: Connection, table: RowTable, rows: Rows, before: dict[Any, tuple[Any, ...]]
+) -> None:
+    cursor = database.cursor(connection)
+    now = rows.tables[table.row]
+    gone = [key for key in before if key not in now]
+    if gone:
+        cursor.executemany(table.delete_sql, gone)
+    width = len(table.row.key)
+    changed = [values for values in table.encode_all(now.values()) if before.get(values[:width]) != values]
+    if changed:
+        cursor.executemany(table.upsert.sql, changed)
+
+
+def _check_customers(row: Any, rows: Rows, customers: Sequence[str]) -> None:
+    """A fold that reaches into another customer's rows would be wrong in shards; say so at once."""
+    if not issubclass(row, CustomerRow):
+        return
+    known = set(customers)
+    for key in rows.tables[row]:
+        if key[0] not in known:
+            msg = f"a fold touched {row.__name__} of {key[0]!r}, whose events it was not folding"
+            raise ValueError(msg)

@@ -1,0 +1,108 @@
+"""How views find out who is merged: the tables of `relations.projections.running.aliases`, read and joined."""
+
+from __future__ import annotations
+
+from sqlalchemy import CTE, Connection, func, select
+
+from relations.aggregates.customer import CustomerAbsorbed, CustomerMerged, CustomerReleased, CustomerUnmerged
+from relations.log.codec import Codec
+from relations.log.database import Database, tables_of
+from relations.log.table import log
+from relations.projections.running.aliases import NONE, PROJECTION, Alias, Aliases
+from relations.projections.running.tables import RowTable
+
+__all__ = ["AliasReader", "ids_in_log"]
+
+
+class AliasReader:
+    """Reads the aliases of a database; while nothing changes, that is one look into an index.
+
+    Args:
+        database: Where the tables are.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._rows = RowTable(database, PROJECTION, Alias)
+        self._exists = False
+        self._known: tuple[int, Aliases] = (0, NONE)
+
+    def read(self, connection: Connection) -> Aliases:
+        """The aliases as the tables have them; none where nothing was folded yet."""
+        table = self._rows.table
+        if not self._exists:
+            if table.name not in tables_of(connection, [table.name]):
+                return NONE
+            self._exists = True
+        position = connection.execute(select(func.max(table.c.position))).scalar() or 0
+        known, aliases = self._known
+        if position != known:
+            decode = self._rows.decode
+            found = connection.execute(select(table).where(table.c.survivor.is_not(None)))
+            aliases = Aliases.of([decode(row) for row in found])
+            self._known = position, aliases
+        return aliases
+
+    def survivors(self) -> CTE:
+        """All merged ids as a table of a query: `customer`, and `survivor`, the id that views answer for."""
+        first, table = self._rows.table.alias("first"), self._rows.table
+        beyond = table.alias("beyond")
+        ended = (
+            ~select(beyond.c.customer)
+            .where(beyond.c.customer == first.c.survivor, beyond.c.survivor.is_not(None))
+            .exists()
+        )
+        found = (
+            select(first.c.customer, first.c.survivor)
+            .where(first.c.survivor.is_not(None), ended)
+            .cte("survivors", recursive=True)
+        )
+        nearer = table.alias("nearer")
+        return found.union_all(
+            select(nearer.c.customer, found.c.survivor).join(found, nearer.c.survivor == found.c.customer)
+        )
+
+
+_MERGING = (CustomerMerged, CustomerUnmerged, CustomerAbsorbed, CustomerReleased)
+
+
+def ids_in_log(connection: Connection, codec: Codec, customer: str) -> list[str]:
+    """All ids of one customer from the log alone, in order: histories are read without waiting for any view.
+
+    Args:
+        connection: Sees the log.
+        codec: Decodes its events.
+        customer: Any of the ids.
+    """
+    nexts: dict[str, str | None] = {}
+    found, open_ids = [], [customer]
+    while open_ids:
+        name = open_ids.pop()
+        if name in nexts:
+            continue
+        into, absorbed = _neighbours(connection, codec, name)
+        nexts[name] = into
+        found.append(name)
+        open_ids += absorbed if into is None else [*absorbed, into]
+    # An id that says that it took another in proves nothing; the other one has to say so too.
+    aliases = Aliases.of([Alias(name, into) for name, into in nexts.items()])
+    return sorted(name for name in found if aliases.survivor(name) == aliases.survivor(customer))
+
+
+def _neighbours(connection: Connection, codec: Codec, customer: str) -> tuple[str | None, list[str]]:
+    """What an id was merged into, and what it says it took in."""
+    into: str | None = None
+    absorbed: list[str] = []
+    columns = log.c.topic, log.c.schema, log.c.body
+    ours = log.c.stream == f"customer-{customer}", log.c.topic.in_([event.topic for event in _MERGING])
+    for topic, schema, body in connection.execute(select(*columns).where(*ours).order_by(log.c.version)):
+        match codec.decode(topic, schema, body):
+            case CustomerMerged() as event:
+                into = event.into
+            case CustomerUnmerged():
+                into = None
+            case CustomerAbsorbed() as event:
+                absorbed.append(event.merged)
+            case CustomerReleased() as event:
+                absorbed = [name for name in absorbed if name != event.merged]
+    return into, absorbed

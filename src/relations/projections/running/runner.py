@@ -1,0 +1,366 @@
+"""How any projection runs: kept up to date live, stopped by a poison event, rebuilt, looked at as of any position."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Select, bindparam, select
+
+from relations.collection import held_back
+from relations.errors import ProjectionFailed
+from relations.log.codec import Codec
+from relations.log.database import Database, Statement, tables_of
+from relations.log.log import Log, Shard
+from relations.log.table import log as log_table
+from relations.logs import logger
+from relations.policies.calendars import local_time
+from relations.projections.projection import Projection, Rows
+from relations.projections.running.checkpoints import checkpoints, writing_views
+from relations.projections.running.folding import COLUMNS, Folding
+from relations.projections.running.live import RowsUnwritable, fold_live
+from relations.projections.running.rebuild import Rebuild
+from relations.projections.running.sharding import Progress
+from relations.projections.running.tables import RowTable, canonical
+
+__all__ = ["Progress", "ProjectionStatus", "Runner"]
+
+_LIVE_BATCH = 2_000
+
+
+class ProjectionStatus(msgspec.Struct, frozen=True):
+    """How a projection stands.
+
+    Attributes:
+        name: Its name.
+        version: The version of its tables.
+        position: The last position scanned.
+        behind: How many events it has not seen yet.
+        failed_at: The position of the event that it stopped at, if it did.
+        failed_stream: That event's stream.
+        failure: Why it stopped.
+    """
+
+    name: str
+    version: int
+    position: int
+    behind: int
+    failed_at: int | None = None
+    failed_stream: str | None = None
+    failure: str | None = None
+
+
+class Runner:
+    """Runs projections over one log, in the log's own database.
+
+    Args:
+        log: The log.
+        codec: Decodes its events.
+        projections: What to run.
+        zone: Gives the IANA zone of the business's days and months.
+    """
+
+    def __init__(self, log: Log, codec: Codec, projections: Sequence[Projection], zone: Callable[[], str]) -> None:
+        self._log = log
+        self._database: Database = log.database
+        self._codec = codec
+        self._zone = zone
+        self._lock = threading.RLock()
+        self._rebuilding = threading.RLock()
+        self.projections = {projection.name: projection for projection in projections}
+        self._tables = {
+            name: {row: RowTable(self._database, projection, row) for row in projection.tables}
+            for name, projection in self.projections.items()
+        }
+        self._prepared = False
+
+    # --- live -------------------------------------------------------------------------------------------------------
+
+    def catch_up(
+        self, names: Iterable[str] | None = None, *, batch: int = _LIVE_BATCH, until: int | None = None
+    ) -> None:
+        """Fold what is new into the tables.
+
+        A projection that failed before is tried again; one whose version or zone has changed is rebuilt.
+
+        Args:
+            names: Which projections; all by default.
+            batch: Events a transaction.
+            until: The last position to fold; None is the head.
+
+        Raises:
+            ProjectionFailed: One of them met a poison event; the others have gone on.
+        """
+        failures: list[ProjectionFailed] = []
+        with self._lock:
+            self._prepare()
+            for name in self._behind(names, until):
+                try:
+                    self._catch_up(name, batch, until)
+                except ProjectionFailed as failure:
+                    failures.append(failure)
+        if failures:
+            raise failures[0]
+
+    def _behind(self, names: Iterable[str] | None, until: int | None) -> list[str]:
+        """Which of these have anything to do, in one look: mostly none, and views ask before every answer."""
+        wanted = list(names if names is not None else self.projections)
+        zone = self._zone()
+        with self._database.reading() as connection:
+            head = self._log.head(connection).position
+            found = connection.execute(select(checkpoints).where(checkpoints.c.name.in_(wanted)))
+            by_name = {checkpoint.name: checkpoint for checkpoint in found}
+        end = head if until is None else min(head, until)
+
+        def is_done(name: str) -> bool:
+            checkpoint, version = by_name[name], self.projections[name].version
+            return checkpoint.position >= end and (checkpoint.version, checkpoint.zone) == (version, zone)
+
+        return [name for name in wanted if not is_done(name)]
+
+    def _catch_up(self, name: str, batch: int, until: int | None) -> None:
+        projection = self.projections[name]
+        while True:
+            with self._database.reading() as connection:
+                checkpoint = self._checkpoint(connection, name)
+                head = self._log.head(connection).position
+            if until is not None:
+                head = min(head, until)
+            zone = self._zone()
+            if checkpoint.version != projection.version or checkpoint.zone != zone:
+                self.rebuild([name])
+                return
+            if checkpoint.position >= head:
+                return
+            self._step(projection, zone, checkpoint.position, min(head, checkpoint.position + batch))
+
+    def reset(self, name: str) -> None:
+        """Empty a projection's tables and begin again at the log's beginning, live."""
+        with self._lock:
+            self._prepare()
+            with writing_views(self._database) as connection:
+                for table in self._tables[name].values():
+                    connection.execute(table.table.delete())
+                connection.execute(checkpoints.update().where(checkpoints.c.name == name).values(position=0))
+
+    def _step(self, projection: Projection, zone: str, after: int, until: int) -> None:
+        """Fold `after < position <= until`, in one transaction with the checkpoint; a poison event ends it early."""
+        failure: ProjectionFailed | None = None
+        while until > after:
+            try:
+                with writing_views(self._database) as connection:
+                    if not self._advance(connection, projection.name, after, until):
+                        return  # another process was faster: nothing of this was counted
+                    folding = Folding(self._codec, [projection], local_time(zone))
+                    fold_live(self._log, connection, folding, self._tables[projection.name], after, until)
+                    if folding.failures:
+                        # Nothing of this transaction stays; all before the poison event is folded again without it.
+                        raise folding.failures[projection.name]
+                break
+            except RowsUnwritable as unwritable:
+                if until - after > 1:
+                    # One of these events did it, and what failed after it was not to blame; go on to find which.
+                    failure, until = None, after + (until - after) // 2
+                    continue
+                failure, until = unwritable, after
+            except ProjectionFailed as failed:
+                failure, until = failed, failed.position - 1
+        if failure is not None:
+            self._fail(failure)
+            raise failure
+
+    def _advance(self, connection: Connection, name: str, expected: int, position: int) -> bool:
+        """Move the checkpoint on, if nobody else has: two processes can never both count an event."""
+        moved = connection.execute(
+            checkpoints.update()
+            .where(checkpoints.c.name == name, checkpoints.c.position == expected)
+            .values(position=position, failed_at=None, failed_stream=None, failure=None)
+        )
+        return moved.rowcount == 1
+
+    def _fail(self, failure: ProjectionFailed) -> None:
+        logger.error(
+            "projection stopped",
+            projection=failure.projection,
+            position=failure.position,
+            stream=failure.stream,
+            reason=failure.reason,
+        )
+        with writing_views(self._database) as connection:
+            connection.execute(
+                checkpoints.update()
+                .where(checkpoints.c.name == failure.projection)
+                .values(failed_at=failure.position, failed_stream=failure.stream, failure=failure.reason)
+            )
+
+    def rebuild(
+        self,
+        names: Iterable[str] | None = None,
+        *,
+        processes: int = 1,
+        shards: int | None = None,
+        on_progress: Progress | None = None,
+    ) -> None:
+        """Fold the whole log into fresh tables while the old ones go on serving, then switch in one transaction.
+
+        Args:
+            names: Which projections; all by default.
+            processes: How many processes fold.
+            shards: In how many ranges of customers they share; one a process by default.
+            on_progress: Told how far it is.
+
+        Raises:
+            ProjectionFailed: One met a poison event; its old tables are untouched, the others are rebuilt.
+            ConcurrencyConflict: Another rebuild of the same projection began later; this one has changed nothing.
+        """
+        wanted = [self.projections[name] for name in (names if names is not None else self.projections)]
+        if self._database.is_memory:
+            processes = 1  # there is nothing that another process could open
+        self._prepare()
+        with self._rebuilding:  # and not the other lock: views go on answering from the old tables
+            rebuild = Rebuild(self._log, self._codec, wanted, self._zone())
+            failures = rebuild.run(
+                processes=processes, shards=max(shards or processes, processes), on_progress=on_progress
+            )
+        for failure in failures.values():
+            self._fail(failure)
+        for failure in failures.values():
+            raise failure
+
+    # --- what there is ----------------------------------------------------------------------------------------------
+
+    def fold(
+        self, names: Iterable[str] | None = None, *, until: int | None = None, customer: str | None = None
+    ) -> Folding:
+        """Fold the log up to a position in memory, writing nothing: the views as of then.
+
+        Args:
+            names: Which projections; all by default.
+            until: The last position; None is the head.
+            customer: Only this customer's events.
+        """
+        wanted = [self.projections[name] for name in (names if names is not None else self.projections)]
+        folding = Folding(self._codec, wanted, local_time(self._zone()))
+        with self._database.reading() as connection:
+            # No id has a character below the exclamation mark, so nobody else's comes before this bound.
+            shard = None if customer is None else Shard(customer, customer + " ")
+            folding.fold(self._log.scan(connection, COLUMNS, until=until, shard=shard))
+        return folding
+
+    def fold_customer(
+        self, projections: Sequence[Projection], customer: str, *, until: int | None = None
+    ) -> dict[str, Rows]:
+        """Fold one customer's events in memory: what projections, also ones without tables, say of them alone.
+
+        Args:
+            projections: What to fold.
+            customer: Whose events.
+            until: Only what had occurred by then, UTC microseconds.
+
+        Raises:
+            ProjectionFailed: One met an event that it cannot fold.
+        """
+        folding = Folding(self._codec, projections, local_time(self._zone()))
+        query = self._of_customer if until is None else self._of_customer_until
+        values = {"customer": customer, "topics": self._database.many(self._folded(projections)), "until": until}
+        with held_back(), self._database.reading() as connection:
+            cursor = self._database.cursor(connection, binary=True)
+            cursor.execute(query.sql, query.bind(**values))
+            while page := cursor.fetchmany(_LIVE_BATCH):
+                folding.fold((page,))
+        for failure in folding.failures.values():
+            raise failure
+        return folding.rows
+
+    @cached_property
+    def _of_customer(self) -> Statement:
+        return self._database.compile(self._events_of_customer())
+
+    @cached_property
+    def _of_customer_until(self) -> Statement:
+        occurred = log_table.c.occurred_at <= bindparam("until")
+        return self._database.compile(self._events_of_customer().where(occurred))
+
+    def _events_of_customer(self) -> Select[Any]:
+        """Compiled once: that takes as long as to read a thousand events."""
+        return (
+            select(*(log_table.c[name] for name in COLUMNS))
+            .where(log_table.c.customer == bindparam("customer"))
+            .where(self._database.among(log_table.c.topic, "topics"))
+            .order_by(log_table.c.position)
+        )
+
+    def customers_between(self, projections: Sequence[Projection], since: int, until: int) -> list[str]:
+        """Of which customers something that projections fold occurred from `since` to `until`, UTC microseconds.
+
+        It reads every row's time, for no index has them: about 0.2 s for a million events.
+        """
+        statement = (
+            select(log_table.c.customer)
+            .distinct()
+            .where(log_table.c.occurred_at.between(since, until))
+            .where(log_table.c.topic.in_(self._folded(projections)))
+            .order_by(log_table.c.customer)
+        )
+        with self._database.reading() as connection:
+            return list(connection.execute(statement).scalars())
+
+    def _folded(self, projections: Sequence[Projection]) -> list[str]:
+        """The topics of the events that any of these projections folds."""
+        return [name for name, topic in self._codec.topics.items() if any(topic.event in p.folds for p in projections)]
+
+    def stored(self, name: str) -> bytes:
+        """The projection's tables as canonical bytes."""
+        self._prepare()
+        with self._database.reading() as connection:
+            return canonical(
+                (table, [tuple(row) for row in connection.execute(select(table.table))])
+                for table in self._tables[name].values()
+            )
+
+    def folded(self, folding: Folding, name: str) -> bytes:
+        """A folding's rows of one projection as canonical bytes; equal to `stored` where the tables are right."""
+        rows = folding.rows[name]
+        return canonical(
+            (table, table.encode_all(rows.tables[row].values())) for row, table in self._tables[name].items()
+        )
+
+    def status(self) -> list[ProjectionStatus]:
+        """How every projection stands."""
+        self._prepare()
+        with self._database.reading() as connection:
+            head = self._log.head(connection).position
+            found = [(name, self._checkpoint(connection, name)) for name in self.projections]
+        return [
+            ProjectionStatus(
+                name, row.version, row.position, head - row.position, row.failed_at, row.failed_stream, row.failure
+            )
+            for name, row in found
+        ]
+
+    def _checkpoint(self, connection: Connection, name: str) -> Any:
+        return connection.execute(select(checkpoints).where(checkpoints.c.name == name)).one()
+
+    def _prepare(self) -> None:
+        """Make the tables of projections that have none yet."""
+        if self._prepared:
+            return
+        with self._database.reading() as connection:
+            there = tables_of(connection, [checkpoints.name])
+            known = {row[0] for row in connection.execute(select(checkpoints.c.name))} if there else set()
+        if not self.projections.keys() <= known:
+            zone = self._zone()
+            with self._database.writing() as connection:
+                checkpoints.create(connection, checkfirst=True)
+                known = {row[0] for row in connection.execute(select(checkpoints.c.name))}
+                for name, projection in self.projections.items():
+                    if name in known:
+                        continue
+                    for table in self._tables[name].values():
+                        table.table.create(connection, checkfirst=True)
+                    values = {"name": name, "version": projection.version, "zone": zone, "position": 0}
+                    connection.execute(checkpoints.insert().values(**values))
+        self._prepared = True

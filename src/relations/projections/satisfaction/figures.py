@@ -1,0 +1,336 @@
+"""Figures of satisfaction: NPS, CSAT, other scales, questionnaires.
+
+A group that too few people answered in shows their number and nothing else, and so does one that would give such a
+group away beside the others: see `disclosure` for the rule, `cuts` for what is decided together.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from math import sqrt
+
+from pydantic import BaseModel, ConfigDict
+
+from relations.analytics.intervals import Interval, mean_by_respondent, net_promoters, wilson
+from relations.policies import Instrument, Surveys
+from relations.projections.satisfaction.cuts import Cuts, Dimension, Fact, Group
+
+__all__ = [
+    "CsatFigure",
+    "Figure",
+    "GapFigure",
+    "NpsFigure",
+    "ScaleFigure",
+    "csat_figures",
+    "gap_figures",
+    "nps_figures",
+    "scale_figures",
+]
+
+PROMOTERS_FROM = 9
+DETRACTORS_TO = 6
+CSAT_SCORES = range(1, 6)
+
+
+class Figure(BaseModel):
+    """What every figure says of itself.
+
+    Attributes:
+        group: The group's value in each dimension asked for: `month` as `2024-05`, `touchpoint`, `channel`, `language`,
+            `region`, `segment`, `complaint_outcome`; None is unknown. Empty for the whole.
+        n: How many answers; of a questionnaire, how many people answered.
+        respondents: How many people gave them.
+        suppressed: True where these are fewer than the policy's `minimum_answers`, or where the figure would give such
+            a group away; all else is then absent.
+        mean: The arithmetic mean of the scores; absent where nobody answered.
+        spread: The standard deviation of the answers (n - 1); absent for fewer than two.
+        interval: The confidence interval of the figure at the policy's level; absent where nobody answered.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    group: dict[Dimension, str | None]
+    n: int
+    respondents: int
+    suppressed: bool
+    mean: float | None = None
+    spread: float | None = None
+    interval: Interval | None = None
+
+
+class NpsFigure(Figure):
+    """A net promoter score, from -100 to 100, never without its number of answers and its interval.
+
+    Sources: Reichheld 2003 for the score; Rocks 2016 for the adjusted value and the interval, which has the score's
+    unit (see `relations.analytics.intervals`).
+
+    Attributes:
+        instrument: Its id: `nps`, or another of that kind.
+        nps: 100 x (promoters - detractors) / n; absent where suppressed, undefined (absent) where nobody answered.
+        adjusted: The adjusted estimate, which few answers cannot drive to 100.
+        promoters: Answers of 9 or 10.
+        passives: Answers of 7 or 8.
+        detractors: Answers of 0 to 6.
+    """
+
+    instrument: str = "nps"
+    nps: float | None = None
+    adjusted: float | None = None
+    promoters: int | None = None
+    passives: int | None = None
+    detractors: int | None = None
+
+    def __str__(self) -> str:
+        if self.nps is None or self.interval is None:
+            return _absent(self)
+        return f"NPS {round(self.nps)} [{self.interval.low:.1f}, {self.interval.high:.1f}], n = {self.n}"
+
+
+class CsatFigure(Figure):
+    """The share of satisfied answers, from 0 to 1, with Wilson's interval in the same unit.
+
+    Attributes:
+        instrument: Its id: `csat`, another of that kind, or `complaint_csat` for the handling of complaints.
+        share: Satisfied answers / n; absent where suppressed, undefined (absent) where nobody answered.
+        satisfied: Answers at or above the policy's `csat_satisfied_from` (4 of 5: the usual top two).
+        counts: How many answers each score from 1 to 5 had.
+    """
+
+    instrument: str
+    share: float | None = None
+    satisfied: int | None = None
+    counts: dict[int, int] | None = None
+
+    def __str__(self) -> str:
+        if self.share is None or self.interval is None:
+            return _absent(self)
+        return f"CSAT {self.share:.1%} [{self.interval.low:.1%}, {self.interval.high:.1%}], n = {self.n}"
+
+
+class ScaleFigure(Figure):
+    """Answers on any other scale: customer effort, agreement, stars.
+
+    The interval is the mean's, with Student's quantile; where somebody answered several times, people are what it
+    counts (see `relations.analytics.intervals.mean_by_respondent`).
+
+    Attributes:
+        instrument: Its id.
+        lowest: The low end of the scale.
+        highest: The high end.
+        higher_is_better: Whether a high score is a good one.
+        method: How it is asked, where the policy says.
+        counts: How many answers each score had.
+    """
+
+    instrument: str
+    lowest: int
+    highest: int
+    higher_is_better: bool
+    method: str | None = None
+    counts: dict[int, int] | None = None
+
+    def __str__(self) -> str:
+        if self.mean is None:
+            return _absent(self)
+        return f"{self.instrument} {self.mean:.2f} of {self.lowest} to {self.highest}, n = {self.n}"
+
+
+class GapFigure(Figure):
+    """What was answered to one item, or one dimension, of a questionnaire; `mean` is of what was perceived.
+
+    Where the questionnaire asks for expectations (SERVQUAL; Parasuraman, Zeithaml and Berry 1988), spread and interval
+    are those of the gaps; otherwise those of the answers. Somebody's items go with each other, so that `n` and the
+    interval count people, not items.
+
+    Attributes:
+        instrument: Its id.
+        answers: How many items were answered.
+        dimension: The dimension; absent for all items together, and for items without one.
+        item: The item; absent for a dimension.
+        expected: The mean of what was expected.
+        gap: Perceived less expected, answer by answer: below 0, more was expected than found.
+    """
+
+    instrument: str
+    answers: int
+    dimension: str | None = None
+    item: str | None = None
+    expected: float | None = None
+    gap: float | None = None
+
+
+# --- scales ---------------------------------------------------------------------------------------------------------
+
+
+def nps_figures(cuts: Cuts, *, by: Sequence[Dimension], surveys: Surveys, instrument: str = "nps") -> list[NpsFigure]:
+    """The net promoter score of every group that answered, in the groups' order; of the whole where `by` is empty."""
+    return [_nps(group, surveys, instrument) for group in cuts.groups(by)]
+
+
+def csat_figures(
+    cuts: Cuts, *, by: Sequence[Dimension], surveys: Surveys, instrument: str = "csat"
+) -> list[CsatFigure]:
+    """The share satisfied in every group that answered, in the groups' order; of the whole where `by` is empty."""
+    return [_csat(group, surveys, instrument) for group in cuts.groups(by)]
+
+
+def scale_figures(
+    cuts: Cuts, instrument: Instrument, *, by: Sequence[Dimension], surveys: Surveys
+) -> list[ScaleFigure]:
+    """Mean, spread and counts of every group that answered on a scale, in the groups' order."""
+    return [_scale(group, instrument, surveys) for group in cuts.groups(by)]
+
+
+def _nps(group: Group, surveys: Surveys, instrument: str) -> NpsFigure:
+    scores = [fact.content for fact in group.facts]
+    n = len(scores)
+    figure = NpsFigure(
+        group=group.of, n=n, respondents=group.respondents, suppressed=not group.shown, instrument=instrument
+    )
+    promoters = sum(score >= PROMOTERS_FROM for score in scores)
+    detractors = sum(score <= DETRACTORS_TO for score in scores)
+    passives = n - promoters - detractors
+    found = net_promoters(promoters, passives, detractors, surveys.confidence)
+    if not group.shown or found is None:
+        return figure
+    return figure.model_copy(
+        update={
+            "mean": sum(scores) / n,
+            "spread": _spread(scores),
+            "interval": found.interval,
+            "nps": found.score,
+            "adjusted": found.adjusted,
+            "promoters": promoters,
+            "passives": passives,
+            "detractors": detractors,
+        }
+    )
+
+
+def _csat(group: Group, surveys: Surveys, instrument: str) -> CsatFigure:
+    scores = [fact.content for fact in group.facts]
+    n = len(scores)
+    figure = CsatFigure(
+        group=group.of, n=n, respondents=group.respondents, suppressed=not group.shown, instrument=instrument
+    )
+    if not group.shown or not n:
+        return figure
+    satisfied = sum(score >= surveys.csat_satisfied_from for score in scores)
+    counts = Counter(scores)
+    return figure.model_copy(
+        update={
+            "mean": sum(scores) / n,
+            "spread": _spread(scores),
+            "interval": wilson(satisfied, n, surveys.confidence),
+            "share": satisfied / n,
+            "satisfied": satisfied,
+            "counts": {score: counts[score] for score in CSAT_SCORES},
+        }
+    )
+
+
+def _scale(group: Group, instrument: Instrument, surveys: Surveys) -> ScaleFigure:
+    scores = [fact.content for fact in group.facts]
+    # An older policy may have had a wider scale.
+    lowest = min([*scores, *([] if instrument.lowest is None else [instrument.lowest])], default=0)
+    highest = max([*scores, *([] if instrument.highest is None else [instrument.highest])], default=0)
+    figure = ScaleFigure(
+        group=group.of,
+        n=len(scores),
+        respondents=group.respondents,
+        suppressed=not group.shown,
+        instrument=instrument.id,
+        lowest=lowest,
+        highest=highest,
+        higher_is_better=instrument.higher_is_better,
+        method=instrument.method,
+    )
+    if not group.shown or not scores:
+        return figure
+    counts = Counter(scores)
+    return figure.model_copy(
+        update={
+            "mean": sum(scores) / len(scores),
+            "spread": _spread(scores),
+            "interval": mean_by_respondent(_by_respondent(group.facts, scores), surveys.confidence),
+            "counts": {score: counts[score] for score in range(lowest, highest + 1)},
+        }
+    )
+
+
+# --- questionnaires -------------------------------------------------------------------------------------------------
+
+
+def gap_figures(
+    cuts: Cuts, instrument: Instrument, *, by: Sequence[Dimension], surveys: Surveys, items: bool
+) -> list[GapFigure]:
+    """Every dimension of a questionnaire and the whole, or every item, in every group that answered.
+
+    Args:
+        cuts: The answers to its items.
+        instrument: The questionnaire.
+        by: The dimensions to group by.
+        surveys: The smallest number shown, and the confidence.
+        items: Each item by itself instead of the dimensions.
+    """
+    dimensions = list(dict.fromkeys(item.dimension for item in instrument.items if item.dimension is not None))
+
+    def place(group: Group) -> tuple[int, str, list[str]]:
+        dimension, item = group.part
+        known = dimensions.index(dimension) if dimension in dimensions else len(dimensions)
+        return known, item or "", [value or "" for value in group.of.values()]
+
+    chosen = [group for group in cuts.groups(by) if group.facts and (group.part[1] is not None) == items]
+    return [_gap(group, instrument.id, surveys) for group in sorted(chosen, key=place)]
+
+
+def _gap(group: Group, instrument: str, surveys: Surveys) -> GapFigure:
+    answers = [fact.content for fact in group.facts]
+    dimension, item = group.part
+    figure = GapFigure(
+        group=group.of,
+        n=group.respondents,
+        respondents=group.respondents,
+        suppressed=not group.shown,
+        instrument=instrument,
+        answers=len(answers),
+        dimension=dimension,
+        item=item,
+    )
+    if not group.shown:
+        return figure
+    expecting = [fact for fact in group.facts if fact.content.expected is not None]
+    facts = expecting or group.facts
+    values = [fact.content.score - (fact.content.expected or 0 if expecting else 0) for fact in facts]
+    expected = [fact.content.expected for fact in expecting]
+    return figure.model_copy(
+        update={
+            "mean": sum(answer.score for answer in answers) / len(answers),
+            "spread": _spread(values),
+            "expected": sum(expected) / len(expected) if expected else None,
+            "gap": sum(values) / len(values) if expecting else None,
+            "interval": mean_by_respondent(_by_respondent(facts, values), surveys.confidence),
+        }
+    )
+
+
+# --- numbers --------------------------------------------------------------------------------------------------------
+
+
+def _spread(numbers: Sequence[int]) -> float | None:
+    """The standard deviation of whole numbers, from their number, their sum and that of their squares, exactly."""
+    n, total = len(numbers), sum(numbers)
+    squares = sum(number * number for number in numbers)
+    return sqrt((n * squares - total * total) / (n * (n - 1))) if n > 1 else None
+
+
+def _by_respondent(facts: Iterable[Fact], numbers: Iterable[int]) -> Iterable[list[int]]:
+    found: dict[str, list[int]] = {}
+    for fact, number in zip(facts, numbers, strict=True):
+        found.setdefault(fact.who, []).append(number)
+    return found.values()
+
+
+def _absent(figure: Figure) -> str:
+    return f"suppressed, n = {figure.n}" if figure.suppressed else "undefined, n = 0"

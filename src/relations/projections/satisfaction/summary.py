@@ -1,0 +1,195 @@
+"""Satisfaction at a glance: what the report has, all of it decided together, and the charts of its months."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from relations.analytics.control_charts import ControlChart, NpsSample, ShareSample, nps_chart, p_chart
+from relations.analytics.drivers import DriverReport
+from relations.errors import InvalidInput
+from relations.policies import Surveys
+from relations.policies.in_force import InForce
+from relations.projections.satisfaction.answers import COMPLAINT_CSAT
+from relations.projections.satisfaction.cuts import Cuts, Dimension, Fact, GroupOf
+from relations.projections.satisfaction.drivers import survey_drivers
+from relations.projections.satisfaction.figures import (
+    CsatFigure,
+    GapFigure,
+    NpsFigure,
+    ScaleFigure,
+    csat_figures,
+    gap_figures,
+    nps_figures,
+    scale_figures,
+)
+from relations.projections.satisfaction.open_loops import OpenLoops, open_loops
+from relations.projections.satisfaction.respondents import Respondents
+from relations.projections.satisfaction.response_rates import ResponseRate, response_rates
+from relations.projections.satisfaction.themes import ThemeFigure, theme_figures
+
+__all__ = [
+    "SatisfactionReport",
+    "Trend",
+    "csat_trend",
+    "grouped_but_month",
+    "nps_trend",
+    "satisfaction_report",
+]
+
+F = TypeVar("F", NpsFigure, CsatFigure)
+
+
+class Trend(BaseModel):
+    """The months of one group against what chance alone would do.
+
+    Attributes:
+        group: The group's value in each dimension asked for.
+        chart: None where no month of it is shown.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    group: dict[Dimension, str | None]
+    chart: ControlChart | None
+
+
+class SatisfactionReport(BaseModel):
+    """Satisfaction at a glance: the whole, then by month, touchpoint and channel.
+
+    Attributes:
+        zone: The IANA zone that the months are counted in.
+        minimum_answers: Figures about fewer people than this are suppressed, and what would give them away.
+        confidence: The level of all intervals.
+        nps_others: Other instruments of that kind that anybody answered, each as a whole.
+        nps_trend: Which months' NPS is more than chance; absent where no month is shown.
+        csat_others: As for NPS.
+        csat_trend: The same of CSAT.
+        complaint_csat: How customers saw the handling of their complaints, as a whole.
+        scales: Every other instrument of one score that anybody answered, as a whole.
+        gaps: Every questionnaire that anybody answered: its dimensions and the whole.
+        response: How many of those who were asked answered.
+        response_by_instrument: The same by what they were asked with.
+        themes: What words are about, and how favourable they are.
+        loops: Low answers, and whether somebody came back on them.
+        drivers: What goes with NPS; absent where too few were asked anything together with it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    zone: str
+    minimum_answers: int
+    confidence: float
+    nps: NpsFigure
+    nps_by_month: list[NpsFigure]
+    nps_by_touchpoint: list[NpsFigure]
+    nps_by_channel: list[NpsFigure]
+    nps_others: list[NpsFigure]
+    nps_trend: ControlChart | None
+    csat: CsatFigure
+    csat_by_month: list[CsatFigure]
+    csat_by_touchpoint: list[CsatFigure]
+    csat_by_channel: list[CsatFigure]
+    csat_others: list[CsatFigure]
+    csat_trend: ControlChart | None
+    complaint_csat: CsatFigure
+    complaint_csat_by_month: list[CsatFigure]
+    scales: list[ScaleFigure]
+    gaps: list[GapFigure]
+    response: ResponseRate
+    response_by_instrument: list[ResponseRate]
+    themes: list[ThemeFigure]
+    loops: OpenLoops
+    drivers: DriverReport | None
+
+
+def satisfaction_report(
+    asked: Respondents, *, zone: str, surveys: Surveys, rules: InForce, now: int
+) -> SatisfactionReport:
+    """The report over these respondents."""
+    minimum = surveys.minimum_answers
+    answers = asked.answers()
+    scores: dict[str, list[Fact]] = {}
+    for fact in asked.scores():
+        scores.setdefault(fact.instrument, []).append(fact)
+    cuts = {name: Cuts(facts, minimum) for name, facts in scores.items()}
+    nothing = Cuts((), minimum)
+
+    def nps(*by: Dimension, instrument: str = "nps") -> list[NpsFigure]:
+        return nps_figures(cuts.get(instrument, nothing), by=by, surveys=surveys, instrument=instrument)
+
+    def csat(*by: Dimension, instrument: str = "csat") -> list[CsatFigure]:
+        return csat_figures(cuts.get(instrument, nothing), by=by, surveys=surveys, instrument=instrument)
+
+    others = [each for each in surveys.instruments if each.id not in ("nps", "csat")]
+    answered = [each for each in others if each.id in cuts]
+    scales = [each for each in answered if each.scored and each.kind not in ("nps", "csat")]
+    gaps = [
+        gap_figures(Cuts(asked.items(each), minimum), each, by=(), surveys=surveys, items=False)
+        for each in others
+        if each.items
+    ]
+    try:
+        drivers = survey_drivers(answers, "nps", surveys, ())
+    except InvalidInput:
+        drivers = None
+    nps_by_month, csat_by_month = nps("month"), csat("month")
+    return SatisfactionReport(
+        zone=zone,
+        minimum_answers=minimum,
+        confidence=surveys.confidence,
+        nps=nps()[0],
+        nps_by_month=nps_by_month,
+        nps_by_touchpoint=nps("touchpoint"),
+        nps_by_channel=nps("channel"),
+        nps_others=[nps(instrument=each.id)[0] for each in answered if each.kind == "nps"],
+        nps_trend=nps_trend(nps_by_month),
+        csat=csat()[0],
+        csat_by_month=csat_by_month,
+        csat_by_touchpoint=csat("touchpoint"),
+        csat_by_channel=csat("channel"),
+        csat_others=[csat(instrument=each.id)[0] for each in answered if each.kind == "csat"],
+        csat_trend=csat_trend(csat_by_month),
+        complaint_csat=csat(instrument=COMPLAINT_CSAT)[0],
+        complaint_csat_by_month=csat("month", instrument=COMPLAINT_CSAT),
+        scales=[scale_figures(cuts[each.id], each, by=(), surveys=surveys)[0] for each in scales],
+        gaps=[figure for found in gaps for figure in found],
+        response=response_rates(asked, by=(), surveys=surveys)[0],
+        response_by_instrument=response_rates(asked, by=("instrument",), surveys=surveys),
+        themes=theme_figures(answers, surveys),
+        loops=open_loops(answers, asked.rows, rules, now=now),
+        drivers=drivers,
+    )
+
+
+def grouped_but_month(figures: Sequence[F]) -> list[tuple[GroupOf, list[F]]]:
+    """Figures by month and other dimensions, put together by the others."""
+    found: dict[tuple[str | None, ...], tuple[GroupOf, list[F]]] = {}
+    for figure in figures:
+        group: GroupOf = {name: value for name, value in figure.group.items() if name != "month"}
+        found.setdefault(tuple(group.values()), (group, []))[1].append(figure)
+    return list(found.values())
+
+
+def nps_trend(by_month: Sequence[NpsFigure]) -> ControlChart | None:
+    """The chart of the months that are shown."""
+    return nps_chart(
+        [
+            NpsSample(figure.group["month"] or "", figure.promoters, figure.passives or 0, figure.detractors or 0)
+            for figure in by_month
+            if figure.promoters is not None
+        ]
+    )
+
+
+def csat_trend(by_month: Sequence[CsatFigure]) -> ControlChart | None:
+    """The chart of the months that are shown."""
+    return p_chart(
+        [
+            ShareSample(figure.group["month"] or "", figure.satisfied, figure.n)
+            for figure in by_month
+            if figure.satisfied is not None
+        ]
+    )
