@@ -32,7 +32,7 @@ from relations.aggregates.complaint import (
 )
 from relations.messages import Command, Money
 from relations.policies import Policy, ServiceLevels
-from relations.policies.service_levels import EscalationStep, ServiceLevel
+from relations.policies.complaints.service_levels import EscalationStep, ServiceLevel
 
 NAME = "complaints"
 ABOUT = "rebuild of the repair view from a log of complaints against reading it"

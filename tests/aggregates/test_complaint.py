@@ -79,7 +79,7 @@ from relations.errors import CommandRefused
 from relations.log.codec import decode_state, encode_state
 from relations.messages import Event, Money, to_micros
 from relations.policies import Desk, Limit, Policy
-from relations.policies.service_levels import ServiceLevel, ServiceLevels
+from relations.policies.complaints.service_levels import ServiceLevel, ServiceLevels
 from relations.testing.scenario import Scenario
 
 MONDAY = datetime(2024, 5, 6, tzinfo=UTC)

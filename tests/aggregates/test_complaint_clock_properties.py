@@ -36,7 +36,7 @@ from relations.errors import CommandRefused
 from relations.log.codec import decode_state, encode_state
 from relations.messages import Event
 from relations.policies import Policy, ServiceLevels
-from relations.policies.service_levels import ServiceLevel
+from relations.policies.complaints.service_levels import ServiceLevel
 from relations.testing import History, histories, strategies
 
 DECIDER = AGGREGATE.decider

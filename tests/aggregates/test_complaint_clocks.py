@@ -54,13 +54,13 @@ from relations.aggregates.complaint import (
 )
 from relations.messages import from_micros, to_micros
 from relations.policies import BusinessCalendar, Policy, ServiceLevels
-from relations.policies.regulations import (
+from relations.policies.complaints.regulations import (
     air_carriers_us,
     consumer_finance_us,
     payment_services_eu,
     sea_passengers_eu,
 )
-from relations.policies.service_levels import EscalationStep, GradeLevels, ServiceLevel
+from relations.policies.complaints.service_levels import EscalationStep, GradeLevels, ServiceLevel
 from relations.testing.scenario import Scenario
 
 HOUR = 3_600_000_000

@@ -45,8 +45,8 @@ from relations.aggregates.loyalty import IssueReward, MakeReferral
 from relations.aggregates.programme import SetProgrammeGoal
 from relations.exchange.frames import frame, frame_of, part, questions, table, tables
 from relations.policies.instruments import SERVQUAL
-from relations.policies.offers import Referral, Reward
-from relations.policies.spans import Inactivity
+from relations.policies.loyalty.offers import Referral, Reward
+from relations.policies.loyalty.windows import Inactivity
 from relations.policies.value import Condition, Segment
 from relations.projections.retention.view import CustomerStage, RetentionView, RfmScore, Spending
 from relations.projections.satisfaction.view import NpsFigure

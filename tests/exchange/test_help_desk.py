@@ -18,7 +18,7 @@ import pytest
 from relations.engine import Relations
 from relations.exchange.importing import import_file
 from relations.policies import Policy, ServiceLevels
-from relations.policies.service_levels import ServiceLevel
+from relations.policies.complaints.service_levels import ServiceLevel
 from relations.projections.repair.view import StepTime
 
 END = datetime(2014, 12, 31, tzinfo=UTC)

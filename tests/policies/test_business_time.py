@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from relations.errors import InvalidInput, MissingExtra
 from relations.messages import from_micros, to_micros
-from relations.policies.business_time import BusinessCalendar, OwnDay, public_holidays
+from relations.policies.complaints.business_calendar import BusinessCalendar, OwnDay, public_holidays
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from relations.messages import from_micros, minor_digits, to_micros
 from relations.policies import Policy, Programme
-from relations.policies.programme import CalendarYear, Lifetime, RollingMonths, Tier
+from relations.policies.loyalty.programme import CalendarYear, Lifetime, RollingMonths, Tier
 
 VIENNA = "Europe/Vienna"
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from relations.policies import Programme
-from relations.policies.programme_check import check_programme
+from relations.policies.loyalty.check import check_programme
 
 
 def codes(**values: Any) -> list[str]:

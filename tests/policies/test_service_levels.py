@@ -9,13 +9,13 @@ import pytest
 from pydantic import ValidationError
 
 from relations.policies import BusinessCalendar, Policy
-from relations.policies.regulations import (
+from relations.policies.complaints.regulations import (
     air_carriers_us,
     consumer_finance_us,
     payment_services_eu,
     sea_passengers_eu,
 )
-from relations.policies.service_levels import (
+from relations.policies.complaints.service_levels import (
     SEVERITIES,
     DayCount,
     GradeLevels,

@@ -50,9 +50,9 @@ from relations.errors import CommandRefused, InvalidInput
 from relations.messages import Command, Envelope, Event, Money, from_micros, to_micros
 from relations.policies import Programme, Surveys
 from relations.policies.calendars import local_time
+from relations.policies.complaints.service_levels import Severity
 from relations.policies.in_force import InForce
-from relations.policies.programme import CalendarYear, Lifetime, RollingMonths, Tier
-from relations.policies.service_levels import Severity
+from relations.policies.loyalty.programme import CalendarYear, Lifetime, RollingMonths, Tier
 from relations.projections.agenda.items import open_item, tier_review
 from relations.projections.agenda.rows import Item, Member
 from relations.projections.agenda.view import PROJECTION, AgendaItem, commands_due

@@ -15,7 +15,7 @@ from relations.aggregates.policy import AdoptPolicy
 from relations.engine import Relations
 from relations.messages import Command, Money
 from relations.policies import Policy, ServiceLevels
-from relations.policies.service_levels import EscalationStep, ServiceLevel
+from relations.policies.complaints.service_levels import EscalationStep, ServiceLevel
 from relations.projections import desk, repair
 from relations.projections.projection import Projection
 from relations.testing.laws import check_laws

@@ -34,7 +34,7 @@ from relations.errors import InvalidInput
 from relations.messages import Envelope, to_micros
 from relations.policies import Policy, ServiceLevels
 from relations.policies.calendars import local_time
-from relations.policies.service_levels import EscalationStep, ServiceLevel
+from relations.policies.complaints.service_levels import EscalationStep, ServiceLevel
 from relations.projections.desk.tickets import DONE, NEVER, PROJECTION, Ticket
 from relations.projections.desk.view import TICKET_STATUSES, TicketPage
 from relations.projections.projection import Rows

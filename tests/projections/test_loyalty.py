@@ -36,9 +36,9 @@ from relations.aggregates.loyalty import (
 from relations.messages import Command, Money, from_micros, to_micros
 from relations.policies import Programme
 from relations.policies.calendars import local_time
-from relations.policies.offers import Referral, Reward, Tier
-from relations.policies.programme import RollingMonths
-from relations.policies.spans import Inactivity
+from relations.policies.loyalty.offers import Referral, Reward, Tier
+from relations.policies.loyalty.programme import RollingMonths
+from relations.policies.loyalty.windows import Inactivity
 from relations.projections.loyalty.view import PROJECTION, AccountRow, LotRow
 from relations.testing.laws import check_laws
 

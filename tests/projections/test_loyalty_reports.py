@@ -32,8 +32,8 @@ from relations.aggregates.programme import SetProgrammeGoal
 from relations.errors import CommandRefused, InvalidInput
 from relations.messages import Money
 from relations.policies import Programme
-from relations.policies.offers import Referral, Reward, Tier
-from relations.policies.programme import RollingMonths
+from relations.policies.loyalty.offers import Referral, Reward, Tier
+from relations.policies.loyalty.programme import RollingMonths
 from relations.projections.loyalty.view import LoyaltyView
 
 ZONE = "Europe/Vienna"

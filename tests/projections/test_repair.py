@@ -58,7 +58,7 @@ from relations.errors import CommandRefused, InvalidInput
 from relations.messages import Envelope, Event, Money, to_micros
 from relations.policies import Desk, Limit, Policy, Repair, ServiceLevels
 from relations.policies.calendars import local_time
-from relations.policies.service_levels import EscalationStep, ServiceLevel
+from relations.policies.complaints.service_levels import EscalationStep, ServiceLevel
 from relations.projections.projection import Rows
 from relations.projections.repair.cases import PROJECTION, Case, Patron
 from relations.projections.repair.figures import (

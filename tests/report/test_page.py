@@ -33,9 +33,9 @@ from relations.cli.options import moment
 from relations.errors import InvalidInput, MissingExtra
 from relations.messages import Command, Money
 from relations.policies import Instrument, Programme, Surveys
+from relations.policies.complaints.service_levels import CLOCKS
 from relations.policies.instruments import SERVQUAL, InstrumentItem
-from relations.policies.offers import Tier
-from relations.policies.service_levels import CLOCKS
+from relations.policies.loyalty.offers import Tier
 from relations.policies.value import DEFAULT_SEGMENTS
 from relations.projections.agenda.view import KINDS as AGENDA_KINDS
 from relations.projections.repair.figures import StepName

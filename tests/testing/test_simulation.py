@@ -41,7 +41,7 @@ from relations.aggregates.policy import AdoptPolicy
 from relations.errors import InvalidInput
 from relations.messages import Command
 from relations.policies import Policy
-from relations.policies.service_levels import SEVERITIES
+from relations.policies.complaints.service_levels import SEVERITIES
 from relations.testing import Recorded, RecordingClock, is_mistake, simulate, simulate_recorded
 from relations.testing.simulated_world import QUESTIONNAIRE, SUBJECTS, THEMES
 

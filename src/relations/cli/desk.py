@@ -13,7 +13,7 @@ from relations.cli.pages import history, mending, repair
 from relations.cli.pages.question import Question
 from relations.cli.screen import running
 from relations.errors import InvalidInput
-from relations.policies.service_levels import Severity
+from relations.policies.complaints.service_levels import Severity
 
 __all__ = ["complaint_command", "complaints_command", "repair_command"]
 

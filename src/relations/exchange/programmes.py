@@ -6,7 +6,7 @@ from pathlib import Path
 
 from relations.errors import InvalidInput
 from relations.policies import Programme
-from relations.policies.programme_check import ProgrammeReport, read_programmes
+from relations.policies.loyalty.check import ProgrammeReport, read_programmes
 
 __all__ = ["check_programme_file", "load_programmes"]
 

@@ -1,13 +1,13 @@
 """What the business decides, as data: one pydantic model a subject, all of them in `Policy`."""
 
-from relations.policies.business_time import BusinessCalendar
-from relations.policies.desk import Desk, Limit
+from relations.policies.complaints.authority import Desk, Limit
+from relations.policies.complaints.business_calendar import BusinessCalendar
+from relations.policies.complaints.repair import EmotionalAccount, Repair
+from relations.policies.complaints.service_levels import ServiceLevels
 from relations.policies.instruments import Instrument, InstrumentItem
 from relations.policies.lifecycle import Lifecycle
+from relations.policies.loyalty.programme import Programme
 from relations.policies.policy import Policy
-from relations.policies.programme import Programme
-from relations.policies.repair import EmotionalAccount, Repair
-from relations.policies.service_levels import ServiceLevels
 from relations.policies.surveys import Surveys, Theme
 from relations.policies.value import Condition, CurrencyGrades, Segment, ValueGrades
 

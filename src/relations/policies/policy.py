@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from relations.policies.desk import Desk
+from relations.policies.complaints.authority import Desk
+from relations.policies.complaints.repair import Repair
+from relations.policies.complaints.service_levels import ServiceLevels
 from relations.policies.lifecycle import Lifecycle
-from relations.policies.programme import Programme
-from relations.policies.repair import Repair
-from relations.policies.service_levels import ServiceLevels
+from relations.policies.loyalty.programme import Programme
 from relations.policies.surveys import Surveys
 from relations.policies.value import known_currency
 

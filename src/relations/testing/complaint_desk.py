@@ -52,7 +52,7 @@ from relations.engine import Relations
 from relations.errors import CommandRefused
 from relations.messages import Command, Money, to_micros
 from relations.policies import BusinessCalendar, Desk, Limit, Policy, ServiceLevels
-from relations.policies.service_levels import EscalationStep, ServiceLevel
+from relations.policies.complaints.service_levels import EscalationStep, ServiceLevel
 
 __all__ = ["ComplaintDesk"]
 

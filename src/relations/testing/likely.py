@@ -85,7 +85,7 @@ from relations.aggregates.programme import ProgrammeBook, ReturnStock, TakeStock
 from relations.decider import Aggregate
 from relations.messages import Command, from_micros
 from relations.policies import Policy, Programme
-from relations.policies.standing import programme_in
+from relations.policies.loyalty.tier_clock import programme_in
 from relations.testing.strategies import moneys
 
 __all__ = ["Fields", "likely"]

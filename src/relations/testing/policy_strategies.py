@@ -11,10 +11,10 @@ from hypothesis.strategies import SearchStrategy
 
 from relations.messages import Money
 from relations.policies import BusinessCalendar, Desk, Limit, Policy, Programme, Repair, ServiceLevels, Surveys
-from relations.policies.business_time import OwnDay
-from relations.policies.offers import Campaign, Referral, Reward, Tier
-from relations.policies.service_levels import DayCount, EscalationStep, GradeLevels, ServiceLevel
-from relations.policies.spans import CalendarYear, EndOfPeriod, Inactivity, Lifetime, RollingMonths
+from relations.policies.complaints.business_calendar import OwnDay
+from relations.policies.complaints.service_levels import DayCount, EscalationStep, GradeLevels, ServiceLevel
+from relations.policies.loyalty.offers import Campaign, Referral, Reward, Tier
+from relations.policies.loyalty.windows import CalendarYear, EndOfPeriod, Inactivity, Lifetime, RollingMonths
 
 __all__ = ["calendars", "policies"]
 

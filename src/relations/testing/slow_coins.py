@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
 
-from relations.policies.spans import Inactivity
+from relations.policies.loyalty.windows import Inactivity
 from relations.testing.slow_tiers import SlowTiers
 
 __all__ = ["Coin", "Refused", "SlowCoins"]

@@ -31,7 +31,7 @@ from relations.aggregates.loyalty import (
     TransferPoints,
 )
 from relations.messages import Command, from_micros, to_micros
-from relations.policies.spans import Inactivity
+from relations.policies.loyalty.windows import Inactivity
 from relations.testing.slow_coins import Coin, Refused, SlowCoins
 
 __all__ = ["SlowLedger"]

@@ -12,7 +12,7 @@ from iso4217 import Currency
 from relations.aggregates.loyalty import CreditPurchase
 from relations.messages import Money
 from relations.policies import Policy, Programme
-from relations.policies.spans import EndOfPeriod, Inactivity
+from relations.policies.loyalty.windows import EndOfPeriod, Inactivity
 
 __all__ = ["SlowRules"]
 

@@ -24,7 +24,7 @@ from relations.aggregates.complaint.moves import ENDED
 from relations.aggregates.complaint.state import Clock, Complaint, Plan
 from relations.messages import Event
 from relations.policies import Policy, ServiceLevels
-from relations.policies.service_levels import SEVERITIES, Promise, ServiceLevel
+from relations.policies.complaints.service_levels import SEVERITIES, Promise, ServiceLevel
 
 __all__ = [
     "cancelled",

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from relations.messages import Channel, Command, Id, Label, Money, Text
-from relations.policies.service_levels import Severity
+from relations.policies.complaints.service_levels import Severity
 
 __all__ = [
     "AcceptRemedy",

@@ -24,7 +24,7 @@ from relations.aggregates.loyalty.state import Account, Ledger
 from relations.errors import CommandRefused
 from relations.messages import Event
 from relations.policies import Policy, Programme
-from relations.policies.spans import Inactivity
+from relations.policies.loyalty.windows import Inactivity
 
 __all__ = ["adjust", "earn"]
 

@@ -13,7 +13,7 @@ from relations.aggregates.loyalty.tiers import reached
 from relations.messages import Event
 from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time
-from relations.policies.spans import Inactivity
+from relations.policies.loyalty.windows import Inactivity
 
 __all__ = ["credit_purchase"]
 

@@ -9,7 +9,7 @@ from relations.aggregates.loyalty.settling import Draft, credited, fitting, prog
 from relations.aggregates.loyalty.state import Ledger
 from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time
-from relations.policies.spans import Inactivity, days_after
+from relations.policies.loyalty.windows import Inactivity, days_after
 
 __all__ = ["fulfil", "give", "invited_under"]
 

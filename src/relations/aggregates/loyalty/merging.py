@@ -43,8 +43,8 @@ from relations.errors import CommandRefused
 from relations.messages import Event
 from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time
-from relations.policies.spans import Inactivity
-from relations.policies.standing import window_total
+from relations.policies.loyalty.tier_clock import window_total
+from relations.policies.loyalty.windows import Inactivity
 
 T = TypeVar("T")
 

@@ -23,7 +23,7 @@ from relations.decider import Due
 from relations.messages import Command
 from relations.policies.calendars import local_time
 from relations.policies.in_force import InForce
-from relations.policies.standing import due_step
+from relations.policies.loyalty.tier_clock import due_step
 
 __all__ = ["due"]
 

@@ -16,8 +16,8 @@ from relations.aggregates.loyalty.tiers import refund_costs_tier
 from relations.errors import CommandRefused
 from relations.messages import Event
 from relations.policies import Policy, Programme
-from relations.policies.programme import Terms
-from relations.policies.ratios import ROUNDINGS
+from relations.policies.loyalty.programme import Terms
+from relations.policies.loyalty.ratios import ROUNDINGS
 
 __all__ = ["reverse_earning", "revoke_referral"]
 

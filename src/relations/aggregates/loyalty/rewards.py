@@ -42,8 +42,8 @@ from relations.errors import CommandRefused
 from relations.messages import Event
 from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time
-from relations.policies.offers import Reward
-from relations.policies.spans import days_after
+from relations.policies.loyalty.offers import Reward
+from relations.policies.loyalty.windows import days_after
 
 __all__ = [
     "expire_rewards",

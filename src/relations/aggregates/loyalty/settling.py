@@ -20,8 +20,8 @@ from relations.aggregates.loyalty.state import Account, Ledger
 from relations.errors import CommandRefused
 from relations.messages import Event, from_micros
 from relations.policies import Programme
-from relations.policies.spans import Inactivity
-from relations.policies.standing import programme_in as programme_of
+from relations.policies.loyalty.tier_clock import programme_in as programme_of
+from relations.policies.loyalty.windows import Inactivity
 
 __all__ = [
     "BALANCE_MAX",

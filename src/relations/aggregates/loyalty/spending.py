@@ -38,7 +38,7 @@ from relations.errors import CommandRefused
 from relations.messages import Event
 from relations.policies import Policy
 from relations.policies.calendars import local_time
-from relations.policies.spans import days_after
+from relations.policies.loyalty.windows import days_after
 
 __all__ = ["expire", "receive", "redeem", "reverse_redemption", "spend", "transfer", "transfer_exists"]
 

@@ -10,7 +10,7 @@ from relations.aggregates.loyalty.tier_events import TierGraceGiven, TierKept, T
 from relations.messages import Event
 from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time
-from relations.policies.standing import Standing, TierStep, next_step, outcome, window_total
+from relations.policies.loyalty.tier_clock import Standing, TierStep, next_step, outcome, window_total
 
 __all__ = ["evaluate_tier", "first_tier", "has_tier", "reached", "refund_costs_tier", "standing_of"]
 

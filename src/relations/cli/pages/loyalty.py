@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from relations.cli.show import ABSENT, bar, headline, local_minute, number, percent, section, table, words
-from relations.policies.programme_check import ProgrammeReport
+from relations.policies.loyalty.check import ProgrammeReport
 from relations.projections.loyalty.view import (
     BreakageReport,
     Liability,

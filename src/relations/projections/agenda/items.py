@@ -14,7 +14,7 @@ from relations.aggregates.loyalty import EvaluateTier, ExpirePoints, ExpireRewar
 from relations.messages import Command, from_micros, to_micros
 from relations.policies import Policy
 from relations.policies.in_force import InForce
-from relations.policies.standing import Standing, due_step
+from relations.policies.loyalty.tier_clock import Standing, due_step
 from relations.projections.agenda.rows import Asked, Item, Kind, Lapse, Member
 
 __all__ = ["AgendaItem", "commands_due", "open_asked", "open_item", "open_lapse", "shift_of", "tier_review"]

@@ -36,7 +36,7 @@ from relations.aggregates.loyalty import (
     merged_prefix,
 )
 from relations.messages import Envelope
-from relations.policies.spans import counted_as
+from relations.policies.loyalty.windows import counted_as
 from relations.projections.agenda.rows import Item, Lapse, Member
 from relations.projections.projection import Folds, Rows
 

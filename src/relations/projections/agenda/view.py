@@ -24,7 +24,7 @@ from relations.messages import from_micros, to_micros
 from relations.policies import Policy
 from relations.policies.calendars import local_time
 from relations.policies.in_force import InForce
-from relations.policies.standing import programme_in
+from relations.policies.loyalty.tier_clock import programme_in
 from relations.projections.agenda import complaints as agenda_complaints
 from relations.projections.agenda import loyalty as agenda_loyalty
 from relations.projections.agenda import surveys as agenda_surveys

@@ -40,7 +40,7 @@ from relations.aggregates.complaint import (
     RemedyProposed,
 )
 from relations.messages import Envelope, Event
-from relations.policies.service_levels import SEVERITIES
+from relations.policies.complaints.service_levels import SEVERITIES
 from relations.projections.projection import CustomerRow, Projection, Rows
 
 __all__ = ["DONE", "NEVER", "PROJECTION", "URGENCY", "Ticket"]

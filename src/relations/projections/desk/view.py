@@ -16,7 +16,7 @@ from sqlalchemy import case, func, select, tuple_
 
 from relations.errors import InvalidInput
 from relations.messages import ID_PATTERN, from_micros, to_micros
-from relations.policies.service_levels import SEVERITIES, ClockName, Severity
+from relations.policies.complaints.service_levels import SEVERITIES, ClockName, Severity
 from relations.projections.desk.tickets import NEVER, PROJECTION, Ticket
 from relations.projections.projection import Projection
 from relations.projections.view import View

@@ -11,7 +11,7 @@ from relations.messages import from_micros
 from relations.policies import Programme
 from relations.policies.calendars import local_time
 from relations.policies.in_force import InForce
-from relations.policies.standing import Standing, after, due_step, outcome, programme_in, window_total
+from relations.policies.loyalty.tier_clock import Standing, after, due_step, outcome, programme_in, window_total
 from relations.projections.loyalty.rows import AccountRow, LotRow
 
 __all__ = [

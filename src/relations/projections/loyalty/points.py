@@ -22,7 +22,7 @@ from relations.aggregates.loyalty import (
     issued_to,
 )
 from relations.messages import Envelope
-from relations.policies.spans import counted_as
+from relations.policies.loyalty.windows import counted_as
 from relations.projections.loyalty.moves import lapse, move, movement_of, owe, qualify, take
 from relations.projections.loyalty.rows import (
     NEVER,

@@ -22,7 +22,7 @@ from relations.errors import InvalidInput
 from relations.messages import to_micros
 from relations.policies import Programme
 from relations.policies.in_force import InForce
-from relations.policies.standing import programme_in
+from relations.policies.loyalty.tier_clock import programme_in
 from relations.projections.loyalty.accounts import (
     MemberAccount,
     MemberLot,

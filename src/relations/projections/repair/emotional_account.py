@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from relations.messages import from_micros
-from relations.policies.repair import EmotionalAccount
+from relations.policies.complaints.repair import EmotionalAccount
 from relations.projections.repair.moments import Moments
 from relations.projections.repair.relation_state import History, Relation, Round, was_met
 

@@ -14,7 +14,7 @@ from relations.analytics.intervals import Interval, wilson
 from relations.messages import Money, from_micros
 from relations.policies import Repair
 from relations.policies.calendars import LocalTime
-from relations.policies.service_levels import CLOCKS, ClockName
+from relations.policies.complaints.service_levels import CLOCKS, ClockName
 from relations.projections.repair.cases import Case, Patron
 from relations.projections.repair.relation_state import (
     MENDED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from relations.messages import to_micros
-from relations.policies.service_levels import CLOCKS
+from relations.policies.complaints.service_levels import CLOCKS
 from relations.projections.agenda.view import KINDS
 from relations.report.asked import Asked
 from relations.report.figures import Bar, Bars, Figure, Part, Section, Table

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from relations.errors import InvalidInput
 from relations.messages import Id, Label, minor_digits
-from relations.policies.ratios import Ratio, ratio_text
-from relations.policies.spans import Part, days_after
+from relations.policies.loyalty.ratios import Ratio, ratio_text
+from relations.policies.loyalty.windows import Part, days_after
 
 __all__ = ["Campaign", "Referral", "Reward", "RewardKind", "Tier"]
 

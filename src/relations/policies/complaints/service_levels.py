@@ -19,7 +19,7 @@ from typing import Annotated, Literal, NamedTuple, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from relations.messages import Label
-from relations.policies.business_time import BusinessCalendar, WorkingTime
+from relations.policies.complaints.business_calendar import BusinessCalendar, WorkingTime
 
 __all__ = [
     "CLOCKS",

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from relations.messages import Label
-from relations.policies.service_levels import Severity
+from relations.policies.complaints.service_levels import Severity
 
 __all__ = ["EmotionalAccount", "Repair", "SeverityWeights"]
 

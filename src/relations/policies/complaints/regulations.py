@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from relations.policies.business_time import BusinessCalendar
-from relations.policies.service_levels import DayCount, ServiceLevel, ServiceLevels
+from relations.policies.complaints.business_calendar import BusinessCalendar
+from relations.policies.complaints.service_levels import DayCount, ServiceLevel, ServiceLevels
 
 __all__ = ["air_carriers_us", "consumer_finance_us", "payment_services_eu", "sea_passengers_eu"]
 

@@ -2,7 +2,7 @@
 
 All of it is exact: rates are fractions, points are whole numbers, and where a fraction of a point is left over the
 programme's own rounding decides. Nothing here knows an account; `relations.aggregates.loyalty` goes by these rules.
-`relations.policies.programme_check` says what a programme as a whole gets wrong.
+`relations.policies.loyalty.check` says what a programme as a whole gets wrong.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from relations.errors import InvalidInput
 from relations.messages import Id, Label, minor_digits
 from relations.policies.calendars import local_time
-from relations.policies.offers import Campaign, Referral, Reward, Tier
-from relations.policies.ratios import ROUNDINGS, Ratio, Rounding, ratio_text
-from relations.policies.spans import (
+from relations.policies.loyalty.offers import Campaign, Referral, Reward, Tier
+from relations.policies.loyalty.ratios import ROUNDINGS, Ratio, Rounding, ratio_text
+from relations.policies.loyalty.windows import (
     CalendarYear,
     EndOfPeriod,
     Inactivity,

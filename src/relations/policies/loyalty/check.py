@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from relations.errors import InvalidInput
 from relations.policies.calendars import local_time
-from relations.policies.programme import Programme
-from relations.policies.ratios import ratio_text
-from relations.policies.spans import CalendarYear, Inactivity, Lifetime, RollingMonths, days_after
+from relations.policies.loyalty.programme import Programme
+from relations.policies.loyalty.ratios import ratio_text
+from relations.policies.loyalty.windows import CalendarYear, Inactivity, Lifetime, RollingMonths, days_after
 
 __all__ = ["Finding", "ProgrammeReport", "check_programme", "read_programmes"]
 

@@ -17,9 +17,9 @@ from typing import Literal, NamedTuple
 
 from relations.policies.calendars import local_time
 from relations.policies.in_force import InForce
+from relations.policies.loyalty.programme import Programme
+from relations.policies.loyalty.windows import days_after, first_of_month, month_after, yearly_after
 from relations.policies.policy import Policy
-from relations.policies.programme import Programme
-from relations.policies.spans import days_after, first_of_month, month_after, yearly_after
 
 __all__ = [
     "Outcome",

@@ -1,0 +1,1 @@
+"""The policies of loyalty: the programme, its tiers, campaigns and rewards."""
