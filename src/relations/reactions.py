@@ -278,7 +278,7 @@ _REQUESTS: dict[str, Callable[[RequestForwarded], tuple[type[Command], dict[str,
         {"referral": event.about, "refund": event.other, "purchase": event.purchase, "prefix": event.prefix},
     ),
 }
-"""What each forwarded request asks of the surviving account; see `relations.aggregates.loyalty.forwarding`."""
+"""What each forwarded request asks of the surviving account; see `relations.aggregates.loyalty.decide.forwarding`."""
 
 
 def _recognition_gives_points(event: ComplaintRecognised, at: Envelope, _policy: Policy) -> list[Command]:

@@ -18,7 +18,7 @@ from relations.aggregates.loyalty import (
     ReleaseAccount,
     TransferPoints,
 )
-from relations.aggregates.loyalty.settling import BALANCE_MAX
+from relations.aggregates.loyalty.decide.ledger import BALANCE_MAX
 from relations.errors import CommandRefused
 from relations.messages import Event, Money
 from tests.aggregates.test_loyalty_rules import TIERS, Town, at, policy

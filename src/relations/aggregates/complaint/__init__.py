@@ -81,6 +81,11 @@ from relations.aggregates.complaint.commands import (
     TransferComplaint,
     WithdrawComplaint,
 )
+from relations.aggregates.complaint.decide import (
+    COMMANDS,
+    REFUSALS,
+    decide,
+)
 from relations.aggregates.complaint.events import (
     ApologyGiven,
     ComplaintAcknowledged,
@@ -113,7 +118,7 @@ from relations.aggregates.complaint.events import (
     RemedyRefused,
     RootCauseNamed,
 )
-from relations.aggregates.complaint.evolution import (
+from relations.aggregates.complaint.evolve import (
     EVENTS,
     evolve,
 )
@@ -128,11 +133,6 @@ from relations.aggregates.complaint.moves import (
     ImprovementStatus,
     RemedyStatus,
     Status,
-)
-from relations.aggregates.complaint.rules import (
-    COMMANDS,
-    REFUSALS,
-    decide,
 )
 from relations.aggregates.complaint.state import (
     Clock,

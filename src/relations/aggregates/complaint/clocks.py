@@ -19,7 +19,7 @@ from relations.aggregates.complaint.clock_events import (
 )
 from relations.aggregates.complaint.commands import ComplaintCommand, FollowUpComplaint, ResolveComplaint
 from relations.aggregates.complaint.events import ComplaintEscalated
-from relations.aggregates.complaint.evolution import evolve
+from relations.aggregates.complaint.evolve import evolve
 from relations.aggregates.complaint.moves import ENDED
 from relations.aggregates.complaint.state import Clock, Complaint, Plan
 from relations.messages import Event

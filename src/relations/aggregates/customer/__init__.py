@@ -70,6 +70,7 @@ from relations.aggregates.customer.commands import (
     UnmergeCustomer,
     WithdrawConsent,
 )
+from relations.aggregates.customer.decide import COMMANDS, REFUSALS, decide
 from relations.aggregates.customer.events import (
     AcquisitionCostRecorded,
     ConsentGiven,
@@ -100,7 +101,6 @@ from relations.aggregates.customer.events import (
     TraitNoted,
 )
 from relations.aggregates.customer.merging import MERGING
-from relations.aggregates.customer.rules import COMMANDS, REFUSALS, decide
 from relations.aggregates.customer.state import EVENTS, Customer, Invitation, Registration, evolve
 from relations.decider import Aggregate, Decider
 

@@ -81,7 +81,19 @@ from relations.aggregates.loyalty.commands import (
     UseBenefit,
     UseReward,
 )
-from relations.aggregates.loyalty.events import (
+from relations.aggregates.loyalty.decide.dispatch import COMMANDS, REFUSALS, decide
+from relations.aggregates.loyalty.decide.time import due
+from relations.aggregates.loyalty.events.merges import (
+    AccountReceived,
+    AccountReleased,
+    AccountRestored,
+    AccountReturned,
+    CreditForwarded,
+    PurchaseForwarded,
+    RefundForwarded,
+    RequestForwarded,
+)
+from relations.aggregates.loyalty.events.points import (
     AccountClosed,
     AccountReopened,
     DebtIncurred,
@@ -99,7 +111,21 @@ from relations.aggregates.loyalty.events import (
     PointsReleased,
     RedemptionReversed,
 )
-from relations.aggregates.loyalty.evolving import EVENTS, evolve
+from relations.aggregates.loyalty.events.rewards import (
+    BenefitUsed,
+    ClubJoined,
+    ClubLeft,
+    ReferralFulfilled,
+    ReferralMade,
+    ReferralReceived,
+    ReferralRevoked,
+    ReferralRewarded,
+    RewardExpired,
+    RewardIssued,
+    RewardUsed,
+)
+from relations.aggregates.loyalty.events.tiers import TierGraceGiven, TierKept, TierLost, TierReached, TierWarned
+from relations.aggregates.loyalty.evolve.dispatch import EVENTS, evolve
 from relations.aggregates.loyalty.lots import (
     Coupon,
     Earning,
@@ -121,33 +147,7 @@ from relations.aggregates.loyalty.lots import (
     remedy_lot,
     spending_order,
 )
-from relations.aggregates.loyalty.merge_events import (
-    AccountReceived,
-    AccountReleased,
-    AccountRestored,
-    AccountReturned,
-    CreditForwarded,
-    PurchaseForwarded,
-    RefundForwarded,
-    RequestForwarded,
-)
-from relations.aggregates.loyalty.passing import due
-from relations.aggregates.loyalty.reward_events import (
-    BenefitUsed,
-    ClubJoined,
-    ClubLeft,
-    ReferralFulfilled,
-    ReferralMade,
-    ReferralReceived,
-    ReferralRevoked,
-    ReferralRewarded,
-    RewardExpired,
-    RewardIssued,
-    RewardUsed,
-)
-from relations.aggregates.loyalty.rules import COMMANDS, REFUSALS, decide
 from relations.aggregates.loyalty.state import Account, Dealings, Ledger, Received
-from relations.aggregates.loyalty.tier_events import TierGraceGiven, TierKept, TierLost, TierReached, TierWarned
 from relations.decider import Aggregate, Decider
 
 __all__ = [

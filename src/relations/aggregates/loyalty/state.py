@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 from immutables import Map
 
+from relations.aggregates.loyalty.events.merges import AccountReceived
 from relations.aggregates.loyalty.lots import Coupon, Earning, Invited, Lot, Redemption, TierStanding
-from relations.aggregates.loyalty.merge_events import AccountReceived
 
 __all__ = ["NEVER", "Account", "Dealings", "Ledger", "Received", "standing_of"]
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from relations.aggregates.loyalty.commands import CloseAccount, EnrolMember, ReopenAccount
-from relations.aggregates.loyalty.events import AccountClosed, AccountReopened, MemberEnrolled
-from relations.aggregates.loyalty.giving import fulfil, give
-from relations.aggregates.loyalty.lots import LotShare, VoidedReward, came_from
-from relations.aggregates.loyalty.settling import (
+from relations.aggregates.loyalty.decide.credits import fulfil, give
+from relations.aggregates.loyalty.decide.ledger import (
     Draft,
     in_order,
     member_ledger,
@@ -14,8 +12,10 @@ from relations.aggregates.loyalty.settling import (
     programme_of,
     settle,
 )
+from relations.aggregates.loyalty.decide.tiers import first_tier
+from relations.aggregates.loyalty.events.points import AccountClosed, AccountReopened, MemberEnrolled
+from relations.aggregates.loyalty.lots import LotShare, VoidedReward, came_from
 from relations.aggregates.loyalty.state import Account, Ledger
-from relations.aggregates.loyalty.tiers import first_tier
 from relations.errors import CommandRefused
 from relations.messages import Event, from_micros
 from relations.policies import Policy

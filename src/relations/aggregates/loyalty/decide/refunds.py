@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from relations.aggregates.loyalty.commands import ReverseEarning, RevokeReferral
-from relations.aggregates.loyalty.events import DebtIncurred, EarningReversed
-from relations.aggregates.loyalty.forwarding import forward_refund
-from relations.aggregates.loyalty.giving import invited_under
+from relations.aggregates.loyalty.decide.credits import invited_under
+from relations.aggregates.loyalty.decide.forwarding import forward_refund
+from relations.aggregates.loyalty.decide.ledger import Draft, in_order, programme_of, settle, take, was_inactive
+from relations.aggregates.loyalty.decide.tiers import refund_costs_tier
+from relations.aggregates.loyalty.events.points import DebtIncurred, EarningReversed
+from relations.aggregates.loyalty.events.rewards import ReferralRevoked
 from relations.aggregates.loyalty.lots import Earning, issued_to, purchase_lot, referral_lot
-from relations.aggregates.loyalty.reward_events import ReferralRevoked
-from relations.aggregates.loyalty.settling import Draft, in_order, programme_of, settle, take, was_inactive
 from relations.aggregates.loyalty.state import Account, Ledger
-from relations.aggregates.loyalty.tiers import refund_costs_tier
 from relations.errors import CommandRefused
 from relations.messages import Event
 from relations.policies import Policy, Programme

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from relations.aggregates.loyalty.commands import CreditPurchase
-from relations.aggregates.loyalty.events import PointsEarned
-from relations.aggregates.loyalty.forwarding import forward_purchase
-from relations.aggregates.loyalty.giving import fulfil
+from relations.aggregates.loyalty.decide.credits import fulfil
+from relations.aggregates.loyalty.decide.forwarding import forward_purchase
+from relations.aggregates.loyalty.decide.ledger import Draft, credited, fitting, programme_of, stay_active
+from relations.aggregates.loyalty.decide.tiers import reached
+from relations.aggregates.loyalty.events.points import PointsEarned
 from relations.aggregates.loyalty.lots import purchase_lot
-from relations.aggregates.loyalty.settling import Draft, credited, fitting, programme_of, stay_active
 from relations.aggregates.loyalty.state import Account, Ledger
-from relations.aggregates.loyalty.tiers import reached
 from relations.messages import Event
 from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time

@@ -8,12 +8,12 @@ from typing import Any
 from immutables import Map
 from msgspec.structs import replace
 
-from relations.aggregates.loyalty.events import PointsEarned
-from relations.aggregates.loyalty.evolving_dealings import DEALINGS
-from relations.aggregates.loyalty.evolving_merges import MERGES
-from relations.aggregates.loyalty.evolving_points import POINTS
+from relations.aggregates.loyalty.events.merges import AccountReleased, AccountRestored, AccountReturned
+from relations.aggregates.loyalty.events.points import PointsEarned
+from relations.aggregates.loyalty.evolve.dealings import DEALINGS
+from relations.aggregates.loyalty.evolve.merges import MERGES
+from relations.aggregates.loyalty.evolve.points import POINTS
 from relations.aggregates.loyalty.lots import Lot
-from relations.aggregates.loyalty.merge_events import AccountReleased, AccountRestored, AccountReturned
 from relations.aggregates.loyalty.state import NEVER, Account, Ledger
 from relations.messages import Event
 

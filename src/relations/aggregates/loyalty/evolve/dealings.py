@@ -7,14 +7,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from relations.aggregates.loyalty.lots import Coupon, Invited
-from relations.aggregates.loyalty.merge_events import (
+from relations.aggregates.loyalty.events.merges import (
     CreditForwarded,
     PurchaseForwarded,
     RefundForwarded,
     RequestForwarded,
 )
-from relations.aggregates.loyalty.reward_events import (
+from relations.aggregates.loyalty.events.rewards import (
     BenefitUsed,
     ClubJoined,
     ClubLeft,
@@ -27,8 +26,9 @@ from relations.aggregates.loyalty.reward_events import (
     RewardIssued,
     RewardUsed,
 )
+from relations.aggregates.loyalty.events.tiers import TierGraceGiven, TierKept, TierLost, TierReached, TierWarned
+from relations.aggregates.loyalty.lots import Coupon, Invited
 from relations.aggregates.loyalty.state import Dealings, Ledger
-from relations.aggregates.loyalty.tier_events import TierGraceGiven, TierKept, TierLost, TierReached, TierWarned
 from relations.messages import Event
 
 __all__ = ["DEALINGS", "forwarded_as", "forwarded_request", "with_done"]

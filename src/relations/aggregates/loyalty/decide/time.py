@@ -17,8 +17,8 @@ from relations.aggregates.loyalty.commands import (
     ReturnAccount,
     ReverseEarning,
 )
+from relations.aggregates.loyalty.decide.tiers import has_tier, standing_of
 from relations.aggregates.loyalty.state import Account, Ledger
-from relations.aggregates.loyalty.tiers import has_tier, standing_of
 from relations.decider import Due
 from relations.messages import Command
 from relations.policies.calendars import local_time

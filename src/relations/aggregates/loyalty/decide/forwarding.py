@@ -28,15 +28,15 @@ from relations.aggregates.loyalty.commands import (
     TransferPoints,
     UseReward,
 )
-from relations.aggregates.loyalty.evolving_dealings import forwarded_as, forwarded_request
-from relations.aggregates.loyalty.lots import merged_prefix
-from relations.aggregates.loyalty.merge_events import (
+from relations.aggregates.loyalty.decide.spending import transfer_exists
+from relations.aggregates.loyalty.events.merges import (
     CreditForwarded,
     PurchaseForwarded,
     RefundForwarded,
     RequestForwarded,
 )
-from relations.aggregates.loyalty.spending import transfer_exists
+from relations.aggregates.loyalty.evolve.dealings import forwarded_as, forwarded_request
+from relations.aggregates.loyalty.lots import merged_prefix
 from relations.aggregates.loyalty.state import Account
 from relations.errors import CommandRefused
 from relations.messages import Event

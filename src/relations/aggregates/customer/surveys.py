@@ -20,7 +20,7 @@ from relations.aggregates.customer.events import (
     FeedbackGiven,
     SentimentScored,
 )
-from relations.aggregates.customer.refusing import (
+from relations.aggregates.customer.refusals import (
     id_reused,
     known_instrument,
     making_known,

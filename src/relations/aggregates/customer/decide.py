@@ -37,9 +37,9 @@ from relations.aggregates.customer.events import (
     PurchaseRecorded,
     PurchaseRefunded,
 )
-from relations.aggregates.customer.invitation_rules import INVITATION_RULES
-from relations.aggregates.customer.portrait_rules import PORTRAIT_RULES
-from relations.aggregates.customer.refusing import id_reused, making_known, refuse_if_erased
+from relations.aggregates.customer.invitations import INVITATION_RULES
+from relations.aggregates.customer.portrait import PORTRAIT_RULES
+from relations.aggregates.customer.refusals import id_reused, making_known, refuse_if_erased
 from relations.aggregates.customer.state import (
     PROFILE,
     Customer,
@@ -48,7 +48,7 @@ from relations.aggregates.customer.state import (
     consent_key,
     given,
 )
-from relations.aggregates.customer.survey_rules import SURVEY_RULES
+from relations.aggregates.customer.surveys import SURVEY_RULES
 from relations.errors import CommandRefused
 from relations.messages import Command, Event, Money
 from relations.policies import Policy

@@ -24,7 +24,14 @@ from immutables import Map
 from msgspec.structs import replace
 
 from relations.aggregates.loyalty.commands import ReceiveAccount, ReleaseAccount, RestoreAccount, ReturnAccount
-from relations.aggregates.loyalty.evolving import evolve_ledger
+from relations.aggregates.loyalty.decide.ledger import need_room, programme_of
+from relations.aggregates.loyalty.events.merges import (
+    AccountReceived,
+    AccountReleased,
+    AccountRestored,
+    AccountReturned,
+)
+from relations.aggregates.loyalty.evolve.dispatch import evolve_ledger
 from relations.aggregates.loyalty.lots import (
     Earning,
     Holdings,
@@ -36,8 +43,6 @@ from relations.aggregates.loyalty.lots import (
     came_from,
     merged_prefix,
 )
-from relations.aggregates.loyalty.merge_events import AccountReceived, AccountReleased, AccountRestored, AccountReturned
-from relations.aggregates.loyalty.settling import need_room, programme_of
 from relations.aggregates.loyalty.state import Account, Ledger, Received, standing_of
 from relations.errors import CommandRefused
 from relations.messages import Event

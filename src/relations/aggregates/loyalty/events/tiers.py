@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from relations.aggregates.loyalty.events import LoyaltyEvent
+from relations.aggregates.loyalty.events.points import LoyaltyEvent
 
 __all__ = ["TierGraceGiven", "TierKept", "TierLost", "TierReached", "TierWarned"]
 

@@ -19,7 +19,7 @@ from relations.aggregates.customer.events import (
     InvitationSeen,
     InvitationSent,
 )
-from relations.aggregates.customer.refusing import (
+from relations.aggregates.customer.refusals import (
     id_reused,
     known_instrument,
     making_known,

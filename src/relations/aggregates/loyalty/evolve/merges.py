@@ -8,8 +8,13 @@ from typing import Any
 from immutables import Map
 from msgspec.structs import replace
 
+from relations.aggregates.loyalty.events.merges import (
+    AccountReceived,
+    AccountReleased,
+    AccountRestored,
+    AccountReturned,
+)
 from relations.aggregates.loyalty.lots import Holdings, LotShare, Membership, Redemption, merged_prefix
-from relations.aggregates.loyalty.merge_events import AccountReceived, AccountReleased, AccountRestored, AccountReturned
 from relations.aggregates.loyalty.state import Dealings, Ledger, Received, standing_of
 from relations.messages import Event
 

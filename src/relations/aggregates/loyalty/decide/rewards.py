@@ -14,9 +14,18 @@ from relations.aggregates.loyalty.commands import (
     UseBenefit,
     UseReward,
 )
-from relations.aggregates.loyalty.giving import give
-from relations.aggregates.loyalty.lots import Coupon, issued_to, referral_lot
-from relations.aggregates.loyalty.reward_events import (
+from relations.aggregates.loyalty.decide.credits import give
+from relations.aggregates.loyalty.decide.ledger import (
+    Draft,
+    fitting,
+    member_ledger,
+    need_after,
+    need_member_since,
+    programme_of,
+    settle,
+)
+from relations.aggregates.loyalty.decide.spending import spend
+from relations.aggregates.loyalty.events.rewards import (
     BenefitUsed,
     ClubJoined,
     ClubLeft,
@@ -27,16 +36,7 @@ from relations.aggregates.loyalty.reward_events import (
     RewardIssued,
     RewardUsed,
 )
-from relations.aggregates.loyalty.settling import (
-    Draft,
-    fitting,
-    member_ledger,
-    need_after,
-    need_member_since,
-    programme_of,
-    settle,
-)
-from relations.aggregates.loyalty.spending import spend
+from relations.aggregates.loyalty.lots import Coupon, issued_to, referral_lot
 from relations.aggregates.loyalty.state import Account, Ledger
 from relations.errors import CommandRefused
 from relations.messages import Event

@@ -34,7 +34,6 @@ from relations.aggregates.complaint.commands import (
     SendHoldingReply,
     WithdrawComplaint,
 )
-from relations.aggregates.complaint.decisions import DECISIONS, names, reopening
 from relations.aggregates.complaint.events import (
     ComplaintAssessed,
     ComplaintEscalated,
@@ -52,8 +51,9 @@ from relations.aggregates.complaint.events import (
     RemedyProposed,
     RemedyRefused,
 )
-from relations.aggregates.complaint.evolution import evolve
+from relations.aggregates.complaint.evolve import evolve
 from relations.aggregates.complaint.moves import ANSWERS, ENDED, MOVES, WORK, Status
+from relations.aggregates.complaint.own_events import DECISIONS, names, reopening
 from relations.aggregates.complaint.state import Complaint, fact
 from relations.errors import CommandRefused
 from relations.messages import Command, Event

@@ -9,16 +9,7 @@ from relations.aggregates.loyalty.commands import (
     ReverseRedemption,
     TransferPoints,
 )
-from relations.aggregates.loyalty.events import (
-    DebtIncurred,
-    PointsReceived,
-    PointsRedeemed,
-    PointsReleased,
-    RedemptionReversed,
-)
-from relations.aggregates.loyalty.lots import Coupon, GracedLot, Lot, LotShare, MovedLot, Redemption, came_from
-from relations.aggregates.loyalty.membership import join
-from relations.aggregates.loyalty.settling import (
+from relations.aggregates.loyalty.decide.ledger import (
     Draft,
     in_order,
     let_go,
@@ -33,6 +24,15 @@ from relations.aggregates.loyalty.settling import (
     take,
     was_inactive,
 )
+from relations.aggregates.loyalty.decide.membership import join
+from relations.aggregates.loyalty.events.points import (
+    DebtIncurred,
+    PointsReceived,
+    PointsRedeemed,
+    PointsReleased,
+    RedemptionReversed,
+)
+from relations.aggregates.loyalty.lots import Coupon, GracedLot, Lot, LotShare, MovedLot, Redemption, came_from
 from relations.aggregates.loyalty.state import Account, Ledger
 from relations.errors import CommandRefused
 from relations.messages import Event

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from relations.aggregates.loyalty.commands import EvaluateTier
-from relations.aggregates.loyalty.events import PointsEarned
-from relations.aggregates.loyalty.settling import Draft, programme_of
+from relations.aggregates.loyalty.decide.ledger import Draft, programme_of
+from relations.aggregates.loyalty.events.points import PointsEarned
+from relations.aggregates.loyalty.events.tiers import TierGraceGiven, TierKept, TierLost, TierReached, TierWarned
 from relations.aggregates.loyalty.state import Account, Ledger
-from relations.aggregates.loyalty.tier_events import TierGraceGiven, TierKept, TierLost, TierReached, TierWarned
 from relations.messages import Event
 from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time

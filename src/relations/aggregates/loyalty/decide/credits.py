@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from relations.aggregates.loyalty.events import PointsEarned
+from relations.aggregates.loyalty.decide.ledger import Draft, credited, fitting, programme_of, stay_active
+from relations.aggregates.loyalty.events.points import PointsEarned
+from relations.aggregates.loyalty.events.rewards import ReferralFulfilled
 from relations.aggregates.loyalty.lots import merged_prefix, referral_lot
-from relations.aggregates.loyalty.reward_events import ReferralFulfilled
-from relations.aggregates.loyalty.settling import Draft, credited, fitting, programme_of, stay_active
 from relations.aggregates.loyalty.state import Ledger
 from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time

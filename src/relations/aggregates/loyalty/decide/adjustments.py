@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from relations.aggregates.loyalty.commands import AdjustPoints, EarnPoints
-from relations.aggregates.loyalty.events import PointsAdjusted
-from relations.aggregates.loyalty.forwarding import forward_credit
-from relations.aggregates.loyalty.giving import give
-from relations.aggregates.loyalty.lots import Lot
-from relations.aggregates.loyalty.membership import come_back, join, need_programme
-from relations.aggregates.loyalty.settling import (
+from relations.aggregates.loyalty.decide.credits import give
+from relations.aggregates.loyalty.decide.forwarding import forward_credit
+from relations.aggregates.loyalty.decide.ledger import (
     Draft,
     in_order,
     member_ledger,
@@ -20,6 +17,9 @@ from relations.aggregates.loyalty.settling import (
     stay_active,
     take,
 )
+from relations.aggregates.loyalty.decide.membership import come_back, join, need_programme
+from relations.aggregates.loyalty.events.points import PointsAdjusted
+from relations.aggregates.loyalty.lots import Lot
 from relations.aggregates.loyalty.state import Account, Ledger
 from relations.errors import CommandRefused
 from relations.messages import Event

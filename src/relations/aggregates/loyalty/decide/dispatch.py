@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from relations.aggregates.loyalty.by_hand import adjust, earn
 from relations.aggregates.loyalty.commands import (
     AdjustPoints,
     CloseAccount,
@@ -36,12 +35,13 @@ from relations.aggregates.loyalty.commands import (
     UseBenefit,
     UseReward,
 )
-from relations.aggregates.loyalty.earning import credit_purchase
-from relations.aggregates.loyalty.forwarding import FORWARDED, forward
-from relations.aggregates.loyalty.membership import close, enrol, reopen
-from relations.aggregates.loyalty.merging import receive_account, release, restore, return_account
-from relations.aggregates.loyalty.refunds import reverse_earning, revoke_referral
-from relations.aggregates.loyalty.rewards import (
+from relations.aggregates.loyalty.decide.adjustments import adjust, earn
+from relations.aggregates.loyalty.decide.earning import credit_purchase
+from relations.aggregates.loyalty.decide.forwarding import FORWARDED, forward
+from relations.aggregates.loyalty.decide.membership import close, enrol, reopen
+from relations.aggregates.loyalty.decide.merging import receive_account, release, restore, return_account
+from relations.aggregates.loyalty.decide.refunds import reverse_earning, revoke_referral
+from relations.aggregates.loyalty.decide.rewards import (
     expire_rewards,
     issue_reward,
     join_club,
@@ -52,9 +52,9 @@ from relations.aggregates.loyalty.rewards import (
     use_benefit,
     use_reward,
 )
-from relations.aggregates.loyalty.spending import expire, receive, redeem, reverse_redemption, transfer
+from relations.aggregates.loyalty.decide.spending import expire, receive, redeem, reverse_redemption, transfer
+from relations.aggregates.loyalty.decide.tiers import evaluate_tier
 from relations.aggregates.loyalty.state import Account
-from relations.aggregates.loyalty.tiers import evaluate_tier
 from relations.messages import Command, Event
 from relations.policies import Policy
 

@@ -8,7 +8,7 @@ from typing import Any
 from immutables import Map
 from msgspec.structs import replace
 
-from relations.aggregates.loyalty.events import (
+from relations.aggregates.loyalty.events.points import (
     AccountClosed,
     AccountReopened,
     DebtIncurred,
@@ -25,7 +25,7 @@ from relations.aggregates.loyalty.events import (
     PointsReleased,
     RedemptionReversed,
 )
-from relations.aggregates.loyalty.evolving_dealings import with_done
+from relations.aggregates.loyalty.evolve.dealings import with_done
 from relations.aggregates.loyalty.lots import Earning, Lot, LotShare, MovedLot, Redemption, issued_to, purchase_lot
 from relations.aggregates.loyalty.state import Dealings, Ledger
 from relations.messages import Event

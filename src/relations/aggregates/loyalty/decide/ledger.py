@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from relations.aggregates.loyalty.commands import LoyaltyCommand
-from relations.aggregates.loyalty.events import (
+from relations.aggregates.loyalty.events.points import (
     DebtRepaid,
     ExpiryDeferred,
     LoyaltyEvent,
@@ -14,7 +14,7 @@ from relations.aggregates.loyalty.events import (
     PointsEarned,
     PointsExpired,
 )
-from relations.aggregates.loyalty.evolving import evolve_ledger
+from relations.aggregates.loyalty.evolve.dispatch import evolve_ledger
 from relations.aggregates.loyalty.lots import Lot, LotShare, spending_order
 from relations.aggregates.loyalty.state import Account, Ledger
 from relations.errors import CommandRefused

@@ -21,7 +21,7 @@ from relations.aggregates.customer.events import (
     TraitDropped,
     TraitNoted,
 )
-from relations.aggregates.customer.refusing import id_reused, making_known, refuse_if_erased
+from relations.aggregates.customer.refusals import id_reused, making_known, refuse_if_erased
 from relations.aggregates.customer.state import Customer, changes_nothing, culture_of, holds, trait_key
 from relations.messages import Command, Event
 

@@ -1,0 +1,1 @@
+"""The rules of an account: from a command to events, or a refusal."""

@@ -1,0 +1,1 @@
+"""Everything that happens to an account: points, tiers, rewards and merges."""
