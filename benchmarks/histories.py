@@ -17,7 +17,7 @@ from relations import Relations
 from relations.log.log import Entry, Writer
 from relations.log.personal import Keys, has_personal, open_event, seal_event
 from relations.messages import Command
-from relations.testing.simulation import RecordingClock, simulate_recorded
+from relations.testing.hotel.simulation import RecordingClock, simulate_recorded
 
 __all__ = ["copies_of", "large_log", "open_log", "simulated_batches"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from relations import Relations
 from relations.policies.value import DEFAULT_SEGMENTS
-from relations.testing.simulation import simulate
+from relations.testing.hotel.simulation import simulate
 from tests.cli.conftest import Run
 
 AS_OF = ("--as-of", "2025-12-31")

@@ -52,7 +52,7 @@ from relations.projections.retention.view import CustomerStage, RetentionView, R
 from relations.projections.satisfaction.view import NpsFigure
 from relations.projections.view import View
 from relations.testing import simulate
-from relations.testing.simulation import hotel_policy, is_mistake
+from relations.testing.hotel.simulation import hotel_policy, is_mistake
 
 AFTER = datetime(2025, 7, 1, tzinfo=UTC)
 VIEWS = ["satisfaction", "retention", "repair", "agenda", "loyalty", "desk", "customers"]

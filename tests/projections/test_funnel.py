@@ -16,7 +16,7 @@ from relations.aggregates.complaint import (
 )
 from relations.engine import Relations
 from relations.projections.repair.funnel import FunnelName, FunnelStep, repair_funnel
-from relations.testing.simulation import simulate
+from relations.testing.hotel.simulation import simulate
 from tests.projections.test_repair import History, histories, relation
 
 STEPS = get_args(FunnelName)

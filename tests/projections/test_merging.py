@@ -55,7 +55,7 @@ from relations.projections.customers.view import PROJECTION as CUSTOMERS
 from relations.projections.projection import CustomerRow
 from relations.projections.running.aliases import PROJECTION, Alias, Aliases, combined, key_of
 from relations.testing.laws import check_laws
-from relations.testing.strategies import commands, commands_of
+from relations.testing.strategies.catalogue import commands, commands_of
 from tests.asking import IDS, LATER, START, answers, arguments_of, of_customer, questions, without
 from tests.effort import part
 from tests.making import assert_sound

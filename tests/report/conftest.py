@@ -9,7 +9,7 @@ import pytest
 
 from relations import Relations
 from relations.report import LANGUAGES, html
-from relations.testing.simulation import simulate
+from relations.testing.hotel.simulation import simulate
 
 AS_OF = datetime(2025, 6, 30, 21, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from relations.cli.pages.question import Question
 from relations.projections.agenda.view import AgendaItem
 from relations.report.customer_file import customer_file
 from relations.report.due import due_with
-from relations.testing.simulation import simulate_recorded
+from relations.testing.hotel.simulation import simulate_recorded
 
 DAY = datetime(2024, 10, 31, 23, tzinfo=UTC)
 

@@ -45,8 +45,8 @@ from relations.projections.retention.loyalty_kinds import KINDS
 from relations.projections.retention.stages import STAGES
 from relations.report import LANGUAGES, html
 from relations.report.wording import Wording
-from relations.testing.simulated_world import QUESTIONNAIRE
-from relations.testing.simulation import simulate_recorded
+from relations.testing.hotel.simulation import simulate_recorded
+from relations.testing.hotel.world import QUESTIONNAIRE
 from tests.report.conftest import AS_OF as GROUP_AS_OF
 
 AS_OF = datetime(2025, 12, 31, 12, tzinfo=UTC)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 
 from relations import ApproveRemedy
-from relations.testing.complaint_desk import ComplaintDesk
+from relations.testing.machines.complaint_desk import ComplaintDesk
 
 TestComplaintDesk = ComplaintDesk.TestCase
 TestComplaintDesk.settings = settings(

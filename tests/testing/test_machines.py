@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from relations.messages import Money
-from relations.testing.business_machine import BusinessMachine
-from relations.testing.machines import LedgerMachine
+from relations.testing.machines.business import BusinessMachine
+from relations.testing.machines.engine import LedgerMachine
 
 
 class TestLedger(LedgerMachine.TestCase):  # type: ignore[misc, valid-type] # Hypothesis makes the class at run time

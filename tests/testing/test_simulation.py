@@ -43,7 +43,7 @@ from relations.messages import Command
 from relations.policies import Policy
 from relations.policies.complaints.service_levels import SEVERITIES
 from relations.testing import Recorded, RecordingClock, is_mistake, simulate, simulate_recorded
-from relations.testing.simulated_world import QUESTIONNAIRE, SUBJECTS, THEMES
+from relations.testing.hotel.world import QUESTIONNAIRE, SUBJECTS, THEMES
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from relations.engine import BatchReport, Relations
 from relations.errors import ForeignDatabase, InvalidInput
 from relations.exchange.exporting import export_commands
 from relations.messages import Command
-from relations.testing.simulation import RecordingClock, is_mistake, simulate_recorded
+from relations.testing.hotel.simulation import RecordingClock, is_mistake, simulate_recorded
 
 __all__ = ["demo"]
 

@@ -4,9 +4,7 @@ See `docs/how-to/test-with-the-kit.md`.
 """
 
 from relations.testing import strategies
-from relations.testing.histories import History, Step, histories
-from relations.testing.scenario import FoldedRows, Outcome, Scenario
-from relations.testing.simulation import (
+from relations.testing.hotel.simulation import (
     Recorded,
     RecordingClock,
     hotel_policy,
@@ -14,6 +12,8 @@ from relations.testing.simulation import (
     simulate,
     simulate_recorded,
 )
+from relations.testing.scenario import FoldedRows, Outcome, Scenario
+from relations.testing.strategies.histories import History, Step, histories
 
 __all__ = [
     "FoldedRows",

@@ -2,7 +2,7 @@
 
 Run it as it is, or subclass it with rules and invariants of your own::
 
-    from relations.testing.complaint_desk import ComplaintDesk
+    from relations.testing.machines.complaint_desk import ComplaintDesk
 
     TestDesk = ComplaintDesk.TestCase
 """

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from relations.testing.slow_coins import Coin
-from relations.testing.slow_rewards import SlowRewards
+from relations.testing.oracle.coins import Coin
+from relations.testing.oracle.rewards import SlowRewards
 
 __all__ = ["SlowAccount"]
 

@@ -19,8 +19,8 @@ from relations.aggregates.loyalty import (
 )
 from relations.aggregates.programme import ReturnStock, TakeStock
 from relations.messages import Command
-from relations.testing.slow_coins import Refused
-from relations.testing.slow_ledger import SlowLedger
+from relations.testing.oracle.coins import Refused
+from relations.testing.oracle.ledger import SlowLedger
 
 __all__ = ["SlowCoupon", "SlowInvitation", "SlowRewards"]
 

@@ -21,11 +21,11 @@ from relations.aggregates.complaint import (
     WithdrawComplaint,
 )
 from relations.messages import Money
-from relations.testing.simulated_diary import DAY, HOUR, MINUTE
-from relations.testing.simulated_world import RATES, SUBJECTS, Subject, Weighted
+from relations.testing.hotel.diary import DAY, HOUR, MINUTE
+from relations.testing.hotel.world import RATES, SUBJECTS, Subject, Weighted
 
 if TYPE_CHECKING:
-    from relations.testing.simulated_visits import Visit
+    from relations.testing.hotel.visits import Visit
 
 __all__ = ["complain"]
 

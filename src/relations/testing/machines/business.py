@@ -40,10 +40,10 @@ from relations.aggregates.loyalty import (
 from relations.errors import CommandRefused
 from relations.messages import Command, Money, to_micros
 from relations.policies import Policy
+from relations.testing.oracle.business import SlowBusiness
+from relations.testing.oracle.coins import Refused
+from relations.testing.oracle.merges import SlowAccount
 from relations.testing.reacting import Reacting
-from relations.testing.slow_business import SlowBusiness
-from relations.testing.slow_coins import Refused
-from relations.testing.slow_merges import SlowAccount
 
 __all__ = ["BusinessMachine"]
 

@@ -86,7 +86,7 @@ from relations.decider import Aggregate
 from relations.messages import Command, from_micros
 from relations.policies import Policy, Programme
 from relations.policies.loyalty.tier_clock import programme_in
-from relations.testing.strategies import moneys
+from relations.testing.strategies.catalogue import moneys
 
 __all__ = ["Fields", "likely"]
 

@@ -32,7 +32,7 @@ from relations.aggregates.loyalty import (
 )
 from relations.messages import Command, from_micros, to_micros
 from relations.policies.loyalty.windows import Inactivity
-from relations.testing.slow_coins import Coin, Refused, SlowCoins
+from relations.testing.oracle.coins import Coin, Refused, SlowCoins
 
 __all__ = ["SlowLedger"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from relations.testing.slow_rules import SlowRules
+from relations.testing.oracle.rules import SlowRules
 
 __all__ = ["SlowTiers"]
 

@@ -15,8 +15,8 @@ from relations.errors import CommandRefused
 from relations.messages import Command, Event, from_micros
 from relations.policies import Policy
 from relations.policies.in_force import InForce
-from relations.testing.likely import likely
-from relations.testing.strategies import commands_of
+from relations.testing.strategies.catalogue import commands_of
+from relations.testing.strategies.next_commands import likely
 
 __all__ = ["History", "Step", "histories"]
 
@@ -85,9 +85,9 @@ def histories(
 ) -> SearchStrategy[History[S]]:
     """Histories of one stream of an aggregate.
 
-    Most commands are about something that exists (see `relations.testing.likely`). Business time mostly goes on, by
-    seconds or by months or right to the moment when something falls due, and now and then a command arrives late. A
-    share of the commands is sent again as it was. What fell due before a command is done before it, as the engine does,
+    Most commands are about something that exists (see `relations.testing.strategies.next_commands`). Business time
+    mostly goes on, by seconds or by months or right to the moment when something falls due, and now and then a command
+    arrives late. A share of the commands is sent again as it was. What fell due before a command is done before it, as the engine does,
     and is a step of its own.
 
     Args:

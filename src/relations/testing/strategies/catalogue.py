@@ -59,8 +59,8 @@ from relations.aggregates.programme import SetProgrammeGoal
 from relations.messages import Channel, Command, Id, Label, Money, Text
 from relations.policies import Policy, Surveys
 from relations.policies.instruments import SERVQUAL
-from relations.testing.policy_strategies import calendars, policies
-from relations.testing.value_strategies import channels, ids, labels, moments, moneys, texts
+from relations.testing.strategies.policies import calendars, policies
+from relations.testing.strategies.values import channels, ids, labels, moments, moneys, texts
 
 __all__ = [
     "calendars",

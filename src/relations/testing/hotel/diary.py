@@ -17,7 +17,7 @@ from relations.policies import Policy
 from relations.policies.calendars import local_time
 
 if TYPE_CHECKING:
-    from relations.testing.simulated_guests import Guest
+    from relations.testing.hotel.guests import Guest
 
 __all__ = ["DAY", "HOUR", "MINUTE", "Diary", "Recorded"]
 

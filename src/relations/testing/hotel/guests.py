@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from relations.testing.simulated_loyalty import Account
-from relations.testing.simulated_world import GUEST_KINDS, HOTELS, LANGUAGES, GuestKind, Hotel, Weighted
+from relations.testing.hotel.loyalty import Account
+from relations.testing.hotel.world import GUEST_KINDS, HOTELS, LANGUAGES, GuestKind, Hotel, Weighted
 
 __all__ = ["Guest", "aside", "hotel_for", "new_guest", "reseed"]
 

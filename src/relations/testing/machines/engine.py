@@ -40,8 +40,8 @@ from relations.errors import CommandRefused
 from relations.messages import Event, Money, to_micros
 from relations.policies import Policy
 from relations.policies.in_force import InForce
-from relations.testing.slow_coins import Refused
-from relations.testing.slow_ledger import SlowLedger
+from relations.testing.oracle.coins import Refused
+from relations.testing.oracle.ledger import SlowLedger
 
 __all__ = ["LedgerMachine"]
 

@@ -15,11 +15,11 @@ from relations.aggregates.customer import (
     UnmergeCustomer,
 )
 from relations.messages import Money
-from relations.testing.simulated_diary import DAY, HOUR, MINUTE
-from relations.testing.simulated_world import PACES, TRAITS, WISHES
+from relations.testing.hotel.diary import DAY, HOUR, MINUTE
+from relations.testing.hotel.world import PACES, TRAITS, WISHES
 
 if TYPE_CHECKING:
-    from relations.testing.simulated_visits import Visit
+    from relations.testing.hotel.visits import Visit
 
 __all__ = ["come_to_know"]
 

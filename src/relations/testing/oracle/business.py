@@ -21,8 +21,8 @@ from relations.aggregates.loyalty import (
 from relations.aggregates.programme import ReturnStock, TakeStock
 from relations.messages import Command
 from relations.policies import Policy
-from relations.testing.slow_coins import Refused
-from relations.testing.slow_merges import SlowAccount
+from relations.testing.oracle.coins import Refused
+from relations.testing.oracle.merges import SlowAccount
 
 __all__ = ["SlowBusiness"]
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from fractions import Fraction
 
 from relations.policies.loyalty.windows import Inactivity
-from relations.testing.slow_tiers import SlowTiers
+from relations.testing.oracle.tiers import SlowTiers
 
 __all__ = ["Coin", "Refused", "SlowCoins"]
 

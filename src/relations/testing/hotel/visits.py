@@ -21,13 +21,13 @@ from relations.aggregates.customer import (
     WithdrawConsent,
 )
 from relations.messages import Money
-from relations.testing.simulated_complaints import complain
-from relations.testing.simulated_diary import DAY, HOUR, MINUTE, Diary
-from relations.testing.simulated_guests import Guest, aside, hotel_for, reseed
-from relations.testing.simulated_loyalty import enrol, redeem, redeem_too_much
-from relations.testing.simulated_people import come_to_know
-from relations.testing.simulated_surveys import come_back, invite, read_words, remind, themes_of
-from relations.testing.simulated_world import ASPECTS, COMMENTS, NAMES, QUESTIONNAIRE, RATES, Weighted
+from relations.testing.hotel.complaints import complain
+from relations.testing.hotel.diary import DAY, HOUR, MINUTE, Diary
+from relations.testing.hotel.guests import Guest, aside, hotel_for, reseed
+from relations.testing.hotel.loyalty import enrol, redeem, redeem_too_much
+from relations.testing.hotel.people import come_to_know
+from relations.testing.hotel.surveys import come_back, invite, read_words, remind, themes_of
+from relations.testing.hotel.world import ASPECTS, COMMENTS, NAMES, QUESTIONNAIRE, RATES, Weighted
 
 __all__ = ["Visit", "plan_visit"]
 

@@ -13,11 +13,11 @@ from relations.aggregates.customer import (
     SeeInvitation,
     SendInvitation,
 )
-from relations.testing.simulated_diary import DAY, HOUR, MINUTE
-from relations.testing.simulated_world import THEMES
+from relations.testing.hotel.diary import DAY, HOUR, MINUTE
+from relations.testing.hotel.world import THEMES
 
 if TYPE_CHECKING:
-    from relations.testing.simulated_visits import Visit
+    from relations.testing.hotel.visits import Visit
 
 __all__ = ["come_back", "invite", "read_words", "remind", "themes_of"]
 

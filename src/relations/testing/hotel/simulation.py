@@ -24,10 +24,10 @@ from relations.aggregates.policy import AdoptPolicy
 from relations.errors import InvalidInput
 from relations.messages import Command
 from relations.policies import Policy, Programme, Surveys
-from relations.testing.simulated_diary import Diary, Recorded
-from relations.testing.simulated_guests import Guest, new_guest
-from relations.testing.simulated_visits import plan_visit
-from relations.testing.simulated_world import QUESTIONNAIRE
+from relations.testing.hotel.diary import Diary, Recorded
+from relations.testing.hotel.guests import Guest, new_guest
+from relations.testing.hotel.visits import plan_visit
+from relations.testing.hotel.world import QUESTIONNAIRE
 
 __all__ = ["Recorded", "RecordingClock", "hotel_policy", "is_mistake", "simulate", "simulate_recorded"]
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from relations.aggregates.loyalty import EnrolMember, EvaluateTier, ExpirePoints, RedeemPoints
 from relations.messages import Money
-from relations.testing.simulated_diary import DAY, MINUTE, Diary
+from relations.testing.hotel.diary import DAY, MINUTE, Diary
 
 if TYPE_CHECKING:
-    from relations.testing.simulated_guests import Guest
+    from relations.testing.hotel.guests import Guest
 
 __all__ = ["Account", "enrol", "redeem"]
 

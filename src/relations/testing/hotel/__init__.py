@@ -1,0 +1,1 @@
+"""The simulation of a hotel group over two years."""

@@ -1,0 +1,1 @@
+"""A slow ledger that is obviously right, to compare the engine with."""
