@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from benchmarks.harness import Line, Workspace
 from benchmarks.histories import large_log, open_log
 from relations import Relations
-from relations.log.table import log
+from relations.log.tables import log
 from relations.messages import from_micros
 
 NAME = "history"

@@ -20,7 +20,7 @@ from sqlalchemy import event, func, select
 from benchmarks.harness import Line, Workspace
 from benchmarks.histories import large_log, open_log
 from benchmarks.purchases import clock, purchases
-from relations.log.table import log
+from relations.log.tables import log
 
 NAME = "memory"
 ABOUT = "peak memory of a rebuild, by customers and by events"

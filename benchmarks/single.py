@@ -23,7 +23,7 @@ from benchmarks.peer import PeerCustomer, durability_of, open_peer, synchronise
 from benchmarks.purchases import clock, in_parts, purchases, rows_of
 from relations.aggregates.customer import RecordPurchase
 from relations.log.database import Durability
-from relations.log.table import COLUMNS
+from relations.log.tables import COLUMNS
 
 NAME = "single"
 ABOUT = "load, decide and append, one command a transaction"

@@ -19,7 +19,7 @@ from relations import (
 )
 from relations.aggregates.complaint import ComplaintFiled
 from relations.aggregates.customer import Customer, PurchaseRecorded, SentimentScored
-from relations.log.recorders import AggregateRecorder
+from relations.log.eventsourcing.recorders import AggregateRecorder
 from relations.projections import PROJECTIONS
 from relations.testing import simulate
 from tests.making import START, assert_sound, complaint, day, erase, in_processes, purchase, register, tamper

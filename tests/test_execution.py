@@ -44,7 +44,7 @@ from relations.execution import Executor
 from relations.log import Codec, Database, Log
 from relations.log.codec import decode_state, encode_state
 from relations.log.personal import Keys
-from relations.log.table import snapshots
+from relations.log.tables import snapshots
 from relations.messages import Envelope
 from relations.reactions import react
 from tests.making import (

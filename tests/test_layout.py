@@ -20,7 +20,7 @@ from relations.projections import PROJECTIONS
 SOURCES = Path(relations.__file__).parent
 
 LAYERS = (
-    {"errors", "extras", "messages", "decider", "logs", "collection"},
+    {"errors", "extras", "messages", "decider", "telemetry", "gc_pause"},
     {"policies"},
     {"aggregates"},
     {"reactions"},

@@ -22,9 +22,8 @@ from relations.log.database import Database, Durability
 from relations.log.log import Head, Log
 from relations.log.personal import Keys
 from relations.log.subscription import Subscription
-from relations.log.table import FOREIGN
-from relations.log.table import log as log_table
-from relations.logs import is_verbose, logger
+from relations.log.tables import FOREIGN
+from relations.log.tables import log as log_table
 from relations.messages import Command, Event, RecordedEvent, to_micros
 from relations.policies import Policy
 from relations.policies.in_force import InForce
@@ -40,6 +39,7 @@ from relations.projections.running.resolving import AliasReader, ids_in_log
 from relations.projections.running.runner import Progress, ProjectionStatus, Runner
 from relations.projections.satisfaction.view import SatisfactionView
 from relations.reactions import ONLY_IF, react
+from relations.telemetry import is_verbose, logger
 
 __all__ = ["BatchReport", "Problem", "Receipt", "Rejection", "Relations", "Status", "Verification", "Views"]
 

@@ -55,7 +55,7 @@ from relations.aggregates.complaint import (
 )
 from relations.aggregates.loyalty import EarnPoints
 from relations.errors import CommandRefused
-from relations.log.table import log
+from relations.log.tables import log
 from relations.messages import Envelope, Money, to_micros
 from relations.policies import Desk, Limit, Policy
 from relations.reactions import react

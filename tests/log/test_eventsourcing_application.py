@@ -42,8 +42,8 @@ from sqlalchemy.exc import DBAPIError
 
 from relations.errors import ChainBroken
 from relations.log import Factory, Log
-from relations.log import recorders as ours
-from relations.log.table import FOREIGN
+from relations.log.eventsourcing import recorders as ours
+from relations.log.tables import FOREIGN
 
 PATIENCE_SECONDS = 120
 
@@ -347,7 +347,7 @@ TRACK = """
 import sys
 from eventsourcing.persistence import IntegrityError, StoredEvent, Tracking
 from relations.log import Log
-from relations.log.recorders import ProcessRecorder
+from relations.log.eventsourcing.recorders import ProcessRecorder
 url, name = sys.argv[1:]
 recorder = ProcessRecorder(Log.open(url), name="follower")
 print("ready", flush=True)
@@ -459,7 +459,10 @@ def test_a_writer_who_waits_too_long_for_its_turn_is_told_so(env: dict[str, str]
         ({"RELATIONS_BUSY_SECONDS": "long"}, "RELATIONS_BUSY_SECONDS is 'long'"),
         ({"ORIGINATOR_ID_TYPE": "number"}, "one of text, uuid"),
         ({"CREATE_TABLE": "perhaps"}, "CREATE_TABLE is 'perhaps'"),
-        ({"APPLICATION_RECORDER_TOPIC": "decimal:Decimal"}, "which is no relations.log.recorders.ApplicationRecorder"),
+        (
+            {"APPLICATION_RECORDER_TOPIC": "decimal:Decimal"},
+            "which is no relations.log.eventsourcing.recorders.ApplicationRecorder",
+        ),
     ],
 )
 def test_settings_that_make_no_sense_are_said_so(sqlite_url: str, changes: dict[str, str], said: str) -> None:

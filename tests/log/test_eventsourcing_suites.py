@@ -19,8 +19,8 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.utils import Environment
 
-import relations.log.infrastructure
-import relations.log.recorders
+import relations.log.eventsourcing.factory
+import relations.log.eventsourcing.recorders
 from relations.log import Factory
 
 # Eventsourcing ships one cipher twice, on pycryptodome and on cryptography. Its suites import the first; we have the
@@ -146,28 +146,28 @@ class TestProcessesOnPostgreSQL(OfProcesses, OnPostgreSQL, ProcessRecorderTestCa
     pass
 
 
-class Positions(relations.log.recorders.TrackingRecorder):
+class Positions(relations.log.eventsourcing.recorders.TrackingRecorder):
     """Some application's own kind of tracking recorder."""
 
 
 class OfFactories(OnLog):
     def expected_factory_class(self) -> type[Factory]:
-        return relations.log.infrastructure.Factory
+        return relations.log.eventsourcing.factory.Factory
 
     def expected_aggregate_recorder_class(self) -> type[AggregateRecorder]:
-        return relations.log.recorders.AggregateRecorder
+        return relations.log.eventsourcing.recorders.AggregateRecorder
 
     def expected_application_recorder_class(self) -> type[ApplicationRecorder]:
-        return relations.log.recorders.ApplicationRecorder
+        return relations.log.eventsourcing.recorders.ApplicationRecorder
 
     def expected_tracking_recorder_class(self) -> type[TrackingRecorder]:
-        return relations.log.recorders.TrackingRecorder
+        return relations.log.eventsourcing.recorders.TrackingRecorder
 
     def tracking_recorder_subclass(self) -> type[TrackingRecorder]:
         return Positions
 
     def expected_process_recorder_class(self) -> type[ProcessRecorder]:
-        return relations.log.recorders.ProcessRecorder
+        return relations.log.eventsourcing.recorders.ProcessRecorder
 
 
 class TestFactoriesOnSQLite(OfFactories, OnSQLite, InfrastructureFactoryTestCase[Factory]):

@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 from relations.errors import ConcurrencyConflict
 from relations.log.database import Database
 from relations.log.log import Log
-from relations.log.table import meta
+from relations.log.tables import meta
 
 
 @pytest.fixture

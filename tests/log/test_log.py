@@ -10,7 +10,7 @@ from sqlalchemy import text
 from relations import ChainBroken, Relations
 from relations.log import Database, Entry, Log, Shard
 from relations.log.chain import GENESIS, link
-from relations.log.table import COLUMNS
+from relations.log.tables import COLUMNS
 from tests.making import in_processes, purchase, register
 
 

@@ -24,7 +24,7 @@ from relations.aggregates.complaint import ComplaintFiled
 from relations.aggregates.customer import CustomerRegistered
 from relations.log import Codec
 from relations.log.personal import ERASED, open_event, seal_event
-from relations.log.table import keys
+from relations.log.tables import keys
 from relations.messages import Command
 from tests.making import (
     START,

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relations.log import Log, Shard
-from relations.log.reading_ahead import pages_read_ahead
-from relations.log.table import FOREIGN
+from relations.log.prefetch import pages_read_ahead
+from relations.log.tables import FOREIGN
 from tests.log.test_log import entry
 from tests.making import tamper
 
@@ -42,7 +42,7 @@ def log(sqlite_url: str) -> Any:
 def test_everybody_is_read_once_in_order_in_pages_of_any_size(
     log: Log, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relations.log.reading_ahead._CHUNK", chunk)
+    monkeypatch.setattr("relations.log.prefetch._CHUNK", chunk)
     with log.writing() as writer:
         writer.append([entry(f"s{n}", 1, customer=f"c{n % 7}" if n % 5 else "") for n in range(60)])
     everybody = plainly(log, EVERYBODY, 60)

@@ -14,8 +14,8 @@ from sqlalchemy import text
 
 import relations.log.subscription as module
 from relations.log import Log, Subscription
-from relations.log.recorders import ApplicationRecorder
-from relations.log.table import log as table
+from relations.log.eventsourcing.recorders import ApplicationRecorder
+from relations.log.tables import log as table
 
 PATIENCE_SECONDS = 120
 """After this a subscription that should have got something is stopped, and the test fails instead of hanging."""
@@ -24,7 +24,7 @@ APPEND = """
 import sys
 from eventsourcing.persistence import StoredEvent
 from relations.log import Log
-from relations.log.recorders import ApplicationRecorder
+from relations.log.eventsourcing.recorders import ApplicationRecorder
 url, stream, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 recorder = ApplicationRecorder(Log.open(url))
 print("ready", flush=True)
@@ -110,7 +110,7 @@ def test_a_subscriber_in_another_process_sees_our_appends(recorder: ApplicationR
     script = (
         "import sys\n"
         "from relations.log import Log\n"
-        "from relations.log.recorders import ApplicationRecorder\n"
+        "from relations.log.eventsourcing.recorders import ApplicationRecorder\n"
         "recorder = ApplicationRecorder(Log.open(sys.argv[1]))\n"
         "with recorder.subscribe() as subscription:\n"
         "    print('ready', flush=True)\n"

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import create_engine, inspect, text
 
 from relations import Relations
-from relations.log.table import COLUMNS, FORMAT, metadata
+from relations.log.tables import COLUMNS, FORMAT, metadata
 from tests.making import purchase, register
 
 

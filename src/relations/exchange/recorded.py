@@ -20,7 +20,7 @@ from relations.errors import ChainBroken, LogError, SourceError, UndecodableEven
 from relations.exchange.sources import open_text
 from relations.log.chain import check
 from relations.log.log import Entry
-from relations.log.table import log as log_table
+from relations.log.tables import log as log_table
 
 if TYPE_CHECKING:
     from relations.engine import Relations

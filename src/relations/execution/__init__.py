@@ -1,7 +1,7 @@
 """From commands to recorded events: load, decide, react, append, in one transaction that holds the log's write lock."""
 
 from relations.execution.executor import Clock, Executor
-from relations.execution.reader import Reader
 from relations.execution.receipts import BatchReport, Receipt, Rejection
+from relations.log.reader import Reader
 
 __all__ = ["BatchReport", "Clock", "Executor", "Reader", "Receipt", "Rejection"]

@@ -20,19 +20,19 @@ from sqlalchemy import Connection, bindparam, select
 
 from relations.aggregates.customer import CustomerErased
 from relations.aggregates.policy import Adoption, AdoptPolicy, PolicyBook
-from relations.collection import held_back
 from relations.decider import Aggregate, due_before
 from relations.errors import CommandRefused, ConcurrencyConflict, InvalidInput, LogError, RelationsError
-from relations.execution.merged import states_together
-from relations.execution.reader import Reader, recorded_event
+from relations.execution.idempotency import Repeats
+from relations.execution.merged_ids import states_together
 from relations.execution.receipts import BatchReport, Receipt, Rejection
-from relations.execution.repeats import Repeats
 from relations.execution.states import State, States
+from relations.gc_pause import held_back
 from relations.log.codec import Codec, Topic
 from relations.log.database import Database
 from relations.log.log import Entry, Log, Writer
 from relations.log.personal import Keys, has_personal, seal_event
-from relations.log.table import log as log_table
+from relations.log.reader import Reader, recorded_event
+from relations.log.tables import log as log_table
 from relations.messages import Command, Envelope, Event, to_micros
 from relations.policies import Policy
 from relations.policies.in_force import InForce

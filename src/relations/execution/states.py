@@ -13,8 +13,8 @@ from relations.decider import Aggregate
 from relations.errors import InvalidInput
 from relations.log.codec import Codec, decode_state, encode_state
 from relations.log.log import Log, Writer
-from relations.log.table import log as log_table
-from relations.log.table import snapshots
+from relations.log.tables import log as log_table
+from relations.log.tables import snapshots
 
 __all__ = ["State", "States"]
 

@@ -2,7 +2,7 @@
 
 from relations.log.codec import Codec
 from relations.log.database import Database
-from relations.log.infrastructure import Factory
+from relations.log.eventsourcing.factory import Factory
 from relations.log.log import Entry, Head, Log, Shard, Writer
 from relations.log.subscription import Subscription
 

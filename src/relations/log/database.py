@@ -28,8 +28,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.sql import ClauseElement
 
 from relations.errors import ConcurrencyConflict, ForeignDatabase, InvalidInput, LogError, MissingExtra
-from relations.log.kept import KeptWriter
-from relations.logs import logger
+from relations.log.writer_connection import KeptWriter
+from relations.telemetry import logger
 
 __all__ = ["CHANNEL", "Database", "Durability", "Statement"]
 

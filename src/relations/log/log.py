@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Select, bindparam, func, insert, literal_colu
 from relations.errors import ForeignDatabase, NewerLog
 from relations.log.chain import GENESIS, check, link
 from relations.log.database import Database, tables_of
-from relations.log.table import COLUMNS, FORMAT, log, meta, metadata
+from relations.log.tables import COLUMNS, FORMAT, log, meta, metadata
 
 __all__ = ["Entry", "Head", "Log", "Shard", "Writer"]
 

@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from relations.errors import CommandRefused, InvalidInput, LogError
 from relations.log.codec import Topic
 from relations.log.database import Database
-from relations.log.table import keys as table
+from relations.log.tables import keys as table
 from relations.messages import Event
 
 __all__ = ["ERASED", "Keys", "open_event", "seal_event"]

@@ -7,7 +7,7 @@ from sqlalchemy import CTE, Connection, func, select
 from relations.aggregates.customer import CustomerAbsorbed, CustomerMerged, CustomerReleased, CustomerUnmerged
 from relations.log.codec import Codec
 from relations.log.database import Database, tables_of
-from relations.log.table import log
+from relations.log.tables import log
 from relations.projections.running.aliases import NONE, PROJECTION, Alias, Aliases
 from relations.projections.running.tables import RowTable
 

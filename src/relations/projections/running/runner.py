@@ -10,13 +10,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, bindparam, select
 
-from relations.collection import held_back
 from relations.errors import ProjectionFailed
+from relations.gc_pause import held_back
 from relations.log.codec import Codec
 from relations.log.database import Database, Statement, tables_of
 from relations.log.log import Log, Shard
-from relations.log.table import log as log_table
-from relations.logs import logger
+from relations.log.tables import log as log_table
 from relations.policies.calendars import local_time
 from relations.projections.projection import Projection, Rows
 from relations.projections.running.checkpoints import checkpoints, writing_views
@@ -25,6 +24,7 @@ from relations.projections.running.live import RowsUnwritable, fold_live
 from relations.projections.running.rebuild import Rebuild
 from relations.projections.running.sharding import Progress
 from relations.projections.running.tables import RowTable, canonical
+from relations.telemetry import logger
 
 __all__ = ["Progress", "ProjectionStatus", "Runner"]
 

@@ -18,12 +18,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from relations.collection import held_back
 from relations.errors import ProjectionFailed
+from relations.gc_pause import held_back
 from relations.log.codec import Codec
 from relations.log.database import Database, Durability
 from relations.log.log import Log, Shard
-from relations.log.reading_ahead import pages_read_ahead
+from relations.log.prefetch import pages_read_ahead
 from relations.messages import Event
 from relations.policies.calendars import local_time
 from relations.projections.projection import Projection, Row

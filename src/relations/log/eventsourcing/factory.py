@@ -13,8 +13,7 @@ from eventsourcing.utils import Environment, EnvType, resolve_topic, strtobool
 
 from relations.errors import InvalidInput
 from relations.log.database import Database, Durability
-from relations.log.log import Log
-from relations.log.recorders import (
+from relations.log.eventsourcing.recorders import (
     AggregateRecorder,
     ApplicationRecorder,
     IdType,
@@ -23,6 +22,7 @@ from relations.log.recorders import (
     TrackingRecorder,
     persistence_errors,
 )
+from relations.log.log import Log
 
 __all__ = ["Factory"]
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from relations.log.codec import Codec
 from relations.log.personal import Keys, has_personal, open_event
-from relations.log.table import FOREIGN
+from relations.log.tables import FOREIGN
 from relations.messages import Event, RecordedEvent
 
 __all__ = ["Reader", "recorded_event"]

@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import BigInteger, Integer, LargeBinary, Text, case, cast, func, literal, select
 
 from relations.log.log import Log, Shard
-from relations.log.table import FOREIGN, log
+from relations.log.tables import FOREIGN, log
 
 __all__ = ["pages_read_ahead"]
 

@@ -14,8 +14,8 @@ from relations.errors import IdempotencyConflict
 from relations.log.codec import Codec
 from relations.log.database import Database
 from relations.log.personal import Keys
-from relations.log.table import COLUMNS
-from relations.log.table import log as log_table
+from relations.log.tables import COLUMNS
+from relations.log.tables import log as log_table
 from relations.messages import Command
 
 __all__ = ["Known", "Repeats"]

@@ -23,10 +23,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from relations.errors import RelationsError
-from relations.log import table as tables
+from relations.log import tables
 from relations.log.log import Entry, Log, Writer
 from relations.log.subscription import Subscription
-from relations.log.table import FOREIGN
+from relations.log.tables import FOREIGN
 
 __all__ = [
     "AggregateRecorder",

@@ -1,0 +1,1 @@
+"""Eventsourcing's own persistence on the log."""
