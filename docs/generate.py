@@ -30,8 +30,8 @@ from relations.cli.app import app
 from relations.cli.exits import MEANINGS, ExitCode, exit_code
 from relations.engine import Relations
 from relations.errors import RelationsError
-from relations.exchange.columns import is_record, without_none
-from relations.exchange.frames import frame_of, questions, tables
+from relations.exchange.frames.columns import is_record, without_none
+from relations.exchange.frames.questions import frame_of, questions, tables
 from relations.log.codec import personal_fields
 from relations.messages import ID_PATTERN, Command, Event
 from relations.policies import Policy

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from relations import Relations
-from relations.exchange.frames import frame, part, questions, table, tables
+from relations.exchange.frames.questions import frame, part, questions, table, tables
 from tests.cli.conftest import Run
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from relations import InvalidInput, Money
-from relations.exchange.columns import columns_of, without_none
-from relations.exchange.frames import frame_of
+from relations.exchange.frames.columns import columns_of, without_none
+from relations.exchange.frames.questions import frame_of
 from relations.messages import from_micros
 from relations.projections.totals import Total
 from tests.exchange.test_frames import check_frame

@@ -43,7 +43,7 @@ from relations import (
 from relations.aggregates.customer import FeedbackGiven
 from relations.aggregates.loyalty import IssueReward, MakeReferral
 from relations.aggregates.programme import SetProgrammeGoal
-from relations.exchange.frames import frame, frame_of, part, questions, table, tables
+from relations.exchange.frames.questions import frame, frame_of, part, questions, table, tables
 from relations.policies.instruments import SERVQUAL
 from relations.policies.loyalty.offers import Referral, Reward
 from relations.policies.loyalty.windows import Inactivity
@@ -475,7 +475,7 @@ WITHOUT = """
 import sys
 sys.modules["polars"] = None
 from relations import MissingExtra, Relations
-from relations.exchange.frames import frame, frame_of, part, table
+from relations.exchange.frames.questions import frame, frame_of, part, table
 with Relations.open("sqlite://") as engine:
     retention = engine.views.retention
     for ask in (lambda: frame(retention.cohorts), lambda: table(retention, "Patronage")):

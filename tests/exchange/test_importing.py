@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from relations.engine import Relations
 from relations.errors import MappingError, SourceError
+from relations.exchange.import_run import ImportProgress
 from relations.exchange.importing import import_commands, import_file
-from relations.exchange.mapping import Mapping
-from relations.exchange.run import ImportProgress
+from relations.exchange.mapping.model import Mapping
 
 SHOP = Mapping.model_validate(
     {

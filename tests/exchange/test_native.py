@@ -10,9 +10,9 @@ from relations.aggregates.complaint import FileComplaint
 from relations.aggregates.customer import RecordPurchase, RegisterCustomer
 from relations.engine import Relations
 from relations.errors import ChainBroken, InvalidInput, SourceError, UndecodableEvent
-from relations.exchange.exporting import export_commands
-from relations.exchange.native import command_from_json, command_to_json, known_commands
-from relations.exchange.recorded import export_events, import_events, read_events, write_events
+from relations.exchange.jsonlines.commands import command_from_json, command_to_json, known_commands
+from relations.exchange.jsonlines.events import export_events, import_events, read_events, write_events
+from relations.exchange.jsonlines.exporting import export_commands
 from relations.messages import Command, Money
 
 AT = datetime(2024, 5, 1, 10, 30, 0, 123456, tzinfo=UTC)

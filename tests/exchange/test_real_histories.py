@@ -20,10 +20,10 @@ from relations.aggregates.complaint import FileComplaint
 from relations.aggregates.customer import RecordPurchase, RefundPurchase
 from relations.engine import Relations
 from relations.errors import InvalidInput
+from relations.exchange.files.sources import open_source
 from relations.exchange.importing import import_file
-from relations.exchange.mapping import load_mapping
-from relations.exchange.sources import open_source
-from relations.exchange.transform import Transform
+from relations.exchange.mapping.model import load_mapping
+from relations.exchange.mapping.transform import Transform
 from relations.messages import Command
 from relations.policies.calendars import local_time
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from relations.errors import SourceError
-from relations.exchange.mapping import Source
-from relations.exchange.sources import open_source
+from relations.exchange.files.sources import open_source
+from relations.exchange.mapping.model import Source
 
 CSV = Source(format="csv")
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from relations.aggregates.customer import GiveFeedback, ItemAnswer, RecordPurchase, RefundPurchase, RegisterCustomer
 from relations.errors import InvalidInput, MappingError
-from relations.exchange.mapping import Mapping, load_mapping, shipped_mappings
-from relations.exchange.transform import Transform
+from relations.exchange.mapping.model import Mapping, load_mapping, shipped_mappings
+from relations.exchange.mapping.transform import Transform
 from relations.messages import Money
 
 PURCHASE = {

@@ -22,7 +22,7 @@ from relations.cli.screen import Screen, running
 from relations.cli.show import headline, number, section
 from relations.engine import BatchReport, Relations
 from relations.errors import ForeignDatabase, InvalidInput
-from relations.exchange.exporting import export_commands
+from relations.exchange.jsonlines.exporting import export_commands
 from relations.messages import Command
 from relations.testing.hotel.simulation import RecordingClock, is_mistake, simulate_recorded
 

@@ -17,9 +17,9 @@ from relations.cli.screen import Screen, running
 from relations.cli.show import headline, number, section, table, words
 from relations.engine import Relations
 from relations.errors import InvalidInput
-from relations.exchange.columns import polars, without_none
-from relations.exchange.frames import frame, part, questions, tables
-from relations.exchange.frames import table as table_frame
+from relations.exchange.frames.columns import polars, without_none
+from relations.exchange.frames.questions import frame, part, questions, tables
+from relations.exchange.frames.questions import table as table_frame
 from relations.projections.view import View
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from relations.aggregates import AGGREGATES
 from relations.cli.options import Json, Verbose
 from relations.cli.screen import running
 from relations.errors import InvalidInput
-from relations.exchange.mapping import Mapping
+from relations.exchange.mapping.model import Mapping
 from relations.log.codec import personal_fields
 from relations.policies import Policy
 

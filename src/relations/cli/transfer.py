@@ -21,11 +21,11 @@ from relations.cli.screen import Screen, running
 from relations.cli.show import headline, number, section, table, words
 from relations.engine import Relations
 from relations.errors import InvalidInput, SourceError
+from relations.exchange.files.sources import open_text
+from relations.exchange.import_run import OnProgress
 from relations.exchange.importing import ImportProgress, ImportReport, import_commands, import_file
-from relations.exchange.mapping import Mapping, load_mapping, shipped_mappings
-from relations.exchange.recorded import EventLine, import_events, write_events
-from relations.exchange.run import OnProgress
-from relations.exchange.sources import open_text
+from relations.exchange.jsonlines.events import EventLine, import_events, write_events
+from relations.exchange.mapping.model import Mapping, load_mapping, shipped_mappings
 
 __all__ = ["export_command", "import_command"]
 

@@ -5,11 +5,11 @@ See `docs/how-to/import-your-data.md` and `docs/how-to/take-views-as-frames.md`.
 
 from __future__ import annotations
 
-from relations.exchange.exporting import export_commands, export_events
-from relations.exchange.frames import frame, frame_of, part, table
+from relations.exchange.frames.questions import frame, frame_of, part, table
 from relations.exchange.importing import ImportProgress, ImportReport, import_commands, import_file
-from relations.exchange.mapping import Mapping, load_mapping, shipped_mappings
-from relations.exchange.recorded import import_events
+from relations.exchange.jsonlines.events import import_events
+from relations.exchange.jsonlines.exporting import export_commands, export_events
+from relations.exchange.mapping.model import Mapping, load_mapping, shipped_mappings
 
 __all__ = [
     "ImportProgress",

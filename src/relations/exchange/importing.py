@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relations.errors import InvalidInput, RelationsError, SourceError
-from relations.exchange.mapping import Mapping, load_mapping
-from relations.exchange.native import command_from_json
-from relations.exchange.rejects import Verdicts, is_rejects_file, read_rejects
-from relations.exchange.run import ImportProgress, ImportReport, OnProgress, Run
-from relations.exchange.sources import Raw, SourceFile, json_objects, open_source, open_text
-from relations.exchange.transform import Transform
+from relations.exchange.files.rejects import Verdicts, is_rejects_file, read_rejects
+from relations.exchange.files.sources import Raw, SourceFile, json_objects, open_source, open_text
+from relations.exchange.import_run import ImportProgress, ImportReport, OnProgress, Run
+from relations.exchange.jsonlines.commands import command_from_json
+from relations.exchange.mapping.model import Mapping, load_mapping
+from relations.exchange.mapping.transform import Transform
 
 if TYPE_CHECKING:
     from relations.engine import Relations

@@ -17,7 +17,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, get_args, get_origin, get_type_hints
 
 from relations.errors import InvalidInput
-from relations.exchange.columns import Column, columns_of, columns_of_entries, polars, without_none
+from relations.exchange.frames.columns import Column, columns_of, columns_of_entries, polars, without_none
 from relations.projections.projection import Row
 from relations.projections.view import View
 

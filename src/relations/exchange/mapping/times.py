@@ -10,7 +10,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from relations.errors import InvalidInput
-from relations.exchange.mapping import Value
+from relations.exchange.mapping.model import Value
 
 __all__ = ["compile_time", "shown"]
 

@@ -12,9 +12,9 @@ import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from relations.errors import InvalidInput, RelationsError
-from relations.exchange.recorded import known_command_ids
-from relations.exchange.rejects import RejectedRow, RejectsWriter, Verdicts, rejected
-from relations.exchange.sources import SourceFile
+from relations.exchange.files.rejects import RejectedRow, RejectsWriter, Verdicts, rejected
+from relations.exchange.files.sources import SourceFile
+from relations.exchange.jsonlines.events import known_command_ids
 from relations.messages import Command
 
 if TYPE_CHECKING:

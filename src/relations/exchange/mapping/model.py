@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from relations.errors import MappingError
-from relations.exchange.checks import sound_currency, sound_encoding, sound_pattern, sound_template, sound_zone
+from relations.exchange.mapping.checks import sound_currency, sound_encoding, sound_pattern, sound_template, sound_zone
 from relations.messages import Id
 
 __all__ = [

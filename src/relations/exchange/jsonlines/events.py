@@ -17,7 +17,7 @@ import msgspec
 from sqlalchemy import select
 
 from relations.errors import ChainBroken, LogError, SourceError, UndecodableEvent
-from relations.exchange.sources import open_text
+from relations.exchange.files.sources import open_text
 from relations.log.chain import check
 from relations.log.log import Entry
 from relations.log.tables import log as log_table

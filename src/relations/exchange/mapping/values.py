@@ -15,8 +15,8 @@ from string import Formatter
 from typing import Any
 
 from relations.errors import InvalidInput
-from relations.exchange.mapping import Value
-from relations.exchange.moments import compile_time, shown
+from relations.exchange.mapping.model import Value
+from relations.exchange.mapping.times import compile_time, shown
 from relations.messages import Money, minor_digits
 
 __all__ = ["Counter", "Getter", "RowValues", "compile_column", "compile_template", "compile_value", "group_key"]

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from relations.errors import SourceError
-from relations.exchange.native import command_to_json
-from relations.exchange.recorded import export_events
+from relations.exchange.jsonlines.commands import command_to_json
+from relations.exchange.jsonlines.events import export_events
 from relations.messages import Command
 
 __all__ = ["export_commands", "export_events"]

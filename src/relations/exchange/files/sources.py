@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
 from relations.errors import InvalidInput, SourceError
-from relations.exchange.mapping import Source
-from relations.exchange.xes import xes_rows
+from relations.exchange.files.xes import xes_rows
+from relations.exchange.mapping.model import Source
 
 __all__ = ["Raw", "RawRow", "SourceFile", "first_bytes", "json_objects", "open_source", "open_text"]
 

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from relations.errors import InvalidInput, MappingError
-from relations.exchange.mapping import Condition
-from relations.exchange.values import RowValues
+from relations.exchange.mapping.model import Condition
+from relations.exchange.mapping.values import RowValues
 from relations.messages import Money
 
 __all__ = ["Test", "compile_conditions"]

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from relations.errors import InvalidInput, MappingError
-from relations.exchange.checks import template_names
-from relations.exchange.conditions import Test, compile_conditions
-from relations.exchange.mapping import CommandRule, Condition, Mapping, Match, Value
-from relations.exchange.native import command_class, invalid_command
-from relations.exchange.values import (
+from relations.exchange.jsonlines.commands import command_class, invalid_command
+from relations.exchange.mapping.checks import template_names
+from relations.exchange.mapping.conditions import Test, compile_conditions
+from relations.exchange.mapping.model import CommandRule, Condition, Mapping, Match, Value
+from relations.exchange.mapping.values import (
     Counter,
     Getter,
     RowValues,

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Self
 import msgspec
 
 from relations.errors import InvalidInput, RelationsError, SourceError
-from relations.exchange.sources import RawRow, first_bytes
+from relations.exchange.files.sources import RawRow, first_bytes
 
 __all__ = ["RejectedRow", "RejectsWriter", "Verdicts", "is_rejects_file", "read_rejects", "rejected"]
 

@@ -1,0 +1,1 @@
+"""JSON Lines of commands and of recorded events, in and out."""
