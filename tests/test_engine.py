@@ -22,7 +22,7 @@ from relations.aggregates.customer import Customer, PurchaseRecorded, SentimentS
 from relations.log.eventsourcing.recorders import AggregateRecorder
 from relations.projections import PROJECTIONS
 from relations.testing import simulate
-from tests.making import START, assert_sound, complaint, day, erase, in_processes, purchase, register, tamper
+from tests.support.making import START, assert_sound, complaint, day, erase, in_processes, purchase, register, tamper
 
 
 class Clock:

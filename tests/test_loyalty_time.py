@@ -41,8 +41,8 @@ from relations.policies import Policy
 from relations.projections import agenda
 from relations.projections.loyalty.statement import Statement
 from relations.testing.laws import check_laws
-from tests.aggregates.test_loyalty_laws import POLICIES, RULES, START, commands
-from tests.aggregates.test_loyalty_rules import DINING, TIERS, at, policy
+from tests.aggregates.loyalty.test_loyalty_laws import POLICIES, RULES, START, commands
+from tests.aggregates.loyalty.test_loyalty_rules import DINING, TIERS, at, policy
 
 EVERYTHING = policy(
     **RULES,

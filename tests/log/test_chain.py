@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, text
 from relations import ChainBroken, Relations
 from relations.log.chain import GENESIS, check, link
 from relations.log.tables import COLUMNS
-from tests.making import complaint, purchase, register, sqlite_file, tamper
+from tests.support.making import complaint, purchase, register, sqlite_file, tamper
 
 Row = tuple[Any, ...]
 

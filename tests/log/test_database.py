@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 
 from relations import ConcurrencyConflict, ForeignDatabase, InvalidInput, MissingExtra, NewerLog, Relations
 from relations.log import Database, Log
-from tests.making import assert_sound, purchase, register, sqlite_file, tamper
+from tests.support.making import assert_sound, purchase, register, sqlite_file, tamper
 
 # --- what is no database of ours ------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from relations import ChainBroken, Relations
 from relations.log import Database, Entry, Log, Shard
 from relations.log.chain import GENESIS, link
 from relations.log.tables import COLUMNS
-from tests.making import in_processes, purchase, register
+from tests.support.making import in_processes, purchase, register
 
 
 def entry(stream: str = "s", version: int = 1, customer: str = "c", **changes: Any) -> Entry:

@@ -26,7 +26,7 @@ from relations.log import Codec
 from relations.log.personal import ERASED, open_event, seal_event
 from relations.log.tables import keys
 from relations.messages import Command
-from tests.making import (
+from tests.support.making import (
     START,
     assert_sound,
     complaint,

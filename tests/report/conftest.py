@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from relations import Relations
-from relations.report import LANGUAGES, html
+from relations.report import LANGUAGES, render_html
 from relations.testing.hotel.simulation import simulate
 
 AS_OF = datetime(2025, 6, 30, 21, tzinfo=UTC)
@@ -26,4 +26,4 @@ def group() -> Iterator[Relations]:
 @pytest.fixture(scope="session")
 def pages(group: Relations) -> dict[str, str]:
     """Its page in every language."""
-    return {language: html(group, language, as_of=AS_OF) for language in LANGUAGES}
+    return {language: render_html(group, language, as_of=AS_OF) for language in LANGUAGES}

@@ -17,7 +17,7 @@ from relations.cli.pages.question import Question
 from relations.cli.screen import Screen, running
 from relations.engine import Relations
 from relations.errors import InvalidInput
-from relations.report import html as report_page
+from relations.report import render_html
 from relations.report.customer_file import unknown_customer
 
 __all__ = ["history_command", "pages", "report"]
@@ -158,7 +158,7 @@ def report(
         engine = stack.enter_context(open_engine(database, master_key_file))
         zone = engine.policy.zone
         if html is not None:
-            page = report_page(engine, lang, as_of=moment(as_of, zone), currency=currency, days=days)
+            page = render_html(engine, lang, as_of=moment(as_of, zone), currency=currency, days=days)
             html.write_text(page, encoding="utf-8")
             written = {"written": str(html), "bytes": len(page.encode())}
             screen.result(written, lambda screen: screen.print(f"Written: {html} ({written['bytes']:,} bytes)"))

@@ -1,0 +1,1 @@
+"""One self-contained HTML page with charts, in English or Chinese."""

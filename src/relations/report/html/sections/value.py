@@ -1,0 +1,212 @@
+"""What customers are worth: revenue, RFM, grades, and what they are expected to bring."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from relations.projections.retention.rfm import RfmReport
+from relations.report.html.asked import MONTHS, Asked
+from relations.report.html.figures import (
+    Bar,
+    Bars,
+    Cell,
+    Column,
+    Dot,
+    Figure,
+    Grid,
+    Part,
+    Plot,
+    Scale,
+    Section,
+    middle,
+    points,
+    ticks_at,
+)
+from relations.report.html.sections.worth import HORIZON_DAYS, winning_figure, worth_figure
+
+__all__ = ["section"]
+
+_SPAN_MONTHS = 3
+
+
+def section(asked: Asked) -> Section:
+    """Amounts of one currency, through the last month that counts."""
+    say, view = asked.say, asked.engine.views.retention
+    graded = view.rfm(as_of=asked.at, currency=asked.currency)
+    notes = [say("value.note", currency=asked.currency)]
+    if graded.other_currencies:
+        notes.append(say("value.others", n=say.number(graded.other_currencies)))
+    worth = view.lifetime_values(as_of=asked.at, currency=asked.currency, days=HORIZON_DAYS)
+    figures = [
+        _revenue(asked),
+        _kept(asked),
+        _rfm(asked, graded),
+        _segments(asked, graded),
+        _grades(asked),
+        _policy_segments(asked),
+        worth_figure(asked, worth),
+        winning_figure(asked, worth),
+    ]
+    return Section("value", say("value.title"), say.sentences(notes), figures)
+
+
+def _revenue(asked: Asked) -> Figure:
+    """What came in by month: of customers in their first month, and of those who came back."""
+    say, currency = asked.say, asked.currency
+    title = say("value.revenue")
+    sums: dict[str, list[int]] = {}
+    for cohort in asked.engine.views.retention.cohort_revenue(as_of=asked.through, currency=currency):
+        for each in cohort.months:
+            sums.setdefault(each.month, [0, 0])[0 if each.since else 1] += each.net
+    months = sorted(sums)[-MONTHS:]
+    if not any(any(sums[month]) for month in months):
+        return asked.empty("revenue", title, "no_revenue", currency=currency)
+    highs = [sum(part for part in sums[month] if part > 0) for month in months]
+    lows = [sum(part for part in sums[month] if part < 0) for month in months]
+    scale = Scale([0, *highs, *lows])
+    styles = (("blue", say("value.returning")), ("orange", say("value.first_month")))
+    columns = []
+    for index, month in enumerate(months):
+        parts, top, bottom = [], 0, 0
+        for (style, words), amount in zip(styles, sums[month], strict=True):
+            start = top if amount >= 0 else bottom + amount
+            top, bottom = top + max(amount, 0), bottom + min(amount, 0)
+            said = f"{say.month(month)}, {words}: {say.money(amount, currency)}"
+            height = scale.place(abs(amount)) - scale.place(0)
+            parts.append(Part(style, height, amount, scale.place(start), said))
+        columns.append(Column(100 * index / len(months), 100 / len(months), parts))
+    plot = Plot(
+        x_ticks=ticks_at([say.month(month) for month in months]),
+        y_ticks=[(scale.place(tick), say.short_money(tick, currency)) for tick in scale.ticks],
+        columns=columns,
+        legend=styles,
+    )
+    rows = [
+        [say.month(month), *(say.money(part, currency) for part in (*sums[month], sum(sums[month])))]
+        for month in months
+    ]
+    table = asked.table("month", "returning", "first_month", "total", rows=rows)
+    return Figure("revenue", title, plot, [], table)
+
+
+def _kept(asked: Asked) -> Figure:
+    """Revenue retention, net and gross."""
+    say = asked.say
+    title = say("value.kept", months=_SPAN_MONTHS)
+    view = asked.engine.views.retention
+    found = view.revenue_retention(as_of=asked.through, currency=asked.currency, months=_SPAN_MONTHS)
+    spans = [(each.month, each.net, each.gross) for each in found if each.net is not None and each.gross is not None]
+    spans = spans[-MONTHS:]
+    if not spans:
+        return asked.empty("kept", title, "no_spans", months=2 * _SPAN_MONTHS)
+    labels = [say.month(month) for month, _, _ in spans]
+    at = [middle(index, len(spans)) for index in range(len(spans))]
+    named = (("blue", say("value.net")), ("orange", say("value.gross")))
+    values = ([net for _, net, _ in spans], [gross for _, _, gross in spans])
+    scale = Scale([0.0, *values[0], *values[1]], floor=0.0)
+    plot = Plot(
+        x_ticks=ticks_at(labels),
+        y_ticks=[(scale.place(tick), say.percent(tick)) for tick in scale.ticks],
+        lines=[
+            (style, points([(x, scale.place(value)) for x, value in zip(at, line, strict=True)]))
+            for (style, _), line in zip(named, values, strict=True)
+        ],
+        dots=[
+            Dot(x, scale.place(value), value, f"{label}, {words}: {say.percent(value)}", f"point {style}")
+            for (style, words), line in zip(named, values, strict=True)
+            for x, label, value in zip(at, labels, line, strict=True)
+        ],
+        legend=named,
+    )
+    rows = [[label, say.percent(net), say.percent(gross)] for label, (_, net, gross) in zip(labels, spans, strict=True)]
+    said = [say("value.kept_note", months=_SPAN_MONTHS)]
+    return Figure("kept", title, plot, said, asked.table("month", "net", "gross", rows=rows))
+
+
+def _rfm(asked: Asked, found: RfmReport) -> Figure:
+    """Customers on the square of recency by frequency, with what the policy calls each field."""
+    say = asked.say
+    title = say("value.rfm")
+    if not found.buyers:
+        return asked.empty("rfm", title, "no_purchases")
+    fields: dict[tuple[int, int], Counter[str]] = {}
+    for score in found.customers:
+        fields.setdefault((score.r, score.f), Counter())[score.segment] += 1
+    most = max(field.total() for field in fields.values())
+
+    def cell(recency: int, frequency: int) -> Cell:
+        field = fields.get((recency, frequency), Counter())
+        named = say.name("segment", field.most_common(1)[0][0]) if field else ""
+        count, share = field.total(), field.total() / found.buyers
+        title = say("value.field", r=recency, f=frequency, n=say.number(count), share=say.percent(share, 1))
+        return Cell(say.number(count), count, count / most, title, named)
+
+    grades = range(1, 6)
+    chart = Grid(
+        right=say("value.recency"),
+        up=say("value.frequency"),
+        columns=[str(grade) for grade in grades],
+        rows=[(str(f), [cell(r, f) for r in grades]) for f in reversed(grades)],
+        low=say.number(0),
+        high=say.number(most),
+    )
+    rule = say("value.quintiles" if found.rule == "quintiles" else "value.bins")
+    return Figure("rfm", title, chart, [rule])
+
+
+def _segments(asked: Asked, found: RfmReport) -> Figure:
+    say, currency = asked.say, asked.currency
+    title = say("value.segments")
+    if not found.buyers:
+        return asked.empty("segments", title, "no_purchases")
+    rows = [(say.name("segment", each.segment), each.customers) for each in found.segments]
+    amounts = [
+        [
+            say.name("segment", each.segment),
+            say.number(each.customers),
+            say.percent(each.share),
+            say.money(each.monetary.amount, currency),
+        ]
+        for each in found.segments
+    ]
+    table = asked.table("segment", "customers", "share", "spent", rows=amounts)
+    return Figure("segments", title, asked.bars(rows, of=found.buyers), [], table)
+
+
+def _grades(asked: Asked) -> Figure:
+    say = asked.say
+    title = say("value.grades")
+    found = asked.engine.views.retention.value_grades(as_of=asked.through, currency=asked.currency, limit=0)
+    if not found.graded:
+        return asked.empty("grades", title, "no_purchases")
+    rows = [(say.name("grade", size.grade), size.customers) for size in found.sizes]
+    said = say(
+        "value.grades_note",
+        months=found.months,
+        high=say.money(found.high_from.amount, asked.currency),
+        mid=say.money(found.mid_from.amount, asked.currency),
+    )
+    return Figure("grades", title, asked.bars(rows, of=found.graded), [said])
+
+
+def _policy_segments(asked: Asked) -> Figure:
+    """How many belong to each of the policy's own segments. They read what is known now: not of a day gone by."""
+    say = asked.say
+    title = say("value.policy_segments")
+    if asked.is_past:
+        return asked.empty("groups", title, "present_only")
+    found = [each for each in asked.engine.views.retention.segments(as_of=asked.at, limit=0) if each.size]
+    if not found:
+        return asked.empty("groups", title, "nobody_known")
+    most = max(each.size for each in found)
+    chart = Bars(
+        [
+            Bar(
+                say.name("group", each.name),
+                f"{say.number(each.size)} · {say.share(each.share or 0)}",
+                [Part("blue", each.size / most, each.size)],
+            )
+            for each in found
+        ]
+    )
+    return Figure("groups", title, chart, [say("value.policy_segments_note")])

@@ -1,0 +1,76 @@
+"""What customers are expected to bring, and what it cost to win them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from relations.projections.retention.view import AcquisitionFigure, WorthReport
+from relations.report.html.asked import Asked
+from relations.report.html.figures import Bar, Bars, Figure, Part
+
+__all__ = ["HORIZON_DAYS", "winning_figure", "worth_figure"]
+
+HORIZON_DAYS = 365
+"""How far ahead value is expected."""
+_TENTHS = 10
+
+
+def worth_figure(asked: Asked, found: WorthReport) -> Figure:
+    """What is expected of each tenth of the buyers, the most valuable first; without a fit, what each has brought."""
+    say, currency = asked.say, asked.currency
+    n, none = found.buyers, found.no_fit
+    title = say("value.worth_title", days=HORIZON_DAYS) if none is None else say("value.historic_title")
+    if not n:
+        return asked.empty("worth", title, "no_customers", currency=currency)
+    bounds = [n * tenth // _TENTHS for tenth in range(_TENTHS + 1)]
+    each_value = [each.historic if each.expected_value is None else each.expected_value for each in found.customers]
+    values = [sum(each_value[a:b]) for a, b in pairwise(bounds)]
+    labels = [
+        say("value.tenth", low=say.number(10 * tenth), high=say.percent((tenth + 1) / _TENTHS))
+        for tenth in range(_TENTHS)
+    ]
+    buyers, historic = say.number(n), say.money(found.historic, currency)
+    if none is None:
+        said = say(
+            "value.worth",
+            buyers=buyers,
+            historic=historic,
+            expected=say.money(found.expected_value or 0, currency),
+            days=HORIZON_DAYS,
+            alive=say.percent(sum(each.alive or 0 for each in found.customers) / n),
+        )
+    else:
+        reason = asked.reason(none.code, extra=none.extra)
+        said = say("value.historic", buyers=buyers, historic=historic, reason=reason)
+    rows = list(zip(labels, values, strict=True))
+    return Figure("worth", title, asked.bars(rows, said=lambda value: say.money(value, currency)), [said])
+
+
+def winning_figure(asked: Asked, worth: WorthReport) -> Figure:
+    """What it cost to win a customer by channel and campaign, and what those won bring for it."""
+    say, currency = asked.say, asked.currency
+    title = say("value.winning")
+    expected = None
+    if worth.no_fit is None:
+        expected = {each.customer: each.expected_value or 0.0 for each in worth.customers}
+    found = asked.engine.views.retention.acquisition(
+        as_of=asked.at, currency=currency, expected=expected, campaigns=True
+    )
+    won = [(each, each.cac) for each in found if each.cac]
+    if not won:
+        return asked.empty("winning", title, "nobody_won", currency=currency)
+    dearest = max(cac for _, cac in won)
+    chart = Bars([Bar(_way(asked, each), _cost(asked, each), [Part("blue", cac / dearest, cac)]) for each, cac in won])
+    said = [say("value.winning_note" if expected is None else "value.winning_expected", days=HORIZON_DAYS)]
+    return Figure("winning", title, chart, said)
+
+
+def _way(asked: Asked, figure: AcquisitionFigure) -> str:
+    channel = asked.say.name("channel", figure.channel) if figure.channel else asked.say("unknown")
+    return f"{channel} · {figure.campaign}" if figure.campaign else channel
+
+
+def _cost(asked: Asked, figure: AcquisitionFigure) -> str:
+    """What each one won cost, and how many times that they bring."""
+    times = "\u2013" if figure.ratio is None else f"{asked.say.number(figure.ratio, 1)}\u00d7"
+    return f"{asked.say.money(figure.cac or 0.0, asked.currency)} · {times}"

@@ -1,0 +1,139 @@
+"""The report's words and the ways in which its languages write numbers, months and money."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from functools import partial
+from importlib import resources
+from typing import Any, Literal, TypeAlias, get_args
+
+from relations.errors import InvalidInput
+from relations.extras import needed
+from relations.messages import minor_digits
+from relations.policies import Surveys
+
+__all__ = ["LANGUAGES", "Language", "Wording", "of_the_page"]
+
+Language: TypeAlias = Literal["en", "zh"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+of_the_page = partial(needed, extra="report", purpose="A report as a page")
+"""A module that the page needs."""
+_LOCALES: dict[str, str] = {"en": "en_GB", "zh": "zh_Hans_CN"}
+_SHORT = {"en": "MMM yy", "zh-Hans": "yy年M月"}
+_TAGS: dict[str, str] = {"en": "en", "zh": "zh-Hans"}
+
+
+class Wording:
+    """One language.
+
+    Args:
+        language: Which.
+
+    Raises:
+        InvalidInput: The report is not written in it.
+        MissingExtra: The extra `report` is not installed.
+    """
+
+    def __init__(self, language: str) -> None:
+        if language not in LANGUAGES:
+            raise InvalidInput(
+                f"the report is not written in {language!r}",
+                code="unknown_language",
+                field="lang",
+                remedy=f"Give one of {', '.join(LANGUAGES)}",
+            )
+        self.tag = _TAGS[language]
+        self._locale = _LOCALES[language]
+        self._words: Mapping[str, Any] = tomllib.loads(
+            resources.files("relations.report.html").joinpath("words", f"{language}.toml").read_text("utf-8")
+        )
+        self._numbers = of_the_page("babel.numbers")
+        self._dates = of_the_page("babel.dates")
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The words under a key such as `repair.funnel`, with values put in."""
+        found: Any = self._words
+        for part in key.split("."):
+            found = found[part]
+        return str(found).format(**values)
+
+    def has(self, key: str) -> bool:
+        """Whether there are words under a key."""
+        group, _, name = key.partition(".")
+        return name in self._words.get(group, {})
+
+    def name(self, group: str, key: str) -> str:
+        """The word for a name of the library's own, such as a stage; any other name as it is."""
+        return str(self._words[group].get(key, key))
+
+    def sentences(self, said: Sequence[str]) -> str:
+        """Sentences one after the other."""
+        return ("" if self.tag.startswith("zh") else " ").join(said)
+
+    def list(self, names: Sequence[str]) -> str:
+        """Several names in one sentence."""
+        return str(of_the_page("babel.lists").format_list(names, locale=self._locale))
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """A number with so many decimals; never a zero below zero."""
+        pattern = "#,##0" + ("." + "0" * digits if digits else "")
+        rounded = round(value, digits) or 0
+        return _minus(self._numbers.format_decimal(rounded, format=pattern, locale=self._locale))
+
+    def percent(self, share: float | None, digits: int = 0) -> str:
+        """A share as a percentage; a dash where it is undefined."""
+        if share is None:
+            return "\u2013"
+        pattern = "#,##0" + ("." + "0" * digits if digits else "") + "%"
+        rounded = round(share, digits + 2) or 0
+        return _minus(self._numbers.format_percent(rounded, pattern, locale=self._locale))
+
+    def share(self, share: float) -> str:
+        """A share as a whole percentage; less than one where it is more than none."""
+        return "<" + self.percent(0.01) if 0 < share < 0.005 else self.percent(share)
+
+    def money(self, minor: float, currency: str) -> str:
+        """An amount of minor units, in whole major units."""
+        major = Decimal(round(minor)).scaleb(-minor_digits(currency))
+        return _minus(self._numbers.format_currency(round(major), currency, format="¤#,##0", currency_digits=False,
+                                                    locale=self._locale))  # fmt: skip
+
+    def short_money(self, minor: float, currency: str) -> str:
+        """The same in as few letters as the language has for it: thousands, ten thousands."""
+        major = float(Decimal(round(minor)).scaleb(-minor_digits(currency)))
+        return _minus(self._numbers.format_compact_currency(major, currency, fraction_digits=0, locale=self._locale))
+
+    def month(self, month: str) -> str:
+        """A month such as `2024-05`."""
+        return str(self._dates.format_skeleton("yMMM", date.fromisoformat(f"{month}-01"), locale=self._locale))
+
+    def short_month(self, month: str) -> str:
+        """A month such as `2024-05`, in few letters."""
+        return str(self._dates.format_date(date.fromisoformat(f"{month}-01"), _SHORT[self.tag], locale=self._locale))
+
+    def day(self, day: date) -> str:
+        """A day, in full."""
+        return str(self._dates.format_date(day, "long", locale=self._locale))
+
+    def short_day(self, day: date) -> str:
+        """A day, in few letters."""
+        return str(self._dates.format_skeleton("yMd", day, locale=self._locale))
+
+    def driver(self, name: str, surveys: Surveys) -> str:
+        """What goes with satisfaction, such as `csat` or `stay.staff`, in words; as the business calls it otherwise."""
+        instrument, _, aspect = name.partition(".")
+        if not aspect:
+            return self.name("driver", name)
+        if self.has(f"aspect.{aspect}"):
+            return self.name("aspect", aspect)
+        known = surveys.instrument(instrument)
+        texts = [item.text for item in known.items if item.id == aspect] if known else []
+        return (texts and texts[0]) or aspect
+
+
+def _minus(written: object) -> str:
+    """A number with a true minus sign, as wide as a plus."""
+    return str(written).replace("-", "\u2212")

@@ -1,0 +1,166 @@
+"""Customers who are likely to be one: proposed with what speaks for it, until somebody has decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
+from typing import Any
+
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from relations import (
+    CorrectProfile,
+    EraseCustomer,
+    LinkIdentity,
+    MergeCustomer,
+    Policy,
+    RegisterCustomer,
+    Relations,
+    UnmergeCustomer,
+)
+from relations.messages import Command
+from relations.projections.customers.matching import same_email, same_name, same_phone
+from tests.support.effort import part
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def day(number: float) -> datetime:
+    return START + timedelta(days=number)
+
+
+def of(customer: str, kind: type[Command], number: float = 1, **fields: Any) -> Command:
+    return kind.model_validate({"customer": customer, "occurred_at": day(number), **fields})
+
+
+def known(customer: str, **fields: Any) -> Command:
+    return of(customer, RegisterCustomer, **fields)
+
+
+def opened(commands: Sequence[Command], url: str = "sqlite://", policy: Policy | None = None) -> Relations:
+    relations = Relations.open(url, clock=lambda: day(400), durability="off")
+    if policy is not None:
+        relations.adopt(policy, from_beginning=True)
+    assert not [each.error.code for each in relations.execute_many(commands).rejections]
+    return relations
+
+
+def proposed(relations: Relations, **asked: Any) -> list[tuple[tuple[str, str], list[str]]]:
+    found = relations.views.customers.duplicates(**asked)
+    return [(each.customers, [said.kind for said in each.evidence]) for each in found]
+
+
+PEOPLE = [
+    known("c1", name="Anna Müller", email="Anna@Example.org", phone="+43 1 5550199", birthday="1980-02-29"),
+    known("c2", name="MULLER, Anna", email="anna@example.org", phone="01/555 01 99", region="AT",
+          birthday="1980-02-29"),
+    known("c3", name="Anna Müller", birthday="1981-02-28"),
+    known("c4", name="anna muller", birthday="1981-02-28", phone="01 5550177"),
+    known("c5", name="Bea", phone="+4315550177"),
+    of("c6", LinkIdentity, source="crm", external_id="9"),
+    of("c7", LinkIdentity, source="crm", external_id="9"),
+    of("c8", LinkIdentity, source="till", external_id="9"),
+]  # fmt: skip
+
+
+def test_likely_duplicates_are_proposed_with_what_speaks_for_each(database_url: str) -> None:
+    with opened(PEOPLE, database_url, Policy(country="AT")) as relations:
+        assert proposed(relations) == [
+            (("c1", "c2"), ["email", "phone", "name_and_birthday"]),
+            (("c3", "c4"), ["name_and_birthday"]),
+            (("c4", "c5"), ["phone"]),
+            (("c6", "c7"), ["external_id"]),
+        ]
+        (first, *_) = relations.views.customers.duplicates(limit=1)
+        assert [said.value for said in first.evidence] == [
+            "anna@example.org", "+4315550199", "anna muller, 1980-02-29",
+        ]  # fmt: skip
+        assert proposed(relations, offset=2, limit=1) == [(("c4", "c5"), ["phone"])]
+        stored = relations.runner.stored("customers").decode().casefold()
+        assert not [word for word in ("anna", "example.org", "5550199", "1980") if word in stored]
+
+
+def test_a_number_without_its_country_is_compared_with_none() -> None:
+    with opened(PEOPLE) as relations:
+        assert (("c4", "c5"), ["phone"]) not in proposed(relations)
+
+
+def test_whoever_is_merged_was_unmerged_or_is_erased_is_not_proposed() -> None:
+    with opened(PEOPLE, policy=Policy(country="AT")) as relations:
+        relations.execute(of("c2", MergeCustomer, into="c1"))
+        assert ("c1", "c2") not in dict(proposed(relations))
+        relations.execute(of("c2", UnmergeCustomer))
+        assert ("c1", "c2") not in dict(proposed(relations))
+        # Neither is anybody else in whom one of the two goes on.
+        relations.execute(known("c0", name="Anna Müller", birthday="1980-02-29"))
+        assert {("c0", "c1"), ("c0", "c2")} <= dict(proposed(relations)).keys()
+        relations.execute(of("c1", MergeCustomer, into="c0"))
+        assert ("c0", "c2") not in dict(proposed(relations))
+        relations.execute(of("c5", EraseCustomer))
+        assert ("c4", "c5") not in dict(proposed(relations))
+        relations.execute(of("c7", EraseCustomer))
+        assert dict(proposed(relations)).keys() == {("c3", "c4")}
+
+
+def test_merged_customers_are_compared_by_what_any_of_their_ids_says() -> None:
+    people = [
+        known("c1", email="ada@example.org"),
+        known("c2", email="lovelace@example.org"),
+        known("c3", email="LOVELACE@example.org"),
+        of("c2", MergeCustomer, into="c1"),
+    ]
+    with opened(people) as relations:
+        assert proposed(relations) == [(("c1", "c3"), ["email"])]
+
+
+def test_what_is_not_so_any_more_speaks_for_nothing() -> None:
+    people = [known("c1", email="ada@example.org"), known("c2", email="ada@example.org")]
+    with opened([*people, of("c2", CorrectProfile, 9, email="bea@example.org")]) as relations:
+        assert proposed(relations) == []
+
+
+def test_what_many_share_speaks_for_nothing() -> None:
+    agency = [known(f"c{number}", phone="+4315550100", email=f"guest{number}@example.org") for number in range(9)]
+    with opened(agency) as relations:
+        assert proposed(relations) == []
+        assert len(proposed(relations, shared_by_at_most=9)) == 36
+
+
+_people = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.sampled_from(["Ada L", "L, Adà", "Bea", "bea"]),
+        "email": st.sampled_from(["a@example.org", "A@example.org", "b@example.org"]),
+        "phone": st.sampled_from(["+43 1 5550199", "+4315550199", "01 5550177", "+999 5550101"]),
+        "birthday": st.sampled_from(["1980-02-29", "--12-24"]),
+    },
+)
+
+
+@part(40)
+@given(st.lists(_people, max_size=8), st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=3))
+def test_every_pair_is_found_and_no_other(people: list[dict[str, str]], merges: list[tuple[int, int]]) -> None:
+    with opened([known(f"c{number}", **person) for number, person in enumerate(people)]) as relations:
+        relations.execute_many([of(f"c{one}", MergeCustomer, into=f"c{other}") for one, other in merges])
+        aliases = relations.views.customers.aliases
+
+        def alike(one: dict[str, str], other: dict[str, str]) -> bool:
+            phones = [same_phone(person["phone"]) if "phone" in person else None for person in (one, other)]
+            emails = [same_email(person["email"]) if "email" in person else None for person in (one, other)]
+            names = [
+                (same_name(person["name"]), person["birthday"]) if {"name", "birthday"} <= person.keys() else None
+                for person in (one, other)
+            ]
+            return any(two[0] is not None and two[0] == two[1] for two in (phones, emails, names))
+
+        expected = {
+            tuple(sorted((aliases.survivor(f"c{one}"), aliases.survivor(f"c{other}"))))
+            for one, other in combinations(range(len(people)), 2)
+            if alike(people[one], people[other]) and aliases.survivor(f"c{one}") != aliases.survivor(f"c{other}")
+        }
+        found = proposed(relations, shared_by_at_most=8)
+        assert {pair for pair, _ in found} == expected
+        assert len(found) == len(expected)
+        event(f"{min(len(expected), 3)} pairs")

@@ -1,0 +1,384 @@
+"""The page as text: its words, its figures, and that it asks nothing of any network."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from html.parser import HTMLParser
+from importlib import resources
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from typer.testing import CliRunner
+
+import relations.report.html.page
+from relations import (
+    Policy,
+    RecordAcquisitionCost,
+    RecordInteraction,
+    RecordLapse,
+    RecordPurchase,
+    RecordWinBack,
+    RegisterCustomer,
+    Relations,
+)
+from relations.aggregates.customer import GiveFeedback
+from relations.cli.app import app
+from relations.cli.options import moment
+from relations.errors import InvalidInput, MissingExtra
+from relations.messages import Command, Money
+from relations.policies import Instrument, Programme, Surveys
+from relations.policies.complaints.service_levels import CLOCKS
+from relations.policies.instruments import SERVQUAL, InstrumentItem
+from relations.policies.loyalty.offers import Tier
+from relations.policies.value import DEFAULT_SEGMENTS
+from relations.projections.agenda.view import KINDS as AGENDA_KINDS
+from relations.projections.repair.figures import StepName
+from relations.projections.repair.funnel import FunnelName
+from relations.projections.repair.relation_state import STATES
+from relations.projections.retention.loyalty_kinds import KINDS
+from relations.projections.retention.stages import STAGES
+from relations.report import LANGUAGES, render_html
+from relations.report.html.wording import Wording
+from relations.testing.hotel.simulation import simulate_recorded
+from relations.testing.hotel.world import QUESTIONNAIRE
+from tests.report.conftest import AS_OF as GROUP_AS_OF
+
+AS_OF = datetime(2025, 12, 31, 12, tzinfo=UTC)
+
+FIGURES = {
+    "nps", "csat", "drivers", "places", "stages", "rates", "cohorts", "survival", "kinds", "revenue", "kept", "rfm",
+    "segments", "grades", "worth", "funnel", "states", "steps", "causes", "liability", "tiers", "due", "next",
+    "reasons", "groups", "winning",
+}  # fmt: skip
+
+
+class Reader(HTMLParser):
+    """Collects tags with their attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def read(page: str) -> list[tuple[str, dict[str, str | None]]]:
+    reader = Reader()
+    reader.feed(page)
+    return reader.tags
+
+
+@pytest.fixture(scope="module")
+def empty() -> Iterator[Relations]:
+    with Relations.open("sqlite://") as engine:
+        yield engine
+
+
+def keys(words: Mapping[str, Any], prefix: str = "") -> set[str]:
+    found: set[str] = set()
+    for name, value in words.items():
+        found |= keys(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name}
+    return found
+
+
+def catalogue(language: str) -> dict[str, Any]:
+    folder = resources.files("relations.report").joinpath("words", f"{language}.toml")
+    return tomllib.loads(folder.read_text("utf-8"))
+
+
+def test_both_languages_say_the_same_things() -> None:
+    english, chinese = catalogue("en"), catalogue("zh")
+    assert keys(english) == keys(chinese)
+    assert len(keys(english)) > 90
+    for key in keys(english):
+        one: Any = english
+        other: Any = chinese
+        for part in key.split("."):
+            one, other = one[part], other[part]
+        assert set(re.findall(r"{(\w+)}", one)) == set(re.findall(r"{(\w+)}", other)), key
+
+
+NAMED_BY_THEIR_KEY = {
+    "stage", "kind", "state", "step", "grade", "segment", "column", "due_kind", "driver", "aspect",
+    "group", "channel",
+}  # fmt: skip
+"""Groups of words for names of the library's own or of a business, which the page looks up by name."""
+
+
+def test_every_word_is_used() -> None:
+    folder = Path(relations.report.html.page.__file__).parent
+    files = [*folder.rglob("*.py"), *folder.rglob("*.jinja")]
+    source = "\n".join(file.read_text("utf-8") for file in files)
+    views = Path(relations.__file__).parent
+    codes = "\n".join(
+        file.read_text("utf-8") for part in ("analytics", "projections") for file in (views / part).glob("*.py")
+    ) + (views / "errors.py").read_text("utf-8").replace("code = ", "code=")
+    for key in keys(catalogue("en")):
+        group, _, name = key.rpartition(".")
+        if group in NAMED_BY_THEIR_KEY:
+            continue
+        if group == "reason":
+            assert f'"{name}"' in source or f'code="{name}"' in codes, key
+        else:
+            assert f'"{key}"' in source or f"'{key}'" in source or f'"{name}"' in source, key
+
+
+def test_every_name_of_the_library_has_words() -> None:
+    english = catalogue("en")
+    policy = Policy()
+    assert set(STAGES) == set(english["stage"])
+    assert set(KINDS) == set(english["kind"])
+    assert {*STATES} - {"healthy"} == set(english["state"])
+    assert {*get_args(FunnelName), *get_args(StepName)} == set(english["step"])
+    assert {*AGENDA_KINDS, *CLOCKS} - {"follow_up_deadline"} == set(english["due_kind"])
+    assert {segment.name for segment in policy.lifecycle.rfm.segments} == set(english["segment"])
+    assert {segment.name for segment in DEFAULT_SEGMENTS} == set(english["group"])
+    asked = RecordInteraction.model_json_schema()["properties"]["channel"]
+    assert all(re.fullmatch(asked["pattern"], name) for name in english["channel"])
+    assert asked["pattern"].count("|") + 1 == len(english["channel"])
+    assert {item.dimension for item in SERVQUAL.items} <= set(english["aspect"])
+    assert {item.id for item in QUESTIONNAIRE.items} <= set(english["aspect"])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_empty_log_says_why_there_is_nothing(empty: Relations, language: str) -> None:
+    page = render_html(empty, language, as_of=AS_OF)
+    tags = read(page)
+    assert not [tag for tag, _ in tags if tag in ("svg", "script")]
+    figures = [attributes for tag, attributes in tags if tag == "figure"]
+    assert {figure["data-figure"] for figure in figures} == FIGURES
+    assert page.count('class="said empty"') == len(figures)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_page_is_the_same_every_time_and_complete(group: Relations, pages: dict[str, str], language: str) -> None:
+    assert render_html(group, language, as_of=GROUP_AS_OF) == pages[language]
+    figures = {attributes["data-figure"] for tag, attributes in read(pages[language]) if tag == "figure"}
+    assert figures == FIGURES
+    assert "said empty" not in pages[language]
+
+
+def figure(page: str, name: str) -> str:
+    """The markup of one figure."""
+    begin = page.index(f'<figure data-figure="{name}"')
+    return page[begin : page.index("</figure>", begin)]
+
+
+def words(page: str, name: str) -> str:
+    """What one figure says."""
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", figure(page, name))))
+
+
+def test_the_shares_of_drivers_sum_to_all_that_is_explained(pages: dict[str, str]) -> None:
+    for language, first in (("en", "staff"), ("zh", "员工")):
+        drawn = figure(pages[language], "drivers")
+        shares = [float(value) for value in re.findall(r'data-value="([^"]+)"', drawn)]
+        assert len(shares) == 5
+        assert sum(shares) == pytest.approx(1)
+        assert first in drawn
+        assert "stay." not in drawn
+
+
+def test_what_goes_with_satisfaction_is_named_in_every_language() -> None:
+    surveys = Surveys(instruments=(*Surveys().instruments, QUESTIONNAIRE))
+    english, chinese = Wording("en"), Wording("zh")
+    assert (english.driver("csat", surveys), chinese.driver("csat", surveys)) == ("satisfaction", "满意度")
+    assert (english.driver("servqual.empathy", surveys), chinese.driver("servqual.empathy", surveys)) == (
+        "empathy",
+        "关怀",
+    )
+    own = Instrument(id="mood", kind="likert", lowest=1, highest=5, items=(InstrumentItem(id="x", text="Calm"),))
+    assert english.driver("mood.x", Surveys(instruments=(own,))) == "Calm"
+    assert english.driver("mood.y", Surveys(instruments=(own,))) == "y"
+
+
+def test_where_nothing_goes_with_satisfaction_the_page_says_why() -> None:
+    with Relations.open("sqlite://") as engine:
+        for number in range(8):
+            for instrument, score in (("nps", number % 11), ("csat", 3)):
+                engine.execute(
+                    GiveFeedback(
+                        customer=f"c{number}", feedback=f"f{number}{instrument}", instrument=instrument, score=score,
+                        regarding=f"r{number}", occurred_at=AS_OF,
+                    )
+                )  # fmt: skip
+        assert "all answered the other questions alike" in words(render_html(engine, as_of=AS_OF), "drivers")
+        assert "所有人对其他问题的回答都相同" in words(render_html(engine, "zh", as_of=AS_OF), "drivers")
+
+
+def purchases(*customers: tuple[str, int, str]) -> list[Command]:
+    """A purchase a customer: their id, how many days ago, and the currency."""
+    return [
+        RecordPurchase(
+            customer=customer, purchase=f"p-{customer}-{ago}", amount=Money(5_000, currency),
+            occurred_at=AS_OF - timedelta(days=ago),
+        )
+        for customer, ago, currency in customers
+    ]  # fmt: skip
+
+
+def test_where_nothing_is_to_be_expected_the_page_says_why_and_not_that_nobody_bought() -> None:
+    pytest.importorskip("scipy")
+    with Relations.open("sqlite://") as engine:
+        engine.execute_many(purchases(*((f"c{number}", 30 * number, "EUR") for number in range(5))))
+        page = render_html(engine, as_of=AS_OF)
+        assert "nobody has come back yet" in words(page, "worth")
+        assert "5 buyers have brought €250" in words(page, "worth")
+        assert "5 位买家已带来" in words(render_html(engine, "zh", as_of=AS_OF), "worth")
+        assert sum(float(value) for value in re.findall(r'data-value="([\d.]+)"', figure(page, "worth"))) == 25_000
+        assert 'data-marks="25"' in figure(page, "rfm")
+
+
+def test_why_customers_left_and_what_it_cost_to_win_them_is_on_the_page() -> None:
+    def cost(customer: str, amount: int, channel: str, campaign: str | None = None) -> Command:
+        return RecordAcquisitionCost(
+            customer=customer, acquisition=f"a-{channel}", amount=Money(amount, "EUR"), channel=channel,
+            campaign=campaign, occurred_at=AS_OF - timedelta(days=300),
+        )  # fmt: skip
+
+    with Relations.open("sqlite://", clock=lambda: AS_OF) as engine:
+        engine.execute_many(
+            [
+                *purchases(*((f"c{number}", 10 * number, "EUR") for number in range(1, 5))),
+                cost("c1", 1_000, "web", "spring"),
+                cost("c2", 3_000, "official_account"),
+                RecordLapse(customer="c3", reason="price", occurred_at=AS_OF - timedelta(days=9)),
+                RecordLapse(customer="c4", reason="price", occurred_at=AS_OF - timedelta(days=9)),
+                RecordWinBack(customer="c4", occurred_at=AS_OF - timedelta(days=8)),
+            ]
+        )
+        english, chinese = render_html(engine, as_of=AS_OF), render_html(engine, "zh", as_of=AS_OF)
+    won = words(english, "winning")
+    for said in ("web · spring €10 · 5.0\u00d7", "official account €30 · 1.7\u00d7"):
+        assert said in won
+    assert "公众号" in words(chinese, "winning")
+    assert "price 2 · 100%" in words(english, "reasons")
+    assert "2 customers left 2 times" in words(english, "reasons")
+    assert "2 位客户" in words(chinese, "reasons")
+    assert "regulars" not in words(english, "groups"), "nobody is one"
+
+
+def test_without_the_extra_for_models_only_what_needs_it_is_missing(
+    group: Relations, pages: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in [name for name in sys.modules if name.partition(".")[0] == "scipy"]:
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    page = render_html(group, as_of=GROUP_AS_OF)
+    assert "pip install 'relations[analytics]'" in words(page, "worth")
+    assert "have brought" in words(page, "worth")
+    for name in FIGURES - {"worth", "winning"}:
+        assert figure(page, name) == figure(pages["en"], name)
+
+
+def test_without_the_extra_for_pages_the_error_names_it(empty: Relations, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(MissingExtra) as refused:
+        render_html(empty)
+    assert refused.value.extra == "report"
+
+
+def test_the_day_is_the_business_s_own() -> None:
+    late = datetime(2024, 6, 30, 23, 30, tzinfo=UTC)
+    with Relations.open("sqlite://", clock=lambda: late) as engine:
+        engine.adopt(Policy(zone="Asia/Shanghai"))
+        assert "As of 1 July 2024" in render_html(engine)
+        assert "2024年7月1日" in render_html(engine, "zh")
+        assert "As of 1 July 2024" in render_html(engine, as_of=late)
+
+
+@pytest.mark.parametrize("given", ["2024-09-17", "2024-10-31"])
+def test_as_of_a_day_gone_by_nothing_of_what_came_later_is_told(given: str) -> None:
+    day = moment(given, "Europe/Vienna")
+    assert day is not None
+
+    def recorded(commands: Iterable[Command]) -> Iterator[str]:
+        with Relations.open("sqlite://", durability="off") as engine:
+            engine.execute_many(list(commands))
+            yield from (render_html(engine, language, as_of=day) for language in LANGUAGES)
+
+    # What is told late changes the past for good reasons; here nothing is.
+    told = [one for one in simulate_recorded(seed=5, customers=300, months=14)
+            if not one.command.occurred_at <= day < one.recorded_at]  # fmt: skip
+    commands = [one.command for one in told]
+    before = [command for command in commands if command.occurred_at <= day]
+    assert 1_000 < len(before) < len(commands) - 500
+    whole, cut = list(recorded(commands)), list(recorded(before))
+    for one, other in zip(whole, cut, strict=True):
+        for name in sorted(FIGURES):
+            assert figure(one, name) == figure(other, name), name
+        assert one == other
+
+
+def test_a_month_that_was_not_over_is_left_out_of_what_is_counted_by_month(group: Relations) -> None:
+    page = render_html(group, as_of=datetime(2025, 3, 15, 12, tzinfo=UTC))
+    assert "goes up to Feb 2025" in page
+    for name in ("nps", "csat", "rates", "revenue", "kept"):
+        table = page[page.index(f'id="table-{name}"') :]
+        table = table[: table.index("</table>")]
+        assert "Feb 2025" in table, name
+        assert "Mar 2025" not in table, name
+
+
+def test_every_amount_is_in_the_currency_asked_for() -> None:
+    with Relations.open("sqlite://") as engine:
+        engine.execute_many(purchases(("euro", 40, "EUR"), ("franc", 40, "CHF"), ("franc", 3, "CHF")))
+        euros, francs = render_html(engine, as_of=AS_OF), render_html(engine, as_of=AS_OF, currency="CHF")
+        assert "Amounts in EUR" in euros
+        assert "in other currencies only: 1." in euros
+        assert "Amounts in CHF" in francs
+        assert "in other currencies only: 1." in francs
+        assert re.findall(r"CHF\d+", francs[francs.index('id="table-segments"') :]).count("CHF100") == 1
+        graded = [int(value) for value in re.findall(r'data-value="(\d+)"', figure(francs, "grades"))]
+        assert sum(graded) == 1, "nobody is graded by what they spent in another currency"
+    with pytest.raises(InvalidInput) as refused, Relations.open("sqlite://") as engine:
+        render_html(engine, currency="XYZ")
+    assert refused.value.code == "unknown_currency"
+
+
+def test_a_name_from_the_log_cannot_become_markup() -> None:
+    tier = Tier(name="<script>alert(1)</script>", threshold=0)
+    with Relations.open("sqlite://") as engine:
+        engine.adopt(Policy(programme=Programme(tiers=(tier,))))
+        engine.execute(RegisterCustomer(customer="c1", occurred_at=AS_OF))
+        engine.execute(RecordPurchase(customer="c1", purchase="p", amount=Money(100, "EUR"), occurred_at=AS_OF))
+        page = render_html(engine, as_of=AS_OF)
+    assert "script" not in {tag for tag, _ in read(page)}
+
+
+def test_another_language_is_refused(empty: Relations) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        render_html(empty, "tlh")
+    assert refused.value.code == "unknown_language"
+
+
+def test_numbers_months_and_money_are_written_as_each_language_does() -> None:
+    english, chinese = Wording("en"), Wording("zh")
+    assert (english.month("2024-05"), chinese.month("2024-05")) == ("May 2024", "2024年5月")
+    assert (english.number(1234.5, 1), english.percent(0.256), english.percent(None)) == ("1,234.5", "26%", "\u2013")
+    assert (english.number(-0.4), english.number(-41), english.percent(-0.001)) == ("0", "\u221241", "0%")
+    assert (english.share(0.001), english.share(0), english.share(0.012)) == ("<1%", "0%", "1%")
+    assert (english.short_money(250_000_00, "EUR"), chinese.short_money(250_000_00, "EUR")) == ("€250K", "€25万")
+    assert (english.short_month("2024-05"), chinese.short_month("2024-05")) == ("May 24", "24年5月")
+    assert english.money(123_456, "EUR") == "€1,235"
+    assert "1,235" in chinese.money(1_235, "JPY")
+
+
+def test_the_command_writes_the_page(tmp_path: Path) -> None:
+    database = tmp_path / "x.db"
+    with Relations.open(f"sqlite:///{database}") as engine:
+        engine.execute(RecordPurchase(customer="c1", purchase="p", amount=Money(100, "EUR"), occurred_at=AS_OF))
+    target = tmp_path / "page.html"
+    asked = ["report", "-d", str(database), "--html", str(target), "--lang", "zh", "--as-of", "2025-12-31"]
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 0, result.output
+    written = target.read_text("utf-8")
+    assert '<html lang="zh-Hans">' in written
+    assert "http" not in re.sub(r"xmlns(:xlink)?=\"[^\"]+\"|http-equiv", "", written)
