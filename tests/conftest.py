@@ -31,6 +31,7 @@ IN_CI = os.environ.get("CI") == "true"
 settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # CI has a quarter of an hour for everything, and tries the same examples each time: it guards, `thorough` searches.
 settings.register_profile("ci", settings.get_profile("local"), max_examples=60, derandomize=True, print_blob=True)
+settings.register_profile("quick", settings.get_profile("local"), max_examples=10)
 settings.register_profile("thorough", settings.get_profile("local"), max_examples=2_000)
 settings.load_profile("ci" if IN_CI else "local")
 
