@@ -333,7 +333,7 @@ def errors_page() -> str:
         ("code", "error", "for example"), [(f"`{raised.code}`", f"`{raised.error}`", raised.says) for raised in others]
     )
     intro = """
-Everything that goes wrong is a `RelationsError` with a stable `code`, the `field`, the `reason` and a `remedy`. Match
+Everything that goes wrong is a `RelationsError` with a stable `code`, the `field`, the `reason` and a `hint`. Match
 on the code; the words may change at any time. A command that is refused has written nothing.
 """
     return page("Errors", intro, parts)
@@ -391,7 +391,7 @@ def cli_page() -> str:
     parts += table(("code", "name", "meaning"), [(str(int(code)), code.name, MEANINGS[code]) for code in ExitCode])
     intro = """
 Results go to stdout; progress bars, messages and errors to stderr. With `--json` stdout holds exactly one JSON
-document: the result, or `{"error": {"code", "field", "reason", "remedy", "exit_code"}}` (a command line that cannot be
+document: the result, or `{"error": {"code", "field", "reason", "hint", "exit_code"}}` (a command line that cannot be
 understood is answered on stderr alone). An error never is a traceback. Colours appear on terminals only; where a
 terminal's encoding lacks a character, one that looks like it is shown. `-d` may be left out where `RELATIONS_URL` is
 set. Reading commands never make a database.

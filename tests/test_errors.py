@@ -18,7 +18,7 @@ from relations.errors import (
 
 TREE = [getattr(errors, name) for name in errors.__all__]
 MADE = [
-    CommandRefused("more than was paid", code="refund_exceeds_purchase", field="amount", remedy="Give back less"),
+    CommandRefused("more than was paid", code="refund_exceeds_purchase", field="amount", hint="Give back less"),
     RelationsError("something"),
     ChainBroken("changed", position=7),
     ProjectionFailed("KeyError: 'x'", projection="repair", position=9, stream="complaint-k1"),
@@ -60,7 +60,7 @@ def test_errors_speak_to_people_and_to_programs() -> None:
         "code": "refund_exceeds_purchase",
         "reason": "more than was paid",
         "field": "amount",
-        "remedy": "Give back less",
+        "hint": "Give back less",
     }
     assert ChainBroken("changed", position=7).position == 7
     failed = MADE[3]
@@ -69,3 +69,8 @@ def test_errors_speak_to_people_and_to_programs() -> None:
     assert "repair" in str(failed)
     assert "position 9" in str(failed)
     assert "pip install 'relations[data]'" in str(MADE[4])
+
+
+def test_a_hint_can_still_be_read_under_its_former_name() -> None:
+    error = RelationsError("the amount is too high", hint="Give back less")
+    assert error.remedy == error.hint == "Give back less"

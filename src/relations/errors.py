@@ -2,7 +2,7 @@
 
 ::
 
-    RelationsError                 code, reason, field, remedy: for people first
+    RelationsError                 code, reason, field, hint: for people first
     ├── InvalidInput               what a caller sent cannot be understood (`invalid_input`, …)
     │   └── NoFit                  sound, and no model can be fitted to it; the code says why
     ├── CommandRefused             understood, and against a rule of the domain; names the rule
@@ -51,32 +51,37 @@ class RelationsError(Exception):
         reason: What was wrong, as a sentence without its full stop.
         code: A stable word for programs, such as `refund_exceeds_purchase`.
         field: The field that was wrong, if one was.
-        remedy: What would be right.
+        hint: What to do instead.
     """
 
     code: str = "relations_error"
 
     def __init__(
-        self, reason: str, *, code: str | None = None, field: str | None = None, remedy: str | None = None
+        self, reason: str, *, code: str | None = None, field: str | None = None, hint: str | None = None
     ) -> None:
         self.reason = reason
         self.code = code or type(self).code
         self.field = field
-        self.remedy = remedy
+        self.hint = hint
         super().__init__(reason)
 
     def __str__(self) -> str:
         where = f"{self.field}: " if self.field else ""
-        mend = f". {self.remedy}" if self.remedy else ""
-        return f"[{self.code}] {where}{self.reason}{mend}"
+        hint = f". {self.hint}" if self.hint else ""
+        return f"[{self.code}] {where}{self.reason}{hint}"
+
+    @property
+    def remedy(self) -> str | None:
+        """The hint under its former name. Deprecated: read `hint`; this alias goes with version 0.2."""
+        return self.hint
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Errors travel between processes (a sharded rebuild), with all they say.
         return (_rebuild_error, (type(self), self.__dict__))
 
     def as_dict(self) -> dict[str, str | None]:
-        """The error for programs: code, field, reason and remedy."""
-        return {"code": self.code, "field": self.field, "reason": self.reason, "remedy": self.remedy}
+        """Return the error for programs: code, field, reason and hint."""
+        return {"code": self.code, "field": self.field, "reason": self.reason, "hint": self.hint}
 
 
 def _rebuild_error(cls: type[RelationsError], attributes: dict[str, Any]) -> RelationsError:
@@ -154,8 +159,8 @@ class ChainBroken(LogError):
 
     code = "chain_broken"
 
-    def __init__(self, reason: str, *, position: int, remedy: str | None = None) -> None:
-        super().__init__(reason, field=f"position {position}", remedy=remedy)
+    def __init__(self, reason: str, *, position: int, hint: str | None = None) -> None:
+        super().__init__(reason, field=f"position {position}", hint=hint)
         self.position = position
 
 
@@ -174,7 +179,7 @@ class ProjectionFailed(RelationsError):
         super().__init__(
             reason,
             field=f"{projection}, position {position}, stream {stream}",
-            remedy="Mend the projection or add an upcast, then run `relations rebuild`",
+            hint="Mend the projection or add an upcast, then run `relations rebuild`",
         )
         self.projection = projection
         self.position = position
@@ -207,6 +212,6 @@ class MissingExtra(RelationsError):
     def __init__(self, package: str, *, extra: str, purpose: str) -> None:
         super().__init__(
             f"{purpose} needs the package {package}, which is not installed",
-            remedy=f"Install it with: pip install 'relations[{extra}]'",
+            hint=f"Install it with: pip install 'relations[{extra}]'",
         )
         self.extra = extra

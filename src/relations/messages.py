@@ -90,7 +90,7 @@ def to_micros(moment: datetime) -> int:
         return (moment - _EPOCH) // _MICROSECOND
     except TypeError:  # no zone, or one that does not know its offset
         raise InvalidInput(
-            f"{moment.isoformat()} has no time zone", code="naive_datetime", remedy="Give an aware datetime"
+            f"{moment.isoformat()} has no time zone", code="naive_datetime", hint="Give an aware datetime"
         ) from None
 
 
@@ -113,7 +113,7 @@ def minor_digits(currency: str) -> int:
             f"{currency!r} is not an ISO 4217 currency code",
             code="unknown_currency",
             field="currency",
-            remedy="Give three capital letters, such as EUR",
+            hint="Give three capital letters, such as EUR",
         ) from None
     if found.exponent is None:
         raise InvalidInput(
@@ -155,7 +155,7 @@ class Money(msgspec.Struct, frozen=True, array_like=True, gc=False):
                 f"{amount} has more decimals than {currency} has ({digits})",
                 code="invalid_amount",
                 field="amount",
-                remedy="Round it first, by a rule you choose",
+                hint="Round it first, by a rule you choose",
             )
         return cls._checked(int(minor), currency)
 

@@ -868,7 +868,7 @@ def test_what_only_follows_from_something_is_not_sent_by_itself(
     head = relations.status().position
     with pytest.raises(CommandRefused) as refused:
         relations.execute(command)
-    assert (refused.value.code, refused.value.remedy) == ("only_follows", f"Send {instead}")
+    assert (refused.value.code, refused.value.hint) == ("only_follows", f"Send {instead}")
     report = relations.execute_many([command])
     assert [rejection.error.code for rejection in report.rejections] == ["only_follows"]
     assert relations.status().position == head

@@ -110,7 +110,7 @@ def _check_instrument(instrument: Instrument) -> None:
             f"the effort score {instrument.id} {said}",
             code="method_missing",
             field="policy",
-            remedy='Give its method: "agreement" where customers agree that it was made easy for them, "effort" where'
+            hint='Give its method: "agreement" where customers agree that it was made easy for them, "effort" where'
             " they say how much effort it took",
         )
     if instrument.kind == "servqual" and len(instrument.items) < _SERVQUAL_ITEMS_MIN:
@@ -118,7 +118,7 @@ def _check_instrument(instrument: Instrument) -> None:
             f"{instrument.id} has {len(instrument.items)} item; a servqual asks several and compares them",
             code="too_few_items",
             field="policy",
-            remedy=f"Give at least {_SERVQUAL_ITEMS_MIN} items, or ask it as a likert",
+            hint=f"Give at least {_SERVQUAL_ITEMS_MIN} items, or ask it as a likert",
         )
 
 

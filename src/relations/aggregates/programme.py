@@ -222,7 +222,7 @@ def _take(state: ProgrammeBook, command: TakeStock, policy: Policy) -> list[Even
             f"Nothing is left of the reward {command.reward!r}: {stock} have been given out",
             code="out_of_stock",
             field="reward",
-            remedy="Choose another reward, or raise its stock in the policy",
+            hint="Choose another reward, or raise its stock in the policy",
         )
     return [StockTaken(reward=command.reward, customer=command.customer, coupon=command.coupon, left=left or 0)]
 
@@ -234,7 +234,7 @@ def _set_goal(state: ProgrammeBook, command: SetProgrammeGoal, policy: Policy) -
             f"There is no programme {command.programme!r}",
             code="unknown_programme",
             field="programme",
-            remedy=f"The policy in force has {known}",
+            hint=f"The policy in force has {known}",
         )
     goal = Goal(command.metric, command.target, command.starts.isoformat(), command.ends.isoformat())
     if state.goals.get(command.goal) == goal:

@@ -166,7 +166,7 @@ def fit_buying(
     """
     if model not in get_args(BuyingModelName):
         raise InvalidInput(
-            f"{model!r} is no model of buying", code="unknown_model", field="model", remedy="Give bg_nbd or mbg_nbd"
+            f"{model!r} is no model of buying", code="unknown_model", field="model", hint="Give bg_nbd or mbg_nbd"
         )
     if not 0 < unit_days < float("inf"):
         raise InvalidInput(f"{unit_days} is not a unit of time", code="invalid_unit", field="unit_days")
@@ -197,12 +197,12 @@ def fit_buying(
 def _check_repeats(customers: Sequence[RepeatStatistics]) -> int:
     repeat_customers = sum(one.frequency > 0 for one in customers)
     if not customers:
-        raise NoFit("there are no customers to fit to", code="no_customers", remedy="Give customers who bought")
+        raise NoFit("there are no customers to fit to", code="no_customers", hint="Give customers who bought")
     if not repeat_customers:
         raise NoFit(
             f"none of {len(customers)} customers came back",
             code="no_repeat_customers",
-            remedy="Models of repeat buying need customers who bought on two days or more",
+            hint="Models of repeat buying need customers who bought on two days or more",
         )
     return repeat_customers
 
@@ -218,14 +218,14 @@ def check_forecast(days: float, yearly_rate: float = 0.0) -> None:
             f"{days} is not a number of days to look ahead",
             code="invalid_horizon",
             field="days",
-            remedy="Give 0 or more",
+            hint="Give 0 or more",
         )
     if not -1 < yearly_rate < float("inf"):
         raise InvalidInput(
             f"{yearly_rate} is not a discount rate",
             code="invalid_discount_rate",
             field="yearly_rate",
-            remedy="Give a share a year, such as 0.1",
+            hint="Give a share a year, such as 0.1",
         )
 
 

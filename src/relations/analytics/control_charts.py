@@ -148,7 +148,7 @@ def _check(*counts: int) -> None:
         raise InvalidInput(
             f"counts cannot be negative: {', '.join(map(str, counts))}",
             code="invalid_count",
-            remedy="Give whole numbers from 0, and no more hits than answers",
+            hint="Give whole numbers from 0, and no more hits than answers",
         )
 
 

@@ -125,13 +125,13 @@ def driver_report(outcome: str, values: Sequence[float], drivers: Mapping[str, S
     varying = {name: column for name, column in drivers.items() if len(set(column)) > 1}
     constant = tuple(name for name in drivers if name not in varying)
     if not varying:
-        raise InvalidInput("no driver varies", code="no_drivers", field="drivers", remedy="Give some that do")
+        raise InvalidInput("no driver varies", code="no_drivers", field="drivers", hint="Give some that do")
     if len(varying) > DRIVERS_MAX:
         raise InvalidInput(
             f"{len(varying)} drivers are more than {DRIVERS_MAX}",
             code="too_many_drivers",
             field="drivers",
-            remedy="Ask for dimensions instead of items, or choose some",
+            hint="Ask for dimensions instead of items, or choose some",
         )
     if len(set(values)) < 2:
         raise InvalidInput("the outcome never varies", code="constant_outcome", field="outcome")
@@ -139,7 +139,7 @@ def driver_report(outcome: str, values: Sequence[float], drivers: Mapping[str, S
         raise InvalidInput(
             f"{n} observations are too few for {len(varying)} drivers",
             code="too_few_observations",
-            remedy=f"At least {len(varying) + 2} are needed, and many more to trust them",
+            hint=f"At least {len(varying) + 2} are needed, and many more to trust them",
         )
     names = list(varying)
     columns = [varying[name] for name in names]

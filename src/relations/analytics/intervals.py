@@ -79,7 +79,7 @@ def normal_quantile(confidence: float) -> float:
             f"{confidence} is not a confidence level",
             code="invalid_confidence",
             field="confidence",
-            remedy="Give a share between 0 and 1, such as 0.95",
+            hint="Give a share between 0 and 1, such as 0.95",
         )
     return NormalDist().inv_cdf(0.5 + confidence / 2)
 
@@ -98,7 +98,7 @@ def student_quantile(confidence: float, degrees: int) -> float:
     """
     z = normal_quantile(confidence)
     if degrees < 1:
-        raise InvalidInput(f"{degrees} degrees of freedom are none", code="invalid_degrees", remedy="Give 1 or more")
+        raise InvalidInput(f"{degrees} degrees of freedom are none", code="invalid_degrees", hint="Give 1 or more")
     if degrees > _SERIES_TO:
         first = (z**3 + z) / 4
         second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
@@ -220,5 +220,5 @@ def _check_counts(*counts: int) -> None:
         raise InvalidInput(
             f"counts cannot be negative: {', '.join(map(str, counts))}",
             code="invalid_count",
-            remedy="Give whole numbers from 0, and no more hits than answers",
+            hint="Give whole numbers from 0, and no more hits than answers",
         )

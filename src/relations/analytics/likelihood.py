@@ -110,7 +110,7 @@ def _check_summit(slope: Any, way: Any, curvature: Any, named: dict[str, float],
     raise NoFit(
         f"the likelihood of {model} has no summit for these customers: {how}",
         code="fit_not_converged",
-        remedy="Give more customers or a longer observation; few repeat purchases tell too little",
+        hint="Give more customers or a longer observation; few repeat purchases tell too little",
     )
 
 

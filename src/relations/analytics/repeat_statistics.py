@@ -68,6 +68,6 @@ def checked(statistics: Iterable[RepeatStatistics]) -> list[RepeatStatistics]:
             raise InvalidInput(
                 f"no history has frequency {frequency}, recency {recency} and age {age}",
                 code="invalid_statistics",
-                remedy="A day has one purchase, recency is at most the age, and is 0 exactly where the frequency is",
+                hint="A day has one purchase, recency is at most the age, and is 0 exactly where the frequency is",
             )
     return found

@@ -79,7 +79,7 @@ class SpendingModel(BaseModel):
                 raise NoFit(
                     f"with q = {self.q:.3g} the mean purchase has no finite expectation",
                     code="infinite_mean",
-                    remedy="Fit to more customers, or leave out the few very large amounts that make the tail",
+                    hint="Fit to more customers, or leave out the few very large amounts that make the tail",
                 )
             found.append(self.p * (self.v + amount) / divisor)
         return found
@@ -106,7 +106,7 @@ def fit_spending(customers: Iterable[RepeatStatistics], *, unit_amount: float = 
         raise NoFit(
             f"none of the {len(repeats)} customers who came back spent anything when they did",
             code="no_repeat_spending",
-            remedy="The model needs customers who bought on two days or more, for more than nothing",
+            hint="The model needs customers who bought on two days or more, for more than nothing",
         )
     np = scientific("numpy", f"Fitting {_TITLE}")
     groups, fitted = _grouped(counts, unit_amount, np), counts.total()

@@ -94,7 +94,7 @@ def survival_curve(durations: Iterable[tuple[float, bool]], *, confidence: float
     ended: Counter[float] = Counter()
     for time, event in durations:
         if not (time >= 0 and isfinite(time)):
-            raise InvalidInput(f"{time} is not a duration", code="invalid_duration", remedy="Give 0 or more")
+            raise InvalidInput(f"{time} is not a duration", code="invalid_duration", hint="Give 0 or more")
         (left if event else ended)[time] += 1
     n = at_risk = left.total() + ended.total()
     points: list[SurvivalPoint] = []

@@ -188,7 +188,7 @@ def _make_room(database: str, screen: Screen) -> None:
             f"{database} holds a log" + ("" if "://" in database else " that no demo made"),
             code="not_a_demo",
             field="--database",
-            remedy="Give another file with --database; the demo replaces none but its own",
+            hint="Give another file with --database; the demo replaces none but its own",
         )
     screen.say(f"Making {database} anew: it is an earlier demo's.")
     for suffix in ("", "-wal", "-shm"):

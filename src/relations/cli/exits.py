@@ -92,7 +92,7 @@ def as_error(error: Exception) -> RelationsError | None:
             return RelationsError(
                 f"the database refused: {said[0] if said else type(error).__name__}",
                 code="database_error",
-                remedy="Check the URL, the name and the password, and that the server is running",
+                hint="Check the URL, the name and the password, and that the server is running",
             )
         case OSError():
             name = f"{error.filename}: " if error.filename else ""

@@ -100,7 +100,7 @@ def frame_command(
         for option, value in (("VIEW.QUESTION", name), ("--database", database), ("--output", output)):
             if value is None:
                 raise InvalidInput(
-                    f"{option} is missing", code="missing_argument", remedy="See relations frame --help, or --list"
+                    f"{option} is missing", code="missing_argument", hint="See relations frame --help, or --list"
                 )
         assert name is not None and database is not None and output is not None  # noqa: PT018, S101 - said above
         writer = _writer(output)
@@ -124,7 +124,7 @@ def _found(engine: Relations, name: str, pairs: Sequence[str]) -> DataFrame:
             f"{name!r} is neither a question of a view nor a table",
             code="unknown_question",
             field="VIEW.QUESTION",
-            remedy=f"{'Give one of' if view else 'The views are'} {known}; see relations frame --list",
+            hint=f"{'Give one of' if view else 'The views are'} {known}; see relations frame --list",
         )
     if what in tables(view):
         if pairs:
@@ -149,7 +149,7 @@ def _arguments(question: Callable[..., Any], pairs: Sequence[str], zone: str) ->
                 f"{pair!r} is no argument of the question",
                 code="unknown_argument",
                 field="--with",
-                remedy=f"It takes {', '.join(f'{each}=…' for each in known) or 'none'}",
+                hint=f"It takes {', '.join(f'{each}=…' for each in known) or 'none'}",
             )
         written.setdefault(name, []).append(value)
     missing = [each.name for each in known.values() if each.default is Parameter.empty and each.name not in written]
@@ -158,7 +158,7 @@ def _arguments(question: Callable[..., Any], pairs: Sequence[str], zone: str) ->
             f"the question needs {', '.join(missing)}",
             code="missing_argument",
             field="--with",
-            remedy=f"Add {' '.join(f'--with {each}=…' for each in missing)}",
+            hint=f"Add {' '.join(f'--with {each}=…' for each in missing)}",
         )
     return {name: _value(name, hints[name], values, zone) for name, values in written.items()}
 
@@ -184,7 +184,7 @@ def _writer(output: Path) -> Callable[[DataFrame, Path], object]:
             f"it is not known how to write {output.name}",
             code="unknown_format",
             field="--output",
-            remedy=f"Let its name end with one of {', '.join(_WRITERS)}",
+            hint=f"Let its name end with one of {', '.join(_WRITERS)}",
         )
     return _WRITERS[output.suffix]
 

@@ -90,7 +90,7 @@ def read_master_key(file: Path | None) -> bytes | None:
         f"{file} holds no master key",
         code="invalid_master_key",
         field="--master-key-file",
-        remedy="It has to be 32 bytes, or 64 hexadecimal digits",
+        hint="It has to be 32 bytes, or 64 hexadecimal digits",
     )
 
 
@@ -122,14 +122,14 @@ def moment(given: str | None, zone: str, *, field: str = "--as-of") -> datetime 
             f"{given!r} is neither a day nor a time",
             code="invalid_time",
             field=field,
-            remedy="Write 2025-12-31, or 2025-12-31T18:00+01:00",
+            hint="Write 2025-12-31, or 2025-12-31T18:00+01:00",
         ) from None
     if found.tzinfo is None:
         raise InvalidInput(
             f"{given!r} has no time zone",
             code="naive_datetime",
             field=field,
-            remedy=f"Write {given}Z for UTC, or add the offset, such as {given}+01:00",
+            hint=f"Write {given}Z for UTC, or add the offset, such as {given}+01:00",
         )
     return found
 
@@ -163,6 +163,6 @@ def checked_customer(customer: str, *, field: str = "CUSTOMER", what: str = "a c
             f"{shown!r} cannot be {what}",
             code="invalid_customer" if field == "CUSTOMER" else "invalid_id",
             field=field,
-            remedy="Ids are 1 to 64 of letters, digits and . _ : -",
+            hint="Ids are 1 to 64 of letters, digits and . _ : -",
         )
     return customer

@@ -101,7 +101,7 @@ def _refuse_unread(context: typer.Context, view: str | None, html: Path | None) 
             f"the page shows all views, not {view} alone",
             code="unsuitable_option",
             field="--html",
-            remedy=f"Leave out {view}, or leave out --html",
+            hint=f"Leave out {view}, or leave out --html",
         )
     for name in context.params:
         given = context.get_parameter_source(name)
@@ -110,12 +110,12 @@ def _refuse_unread(context: typer.Context, view: str | None, html: Path | None) 
         if name not in _READS["html" if html is not None else view]:
             option = "--" + name.replace("_", "-")
             if name == "lang":
-                what, remedy = "is for the page only", "Give --html FILE too, or leave it out"
+                what, hint = "is for the page only", "Give --html FILE too, or leave it out"
             else:
                 where = "the page" if html is not None else f"the report on {view}"
                 readers = [each for each, read in _READS.items() if name in read and each not in (None, "html")]
-                what, remedy = f"does nothing for {where}", f"Leave it out; it is for {' and '.join(map(str, readers))}"
-            raise InvalidInput(what, code="unsuitable_option", field=option, remedy=remedy)
+                what, hint = f"does nothing for {where}", f"Leave it out; it is for {' and '.join(map(str, readers))}"
+            raise InvalidInput(what, code="unsuitable_option", field=option, hint=hint)
 
 
 def report(

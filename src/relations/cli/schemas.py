@@ -86,6 +86,6 @@ def _chosen(documents: dict[str, Any], of: SchemaChoice | None, name: str | None
             f"there is no {name!r} among the {of.value}",
             code="unknown_schema",
             field="NAME",
-            remedy=f"relations schema {of.value} shows all there are",
+            hint=f"relations schema {of.value} shows all there are",
         )
     return documents[of][name]

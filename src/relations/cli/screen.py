@@ -106,9 +106,9 @@ class Screen:
             Text.assemble(("relations: ", "bold red"), f"{where}{error.reason} ", (f"[{error.code}]", "dim")),
             soft_wrap=True,
         )
-        if error.remedy:
-            stop = "" if error.remedy.endswith((".", "?", "!")) else "."
-            self.err.print(Text(f"  {error.remedy}{stop}"), soft_wrap=True)
+        if error.hint:
+            stop = "" if error.hint.endswith((".", "?", "!")) else "."
+            self.err.print(Text(f"  {error.hint}{stop}"), soft_wrap=True)
         if self.json:
             self.document({"error": {**error.as_dict(), "exit_code": int(code)}})
         return code
@@ -142,7 +142,7 @@ def running(*, json: bool = False, verbose: bool = False, safe: str = "Nothing w
                 known = RelationsError(
                     f"a fault in relations itself: {type(error).__name__}: {error}",
                     code="fault",
-                    remedy="Please report it, with what -v shows",
+                    hint="Please report it, with what -v shows",
                 )
                 screen.error(known)
                 code = ExitCode.FAULT

@@ -91,7 +91,7 @@ def import_command(
             return
         if file is None or database is None:
             missing = "FILE" if file is None else "--database"
-            raise InvalidInput(f"{missing} is missing", code="missing_argument", remedy="See relations import --help")
+            raise InvalidInput(f"{missing} is missing", code="missing_argument", hint="See relations import --help")
         rules = load_mapping(mapping) if mapping is not None else None
         kind = "rows" if rules else _native_kind(file)
         _must_be_readable(file)
@@ -140,7 +140,7 @@ def _native_kind(file: Path) -> str:
             raise SourceError(
                 f"{file} does not begin with a line of JSON",
                 code="not_native",
-                remedy=f"Say how its rows become commands: --mapping with one of {', '.join(shipped_mappings())}, or "
+                hint=f"Say how its rows become commands: --mapping with one of {', '.join(shipped_mappings())}, or "
                 "your own TOML file",
             ) from None
     return "events" if isinstance(first, dict) and {"position", "topic", "digest"} <= first.keys() else "commands"

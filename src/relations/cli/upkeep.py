@@ -112,7 +112,7 @@ def _checked_views(views: list[str] | None) -> list[str]:
     for view in views or ():
         if view not in known:
             raise InvalidInput(
-                f"{view!r} is no view", code="unknown_view", field="VIEW", remedy=f"There are {', '.join(known)}"
+                f"{view!r} is no view", code="unknown_view", field="VIEW", hint=f"There are {', '.join(known)}"
             )
     return list(dict.fromkeys(views or known))
 

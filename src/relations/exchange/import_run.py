@@ -175,7 +175,7 @@ class Run:
                 "an earlier run came past this row, and the log holds nothing of it: it was refused, or there was "
                 "nothing to do",
                 code="not_recorded_before",
-                remedy="See that run's file of rejected rows; or send this one, to have the row decided again",
+                hint="See that run's file of rejected rows; or send this one, to have the row decided again",
             )
             verdict = rejected(row, raw, error, self.name)
         self.counts["passed_over" if verdict is None else "refused"] += commands

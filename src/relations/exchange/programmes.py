@@ -20,7 +20,7 @@ def load_programmes(path: Path | str) -> tuple[Programme, ...]:
     report = check_programme_file(path)
     wrong = report.unreadable
     if wrong is not None:
-        raise InvalidInput(wrong.reason, code=wrong.code, field=wrong.field, remedy=wrong.remedy)
+        raise InvalidInput(wrong.reason, code=wrong.code, field=wrong.field, hint=wrong.hint)
     return report.programmes
 
 
@@ -35,10 +35,10 @@ def check_programme_file(path: Path | str) -> ProgrammeReport:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
         raise InvalidInput(
-            f"{file} cannot be read: {error.strerror}", code="unreadable_file", field="file", remedy="Name a TOML file"
+            f"{file} cannot be read: {error.strerror}", code="unreadable_file", field="file", hint="Name a TOML file"
         ) from None
     except UnicodeDecodeError:
         raise InvalidInput(
-            f"{file} is not UTF-8", code="unreadable_file", field="file", remedy="Save it as UTF-8"
+            f"{file} is not UTF-8", code="unreadable_file", field="file", hint="Save it as UTF-8"
         ) from None
     return read_programmes(text, str(file))

@@ -371,7 +371,7 @@ class Executor:
                 f"nothing is recorded of the customer {name}",
                 code="unknown_customer",
                 field=field,
-                remedy="Check the id; whoever is only about to become known is registered first (RegisterCustomer)",
+                hint="Check the id; whoever is only about to become known is registered first (RegisterCustomer)",
             )
 
     def _record(self, unit: _Unit, decided: _Decided, here: _Place, found: State, new: Sequence[Event]) -> State:
@@ -449,7 +449,7 @@ class Executor:
         try:
             rows = unit.writer.append(unit.entries)
         except self._database.integrity_error as error:
-            raise ConcurrencyConflict("another writer took the place of an event", remedy="Try again") from error
+            raise ConcurrencyConflict("another writer took the place of an event", hint="Try again") from error
         self.states.snapshot(unit.writer, unit.snapshots)
         return rows
 
@@ -521,7 +521,7 @@ def _refuse_alone(command: Command) -> NoReturn:
         f"{type(command).__name__} follows from {command.follows} and is not sent by itself",
         code="only_follows",
         field="command",
-        remedy=f"Send {command.follows}",
+        hint=f"Send {command.follows}",
     )
 
 
@@ -530,5 +530,5 @@ def _must_be_at(expected: int, stream: str, version: int) -> None:
         raise ConcurrencyConflict(
             f"{stream} is at version {version}, not {expected}",
             code="version_conflict",
-            remedy="Read it again and decide anew",
+            hint="Read it again and decide anew",
         )

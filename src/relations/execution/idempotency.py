@@ -80,7 +80,7 @@ class Repeats:
             raise IdempotencyConflict(
                 f"the command id {command.command_id!r} was used before for a different command",
                 field="command_id",
-                remedy="Send the first command again unchanged, or give this one an id of its own",
+                hint="Send the first command again unchanged, or give this one an id of its own",
             )
 
     def fingerprint(self, connection: Connection, command: Command, customer: str, now: int | None = None) -> bytes:

@@ -83,7 +83,7 @@ class States:
             raise InvalidInput(
                 f"{kind!r} is no kind of aggregate",
                 code="unknown_aggregate",
-                remedy=f"There are {', '.join(sorted(self._by_name))}",
+                hint=f"There are {', '.join(sorted(self._by_name))}",
             )
         return found
 

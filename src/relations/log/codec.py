@@ -85,7 +85,7 @@ class Codec:
         if schema > known.schema:
             raise NewerLog(
                 f"{topic} has schema {schema}; this version knows up to {known.schema}",
-                remedy="Use the newer version of relations that wrote it",
+                hint="Use the newer version of relations that wrote it",
             )
         try:
             return known.decode(body) if schema == known.schema else self._upcast(known, topic, schema, body)

@@ -320,20 +320,20 @@ def translated(error: Exception) -> Exception:
     said = str(getattr(error, "orig", error)).lower()
     if "not a database" in said or "malformed" in said or "disk image" in said:
         return ForeignDatabase(
-            f"the database cannot be read: {said}", remedy="Give the file of a relations database, or restore it"
+            f"the database cannot be read: {said}", hint="Give the file of a relations database, or restore it"
         )
     if "could not decode to utf-8" in said:
-        return LogError("a text in the database is damaged", code="log_damaged", remedy="Run `relations verify`")
+        return LogError("a text in the database is damaged", code="log_damaged", hint="Run `relations verify`")
     if "unable to open" in said:
-        return ForeignDatabase("the file cannot be opened", remedy="Does its folder exist, and may it be written?")
+        return ForeignDatabase("the file cannot be opened", hint="Does its folder exist, and may it be written?")
     if "readonly" in said or "read-only" in said:
-        return ForeignDatabase("the database can only be read", remedy="Open it where it may be written")
+        return ForeignDatabase("the database can only be read", hint="Open it where it may be written")
     if "locked" in said or "lock timeout" in said or "deadlock" in said or "could not serialize" in said:
         busy = "locked" in said or "lock timeout" in said
         return ConcurrencyConflict(
             f"another writer kept the database for too long ({said.splitlines()[0]})",
             code="log_busy" if busy else None,
-            remedy="Try again",
+            hint="Try again",
         )
     if "connection refused" in said or "could not connect" in said or "connection failed" in said:
         return ForeignDatabase(f"the database cannot be reached: {said.splitlines()[0]}")
@@ -349,11 +349,11 @@ def _parse(url: str | URL) -> URL:
             f"{url!r} is not a database URL",
             code="invalid_url",
             field="url",
-            remedy="Give one such as sqlite:///hotel.db or postgresql://user@host/name",
+            hint="Give one such as sqlite:///hotel.db or postgresql://user@host/name",
         ) from None
     if backend not in ("sqlite", "postgresql"):
         raise InvalidInput(
-            f"{backend} is not supported", code="invalid_url", field="url", remedy="Use SQLite or PostgreSQL"
+            f"{backend} is not supported", code="invalid_url", field="url", hint="Use SQLite or PostgreSQL"
         )
     if backend == "postgresql" and parsed.drivername == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")

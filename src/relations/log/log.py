@@ -144,13 +144,13 @@ class Log:
         if not found:
             if not create:
                 raise ForeignDatabase(
-                    f"{self.database.name} has no relations log", remedy="Give the database of one, or import into it"
+                    f"{self.database.name} has no relations log", hint="Give the database of one, or import into it"
                 )
             self._create()
         elif meta.name not in found or log.name not in found:
             raise ForeignDatabase(
                 f"{self.database.name} has tables named as ours, but not all of them: {', '.join(sorted(found))}",
-                remedy="Give a database of relations, or an empty one",
+                hint="Give a database of relations, or an empty one",
             )
         self._check_format()
 
@@ -180,7 +180,7 @@ class Log:
         if int(written) > FORMAT:
             raise NewerLog(
                 f"the log has format {written}; this version of relations knows up to {FORMAT}",
-                remedy="Use the newer version that wrote it",
+                hint="Use the newer version that wrote it",
             )
 
     def head(self, connection: Connection) -> Head:
@@ -358,4 +358,4 @@ def _fetch_damaged(cursor: sqlite3.Cursor, sql: str, parameters: Sequence[Any]) 
 def _must_exist(path: str) -> None:
     """Opening an SQLite file makes one where there is none; reading must not."""
     if not path.startswith("file:") and not Path(path).is_file():
-        raise ForeignDatabase(f"there is no database at {path}", remedy="Is the path right?")
+        raise ForeignDatabase(f"there is no database at {path}", hint="Is the path right?")

@@ -87,7 +87,7 @@ class Keys:
                 f"customer {customer!r} was erased; no personal words are kept of them",
                 code="customer_erased",
                 field="customer",
-                remedy="Leave the personal fields out",
+                hint="Leave the personal fields out",
             )
         return self._unwrap(customer, bytes(found[0]))
 
@@ -127,7 +127,7 @@ class Keys:
         if stored[:1] == _PLAIN:
             return stored[1:]
         if self._master is None:
-            raise LogError("the keys are wrapped by a master key", code="master_key_needed", remedy="Give it")
+            raise LogError("the keys are wrapped by a master key", code="master_key_needed", hint="Give it")
         try:
             return self._master.decrypt(stored[1 : 1 + _NONCE], stored[1 + _NONCE :], customer.encode())
         except InvalidTag:

@@ -146,7 +146,7 @@ def unknown_customer(customer: str, as_of: datetime | None = None) -> InvalidInp
         + ("" if as_of is None else f" up to {as_of.isoformat(timespec='seconds')}"),
         code="unknown_customer",
         field="CUSTOMER",
-        remedy="Check the id; it is the one that the log has, not another system's",
+        hint="Check the id; it is the one that the log has, not another system's",
     )
 
 

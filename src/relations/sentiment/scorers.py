@@ -121,7 +121,7 @@ def scorers_named(names: Iterable[str]) -> list[Scorer]:
                 f"{name!r} is no scorer that ships",
                 code="unknown_scorer",
                 field="scorer",
-                remedy=f"Give one of {', '.join(SCORERS)}; others are passed to score_feedback in Python",
+                hint=f"Give one of {', '.join(SCORERS)}; others are passed to score_feedback in Python",
             )
         found.append(SCORERS[name])
     return found

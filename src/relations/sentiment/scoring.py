@@ -223,7 +223,7 @@ def _command(given: RecordedEvent, by: ScorerCount, score: int) -> ScoreSentimen
             f"the scorer {by.scorer} {by.version} gave {score!r}",
             code="invalid_score",
             field="score",
-            remedy="A scorer gives a whole number from -1000 to 1000",
+            hint="A scorer gives a whole number from -1000 to 1000",
         )
     customer, feedback, scorer, version = key = _key(given, by)
     return ScoreSentiment(

@@ -312,7 +312,7 @@ def test_a_refusal_names_the_state_and_what_is_possible_from_it() -> None:
         AGGREGATE.decider.decide(CLOSED.state, apologise(50), POLICY)
     assert "k1 is closed" in refused.value.reason
     assert "FollowUpComplaint, ReopenComplaint" in refused.value.reason
-    assert refused.value.remedy == "Reopen it first"
+    assert refused.value.hint == "Reopen it first"
 
 
 def test_the_table_is_whole() -> None:

@@ -156,7 +156,7 @@ def test_a_programme_that_there_is_not_is_refused_by_name() -> None:
     error = refusal(INITIAL, EnrolMember(customer="c1", programme="crew", occurred_at=day("2024-01-01")))
     assert error.code == "unknown_programme"
     assert "'crew'" in error.reason
-    assert "'main'" in (error.remedy or "")
+    assert "'main'" in (error.hint or "")
 
 
 # --- earning --------------------------------------------------------------------------------------------------------

@@ -153,14 +153,14 @@ def test_what_is_wrong_in_the_whole_is_named(values: dict[str, Any], code: str, 
     findings = check_programme(Programme.model_validate(values))
     found = next((each for each in findings if each.code == code and sentence in each.reason), None)
     assert found is not None, findings
-    assert found.remedy
+    assert found.hint
     assert found.field in Programme.model_fields
 
 
 def test_stays_of_categories_that_earn_nothing_are_not_mended_by_naming_them() -> None:
     rules = {"tier_basis": "stays", "stay_categories": ["room"], "category_factors": {"room": 0}}
     found = check_programme(Programme.model_validate(rules))[0]
-    assert (found.code, found.remedy) == ("unreachable_tier", "Give one of the `stay_categories` a factor above 0")
+    assert (found.code, found.hint) == ("unreachable_tier", "Give one of the `stay_categories` a factor above 0")
 
 
 def test_what_suits_is_not_named() -> None:

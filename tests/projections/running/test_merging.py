@@ -267,7 +267,7 @@ def test_a_merge_that_makes_no_sense_changes_nothing(past: list[Command], wanted
         with pytest.raises(CommandRefused) as refused:
             relations.execute(wanted)
         assert refused.value.code == code
-        assert refused.value.remedy
+        assert refused.value.hint
         assert relations.status().position == head
 
 

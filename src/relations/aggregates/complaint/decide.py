@@ -99,7 +99,7 @@ def _illegal(command: ComplaintCommand, status: Status, when: str = "is") -> Com
         f"from there: {names(MOVES[status])}",
         code="illegal_move",
         field="complaint",
-        remedy="Reopen it first" if ReopenComplaint in MOVES[status] else None,
+        hint="Reopen it first" if ReopenComplaint in MOVES[status] else None,
     )
 
 
@@ -108,7 +108,7 @@ def _out_of_order(command: ComplaintCommand, status: Status) -> CommandRefused:
         f"{type(command).__name__} bears a time before the complaint {command.complaint} was {status}",
         code="out_of_order",
         field="occurred_at",
-        remedy="Send what happened in the order in which it happened, or mend the time",
+        hint="Send what happened in the order in which it happened, or mend the time",
     )
 
 
@@ -235,7 +235,7 @@ def _file(state: Complaint, command: FileComplaint, policy: Policy) -> list[Even
         f"the complaint {command.complaint} is filed already, with other content or at another time",
         code="complaint_id_reused",
         field="complaint",
-        remedy="Give each complaint an id of its own, or send the recorded one again unchanged",
+        hint="Give each complaint an id of its own, or send the recorded one again unchanged",
     )
 
 
@@ -291,7 +291,7 @@ def decide(state: Complaint, command: Command, policy: Policy) -> list[Event]:
             f"no complaint {command.complaint} was filed; from there: {names(MOVES['unfiled'])}",
             code="unknown_complaint",
             field="complaint",
-            remedy="File it first",
+            hint="File it first",
         )
     event = DECISIONS[kind](state, command, policy, at)
     if event is None or _is_done(state, kind, event):

@@ -98,7 +98,7 @@ def _known(found: Known | None, command: ComplaintCommand, field: str, remedy: s
             f"the complaint {command.complaint} has no {field} {getattr(command, field)}",
             code=f"unknown_{field}",
             field=field,
-            remedy=remedy,
+            hint=remedy,
         )
     return found
 
@@ -108,7 +108,7 @@ def _reused(command: ComplaintCommand, field: str, code: str) -> CommandRefused:
         f"the complaint {command.complaint} has another {field} {getattr(command, field)}",
         code=code,
         field=field,
-        remedy=f"Give each {field} an id of its own",
+        hint=f"Give each {field} an id of its own",
     )
 
 
@@ -148,7 +148,7 @@ def _transfer(state: Complaint, command: TransferComplaint, _policy: Policy, at:
             f"the complaint {command.complaint} is with {command.department} already",
             code="same_department",
             field="department",
-            remedy="Assign it to somebody there, or name another department",
+            hint="Assign it to somebody there, or name another department",
         )
     return event
 
@@ -179,7 +179,7 @@ def _receive(state: Complaint, command: ReceiveInformation, _policy: Policy, at:
             f"what was asked as {command.request} bears a time before it was asked",
             code="out_of_order",
             field="occurred_at",
-            remedy="Send what happened in the order in which it happened, or mend the time",
+            hint="Send what happened in the order in which it happened, or mend the time",
         )
     return InformationReceived(request=command.request, words=command.words, at=at)
 
@@ -199,7 +199,7 @@ def _hold(state: Complaint, command: SendHoldingReply, policy: Policy, at: int) 
             f"the final answer to {command.complaint} cannot be announced for later than the policy allows",
             code="beyond_final_deadline",
             field="until",
-            remedy="Announce an earlier time",
+            hint="Announce an earlier time",
         )
     return event
 
@@ -258,14 +258,14 @@ def _approve(state: Complaint, command: ApproveRemedy, policy: Policy, at: int) 
             f"{command.actor} proposed the remedy {command.remedy} and cannot approve it",
             code="own_offer",
             field="actor",
-            remedy="Let somebody else approve it",
+            hint="Let somebody else approve it",
         )
     if not policy.desk.allows(command.role, moved.value, moved.points):
         raise CommandRefused(
             f"the remedy {command.remedy} is above the limit of {command.role or 'somebody without a role'}, too",
             code="above_limit",
             field="role",
-            remedy="Let somebody approve it whose limit covers it",
+            hint="Let somebody approve it whose limit covers it",
         )
     return RemedyApproved(remedy=command.remedy, role=command.role, at=at)
 
@@ -339,7 +339,7 @@ def _merge(state: Complaint, command: MergeComplaint, _policy: Policy, at: int) 
             f"{into} was merged into {command.complaint}: two complaints cannot be duplicates of each other",
             code="merge_cycle",
             field="into",
-            remedy=f"Reopen {into} first",
+            hint=f"Reopen {into} first",
         )
     return ComplaintMerged(into=into, at=at)
 
@@ -354,7 +354,7 @@ def _take_duplicate(state: Complaint, command: TakeDuplicate, _policy: Policy, a
             f"the complaint {command.complaint} is a duplicate of {state.merged_into} itself",
             code="merged_itself",
             field="complaint",
-            remedy=f"Merge it into {state.merged_into}",
+            hint=f"Merge it into {state.merged_into}",
         )
     return DuplicateTaken(duplicate=command.duplicate, at=at)
 
@@ -409,7 +409,7 @@ def _measure(state: Complaint, command: MeasureImprovement, policy: Policy, at: 
             f"{command.after_days} days prove nothing; the policy asks for {policy.desk.proof_days_min}",
             code="too_soon_to_prove",
             field="after_days",
-            remedy="Count for longer",
+            hint="Count for longer",
         )
     # Rates compared without division: after / after_days < before / before_days.
     fewer = command.after * command.before_days < command.before * command.after_days

@@ -120,7 +120,7 @@ def _register(state: Customer, command: RegisterCustomer) -> list[Event]:
             f"the customer {command.customer} was registered before, with other details",
             code="already_registered",
             field="customer",
-            remedy="Send CorrectProfile for what has changed",
+            hint="Send CorrectProfile for what has changed",
         )
     return [
         CustomerRegistered(
@@ -144,7 +144,7 @@ def _correct(state: Customer, command: CorrectProfile) -> list[Event]:
             f"the customer {command.customer} is not known",
             code="unknown_customer",
             field="customer",
-            remedy="Send RegisterCustomer",
+            hint="Send RegisterCustomer",
         )
     at = command.at
     changed: dict[str, str] = {}
@@ -232,7 +232,7 @@ def _refund_purchase(state: Customer, command: RefundPurchase) -> list[Event]:
             f"no purchase {command.purchase} of the customer {command.customer} is recorded",
             code="refund_names_no_purchase",
             field="purchase",
-            remedy="Record the purchase first, or name the one that is given back",
+            hint="Record the purchase first, or name the one that is given back",
         )
     bought = purchase.amount
     if amount.currency != bought.currency:
@@ -240,7 +240,7 @@ def _refund_purchase(state: Customer, command: RefundPurchase) -> list[Event]:
             f"the purchase {command.purchase} was paid in {bought.currency}, not in {amount.currency}",
             code="refund_currency_differs",
             field="amount",
-            remedy=f"Give the refund in {bought.currency}",
+            hint=f"Give the refund in {bought.currency}",
         )
     refunded = state.refunded.get(command.purchase, 0) + amount.amount
     if refunded > bought.amount:
@@ -249,7 +249,7 @@ def _refund_purchase(state: Customer, command: RefundPurchase) -> list[Event]:
             f"of the purchase {command.purchase} ({bought}) at most {left} can still be given back, not {amount}",
             code="refund_exceeds_purchase",
             field="amount",
-            remedy=f"Give back at most {left}",
+            hint=f"Give back at most {left}",
         )
     return [
         PurchaseRefunded(
@@ -298,7 +298,7 @@ def _merge(state: Customer, command: MergeCustomer) -> list[Event]:
             f"the customer {command.customer} is merged into {state.into} already",
             code="already_merged",
             field="customer",
-            remedy=f"Merge {state.into}, or send UnmergeCustomer first",
+            hint=f"Merge {state.into}, or send UnmergeCustomer first",
         )
     refuse_if_erased(state, command, "customer", "Nothing: whose history it was is not to be said again")
     return [CustomerMerged(into=command.into, at=command.at)]
@@ -313,7 +313,7 @@ def _absorb(state: Customer, command: AbsorbCustomer) -> list[Event]:
             f"the customer {command.customer} is merged into {state.into} itself",
             code="survivor_is_merged",
             field="into",
-            remedy=f"Merge into {state.into}, or unmerge {command.customer} first",
+            hint=f"Merge into {state.into}, or unmerge {command.customer} first",
         )
     refuse_if_erased(state, command, "into", "Nothing: whose history it was is not to be said again")
     return [CustomerAbsorbed(merged=command.merged, at=command.at)]
@@ -325,7 +325,7 @@ def _refuse_itself(command: CustomerCommand, other: str, field: str) -> None:
             f"the customer {other} cannot be merged into itself",
             code="merged_into_itself",
             field=field,
-            remedy="Name two ids",
+            hint="Name two ids",
         )
 
 

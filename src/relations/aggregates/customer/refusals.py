@@ -19,9 +19,9 @@ __all__ = [
 ]
 
 
-def refused(reason: str, code: str, field: str, remedy: str) -> CommandRefused:
+def refused(reason: str, code: str, field: str, hint: str) -> CommandRefused:
     """A refusal."""
-    return CommandRefused(reason, code=code, field=field, remedy=remedy)
+    return CommandRefused(reason, code=code, field=field, hint=hint)
 
 
 def making_known(state: Customer, command: CustomerCommand, event: Event, channel: str | None) -> list[Event]:
@@ -31,7 +31,7 @@ def making_known(state: Customer, command: CustomerCommand, event: Event, channe
     return [CustomerRegistered(channel=channel, source="implicit", implicit=True, at=command.at), event]
 
 
-def refuse_if_erased(state: Customer, command: CustomerCommand, field: str | None, remedy: str) -> None:
+def refuse_if_erased(state: Customer, command: CustomerCommand, field: str | None, hint: str) -> None:
     """Take nothing that says something of a person who was erased.
 
     Raises:
@@ -43,7 +43,7 @@ def refuse_if_erased(state: Customer, command: CustomerCommand, field: str | Non
             f"any more",
             code="customer_erased",
             field=field,
-            remedy=remedy,
+            hint=hint,
         )
 
 
@@ -53,7 +53,7 @@ def id_reused(kind: str, known: str) -> CommandRefused:
         f"the {kind} {known} is recorded already, with other content or at another time",
         code=f"{kind}_id_reused",
         field=kind,
-        remedy=f"Give each {kind} an id of its own, or send the recorded one again unchanged",
+        hint=f"Give each {kind} an id of its own, or send the recorded one again unchanged",
     )
 
 

@@ -139,8 +139,8 @@ def show_check(report: ProgrammeReport) -> RenderableType:
             Text.assemble((finding.severity, style), f"  {finding.field}  ", (f"[{finding.code}]", "dim")),
             Text(f"  {finding.reason}"),
         ]
-        if finding.remedy:
-            lines.append(words(f"  {finding.remedy}"))
+        if finding.hint:
+            lines.append(words(f"  {finding.hint}"))
         parts.append(section(*lines))
     if not report.findings:
         parts.append(section(Text("Nothing is wrong with it.")))

@@ -79,7 +79,7 @@ def _why_no_drivers(engine: Relations, question: Question) -> str | None:
     try:
         engine.views.satisfaction.drivers("nps", as_of=question.as_of)
     except InvalidInput as error:
-        return f"{error.reason}. {error.remedy}." if error.remedy else f"{error.reason}."
+        return f"{error.reason}. {error.hint}." if error.hint else f"{error.reason}."
     return None
 
 

@@ -177,8 +177,8 @@ def _historic(page: ValuePage) -> list[RenderableType]:
     """What they brought, and why no more can be said."""
     found = page.worth
     assert found.no_fit is not None  # noqa: S101 - only then it is asked for
-    remedy = f" {found.no_fit.remedy}." if found.no_fit.remedy else ""
-    why = f"What is to be expected of them is not known: {found.no_fit.reason}.{remedy}"
+    hint = f" {found.no_fit.hint}." if found.no_fit.hint else ""
+    why = f"What is to be expected of them is not known: {found.no_fit.reason}.{hint}"
     title = f"What they have brought, in {page.currency}"
     if not found.customers:
         return [Text(title, style="bold"), words(why)]

@@ -1,6 +1,6 @@
 """Rows that were not taken: a JSON Lines file to mend and send again.
 
-A line is `{"row": 17, "code": "not_a_time", "reason": "…", "field": "date", "remedy": null, "command": null,
+A line is `{"row": 17, "code": "not_a_time", "reason": "…", "field": "date", "hint": null, "command": null,
 "recorded": 0, "source": "cdnow", "raw": {"date": "19970230", …}}`. The row number and the source make the command ids,
 so a row that is mended in `raw` and sent again comes in as the row that it is.
 """
@@ -31,7 +31,7 @@ class RejectedRow(msgspec.Struct, frozen=True, kw_only=True):
         code: Why, for programs.
         reason: Why, for people.
         field: The field that was wrong, if one was.
-        remedy: What would be right.
+        hint: What to do instead.
         command: The command that was refused; None where the row gave none.
         recorded: How many other commands of the row were taken.
         source: The import's name.
@@ -42,7 +42,7 @@ class RejectedRow(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     reason: str
     field: str | None = None
-    remedy: str | None = None
+    hint: str | None = None
     command: str | None = None
     recorded: int = 0
     source: str
@@ -58,7 +58,7 @@ def rejected(
         code=error.code,
         reason=error.reason,
         field=error.field,
-        remedy=error.remedy,
+        hint=error.hint,
         command=command,
         recorded=recorded,
         source=source,
@@ -193,6 +193,6 @@ def read_rejects(lines: Iterator[str], source: str) -> Iterator[RawRow]:
             raise SourceError(
                 f"line {number} was rejected by the import {record.source!r}, and this one is {source!r}",
                 code="other_source",
-                remedy="Give the mapping, and the name, that the rows were first imported with",
+                hint="Give the mapping, and the name, that the rows were first imported with",
             )
         yield record.row, {key: str(value) for key, value in record.raw.items()}, None

@@ -144,7 +144,7 @@ def _mended(reading: _Reading) -> Iterator[None]:
         raise SourceError(
             f"{path} breaks off {reading.place}: the gzip stream has no end",
             code="truncated_gzip",
-            remedy="Fetch the file again; the rows before that are in, and are not taken twice",
+            hint="Fetch the file again; the rows before that are in, and are not taken twice",
         ) from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise SourceError(f"{path} is damaged {reading.place}: {error}", code="damaged_gzip") from None
@@ -153,7 +153,7 @@ def _mended(reading: _Reading) -> Iterator[None]:
         raise SourceError(
             f"{path} is not {error.encoding}: byte 0x{bad} soon {reading.place}",
             code="wrong_encoding",
-            remedy="Name the file's encoding in [source], for instance encoding = 'cp1252' or 'gb18030'",
+            hint="Name the file's encoding in [source], for instance encoding = 'cp1252' or 'gb18030'",
         ) from None
     except UnicodeError as error:
         raise SourceError(f"{path} cannot be decoded {reading.place}: {error}", code="wrong_encoding") from None
@@ -194,9 +194,9 @@ def _reader(source: Source, binary: BinaryIO, reading: _Reading) -> tuple[tuple[
 def _text(binary: BinaryIO, encoding: str, reading: _Reading, *, newline: str | None) -> TextIO:
     path = reading.path
     peeked = cast("io.BufferedReader", binary).peek(4096)[:4096]
-    for mark, what, remedy in _FOREIGN:
+    for mark, what, hint in _FOREIGN:
         if peeked.startswith(mark):
-            raise SourceError(f"{path} is {what}, not text", code="not_text", remedy=remedy)
+            raise SourceError(f"{path} is {what}, not text", code="not_text", hint=hint)
     for mark, name in _MARKS:
         if peeked.startswith(mark):
             encoding = name
@@ -207,7 +207,7 @@ def _text(binary: BinaryIO, encoding: str, reading: _Reading, *, newline: str | 
             raise SourceError(
                 f"{path} is not {encoding} text: it is full of NUL bytes",
                 code="not_text",
-                remedy="If it is UTF-16, say encoding = 'utf-16-le' or 'utf-16-be' in [source]",
+                hint="If it is UTF-16, say encoding = 'utf-16-le' or 'utf-16-be' in [source]",
             )
     text = reading.text = io.TextIOWrapper(binary, encoding, newline=newline)
     return text
@@ -223,7 +223,7 @@ def _named(cells: Iterable[str], path: Path) -> tuple[str, ...]:
         raise SourceError(
             f"{path} has more than one column called {', '.join(twice)}",
             code="ambiguous_columns",
-            remedy="Name the columns in [source]: header = false, columns = [...], skip_lines = 1",
+            hint="Name the columns in [source]: header = false, columns = [...], skip_lines = 1",
         )
     return names
 
@@ -280,7 +280,7 @@ def _delimited_rows(reader: Any, columns: tuple[str, ...], reading: _Reading) ->
                 raise SourceError(
                     f"{reading.path}, row {number}, line {reader.line_num}: {error}",
                     code="malformed_source",
-                    remedy="Look for a quote that is opened there or before and never closed",
+                    hint="Look for a quote that is opened there or before and never closed",
                 ) from None
             problem = InvalidInput(f"the row's quotes make no sense: {error}", code="malformed_row")
             yield number, {"line": str(reader.line_num)}, problem

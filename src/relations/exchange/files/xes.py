@@ -63,7 +63,7 @@ class _Events:
         raise SourceError(
             f"{self.path} declares a document type, which an event log has no need of and which is not read",
             code="document_type_refused",
-            remedy="Take the <!DOCTYPE …> out, if the file comes from somebody you trust",
+            hint="Take the <!DOCTYPE …> out, if the file comes from somebody you trust",
         )
 
     def start(self, element: str, attributes: dict[str, str]) -> None:

@@ -50,7 +50,7 @@ def frame(question: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> Data
             f"{getattr(question, '__qualname__', question)} does not say what it returns",
             code="no_column",
             field="question",
-            remedy="Give a view's method, or an answer and its type to frame_of",
+            hint="Give a view's method, or an answer and its type to frame_of",
         )
     _rows_of(kind)  # what cannot become a frame is not asked first
     return frame_of(question(*args, **kwargs), kind)
@@ -101,7 +101,7 @@ def part(of: DataFrame, column: str) -> DataFrame:
             f"the frame has no part {column!r}",
             code="unknown_part",
             field="part",
-            remedy=f"Give one of {known}" if known else "None of its columns holds lists",
+            hint=f"Give one of {known}" if known else "None of its columns holds lists",
         )
     entries = of.select(column).drop_nulls()
     if isinstance(dtype, pl.List):
@@ -142,7 +142,7 @@ def table(view: View, name: str) -> DataFrame:
             f"the view {view.projection.name} has no table {name!r}",
             code="unknown_table",
             field="name",
-            remedy=f"Give one of {', '.join(tables(view))}",
+            hint=f"Give one of {', '.join(tables(view))}",
         )
     columns = view.table(row).c
     return frame_of(view.rows(row, order_by=[columns[key] for key in row.key]), list[row])  # type: ignore[valid-type]

@@ -39,7 +39,7 @@ def command_class(name: str) -> type[Command]:
             f"there is no command {name!r}",
             code="unknown_command",
             field="command",
-            remedy=f"{f'Did you mean {close[0]}? ' if close else ''}There are: {', '.join(known_commands())}",
+            hint=f"{f'Did you mean {close[0]}? ' if close else ''}There are: {', '.join(known_commands())}",
         )
     return found
 
@@ -89,7 +89,7 @@ def command_from_json(line: str | bytes | dict[str, Any]) -> Command:
     try:
         cls = command_class(name if isinstance(name, str) else "")
     except MappingError as error:
-        raise InvalidInput(error.reason, code=error.code, field="command", remedy=error.remedy) from None
+        raise InvalidInput(error.reason, code=error.code, field="command", hint=error.hint) from None
     try:
         return cls.model_validate_json(json.dumps(fields))
     except ValidationError as error:

@@ -179,7 +179,7 @@ def _check_readable(relations: Relations, batch: list[EventLine]) -> None:
             raise UndecodableEvent(
                 f"the event at position {line.position} ({line.topic}) cannot be read: {error.reason}",
                 field=f"position {line.position}",
-                remedy="Import it with the version of relations that wrote it, or a newer one",
+                hint="Import it with the version of relations that wrote it, or a newer one",
             ) from None
 
 

@@ -419,5 +419,5 @@ def _mapping_text(path: str | Path) -> str:
         raise MappingError(
             f"the mapping {path} cannot be read: {getattr(error, 'strerror', None) or error}",
             code="no_such_mapping",
-            remedy=f"Give the path of a TOML file, or one of: {', '.join(shipped_mappings())}",
+            hint=f"Give the path of a TOML file, or one of: {', '.join(shipped_mappings())}",
         ) from None

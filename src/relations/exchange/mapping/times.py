@@ -49,7 +49,7 @@ def compile_time(name: str, value: Value) -> Callable[[str], datetime]:
                     f"{shown(text)} has no time zone, and the mapping names none",
                     code="naive_datetime",
                     field=name,
-                    remedy="Give `zone` in the mapping, or an offset in the file",
+                    hint="Give `zone` in the mapping, or an offset in the file",
                 )
             if bare:
                 found = found.replace(hour=at.hour, minute=at.minute, second=at.second, microsecond=at.microsecond)

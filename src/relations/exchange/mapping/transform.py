@@ -71,7 +71,7 @@ class Transform:
         self.name = name or mapping.name
         if re.fullmatch(ID_PATTERN, self.name) is None:
             raise MappingError(
-                f"{self.name!r} is no name for an import", remedy="Give letters, digits and . _ : -", field="name"
+                f"{self.name!r} is no name for an import", hint="Give letters, digits and . _ : -", field="name"
             )
         self._columns = columns
         self._compute: dict[str, Getter] = {}
@@ -124,7 +124,7 @@ class Transform:
             raise InvalidInput(
                 "no command of the mapping is for such a row",
                 code="no_command",
-                remedy="Add a [[command]] for it, or a [[note]] that says why it is passed over",
+                hint="Add a [[command]] for it, or a [[note]] that says why it is passed over",
             )
         return RowCommands(commands, notes)
 
@@ -145,7 +145,7 @@ class Transform:
             f"the file has no column {column!r}" + ("" if column_only else ", and the mapping no value of that name"),
             code="unknown_column",
             field=column,
-            remedy=f"{f'Did you mean {close[0]!r}? ' if close else ''}There are: {', '.join(known)}",
+            hint=f"{f'Did you mean {close[0]!r}? ' if close else ''}There are: {', '.join(known)}",
         )
 
     def _needs(self, names: Iterable[str]) -> None:
@@ -263,7 +263,7 @@ def _check_fields(cls: type[Command], rule: CommandRule) -> None:
             raise MappingError(
                 f"{rule.command} has no field {field!r} that a mapping gives",
                 field=field,
-                remedy=f"{f'Did you mean {close[0]!r}? ' if close else ''}It has: {', '.join(known)}",
+                hint=f"{f'Did you mean {close[0]!r}? ' if close else ''}It has: {', '.join(known)}",
             )
     missing = [name for name, info in cls.model_fields.items() if info.is_required() and name not in rule.arguments]
     if missing:

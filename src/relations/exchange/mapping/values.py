@@ -351,7 +351,7 @@ def _integer(name: str, value: Value, read: Callable[[Any], Decimal]) -> Convers
                 f"{shown(str(text))} is not a whole number",
                 code="not_an_integer",
                 field=name,
-                remedy="Where 17850.0 means 17850, the mapping says accept_decimal_zero = true" if whole else None,
+                hint="Where 17850.0 means 17850, the mapping says accept_decimal_zero = true" if whole else None,
             )
         return int(number)
 
@@ -378,7 +378,7 @@ def _money(name: str, value: Value, read: Callable[[Any], Decimal]) -> Conversio
                 number = number.quantize(Decimal(1).scaleb(-digits), rounding)
             return Money.of(number, currency)
         except InvalidInput as error:
-            raise InvalidInput(error.reason, code=error.code, field=name, remedy=error.remedy) from None
+            raise InvalidInput(error.reason, code=error.code, field=name, hint=error.hint) from None
 
     return money
 

@@ -389,6 +389,6 @@ def public_holidays(country: str, years: Iterable[int], *, subdivision: str | No
             f"no holidays are known of {country} {subdivision or ''}".rstrip(),
             code="unknown_country",
             field="country",
-            remedy="Give an ISO 3166 code such as AT, or write the dates down",
+            hint="Give an ISO 3166 code such as AT, or write the dates down",
         ) from error
     return tuple(sorted(known))

@@ -40,7 +40,7 @@ class Finding(BaseModel):
         programme: Whose.
         field: Where.
         reason: What is wrong.
-        remedy: What would be right.
+        hint: What to do instead.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,7 +50,7 @@ class Finding(BaseModel):
     programme: str
     field: str
     reason: str
-    remedy: str = ""
+    hint: str = ""
 
 
 class ProgrammeReport(BaseModel):
@@ -374,9 +374,9 @@ def _one_of(programme: Programme) -> str:
     return "One of " + (", ".join(tier.name for tier in programme.tiers) or "none: it has no tiers")
 
 
-def _error(code: str, programme: str, field: str, reason: str, remedy: str) -> Finding:
-    return Finding(severity="error", code=code, programme=programme, field=field, reason=reason, remedy=remedy)
+def _error(code: str, programme: str, field: str, reason: str, hint: str) -> Finding:
+    return Finding(severity="error", code=code, programme=programme, field=field, reason=reason, hint=hint)
 
 
-def _warning(code: str, programme: str, field: str, reason: str, remedy: str) -> Finding:
-    return Finding(severity="warning", code=code, programme=programme, field=field, reason=reason, remedy=remedy)
+def _warning(code: str, programme: str, field: str, reason: str, hint: str) -> Finding:
+    return Finding(severity="warning", code=code, programme=programme, field=field, reason=reason, hint=hint)

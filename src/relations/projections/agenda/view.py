@@ -88,10 +88,10 @@ class AgendaView(View):
         """
         if kind is not None and kind not in KINDS:
             raise InvalidInput(
-                f"{kind!r} is no kind of agenda item", code="unknown_kind", field="kind", remedy=f"One of {KINDS}"
+                f"{kind!r} is no kind of agenda item", code="unknown_kind", field="kind", hint=f"One of {KINDS}"
             )
         if limit is not None and limit < 1:
-            raise InvalidInput(f"{limit} is no page", code="invalid_limit", field="limit", remedy="Give 1 or more")
+            raise InvalidInput(f"{limit} is no page", code="invalid_limit", field="limit", hint="Give 1 or more")
         policy, end = self.policy, to_micros(until)
         kinds = KINDS if kind is None else (kind,)
         reviews, asked = {"tier", "tier_warning"}, {"reminder", "answer"}

@@ -221,7 +221,7 @@ class CustomersView(View):
             raise InvalidInput(
                 "a view that was made without keys cannot read personal words",
                 code="keys_needed",
-                remedy="Ask the engine's own view: Relations.views.customers",
+                hint="Ask the engine's own view: Relations.views.customers",
             )
         return self._open_words
 

@@ -317,7 +317,7 @@ def _cursor(after: str, width: int) -> tuple[Any, ...]:
             f"{after[:80]!r} is not where a page of this list ended",
             code="invalid_cursor",
             field="after",
-            remedy="Give what `next` said, with the same order",
+            hint="Give what `next` said, with the same order",
         )
     return (*(min(int(number), 2**63 - 1) for number in numbers), complaint)
 
@@ -329,7 +329,7 @@ def _known(value: Any, allowed: Iterable[Any], field: str) -> None:
             f"{value!r} is no {field} of the desk",
             code=f"unknown_{field}",
             field=field,
-            remedy=f"Give one of {', '.join(choice for choice in choices if choice is not None)}",
+            hint=f"Give one of {', '.join(choice for choice in choices if choice is not None)}",
         )
 
 

@@ -420,7 +420,7 @@ class LoyaltyView(View):
                 f"there is no programme {programme!r}",
                 code="unknown_programme",
                 field="programme",
-                remedy=f"Give one of {', '.join(known)}",
+                hint=f"Give one of {', '.join(known)}",
             )
         return programme
 

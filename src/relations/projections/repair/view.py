@@ -115,7 +115,7 @@ class RepairView(View):
                 f"{state!r} is no state of a relation",
                 code="unknown_state",
                 field="state",
-                remedy=f"Give one of {', '.join(STATES)}",
+                hint=f"Give one of {', '.join(STATES)}",
             )
         page = _page(limit, offset)
         moment = self._moment(as_of)
@@ -262,7 +262,7 @@ class RepairView(View):
                 f"{by!r} is nothing to group by",
                 code="unknown_dimension",
                 field="by",
-                remedy=f"Give one of {', '.join(CAUSES_BY)}",
+                hint=f"Give one of {', '.join(CAUSES_BY)}",
             )
         return causes(self._histories(self._moment(as_of)), by=by)
 
@@ -313,7 +313,7 @@ class RepairView(View):
     def _due(self, moment: int, clock: ClockName | None, *, begin: int | None, end: int) -> list[DueStep]:
         if clock is not None and clock not in CLOCKS:
             raise InvalidInput(
-                f"{clock!r} is no clock", code="unknown_clock", field="clock", remedy=f"Give one of {', '.join(CLOCKS)}"
+                f"{clock!r} is no clock", code="unknown_clock", field="clock", hint=f"Give one of {', '.join(CLOCKS)}"
             )
         # What is settled for good and was so by then cannot be due; all other complaints are few.
         cases = self.table(Case).c
@@ -342,5 +342,5 @@ def _page(limit: int | None, offset: int) -> slice:
 
 def _month(value: str | None, field: str) -> str | None:
     if value is not None and (not isinstance(value, str) or not _MONTH.fullmatch(value)):
-        raise InvalidInput(f"{value!r} is not a month", code="invalid_month", field=field, remedy="Write 2024-05")
+        raise InvalidInput(f"{value!r} is not a month", code="invalid_month", field=field, hint="Write 2024-05")
     return value

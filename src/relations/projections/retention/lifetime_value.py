@@ -67,7 +67,7 @@ class NoExpectation(BaseModel):
     Attributes:
         code: That of `NoFit`, or `missing_extra`.
         reason: A sentence without its full stop.
-        remedy: What would help, if anything would.
+        hint: What would help, if anything would.
         extra: The extra of `relations` that is missing, if one is.
     """
 
@@ -75,7 +75,7 @@ class NoExpectation(BaseModel):
 
     code: str
     reason: str
-    remedy: str | None
+    hint: str | None
     extra: str | None
 
 
@@ -186,7 +186,7 @@ def worth_report(
 
 def _why(error: NoFit | MissingExtra) -> NoExpectation:
     extra = error.extra if isinstance(error, MissingExtra) else None
-    return NoExpectation(code=error.code, reason=error.reason, remedy=error.remedy, extra=extra)
+    return NoExpectation(code=error.code, reason=error.reason, hint=error.hint, extra=extra)
 
 
 def _observed(
@@ -212,7 +212,7 @@ def _nobody(currency: str, all_returned: int, others: int) -> NoFit:
         f"nobody kept anything bought in {currency}" + (f"; {' and '.join(why)}" if why else ""),
         code="no_customers",
         field="currency" if others else None,
-        remedy="Ask for a currency that they paid in" if others else "Ask again when somebody has bought",
+        hint="Ask for a currency that they paid in" if others else "Ask again when somebody has bought",
     )
 
 

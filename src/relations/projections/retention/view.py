@@ -134,7 +134,7 @@ class RetentionView(View):
                 f"{stage!r} is no stage",
                 code="unknown_stage",
                 field="stage",
-                remedy=f"Give one of {', '.join(get_args(Stage))}",
+                hint=f"Give one of {', '.join(get_args(Stage))}",
             )
         page = _page(limit, offset)
         today = self.local.day(self._moment(as_of))
@@ -170,7 +170,7 @@ class RetentionView(View):
                 f"{period!r} is no period",
                 code="unknown_period",
                 field="period",
-                remedy=f"Give one of {', '.join(PERIODS)}",
+                hint=f"Give one of {', '.join(PERIODS)}",
             )
         first, after = _month(since, "since"), _month(until, "until")
         today = self.local.day(self._moment(as_of))
@@ -226,7 +226,7 @@ class RetentionView(View):
                 f"{segment!r} is no segment of the policy",
                 code="unknown_segment",
                 field="segment",
-                remedy=f"Give one of {', '.join(names)}",
+                hint=f"Give one of {', '.join(names)}",
             )
         moment = self._moment(as_of)
         buyers, others = rfm_buyers(self._by_customer(), code, today=self.local.day(moment))
@@ -372,7 +372,7 @@ class RetentionView(View):
                 f"{grade!r} is no value grade",
                 code="unknown_grade",
                 field="grade",
-                remedy=f"Give one of {', '.join(get_args(ValueGrade))}",
+                hint=f"Give one of {', '.join(get_args(ValueGrade))}",
             )
         page, code = _page(limit, offset), self._currency(currency)
         month = month_of(self.local.day(self._moment(as_of)))
@@ -523,7 +523,7 @@ class RetentionView(View):
                 f"{kind!r} is no kind of loyalty",
                 code="unknown_kind",
                 field="kind",
-                remedy=f"Give one of {', '.join(KINDS)}",
+                hint=f"Give one of {', '.join(KINDS)}",
             )
         page = _page(limit, offset)
         moment = self._moment(as_of)
@@ -587,13 +587,13 @@ def _no_such_segment(segment: str, segments: Sequence[Segment]) -> InvalidInput:
         f"the policy has no segment {segment!r}",
         code="unknown_segment",
         field="segment",
-        remedy=f"Give one of {known}" if known else "Adopt a policy with segments",
+        hint=f"Give one of {known}" if known else "Adopt a policy with segments",
     )
 
 
 def _month(value: str | None, field: str) -> str | None:
     if value is not None and (not isinstance(value, str) or not _MONTH.fullmatch(value)):
-        raise InvalidInput(f"{value!r} is not a month", code="invalid_month", field=field, remedy="Write 2024-05")
+        raise InvalidInput(f"{value!r} is not a month", code="invalid_month", field=field, hint="Write 2024-05")
     return value
 
 

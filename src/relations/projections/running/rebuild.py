@@ -155,7 +155,7 @@ class Rebuild:
 
 
 def _overtaken(projection: Projection) -> ConcurrencyConflict:
-    return ConcurrencyConflict(f"another rebuild of {projection.name} began after this one", remedy="Let it finish")
+    return ConcurrencyConflict(f"another rebuild of {projection.name} began after this one", hint="Let it finish")
 
 
 def _create_without_indexes(connection: Connection, table: Table) -> None:

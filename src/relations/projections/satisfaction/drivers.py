@@ -48,7 +48,7 @@ def survey_drivers(answers: Iterable[Fact], outcome: str, surveys: Surveys, driv
             f"{respondents} answered {outcome} together with {', '.join(chosen) or 'anything else'}",
             code="too_few_observations",
             field="drivers",
-            remedy="Ask for them on one invitation, or name drivers that were asked together with it",
+            hint="Ask for them on one invitation, or name drivers that were asked together with it",
         )
     return driver_report(
         outcome,

@@ -166,7 +166,7 @@ class SatisfactionView(View):
                 f"{instrument!r} is not answered by one score",
                 code="unsuitable_instrument",
                 field="instrument",
-                remedy="Ask gaps() for questionnaires, themes() for notes",
+                hint="Ask gaps() for questionnaires, themes() for notes",
             )
         cuts = self._cuts(by, since, until, instrument, segments)
         return scale_figures(cuts, known, by=by, surveys=self.policy.surveys)
@@ -221,7 +221,7 @@ class SatisfactionView(View):
                 f"{instrument!r} has no items",
                 code="unsuitable_instrument",
                 field="instrument",
-                remedy="Ask scale(), nps() or csat() for it",
+                hint="Ask scale(), nps() or csat() for it",
             )
         surveys = self.policy.surveys
         asked = self._asked(by, since, until, segments)
@@ -279,7 +279,7 @@ class SatisfactionView(View):
             f"there is no chart of {instrument!r}",
             code="unknown_instrument",
             field="instrument",
-            remedy="Give nps, csat, another of their kinds, or complaint_csat",
+            hint="Give nps, csat, another of their kinds, or complaint_csat",
         )
 
     def drivers(
@@ -403,7 +403,7 @@ class SatisfactionView(View):
                 f"the policy has no instrument {name!r}",
                 code="unknown_instrument",
                 field="instrument",
-                remedy=f"Give one of {', '.join(each.id for each in self.policy.surveys.instruments)}",
+                hint=f"Give one of {', '.join(each.id for each in self.policy.surveys.instruments)}",
             )
         return found
 
@@ -414,7 +414,7 @@ class SatisfactionView(View):
                 f"{name!r} is a {found.kind}, not a {kind}",
                 code="unsuitable_instrument",
                 field="instrument",
-                remedy="Ask nps() or csat() for those kinds, scale() for other scores, gaps() for questionnaires",
+                hint="Ask nps() or csat() for those kinds, scale() for other scores, gaps() for questionnaires",
             )
 
     def _cuts(
@@ -453,11 +453,11 @@ def _checked(by: Sequence[str], segments: SegmentsOf | None, dimensions: Sequenc
             f"cannot group by {by!r}",
             code="unknown_dimension",
             field="by",
-            remedy=f"Give any of {', '.join(known)}, each once, as a tuple; segment needs segments",
+            hint=f"Give any of {', '.join(known)}, each once, as a tuple; segment needs segments",
         )
 
 
 def _month(value: str | None, field: str) -> str | None:
     if value is not None and (not isinstance(value, str) or not _MONTH.fullmatch(value)):
-        raise InvalidInput(f"{value!r} is not a month", code="invalid_month", field=field, remedy="Write 2024-05")
+        raise InvalidInput(f"{value!r} is not a month", code="invalid_month", field=field, hint="Write 2024-05")
     return value

@@ -43,7 +43,7 @@ class Wording:
                 f"the report is not written in {language!r}",
                 code="unknown_language",
                 field="lang",
-                remedy=f"Give one of {', '.join(LANGUAGES)}",
+                hint=f"Give one of {', '.join(LANGUAGES)}",
             )
         self.tag = _TAGS[language]
         self._locale = _LOCALES[language]

@@ -172,7 +172,7 @@ class RecordingClock:
 
 def _at_least_one(field: str, value: int) -> None:
     if value < 1:
-        raise InvalidInput(f"{value} {field} make no history", field=field, remedy="Give at least 1")
+        raise InvalidInput(f"{value} {field} make no history", field=field, hint="Give at least 1")
 
 
 def _months_later(start: date, months: int) -> date:

@@ -43,7 +43,7 @@ def earn(state: Account, command: EarnPoints, policy: Policy) -> list[Event]:
             f"The lot {command.lot!r} has already been credited, with {before.points} points for {before.reason}",
             code="lot_exists",
             field="lot",
-            remedy="Give each credit a lot id of its own",
+            hint="Give each credit a lot id of its own",
         )
     at = command.at
     if not command.lot.startswith("remedy/"):  # a complaint's own remedy has its own limits of authority
@@ -85,14 +85,14 @@ def _need_authority(command: EarnPoints | AdjustPoints, ledger: Ledger, policy: 
             "The programme limits what may be credited by hand, and nobody is named who does it",
             code="author_missing",
             field="author",
-            remedy="Name the author, and the role where that has a limit of its own",
+            hint="Name the author, and the role where that has a limit of its own",
         )
     if abs(command.points) > most:
         raise CommandRefused(
             f"{command.author} may adjust {most} points at most, not {abs(command.points)}",
             code="beyond_authority",
             field="points",
-            remedy="Let somebody with more authority adjust it",
+            hint="Let somebody with more authority adjust it",
         )
 
 
@@ -108,11 +108,11 @@ def adjust(state: Account, command: AdjustPoints, policy: Policy) -> list[Event]
             f"The adjustment {command.adjustment!r} has already been made: {before}",
             code="adjustment_exists",
             field="adjustment",
-            remedy="Give each adjustment an id of its own",
+            hint="Give each adjustment an id of its own",
         )
     if not command.points:
         raise CommandRefused(
-            "An adjustment by nothing", code="nothing_to_adjust", field="points", remedy="Give more or less than 0"
+            "An adjustment by nothing", code="nothing_to_adjust", field="points", hint="Give more or less than 0"
         )
     need_member_since(ledger, command)
     _need_authority(command, ledger, policy)
@@ -132,7 +132,7 @@ def _adjust(draft: Draft, command: AdjustPoints, programme: Programme, policy: P
             f"{-command.points} points are more than the {there} that the account has of those earned by then",
             code="insufficient_points",
             field="points",
-            remedy="Take fewer points",
+            hint="Take fewer points",
         )
     more = command.points > 0
     if more:

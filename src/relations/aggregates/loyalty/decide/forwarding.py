@@ -69,7 +69,7 @@ def forward(state: Account, command: LoyaltyCommand) -> list[Event]:
             f"{command.customer} is merged into {into}: the points would stay where they are",
             code="account_merged",
             field="to",
-            remedy="Name another member",
+            hint="Name another member",
         )
     request = RequestForwarded(
         programme=state.ledger(command.programme).programme,

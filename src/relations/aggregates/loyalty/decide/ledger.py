@@ -83,7 +83,7 @@ def member_ledger(state: Account, command: LoyaltyCommand) -> Ledger:
             f"The account of {command.customer} is merged into that of {state.merged_into}",
             code="account_merged",
             field="customer",
-            remedy=f"Send it to {state.merged_into}",
+            hint=f"Send it to {state.merged_into}",
         )
     ledger = state.ledger(command.programme)
     if ledger.closed_at is not None:
@@ -91,14 +91,14 @@ def member_ledger(state: Account, command: LoyaltyCommand) -> Ledger:
             f"The account of {command.customer} was closed on {from_micros(ledger.closed_at):%Y-%m-%d}",
             code="account_closed",
             field="customer",
-            remedy="Reopen it first",
+            hint="Reopen it first",
         )
     if ledger.enrolled_at is None:
         raise CommandRefused(
             f"Customer {command.customer} is not a member of the programme",
             code="not_a_member",
             field="customer",
-            remedy="Enrol them first",
+            hint="Enrol them first",
         )
     return ledger
 
@@ -114,7 +114,7 @@ def need_member_since(ledger: Ledger, command: LoyaltyCommand) -> None:
             f"Customer {command.customer} joined the programme only on {from_micros(ledger.enrolled_at):%Y-%m-%d}",
             code="before_enrolment",
             field="occurred_at",
-            remedy="Date it from that day on",
+            hint="Date it from that day on",
         )
 
 
@@ -130,7 +130,7 @@ def need_after(ledger: Ledger, name: str, command: LoyaltyCommand, *, field: str
             f"{name!r} was made only on {from_micros(made):%Y-%m-%d at %H:%M} (UTC)",
             code="out_of_order",
             field="occurred_at",
-            remedy=f"Date it after the {field} that it is about",
+            hint=f"Date it after the {field} that it is about",
         )
 
 
@@ -261,7 +261,7 @@ def need_room(ledger: Ledger, points: int, *, field: str = "points") -> None:
             f"An account holds {BALANCE_MAX} points at most, and with {points} more it would hold more than that",
             code="balance_too_large",
             field=field,
-            remedy="Give fewer points, or let some be redeemed first",
+            hint="Give fewer points, or let some be redeemed first",
         )
 
 

@@ -52,7 +52,7 @@ def need_programme(programme: str, policy: Policy) -> None:
             f"There is no programme {programme!r}",
             code="unknown_programme",
             field="programme",
-            remedy=f"The policy in force has the programme {known}",
+            hint=f"The policy in force has the programme {known}",
         )
 
 
@@ -118,7 +118,7 @@ def _need_all_before(ledger: Ledger, command: CloseAccount) -> None:
             f"Points were earned or spent until {from_micros(latest):%Y-%m-%d at %H:%M} (UTC)",
             code="out_of_order",
             field="occurred_at",
-            remedy="Date the closing after that",
+            hint="Date the closing after that",
         )
 
 
@@ -133,7 +133,7 @@ def reopen(state: Account, command: ReopenAccount, policy: Policy) -> list[Event
             "The account was closed only later",
             code="out_of_order",
             field="occurred_at",
-            remedy="Date the reopening after the closing",
+            hint="Date the reopening after the closing",
         )
     draft = Draft(ledger)
     come_back(draft, command.at, policy)

@@ -65,7 +65,7 @@ def release(state: Account, command: ReleaseAccount, policy: Policy) -> list[Eve
             f"The account of {command.customer} is merged into that of {state.merged_into} already",
             code="account_merged",
             field="customer",
-            remedy="Unmerge it first",
+            hint="Unmerge it first",
         )
     joined = {ledger.programme for ledger in state.ledgers}
     others = (Ledger(each.id) for each in policy.every_programme if each.id not in joined)
@@ -83,7 +83,7 @@ def receive_account(state: Account, command: ReceiveAccount, policy: Policy) -> 
             f"The account of {command.customer} is merged into that of {state.merged_into}",
             code="account_merged",
             field="into",
-            remedy=f"Merge into {state.merged_into}",
+            hint=f"Merge into {state.merged_into}",
         )
     ledger = state.ledger(command.programme)
     if command.merge in ledger.dealings.received:

@@ -29,7 +29,7 @@ def reverse_earning(state: Account, command: ReverseEarning, policy: Policy) -> 
             f"{command.refunded} was given back of a purchase of {command.bought}",
             code="refund_exceeds_purchase",
             field="refunded",
-            remedy="The running total of refunds is at most what was bought",
+            hint="The running total of refunds is at most what was bought",
         )
     if state.merged_into is not None:
         return forward_refund(state, command)

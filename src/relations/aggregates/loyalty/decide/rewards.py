@@ -73,7 +73,7 @@ def issue_reward(state: Account, command: IssueReward, policy: Policy) -> list[E
             f"The id {command.coupon!r} was used for something else",
             code="coupon_exists",
             field="coupon",
-            remedy="Give each reward an id of its own",
+            hint="Give each reward an id of its own",
         )
     need_member_since(ledger, command)
     programme = programme_of(policy, ledger.programme)
@@ -83,7 +83,7 @@ def issue_reward(state: Account, command: IssueReward, policy: Policy) -> list[E
             f"The programme has no reward {command.reward!r}",
             code="unknown_reward",
             field="reward",
-            remedy="One of " + (", ".join(each.name for each in programme.rewards) or "none: it has no rewards"),
+            hint="One of " + (", ".join(each.name for each in programme.rewards) or "none: it has no rewards"),
         )
     _need_tier(ledger, programme, reward.tier, f"the reward {reward.name!r}", "reward")
     draft = Draft(ledger)
@@ -116,7 +116,7 @@ def use_reward(state: Account, command: UseReward, _policy: Policy) -> list[Even
     coupon = ledger.dealings.coupons.get(command.coupon)
     if coupon is None:
         raise CommandRefused(
-            f"There is no reward {command.coupon!r}", code="unknown_coupon", field="coupon", remedy="Issue it first"
+            f"There is no reward {command.coupon!r}", code="unknown_coupon", field="coupon", hint="Issue it first"
         )
     if coupon.status == "used":
         return []
@@ -172,7 +172,7 @@ def use_benefit(state: Account, command: UseBenefit, policy: Policy) -> list[Eve
             f"The id {command.use!r} was used for the benefit {before!r}",
             code="use_exists",
             field="use",
-            remedy="Give each use an id of its own",
+            hint="Give each use an id of its own",
         )
     need_member_since(ledger, command)
     programme = programme_of(policy, ledger.programme)
@@ -194,7 +194,7 @@ def join_club(state: Account, command: JoinClub, policy: Policy) -> list[Event]:
             f"The programme has no club {command.club!r}",
             code="unknown_club",
             field="club",
-            remedy="One of " + (", ".join(clubs) or "none: it has no clubs"),
+            hint="One of " + (", ".join(clubs) or "none: it has no clubs"),
         )
     need_member_since(ledger, command)
     return [ClubJoined(programme=ledger.programme, club=command.club)]
@@ -222,7 +222,7 @@ def make_referral(state: Account, command: MakeReferral, policy: Policy) -> list
             f"The referral {command.referral!r} was of {before}",
             code="referral_exists",
             field="referral",
-            remedy="Give each referral an id of its own",
+            hint="Give each referral an id of its own",
         )
     need_member_since(ledger, command)
     if programme_of(policy, ledger.programme).referral is None:

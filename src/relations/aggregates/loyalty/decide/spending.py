@@ -54,7 +54,7 @@ def redeem(state: Account, command: RedeemPoints, policy: Policy) -> list[Event]
             f"The redemption {command.redemption!r} has already been made, of {before.points} points",
             code="redemption_exists",
             field="redemption",
-            remedy="Give each redemption an id of its own",
+            hint="Give each redemption an id of its own",
         )
     draft = Draft(member_ledger(state, command))
     need_member_since(ledger, command)
@@ -95,7 +95,7 @@ def _spendable(ledger: Ledger, points: int, at: int) -> list[tuple[str, Lot]]:
             + (f"; {pending} are pending" if pending else ""),
             code="insufficient_points",
             field="points",
-            remedy="Redeem fewer points",
+            hint="Redeem fewer points",
         )
     return in_order(lots, ledger.lapses_at)
 
@@ -115,7 +115,7 @@ def reverse_redemption(state: Account, command: ReverseRedemption, policy: Polic
             f"There is no redemption {command.redemption!r}",
             code="unknown_redemption",
             field="redemption",
-            remedy="Name one of this account",
+            hint="Name one of this account",
         )
     if redemption.reversed:
         return []
@@ -124,7 +124,7 @@ def reverse_redemption(state: Account, command: ReverseRedemption, policy: Polic
             f"The redemption {command.redemption!r} was made before the account was closed",
             code="settled_by_closing",
             field="redemption",
-            remedy="Adjust the points if they are to be given nevertheless",
+            hint="Adjust the points if they are to be given nevertheless",
         )
     _need_unused(coupon)
     need_after(ledger, command.redemption, command, field="redemption")
@@ -154,7 +154,7 @@ def _need_unused(coupon: Coupon | None) -> None:
             f"The reward {coupon.reward!r} has been used",
             code="reward_used",
             field="redemption",
-            remedy="Adjust the points if they are to be given nevertheless",
+            hint="Adjust the points if they are to be given nevertheless",
         )
 
 
@@ -287,7 +287,7 @@ def transfer_exists(command: TransferPoints, before: str) -> CommandRefused:
         f"The transfer {command.transfer!r} has already been made: {before}",
         code="transfer_exists",
         field="transfer",
-        remedy="Give each transfer an id of its own",
+        hint="Give each transfer an id of its own",
     )
 
 
