@@ -152,6 +152,20 @@ def test_a_projection_knows_events_and_policies_and_nothing_of_the_log_or_of_dec
     assert {projection.name for projection in PROJECTIONS} - {"aliases"} <= seen
 
 
+def test_one_view_never_imports_another() -> None:
+    seen = 0
+    for module in FILES:
+        parts = module.split(".")
+        if parts[1:2] != ["projections"] or len(parts) < 4 or parts[2] in MACHINERY:
+            continue
+        for imported, _ in imports_of(module):
+            other = imported.split(".")
+            if other[:2] == ["relations", "projections"] and len(other) > 2 and other[2] not in MACHINERY:
+                seen += 1
+                assert other[2] == parts[2], f"{module} imports {imported}"
+    assert seen > 50
+
+
 def test_no_star_imports_and_no_imports_from_nowhere() -> None:
     for module in FILES:
         for imported, name in imports_of(module):
