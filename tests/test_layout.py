@@ -26,7 +26,7 @@ LAYERS = (
     {"reactions"},
     {"log", "analytics"},
     {"projections"},
-    {"execution", "engine"},
+    {"execution", "engine", "views", "verification"},
     {"audit", "exchange", "sentiment"},
     {"report"},
     {"testing", "cli"},
