@@ -8,6 +8,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import pytest
+
 import relations
 
 
@@ -43,9 +45,5 @@ def test_type_checkers_are_told_the_names_that_are_loaded() -> None:
 
 
 def test_a_name_that_is_not_public_is_an_attribute_error() -> None:
-    try:
+    with pytest.raises(AttributeError, match="Frobnicate"):
         relations.Frobnicate  # noqa: B018
-    except AttributeError as error:
-        assert "Frobnicate" in str(error)
-    else:
-        raise AssertionError
