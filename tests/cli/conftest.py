@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 import pytest
 from typer.testing import CliRunner
 
-from relations.cli import app
+from relations.cli.app import app
 
 GUESTS = "60"
+LAST_DAY = "2025-12-31"
+"""The last day of the demo's history, so that tests can name days in it."""
 
 
 class Ran(NamedTuple):
@@ -74,7 +76,7 @@ def program() -> Run:
 @pytest.fixture(scope="session")
 def _played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("hotel") / "hotel.db"
-    assert invoke("demo", "-d", path, "--guests", GUESTS).code == 0
+    assert invoke("demo", "-d", path, "--guests", GUESTS, "--as-of", LAST_DAY).code == 0
     return path
 
 
