@@ -51,7 +51,6 @@ def measured(benchmarks: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple
     return json.loads(written.read_bytes()), page.read_text(encoding="utf-8")
 
 
-@pytest.mark.xdist_group("benchmarks")
 @pytest.mark.parametrize("name", BUDGETS)
 def test_a_measurement_runs_and_yields_its_lines(measured: tuple[dict[str, Any], str], name: str) -> None:
     document, shown = measured

@@ -56,7 +56,7 @@ class View:
         self._now = now
         self._refresh = refresh
         self._aliases = aliases or AliasReader(database)
-        self._tables = {row: RowTable(database, self.projection, row) for row in self.projection.tables}
+        self._tables = {row: RowTable.of(database, self.projection, row) for row in self.projection.tables}
 
     @property
     def policy(self) -> Policy:
