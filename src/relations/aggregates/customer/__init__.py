@@ -179,4 +179,5 @@ AGGREGATE = Aggregate(
     state_version=5,
     merging=MERGING,
     of_known={MergeCustomer: "customer", AbsorbCustomer: "into"},
+    erases=(CustomerErased,),
 )
