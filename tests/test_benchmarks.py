@@ -26,6 +26,7 @@ BUDGETS = {
     "history": {10.0},
     "value": {3.0},
     "memory": {1.25},
+    "sealing": {2.0, 5.0},
 }
 """What each measurement holds the engine to."""
 

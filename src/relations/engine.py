@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -14,34 +15,31 @@ from sqlalchemy import Connection, select
 from relations.aggregates import AGGREGATES
 from relations.aggregates.policy import AdoptPolicy
 from relations.decider import Aggregate
-from relations.errors import ChainBroken, LogError, ProjectionFailed, RelationsError
+from relations.errors import InvalidInput
 from relations.execution import BatchReport, Clock, Executor, Reader, Receipt, Rejection
-from relations.log.chain import GENESIS
 from relations.log.codec import Codec
 from relations.log.database import Database, Durability
-from relations.log.log import Head, Log
+from relations.log.log import Log
 from relations.log.personal import Keys
 from relations.log.subscription import Subscription
-from relations.log.tables import FOREIGN
 from relations.log.tables import log as log_table
 from relations.messages import Command, Event, RecordedEvent, to_micros
 from relations.policies import Policy
 from relations.policies.in_force import InForce
-from relations.projections import PROJECTIONS
-from relations.projections.agenda.view import AgendaView, commands_due
-from relations.projections.customers.view import CustomersView
-from relations.projections.desk.view import DeskView
-from relations.projections.loyalty.view import LoyaltyView
-from relations.projections.projection import Projection, Rows
-from relations.projections.repair.view import RepairView
-from relations.projections.retention.view import RetentionView
+from relations.projections import PROJECTIONS, VIEWS, View, ViewContext
+from relations.projections.agenda.view import commands_due
+from relations.projections.projection import Projection
 from relations.projections.running.resolving import AliasReader, ids_in_log
-from relations.projections.running.runner import Progress, ProjectionStatus, Runner
-from relations.projections.satisfaction.view import SatisfactionView
-from relations.reactions import ONLY_IF, react
+from relations.projections.running.runner import ALIASES, Progress, ProjectionStatus, Runner
+from relations.reactions import ONLY_IF, REACTIONS, Reaction, react
 from relations.telemetry import is_verbose, logger
+from relations.verification import Problem, Verification, Verifier
+from relations.views import Views
 
 __all__ = ["BatchReport", "Problem", "Receipt", "Rejection", "Relations", "Status", "Verification", "Views"]
+
+
+V = TypeVar("V", bound=View)
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -58,101 +56,6 @@ class Status(msgspec.Struct, frozen=True):
     position: int
     digest: str
     projections: list[ProjectionStatus]
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """Something that does not hold.
-
-    Attributes:
-        code: `chain_broken`, `undecodable_event`, `unknown_topic`, `view_differs` or `projection_failed`.
-        reason: What is wrong.
-        position: Where in the log, if it is there.
-        view: Which view, if it is one.
-    """
-
-    code: str
-    reason: str
-    position: int | None = None
-    view: str | None = None
-
-
-class Verification(msgspec.Struct, frozen=True):
-    """What `verify` found.
-
-    Attributes:
-        events: How many events were checked.
-        position: The last good position.
-        digest: Its digest, hexadecimal.
-        views: The views that were refolded and compared.
-        problems: What does not hold; empty is good.
-    """
-
-    events: int
-    position: int
-    digest: str
-    views: list[str]
-    problems: list[Problem]
-
-    @property
-    def good(self) -> bool:
-        """Whether everything holds."""
-        return not self.problems
-
-
-class Views:
-    """The views of one engine. Each answers from its tables, after what is new has been folded into them.
-
-    Attributes:
-        satisfaction: How content customers are.
-        retention: Who stays, who leaves, and what they are worth.
-        repair: Which relations are damaged, and how their repair goes.
-        agenda: What falls due.
-        loyalty: What members have, and what the business owes them.
-        desk: What the complaint desk has to do, and what came of it.
-        customers: Who a customer is, under how many ids, what they allow; and who may be the same.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        policy: Callable[[], Policy],
-        rules: Callable[[], InForce],
-        now: Callable[[], int],
-        runner: Runner,
-        aliases: AliasReader,
-        keys: Keys,
-        *,
-        follow: bool,
-    ) -> None:
-        def refresh(name: str) -> Callable[[], None]:
-            if not follow:
-                return lambda: None
-            names = [known for known in ("aliases", name) if known in runner.projections]
-            return lambda: runner.catch_up(names)
-
-        def fold_customer(projections: Sequence[Projection], customer: str, until: int | None) -> dict[str, Rows]:
-            return runner.fold_customer(projections, customer, until=until)
-
-        def open_words(sealed: Sequence[tuple[str, str, str, str]]) -> list[str | None]:
-            with database.reading() as connection:
-                return keys.open_words(connection, sealed)
-
-        self.satisfaction = SatisfactionView(database, policy, now, refresh("satisfaction"), aliases, rules=rules)
-        self.retention = RetentionView(database, policy, now, refresh("retention"), aliases)
-        self.repair = RepairView(database, policy, now, refresh("repair"), aliases)
-        self.agenda = AgendaView(database, policy, now, refresh("agenda"), aliases, rules=rules)
-        self.customers = CustomersView(database, policy, now, refresh("customers"), aliases, open_words=open_words)
-        self.desk = DeskView(database, policy, now, refresh("desk"), aliases)
-        self.loyalty = LoyaltyView(
-            database,
-            policy,
-            now,
-            refresh("loyalty"),
-            aliases,
-            rules=rules,
-            fold_customer=fold_customer,
-            customers_between=runner.customers_between,
-        )
 
 
 def _utc_now() -> datetime:
@@ -173,7 +76,9 @@ class Relations:
         master_key: bytes | None = None,
         snapshot_every: int = 500,
         aggregates: Sequence[Aggregate[Any]] = AGGREGATES,
+        reactions: Mapping[type[Event], Reaction] = REACTIONS,
         projections: Sequence[Projection] = PROJECTIONS,
+        views: Sequence[type[View]] = VIEWS,
         follow: bool = True,
     ) -> None:
         self.log = log
@@ -186,23 +91,44 @@ class Relations:
             self.codec,
             self._keys,
             aggregates=aggregates,
-            react=react,
+            react=partial(react, reactions=reactions),
             only_if=ONLY_IF,
             clock=clock,
             snapshot_every=snapshot_every,
         )
         self.runner = Runner(log, self.codec, projections, lambda: self.policy.zone)
-        aliases = AliasReader(log.database)
-        self.views = Views(
-            log.database,
-            lambda: self.policy,
-            lambda: self.rules,
-            lambda: to_micros(clock()),
-            self.runner,
-            aliases,
-            self._keys,
-            follow=follow,
+        self._follow = follow
+        for view in views:
+            if view not in VIEWS and view.projection not in projections:
+                raise InvalidInput(
+                    f"the engine was opened with the view {view.__name__}, but without its projection",
+                    code="unknown_projection",
+                    field="projections",
+                    hint=f"Open it with projections=(*PROJECTIONS, …) that has {view.projection.name}",
+                )
+        self.view_context = self._view_context()
+        self.views = Views(self.view_context, views)
+
+    def _view_context(self) -> ViewContext:
+        def open_words(sealed: Sequence[tuple[str, str, str, str]]) -> list[str | None]:
+            with self.log.database.reading() as connection:
+                return self._keys.open_words(connection, sealed)
+
+        return ViewContext(
+            database=self.log.database,
+            policy=lambda: self.policy,
+            rules=lambda: self.rules,
+            now=lambda: to_micros(self.clock()),
+            refresh=self._refresh,
+            aliases=AliasReader(self.log.database),
+            fold_customer=self.runner.fold_customer,
+            customers_between=self.runner.customers_between,
+            open_words=open_words,
         )
+
+    def _refresh(self, projection: Projection) -> None:
+        if self._follow:
+            self.runner.catch_up([name for name in (ALIASES, projection.name) if name in self.runner.projections])
 
     @classmethod
     def open(
@@ -214,6 +140,10 @@ class Relations:
         master_key: bytes | None = None,
         durability: Durability = "full",
         snapshot_every: int = 500,
+        aggregates: Sequence[Aggregate[Any]] = AGGREGATES,
+        reactions: Mapping[type[Event], Reaction] = REACTIONS,
+        projections: Sequence[Projection] = PROJECTIONS,
+        views: Sequence[type[View]] = VIEWS,
         follow: bool = True,
     ) -> Self:
         """Open the log of a database, making it where there is none.
@@ -225,6 +155,10 @@ class Relations:
             master_key: 32 bytes that wrap the customers' keys.
             durability: `full`: an acknowledged append survives a crash of the machine. `normal`, `off`: of the process.
             snapshot_every: Keep the state of a stream each time it has grown by so many events.
+            aggregates: Every kind of aggregate: `(*AGGREGATES, mine)` adds a host's own.
+            reactions: What an event asks of other aggregates, by class of event: `{**REACTIONS, MyEvent: my_reaction}`.
+            projections: What is folded into tables: `(*PROJECTIONS, mine)`.
+            views: The classes of the views: `(*VIEWS, MyView)`; ask one's own by `engine.view(MyView)`.
             follow: Fold what is new before a view answers, so that callers read their own writes. A service that runs
                 `relations run` beside it may do without.
 
@@ -237,7 +171,17 @@ class Relations:
         database = Database(url, durability=durability)
         try:
             log = Log(database, create=create)
-            return cls(log, clock=clock, master_key=master_key, snapshot_every=snapshot_every, follow=follow)
+            return cls(
+                log,
+                clock=clock,
+                master_key=master_key,
+                snapshot_every=snapshot_every,
+                aggregates=aggregates,
+                reactions=reactions,
+                projections=projections,
+                views=views,
+                follow=follow,
+            )
         except BaseException:
             database.close()
             raise
@@ -471,6 +415,14 @@ class Relations:
             head = self.log.head(connection)
         return Status(self.log.database.name, head.position, head.digest.hex(), self.runner.status())
 
+    def view(self, kind: type[V]) -> V:
+        """Return the view of a class, also a host's own.
+
+        Raises:
+            InvalidInput: The engine was opened without it.
+        """
+        return self.views.of(kind)
+
     # --- projections ------------------------------------------------------------------------------------------------
 
     def catch_up(self) -> None:
@@ -498,67 +450,4 @@ class Relations:
         Args:
             on_progress: Told how far it is: positions checked, and all there are.
         """
-        problems: list[Problem] = []
-        with self.log.database.reading() as connection:
-            total = self.log.head(connection).position
-            head, events = Head(0, GENESIS), 0
-            try:
-                for head in self.log.check(connection, until=total):
-                    if on_progress is not None:
-                        on_progress(head.position, total)
-            except ChainBroken as broken:
-                problems.append(Problem(broken.code, broken.reason, broken.position))
-                head = self._good_before(connection, broken.position) or head
-            columns = ("position", "topic", "schema", "body")
-            for page in self.log.scan(connection, columns, until=total, damaged=True):
-                events += len(page)
-                problems.extend(self._unreadable(page))
-        try:
-            views = self._compare_views(problems)
-        except LogError as error:
-            views = []
-            problems.append(Problem(error.code, error.reason))
-        return Verification(
-            events=events,
-            position=head.position,
-            digest=head.digest.hex() if head.position else "",
-            views=views,
-            problems=problems,
-        )
-
-    def _good_before(self, connection: Connection, position: int) -> Head | None:
-        """The head as it was before a bad position."""
-        columns = log_table.c.position, log_table.c.digest
-        found = connection.execute(select(*columns).where(columns[0] == position - 1)).first()
-        return None if found is None else Head(found[0], bytes(found[1]))
-
-    def _unreadable(self, page: Sequence[tuple[Any, ...]]) -> Iterator[Problem]:
-        for position, topic, schema, body in page:
-            if schema == FOREIGN:
-                continue  # another application's event on the same log: the chain covers it, its body is not ours
-            if topic not in self.codec.topics:
-                yield Problem("unknown_topic", f"the topic {topic!r} is unknown to this version", position)
-                continue
-            try:
-                self.codec.decode(topic, schema, body)
-            except RelationsError as error:
-                yield Problem(error.code, error.reason, position)
-
-    def _compare_views(self, problems: list[Problem]) -> list[str]:
-        try:
-            self.runner.catch_up()
-        except ProjectionFailed as failure:
-            problems.append(Problem(failure.code, failure.reason, failure.position, failure.projection))
-        compared = []
-        for status in self.runner.status():
-            if status.failure is not None:
-                if not any(problem.view == status.name for problem in problems):
-                    problems.append(Problem("projection_failed", status.failure, status.failed_at, status.name))
-                continue
-            folding = self.runner.fold([status.name], until=status.position)
-            if self.runner.stored(status.name) != self.runner.folded(folding, status.name):
-                problems.append(
-                    Problem("view_differs", f"the tables of {status.name} differ from its refold", view=status.name)
-                )
-            compared.append(status.name)
-        return compared
+        return Verifier(self.log, self.codec, self.runner).verify(on_progress=on_progress)

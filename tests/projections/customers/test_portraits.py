@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +15,6 @@ from relations import (
     EraseCustomer,
     FileComplaint,
     GiveConsent,
-    InvalidInput,
     LinkIdentity,
     MergeCustomer,
     NoteCulture,
@@ -28,7 +26,7 @@ from relations import (
 )
 from relations.messages import Command
 from relations.projections.customers.portraits import PortraitRow
-from relations.projections.customers.view import PROJECTION, CustomersView
+from relations.projections.customers.view import PROJECTION
 from relations.testing.laws import check_laws
 from tests.support.making import assert_sound
 
@@ -149,7 +147,7 @@ def test_a_merged_customer_is_one_person_with_the_newest_of_everything() -> None
         assert portrait("c2").birthday is None
 
 
-def test_nobody_has_an_empty_portrait_and_a_view_without_keys_has_none() -> None:
+def test_nobody_has_an_empty_portrait() -> None:
     with opened() as relations:
         relations.execute(
             FileComplaint(customer="c1", complaint="k1", subject="noise", channel="email", occurred_at=day(1))
@@ -157,11 +155,6 @@ def test_nobody_has_an_empty_portrait_and_a_view_without_keys_has_none() -> None
         for customer in ("c1", "c9"):
             found = relations.views.customers.portrait(customer)
             assert (found.customer, found.known_since, found.name) == (customer, None, None)
-        view = CustomersView(relations.log.database, Policy, lambda: 0)
-        for ask in (lambda: view.portrait("c1"), view.duplicates):
-            with pytest.raises(InvalidInput) as refused:
-                ask()
-            assert refused.value.code == "keys_needed"
 
 
 @settings(max_examples=25)
