@@ -223,7 +223,8 @@ class SnapshotRecorder(_Recorder, persistence.AggregateRecorder):
         found: list[StoredEvent] = []
         with self.reading() as connection:
             for row in connection.execute(_paged(statement, table, gt, lte, desc=desc)):
-                stream, version, topic, body, chain = tuple(row)
+                fields: Any = row
+                stream, version, topic, body, chain = fields
                 state = open_snapshot(stream, version, topic, chain, body)
                 if state is not None:
                     found.append(StoredEvent(self._originator(stream), version, topic, state))
