@@ -174,7 +174,7 @@ class AggregateRecorder(_Recorder, persistence.AggregateRecorder):
         statement = select(columns.stream, columns.version, columns.topic, columns.body)
         statement = _paged(statement.where(columns.stream == str(originator_id)), columns, gt, lte, desc=desc)
         with self.reading() as connection:
-            rows = connection.execute(statement if limit is None else statement.limit(limit)).all()
+            rows: Sequence[Any] = connection.execute(statement if limit is None else statement.limit(limit)).all()
         return [StoredEvent(self._originator(stream), version, topic, body) for stream, version, topic, body in rows]
 
 
@@ -223,8 +223,7 @@ class SnapshotRecorder(_Recorder, persistence.AggregateRecorder):
         found: list[StoredEvent] = []
         with self.reading() as connection:
             for row in connection.execute(_paged(statement, table, gt, lte, desc=desc)):
-                fields: Any = row
-                stream, version, topic, body, chain = fields
+                stream, version, topic, body, chain = row
                 state = open_snapshot(stream, version, topic, chain, body)
                 if state is not None:
                     found.append(StoredEvent(self._originator(stream), version, topic, state))
