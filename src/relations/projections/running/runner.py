@@ -74,7 +74,7 @@ class Runner:
         self._rebuilding = threading.RLock()
         self.projections = {projection.name: projection for projection in projections}
         self._tables = {
-            name: {row: RowTable(self._database, projection, row) for row in projection.tables}
+            name: {row: RowTable.of(self._database, projection, row) for row in projection.tables}
             for name, projection in self.projections.items()
         }
         self._prepared = False
