@@ -305,11 +305,7 @@ class Relations:
                 return report
             asked.update(command.command_id for command in due)
             done = self.execute_many(due)
-            report.accepted += done.accepted
-            report.repeated += done.repeated
-            report.unchanged += done.unchanged
-            report.events += done.events
-            report.rejections += done.rejections
+            report.add(done)
             if on_progress is not None:
                 on_progress(report)
 
@@ -324,7 +320,7 @@ class Relations:
     def rules(self) -> InForce:
         """Every policy that was adopted, and when each is in force."""
         with self.log.database.reading() as connection:
-            return self._executor.rules_of(self._executor.states.load(connection, "policy")[1])
+            return self._executor.rules(connection)
 
     def load(self, kind: str, name: str) -> Any:
         """The state of one aggregate, such as `load("complaint", "k7")`; its initial state where nothing happened.

@@ -238,6 +238,25 @@ class Database:
         return raw.cursor() if self.is_sqlite or not binary else raw.cursor(binary=True)
 
     @contextmanager
+    def tolerating_damage(self, connection: Connection) -> Iterator[Any]:
+        """A driver's cursor that reads on where damage has made a text that is not UTF-8.
+
+        The bytes that do not fit come as lone surrogates, which nothing can encode, so they cannot be taken for
+        anything else. PostgreSQL refuses such texts itself.
+        """
+        cursor = self.cursor(connection, binary=True)
+        if not self.is_sqlite:
+            yield cursor
+            return
+        driver: sqlite3.Connection = cursor.connection
+        usual = driver.text_factory
+        driver.text_factory = lambda stored: stored.decode(errors="surrogateescape")
+        try:
+            yield cursor
+        finally:
+            driver.text_factory = usual
+
+    @contextmanager
     def without_overwriting(self, connection: Connection) -> Iterator[None]:
         """Let SQLite delete without overwriting what was there: for tables that hold no personal word in clear.
 

@@ -181,4 +181,5 @@ AGGREGATE = Aggregate(
     state_version=5,
     merging=MERGING,
     of_known={MergeCustomer: "customer", AbsorbCustomer: "into"},
+    erases=(CustomerErased,),
 )

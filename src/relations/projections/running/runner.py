@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection, Select, bindparam, select
 
 from relations.errors import ProjectionFailed
-from relations.gc_pause import held_back
+from relations.gc_pause import collector_paused
 from relations.log.codec import Codec
 from relations.log.database import Database, Statement, tables_of
 from relations.log.log import Log, Shard
@@ -268,7 +268,7 @@ class Runner:
         folding = Folding(self._codec, projections, local_time(self._zone()))
         query = self._of_customer if until is None else self._of_customer_until
         values = {"customer": customer, "topics": self._database.many(self._folded(projections)), "until": until}
-        with held_back(), self._database.reading() as connection:
+        with collector_paused(), self._database.reading() as connection:
             cursor = self._database.cursor(connection, binary=True)
             cursor.execute(query.sql, query.bind(**values))
             while page := cursor.fetchmany(_LIVE_BATCH):
