@@ -632,7 +632,7 @@ def public_module(title: str, kinds: Iterable[type], registries: Mapping[str, st
     found = {kind.__name__: door_of(kind) for kind in kinds} | registries
     names = sorted(found, key=lambda name: (not name.isupper(), name))
     homes: dict[str, list[str]] = {}
-    for name in names:
+    for name in sorted(names, key=lambda name: (not name.isupper(), name.lower())):
         homes.setdefault(found[name], []).append(name)
     lines = [f'"""{title}', "", "Generated from the registries by docs/generate.py.", '"""', ""]
     for home in sorted(homes):

@@ -65,7 +65,7 @@ __all__ = [
     "ResolveComplaint",
 ]
 
-_HOMES = ("errors", "messages", "policies", "engine", "commands")
+_HOMES = ("errors", "messages", "policies", "commands", "engine")
 """The modules whose public names can be imported from here. Version 0.2 keeps only those in `__all__`."""
 
 
