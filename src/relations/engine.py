@@ -20,7 +20,7 @@ from relations.log.chain import GENESIS
 from relations.log.codec import Codec
 from relations.log.database import Database, Durability
 from relations.log.log import Head, Log
-from relations.log.personal import Keys
+from relations.log.personal import KeyProblem, Keys
 from relations.log.subscription import Subscription
 from relations.log.tables import FOREIGN
 from relations.log.tables import log as log_table
@@ -52,12 +52,14 @@ class Status(msgspec.Struct, frozen=True):
         position: The last position of the log.
         digest: Its digest, hexadecimal: note it down, and every event up to it is proved by it.
         projections: How each projection stands.
+        purge_owed: A destroyed key is still in the database's files; the next open or `relations run` removes it.
     """
 
     database: str
     position: int
     digest: str
     projections: list[ProjectionStatus]
+    purge_owed: bool = False
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -215,6 +217,7 @@ class Relations:
         durability: Durability = "full",
         snapshot_every: int = 500,
         follow: bool = True,
+        read_only: bool = False,
     ) -> Self:
         """Open the log of a database, making it where there is none.
 
@@ -227,14 +230,17 @@ class Relations:
             snapshot_every: Keep the state of a stream each time it has grown by so many events.
             follow: Fold what is new before a view answers, so that callers read their own writes. A service that runs
                 `relations run` beside it may do without.
+            read_only: Change nothing, neither in the database nor next to it. Views that are behind are folded in a copy
+                in memory, as of the moment of opening; on PostgreSQL they answer from what is folded, with a warning.
 
         Raises:
             InvalidInput: The URL is not one of a supported database.
             ForeignDatabase: It is no database, or not ours.
             NewerLog: A newer version wrote it.
             MissingExtra: PostgreSQL without the extra `postgres`.
+            LogError: The master key is not the one that wrapped the customers' keys, or none was given.
         """
-        database = Database(url, durability=durability)
+        database = Database(url, durability=durability, read_only=read_only)
         try:
             log = Log(database, create=create)
             return cls(log, clock=clock, master_key=master_key, snapshot_every=snapshot_every, follow=follow)
@@ -473,7 +479,28 @@ class Relations:
         """How the log and each projection stand."""
         with self.log.database.reading() as connection:
             head = self.log.head(connection)
-        return Status(self.log.database.name, head.position, head.digest.hex(), self.runner.status())
+        owed = self.log.database.owed_purge() is not None
+        return Status(self.log.database.name, head.position, head.digest.hex(), self.runner.status(), owed)
+
+    def digest(self, text: str, *, purpose: str = "") -> str:
+        """Return a keyed digest of a text: an id for what must not be recorded in clear, such as an e-mail address.
+
+        The same text gives the same digest in this log, and another one in every other log. It cannot be computed
+        without the log's own key, which is kept with the customers' keys.
+
+        Args:
+            text: Any text. Bring it to one form first: an address in lower case, without spaces around it.
+            purpose: Digests of the same text for different purposes differ.
+
+        Returns:
+            32 lower-case letters and digits.
+        """
+        return self._keys.digest(text, purpose=purpose)
+
+    def key_problems(self) -> Iterator[KeyProblem]:
+        """Check every customer's key against the log: damaged, swapped, missing, emptied, or back after an erasure."""
+        with self.log.database.reading() as connection:
+            yield from self._keys.problems(connection, self.codec)
 
     # --- projections ------------------------------------------------------------------------------------------------
 

@@ -90,7 +90,6 @@ class _Unit:
     __slots__ = (
         "cached",
         "entries",
-        "has_erased",
         "position",
         "recorded_at",
         "rules",
@@ -103,7 +102,6 @@ class _Unit:
         self.writer = writer
         self.cached = cached
         self.recorded_at = recorded_at
-        self.has_erased = False
         self.states: dict[str, State] = {}
         self.entries: list[Entry] = []
         self.snapshots: dict[str, State] = {}
@@ -176,16 +174,19 @@ class Executor:
         command_id = command.command_id or uuid4().hex
         for last in self._tries(connection):
             try:
+                first_receipt: Receipt | None = None
                 with self._unit(connection) as unit:
-                    if command.command_id is not None:
-                        rows = self._repeats.rows(unit.writer.connection, command)
-                        if rows:
-                            before = self._reader.recorded(unit.writer.connection, rows)
-                            return Receipt(command_id, tuple(before), repeated=True)
-                    decided = self._decide(unit, command, command_id, expected_version)
-                    self._take(unit, decided)
-                    rows = self._append(unit)
+                    rows = self._repeats.rows(unit.writer.connection, command) if command.command_id else []
+                    if rows:
+                        recorded = self._reader.recorded(unit.writer.connection, rows)
+                        first_receipt = Receipt(command_id, tuple(recorded), repeated=True)
+                    else:
+                        decided = self._decide(unit, command, command_id, expected_version)
+                        self._take(unit, decided)
+                        rows = self._append(unit)
                 self._after_commit(unit, own=connection is None)
+                if first_receipt is not None:
+                    return first_receipt
                 first = len(rows) - len(decided.entries)
                 own = (recorded_event(rows[first + place], decided.events[place]) for place in decided.own)
                 return Receipt(command_id, tuple(own))
@@ -274,10 +275,10 @@ class Executor:
             self.states.keep(unit.states, unit.writer.head.position)
 
     def _after_commit(self, unit: _Unit, *, own: bool) -> None:
-        if own and (unit.has_erased or self._database.purge_owed):
+        # What a host has yet to commit is purged after our next commit, or by whoever opens the log next. A command that
+        # changes nothing may be an erasure sent again because the purge of the first one was cut short.
+        if own and (self._database.purge_owed or not unit.entries):
             self._database.purge()
-        elif unit.has_erased:
-            self._database.purge_owed = True  # the host has yet to commit; whatever we commit next brings it away
 
     # --- deciding ---------------------------------------------------------------------------------------------------
 
@@ -438,7 +439,6 @@ class Executor:
             if type(event) is CustomerErased:
                 # Now and not at the end: what comes later in the same batch finds no key any more.
                 self._keys.destroy(unit.writer.connection, decided.entries[seq].customer, unit.recorded_at)
-                unit.has_erased = True
         if _POLICY_STREAM in decided.states:
             self._refresh_policies(unit)
 
