@@ -26,10 +26,10 @@ LAYERS = (
     {"reactions"},
     {"log", "analytics"},
     {"projections"},
-    {"execution", "engine"},
+    {"execution", "engine", "views", "verification"},
     {"audit", "exchange", "sentiment"},
     {"report"},
-    {"testing", "cli"},
+    {"testing", "cli", "__main__"},
 )
 """What may import what: a module imports its own layer and those before it."""
 

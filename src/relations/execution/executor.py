@@ -275,8 +275,8 @@ class Executor:
             self.states.keep(unit.states, unit.writer.head.position)
 
     def _after_commit(self, unit: _Unit, *, own: bool) -> None:
-        # What a host has yet to commit is purged after our next commit, or by whoever opens the log next. A command that
-        # changes nothing may be an erasure sent again because the purge of the first one was cut short.
+        # An erasure that a host has yet to commit is purged after our next commit, or when the log is opened again. A
+        # command that changes nothing may be an erasure sent again because the first one's purge was cut short.
         if own and (self._database.purge_owed or not unit.entries):
             self._database.purge()
 

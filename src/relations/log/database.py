@@ -36,8 +36,9 @@ from relations.log.tables import meta
 from relations.log.writer_connection import KeptWriter
 from relations.telemetry import logger
 
-__all__ = ["CHANNEL", "Database", "Durability", "Statement"]
+__all__ = ["CHANNEL", "Access", "Database", "Durability", "Statement"]
 
+Access = Literal["write", "fold", "read"]
 Durability = Literal["full", "normal", "off"]
 
 CHANNEL = "relations_log"
@@ -45,6 +46,9 @@ CHANNEL = "relations_log"
 
 _PURGE_MILLISECONDS = 1_000
 _PURGE_AGAIN_MILLISECONDS = 50
+
+_CHECKPOINTS = "relations_projections"
+"""The table that a reader has to write to bring views up to date."""
 
 _PURGE_OWED = "purge_owed"
 """The name of the row of `relations_meta` that says so."""
@@ -84,12 +88,13 @@ class Database:
         durability: SQLite's `synchronous`: an acknowledged append survives a crash of the machine with `full`, of the
             process with `normal` and `off`. PostgreSQL: `synchronous_commit` is on with `full`, otherwise off.
         busy_seconds: How long a writer waits for its turn.
-        read_only: Open so that nothing can be changed. On read-only media an SQLite file is opened as immutable.
+        access: `write`: events may be recorded. `fold`: only views may be brought up to date. `read`: nothing is
+            changed, in the database or next to it; on read-only media an SQLite file is opened as immutable.
 
     Raises:
         InvalidInput: The URL is not one.
         MissingExtra: PostgreSQL without its driver.
-        ForeignDatabase: With `read_only`, the SQLite file cannot be opened.
+        ForeignDatabase: With `read`, the SQLite file cannot be opened.
     """
 
     def __init__(
@@ -98,14 +103,14 @@ class Database:
         *,
         durability: Durability = "full",
         busy_seconds: float = 30.0,
-        read_only: bool = False,
+        access: Access = "write",
     ) -> None:
         self.url = parse_url(url)
         self.durability = durability
         self.busy_seconds = busy_seconds
-        self.read_only = read_only
+        self.access = access
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._reader = ReadOnlyFile(self.url.database or "") if read_only and self._is_plain_file else None
+        self._reader = ReadOnlyFile(self.url.database or "") if self.read_only and self._is_plain_file else None
         try:
             self.engine: Engine = self._sqlite() if self.is_sqlite else self._postgresql()
         except ModuleNotFoundError as error:
@@ -115,8 +120,32 @@ class Database:
         self.purge_owed = False
         self._purge_failed = False
         self._writing_engine = self.engine.execution_options(relations_begin="BEGIN IMMEDIATE")
-        keeps = self.is_sqlite and not self.is_memory and not read_only
+        keeps = self.is_sqlite and not self.is_memory and not self.read_only
         self._kept = KeptWriter(self._writing_engine) if keeps else None
+
+    @property
+    def read_only(self) -> bool:
+        """Return whether nothing may be changed."""
+        return self.access == "read"
+
+    @property
+    def records(self) -> bool:
+        """Return whether events and keys may be recorded."""
+        return self.access == "write"
+
+    def may_fold(self) -> bool:
+        """Return whether views could be brought up to date here, by another opening of the same database."""
+        if self.is_memory:
+            return True
+        if self._reader is not None:
+            return self._reader.is_writable
+        if self.is_sqlite:
+            return "mode=ro" not in self.name and "immutable" not in self.name
+        allowed = "SELECT NOT pg_is_in_recovery() AND has_table_privilege(:table, 'UPDATE')"
+        with self.reading() as connection:
+            if not tables_of(connection, [_CHECKPOINTS]):
+                return bool(connection.execute(text("SELECT NOT pg_is_in_recovery()")).scalar())
+            return bool(connection.execute(text(allowed), {"table": _CHECKPOINTS}).scalar())
 
     @property
     def is_memory(self) -> bool:
@@ -193,8 +222,9 @@ class Database:
                 pooled.close()
 
     def copied_to_memory(self) -> Database:
-        """Return a copy of an SQLite database in memory, which may be written: what it holds is lost when it is closed."""
-        copy = Database("sqlite://", busy_seconds=self.busy_seconds)
+        """Return a copy of an SQLite database in memory. Views may be folded there; no event is recorded in it."""
+        copy = Database("sqlite://", busy_seconds=self.busy_seconds, access="fold")
+        copy.name = self.name
         with self.translating():
             source, target = self.engine.raw_connection(), copy.engine.raw_connection()
             try:
@@ -249,7 +279,8 @@ class Database:
             ForeignDatabase: The database was opened read-only.
             ConcurrencyConflict: Another writer held the lock for too long.
         """
-        self.refuse_read_only()
+        if self.read_only:
+            self.refuse_read_only()
         if self._kept is not None and self._kept.lock.acquire(blocking=False):
             try:
                 with self.translating(), self._kept.transaction() as kept:
@@ -262,14 +293,14 @@ class Database:
             yield connection
 
     def refuse_read_only(self) -> None:
-        """Refuse to write to a database that was opened read-only.
+        """Refuse to record anything in a database that was not opened for writing.
 
         Raises:
-            ForeignDatabase: It was.
+            ForeignDatabase: It was not.
         """
-        if self.read_only:
+        if not self.records:
             raise ForeignDatabase(
-                "the database was opened read-only", code="read_only", hint="Open it without read_only to write"
+                "the database was opened for reading only", code="read_only", hint="Open it with access='write'"
             )
 
     def lock(self, connection: Connection) -> None:

@@ -137,7 +137,7 @@ class Log:
 
     def _prepare(self, *, create: bool) -> None:
         path = self.database.url.database
-        create = create and not self.database.read_only
+        create = create and self.database.records
         if not create and self.database.is_sqlite and not self.database.is_memory:
             _must_exist(path or "")
         with self.database.reading() as connection:
@@ -154,7 +154,7 @@ class Log:
                 hint="Give a database of relations, or an empty one",
             )
         self._check_format()
-        if not self.database.read_only:
+        if self.database.records:
             # Only now: a database that is not ours is never changed.
             self.database.enable_wal()
             self.database.purge()
@@ -196,8 +196,8 @@ class Log:
     @contextmanager
     def writing(self, connection: Connection | None = None) -> Iterator[Writer]:
         """A transaction that holds the write lock, committed at the end; or the host's own, which the host commits."""
+        self.database.refuse_read_only()
         if connection is not None:
-            self.database.refuse_read_only()
             with self.database.translating():
                 self.database.lock(connection)
             writer = Writer(self, connection)

@@ -54,7 +54,8 @@ def parse_url(url: str | URL) -> URL:
             hint="Use SQLite (sqlite:///hotel.db) or PostgreSQL (postgresql://user@host/name)",
         )
     if "plugin" in parsed.query:
-        raise InvalidInput("a database URL cannot name plugins", code="invalid_url", field="url", hint="Leave plugin out")
+        reason = "a database URL cannot name plugins"
+        raise InvalidInput(reason, code="invalid_url", field="url", hint="Leave plugin out")
     return parsed.set(drivername=driver)
 
 
@@ -91,7 +92,7 @@ class ReadOnlyFile:
                     f"{path} cannot be read where it is: changes in {self._wal.name} have not been written back",
                     hint="Copy both files to a folder that may be written, and open the copy",
                 ) from None
-            if os.access(self._path, os.W_OK) and os.access(self._path.parent, os.W_OK):
+            if self.is_writable:
                 raise
             self._options = "mode=ro&immutable=1"
             self._probe()
@@ -100,6 +101,11 @@ class ReadOnlyFile:
     def is_immutable(self) -> bool:
         """Return whether the file is on read-only media."""
         return "immutable" in self._options
+
+    @property
+    def is_writable(self) -> bool:
+        """Return whether the file and its folder may be written."""
+        return os.access(self._path, os.W_OK) and os.access(self._path.parent, os.W_OK)
 
     def _probe(self) -> None:
         with closing(self.connect(timeout=1.0)) as connection:

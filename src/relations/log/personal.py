@@ -1,8 +1,8 @@
 """Personal words, sealed under one key per customer before they are hashed into the chain.
 
-A sealed field is text: `sealed:` and the base64url form of nonce (12 bytes), ciphertext and tag. The cipher is AES-256-GCM
-(NIST SP 800-38D). Customer, topic and field are associated data, so a sealed word cannot be moved elsewhere. Once the
-key is destroyed, nobody can read the words again.
+A sealed field is text: `sealed:` and the base64url form of nonce (12 bytes), ciphertext and tag. The cipher is
+AES-256-GCM (NIST SP 800-38D). Customer, topic and field are associated data, so a sealed word cannot be moved
+elsewhere. Once the key is destroyed, nobody can read the words again.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Keys:
     Raises:
         InvalidInput: The master key has another length.
         LogError: The keys are wrapped by another master key (`master_key_wrong`). Or no master key was given although
-            they are wrapped (`master_key_needed`); a read-only database opens without it, and its words are unreadable.
+            they are wrapped (`master_key_needed`). For reading it opens without it, and personal words are unreadable.
     """
 
     def __init__(self, database: Database, master_key: bytes | None = None) -> None:
@@ -219,6 +219,7 @@ class Keys:
         with self._database.reading() as connection:
             key = self.get(connection, _DIGEST_KEY)
         if key is None:
+            self._database.refuse_read_only()
             with self._database.writing() as connection:
                 key = self.need(connection, _DIGEST_KEY, 0)
         return key
@@ -317,11 +318,12 @@ class Keys:
             sample = None
             if recorded is None or (recorded == _NO_MASTER and self._master is not None):
                 starts_wrapped = func.substr(table.c.key, 1, 1) == literal(_WRAPPED, LargeBinary)
-                sample = connection.execute(select(table.c.customer, table.c.key).where(starts_wrapped).limit(1)).first()
+                wrapped = select(table.c.customer, table.c.key).where(starts_wrapped).limit(1)
+                sample = connection.execute(wrapped).first()
         if recorded in (None, _NO_MASTER):
             if sample is not None:
                 self._must_unwrap(sample.customer, bytes(sample.key))
-            if not self._database.read_only and (recorded is None or self._master is not None):
+            if self._database.records and (recorded is None or self._master is not None):
                 self._record_check()
             return
         if self._master is None:
@@ -343,11 +345,11 @@ class Keys:
             raise _wrong_master() from None
 
     def _refuse_missing(self) -> None:
-        if not self._database.read_only:
+        if self._database.records:
             raise LogError(
                 "the customers' keys are wrapped by a master key, and none was given",
                 code="master_key_needed",
-                hint="Give the master key (master_key, --master-key-file), or open the database read-only",
+                hint="Give the master key (master_key, --master-key-file), or open the database for reading",
             )
         logger.warning("no master key was given: personal words are unreadable", database=self._database.name)
 
