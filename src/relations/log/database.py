@@ -110,11 +110,15 @@ class Database:
         self.busy_seconds = busy_seconds
         self.access = access
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._reader = ReadOnlyFile(self.url.database or "") if self.read_only and self._is_plain_file else None
+        self._reader: ReadOnlyFile | None = None
         try:
+            if self.read_only and self._is_plain_file:
+                self._reader = ReadOnlyFile(self.url.database or "")
             self.engine: Engine = self._sqlite() if self.is_sqlite else self._postgresql()
         except ModuleNotFoundError as error:
             raise MissingExtra(error.name or "psycopg", extra="postgres", purpose="PostgreSQL") from None
+        except sqlite3.Error as error:
+            raise translated(error) from error
         # In memory there is one connection, which threads have to use in turn.
         self._turn: AbstractContextManager[Any] = RLock() if self.is_memory else nullcontext()
         self.purge_owed = False

@@ -34,11 +34,12 @@ def parse_url(url: str | URL) -> URL:
     """
     try:
         parsed = make_url(url)
-        text = parsed.render_as_string(hide_password=False)
-        text.encode()
+        odd = "\0" in (parsed.database or "")
+        parsed.render_as_string(hide_password=False).encode()
+        (parsed.database or "").encode()
     except (ArgumentError, ValueError, TypeError):
-        text = "\0"
-    if "\0" in text:
+        odd = True
+    if odd:
         raise InvalidInput(
             "this is not a database URL",
             code="invalid_url",
@@ -105,7 +106,8 @@ class ReadOnlyFile:
     @property
     def is_writable(self) -> bool:
         """Return whether the file and its folder may be written."""
-        return os.access(self._path, os.W_OK) and os.access(self._path.parent, os.W_OK)
+        effective = os.access in os.supports_effective_ids
+        return all(os.access(path, os.W_OK, effective_ids=effective) for path in (self._path, self._path.parent))
 
     def _probe(self) -> None:
         with closing(self.connect(timeout=1.0)) as connection:
