@@ -18,7 +18,9 @@ from relations.aggregates.customer.commands import (
     RecordPurchase,
     RefundPurchase,
     RegisterCustomer,
+    ReinstatePurchase,
     ReleaseCustomer,
+    ReverseRefund,
     UnmergeCustomer,
     WithdrawConsent,
 )
@@ -36,6 +38,7 @@ from relations.aggregates.customer.events import (
     ProfileCorrected,
     PurchaseRecorded,
     PurchaseRefunded,
+    RefundReversed,
 )
 from relations.aggregates.customer.invitations import INVITATION_RULES
 from relations.aggregates.customer.portrait import PORTRAIT_RULES
@@ -50,7 +53,7 @@ from relations.aggregates.customer.state import (
 )
 from relations.aggregates.customer.surveys import SURVEY_RULES
 from relations.errors import CommandRefused
-from relations.messages import Command, Event, Money
+from relations.messages import Command, Event, Money, from_micros
 from relations.policies import Policy
 
 __all__ = ["COMMANDS", "REFUSALS", "decide"]
@@ -62,6 +65,7 @@ REFUSALS: Mapping[str, str] = {
     "consent_withdrawn": "The customer withdrew the consent to be asked through that channel",
     "customer_erased": "The customer was erased, and the command says something of the person",
     "before_feedback": "An answer is coded, scored and answered after it was given, not before",
+    "before_refund": "A refund is reversed after it was made, not before",
     "before_invitation": "An invitation is seen, answered, declined or reminded of after it was sent, not before",
     "feedback_has_no_words": "The answer has no words that could be scored",
     "feedback_id_reused": "Another answer bears this id",
@@ -76,6 +80,7 @@ REFUSALS: Mapping[str, str] = {
     "item_answered_twice": "One item has two answers",
     "item_expectation_missing": "The instrument asks what was expected as well, or does not ask it",
     "merged_into_itself": "A customer cannot be merged into itself",
+    "purchase_not_cancelled": "Only a purchase that was refunded in full can be reinstated",
     "purchase_id_reused": "Another purchase bears this id",
     "refund_currency_differs": "The refund is in another currency than the purchase",
     "refund_exceeds_purchase": "All refunds of the purchase together would give back more than was paid",
@@ -90,6 +95,8 @@ REFUSALS: Mapping[str, str] = {
     "unknown_instrument": "The policy has no such instrument",
     "unknown_invitation": "No invitation with that id is recorded for this customer",
     "unknown_item": "The instrument has no such item",
+    "unknown_purchase": "No purchase with that id is recorded for this customer",
+    "unknown_refund": "No refund with that id is recorded for this customer",
     "unknown_theme": "The policy has no such theme",
     # At the door:
     "invalid_birthday": "Not a date such as 1980-02-29 or --02-29",
@@ -102,6 +109,8 @@ REFUSALS: Mapping[str, str] = {
     "nothing_noted": "A note on culture says at least one thing",
     "refund_not_positive": "A refund gives back more than nothing",
     "score_missing": "NPS and CSAT are one score",
+    "tender_currency_differs": "The tenders of a purchase must be in the currency of its amount",
+    "tenders_exceed_purchase": "The tenders of a purchase must not add up to more than its amount",
     "score_out_of_range": "Beyond the instrument's scale: NPS is 0 to 10, CSAT 1 to 5",
 }
 """Every code of refusal, with when it is given."""
@@ -205,27 +214,28 @@ def _record_purchase(state: Customer, command: RecordPurchase) -> list[Event]:
         channel=command.channel,
         discounted=command.discounted,
         at=command.at,
+        tenders=command.tenders,
     )
     recorded = state.purchases.get(command.purchase)
     if recorded is None:
         return making_known(state, command, event, command.channel)
     if recorded == event:
         return []
-    raise id_reused("purchase", command.purchase)
+    hint = None
+    if recorded.amount.amount and state.refunded.get(command.purchase) == recorded.amount.amount:
+        hint = "Send ReinstatePurchase if the cancelled purchase was completed after all, or use a new id"
+    raise id_reused("purchase", command.purchase, hint)
 
 
 def _refund_purchase(state: Customer, command: RefundPurchase) -> list[Event]:
     at, amount = command.at, command.amount
     recorded = state.refunds.get(command.refund)
     if recorded is not None:
-        if (recorded.purchase, recorded.amount, recorded.reason, recorded.at) == (
-            command.purchase,
-            amount,
-            command.reason,
-            at,
-        ):
+        said = (command.purchase, amount, command.reason, at)
+        if (recorded.purchase, recorded.amount, recorded.reason, recorded.at) == said:
             return []
-        raise id_reused("refund", command.refund)
+        hint = "Give the new refund an id of its own" if command.refund in state.reversed else None
+        raise id_reused("refund", command.refund, hint)
     purchase = state.purchases.get(command.purchase)
     if purchase is None:
         raise CommandRefused(
@@ -263,6 +273,76 @@ def _refund_purchase(state: Customer, command: RefundPurchase) -> list[Event]:
             at=at,
         )
     ]
+
+
+def _reverse_refund(state: Customer, command: ReverseRefund) -> list[Event]:
+    refund = state.refunds.get(command.refund)
+    if refund is None:
+        raise CommandRefused(
+            f"cannot reverse the refund {command.refund}: the customer {command.customer} has no such refund",
+            code="unknown_refund",
+            field="refund",
+            hint="Name a refund that is recorded for this customer",
+        )
+    if command.refund in state.reversed:
+        return []
+    left = state.refunded[refund.purchase] - refund.amount.amount
+    return [_reversed(command, refund, left)]
+
+
+def _reinstate_purchase(state: Customer, command: ReinstatePurchase) -> list[Event]:
+    purchase = state.purchases.get(command.purchase)
+    if purchase is None:
+        raise CommandRefused(
+            f"cannot reinstate the purchase {command.purchase}: the customer {command.customer} has no such purchase",
+            code="unknown_purchase",
+            field="purchase",
+            hint="Record it first (RecordPurchase)",
+        )
+    refunded = state.refunded.get(command.purchase, 0)
+    if not refunded and any(each.reinstated and each.purchase == command.purchase for each in state.reversed.values()):
+        return []
+    if not refunded or refunded < purchase.amount.amount:
+        raise CommandRefused(
+            f"cannot reinstate the purchase {command.purchase}: it has not been refunded in full",
+            code="purchase_not_cancelled",
+            field="purchase",
+            hint="Reverse a partial refund by itself (ReverseRefund)",
+        )
+    events: list[Event] = []
+    for name, refund in sorted(state.refunds.items(), key=lambda item: (item[1].refunded, item[0]), reverse=True):
+        if refund.purchase == command.purchase and name not in state.reversed:
+            refunded -= refund.amount.amount
+            events.append(_reversed(command, refund, refunded, reinstated=True))
+    return events
+
+
+def _reversed(
+    command: ReverseRefund | ReinstatePurchase,
+    refund: PurchaseRefunded,
+    left: int,
+    *,
+    reinstated: bool = False,
+) -> RefundReversed:
+    if command.at < refund.at:
+        raise CommandRefused(
+            f"cannot reverse the refund {refund.refund} before it was made, on {from_micros(refund.at).isoformat()}",
+            code="before_refund",
+            field="occurred_at",
+            hint="Date the reversal after the refund",
+        )
+    return RefundReversed(
+        refund=refund.refund,
+        purchase=refund.purchase,
+        amount=refund.amount,
+        refunded=left,
+        bought=refund.bought,
+        bought_at=refund.bought_at,
+        refunded_at=max(refund.at, refund.bought_at),
+        reinstated=reinstated,
+        reason=command.reason,
+        at=command.at,
+    )
 
 
 def _erase(state: Customer, command: EraseCustomer) -> list[Event]:
@@ -345,6 +425,8 @@ _DECISIONS: dict[type[Command], Callable[[Customer, Any], list[Event]]] = {
     RecordInteraction: _record_interaction,
     RecordPurchase: _record_purchase,
     RefundPurchase: _refund_purchase,
+    ReverseRefund: _reverse_refund,
+    ReinstatePurchase: _reinstate_purchase,
     EraseCustomer: _erase,
     LinkIdentity: _link_identity,
     MergeCustomer: _merge,

@@ -47,13 +47,13 @@ def refuse_if_erased(state: Customer, command: CustomerCommand, field: str | Non
         )
 
 
-def id_reused(kind: str, known: str) -> CommandRefused:
+def id_reused(kind: str, known: str, hint: str | None = None) -> CommandRefused:
     """The refusal of other content under an id that is recorded already."""
     return CommandRefused(
         f"the {kind} {known} is recorded already, with other content or at another time",
         code=f"{kind}_id_reused",
         field=kind,
-        hint=f"Give each {kind} an id of its own, or send the recorded one again unchanged",
+        hint=hint or f"Give each {kind} an id of its own, or send the recorded one again unchanged",
     )
 
 

@@ -34,6 +34,7 @@ from relations.aggregates.customer.events import (
     ProfileCorrected,
     PurchaseRecorded,
     PurchaseRefunded,
+    RefundReversed,
     SentimentScored,
     TraitDropped,
     TraitNoted,
@@ -102,7 +103,8 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         consents: By channel and purpose, the bases in order of business time; None where withdrawn.
         purchases: By id.
         refunds: By id.
-        refunded: By purchase, what was given back so far, in minor units.
+        refunded: The running total refunded, by purchase, in minor units.
+        reversed: Refunds that were reversed, by id.
         feedback: Answers by id, without their comments.
         worded: Answers that have words, and when they were given.
         answers: By instrument and invitation, the id of the answer.
@@ -128,6 +130,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     purchases: Map[str, PurchaseRecorded] = Map()
     refunds: Map[str, PurchaseRefunded] = Map()
     refunded: Map[str, int] = Map()
+    reversed: Map[str, RefundReversed] = Map()
     feedback: Map[str, FeedbackGiven] = Map()
     worded: Map[str, int] = Map()
     answers: Map[str, str] = Map()
@@ -259,6 +262,14 @@ def _purchase_refunded(state: Customer, event: PurchaseRefunded) -> Customer:
     )
 
 
+def _refund_reversed(state: Customer, event: RefundReversed) -> Customer:
+    return _replace(
+        state,
+        refunded=state.refunded.set(event.purchase, event.refunded),
+        reversed=state.reversed.set(event.refund, event),
+    )
+
+
 def _feedback_given(state: Customer, event: FeedbackGiven) -> Customer:
     if event.comment is not None:
         state = _replace(state, worded=state.worded.set(event.feedback, event.at))
@@ -381,6 +392,7 @@ _EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
     InteractionRecorded: _interaction_recorded,
     PurchaseRecorded: _purchase_recorded,
     PurchaseRefunded: _purchase_refunded,
+    RefundReversed: _refund_reversed,
     FeedbackGiven: _feedback_given,
     CustomerErased: _customer_erased,
     IdentityLinked: _identity_linked,

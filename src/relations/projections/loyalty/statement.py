@@ -186,14 +186,14 @@ def forfeited(rows: Rows, event: AccountClosed, at: Envelope) -> None:
 def released(rows: Rows, event: AccountReleased, at: Envelope) -> None:
     """Everything went to another account of the same person."""
     debt = event.holdings.debt
-    _enter(rows, event.programme, at, "sent", -event.holdings.points - debt, -debt, event.merge, "merge", event.into)
+    _enter(rows, event.programme, at, "sent", -event.holdings.balance - debt, -debt, event.merge, "merge", event.into)
 
 
 @ENTRIES.on(AccountReceived, AccountRestored)
 def taken_in(rows: Rows, event: AccountReceived | AccountRestored, at: Envelope) -> None:
     """Everything came from another account of the same person, or back."""
     debt = event.holdings.debt
-    points = event.holdings.points + debt
+    points = event.holdings.balance + debt
     _enter(rows, event.programme, at, "received", points, debt, event.merge, "merge", event.source)
 
 
