@@ -8,7 +8,7 @@ WEB    := $(VENV)/.ready-browser
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types docs docs-check bench clean
+.PHONY: help demo test soak check lint types docs docs-check bench clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,14 @@ $(WEB): | $(BIN)/python
 
 test: $(DEV) $(WEB) ## every test, on SQLite and on a real PostgreSQL, the report in a real browser
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+SEED     ?= $(shell date +%s)
+EXAMPLES ?= 500
+MINUTES  ?= 240
+soak: $(DEV) ## long searches: every property with a new SEED, EXAMPLES of each, for MINUTES at most
+	@echo "seed $(SEED); again with: make soak SEED=$(SEED) EXAMPLES=$(EXAMPLES) MINUTES=$(MINUTES)"
+	CI= SOAK_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n 2 --dist loadgroup -m "soak or hypothesis" \
+	  --hypothesis-profile=soak --soak-seed=$(SEED) --soak-minutes=$(MINUTES)
 
 lint: $(DEV)
 	$(BIN)/ruff check .

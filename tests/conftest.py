@@ -26,14 +26,16 @@ from sqlalchemy import URL, create_engine, make_url
 
 ROOT = Path(__file__).parent.parent
 IN_CI = os.environ.get("CI") == "true"
+SOAK_EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "500"))
+pytest_plugins = ("tests.support.soak",)
 
 # No test is timed: neither an example nor the making of it, for the machine may be busy with other things.
-settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-# CI has a quarter of an hour for everything, and tries the same examples each time: it guards, `thorough` searches.
-settings.register_profile("ci", settings.get_profile("local"), max_examples=60, derandomize=True, print_blob=True)
-settings.register_profile("quick", settings.get_profile("local"), max_examples=10)
-settings.register_profile("thorough", settings.get_profile("local"), max_examples=2_000)
-settings.load_profile("ci" if IN_CI else "local")
+settings.register_profile("test", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=25)
+# The examples of a guard are the same each time, so that no change fails by luck; `make soak` searches for new ones.
+settings.register_profile("ci", settings.get_profile("test"), derandomize=True, print_blob=True)
+settings.register_profile("quick", settings.get_profile("test"), max_examples=10)
+settings.register_profile("soak", settings.get_profile("test"), max_examples=SOAK_EXAMPLES, print_blob=True)
+settings.load_profile("ci" if IN_CI else "test")
 
 
 def absent(what: str) -> NoReturn:

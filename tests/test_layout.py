@@ -26,10 +26,10 @@ LAYERS = (
     {"reactions"},
     {"log", "analytics"},
     {"projections"},
-    {"execution", "engine"},
+    {"execution", "engine", "views", "verification"},
     {"audit", "exchange", "sentiment"},
     {"report"},
-    {"testing", "cli"},
+    {"testing", "cli", "__main__"},
 )
 """What may import what: a module imports its own layer and those before it."""
 
@@ -48,7 +48,7 @@ IMPURE_PACKAGES = {
     "socket",
     "pathlib",
 }
-MACHINERY = {"running", "projection", "view", "known", "totals", "purchase_days"}
+MACHINERY = {"running", "projection", "view", "arguments", "known", "totals", "purchase_days"}
 """Of `projections`, what runs or carries any of them; every other name is a projection's own package."""
 
 
@@ -150,6 +150,20 @@ def test_a_projection_knows_events_and_policies_and_nothing_of_the_log_or_of_dec
             assert not imported.endswith((".rules", ".state", ".decide", ".evolve")), f"{module} imports {imported}"
             assert imported.split(".")[0] != "eventsourcing", module
     assert {projection.name for projection in PROJECTIONS} - {"aliases"} <= seen
+
+
+def test_one_view_never_imports_another() -> None:
+    seen = 0
+    for module in FILES:
+        parts = module.split(".")
+        if parts[1:2] != ["projections"] or len(parts) < 4 or parts[2] in MACHINERY:
+            continue
+        for imported, _ in imports_of(module):
+            other = imported.split(".")
+            if other[:2] == ["relations", "projections"] and len(other) > 2 and other[2] not in MACHINERY:
+                seen += 1
+                assert other[2] == parts[2], f"{module} imports {imported}"
+    assert seen > 50
 
 
 def test_no_star_imports_and_no_imports_from_nowhere() -> None:

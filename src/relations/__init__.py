@@ -1,109 +1,141 @@
 """An event-sourced engine for customer relations.
 
-Commands go in, domain events come out and are kept for ever in one append-only log, and views of satisfaction,
-retention and the repair of relations are rebuilt from that log at any time.
+Commands go in, and events are kept for ever in one append-only log. Views of satisfaction, retention and repair are
+rebuilt from that log at any time.
 
-    from relations import Relations, Money
+    from relations import Money, RecordPurchase, Relations
 
-    with Relations.open("sqlite:///hotel.db") as relations:
-        relations.execute(RecordPurchase(customer="c1", purchase="stay-1", amount=Money.of("129.00", "EUR"), …))
-        relations.views.retention.lifecycle()
+    with Relations.open("sqlite:///hotel.db") as engine:
+        engine.execute(RecordPurchase(customer="c1", purchase="stay-1", amount=Money.of("129.00", "EUR"), …))
+        engine.views.retention.lifecycle()
+
+Importing the package loads nothing else. Each name is loaded from its module when it is first used.
 """
 
-from relations.aggregates.complaint import (
-    AcceptRemedy,
-    AcknowledgeComplaint,
-    ApproveRemedy,
-    AskInformation,
-    AssessComplaint,
-    AssignComplaint,
-    CarryOutRemedy,
-    CheckDeadlines,
-    CloseComplaint,
-    CompleteImprovement,
-    DeclineRemedy,
-    EscalateComplaint,
-    FileComplaint,
-    FollowUpComplaint,
-    GiveApology,
-    InvestigateComplaint,
-    MeasureImprovement,
-    MergeComplaint,
-    NameRootCause,
-    ProposeRemedy,
-    RaiseImprovement,
-    ReceiveInformation,
-    RecogniseComplaint,
-    RefuseRemedy,
-    ReopenComplaint,
-    ResolveComplaint,
-    SendHoldingReply,
-    TransferComplaint,
-    WithdrawComplaint,
-)
-from relations.aggregates.customer import (
-    AnswerFeedback,
-    CodeFeedback,
-    CorrectProfile,
-    DeclineInvitation,
-    DropTrait,
-    EraseCustomer,
-    GiveConsent,
-    GiveFeedback,
-    ItemAnswer,
-    LinkIdentity,
-    MergeCustomer,
-    NoteCulture,
-    NoteTrait,
-    RecordAcquisitionCost,
-    RecordInteraction,
-    RecordLapse,
-    RecordPurchase,
-    RecordWinBack,
-    RefundPurchase,
-    RegisterCustomer,
-    RemindInvitation,
-    ScoreSentiment,
-    SeeInvitation,
-    SendInvitation,
-    UnmergeCustomer,
-    WithdrawConsent,
-)
-from relations.aggregates.loyalty import EarnPoints, EnrolMember, EvaluateTier, ExpirePoints, RedeemPoints
-from relations.aggregates.policy import AdoptPolicy
-from relations.engine import BatchReport, Problem, Receipt, Rejection, Relations, Status, Verification, Views
-from relations.errors import (
-    ChainBroken,
-    CommandRefused,
-    ConcurrencyConflict,
-    ForeignDatabase,
-    IdempotencyConflict,
-    InvalidInput,
-    LogError,
-    MappingError,
-    MissingExtra,
-    NewerLog,
-    NoFit,
-    ProjectionFailed,
-    RelationsError,
-    SourceError,
-    UndecodableEvent,
-)
-from relations.messages import Command, Envelope, Event, Money, Personal, RecordedEvent
-from relations.policies import (
-    BusinessCalendar,
-    Desk,
-    Instrument,
-    InstrumentItem,
-    Lifecycle,
-    Limit,
-    Policy,
-    Programme,
-    Repair,
-    ServiceLevels,
-    Surveys,
-    Theme,
-)
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from relations.aggregates.complaint import (
+        AcceptRemedy,
+        AcknowledgeComplaint,
+        ApproveRemedy,
+        AskInformation,
+        AssessComplaint,
+        AssignComplaint,
+        CarryOutRemedy,
+        CheckDeadlines,
+        CloseComplaint,
+        CompleteImprovement,
+        DeclineRemedy,
+        EscalateComplaint,
+        FileComplaint,
+        FollowUpComplaint,
+        GiveApology,
+        InvestigateComplaint,
+        MeasureImprovement,
+        MergeComplaint,
+        NameRootCause,
+        ProposeRemedy,
+        RaiseImprovement,
+        ReceiveInformation,
+        RecogniseComplaint,
+        RefuseRemedy,
+        ReopenComplaint,
+        ResolveComplaint,
+        SendHoldingReply,
+        TransferComplaint,
+        WithdrawComplaint,
+    )
+    from relations.aggregates.customer import (
+        AnswerFeedback,
+        CodeFeedback,
+        CorrectProfile,
+        DeclineInvitation,
+        DropTrait,
+        EraseCustomer,
+        GiveConsent,
+        GiveFeedback,
+        ItemAnswer,
+        LinkIdentity,
+        MergeCustomer,
+        NoteCulture,
+        NoteTrait,
+        RecordAcquisitionCost,
+        RecordInteraction,
+        RecordLapse,
+        RecordPurchase,
+        RecordWinBack,
+        RefundPurchase,
+        RegisterCustomer,
+        RemindInvitation,
+        ScoreSentiment,
+        SeeInvitation,
+        SendInvitation,
+        UnmergeCustomer,
+        WithdrawConsent,
+    )
+    from relations.aggregates.loyalty import (
+        EarnPoints,
+        EnrolMember,
+        EvaluateTier,
+        ExpirePoints,
+        RedeemPoints,
+    )
+    from relations.aggregates.policy import (
+        AdoptPolicy,
+    )
+    from relations.engine import (
+        BatchReport,
+        Problem,
+        Receipt,
+        Rejection,
+        Relations,
+        Status,
+        Verification,
+        Views,
+    )
+    from relations.errors import (
+        ChainBroken,
+        CommandRefused,
+        ConcurrencyConflict,
+        ForeignDatabase,
+        IdempotencyConflict,
+        InvalidInput,
+        LogError,
+        MappingError,
+        MissingExtra,
+        NewerLog,
+        NoFit,
+        ProjectionFailed,
+        RelationsError,
+        SourceError,
+        UndecodableEvent,
+    )
+    from relations.messages import (
+        Command,
+        Envelope,
+        Event,
+        Money,
+        Personal,
+        RecordedEvent,
+    )
+    from relations.policies import (
+        BusinessCalendar,
+        Desk,
+        Instrument,
+        InstrumentItem,
+        Lifecycle,
+        Limit,
+        Policy,
+        Programme,
+        Repair,
+        ServiceLevels,
+        Surveys,
+        Theme,
+    )
 
 __all__ = [
     "AcceptRemedy",
@@ -209,3 +241,136 @@ __all__ = [
     "WithdrawComplaint",
     "WithdrawConsent",
 ]
+
+_MODULES: dict[str, tuple[str, ...]] = {
+    "relations.aggregates.complaint": (
+        "AcceptRemedy",
+        "AcknowledgeComplaint",
+        "ApproveRemedy",
+        "AskInformation",
+        "AssessComplaint",
+        "AssignComplaint",
+        "CarryOutRemedy",
+        "CheckDeadlines",
+        "CloseComplaint",
+        "CompleteImprovement",
+        "DeclineRemedy",
+        "EscalateComplaint",
+        "FileComplaint",
+        "FollowUpComplaint",
+        "GiveApology",
+        "InvestigateComplaint",
+        "MeasureImprovement",
+        "MergeComplaint",
+        "NameRootCause",
+        "ProposeRemedy",
+        "RaiseImprovement",
+        "ReceiveInformation",
+        "RecogniseComplaint",
+        "RefuseRemedy",
+        "ReopenComplaint",
+        "ResolveComplaint",
+        "SendHoldingReply",
+        "TransferComplaint",
+        "WithdrawComplaint",
+    ),
+    "relations.aggregates.customer": (
+        "AnswerFeedback",
+        "CodeFeedback",
+        "CorrectProfile",
+        "DeclineInvitation",
+        "DropTrait",
+        "EraseCustomer",
+        "GiveConsent",
+        "GiveFeedback",
+        "ItemAnswer",
+        "LinkIdentity",
+        "MergeCustomer",
+        "NoteCulture",
+        "NoteTrait",
+        "RecordAcquisitionCost",
+        "RecordInteraction",
+        "RecordLapse",
+        "RecordPurchase",
+        "RecordWinBack",
+        "RefundPurchase",
+        "RegisterCustomer",
+        "RemindInvitation",
+        "ScoreSentiment",
+        "SeeInvitation",
+        "SendInvitation",
+        "UnmergeCustomer",
+        "WithdrawConsent",
+    ),
+    "relations.aggregates.loyalty": (
+        "EarnPoints",
+        "EnrolMember",
+        "EvaluateTier",
+        "ExpirePoints",
+        "RedeemPoints",
+    ),
+    "relations.aggregates.policy": ("AdoptPolicy",),
+    "relations.engine": (
+        "BatchReport",
+        "Problem",
+        "Receipt",
+        "Rejection",
+        "Relations",
+        "Status",
+        "Verification",
+        "Views",
+    ),
+    "relations.errors": (
+        "ChainBroken",
+        "CommandRefused",
+        "ConcurrencyConflict",
+        "ForeignDatabase",
+        "IdempotencyConflict",
+        "InvalidInput",
+        "LogError",
+        "MappingError",
+        "MissingExtra",
+        "NewerLog",
+        "NoFit",
+        "ProjectionFailed",
+        "RelationsError",
+        "SourceError",
+        "UndecodableEvent",
+    ),
+    "relations.messages": (
+        "Command",
+        "Envelope",
+        "Event",
+        "Money",
+        "Personal",
+        "RecordedEvent",
+    ),
+    "relations.policies": (
+        "BusinessCalendar",
+        "Desk",
+        "Instrument",
+        "InstrumentItem",
+        "Lifecycle",
+        "Limit",
+        "Policy",
+        "Programme",
+        "Repair",
+        "ServiceLevels",
+        "Surveys",
+        "Theme",
+    ),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its module."""
+    if name not in _MODULE_OF:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    found = globals()[name] = getattr(import_module(_MODULE_OF[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -14,32 +14,25 @@ from sqlalchemy import Connection, select
 from relations.aggregates import AGGREGATES
 from relations.aggregates.policy import AdoptPolicy
 from relations.decider import Aggregate
-from relations.errors import ChainBroken, LogError, ProjectionFailed, RelationsError
 from relations.execution import BatchReport, Clock, Executor, Reader, Receipt, Rejection
-from relations.log.chain import GENESIS
 from relations.log.codec import Codec
 from relations.log.database import Database, Durability
-from relations.log.log import Head, Log
+from relations.log.log import Log
 from relations.log.personal import Keys
 from relations.log.subscription import Subscription
-from relations.log.tables import FOREIGN
 from relations.log.tables import log as log_table
 from relations.messages import Command, Event, RecordedEvent, to_micros
 from relations.policies import Policy
 from relations.policies.in_force import InForce
 from relations.projections import PROJECTIONS
-from relations.projections.agenda.view import AgendaView, commands_due
-from relations.projections.customers.view import CustomersView
-from relations.projections.desk.view import DeskView
-from relations.projections.loyalty.view import LoyaltyView
-from relations.projections.projection import Projection, Rows
-from relations.projections.repair.view import RepairView
-from relations.projections.retention.view import RetentionView
+from relations.projections.agenda.view import commands_due
+from relations.projections.projection import Projection
 from relations.projections.running.resolving import AliasReader, ids_in_log
 from relations.projections.running.runner import Progress, ProjectionStatus, Runner
-from relations.projections.satisfaction.view import SatisfactionView
 from relations.reactions import ONLY_IF, react
 from relations.telemetry import is_verbose, logger
+from relations.verification import Problem, Verification, Verifier
+from relations.views import Views
 
 __all__ = ["BatchReport", "Problem", "Receipt", "Rejection", "Relations", "Status", "Verification", "Views"]
 
@@ -58,101 +51,6 @@ class Status(msgspec.Struct, frozen=True):
     position: int
     digest: str
     projections: list[ProjectionStatus]
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """Something that does not hold.
-
-    Attributes:
-        code: `chain_broken`, `undecodable_event`, `unknown_topic`, `view_differs` or `projection_failed`.
-        reason: What is wrong.
-        position: Where in the log, if it is there.
-        view: Which view, if it is one.
-    """
-
-    code: str
-    reason: str
-    position: int | None = None
-    view: str | None = None
-
-
-class Verification(msgspec.Struct, frozen=True):
-    """What `verify` found.
-
-    Attributes:
-        events: How many events were checked.
-        position: The last good position.
-        digest: Its digest, hexadecimal.
-        views: The views that were refolded and compared.
-        problems: What does not hold; empty is good.
-    """
-
-    events: int
-    position: int
-    digest: str
-    views: list[str]
-    problems: list[Problem]
-
-    @property
-    def good(self) -> bool:
-        """Whether everything holds."""
-        return not self.problems
-
-
-class Views:
-    """The views of one engine. Each answers from its tables, after what is new has been folded into them.
-
-    Attributes:
-        satisfaction: How content customers are.
-        retention: Who stays, who leaves, and what they are worth.
-        repair: Which relations are damaged, and how their repair goes.
-        agenda: What falls due.
-        loyalty: What members have, and what the business owes them.
-        desk: What the complaint desk has to do, and what came of it.
-        customers: Who a customer is, under how many ids, what they allow; and who may be the same.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        policy: Callable[[], Policy],
-        rules: Callable[[], InForce],
-        now: Callable[[], int],
-        runner: Runner,
-        aliases: AliasReader,
-        keys: Keys,
-        *,
-        follow: bool,
-    ) -> None:
-        def refresh(name: str) -> Callable[[], None]:
-            if not follow:
-                return lambda: None
-            names = [known for known in ("aliases", name) if known in runner.projections]
-            return lambda: runner.catch_up(names)
-
-        def fold_customer(projections: Sequence[Projection], customer: str, until: int | None) -> dict[str, Rows]:
-            return runner.fold_customer(projections, customer, until=until)
-
-        def open_words(sealed: Sequence[tuple[str, str, str, str]]) -> list[str | None]:
-            with database.reading() as connection:
-                return keys.open_words(connection, sealed)
-
-        self.satisfaction = SatisfactionView(database, policy, now, refresh("satisfaction"), aliases, rules=rules)
-        self.retention = RetentionView(database, policy, now, refresh("retention"), aliases)
-        self.repair = RepairView(database, policy, now, refresh("repair"), aliases)
-        self.agenda = AgendaView(database, policy, now, refresh("agenda"), aliases, rules=rules)
-        self.customers = CustomersView(database, policy, now, refresh("customers"), aliases, open_words=open_words)
-        self.desk = DeskView(database, policy, now, refresh("desk"), aliases)
-        self.loyalty = LoyaltyView(
-            database,
-            policy,
-            now,
-            refresh("loyalty"),
-            aliases,
-            rules=rules,
-            fold_customer=fold_customer,
-            customers_between=runner.customers_between,
-        )
 
 
 def _utc_now() -> datetime:
@@ -502,67 +400,4 @@ class Relations:
         Args:
             on_progress: Told how far it is: positions checked, and all there are.
         """
-        problems: list[Problem] = []
-        with self.log.database.reading() as connection:
-            total = self.log.head(connection).position
-            head, events = Head(0, GENESIS), 0
-            try:
-                for head in self.log.check(connection, until=total):
-                    if on_progress is not None:
-                        on_progress(head.position, total)
-            except ChainBroken as broken:
-                problems.append(Problem(broken.code, broken.reason, broken.position))
-                head = self._good_before(connection, broken.position) or head
-            columns = ("position", "topic", "schema", "body")
-            for page in self.log.scan(connection, columns, until=total, damaged=True):
-                events += len(page)
-                problems.extend(self._unreadable(page))
-        try:
-            views = self._compare_views(problems)
-        except LogError as error:
-            views = []
-            problems.append(Problem(error.code, error.reason))
-        return Verification(
-            events=events,
-            position=head.position,
-            digest=head.digest.hex() if head.position else "",
-            views=views,
-            problems=problems,
-        )
-
-    def _good_before(self, connection: Connection, position: int) -> Head | None:
-        """The head as it was before a bad position."""
-        columns = log_table.c.position, log_table.c.digest
-        found = connection.execute(select(*columns).where(columns[0] == position - 1)).first()
-        return None if found is None else Head(found[0], bytes(found[1]))
-
-    def _unreadable(self, page: Sequence[tuple[Any, ...]]) -> Iterator[Problem]:
-        for position, topic, schema, body in page:
-            if schema == FOREIGN:
-                continue  # another application's event on the same log: the chain covers it, its body is not ours
-            if topic not in self.codec.topics:
-                yield Problem("unknown_topic", f"the topic {topic!r} is unknown to this version", position)
-                continue
-            try:
-                self.codec.decode(topic, schema, body)
-            except RelationsError as error:
-                yield Problem(error.code, error.reason, position)
-
-    def _compare_views(self, problems: list[Problem]) -> list[str]:
-        try:
-            self.runner.catch_up()
-        except ProjectionFailed as failure:
-            problems.append(Problem(failure.code, failure.reason, failure.position, failure.projection))
-        compared = []
-        for status in self.runner.status():
-            if status.failure is not None:
-                if not any(problem.view == status.name for problem in problems):
-                    problems.append(Problem("projection_failed", status.failure, status.failed_at, status.name))
-                continue
-            folding = self.runner.fold([status.name], until=status.position)
-            if self.runner.stored(status.name) != self.runner.folded(folding, status.name):
-                problems.append(
-                    Problem("view_differs", f"the tables of {status.name} differ from its refold", view=status.name)
-                )
-            compared.append(status.name)
-        return compared
+        return Verifier(self.log, self.codec, self.runner).verify(on_progress=on_progress)

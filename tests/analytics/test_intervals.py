@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from relations.analytics.intervals import (
     mean_by_respondent,
+    mean_interval,
     net_promoters,
     normal_quantile,
     student_quantile,
@@ -161,6 +162,7 @@ def test_the_interval_is_that_of_the_mean_of_pluses_and_minuses(triple: tuple[in
         (0.99, 10, 3.169),
         (0.999, 3, 12.924),
         (0.9, 30, 1.697),
+        (0.9, 60, 1.671),
         (0.95, 120, 1.980),
         (0.999, 120, 3.373),
     ],
@@ -202,3 +204,22 @@ def test_items_of_one_person_do_not_narrow_the_interval() -> None:
     assert alone.low == pytest.approx(4.5 - 3.182446 * 1.290994 / 2)
     assert mean_by_respondent([[3, 4, 5]]) is None
     assert mean_by_respondent([]) is None
+
+
+def test_the_interval_of_paired_differences_is_students() -> None:
+    found = mean_interval([2.0, 2.0, 1.0, 1.0, 3.0])
+    assert found is not None
+    # Mean 1.8, standard deviation 0.83666, so 2.776445 x 0.374166 to each side.
+    assert found.low == pytest.approx(0.761149, abs=1e-5)
+    assert found.high == pytest.approx(2.838851, abs=1e-5)
+    assert mean_interval([2.0]) is None
+    assert mean_interval([]) is None
+
+
+@given(st.lists(st.integers(-50, 50), min_size=2, max_size=30))
+def test_respondents_with_one_number_each_have_the_interval_of_a_plain_mean(numbers: list[int]) -> None:
+    plain, grouped = mean_interval(numbers), mean_by_respondent([[number] for number in numbers])
+    assert plain is not None
+    assert grouped is not None
+    assert plain.low == pytest.approx(grouped.low)
+    assert plain.high == pytest.approx(grouped.high)

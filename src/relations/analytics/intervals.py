@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from math import cos, pi, sin, sqrt, tan
-from statistics import NormalDist
+from statistics import NormalDist, fmean, stdev
 
 from pydantic import BaseModel, ConfigDict
 
@@ -20,6 +20,7 @@ __all__ = [
     "Interval",
     "NetPromoters",
     "mean_by_respondent",
+    "mean_interval",
     "net_promoters",
     "normal_quantile",
     "student_quantile",
@@ -121,6 +122,25 @@ def _within_angle(angle: float, degrees: int) -> float:
         term *= cosine * cosine * (step - 1) / step
         total += term
     return 2 / pi * (angle + sine * total) if odd else sine * total
+
+
+def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval | None:
+    """Return Student's interval of the mean of independent values.
+
+    Source: "Student" (W. S. Gosset), "The probable error of a mean", Biometrika 6 (1908) 1-25.
+
+    Returns:
+        None for fewer than two values: nothing is known of their spread.
+
+    Raises:
+        InvalidInput: `confidence` is not a confidence level.
+    """
+    n = len(values)
+    if n < 2:
+        return None
+    centre = fmean(values)
+    reach = student_quantile(confidence, n - 1) * stdev(values) / sqrt(n)
+    return Interval(low=centre - reach, high=centre + reach, confidence=confidence)
 
 
 def mean_by_respondent(groups: Iterable[Sequence[int]], confidence: float = CONFIDENCE) -> Interval | None:

@@ -11,12 +11,14 @@ from relations.messages import Id, Label, Text
 __all__ = [
     "CES",
     "CSAT",
+    "DETRACTORS_TO",
     "EFFORT_METHODS",
     "INSTRUMENT_KINDS",
     "INTERVIEW",
     "NPS",
     "OBSERVATION",
     "PANEL",
+    "PROMOTERS_FROM",
     "REVIEW",
     "SERVQUAL",
     "Instrument",
@@ -37,6 +39,11 @@ InstrumentKind: TypeAlias = Literal[
     "observation",
 ]
 INSTRUMENT_KINDS: tuple[InstrumentKind, ...] = get_args(InstrumentKind)
+
+PROMOTERS_FROM = 9
+"""The lowest answer to a recommendation question, on its scale of 0 to 10, that makes a promoter."""
+DETRACTORS_TO = 6
+"""The highest answer that makes a detractor."""
 
 EFFORT_METHODS = ("agreement", "effort")
 """How an effort score may be asked: as agreement that it was easy, or as how much effort it took."""

@@ -9,12 +9,14 @@ if there were no merges.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import Connection, FromClause, Select, Table, func, select
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from relations.log.database import Database
+from relations.messages import to_micros
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime, local_time
 from relations.projections.projection import CustomerRow, Projection, Row
@@ -65,6 +67,14 @@ class View:
     def now(self) -> int:
         """The present, UTC microseconds."""
         return self._now()
+
+    def moment(self, as_of: datetime | None) -> int:
+        """Return a moment in UTC microseconds; None is the present.
+
+        Raises:
+            InvalidInput: The moment has no time zone.
+        """
+        return self.now if as_of is None else to_micros(as_of)
 
     @property
     def local(self) -> LocalTime:

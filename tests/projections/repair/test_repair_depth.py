@@ -42,7 +42,6 @@ from relations.aggregates.customer import (
     MergeCustomer,
     RecordInteraction,
 )
-from relations.analytics.paired import mean_interval, student_quantile
 from relations.engine import Relations
 from relations.errors import InvalidInput
 from relations.messages import Money, to_micros
@@ -391,14 +390,6 @@ def test_the_paradox_is_shown_refuted_or_unclear_and_suppressed_where_few_answer
     assert paradox((5, 3), (2, 4), (4, 4)).paradox == "unclear"
     few = paradox((1, 5), (1, 5))
     assert (few.suppressed, few.pairs, few.difference, few.paradox) == (True, 2, None, None)
-
-
-def test_students_quantiles_are_those_of_the_tables() -> None:
-    table = {(0.95, 1): 12.7062, (0.95, 4): 2.7764, (0.95, 9): 2.2622, (0.99, 30): 2.75, (0.9, 60): 1.6706}
-    for (confidence, freedom), expected in table.items():
-        assert student_quantile(confidence, freedom) == pytest.approx(expected, abs=5e-5)
-    assert mean_interval([2.0]) is None
-    assert mean_interval([]) is None
 
 
 # --- through the engine, on both databases --------------------------------------------------------------------------

@@ -15,8 +15,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from relations.analytics.intervals import Interval
-from relations.analytics.paired import mean_interval
+from relations.analytics.intervals import Interval, mean_interval
 from relations.projections.repair.moments import Answer, Moments
 from relations.projections.repair.relation_state import History, Relation
 

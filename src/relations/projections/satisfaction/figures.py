@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from relations.analytics.intervals import Interval, mean_by_respondent, net_promoters, wilson
 from relations.policies import Instrument, Surveys
+from relations.policies.instruments import DETRACTORS_TO, PROMOTERS_FROM
 from relations.projections.satisfaction.cuts import Cuts, Dimension, Fact, Group
 
 __all__ = [
@@ -28,8 +29,6 @@ __all__ = [
     "scale_figures",
 ]
 
-PROMOTERS_FROM = 9
-DETRACTORS_TO = 6
 CSAT_SCORES = range(1, 6)
 
 
