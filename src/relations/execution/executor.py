@@ -486,7 +486,7 @@ class Executor:
         key = bytes(adoption.policy), adoption.effective_from
         policy = self._parsed.get(key)
         if policy is None:
-            policy = Policy.model_validate_json(key[0]).model_copy(update={"effective_from": key[1]})
+            policy = Policy.recorded(key[0]).model_copy(update={"effective_from": key[1]})
             self._parsed[key] = policy
         return policy
 

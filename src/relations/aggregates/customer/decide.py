@@ -286,7 +286,7 @@ def _reverse_refund(state: Customer, command: ReverseRefund) -> list[Event]:
         )
     if command.refund in state.reversed:
         return []
-    left = state.refunded[refund.purchase] - refund.amount.amount
+    left = state.refunded.get(refund.purchase, 0) - refund.amount.amount
     return [_reversed(command, refund, left)]
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "MovedLot",
     "Redemption",
     "RestoredLot",
+    "Revoked",
     "Taking",
     "TierStanding",
     "VoidedReward",
@@ -185,8 +186,6 @@ class Earning(msgspec.Struct, frozen=True, array_like=True, gc=False):
         forgone: Of these, those that had expired already.
         reversed_qualifying: What was taken back of what tiers go by.
         refunds: The refunds that took something back and still stand.
-        takings: What each of them took; empty for refunds that came with a merge before this was recorded.
-        settled: The account was closed since: nothing of it is taken back or given back any more.
     """
 
     points: int
@@ -203,8 +202,6 @@ class Earning(msgspec.Struct, frozen=True, array_like=True, gc=False):
     forgone: int = 0
     reversed_qualifying: int = 0
     refunds: tuple[str, ...] = ()
-    takings: tuple[Taking, ...] = ()
-    settled: bool = False
 
 
 class Redemption(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -290,8 +287,6 @@ class Invited(msgspec.Struct, frozen=True, array_like=True, gc=False):
         at: When it was made, UTC microseconds.
         fulfilled: The customer did what the referral asks for.
         lot: The lot of the purchase that fulfilled it; None where joining did, or a refund revoked it.
-        revoked_lot: The lot of the purchase that had fulfilled it before a refund revoked it.
-        revoked_by: That refund.
     """
 
     referral: str
@@ -299,8 +294,18 @@ class Invited(msgspec.Struct, frozen=True, array_like=True, gc=False):
     at: int
     fulfilled: bool = False
     lot: str | None = None
-    revoked_lot: str | None = None
-    revoked_by: str | None = None
+
+
+class Revoked(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A referral of this customer that a refund revoked.
+
+    Attributes:
+        lot: The lot of the purchase that had fulfilled it.
+        refund: The refund's id.
+    """
+
+    lot: str
+    refund: str
 
 
 class LedgerContents(msgspec.Struct, frozen=True, gc=False):
@@ -337,6 +342,11 @@ class LedgerContents(msgspec.Struct, frozen=True, gc=False):
         shortfall: What is left of that, neither owed nor set against points that came back.
         missed_before: The value of `missed` when each redemption was made, by id, where it was not 0.
         lost_tier: The tier that the latest refund cost, until the tier changes again.
+        takings: What refunds that still stand took of each earning, by lot. It is missing for refunds that came with a
+            merge before it was recorded.
+        revoked: The referral of this customer that a refund revoked.
+        settled_at: When the account was last closed, UTC microseconds; 0 means never. What was earned by then is
+            neither taken back nor given back.
     """
 
     enrolled_at: int | None = None
@@ -365,6 +375,9 @@ class LedgerContents(msgspec.Struct, frozen=True, gc=False):
     shortfall: int = 0
     missed_before: Map[str, int] = Map()
     lost_tier: LostTier | None = None
+    takings: Map[str, tuple[Taking, ...]] = Map()
+    revoked: Revoked | None = None
+    settled_at: int = 0
 
     @property
     def member_since(self) -> int | None:
@@ -428,16 +441,12 @@ def under_prefix(value: T, prefix: str) -> T:
     match value:
         case Redemption():
             return replace(value, lots=_shares_under(value.lots, prefix))
-        case Earning() if value.takings:
-            takings = tuple(replace(each, lots=_shares_under(each.lots, prefix)) for each in value.takings)
-            return replace(value, takings=takings)
-        case Invited():
-            lot, revoked = value.lot, value.revoked_lot
-            return replace(
-                value,
-                lot=None if lot is None else prefix + lot,
-                revoked_lot=None if revoked is None else prefix + revoked,
-            )
+        case Taking():
+            return replace(value, lots=_shares_under(value.lots, prefix))
+        case tuple():
+            return type(value)(under_prefix(each, prefix) for each in value)
+        case Invited() | Revoked() if value.lot is not None:
+            return replace(value, lot=prefix + value.lot)
         case _:
             return value
 

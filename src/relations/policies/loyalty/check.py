@@ -31,14 +31,14 @@ _EVERY_DAY = range(date(2001, 1, 1).toordinal(), date(2005, 1, 1).toordinal())
 
 
 class Finding(BaseModel):
-    """Something that is wrong, or looks so.
+    """A fault in a programme, or what looks like one.
 
     Attributes:
-        severity: `error`: it cannot be read, or does not do what it says, and is to be mended before it is adopted;
-            adopting a programme that can be read does not check it again. `warning`: it may be meant.
+        severity: `error`: it cannot be read or does not do what it says, and `AdoptPolicy` refuses it. `warning`: it
+            may be meant.
         code: A stable name, such as `tier_gap`.
-        programme: Whose.
-        field: Where.
+        programme: The programme's id.
+        field: The field that it is in.
         reason: What is wrong.
         hint: What to do instead.
     """

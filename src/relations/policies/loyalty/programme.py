@@ -408,9 +408,9 @@ class Programme(BaseModel):
     def expires_at(self, earned_at: int, zone: str) -> int | None:
         """Return when points earned at an instant expire at the latest, UTC microseconds; None means never.
 
-        Points that lapse with inactivity may expire before that. Months are counted as Regulation (EEC, Euratom) No 1182/71, Article 3, counts periods in months: to the end of the last
-        hour of the day with the same date, or of the last day of a month that has no such date. So points of 29
-        February 2024 that last twelve months can be spent all through 28 February 2025.
+        Points that lapse with inactivity may expire before that. Months are counted as in Regulation (EEC, Euratom) No
+        1182/71, Article 3: to the end of the day with the same date, or of the last day of a month that has no such
+        date. So points of 29 February 2024 that last twelve months can be spent all through 28 February 2025.
         """
         expiry = self.expiry
         months = self.months_to_expiry if expiry is None else expiry.latest_months_count

@@ -21,6 +21,7 @@ from relations.aggregates.loyalty import (
     AccountReturned,
     DebtIncurred,
     DebtRepaid,
+    EarningRestored,
     EarningReversed,
     PointsAdjusted,
     PointsEarned,
@@ -90,7 +91,7 @@ class HomeRow(CustomerRow, kw_only=True):
     into: str | None = None
 
 
-ENTRIES = Projection(name="statement", version=2, tables=(EntryRow,))
+ENTRIES = Projection(name="statement", version=3, tables=(EntryRow,))
 """Folded in memory, for one customer; it has no tables in the database."""
 
 HOMES = Projection(name="homes", version=1, tables=(HomeRow,))
@@ -144,6 +145,13 @@ def expired(rows: Rows, event: PointsExpired, at: Envelope) -> None:
 def reversed_(rows: Rows, event: EarningReversed, at: Envelope) -> None:
     """A refund took points back."""
     _enter(rows, event.programme, at, "reversed", -event.points, 0, event.refund, f"refund of {event.purchase}")
+
+
+@ENTRIES.on(EarningRestored)
+def given_back(rows: Rows, event: EarningRestored, envelope: Envelope) -> None:
+    """Enter the points that came back because a refund was reversed."""
+    about = f"refund of {event.purchase} reversed"
+    _enter(rows, event.programme, envelope, "restored", event.points, -event.debt, event.refund, about)
 
 
 @ENTRIES.on(DebtIncurred)

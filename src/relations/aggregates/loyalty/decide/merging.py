@@ -39,6 +39,8 @@ from relations.aggregates.loyalty.lots import (
     LotShare,
     Membership,
     Redemption,
+    Revoked,
+    Taking,
     TierStanding,
     came_from,
     merged_prefix,
@@ -53,6 +55,7 @@ from relations.policies.loyalty.tier_clock import window_total
 from relations.policies.loyalty.windows import Inactivity
 
 T = TypeVar("T")
+N = TypeVar("N", Invited, Revoked)
 
 __all__ = ["receive_account", "release", "restore", "return_account"]
 
@@ -280,7 +283,13 @@ def _what_is_left(ledger: Ledger, received: Received, survivor: str, zone: str) 
         clubs=tuple(club for club in came.clubs if club in ledger.clubs),
         referrals=_of(Map(_unrewarded(ledger)), prefix),
         rewarded=came.rewarded + since,
-        invited=None if came.invited is None else _invited(ledger.invited or came.invited, prefix),
+        invited=None if came.invited is None else _own_lot(ledger.invited or came.invited, prefix),
+        revoked=None if came.invited is None or ledger.revoked is None else _own_lot(ledger.revoked, prefix),
+        takings={
+            lot: tuple(_own_shares(each, prefix) for each in taken)
+            for lot, taken in _of(ledger.takings, prefix).items()
+        },
+        lost_tier=None,
         months=dict(months),
         month=max([came.month, *(key.rpartition("/")[2] for key in months)]),
         debt=min(came.debt, ledger.debt),
@@ -316,8 +325,19 @@ def _of(held: Map[str, T], prefix: str) -> dict[str, T]:
     return {name.removeprefix(prefix): each for name, each in held.items() if name.startswith(prefix)}
 
 
-def _invited(invited: Invited, prefix: str) -> Invited:
-    return invited if invited.lot is None else replace(invited, lot=invited.lot.removeprefix(prefix))
+def _own_lot(named: N, prefix: str) -> N:
+    return named if named.lot is None else replace(named, lot=named.lot.removeprefix(prefix))
+
+
+def _own_takings(ledger: Ledger, prefix: str) -> dict[str, tuple[Taking, ...]]:
+    takings = _of(ledger.takings, prefix)
+    return {lot: tuple(_own_shares(each, prefix) for each in taken) for lot, taken in takings.items()}
+
+
+def _own_shares(taking: Taking, prefix: str) -> Taking:
+    """Return what a refund took of the other account's own lots. The rest goes to the earning's own lot."""
+    theirs = (share for share in taking.lots if share.lot.startswith(prefix))
+    return replace(taking, lots=tuple(LotShare(share.lot.removeprefix(prefix), share.points) for share in theirs))
 
 
 def _spent_of(ledger: Ledger, redemptions: dict[str, Redemption], prefix: str, survivor: str) -> dict[str, Earning]:

@@ -74,7 +74,7 @@ def _credited_by(
     """Return the lot, the earning and the programme that a purchase was credited in; None where it was not."""
     own = command.prefix + purchase_lot(command.purchase)
     earning = ledger.earnings.get(own)
-    if earning is None or earning.settled or ledger.closed_at is not None:
+    if earning is None or ledger.closed_at is not None:
         return None
     if command.programme is not None and command.programme != ledger.programme:
         return None
@@ -128,7 +128,6 @@ def _reverse(
     others = in_spending_order((item for item in lots.items() if item[0] != own), ledger.lapses_at)
     others.sort(key=lambda item: not item[1].pending)
     rest, shortfall = take_points(others, left - expired)
-    owed = shortfall > 0 and programme.refund_shortfall == "debt"
     draft.add(
         EarningReversed(
             programme=ledger.programme,
@@ -142,10 +141,9 @@ def _reverse(
             month=month,
             unit=unit,
             lot=None if own == purchase_lot(purchase) else own,
-            owed=owed,
         )
     )
-    if owed:
+    if shortfall and programme.refund_shortfall == "debt":
         draft.add(DebtIncurred(programme=ledger.programme, points=shortfall, refund=refund))
 
 
@@ -220,26 +218,27 @@ def _give_back(ledger: Ledger, command: RestoreEarning, policy: Policy) -> list[
     own, earning, programme = found
     points, qualifying = _asked_back(earning, command, programme)
     due, qualifying = max(0, earning.reversed - points), max(0, earning.reversed_qualifying - qualifying)
-    invited = ledger.invited
-    restored = invited is not None and invited.revoked_lot == own and command.refunded < command.bought
+    if _is_settled(ledger, own, earning):
+        return []
+    invited, revoked = ledger.invited, ledger.revoked
+    restored = revoked is not None and revoked.lot == own and command.refunded < command.bought
     if not due and not qualifying and not restored:
         return []
     draft = Draft(ledger)
     catch_up(draft, command.at)
     if due or qualifying:
         _restore(draft, programme, own, due, qualifying, command, policy)
-    if restored and invited is not None:
-        _restore_invited(draft, programme, invited, command, policy)
+    if restored and invited is not None and revoked is not None:
+        _restore_invited(draft, programme, invited, revoked.refund, command, policy)
     if qualifying:
         rise(draft, programme, command.at, policy.zone)
     return draft.events
 
 
 def _restore_invited(
-    draft: Draft, programme: Programme, invited: Invited, command: RestoreEarning, policy: Policy
+    draft: Draft, programme: Programme, invited: Invited, refund: str, command: RestoreEarning, policy: Policy
 ) -> None:
-    """Restore the referral that the refund had revoked, with this customer's own points for it."""
-    refund = invited.revoked_by or command.refund
+    """Restore the referral that a refund had revoked, with this customer's own points for it."""
     draft.add(
         ReferralRestored(
             programme=draft.ledger.programme,
@@ -251,7 +250,7 @@ def _restore_invited(
     )
     lot = referral_prefix(draft.ledger) + referral_lot(invited.referrer, invited.referral)
     earning = draft.ledger.earnings.get(lot)
-    if earning is not None and not earning.settled:
+    if earning is not None and not _is_settled(draft.ledger, lot, earning):
         by = command.model_copy(update={"refund": refund})
         _restore(draft, programme, lot, earning.reversed, 0, by, policy)
 
@@ -261,7 +260,7 @@ def restore_referral(state: Account, command: RestoreReferral, policy: Policy) -
     ledger = state.ledger(command.programme)
     lot = command.prefix + referral_lot(*issued_to(command.customer, command.prefix + command.referral))
     earning = ledger.earnings.get(lot)
-    if earning is None or earning.settled or not earning.reversed or ledger.closed_at is not None:
+    if earning is None or not earning.reversed or ledger.closed_at is not None or _is_settled(ledger, lot, earning):
         return []
     draft, programme = Draft(ledger), programme_of(policy, ledger.programme)
     catch_up(draft, command.at)
@@ -280,15 +279,18 @@ def _restore(
 ) -> None:
     """Give points of a settled ledger back, in the opposite order of taking them.
 
-    First what was missing is so no longer: a debt or a shortfall ends, and what was repaid of it goes to the earning's
-    own lot. Then the other lots get theirs, then what had expired before the refund is expired again, and the rest is
-    in the own lot. Points of lots that have expired since expire again at once, or have a grace, as policy says.
+    First the points that were missing: their debt or shortfall ends, and what was repaid of it goes to the earning's
+    own lot. Then the other lots get theirs, then points that had expired before the refund count as expired, and the
+    rest goes to the own lot. So do points of lots that are another customer's since an unmerge. Points of lots that
+    have expired in the meantime expire at once, or have a grace, as policy says.
     """
     if due:
         recall_activity(draft, own, policy.zone)
     ledger = draft.ledger
     earning = ledger.earnings[own]
-    taking = next((each for each in earning.takings if each.refund == command.refund), Taking(command.refund))
+    taking = next(
+        (each for each in ledger.takings.get(own, ()) if each.refund == command.refund), Taking(command.refund)
+    )
     parts = _divide(ledger, own, taking, due)
     gone = [share.lot for share in parts.lots if _is_over(ledger, share.lot, command.at)]
     graced = programme.reversal_after_expiry == "grace"
@@ -326,6 +328,11 @@ def _restore(
         expire_lots(draft, gone)
 
 
+def _is_settled(ledger: Ledger, lot: str, earning: Earning) -> bool:
+    """Return whether a closing of the account settled an earning for good."""
+    return earning.earned_at <= ledger.settled_at and lot not in ledger.takings and earning.reversed >= earning.points
+
+
 class _Parts(NamedTuple):
     """Points given back, by where they go.
 
@@ -352,7 +359,7 @@ def _divide(ledger: Ledger, own: str, taking: Taking, due: int) -> _Parts:
     if not taking.owed:  # recorded before refunds said whether it is owed
         debt = min(missing - shortfall, ledger.debt)
     shares: list[LotShare] = []
-    for share in reversed([share for share in taking.lots if share.lot != own]):
+    for share in reversed([share for share in taking.lots if share.lot != own and share.lot in ledger.earnings]):
         points = min(left, share.points)
         if points:
             shares.append(LotShare(share.lot, points))

@@ -226,7 +226,6 @@ class EarningReversed(LoyaltyEvent, frozen=True):
         month: The month in which the purchase qualified, and now qualifies for less.
         lot: The purchase's own lot where it is not `purchase/<purchase>`, because it came with a merged account.
         unit: The unit of `qualifying`, as in `PointsEarned`.
-        owed: The shortfall is owed.
     """
 
     topic: ClassVar[str] = "loyalty.earning_reversed"
@@ -240,7 +239,6 @@ class EarningReversed(LoyaltyEvent, frozen=True):
     month: str = ""
     lot: str | None = None
     unit: str = ""
-    owed: bool = False
 
 
 class EarningRestored(LoyaltyEvent, frozen=True):

@@ -18,7 +18,6 @@ from relations.aggregates.loyalty.events.merges import (
     AccountReturned,
 )
 from relations.aggregates.loyalty.lots import (
-    Invited,
     Membership,
     TierStanding,
     from_holdings,
@@ -101,6 +100,7 @@ _JOINED: dict[str, Callable[[Any, Any, str], Any]] = {
     "referrals": _prefixed,
     "redeemed_at": _prefixed,
     "missed_before": _prefixed,
+    "takings": _prefixed,
     "months": _added_by_key,
     "debt": _added,
     "missed": _added,
@@ -109,6 +109,7 @@ _JOINED: dict[str, Callable[[Any, Any, str], Any]] = {
     "month": _greatest,
     "lapses_at": _greatest,
     "idle_months": _greatest,
+    "settled_at": _greatest,
     "clubs": _both_clubs,
 }
 """How each field of two ledgers becomes one."""
@@ -116,6 +117,7 @@ JOINED_WITH_THE_EVENT = frozenset(_JOINED) | {
     "enrolled_at",
     "closed_at",
     "invited",
+    "revoked",
     "tier",
     "tier_since",
     "tier_month",
@@ -133,15 +135,16 @@ def _received(ledger: Ledger, event: AccountReceived) -> Ledger:
     standing = _standing_received(ledger, event)
     since = [each for each in (None if event.reopened else ledger.enrolled_at, came.member_since) if each is not None]
     # A customer who was not a member may have been referred under either id.
-    invited = ledger.invited
+    invited, revoked = ledger.invited, ledger.revoked
     if invited is None and came.invited is not None and ledger.enrolled_at is None:
-        invited = under_prefix(came.invited, prefix)
+        invited, revoked = under_prefix(came.invited, prefix), under_prefix(came.revoked, prefix)
     return replace(
         ledger,
         **{**joined, "month": max(joined["month"], event.month)},
         enrolled_at=min(since, default=None),
         closed_at=None if event.reopened else ledger.closed_at,
         invited=invited,
+        revoked=revoked,
         qualified=ledger.qualified + sum(came.months.values()),
         tier=event.tier,
         tier_since=standing.since,
@@ -191,6 +194,7 @@ def _returned(ledger: Ledger, event: AccountReturned) -> Ledger:
         coupons=_without(ledger.coupons, prefix),
         redeemed_at=_without(ledger.redeemed_at, prefix),
         missed_before=_without(ledger.missed_before, prefix),
+        takings=_without(ledger.takings, prefix),
         referrals=_without(ledger.referrals, prefix),
         months=_added_by_key(ledger.months, {key: -counted for key, counted in back.months.items()}, ""),
         qualified=ledger.qualified - sum(back.months.values()),
@@ -206,16 +210,16 @@ def _returned(ledger: Ledger, event: AccountReturned) -> Ledger:
         shortfall=max(0, ledger.shortfall - back.shortfall),
         rewarded=ledger.rewarded - back.rewarded,
         clubs=tuple(club for club in ledger.clubs if club not in event.clubs),
-        invited=_invited_without(ledger, came),
+        invited=None if _brought_by(came) else ledger.invited,
+        revoked=None if _brought_by(came) else ledger.revoked,
         done=_without(_without(ledger.done, f"rewarded/{prefix}"), f"revoked/{prefix}"),
         received=ledger.received.delete(event.merge) if came is not None else ledger.received,
     )
 
 
-def _invited_without(ledger: Ledger, came: Received | None) -> Invited | None:
-    """Return the referral of this customer; None where it was a referral of the other one."""
-    theirs = came is not None and came.before.invited is None and came.event.holdings.invited is not None
-    return None if theirs else ledger.invited
+def _brought_by(came: Received | None) -> bool:
+    """Return whether the referral of this customer was one of the other customer, and came with the merge."""
+    return came is not None and came.before.invited is None and came.event.holdings.invited is not None
 
 
 def _without(held: Map[str, T], prefix: str) -> Map[str, T]:

@@ -73,11 +73,13 @@ def _settled(ledger: Ledger, event: AccountClosed) -> Ledger:
         coupons=coupons,
         clubs=(),
         lost_tier=None,
+        takings=Map(),
+        settled_at=event.closed_at,
     )
 
 
 def _taken_whole(earning: Earning) -> Earning:
-    return replace(earning, reversed=earning.points, reversed_qualifying=earning.qualifying, takings=(), settled=True)
+    return replace(earning, reversed=earning.points, reversed_qualifying=earning.qualifying)
 
 
 def _reopened(ledger: Ledger, event: AccountReopened) -> Ledger:
@@ -179,14 +181,13 @@ def _reversed(ledger: Ledger, event: EarningReversed) -> Ledger:
     if earning is None:
         return replace(ledger, lots=lots)
     missed = ledger.missed + event.shortfall
-    taking = Taking(event.refund, event.lots, event.expired, event.shortfall, event.owed, missed)
+    taking = Taking(event.refund, event.lots, event.expired, event.shortfall, False, missed)
     taken = replace(
         earning,
         reversed=earning.reversed + event.points + event.expired + event.shortfall,
         forgone=earning.forgone + event.expired,
         reversed_qualifying=earning.reversed_qualifying + event.qualifying,
         refunds=(*earning.refunds, event.refund),
-        takings=(*earning.takings, taking),
     )
     months = ledger.months
     reversed_ = replace(
@@ -197,6 +198,7 @@ def _reversed(ledger: Ledger, event: EarningReversed) -> Ledger:
         qualified=ledger.qualified - event.qualifying,
         missed=missed,
         shortfall=ledger.shortfall + event.shortfall,
+        takings=ledger.takings.set(own, (*ledger.takings.get(own, ()), taking)),
     )
     return _referral_counted(reversed_, own, taken) if earning.reason == "referral" else reversed_
 
@@ -220,8 +222,13 @@ def _restored(ledger: Ledger, event: EarningRestored) -> Ledger:
         forgone=earning.forgone - event.expired,
         reversed_qualifying=earning.reversed_qualifying - event.qualifying,
         refunds=tuple(refund for refund in earning.refunds if refund != event.refund),
-        takings=tuple(each for each in earning.takings if each.refund != event.refund),
     )
+    takings = ledger.takings
+    left = tuple(each for each in takings.get(own, ()) if each.refund != event.refund)
+    if left:
+        takings = takings.set(own, left)
+    elif own in takings:
+        takings = takings.delete(own)
     months = ledger.months
     if event.qualifying:
         months = months.set(earning.month, months.get(earning.month, 0) + event.qualifying)
@@ -233,6 +240,7 @@ def _restored(ledger: Ledger, event: EarningRestored) -> Ledger:
         qualified=ledger.qualified + event.qualifying,
         debt=ledger.debt - event.debt,
         shortfall=ledger.shortfall - event.shortfall,
+        takings=takings,
     )
     if event.standing is not None:
         stands = event.standing
@@ -251,8 +259,7 @@ def _restored(ledger: Ledger, event: EarningRestored) -> Ledger:
 
 def _less_missing(ledger: Ledger, event: EarningRestored) -> Ledger:
     """Set the clock of missing points back, and with it everything that was recorded after the refund."""
-    own = ledger.earnings.get(event.lot or purchase_lot(event.purchase))
-    known = () if own is None else own.takings
+    known = ledger.takings.get(event.lot or purchase_lot(event.purchase), ())
     since = max((each.missed for each in known if each.refund == event.refund), default=0)
     if not since:
         return ledger
@@ -260,15 +267,13 @@ def _less_missing(ledger: Ledger, event: EarningRestored) -> Ledger:
     def back(missed: int) -> int:
         return missed - event.missing if missed >= since else missed
 
-    earnings = ledger.earnings
-    for name, earning in earnings.items():
-        if any(each.missed >= since for each in earning.takings):
-            takings = tuple(replace(each, missed=back(each.missed)) for each in earning.takings)
-            earnings = earnings.set(name, replace(earning, takings=takings))
+    takings = ledger.takings
+    for name, taken in takings.items():
+        takings = takings.set(name, tuple(replace(each, missed=back(each.missed)) for each in taken))
     missed_before = ledger.missed_before
     for name, missed in missed_before.items():
         missed_before = missed_before.set(name, back(missed)) if back(missed) else missed_before.delete(name)
-    return replace(ledger, missed=ledger.missed - event.missing, missed_before=missed_before, earnings=earnings)
+    return replace(ledger, missed=ledger.missed - event.missing, missed_before=missed_before, takings=takings)
 
 
 def _referral_counted(ledger: Ledger, own: str, earning: Earning) -> Ledger:
@@ -289,7 +294,18 @@ def _referral_counted(ledger: Ledger, own: str, earning: Earning) -> Ledger:
 
 
 def _owes(ledger: Ledger, event: DebtIncurred) -> Ledger:
-    return replace(ledger, debt=ledger.debt + event.points, shortfall=max(0, ledger.shortfall - event.points))
+    takings = ledger.takings
+    if event.refund:
+        # It follows its own `EarningReversed`, so the clock of missing points says which of the takings it is of.
+        for lot, taken in takings.items():
+            if taken[-1].refund == event.refund and taken[-1].missed == ledger.missed:
+                takings = takings.set(lot, (*taken[:-1], replace(taken[-1], owed=True)))
+    return replace(
+        ledger,
+        debt=ledger.debt + event.points,
+        shortfall=max(0, ledger.shortfall - event.points),
+        takings=takings,
+    )
 
 
 def _repaid(ledger: Ledger, event: DebtRepaid) -> Ledger:

@@ -22,7 +22,7 @@ from relations.aggregates.loyalty.events.rewards import (
     RewardUsed,
 )
 from relations.aggregates.loyalty.events.tiers import TierGraceGiven, TierKept, TierLost, TierReached, TierWarned
-from relations.aggregates.loyalty.lots import Coupon, Invited, LostTier
+from relations.aggregates.loyalty.lots import Coupon, Invited, LostTier, Revoked
 from relations.aggregates.loyalty.state import Ledger, standing_of
 from relations.messages import Event
 
@@ -127,14 +127,15 @@ def _referral_revoked(ledger: Ledger, event: ReferralRevoked) -> Ledger:
     invited = ledger.invited
     if invited is None:
         return ledger
-    return replace(ledger, invited=replace(invited, lot=None, revoked_lot=invited.lot, revoked_by=event.refund))
+    revoked = None if invited.lot is None else Revoked(invited.lot, event.refund)
+    return replace(ledger, invited=replace(invited, lot=None), revoked=revoked)
 
 
 def _referral_restored(ledger: Ledger, _event: ReferralRestored) -> Ledger:
-    invited = ledger.invited
-    if invited is None:
+    invited, revoked = ledger.invited, ledger.revoked
+    if invited is None or revoked is None:
         return ledger
-    return replace(ledger, invited=replace(invited, lot=invited.revoked_lot, revoked_lot=None, revoked_by=None))
+    return replace(ledger, invited=replace(invited, lot=revoked.lot), revoked=None)
 
 
 def _referral_rewarded(ledger: Ledger, event: ReferralRewarded) -> Ledger:
