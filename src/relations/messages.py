@@ -64,7 +64,7 @@ Personal = Annotated[str, msgspec.Meta(extra={"personal": True})]
 Channel = Annotated[
     str,
     StringConstraints(
-        pattern=r"^(web|app|official_account|social|phone|email|message|service_centre|on_site|partner)$"
+        pattern=r"^(web|app|official_account|social|phone|email|message|service_centre|on_site|partner|post|fax)$"
     ),
 ]
 """How the business and the customer met."""

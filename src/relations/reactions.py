@@ -11,7 +11,7 @@ in none: where the second one refuses, the command that began it is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
@@ -73,21 +73,24 @@ from relations.aggregates.programme import ReturnStock, TakeStock
 from relations.messages import Command, Envelope, Event, from_micros
 from relations.policies import Policy
 
-__all__ = ["ONLY_IF", "react"]
+__all__ = ["ONLY_IF", "REACTIONS", "Reaction", "react"]
 
 C = TypeVar("C", bound=Command)
 Reaction = Callable[[Any, Envelope, Policy], list[Command]]
 
 
-def react(event: Event, at: Envelope, policy: Policy) -> list[Command]:
-    """The commands that follow from an event; mostly none.
+def react(
+    event: Event, at: Envelope, policy: Policy, reactions: Mapping[type[Event], Reaction] | None = None
+) -> list[Command]:
+    """Return the commands that follow from an event; mostly none.
 
     Args:
-        event: What happened.
+        event: The event.
         at: Its envelope.
         policy: The policy in force when it happened.
+        reactions: By class of event; `REACTIONS` if absent.
     """
-    reaction = _REACTIONS.get(type(event))
+    reaction = (REACTIONS if reactions is None else reactions).get(type(event))
     return [] if reaction is None else reaction(event, at, policy)
 
 
@@ -383,7 +386,7 @@ def _defaults(kind: type[Command]) -> dict[str, Any]:
     return {name: field.default for name, field in kind.model_fields.items() if not field.is_required()}
 
 
-_REACTIONS: dict[type[Event], Reaction] = {
+REACTIONS: dict[type[Event], Reaction] = {
     PurchaseRecorded: _purchase_earns,
     PurchaseRefunded: _refund_takes_back,
     RefundReversed: _reversal_gives_back,
@@ -409,6 +412,7 @@ _REACTIONS: dict[type[Event], Reaction] = {
     CustomerUnmerged: _unmerged_is_released,
     CustomerErased: _erased_with_aliases,
 }
+"""What each event asks of other aggregates, by class of event."""
 
 ONLY_IF: dict[type[Event], str] = dict.fromkeys((PurchaseRecorded, PurchaseRefunded, RefundReversed), "loyalty")
 """Events that ask nothing of anybody unless the customer's aggregate of this kind has begun: most who buy are no

@@ -6,14 +6,17 @@ Stream `policy`. Order of this module: events, commands, state, evolve, decide.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
 from typing import ClassVar
 
 import msgspec
 
-from relations.decider import Aggregate, Decider
+from relations.decider import Aggregate, Decider, PolicySource
 from relations.errors import CommandRefused
 from relations.messages import Command, Event
 from relations.policies import Policy, Programme
+from relations.policies.in_force import InForce
 from relations.policies.instruments import EFFORT_METHODS, Instrument
 from relations.policies.loyalty.check import check_programme
 
@@ -137,6 +140,32 @@ def _check_instrument(instrument: Instrument) -> None:
         )
 
 
+# --- for the engine -------------------------------------------------------------------------------------------------
+
+
+def in_force(state: PolicyBook) -> InForce:
+    """Return every adopted policy and when it is in force."""
+    return InForce(_parsed(bytes(adoption.policy), adoption.effective_from) for adoption in state.adoptions)
+
+
+@lru_cache(maxsize=1_024)
+def _parsed(body: bytes, effective_from: int | None) -> Policy:
+    return Policy.recorded(body).model_copy(update={"effective_from": effective_from})
+
+
+def adopt_default(moment: datetime) -> AdoptPolicy:
+    """Return the command by which a log adopts the default policy, so that the log alone explains every decision."""
+    return AdoptPolicy(
+        policy=_DEFAULT,
+        from_beginning=True,
+        occurred_at=moment,
+        command_id="relations:default-policy",
+        actor="relations",
+    )
+
+
+_DEFAULT = Policy()
+
 AGGREGATE = Aggregate(
     name="policy",
     decider=Decider(PolicyBook(), decide, evolve),
@@ -144,4 +173,5 @@ AGGREGATE = Aggregate(
     commands=(AdoptPolicy,),
     customer=lambda _state, _command: "",
     state=PolicyBook,
+    policies=PolicySource(in_force, adopt_default),
 )

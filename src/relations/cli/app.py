@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from relations.cli.audit import audit
 from relations.cli.customers import customer_command, duplicates_command
 from relations.cli.demo import demo
 from relations.cli.desk import complaint_command, complaints_command, repair_command
@@ -54,6 +55,7 @@ for _name, _command in (
 ):
     app.command(_name)(_command)
 app.add_typer(programme, name="programme")
+app.add_typer(audit, name="audit")
 
 
 def _show_version(asked: bool) -> None:

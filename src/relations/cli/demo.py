@@ -96,7 +96,7 @@ def _play(engine: Relations, clock: RecordingClock, screen: Screen) -> Outcome:
     report = BatchReport(rejections=[])
     with progress_bar(screen, "Recording two years", total=_DAYS, unit="commands") as bar:
         for batch in clock.batches():
-            _add(report, engine.execute_many(batch))
+            report.add(engine.execute_many(batch))
             day = clock()
             bar.show((day.date() - _START).days, note=f"{day:%Y-%m}", rate=report.commands / bar.seconds)
         bar.show(_DAYS, rate=report.commands / bar.seconds)
@@ -107,14 +107,6 @@ def _play(engine: Relations, clock: RecordingClock, screen: Screen) -> Outcome:
         engine.rebuild(on_progress=bar.show)
         rebuild_seconds = bar.seconds
     return Outcome(report, time, ended_at, seconds, rebuild_seconds)
-
-
-def _add(report: BatchReport, more: BatchReport) -> None:
-    report.accepted += more.accepted
-    report.repeated += more.repeated
-    report.unchanged += more.unchanged
-    report.events += more.events
-    report.rejections += more.rejections
 
 
 def _counts(outcome: Outcome) -> dict[str, Any]:

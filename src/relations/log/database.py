@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from threading import RLock
+from threading import RLock, local
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -90,6 +90,7 @@ class Database:
             raise MissingExtra(error.name or "psycopg", extra="postgres", purpose="PostgreSQL") from None
         # In memory there is one connection, which threads have to use in turn.
         self._turn: AbstractContextManager[Any] = RLock() if self.is_memory else nullcontext()
+        self._joined = local()
         self.purge_owed = False
         self._writing_engine = self.engine.execution_options(relations_begin="BEGIN IMMEDIATE")
         self._kept = KeptWriter(self._writing_engine) if self.is_sqlite and not self.is_memory else None
@@ -171,11 +172,30 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection in a read transaction: it sees one state of the database throughout."""
+        if (joined := getattr(self._joined, "connection", None)) is not None:
+            yield joined
+            return
         with self._turn, self.translating(), self.engine.connect() as connection:
             if not self.is_sqlite:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Open one read transaction for all that this thread reads until the end: each `reading` within joins it."""
+        with self.reading() as connection:
+            outer = getattr(self._joined, "connection", None)
+            self._joined.connection = connection
+            try:
+                yield connection
+            finally:
+                self._joined.connection = outer
+
+    @property
+    def in_snapshot(self) -> bool:
+        """Whether this thread is within a `snapshot`."""
+        return getattr(self._joined, "connection", None) is not None
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -216,6 +236,25 @@ class Database:
         """The driver's own cursor on SQLAlchemy's connection, for the hot paths."""
         raw: Any = connection.connection
         return raw.cursor() if self.is_sqlite or not binary else raw.cursor(binary=True)
+
+    @contextmanager
+    def tolerating_damage(self, connection: Connection) -> Iterator[Any]:
+        """A driver's cursor that reads on where damage has made a text that is not UTF-8.
+
+        The bytes that do not fit come as lone surrogates, which nothing can encode, so they cannot be taken for
+        anything else. PostgreSQL refuses such texts itself.
+        """
+        cursor = self.cursor(connection, binary=True)
+        if not self.is_sqlite:
+            yield cursor
+            return
+        driver: sqlite3.Connection = cursor.connection
+        usual = driver.text_factory
+        driver.text_factory = lambda stored: stored.decode(errors="surrogateescape")
+        try:
+            yield cursor
+        finally:
+            driver.text_factory = usual
 
     @contextmanager
     def without_overwriting(self, connection: Connection) -> Iterator[None]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relations import Policy, Relations
@@ -40,6 +40,7 @@ from relations.policies.loyalty.programme import RollingMonths
 from relations.policies.loyalty.windows import Inactivity
 from relations.projections.loyalty.view import PROJECTION, AccountRow, LotRow
 from relations.testing.laws import check_laws
+from tests.support.effort import part
 
 ZONE = "Asia/Shanghai"
 LOCAL = local_time(ZONE)
@@ -160,7 +161,7 @@ def plain_lots(relations: Relations) -> dict[tuple[str, str], int]:
     return found
 
 
-@settings(max_examples=12)
+@part(20)
 @given(seed=st.integers(0, 2**32), length=st.integers(20, 90))
 def test_the_view_agrees_with_the_accounts(seed: int, length: int) -> None:
     with open_with("sqlite://", draw_history(seed, length)) as relations:
@@ -217,7 +218,7 @@ def test_the_view_agrees_with_the_accounts(seed: int, length: int) -> None:
             assert owed.debt == sum(row.debt for key, row in rows.items() if key[1] == programme)
 
 
-@settings(max_examples=8)
+@part(16)
 @given(
     seed=st.integers(0, 2**32),
     chosen=st.lists(st.integers(0, 10**6), min_size=2, max_size=4),

@@ -42,7 +42,6 @@ views. Erasing either id erases both. See `docs/explanation/merging.md`.
 
 from __future__ import annotations
 
-from relations.aggregates.customer.answers import ItemAnswer
 from relations.aggregates.customer.commands import (
     AbsorbCustomer,
     AnswerFeedback,
@@ -76,7 +75,8 @@ from relations.aggregates.customer.commands import (
     UnmergeCustomer,
     WithdrawConsent,
 )
-from relations.aggregates.customer.decide import COMMANDS, REFUSALS, decide
+from relations.aggregates.customer.decide.dispatch import COMMANDS, decide
+from relations.aggregates.customer.decide.refusals import REFUSALS
 from relations.aggregates.customer.events import (
     AcquisitionCostRecorded,
     ConsentGiven,
@@ -107,8 +107,10 @@ from relations.aggregates.customer.events import (
     TraitDropped,
     TraitNoted,
 )
+from relations.aggregates.customer.evolve import EVENTS, evolve
+from relations.aggregates.customer.item_answer import ItemAnswer
 from relations.aggregates.customer.merging import MERGING
-from relations.aggregates.customer.state import EVENTS, Customer, Invitation, Registration, evolve
+from relations.aggregates.customer.state import Customer, Invitation, Registration
 from relations.decider import Aggregate, Decider
 
 __all__ = [
@@ -189,4 +191,5 @@ AGGREGATE = Aggregate(
     state_version=6,
     merging=MERGING,
     of_known={MergeCustomer: "customer", AbsorbCustomer: "into"},
+    erases=(CustomerErased,),
 )

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from relations.aggregates.contact import Birthday, Email, LanguageTag, Phone
-from relations.aggregates.customer.answers import ItemAnswer
+from relations.aggregates.customer.item_answer import ItemAnswer
 from relations.messages import Channel, Command, Id, Label, Money, Tender, Text
 from relations.policies.instruments import CSAT, NPS
 

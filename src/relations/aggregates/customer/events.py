@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from relations.aggregates.customer.answers import ItemAnswer
+from relations.aggregates.customer.item_answer import ItemAnswer
 from relations.messages import Event, Money, Personal, Tender
 
 __all__ = [

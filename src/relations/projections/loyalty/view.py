@@ -21,7 +21,6 @@ from sqlalchemy import func, select
 from relations.errors import InvalidInput
 from relations.messages import to_micros
 from relations.policies import Programme
-from relations.policies.in_force import InForce
 from relations.policies.loyalty.tier_clock import programme_in
 from relations.projections.loyalty.accounts import (
     MemberAccount,
@@ -109,30 +108,9 @@ class LoyaltyView(View):
 
     Without `programme` the policy's first one is meant, or, where the question is about one customer, the one that
     this customer joined first. Without `as_of` the present is meant: all that is recorded, today's whole.
-
-    Args:
-        database: As in `View`.
-        policy: As in `View`.
-        now: As in `View`.
-        refresh: As in `View`.
-        rules: Gives every policy, and when it is in force.
-        fold_customer: Folds one customer's events in memory.
-        customers_between: Finds whom to fold for what moved on one day.
     """
 
     projection: ClassVar[Projection] = PROJECTION
-
-    def __init__(
-        self,
-        *shared: Any,
-        rules: Callable[[], InForce],
-        fold_customer: FoldCustomer,
-        customers_between: CustomersBetween,
-    ) -> None:
-        super().__init__(*shared)
-        self._rules = rules
-        self._fold_customer = fold_customer
-        self._customers_between = customers_between
 
     # --- one member -------------------------------------------------------------------------------------------------
 
