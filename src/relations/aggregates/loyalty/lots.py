@@ -395,6 +395,8 @@ if TYPE_CHECKING:
     class Holdings(LedgerContents, frozen=True, gc=False):
         """The contents of one ledger, as a merge moves them. Read its maps; they are dictionaries."""
 
+        def __init__(self, **contents: Any) -> None: ...
+
 else:
 
     def _holdings() -> type[_Carried]:
