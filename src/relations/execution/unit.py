@@ -113,7 +113,6 @@ class Unit:
         rules: The policies and when each is in force.
         states: The versions and states that this unit leads to, by stream.
         entries: What is going to be appended.
-        has_erased: Whether a customer's key was destroyed.
     """
 
     __slots__ = (
@@ -122,7 +121,6 @@ class Unit:
         "_snapshots",
         "_states",
         "entries",
-        "has_erased",
         "position",
         "recorded_at",
         "rules",
@@ -143,7 +141,6 @@ class Unit:
         self.rules = _NO_POLICIES
         self.states: dict[str, State] = {}
         self.entries: list[Entry] = []
-        self.has_erased = False
 
     def state(self, stream: str) -> State:
         """Return the version and state of a stream as this unit sees them."""

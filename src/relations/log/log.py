@@ -143,6 +143,7 @@ class Log:
 
     def _prepare(self, *, create: bool) -> None:
         path = self.database.url.database
+        create = create and self.database.records
         if not create and self.database.is_sqlite and not self.database.is_memory:
             _must_exist(path or "")
         with self.database.reading() as connection:
@@ -159,6 +160,10 @@ class Log:
                 hint="Give a database of relations, or an empty one",
             )
         self._check_format()
+        if self.database.records:
+            # Only now: a database that is not ours is never changed.
+            self.database.enable_wal()
+            self.database.purge()
 
     def _create(self) -> None:
         with self.database.engine.connect() as connection:
@@ -202,11 +207,13 @@ class Log:
     @contextmanager
     def writing(self, connection: Connection | None = None) -> Iterator[Writer]:
         """A transaction that holds the write lock, committed at the end; or the host's own, which the host commits."""
+        self.database.refuse_read_only()
         if connection is not None:
             with self.database.translating():
                 self.database.lock(connection)
             writer = Writer(self, connection)
-            yield writer
+            with self.database.overwriting(connection):
+                yield writer
             if writer.appended:
                 self.database.notify(connection)
             return
