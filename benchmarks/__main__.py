@@ -30,6 +30,7 @@ from benchmarks import (
     memory,
     rebuild,
     scaling,
+    sealing,
     single,
 )
 from benchmarks.harness import FULL, NORMAL, SMALL, Line, Scale, workspace
@@ -52,6 +53,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
         as_of,
         lifetime_value,
         memory,
+        sealing,
     )
 }
 """By name, in the order in which they run: what waits for the disk first, while nothing else fills its caches."""

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from relations.cli.audit import audit
 from relations.cli.complaints import complaint_command, complaints_command, repair_command
 from relations.cli.customers import customer_command, duplicates_command, history_command
 from relations.cli.demo import demo
@@ -59,6 +60,7 @@ for _name, _command in (
 ):
     app.command(_name)(_command)
 app.add_typer(programme, name="programme")
+app.add_typer(audit, name="audit")
 
 
 def _show_version(asked: bool) -> None:

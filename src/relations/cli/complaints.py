@@ -17,7 +17,7 @@ from relations.cli.options import (
     beginning,
     checked_id,
     moment,
-    open_engine,
+    open_to_read,
 )
 from relations.cli.screen import running
 from relations.errors import InvalidInput
@@ -73,7 +73,7 @@ def complaints_command(
 
     With --status, --customer, --subject, --since or --until it searches all complaints, sorted by time of filing.
     """
-    with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
+    with running(json=json, verbose=verbose) as screen, open_to_read(database) as engine:
         from relations.cli.pages import desk as page
 
         zone, view, now = engine.policy.zone, engine.views.desk, engine.clock()
@@ -133,7 +133,7 @@ def complaint_command(
     """
     with running(json=json, verbose=verbose) as screen:
         checked_id(complaint, field="ID", what="complaint id")
-        with open_engine(database, master_key_file) as engine:
+        with open_to_read(database, master_key_file) as engine:
             from relations.cli.pages import desk as page
             from relations.cli.pages import history
 
@@ -187,7 +187,7 @@ def repair_command(
     with running(json=json, verbose=verbose) as screen:
         if customer is not None:
             checked_id(customer)
-        with open_engine(database) as engine:
+        with open_to_read(database) as engine:
             from relations.cli.pages import repair, repair_details
             from relations.cli.pages.question import Question
             from relations.report.customer_file import unknown_customer

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from relations.cli.options import AsOf, Database, Json, MasterKeyFile, Verbose, checked_id, moment, open_engine
+from relations.cli.options import AsOf, Database, Json, MasterKeyFile, Verbose, checked_id, moment, open_to_read
 from relations.cli.screen import running
 
 __all__ = ["customer_command", "duplicates_command", "history_command"]
@@ -29,7 +29,7 @@ def customer_command(
     """
     with running(json=json, verbose=verbose) as screen:
         checked_id(customer)
-        with open_engine(database, master_key_file) as engine:
+        with open_to_read(database, master_key_file) as engine:
             from relations.cli.pages import customer as page
             from relations.cli.pages.history import as_dict
             from relations.report.customer_file import customer_file
@@ -59,7 +59,7 @@ def history_command(
     """
     with running(json=json, verbose=verbose) as screen:
         checked_id(customer)
-        with open_engine(database, master_key_file) as engine:
+        with open_to_read(database, master_key_file, views=False) as engine:
             from relations.cli.pages import history
             from relations.report.customer_file import unknown_customer
 
@@ -88,7 +88,7 @@ def duplicates_command(
     They share an e-mail address, a telephone number, a name and birthday, or an id in another system, whichever way
     these are written. Merged and unmerged customers are left out. Nothing is changed: `MergeCustomer` merges a pair.
     """
-    with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
+    with running(json=json, verbose=verbose) as screen, open_to_read(database, master_key_file) as engine:
         from relations.cli.pages import customer as page
 
         view = engine.views.customers

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from relations.cli.options import Json, Verbose, database_url, moment, open_engine
+from relations.cli.options import Json, Verbose, database_url, moment, open_to_read
 from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput, MissingExtra, RelationsError
 
@@ -174,7 +174,7 @@ def _play(engine: Relations, clock: Any, screen: Screen, start: date, last: date
     days = (last - start).days + 1
     with progress_bar(screen, "Recording two years", total=days, unit="commands") as bar:
         for batch in clock.batches():
-            _add(report, engine.execute_many(batch))
+            report.add(engine.execute_many(batch))
             day = clock()
             bar.show((day.date() - start).days, note=f"{day:%Y-%m}", rate=report.commands / bar.seconds)
         bar.show(days, rate=report.commands / bar.seconds)
@@ -185,14 +185,6 @@ def _play(engine: Relations, clock: Any, screen: Screen, start: date, last: date
         engine.rebuild(on_progress=bar.show)
         rebuild_seconds = bar.seconds
     return Outcome(report, time, ended_at, seconds, rebuild_seconds)
-
-
-def _add(report: BatchReport, more: BatchReport) -> None:
-    report.accepted += more.accepted
-    report.repeated += more.repeated
-    report.unchanged += more.unchanged
-    report.events += more.events
-    report.rejections += more.rejections
 
 
 def _counts(outcome: Outcome) -> dict[str, Any]:
@@ -242,7 +234,7 @@ def _check_free(database: str) -> None:
     """
     if "://" in database:
         try:
-            with open_engine(database) as engine:
+            with open_to_read(database, views=False) as engine:
                 head = engine.status().position
         except RelationsError as error:
             if error.code == "foreign_database":
@@ -257,7 +249,7 @@ def _check_free(database: str) -> None:
     path = Path(database)
     if not path.exists() or (path.is_file() and path.stat().st_size == 0):
         return
-    with open_engine(database) as engine:
+    with open_to_read(database, views=False) as engine:
         status = engine.status()
     if status.position and _signed(path) != status.digest:
         raise InvalidInput(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
 import typer
 
 from relations.cli.choices import complete_question
-from relations.cli.options import AsOf, Json, MasterKeyFile, Verbose, moment, open_engine
+from relations.cli.options import AsOf, Json, MasterKeyFile, Verbose, moment, open_to_read
 from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput
 
@@ -97,7 +97,7 @@ def frame_command(
                 field="--output",
                 hint=f"Use a name that ends with one of {', '.join(FORMATS)}",
             )
-        with open_engine(database, master_key_file) as engine:
+        with open_to_read(database, master_key_file) as engine:
             pairs = [*(given or ()), *([] if as_of is None else [f"as_of={as_of}"])]
             found = _found(engine, name, pairs)
         for column in parts or ():

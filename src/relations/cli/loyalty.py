@@ -18,7 +18,7 @@ from relations.cli.options import (
     beginning,
     checked_id,
     moment,
-    open_engine,
+    open_to_read,
 )
 from relations.cli.screen import running
 
@@ -55,7 +55,7 @@ def loyalty(
     """
     with running(json=json, verbose=verbose) as screen:
         checked_id(customer)
-        with open_engine(database, master_key_file) as engine:
+        with open_to_read(database, master_key_file) as engine:
             from relations.cli.pages import loyalty as page
             from relations.report.customer_file import unknown_customer
 
@@ -88,7 +88,7 @@ def liability(
 
     A day given as --as-of counts as a whole, in the zone of the policy. For a moment the figures are exact.
     """
-    with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
+    with running(json=json, verbose=verbose) as screen, open_to_read(database, master_key_file) as engine:
         from relations.cli.pages import loyalty as page
 
         zone, view = engine.policy.zone, engine.views.loyalty

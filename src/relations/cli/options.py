@@ -14,6 +14,7 @@ from relations.errors import InvalidInput, SourceError
 
 if TYPE_CHECKING:
     from relations.engine import Relations
+    from relations.log.database import Access
 
 __all__ = [
     "Ahead",
@@ -27,6 +28,7 @@ __all__ = [
     "database_url",
     "moment",
     "open_engine",
+    "open_to_read",
     "read_master_key",
 ]
 
@@ -121,11 +123,40 @@ def read_master_key(file: Path | None) -> bytes | None:
     )
 
 
-def open_engine(database: str, master_key_file: Path | None = None, *, create: bool = False) -> Relations:
-    """Open the engine on a database. Only commands that write create a database where there is none."""
+def open_engine(
+    database: str, master_key_file: Path | None = None, *, create: bool = False, access: Access = "write"
+) -> Relations:
+    """Open the engine for a command that writes; `create` makes the log if there is none."""
     from relations.engine import Relations
 
-    return Relations.open(database_url(database), create=create, master_key=read_master_key(master_key_file))
+    key = read_master_key(master_key_file)
+    return Relations.open(database_url(database), create=create, master_key=key, access=access)
+
+
+def open_to_read(database: str, master_key_file: Path | None = None, *, views: bool = True) -> Relations:
+    """Open the engine for a command that only reads.
+
+    The database is recognised before anything in it may change. Views that are behind are then brought up to date, if
+    the database may be written; otherwise in memory, or on PostgreSQL not at all, with a warning.
+
+    Args:
+        database: A URL or a path.
+        master_key_file: The file of the master key.
+        views: The command asks views. Otherwise nothing is changed at all.
+    """
+    from relations.engine import Relations
+
+    url, key = database_url(database), read_master_key(master_key_file)
+    engine = Relations.open(url, create=False, master_key=key, access="read", follow=False)
+    try:
+        if not views or not engine.runner.is_behind():
+            return engine
+        access: Access = "fold" if engine.log.database.may_fold() else "read"
+    except BaseException:
+        engine.close()
+        raise
+    engine.close()
+    return Relations.open(url, create=False, master_key=key, access=access)
 
 
 def moment(given: str | None, zone: str, *, field: str = "--as-of") -> datetime | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relations.cli.choices import DimensionChoice, SegmentsChoice, ViewChoice
-from relations.cli.options import Ahead, AsOf, Database, Json, MasterKeyFile, Verbose, moment, open_engine
+from relations.cli.options import Ahead, AsOf, Database, Json, MasterKeyFile, Verbose, moment, open_to_read
 from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput, RelationsError
 
@@ -137,7 +137,7 @@ def report(
     """
     with running(json=json, verbose=verbose) as screen, ExitStack() as stack:
         _reject_unsuitable_options(context, view.value if view else None, html)
-        engine = stack.enter_context(open_engine(database, master_key_file))
+        engine = stack.enter_context(open_to_read(database, master_key_file))
         _warn_of_damage(engine, screen)
         zone = engine.policy.zone
         if html is not None:

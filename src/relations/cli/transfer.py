@@ -13,7 +13,7 @@ import typer
 
 from relations.cli.choices import complete_mapping
 from relations.cli.exits import ExitCode
-from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine
+from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine, open_to_read
 from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput, SourceError
 
@@ -214,7 +214,7 @@ def export_command(
         from relations.cli.progress import progress_bar
         from relations.cli.show import number
 
-        with open_engine(database, master_key_file) as engine:
+        with open_to_read(database, master_key_file, views=False) as engine:
             head = engine.status().position
             last = head if until is None else min(until, head)
             with progress_bar(screen, "Exporting", total=max(last - after, 0)) as bar:

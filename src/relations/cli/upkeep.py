@@ -14,7 +14,7 @@ import typer
 
 from relations.cli.choices import complete_view
 from relations.cli.exits import ExitCode
-from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine
+from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine, open_to_read
 from relations.cli.screen import Screen, running
 from relations.errors import ConcurrencyConflict, InvalidInput, ProjectionFailed
 
@@ -35,7 +35,7 @@ def status(
 
     The exit code is 1 if a view is stopped at an event that it cannot fold.
     """
-    with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
+    with running(json=json, verbose=verbose) as screen, open_to_read(database, master_key_file, views=False) as engine:
         from relations.cli.pages.upkeep import show_status
 
         found = engine.status()
@@ -63,7 +63,7 @@ def verify(
     """
     with running(json=json, verbose=verbose) as screen:
         expected = [_noted(each) for each in expect or ()]
-        with open_engine(database, master_key_file) as engine:
+        with open_engine(database, master_key_file, access="fold") as engine:
             import msgspec
 
             from relations.cli.pages.upkeep import show_verification
@@ -144,7 +144,7 @@ def rebuild(
         from relations.cli.show import number
 
         names = _checked_views(views)
-        with open_engine(database) as engine:
+        with open_engine(database, access="fold") as engine:
             with progress_bar(screen, "Rebuilding") as bar:
                 engine.rebuild(names, processes=processes, shards=shards, on_progress=bar.show)
                 seconds = bar.seconds
@@ -193,7 +193,8 @@ class _Follower:
         self._position = head
 
     def advance(self) -> None:
-        """Execute the commands that are due by now."""
+        """Execute the commands that are due by now, and purge destroyed keys."""
+        self.engine.log.database.purge()
         try:
             report = self.engine.advance_time(self.engine.clock())
         except (ProjectionFailed, ConcurrencyConflict) as error:

@@ -17,11 +17,11 @@ from relations.projections.desk.view import TicketProfile
 from relations.projections.loyalty.view import MemberAccount
 from relations.projections.repair.emotional_account import EmotionalBalance
 from relations.projections.repair.relation_profile import RelationProfile
+from relations.projections.retention import CustomerProfile
 from relations.projections.retention.lifetime_value import CustomerWorth
 from relations.projections.retention.loyalty_kinds import CustomerKind
 from relations.projections.retention.rfm import RfmScore
 from relations.projections.retention.value_grades import CustomerGrade
-from relations.projections.retention.view import CustomerProfile
 from relations.projections.satisfaction.open_loops import OpenLoop
 from relations.report.due import due_with
 

@@ -304,15 +304,37 @@ def test_the_table_says_what_is_possible(status: Status, command: ComplaintComma
     else:
         outcome.then_refused("illegal_move")
         assert outcome.refusal is not None
-        assert f"k1 is {status}" in outcome.refusal.reason
+        assert f"complaint k1: it is {status}" in outcome.refusal.reason
 
 
 def test_a_refusal_names_the_state_and_what_is_possible_from_it() -> None:
     with pytest.raises(CommandRefused) as refused:
         AGGREGATE.decider.decide(CLOSED.state, apologise(50), POLICY)
-    assert "k1 is closed" in refused.value.reason
-    assert "FollowUpComplaint, ReopenComplaint" in refused.value.reason
-    assert refused.value.hint == "Reopen it first"
+    assert refused.value.reason == "cannot apologise for complaint k1: it is closed"
+    assert refused.value.hint == "Reopen it first (ReopenComplaint)"
+    with pytest.raises(CommandRefused) as refused:
+        AGGREGATE.decider.decide(FILED.state, do(CloseComplaint, 50), POLICY)
+    assert refused.value.reason == "cannot close complaint k1: it is filed"
+    assert "ResolveComplaint" in (refused.value.hint or "")
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+def test_a_command_to_a_merged_complaint_is_refused_with_the_surviving_one(*, lenient: bool) -> None:
+    with pytest.raises(CommandRefused) as refused:
+        AGGREGATE.decider.decide(
+            IN_STATE["merged"].state, do(AssessComplaint, 50, severity="high", lenient=lenient), POLICY
+        )
+    assert refused.value.code == "illegal_move"
+    assert refused.value.reason == "cannot assess complaint k1: it is merged into k2"
+    assert (refused.value.hint or "").startswith("Send the command to complaint k2")
+
+
+def test_only_a_deliberate_command_takes_up_a_merged_complaint_again() -> None:
+    merged = IN_STATE["merged"]
+    for command in EVERY:
+        outcome = merged.when(command.model_copy(update={"lenient": True}))
+        taken_up = outcome.refusal is None and outcome.after.state.status != "merged"
+        assert taken_up == isinstance(command, ReopenComplaint), type(command).__name__
 
 
 def test_the_table_is_whole() -> None:

@@ -48,7 +48,7 @@ from relations.policies.instruments import SERVQUAL
 from relations.policies.loyalty.offers import Referral, Reward
 from relations.policies.loyalty.windows import Inactivity
 from relations.policies.value import Condition, Segment
-from relations.projections.retention.view import CustomerStage, RetentionView, RfmScore, Spending
+from relations.projections.retention import CustomerStage, RetentionView, RfmScore, Spending
 from relations.projections.satisfaction.view import NpsFigure
 from relations.projections.view import View
 from relations.testing import simulate

@@ -40,7 +40,9 @@ def sample(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def test_the_published_figures_come_from_the_imported_log(sample: Relations) -> None:
-    found = sample.views.retention.lifetime_values(as_of=END, currency="USD", days=39 * 7, yearly_rate=0, limit=10)
+    found = sample.views.retention.lifetime_values(
+        as_of=END, currency="USD", ahead=timedelta(weeks=39), yearly_rate=0, limit=10
+    )
     buying, spending = found.buying, found.spending
     assert buying is not None
     assert spending is not None
@@ -316,17 +318,20 @@ def test_what_was_brought_is_said_and_why_nothing_is_expected() -> None:
             ("c4", 5_000, 0),
             ("c3", 4_000, 0),
         ]
-        assert [each.customer for each in historic("no_repeat_customers", limit=1, offset=4).customers] == ["c0"]
+        assert [each.customer for each in historic("no_repeat_customers", limit=1, after="c1").customers] == ["c0"]
         assert found.no_fit is not None
         assert found.no_fit.reason == "none of 5 customers came back"
         swiss = historic("no_customers", currency="CHF")
         assert swiss.no_fit is not None
-        assert "5 bought in other currencies alone" in swiss.no_fit.reason
+        assert "5 bought only in other currencies" in swiss.no_fit.reason
         for number in range(1, 5):
             relations.execute(bought(f"c{number}", 1, 9, 1_000, "EUR"))
         assert historic("fit_not_converged").historic == 19_000
         # What is asked wrongly is refused all the same.
-        assert (refused(days=-1), refused(yearly_rate=-2)) == ("invalid_horizon", "invalid_discount_rate")
+        assert (refused(ahead=timedelta(days=-1)), refused(yearly_rate=-2)) == (
+            "invalid_horizon",
+            "invalid_discount_rate",
+        )
         assert refused(currency="XYZ") == "unknown_currency"
 
 

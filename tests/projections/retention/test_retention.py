@@ -10,26 +10,43 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from relations.aggregates.complaint import FileComplaint
 from relations.aggregates.customer import (
     CustomerRegistered,
+    GiveConsent,
+    GiveFeedback,
+    NoteTrait,
     PurchaseRecorded,
     PurchaseRefunded,
+    RecordInteraction,
     RecordPurchase,
     RegisterCustomer,
+    SendInvitation,
 )
+from relations.aggregates.loyalty import EnrolMember
 from relations.analytics import Turn
 from relations.engine import Relations
 from relations.errors import InvalidInput
-from relations.messages import Envelope, Event, Money, to_micros
+from relations.messages import Command, Envelope, Event, Money, to_micros
 from relations.policies import Lifecycle, Policy
 from relations.policies.calendars import local_time
 from relations.policies.lifecycle import OwnGap, Rfm, RfmBins, RfmSegment
 from relations.projections.projection import Rows
 from relations.projections.purchase_days import first_day, last_day, month_after, month_of, months_between
+from relations.projections.retention import (
+    ChurnReport,
+    Cohort,
+    CustomerProfile,
+    CustomerStage,
+    GradesReport,
+    LifecycleReport,
+    PeriodRates,
+    RfmReport,
+)
 from relations.projections.retention.cohorts import cohort_table
 from relations.projections.retention.patronage import PROJECTION, Patronage
 from relations.projections.retention.purchases import customer_profile
@@ -42,16 +59,6 @@ from relations.projections.retention.stages import (
     lifecycle_report,
     period_rates,
     stage_of,
-)
-from relations.projections.retention.view import (
-    ChurnReport,
-    Cohort,
-    CustomerProfile,
-    CustomerStage,
-    GradesReport,
-    LifecycleReport,
-    PeriodRates,
-    RfmReport,
 )
 
 LOCAL = local_time("UTC")
@@ -387,7 +394,7 @@ def test_buying_on_the_last_day_of_a_month_is_one_spell_of_activity() -> None:
 @given(histories())
 def test_cohorts_add_up(facts: Facts) -> None:
     rows = patrons(folded(facts))
-    cohorts = cohort_table(rows, until="2030-01")
+    cohorts = cohort_table(rows, today=date(2029, 12, 31).toordinal())
     bought: dict[str, int] = defaultdict(int)
     refunded: dict[str, int] = defaultdict(int)
     count = 0
@@ -420,12 +427,12 @@ def test_a_refund_counts_when_it_happens() -> None:
         refund("c", datetime(2024, 3, 1, tzinfo=UTC), 400, bought=datetime(2024, 1, 5, tzinfo=UTC)),
         purchase("c", datetime(2024, 3, 2, tzinfo=UTC), 700, "JPY"),
     ]
-    (cohort,) = cohort_table(patrons(folded(facts)), until="2024-04")
+    (cohort,) = cohort_table(patrons(folded(facts)), today=date(2024, 3, 31).toordinal())
     january, february, march = cohort.months
     assert (january.net, february.net, february.active) == ((Money(1000, "EUR"),), (), 0)
     assert march.net == (Money(-400, "EUR"), Money(700, "JPY"))
     assert march.bought == (Money(700, "JPY"),)
-    (earlier,) = cohort_table(patrons(folded(facts)), until="2024-02")
+    (earlier,) = cohort_table(patrons(folded(facts)), today=date(2024, 1, 31).toordinal())
     assert len(earlier.months) == 1
 
 
@@ -437,9 +444,9 @@ def test_a_refund_dated_before_its_purchase_counts_with_it_in_both_tables() -> N
         refund("c", february, 400, bought=march),
     ]
     rows = patrons(folded(facts))
-    (cohort,) = cohort_table(rows, until="2024-04")
+    (cohort,) = cohort_table(rows, today=date(2024, 3, 31).toordinal())
     assert [[total.amount for total in month.net] for month in cohort.months] == [[1000], [], [500]]
-    (first, second) = revenue_retention(rows, currency="EUR", months=1, until="2024-03")
+    (first, second) = revenue_retention(rows, currency="EUR", months=1, today=date(2024, 3, 31).toordinal())
     assert (first.month, first.before, first.now) == ("2024-02", 1000, 0)
     assert (second.month, second.customers, second.before) == ("2024-03", 0, 0)
     assert rows[0].net_amount("EUR", february.toordinal()) == 1000
@@ -449,7 +456,7 @@ def test_a_refund_dated_before_its_purchase_counts_with_it_in_both_tables() -> N
 @given(histories())
 def test_cohorts_and_revenue_retention_tell_of_the_same_amounts(facts: Facts) -> None:
     rows = patrons(folded(facts))
-    cohorts = cohort_revenue(cohort_table(rows, until="2027-01"), currency="EUR")
+    cohorts = cohort_revenue(cohort_table(rows, today=date(2026, 12, 31).toordinal()), currency="EUR")
     by_month: dict[str, int] = defaultdict(int)
     for cohort in cohorts:
         for month in cohort.months:
@@ -492,7 +499,7 @@ def test_cdnow_cohorts_equal_a_direct_count_of_the_file(data_dir: Path) -> None:
             for who, day, cents in read
         )
     )
-    cohorts = cohort_table(rows, until="1998-07")
+    cohorts = cohort_table(rows, today=date(1998, 6, 30).toordinal())
 
     first: dict[str, str] = {}
     for who, day, _ in read:
@@ -535,23 +542,51 @@ def test_of_the_cdnow_sample_1411_of_2357_never_repeat_before_october_1997(data_
 
 
 def test_quintiles_without_ties() -> None:
-    score = quintiles(range(10))
-    assert [score(value) for value in range(10)] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert list(quintiles(range(10)).values()) == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
 
 
 def test_equals_get_equal_scores_from_the_middle_of_their_ranks() -> None:
-    assert quintiles([7])(7) == 3
-    assert quintiles([7] * 9)(7) == 3
-    half = quintiles([1] * 5 + [2, 3, 4, 5, 6])
-    assert [half(value) for value in (1, 2, 6)] == [2, 3, 5]
+    assert quintiles([7]) == {7: 3}
+    assert quintiles([7] * 9) == {7: 3}
+    assert quintiles([7] * 9, if_all_equal=1) == {7: 1}
+    assert quintiles([1, 2, 2, 3, 3, 3, 4, 5, 6, 7]) == {1: 1, 2: 2, 3: 3, 4: 4, 5: 4, 6: 5, 7: 5}
+
+
+def test_no_grade_is_skipped_where_many_values_are_equal() -> None:
+    assert quintiles([1] * 5 + [2, 3, 4, 5, 6]) == {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 5}
+    assert quintiles([1, 2, 3, 4, 5, 6] + [7] * 94) == {1: 1, 2: 1, 3: 1, 4: 2, 5: 3, 6: 4, 7: 5}
+    assert quintiles([1] * 98 + [2, 3]) == {1: 1, 2: 3, 3: 5}
+    assert quintiles([1] * 99 + [2]) == {1: 1, 2: 5}
+    assert quintiles([]) == {}
 
 
 @given(st.lists(st.integers(-50, 50), min_size=1, max_size=60))
-def test_quintiles_stay_in_range_and_never_cross(values: list[int]) -> None:
-    score = quintiles(values)
-    scores = [score(value) for value in sorted(values)]
-    assert scores == sorted(scores)
-    assert set(scores) <= {1, 2, 3, 4, 5}
+def test_quintiles_use_every_grade_from_the_lowest_value_to_the_highest(values: list[int]) -> None:
+    found = quintiles(values)
+    grades = [found[value] for value in sorted(set(values))]
+    assert grades == sorted(grades)
+    assert set(grades) <= {1, 2, 3, 4, 5}
+    if len(grades) > 1:
+        assert (grades[0], grades[-1]) == (1, 5)
+    if len(grades) >= 5:
+        assert set(grades) == {1, 2, 3, 4, 5}
+
+
+@given(st.integers(30, 95), st.integers(2, 6), st.integers(0, 2**32))
+@settings(max_examples=30)
+def test_every_default_segment_can_be_reached_however_many_bought_once(share: int, most: int, seed: int) -> None:
+    """Recency is independent of frequency, and fewer customers buy more often."""
+    draw = random.Random(seed)
+    buyers = []
+    for number in range(2_000):
+        often = 1 if number < 20 * share else 2 + min(most, int(draw.expovariate(0.7)))
+        buyers.append((f"c{number}", draw.randrange(730), often, 1_000 * often))
+    scores = rfm_scores(buyers, Rfm(), "EUR")
+    assert {score.f for score in scores if score.frequency == 1} == {1}
+    assert {score.segment for score in scores} == {segment.name for segment in Rfm().segments}
+    newest = [score for score in scores if score.frequency == 1 and score.r == 5]
+    assert newest
+    assert {score.segment for score in newest} == {"new customers"}
 
 
 @given(
@@ -601,7 +636,7 @@ def test_sums_may_exceed_what_one_amount_may_be() -> None:
     assert RfmScore.model_validate_json(score.model_dump_json()) == score
     with pytest.raises(ValidationError, match="a total is an object"):
         RfmScore.model_validate(score.model_dump() | {"monetary": {"amount": 1.5, "currency": "EUR"}})
-    assert cohort_table(rows, until="2024-02")[0].months[0].net[0].amount == 3 * 10**15
+    assert cohort_table(rows, today=date(2024, 1, 31).toordinal())[0].months[0].net[0].amount == 3 * 10**15
 
 
 # --- one customer ---------------------------------------------------------------------------------------------------
@@ -705,7 +740,7 @@ def test_the_view_answers_from_the_tables(shop: Relations) -> None:
     report = view.lifecycle()
     assert report.stages == {"prospect": 1, "new": 1, "established": 0, "lapsing": 0, "lost": 1, "won_back": 1}
     assert view.lifecycle(as_of=at(START + 10)).stages["new"] == 2
-    assert [(found.customer, found.stage) for found in view.stages(limit=2, offset=1)] == [
+    assert [(found.customer, found.stage) for found in view.stages(limit=2, after="back")] == [
         ("lost", "lost"),
         ("new", "new"),
     ]
@@ -718,7 +753,8 @@ def test_the_view_answers_from_the_tables(shop: Relations) -> None:
     assert list(rates)[-1] == "2025-02"
     assert [found.month for found in view.rates(since="2024-12", until="2025-02")] == ["2024-12", "2025-01"]
     assert [(found.month, found.size) for found in view.cohorts()] == [("2024-01", 2), ("2025-02", 1)]
-    assert len(view.cohorts(as_of=at(START + 40))[0].months) == 2
+    early = view.cohorts(as_of=at(START + 40))[0].months
+    assert [(found.month, found.complete) for found in early] == [("2024-01", True), ("2024-02", False)]
 
 
 def test_the_view_grades_value(shop: Relations) -> None:
@@ -755,7 +791,7 @@ def test_the_view_refuses_what_makes_no_sense(shop: Relations) -> None:
     view = shop.views.retention
     asked: list[tuple[str, Callable[[], object]]] = [
         ("unknown_stage", lambda: view.stages(stage="asleep")),  # type: ignore[arg-type]  # what is tested
-        ("invalid_page", lambda: view.stages(offset=-1)),
+        ("invalid_page", lambda: view.stages(limit=-1)),
         ("invalid_month", lambda: view.rates(since="2024-13")),
         ("unknown_currency", lambda: view.rfm(currency="XYZ")),
         ("unknown_segment", lambda: view.rfm(segment="gold")),
@@ -768,3 +804,31 @@ def test_the_view_refuses_what_makes_no_sense(shop: Relations) -> None:
         with pytest.raises(InvalidInput) as refused:
             ask()
         assert refused.value.code == code
+
+
+# --- who is known ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        FileComplaint(customer="c1", complaint="k1", channel="phone", subject="noise", occurred_at=at(START)),
+        GiveFeedback(customer="c1", feedback="f1", instrument="nps", score=3, occurred_at=at(START)),
+        GiveConsent(customer="c1", purpose="surveys", channel="email", occurred_at=at(START)),
+        SendInvitation(customer="c1", invitation="i1", instrument="nps", channel="email", occurred_at=at(START)),
+        RecordInteraction(customer="c1", interaction="x1", channel="phone", kind="call", occurred_at=at(START)),
+        NoteTrait(customer="c1", trait="habit", about="tea", occurred_at=at(START)),
+        EnrolMember(customer="c1", occurred_at=at(START)),
+        RegisterCustomer(customer="c1", occurred_at=at(START)),
+    ],
+    ids=lambda command: type(command).__name__,
+)
+def test_any_first_contact_makes_a_customer_known(command: Command) -> None:
+    with Relations.open("sqlite://", clock=lambda: at(START + 400)) as relations:
+        relations.execute(command)
+        view = relations.views.retention
+        assert view.lifecycle(as_of=at(START - 1)).customers == 0
+        assert view.lifecycle(as_of=at(START)).stages["prospect"] == 1
+        assert [found.stage for found in view.stages()] == ["prospect"]
+        assert view.customer("c1") is not None
+        assert view.customer("c2") is None

@@ -31,19 +31,6 @@ allowed by it.
 
 from __future__ import annotations
 
-from relations.aggregates.complaint.clock_events import (
-    ClockCancelled,
-    ClockPaused,
-    ClockResumed,
-    ClockStarted,
-    DeadlineMet,
-    DeadlineMissed,
-    DeadlineMoved,
-    EscalationPlanned,
-)
-from relations.aggregates.complaint.clocks import (
-    time_used,
-)
 from relations.aggregates.complaint.commands import (
     AcceptRemedy,
     AcknowledgeComplaint,
@@ -81,12 +68,25 @@ from relations.aggregates.complaint.commands import (
     TransferComplaint,
     WithdrawComplaint,
 )
-from relations.aggregates.complaint.decide import (
+from relations.aggregates.complaint.decide.clocks import (
+    time_used,
+)
+from relations.aggregates.complaint.decide.dispatch import (
     COMMANDS,
-    REFUSALS,
     decide,
 )
-from relations.aggregates.complaint.events import (
+from relations.aggregates.complaint.decide.refusals import REFUSALS
+from relations.aggregates.complaint.events.clocks import (
+    ClockCancelled,
+    ClockPaused,
+    ClockResumed,
+    ClockStarted,
+    DeadlineMet,
+    DeadlineMissed,
+    DeadlineMoved,
+    EscalationPlanned,
+)
+from relations.aggregates.complaint.events.handling import (
     ApologyGiven,
     ComplaintAcknowledged,
     ComplaintAssessed,

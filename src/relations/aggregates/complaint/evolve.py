@@ -9,16 +9,6 @@ from typing import Any
 import msgspec
 from immutables import Map
 
-from relations.aggregates.complaint.clock_events import (
-    ClockCancelled,
-    ClockPaused,
-    ClockResumed,
-    ClockStarted,
-    DeadlineMet,
-    DeadlineMissed,
-    DeadlineMoved,
-    EscalationPlanned,
-)
 from relations.aggregates.complaint.commands import (
     AcceptRemedy,
     AcknowledgeComplaint,
@@ -36,7 +26,17 @@ from relations.aggregates.complaint.commands import (
     SendHoldingReply,
     WithdrawComplaint,
 )
-from relations.aggregates.complaint.events import (
+from relations.aggregates.complaint.events.clocks import (
+    ClockCancelled,
+    ClockPaused,
+    ClockResumed,
+    ClockStarted,
+    DeadlineMet,
+    DeadlineMissed,
+    DeadlineMoved,
+    EscalationPlanned,
+)
+from relations.aggregates.complaint.events.handling import (
     ApologyGiven,
     ComplaintAcknowledged,
     ComplaintAssessed,

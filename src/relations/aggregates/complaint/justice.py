@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from relations.aggregates.complaint.events import (
+from relations.aggregates.complaint.events.handling import (
     ApologyGiven,
     ComplaintAcknowledged,
     ComplaintAssessed,

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from immutables import Map
 
-from relations.aggregates.complaint.events import (
+from relations.aggregates.complaint.events.handling import (
     ApologyGiven,
     ComplaintAcknowledged,
     ComplaintAssessed,

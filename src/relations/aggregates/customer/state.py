@@ -1,9 +1,8 @@
-"""What the rules must know of a customer, and how it comes about from their events."""
+"""What the rules must know of a customer."""
 
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,38 +10,19 @@ from immutables import Map
 
 from relations.aggregates.customer.events import (
     AcquisitionCostRecorded,
-    ConsentGiven,
-    ConsentWithdrawn,
-    CultureNoted,
-    CustomerAbsorbed,
-    CustomerErased,
-    CustomerLapsed,
-    CustomerMerged,
-    CustomerRegistered,
-    CustomerReleased,
-    CustomerUnmerged,
-    CustomerWonBack,
-    FeedbackAnswered,
     FeedbackCoded,
     FeedbackGiven,
-    IdentityLinked,
     InteractionRecorded,
-    InvitationDeclined,
-    InvitationReminded,
-    InvitationSeen,
     InvitationSent,
-    ProfileCorrected,
     PurchaseRecorded,
     PurchaseRefunded,
+    RefundReversed,
     SentimentScored,
-    TraitDropped,
-    TraitNoted,
 )
-from relations.messages import Event
 
 __all__ = [
-    "EVENTS",
     "PROFILE",
+    "Change",
     "Customer",
     "Invitation",
     "Registration",
@@ -50,10 +30,10 @@ __all__ = [
     "changes_nothing",
     "consent_key",
     "culture_of",
-    "evolve",
     "given",
     "holds",
     "trait_key",
+    "with_change",
 ]
 
 Change = tuple[int, str | None]
@@ -102,7 +82,8 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         consents: By channel and purpose, the bases in order of business time; None where withdrawn.
         purchases: By id.
         refunds: By id.
-        refunded: By purchase, what was given back so far, in minor units.
+        refunded: The running total refunded, by purchase, in minor units.
+        reversed: Refunds that were reversed, by id.
         feedback: Answers by id, without their comments.
         worded: Answers that have words, and when they were given.
         answers: By instrument and invitation, the id of the answer.
@@ -128,6 +109,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     purchases: Map[str, PurchaseRecorded] = Map()
     refunds: Map[str, PurchaseRefunded] = Map()
     refunded: Map[str, int] = Map()
+    reversed: Map[str, RefundReversed] = Map()
     feedback: Map[str, FeedbackGiven] = Map()
     worded: Map[str, int] = Map()
     answers: Map[str, str] = Map()
@@ -192,7 +174,8 @@ def _order(change: Change) -> tuple[int, bool]:
     return change[0], change[1] is None
 
 
-def _with_change(changes: tuple[Change, ...], change: Change) -> tuple[Change, ...]:
+def with_change(changes: tuple[Change, ...], change: Change) -> tuple[Change, ...]:
+    """Return the changes with one more, in order of business time."""
     if not changes or _order(changes[-1]) <= _order(change):
         return (*changes, change)
     late = list(changes)
@@ -213,138 +196,6 @@ def holds(changes: tuple[Change, ...], at: int) -> bool:
     return bool(before) and before[-1] is not None
 
 
-def _profile_after(state: Customer, event: CustomerRegistered | ProfileCorrected) -> Map[str, tuple[Change, ...]]:
-    profile = state.profile
-    for name in PROFILE:
-        value: str | None = getattr(event, name)
-        if value is not None:
-            profile = profile.set(name, _with_change(profile.get(name, ()), (event.at, value)))
-    return profile
-
-
-def _customer_registered(state: Customer, event: CustomerRegistered) -> Customer:
-    registration = Registration(event.language, event.region, event.channel, event.source, given(event), event.implicit)
-    return _replace(state, registration=registration, profile=_profile_after(state, event))
-
-
-def _profile_corrected(state: Customer, event: ProfileCorrected) -> Customer:
-    return _replace(state, profile=_profile_after(state, event))
-
-
-def _consent_given(state: Customer, event: ConsentGiven) -> Customer:
-    key = consent_key(event.channel, event.purpose)
-    changes = _with_change(state.consents.get(key, ()), (event.at, event.basis))
-    return _replace(state, consents=state.consents.set(key, changes))
-
-
-def _consent_withdrawn(state: Customer, event: ConsentWithdrawn) -> Customer:
-    key = consent_key(event.channel, event.purpose)
-    changes = _with_change(state.consents.get(key, ()), (event.at, None))
-    return _replace(state, consents=state.consents.set(key, changes))
-
-
-def _interaction_recorded(state: Customer, event: InteractionRecorded) -> Customer:
-    return _replace(state, interactions=state.interactions.set(event.interaction, event))
-
-
-def _purchase_recorded(state: Customer, event: PurchaseRecorded) -> Customer:
-    return _replace(state, purchases=state.purchases.set(event.purchase, event))
-
-
-def _purchase_refunded(state: Customer, event: PurchaseRefunded) -> Customer:
-    return _replace(
-        state,
-        refunds=state.refunds.set(event.refund, event),
-        refunded=state.refunded.set(event.purchase, event.refunded),
-    )
-
-
-def _feedback_given(state: Customer, event: FeedbackGiven) -> Customer:
-    if event.comment is not None:
-        state = _replace(state, worded=state.worded.set(event.feedback, event.at))
-        event = _replace(event, comment=None)
-    feedback = state.feedback.set(event.feedback, event)
-    if event.invitation is None:
-        return _replace(state, feedback=feedback)
-    key = answer_key(event.instrument, event.invitation)
-    answers, seen = state.answers.set(key, event.feedback), _seen(state, event.invitation, event.at)
-    return _replace(state, feedback=feedback, answers=answers, seen=seen)
-
-
-def _seen(state: Customer, invitation: str, at: int) -> Map[str, int]:
-    return state.seen.set(invitation, min(at, state.seen.get(invitation, at)))
-
-
-def _customer_erased(state: Customer, event: CustomerErased) -> Customer:
-    return _replace(state, erased_at=event.at if state.erased_at is None else max(event.at, state.erased_at))
-
-
-def _identity_linked(state: Customer, event: IdentityLinked) -> Customer:
-    known = state.identities.get(event.source, ())
-    return _replace(state, identities=state.identities.set(event.source, (*known, event.external_id)))
-
-
-def _customer_merged(state: Customer, event: CustomerMerged) -> Customer:
-    return _replace(state, into=event.into)
-
-
-def _customer_unmerged(state: Customer, _event: CustomerUnmerged) -> Customer:
-    return _replace(state, into=None)
-
-
-def _customer_absorbed(state: Customer, event: CustomerAbsorbed) -> Customer:
-    return _replace(state, absorbed=(*state.absorbed, event.merged))
-
-
-def _customer_released(state: Customer, event: CustomerReleased) -> Customer:
-    return _replace(state, absorbed=tuple(known for known in state.absorbed if known != event.merged))
-
-
-def _feedback_coded(state: Customer, event: FeedbackCoded) -> Customer:
-    known = state.coded.get(event.feedback)
-    late = known is not None and known.at > event.at
-    return state if late else _replace(state, coded=state.coded.set(event.feedback, event))
-
-
-def _sentiment_scored(state: Customer, event: SentimentScored) -> Customer:
-    known = state.sentiments.get(event.feedback, ())
-    return _replace(state, sentiments=state.sentiments.set(event.feedback, (*known, event)))
-
-
-def _feedback_answered(state: Customer, event: FeedbackAnswered) -> Customer:
-    return _replace(state, followed=state.followed.set(event.feedback, event.at))
-
-
-def _invitation_sent(state: Customer, event: InvitationSent) -> Customer:
-    return _replace(state, invitations=state.invitations.set(event.invitation, Invitation(event)))
-
-
-def _invitation_reminded(state: Customer, event: InvitationReminded) -> Customer:
-    known = state.invitations.get(event.invitation)
-    if known is None:
-        return state
-    invitation = _replace(known, reminders=event.reminder, reminded_at=event.at)
-    return _replace(state, invitations=state.invitations.set(event.invitation, invitation))
-
-
-def _invitation_seen(state: Customer, event: InvitationSeen) -> Customer:
-    return _replace(state, seen=_seen(state, event.invitation, event.at))
-
-
-def _invitation_declined(state: Customer, event: InvitationDeclined) -> Customer:
-    known = state.invitations.get(event.invitation)
-    if known is None:
-        return state
-    invitations = state.invitations.set(event.invitation, _replace(known, declined=True))
-    return _replace(state, invitations=invitations, seen=_seen(state, event.invitation, event.at))
-
-
-def _trait_changed(state: Customer, event: TraitNoted | TraitDropped) -> Customer:
-    key = trait_key(event.trait, event.about)
-    value = (event.need or "") if isinstance(event, TraitNoted) else None
-    return _replace(state, traits=state.traits.set(key, _with_change(state.traits.get(key, ()), (event.at, value))))
-
-
 def culture_of(note: Any) -> dict[str, str]:
     """What a note on culture says, from its event or its command: of words only that there are some."""
     said = {
@@ -355,60 +206,3 @@ def culture_of(note: Any) -> dict[str, str]:
     return {name: value for name, value in said.items() if value} | {
         name: "" for name in ("customs", "taboos") if getattr(note, name) is not None
     }
-
-
-def _culture_noted(state: Customer, event: CultureNoted) -> Customer:
-    culture = state.culture
-    for name, value in culture_of(event).items():
-        culture = culture.set(name, _with_change(culture.get(name, ()), (event.at, value)))
-    return _replace(state, culture=culture)
-
-
-def _acquisition_cost_recorded(state: Customer, event: AcquisitionCostRecorded) -> Customer:
-    return _replace(state, acquisitions=state.acquisitions.set(event.acquisition, event))
-
-
-def _lapsed_or_won_back(state: Customer, event: CustomerLapsed | CustomerWonBack) -> Customer:
-    value = (event.reason or "") if isinstance(event, CustomerLapsed) else None
-    return _replace(state, lapses=_with_change(state.lapses, (event.at, value)))
-
-
-_EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
-    CustomerRegistered: _customer_registered,
-    ProfileCorrected: _profile_corrected,
-    ConsentGiven: _consent_given,
-    ConsentWithdrawn: _consent_withdrawn,
-    InteractionRecorded: _interaction_recorded,
-    PurchaseRecorded: _purchase_recorded,
-    PurchaseRefunded: _purchase_refunded,
-    FeedbackGiven: _feedback_given,
-    CustomerErased: _customer_erased,
-    IdentityLinked: _identity_linked,
-    CustomerMerged: _customer_merged,
-    CustomerUnmerged: _customer_unmerged,
-    CustomerAbsorbed: _customer_absorbed,
-    CustomerReleased: _customer_released,
-    FeedbackCoded: _feedback_coded,
-    SentimentScored: _sentiment_scored,
-    FeedbackAnswered: _feedback_answered,
-    InvitationSent: _invitation_sent,
-    InvitationReminded: _invitation_reminded,
-    InvitationSeen: _invitation_seen,
-    InvitationDeclined: _invitation_declined,
-    TraitNoted: _trait_changed,
-    TraitDropped: _trait_changed,
-    CultureNoted: _culture_noted,
-    AcquisitionCostRecorded: _acquisition_cost_recorded,
-    CustomerLapsed: _lapsed_or_won_back,
-    CustomerWonBack: _lapsed_or_won_back,
-}
-
-
-EVENTS = tuple(_EVOLUTIONS)
-
-
-def evolve(state: Customer, event: Event) -> Customer:
-    """The state after an event; an event that it does not know changes nothing."""
-    # A dictionary, not a match: ten class patterns in a row would cost more than the evolution itself.
-    evolution = _EVOLUTIONS.get(type(event))
-    return state if evolution is None else evolution(state, event)

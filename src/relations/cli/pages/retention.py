@@ -15,8 +15,8 @@ from relations.cli.pages.value import ValuePage
 from relations.cli.show import Curve, Heat, Sheet, bar, headline, number, percent, section, table, words
 from relations.engine import Relations
 from relations.policies import Lifecycle
+from relations.projections.retention import ChurnReport, KindsReport, LifecycleReport, PeriodRates
 from relations.projections.retention.cohorts import Cohort
-from relations.projections.retention.view import ChurnReport, KindsReport, LifecycleReport, PeriodRates
 
 __all__ = ["RetentionPage", "as_dict", "read", "show"]
 

@@ -27,6 +27,8 @@ def show_status(found: Status) -> Iterator[RenderableType]:
     yield headline("Status", found.database)
     yield section(Text(f"{number(found.position)} events"), Text(f"digest {found.digest}"))
     yield section(made)
+    if found.purge_owed:
+        yield Text("A destroyed key is still in the database's files. The next `relations run` removes it.", "yellow")
 
 
 def show_verification(found: Verification, differing: Sequence[dict[str, Any]] = ()) -> Iterator[RenderableType]:

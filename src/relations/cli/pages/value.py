@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -12,8 +13,7 @@ from relations.cli.pages.question import Question
 from relations.cli.show import ABSENT, Heat, Sheet, bar, number, percent, section, table, words
 from relations.engine import Relations
 from relations.messages import minor_digits
-from relations.projections.retention.value_grades import GradesReport
-from relations.projections.retention.view import (
+from relations.projections.retention import (
     AcquisitionFigure,
     CohortRevenue,
     RevenueRetention,
@@ -21,11 +21,13 @@ from relations.projections.retention.view import (
     SegmentFigure,
     WorthReport,
 )
+from relations.projections.retention.value_grades import GradesReport
 
 __all__ = ["ValuePage", "as_dict", "read", "show"]
 
 _SPAN_MONTHS = 3
 _HORIZON_DAYS = 365
+_HORIZON = timedelta(days=_HORIZON_DAYS)
 
 
 class ValuePage(msgspec.Struct, frozen=True):
@@ -50,7 +52,7 @@ def read(engine: Relations, question: Question) -> ValuePage:
     """Value in one currency, as of the moment asked for."""
     view, as_of = engine.views.retention, question.as_of
     currency = question.currency or engine.policy.currency
-    whole = view.lifetime_values(as_of=as_of, currency=currency, days=_HORIZON_DAYS)
+    whole = view.lifetime_values(as_of=as_of, currency=currency, ahead=_HORIZON)
     expected = None
     if whole.no_fit is None:
         expected = {each.customer: each.expected_value or 0 for each in whole.customers}

@@ -11,11 +11,11 @@ window and thresholds) is reckoned when the agenda is asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import datetime
 from heapq import merge, nsmallest
 from itertools import islice
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from sqlalchemy import ColumnElement, or_, tuple_
 
@@ -23,7 +23,6 @@ from relations.errors import InvalidInput
 from relations.messages import from_micros, to_micros
 from relations.policies import Policy
 from relations.policies.calendars import local_time
-from relations.policies.in_force import InForce
 from relations.policies.loyalty.tier_clock import programme_in
 from relations.projections.agenda import complaints as agenda_complaints
 from relations.projections.agenda import loyalty as agenda_loyalty
@@ -52,18 +51,9 @@ PROJECTION = Projection(
 
 
 class AgendaView(View):
-    """What falls due, soonest first; what is due together is in the order of customers, streams and names.
-
-    Args:
-        shared: As in `View`.
-        rules: Gives every policy, and when it is in force.
-    """
+    """What falls due, soonest first; what is due together is in the order of customers, streams and names."""
 
     projection: ClassVar[Projection] = PROJECTION
-
-    def __init__(self, *shared: Any, rules: Callable[[], InForce]) -> None:
-        super().__init__(*shared)
-        self._rules = rules
 
     def due(
         self,

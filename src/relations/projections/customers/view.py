@@ -17,7 +17,6 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, select
 
 from relations.aggregates.customer import ConsentGiven, ConsentWithdrawn, CustomerErased, IdentityLinked
-from relations.errors import InvalidInput
 from relations.messages import Envelope, from_micros, to_micros
 from relations.projections.customers.duplicates import COMPARED, Candidates, Duplicate, Mark, marks, pairs
 from relations.projections.customers.matching import same_phone
@@ -203,27 +202,9 @@ _PROFILE = ("name", "email", "phone", "birthday", "language", "region", "channel
 
 
 class CustomersView(View):
-    """One view of a customer, by any of their ids.
-
-    Args:
-        open_words: Opens personal words; without it portraits and duplicates cannot be asked for.
-    """
+    """One view of a customer, by any of their ids."""
 
     projection: ClassVar[Projection] = PROJECTION
-
-    def __init__(self, *args: Any, open_words: OpenWords | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._open_words = open_words
-
-    @property
-    def _keys(self) -> OpenWords:
-        if self._open_words is None:
-            raise InvalidInput(
-                "a view that was made without keys cannot read personal words",
-                code="keys_needed",
-                hint="Ask the engine's own view: Relations.views.customers",
-            )
-        return self._open_words
 
     def portrait(self, customer: str, *, as_of: datetime | None = None) -> Portrait:
         """Who a customer is, their personal words readable unless they were erased.
@@ -239,7 +220,7 @@ class CustomersView(View):
         identity = self.identity(customer)
         found = self.rows(PortraitRow, customer=customer)
         row = found[0] if found else PortraitRow(identity.customer)
-        (standing,) = opened([row], moment, self._keys)
+        (standing,) = opened([row], moment, self._open_words)
         profile = {name: standing[name].value for name in _PROFILE if name in standing}
         phone, region = profile.get("phone"), profile.get("region")
         fields: dict[str, Any] = profile
@@ -269,7 +250,7 @@ class CustomersView(View):
         Raises:
             InvalidInput: The view has no keys.
         """
-        keys, aliases, country = self._keys, self.aliases, self.policy.country
+        keys, aliases, country = self._open_words, self.aliases, self.policy.country
         candidates = Candidates()
         for names in self._names_in_parts():
             for name, found in self._marked(names, country, keys):

@@ -1,49 +1,37 @@
 """Retention: lifecycle, cohorts, value, segments and churn."""
 
-from relations.projections.retention.view import (
-    PROJECTION,
-    AcquisitionFigure,
-    Activity,
-    ChurnReport,
-    Cohort,
-    CohortRevenue,
-    CustomerGrade,
-    CustomerKind,
-    CustomerProfile,
-    CustomerStage,
-    CustomerWorth,
-    GradesReport,
-    KindsReport,
-    KindStep,
-    LifecycleReport,
-    LoyaltyKind,
-    LoyaltySigns,
-    NoExpectation,
-    Patronage,
-    PeriodRates,
-    RetentionView,
-    RevenueRetention,
-    RfmReport,
-    RfmScore,
-    RfmSegmentSize,
-    SegmentFigure,
-    Spending,
-    Stage,
-    WorthReport,
-)
+from relations.projections.retention.acquisition import AcquisitionFigure
+from relations.projections.retention.activity import Activity
+from relations.projections.retention.churn import ChurnMonth, ChurnReason, ChurnReport
+from relations.projections.retention.cohorts import Cohort, CohortMonth
+from relations.projections.retention.lifetime_value import CustomerWorth, NoExpectation, WorthReport
+from relations.projections.retention.loyalty_kinds import CustomerKind, KindsReport, KindStep, LoyaltyKind, LoyaltySigns
+from relations.projections.retention.patronage import PROJECTION, Patronage
+from relations.projections.retention.purchases import CustomerProfile, Spending
+from relations.projections.retention.revenue import CohortRevenue, CohortRevenueMonth, RevenueRetention
+from relations.projections.retention.rfm import RfmReport, RfmScore, RfmSegmentSize
+from relations.projections.retention.segments import SegmentFigure
+from relations.projections.retention.stages import CustomerStage, LifecycleReport, PeriodRates, Stage
+from relations.projections.retention.value_grades import CustomerGrade, GradeSize, GradesReport
+from relations.projections.retention.view import RetentionView
 
 __all__ = [
     "PROJECTION",
     "AcquisitionFigure",
     "Activity",
+    "ChurnMonth",
+    "ChurnReason",
     "ChurnReport",
     "Cohort",
+    "CohortMonth",
     "CohortRevenue",
+    "CohortRevenueMonth",
     "CustomerGrade",
     "CustomerKind",
     "CustomerProfile",
     "CustomerStage",
     "CustomerWorth",
+    "GradeSize",
     "GradesReport",
     "KindStep",
     "KindsReport",

@@ -1,4 +1,4 @@
-"""What it costs to win customers, and what they bring for it."""
+"""The cost of winning customers, and what they bring in return."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ __all__ = ["AcquisitionFigure", "acquisition_figures"]
 class AcquisitionFigure(BaseModel):
     """Customers won through one channel by one campaign.
 
-    A customer is won once: whoever was courted in several ways, and what they bring, is credited to the way in which a
-    cost was first recorded for them. So over all ways `buyers` and `historic` are those of the customers.
+    A customer is won once. If costs were recorded for several channels or campaigns, the customer and what they bring
+    are credited to the first. So `buyers` and `historic` add up over all figures.
 
     Attributes:
-        channel: The channel; None where it was not recorded.
-        campaign: The campaign; None where there was none.
-        customers: For how many costs were recorded.
-        buyers: How many of them have been won this way: they have bought, in whatever currency.
-        cost: All costs, in minor units, those for people who were not won too.
-        cac: Cost / buyers, in minor units: the customer acquisition cost; None where nobody was won.
-        historic: What those credited to it bought less what they gave back, in minor units.
-        expected: What a model expects these to bring, in minor units; None where none was asked.
-        ratio: CLV : CAC, historic and expected value over cost; None where nothing was spent on winning them.
+        channel: The channel; None if it was not recorded.
+        campaign: The campaign; None if there was none.
+        customers: The number of customers with a recorded cost.
+        buyers: The number of them who were won this way: they have bought, in any currency.
+        cost: All costs, in minor units, including those for people who were not won.
+        cac: `cost` / `buyers`, the customer acquisition cost, in minor units; None if nobody was won.
+        historic: Purchases less refunds of the customers credited to it, in minor units.
+        expected: What a model expects them to bring, in minor units; None if no model was asked.
+        ratio: CLV : CAC, past and expected value divided by cost; None if nothing was spent.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,16 +51,16 @@ def acquisition_figures(
     campaigns: bool,
     expected: Mapping[str, float] | None = None,
 ) -> list[AcquisitionFigure]:
-    """Costs and value by channel, or by channel and campaign.
+    """Return costs and value by channel, or by channel and campaign.
 
     Every cost counts where it was spent. What a customer brings is credited to their first cost by business time; of
-    several on one day to the way that cost most, then to the first by name.
+    several on one day, to the highest, then to the first by name.
 
     Args:
         rows: The customers.
         currency: Only costs and amounts in it count.
         until: The ordinal of the last day on which costs and purchases count.
-        campaigns: Whether to tell campaigns apart.
+        campaigns: Give each campaign on its own.
         expected: The expected value of each customer, in minor units.
     """
     sums: dict[tuple[str, str], list[float]] = {}

@@ -1,4 +1,4 @@
-"""What a customer's row in the retention view is made of: what they did in a month, said in it, and when they left."""
+"""The parts of a customer's row in the retention view: a month's purchases, scores given, and departures."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ __all__ = ["Activity", "Departure", "Opinion"]
 
 
 class Activity(msgspec.Struct, array_like=True, gc=False):
-    """What a customer did in one month and one currency.
+    """A customer's purchases and refunds in one month and one currency.
 
     Attributes:
-        days: A bit for each day with a purchase, the first of the month the lowest.
-        purchases: How many.
+        days: One bit for each day with a purchase; the first of the month is the lowest.
+        purchases: The number of purchases.
         bought: Their sum, in minor units.
-        refunds: How many count in this month: that in which they happened, or that of their purchase where they bear
-            an earlier date, as late or wrong entries do.
+        refunds: The number of refunds made in this month. A refund dated before its purchase counts in the month of
+            the purchase.
         refunded: Their sum, in minor units.
-        discounted: How many of the purchases were at less than the full price.
-        amounts: What was bought on each of `days`, in their order. Empty where that is at most one day, for then
-            `bought` says it: most months are such.
+        discounted: The number of purchases below the full price.
+        amounts: The amount bought on each of `days`, in order. Empty for at most one day, when `bought` says it; most
+            months are like that.
     """
 
     days: int = 0
@@ -31,11 +31,11 @@ class Activity(msgspec.Struct, array_like=True, gc=False):
     amounts: tuple[int, ...] = ()
 
     def by_day(self) -> tuple[int, ...]:
-        """What was bought on each of `days`, in their order."""
+        """Return the amount bought on each of `days`, in order."""
         return self.amounts or ((self.bought,) if self.days else ())
 
     def add(self, bit: int, purchases: int, amount: int) -> None:
-        """Purchases of one day."""
+        """Add purchases of one day."""
         days = self.days
         if days != bit and days:
             amounts = list(self.by_day())
@@ -50,7 +50,7 @@ class Activity(msgspec.Struct, array_like=True, gc=False):
         self.bought += amount
 
     def absorb(self, other: Activity) -> None:
-        """What two ids did adds up."""
+        """Add the activity of another id of the same customer."""
         left = other.days
         for amount in other.by_day():
             lowest = left & -left
@@ -66,12 +66,12 @@ class Opinion(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A score of satisfaction or recommendation.
 
     Attributes:
-        position: Of the answer in the log.
-        at: When it was given, UTC microseconds.
-        month: The local month of that.
+        position: The answer's position in the log.
+        at: The time at which it was given, UTC microseconds.
+        month: The local month of that time.
         kind: `csat` (1 to 5) or `nps` (0 to 10).
         score: The score.
-        question: The invitation and instrument that it answers (`s1 nps`), empty without an invitation.
+        question: The invitation and instrument that it answers, such as `s1 nps`; empty without an invitation.
     """
 
     position: int
@@ -83,13 +83,13 @@ class Opinion(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Departure(msgspec.Struct, array_like=True, order=True, gc=False):
-    """That the customer left, or came back.
+    """A recorded departure or return of a customer.
 
     Attributes:
-        at: When, UTC microseconds.
-        position: Of its event in the log.
-        back: Whether they came back.
-        why: The reason for leaving, or the campaign that won them back; empty where there is none.
+        at: The business time, UTC microseconds.
+        position: The event's position in the log.
+        back: True for a return, False for a departure.
+        why: The reason for leaving, or the campaign that won them back; empty if there is none.
     """
 
     at: int

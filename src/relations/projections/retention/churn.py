@@ -1,4 +1,4 @@
-"""Why customers leave, where somebody recorded it, and what wins them back."""
+"""Recorded reasons for which customers left, and what won them back."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from relations.policies.calendars import LocalTime
+from relations.projections.purchase_days import last_day
 from relations.projections.retention.patronage import Patronage
 
 __all__ = ["ChurnMonth", "ChurnReason", "ChurnReport", "churn_report"]
@@ -21,11 +22,11 @@ class ChurnReason(BaseModel):
     """One reason for leaving.
 
     Attributes:
-        reason: In the business's words; None where none was given.
-        lapses: How many leavings it was given for. Where several were given for one, each counts.
-        customers: How many different customers that were.
-        won_back: After how many of those leavings a winning back was recorded.
-        bought_again: After how many of the others they bought again all the same.
+        reason: The reason as recorded; None if none was given.
+        lapses: The number of departures with this reason. A departure with several reasons counts for each.
+        customers: The number of different customers.
+        won_back: The number of those departures that ended with a recorded return.
+        bought_again: The number of the others after which the customer bought again.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,30 +39,39 @@ class ChurnReason(BaseModel):
 
 
 class ChurnMonth(BaseModel):
-    """One month's leavings; `won_back` and `bought_again` are of these, whenever they came back."""
+    """The departures of one month, with how many of them ended later, whenever that was.
+
+    Attributes:
+        month: Such as `2024-05`.
+        complete: False if the month is not over yet.
+        lapses: The number of departures.
+        won_back: The number of them that ended with a recorded return.
+        bought_again: The number of them that ended with a purchase alone.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     month: str
+    complete: bool
     lapses: int
     won_back: int
     bought_again: int
 
 
 class ChurnReport(BaseModel):
-    """Every leaving that was recorded, next to the many that are only inferred.
+    """All recorded departures; most departures are only inferred and do not appear here.
 
-    A leaving begins with a recorded lapse and ends with a recorded winning back, or, where none follows, with the next
-    purchase. Lapses recorded in between give further reasons for the same leaving.
+    A departure begins with a recorded lapse. It ends with a recorded return or, if none follows, with the next
+    purchase. Lapses recorded in between give further reasons for the same departure.
 
     Attributes:
-        lapses: How many leavings there were. Who left twice counts twice.
-        left: How many customers they are of.
-        won_back: How many ended with a recorded winning back.
-        bought_again: How many ended with a purchase alone.
+        lapses: The number of departures. A customer who left twice counts twice.
+        left: The number of customers who left.
+        won_back: The number of departures that ended with a recorded return.
+        bought_again: The number of departures that ended with a purchase alone.
         reasons: The most frequent first.
-        campaigns: What won back how often, by campaign; None where there was none. They add up to `won_back`.
-        months: Every month in which a leaving began; they add up to all.
+        campaigns: The number of recorded returns by campaign; None stands for no campaign. They add up to `won_back`.
+        months: Every month in which a departure began; they add up to all.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -76,7 +86,7 @@ class ChurnReport(BaseModel):
 
 
 @dataclass(slots=True)
-class _Leaving:
+class _Departed:
     customer: str
     month: str
     reasons: set[str]
@@ -85,26 +95,26 @@ class _Leaving:
 
 
 def churn_report(
-    rows: Iterable[Patronage], *, moment: int, local: LocalTime, since: str | None = None, until: str | None = None
+    rows: Iterable[Patronage], *, today: int, local: LocalTime, since: str | None = None, until: str | None = None
 ) -> ChurnReport:
-    """Why customers left, and what won them back.
+    """Count why customers left, and what won them back.
 
     Args:
         rows: The customers.
-        moment: What is dated after its local day is left out, UTC microseconds.
+        today: The ordinal of the day asked about; anything dated later is left out.
         local: The business's days and months.
-        since: The first month whose lapses count; from the beginning where absent.
+        since: The first month whose departures count; all from the beginning by default.
         until: The month after the last one.
     """
     found = [
-        leaving
+        departed
         for row in rows
-        for leaving in _leavings(row, local.day(moment), local)
-        if (since is None or leaving.month >= since) and (until is None or leaving.month < until)
+        for departed in _departures(row, today, local)
+        if (since is None or departed.month >= since) and (until is None or departed.month < until)
     ]
     outcomes = Counter(each.outcome for each in found)
-    by_month: dict[str, list[_Leaving]] = {}
-    by_reason: dict[str, list[_Leaving]] = {}
+    by_month: dict[str, list[_Departed]] = {}
+    by_reason: dict[str, list[_Departed]] = {}
     for each in found:
         by_month.setdefault(each.month, []).append(each)
         for reason in each.reasons:
@@ -123,25 +133,28 @@ def churn_report(
             (campaign or None, count)
             for campaign, count in sorted(campaigns.items(), key=lambda entry: (-entry[1], entry[0]))
         ),
-        months=tuple(ChurnMonth(month=month, **_outcomes(those)) for month, those in sorted(by_month.items())),
+        months=tuple(
+            ChurnMonth(month=month, complete=last_day(month) <= today, **_outcomes(those))
+            for month, those in sorted(by_month.items())
+        ),
     )
 
 
-def _outcomes(leavings: Sequence[_Leaving]) -> dict[str, int]:
-    counts = Counter(each.outcome for each in leavings)
-    return {"lapses": len(leavings), "won_back": counts["won_back"], "bought_again": counts["bought_again"]}
+def _outcomes(departed: Sequence[_Departed]) -> dict[str, int]:
+    counts = Counter(each.outcome for each in departed)
+    return {"lapses": len(departed), "won_back": counts["won_back"], "bought_again": counts["bought_again"]}
 
 
-def _leavings(row: Patronage, today: int, local: LocalTime) -> list[_Leaving]:
-    """Every leaving of a customer, with what came of it.
+def _departures(row: Patronage, today: int, local: LocalTime) -> list[_Departed]:
+    """Return every departure of a customer with its outcome.
 
-    A purchase ends it where a later day knows of no winning back before the next lapse: whoever was won back usually
-    buys first, and somebody records it after.
+    A purchase ends a departure only if no return is recorded before the next lapse: a customer who was won back usually
+    buys first, and the return is recorded later.
     """
     known = [each for each in row.departures if local.day(each.at) <= today]
     days = row.purchase_days(today) if known else []
-    found: list[_Leaving] = []
-    gone_on = 0  # the day of the last lapse of the leaving that is not over yet
+    found: list[_Departed] = []
+    gone_on = 0  # the day of the last lapse of the departure that is not over yet
     for each in known:
         day = local.day(each.at)
         current = found[-1] if found and found[-1].outcome == "gone" else None
@@ -152,13 +165,13 @@ def _leavings(row: Patronage, today: int, local: LocalTime) -> list[_Leaving]:
         if current is not None and any(gone_on < bought < day for bought in days):
             current.outcome, current = "bought_again", None
         if current is None:
-            found.append(_Leaving(row.customer, local.month(each.at), {each.why}))
+            found.append(_Departed(row.customer, local.month(each.at), {each.why}))
         else:
             current.reasons.add(each.why)
         gone_on = day
     if found and found[-1].outcome == "gone" and any(bought > gone_on for bought in days):
         found[-1].outcome = "bought_again"
-    for each_leaving in found:
-        if len(each_leaving.reasons) > 1:
-            each_leaving.reasons.discard("")
+    for departed in found:
+        if len(departed.reasons) > 1:
+            departed.reasons.discard("")
     return found

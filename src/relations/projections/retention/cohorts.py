@@ -1,4 +1,4 @@
-"""Cohorts: customers by the month of their first purchase, and what they did in each month since."""
+"""Cohorts: customers grouped by the month of their first purchase, and their purchases in each month since."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pydantic import BaseModel, ConfigDict
 
 from relations.messages import Money
-from relations.projections.purchase_days import months_between
+from relations.projections.purchase_days import last_day, month_of, months_between
 from relations.projections.retention.patronage import Patronage
 from relations.projections.totals import Total
 
@@ -15,24 +15,26 @@ __all__ = ["Cohort", "CohortMonth", "cohort_table"]
 
 
 class CohortMonth(BaseModel):
-    """What a cohort did in one month.
+    """One month of a cohort.
 
     Attributes:
         month: The calendar month, such as `2024-05`.
         since: Months since the first purchase; 0 is that month itself.
-        active: How many of the cohort bought.
-        share: Active by the cohort's size.
-        purchases: How many.
+        complete: False if the month is not over yet.
+        active: The number of customers of the cohort who bought.
+        share: `active` divided by the cohort's size.
+        purchases: The number of purchases.
         bought: Their sum, by currency.
-        refunded: What went back in this month, whenever it was bought, by currency. Nothing goes back before it was
-            bought: a refund with an earlier date, as late or wrong entries have, counts with its purchase.
-        net: Bought less refunded, by currency.
+        refunded: The refunds made in this month, whenever the purchase was, by currency. A refund dated before its
+            purchase counts in the purchase's month.
+        net: `bought` less `refunded`, by currency.
     """
 
     model_config = ConfigDict(frozen=True)
 
     month: str
     since: int
+    complete: bool
     active: int
     share: float
     purchases: int
@@ -46,8 +48,8 @@ class Cohort(BaseModel):
 
     Attributes:
         month: That month.
-        size: How many they are.
-        months: Every month from that one to the last that counts, those without a purchase too.
+        size: The number of customers.
+        months: Every month from that one to the last, including those without a purchase.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,30 +69,30 @@ class _Cell:
         self.refunded: dict[str, int] = {}
 
 
-def cohort_table(rows: Iterable[Patronage], *, until: str) -> list[Cohort]:
-    """All cohorts, the earliest first, over whole months before `until`.
+def cohort_table(rows: Iterable[Patronage], *, today: int) -> list[Cohort]:
+    """Return all cohorts, the earliest first, through the month of `today`, of which everything counts.
 
     Args:
         rows: The customers.
-        until: The month after the last one that counts.
+        today: The ordinal of the day asked about.
     """
+    last = month_of(today)
     cells: dict[str, dict[str, _Cell]] = {}
     for row in rows:
-        active = {month for month, days in row.months().items() if days and month < until}
+        active = {month for month, days in row.months().items() if days and month <= last}
         if active:
-            first = min(active)
-            _count(row, active, until, cells.setdefault(first, {}))
-    return [_cohort(first, found, until) for first, found in sorted(cells.items())]
+            _count(row, active, last, cells.setdefault(min(active), {}))
+    return [_cohort(first, found, today) for first, found in sorted(cells.items())]
 
 
-def _count(row: Patronage, active: set[str], until: str, cells: dict[str, _Cell]) -> None:
+def _count(row: Patronage, active: set[str], last: str, cells: dict[str, _Cell]) -> None:
     for month in active:
         cell = cells.get(month)
         if cell is None:
             cell = cells[month] = _Cell()
         cell.active += 1
     for month, currency, activity in row.entries():
-        if month >= until:
+        if month > last:
             continue
         cell = cells.get(month)
         if cell is None:
@@ -102,22 +104,25 @@ def _count(row: Patronage, active: set[str], until: str, cells: dict[str, _Cell]
             cell.refunded[currency] = cell.refunded.get(currency, 0) + activity.refunded
 
 
-def _cohort(first: str, cells: dict[str, _Cell], until: str) -> Cohort:
+def _cohort(first: str, cells: dict[str, _Cell], today: int) -> Cohort:
     size = cells[first].active
-    months = [month for month in months_between(first, until) if month < until]
     empty = _Cell()
     return Cohort(
         month=first,
         size=size,
-        months=tuple(_month(month, since, size, cells.get(month, empty)) for since, month in enumerate(months)),
+        months=tuple(
+            _month(month, since, size, cells.get(month, empty), complete=last_day(month) <= today)
+            for since, month in enumerate(months_between(first, month_of(today)))
+        ),
     )
 
 
-def _month(month: str, since: int, size: int, cell: _Cell) -> CohortMonth:
+def _month(month: str, since: int, size: int, cell: _Cell, *, complete: bool) -> CohortMonth:
     currencies = sorted(cell.bought.keys() | cell.refunded.keys())
     return CohortMonth(
         month=month,
         since=since,
+        complete=complete,
         active=cell.active,
         share=cell.active / size,
         purchases=cell.purchases,

@@ -1,19 +1,19 @@
-"""What customers have brought and are expected to bring, from what the retention view keeps of each.
+"""Customer lifetime value: what customers have brought, and what a model expects them to bring.
 
-Historic value is what was bought less what was given back. Expected value is fitted: BG/NBD or MBG/NBD for how often,
-Gamma-Gamma for how much, from three numbers a customer and the sum of their repeat purchases, never from the log. All
-of them are net of what had gone back by then, customer by customer: a purchase that was refunded in full is none, so it
-neither makes somebody come back nor counts in what they spend, and a partial refund lowers its amount. So what will go
-back of purchases to come is in the expectations already.
+Historic value is purchases less refunds. Expected value comes from two fitted models: BG/NBD or MBG/NBD for how often
+customers buy, Gamma-Gamma for how much they spend. They need three numbers per customer and the sum of their repeat
+purchases, never the log.
 
-Where no model can be fitted, or none is installed, the report has the historic part and says why there is no other.
+All of these numbers are net of refunds made by then, customer by customer. A purchase that was refunded in full does
+not count as a purchase, and a partial refund lowers its amount. So the expectations already allow for future refunds.
+
+If no model can be fitted, or the extra is not installed, the report has the historic part and the reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from math import sqrt
 
 from pydantic import BaseModel, ConfigDict
 
@@ -27,25 +27,28 @@ from relations.analytics import (
     lifetime_values,
 )
 from relations.analytics.buying import BuyingModelName, check_forecast
+from relations.analytics.drivers import pearson
 from relations.errors import MissingExtra, NoFit
+from relations.projections.arguments import Page
 from relations.projections.retention.patronage import Patronage
 
 __all__ = ["CustomerWorth", "NoExpectation", "WorthReport", "worth_report"]
 
 _STRONG = 0.3
-"""From which correlation on spending is hardly independent of buying."""
+"""From this correlation on, spending is hardly independent of buying."""
 
 
 class CustomerWorth(BaseModel):
     """One customer's value.
 
     Attributes:
-        historic: What they bought less what they gave back, in minor units.
-        frequency: Days with a purchase after the first such day; a day of which all money went back is none.
-        recency_days: Days from the first such day to the last.
-        age_days: Days from the first purchase day to the end of the observation.
-        alive: The probability that they have not left; None where there is no fit, as what follows.
-        expected_purchases: Purchase days expected within the horizon.
+        customer: The customer's id.
+        historic: Purchases less refunds, in minor units.
+        frequency: The number of purchase days after the first one. A day refunded in full is not a purchase day.
+        recency_days: Days from the first purchase day to the last.
+        age_days: Days from the first purchase day to the last day observed.
+        alive: The probability that they have not left; like the next two, None if there is no fit.
+        expected_purchases: The number of purchase days expected within the horizon.
         expected_value: What these will bring, discounted, in minor units.
     """
 
@@ -62,10 +65,10 @@ class CustomerWorth(BaseModel):
 
 
 class NoExpectation(BaseModel):
-    """Why nothing is expected of anybody.
+    """The reason for which there is no fit.
 
     Attributes:
-        code: That of `NoFit`, or `missing_extra`.
+        code: The code of `NoFit`, or `missing_extra`.
         reason: A sentence without its full stop.
         hint: What would help, if anything would.
         extra: The extra of `relations` that is missing, if one is.
@@ -83,23 +86,23 @@ class WorthReport(BaseModel):
     """What customers have brought and are expected to bring, in one currency.
 
     Attributes:
-        through: The last day observed, local; it counts whole.
-        currency: Which purchases count.
-        days: How far ahead it looks.
-        yearly_rate: The discount rate.
-        no_fit: Why there is no fit, and nothing expected; None where there is one.
-        buying: The model of how often, as fitted.
-        spending: The model of how much, as fitted.
-        refund_share: What went back, as a share of what was bought, over all customers; None where nothing was spent.
-        correlation: Pearson's, of frequency and mean repeat spend over the customers who came back; None where it is
-            undefined. The models take the two to be independent.
-        independent: Whether that is near enough: below 0.3 either way; None where the correlation is undefined.
-        buyers: How many customers there are to fit to: all who kept something that they bought in this currency.
-        all_returned: How many bought in it, and gave everything back. They are worth nothing, and are left out.
-        other_currencies: How many bought, but never in this currency; left out likewise.
+        through: The last local day observed; it counts whole.
+        currency: The only currency that counts.
+        days: How far ahead it looks, in days.
+        yearly_rate: The discount rate a year.
+        no_fit: The reason for which there is no fit; None if there is one.
+        buying: The fitted model of how often customers buy, with its standard errors.
+        spending: The fitted model of how much they spend, with its standard errors.
+        refund_share: Refunds divided by purchases, over all customers; None if nothing was spent.
+        correlation: Pearson's correlation of frequency and mean repeat spend over the customers who came back; None if
+            it is undefined. The models assume that the two are independent.
+        independent: True if the correlation is between -0.3 and 0.3; None if it is undefined.
+        buyers: The number of customers in the fit: all who kept something that they bought in this currency.
+        all_returned: The number of customers who returned everything they bought in it. They are left out.
+        other_currencies: The number of customers who bought only in other currencies. They are left out.
         historic: The sum of all customers' historic value, in minor units.
-        expected_value: The sum of all customers' expected value, in minor units; None where there is no fit.
-        customers: Those asked for, of whom most is expected first; without a fit, those who brought most.
+        expected_value: The sum of all customers' expected value, in minor units; None if there is no fit.
+        customers: The customers listed, by expected value, the highest first; without a fit, by historic value.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -130,12 +133,12 @@ def worth_report(
     days: float,
     yearly_rate: float,
     model: BuyingModelName,
-    page: slice,
+    page: Page,
 ) -> WorthReport:
-    """Fit both models to all buyers, and value each.
+    """Fit both models to all buyers, and value each buyer.
 
     Raises:
-        InvalidInput: Numbers that make no sense.
+        InvalidInput: The horizon or the discount rate makes no sense.
     """
     check_forecast(days, yearly_rate)
     buyers, all_returned, others = _observed(rows, currency, through)
@@ -180,7 +183,7 @@ def worth_report(
         other_currencies=others,
         historic=sum(each.historic for each in customers),
         expected_value=None if no_fit else sum(each.expected_value or 0 for each in customers),
-        customers=tuple(customers[page]),
+        customers=tuple(page.of_ranks(customers, lambda each: each.customer)),
     )
 
 
@@ -192,7 +195,7 @@ def _why(error: NoFit | MissingExtra) -> NoExpectation:
 def _observed(
     rows: Sequence[Patronage], currency: str, through: int
 ) -> tuple[list[tuple[Patronage, RepeatStatistics]], int, int]:
-    """Who is fitted to; how many gave everything back; how many bought in other currencies alone."""
+    """Return the buyers in the fit, the number who returned everything, and the number with other currencies only."""
     buyers, all_returned, others = [], 0, 0
     for row in rows:
         one = row.repeat_statistics(currency, through)
@@ -206,10 +209,10 @@ def _observed(
 
 
 def _nobody(currency: str, all_returned: int, others: int) -> NoFit:
-    why = [f"{others} bought in other currencies alone"] if others else []
-    why += [f"{all_returned} gave everything back"] if all_returned else []
+    why = [f"{others} bought only in other currencies"] if others else []
+    why += [f"{all_returned} returned everything"] if all_returned else []
     return NoFit(
-        f"nobody kept anything bought in {currency}" + (f"; {' and '.join(why)}" if why else ""),
+        f"nobody has kept a purchase in {currency}" + (f"; {' and '.join(why)}" if why else ""),
         code="no_customers",
         field="currency" if others else None,
         hint="Ask for a currency that they paid in" if others else "Ask again when somebody has bought",
@@ -217,21 +220,13 @@ def _nobody(currency: str, all_returned: int, others: int) -> NoFit:
 
 
 def _refund_share(rows: Sequence[Patronage], currency: str, through: int) -> float | None:
-    """What went back of all that all customers bought; None where they spent nothing."""
+    """Return the share of all purchases that was refunded; None if nothing was spent."""
     bought = sum(sum(row.bought_by_day(currency, through).values()) for row in rows)
     back = sum(sum(row.returned_by_day(currency, through).values()) for row in rows)
     return back / bought if bought else None
 
 
 def _correlation(statistics: Sequence[RepeatStatistics]) -> float | None:
-    """Pearson's correlation of frequency and mean repeat spend over those who came back."""
+    """Return Pearson's correlation of frequency and mean repeat spend over the customers who came back."""
     pairs = [(one.frequency, one.repeat_amount / one.frequency) for one in statistics if one.frequency]
-    n = len(pairs)
-    if not n:
-        return None
-    mean_x, mean_y = sum(x for x, _ in pairs) / n, sum(y for _, y in pairs) / n
-    xx = sum((x - mean_x) ** 2 for x, _ in pairs)
-    yy = sum((y - mean_y) ** 2 for _, y in pairs)
-    if not xx or not yy:
-        return None
-    return sum((x - mean_x) * (y - mean_y) for x, y in pairs) / sqrt(xx * yy)
+    return pearson([x for x, _ in pairs], [y for _, y in pairs])

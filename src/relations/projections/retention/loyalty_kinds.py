@@ -1,14 +1,14 @@
-"""Kinds of loyalty: whether customers come back, and whether they mean it.
+"""Kinds of loyalty: behaviour (do customers come back?) and attitude (do they mean it?).
 
-After A. S. Dick and K. Basu, "Customer loyalty: toward an integrated conceptual framework", Journal of the Academy of
-Marketing Science 22 (1994): behaviour and relative attitude, each high or low, make four kinds.
+Source: A. S. Dick and K. Basu, "Customer loyalty: toward an integrated conceptual framework", Journal of the Academy of
+Marketing Science 22 (1994). Behaviour and attitude, each high or low, make four kinds:
 
-|              | comes back   | does not       |
-|--------------|--------------|----------------|
-| means it     | true         | latent         |
-| does not     | spurious     | none           |
+|                 | comes back   | does not come back |
+|-----------------|--------------|--------------------|
+| means it        | true         | latent             |
+| does not mean it| spurious     | none               |
 
-Everything is of whole months: a month's kind is that of its end, read from the months of the window before it.
+Kinds are found month by month: the kind of a month is that of its end, from the months of the window that it ends.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ _RANK: dict[LoyaltyKind, int] = {"true": 2, "latent": 1, "spurious": 1, "none": 
 
 
 class LoyaltySigns(BaseModel):
-    """What a kind was read from, in the months looked at.
+    """The signs from which a kind of loyalty follows, over the months of the window.
 
     Attributes:
-        purchase_days: On how many days they bought, without those of which all the money went back.
-        active_share: The share of months with a purchase, since their first one.
-        satisfied_share: The share of satisfied answers; None where nobody asked, or they did not answer.
-        recommends: More promoting than detracting answers, or the other way round; None where they are even.
-        full_price_share: The share of purchases at the full price; None where they bought nothing.
-        comes_back: High behaviour.
-        means_it: High attitude.
+        purchase_days: The number of purchase days, without those refunded in full.
+        active_share: The share of months with a purchase, since the first one.
+        satisfied_share: The share of satisfied answers; None if there are none.
+        recommends: True for more promoting than detracting answers, False for fewer; None if they are even.
+        full_price_share: The share of purchases at the full price; None if there are none.
+        comes_back: True for high behaviour.
+        means_it: True for a good attitude.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,14 +67,14 @@ class LoyaltySigns(BaseModel):
 
 
 class KindStep(BaseModel):
-    """A month in which the kind became another.
+    """A month in which the kind changed.
 
     Attributes:
-        month: At the end of this month it was `kind`.
-        kind: The new one.
-        previous: The one before; None at the beginning.
-        direction: `progression` towards true loyalty, `relapse` away from it, a `shift` between latent and spurious;
-            it `begins` with the first purchase or answer.
+        month: The month at whose end the kind was new.
+        kind: The new kind.
+        previous: The kind before; None at the beginning.
+        direction: `begins` at the first purchase or answer, `progression` towards true loyalty, `relapse` away from it,
+            or `shift` between latent and spurious.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -89,11 +89,11 @@ class CustomerKind(BaseModel):
     """A customer's kind of loyalty.
 
     Attributes:
-        customer: Their id.
-        kind: The kind at the end of the month asked for.
-        since: The month since when.
-        signs: What it was read from.
-        steps: How it came to be: every change, by month.
+        customer: The customer's id.
+        kind: The kind at the end of the month asked about.
+        since: The month since which they have been of this kind.
+        signs: The signs from which it follows.
+        steps: Every change, by month.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -106,16 +106,16 @@ class CustomerKind(BaseModel):
 
 
 class KindsReport(BaseModel):
-    """How many customers are loyal in which way.
+    """The number of customers of each kind of loyalty.
 
     Attributes:
-        as_of: The moment; all of its month counts.
+        as_of: The moment asked about; all of its month counts.
         month: That month.
-        customers: How many have ever bought or answered.
-        kinds: How many are of each kind.
-        progressed: How many came closer to true loyalty in this month.
-        relapsed: How many went away from it.
-        listed: The customers asked for.
+        customers: The number of customers who ever bought or answered.
+        kinds: The number of customers of each kind.
+        progressed: The number who moved towards true loyalty in this month.
+        relapsed: The number who moved away from it in this month.
+        listed: The customers listed, by id.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -163,7 +163,7 @@ def _months_of(row: Patronage, satisfied_from: int, until: str) -> dict[str, _Mo
 
 
 class _Signs(NamedTuple):
-    """`LoyaltySigns`, made and thrown away for every month."""
+    """The same as `LoyaltySigns`, cheap enough to make one for every month."""
 
     purchase_days: int
     active_share: float
@@ -181,7 +181,7 @@ class _Signs(NamedTuple):
 
 
 def _signs(months: dict[str, _Month], window: list[str], first_purchase: str | None, policy: LoyaltyKinds) -> _Signs:
-    """What the months of a window say, of which the first purchase was in `first_purchase` or before."""
+    """Return the signs of a window of months; `first_purchase` is the month of the first purchase, if there is one."""
     seen = [months[month] for month in window if month in months]
     total = _Month(*map(sum, zip(*seen, strict=True))) if seen else _NOTHING
     since = [month for month in window if first_purchase is not None and month >= first_purchase]
@@ -205,12 +205,12 @@ def _signs(months: dict[str, _Month], window: list[str], first_purchase: str | N
 
 
 def customer_kind(row: Patronage, policy: LoyaltyKinds, *, satisfied_from: int, month: str) -> CustomerKind | None:
-    """A customer's kind at the end of a month, and how it came to be; None before the first purchase or answer.
+    """Return a customer's kind at the end of a month and its history; None before the first purchase or answer.
 
     Args:
-        row: What is kept of the customer.
-        policy: When a sign counts.
-        satisfied_from: From which score an answer counts as satisfied.
+        row: The customer.
+        policy: The limits from which a sign counts.
+        satisfied_from: The lowest score that counts as satisfied.
         month: The month.
     """
     months = {name: each for name, each in _months_of(row, satisfied_from, month).items() if name <= month}
@@ -226,7 +226,7 @@ def customer_kind(row: Patronage, policy: LoyaltyKinds, *, satisfied_from: int, 
         signs = _signs(months, window, first_purchase, policy)
         if not steps or steps[-1].kind != signs.kind:
             steps.append(_step(name, signs.kind, steps[-1].kind if steps else None))
-    assert signs is not None  # noqa: S101 - there is a month at least, that of the first purchase or answer
+    assert signs is not None  # noqa: S101 - there is at least the month of the first purchase or answer
     return CustomerKind(
         customer=row.customer,
         kind=signs.kind,
@@ -245,7 +245,7 @@ def _step(month: str, kind: LoyaltyKind, previous: LoyaltyKind | None) -> KindSt
 
 
 def kinds_report(kinds: list[CustomerKind], *, as_of: int, month: str, listed: list[CustomerKind]) -> KindsReport:
-    """How many customers are of which kind, and who is listed."""
+    """Count the customers of each kind."""
     counts: dict[LoyaltyKind, int] = dict.fromkeys(KINDS, 0)
     moves: Counter[Direction] = Counter()
     for each in kinds:

@@ -1,7 +1,7 @@
-"""What the retention view keeps of each customer: when they bought, for how much, what went back, what they said.
+"""The retention view's row for each customer: purchase days, amounts, refunds, scores given, departures.
 
-One row a customer, in whole local days and months: it grows with the days on which they bought, not with purchases.
-Every fold adds, takes the least, or sets a bit: the order of recording cannot matter, nor that of business times.
+A row keeps whole local days and months, so it grows with the number of purchase days, not of purchases. Every fold adds
+a number, takes a minimum or sets a bit. So neither the order of recording nor that of business times matters.
 """
 
 from __future__ import annotations
@@ -13,19 +13,26 @@ from typing import ClassVar
 
 import msgspec
 
+from relations.aggregates.complaint import ComplaintFiled
 from relations.aggregates.customer import (
     AcquisitionCostRecorded,
+    ConsentGiven,
     CultureNoted,
     CustomerLapsed,
     CustomerRegistered,
     CustomerWonBack,
     FeedbackGiven,
+    IdentityLinked,
+    InteractionRecorded,
+    InvitationSent,
     ProfileCorrected,
     PurchaseRecorded,
     PurchaseRefunded,
+    RefundReversed,
     TraitDropped,
     TraitNoted,
 )
+from relations.aggregates.loyalty import MemberEnrolled
 from relations.analytics import RepeatStatistics, Turn
 from relations.messages import Envelope
 from relations.policies.calendars import LocalTime
@@ -37,7 +44,7 @@ from relations.projections.retention.activity import Activity, Departure, Opinio
 __all__ = ["PROJECTION", "Patronage"]
 
 _MONTH, _DAY = 7, 10
-"""How long a month is in a key such as `2024-05EUR`, and a day in `2024-05-17`."""
+"""The length of a month in a key such as `2024-05EUR`, and of a day such as `2024-05-17`."""
 
 _HELD = "yes"
 
@@ -45,24 +52,25 @@ _keys: dict[str, dict[int, tuple[str, int]]] = {}
 
 
 class Patronage(CustomerRow, gc=False):
-    """A customer's purchases.
+    """What the retention view keeps of one customer.
 
     Attributes:
-        registered_at: When the business began to know them, UTC microseconds.
-        activity: By local month and currency in one key, `2024-05EUR`: a level of dictionaries less is a third of the
-            fold's time and of the row's memory.
-        opinions: What they answered, in the order of recording.
-        returned: What went back of purchases, in minor units, by the local day of the purchase, the currency and the
-            local day from which it counts: `2024-05-17EUR2024-07-02`.
-        channels: Through which channels they bought, each with the ordinal of the first day.
-        categories: What they bought, likewise.
-        profile: Language and region as last known, the channel that they were registered through, and of their
-            culture the languages (with commas between), the channel and the pace that they prefer.
-        traits: By sort and subject, such as `need quiet`, as last noted: a need's sort or `yes`, and empty once
+        registered_at: The time of registration, UTC microseconds.
+        activity: Purchases by local month and currency in one key, `2024-05EUR`. Nested dictionaries would cost a third
+            more of the fold's time and of the row's memory.
+        opinions: The scores they gave, in the order of recording.
+        returned: Refunded amounts, in minor units, by the local day of the purchase, the currency and the local day
+            from which the refund counts: `2024-05-17EUR2024-07-02`.
+        channels: The channels through which they bought, each with the ordinal of the first day.
+        categories: The categories that they bought, likewise.
+        profile: Language and region as last known, the channel of registration, and from the culture the languages
+            (separated by commas), the preferred channel and the preferred pace.
+        traits: Traits by kind and subject, such as `need quiet`, as last noted: the kind of need, or `yes`; empty once
             dropped.
-        acquisition: What was spent to win them, in minor units, by day, currency, channel and campaign:
+        acquisition: Amounts spent to win them, in minor units, by day, currency, channel and campaign:
             `2024-05-17EUR|social|spring`.
-        departures: That they left or came back, where it is known, in order of business time.
+        departures: Recorded departures and returns, in order of business time.
+        contact_at: The first contact other than a purchase, UTC microseconds: a registration, a complaint, an answer.
     """
 
     table: ClassVar[str] = "customer"
@@ -76,11 +84,12 @@ class Patronage(CustomerRow, gc=False):
     traits: dict[str, Known] = msgspec.field(default_factory=dict)
     acquisition: dict[str, int] = msgspec.field(default_factory=dict)
     departures: list[Departure] = msgspec.field(default_factory=list)
+    contact_at: int | None = None
 
     def absorb(self, other: Patronage) -> None:
-        """Known since the first of both; what was bought and given back adds up."""
-        known = [at for at in (self.registered_at, other.registered_at) if at is not None]
-        self.registered_at = min(known, default=None)
+        """Add the row of another id of the same customer."""
+        self.registered_at = _earlier(self.registered_at, other.registered_at)
+        self.contact_at = _earlier(self.contact_at, other.contact_at)
         for key, theirs in other.activity.items():
             self.activity.setdefault(key, Activity()).absorb(theirs)
         self.opinions = _given_once([*self.opinions, *other.opinions])
@@ -97,8 +106,21 @@ class Patronage(CustomerRow, gc=False):
                 firsts[name] = min(firsts.get(name, day), day)
         self.departures = sorted([*self.departures, *other.departures])
 
+    def first_day(self, today: int, local: LocalTime) -> int | None:
+        """Return the ordinal of the day on which the business came to know them; None if that is after `today`."""
+        days = self.purchase_days(today)[:1]
+        if self.contact_at is not None:
+            days.append(local.day(self.contact_at))
+        return min((day for day in days if day <= today), default=None)
+
+    def is_known(self, today: int, local: LocalTime) -> bool:
+        """Return True if the business knew them by the evening of `today`."""
+        if self.contact_at is not None and local.day(self.contact_at) <= today:
+            return True
+        return bool(self.purchase_days(today))
+
     def costs(self, until: int) -> Iterator[tuple[str, str, str, str, int]]:
-        """Day, channel, campaign, currency and what was spent to win them by the evening of `until`, in minor units."""
+        """Yield day, channel, campaign, currency and amount of every cost to win them by the evening of `until`."""
         last = date.fromordinal(until).isoformat()
         for way, cost in self.acquisition.items():
             if way[:_DAY] <= last:
@@ -106,27 +128,27 @@ class Patronage(CustomerRow, gc=False):
                 yield way[:_DAY], channel, campaign, currency, cost
 
     def turns(self, until: int, local: LocalTime) -> list[Turn]:
-        """The local days on which their leaving or coming back was recorded, the last word of each, ascending."""
+        """Return the local days with a recorded departure or return, ascending, with the last record of each day."""
         last: dict[int, bool] = {}
         for each in self.departures:
             last[local.day(each.at)] = each.back
         return [Turn(day, back) for day, back in last.items() if day <= until]
 
     def last_score(self, kind: str, month: str) -> int | None:
-        """The last score of satisfaction (`csat`) or recommendation (`nps`) given by the end of a month."""
+        """Return the last score of satisfaction (`csat`) or recommendation (`nps`) given by the end of a month."""
         said = (each for each in self.opinions if each.kind == kind and each.month <= month)
         latest = max(said, key=lambda each: (each.at, each.position), default=None)
         return None if latest is None else latest.score
 
     def traits_of(self, sort: str) -> frozenset[str]:
-        """What the traits of a sort that hold are about, and of needs their sorts too."""
+        """Return the subjects of all current traits of a kind, and for needs also the kinds of need."""
         held = [(name, known.value) for name, known in self.traits.items() if known.value]
         named = [(name.partition(" "), value) for name, value in held]
         mine = [(about, value) for (kind, _, about), value in named if kind == sort]
         return frozenset(about for about, _ in mine) | frozenset(value for _, value in mine if value != _HELD)
 
     def months(self) -> dict[str, int]:
-        """Each month with the bits of its purchase days, whatever the currency."""
+        """Return the bits of all purchase days by month, in any currency."""
         found: dict[str, int] = {}
         for key, activity in self.activity.items():
             month = key[:_MONTH]
@@ -134,7 +156,7 @@ class Patronage(CustomerRow, gc=False):
         return found
 
     def kept_months(self, until: int) -> dict[str, int]:
-        """As `months`, without the days of which all the money had gone back by the evening of `until`."""
+        """Return the same as `months`, without the days refunded in full by the evening of `until`."""
         if not self.returned:
             return self.months()
         kept: dict[str, int] = {}
@@ -147,16 +169,16 @@ class Patronage(CustomerRow, gc=False):
         return kept
 
     def purchase_days(self, until: int) -> list[int]:
-        """The ordinals of the local days with a purchase, ascending, up to and including `until`."""
+        """Return the ordinals of the local days with a purchase, ascending, up to and including `until`."""
         return days_of(self.months().items(), until)
 
     def entries(self) -> Iterator[tuple[str, str, Activity]]:
-        """Month, currency and what was done in them."""
+        """Yield every month and currency with its activity."""
         for key, activity in self.activity.items():
             yield key[:_MONTH], key[_MONTH:], activity
 
     def bought_in(self, currency: str, until: int) -> bool:
-        """Whether they bought anything in a currency by the evening of `until`."""
+        """Return True if they bought anything in a currency by the evening of `until`."""
         last = month_of(until)
         for month, code, did in self.entries():
             if code == currency and did.days and month <= last:
@@ -166,7 +188,7 @@ class Patronage(CustomerRow, gc=False):
         return False
 
     def bought_by_day(self, currency: str, until: int) -> dict[int, int]:
-        """What was bought on each local day up to `until`, in minor units of a currency, by the day's ordinal."""
+        """Return the amount bought on each day up to `until`, in minor units of a currency, by the day's ordinal."""
         found: dict[int, int] = {}
         last = month_of(until)
         for month, code, did in self.entries():
@@ -175,7 +197,7 @@ class Patronage(CustomerRow, gc=False):
         return found
 
     def returned_by_day(self, currency: str, until: int) -> dict[int, int]:
-        """What went back by the evening of `until`, in minor units of a currency, by the day of the purchase."""
+        """Return the amount refunded by the evening of `until`, in minor units of a currency, by day of purchase."""
         found: dict[int, int] = {}
         last = date.fromordinal(until).isoformat()
         for key, amount in self.returned.items():
@@ -185,7 +207,7 @@ class Patronage(CustomerRow, gc=False):
         return found
 
     def net_amount(self, currency: str, until: int) -> int:
-        """What was bought less what was given back by the evening of `until`, in minor units of a currency."""
+        """Return purchases less refunds by the evening of `until`, in minor units of a currency."""
         last, evening = month_of(until), date.fromordinal(until).isoformat()
         amount = 0
         for month, code, did in self.entries():
@@ -203,13 +225,13 @@ class Patronage(CustomerRow, gc=False):
         )
 
     def repeat_statistics(self, currency: str, through: int) -> RepeatStatistics | None:
-        """What models of buying and spending need to know; None for who had kept nothing that they bought by then.
+        """Return the input of the models of buying and spending; None if everything bought was returned by then.
 
-        What went back by then is as if it had not been bought: amounts are lowered on the day of the purchase, and a
-        day of which all money went back is no purchase day.
+        Refunds count as if the goods had not been bought: they lower the amount of the purchase's day, and a day
+        refunded in full is not a purchase day.
 
         Args:
-            currency: Only what was paid in it counts.
+            currency: Only amounts in it count.
             through: The ordinal of the last day that counts.
         """
         kept = self.bought_by_day(currency, through)
@@ -228,8 +250,12 @@ class Patronage(CustomerRow, gc=False):
         )
 
 
+def _earlier(one: int | None, other: int | None) -> int | None:
+    return min((at for at in (one, other) if at is not None), default=None)
+
+
 def _given_once(opinions: list[Opinion]) -> list[Opinion]:
-    """In the order of recording, the first answer only to each invitation and instrument."""
+    """Return opinions in the order of recording, only the first one for each invitation and instrument."""
     found: list[Opinion] = []
     answered: set[str] = set()
     for each in sorted(opinions, key=lambda opinion: opinion.position):
@@ -240,7 +266,7 @@ def _given_once(opinions: list[Opinion]) -> list[Opinion]:
     return found
 
 
-PROJECTION = Projection(name="retention", version=6, tables=(Patronage,))
+PROJECTION = Projection(name="retention", version=7, tables=(Patronage,))
 
 
 def _key_and_bit(day: int, currency: str) -> tuple[str, int]:
@@ -255,80 +281,98 @@ def _key_and_bit(day: int, currency: str) -> tuple[str, int]:
     return found
 
 
+def _contacted(rows: Rows, envelope: Envelope) -> Patronage:
+    """Return the customer's row, with this event as a contact."""
+    row = rows.need(Patronage, envelope.customer)
+    if row.contact_at is None or envelope.occurred_at < row.contact_at:
+        row.contact_at = envelope.occurred_at
+    return row
+
+
+@PROJECTION.on(ComplaintFiled, ConsentGiven, IdentityLinked, InteractionRecorded, InvitationSent, MemberEnrolled)
+def customer_contacted(
+    rows: Rows,
+    _event: ComplaintFiled | ConsentGiven | IdentityLinked | InteractionRecorded | InvitationSent | MemberEnrolled,
+    envelope: Envelope,
+) -> None:
+    """Make the customer known, even if they never buy."""
+    _contacted(rows, envelope)
+
+
 @PROJECTION.on(CustomerRegistered)
-def customer_registered(rows: Rows, event: CustomerRegistered, at: Envelope) -> None:
-    """Somebody to know, though they may never buy."""
-    row = rows.need(Patronage, at.customer)
-    if row.registered_at is None or at.occurred_at < row.registered_at:
-        row.registered_at = at.occurred_at
-    _profile(row, "language", event.language, at)
-    _profile(row, "region", event.region, at)
-    _profile(row, "channel", event.channel, at)
+def customer_registered(rows: Rows, event: CustomerRegistered, envelope: Envelope) -> None:
+    """Keep the time of registration and the profile."""
+    row = _contacted(rows, envelope)
+    row.registered_at = _earlier(row.registered_at, envelope.occurred_at)
+    _profile(row, "language", event.language, envelope)
+    _profile(row, "region", event.region, envelope)
+    _profile(row, "channel", event.channel, envelope)
 
 
 @PROJECTION.on(ProfileCorrected)
-def profile_corrected(rows: Rows, event: ProfileCorrected, at: Envelope) -> None:
-    """Where they are and what they speak, as last known."""
-    row = rows.need(Patronage, at.customer)
-    _profile(row, "language", event.language, at)
-    _profile(row, "region", event.region, at)
+def profile_corrected(rows: Rows, event: ProfileCorrected, envelope: Envelope) -> None:
+    """Keep language and region as last known."""
+    row = _contacted(rows, envelope)
+    _profile(row, "language", event.language, envelope)
+    _profile(row, "region", event.region, envelope)
 
 
-def _profile(row: Patronage, name: str, value: str | None, at: Envelope) -> None:
+def _profile(row: Patronage, name: str, value: str | None, envelope: Envelope) -> None:
     if value is not None:
-        known = newer(row.profile.get(name), Known(at.occurred_at, at.position, value))
+        known = newer(row.profile.get(name), Known(envelope.occurred_at, envelope.position, value))
         if known is not None:
             row.profile[name] = known
 
 
 @PROJECTION.on(TraitNoted, TraitDropped)
-def trait_changed(rows: Rows, event: TraitNoted | TraitDropped, at: Envelope) -> None:
-    """What they like, do or need, without the words."""
-    traits = rows.need(Patronage, at.customer).traits
+def trait_changed(rows: Rows, event: TraitNoted | TraitDropped, envelope: Envelope) -> None:
+    """Keep preferences, habits, taboos and needs as last noted, without their words."""
+    traits = _contacted(rows, envelope).traits
     name = f"{event.trait} {event.about}"
     value = (event.need or _HELD) if isinstance(event, TraitNoted) else ""
-    latest = newer(traits.get(name), Known(at.occurred_at, at.position, value))
+    latest = newer(traits.get(name), Known(envelope.occurred_at, envelope.position, value))
     if latest is not None:
         traits[name] = latest
 
 
 @PROJECTION.on(CultureNoted)
-def culture_noted(rows: Rows, event: CultureNoted, at: Envelope) -> None:
-    """The languages they speak and how they want to be dealt with, as last noted; customs and taboos are words."""
-    row = rows.need(Patronage, at.customer)
-    _profile(row, "languages", ",".join(event.languages) or None, at)
-    _profile(row, "preferred_channel", event.preferred_channel, at)
-    _profile(row, "pace", event.pace, at)
+def culture_noted(rows: Rows, event: CultureNoted, envelope: Envelope) -> None:
+    """Keep languages, channel and pace as last noted; customs and taboos are free text and stay out."""
+    row = _contacted(rows, envelope)
+    _profile(row, "languages", ",".join(event.languages) or None, envelope)
+    _profile(row, "preferred_channel", event.preferred_channel, envelope)
+    _profile(row, "pace", event.pace, envelope)
 
 
 @PROJECTION.on(AcquisitionCostRecorded)
-def acquisition_cost_recorded(rows: Rows, event: AcquisitionCostRecorded, at: Envelope) -> None:
-    """What was spent to win them, on its local day."""
-    costs = rows.need(Patronage, at.customer).acquisition
-    day = date.fromordinal(rows.local.day(at.occurred_at)).isoformat()
-    way = f"{day}{event.amount.currency}|{event.channel or ''}|{event.campaign or ''}"
-    costs[way] = costs.get(way, 0) + event.amount.amount
+def acquisition_cost_recorded(rows: Rows, event: AcquisitionCostRecorded, envelope: Envelope) -> None:
+    """Add what was spent to win them, on its local day."""
+    costs = _contacted(rows, envelope).acquisition
+    day = date.fromordinal(rows.local.day(envelope.occurred_at)).isoformat()
+    key = f"{day}{event.amount.currency}|{event.channel or ''}|{event.campaign or ''}"
+    costs[key] = costs.get(key, 0) + event.amount.amount
 
 
 @PROJECTION.on(CustomerLapsed, CustomerWonBack)
-def left_or_came_back(rows: Rows, event: CustomerLapsed | CustomerWonBack, at: Envelope) -> None:
-    """What is known of their leaving; stages are inferred beside it."""
+def left_or_came_back(rows: Rows, event: CustomerLapsed | CustomerWonBack, envelope: Envelope) -> None:
+    """Keep a recorded departure or return, next to the stages that are inferred."""
     back = isinstance(event, CustomerWonBack)
     why = event.campaign if isinstance(event, CustomerWonBack) else event.reason
-    insort(rows.need(Patronage, at.customer).departures, Departure(at.occurred_at, at.position, back, why or ""))
+    departure = Departure(envelope.occurred_at, envelope.position, back, why or "")
+    insort(_contacted(rows, envelope).departures, departure)
 
 
 @PROJECTION.on(PurchaseRecorded)
-def purchase_recorded(rows: Rows, event: PurchaseRecorded, at: Envelope) -> None:
-    """A purchase counts on its local day, in its own currency. The hottest fold there is."""
-    row = rows.need(Patronage, at.customer)
+def purchase_recorded(rows: Rows, event: PurchaseRecorded, envelope: Envelope) -> None:
+    """Count a purchase on its local day, in its own currency. This is the most frequent fold."""
+    row = rows.need(Patronage, envelope.customer)
     amount = event.amount
-    day = rows.local.day(at.occurred_at)
+    day = rows.local.day(envelope.occurred_at)
     key, bit = _key_and_bit(day, amount.currency)
     activity = row.activity.get(key)
     if activity is None:
         activity = row.activity[key] = Activity(bit, 1, amount.amount)
-    elif activity.days == bit:  # what `add` does, without the call: nearly all are of this sort or the one before
+    elif activity.days == bit:  # the same as `add` without the call: nearly all purchases take one of these two paths
         activity.purchases += 1
         activity.bought += amount.amount
     else:
@@ -346,11 +390,11 @@ def purchase_recorded(rows: Rows, event: PurchaseRecorded, at: Envelope) -> None
 
 
 @PROJECTION.on(PurchaseRefunded)
-def purchase_refunded(rows: Rows, event: PurchaseRefunded, at: Envelope) -> None:
-    """A refund counts from the day on which it happens, never before its purchase; the purchase stays a purchase."""
-    row, local, amount = rows.need(Patronage, at.customer), rows.local, event.amount
+def purchase_refunded(rows: Rows, event: PurchaseRefunded, envelope: Envelope) -> None:
+    """Count a refund from the day on which it happens, but never before its purchase; the purchase remains."""
+    row, local, amount = rows.need(Patronage, envelope.customer), rows.local, event.amount
     bought = local.day(event.bought_at)
-    day = max(local.day(at.occurred_at), bought)
+    day = max(local.day(envelope.occurred_at), bought)
     key, _ = _key_and_bit(day, amount.currency)
     activity = row.activity.get(key)
     if activity is None:
@@ -361,12 +405,33 @@ def purchase_refunded(rows: Rows, event: PurchaseRefunded, at: Envelope) -> None
     row.returned[key] = row.returned.get(key, 0) + amount.amount
 
 
+@PROJECTION.on(RefundReversed)
+def refund_reversed(rows: Rows, event: RefundReversed, envelope: Envelope) -> None:
+    """Count as if the refund had not been made: its money never left, or came back for the same purchase."""
+    row, local = rows.need(Patronage, envelope.customer), rows.local
+    bought, currency = local.day(event.bought_at), event.amount.currency
+    day = max(local.day(event.refunded_at), bought)
+    key, _ = _key_and_bit(day, currency)
+    activity = row.activity.setdefault(key, Activity())
+    activity.refunds -= 1
+    activity.refunded -= event.amount.amount
+    if activity == Activity():
+        del row.activity[key]
+    key = f"{date.fromordinal(bought).isoformat()}{currency}{date.fromordinal(day).isoformat()}"
+    left = row.returned.get(key, 0) - event.amount.amount
+    if left:
+        row.returned[key] = left
+    else:
+        row.returned.pop(key, None)
+
+
 @PROJECTION.on(FeedbackGiven)
-def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
-    """A score of satisfaction or recommendation counts in the month in which it was given."""
+def feedback_given(rows: Rows, event: FeedbackGiven, envelope: Envelope) -> None:
+    """Count a score of satisfaction or recommendation in the month in which it was given."""
+    row = _contacted(rows, envelope)
     score, kind = event.score, event.kind or event.instrument
     if score is None or kind not in ("csat", "nps"):
         return
     question = "" if event.invitation is None else f"{event.invitation} {event.instrument}"
-    opinion = Opinion(at.position, at.occurred_at, rows.local.month(at.occurred_at), kind, score, question)
-    rows.need(Patronage, at.customer).opinions.append(opinion)
+    month = rows.local.month(envelope.occurred_at)
+    row.opinions.append(Opinion(envelope.position, envelope.occurred_at, month, kind, score, question))

@@ -1,4 +1,4 @@
-"""One customer's purchases at a glance."""
+"""A summary of one customer's purchases."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["CustomerProfile", "Spending", "customer_profile"]
 
 
 class Spending(BaseModel):
-    """What a customer spent in one currency, over whole months.
+    """A customer's spending in one currency, over whole months.
 
     Attributes:
-        purchases: How many.
+        purchases: The number of purchases.
         bought: Their sum.
-        refunds: How many.
+        refunds: The number of refunds.
         refunded: Their sum.
-        net: Bought less refunded.
+        net: `bought` less `refunded`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,16 +39,16 @@ class Spending(BaseModel):
 
 
 class CustomerProfile(BaseModel):
-    """One customer's purchases at a glance.
+    """A summary of one customer's purchases.
 
     Attributes:
-        customer: Their id.
-        known_since: When they were registered; None where they were not by then.
-        stage: Their stage.
-        basis: Whether it is inferred from what they bought, or was recorded.
+        customer: The customer's id.
+        known_since: The time of registration; None if they were not registered by then.
+        stage: The lifecycle stage.
+        basis: `inferred` from purchases, or `recorded`.
         days: The local days on which they bought.
-        mean_gap_days: The mean gap between those; None with fewer than two.
-        spending: One entry a currency, through the month of the moment asked for.
+        mean_gap_days: The mean gap between those days; None if there are fewer than two.
+        spending: One entry per currency, through the month of the moment asked about.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,7 +63,7 @@ class CustomerProfile(BaseModel):
 
 
 def customer_profile(row: Patronage, policy: Lifecycle, *, today: int, local: LocalTime) -> CustomerProfile:
-    """One customer's purchases up to the evening of `today`."""
+    """Summarise one customer's purchases up to the evening of `today`."""
     days = row.purchase_days(today)
     sums: dict[str, Activity] = {}
     for month, currency, activity in row.entries():

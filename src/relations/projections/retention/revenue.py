@@ -1,7 +1,9 @@
-"""Revenue retention: how much of what customers spent before they spend again, whoever joined since.
+"""Revenue retention: how much of what customers spent in one span of months they spend again in the next.
 
-Refunds lower the month in which they happen. Net revenue retention counts all that the customers of before spend now;
-gross revenue retention counts of each at most what they spent before, so that nobody's growth hides another's leaving.
+Customers who joined since do not count. Net revenue retention counts everything that the earlier customers spend now.
+Gross revenue retention counts at most what each of them spent before, so that one customer's growth does not hide
+another's departure. A refund lowers the month in which it happens, in both figures alike: a customer who only got money
+back in the later span counts with a negative amount. So gross never exceeds net.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from relations.projections.purchase_days import months_between
+from relations.projections.purchase_days import last_day, month_of, months_between
 from relations.projections.retention.cohorts import Cohort
 from relations.projections.retention.patronage import Patronage
 
@@ -18,23 +20,25 @@ __all__ = ["CohortRevenue", "CohortRevenueMonth", "RevenueRetention", "cohort_re
 
 
 class RevenueRetention(BaseModel):
-    """Two spans of months, one after the other.
+    """Two spans of months, one after the other. All amounts are in minor units, less refunds.
 
     Attributes:
         month: The last month of the later span.
-        months: How long each is.
-        customers: Who spent something on balance in the earlier one.
-        before: What these spent then, in minor units.
-        now: What they spent in the later one, in minor units.
-        kept: The same, each counted up to what they had spent before, and not below 0.
-        net: Now / before, from 0; None where nobody spent anything before.
-        gross: Kept / before, from 0 to 1; None likewise.
+        months: The length of each span.
+        complete: False if the last month is not over yet.
+        customers: The number of customers whose spending in the earlier span was above 0.
+        before: What they spent in the earlier span.
+        now: What they spent in the later span.
+        kept: The same, but for each customer at most what they had spent before.
+        net: `now` / `before`; None if nobody spent anything before.
+        gross: `kept` / `before`, at most 1 and at most `net`. Both are negative if more was refunded than bought.
     """
 
     model_config = ConfigDict(frozen=True)
 
     month: str
     months: int
+    complete: bool
     customers: int
     before: int
     now: int
@@ -47,21 +51,24 @@ class CohortRevenueMonth(BaseModel):
     """What a cohort spent in one month.
 
     Attributes:
+        month: The calendar month, such as `2024-05`.
         since: Months since the first purchase.
-        net: Bought less given back, in minor units.
-        share: Net / that of month 0; None where that is 0 or less.
+        complete: False if the month is not over yet.
+        net: Purchases less refunds, in minor units.
+        share: `net` divided by that of month 0; None if that is 0 or less.
     """
 
     model_config = ConfigDict(frozen=True)
 
     month: str
     since: int
+    complete: bool
     net: int
     share: float | None
 
 
 class CohortRevenue(BaseModel):
-    """The revenue of those who first bought in one month."""
+    """The revenue of the customers who first bought in one month."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -70,33 +77,36 @@ class CohortRevenue(BaseModel):
     months: tuple[CohortRevenueMonth, ...]
 
 
-def revenue_retention(rows: Iterable[Patronage], *, currency: str, months: int, until: str) -> list[RevenueRetention]:
-    """Every pair of spans that lies within the months with revenue and `until`, by the last month.
+def revenue_retention(rows: Iterable[Patronage], *, currency: str, months: int, today: int) -> list[RevenueRetention]:
+    """Return every pair of spans between the first month with revenue and that of `today`, by the last month.
 
     Args:
         rows: The customers.
         currency: Only amounts in it count.
-        months: How long a span is.
-        until: The last month.
+        months: The length of a span.
+        today: The ordinal of the day asked about; all of its month counts.
     """
+    last = month_of(today)
     spent: list[dict[str, int]] = []
     for row in rows:
         amounts: dict[str, int] = {}
         for month, code, did in row.entries():
-            if code == currency and month <= until:
+            if code == currency and month <= last:
                 amounts[month] = amounts.get(month, 0) + did.bought - did.refunded
         if amounts:
             spent.append(amounts)
     if not spent:
         return []
-    every = months_between(min(min(amounts) for amounts in spent), until)
+    every = months_between(min(min(amounts) for amounts in spent), last)
     return [
-        _pair(spent, every[end + 1 - 2 * months : end + 1 - months], every[end + 1 - months : end + 1])
+        _pair(spent, every[end + 1 - 2 * months : end + 1 - months], every[end + 1 - months : end + 1], today)
         for end in range(2 * months - 1, len(every))
     ]
 
 
-def _pair(spent: Sequence[dict[str, int]], earlier: Sequence[str], later: Sequence[str]) -> RevenueRetention:
+def _pair(
+    spent: Sequence[dict[str, int]], earlier: Sequence[str], later: Sequence[str], today: int
+) -> RevenueRetention:
     customers = before = now = kept = 0
     for amounts in spent:
         then = sum(amounts.get(month, 0) for month in earlier)
@@ -106,10 +116,11 @@ def _pair(spent: Sequence[dict[str, int]], earlier: Sequence[str], later: Sequen
         customers += 1
         before += then
         now += here
-        kept += max(0, min(then, here))
+        kept += min(then, here)
     return RevenueRetention(
         month=later[-1],
         months=len(later),
+        complete=last_day(later[-1]) <= today,
         customers=customers,
         before=before,
         now=now,
@@ -120,7 +131,7 @@ def _pair(spent: Sequence[dict[str, int]], earlier: Sequence[str], later: Sequen
 
 
 def cohort_revenue(cohorts: Iterable[Cohort], *, currency: str) -> list[CohortRevenue]:
-    """What every cohort spent month by month, in one currency."""
+    """Return what each cohort spent month by month, in one currency."""
     found = []
     for cohort in cohorts:
         nets = [
@@ -134,7 +145,11 @@ def cohort_revenue(cohorts: Iterable[Cohort], *, currency: str) -> list[CohortRe
                 size=cohort.size,
                 months=tuple(
                     CohortRevenueMonth(
-                        month=month.month, since=month.since, net=net, share=net / first if first > 0 else None
+                        month=month.month,
+                        since=month.since,
+                        complete=month.complete,
+                        net=net,
+                        share=net / first if first > 0 else None,
                     )
                     for month, net in nets
                 ),

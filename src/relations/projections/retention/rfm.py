@@ -1,8 +1,13 @@
-"""Recency, frequency and money, each graded from 1 to 5, and the segments that the grades make.
+"""RFM: recency, frequency and money, each graded from 1 to 5, and the segments that the grades make.
 
-Quintiles treat equals alike: customers with the same value share the middle of the ranks that they take up, and that
-middle decides their score. Of n customers, of whom b have a lower value and t the same one (themselves included), the
-score is 1 + floor(5 (2 b + t) / (2 n)). Without ties these are plain quintiles; where all are equal, all get 3.
+Quintiles treat equal values alike. Of n customers, of whom b have a lower value and t the same one (themselves
+included), the middle of their ranks gives the grade 1 + floor(5 (2 b + t) / (2 n)).
+
+Where many values are equal, that alone would leave grades empty: if 80 of 100 customers bought once, all of them would
+get a 3 for frequency. So no grade is skipped while there are different values for it. From one value to the next higher
+one the grade rises by at most 1, the lowest value has grade 1 and the highest 5. Fewer than five different values are
+spread over the grades: 1 and 5; 1, 3 and 5; 1, 2, 3 and 5. Without ties these are plain quintiles. If all values are
+equal, the grade is 3 for recency and money, and 1 for frequency.
 """
 
 from __future__ import annotations
@@ -41,14 +46,14 @@ class RfmScore(BaseModel):
     """One customer's grades.
 
     Attributes:
-        customer: Their id.
+        customer: The customer's id.
         recency_days: Days since the last purchase.
-        frequency: On how many days they bought, in whatever currency; several purchases on one day are one visit.
-        monetary: What they spent, net of refunds, in the report's currency.
-        r: Grade of recency: 5 for the most recent.
-        f: Grade of frequency: 5 for the most frequent.
-        m: Grade of money: 5 for the most spent.
-        segment: What the policy calls these grades.
+        frequency: The number of days with a purchase in any currency; several purchases on one day are one visit.
+        monetary: What they spent, less refunds, in the report's currency.
+        r: The grade of recency: 5 for the most recent.
+        f: The grade of frequency: 5 for the most frequent.
+        m: The grade of money: 5 for the most spent.
+        segment: The policy's name for these grades.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -64,13 +69,13 @@ class RfmScore(BaseModel):
 
 
 class RfmSegmentSize(BaseModel):
-    """One segment.
+    """One RFM segment.
 
     Attributes:
         segment: Its name.
-        customers: How many are in it.
-        share: Of all who ever bought; None where nobody did.
-        monetary: What they spent together, net.
+        customers: The number of customers in it.
+        share: Their share of all graded customers; None if there are none.
+        monetary: What they spent together, less refunds.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -82,16 +87,16 @@ class RfmSegmentSize(BaseModel):
 
 
 class RfmReport(BaseModel):
-    """Value, graded.
+    """Customers graded by recency, frequency and money.
 
     Attributes:
-        as_of: The moment asked for; its whole local day counts for recency and frequency.
-        currency: The only one that counts as money here; nothing is converted.
-        rule: `quintiles` or the policy's `bins`.
-        buyers: How many were graded: all with a purchase in this currency.
-        other_currencies: How many bought, but never in this currency. They are neither graded nor in any segment.
+        as_of: The moment asked about; its whole local day counts.
+        currency: The only currency that counts as money here; nothing is converted.
+        rule: `quintiles`, or `bins` if the policy has fixed limits.
+        buyers: The number of customers graded: all with a purchase in this currency.
+        other_currencies: The number of customers who bought, but never in this currency. They have no grades.
         segments: Every segment of the policy, in its order.
-        customers: Those asked for, by id.
+        customers: The customers listed, by id.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -106,7 +111,7 @@ class RfmReport(BaseModel):
 
 
 def rfm_buyers(rows: Iterable[Patronage], currency: str, *, today: int) -> tuple[list[Buyer], int]:
-    """Everybody with a purchase in a currency by the evening of `today`, and how many bought in others alone."""
+    """Return all buyers in a currency by the evening of `today`, and the number who bought only in other currencies."""
     found, others = [], 0
     for row in rows:
         days = row.purchase_days(today)
@@ -117,18 +122,27 @@ def rfm_buyers(rows: Iterable[Patronage], currency: str, *, today: int) -> tuple
     return found, others
 
 
-def quintiles(values: Iterable[int]) -> Callable[[int], int]:
-    """The score of each value among `values`, higher for higher, equals alike; the module states the rule."""
-    ordered = sorted(values)
-    n = len(ordered)
+def quintiles(values: Iterable[int], *, if_all_equal: int = 3) -> dict[int, int]:
+    """Return the grade of each different value: higher for higher ones; the module states the rule.
 
-    @cache
-    def score(value: int) -> int:
-        below = bisect_left(ordered, value)
-        tied = bisect_right(ordered, value) - below
-        return 1 + 5 * (2 * below + tied) // (2 * n)
-
-    return score
+    Args:
+        values: One value a customer.
+        if_all_equal: The grade if there is only one value.
+    """
+    counts = sorted(Counter(values).items())
+    n, different = sum(count for _, count in counts), len(counts)
+    if different == 1:
+        return {counts[0][0]: if_all_equal}
+    if different < 5:
+        return {value: 1 + 4 * place // (different - 1) for place, (value, _) in enumerate(counts)}
+    found: dict[int, int] = {}
+    below = grade = 0
+    for place, (value, tied) in enumerate(counts, 1):
+        middle = 1 + 5 * (2 * below + tied) // (2 * n)
+        still_needed = 5 - (different - place)  # so that the values that are left can reach 5
+        grade = found[value] = max(min(middle, grade + 1), still_needed)
+        below += tied
+    return found
 
 
 def _by_bins(bins: RfmBins) -> tuple[Callable[[int], int], Callable[[int], int], Callable[[int], int]]:
@@ -143,15 +157,13 @@ def _by_quintiles(
     buyers: Sequence[Buyer],
 ) -> tuple[Callable[[int], int], Callable[[int], int], Callable[[int], int]]:
     recent = quintiles(-buyer[1] for buyer in buyers)
-    return (
-        lambda days: recent(-days),
-        quintiles(buyer[2] for buyer in buyers),
-        quintiles(buyer[3] for buyer in buyers),
-    )
+    frequent = quintiles((buyer[2] for buyer in buyers), if_all_equal=1)
+    spent = quintiles(buyer[3] for buyer in buyers)
+    return lambda days: recent[-days], frequent.__getitem__, spent.__getitem__
 
 
 def rfm_scores(buyers: Sequence[Buyer], policy: Rfm, currency: str) -> list[RfmScore]:
-    """Grade every buyer against the others, or against the policy's bins."""
+    """Grade every buyer against the others, or by the policy's fixed limits."""
     recency, frequency, money = _by_bins(policy.bins) if policy.bins else _by_quintiles(buyers)
 
     @cache
@@ -177,13 +189,13 @@ def rfm_scores(buyers: Sequence[Buyer], policy: Rfm, currency: str) -> list[RfmS
 
 
 def rfm_segments(rows: Iterable[Patronage], policy: Rfm, currency: str, *, today: int) -> dict[str, str]:
-    """The name of the segment of everybody who is graded, by customer."""
+    """Return the name of each graded customer's segment, by customer."""
     scores = rfm_scores(rfm_buyers(rows, currency, today=today)[0], policy, currency)
     return {score.customer: score.segment for score in scores}
 
 
 def segment_sizes(scores: Sequence[RfmScore], policy: Rfm, currency: str) -> tuple[RfmSegmentSize, ...]:
-    """How many customers and how much money each segment of the policy has."""
+    """Count the customers and the money in each segment of the policy."""
     customers = Counter(score.segment for score in scores)
     amounts: Counter[str] = Counter()
     for score in scores:

@@ -1,4 +1,4 @@
-"""Which of the policy's segments customers belong to: named predicates over what the retention view knows."""
+"""The policy's segments: named conditions on what the retention view knows of a customer."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime
 from relations.policies.value import Fact, Segment, SegmentKind
+from relations.projections.arguments import Page
 from relations.projections.purchase_days import month_of
 from relations.projections.retention.activity import Activity
 from relations.projections.retention.loyalty_kinds import customer_kind
@@ -29,11 +30,11 @@ class SegmentFigure(BaseModel):
 
     Attributes:
         name: Its name.
-        kind: What sort of segment.
-        size: How many customers belong to it; they may belong to others too.
-        share: Of all customers known, from 0 to 1; None where there are none.
-        net_amount: What they bought less what they gave back, in minor units of the policy's currency.
-        customers: Who they are, as many as were asked for.
+        kind: Its kind, such as `value` or `needs`.
+        size: The number of customers in it; they may belong to other segments too.
+        share: Their share of all known customers, from 0 to 1; None if there are none.
+        net_amount: Their purchases less refunds, in minor units of the policy's currency.
+        customers: The customers listed, by id.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,10 +49,10 @@ class SegmentFigure(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Customer:
-    """What facts are read from.
+    """One customer on the evening of a day, as conditions see them.
 
     Attributes:
-        rfm: The name of each graded customer's RFM segment; empty where no condition asks for it.
+        rfm: The name of each graded customer's RFM segment; empty if no condition needs it.
     """
 
     row: Patronage
@@ -75,7 +76,7 @@ class _Customer:
 
 def _net_amount(one: _Customer) -> Value:
     currency = one.policy.currency
-    # Of who only ever paid in another currency, nothing is known in this one: 0 would make them poor customers.
+    # Nothing is known of a customer who only paid in other currencies; 0 would make them look poor.
     known = one.row.bought_in(currency, one.today) or not one.days
     return one.row.net_amount(currency, one.today) if known else None
 
@@ -86,9 +87,8 @@ def _discount_share(one: _Customer) -> Value:
 
 
 def _known_days(one: _Customer) -> Value:
-    days, at = one.days, one.row.registered_at
-    known = None if at is None else one.today - one.local.day(at)
-    return known if not days else max(one.today - days[0], known or 0)
+    first = one.row.first_day(one.today, one.local)
+    return None if first is None else one.today - first
 
 
 def _mean_gap_days(one: _Customer) -> Value:
@@ -114,7 +114,7 @@ def _kind(one: _Customer) -> Value:
 
 
 def _word(name: str) -> Callable[[_Customer], Value]:
-    """What the profile says, as last known; what has commas in it is several words."""
+    """Return a reader of a profile field as last known; a value with commas is several words."""
 
     def read(one: _Customer) -> Value:
         known = one.row.profile.get(name)
@@ -163,29 +163,29 @@ _FACTS: dict[Fact, Callable[[_Customer], Value]] = {
 
 
 def asked_facts(segments: Iterable[Segment]) -> set[Fact]:
-    """The facts that any condition of these segments asks for."""
+    """Return the facts that the conditions of these segments need."""
     return {condition.fact for segment in segments for condition in segment.conditions}
 
 
 def customer_facts(
     row: Patronage, policy: Policy, asked: Iterable[Fact], *, today: int, local: LocalTime, rfm: Mapping[str, str]
 ) -> Facts:
-    """What conditions ask of one customer on the evening of a day.
+    """Return the facts about one customer on the evening of a day.
 
     Args:
         row: The customer.
         policy: The rules.
-        asked: Only these facts are looked up.
+        asked: The facts to look up.
         today: The ordinal of the day.
         local: The business's days and months.
-        rfm: The names of customers' RFM segments, where that is asked.
+        rfm: The name of each customer's RFM segment, if a condition needs it.
     """
     one = _Customer(row, policy, today, local, rfm)
     return {fact: _FACTS[fact](one) for fact in asked}
 
 
 def customer_segments(facts: Facts, segments: Sequence[Segment]) -> tuple[str, ...]:
-    """The names of the segments whose conditions are all met, in the policy's order."""
+    """Return the names of the segments whose conditions are all met, in the policy's order."""
     return tuple(
         segment.name
         for segment in segments
@@ -196,12 +196,12 @@ def customer_segments(facts: Facts, segments: Sequence[Segment]) -> tuple[str, .
 def members(
     rows: Sequence[Patronage], policy: Policy, segments: Sequence[Segment], *, today: int, local: LocalTime
 ) -> dict[str, list[Patronage]]:
-    """Who belongs to each of some segments, by its name.
+    """Return the members of some segments, by the segment's name.
 
     Args:
-        rows: All customers; some facts compare one with all.
+        rows: All customers; some facts compare a customer with all others.
         policy: The rules.
-        segments: Which segments.
+        segments: The segments.
         today: The ordinal of the day.
         local: The business's days and months.
     """
@@ -216,9 +216,17 @@ def members(
 
 
 def segment_figures(
-    rows: Sequence[Patronage], policy: Policy, *, today: int, local: LocalTime, listed: slice
+    rows: Sequence[Patronage], policy: Policy, *, today: int, local: LocalTime, page: Page
 ) -> list[SegmentFigure]:
-    """Every segment of the policy, in its order."""
+    """Return a figure for every segment of the policy, in its order.
+
+    Args:
+        rows: The customers, sorted by id.
+        policy: The segments, and the currency.
+        today: The ordinal of the day.
+        local: The business's days and months.
+        page: The part of each segment's customers to list.
+    """
     segments = policy.lifecycle.segments
     found = members(rows, policy, segments, today=today, local=local)
     return [
@@ -228,7 +236,7 @@ def segment_figures(
             size=len(found[segment.name]),
             share=len(found[segment.name]) / len(rows) if rows else None,
             net_amount=sum(row.net_amount(policy.currency, today) for row in found[segment.name]),
-            customers=tuple([row.customer for row in found[segment.name]][listed]),
+            customers=tuple(page.of_names([row.customer for row in found[segment.name]], str)),
         )
         for segment in segments
     ]

@@ -1,18 +1,18 @@
-"""Lifecycle stages and retention rates, inferred from the days on which customers bought, and from what was recorded.
+"""Lifecycle stages and retention rates, inferred from purchase days and from recorded departures and returns.
 
-Without a contract hardly anybody gives notice, so a customer counts as active while the last purchase is no longer ago
-than the policy's limit (the recency rule of Bendle, Farris, Pfeifer and Reibstein, *Marketing Metrics*, 3rd ed. 2016,
-chapter 5). Where the business learnt that somebody left, and recorded it, they are lost from that day on, until they
-buy or their return is recorded, which counts as a sign of life like a purchase. Over a period that makes four numbers:
+Without a contract hardly any customer gives notice. So a customer counts as active for as long after the last purchase
+as the policy allows (the recency rule of Bendle, Farris, Pfeifer and Reibstein, *Marketing Metrics*, 3rd ed. 2016,
+chapter 5). From a recorded departure on they count as lost, until they buy again or their return is recorded. A
+recorded return counts as a sign of life like a purchase. Over a period that makes four numbers:
 
-* S: active at its start, that is on the evening before its first day.
-* E: active at its end, on the evening of its last day.
-* N: active at its end and not at its start: new customers, and those won back.
-* lost: active at its start and not at its end.
+* S: customers active at its start, that is on the evening before its first day.
+* E: customers active at its end, on the evening of its last day.
+* N: customers active at its end and not at its start: new customers, and those won back.
+* lost: customers active at its start and not at its end.
 
-Hence E - N are those of S who are still active, the retention rate is CRR = (E - N) / S, churn = lost / S, and as
-everybody in S is one or the other, CRR + churn = 1. With S = 0 neither is defined. Who comes and goes within one period
-is in none of the four, which takes a limit shorter than the period.
+E - N of the customers in S are still active. The retention rate is CRR = (E - N) / S, and churn = lost / S. Everybody
+in S is either retained or lost, so CRR + churn = 1. With S = 0 neither is defined. A customer who comes and goes within
+one period is in none of the four numbers; that takes a limit shorter than the period.
 """
 
 from __future__ import annotations
@@ -54,22 +54,22 @@ Period: TypeAlias = Literal["month", "quarter", "year"]
 
 STAGES: tuple[Stage, ...] = ("prospect", "new", "established", "lapsing", "lost", "won_back")
 PERIODS: dict[Period, int] = {"month": 1, "quarter": 3, "year": 12}
-"""How many months each has."""
+"""The number of months of each."""
 
 
 class Life(NamedTuple):
-    """What stages and rates follow from, of one customer.
+    """The signs of life of one customer, from which stages and rates follow.
 
     Attributes:
         days: The ordinals of their purchase days, ascending.
-        turns: When their leaving and coming back was recorded, at most once a day, ascending.
+        turns: Recorded departures and returns, at most one a day, ascending.
     """
 
     days: Sequence[int]
     turns: Sequence[Turn] = ()
 
     def left_on_record(self, day: int) -> bool:
-        """Whether the last that is known on the evening of a day is that it was recorded that they left."""
+        """Return True if a recorded departure is the last that is known on the evening of a day."""
         known = bisect_right(self.turns, day, key=lambda turn: turn.day)
         bought = bisect_right(self.days, day)
         last = self.turns[known - 1] if known else None
@@ -77,16 +77,16 @@ class Life(NamedTuple):
 
 
 class CustomerStage(BaseModel):
-    """Where one customer stands.
+    """One customer's lifecycle stage.
 
     Attributes:
-        customer: Their id.
-        stage: Their stage.
-        basis: `recorded` where somebody noted that they left or came back, `inferred` where their purchases say so.
-        first_day: The local day of their first purchase.
-        last_day: The local day of their last purchase.
-        purchase_days: On how many days they bought.
-        silent_days: Days since the last purchase.
+        customer: The customer's id.
+        stage: The stage.
+        basis: `recorded` if somebody recorded the departure or return, `inferred` if it follows from purchases.
+        first_day: The local day of the first purchase; None before it.
+        last_day: The local day of the last purchase; None before the first.
+        purchase_days: The number of days with a purchase.
+        silent_days: Days since the last purchase; None before the first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -101,16 +101,16 @@ class CustomerStage(BaseModel):
 
 
 class LifecycleReport(BaseModel):
-    """How many customers are in which stage.
+    """The number of customers in each stage.
 
     Attributes:
-        as_of: The moment asked for; its whole local day counts.
-        customers: Everybody known by then.
-        stages: How many are in each stage.
-        recorded: How many of them because that they left or came back was recorded; of all others it is inferred.
+        as_of: The moment asked about; its whole local day counts.
+        customers: All customers known by then.
+        stages: The number of customers in each stage.
+        recorded: The number of them whose stage follows from a recorded departure or return. All others are inferred.
         buyers: Customers with any purchase.
-        repeat_buyers: Those who bought on two days or more.
-        repeat_rate: Repeat buyers by buyers; None where nobody bought.
+        repeat_buyers: Customers who bought on two days or more.
+        repeat_rate: `repeat_buyers` / `buyers`; None if nobody bought.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -125,24 +125,24 @@ class LifecycleReport(BaseModel):
 
 
 class PeriodRates(BaseModel):
-    """Retention over one local month, quarter or year; the module says what the numbers mean.
+    """Retention over one local month, quarter or year; the module explains the numbers.
 
     Attributes:
         period: Such as `2024-05`, `2024-Q2` or `2024`.
         month: Its first month.
-        complete: False for a period that is not over yet; its end is then the day asked for.
-        at_start: S, the active at its start.
-        at_end: E, the active at its end.
+        complete: False if the period is not over yet. Its end is then the day asked about.
+        at_start: S, customers active at its start.
+        at_end: E, customers active at its end.
         retained: E - N.
-        lost: The active at its start who are not at its end.
-        lost_recorded: Of how many of those it was recorded that they left; of the others it is inferred.
-        new: Active at its end, and never bought before the period.
-        won_back: Active at its end, had bought before the period, and were not active at its start.
-        retention: CRR = (E - N) / S; None where S is 0.
-        churn: lost / S; None where S is 0.
-        buyers: Who bought in the period.
-        repeat_buyers: Those of them who bought on a day after the day of their first purchase.
-        repeat_rate: Repeat buyers by buyers; None where nobody bought.
+        lost: Customers active at its start and not at its end.
+        lost_recorded: The number of lost customers with a recorded departure. All others are inferred.
+        new: Customers active at its end who never bought before the period.
+        won_back: Customers active at its end who had bought before the period but were not active at its start.
+        retention: CRR = (E - N) / S; None if S is 0.
+        churn: lost / S; None if S is 0.
+        buyers: Customers who bought in the period.
+        repeat_buyers: Those of them who bought on a day after that of their first purchase.
+        repeat_rate: `repeat_buyers` / `buyers`; None if nobody bought.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -165,12 +165,12 @@ class PeriodRates(BaseModel):
 
 
 def stage_of(life: Life, today: int, policy: Lifecycle) -> tuple[Stage, Basis]:
-    """A customer's stage on the evening of `today`, and what it rests on.
+    """Return a customer's stage on the evening of `today`, and whether it is inferred or recorded.
 
-    Lost and lapsing come before all else; then won back, which a recent return earns; then new and established.
+    Lost and lapsing come first, then won back after a recent return, then new and established.
 
     Args:
-        life: What is known of them, nothing after `today`.
+        life: The customer's signs of life, none of them after `today`.
         today: The ordinal of the day asked for.
         policy: The limits.
     """
@@ -197,7 +197,7 @@ def stage_of(life: Life, today: int, policy: Lifecycle) -> tuple[Stage, Basis]:
 
 
 def _returned(days: Sequence[int], turns: Sequence[Turn], n: int, policy: Lifecycle) -> bool:
-    """Whether the purchase day `n` ended a recorded leaving, or a silence of longer than the policy's limit."""
+    """Return True if the purchase day `n` ended a recorded departure, or a silence beyond the policy's limit."""
     before = [turn for turn in turns if days[n - 1] <= turn.day < days[n]]
     if before and not before[-1].back:
         return True
@@ -206,15 +206,15 @@ def _returned(days: Sequence[int], turns: Sequence[Turn], n: int, policy: Lifecy
 
 
 def known_customers(rows: list[Patronage], today: int, local: LocalTime) -> Iterator[tuple[Patronage, Life]]:
-    """The customers known on the evening of `today`, each with what stages and rates follow from."""
+    """Yield the customers known on the evening of `today`, each with their signs of life."""
     for row in rows:
-        life = Life(row.purchase_days(today), row.turns(today, local))
-        if any(life) or (row.registered_at is not None and local.day(row.registered_at) <= today):
-            yield row, life
+        days = row.purchase_days(today)
+        if days or row.is_known(today, local):
+            yield row, Life(days, row.turns(today, local))
 
 
 def customer_stages(rows: list[Patronage], policy: Lifecycle, *, today: int, local: LocalTime) -> list[CustomerStage]:
-    """Where each known customer stands on the evening of `today`."""
+    """Return the stage of each known customer on the evening of `today`."""
     found = []
     for row, life in known_customers(rows, today, local):
         days, (stage, basis) = life.days, stage_of(life, today, policy)
@@ -233,7 +233,7 @@ def customer_stages(rows: list[Patronage], policy: Lifecycle, *, today: int, loc
 
 
 def lifecycle_report(rows: list[Patronage], policy: Lifecycle, *, as_of: int, local: LocalTime) -> LifecycleReport:
-    """How many known customers are in which stage."""
+    """Count the known customers in each stage."""
     today = local.day(as_of)
     counts: dict[Stage, int] = dict.fromkeys(STAGES, 0)
     recorded: dict[Stage, int] = dict.fromkeys(STAGES, 0)
@@ -256,7 +256,7 @@ def lifecycle_report(rows: list[Patronage], policy: Lifecycle, *, as_of: int, lo
 
 
 class _Counts:
-    """The sums over customers that rates are made of, by period."""
+    """Sums over customers by period, from which rates follow."""
 
     __slots__ = ("lost", "new", "recorded", "repeat_buyers", "starts", "total_buyers", "won_back")
 
@@ -273,14 +273,14 @@ class _Counts:
 def period_rates(
     customers: Iterable[Life], policy: Lifecycle, *, today: int, since: str | None = None, period: Period = "month"
 ) -> list[PeriodRates]:
-    """Retention period by period, up to that of `today`.
+    """Return retention period by period, up to that of `today`.
 
     Args:
-        customers: What is known of each, nothing after `today`.
+        customers: Each customer's signs of life, none of them after `today`.
         policy: The limits.
-        today: The last day that counts.
-        since: The first month, whose period is the first; that of the very first purchase where absent.
-        period: How long a period is.
+        today: The ordinal of the last day that counts.
+        since: The first month; it starts the period that contains it. Defaults to the first purchase.
+        period: The length of a period.
     """
     known = [life for life in customers if life.days]
     if not known:
@@ -305,12 +305,12 @@ def period_rates(
 
 
 def _first_month(month: str, length: int) -> str:
-    """The first month of the period, so many months long, that a month is in."""
+    """Return the first month of the period of this many months that contains a month."""
     return f"{month[:5]}{(int(month[5:]) - 1) // length * length + 1:02d}"
 
 
 def _count_activity(life: Life, policy: Lifecycle, boundaries: Sequence[int], counts: _Counts) -> None:
-    """Add the boundaries at which somebody is active, as ranges of indexes; leaving within one period is not seen."""
+    """Add the ranges of boundaries at which a customer is active; a departure within one period does not show."""
     begin = end = -1  # the range that is still growing, half-open
     for spell in spells(life.days, policy, life.turns):
         low, high = bisect_left(boundaries, spell.begin), bisect_right(boundaries, spell.end)

@@ -1,6 +1,6 @@
 """Value grades of customers, month by month: high, mid or low, and since when.
 
-Nothing is converted: a grade is of what was paid in one currency, and who never bought in it has none.
+Nothing is converted: a grade depends on what was paid in one currency, and a customer who never bought in it has none.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from relations.messages import Money
 from relations.policies.value import ValueGrade, ValueGrades
+from relations.projections.arguments import Page
 from relations.projections.purchase_days import last_day, months_after
 from relations.projections.retention.patronage import Patronage
 from relations.projections.totals import Total
@@ -26,10 +27,10 @@ class CustomerGrade(BaseModel):
     """A customer's grade at the end of a month.
 
     Attributes:
-        customer: Their id.
-        grade: By the policy.
-        since: The first month of those without a break in which they had this grade.
-        amount: What it rests on: bought less given back over the policy's months, in minor units.
+        customer: The customer's id.
+        grade: The grade by the policy's thresholds.
+        since: The month in which they last came to this grade.
+        amount: Purchases less refunds over the policy's months, in minor units; the grade depends on it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,10 +45,10 @@ class GradeSize(BaseModel):
     """One grade.
 
     Attributes:
-        grade: Which.
-        customers: How many have it.
-        share: Of all who are graded; None where nobody is.
-        monetary: What they spent together over the policy's months, net.
+        grade: The grade.
+        customers: The number of customers with it.
+        share: Their share of all graded customers; None if there are none.
+        monetary: What they spent together over the policy's months, less refunds.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,18 +60,18 @@ class GradeSize(BaseModel):
 
 
 class GradesReport(BaseModel):
-    """Who is of high, mid and low value, in one currency.
+    """Customers of high, mid and low value, in one currency.
 
     Attributes:
-        month: At its end.
-        months: Over how many months, this one included.
-        currency: The only one that counts; nothing is converted.
-        high_from: High from this amount on.
-        mid_from: Mid from this amount on.
-        graded: How many customers have a grade: all who ever bought in the currency.
-        other_currencies: How many bought, but never in this currency. They are not graded.
+        month: The month at whose end customers are graded.
+        months: The number of months whose spending counts, this one included.
+        currency: The only currency that counts; nothing is converted.
+        high_from: The lowest amount for the grade high.
+        mid_from: The lowest amount for the grade mid.
+        graded: The number of customers with a grade: all who ever bought in the currency.
+        other_currencies: The number of customers who bought, but never in this currency. They have no grade.
         sizes: High, mid and low.
-        customers: Those asked for, by id.
+        customers: The customers listed, by id.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -87,17 +88,17 @@ class GradesReport(BaseModel):
 
 
 def grades_report(
-    rows: Sequence[Patronage], policy: ValueGrades, *, currency: str, month: str, grade: ValueGrade | None, page: slice
+    rows: Sequence[Patronage], policy: ValueGrades, *, currency: str, month: str, grade: ValueGrade | None, page: Page
 ) -> GradesReport:
-    """Grade everybody at the end of a month.
+    """Grade all customers at the end of a month.
 
     Args:
-        rows: The customers, by id.
+        rows: The customers, sorted by id.
         policy: The thresholds.
         currency: Only amounts in it count.
         month: The month.
         grade: List only customers of this grade.
-        page: Which of those to list.
+        page: The part of the list.
     """
     graded = [customer_grade(row, policy, currency=currency, month=month) for row in rows]
     found = [each for each in graded if each is not None]
@@ -124,17 +125,19 @@ def grades_report(
             )
             for name in _GRADES
         ),
-        customers=tuple([each for each in found if grade in (None, each.grade)][page]),
+        customers=tuple(
+            page.of_names([each for each in found if grade in (None, each.grade)], lambda each: each.customer)
+        ),
     )
 
 
 def customer_grade(row: Patronage, policy: ValueGrades, *, currency: str, month: str) -> CustomerGrade | None:
-    """The grade at the end of a month; None before the first purchase in the currency.
+    """Return a customer's grade at the end of a month; None before the first purchase in the currency.
 
-    The window slides by months, so time alone lowers a grade: `since` follows from amounts and is nowhere kept.
+    The window moves month by month, so a grade can fall without any event. `since` is found from the amounts.
 
     Args:
-        row: What is kept of the customer.
+        row: The customer.
         policy: The thresholds.
         currency: Only amounts in it count.
         month: The month.
@@ -153,7 +156,7 @@ def customer_grade(row: Patronage, policy: ValueGrades, *, currency: str, month:
 
     amount = amount_at(month)
     grade = policy.grade(amount, currency)
-    # The amount changes only where a month with amounts enters the window or leaves it.
+    # The amount changes only when a month with amounts enters the window or leaves it.
     changes = {max(name, first) for name in ordered}
     changes |= {months_after(name, policy.months) for name in ordered}
     since = first

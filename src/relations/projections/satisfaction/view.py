@@ -8,16 +8,15 @@ what is kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, ClassVar, get_args
+from typing import ClassVar, get_args
 
 from relations.analytics.control_charts import ControlChart
 from relations.analytics.drivers import DriverReport
 from relations.errors import InvalidInput
 from relations.messages import to_micros
 from relations.policies import Instrument
-from relations.policies.in_force import InForce
 from relations.policies.instruments import InstrumentKind
 from relations.projections.projection import Projection
 from relations.projections.satisfaction.answers import COMPLAINT_CSAT, PROJECTION, Respondent, Sentiment
@@ -75,17 +74,9 @@ class SatisfactionView(View):
     `by` is any of `month`, `touchpoint`, `channel`, `language`, `region`, `complaint_outcome` and, where `segments`
     says who is in which, `segment`; without any, one figure is given of the whole. `segments` gives the segment of each
     customer by surviving id, or several: they then count in each. `where` keeps what has a value in a dimension.
-
-    Args:
-        shared: As in `View`.
-        rules: Gives every policy, and when it is in force.
     """
 
     projection: ClassVar[Projection] = PROJECTION
-
-    def __init__(self, *shared: Any, rules: Callable[[], InForce]) -> None:
-        super().__init__(*shared)
-        self._rules = rules
 
     def nps(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 
 from relations.projections.retention.rfm import RfmReport
 from relations.report.html.asked import MONTHS, Asked
@@ -36,7 +37,7 @@ def section(asked: Asked) -> Section:
     notes = [say("value.note", currency=asked.currency)]
     if graded.other_currencies:
         notes.append(say("value.others", n=say.number(graded.other_currencies)))
-    worth = view.lifetime_values(as_of=asked.at, currency=asked.currency, days=HORIZON_DAYS)
+    worth = view.lifetime_values(as_of=asked.at, currency=asked.currency, ahead=timedelta(days=HORIZON_DAYS))
     figures = [
         _revenue(asked),
         _kept(asked),

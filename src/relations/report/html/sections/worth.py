@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from relations.projections.retention.view import AcquisitionFigure, WorthReport
+from relations.projections.retention import AcquisitionFigure, WorthReport
 from relations.report.html.asked import Asked
 from relations.report.html.figures import Bar, Bars, Figure, Part
 

@@ -13,19 +13,19 @@ from relations.aggregates.customer.commands import (
     SeeInvitation,
     SendInvitation,
 )
-from relations.aggregates.customer.events import (
-    InvitationDeclined,
-    InvitationReminded,
-    InvitationSeen,
-    InvitationSent,
-)
-from relations.aggregates.customer.refusals import (
+from relations.aggregates.customer.decide.refusals import (
     id_reused,
     known_instrument,
     making_known,
     refuse_before_invitation,
     refuse_if_erased,
     refused,
+)
+from relations.aggregates.customer.events import (
+    InvitationDeclined,
+    InvitationReminded,
+    InvitationSeen,
+    InvitationSent,
 )
 from relations.aggregates.customer.state import Customer, Invitation, consent_key
 from relations.messages import Command, Event, from_micros

@@ -7,7 +7,8 @@ matter, time used never shrinks, and of a pause only its working time is deducte
 
 from __future__ import annotations
 
-from relations.aggregates.complaint.clock_events import (
+from relations.aggregates.complaint.commands import ComplaintCommand, FollowUpComplaint, ResolveComplaint
+from relations.aggregates.complaint.events.clocks import (
     ClockCancelled,
     ClockPaused,
     ClockResumed,
@@ -17,8 +18,7 @@ from relations.aggregates.complaint.clock_events import (
     DeadlineMoved,
     EscalationPlanned,
 )
-from relations.aggregates.complaint.commands import ComplaintCommand, FollowUpComplaint, ResolveComplaint
-from relations.aggregates.complaint.events import ComplaintEscalated
+from relations.aggregates.complaint.events.handling import ComplaintEscalated
 from relations.aggregates.complaint.evolve import evolve
 from relations.aggregates.complaint.moves import ENDED
 from relations.aggregates.complaint.state import Clock, Complaint, Plan

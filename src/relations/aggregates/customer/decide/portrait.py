@@ -13,6 +13,7 @@ from relations.aggregates.customer.commands import (
     RecordLapse,
     RecordWinBack,
 )
+from relations.aggregates.customer.decide.refusals import id_reused, making_known, refuse_if_erased
 from relations.aggregates.customer.events import (
     AcquisitionCostRecorded,
     CultureNoted,
@@ -21,7 +22,6 @@ from relations.aggregates.customer.events import (
     TraitDropped,
     TraitNoted,
 )
-from relations.aggregates.customer.refusals import id_reused, making_known, refuse_if_erased
 from relations.aggregates.customer.state import Customer, changes_nothing, culture_of, holds, trait_key
 from relations.messages import Command, Event
 

@@ -7,20 +7,13 @@ from typing import Any
 
 import msgspec
 
-from relations.aggregates.customer.answers import ItemAnswer
 from relations.aggregates.customer.commands import (
     AnswerFeedback,
     CodeFeedback,
     GiveFeedback,
     ScoreSentiment,
 )
-from relations.aggregates.customer.events import (
-    FeedbackAnswered,
-    FeedbackCoded,
-    FeedbackGiven,
-    SentimentScored,
-)
-from relations.aggregates.customer.refusals import (
+from relations.aggregates.customer.decide.refusals import (
     id_reused,
     known_instrument,
     making_known,
@@ -28,6 +21,13 @@ from relations.aggregates.customer.refusals import (
     refuse_if_erased,
     refused,
 )
+from relations.aggregates.customer.events import (
+    FeedbackAnswered,
+    FeedbackCoded,
+    FeedbackGiven,
+    SentimentScored,
+)
+from relations.aggregates.customer.item_answer import ItemAnswer
 from relations.aggregates.customer.state import Customer, answer_key
 from relations.messages import Command, Event, from_micros
 from relations.policies import Instrument, Policy, Surveys

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
-from relations.aggregates.complaint.clocks import (
-    cancelled,
-    ended_by,
-    next_response_started,
-    planned,
-    ran_out,
-    started,
-    synchronised,
-    time_passed,
-)
 from relations.aggregates.complaint.commands import (
     AcknowledgeComplaint,
     AskInformation,
@@ -34,7 +24,22 @@ from relations.aggregates.complaint.commands import (
     SendHoldingReply,
     WithdrawComplaint,
 )
-from relations.aggregates.complaint.events import (
+from relations.aggregates.complaint.decide.clocks import (
+    cancelled,
+    ended_by,
+    next_response_started,
+    planned,
+    ran_out,
+    started,
+    synchronised,
+    time_passed,
+)
+from relations.aggregates.complaint.decide.endings import ENDINGS, reopening
+from relations.aggregates.complaint.decide.handling import HANDLING
+from relations.aggregates.complaint.decide.lessons import LESSONS
+from relations.aggregates.complaint.decide.refusals import Rules, illegal_move, names, out_of_order
+from relations.aggregates.complaint.decide.remedies import REMEDIES
+from relations.aggregates.complaint.events.handling import (
     ComplaintAssessed,
     ComplaintEscalated,
     ComplaintFiled,
@@ -53,63 +58,12 @@ from relations.aggregates.complaint.events import (
 )
 from relations.aggregates.complaint.evolve import evolve
 from relations.aggregates.complaint.moves import ANSWERS, ENDED, MOVES, WORK, Status
-from relations.aggregates.complaint.own_events import DECISIONS, names, reopening
 from relations.aggregates.complaint.state import Complaint, fact
 from relations.errors import CommandRefused
 from relations.messages import Command, Event
 from relations.policies import Policy
 
-__all__ = ["COMMANDS", "REFUSALS", "decide"]
-
-REFUSALS: Mapping[str, str] = {
-    "above_limit": "Who approves the offer may not promise so much either",
-    "beyond_final_deadline": "A holding reply announces the final answer for later than the policy allows",
-    "complaint_id_reused": "Another complaint bears this id, or the same one was filed with other content",
-    "illegal_move": "The table of moves does not lead on from the present state by this command",
-    "improvement_id_reused": "Another improvement of this complaint bears this id",
-    "merge_cycle": "The other complaint was merged into this one",
-    "merged_itself": "The complaint to merge into is a duplicate of a third one",
-    "out_of_order": "It bears a time before the beginning of the state, question or change that it would end",
-    "own_offer": "Nobody approves an offer of their own",
-    "remedy_id_reused": "Another offer or reward of this complaint bears this id",
-    "request_id_reused": "Another question of this complaint bears this id",
-    "same_department": "The complaint is with that department already",
-    "self_merge": "A complaint is no duplicate of itself",
-    "too_soon_to_prove": "The days counted after an improvement are fewer than the policy asks for",
-    "unknown_complaint": "No complaint with this id was filed",
-    "unknown_improvement": "No improvement with this id was raised in this complaint",
-    "unknown_remedy": "No offer with this id was made in this complaint",
-    "unknown_request": "No question with this id was asked in this complaint",
-    "until_has_passed": "A holding reply announces a time that has passed",
-    # At the door:
-    "escalated_to_nobody": "An escalation names who is to hear of it, unless it is an emergency",
-    "negative_amount": "A remedy costs the business nothing or more",
-    "nothing_assessed": "An assessment judges at least one thing",
-    "points_without_kind": "Points are given with the kind `points`, and only with it",
-}
-"""Every code of refusal, with when it is given."""
-
-
-# --- may it be done? ------------------------------------------------------------------------------------------------
-
-
-def _illegal(command: ComplaintCommand, status: Status, when: str = "is") -> CommandRefused:
-    return CommandRefused(
-        f"{type(command).__name__} is not possible: the complaint {command.complaint} {when} {status}; "
-        f"from there: {names(MOVES[status])}",
-        code="illegal_move",
-        field="complaint",
-        hint="Reopen it first" if ReopenComplaint in MOVES[status] else None,
-    )
-
-
-def _out_of_order(command: ComplaintCommand, status: Status) -> CommandRefused:
-    return CommandRefused(
-        f"{type(command).__name__} bears a time before the complaint {command.complaint} was {status}",
-        code="out_of_order",
-        field="occurred_at",
-        hint="Send what happened in the order in which it happened, or mend the time",
-    )
+__all__ = ["COMMANDS", "decide"]
 
 
 def _reopening_by(state: Complaint, command: ComplaintCommand, policy: Policy, at: int) -> list[Event]:
@@ -121,20 +75,21 @@ def _reopening_by(state: Complaint, command: ComplaintCommand, policy: Policy, a
             then = state.status_at(at)
             if kind in MOVES[then] or (kind in MOVES[status] and state.in_this_round(at)):
                 return []
-            raise _illegal(command, then, "was then")
+            raise illegal_move(state, command, then, "was then")
         if kind in MOVES[status]:
             return []
     elif kind in MOVES[status]:
         began = state.since if status in ENDED else state.reopened_at
         if began is not None and at < began:
-            raise _out_of_order(command, status if status in ENDED else "reopened")
+            raise out_of_order(command, status if status in ENDED else "reopened")
         return cancelled(state, at) if kind is ReopenComplaint else []
-    if command.lenient and status in ENDED and (kind in WORK or kind in _LENIENT_ENDS):
+    # Nothing but ReopenComplaint takes up a merged complaint again: it goes on in the surviving one.
+    if command.lenient and status in ENDED and status != "merged" and (kind in WORK or kind in _LENIENT_ENDS):
         if at < state.since:
-            raise _out_of_order(command, status)
+            raise out_of_order(command, status)
         why = f"{kind.__name__} after it was {status}"
         return [reopening(state, policy, at, why, lenient=True), *cancelled(state, at)]
-    raise _illegal(command, status)
+    raise illegal_move(state, command, status)
 
 
 _LENIENT_ENDS = (ResolveComplaint, WithdrawComplaint, MergeComplaint)
@@ -239,7 +194,9 @@ def _file(state: Complaint, command: FileComplaint, policy: Policy) -> list[Even
     )
 
 
-COMMANDS: tuple[type[ComplaintCommand], ...] = (FileComplaint, *DECISIONS, CheckDeadlines)
+_RULES: Rules = {**HANDLING, **REMEDIES, **ENDINGS, **LESSONS}
+
+COMMANDS: tuple[type[ComplaintCommand], ...] = (FileComplaint, *_RULES, CheckDeadlines)
 
 _WITH_IDS = (
     RemedyProposed,
@@ -293,7 +250,7 @@ def decide(state: Complaint, command: Command, policy: Policy) -> list[Event]:
             field="complaint",
             hint="File it first",
         )
-    event = DECISIONS[kind](state, command, policy, at)
+    event = _RULES[kind](state, command, policy, at)
     if event is None or _is_done(state, kind, event):
         return []
     events = _reopening_by(state, command, policy, at)

@@ -1,0 +1,93 @@
+"""Sealing a large log, and making and checking a proof of one of its events."""
+
+from __future__ import annotations
+
+from random import Random
+from statistics import median
+from time import perf_counter
+
+from benchmarks.harness import Line, Workspace
+from benchmarks.histories import large_log, open_log
+from relations.audit import SealingKey, Tree
+from relations.audit.checker import Policy, Proof, check_inclusion
+from relations.audit.seals import Seals
+
+NAME = "sealing"
+ABOUT = "sealing a log, and proofs of its events"
+_PROOFS = 200
+_TURNS = 3
+
+
+def measure(workspace: Workspace) -> list[Line]:
+    """The lines of this measurement."""
+    path = large_log(workspace, workspace.scale.events)
+    key = SealingKey.generate("benchmark.example/log")
+    sealing, reading, building = [], [], []
+    with open_log(path) as engine:
+        workspace.say("sealing")
+        events = engine.status().position
+        seals = Seals(engine.log)
+        with engine.log.database.reading() as connection:
+            scanned = engine.log.scan(connection, ("position", "digest"), until=events)
+            digests = [digest for page in scanned for _position, digest in page]
+        for _ in range(_TURNS):
+            begun = perf_counter()
+            with engine.log.database.reading() as connection:
+                assert sum(len(page) for page in engine.log.scan(connection, until=events)) == events
+            read = perf_counter()
+            seal = seals.seal(key)
+            sealed = perf_counter()
+            tree = Tree(digests)
+            built = perf_counter()
+            assert seal.root == tree.root()
+            reading.append(read - begun)
+            sealing.append(sealed - read)
+            building.append(built - sealed)
+            with engine.log.database.transaction() as connection:
+                connection.exec_driver_sql("DROP TABLE relations_seals")
+        making, checking = _proofs(tree, digests, seal.checkpoint, Policy(key.verifier_keys))
+    ratios = [mine / plain for mine, plain in zip(sealing, reading, strict=True)]
+    nightly = "the first seal; the next ones read new events only"
+    return [
+        Line(
+            measurement=NAME, what=f"seal {events:,} events at once", against="plainly reading the same rows", unit="s",
+            ours=median(sealing), theirs=median(reading), value=median(ratios), lowest=min(ratios), highest=max(ratios),
+            direction="at most", turns=_TURNS, note=nightly,
+        ),
+        _line(f"the whole Merkle tree of {events:,} events", "s", building, budget=2),
+        _line("make a proof from a tree in memory", "ms", making, budget=5),
+        _line("check a proof with both its signatures", "ms", checking, budget=5, note="at random positions"),
+    ]  # fmt: skip
+
+
+def _proofs(tree: Tree, digests: list[bytes], checkpoint: str, policy: Policy) -> tuple[list[float], list[float]]:
+    making, checking = [], []
+    parsed = Proof.parse(f"c2sp.org/tlog-proof@v1\nindex 0\n\n{checkpoint}").checkpoint
+    random = Random(7)
+    for _ in range(_PROOFS):
+        index = random.randrange(tree.size)
+        begun = perf_counter()
+        path = tuple(tree.inclusion(index))
+        made = perf_counter()
+        assert check_inclusion(Proof(index, path, parsed), digests[index], policy)
+        making.append((made - begun) * 1_000)
+        checking.append((perf_counter() - made) * 1_000)
+    return making, checking
+
+
+def _line(what: str, unit: str, values: list[float], *, budget: float, note: str = "") -> Line:
+    return Line(
+        measurement=NAME,
+        what=what,
+        against="the budget itself: median",
+        unit=unit,
+        ours=median(values),
+        theirs=None,
+        value=median(values),
+        lowest=min(values),
+        highest=max(values),
+        budget=budget,
+        direction="at most",
+        turns=len(values),
+        note=note,
+    )

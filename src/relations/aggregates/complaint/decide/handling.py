@@ -1,0 +1,147 @@
+"""Handling a complaint: the events of the commands that answer it, look into it and pass it on."""
+
+from __future__ import annotations
+
+from relations.aggregates.complaint.commands import (
+    AcknowledgeComplaint,
+    AskInformation,
+    AssessComplaint,
+    AssignComplaint,
+    EscalateComplaint,
+    GiveApology,
+    InvestigateComplaint,
+    NameRootCause,
+    ReceiveInformation,
+    SendHoldingReply,
+    TransferComplaint,
+)
+from relations.aggregates.complaint.decide.clocks import extended_due
+from relations.aggregates.complaint.decide.refusals import Rules, id_reused, known_part
+from relations.aggregates.complaint.events.handling import (
+    ApologyGiven,
+    ComplaintAcknowledged,
+    ComplaintAssessed,
+    ComplaintAssigned,
+    ComplaintEscalated,
+    ComplaintInvestigated,
+    ComplaintTransferred,
+    HoldingReplySent,
+    InformationAsked,
+    InformationReceived,
+    RootCauseNamed,
+)
+from relations.aggregates.complaint.state import Complaint, fact
+from relations.errors import CommandRefused
+from relations.messages import Event, to_micros
+from relations.policies import Policy
+
+__all__ = ["HANDLING"]
+
+
+def _acknowledge(_state: Complaint, command: AcknowledgeComplaint, _policy: Policy, at: int) -> Event:
+    return ComplaintAcknowledged(channel=command.channel, at=at)
+
+
+def _apologise(_state: Complaint, command: GiveApology, _policy: Policy, at: int) -> Event:
+    return ApologyGiven(channel=command.channel, at=at)
+
+
+def _assess(_state: Complaint, command: AssessComplaint, _policy: Policy, at: int) -> Event:
+    return ComplaintAssessed(
+        severity=command.severity,
+        complexity=command.complexity,
+        impact=command.impact,
+        urgency=command.urgency,
+        category=command.category,
+        at=at,
+    )
+
+
+def _assign(_state: Complaint, command: AssignComplaint, _policy: Policy, at: int) -> Event:
+    return ComplaintAssigned(owner=command.owner, department=command.department, at=at)
+
+
+def _transfer(state: Complaint, command: TransferComplaint, _policy: Policy, at: int) -> Event:
+    event = ComplaintTransferred(
+        department=command.department, previous=state.department, owner=command.owner, reason=command.reason, at=at
+    )
+    late = state.assigned_at is not None and at < state.assigned_at
+    if state.department == command.department and not late and fact(event) not in state.facts:
+        raise CommandRefused(
+            f"the complaint {command.complaint} is with {command.department} already",
+            code="same_department",
+            field="department",
+            hint="Assign it to somebody there, or name another department",
+        )
+    return event
+
+
+def _investigate(_state: Complaint, command: InvestigateComplaint, _policy: Policy, at: int) -> Event:
+    return ComplaintInvestigated(findings=command.findings, conclusion=command.conclusion, at=at)
+
+
+def _name_cause(_state: Complaint, command: NameRootCause, _policy: Policy, at: int) -> Event:
+    return RootCauseNamed(cause=command.cause, at=at)
+
+
+def _ask(state: Complaint, command: AskInformation, _policy: Policy, at: int) -> Event | None:
+    known = state.requests.get(command.request)
+    if known is None:
+        return InformationAsked(request=command.request, about=command.about, at=at)
+    if known.asked_at == at:
+        return None
+    raise id_reused(command, "request", "request_id_reused")
+
+
+def _receive(state: Complaint, command: ReceiveInformation, _policy: Policy, at: int) -> Event | None:
+    known = known_part(state.requests.get(command.request), command, "request", "Ask for it first")
+    if known.received_at is not None:
+        return None
+    if at < known.asked_at:
+        raise CommandRefused(
+            f"what was asked as {command.request} bears a time before it was asked",
+            code="out_of_order",
+            field="occurred_at",
+            hint="Send what happened in the order in which it happened, or mend the time",
+        )
+    return InformationReceived(request=command.request, words=command.words, at=at)
+
+
+def _hold(state: Complaint, command: SendHoldingReply, policy: Policy, at: int) -> Event:
+    until = None if command.until is None else to_micros(command.until)
+    event = HoldingReplySent(reason=command.reason, until=until, at=at)
+    if until is None or fact(event) in state.facts:
+        return event
+    if until <= at:
+        raise CommandRefused(
+            "a holding reply that announces a time that has passed holds nobody", code="until_has_passed", field="until"
+        )
+    latest = extended_due(state, policy) if state.in_this_round(at) else None
+    if latest is not None and until > latest:
+        raise CommandRefused(
+            f"the final answer to {command.complaint} cannot be announced for later than the policy allows",
+            code="beyond_final_deadline",
+            field="until",
+            hint="Announce an earlier time",
+        )
+    return event
+
+
+def _escalate(_state: Complaint, command: EscalateComplaint, policy: Policy, at: int) -> Event:
+    to = command.to or policy.service_levels.emergency_to
+    return ComplaintEscalated(to=to, reason=command.reason, emergency=command.emergency, at=at)
+
+
+HANDLING: Rules = {
+    AcknowledgeComplaint: _acknowledge,
+    AssessComplaint: _assess,
+    AssignComplaint: _assign,
+    TransferComplaint: _transfer,
+    InvestigateComplaint: _investigate,
+    NameRootCause: _name_cause,
+    GiveApology: _apologise,
+    AskInformation: _ask,
+    ReceiveInformation: _receive,
+    SendHoldingReply: _hold,
+    EscalateComplaint: _escalate,
+}

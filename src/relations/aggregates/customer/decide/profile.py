@@ -1,0 +1,136 @@
+"""Who the customer is and what they allow: registration, corrections, consents, interactions, identities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from relations.aggregates.customer.commands import (
+    CorrectProfile,
+    GiveConsent,
+    LinkIdentity,
+    RecordInteraction,
+    RegisterCustomer,
+    WithdrawConsent,
+)
+from relations.aggregates.customer.decide.refusals import id_reused, making_known, refuse_if_erased
+from relations.aggregates.customer.events import (
+    ConsentGiven,
+    ConsentWithdrawn,
+    CustomerRegistered,
+    IdentityLinked,
+    InteractionRecorded,
+    ProfileCorrected,
+)
+from relations.aggregates.customer.state import PROFILE, Customer, Registration, changes_nothing, consent_key, given
+from relations.errors import CommandRefused
+from relations.messages import Command, Event
+
+__all__ = ["PROFILE_RULES"]
+
+
+def _register(state: Customer, command: RegisterCustomer) -> list[Event]:
+    refuse_if_erased(state, command, None, "Register the person anew under another id")
+    known = state.registration
+    wanted = Registration(
+        command.language, command.region, command.channel, command.source, given(command), implicit=False
+    )
+    if known is not None and not known.implicit:
+        if known == wanted:
+            return []
+        raise CommandRefused(
+            f"the customer {command.customer} was registered before, with other details",
+            code="already_registered",
+            field="customer",
+            hint="Send CorrectProfile for what has changed",
+        )
+    return [
+        CustomerRegistered(
+            name=command.name,
+            email=command.email,
+            phone=command.phone,
+            birthday=command.birthday,
+            language=command.language,
+            region=command.region,
+            channel=command.channel,
+            source=command.source,
+            at=command.at,
+        )
+    ]
+
+
+def _correct(state: Customer, command: CorrectProfile) -> list[Event]:
+    refuse_if_erased(state, command, None, "Nothing: the profile is gone for ever")
+    if not state.known:
+        raise CommandRefused(
+            f"the customer {command.customer} is not known",
+            code="unknown_customer",
+            field="customer",
+            hint="Send RegisterCustomer",
+        )
+    at = command.at
+    changed: dict[str, str] = {}
+    for name in PROFILE:
+        value: str | None = getattr(command, name)
+        if value is not None and not changes_nothing(state.profile.get(name, ()), (at, value)):
+            changed[name] = value
+    # Personal fields cannot be compared, so they are always recorded; replacing words by the same words is harmless.
+    changed |= {name: getattr(command, name) for name in given(command)}
+    return [ProfileCorrected(**changed, at=at)] if changed else []
+
+
+def _give_consent(state: Customer, command: GiveConsent) -> list[Event]:
+    refuse_if_erased(state, command, None, "Nothing: an erased customer cannot be contacted")
+    at = command.at
+    if changes_nothing(state.consents.get(consent_key(command.channel, command.purpose), ()), (at, command.basis)):
+        return []
+    event = ConsentGiven(
+        purpose=command.purpose, channel=command.channel, basis=command.basis, source=command.source, at=at
+    )
+    return making_known(state, command, event, command.channel)
+
+
+def _withdraw_consent(state: Customer, command: WithdrawConsent) -> list[Event]:
+    # A consent that was never given can be withdrawn: that is an objection, and worth keeping. So is a withdrawal
+    # repeated at another time, for a consent from between the two may still be on its way.
+    at = command.at
+    if (at, None) in state.consents.get(consent_key(command.channel, command.purpose), ()):
+        return []
+    event = ConsentWithdrawn(purpose=command.purpose, channel=command.channel, source=command.source, at=at)
+    return making_known(state, command, event, command.channel)
+
+
+def _record_interaction(state: Customer, command: RecordInteraction) -> list[Event]:
+    event = InteractionRecorded(
+        interaction=command.interaction,
+        channel=command.channel,
+        kind=command.kind,
+        touchpoint=command.touchpoint,
+        direction=command.direction,
+        outcome=command.outcome,
+        at=command.at,
+    )
+    recorded = state.interactions.get(command.interaction)
+    if recorded is None:
+        return making_known(state, command, event, command.channel)
+    if recorded == event:
+        return []
+    raise id_reused("interaction", command.interaction)
+
+
+def _link_identity(state: Customer, command: LinkIdentity) -> list[Event]:
+    refuse_if_erased(state, command, None, "Nothing: an erased customer is nobody's any more")
+    if command.external_id in state.identities.get(command.source, ()):
+        return []
+    event = IdentityLinked(source=command.source, external_id=command.external_id, at=command.at)
+    return making_known(state, command, event, None)
+
+
+PROFILE_RULES: Mapping[type[Command], Callable[[Customer, Any], list[Event]]] = {
+    RegisterCustomer: _register,
+    CorrectProfile: _correct,
+    GiveConsent: _give_consent,
+    WithdrawConsent: _withdraw_consent,
+    RecordInteraction: _record_interaction,
+    LinkIdentity: _link_identity,
+}

@@ -1,0 +1,151 @@
+"""Every code of refusal of a customer, and what several rules share: refusing, and making somebody known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from relations.aggregates.customer.commands import CustomerCommand
+from relations.aggregates.customer.events import CustomerRegistered
+from relations.aggregates.customer.state import Customer
+from relations.errors import CommandRefused
+from relations.messages import Command, Event, from_micros
+from relations.policies import Instrument, Surveys
+
+__all__ = [
+    "REFUSALS",
+    "id_reused",
+    "known_instrument",
+    "making_known",
+    "refuse_before_invitation",
+    "refuse_if_erased",
+    "refused",
+]
+
+REFUSALS: Mapping[str, str] = {
+    "acquisition_id_reused": "Another acquisition cost bears this id",
+    "already_merged": "The customer is merged into another already; `UnmergeCustomer` undoes that",
+    "already_registered": "Registered before, with other details; `CorrectProfile` changes them",
+    "consent_withdrawn": "The customer withdrew the consent to be asked through that channel",
+    "customer_erased": "The customer was erased, and the command says something of the person",
+    "before_feedback": "An answer is coded, scored and answered after it was given, not before",
+    "before_refund": "A refund is reversed after it was made, not before",
+    "before_invitation": "An invitation is seen, answered, declined or reminded of after it was sent, not before",
+    "feedback_has_no_words": "The answer has no words that could be scored",
+    "feedback_id_reused": "Another answer bears this id",
+    "instrument_asks_items": "The instrument is a questionnaire; the answer has a score",
+    "instrument_asks_no_items": "The instrument has no items",
+    "instrument_asks_score": "The instrument is one score; the answer has none",
+    "instrument_is_not_scored": "What the instrument notes is coded to themes; the answer has a score",
+    "interaction_id_reused": "Another interaction bears this id",
+    "invitation_already_answered": "The invitation was answered by this instrument, otherwise or with words of its own",
+    "invitation_declined": "The customer does not want to answer the invitation",
+    "invitation_id_reused": "Another invitation bears this id",
+    "item_answered_twice": "One item has two answers",
+    "item_expectation_missing": "The instrument asks what was expected as well, or does not ask it",
+    "merged_into_itself": "A customer cannot be merged into itself",
+    "purchase_not_cancelled": "Only a purchase that was refunded in full can be reinstated",
+    "purchase_id_reused": "Another purchase bears this id",
+    "refund_currency_differs": "The refund is in another currency than the purchase",
+    "refund_exceeds_purchase": "All refunds of the purchase together would give back more than was paid",
+    "refund_id_reused": "Another refund bears this id",
+    "refund_names_no_purchase": "No purchase with that id is recorded for this customer",
+    "reminder_not_due": "The policy lets more days pass before a reminder",
+    "reminders_exhausted": "The customer was reminded as often as the policy lets",
+    "survey_quarantine": "The customer saw an invitation lately, and is left in peace",
+    "survivor_is_merged": "Whom the customer shall be merged into is merged into another",
+    "unknown_customer": "The business does not know this customer yet: nothing at all, or for a correction no profile",
+    "unknown_feedback": "No answer with that id is recorded for this customer",
+    "unknown_instrument": "The policy has no such instrument",
+    "unknown_invitation": "No invitation with that id is recorded for this customer",
+    "unknown_item": "The instrument has no such item",
+    "unknown_purchase": "No purchase with that id is recorded for this customer",
+    "unknown_refund": "No refund with that id is recorded for this customer",
+    "unknown_theme": "The policy has no such theme",
+    # At the door:
+    "invalid_birthday": "Not a date such as 1980-02-29 or --02-29",
+    "invalid_email": "Not of the form name@host.domain",
+    "invalid_language": "Not of the form of a language tag",
+    "invalid_phone": "Not 5 to 15 digits",
+    "need_sort_misplaced": "A need, and nothing else, is functional, emotional or social",
+    "negative_amount": "A purchase is worth nothing or more; what goes back is a refund",
+    "nothing_answered": "An answer has a score, items, words or themes",
+    "nothing_noted": "A note on culture says at least one thing",
+    "refund_not_positive": "A refund gives back more than nothing",
+    "score_missing": "NPS and CSAT are one score",
+    "tender_currency_differs": "The tenders of a purchase must be in the currency of its amount",
+    "tenders_exceed_purchase": "The tenders of a purchase must not add up to more than its amount",
+    "score_out_of_range": "Beyond the instrument's scale: NPS is 0 to 10, CSAT 1 to 5",
+}
+"""Every code of refusal, with when it is given."""
+
+
+def refused(reason: str, code: str, field: str, hint: str) -> CommandRefused:
+    """A refusal."""
+    return CommandRefused(reason, code=code, field=field, hint=hint)
+
+
+def making_known(state: Customer, command: CustomerCommand, event: Event, channel: str | None) -> list[Event]:
+    """The event, after the implicit registration of a customer not known before."""
+    if state.known:
+        return [event]
+    return [CustomerRegistered(channel=channel, source="implicit", implicit=True, at=command.at), event]
+
+
+def refuse_if_erased(state: Customer, command: CustomerCommand, field: str | None, hint: str) -> None:
+    """Take nothing that says something of a person who was erased.
+
+    Raises:
+        CommandRefused: `customer_erased`.
+    """
+    if state.erased:
+        raise CommandRefused(
+            f"the customer {command.customer} was erased, and nothing that says something of the person is taken "
+            f"any more",
+            code="customer_erased",
+            field=field,
+            hint=hint,
+        )
+
+
+def id_reused(kind: str, known: str, hint: str | None = None) -> CommandRefused:
+    """The refusal of other content under an id that is recorded already."""
+    return CommandRefused(
+        f"the {kind} {known} is recorded already, with other content or at another time",
+        code=f"{kind}_id_reused",
+        field=kind,
+        hint=hint or f"Give each {kind} an id of its own, or send the recorded one again unchanged",
+    )
+
+
+def known_instrument(name: str, surveys: Surveys) -> Instrument:
+    """The policy's instrument of that name.
+
+    Raises:
+        CommandRefused: `unknown_instrument`.
+    """
+    found = surveys.instrument(name)
+    if found is None:
+        known = ", ".join(dict.fromkeys([*(each.id for each in surveys.instruments), "nps", "csat"]))
+        raise refused(
+            f"the policy has no instrument {name!r}",
+            "unknown_instrument",
+            "instrument",
+            f"Give one of {known}, or adopt a policy that has it",
+        )
+    return found
+
+
+def refuse_before_invitation(state: Customer, command: Command, name: str) -> None:
+    """Take nothing of an invitation that is dated before it was sent.
+
+    Raises:
+        CommandRefused: `before_invitation`.
+    """
+    known = state.invitations.get(name)
+    if known is not None and command.at < known.sent.at:
+        raise refused(
+            f"the invitation {name} was sent on {from_micros(known.sent.at).isoformat()}; nothing came of it before",
+            "before_invitation",
+            "occurred_at",
+            "Give the time at which it happened",
+        )

@@ -1,0 +1,241 @@
+"""`relations audit`: seal the log with signed checkpoints, prove events, and check both."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from relations.cli.options import Database, Json, Verbose, open_engine
+from relations.cli.screen import Screen, running
+from relations.errors import InvalidInput, LogError, SourceError
+
+__all__ = ["audit"]
+
+audit = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Seal the log with signed checkpoints, prove what it held, and check such proofs.",
+)
+
+KeyFile = Annotated[Path, typer.Option("--key", metavar="FILE", help="The file with the log's private keys.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the result to this file.")]
+Size = Annotated[
+    int | None, typer.Option("--size", metavar="EVENTS", help="The seal of this many events. The newest by default.")
+]
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(text, "utf-8")
+        os.replace(partial, path)  # noqa: PTH105 - atomic, which Path.replace does not say of itself
+    except OSError as error:
+        raise SourceError(f"cannot write {path}: {error.strerror}", code="unwritable_file") from None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError:
+        raise SourceError(f"{path} is not UTF-8 text", code="unreadable_source") from None
+    except OSError as error:
+        raise SourceError(f"cannot read {path}: {error.strerror}", code="unreadable_source") from None
+
+
+def _give(screen: Screen, text: str, output: Path | None, document: dict[str, Any], said: str) -> None:
+    """Show a file's text on stdout, or write it and say so."""
+    if output is None:
+        screen.result(document, lambda screen: screen.print(text.rstrip("\n")))
+        return
+    _write(output, text)
+    screen.result(document, lambda screen: screen.print(f"{said}: {output}"))
+
+
+@audit.command("keygen")
+def keygen(
+    origin: Annotated[str, typer.Argument(metavar="ORIGIN", help="The log's name, such as hotel.example/customers.")],
+    key: KeyFile,
+    policy: Annotated[
+        Path | None, typer.Option("--policy", metavar="FILE", help="Write the public keys to this policy file.")
+    ] = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make the private keys of a log, and the policy file for everybody who checks its seals.
+
+    Keep the key file away from the database. Publish the policy file, or hand it to the auditor.
+    """
+    from relations.audit import SealingKey
+
+    with running(json=json, verbose=verbose) as screen:
+        made = SealingKey.generate(origin)
+        made.save(key)
+        _give(screen, made.policy(), policy, {"key": str(key), "policy": made.policy()}, "The policy is in")
+
+
+@audit.command("seal")
+def seal(database: Database, key: KeyFile, output: Output = None, json: Json = False, verbose: Verbose = False) -> None:
+    """Sign the log's size and Merkle root as they are now, and show the checkpoint.
+
+    Give the checkpoint to somebody else, or publish it: what it covers cannot be changed unnoticed any more.
+    """
+    from relations.audit import SealingKey, Seals
+
+    with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
+        made = Seals(engine.log).seal(SealingKey.load(key))
+        document = {"size": made.size, "root": made.root.hex(), "checkpoint": made.checkpoint}
+        _give(screen, made.checkpoint, output, document, f"Sealed {made.size:,} events in")
+
+
+@audit.command("seals")
+def seals(database: Database, json: Json = False, verbose: Verbose = False) -> None:
+    """List the seals of a log, oldest first."""
+    from relations.audit import Seals
+    from relations.cli.show import headline, section
+
+    with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
+        found = Seals(engine.log).all()
+        rows = [{"size": each.size, "root": each.root.hex(), "sealed_at": each.sealed_at} for each in found]
+        lines = [f"{each.sealed_at:%Y-%m-%d %H:%M} UTC  {each.size:,} events" for each in found]
+        screen.result(
+            rows,
+            lambda screen: screen.print(
+                headline("Seals", engine.log.database.name), section(*lines or ["The log was never sealed."])
+            ),
+        )
+
+
+@audit.command("prove")
+def prove(
+    position: Annotated[int, typer.Argument(metavar="POSITION", help="The position of the event.", min=1)],
+    database: Database,
+    size: Size = None,
+    output: Output = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Prove that an event is in the sealed log; the result is a tlog-proof file.
+
+    It is checked against the event's digest and shows nothing else of the log.
+    """
+    from relations.audit import Seals
+
+    with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
+        made = Seals(engine.log).prove(position, size=size)
+        _give(screen, made, output, {"position": position, "proof": made}, "The proof is in")
+
+
+@audit.command("continue")
+def continuation(
+    old: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="The older checkpoint, as it was handed over.")],
+    database: Database,
+    size: Size = None,
+    output: Output = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Prove that the sealed log continues an older checkpoint; the result is a request as witnesses take it."""
+    from relations.audit import Seals
+
+    with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
+        before = _checkpoint(old)
+        made = Seals(engine.log).prove_continuation(before.size, size=size)
+        _give(screen, made, output, {"old": before.size, "proof": made}, "The proof is in")
+
+
+@audit.command("check")
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A checkpoint, or a proof of either kind.")],
+    policy: Annotated[
+        Path, typer.Option("--policy", metavar="FILE", help="The policy file: whose signatures are trusted.")
+    ],
+    database: Annotated[
+        str | None,
+        typer.Option("--database", "-d", metavar="URL|PATH", help="Check also that this database has all of it."),
+    ] = None,
+    leaf: Annotated[
+        str | None, typer.Option("--leaf", metavar="HEX", help="The event's digest, for the proof of an event.")
+    ] = None,
+    old: Annotated[
+        Path | None, typer.Option("--old", metavar="FILE", help="The older checkpoint, for a proof of continuation.")
+    ] = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Check a checkpoint or a proof: signatures, Merkle path, and with a database that nothing was changed since.
+
+    The file relations/audit/checker.py does the same without relations, with nothing but the package cryptography.
+    """
+    from relations.audit.checker import Invalid
+    from relations.cli.show import headline, section
+
+    with running(json=json, verbose=verbose) as screen:
+        try:
+            said, signers = _checked(file, policy, database, leaf, old)
+        except Invalid as error:
+            raise LogError(f"not valid: {error}", code="proof_invalid") from None
+        document = {"valid": True, "said": said, "signed_by": signers}
+        lines = [f"signed by {each}" for each in signers]
+        screen.result(document, lambda screen: screen.print(headline("Valid", said), section(*lines)))
+
+
+def _checked(
+    file: Path, policy: Path, database: str | None, leaf: str | None, old: Path | None
+) -> tuple[str, list[str]]:
+    from relations.audit import Seals, checker
+
+    trusted, text = checker.Policy.parse(_read(policy)), _read(file)
+    if text.startswith("c2sp.org/tlog-proof@"):
+        if leaf is None:
+            raise InvalidInput(
+                "the proof of an event is checked against the event's digest",
+                code="leaf_needed",
+                field="leaf",
+                hint="Give --leaf with the digest that `relations history --json` or an export shows",
+            )
+        proof = checker.Proof.parse(text)
+        keys, checkpoint = checker.check_inclusion(proof, _digest(leaf), trusted), proof.checkpoint
+        said = f"position {proof.index + 1} is one of the {checkpoint.size:,} sealed events"
+    elif text.startswith("old "):
+        if old is None:
+            raise InvalidInput(
+                "a proof of continuation is checked against the older checkpoint",
+                code="old_needed",
+                field="old",
+                hint="Give --old with the checkpoint that you hold",
+            )
+        request = checker.Request.parse(text)
+        keys, checkpoint = checker.check_consistency(request, _checkpoint(old), trusted), request.checkpoint
+        said = f"{checkpoint.size:,} events continue the older checkpoint of {request.old:,}"
+    else:
+        checkpoint = checker.Checkpoint.parse(text)
+        keys = checker.check_checkpoint(checkpoint, trusted)
+        said = f"checkpoint of {checkpoint.size:,} events"
+    if database is not None:
+        with open_engine(database) as engine:
+            Seals(engine.log).check(checkpoint)
+        said += ", and the database has all of them unchanged"
+    kinds = {checker.ML_DSA_44: "ML-DSA-44"}
+    return said, [f"{key.name} ({kinds.get(key.type, 'Ed25519')}, {key.identifier.hex()})" for key in keys]
+
+
+def _checkpoint(path: Path) -> Any:
+    from relations.audit.checker import Checkpoint
+
+    return Checkpoint.parse(_read(path))
+
+
+def _digest(leaf: str) -> bytes:
+    try:
+        found = bytes.fromhex(leaf)
+    except ValueError:
+        found = b""
+    if len(found) != 32:
+        raise InvalidInput(
+            f"{leaf[:80]!r} is not a digest", code="invalid_digest", field="leaf", hint="Give 64 hexadecimal digits"
+        )
+    return found
