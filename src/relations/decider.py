@@ -77,12 +77,13 @@ class Merging(Generic[S]):
         next_to: `state -> ids` that this stream says are one with it, each a step away. Both sides have to say so.
         home: `(command, states) -> id` of the stream that has what the command names, the id that it gives where none
             has. `states` has all of the thing's ids, the one that the command gives first.
-        together: `(command, state, others) -> state` to decide the command on, in the knowledge of the other ids'.
+        together: `(command, home, states) -> state` to decide the command on: that of the home id, with what it has to
+            know of the others.
     """
 
     next_to: Callable[[S], Sequence[str]]
     home: Callable[[Any, Mapping[str, S]], str]
-    together: Callable[[Any, S, Sequence[S]], S]
+    together: Callable[[Any, str, Mapping[str, S]], S]
 
 
 @dataclass(frozen=True, slots=True)

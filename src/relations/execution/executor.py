@@ -354,12 +354,11 @@ class Executor:
             return decided.states.get(stream) or self._state(unit, stream)
 
         together = states_together(merging, wanted.customer, load(wanted.customer), load)
-        home = merging.home(wanted, {name: state for name, (_version, state) in together.items()})
+        states = {name: state for name, (_version, state) in together.items()}
+        home = merging.home(wanted, states)
         if home != wanted.customer:
             wanted = wanted.model_copy(update={"customer": home})
-        version, state = together[home]
-        others = [state for name, (_version, state) in together.items() if name != home]
-        return wanted, (version, state), merging.together(wanted, state, others)
+        return wanted, together[home], merging.together(wanted, home, states)
 
     def _must_be_known(self, unit: _Unit, decided: _Decided, name: str, field: str) -> None:
         """Refuse a command to somebody of whom there is nothing in the log, nor about to be."""

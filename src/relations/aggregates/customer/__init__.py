@@ -178,7 +178,7 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Customer,
-    state_version=5,
+    state_version=6,
     merging=MERGING,
     of_known={MergeCustomer: "customer", AbsorbCustomer: "into"},
 )
