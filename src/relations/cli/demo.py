@@ -14,7 +14,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from relations.cli.options import Json, Verbose, database_url, moment, open_engine
+from relations.cli.options import Json, Verbose, database_url, moment, open_to_read
 from relations.cli.pages.question import Question
 from relations.cli.progress import Bar, progress_bar
 from relations.cli.reports import pages
@@ -96,7 +96,7 @@ def _play(engine: Relations, clock: RecordingClock, screen: Screen) -> Outcome:
     report = BatchReport(rejections=[])
     with progress_bar(screen, "Recording two years", total=_DAYS, unit="commands") as bar:
         for batch in clock.batches():
-            _add(report, engine.execute_many(batch))
+            report.add(engine.execute_many(batch))
             day = clock()
             bar.show((day.date() - _START).days, note=f"{day:%Y-%m}", rate=report.commands / bar.seconds)
         bar.show(_DAYS, rate=report.commands / bar.seconds)
@@ -107,14 +107,6 @@ def _play(engine: Relations, clock: RecordingClock, screen: Screen) -> Outcome:
         engine.rebuild(on_progress=bar.show)
         rebuild_seconds = bar.seconds
     return Outcome(report, time, ended_at, seconds, rebuild_seconds)
-
-
-def _add(report: BatchReport, more: BatchReport) -> None:
-    report.accepted += more.accepted
-    report.repeated += more.repeated
-    report.unchanged += more.unchanged
-    report.events += more.events
-    report.rejections += more.rejections
 
 
 def _counts(outcome: Outcome) -> dict[str, Any]:
@@ -173,7 +165,7 @@ def _make_room(database: str, screen: Screen) -> None:
         InvalidInput: There is a log that no demo made.
     """
     try:
-        with open_engine(database) as engine:
+        with open_to_read(database, views=False) as engine:
             # The default policy comes first, as in every log; then the hotel group adopts its own.
             ids = {recorded.command_id for recorded in engine.events(until=2)}
             head = engine.status().position

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -87,7 +87,6 @@ def micros(base: int, pauses: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return [(base + low * MINUTE, base + high * MINUTE) for low, high in pauses]
 
 
-@settings(max_examples=60)
 @given(calendars(), moments, st.integers(0, 4_000), pauses_of_minutes)
 def test_it_equals_an_oracle_that_looks_at_every_minute(
     drawn: tuple[BusinessCalendar, int], start: int, length: int, pauses: list[tuple[int, int]]

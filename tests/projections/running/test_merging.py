@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from relations import (
@@ -401,7 +401,7 @@ def test_a_question_that_nobody_knows_how_to_ask_is_noticed() -> None:
             assert arguments_of(name, question), name
 
 
-@settings(max_examples=10)
+@part(12)
 @given(st.lists(_anything, max_size=15), st.sampled_from(IDS), st.sampled_from(IDS))
 def test_merge_then_unmerge_changes_nothing(more: list[Command], customer: str, into: str) -> None:
     with opened(RICH) as relations:
@@ -602,7 +602,7 @@ _merging = st.lists(
 )
 
 
-@settings(max_examples=40)
+@part(40)
 @given(_merging)
 def test_never_a_circle(commands: list[Command]) -> None:
     with opened(RegisterCustomer(customer=f"c{number}", occurred_at=day(0)) for number in range(1, 6)) as relations:
@@ -643,7 +643,7 @@ def test_every_projection_keeps_its_laws_where_customers_are_merged(projection: 
         assert report.size > 40
 
 
-@settings(max_examples=40)
+@part(40)
 @given(st.lists(_anything, min_size=5, max_size=25), st.permutations(IDS))
 def test_rows_are_combined_the_same_in_any_order(history: list[Command], order: list[str]) -> None:
     seen = 0

@@ -32,6 +32,7 @@ from relations.aggregates.customer.events import (
     ProfileCorrected,
     PurchaseRecorded,
     PurchaseRefunded,
+    RefundReversed,
     SentimentScored,
     TraitDropped,
     TraitNoted,
@@ -98,6 +99,14 @@ def _purchase_refunded(state: Customer, event: PurchaseRefunded) -> Customer:
         state,
         refunds=state.refunds.set(event.refund, event),
         refunded=state.refunded.set(event.purchase, event.refunded),
+    )
+
+
+def _refund_reversed(state: Customer, event: RefundReversed) -> Customer:
+    return _replace(
+        state,
+        refunded=state.refunded.set(event.purchase, event.refunded),
+        reversed=state.reversed.set(event.refund, event),
     )
 
 
@@ -211,6 +220,7 @@ _EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
     InteractionRecorded: _interaction_recorded,
     PurchaseRecorded: _purchase_recorded,
     PurchaseRefunded: _purchase_refunded,
+    RefundReversed: _refund_reversed,
     FeedbackGiven: _feedback_given,
     CustomerErased: _customer_erased,
     IdentityLinked: _identity_linked,

@@ -16,6 +16,7 @@ from relations.aggregates.customer.events import (
     InvitationSent,
     PurchaseRecorded,
     PurchaseRefunded,
+    RefundReversed,
     SentimentScored,
 )
 
@@ -81,7 +82,8 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         consents: By channel and purpose, the bases in order of business time; None where withdrawn.
         purchases: By id.
         refunds: By id.
-        refunded: By purchase, what was given back so far, in minor units.
+        refunded: The running total refunded, by purchase, in minor units.
+        reversed: Refunds that were reversed, by id.
         feedback: Answers by id, without their comments.
         worded: Answers that have words, and when they were given.
         answers: By instrument and invitation, the id of the answer.
@@ -108,6 +110,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     purchases: Map[str, PurchaseRecorded] = Map()
     refunds: Map[str, PurchaseRefunded] = Map()
     refunded: Map[str, int] = Map()
+    reversed: Map[str, RefundReversed] = Map()
     feedback: Map[str, FeedbackGiven] = Map()
     worded: Map[str, int] = Map()
     answers: Map[str, str] = Map()
