@@ -25,6 +25,7 @@ from relations.cli.scoring import score_command
 from relations.cli.streams import prepare_streams
 from relations.cli.transfer import export_command, import_command
 from relations.cli.upkeep import rebuild, run, status, verify
+from relations.version import VERSION
 
 __all__ = ["app", "run_app"]
 
@@ -65,9 +66,7 @@ app.add_typer(audit, name="audit")
 
 def _show_version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import version
-
-        typer.echo(f"relations {version('relations')}")
+        typer.echo(f"relations {VERSION}")
         raise typer.Exit
 
 
