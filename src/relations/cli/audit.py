@@ -177,8 +177,8 @@ def export(
 
     OCEL has customers, complaints, accounts and staff as objects, with qualified relations.
     """
-    from relations.exchange.cloudevents import write_cloud_events  # noqa: PLC0415 - only this command needs it
-    from relations.exchange.ocel import write_ocel_json, write_ocel_sqlite  # noqa: PLC0415 - likewise
+    from relations.exchange.cloudevents import write_cloud_events
+    from relations.exchange.ocel import write_ocel_json, write_ocel_sqlite
 
     with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
         events = engine.events(after=after)
