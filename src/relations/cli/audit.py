@@ -190,7 +190,7 @@ def export(
             case Format.CLOUDEVENTS:
                 count = write_cloud_events(events, output, source=source)
         document = {"events": count, "path": str(output), "format": form.value}
-        screen.result(document, lambda screen: screen.print(Text(f"{number(count)} events are in {output}.")))
+        screen.result(document, lambda screen: screen.print(f"{count:,} events are in {output}."))
 
 
 @audit.command("check")
