@@ -14,8 +14,7 @@ from relations.cli.pages.question import Question
 from relations.cli.show import ABSENT, bar, headline, local_minute, number, percent, section, span, table, words
 from relations.engine import Relations
 from relations.errors import InvalidInput
-from relations.projections.satisfaction.respondents import SegmentsOf
-from relations.projections.satisfaction.view import (
+from relations.projections.satisfaction import (
     CsatFigure,
     GapFigure,
     NpsFigure,
@@ -26,6 +25,7 @@ from relations.projections.satisfaction.view import (
     ThemeFigure,
     Trend,
 )
+from relations.projections.satisfaction.respondents import SegmentsOf
 
 __all__ = ["read", "show"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from relations.analytics.control_charts import ControlChart
 from relations.errors import InvalidInput
-from relations.projections.satisfaction.view import CsatFigure, NpsFigure
+from relations.projections.satisfaction import CsatFigure, NpsFigure
 from relations.report.html.asked import MONTHS, Asked, Trend
 from relations.report.html.figures import Bar, Bars, Figure, Part, Section
 
