@@ -158,7 +158,7 @@ def report(
         engine = stack.enter_context(open_engine(database, master_key_file))
         zone = engine.policy.zone
         if html is not None:
-            page = render_html(engine, lang, as_of=moment(as_of, zone), currency=currency, days=days)
+            page = render_html(engine, lang, as_of=moment(as_of, zone), currency=currency, ahead=timedelta(days=days))
             html.write_text(page, encoding="utf-8")
             written = {"written": str(html), "bytes": len(page.encode())}
             screen.result(written, lambda screen: screen.print(f"Written: {html} ({written['bytes']:,} bytes)"))

@@ -127,6 +127,7 @@ def test_fewer_than_the_minimum_show_their_number_only(scores: tuple[int, ...]) 
         "n": len(scores),
         "respondents": len(scores),
         "suppressed": True,
+        "complete": True,
         "instrument": "nps",
     }
     assert str(figure) == f"suppressed, n = {len(scores)}"
