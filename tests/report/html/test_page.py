@@ -469,7 +469,7 @@ def test_the_page_names_the_place_where_chance_explains_nothing() -> None:
     assert "No month differs" in words(page, "nps")
     for place in ("lobby", "spa"):
         assert re.search(f"At {place}, chance does not explain [^.]*Dec 2025", words(page, "nps"))
-    assert "lobby出现异常波动的月份" in words(chinese, "nps")
+    assert "触点“lobby”出现异常波动的月份" in words(chinese, "nps")
 
 
 def test_the_terminal_and_the_page_count_overdue_alike(group: Relations, pages: dict[str, str]) -> None:
