@@ -1,13 +1,21 @@
 """Views rebuilt from the log at any time: pure folds into rows, and typed queries over them."""
 
 from relations.projections import agenda, customers, desk, loyalty, repair, retention, satisfaction
+from relations.projections.agenda.view import AgendaView
+from relations.projections.customers.view import CustomersView
+from relations.projections.desk.view import DeskView
+from relations.projections.loyalty.view import LoyaltyView
 from relations.projections.projection import CustomerRow, Projection, Row, Rows, Tally
+from relations.projections.repair.view import RepairView
+from relations.projections.retention.view import RetentionView
 from relations.projections.running import aliases
 from relations.projections.running.runner import ProjectionStatus, Runner
-from relations.projections.view import View
+from relations.projections.satisfaction.view import SatisfactionView
+from relations.projections.view import View, ViewContext
 
 __all__ = [
     "PROJECTIONS",
+    "VIEWS",
     "CustomerRow",
     "Projection",
     "ProjectionStatus",
@@ -16,6 +24,7 @@ __all__ = [
     "Runner",
     "Tally",
     "View",
+    "ViewContext",
 ]
 
 PROJECTIONS: tuple[Projection, ...] = (
@@ -29,3 +38,14 @@ PROJECTIONS: tuple[Projection, ...] = (
     satisfaction.PROJECTION,
 )
 """Every projection that ships."""
+
+VIEWS: tuple[type[View], ...] = (
+    AgendaView,
+    CustomersView,
+    DeskView,
+    LoyaltyView,
+    RepairView,
+    RetentionView,
+    SatisfactionView,
+)
+"""The class of every view that ships. An engine's `views` has each under the name of its projection."""

@@ -1,4 +1,4 @@
-"""What a caller asks: the base of typed queries over a projection's tables.
+"""The base of views: typed queries over a projection's tables.
 
 Rows are kept by the customer as recorded. A view answers for the surviving id of customers who were merged: `rows`
 gives rows under that id, and combines those of one customer by the rule that their class declares. Conditions and
@@ -8,8 +8,12 @@ if there were no merges.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial, wraps
+from types import FunctionType
 from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import Connection, FromClause, Select, Table, func, select
@@ -19,44 +23,77 @@ from relations.log.database import Database
 from relations.messages import to_micros
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime, local_time
-from relations.projections.projection import CustomerRow, Projection, Row
+from relations.policies.in_force import InForce
+from relations.projections.projection import CustomerRow, Projection, Row, Rows
 from relations.projections.running.aliases import Aliases, combined, key_of
 from relations.projections.running.resolving import AliasReader
 from relations.projections.running.tables import RowTable
 
-__all__ = ["View"]
+__all__ = ["View", "ViewContext"]
 
 R = TypeVar("R", bound=Row)
 C = TypeVar("C", bound=CustomerRow)
 
 
+_ATTEMPTS = 10
+"""How often a question begins again because the aliases are of another state than the view's tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewContext:
+    """Everything that an engine gives to a view.
+
+    Attributes:
+        database: The database that has the tables.
+        policy: Returns the policy in force now.
+        rules: Returns every policy, and when each is in force.
+        now: Returns the present, UTC microseconds: the default of every `as_of`.
+        refresh: Folds new events into a projection's tables. An embedded engine does so before each answer, so that
+            callers read their own writes.
+        aliases: Reads which ids belong to one customer.
+        fold_customer: Folds one customer's events in memory: `(projections, customer, until) -> rows by projection`.
+        customers_between: Returns the customers with events, of those that the projections fold, between two moments.
+        open_words: Opens sealed personal words; None for the erased.
+    """
+
+    database: Database
+    policy: Callable[[], Policy]
+    rules: Callable[[], InForce]
+    now: Callable[[], int]
+    refresh: Callable[[Projection], None]
+    aliases: AliasReader
+    fold_customer: Callable[[Sequence[Projection], str, int | None], dict[str, Rows]]
+    customers_between: Callable[[Sequence[Projection], int, int], list[str]]
+    open_words: Callable[[Sequence[tuple[str, str, str, str]]], list[str | None]]
+
+
 class View:
-    """Typed queries over one projection's tables. Subclasses name their `projection` and add the questions.
+    """Typed queries over one projection's tables. Subclasses name their `projection` and add questions as methods.
 
     Args:
-        database: Where the tables are.
-        policy: Gives the policy in force when the question is asked.
-        now: Gives the present, UTC microseconds: the default of every `as_of`.
-        refresh: Called before each read; an embedded engine folds what is new, so callers read their own writes.
-        aliases: Reads which ids are one customer.
+        context: Everything that the engine gives to a view.
     """
 
     projection: ClassVar[Projection]
 
-    def __init__(
-        self,
-        database: Database,
-        policy: Callable[[], Policy],
-        now: Callable[[], int],
-        refresh: Callable[[], None] = lambda: None,
-        aliases: AliasReader | None = None,
-    ) -> None:
-        self._database = database
-        self._policy = policy
-        self._now = now
-        self._refresh = refresh
-        self._aliases = aliases or AliasReader(database)
-        self._tables = {row: RowTable(database, self.projection, row) for row in self.projection.tables}
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let every question of a view see one state of the database from its beginning to its end."""
+        super().__init_subclass__(**options)
+        for name, found in list(vars(cls).items()):
+            if isinstance(found, FunctionType) and not name.startswith("_"):
+                setattr(cls, name, _question(found))
+
+    def __init__(self, context: ViewContext) -> None:
+        self._database = context.database
+        self._policy = context.policy
+        self._rules = context.rules
+        self._now = context.now
+        self._refresh: Callable[[], None] = partial(context.refresh, self.projection)
+        self._aliases = context.aliases
+        self._fold_customer = context.fold_customer
+        self._customers_between = context.customers_between
+        self._open_words = context.open_words
+        self._tables = {row: RowTable.of(context.database, self.projection, row) for row in self.projection.tables}
 
     @property
     def policy(self) -> Policy:
@@ -84,8 +121,7 @@ class View:
     @property
     def aliases(self) -> Aliases:
         """Which ids are one customer."""
-        self._refresh()
-        with self._database.transaction() as connection:
+        with self._answering() as connection:
             return self._aliases.read(connection)
 
     def table(self, row: type[Row]) -> Table:
@@ -114,8 +150,7 @@ class View:
             limit: At most so many.
             offset: After so many.
         """
-        self._refresh()
-        with self._database.transaction() as connection:
+        with self._answering() as connection:
             if issubclass(row, CustomerRow) and (aliases := self._aliases.read(connection)):
                 page = slice(offset or 0, None if limit is None else (offset or 0) + limit)
                 # Any: that R is a class of customers' rows here is lost on a TypeVar.
@@ -130,22 +165,19 @@ class View:
 
     def rows_as_recorded(self, row: type[R], customers: Sequence[str]) -> list[R]:
         """All rows of these ids, whoever is merged, by key."""
-        self._refresh()
-        with self._database.transaction() as connection:
+        with self._answering() as connection:
             return self._rows_of(connection, row, customers)
 
     def customers(self, row: type[CustomerRow], *where: Any) -> list[str]:
         """The customers of whom any row meets all conditions, in order."""
-        self._refresh()
-        with self._database.transaction() as connection:
+        with self._answering() as connection:
             found = self._named(row, [self.table(row).c.customer], where, self._aliases.read(connection))
             names = found.distinct().order_by(found.selected_columns[0])
             return [name for (name,) in connection.execute(names)]
 
     def count(self, row: type[CustomerRow], *where: Any) -> int:
         """How many customers have a row that meets all conditions."""
-        self._refresh()
-        with self._database.transaction() as connection:
+        with self._answering() as connection:
             aliases = self._aliases.read(connection)
             found = self._named(row, [self.table(row).c.customer], where, aliases)
             if aliases or row.key != CustomerRow.key:
@@ -153,12 +185,40 @@ class View:
             return connection.execute(select(func.count()).select_from(found.subquery())).scalar_one()
 
     def execute(self, statement: Select[Any]) -> list[Any]:
-        """The result of any query over the tables, which hold customers as recorded."""
-        self._refresh()
-        # Not `reading`: its repeatable snapshot is taken before PostgreSQL looks the table up, and a rebuild that
-        # switched in between would show its fresh table as of before it was filled.
-        with self._database.transaction() as connection:
+        """Return the rows of any query over the tables, which hold customers as recorded."""
+        with self._answering() as connection:
             return list(connection.execute(statement))
+
+    @contextmanager
+    def _answering(self) -> Iterator[Connection]:
+        """Open the one state of the database that a whole question is answered from.
+
+        New events are folded first, up to the head as it is now. Then one read transaction serves everything that this
+        thread reads until the end of the question: rows, aliases, policies, keys and the log.
+        """
+        if self._database.in_snapshot:
+            with self._database.reading() as connection:
+                yield connection
+            return
+        for attempt in range(1, _ATTEMPTS + 1):
+            self._refresh()
+            with self._database.snapshot() as connection:
+                if not self._database.is_sqlite:
+                    self._hold_tables(connection)
+                # Another process may have folded a merge into the aliases that this view's tables have not seen yet.
+                if attempt == _ATTEMPTS or self._aliases.agree(connection, self.projection):
+                    yield connection
+                    return
+
+    def _hold_tables(self, connection: Connection) -> None:
+        """Keep a rebuild from switching tables during a question.
+
+        PostgreSQL takes a repeatable snapshot with the first query, but looks tables up anew for each one. A table
+        that a rebuild put in place after the snapshot would look as it did before it was filled. Locking them does not
+        take the snapshot yet.
+        """
+        names = ", ".join(f'"{table.table.name}"' for table in self._tables.values())
+        self._database.cursor(connection).execute(f"LOCK TABLE {names} IN ACCESS SHARE MODE")
 
     # --- merged customers -------------------------------------------------------------------------------------------
 
@@ -225,3 +285,12 @@ class View:
             .where(*map(surviving, where))
             .order_by(*map(surviving, order_by))
         )
+
+
+def _question(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def ask(self: View, *args: Any, **kwargs: Any) -> Any:
+        with self._answering():
+            return method(self, *args, **kwargs)
+
+    return ask

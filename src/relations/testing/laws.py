@@ -6,17 +6,20 @@ database, and compare canonical bytes. Point `check_laws` at a projection of you
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import msgspec
 
+from relations.aggregates import AGGREGATES
+from relations.decider import Aggregate
 from relations.engine import Relations
 from relations.log.codec import Codec
 from relations.messages import Command, Envelope, Event
 from relations.projections.projection import Fold, Projection, Rows
 from relations.projections.running.runner import Runner
+from relations.reactions import REACTIONS, Reaction
 
 __all__ = ["LawBroken", "LawsReport", "check_laws", "check_upcasts"]
 
@@ -50,6 +53,8 @@ def check_laws(
     commands: Iterable[Command],
     *,
     url: str = "sqlite://",
+    aggregates: Sequence[Aggregate[Any]] = AGGREGATES,
+    reactions: Mapping[type[Event], Reaction] = REACTIONS,
     batches: Sequence[int] = (1, 2, 7, 1_000),
     shards: Sequence[int] = (1, 2, 3, 8),
     points: int = 12,
@@ -66,6 +71,8 @@ def check_laws(
         projection: The projection.
         commands: What happened; refused ones are left out.
         url: The database; in memory by default.
+        aggregates: Every kind of aggregate that the commands need; a host's own are added to those that ship.
+        reactions: What an event asks of other aggregates.
         batches: Events a live transaction.
         shards: Into how many parts a rebuild is split.
         points: At how many positions to crash and to look as of.
@@ -74,7 +81,7 @@ def check_laws(
         LawBroken: One does not hold; says which, and where.
         ValueError: The commands led to no event that the projection folds, so nothing was seen.
     """
-    with Relations.open(url, follow=False) as relations:
+    with Relations.open(url, aggregates=aggregates, reactions=reactions, follow=False) as relations:
         relations.execute_many(commands)
         relations.runner = Runner(relations.log, relations.codec, [projection], lambda: relations.policy.zone)
         return _Check(relations, projection).run(batches, shards, points)

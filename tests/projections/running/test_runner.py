@@ -78,6 +78,10 @@ class SpendingView(View):
     projection = SPENDING
 
 
+def spending_view(engine: Relations, refresh: Callable[[], None] = lambda: None) -> SpendingView:
+    return SpendingView(replace(engine.view_context, refresh=lambda _projection: refresh()))
+
+
 def runner_of(relations: Relations, *projections: Projection, zone: str = "UTC") -> Runner:
     return Runner(relations.log, relations.codec, projections or (SPENDING, KNOWN), lambda: zone)
 
@@ -203,9 +207,7 @@ def test_threads_share_a_runner_while_more_is_appended(relations: Relations) -> 
 
 def test_views_read_what_was_written_just_now(relations: Relations) -> None:
     runner = runner_of(relations)
-    view = SpendingView(
-        relations.log.database, lambda: relations.policy, lambda: 0, lambda: runner.catch_up(["spending"])
-    )
+    view = spending_view(relations, lambda: runner.catch_up(["spending"]))
     for number in range(50, 53):
         relations.execute(purchase(number, "c9"))
         (row,) = view.rows(Spent, view.table(Spent).c.customer == "c9")
@@ -523,7 +525,7 @@ def test_readers_see_all_of_the_old_or_all_of_the_new(relations: Relations, data
     stop = threading.Event()
 
     def read(own: Relations) -> int:
-        view = SpendingView(own.log.database, lambda: own.policy, lambda: 0)
+        view = spending_view(own)
         count = 0
         while not stop.is_set():
             rows = view.rows(Spent)

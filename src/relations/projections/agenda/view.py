@@ -11,11 +11,11 @@ window and thresholds) is reckoned when the agenda is asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import datetime
 from heapq import merge, nsmallest
 from itertools import islice
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from sqlalchemy import ColumnElement, or_, tuple_
 
@@ -23,7 +23,6 @@ from relations.errors import InvalidInput
 from relations.messages import from_micros, to_micros
 from relations.policies import Policy
 from relations.policies.calendars import local_time
-from relations.policies.in_force import InForce
 from relations.policies.loyalty.tier_clock import programme_in
 from relations.projections.agenda import complaints as agenda_complaints
 from relations.projections.agenda import loyalty as agenda_loyalty
@@ -43,27 +42,20 @@ from relations.projections.view import View
 
 __all__ = ["KINDS", "PROJECTION", "AgendaItem", "AgendaView", "Kind", "commands_due"]
 
+_FAR_OFF = 2**62
+
 PROJECTION = Projection(
     name="agenda",
-    version=8,
+    version=9,
     tables=(Item, Lapse, Member, Asked),
     folds=Folds.of(agenda_complaints.FOLDS, agenda_surveys.FOLDS, agenda_loyalty.FOLDS),
 )
 
 
 class AgendaView(View):
-    """What falls due, soonest first; what is due together is in the order of customers, streams and names.
-
-    Args:
-        shared: As in `View`.
-        rules: Gives every policy, and when it is in force.
-    """
+    """What falls due, soonest first; what is due together is in the order of customers, streams and names."""
 
     projection: ClassVar[Projection] = PROJECTION
-
-    def __init__(self, *shared: Any, rules: Callable[[], InForce]) -> None:
-        super().__init__(*shared)
-        self._rules = rules
 
     def due(
         self,
@@ -98,7 +90,7 @@ class AgendaView(View):
         found = [self._open(each, end, policy, limit, after) for each in kinds if each not in reviews | asked]
         if asked & set(kinds):
             lapsed = policy.surveys.lapsed_by(min(end, self.now if as_of is None else to_micros(as_of)))
-            found.append(self._asked(kinds, end, limit, after, lapsed))
+            found.append(self._asked(kinds, end, policy, limit, after, lapsed))
         if reviews & set(kinds):
             found.append(self._reviews(kinds, end, limit, after))
         if "expiry" in kinds:
@@ -122,7 +114,11 @@ class AgendaView(View):
         reviews = (tier_review(row, rules) for row in members)
         lapses = (open_lapse(row) for row in self.rows(Lapse, customer=customer))
         lapsed = policy.surveys.lapsed_by(self.now)
-        asked = (item for row in self.rows(Asked, customer=customer) for item in open_asked(row, lapsed))
+        asked = (
+            item
+            for row in self.rows(Asked, customer=customer)
+            for item in open_asked(row, policy.surveys, _FAR_OFF, lapsed)
+        )
         return sorted((item for item in (*opened, *lapses, *reviews, *asked) if item is not None), key=_key)
 
     def _open(
@@ -149,14 +145,20 @@ class AgendaView(View):
         return [item for item in found if after is None or item.key > after.key][:limit]
 
     def _asked(
-        self, kinds: Collection[Kind], end: int, limit: int | None, after: AgendaItem | None, lapsed: int | None
+        self,
+        kinds: Collection[Kind],
+        end: int,
+        policy: Policy,
+        limit: int | None,
+        after: AgendaItem | None,
+        lapsed: int | None,
     ) -> list[AgendaItem]:
         columns, where = self.table(Asked).c, []
         if "answer" in kinds:
             where.append(columns.answer_at <= end)
         if "reminder" in kinds:
             where.append(columns.remind_at.is_not(None) if lapsed is None else columns.remind_at > lapsed)
-        items = (item for row in self.rows(Asked, or_(*where)) for item in open_asked(row, lapsed))
+        items = (item for row in self.rows(Asked, or_(*where)) for item in open_asked(row, policy.surveys, end, lapsed))
         found = [item for item in items if item.kind in kinds and to_micros(item.due_at) <= end]
         return sorted((item for item in found if after is None or item.key > after.key), key=_key)[:limit]
 

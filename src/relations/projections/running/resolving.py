@@ -8,7 +8,9 @@ from relations.aggregates.customer import CustomerAbsorbed, CustomerMerged, Cust
 from relations.log.codec import Codec
 from relations.log.database import Database, tables_of
 from relations.log.tables import log
+from relations.projections.projection import Projection
 from relations.projections.running.aliases import NONE, PROJECTION, Alias, Aliases
+from relations.projections.running.checkpoints import checkpoints
 from relations.projections.running.tables import RowTable
 
 __all__ = ["AliasReader", "ids_in_log"]
@@ -23,7 +25,7 @@ class AliasReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._rows = RowTable(database, PROJECTION, Alias)
+        self._rows = RowTable.of(database, PROJECTION, Alias)
         self._exists = False
         self._known: tuple[int, Aliases] = (0, NONE)
 
@@ -42,6 +44,17 @@ class AliasReader:
             aliases = Aliases.of([decode(row) for row in found])
             self._known = position, aliases
         return aliases
+
+    def agree(self, connection: Connection, projection: Projection) -> bool:
+        """Return whether the aliases are of the same state as a projection's tables, as far as merges go."""
+        names = (PROJECTION.name, projection.name)
+        columns = checkpoints.c.name, checkpoints.c.position
+        found = connection.execute(select(*columns).where(checkpoints.c.name.in_(names)))
+        positions: dict[str, int] = {row.name: row.position for row in found}
+        if len(positions) < len(names):
+            return True  # one of them has not been folded yet
+        newest: int = connection.execute(select(func.max(self._rows.table.c.position))).scalar() or 0
+        return newest <= positions[projection.name] <= positions[PROJECTION.name]
 
     def survivors(self) -> CTE:
         """All merged ids as a table of a query: `customer`, and `survivor`, the id that views answer for."""

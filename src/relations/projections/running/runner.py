@@ -11,13 +11,14 @@ import msgspec
 from sqlalchemy import Connection, Select, bindparam, select
 
 from relations.errors import ProjectionFailed
-from relations.gc_pause import held_back
+from relations.gc_pause import collector_paused
 from relations.log.codec import Codec
 from relations.log.database import Database, Statement, tables_of
 from relations.log.log import Log, Shard
 from relations.log.tables import log as log_table
 from relations.policies.calendars import local_time
 from relations.projections.projection import Projection, Rows
+from relations.projections.running.aliases import PROJECTION as ALIASES_PROJECTION
 from relations.projections.running.checkpoints import checkpoints, writing_views
 from relations.projections.running.folding import COLUMNS, Folding
 from relations.projections.running.live import RowsUnwritable, fold_live
@@ -29,6 +30,7 @@ from relations.telemetry import logger
 __all__ = ["Progress", "ProjectionStatus", "Runner"]
 
 _LIVE_BATCH = 2_000
+ALIASES = ALIASES_PROJECTION.name
 
 
 class ProjectionStatus(msgspec.Struct, frozen=True):
@@ -72,10 +74,11 @@ class Runner:
         self._rebuilding = threading.RLock()
         self.projections = {projection.name: projection for projection in projections}
         self._tables = {
-            name: {row: RowTable(self._database, projection, row) for row in projection.tables}
+            name: {row: RowTable.of(self._database, projection, row) for row in projection.tables}
             for name, projection in self.projections.items()
         }
         self._prepared = False
+        self._warned = False
 
     # --- live -------------------------------------------------------------------------------------------------------
 
@@ -94,19 +97,37 @@ class Runner:
         Raises:
             ProjectionFailed: One of them met a poison event; the others have gone on.
         """
+        if self._database.read_only:
+            self._warn_if_behind(names)
+            return
         failures: list[ProjectionFailed] = []
         with self._lock:
             self._prepare()
-            for name in self._behind(names, until):
+            end, behind = self._behind(names, until)
+            for name in behind:
                 try:
-                    self._catch_up(name, batch, until)
+                    self._catch_up(name, batch, end)
                 except ProjectionFailed as failure:
                     failures.append(failure)
         if failures:
             raise failures[0]
 
-    def _behind(self, names: Iterable[str] | None, until: int | None) -> list[str]:
-        """Which of these have anything to do, in one look: mostly none, and views ask before every answer."""
+    def is_behind(self, names: Iterable[str] | None = None) -> bool:
+        """Return whether any of these projections has something to fold, or tables of another version or zone."""
+        wanted = set(names if names is not None else self.projections)
+        known = {status.name for status in self.status() if status.version}
+        return not wanted <= known or bool(self._behind(wanted, None)[1])
+
+    def _warn_if_behind(self, names: Iterable[str] | None) -> None:
+        if not self._warned and self.is_behind(names):
+            self._warned = True
+            logger.warning(
+                "views are behind the log, and the database is read-only: answers leave out the newest events",
+                database=self._database.name,
+            )
+
+    def _behind(self, names: Iterable[str] | None, until: int | None) -> tuple[int, list[str]]:
+        """Return the position to fold to, and the projections that are not there: views ask before every answer."""
         wanted = list(names if names is not None else self.projections)
         zone = self._zone()
         with self._database.reading() as connection:
@@ -119,23 +140,22 @@ class Runner:
             checkpoint, version = by_name[name], self.projections[name].version
             return checkpoint.position >= end and (checkpoint.version, checkpoint.zone) == (version, zone)
 
-        return [name for name in wanted if not is_done(name)]
+        # The aliases first: a view's tables are never of a later state than what says who is merged.
+        return end, sorted((name for name in wanted if not is_done(name)), key=lambda name: name != ALIASES)
 
-    def _catch_up(self, name: str, batch: int, until: int | None) -> None:
+    def _catch_up(self, name: str, batch: int, end: int) -> None:
+        """Fold up to a head that was seen once: whoever follows a growing log for an answer may never get one."""
         projection = self.projections[name]
         while True:
             with self._database.reading() as connection:
                 checkpoint = self._checkpoint(connection, name)
-                head = self._log.head(connection).position
-            if until is not None:
-                head = min(head, until)
             zone = self._zone()
             if checkpoint.version != projection.version or checkpoint.zone != zone:
                 self.rebuild([name])
                 return
-            if checkpoint.position >= head:
+            if checkpoint.position >= end:
                 return
-            self._step(projection, zone, checkpoint.position, min(head, checkpoint.position + batch))
+            self._step(projection, zone, checkpoint.position, min(end, checkpoint.position + batch))
 
     def reset(self, name: str) -> None:
         """Empty a projection's tables and begin again at the log's beginning, live."""
@@ -251,7 +271,7 @@ class Runner:
         return folding
 
     def fold_customer(
-        self, projections: Sequence[Projection], customer: str, *, until: int | None = None
+        self, projections: Sequence[Projection], customer: str, until: int | None = None
     ) -> dict[str, Rows]:
         """Fold one customer's events in memory: what projections, also ones without tables, say of them alone.
 
@@ -266,7 +286,7 @@ class Runner:
         folding = Folding(self._codec, projections, local_time(self._zone()))
         query = self._of_customer if until is None else self._of_customer_until
         values = {"customer": customer, "topics": self._database.many(self._folded(projections)), "until": until}
-        with held_back(), self._database.reading() as connection:
+        with collector_paused(), self._database.reading() as connection:
             cursor = self._database.cursor(connection, binary=True)
             cursor.execute(query.sql, query.bind(**values))
             while page := cursor.fetchmany(_LIVE_BATCH):
@@ -330,15 +350,20 @@ class Runner:
 
     def status(self) -> list[ProjectionStatus]:
         """How every projection stands."""
-        self._prepare()
+        if not self._database.read_only:
+            self._prepare()
         with self._database.reading() as connection:
             head = self._log.head(connection).position
-            found = [(name, self._checkpoint(connection, name)) for name in self.projections]
+            there = tables_of(connection, [checkpoints.name])
+            found = {row.name: row for row in connection.execute(select(checkpoints))} if there else {}
+        # A read-only database may have no tables of a view yet; its version is 0 then.
         return [
             ProjectionStatus(
                 name, row.version, row.position, head - row.position, row.failed_at, row.failed_stream, row.failure
             )
-            for name, row in found
+            if (row := found.get(name))
+            else ProjectionStatus(name, 0, 0, head)
+            for name in self.projections
         ]
 
     def _checkpoint(self, connection: Connection, name: str) -> Any:

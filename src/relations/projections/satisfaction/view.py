@@ -6,16 +6,15 @@ Figures are computed when they are asked for, under the policy in force then. `f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar, get_args
+from typing import ClassVar, TypeVar, get_args
 
 from relations.analytics.control_charts import ControlChart
 from relations.analytics.drivers import DriverReport
 from relations.errors import InvalidInput
 from relations.messages import to_micros
 from relations.policies import Instrument
-from relations.policies.in_force import InForce
 from relations.policies.instruments import InstrumentKind
 from relations.projections.arguments import checked_month
 from relations.projections.projection import Projection
@@ -66,17 +65,9 @@ class SatisfactionView(View):
     * `instrument` is the id of an instrument of the policy.
 
     An argument that does not make sense raises `InvalidInput`.
-
-    Args:
-        shared: The arguments of `View`.
-        rules: Returns every policy with the time from which it is in force.
     """
 
     projection: ClassVar[Projection] = PROJECTION
-
-    def __init__(self, *shared: Any, rules: Callable[[], InForce]) -> None:
-        super().__init__(*shared)
-        self._rules = rules
 
     def nps(
         self,
