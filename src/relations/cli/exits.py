@@ -17,6 +17,7 @@ from relations.errors import (
     NewerLog,
     RelationsError,
     SourceError,
+    StoreError,
 )
 
 __all__ = ["MEANINGS", "ExitCode", "as_error", "exit_code"]
@@ -59,6 +60,7 @@ MEANINGS: dict[ExitCode, str] = {
 _OF_ERRORS: tuple[tuple[type[RelationsError], ExitCode], ...] = (
     (NewerLog, ExitCode.NEWER),
     (ForeignDatabase, ExitCode.DATABASE),
+    (StoreError, ExitCode.DATABASE),
     (LogError, ExitCode.PROBLEMS),
     (SourceError, ExitCode.FILE),
     (MappingError, ExitCode.MAPPING),

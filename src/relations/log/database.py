@@ -9,12 +9,14 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from threading import RLock, local
+from time import monotonic
 from typing import Any, Literal
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    RootTransaction,
     any_,
     bindparam,
     create_engine,
@@ -24,11 +26,14 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, NoSuchModuleError
 from sqlalchemy.sql import ClauseElement
 
-from relations.errors import ConcurrencyConflict, ForeignDatabase, InvalidInput, LogError, MissingExtra
-from relations.log.writer_connection import KeptWriter
+from relations.errors import InvalidInput, MissingExtra, OutcomeUnknown
+from relations.log.failures import is_connection_lost, translated
+from relations.log.forking import after_fork
+from relations.log.in_place import FileInPlace
+from relations.log.writer_connection import WriterConnection
 from relations.telemetry import logger
 
 __all__ = ["CHANNEL", "Database", "Durability", "Statement"]
@@ -37,6 +42,9 @@ Durability = Literal["full", "normal", "off"]
 
 CHANNEL = "relations_log"
 """The PostgreSQL channel on which an append tells that there is something new."""
+
+_IDLE_SECONDS = 1.0
+"""A connection of PostgreSQL that was idle for longer is tried before it is used."""
 
 _PURGE_MILLISECONDS = 1_000
 _PURGE_AGAIN_MILLISECONDS = 50
@@ -84,16 +92,33 @@ class Database:
         self.durability = durability
         self.busy_seconds = busy_seconds
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._in_place = FileInPlace()
         try:
             self.engine: Engine = self._sqlite() if self.is_sqlite else self._postgresql()
         except ModuleNotFoundError as error:
             raise MissingExtra(error.name or "psycopg", extra="postgres", purpose="PostgreSQL") from None
-        # In memory there is one connection, which threads have to use in turn.
-        self._turn: AbstractContextManager[Any] = RLock() if self.is_memory else nullcontext()
+        self._turn = self._new_turn()
         self._joined = local()
         self.purge_owed = False
         self._writing_engine = self.engine.execution_options(relations_begin="BEGIN IMMEDIATE")
-        self._kept = KeptWriter(self._writing_engine) if self.is_sqlite and not self.is_memory else None
+        self._writer = WriterConnection(self._writing_engine) if self.is_sqlite and not self.is_memory else None
+        self._inherited: list[Any] = []
+        after_fork(self)
+
+    def _new_turn(self) -> AbstractContextManager[Any]:
+        # In memory there is one connection, which threads have to use in turn.
+        return RLock() if self.is_memory else nullcontext()
+
+    def forked(self) -> None:
+        """Leave the connections to the parent process, in a child that was just forked from it."""
+        self._turn = self._new_turn()
+        if self.is_memory:
+            return  # the database in memory was copied with the process
+        # SQLite forbids even closing a connection that came over by a fork, so they are kept.
+        self._inherited.append(self.engine.pool)
+        self.engine.dispose(close=False)
+        if self._writer is not None:
+            self._writer.forked()
 
     @property
     def is_memory(self) -> bool:
@@ -125,6 +150,7 @@ class Database:
             cursor.execute("PRAGMA cache_size=-65536")
             cursor.execute("PRAGMA mmap_size=1073741824")
             cursor.close()
+            self._in_place.opened(connection)
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
@@ -144,6 +170,21 @@ class Database:
                 cursor.execute(f"SET synchronous_commit = {commit}")
                 cursor.execute(f"SET lock_timeout = {int(self.busy_seconds * 1000)}")
             connection.commit()
+
+        @event.listens_for(engine, "checkin")
+        def used(_connection: Any, record: Any) -> None:
+            record.info["used"] = monotonic()
+
+        @event.listens_for(engine, "checkout")
+        def revive(connection: Any, record: Any, _proxy: object) -> None:
+            # The server may have been restarted while the connection was not in use.
+            if monotonic() - record.info.get("used", monotonic()) < _IDLE_SECONDS:
+                return
+            try:
+                connection.execute("SELECT 1")
+                connection.rollback()
+            except self._dbapi.Error as error:
+                raise InvalidatePoolError from error
 
         return engine
 
@@ -171,14 +212,15 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection in a read transaction: it sees one state of the database throughout."""
+        """Open a read transaction, which sees one state of the database throughout."""
         if (joined := getattr(self._joined, "connection", None)) is not None:
             yield joined
             return
+        self._in_place.check()
         with self._turn, self.translating(), self.engine.connect() as connection:
             if not self.is_sqlite:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901
-            with connection.begin():
+            with self._noticing_loss(connection), connection.begin():
                 yield connection
 
     @contextmanager
@@ -199,23 +241,66 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A connection in a plain transaction, committed at the end."""
-        with self._turn, self.translating(), self.engine.connect() as connection, connection.begin():
+        """Open a plain transaction, and commit it at the end."""
+        self._in_place.check()
+        with (
+            self._turn,
+            self.translating(),
+            self.engine.connect() as connection,
+            self._noticing_loss(connection),
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A connection in a write transaction that holds the log's one write lock; committed at the end."""
-        if self._kept is not None and self._kept.lock.acquire(blocking=False):
+        """Open a write transaction that holds the log's one write lock, and commit it at the end.
+
+        Raises:
+            ConcurrencyConflict: Another writer held the lock for too long.
+            OutcomeUnknown: The connection was lost during the commit.
+            StoreError: The database failed; nothing was recorded.
+        """
+        self._in_place.check()
+        if self._writer is not None and self._writer.lock.acquire(blocking=False):
             try:
-                with self.translating(), self._kept.transaction() as kept:
+                with self.translating(), self._writer.transaction() as kept:
                     yield kept
             finally:
-                self._kept.lock.release()
-            return
-        with self._turn, self.translating(), self._writing_engine.connect() as connection, connection.begin():
-            self.lock(connection)
-            yield connection
+                self._writer.lock.release()
+        else:
+            with (
+                self._turn,
+                self.translating(),
+                self._writing_engine.connect() as connection,
+                self._noticing_loss(connection),
+                connection.begin() as transaction,
+            ):
+                self.lock(connection)
+                yield connection
+                self._commit(transaction)
+        # Once more, so that nothing is acknowledged that went into a file which is gone.
+        self._in_place.check()
+
+    def _commit(self, transaction: RootTransaction) -> None:
+        try:
+            transaction.commit()
+        except (DBAPIError, self._dbapi.Error) as error:
+            if is_connection_lost(error):
+                raise OutcomeUnknown from error
+            raise
+
+    @contextmanager
+    def _noticing_loss(self, connection: Connection) -> Iterator[None]:
+        """Take the pool's connections for lost when one of them is."""
+        try:
+            yield
+        except (DBAPIError, self._dbapi.Error, OutcomeUnknown) as error:
+            if isinstance(error, OutcomeUnknown) or is_connection_lost(error):
+                if not connection.invalidated:
+                    connection.invalidate()
+                self.engine.dispose()
+            raise
 
     def lock(self, connection: Connection) -> None:
         """Take the write lock within the transaction of `connection`; waits for its turn.
@@ -231,6 +316,15 @@ class Database:
             if not cursor.connection.in_transaction:
                 cursor.execute("BEGIN IMMEDIATE")
             cursor.execute("UPDATE relations_meta SET value = value WHERE name = 'format'")
+
+    def is_autocommit(self, connection: Connection) -> bool:
+        """Return whether a host's connection, in which SQLAlchemy has begun, is in no transaction of the driver's."""
+        driver: Any = connection.connection.driver_connection
+        if not self.is_sqlite:
+            return bool(driver.autocommit)
+        if getattr(driver, "autocommit", None) is True:
+            return True
+        return driver.isolation_level is None and not driver.in_transaction
 
     def cursor(self, connection: Connection, *, binary: bool = False) -> Any:
         """The driver's own cursor on SQLAlchemy's connection, for the hot paths."""
@@ -282,6 +376,12 @@ class Database:
         return self.engine.dialect.loaded_dbapi
 
     @property
+    def driver_error(self) -> type[Exception]:
+        """The root of the driver's errors."""
+        error: type[Exception] = self._dbapi.Error
+        return error
+
+    @property
     def integrity_error(self) -> type[Exception]:
         """What the driver raises where a unique key is there already."""
         error: type[Exception] = self._dbapi.IntegrityError
@@ -296,7 +396,7 @@ class Database:
 
     @contextmanager
     def translating(self) -> Iterator[None]:
-        """Raise what a driver or SQLAlchemy says as ours, where a caller can act on it."""
+        """Raise the errors of a driver or of SQLAlchemy as ours; see `relations.log.failures`."""
         try:
             yield
         except (DBAPIError, self._dbapi.Error) as error:
@@ -349,34 +449,9 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        if self._kept is not None:
-            self._kept.close()
+        if self._writer is not None:
+            self._writer.close()
         self.engine.dispose()
-
-
-def translated(error: Exception) -> Exception:
-    """A driver's error as ours where it says something that a caller can act on, else the error itself."""
-    said = str(getattr(error, "orig", error)).lower()
-    if "not a database" in said or "malformed" in said or "disk image" in said:
-        return ForeignDatabase(
-            f"the database cannot be read: {said}", hint="Give the file of a relations database, or restore it"
-        )
-    if "could not decode to utf-8" in said:
-        return LogError("a text in the database is damaged", code="log_damaged", hint="Run `relations verify`")
-    if "unable to open" in said:
-        return ForeignDatabase("the file cannot be opened", hint="Does its folder exist, and may it be written?")
-    if "readonly" in said or "read-only" in said:
-        return ForeignDatabase("the database can only be read", hint="Open it where it may be written")
-    if "locked" in said or "lock timeout" in said or "deadlock" in said or "could not serialize" in said:
-        busy = "locked" in said or "lock timeout" in said
-        return ConcurrencyConflict(
-            f"another writer kept the database for too long ({said.splitlines()[0]})",
-            code="log_busy" if busy else None,
-            hint="Try again",
-        )
-    if "connection refused" in said or "could not connect" in said or "connection failed" in said:
-        return ForeignDatabase(f"the database cannot be reached: {said.splitlines()[0]}")
-    return error
 
 
 def _parse(url: str | URL) -> URL:
