@@ -158,7 +158,7 @@ def test_what_a_missing_extra_would_show_is_said_in_its_place(
         monkeypatch.setitem(sys.modules, module, None)
     shown = run("report", "retention", "-d", hotel, *AS_OF)
     assert shown.code == 0
-    assert "relations[analytics]" in shown.out
+    assert "relations-engine[analytics]" in shown.out
     assert "Revenue kept" in shown.out
     document = run("report", "retention", "-d", hotel, *AS_OF, "--json").json["retention"]
     assert document["worth"]["no_fit"]["code"] == "missing_extra"

@@ -14,12 +14,12 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from relations import (
+from relations import Relations
+from relations.errors import (
     ForeignDatabase,
     InvalidInput,
     LogError,
     OutcomeUnknown,
-    Relations,
     RelationsError,
     StoreError,
 )

@@ -15,9 +15,10 @@ import msgspec
 from relations.decider import Aggregate, Decider, PolicySource
 from relations.errors import CommandRefused
 from relations.messages import Command, Event
-from relations.policies import Policy
+from relations.policies import Policy, Programme
 from relations.policies.in_force import InForce
 from relations.policies.instruments import EFFORT_METHODS, Instrument
+from relations.policies.loyalty.check import check_programme
 
 __all__ = ["AGGREGATE", "REFUSALS", "AdoptPolicy", "Adoption", "PolicyAdopted", "PolicyBook"]
 
@@ -84,6 +85,7 @@ def evolve(state: PolicyBook, event: Event) -> PolicyBook:
 
 REFUSALS: Mapping[str, str] = {
     "method_missing": "An effort score says its method, agreement or effort: they are asked the other way round",
+    "programme_error": "A loyalty programme has an error that `relations programme check` reports",
     "too_few_items": "A servqual asks at least two items",
 }
 """Every code of refusal, with when it is given. What a policy is not at all, its own form refuses."""
@@ -99,9 +101,22 @@ def decide(state: PolicyBook, command: Command, policy: Policy) -> list[Event]:
     # Not in the policy's own form: what older versions adopted must be readable for ever.
     for instrument in command.policy.surveys.instruments:
         _check_instrument(instrument)
+    for programme in command.policy.every_programme:
+        _check_programme(programme)
     number = len(state.adoptions) + 1
     body = msgspec.Raw(command.policy.model_copy(update={"version": number}).model_dump_json().encode())
     return [PolicyAdopted(policy=body, number=number, effective_from=None if command.from_beginning else command.at)]
+
+
+def _check_programme(programme: Programme) -> None:
+    found = next((each for each in check_programme(programme) if each.severity == "error"), None)
+    if found is not None:
+        raise CommandRefused(
+            f"cannot adopt the programme {programme.id!r}: {found.reason}",
+            code="programme_error",
+            field="policy",
+            hint=found.hint or "Correct it; `relations programme check` lists everything that is wrong",
+        )
 
 
 def _check_instrument(instrument: Instrument) -> None:
@@ -135,7 +150,7 @@ def in_force(state: PolicyBook) -> InForce:
 
 @lru_cache(maxsize=1_024)
 def _parsed(body: bytes, effective_from: int | None) -> Policy:
-    return Policy.model_validate_json(body).model_copy(update={"effective_from": effective_from})
+    return Policy.recorded(body).model_copy(update={"effective_from": effective_from})
 
 
 def adopt_default(moment: datetime) -> AdoptPolicy:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version as package_version
 from typing import Annotated
 
 import typer
@@ -20,6 +19,7 @@ from relations.cli.scoring import score_command
 from relations.cli.screen import prepare_streams
 from relations.cli.transfer import export_command, import_command
 from relations.cli.upkeep import rebuild, run, status, verify
+from relations.version import VERSION
 
 __all__ = ["app", "main"]
 
@@ -60,7 +60,7 @@ app.add_typer(audit, name="audit")
 
 def _show_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"relations {package_version('relations')}")
+        typer.echo(f"relations {VERSION}")
         raise typer.Exit
 
 

@@ -1,8 +1,9 @@
-"""`relations audit`: seal the log with signed checkpoints, prove events, and check both."""
+"""`relations audit`: seal the log with signed checkpoints, prove events, check both, and export for auditors."""
 
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ __all__ = ["audit"]
 audit = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Seal the log with signed checkpoints, prove what it held, and check such proofs.",
+    help="Seal the log with signed checkpoints, prove what it held, check such proofs, and export the log.",
 )
 
 KeyFile = Annotated[Path, typer.Option("--key", metavar="FILE", help="The file with the log's private keys.")]
@@ -146,6 +147,51 @@ def continuation(
         before = _checkpoint(old)
         made = Seals(engine.log).prove_continuation(before.size, size=size)
         _give(screen, made, output, {"old": before.size, "proof": made}, "The proof is in")
+
+
+class Format(StrEnum):
+    """The formats of an export for auditors."""
+
+    OCEL_JSON = "ocel-json"
+    OCEL_SQLITE = "ocel-sqlite"
+    CLOUDEVENTS = "cloudevents"
+
+
+@audit.command("export")
+def export(
+    database: Database,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Write the export to this file.")],
+    form: Annotated[
+        Format, typer.Option("--format", help="OCEL 2.0 as JSON or SQLite, or CloudEvents 1.0 as JSON Lines.")
+    ] = Format.OCEL_JSON,
+    after: Annotated[int, typer.Option("--after", min=0, help="Begin after this position.")] = 0,
+    schema_strict: Annotated[
+        bool, typer.Option("--schema-strict", help="OCEL JSON: write numbers as text, as its published schema asks.")
+    ] = False,
+    source: Annotated[
+        str, typer.Option("--source", metavar="URI", help="CloudEvents: the URI reference that names the log.")
+    ] = "/relations",
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Export the log for process mining and other programs, without personal fields.
+
+    OCEL has customers, complaints, accounts and staff as objects, with qualified relations.
+    """
+    from relations.exchange.cloudevents import write_cloud_events  # noqa: PLC0415 - only this command needs it
+    from relations.exchange.ocel import write_ocel_json, write_ocel_sqlite  # noqa: PLC0415 - likewise
+
+    with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
+        events = engine.events(after=after)
+        match form:
+            case Format.OCEL_JSON:
+                count = write_ocel_json(events, output, schema_strict=schema_strict)
+            case Format.OCEL_SQLITE:
+                count = write_ocel_sqlite(events, output)
+            case Format.CLOUDEVENTS:
+                count = write_cloud_events(events, output, source=source)
+        document = {"events": count, "path": str(output), "format": form.value}
+        screen.result(document, lambda screen: screen.print(Text(f"{number(count)} events are in {output}.")))
 
 
 @audit.command("check")

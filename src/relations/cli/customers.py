@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from relations.cli.options import AsOf, Database, Json, MasterKeyFile, Verbose, checked_customer, moment, open_engine
+from relations.cli.options import AsOf, Database, Json, MasterKeyFile, Verbose, checked_customer, moment, open_to_read
 from relations.cli.pages import customer as page
 from relations.cli.pages.history import as_dict
 from relations.cli.screen import running
@@ -32,7 +32,7 @@ def customer_command(
     """
     with running(json=json, verbose=verbose) as screen:
         checked_customer(customer)
-        with open_engine(database, master_key_file) as engine:
+        with open_to_read(database, master_key_file) as engine:
             zone = engine.policy.zone
             found = customer_file(engine, customer, as_of=moment(as_of, zone))
         document = {name: getattr(found, name) for name in found.__struct_fields__}
@@ -58,7 +58,7 @@ def duplicates_command(
     was written down. Whoever is merged already, or was unmerged, is left out. Nothing is changed: `MergeCustomer`
     merges two; merged and unmerged again, they are not proposed any more.
     """
-    with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
+    with running(json=json, verbose=verbose) as screen, open_to_read(database, master_key_file) as engine:
         view = engine.views.customers
         found = view.duplicates(shared_by_at_most=shared_by_at_most, limit=limit, offset=offset)
         people = {name: view.portrait(name) for each in found for name in each.customers}

@@ -14,7 +14,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from relations.cli.options import Json, Verbose, database_url, moment, open_engine
+from relations.cli.options import Json, Verbose, database_url, moment, open_to_read
 from relations.cli.pages.question import Question
 from relations.cli.progress import Bar, progress_bar
 from relations.cli.reports import pages
@@ -165,7 +165,7 @@ def _make_room(database: str, screen: Screen) -> None:
         InvalidInput: There is a log that no demo made.
     """
     try:
-        with open_engine(database) as engine:
+        with open_to_read(database, views=False) as engine:
             # The default policy comes first, as in every log; then the hotel group adopts its own.
             ids = {recorded.command_id for recorded in engine.events(until=2)}
             head = engine.status().position

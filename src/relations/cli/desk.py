@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from relations.cli.options import AsOf, Database, Json, MasterKeyFile, Verbose, checked_customer, moment, open_engine
+from relations.cli.options import AsOf, Database, Json, MasterKeyFile, Verbose, checked_customer, moment, open_to_read
 from relations.cli.pages import desk as page
 from relations.cli.pages import history, mending, repair
 from relations.cli.pages.question import Question
@@ -88,7 +88,7 @@ def complaints_command(
 
     With --status, --customer, --subject, --filed-from or --filed-until it is a search.
     """
-    with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
+    with running(json=json, verbose=verbose) as screen, open_to_read(database) as engine:
         zone, view, now = engine.policy.zone, engine.views.desk, engine.clock()
         if load is not None:
             loads = view.load(by=load.value, as_of=now)
@@ -146,7 +146,7 @@ def complaint_command(
     """
     with running(json=json, verbose=verbose) as screen:
         checked_customer(complaint, field="ID", what="a complaint's id")
-        with open_engine(database, master_key_file) as engine:
+        with open_to_read(database, master_key_file) as engine:
             zone, ticket = engine.policy.zone, engine.views.desk.ticket(complaint, as_of=engine.clock())
             if ticket is None:
                 raise InvalidInput(f"no complaint {complaint} was filed", code="unknown_complaint", field="ID")
@@ -182,7 +182,7 @@ def repair_command(
 
     A relation counts as restored by the customer's own evidence alone: a good answer, or a purchase afterwards.
     """
-    with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
+    with running(json=json, verbose=verbose) as screen, open_to_read(database) as engine:
         zone = engine.policy.zone
         at = moment(as_of, zone) or engine.clock()
         if customer is not None:

@@ -12,7 +12,7 @@ import msgspec
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from relations.cli.options import AsOf, Json, MasterKeyFile, Verbose, moment, open_engine
+from relations.cli.options import AsOf, Json, MasterKeyFile, Verbose, moment, open_to_read
 from relations.cli.screen import Screen, running
 from relations.cli.show import headline, number, section, table, words
 from relations.engine import Relations
@@ -104,7 +104,7 @@ def frame_command(
                 )
         assert name is not None and database is not None and output is not None  # noqa: PT018, S101 - said above
         writer = _writer(output)
-        with open_engine(database, master_key_file) as engine:
+        with open_to_read(database, master_key_file) as engine:
             pairs = [*(given or ()), *([] if as_of is None else [f"as_of={as_of}"])]
             found = _found(engine, name, pairs)
         for column in parts or ():

@@ -18,7 +18,7 @@ from relations.cli.options import (
     beginning,
     checked_customer,
     moment,
-    open_engine,
+    open_to_read,
 )
 from relations.cli.pages import loyalty as page
 from relations.cli.screen import running
@@ -55,7 +55,7 @@ def loyalty(
     """
     with running(json=json, verbose=verbose) as screen:
         checked_customer(customer)
-        with open_engine(database, master_key_file) as engine:
+        with open_to_read(database, master_key_file) as engine:
             zone, view = engine.policy.zone, engine.views.loyalty
             end = moment(until, zone, field="--until")
             statement = view.statement(
@@ -87,7 +87,7 @@ def liability(
 
     A day given as --as-of counts whole, in the zone of the policy; of a moment the figures are exact.
     """
-    with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
+    with running(json=json, verbose=verbose) as screen, open_to_read(database, master_key_file) as engine:
         zone, view = engine.policy.zone, engine.views.loyalty
         at = moment(as_of, zone)
         owed = view.liability(programme=programme, as_of=at)

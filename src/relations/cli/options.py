@@ -12,6 +12,7 @@ import typer
 
 from relations.engine import Relations
 from relations.errors import InvalidInput, SourceError
+from relations.log.database import Access
 from relations.messages import ID_PATTERN
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "database_url",
     "moment",
     "open_engine",
+    "open_to_read",
     "read_master_key",
 ]
 
@@ -94,9 +96,36 @@ def read_master_key(file: Path | None) -> bytes | None:
     )
 
 
-def open_engine(database: str, master_key_file: Path | None = None, *, create: bool = False) -> Relations:
-    """The engine on a database; only commands that write make one where there is none."""
-    return Relations.open(database_url(database), create=create, master_key=read_master_key(master_key_file))
+def open_engine(
+    database: str, master_key_file: Path | None = None, *, create: bool = False, access: Access = "write"
+) -> Relations:
+    """Open the engine for a command that writes; `create` makes the log if there is none."""
+    key = read_master_key(master_key_file)
+    return Relations.open(database_url(database), create=create, master_key=key, access=access)
+
+
+def open_to_read(database: str, master_key_file: Path | None = None, *, views: bool = True) -> Relations:
+    """Open the engine for a command that only reads.
+
+    The database is recognised before anything in it may change. Views that are behind are then brought up to date, if
+    the database may be written; otherwise in memory, or on PostgreSQL not at all, with a warning.
+
+    Args:
+        database: A URL or a path.
+        master_key_file: The file of the master key.
+        views: The command asks views. Otherwise nothing is changed at all.
+    """
+    url, key = database_url(database), read_master_key(master_key_file)
+    engine = Relations.open(url, create=False, master_key=key, access="read", follow=False)
+    try:
+        if not views or not engine.runner.is_behind():
+            return engine
+        access: Access = "fold" if engine.log.database.may_fold() else "read"
+    except BaseException:
+        engine.close()
+        raise
+    engine.close()
+    return Relations.open(url, create=False, master_key=key, access=access)
 
 
 def moment(given: str | None, zone: str, *, field: str = "--as-of") -> datetime | None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import RenderableType
 
-from relations.cli.options import AsOf, Database, Json, MasterKeyFile, Verbose, checked_customer, moment, open_engine
+from relations.cli.options import AsOf, Database, Json, MasterKeyFile, Verbose, checked_customer, moment, open_to_read
 from relations.cli.pages import agenda, history, repair, retention, satisfaction
 from relations.cli.pages.question import Question
 from relations.cli.screen import Screen, running
@@ -155,7 +155,7 @@ def report(
     """
     with running(json=json, verbose=verbose) as screen, ExitStack() as stack:
         _refuse_unread(context, view.value if view else None, html)
-        engine = stack.enter_context(open_engine(database, master_key_file))
+        engine = stack.enter_context(open_to_read(database, master_key_file))
         zone = engine.policy.zone
         if html is not None:
             page = render_html(engine, lang, as_of=moment(as_of, zone), currency=currency, days=days)
@@ -218,7 +218,7 @@ def history_command(
     """
     with running(json=json, verbose=verbose) as screen:
         checked_customer(customer)
-        with open_engine(database, master_key_file) as engine:
+        with open_to_read(database, master_key_file, views=False) as engine:
             zone = engine.policy.zone
             end = moment(until, zone, field="--until")
             found = engine.history(customer, until=end)

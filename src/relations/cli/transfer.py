@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from relations.cli.exits import ExitCode
-from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine
+from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine, open_to_read
 from relations.cli.progress import Bar, progress_bar
 from relations.cli.screen import Screen, running
 from relations.cli.show import headline, number, section, table, words
@@ -236,7 +236,7 @@ def export_command(
     lines are all there is; with --output and --json the document says how many there were.
     """
     with running(json=json, verbose=verbose, safe="The log is untouched; the file is not there yet.") as screen:
-        with open_engine(database, master_key_file) as engine:
+        with open_to_read(database, master_key_file, views=False) as engine:
             head = engine.status().position
             last = head if until is None else min(until, head)
             with progress_bar(screen, "Exporting", total=max(last - after, 0)) as bar:

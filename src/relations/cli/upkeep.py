@@ -14,7 +14,7 @@ import typer
 from rich.text import Text
 
 from relations.cli.exits import ExitCode
-from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine
+from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine, open_to_read
 from relations.cli.progress import progress_bar
 from relations.cli.screen import Screen, running
 from relations.cli.show import headline, number, section, table, words
@@ -35,7 +35,7 @@ def status(
     verbose: Verbose = False,
 ) -> None:
     """Show how far the log has come, and how each view stands."""
-    with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
+    with running(json=json, verbose=verbose) as screen, open_to_read(database, master_key_file, views=False) as engine:
         found = engine.status()
         screen.result(found, lambda screen: _show_status(screen, found))
         if any(projection.failure for projection in found.projections):
@@ -53,6 +53,11 @@ def _show_status(screen: Screen, found: Status) -> None:
         headline("Status", found.database),
         section(Text(f"{number(found.position)} events"), Text(f"digest {found.digest}")),
         section(made),
+        *(
+            [Text("A destroyed key is still in the database's files. The next `relations run` removes it.", "yellow")]
+            if found.purge_owed
+            else []
+        ),
     )
 
 
@@ -67,7 +72,7 @@ def verify(
     Ends with 1 and the first bad position where something does not hold. Otherwise it shows the last position and its
     digest: noted down elsewhere, they prove later that nothing up to there was changed.
     """
-    with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
+    with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file, access="fold") as engine:
         with progress_bar(screen, "Checking the log") as bar:
             found = engine.verify(on_progress=bar.show)
         document = {"good": found.good, **msgspec.structs.asdict(found)}
@@ -134,7 +139,7 @@ def rebuild(
     safe = "The old views are untouched and go on serving."
     with running(json=json, verbose=verbose, safe=safe) as screen:
         names = _checked_views(views)
-        with open_engine(database) as engine:
+        with open_engine(database, access="fold") as engine:
             with progress_bar(screen, "Rebuilding") as bar:
                 engine.rebuild(names, processes=processes, shards=shards, on_progress=bar.show)
                 seconds = bar.seconds
@@ -183,7 +188,8 @@ class _Keeper:
         self._position = head
 
     def advance(self) -> None:
-        """Record what has fallen due by now."""
+        """Record what has fallen due by now, and purge destroyed keys."""
+        self.engine.log.database.purge()
         try:
             report = self.engine.advance_time(self.engine.clock())
         except (ProjectionFailed, ConcurrencyConflict) as error:

@@ -121,16 +121,19 @@ class Executor:
         command_id = command.command_id or uuid4().hex
         for last in self._tries(connection):
             try:
+                first_receipt: Receipt | None = None
                 with self._unit(connection) as unit:
-                    if command.command_id is not None:
-                        rows = self._repeats.rows(unit.writer.connection, command)
-                        if rows:
-                            before = self._reader.recorded(unit.writer.connection, rows)
-                            return Receipt(command_id, tuple(before), repeated=True)
-                    decision = self._decide(unit, command, command_id, expected_version)
-                    self._take(unit, decision)
-                    rows = unit.append()
+                    rows = self._repeats.rows(unit.writer.connection, command) if command.command_id else []
+                    if rows:
+                        recorded = self._reader.recorded(unit.writer.connection, rows)
+                        first_receipt = Receipt(command_id, tuple(recorded), repeated=True)
+                    else:
+                        decision = self._decide(unit, command, command_id, expected_version)
+                        self._take(unit, decision)
+                        rows = unit.append()
                 self._after_commit(unit, own=connection is None)
+                if first_receipt is not None:
+                    return first_receipt
                 first = len(rows) - len(decision.entries)
                 own = (recorded_event(rows[first + index], decision.events[index]) for index in decision.own)
                 return Receipt(command_id, tuple(own))
@@ -232,15 +235,14 @@ class Executor:
             if type(event) in self._erasures:
                 # Now and not at the end: later commands of the same batch must find no key any more.
                 self._keys.destroy(unit.writer.connection, entry.customer, unit.recorded_at)
-                unit.has_erased = True
         if self._policies is not None and self._policies.name in decision.states:
             self._begun(unit)
 
     def _after_commit(self, unit: Unit, *, own: bool) -> None:
-        if own and (unit.has_erased or self._database.purge_owed):
+        # An erasure that a host has yet to commit is purged after our next commit, or when the log is opened again. A
+        # command that changes nothing may be an erasure sent again because the first one's purge was cut short.
+        if own and (self._database.purge_owed or not unit.entries):
             self._database.purge()
-        elif unit.has_erased:
-            self._database.purge_owed = True  # the host has yet to commit; our next commit purges
 
     def _now(self) -> int:
         return to_micros(self._clock())
@@ -303,12 +305,12 @@ class Executor:
 
         named: str = wanted.customer  # type: ignore[attr-defined] # whatever can be merged has it
         together = states_together(merging, named, load(named), load)
-        home = merging.home(wanted, {name: state for name, (_version, state) in together.items()})
-        if home != named:
-            step.command = wanted.model_copy(update={"customer": home})
+        step.merged = {name: state for name, (_version, state) in together.items()}
+        step.home = merging.home(wanted, step.merged)
+        if step.home != named:
+            step.command = wanted.model_copy(update={"customer": step.home})
             step.stream = step.command.stream
-        step.version, step.state = together.pop(home)
-        step.others = [state for _version, state in together.values()]
+        step.version, step.state = together[step.home]
 
     def _decide_events(self, unit: Unit, decision: Decision, step: Step) -> list[Event]:
         """Return the events of the command by the policy that applies to it."""
@@ -316,8 +318,8 @@ class Executor:
         # A reaction follows the policy in force, even where the stream itself is pinned to an older one.
         step.policy = unit.rules.at(wanted.at)
         known = state
-        if step.others is not None and aggregate.merging is not None:
-            known = aggregate.merging.together(wanted, state, step.others)
+        if step.merged is not None and aggregate.merging is not None:
+            known = aggregate.merging.together(wanted, step.home, step.merged)
         new = aggregate.decider.decide(known, wanted, unit.pinned(aggregate, state) or step.policy)
         if new:
             step.customer = aggregate.customer(state, wanted)

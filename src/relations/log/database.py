@@ -7,10 +7,11 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from threading import RLock, local
 from time import monotonic
 from typing import Any, Literal
+from uuid import uuid4
 
 from sqlalchemy import (
     ColumnElement,
@@ -20,24 +21,29 @@ from sqlalchemy import (
     any_,
     bindparam,
     create_engine,
+    delete,
     event,
     func,
+    insert,
     select,
     text,
 )
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, NoSuchModuleError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.sql import ClauseElement
 
-from relations.errors import InvalidInput, MissingExtra, OutcomeUnknown
+from relations.errors import ConcurrencyConflict, ForeignDatabase, MissingExtra, OutcomeUnknown, StoreError
 from relations.log.failures import is_connection_lost, translated
 from relations.log.forking import after_fork
 from relations.log.in_place import FileInPlace
+from relations.log.opening import ReadOnlyFile, parse_url
+from relations.log.tables import meta
 from relations.log.writer_connection import WriterConnection
 from relations.telemetry import logger
 
-__all__ = ["CHANNEL", "Database", "Durability", "Statement"]
+__all__ = ["CHANNEL", "Access", "Database", "Durability", "Statement"]
 
+Access = Literal["write", "fold", "read"]
 Durability = Literal["full", "normal", "off"]
 
 CHANNEL = "relations_log"
@@ -48,6 +54,12 @@ _IDLE_SECONDS = 1.0
 
 _PURGE_MILLISECONDS = 1_000
 _PURGE_AGAIN_MILLISECONDS = 50
+
+_CHECKPOINTS = "relations_projections"
+"""The table that a reader has to write to bring views up to date."""
+
+_PURGE_OWED = "purge_owed"
+"""The name of the row of `relations_meta` that says so."""
 
 _LOCK_KEY = 0x72656C6174696F6E
 """The advisory lock that appends take turns by: the letters `relation` as a number."""
@@ -76,32 +88,53 @@ class Statement:
 class Database:
     """One database that holds a log.
 
+    Opening a database changes nothing in it. An SQLite file is switched to write-ahead logging by `enable_wal`, once
+    the log has recognised it as ours.
+
     Args:
         url: An SQLAlchemy URL of SQLite or PostgreSQL (psycopg).
         durability: SQLite's `synchronous`: an acknowledged append survives a crash of the machine with `full`, of the
-            process with `normal` and `off`. PostgreSQL: `synchronous_commit` on, or off for the other two.
+            process with `normal` and `off`. PostgreSQL: `synchronous_commit` is on with `full`, otherwise off.
         busy_seconds: How long a writer waits for its turn.
+        access: `write`: events may be recorded. `fold`: only views may be brought up to date. `read`: nothing is
+            changed, in the database or next to it; on read-only media an SQLite file is opened as immutable.
 
     Raises:
         InvalidInput: The URL is not one.
         MissingExtra: PostgreSQL without its driver.
+        ForeignDatabase: With `read`, the SQLite file cannot be opened.
     """
 
-    def __init__(self, url: str | URL, *, durability: Durability = "full", busy_seconds: float = 30.0) -> None:
-        self.url = _parse(url)
+    def __init__(
+        self,
+        url: str | URL,
+        *,
+        durability: Durability = "full",
+        busy_seconds: float = 30.0,
+        access: Access = "write",
+    ) -> None:
+        self.url = parse_url(url)
         self.durability = durability
         self.busy_seconds = busy_seconds
+        self.access = access
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._in_place = FileInPlace()
+        self._reader: ReadOnlyFile | None = None
         try:
+            if self.read_only and self._is_plain_file:
+                self._reader = ReadOnlyFile(self.url.database or "")
             self.engine: Engine = self._sqlite() if self.is_sqlite else self._postgresql()
         except ModuleNotFoundError as error:
             raise MissingExtra(error.name or "psycopg", extra="postgres", purpose="PostgreSQL") from None
+        except sqlite3.Error as error:
+            raise translated(error) from error
         self._turn = self._new_turn()
         self._joined = local()
         self.purge_owed = False
+        self._purge_failed = False
         self._writing_engine = self.engine.execution_options(relations_begin="BEGIN IMMEDIATE")
-        self._writer = WriterConnection(self._writing_engine) if self.is_sqlite and not self.is_memory else None
+        keeps = self.is_sqlite and not self.is_memory and not self.read_only
+        self._writer = WriterConnection(self._writing_engine) if keeps else None
         self._inherited: list[Any] = []
         after_fork(self)
 
@@ -121,34 +154,67 @@ class Database:
             self._writer.forked()
 
     @property
+    def read_only(self) -> bool:
+        """Return whether nothing may be changed."""
+        return self.access == "read"
+
+    @property
+    def records(self) -> bool:
+        """Return whether events and keys may be recorded."""
+        return self.access == "write"
+
+    def may_fold(self) -> bool:
+        """Return whether views could be brought up to date here, by another opening of the same database."""
+        if self.is_memory:
+            return True
+        if self._reader is not None:
+            return self._reader.is_writable
+        if self.is_sqlite:
+            return "mode=ro" not in self.name and "immutable" not in self.name
+        allowed = "SELECT NOT pg_is_in_recovery() AND has_table_privilege(:table, 'UPDATE')"
+        with self.reading() as connection:
+            if not tables_of(connection, [_CHECKPOINTS]):
+                return bool(connection.execute(text("SELECT NOT pg_is_in_recovery()")).scalar())
+            return bool(connection.execute(text(allowed), {"table": _CHECKPOINTS}).scalar())
+
+    @property
     def is_memory(self) -> bool:
         """Whether this is an SQLite database in memory, which one connection at a time shares."""
         name = self.url.database or ""
         return self.is_sqlite and (name in ("", ":memory:") or "mode=memory" in name)
 
+    @property
+    def _is_plain_file(self) -> bool:
+        """Whether this is an SQLite file named by its path, not by a URI that has options of its own."""
+        return self.is_sqlite and not self.is_memory and not (self.url.database or "").startswith("file:")
+
     def _sqlite(self) -> Engine:
         # In memory all threads share the one connection; in a file each checks out its own.
-        # A connection goes back with its transaction ended, always; to roll it back once more would cost every command.
-        pool: dict[str, Any] = {"pool_reset_on_return": None}
+        # A connection is always returned with its transaction ended; to roll back once more would slow every command.
+        options: dict[str, Any] = {"pool_reset_on_return": None}
         if self.is_memory:
             from sqlalchemy.pool import StaticPool  # noqa: PLC0415 - only where it is needed
 
-            pool["poolclass"] = StaticPool
+            options["poolclass"] = StaticPool
+        if self._reader is not None:
+            options["creator"] = partial(self._reader.connect, timeout=self.busy_seconds)
         engine = create_engine(
-            self.url, connect_args={"timeout": self.busy_seconds, "check_same_thread": False}, **pool
+            self.url, connect_args={"timeout": self.busy_seconds, "check_same_thread": False}, **options
         )
         synchronous = {"full": "FULL", "normal": "NORMAL", "off": "OFF"}[self.durability]
 
         @event.listens_for(engine, "connect")
         def configure(connection: sqlite3.Connection, _record: object) -> None:
-            # We say BEGIN ourselves, so that a writer can say BEGIN IMMEDIATE.
+            # We say BEGIN ourselves, so that a writer can say BEGIN IMMEDIATE. These settings are the connection's own;
+            # none of them changes the file.
             connection.isolation_level = None
             cursor = connection.cursor()
-            cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute(f"PRAGMA synchronous={synchronous}")
             cursor.execute("PRAGMA secure_delete=ON")
             cursor.execute("PRAGMA cache_size=-65536")
             cursor.execute("PRAGMA mmap_size=1073741824")
+            if self.read_only:
+                cursor.execute("PRAGMA query_only=ON")
             cursor.close()
             self._in_place.opened(connection)
 
@@ -169,6 +235,8 @@ class Database:
             with connection.cursor() as cursor:
                 cursor.execute(f"SET synchronous_commit = {commit}")
                 cursor.execute(f"SET lock_timeout = {int(self.busy_seconds * 1000)}")
+                if self.read_only:
+                    cursor.execute("SET default_transaction_read_only = on")
             connection.commit()
 
         @event.listens_for(engine, "checkin")
@@ -187,6 +255,30 @@ class Database:
                 raise InvalidatePoolError from error
 
         return engine
+
+    def enable_wal(self) -> None:
+        """Switch an SQLite file to write-ahead logging, for good; only for a database recognised as ours."""
+        if not self.is_sqlite or self.is_memory or self.read_only:
+            return
+        with self.translating():
+            pooled = self.engine.raw_connection()
+            try:
+                pooled.cursor().execute("PRAGMA journal_mode=WAL").fetchall()
+            finally:
+                pooled.close()
+
+    def copied_to_memory(self) -> Database:
+        """Return a copy of an SQLite database in memory. Views may be folded there; no event is recorded in it."""
+        copy = Database("sqlite://", busy_seconds=self.busy_seconds, access="fold")
+        copy.name = self.name
+        with self.translating():
+            source, target = self.engine.raw_connection(), copy.engine.raw_connection()
+            try:
+                source.driver_connection.backup(target.driver_connection)  # type: ignore[union-attr] # both are open
+            finally:
+                target.close()
+                source.close()
+        return copy
 
     def compile(self, statement: ClauseElement) -> Statement:
         """Compile a Core statement for the driver's own cursor, with positional parameters."""
@@ -257,10 +349,13 @@ class Database:
         """Open a write transaction that holds the log's one write lock, and commit it at the end.
 
         Raises:
+            ForeignDatabase: The database was opened read-only.
             ConcurrencyConflict: Another writer held the lock for too long.
             OutcomeUnknown: The connection was lost during the commit.
             StoreError: The database failed; nothing was recorded.
         """
+        if self.read_only:
+            self.refuse_read_only()
         self._in_place.check()
         if self._writer is not None and self._writer.lock.acquire(blocking=False):
             try:
@@ -301,6 +396,17 @@ class Database:
                     connection.invalidate()
                 self.engine.dispose()
             raise
+
+    def refuse_read_only(self) -> None:
+        """Refuse to record anything in a database that was not opened for writing.
+
+        Raises:
+            ForeignDatabase: It was not.
+        """
+        if not self.records:
+            raise ForeignDatabase(
+                "the database was opened for reading only", code="read_only", hint="Open it with access='write'"
+            )
 
     def lock(self, connection: Connection) -> None:
         """Take the write lock within the transaction of `connection`; waits for its turn.
@@ -352,19 +458,31 @@ class Database:
 
     @contextmanager
     def without_overwriting(self, connection: Connection) -> Iterator[None]:
-        """Let SQLite delete without overwriting what was there: for tables that hold no personal word in clear.
+        """Let SQLite delete without overwriting the old content: for tables that hold no personal words in clear.
 
-        To overwrite the pages of a dropped table is to write the whole table once more.
+        Overwriting the pages of a dropped table would write the whole table once more.
         """
+        with self._secure_delete(connection, "OFF"):
+            yield
+
+    @contextmanager
+    def overwriting(self, connection: Connection) -> Iterator[None]:
+        """Let SQLite overwrite what it deletes, on a host's connection too, whatever the host has set."""
+        with self._secure_delete(connection, "ON"):
+            yield
+
+    @contextmanager
+    def _secure_delete(self, connection: Connection, mode: str) -> Iterator[None]:
         if not self.is_sqlite:
             yield
             return
         cursor = self.cursor(connection)
-        cursor.execute("PRAGMA secure_delete=OFF").fetchall()
+        (before,) = cursor.execute("PRAGMA secure_delete").fetchone()
+        cursor.execute(f"PRAGMA secure_delete={mode}").fetchall()
         try:
             yield
         finally:
-            cursor.execute("PRAGMA secure_delete=ON").fetchall()
+            cursor.execute(f"PRAGMA secure_delete={('OFF', 'ON', 'FAST')[before]}").fetchall()
 
     def notify(self, connection: Connection) -> None:
         """Tell PostgreSQL's listeners, at commit, that there is something new."""
@@ -408,22 +526,53 @@ class Database:
         """The URL as people may read it, without its password."""
         return self.url.render_as_string(hide_password=True)
 
-    def purge(self) -> None:
-        """Let what was deleted leave the database's files too: a destroyed key must not lie in a log of pages.
+    # --- destroyed keys ---------------------------------------------------------------------------------------------
 
-        That needs a moment without readers. Where none comes within a second, `purge_owed` says so, and the next
-        purge does it; what made it necessary is committed already, so this is no error.
+    def owe_purge(self, connection: Connection) -> None:
+        """Record, in the transaction that destroys a key, that the database's files have yet to be purged of it.
+
+        A process that is killed before the purge leaves the record; the next one that opens the log purges.
         """
-        if self.is_memory:
+        self.purge_owed = True
+        connection.execute(delete(meta).where(meta.c.name == _PURGE_OWED))
+        connection.execute(insert(meta).values(name=_PURGE_OWED, value=uuid4().hex))
+
+    def owed_purge(self) -> str | None:
+        """Return the record of a purge that is owed; None if none is."""
+        with self.reading() as connection:
+            found: str | None = connection.execute(select(meta.c.value).where(meta.c.name == _PURGE_OWED)).scalar()
+        return found
+
+    def purge(self) -> None:
+        """Remove what was deleted from the database's files too: a destroyed key must not stay in a log of pages.
+
+        Does nothing unless a purge is recorded as owed, by this process or another. It needs a moment without readers.
+        If none comes within a second, the purge stays owed, and the next call tries again. The erasure itself is
+        committed already, so this is not an error.
+        """
+        owed = self.owed_purge()
+        if owed is None:
+            # Either nothing is owed, or a host has not yet committed the erasure that this process knows of.
             return
-        wait = _PURGE_AGAIN_MILLISECONDS if self.purge_owed else _PURGE_MILLISECONDS
+        milliseconds = _PURGE_AGAIN_MILLISECONDS if self._purge_failed else _PURGE_MILLISECONDS
+        self.purge_owed = True
         try:
-            self.purge_owed = not (self._truncate_wal(wait) if self.is_sqlite else self._rewrite_keys(wait))
-        except (DBAPIError, self._dbapi.Error) as error:
-            self.purge_owed = True
+            self._purge_failed = not self._purge_files(milliseconds)
+            if not self._purge_failed:
+                with self.transaction() as connection:
+                    # Only this record: a key that was destroyed meanwhile is still owed.
+                    connection.execute(delete(meta).where(meta.c.name == _PURGE_OWED, meta.c.value == owed))
+                self.purge_owed = self.owed_purge() is not None
+        except (DBAPIError, self._dbapi.Error, ConcurrencyConflict, StoreError) as error:
+            self._purge_failed = True
             logger.warning("purge failed", database=self.name, reason=str(error))
         if self.purge_owed:
             logger.warning("a destroyed key is still in the database's files; the next purge tries again")
+
+    def _purge_files(self, milliseconds: int) -> bool:
+        if self.is_memory:
+            return True
+        return self._truncate_wal(milliseconds) if self.is_sqlite else self._rewrite_keys(milliseconds)
 
     def _truncate_wal(self, milliseconds: int) -> bool:
         # Not in a transaction of SQLAlchemy's: within one there is no checkpoint.
@@ -452,26 +601,8 @@ class Database:
         if self._writer is not None:
             self._writer.close()
         self.engine.dispose()
-
-
-def _parse(url: str | URL) -> URL:
-    try:
-        parsed = make_url(url)
-        backend = parsed.get_backend_name()
-    except (ArgumentError, NoSuchModuleError):
-        raise InvalidInput(
-            f"{url!r} is not a database URL",
-            code="invalid_url",
-            field="url",
-            hint="Give one such as sqlite:///hotel.db or postgresql://user@host/name",
-        ) from None
-    if backend not in ("sqlite", "postgresql"):
-        raise InvalidInput(
-            f"{backend} is not supported", code="invalid_url", field="url", hint="Use SQLite or PostgreSQL"
-        )
-    if backend == "postgresql" and parsed.drivername == "postgresql":
-        return parsed.set(drivername="postgresql+psycopg")
-    return parsed
+        if self._reader is not None:
+            self._reader.close()
 
 
 def tables_of(connection: Connection, names: Sequence[str]) -> set[str]:

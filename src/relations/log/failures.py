@@ -94,13 +94,13 @@ def _of_postgresql(error: Any, said: str) -> RelationsError | None:
 def _without_state(error: Any, said: str) -> RelationsError | None:
     if is_connection_lost(error):
         return _lost(said)
-    if not _is_named(error, ("OperationalError", "InternalError")):
-        return None
     text = said.lower()
-    if "could not serialize" in text or "deadlock" in text:
-        return _conflict(said)
     if any(part in text for part in ("invalid connection option", "invalid integer value", "invalid port")):
         return InvalidInput(f"the database URL is wrong: {said}", code="invalid_url", field="url", hint="Correct it")
+    if not _is_named(error, ("OperationalError", "InternalError")):
+        return None
+    if "could not serialize" in text or "deadlock" in text:
+        return _conflict(said)
     return _unreachable(said) if any(part in text for part in _CONNECTING) else _other(said)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version as package_version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -19,6 +18,7 @@ from relations.log.chain import GENESIS, check, link
 from relations.log.database import Database, tables_of
 from relations.log.failures import translated
 from relations.log.tables import COLUMNS, FORMAT, log, meta, metadata
+from relations.version import VERSION
 
 __all__ = ["Entry", "Head", "Log", "Shard", "Writer"]
 
@@ -171,6 +171,7 @@ class Log:
 
     def _prepare(self, *, create: bool) -> None:
         path = self.database.url.database
+        create = create and self.database.records
         if not create and self.database.is_sqlite and not self.database.is_memory:
             _must_exist(path or "")
         with self.database.reading() as connection:
@@ -187,6 +188,10 @@ class Log:
                 hint="Give a database of relations, or an empty one",
             )
         self._check_format()
+        if self.database.records:
+            # Only now: a database that is not ours is never changed.
+            self.database.enable_wal()
+            self.database.purge()
 
     def _create(self) -> None:
         with self.database.engine.connect() as connection:
@@ -203,7 +208,7 @@ class Log:
                         [
                             {"name": "format", "value": str(FORMAT)},
                             {"name": "id", "value": uuid4().hex},
-                            {"name": "created_by", "value": f"relations {package_version('relations')}"},
+                            {"name": "created_by", "value": f"relations {VERSION}"},
                         ],
                     )
 
@@ -278,11 +283,13 @@ class Log:
     @contextmanager
     def writing(self, connection: Connection | None = None) -> Iterator[Writer]:
         """A transaction that holds the write lock, committed at the end; or the host's own, which the host commits."""
+        self.database.refuse_read_only()
         if connection is not None:
             with self.database.translating():
                 self._lock_host(connection)
                 writer = Writer(self, connection)
-            yield writer
+            with self.database.overwriting(connection):
+                yield writer
             if writer.appended:
                 self.database.notify(connection)
             return
