@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import import_module
+from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 from relations.messages import from_micros
 
-__all__ = ["LocalTime", "local_time"]
+__all__ = ["LocalTime", "local_time", "zone_data_version", "zone_of"]
 
 _QUARTER_HOUR = 900_000_000
 """Every zone's offset in use since 1970 is a whole number of quarter hours but for a few before 1972, so an instant
 and the start of its quarter hour fall on the same local day."""
 _DAY = 86_400_000_000
+
+
+@cache
+def zone_data_version() -> str:
+    """Return the release of the time zone data that days and months are computed with, such as `2026f`."""
+    return str(import_module("tzdata").IANA_VERSION)
+
+
+@cache
+def zone_of(name: str) -> ZoneInfo:
+    """Return a zone as the pinned package has it, whatever data the machine has.
+
+    Raises:
+        ZoneInfoNotFoundError: There is no such zone.
+    """
+    found = files("tzdata").joinpath("zoneinfo", *name.split("/"))
+    if not found.is_file():
+        return ZoneInfo(name)
+    with found.open("rb") as data:
+        return ZoneInfo.from_file(data, key=name)
 
 
 class LocalTime:
@@ -27,7 +49,7 @@ class LocalTime:
 
     def __init__(self, zone: str) -> None:
         self.zone = zone
-        self._zone = ZoneInfo(zone)
+        self._zone = zone_of(zone)
         # Two years have some 700 of these: few enough to stay in the processor's cache.
         self._cuts: dict[int, tuple[int, int, int]] = {}
         self._months: dict[int, str] = {}
