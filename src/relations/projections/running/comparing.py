@@ -122,7 +122,8 @@ class Comparison:
                 if issubclass(row, Tally) and last is not None:
                     continue
                 expected = table.encode_all(complete.get(row, ()))
-                for difference in _differences(connection, table, expected, first, last):
+                found = list(_differences(connection, table, expected, first, last))
+                for difference in sorted(found, key=lambda each: tuple(map(str, each.key))):
                     self.differences.setdefault(name, difference)
                     self.counts[name] = self.counts.get(name, 0) + 1
         return first if last is None else last
@@ -147,8 +148,8 @@ def _differences(
             elif wanted != values:
                 at = next(index for index, pair in enumerate(zip(values, wanted, strict=True)) if pair[0] != pair[1])
                 yield Difference(table.label, values[:width], table.names[at], values[at], wanted[at])
-    for key in sorted(open_rows, key=str):
-        yield Difference(table.label, key, None, None, open_rows[key][width:])
+    for key, values in open_rows.items():
+        yield Difference(table.label, key, None, None, values[width:])
 
 
 def _shown(value: Any) -> str:
