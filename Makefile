@@ -18,7 +18,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(READY): pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[report]'
 	@touch $@
 
 $(DEV): pyproject.toml constraints.txt | $(BIN)/python
@@ -38,14 +38,14 @@ $(WEB): | $(BIN)/python
 	@touch $@
 
 test: $(DEV) $(WEB) ## every test, on SQLite and on a real PostgreSQL, the report in a real browser
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 SEED     ?= $(shell date +%s)
 EXAMPLES ?= 500
 MINUTES  ?= 240
 soak: $(DEV) ## long searches: every property with a new SEED, EXAMPLES of each, for MINUTES at most
 	@echo "seed $(SEED); again with: make soak SEED=$(SEED) EXAMPLES=$(EXAMPLES) MINUTES=$(MINUTES)"
-	CI= SOAK_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n 2 --dist loadgroup -m "soak or hypothesis" \
+	CI= SOAK_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n 2 --dist loadfile -m "soak or hypothesis" \
 	  --hypothesis-profile=soak --soak-seed=$(SEED) --soak-minutes=$(MINUTES)
 
 lint: $(DEV)

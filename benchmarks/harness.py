@@ -67,9 +67,9 @@ class Scale:
 NORMAL = Scale()
 FULL = Scale(events=10_000_000, fewer_events=1_000_000, rounds=3)
 SMALL = Scale(
-    events=3_000,
-    fewer_events=1_500,
-    base_events=1_500,
+    events=600,
+    fewer_events=300,
+    base_events=300,
     rounds=2,
     peer_events=50,
     block=5,
@@ -78,9 +78,9 @@ SMALL = Scale(
     import_rounds=2,
     stream_events=30,
     loads=2,
-    customers=50,
+    customers=20,
     purchases=5,
-    histories=20,
+    histories=10,
 )
 
 

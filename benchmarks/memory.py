@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
-from resource import RUSAGE_SELF, getrusage
 from statistics import median
-from typing import Any
 
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 
 from benchmarks.harness import Line, Workspace
 from benchmarks.histories import large_log, open_log
@@ -90,34 +87,5 @@ def _customers(path: Path) -> int:
 def _peak(path: Path) -> float:
     """The most memory of a process that rebuilds, in megabytes."""
     root = Path(__file__).parent.parent
-    command = [sys.executable, "-m", "benchmarks.memory", str(path)]
+    command = [sys.executable, "-m", "benchmarks.peak", str(path)]
     return float(subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout)
-
-
-def _own_peak() -> float:
-    with suppress(OSError):
-        # Not `ru_maxrss` on Linux: a process that was forked counts its parent's memory in it.
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return float(line.split()[1]) / 1_000
-    return getrusage(RUSAGE_SELF).ru_maxrss / (1_000_000 if sys.platform == "darwin" else 1_000)
-
-
-def _small_caches(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA mmap_size=0").fetchall()
-    cursor.execute("PRAGMA cache_size=-2000")
-    cursor.close()
-
-
-def _rebuild(path: str) -> None:
-    with open_log(Path(path)) as relations:
-        engine = relations.log.database.engine
-        event.listen(engine, "connect", _small_caches)
-        engine.dispose()
-        relations.rebuild()
-    sys.stdout.write(f"{_own_peak():.3f}\n")
-
-
-if __name__ == "__main__":
-    _rebuild(sys.argv[1])

@@ -10,7 +10,7 @@ from benchmarks.harness import Line, Timing, Workspace, alternate, compared, tim
 from benchmarks.histories import large_log, open_log
 from benchmarks.runner_peer import running_peer
 from relations import Relations
-from relations.gc_pause import held_back
+from relations.gc_pause import collector_paused
 from relations.log.tables import COLUMNS
 
 NAME = "rebuild"
@@ -60,7 +60,7 @@ def read_and_decode(relations: Relations) -> int:
     decoders = {name: topic.decode for name, topic in relations.codec.topics.items()}
     position = events = 0
     # As in a rebuild, nothing made here is in a cycle, and the collector would only look for some.
-    with held_back(), relations.log.database.reading() as connection:
+    with collector_paused(), relations.log.database.reading() as connection:
         cursor = relations.log.database.cursor(connection)
         while rows := cursor.execute(_READ_SQL, (position,)).fetchall():
             for row in rows:

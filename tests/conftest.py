@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,11 @@ from sqlalchemy import URL, create_engine, make_url
 ROOT = Path(__file__).parent.parent
 IN_CI = os.environ.get("CI") == "true"
 SOAK_EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "500"))
+# Databases of tests lie in memory where there is room: tests kill processes, never the machine, so that nothing is
+# proved by waiting for the disk.
+_MEMORY = Path("/dev/shm")
+if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 2_000_000_000:
+    tempfile.tempdir = str(_MEMORY)
 pytest_plugins = ("tests.support.soak",)
 
 # No test is timed: neither an example nor the making of it, for the machine may be busy with other things.
@@ -64,7 +70,7 @@ def _import(package: str) -> Any:
     try:
         return import_module(package)
     except ImportError:
-        absent(f"PostgreSQL cannot be started without the package {package}; install 'relations[dev]'")
+        absent(f"PostgreSQL cannot be started without the package {package}; install 'relations-engine[dev]'")
 
 
 def _prepare_server(data: Path) -> Any:

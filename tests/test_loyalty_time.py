@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from relations import Relations
@@ -43,6 +43,7 @@ from relations.projections.loyalty.statement import Statement
 from relations.testing.laws import check_laws
 from tests.aggregates.loyalty.test_loyalty_laws import POLICIES, RULES, START, commands
 from tests.aggregates.loyalty.test_loyalty_rules import DINING, TIERS, at, policy
+from tests.support.effort import part
 
 EVERYTHING = policy(
     **RULES,
@@ -75,7 +76,7 @@ def recorded(relations: Relations) -> dict[str, list[Any]]:
     return found
 
 
-@settings(max_examples=25, deadline=None)
+@part(60)
 @given(
     st.sampled_from([*POLICIES, EVERYTHING]),
     commands(size=20),
@@ -384,7 +385,7 @@ def test_what_moves_with_a_merge_falls_due_where_it_is() -> None:
 def test_the_agenda_keeps_its_laws_whatever_members_do() -> None:
     checked = 0
 
-    @settings(max_examples=6, deadline=None)
+    @part(16)
     @given(commands(size=25))
     def check(history: list[Command]) -> None:
         nonlocal checked

@@ -1,21 +1,26 @@
-"""A decider: the whole behaviour of one kind of aggregate as three plain values.
+"""Deciders: the whole behaviour of one kind of aggregate as plain values.
 
 After the Decider of Jérémie Chassaing (thinkbeforecoding.com, "Functional Event Sourcing Decider", 2021): an initial
-state, `decide` from command to events, and `evolve` from event to state. Both functions are pure: no clock, no id
-generator, no input or output. `evolve` never refuses an event that it knows, for what is recorded has happened.
+state, `decide` from a command to events, and `evolve` from an event to the next state. Both functions are pure: they
+use no clock, no id generator, no input and no output. `evolve` never refuses an event that it knows, because what is
+recorded has happened.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from relations.messages import Command, Event, from_micros
 
-__all__ = ["Aggregate", "Decider", "Due", "Merging", "due_before", "fold"]
+__all__ = ["DUE_ACTOR", "Aggregate", "Decider", "Due", "Merging", "PolicySource", "due_before", "fold"]
 
 S = TypeVar("S")
+
+DUE_ACTOR = "agenda"
+"""The actor of commands that only time asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +29,8 @@ class Decider(Generic[S]):
 
     Attributes:
         initial: The state of a stream without events.
-        decide: `(state, command, policy) -> events`; raises `CommandRefused` where a rule forbids the command. No
-            events means that there is nothing left to do.
+        decide: `(state, command, policy) -> events`. Raises `CommandRefused` where a rule forbids the command. Returns
+            no events where there is nothing left to do.
         evolve: `(state, event) -> state`.
     """
 
@@ -35,7 +40,7 @@ class Decider(Generic[S]):
 
 
 def fold(decider: Decider[S], events: Iterable[Event], state: S | None = None) -> S:
-    """The state after `events`, from `state` or from the decider's initial one."""
+    """Return the state after `events`, starting from `state` or from the decider's initial state."""
     current = decider.initial if state is None else state
     evolve = decider.evolve
     for event in events:
@@ -45,12 +50,12 @@ def fold(decider: Decider[S], events: Iterable[Event], state: S | None = None) -
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What time does next in a stream, all by itself.
+    """The next thing that time alone does in a stream, such as an expiry.
 
     Attributes:
-        at: When, UTC microseconds.
-        kind: The command that does it.
-        fields: Its fields, but for when.
+        at: When it falls due, in UTC microseconds.
+        kind: The class of the command that does it.
+        fields: The command's fields, without its time.
     """
 
     at: int
@@ -58,53 +63,72 @@ class Due:
     fields: dict[str, Any] = field(default_factory=dict)
 
     def is_wanted(self, command: Command) -> bool:
-        """Whether a command is this very thing."""
+        """Return whether `command` does exactly this."""
         if type(command) is not self.kind or command.at != self.at:
             return False
         return all(getattr(command, name) == value for name, value in self.fields.items())
 
     def command(self, command_id: str | None = None) -> Command:
-        """The command, dated at the moment when it fell due."""
+        """Return the command, dated at the moment when it fell due."""
         moment = from_micros(self.at)
-        return self.kind(occurred_at=moment, command_id=command_id, actor="agenda", **self.fields)
+        return self.kind(occurred_at=moment, command_id=command_id, actor=DUE_ACTOR, **self.fields)
 
 
 @dataclass(frozen=True, slots=True)
 class Merging(Generic[S]):
-    """How streams that were found to be one thing go on under any of their ids. Three pure functions.
+    """Three pure functions that let merged streams be addressed by any of their ids.
 
     Attributes:
-        next_to: `state -> ids` that this stream says are one with it, each a step away. Both sides have to say so.
-        home: `(command, states) -> id` of the stream that has what the command names, the id that it gives where none
-            has. `states` has all of the thing's ids, the one that the command gives first.
-        together: `(command, state, others) -> state` to decide the command on, in the knowledge of the other ids'.
+        next_to: `state -> ids` that this stream names as merged with it, one step away. A merge counts only where
+            both streams name each other.
+        home: `(command, states) -> id` of the stream that holds what the command names, or the command's own id where
+            none does. `states` has the states of all merged ids, the command's own first.
+        together: `(command, home, states) -> state` on which the command is decided: that of the home id, with what the
+            command's rule needs of the others.
     """
 
     next_to: Callable[[S], Sequence[str]]
     home: Callable[[Any, Mapping[str, S]], str]
-    together: Callable[[Any, S, Sequence[S]], S]
+    together: Callable[[Any, str, Mapping[str, S]], S]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySource(Generic[S]):
+    """The part of an aggregate that says which policies are in force. Its one stream has the aggregate's name.
+
+    Attributes:
+        in_force: `state -> InForce`, every adopted policy and when it is in force.
+        default: `moment -> command` that adopts the default policy. It runs before the first command of a log in which
+            no policy was adopted.
+    """
+
+    in_force: Callable[[S], Any]
+    default: Callable[[datetime], Command]
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregate(Generic[S]):
-    """One kind of aggregate as the engine needs to know it.
+    """One kind of aggregate, with everything that the engine needs to know about it.
 
     Attributes:
-        name: The kind, and the first part of its streams' names (`complaint` of `complaint-k7`).
+        name: The kind, and the first part of its streams' names (`complaint` in `complaint-k7`).
         decider: Its rules.
         events: Every event that it records.
         commands: Every command that it decides.
-        customer: `(state, command) -> customer id` that the command's events belong to; empty for none.
+        customer: `(state, command) -> id` of the customer to whom the command's events belong, empty for none.
         state: The class of its state, for snapshots.
-        state_version: Raised whenever the state's form or meaning changes; older snapshots are then ignored.
-        due: `(state, command, its time, rules) -> Due | None`: what fell due first by the command's time and is not
-            done yet; None where nothing is, or it is the command itself. It is done before the command is decided, see
-            `due_before`. `rules` are `relations.policies.in_force.InForce`. None where time does nothing.
-        pinned: `state -> version` of the policy that a stream is decided by for all its life; None where it is the one
-            in force at each command's time.
-        merging: How merged streams go on under any of their ids; None where streams are never merged.
-        of_known: Commands that change nothing where the log has nothing of their customer, for the id may be mistyped;
-            with the field that is to blame.
+        state_version: The version of the state's form and meaning. Raise it with every change; older snapshots are
+            then ignored.
+        due: `(state, command, at, rules) -> Due | None`: the first thing that fell due by `at`, the command's time,
+            and is not done yet. None where nothing is due, or where the command itself does it. `rules` is an
+            `InForce`. See `due_before`. None where time does nothing.
+        pinned: `state -> version` of the policy that decides a stream for all its life. None where each command is
+            decided by the policy in force at its own time.
+        merging: How merged streams are addressed by any of their ids. None where streams are never merged.
+        of_known: Commands that are refused for a customer of whom the log has nothing, because the id may be mistyped.
+            The value names the field to blame.
+        erases: Events that destroy the key of their customer, and with it the customer's personal fields.
+        policies: How the policies in force are read. Given by exactly one aggregate, or by none.
     """
 
     name: str
@@ -118,21 +142,24 @@ class Aggregate(Generic[S]):
     pinned: Callable[[S], int | None] | None = None
     merging: Merging[S] | None = None
     of_known: Mapping[type[Command], str] = field(default_factory=dict)
+    erases: tuple[type[Event], ...] = ()
+    policies: PolicySource[S] | None = None
 
 
 def due_before(aggregate: Aggregate[S], state: S, command: Command, rules: Any) -> Iterator[tuple[Due, S, list[Event]]]:
-    """What time did by a command's time, one thing after the other, each decided by the rules of its own moment.
+    """Yield what time did before a command, one thing after the other, each decided by the rules of its own moment.
 
-    Whoever decides a command does this first, so that it makes no difference whether time was told of in between.
+    This runs before the command is decided. So it makes no difference whether the passing of time was recorded in
+    between.
 
     Args:
-        aggregate: Whose stream it is.
+        aggregate: The kind of the stream.
         state: The state before the command.
-        command: The command that is going to be decided.
-        rules: Which policy is in force when, an `InForce`.
+        command: The command that is about to be decided.
+        rules: The policies and when each is in force, an `InForce`.
 
     Yields:
-        What fell due, the state in which it was decided, and what came of it.
+        What fell due, the state in which it was decided, and the events that came of it.
     """
     if aggregate.due is None:
         return
@@ -140,6 +167,6 @@ def due_before(aggregate: Aggregate[S], state: S, command: Command, rules: Any) 
     while (due := aggregate.due(state, command, at, rules)) is not None:
         events = aggregate.decider.decide(state, due.command(), rules.at(due.at))
         if not events:
-            return  # it would fall due for ever
+            return  # without an event it would fall due again for ever
         yield due, state, events
         state = fold(aggregate.decider, events, state)

@@ -1,4 +1,4 @@
-"""Python's cyclic garbage collector, held back while much is made and nothing is thrown away."""
+"""A pause of Python's cyclic garbage collector, for work that makes many objects and throws none away."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-__all__ = ["held_back"]
+__all__ = ["collector_paused"]
 
 _lock = Lock()
 _holders = 0
@@ -15,14 +15,14 @@ _was_enabled = False
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
-    """No automatic collection in this process until the end.
+def collector_paused() -> Iterator[None]:
+    """Pause automatic collection in this process until the block ends.
 
-    A batch of commands and a rebuild make many objects that stay, none of them in cycles. The collector would walk
-    all of them again and again and find nothing: measured at a quarter of an import's time. Reference counting goes
-    on as ever. Nested and concurrent use is counted; the collector is as it was once the last has ended.
+    A batch of commands and a rebuild make many objects that stay, none of them in cycles. The collector would walk all
+    of them again and again and find nothing, which took a quarter of an import's time. Reference counting goes on as
+    usual. Nested and concurrent blocks are counted; the collector is restored when the last one ends.
     """
-    global _holders, _was_enabled  # noqa: PLW0603 - the collector is one for the process, and so is this count
+    global _holders, _was_enabled  # noqa: PLW0603 - the process has one collector, and so one count
     with _lock:
         if _holders == 0:
             _was_enabled = gc.isenabled()

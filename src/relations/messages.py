@@ -39,6 +39,7 @@ __all__ = [
     "Money",
     "Personal",
     "RecordedEvent",
+    "Tender",
     "Text",
     "from_micros",
     "minor_digits",
@@ -63,7 +64,7 @@ Personal = Annotated[str, msgspec.Meta(extra={"personal": True})]
 Channel = Annotated[
     str,
     StringConstraints(
-        pattern=r"^(web|app|official_account|social|phone|email|message|service_centre|on_site|partner)$"
+        pattern=r"^(web|app|official_account|social|phone|email|message|service_centre|on_site|partner|post|fax)$"
     ),
 ]
 """How the business and the customer met."""
@@ -211,6 +212,48 @@ class Money(msgspec.Struct, frozen=True, array_like=True, gc=False):
             "required": ["amount", "currency"],
             "additionalProperties": False,
         }
+
+
+class Tender(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A part of a purchase, by how it was paid.
+
+    Attributes:
+        kind: The means of payment in the host's own word, such as `card`, `points` or `gift_card`.
+        amount: The part that was paid with it, above zero.
+    """
+
+    kind: str
+    amount: Money
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        fields = core_schema.typed_dict_schema(
+            {
+                "kind": core_schema.typed_dict_field(handler.generate_schema(Label)),
+                "amount": core_schema.typed_dict_field(handler.generate_schema(Money)),
+            },
+            extra_behavior="forbid",
+        )
+
+        def as_fields(value: Any) -> Any:
+            return {"kind": value.kind, "amount": value.amount} if isinstance(value, Tender) else value
+
+        def parse(found: dict[str, Any]) -> Tender:
+            if found["amount"].amount <= 0:
+                msg = "a tender must be above zero; leave it out if nothing was paid with it"
+                raise ValueError(msg)
+            return cls(found["kind"], found["amount"])
+
+        return core_schema.no_info_after_validator_function(
+            parse,
+            core_schema.no_info_before_validator_function(as_fields, fields),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda tender: {
+                    "kind": tender.kind,
+                    "amount": {"amount": tender.amount.amount, "currency": tender.amount.currency},
+                }
+            ),
+        )
 
 
 def _beyond() -> InvalidInput:

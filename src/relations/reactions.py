@@ -29,6 +29,7 @@ from relations.aggregates.customer import (
     EraseAlias,
     PurchaseRecorded,
     PurchaseRefunded,
+    RefundReversed,
     ReleaseCustomer,
 )
 from relations.aggregates.loyalty import (
@@ -48,11 +49,14 @@ from relations.aggregates.loyalty import (
     RedemptionReversed,
     ReferralFulfilled,
     ReferralMade,
+    ReferralRestored,
     ReferralRevoked,
     RefundForwarded,
     ReleaseAccount,
     RequestForwarded,
     RestoreAccount,
+    RestoreEarning,
+    RestoreReferral,
     ReturnAccount,
     ReverseEarning,
     ReverseRedemption,
@@ -95,8 +99,13 @@ def _purchase_earns(event: PurchaseRecorded, at: Envelope, policy: Policy) -> li
     # What earns nobody anything asks nothing: the account need not even be loaded.
     if amount.amount < 0 or not any(each.counts(amount.amount, amount.currency) for each in policy.every_programme):
         return []
-    command = _trusted(CreditPurchase, at, {"purchase": event.purchase, "amount": amount, "category": event.category})
-    return [command]
+    fields = {
+        "purchase": event.purchase,
+        "amount": amount,
+        "category": event.category,
+        "tenders": event.tenders,
+    }
+    return [_trusted(CreditPurchase, at, fields)]
 
 
 def _refund_takes_back(event: PurchaseRefunded, at: Envelope, _policy: Policy) -> list[Command]:
@@ -113,6 +122,17 @@ def _refund_takes_back(event: PurchaseRefunded, at: Envelope, _policy: Policy) -
         },
     )
     return [command]
+
+
+def _reversal_gives_back(event: RefundReversed, at: Envelope, _policy: Policy) -> list[Command]:
+    fields = {
+        "refund": event.refund,
+        "purchase": event.purchase,
+        "refunded": event.refunded,
+        "bought": event.bought,
+        "occurred_at": from_micros(max(at.occurred_at, event.refunded_at)),
+    }
+    return [_trusted(RestoreEarning, at, fields)]
 
 
 def _remedy_gives_points(event: RemedyCarriedOut, at: Envelope, _policy: Policy) -> list[Command]:
@@ -155,6 +175,16 @@ def _referral_is_revoked(event: ReferralRevoked, at: Envelope, _policy: Policy) 
         "purchase": event.purchase,
     }
     return [_trusted(RevokeReferral, at, fields, customer=event.referrer)]
+
+
+def _referral_is_restored(event: ReferralRestored, at: Envelope, _policy: Policy) -> list[Command]:
+    fields = {
+        "programme": event.programme,
+        "referral": event.referral,
+        "refund": event.refund,
+        "purchase": event.purchase,
+    }
+    return [_trusted(RestoreReferral, at, fields, customer=event.referrer)]
 
 
 def _reward_leaves_stock(event: RewardIssued, at: Envelope, _policy: Policy) -> list[Command]:
@@ -218,6 +248,7 @@ def _purchase_goes_on(event: PurchaseForwarded, at: Envelope, _policy: Policy) -
         "purchase": event.purchase,
         "amount": event.amount,
         "category": event.category,
+        "tenders": event.tenders,
         "prefix": event.prefix,
     }
     return [_trusted(CreditPurchase, at, fields, customer=event.into)]
@@ -231,7 +262,8 @@ def _refund_goes_on(event: RefundForwarded, at: Envelope, _policy: Policy) -> li
         "bought": event.bought,
         "prefix": event.prefix,
     }
-    return [_trusted(ReverseEarning, at, fields, customer=event.into)]
+    kind = RestoreEarning if event.reversal else ReverseEarning
+    return [_trusted(kind, at, fields, customer=event.into)]
 
 
 def _credit_goes_on(event: CreditForwarded, at: Envelope, _policy: Policy) -> list[Command]:
@@ -278,6 +310,10 @@ _REQUESTS: dict[str, Callable[[RequestForwarded], tuple[type[Command], dict[str,
     ),
     "RevokeReferral": lambda event: (
         RevokeReferral,
+        {"referral": event.about, "refund": event.other, "purchase": event.purchase, "prefix": event.prefix},
+    ),
+    "RestoreReferral": lambda event: (
+        RestoreReferral,
         {"referral": event.about, "refund": event.other, "purchase": event.purchase, "prefix": event.prefix},
     ),
 }
@@ -353,11 +389,13 @@ def _defaults(kind: type[Command]) -> dict[str, Any]:
 REACTIONS: dict[type[Event], Reaction] = {
     PurchaseRecorded: _purchase_earns,
     PurchaseRefunded: _refund_takes_back,
+    RefundReversed: _reversal_gives_back,
     RemedyCarriedOut: _remedy_gives_points,
     PointsReleased: _points_arrive,
     ReferralMade: _customer_is_referred,
     ReferralFulfilled: _referral_pays,
     ReferralRevoked: _referral_is_revoked,
+    ReferralRestored: _referral_is_restored,
     RewardIssued: _reward_leaves_stock,
     RewardExpired: _expired_returns_to_stock,
     RedemptionReversed: _reward_returns_to_stock,
@@ -376,6 +414,6 @@ REACTIONS: dict[type[Event], Reaction] = {
 }
 """What each event asks of other aggregates, by class of event."""
 
-ONLY_IF: dict[type[Event], str] = {PurchaseRecorded: "loyalty", PurchaseRefunded: "loyalty"}
+ONLY_IF: dict[type[Event], str] = dict.fromkeys((PurchaseRecorded, PurchaseRefunded, RefundReversed), "loyalty")
 """Events that ask nothing of anybody unless the customer's aggregate of this kind has begun: most who buy are no
 members, and a command that would be answered with nothing need not be made."""

@@ -1,7 +1,7 @@
 """The engine's own log lines: structlog's, handed to the standard library's logger `relations`.
 
-A host that configures structlog or logging decides what becomes of them. Where neither is configured nothing is
-printed below a warning: a library must not write on its host's screen.
+The host decides what becomes of them by configuring structlog or logging. Where neither is configured, only warnings
+and errors are printed: a library must not write to its host's screen.
 """
 
 from __future__ import annotations
@@ -20,5 +20,5 @@ logger: Any = structlog.wrap_logger(_standard)
 
 
 def is_verbose() -> bool:
-    """Whether anybody listens to lines below a warning; asked first where a line would cost more than its subject."""
+    """Return whether debug lines are wanted. Ask first where making a line would cost more than the work itself."""
     return _standard.isEnabledFor(logging.DEBUG)

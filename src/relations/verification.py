@@ -15,6 +15,8 @@ from relations.log.chain import GENESIS, check
 from relations.log.codec import Codec
 from relations.log.database import translated
 from relations.log.log import Head, Log
+from relations.log.personal import Keys
+from relations.log.snapshots import stored_snapshots
 from relations.log.tables import FOREIGN, keys, snapshots
 from relations.log.tables import log as log_table
 from relations.policies.calendars import zone_data_version
@@ -31,8 +33,8 @@ class Problem(msgspec.Struct, frozen=True):
 
     Attributes:
         code: `chain_broken`, `undecodable_event`, `unknown_topic`, `log_emptied`, `not_as_noted`, `database_damaged`,
-            `view_differs`, `view_outdated`, `checkpoint_beyond_head`, `projection_failed`, or the code of the error
-            that a check met.
+            `snapshot_damaged`, `view_differs`, `view_outdated`, `checkpoint_beyond_head`, `projection_failed`, a code
+            of `KeyProblem`, or the code of the error that a check met.
         reason: What is wrong.
         position: Where in the log, if it is there.
         view: Which view, if it is one.
@@ -74,6 +76,7 @@ class Verifier:
         log: The log.
         codec: Decodes its events.
         runner: Knows the projections and their tables.
+        keys: Knows the customers' keys.
         expect: Positions and digests that were noted down, as `POSITION:DIGEST`.
         on_progress: Called with the events checked and folded so far, and all there are to check and to fold.
 
@@ -86,6 +89,7 @@ class Verifier:
         log: Log,
         codec: Codec,
         runner: Runner,
+        keys: Keys,
         *,
         expect: Iterable[str] = (),
         on_progress: Progress | None = None,
@@ -94,6 +98,7 @@ class Verifier:
         self._database = log.database
         self._codec = codec
         self._runner = runner
+        self._keys = keys
         self._expect = [_noted(each) for each in expect]
         self._on_progress = on_progress
         self._done = 0
@@ -115,6 +120,11 @@ class Verifier:
                 progress = _by_position(rows)
             with self._findings(connection, "the log"):
                 head, events = self._check_log(connection)
+            with self._findings(connection, "the keys"):
+                for each in self._keys.problems(connection, self._codec):
+                    self._problems.append(Problem(each.code, each.reason, each.position))
+            with self._findings(connection, "the snapshots"):
+                self._check_snapshots(connection)
             with self._findings(connection, "what was noted"):
                 self._check_noted(connection)
             with self._findings(connection, "the views"):
@@ -191,6 +201,12 @@ class Verifier:
                 yield Problem(error.code, error.reason, position)
             except Exception as error:  # changed bytes can raise anything
                 yield Problem("undecodable_event", f"{type(error).__name__}: {error}", position)
+
+    def _check_snapshots(self, connection: Connection) -> None:
+        for each in stored_snapshots(self._database, connection):
+            if each.state is None and not each.is_older:
+                place = f"the snapshot of {each.stream} at version {each.version}"
+                self._problems.append(Problem("snapshot_damaged", f"{place} does not match the log, and is ignored"))
 
     def _check_noted(self, connection: Connection) -> None:
         columns = log_table.c.position, log_table.c.digest

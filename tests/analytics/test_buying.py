@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from benchmarks.cdnow import SAMPLE, read, statistics
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import integrate, stats  # type: ignore[import-untyped]  # scipy has no types
 
@@ -221,7 +221,6 @@ def test_a_likelihood_without_a_summit_is_refused_and_says_where_it_leads(group:
     assert caught.value.code == "fit_not_converged"
 
 
-@settings(max_examples=60)
 @given(st.lists(customers(), max_size=12), st.sampled_from(MODELS))
 def test_whatever_the_customers_a_fit_is_found_or_refused(group: list[RepeatStatistics], name: BuyingModelName) -> None:
     try:

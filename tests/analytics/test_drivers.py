@@ -6,7 +6,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]  # scipy ships no types
 
@@ -24,7 +24,6 @@ def r_squared(outcome: np.ndarray, drivers: np.ndarray) -> float:
     return float(1 - ((outcome - fitted) ** 2).sum() / ((outcome - outcome.mean()) ** 2).sum())
 
 
-@settings(max_examples=60)
 @given(columns)
 def test_shares_are_the_mean_gain_over_all_orders_and_sum_to_r_squared(table: list[list[int]]) -> None:
     data = np.array(table, dtype=float)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relations.engine import Relations
@@ -17,6 +17,7 @@ from relations.errors import MappingError, SourceError
 from relations.exchange.import_run import ImportProgress
 from relations.exchange.importing import import_commands, import_file
 from relations.exchange.mapping.model import Mapping
+from tests.support.effort import part
 
 SHOP = Mapping.model_validate(
     {
@@ -121,7 +122,7 @@ def test_what_an_earlier_run_refused_is_not_decided_again(relations: Relations, 
     assert again.rows == again.accepted + again.rejected == 7
 
 
-@settings(max_examples=25)
+@part(40)
 @given(stop=st.integers(0, 6), batch=st.integers(1, 4))
 def test_interrupted_anywhere_and_run_again_is_as_never_interrupted(
     tmp_path_factory: pytest.TempPathFactory, stop: int, batch: int
@@ -164,7 +165,7 @@ def test_rejected_rows_are_mended_and_sent_again(relations: Relations, shop: Pat
     assert again.recorded == 0
     assert again.by_reason["command_id_reused"] == 1
     # With the mended rows in the file's place all is as it was.
-    again = import_file(relations, SHOP, shop, rejects=tmp_path / "other.jsonl", mended=mended)
+    again = import_file(relations, SHOP, shop, rejects=tmp_path / "other.jsonl", corrected=mended)
     assert (again.recorded, again.repeated) == (0, 5)
 
 

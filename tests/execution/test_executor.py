@@ -44,6 +44,7 @@ from relations.execution import Executor
 from relations.log import Codec, Database, Log
 from relations.log.codec import decode_state, encode_state
 from relations.log.personal import Keys
+from relations.log.snapshots import seal_snapshot, stored_snapshots
 from relations.log.tables import snapshots
 from relations.messages import Envelope
 from relations.reactions import react
@@ -351,8 +352,8 @@ def test_a_state_out_of_date_is_read_again(relations: Relations, *, batched: boo
     """It cannot be under the lock; but were it so, the log's unique keys refuse, and the command is decided again."""
     relations.execute(register())
     relations.execute(purchase(1))
-    kept = relations._executor.states.kept
-    kept["customer-c1"] = (1, kept["customer-c1"][1])
+    cached = relations._executor.states.cached
+    cached["customer-c1"] = (1, cached["customer-c1"][1])
     if batched:
         assert relations.execute_many([purchase(2), purchase(3)]).accepted == 2
     else:
@@ -748,16 +749,18 @@ def test_a_snapshot_is_the_state_at_its_version(database_url: str) -> None:
         relations.execute_many([*_busy_customer(40), *(purchase(i) for i in range(30))], batch=13)
         deciders = {aggregate.name: aggregate for aggregate in AGGREGATES}
         with relations.log.database.reading() as connection:
-            kept = list(connection.execute(select(snapshots)))
+            kept = list(stored_snapshots(relations.log.database, connection))
             rows = [row for page in relations.log.scan(connection) for row in page]
+            assert list(relations._executor.states.bad_snapshots(connection)) == []
         assert len(kept) >= 8
-        for stream, version, _topic, body in kept:
+        for stream, version, _topic, stored, is_older in kept:
+            assert not is_older
             aggregate = deciders[stream.partition("-")[0]]
             state = aggregate.decider.initial
             for row in rows:
                 if row[1] == stream and row[2] <= version:
                     state = aggregate.decider.evolve(state, relations.codec.decode(row[3], row[4], bytes(row[13])))
-            assert encode_state(state) == bytes(body)
+            assert encode_state(state) == stored
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"[]", b'{"purchases":7}', b"\xff"])
@@ -771,12 +774,80 @@ def test_a_snapshot_that_cannot_be_read_is_worth_nothing(database_url: str, body
         assert relations.execute(purchase(20)).events[0].version == 14
 
 
+def _store_snapshots(url: str, state: bytes) -> None:
+    """Put another state into every snapshot, with a digest that matches."""
+    log = Log.open(url)
+    with log.database.reading() as connection:
+        chain = {(row[1], row[2]): row[14] for page in log.scan(connection) for row in page}
+        stored = list(stored_snapshots(log.database, connection))
+    log.database.close()
+    assert stored
+    for each in stored:
+        body = seal_snapshot(each.stream, each.version, each.topic, bytes(chain[each.stream, each.version]), state)
+        where = "WHERE stream = ? AND version = ?"
+        tamper(url, (f"UPDATE relations_snapshots SET body = ? {where}", (body, each.stream, each.version)))
+
+
+_CHANGES = {
+    "a byte of the state": "UPDATE relations_snapshots SET body = {flipped}",
+    "another place in the stream": "UPDATE relations_snapshots SET version = version + 1",
+    "another stream": "UPDATE relations_snapshots SET stream = 'customer-c2' WHERE stream = 'customer-c1'",
+    "another form": "UPDATE relations_snapshots SET topic = 'loyalty:6' WHERE stream = 'customer-c1'",
+    "no bytes at all": "UPDATE relations_snapshots SET body = ''",
+}
+
+
+@pytest.mark.parametrize("change", _CHANGES)
+def test_a_snapshot_that_was_changed_is_found_and_never_decided_on(database_url: str, change: str) -> None:
+    with Relations.open(database_url, snapshot_every=80) as relations:
+        relations.execute_many([purchase(i) for i in range(100)])
+        relations.execute_many([purchase(i, "c2") for i in range(20)])
+        expected = relations.load("customer", "c1"), relations.load("customer", "c2")
+    flipped = (
+        "substr(body, 1, 60) || x'07' || substr(body, 62)"
+        if database_url.startswith("sqlite")
+        else "set_byte(body, 60, 7)"
+    )
+    tamper(database_url, _CHANGES[change].format(flipped=flipped))
+    with Relations.open(database_url, snapshot_every=80) as relations:
+        assert (relations.load("customer", "c1"), relations.load("customer", "c2")) == expected
+        with relations.log.database.reading() as connection:
+            found = list(relations._executor.states.bad_snapshots(connection))
+        assert [reason for _stream, _version, reason in found] == (
+            [] if change == "no bytes at all" else ["the snapshot does not match its digest"]
+        )
+        # The next snapshot of the stream is good again.
+        relations.execute_many([purchase(i) for i in range(100, 200)])
+        assert len(relations.load("customer", "c1").purchases) == 200
+
+
+def test_a_snapshot_with_a_digest_of_its_own_is_held_against_the_events(database_url: str) -> None:
+    with Relations.open(database_url, snapshot_every=80) as relations:
+        relations.execute_many(purchase(i) for i in range(100))
+    _store_snapshots(database_url, encode_state(AGGREGATES[1].decider.initial))
+    with Relations.open(database_url) as relations, relations.log.database.reading() as connection:
+        (found,) = relations._executor.states.bad_snapshots(connection)
+    assert found == ("customer-c1", 80, "the snapshot differs from the events that it stands for")
+
+
+def test_a_snapshot_without_a_digest_is_ignored_and_no_problem(database_url: str) -> None:
+    with Relations.open(database_url, snapshot_every=80) as relations:
+        relations.execute_many(purchase(i) for i in range(100))
+        expected = relations.load("customer", "c1")
+    body = encode_state(AGGREGATES[1].decider.initial)
+    tamper(database_url, ("UPDATE relations_snapshots SET body = ?", (body,)))
+    with Relations.open(database_url) as relations, relations.log.database.reading() as connection:
+        assert relations.load("customer", "c1") == expected
+        assert list(relations._executor.states.bad_snapshots(connection)) == []
+        assert [each.is_older for each in stored_snapshots(relations.log.database, connection)] == [True]
+
+
 def test_a_snapshot_of_another_version_of_the_state_is_ignored(database_url: str) -> None:
     with Relations.open(database_url, snapshot_every=10) as relations:
         relations.execute_many(purchase(i) for i in range(25))
         expected = relations.load("customer", "c1")
-    # As if the form had changed: what lies there can be decoded, and means something else.
-    tamper(database_url, ("UPDATE relations_snapshots SET body = ?", (encode_state(AGGREGATES[1].decider.initial),)))
+    # As if the form had changed: what is stored there can be decoded, and means something else.
+    _store_snapshots(database_url, encode_state(AGGREGATES[1].decider.initial))
     newer = [replace(aggregate, state_version=aggregate.state_version + 1) for aggregate in AGGREGATES]
     with Relations(Log.open(database_url), aggregates=newer, snapshot_every=10) as relations:
         assert relations.load("customer", "c1") == expected

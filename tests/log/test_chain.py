@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 
 from relations import ChainBroken, Relations
 from relations.log.chain import GENESIS, check, link
 from relations.log.tables import COLUMNS
+from tests.support.effort import part
 from tests.support.making import complaint, purchase, register, sqlite_file, tamper
 
 Row = tuple[Any, ...]
@@ -138,7 +139,7 @@ def test_any_removed_swapped_doubled_or_invented_row_is_found_where_it_is(rows: 
 # --- in the database ------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=25)
+@part(40)
 @given(at=st.integers(1, 27), column=st.sampled_from([name for name in COLUMNS if name != "position"]))
 def test_verify_names_the_row_that_was_changed(
     template: Path, tmp_path_factory: pytest.TempPathFactory, at: int, column: str

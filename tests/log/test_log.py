@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
@@ -146,7 +146,6 @@ def test_shards_of_an_empty_log(log: Log) -> None:
         assert log.shards(connection, 4) == [Shard(None, None)]
 
 
-@settings(max_examples=30)
 @given(st.lists(st.text("aAbB.:_-é0zZ", max_size=3), min_size=1, max_size=30), st.integers(1, 6))
 def test_shards_hold_whatever_the_names(names: list[str], count: int) -> None:
     log = Log(Database("sqlite://"))

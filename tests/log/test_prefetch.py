@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relations.log import Log, Shard
@@ -54,7 +54,6 @@ def test_everybody_is_read_once_in_order_in_pages_of_any_size(
     assert [row for shard in shards for row in ahead(log, shard, 60)] == everybody
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=5), st.text(), st.integers(-(2**63), 2**63 - 1)), min_size=1, max_size=12))
 def test_whatever_is_in_them(tmp_path_factory: pytest.TempPathFactory, said: list[tuple[str, str, int]]) -> None:
     path: Path = tmp_path_factory.mktemp("log") / "log.db"

@@ -57,6 +57,7 @@ from relations.aggregates.customer import (
     ProfileCorrected,
     PurchaseRecorded,
     PurchaseRefunded,
+    RefundReversed,
     SentimentScored,
     TraitDropped,
     TraitNoted,
@@ -76,11 +77,13 @@ from relations.aggregates.loyalty import (
     DebtIncurred,
     DebtRepaid,
     Earning,
+    EarningRestored,
     EarningReversed,
     ExpiryDeferred,
     GracedLot,
     Holdings,
     Invited,
+    LostTier,
     Lot,
     LotShare,
     MemberEnrolled,
@@ -99,13 +102,17 @@ from relations.aggregates.loyalty import (
     ReferralFulfilled,
     ReferralMade,
     ReferralReceived,
+    ReferralRestored,
     ReferralRevoked,
     ReferralRewarded,
     RefundForwarded,
     RequestForwarded,
+    RestoredLot,
+    Revoked,
     RewardExpired,
     RewardIssued,
     RewardUsed,
+    Taking,
     TierGraceGiven,
     TierKept,
     TierLost,
@@ -117,6 +124,7 @@ from relations.aggregates.loyalty import (
 from relations.aggregates.policy import PolicyAdopted
 from relations.aggregates.programme import ProgrammeGoalSet, StockReturned, StockTaken
 from relations.log import Codec
+from relations.messages import Tender
 from relations.policies import Policy
 from tests.recorded.complaints import COMPLAINTS
 
@@ -214,6 +222,27 @@ MEANT: dict[str, Event] = {
     ),
     "customer.purchase_refunded.1.bare": PurchaseRefunded(
         refund="r", purchase="p", amount=Money(1, "KWD"), refunded=1, bought=1, bought_at=-1
+    ),
+    "customer.purchase_recorded.1.tenders": PurchaseRecorded(
+        purchase="stay-2024-121",
+        amount=Money(10_000, "EUR"),
+        at=AT,
+        tenders=(Tender("points", Money(2_000, "EUR")), Tender("card", Money(8_000, "EUR"))),
+    ),
+    "customer.refund_reversed.1.full": RefundReversed(
+        refund="r1",
+        purchase="stay-2024-118",
+        amount=Money(2_900, "EUR"),
+        refunded=2_900,
+        bought=12_900,
+        bought_at=AT,
+        refunded_at=AT + DAY,
+        reinstated=True,
+        reason="the bank returned it",
+        at=AT + 6 * DAY,
+    ),
+    "customer.refund_reversed.1.bare": RefundReversed(
+        refund="r", purchase="p", amount=Money(1, "KWD"), refunded=0, bought=1, bought_at=-1, refunded_at=0
     ),
     "customer.feedback_given.1.full": FeedbackGiven(
         feedback="f1",
@@ -474,6 +503,39 @@ MEANT: dict[str, Event] = {
         lot="merged/c-2/purchase/p",
         **DINING,
     ),
+    "loyalty.earning_restored.1.full": EarningRestored(
+        refund="r1",
+        purchase="stay-2024-118",
+        points=29,
+        qualifying=58,
+        lots=(RestoredLot("welcome", 9, AT, AT + DAY, AT - DAY, True, True, "bonus", "spring"),),
+        expired=7,
+        debt=12,
+        shortfall=10,
+        missing=22,
+        month="2024-05",
+        unit="points",
+        lot="merged/c-2/purchase/p",
+        tier="gold",
+        standing=TierStanding(AT, "2024-05", AT, AT + 90 * DAY, AT + 120 * DAY),
+        **DINING,
+    ),
+    "loyalty.earning_restored.1.bare": EarningRestored(refund="r", purchase="p", points=0),
+    "loyalty.tier_lost.1.refund": TierLost(tier="gold", qualifying=900, next="silver", month="2024-05", refund="r1"),
+    "loyalty.referral_restored.1.full": ReferralRestored(
+        referral="f1", referrer="c-42", refund="r1", purchase="stay-2024-118", **DINING
+    ),
+    "loyalty.account_released.1.refunded": AccountReleased(
+        merge="m1",
+        into="c-42",
+        holdings=Holdings(
+            lost_tier=LostTier("r1", "gold", TierStanding(AT, "2024-05", AT)),
+            takings={"purchase/p": (Taking("r1", (LotShare("purchase/p", 20),), 7, 22, True, 22),)},
+            revoked=Revoked("purchase/p", "r1"),
+            settled_at=AT,
+        ),
+        **DINING,
+    ),
     "loyalty.debt_incurred.1.undone": DebtIncurred(points=22, refund="", redemption="x1"),
     "loyalty.debt_incurred.1.every": DebtIncurred(points=1, refund="r", **DINING),
     "loyalty.debt_repaid.1.every": DebtRepaid(points=1, lot="l", **DINING),
@@ -619,6 +681,16 @@ MEANT: dict[str, Event] = {
         **DINING,
     ),
     "loyalty.account_restored.1.full": AccountRestored(merge="m1", source="c-42", holdings=HOLDINGS, **DINING),
+    "loyalty.purchase_forwarded.1.tenders": PurchaseForwarded(
+        into="c-42",
+        prefix="merged/c-43/",
+        purchase="p",
+        amount=Money(10_000, "EUR"),
+        tenders=(Tender("points", Money(2_000, "EUR")),),
+    ),
+    "loyalty.refund_forwarded.1.reversal": RefundForwarded(
+        into="c-42", prefix="merged/c-43/", refund="r1", purchase="p", refunded=0, bought=100, reversal=True
+    ),
     "loyalty.purchase_forwarded.1.full": PurchaseForwarded(
         into="c-42",
         prefix="merged/c-43/",

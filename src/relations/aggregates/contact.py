@@ -1,15 +1,15 @@
-"""The forms that a customer's contact details take at the door.
+"""The forms in which a customer's contact details are accepted.
 
-Checks are light on purpose: they catch columns that were swapped and fields that were cut off, not addresses that do
-not exist. What is kept is what was sent, without the spaces around it; language tags in the case that RFC 5646
-recommends, so that `DE` and `de` are one language. Numbers and addresses are brought to one form only where they are
-compared (`relations.projections.customers.matching`).
+Checks are light on purpose. They catch swapped columns and truncated fields, not addresses that do not exist. Values
+are kept as they were sent, without surrounding spaces. Language tags are kept in the case that RFC 5646 recommends, so
+that `DE` and `de` are one language. Numbers and addresses are normalised only where they are compared
+(`relations.projections.customers.matching`).
 
 ====================  ===================================================================
 code                  when
 ====================  ===================================================================
 `invalid_email`       not of the form `name@host.domain`, or longer than 254 characters
-`invalid_phone`       other than 5 to 15 digits with a leading `+` and `( ) - . /` or spaces
+`invalid_phone`       other than 5 to 15 digits with `+ ( ) - . /` or spaces, and an extension such as `ext. 12`
 `invalid_birthday`    neither a date such as 1980-02-29 nor, without its year, --02-29, or one yet to come
 `invalid_language`    not well-formed as a language tag (BCP 47, RFC 5646 section 2.1), such as `de` or `zh-Hant`
 ====================  ===================================================================
@@ -28,7 +28,8 @@ from pydantic_core import PydanticCustomError
 __all__ = ["Birthday", "Email", "LanguageTag", "Phone"]
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
-_PHONE = re.compile(r"\+?[0-9 ().\-/]+")
+_PHONE = re.compile(r"(\+?[0-9 ().\-/]+)((;ext=| *ext\.? *| *x *| *# *)[0-9]{1,7})?", re.IGNORECASE)
+"""A number, and the extension that may follow it."""
 _LANGUAGE = re.compile(
     r"[a-z]{2,3}(-[a-z]{3}){0,3}"  # language, and what extends it
     r"(-[a-z]{4})?"  # script
@@ -41,7 +42,7 @@ _LANGUAGE = re.compile(
 )
 """The grammar of RFC 5646, section 2.1, without the tags that were registered before it."""
 _DIGITS_MIN, _DIGITS_MAX = 5, 15
-"""E.164 allows fifteen digits; fewer than five reach nobody outside of a house."""
+"""E.164 allows fifteen digits; fewer than five reach nobody outside a building."""
 _LEAP_YEAR = "2000"
 _DAY = timedelta(days=1)
 
@@ -56,12 +57,12 @@ def _form(code: LiteralString, reason: LiteralString, holds: Callable[[str], boo
 
 
 def _is_phone(value: str) -> bool:
-    digits = sum(character.isdigit() for character in value)
-    return _PHONE.fullmatch(value) is not None and _DIGITS_MIN <= digits <= _DIGITS_MAX
+    found = _PHONE.fullmatch(value)
+    return found is not None and _DIGITS_MIN <= sum(map(str.isdigit, found[1])) <= _DIGITS_MAX
 
 
 def _birthday(value: str, info: ValidationInfo) -> str:
-    # Many people tell the day but not the year; ISO 8601 once wrote that as --MM-DD, and vCard still does.
+    # Many people give the day but not the year. ISO 8601 once wrote that as --MM-DD, and vCard still does.
     with_year = not value.startswith("--")
     whole = value if with_year else f"{_LEAP_YEAR}{value[1:]}"
     try:
@@ -70,15 +71,15 @@ def _birthday(value: str, info: ValidationInfo) -> str:
         born = None
     if born is None or born.isoformat() != whole:
         raise PydanticCustomError("invalid_birthday", "a birthday is a date such as 1980-02-29, or --02-29")
-    told: datetime | None = info.data.get("occurred_at")
-    # A day of grace: it is tomorrow already where somebody was just born.
-    if with_year and told is not None and born > (told + _DAY).date():
-        raise PydanticCustomError("invalid_birthday", "nobody is told of before the day they are born")
+    said_at: datetime | None = info.data.get("occurred_at")
+    # One day of tolerance: it may already be tomorrow where the person was born.
+    if with_year and said_at is not None and born > (said_at + _DAY).date():
+        raise PydanticCustomError("invalid_birthday", "a birthday must not be in the future")
     return value
 
 
 def _language(value: str) -> str:
-    """A tag in the case that RFC 5646, section 2.1.1, recommends: `zh-Hant-TW`."""
+    """Return a tag in the case that RFC 5646, section 2.1.1, recommends: `zh-Hant-TW`."""
     if not _LANGUAGE.fullmatch(value):
         raise PydanticCustomError("invalid_language", "a language is a tag such as de or zh-Hant")
     parts = value.lower().split("-")

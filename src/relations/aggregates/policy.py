@@ -6,15 +6,19 @@ Stream `policy`. Order of this module: events, commands, state, evolve, decide.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
 from typing import ClassVar
 
 import msgspec
 
-from relations.decider import Aggregate, Decider
+from relations.decider import Aggregate, Decider, PolicySource
 from relations.errors import CommandRefused
 from relations.messages import Command, Event
-from relations.policies import Policy
+from relations.policies import Policy, Programme
+from relations.policies.in_force import InForce
 from relations.policies.instruments import EFFORT_METHODS, Instrument
+from relations.policies.loyalty.check import check_programme
 
 __all__ = ["AGGREGATE", "REFUSALS", "AdoptPolicy", "Adoption", "PolicyAdopted", "PolicyBook"]
 
@@ -81,6 +85,7 @@ def evolve(state: PolicyBook, event: Event) -> PolicyBook:
 
 REFUSALS: Mapping[str, str] = {
     "method_missing": "An effort score says its method, agreement or effort: they are asked the other way round",
+    "programme_error": "A loyalty programme has an error that `relations programme check` reports",
     "too_few_items": "A servqual asks at least two items",
 }
 """Every code of refusal, with when it is given. What a policy is not at all, its own form refuses."""
@@ -96,9 +101,22 @@ def decide(state: PolicyBook, command: Command, policy: Policy) -> list[Event]:
     # Not in the policy's own form: what older versions adopted must be readable for ever.
     for instrument in command.policy.surveys.instruments:
         _check_instrument(instrument)
+    for programme in command.policy.every_programme:
+        _check_programme(programme)
     number = len(state.adoptions) + 1
     body = msgspec.Raw(command.policy.model_copy(update={"version": number}).model_dump_json().encode())
     return [PolicyAdopted(policy=body, number=number, effective_from=None if command.from_beginning else command.at)]
+
+
+def _check_programme(programme: Programme) -> None:
+    found = next((each for each in check_programme(programme) if each.severity == "error"), None)
+    if found is not None:
+        raise CommandRefused(
+            f"cannot adopt the programme {programme.id!r}: {found.reason}",
+            code="programme_error",
+            field="policy",
+            hint=found.hint or "Correct it; `relations programme check` lists everything that is wrong",
+        )
 
 
 def _check_instrument(instrument: Instrument) -> None:
@@ -122,6 +140,32 @@ def _check_instrument(instrument: Instrument) -> None:
         )
 
 
+# --- for the engine -------------------------------------------------------------------------------------------------
+
+
+def in_force(state: PolicyBook) -> InForce:
+    """Return every adopted policy and when it is in force."""
+    return InForce(_parsed(bytes(adoption.policy), adoption.effective_from) for adoption in state.adoptions)
+
+
+@lru_cache(maxsize=1_024)
+def _parsed(body: bytes, effective_from: int | None) -> Policy:
+    return Policy.recorded(body).model_copy(update={"effective_from": effective_from})
+
+
+def adopt_default(moment: datetime) -> AdoptPolicy:
+    """Return the command by which a log adopts the default policy, so that the log alone explains every decision."""
+    return AdoptPolicy(
+        policy=_DEFAULT,
+        from_beginning=True,
+        occurred_at=moment,
+        command_id="relations:default-policy",
+        actor="relations",
+    )
+
+
+_DEFAULT = Policy()
+
 AGGREGATE = Aggregate(
     name="policy",
     decider=Decider(PolicyBook(), decide, evolve),
@@ -129,4 +173,5 @@ AGGREGATE = Aggregate(
     commands=(AdoptPolicy,),
     customer=lambda _state, _command: "",
     state=PolicyBook,
+    policies=PolicySource(in_force, adopt_default),
 )

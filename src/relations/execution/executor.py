@@ -1,35 +1,33 @@
 """Executing commands.
 
-A decision is made under the lock, on the newest state, so two writers never decide on the same past. States already
-folded are kept in memory and brought up to the log's head by what others have appended since; a writer that is alone
+A decision is made under the log's write lock, on the newest state, so two writers never decide on the same past. Folded
+states stay in memory and are brought up to the log's head with what others have appended since; a writer that is alone
 loads nothing. See `docs/explanation/execution.md`.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from threading import RLock
 from types import MappingProxyType
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 from uuid import uuid4
 
 from sqlalchemy import Connection, bindparam, select
 
-from relations.aggregates.customer import CustomerErased
-from relations.aggregates.policy import Adoption, AdoptPolicy, PolicyBook
 from relations.decider import Aggregate, due_before
 from relations.errors import CommandRefused, ConcurrencyConflict, InvalidInput, LogError, RelationsError
 from relations.execution.idempotency import Repeats
 from relations.execution.merged_ids import states_together
 from relations.execution.receipts import BatchReport, Receipt, Rejection
 from relations.execution.states import State, States
-from relations.gc_pause import held_back
+from relations.execution.unit import Decision, Step, Unit
+from relations.gc_pause import collector_paused
 from relations.log.codec import Codec, Topic
 from relations.log.database import Database
-from relations.log.log import Entry, Log, Writer
+from relations.log.log import Entry, Log
 from relations.log.personal import Keys, has_personal, seal_event
 from relations.log.reader import Reader, recorded_event
 from relations.log.tables import log as log_table
@@ -41,81 +39,12 @@ __all__ = ["Clock", "Executor"]
 
 Clock = Callable[[], datetime]
 React = Callable[[Event, Envelope, Policy], list[Command]]
+
 _REACTIONS_MAX = 1_000
-_POLICY_STREAM = "policy"
 _FINAL = ("version_conflict", "log_busy")
-"""Conflicts that trying again does not end: the caller's own, and a turn waited for as long as was to be waited."""
-_DEFAULT_POLICY = Policy()
-_NO_RULES = InForce()
+"""Conflicts that another try does not resolve: the caller's own, and a wait for the lock that took too long."""
 _entry: Callable[..., Entry] = tuple.__new__
-"""What `Entry._make` does, without the call of Python's in between: it runs for every event."""
-
-
-class _Decided(NamedTuple):
-    """One command's outcome within a unit of work, and what is still to be decided for it.
-
-    `own` are the places of its own events among all, between which there may be what time had done before.
-    """
-
-    command_id: str
-    actor: str
-    entries: list[Entry]
-    events: list[Event]
-    own: list[int]
-    states: dict[str, State]
-    pending: deque[tuple[Command, str | None]]
-
-
-class _Place:
-    """Where events of one decision belong, and why. `passed` is the id of what time did; None of what is wanted."""
-
-    __slots__ = ("aggregate", "at", "cause", "command_hash", "customer", "passed", "policy", "stream")
-
-    def __init__(
-        self, aggregate: Aggregate[Any], stream: str, customer: str, at: int, cause: str | None, policy: Policy
-    ) -> None:
-        self.aggregate = aggregate
-        self.stream = stream
-        self.customer = customer
-        self.at = at
-        self.cause = cause
-        self.policy = policy
-        self.command_hash: bytes | None = None
-        self.passed: str | None = None
-
-
-class _Unit:
-    """One write transaction: the states it sees, and what it is going to append."""
-
-    __slots__ = (
-        "cached",
-        "entries",
-        "has_erased",
-        "position",
-        "recorded_at",
-        "rules",
-        "snapshots",
-        "states",
-        "writer",
-    )
-
-    def __init__(self, writer: Writer, cached: dict[str, State], recorded_at: int) -> None:
-        self.writer = writer
-        self.cached = cached
-        self.recorded_at = recorded_at
-        self.has_erased = False
-        self.states: dict[str, State] = {}
-        self.entries: list[Entry] = []
-        self.snapshots: dict[str, State] = {}
-        self.position = writer.head.position
-        self.rules = _NO_RULES
-
-    def pinned(self, aggregate: Aggregate[Any], state: Any) -> Policy | None:
-        """The policy that a stream is decided by for all its life, if it is pinned to one that was adopted."""
-        if aggregate.pinned is None:
-            return None
-        number = aggregate.pinned(state)
-        return self.rules.adopted[number - 1] if number and number <= len(self.rules.adopted) else None
+"""`Entry._make` without its Python call, because this runs for every event."""
 
 
 class Executor:
@@ -124,13 +53,13 @@ class Executor:
     Args:
         log: The log.
         codec: Encodes and decodes its events.
-        keys: Seals and opens personal words.
+        keys: Seals and opens personal fields.
         aggregates: Every kind of aggregate.
-        react: What an event asks of other aggregates.
-        only_if: Events that ask nothing unless the customer's aggregate of this kind has begun.
-        clock: Says when the log takes an event.
-        snapshot_every: Keep the state of a stream each time it has grown by so many events.
-        attempts: How often a command is tried against other writers before it is given up.
+        react: Returns the commands that an event leads to in other aggregates.
+        only_if: Events that lead to nothing unless the customer's aggregate of this kind has begun.
+        clock: Returns the time at which the log takes an event.
+        snapshot_every: Keep a snapshot of a stream each time it has grown by this many events.
+        attempts: How often a command is tried against other writers before the conflict is raised.
     """
 
     def __init__(
@@ -150,16 +79,17 @@ class Executor:
         self._database: Database = log.database
         self._codec = codec
         self._keys = keys
-        self._react = react
+        self._reactions = react
         self._only_if = only_if
         self._clock = clock
         self._snapshot_every = snapshot_every
         self._attempts = attempts
         self._by_command = {command: aggregate for aggregate in aggregates for command in aggregate.commands}
         self._topics: dict[type[Event], Topic] = {topic.event: topic for topic in codec.topics.values()}
+        self._erasures = frozenset(event for aggregate in aggregates for event in aggregate.erases)
+        self._policies = _policies_of(aggregates)
+        self._rules: tuple[Any, InForce] = None, InForce()
         self._lock = RLock()
-        self._parsed: dict[tuple[bytes, int | None], Policy] = {}
-        self._rules = PolicyBook(), _NO_RULES
         self._repeats = Repeats(self._database, codec, keys, aggregates)
         self._reader = Reader(codec, keys)
         self._known_sql = self._database.compile(
@@ -176,18 +106,21 @@ class Executor:
         command_id = command.command_id or uuid4().hex
         for last in self._tries(connection):
             try:
+                first_receipt: Receipt | None = None
                 with self._unit(connection) as unit:
-                    if command.command_id is not None:
-                        rows = self._repeats.rows(unit.writer.connection, command)
-                        if rows:
-                            before = self._reader.recorded(unit.writer.connection, rows)
-                            return Receipt(command_id, tuple(before), repeated=True)
-                    decided = self._decide(unit, command, command_id, expected_version)
-                    self._take(unit, decided)
-                    rows = self._append(unit)
+                    rows = self._repeats.rows(unit.writer.connection, command) if command.command_id else []
+                    if rows:
+                        recorded = self._reader.recorded(unit.writer.connection, rows)
+                        first_receipt = Receipt(command_id, tuple(recorded), repeated=True)
+                    else:
+                        decision = self._decide(unit, command, command_id, expected_version)
+                        self._take(unit, decision)
+                        rows = unit.append()
                 self._after_commit(unit, own=connection is None)
-                first = len(rows) - len(decided.entries)
-                own = (recorded_event(rows[first + place], decided.events[place]) for place in decided.own)
+                if first_receipt is not None:
+                    return first_receipt
+                first = len(rows) - len(decision.entries)
+                own = (recorded_event(rows[first + index], decision.events[index]) for index in decision.own)
                 return Receipt(command_id, tuple(own))
             except ConcurrencyConflict as conflict:
                 if last or conflict.code in _FINAL:
@@ -195,26 +128,22 @@ class Executor:
         raise AssertionError  # pragma: no cover - the last try returns or raises
 
     def execute_many(self, commands: Sequence[Command], report: BatchReport, offset: int) -> None:
-        """Execute a batch in one transaction, adding to `report`; `offset` is the index of its first command."""
+        """Execute a batch in one transaction and add to `report`; `offset` is the index of its first command."""
         for last in self._tries(None):
             outcome = BatchReport(rejections=[])
             try:
-                with held_back(), self._unit(None) as unit:
+                with collector_paused(), self._unit(None) as unit:
                     self._decide_many(unit, commands, outcome, offset)
-                    self._append(unit)
+                    unit.append()
             except ConcurrencyConflict as conflict:
                 if last or conflict.code in _FINAL:
                     raise
                 continue
             self._after_commit(unit, own=True)
-            report.accepted += outcome.accepted
-            report.repeated += outcome.repeated
-            report.unchanged += outcome.unchanged
-            report.events += outcome.events
-            report.rejections += outcome.rejections
+            report.add(outcome)
             return
 
-    def _decide_many(self, unit: _Unit, commands: Sequence[Command], outcome: BatchReport, offset: int) -> None:
+    def _decide_many(self, unit: Unit, commands: Sequence[Command], outcome: BatchReport, offset: int) -> None:
         connection = unit.writer.connection
         known = self._repeats.known(connection, [command.command_id for command in commands if command.command_id])
         self._prefetch(unit, commands)
@@ -227,166 +156,178 @@ class Executor:
                     self._repeats.must_be_same(connection, command, known[command_id])
                     outcome.repeated += 1
                     continue
-                decided = self._decide(unit, command, command_id)
+                decision = self._decide(unit, command, command_id)
             except LogError:
-                raise  # no fault of the command's: a wrong master key, a stream that cannot be read
+                raise  # not the command's fault: a wrong master key, a stream that cannot be read
             except RelationsError as error:
-                # Kept without its traceback, whose frames would keep this transaction, and its connection, with it.
+                # Without its traceback, whose frames would keep this transaction and its connection alive.
                 error.__context__ = None
                 outcome.rejections.append(Rejection(index, command, error.with_traceback(None)))
                 continue
-            self._take(unit, decided)
-            outcome.events += len(decided.entries)
-            if not decided.own:
+            self._take(unit, decision)
+            outcome.events += len(decision.entries)
+            if not decision.own:
                 outcome.unchanged += 1
                 continue
-            first = decided.entries[decided.own[0]]
+            first = decision.entries[decision.own[0]]
             known[command_id] = (first.customer, first.command_hash)
             outcome.accepted += 1
 
+    def _prefetch(self, unit: Unit, commands: Sequence[Command]) -> None:
+        """Load the streams of a batch, and those of their customers in which most reactions are decided."""
+        streams = {command.stream for command in commands if type(command) in self._by_command}
+        customers = {name for command in commands if (name := getattr(command, "customer", None))}
+        streams.update(f"{kind}-{name}" for kind in set(self._only_if.values()) for name in customers)
+        unit.prefetch(streams)
+
     def _tries(self, connection: Connection | None) -> Iterator[bool]:
-        """Yield once a try, saying whether it is the last. A host's own transaction cannot be tried again."""
+        """Yield once a try, whether it is the last. A host's own transaction cannot be tried again."""
         attempts = 1 if connection is not None else self._attempts
         for attempt in range(1, attempts + 1):
             yield attempt == attempts
             with self._lock:
-                self.states.kept.clear()
+                self.states.forget()
 
     @contextmanager
-    def _unit(self, connection: Connection | None) -> Iterator[_Unit]:
-        """A unit of work on our own transaction and the kept states, or on the host's with states of its own.
+    def _unit(self, connection: Connection | None) -> Iterator[Unit]:
+        """Open a unit on a transaction of our own and the cached states, or on the host's with states of its own.
 
-        What a host's transaction sees may vanish with it, so nothing of it is kept.
+        What a host's transaction sees may be rolled back, so none of it is cached.
         """
         if connection is not None:
             # Without our lock: a thread that holds it may be waiting for the log's, which the host holds until it ends.
             with self._log.writing(connection) as writer:
-                unit = _Unit(writer, {}, self._now())
-                self._refresh_policies(unit)
-                yield unit
+                yield self._begun(Unit(writer, self.states, {}, self._now(), self._snapshot_every))
             return
         with self._lock:
             with self._log.writing() as writer:
                 self.states.catch_up(writer)
-                unit = _Unit(writer, self.states.kept, self._now())
-                self._refresh_policies(unit)
-                yield unit
-            self.states.keep(unit.states, unit.writer.head.position)
+                unit = Unit(writer, self.states, self.states.cached, self._now(), self._snapshot_every)
+                yield self._begun(unit)
+            self.states.keep(unit.states, unit.writer.head)
 
-    def _after_commit(self, unit: _Unit, *, own: bool) -> None:
-        if own and (unit.has_erased or self._database.purge_owed):
+    def _begun(self, unit: Unit) -> Unit:
+        if self._policies is not None:
+            unit.rules = self._rules_of(unit.state(self._policies.name)[1])
+        return unit
+
+    def _take(self, unit: Unit, decision: Decision) -> None:
+        """Make a decision part of the unit, and let it take effect on keys and policies at once."""
+        unit.take(decision)
+        for event, entry in zip(decision.events, decision.entries, strict=True):
+            if type(event) in self._erasures:
+                # Now and not at the end: later commands of the same batch must find no key any more.
+                self._keys.destroy(unit.writer.connection, entry.customer, unit.recorded_at)
+        if self._policies is not None and self._policies.name in decision.states:
+            self._begun(unit)
+
+    def _after_commit(self, unit: Unit, *, own: bool) -> None:
+        # An erasure that a host has yet to commit is purged after our next commit, or when the log is opened again. A
+        # command that changes nothing may be an erasure sent again because the first one's purge was cut short.
+        if own and (self._database.purge_owed or not unit.entries):
             self._database.purge()
-        elif unit.has_erased:
-            self._database.purge_owed = True  # the host has yet to commit; whatever we commit next brings it away
 
-    # --- deciding ---------------------------------------------------------------------------------------------------
+    def _now(self) -> int:
+        return to_micros(self._clock())
 
-    def _decide(self, unit: _Unit, command: Command, command_id: str, expected_version: int | None = None) -> _Decided:
-        """Decide a command and everything that it leads to. The unit is unchanged until `_take`."""
-        if not unit.rules.adopted and not isinstance(command, AdoptPolicy):
-            self._adopt_default(unit)
+    # --- deciding, in five steps ------------------------------------------------------------------------------------
+
+    def _decide(self, unit: Unit, command: Command, command_id: str, expected_version: int | None = None) -> Decision:
+        """Decide a command and everything that it leads to. The unit is unchanged until it takes the decision."""
+        policies = self._policies
+        if policies is not None and not unit.rules.adopted and type(command) not in policies.commands:
+            self._adopt_default(unit, policies)
         if command.follows:
             _refuse_alone(command)
-        decided = _Decided(command_id, command.actor, [], [], [], {}, deque())
+        decision = Decision(command_id, command.actor)
         wanted, cause = command, None
         while True:
-            aggregate = self._by_command.get(type(wanted)) or self._unknown(wanted)
+            aggregate = self._by_command.get(type(wanted)) or _refuse_unknown(wanted)
             stream = wanted.stream
-            found = decided.states.get(stream) or unit.states.get(stream) or unit.cached.get(stream)
-            version, state = found or self._state(unit, stream)
+            step = Step(aggregate, wanted, stream, decision.states.get(stream) or unit.state(stream), cause)
             if cause is None and expected_version is not None:
-                _must_be_at(expected_version, stream, version)
-            at, due = wanted.at, aggregate.due
-            if due is not None and version and due(state, wanted, at, unit.rules) is not None:
-                version, state = self._let_time_pass(unit, decided, wanted, (version, state))
-            knowing = state
-            if aggregate.merging is not None and aggregate.merging.next_to(state):
-                wanted, (version, state), knowing = self._among_merged(unit, decided, aggregate, wanted)
-                stream = wanted.stream
-            policy = unit.rules.at(at)
-            # Reactions go by the policy in force, also where the stream itself is pinned to an older one.
-            new = aggregate.decider.decide(knowing, wanted, unit.pinned(aggregate, state) or policy)
+                _must_be_at(expected_version, stream, step.version)
+            self._let_time_pass(unit, decision, step)
+            self._find_home(unit, decision, step)
+            new = self._decide_events(unit, decision, step)
             if new:
-                customer = aggregate.customer(state, wanted)
-                if type(wanted) in aggregate.of_known:
-                    self._must_be_known(unit, decided, customer, aggregate.of_known[type(wanted)])
-                here = _Place(aggregate, stream, customer, at, cause, policy)
-                if cause is None and command.command_id is not None:
-                    here.command_hash = self._repeats.fingerprint(
-                        unit.writer.connection, command, customer, unit.recorded_at
-                    )
-                decided.states[stream] = self._record(unit, decided, here, (version, state), new)
-                if len(decided.own) > _REACTIONS_MAX:
-                    msg = f"{type(command).__name__} leads to over {_REACTIONS_MAX} events: a circle of reactions?"
-                    raise RuntimeError(msg)
-            if not decided.pending:
-                return decided
-            wanted, cause = decided.pending.popleft()
+                self._record(unit, decision, step, new)
+                self._react(unit, decision, step, new)
+            if not decision.pending:
+                return decision
+            wanted, cause = decision.pending.popleft()
 
-    def _let_time_pass(self, unit: _Unit, decided: _Decided, wanted: Command, found: State) -> State:
-        """Do in a stream what fell due before a command that is wanted, each at its moment, as if told of it then.
+    def _let_time_pass(self, unit: Unit, decision: Decision, step: Step) -> None:
+        """Do in the stream what fell due before the command, each thing at its moment, as if recorded then.
 
-        What is done bears an id of its own, of the stream's version that it was due at: so it is in the log once.
+        Each has an id made of the stream's version and its moment, so it is in the log once.
         """
-        stream, aggregate = wanted.stream, self._by_command[type(wanted)]
-        for due, state, events in due_before(aggregate, found[1], wanted, unit.rules):
-            command = due.command(f"due:{stream}@{found[0]}:{due.at}")
-            customer = aggregate.customer(state, command)
-            here = _Place(aggregate, stream, customer, due.at, None, unit.rules.at(due.at))
-            here.passed = command.command_id
-            here.command_hash = self._repeats.fingerprint(unit.writer.connection, command, customer, unit.recorded_at)
-            found = decided.states[stream] = self._record(unit, decided, here, found, events)
-        return found
+        aggregate, wanted, stream = step.aggregate, step.command, step.stream
+        due_now = aggregate.due
+        if due_now is None or not step.version or due_now(step.state, wanted, wanted.at, unit.rules) is None:
+            return
+        for due, state, events in due_before(aggregate, step.state, wanted, unit.rules):
+            command = due.command(f"due:{stream}@{step.version}:{due.at}")
+            done = Step(aggregate, command, stream, (step.version, state), is_due=True)
+            done.customer = aggregate.customer(state, command)
+            done.policy = unit.rules.at(due.at)
+            self._record(unit, decision, done, events)
+            self._react(unit, decision, done, events)
+            step.version, step.state = decision.states[stream]
 
-    def _among_merged(
-        self, unit: _Unit, decided: _Decided, aggregate: Aggregate[Any], wanted: Any
-    ) -> tuple[Command, State, Any]:
-        """A command to one of several merged ids as one to the id that has what it names.
-
-        Returns:
-            The command, that id's version and state, and the state to decide on, which knows of the others.
-        """
+    def _find_home(self, unit: Unit, decision: Decision, step: Step) -> None:
+        """Address a command to one of several merged ids to the id that holds what it names."""
+        aggregate, wanted = step.aggregate, step.command
         merging = aggregate.merging
-        assert merging is not None  # noqa: S101 - asked before
+        if merging is None or not merging.next_to(step.state):
+            return
 
         def load(name: str) -> State:
             stream = f"{aggregate.name}-{name}"
-            return decided.states.get(stream) or self._state(unit, stream)
+            return decision.states.get(stream) or unit.state(stream)
 
-        together = states_together(merging, wanted.customer, load(wanted.customer), load)
-        home = merging.home(wanted, {name: state for name, (_version, state) in together.items()})
-        if home != wanted.customer:
-            wanted = wanted.model_copy(update={"customer": home})
-        version, state = together[home]
-        others = [state for name, (_version, state) in together.items() if name != home]
-        return wanted, (version, state), merging.together(wanted, state, others)
+        named: str = wanted.customer  # type: ignore[attr-defined] # whatever can be merged has it
+        together = states_together(merging, named, load(named), load)
+        step.merged = {name: state for name, (_version, state) in together.items()}
+        step.home = merging.home(wanted, step.merged)
+        if step.home != named:
+            step.command = wanted.model_copy(update={"customer": step.home})
+            step.stream = step.command.stream
+        step.version, step.state = together[step.home]
 
-    def _must_be_known(self, unit: _Unit, decided: _Decided, name: str, field: str) -> None:
-        """Refuse a command to somebody of whom there is nothing in the log, nor about to be."""
-        if any(entry.customer == name for entry in (*unit.entries, *decided.entries)):
-            return
-        cursor = self._database.cursor(unit.writer.connection)
-        if cursor.execute(self._known_sql.sql, self._known_sql.bind(customer=name)).fetchone() is None:
-            raise CommandRefused(
-                f"nothing is recorded of the customer {name}",
-                code="unknown_customer",
-                field=field,
-                hint="Check the id; whoever is only about to become known is registered first (RegisterCustomer)",
-            )
+    def _decide_events(self, unit: Unit, decision: Decision, step: Step) -> list[Event]:
+        """Return the events of the command by the policy that applies to it."""
+        aggregate, wanted, state = step.aggregate, step.command, step.state
+        # A reaction follows the policy in force, even where the stream itself is pinned to an older one.
+        step.policy = unit.rules.at(wanted.at)
+        known = state
+        if step.merged is not None and aggregate.merging is not None:
+            known = aggregate.merging.together(wanted, step.home, step.merged)
+        new = aggregate.decider.decide(known, wanted, unit.pinned(aggregate, state) or step.policy)
+        if new:
+            step.customer = aggregate.customer(state, wanted)
+            if type(wanted) in aggregate.of_known:
+                self._must_be_known(unit, decision, step.customer, aggregate.of_known[type(wanted)])
+        return new
 
-    def _record(self, unit: _Unit, decided: _Decided, here: _Place, found: State, new: Sequence[Event]) -> State:
-        """Add new events of one stream to a decision, with what they ask of others. Returns the stream's new state."""
-        version, state = found
-        entries, stream, customer = decided.entries, here.stream, here.customer
-        evolve = here.aggregate.decider.evolve
-        passed, own = here.passed, decided.own
-        for place, event in enumerate(new):
+    def _record(self, unit: Unit, decision: Decision, step: Step, new: Sequence[Event]) -> None:
+        """Add the new events of one stream to the decision."""
+        stream, version, state, customer, sent = step.stream, step.version, step.state, step.customer, step.sent
+        entries, own, at = decision.entries, decision.own, step.command.at
+        connection, recorded_at = unit.writer.connection, unit.recorded_at
+        evolve = step.aggregate.decider.evolve
+        actor, command_id, seq = decision.actor, decision.command_id, len(own)
+        if step.is_due:
+            actor, command_id, seq = sent.actor, sent.command_id or "", 0
+        command_hash = None
+        if step.cause is None and sent.command_id is not None:
+            command_hash = self._repeats.fingerprint(connection, sent, customer, recorded_at)
+        for event in new:
             version += 1
-            seq = len(own) if passed is None else place
             topic = self._topics[type(event)]
             sealed = event
             if topic.personal and has_personal(event, topic):
-                key = self._keys.need(unit.writer.connection, customer, unit.recorded_at)
+                key = self._keys.need(connection, customer, recorded_at)
                 sealed = seal_event(event, topic, customer, key)
             state = evolve(state, sealed)
             entry = (
@@ -395,130 +336,106 @@ class Executor:
                 event.topic,
                 topic.schema,
                 customer,
-                here.at,
-                unit.recorded_at,
-                decided.actor if passed is None else "agenda",
-                decided.command_id if passed is None else passed,
+                at,
+                recorded_at,
+                actor,
+                command_id,
                 seq,
-                None if seq else here.command_hash,
-                here.cause,
+                None if seq else command_hash,
+                step.cause,
                 self._codec.encode(sealed),
             )
-            if passed is None:
+            if not step.is_due:
                 own.append(len(entries))
             entries.append(_entry(Entry, entry))
-            decided.events.append(event)
+            decision.events.append(event)
+            seq += 1
+        decision.states[stream] = version, state
+
+    def _react(self, unit: Unit, decision: Decision, step: Step, new: Sequence[Event]) -> None:
+        """Queue the commands that the new events lead to in other aggregates."""
+        position = unit.position + len(decision.entries) - len(new)
+        for number, event in enumerate(new, start=1):
             kind = self._only_if.get(type(event))
-            if kind is not None and self._is_unknown(unit, f"{kind}-{customer}", decided.states):
+            if kind is not None and not _has_begun(unit, decision, f"{kind}-{step.customer}"):
                 continue
             envelope = Envelope(
-                position=unit.position + len(entries),
-                stream=stream,
-                version=version,
-                customer=customer,
-                occurred_at=here.at,
+                position=position + number,
+                stream=step.stream,
+                version=step.version + number,
+                customer=step.customer,
+                occurred_at=step.command.at,
                 recorded_at=unit.recorded_at,
             )
-            led_to = self._react(event, envelope, here.policy)
-            if led_to:
-                decided.pending.extend((reaction, f"{stream}@{version}") for reaction in led_to)
-        return version, state
+            wanted = self._reactions(event, envelope, step.policy)
+            if wanted:
+                cause = f"{step.stream}@{step.version + number}"
+                decision.pending.extend((command, cause) for command in wanted)
+        if len(decision.own) > _REACTIONS_MAX:
+            msg = f"{type(step.command).__name__} leads to over {_REACTIONS_MAX} events: a circle of reactions?"
+            raise RuntimeError(msg)
 
-    def _take(self, unit: _Unit, decided: _Decided) -> None:
-        """Make a decision part of the unit."""
-        unit.entries += decided.entries
-        unit.position += len(decided.entries)
-        every = self._snapshot_every
-        for stream, (version, state) in decided.states.items():
-            before = unit.states.get(stream) or unit.cached.get(stream) or (0, None)
-            if version // every > before[0] // every:
-                unit.snapshots[stream] = (version, state)
-            unit.states[stream] = (version, state)
-        for seq, event in enumerate(decided.events):
-            if type(event) is CustomerErased:
-                # Now and not at the end: what comes later in the same batch finds no key any more.
-                self._keys.destroy(unit.writer.connection, decided.entries[seq].customer, unit.recorded_at)
-                unit.has_erased = True
-        if _POLICY_STREAM in decided.states:
-            self._refresh_policies(unit)
-
-    def _append(self, unit: _Unit) -> list[tuple[Any, ...]]:
-        """Write what the unit has taken, in one go, and return it as stored."""
-        if not unit.entries:
-            return []
-        try:
-            rows = unit.writer.append(unit.entries)
-        except self._database.integrity_error as error:
-            raise ConcurrencyConflict("another writer took the place of an event", hint="Try again") from error
-        self.states.snapshot(unit.writer, unit.snapshots)
-        return rows
-
-    def _now(self) -> int:
-        return to_micros(self._clock())
-
-    def _is_unknown(self, unit: _Unit, stream: str, states: dict[str, State]) -> bool:
-        """Whether nothing has happened in a stream yet."""
-        found = states.get(stream) or unit.states.get(stream) or unit.cached.get(stream)
-        if found is None:
-            found = self._state(unit, stream)
-        return found[0] == 0
-
-    def _unknown(self, command: Command) -> NoReturn:
-        raise InvalidInput(
-            f"{type(command).__name__} is not a command of this engine", code="unknown_command", field="command"
-        )
+    def _must_be_known(self, unit: Unit, decision: Decision, customer: str, field: str) -> None:
+        """Refuse a command for a customer of whom nothing is in the log or about to be."""
+        if any(entry.customer == customer for entry in (*unit.entries, *decision.entries)):
+            return
+        cursor = self._database.cursor(unit.writer.connection)
+        if cursor.execute(self._known_sql.sql, self._known_sql.bind(customer=customer)).fetchone() is None:
+            raise CommandRefused(
+                f"nothing is recorded for customer {customer}",
+                code="unknown_customer",
+                field=field,
+                hint="Check the id, or register the customer first",
+            )
 
     # --- policies ---------------------------------------------------------------------------------------------------
 
-    def _refresh_policies(self, unit: _Unit) -> None:
-        _version, book = self._state(unit, _POLICY_STREAM)
-        unit.rules = self.rules_of(book)
+    def rules(self, connection: Connection) -> InForce:
+        """Return the policies that are adopted as `connection` sees them, and when each is in force."""
+        if self._policies is None:
+            return InForce()
+        return self._rules_of(self.states.load(connection, self._policies.name)[1])
 
-    def rules_of(self, book: PolicyBook) -> InForce:
-        """The policies of a book and when each is in force, parsed once."""
+    def _rules_of(self, state: Any) -> InForce:
         known, rules = self._rules
-        if known is not book:
-            rules = InForce(self._policy_of(adoption) for adoption in book.adoptions)
-            self._rules = book, rules
+        if known is not state and self._policies is not None and self._policies.policies is not None:
+            rules = self._policies.policies.in_force(state)
+            self._rules = state, rules
         return rules
 
-    def _policy_of(self, adoption: Adoption) -> Policy:
-        key = bytes(adoption.policy), adoption.effective_from
-        policy = self._parsed.get(key)
-        if policy is None:
-            policy = Policy.model_validate_json(key[0]).model_copy(update={"effective_from": key[1]})
-            self._parsed[key] = policy
-        return policy
+    def _adopt_default(self, unit: Unit, policies: Aggregate[Any]) -> None:
+        assert policies.policies is not None  # noqa: S101 - that is how it was chosen
+        adopt = policies.policies.default(self._clock())
+        self._take(unit, self._decide(unit, adopt, adopt.command_id or uuid4().hex))
 
-    def _adopt_default(self, unit: _Unit) -> None:
-        """A log explains itself: where nobody adopted a policy, the default one is adopted first, by an event."""
-        adopt = AdoptPolicy(
-            policy=_DEFAULT_POLICY,
-            from_beginning=True,
-            occurred_at=self._clock(),
-            command_id="relations:default-policy",
-            actor="relations",
-        )
-        self._take(unit, self._decide(unit, adopt, "relations:default-policy"))
 
-    def _state(self, unit: _Unit, stream: str) -> State:
-        found = unit.states.get(stream) or unit.cached.get(stream)
-        if found is None:
-            found = unit.cached[stream] = self.states.load(unit.writer.connection, stream)
-        return found
+def _policies_of(aggregates: Sequence[Aggregate[Any]]) -> Aggregate[Any] | None:
+    """Return the one aggregate that says which policies are in force, or None."""
+    found = [aggregate for aggregate in aggregates if aggregate.policies is not None]
+    if len(found) > 1:
+        msg = f"only one aggregate can carry the policies, not {', '.join(each.name for each in found)}"
+        raise ValueError(msg)
+    return found[0] if found else None
 
-    def _prefetch(self, unit: _Unit, commands: Sequence[Command]) -> None:
-        """Load the streams of a batch that are not in memory, in a few queries instead of one each."""
-        missing = {command.stream for command in commands if type(command) in self._by_command}
-        # Where a reaction may lead is not known yet; a customer's account is where most of them do.
-        missing |= {f"loyalty-{name}" for name in {getattr(command, "customer", None) for command in commands} if name}
-        self.states.load_many(unit.writer.connection, list(missing - unit.cached.keys()), unit.cached)
+
+def _has_begun(unit: Unit, decision: Decision, stream: str) -> bool:
+    """Return whether anything has happened in a stream."""
+    return (decision.states.get(stream) or unit.state(stream))[0] > 0
+
+
+def _refuse_unknown(command: Command) -> NoReturn:
+    raise InvalidInput(
+        f"{type(command).__name__} is not a command of this engine",
+        code="unknown_command",
+        field="command",
+        hint="Open the engine with the aggregate that decides it",
+    )
 
 
 def _refuse_alone(command: Command) -> NoReturn:
-    """A command that only events ask for is not a caller's: it would bring about one half of something."""
+    """Refuse a command that only reactions send, because by itself it would do one half of something."""
     raise CommandRefused(
-        f"{type(command).__name__} follows from {command.follows} and is not sent by itself",
+        f"cannot send {type(command).__name__} by itself: it follows from {command.follows}",
         code="only_follows",
         field="command",
         hint=f"Send {command.follows}",
@@ -530,5 +447,5 @@ def _must_be_at(expected: int, stream: str, version: int) -> None:
         raise ConcurrencyConflict(
             f"{stream} is at version {version}, not {expected}",
             code="version_conflict",
-            hint="Read it again and decide anew",
+            hint="Load the state again and decide on that",
         )

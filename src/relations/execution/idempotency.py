@@ -1,4 +1,4 @@
-"""The same command again: how it is recognised, and told from another command under the same id."""
+"""Idempotency: the same command sent again is recognised, and another command under the same id is refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from relations.decider import Aggregate
 from relations.errors import IdempotencyConflict
 from relations.log.codec import Codec
 from relations.log.database import Database
-from relations.log.personal import Keys
+from relations.log.personal import Keys, KeyUnreadable
 from relations.log.tables import COLUMNS
 from relations.log.tables import log as log_table
 from relations.messages import Command
@@ -28,7 +28,7 @@ _CUSTOMER, _HASH = COLUMNS.index("customer"), COLUMNS.index("command_hash")
 
 
 class Repeats:
-    """Looks command ids up in the log, and compares what came under them.
+    """Looks up command ids in the log, and compares the commands that came with them.
 
     Args:
         database: The log's database.
@@ -51,7 +51,7 @@ class Repeats:
         )
 
     def rows(self, connection: Connection, command: Command) -> list[Any]:
-        """The rows that the log holds under the command's id, none where it is new.
+        """Return the rows that the log holds under the command's id, none where it is new.
 
         Raises:
             IdempotencyConflict: They came from a different command.
@@ -63,19 +63,19 @@ class Repeats:
         return rows
 
     def known(self, connection: Connection, ids: Sequence[str]) -> dict[str, Known]:
-        """Those of the ids that the log holds."""
+        """Return the customer and hash of each id that the log holds."""
         found = self._database.fetch_many(connection, self._ids_sql, ids=ids)
         return {command_id: (customer, command_hash) for command_id, customer, command_hash in found}
 
     def must_be_same(self, connection: Connection, command: Command, known: Known) -> None:
-        """Compare a command with what the log knows of the one that had its id before.
+        """Compare a command with the one that had its id before.
 
         Raises:
             IdempotencyConflict: They differ.
         """
         customer, recorded = known
         wanted = self.fingerprint(connection, command, customer)
-        # Without the customer's key the words cannot be compared any more: all else must do.
+        # Once the customer's key is destroyed, the personal fields can no longer be compared; the others still are.
         if recorded is not None and bytes(recorded)[: len(wanted)] != wanted:
             raise IdempotencyConflict(
                 f"the command id {command.command_id!r} was used before for a different command",
@@ -84,9 +84,15 @@ class Repeats:
             )
 
     def fingerprint(self, connection: Connection, command: Command, customer: str, now: int | None = None) -> bytes:
-        """What tells one command from another: a hash of all but its personal words, then a keyed one of these.
+        """Return a hash of the command's fields that are not personal, followed by a keyed hash of those that are.
 
-        The second is left out where there are no words, or no key for them (any more). `now` has one made.
+        The second hash is left out where no personal field is set, or where the customer's key is destroyed.
+
+        Args:
+            connection: Sees the keys.
+            command: The command.
+            customer: The customer whose key is used.
+            now: When to date a key that has to be made, in UTC microseconds. None makes no key.
         """
         values = command.__dict__
         words = {field: values[field] for field in self._personal[type(command)] if values[field] is not None}
@@ -94,12 +100,15 @@ class Repeats:
         plain = sha256(type(command).__name__.encode() + _encode_command(known)).digest()[:16]
         if not words:
             return plain
-        key = self._keys.get(connection, customer) if now is None else self._keys.need(connection, customer, now)
+        try:
+            key = self._keys.get(connection, customer) if now is None else self._keys.need(connection, customer, now)
+        except KeyUnreadable:
+            return plain
         return plain if key is None else plain + blake2b(_encode_command(words), digest_size=16, key=key).digest()
 
 
 def _personal_of_commands(codec: Codec, aggregates: Sequence[Aggregate[Any]]) -> dict[type[Command], tuple[str, ...]]:
-    """Which fields of a command are personal: those named as a personal field of an event of the same aggregate."""
+    """Return the personal fields of each command: those named as a personal field of an event of its aggregate."""
     found: dict[type[Command], tuple[str, ...]] = {}
     for aggregate in aggregates:
         names = {name for event in aggregate.events for name in codec.topics[event.topic].personal}

@@ -1,4 +1,4 @@
-"""Commands to streams that are one thing under several ids: which of them decides, and on what."""
+"""Commands to merged streams: the states of all ids that are one customer."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["states_together"]
 def states_together(
     merging: Merging[Any], customer: str, found: State, load: Callable[[str], State]
 ) -> dict[str, State]:
-    """The states of all ids that are one with this one: itself first, the others in order.
+    """Return the states of all ids that are merged with this one, itself first and the others in order.
 
     Args:
-        merging: What states say of each other.
+        merging: How states name the ids that they are merged with.
         customer: The id.
-        found: Its version and state.
-        load: The version and state of another id.
+        found: The id's version and state.
+        load: Returns the version and state of another id.
     """
     together = {customer: found}
     open_ids = [customer]
@@ -30,7 +30,7 @@ def states_together(
             if other in together:
                 continue
             state = load(other)
-            # An id that says that it took another in proves nothing; the other one has to say so too.
+            # One id alone can claim anything, so both have to name each other.
             if name in merging.next_to(state[1]):
                 together[other] = state
                 open_ids.append(other)

@@ -1,4 +1,4 @@
-"""What comes back from the engine for a command, and for many."""
+"""The outcome of one command, and of many."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["BatchReport", "Receipt", "Rejection"]
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """What became of a command.
+    """The outcome of one command.
 
     Attributes:
-        command_id: Its id, made up if it had none.
-        events: The events recorded for it, its reactions' included; none where there was nothing left to do.
-        repeated: Whether the log already held this command; then `events` are those of the first time.
+        command_id: The command's id, made up if it had none.
+        events: The events recorded for it, its reactions' included. Empty where there was nothing left to do.
+        repeated: Whether the log already held this command. Then `events` are those of the first time.
     """
 
     command_id: str
@@ -25,7 +25,7 @@ class Receipt(msgspec.Struct, frozen=True):
 
     @property
     def position(self) -> int | None:
-        """The position of its last event, None without events."""
+        """The position of the last event, None without events."""
         return self.events[-1].position if self.events else None
 
 
@@ -33,9 +33,9 @@ class Rejection(msgspec.Struct, frozen=True):
     """A command of a batch that was not recorded.
 
     Attributes:
-        index: Its place in what was given, from 0.
+        index: Its place in the batch, from 0.
         command: The command.
-        error: Why.
+        error: The reason.
     """
 
     index: int
@@ -44,14 +44,14 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 class BatchReport(msgspec.Struct):
-    """What became of many commands: accepted + repeated + unchanged + rejections = commands.
+    """The outcome of many commands, each counted once.
 
     Attributes:
-        accepted: Recorded now.
-        repeated: Recorded before under the same id.
-        unchanged: Nothing left to do.
+        accepted: Commands recorded now.
+        repeated: Commands recorded before under the same id.
+        unchanged: Commands that left nothing to do.
         events: Events recorded now.
-        rejections: Refused, each with its place and reason.
+        rejections: Commands that were refused, each with its place and reason.
     """
 
     accepted: int = 0
@@ -62,5 +62,13 @@ class BatchReport(msgspec.Struct):
 
     @property
     def commands(self) -> int:
-        """How many commands it speaks of."""
+        """The number of commands."""
         return self.accepted + self.repeated + self.unchanged + len(self.rejections)
+
+    def add(self, other: BatchReport) -> None:
+        """Add the outcome of more commands to this one."""
+        self.accepted += other.accepted
+        self.repeated += other.repeated
+        self.unchanged += other.unchanged
+        self.events += other.events
+        self.rejections += other.rejections

@@ -1,34 +1,39 @@
-"""The states of aggregates: loaded from the log, and kept in memory between transactions."""
+"""The states of aggregates: loaded from the log, and cached in memory between transactions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, and_, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from relations.decider import Aggregate
-from relations.errors import InvalidInput
+from relations.errors import InvalidInput, RelationsError
+from relations.log.chain import GENESIS
 from relations.log.codec import Codec, decode_state, encode_state
-from relations.log.log import Log, Writer
+from relations.log.log import Head, Log, Writer
+from relations.log.snapshots import BODY_BYTES, StoredSnapshot, open_snapshot, seal_snapshot, stored_snapshots
+from relations.log.tables import COLUMNS, snapshots
 from relations.log.tables import log as log_table
-from relations.log.tables import snapshots
 
 __all__ = ["State", "States"]
 
 State = tuple[int, Any]
 """A stream's version and the state at it."""
 
-_KEPT_STREAMS = 50_000
+_CACHED_STREAMS = 50_000
 _CATCH_UP_MAX = 5_000
 _SHORT_STREAM = 64
+_SNAPSHOTS_TRIED = 3
 _ALL = 2**62
+_STREAM, _VERSION, _DIGEST = (COLUMNS.index(name) for name in ("stream", "version", "digest"))
 
 
 class States:
-    """States of one log's streams. Use what is kept only while holding the log's write lock and the executor's.
+    """States of one log's streams. Use the cache only while holding the log's write lock and the executor's lock.
 
     Args:
         log: The log.
@@ -36,7 +41,7 @@ class States:
         aggregates: Every kind of aggregate.
 
     Attributes:
-        kept: The states in memory, by stream, as of the last transaction that was caught up with.
+        cached: The states in memory, by stream, as of the last transaction that was caught up with.
     """
 
     def __init__(self, log: Log, codec: Codec, aggregates: Sequence[Aggregate[Any]]) -> None:
@@ -44,8 +49,8 @@ class States:
         self._database = log.database
         self._codec = codec
         self._by_name = {aggregate.name: aggregate for aggregate in aggregates}
-        self._synced = 0
-        self.kept: dict[str, State] = {}
+        self._synced = Head(0, GENESIS)
+        self.cached: dict[str, State] = {}
         compiled = self._database.compile
         among = self._database.among
         self._load_sql = compiled(
@@ -54,10 +59,13 @@ class States:
             .order_by(log_table.c.version)
             .limit(bindparam("limit"))
         )
+        at_version = and_(log_table.c.stream == snapshots.c.stream, log_table.c.version == snapshots.c.version)
         self._snapshot_sql = compiled(
-            select(snapshots.c.version, snapshots.c.topic, snapshots.c.body)
-            .where(snapshots.c.stream == bindparam("stream"))
+            select(snapshots.c.version, BODY_BYTES, log_table.c.digest)
+            .select_from(snapshots.outerjoin(log_table, at_version))
+            .where(snapshots.c.stream == bindparam("stream"), snapshots.c.topic == bindparam("topic"))
             .order_by(snapshots.c.version.desc())
+            .limit(_SNAPSHOTS_TRIED)
         )
         self._any_sql = compiled(select(snapshots.c.stream).limit(1))
         self._long_sql = compiled(select(snapshots.c.stream).where(among(snapshots.c.stream, "streams")).distinct())
@@ -66,13 +74,19 @@ class States:
             .where(among(log_table.c.stream, "streams"))
             .order_by(log_table.c.stream, log_table.c.version)
         )
-        insert_snapshot = (sqlite if self._database.is_sqlite else postgresql).insert(snapshots)
-        self._keep_sql = compiled(insert_snapshot.on_conflict_do_nothing())
+        insert = (sqlite if self._database.is_sqlite else postgresql).insert(snapshots)
+        # A snapshot that is there already may be damaged, or of an older form of the state.
+        self._keep_sql = compiled(
+            insert.on_conflict_do_update(
+                index_elements=["stream", "version"],
+                set_={"topic": insert.excluded.topic, "body": insert.excluded.body},
+            )
+        )
 
     # --- loading ----------------------------------------------------------------------------------------------------
 
     def aggregate(self, stream: str) -> Aggregate[Any]:
-        """The kind of a stream.
+        """Return the kind of a stream.
 
         Raises:
             InvalidInput: There is no such kind.
@@ -81,14 +95,14 @@ class States:
         found = self._by_name.get(kind)
         if found is None:
             raise InvalidInput(
-                f"{kind!r} is no kind of aggregate",
+                f"there is no kind of aggregate called {kind!r}",
                 code="unknown_aggregate",
-                hint=f"There are {', '.join(sorted(self._by_name))}",
+                hint=f"Choose one of {', '.join(sorted(self._by_name))}",
             )
         return found
 
     def load(self, connection: Connection, stream: str) -> State:
-        """The newest version and state of a stream, from its last snapshot and the events after it.
+        """Return the newest version and state of a stream, from its last good snapshot and the events after it.
 
         Raises:
             InvalidInput: There is no such kind of aggregate.
@@ -98,7 +112,7 @@ class States:
         version, state = 0, aggregate.decider.initial
         rows = self._page(cursor, stream, 0, _SHORT_STREAM)
         if len(rows) == _SHORT_STREAM:
-            # Most streams are short, and need this one query. A long one may have a snapshot.
+            # Most streams are short and need this one query. A long one may have a snapshot.
             version, state = self._snapshot(cursor, stream, aggregate)
             rows = self._page(cursor, stream, version, _ALL)
         decode, evolve = self._codec.decode, aggregate.decider.evolve
@@ -117,7 +131,7 @@ class States:
             return
         many = self._database.fetch_many
         long: set[str] = set()
-        # While no stream is long, there is not one snapshot.
+        # While no stream is long, there is no snapshot at all.
         if self._database.cursor(connection).execute(self._any_sql.sql, self._any_sql.bind()).fetchone() is not None:
             long = {row[0] for row in many(connection, self._long_sql, streams=streams)}
         for stream in streams:
@@ -129,50 +143,99 @@ class States:
             evolve = self.aggregate(stream).decider.evolve
             into[stream] = (version, evolve(into[stream][1], self._codec.decode(topic, schema, body)))
 
+    # --- snapshots --------------------------------------------------------------------------------------------------
+
     def _snapshot(self, cursor: Any, stream: str, aggregate: Aggregate[Any]) -> State:
-        found = cursor.execute(self._snapshot_sql.sql, self._snapshot_sql.bind(stream=stream)).fetchone()
-        if found is not None and found[1] == _snapshot_topic(aggregate):
+        topic = _snapshot_topic(aggregate)
+        cursor.execute(self._snapshot_sql.sql, self._snapshot_sql.bind(stream=stream, topic=topic))
+        for version, body, chain in cursor.fetchall():
+            stored = open_snapshot(stream, version, topic, chain, body)
+            if stored is None:
+                continue
             try:
-                return found[0], decode_state(bytes(found[2]), aggregate.state)
+                return version, decode_state(stored, aggregate.state)
             except (msgspec.MsgspecError, UnicodeDecodeError):
-                # A snapshot of an older form of the state, or a damaged one, is worth nothing; the events are.
-                pass
+                # The form of the state was changed without raising its version. The events are enough.
+                continue
         return 0, aggregate.decider.initial
 
-    def snapshot(self, writer: Writer, states: Mapping[str, State]) -> None:
-        """Write states as snapshots, within the writer's transaction."""
+    def snapshot(self, writer: Writer, states: Mapping[str, State], rows: Sequence[Sequence[Any]]) -> None:
+        """Write states as snapshots, within the writer's transaction; `rows` are the events that led to them."""
+        if not states:
+            return
+        chain = {(row[_STREAM], row[_VERSION]): row[_DIGEST] for row in rows if row[_STREAM] in states}
         for stream, (version, state) in states.items():
             topic = _snapshot_topic(self.aggregate(stream))
-            row = self._keep_sql.bind(stream=stream, version=version, topic=topic, body=encode_state(state))
-            writer.cursor.execute(self._keep_sql.sql, row)
+            body = seal_snapshot(stream, version, topic, chain[stream, version], encode_state(state))
+            bound = self._keep_sql.bind(stream=stream, version=version, topic=topic, body=body)
+            writer.cursor.execute(self._keep_sql.sql, bound)
 
-    # --- keeping ----------------------------------------------------------------------------------------------------
+    def bad_snapshots(self, connection: Connection) -> Iterator[tuple[str, int, str]]:
+        """Compare every snapshot with its digest and with the events of its stream.
+
+        Yields:
+            The stream, the version and the reason of each snapshot that does not hold. The engine never decides on one
+            whose digest does not match.
+        """
+        for stream, group in groupby(stored_snapshots(self._database, connection), lambda found: found.stream):
+            current: list[StoredSnapshot] = []
+            for found in group:
+                if found.state is None:
+                    if not found.is_older:
+                        yield stream, found.version, "the snapshot does not match its digest"
+                elif (kind := self._by_name.get(stream.partition("-")[0])) and found.topic == _snapshot_topic(kind):
+                    current.append(found)
+            if current:
+                yield from self._differing(connection, stream, current)
+
+    def _differing(
+        self, connection: Connection, stream: str, found: Sequence[StoredSnapshot]
+    ) -> Iterator[tuple[str, int, str]]:
+        aggregate = self.aggregate(stream)
+        expected = {each.version: each.state for each in found}
+        state = aggregate.decider.initial
+        try:
+            rows = self._page(self._database.cursor(connection, binary=True), stream, 0, _ALL)
+            for version, topic, schema, body in rows:
+                state = aggregate.decider.evolve(state, self._codec.decode(topic, schema, body))
+                if version in expected and expected[version] != encode_state(state):
+                    yield stream, version, "the snapshot differs from the events that it stands for"
+        except RelationsError as error:
+            yield stream, found[-1].version, f"the snapshot cannot be compared with its events: {error.reason}"
+
+    # --- caching ----------------------------------------------------------------------------------------------------
 
     def catch_up(self, writer: Writer) -> None:
-        """Bring the kept states to the log's head: fold what other writers have appended since."""
-        head = writer.head.position
-        if head == self._synced:
+        """Bring the cached states to the log's head: fold what other writers have appended since."""
+        head, synced = writer.head, self._synced
+        if head == synced:
             return
-        if head < self._synced or head - self._synced > _CATCH_UP_MAX:
-            self.kept.clear()
+        # Another digest at the same position means another log: restored or replaced under this process.
+        is_ours = synced.position == 0 or self._log.digest(writer.connection, synced.position) == synced.digest
+        if not is_ours or head.position - synced.position > _CATCH_UP_MAX:
+            self.forget()
         else:
             columns = ("position", "stream", "version", "topic", "schema", "body")
-            for rows in self._log.scan(writer.connection, columns, after=self._synced, until=head):
+            for rows in self._log.scan(writer.connection, columns, after=synced.position, until=head.position):
                 for _position, stream, version, topic, schema, body in rows:
-                    found = self.kept.get(stream)
+                    found = self.cached.get(stream)
                     if found is None or version <= found[0]:
                         continue
                     event = self._codec.decode(topic, schema, body)
-                    self.kept[stream] = (version, self.aggregate(stream).decider.evolve(found[1], event))
+                    self.cached[stream] = (version, self.aggregate(stream).decider.evolve(found[1], event))
         self._synced = head
 
-    def keep(self, states: Mapping[str, State], position: int) -> None:
-        """These states are committed, and the log's head is `position`."""
-        self.kept.update(states)
-        self._synced = position
-        if len(self.kept) > _KEPT_STREAMS:
-            for stream in list(self.kept)[: _KEPT_STREAMS // 4]:
-                del self.kept[stream]
+    def forget(self) -> None:
+        """Forget every cached state, so that each is loaded again."""
+        self.cached.clear()
+
+    def keep(self, states: Mapping[str, State], head: Head) -> None:
+        """Cache states that are committed, with the log's head behind them."""
+        self.cached.update(states)
+        self._synced = head
+        if len(self.cached) > _CACHED_STREAMS:
+            for stream in list(self.cached)[: _CACHED_STREAMS // 4]:
+                del self.cached[stream]
 
 
 def _snapshot_topic(aggregate: Aggregate[Any]) -> str:

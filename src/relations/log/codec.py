@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, NamedTuple, get_args
 
 import msgspec
@@ -31,8 +32,9 @@ class Topic(NamedTuple):
     personal: tuple[str, ...]
 
 
+@cache
 def personal_fields(event: type[Event]) -> tuple[str, ...]:
-    """The fields of an event that are `Personal`, in their order."""
+    """Return the names of an event's `Personal` fields, in their order."""
     info = msgspec.inspect.type_info(event)
     if not isinstance(info, msgspec.inspect.StructType):
         return ()
@@ -43,6 +45,11 @@ def _is_personal(kind: msgspec.inspect.Type) -> bool:
     if isinstance(kind, msgspec.inspect.UnionType):
         return any(_is_personal(member) for member in kind.types)
     return isinstance(kind, msgspec.inspect.Metadata) and bool((kind.extra or {}).get("personal"))
+
+
+@cache
+def _decoder(event: type[Event]) -> Callable[[bytes], Event]:
+    return msgspec.json.Decoder(event).decode
 
 
 class Codec:
@@ -67,9 +74,7 @@ class Codec:
             if missing:
                 msg = f"{event.topic}: no upcast from schema {missing[0]}"
                 raise ValueError(msg)
-            self.topics[event.topic] = Topic(
-                event, event.schema, msgspec.json.Decoder(event).decode, personal_fields(event)
-            )
+            self.topics[event.topic] = Topic(event, event.schema, _decoder(event), personal_fields(event))
         self.encode = msgspec.json.Encoder().encode
 
     def decode(self, topic: str, schema: int, body: bytes) -> Event:

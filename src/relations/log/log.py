@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version as package_version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -16,6 +15,7 @@ from relations.errors import ForeignDatabase, NewerLog
 from relations.log.chain import GENESIS, check, link
 from relations.log.database import Database, tables_of
 from relations.log.tables import COLUMNS, FORMAT, log, meta, metadata
+from relations.version import VERSION
 
 __all__ = ["Entry", "Head", "Log", "Shard", "Writer"]
 
@@ -73,6 +73,11 @@ class Writer:
         self.head = log.head(connection)
         self.appended = 0
 
+    @property
+    def integrity_error(self) -> type[Exception]:
+        """The driver's error for a unique key that is taken."""
+        return self._log.database.integrity_error
+
     def append(self, entries: Sequence[Entry]) -> list[Raw]:
         """Append entries after the head, in their order.
 
@@ -123,6 +128,7 @@ class Log:
                 log.c.position == select(func.max(log.c.position)).scalar_subquery()
             )
         ).sql
+        self._digest = database.compile(select(log.c.digest).where(log.c.position == bindparam("position"))).sql
         self._prepare(create=create)
 
     @classmethod
@@ -137,6 +143,7 @@ class Log:
 
     def _prepare(self, *, create: bool) -> None:
         path = self.database.url.database
+        create = create and self.database.records
         if not create and self.database.is_sqlite and not self.database.is_memory:
             _must_exist(path or "")
         with self.database.reading() as connection:
@@ -153,6 +160,10 @@ class Log:
                 hint="Give a database of relations, or an empty one",
             )
         self._check_format()
+        if self.database.records:
+            # Only now: a database that is not ours is never changed.
+            self.database.enable_wal()
+            self.database.purge()
 
     def _create(self) -> None:
         with self.database.engine.connect() as connection:
@@ -168,7 +179,7 @@ class Log:
                         insert(meta),
                         [
                             {"name": "format", "value": str(FORMAT)},
-                            {"name": "created_by", "value": f"relations {package_version('relations')}"},
+                            {"name": "created_by", "value": f"relations {VERSION}"},
                         ],
                     )
 
@@ -188,14 +199,21 @@ class Log:
         found = self.database.cursor(connection, binary=True).execute(self._head).fetchone()
         return Head(0, GENESIS) if found is None else Head(found[0], bytes(found[1]))
 
+    def digest(self, connection: Connection, position: int) -> bytes | None:
+        """Return the digest of one position, or None where the log ends before it."""
+        found = self.database.cursor(connection, binary=True).execute(self._digest, (position,)).fetchone()
+        return None if found is None else bytes(found[0])
+
     @contextmanager
     def writing(self, connection: Connection | None = None) -> Iterator[Writer]:
         """A transaction that holds the write lock, committed at the end; or the host's own, which the host commits."""
+        self.database.refuse_read_only()
         if connection is not None:
             with self.database.translating():
                 self.database.lock(connection)
             writer = Writer(self, connection)
-            yield writer
+            with self.database.overwriting(connection):
+                yield writer
             if writer.appended:
                 self.database.notify(connection)
             return
@@ -244,7 +262,8 @@ class Log:
             except sqlite3.OperationalError as error:
                 if not damaged or "decode" not in str(error):
                     raise
-                rows = _fetch_damaged(cursor, statement.sql, parameters)
+                with self.database.tolerating_damage(connection) as tolerant:
+                    rows = tolerant.execute(statement.sql, parameters).fetchall()
             if rows:
                 yield rows
                 after = rows[-1][0]
@@ -343,16 +362,6 @@ class Log:
         for rows in self.scan(connection, until=until, damaged=True):
             head = Head(*check(rows, previous=head.digest, position=head.position))
             yield head
-
-
-def _fetch_damaged(cursor: sqlite3.Cursor, sql: str, parameters: Sequence[Any]) -> list[Raw]:
-    connection = cursor.connection
-    usual = connection.text_factory
-    connection.text_factory = lambda stored: stored.decode(errors="surrogateescape")
-    try:
-        return cursor.execute(sql, parameters).fetchall()
-    finally:
-        connection.text_factory = usual
 
 
 def _must_exist(path: str) -> None:

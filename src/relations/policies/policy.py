@@ -11,7 +11,7 @@ from relations.policies.complaints.authority import Desk
 from relations.policies.complaints.repair import Repair
 from relations.policies.complaints.service_levels import ServiceLevels
 from relations.policies.lifecycle import Lifecycle
-from relations.policies.loyalty.programme import Programme
+from relations.policies.loyalty.programme import RECORDED, Programme
 from relations.policies.surveys import Surveys
 from relations.policies.value import known_currency
 
@@ -70,6 +70,11 @@ class Policy(BaseModel):
             msg = f"two programmes have the id {twice[0]!r}; members' ledgers go by it"
             raise ValueError(msg)
         return self
+
+    @classmethod
+    def recorded(cls, text: str | bytes) -> Self:
+        """Return a policy from its JSON in the log. It means what it meant when it was adopted."""
+        return cls.model_validate_json(text, context={RECORDED: True})
 
     @property
     def every_programme(self) -> tuple[Programme, ...]:

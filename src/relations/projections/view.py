@@ -93,7 +93,7 @@ class View:
         self._fold_customer = context.fold_customer
         self._customers_between = context.customers_between
         self._open_words = context.open_words
-        self._tables = {row: RowTable(context.database, self.projection, row) for row in self.projection.tables}
+        self._tables = {row: RowTable.of(context.database, self.projection, row) for row in self.projection.tables}
 
     @property
     def policy(self) -> Policy:

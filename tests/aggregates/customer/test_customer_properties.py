@@ -43,7 +43,7 @@ from relations.aggregates.customer import (
 from relations.decider import fold
 from relations.errors import CommandRefused
 from relations.log.codec import decode_state, encode_state
-from relations.messages import Event, Money
+from relations.messages import Event, Money, Tender
 from relations.policies import Policy
 
 DECIDER = AGGREGATE.decider
@@ -227,6 +227,9 @@ _BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "str | None": maybe,
     "int | None": st.none() | st.integers(-5, 50),
     "tuple[ItemAnswer, ...]": st.lists(st.builds(ItemAnswer, ids, st.integers(1, 7)), max_size=2).map(tuple),
+    "tuple[Tender, ...]": st.lists(
+        st.builds(Tender, ids, st.builds(Money, st.integers(1, 50), currencies)), max_size=2
+    ).map(tuple),
     "Personal | None": maybe,
     "tuple[str, ...]": st.lists(ids, max_size=2).map(tuple),
 }

@@ -600,7 +600,7 @@ def test_a_refund_may_cost_a_tier() -> None:
     state, events = when(state, refund("p2", 1_000, 2_000), WITH_TIERS)
     assert [type(event) for event in events] == [EarningReversed]
     state, events = when(state, refund("p2", 2_000, 2_000, name="r2"), WITH_TIERS)
-    assert moves(events[1:]) == [TierLost(tier="silver", qualifying=90, next="member", month="2024-03")]
+    assert moves(events[1:]) == [TierLost(tier="silver", qualifying=90, next="member", month="2024-03", refund="r2")]
     assert state.tier == "member"
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from hypothesis import assume, event, given, settings
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from relations.aggregates.loyalty import (
@@ -499,7 +499,6 @@ def test_no_more_is_taken_back_than_was_earned_by_purchase_and_by_refund(
     event(f"{min(len(by_refund), 3)} refunds or more")
 
 
-@settings(max_examples=50)
 @given(st.sampled_from(POLICIES), commands(size=30))
 def test_every_state_survives_a_snapshot_and_every_event_its_bytes(rules: Policy, history: list[Command]) -> None:
     town = Town(rules).join("c1", "c2")

@@ -40,6 +40,7 @@ from relations.aggregates.loyalty import (
     PointsExpired,
     PointsRedeemed,
     RedeemPoints,
+    RestoredLot,
     ReverseEarning,
     TierLost,
     TierReached,
@@ -48,7 +49,7 @@ from relations.aggregates.loyalty import (
 )
 from relations.decider import due_before, fold
 from relations.errors import CommandRefused
-from relations.messages import Event, Money, from_micros, to_micros
+from relations.messages import Event, Money, Tender, from_micros, to_micros
 from relations.policies import Policy, Programme
 from relations.policies.in_force import InForce
 
@@ -533,7 +534,11 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     tuple[MovedLot, ...]: st.lists(st.builds(MovedLot, words, counts, counts, st.none(), counts), max_size=2).map(
         tuple
     ),
+    tuple[RestoredLot, ...]: st.lists(
+        st.builds(RestoredLot, words, counts, counts, st.none() | counts, counts), max_size=2
+    ).map(tuple),
     Money: st.just(Money(5, "EUR")),
+    tuple[Tender, ...]: st.lists(st.builds(Tender, words, st.just(Money(5, "EUR"))), max_size=2).map(tuple),
     Holdings: held,
     tuple[VoidedReward, ...]: st.lists(st.builds(VoidedReward, words, words, st.booleans()), max_size=2).map(tuple),
     Membership | None: st.none() | st.builds(Membership, st.none() | counts, st.none() | counts),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -51,9 +51,11 @@ def calendars(draw: st.DrawFn) -> tuple[BusinessCalendar, int]:
     if not any(week.values()):
         week["monday"] = ("08:00-12:00", "13:00-17:30")
     own = draw(st.dictionaries(days, shifts(), max_size=2))
+    holidays, worked = draw(st.sets(days, max_size=3)), draw(st.sets(days, max_size=2))
     calendar = BusinessCalendar(
         zone=draw(st.sampled_from(ZONES)),
-        holidays=tuple(draw(st.lists(days, max_size=3))),
+        holidays=tuple(holidays),
+        worked_days=tuple(worked - holidays),
         own_days=tuple(OwnDay(day=day, shifts=hours) for day, hours in own.items()),
         **week,
     )
@@ -70,6 +72,8 @@ def is_worked(calendar: BusinessCalendar, micros: int) -> bool:
         hours = ()
     else:
         hours = getattr(calendar, WEEK[day.weekday()])
+        if not hours and day in calendar.worked_days:
+            hours = next(each for each in calendar.week if each)
     minute = wall.hour * 60 + wall.minute
     spans = [[int(part[:2]) * 60 + int(part[3:]) for part in shift.split("-")] for shift in hours]
     return any(low <= minute < high for low, high in spans)
@@ -83,7 +87,6 @@ def micros(base: int, pauses: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return [(base + low * MINUTE, base + high * MINUTE) for low, high in pauses]
 
 
-@settings(max_examples=60)
 @given(calendars(), moments, st.integers(0, 4_000), pauses_of_minutes)
 def test_it_equals_an_oracle_that_looks_at_every_minute(
     drawn: tuple[BusinessCalendar, int], start: int, length: int, pauses: list[tuple[int, int]]
@@ -209,13 +212,13 @@ def test_a_calendar_that_is_always_open_is_elapsed_time() -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        (dict.fromkeys(WEEK, ()), "empty calendar"),
-        ({"monday": ("22:00-06:00",)}, "split one"),
+        (dict.fromkeys(WEEK, ()), "at least one weekday"),
+        ({"monday": ("22:00-06:00",)}, "split a shift"),
         ({"monday": ("9-17",)}, "write it as"),
-        ({"monday": ("09:00-25:00",)}, "does not end"),
-        ({"monday": ("09:00-12:00", "11:00-15:00")}, "do not overlap"),
+        ({"monday": ("09:00-25:00",)}, "must end after"),
+        ({"monday": ("09:00-12:00", "11:00-15:00")}, "must not overlap"),
         ({"zone": "Mars/Base"}, "IANA"),
-        ({"own_days": [{"day": "2024-01-01"}, {"day": "2024-01-01"}]}, "stands once"),
+        ({"own_days": [{"day": "2024-01-01"}, {"day": "2024-01-01"}]}, "listed only once"),
     ],
 )
 def test_calendars_that_make_no_sense_are_refused(fields: dict[str, Any], said: str) -> None:
@@ -229,9 +232,9 @@ def test_a_calendar_in_which_working_days_never_come_says_so() -> None:
     monday = date(1950, 1, 2)
     off = tuple(monday + timedelta(weeks=week) for week in range(4_000))
     never = only.model_copy(update={"holidays": off})
-    with pytest.raises(InvalidInput, match="no such working time"):
+    with pytest.raises(InvalidInput, match="that much working time"):
         never.time.after(at(monday), HOUR)
-    with pytest.raises(InvalidInput, match="no such working day"):
+    with pytest.raises(InvalidInput, match="that many working days"):
         never.time.end_of_days(at(monday), days=1)
 
 
@@ -256,3 +259,38 @@ def test_without_the_extra_it_says_which(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(MissingExtra, match="holidays") as missing:
         public_holidays("AT", [2026])
     assert missing.value.extra == "calendars"
+
+
+def test_weekend_days_that_are_worked_in_exchange_count_as_working_time() -> None:
+    pytest.importorskip("holidays")
+    found = public_holidays("CN", [2026])
+    assert date(2026, 2, 14) in found.worked
+    calendar = BusinessCalendar(name="Shanghai 2026", zone="Asia/Shanghai", holidays=found)
+    assert calendar.worked_days == found.worked
+    friday = to_micros(datetime(2026, 2, 13, 16, tzinfo=ZoneInfo("Asia/Shanghai")))
+    assert from_micros(calendar.time.after(friday, 8 * HOUR)).astimezone(ZoneInfo("Asia/Shanghai")) == datetime(
+        2026, 2, 14, 16, tzinfo=ZoneInfo("Asia/Shanghai")
+    )
+    days = BusinessCalendar.all_day("days", zone="Asia/Shanghai", holidays=found)
+    assert days.worked_days == found.worked
+    assert date(2023, 2, 18) in public_holidays("TW", [2023]).worked
+
+
+def test_a_year_without_a_decree_is_an_estimate() -> None:
+    pytest.importorskip("holidays")
+    assert public_holidays("CN", [2025, 2026, 2080]).estimated == (2080,)
+    assert public_holidays("AT", [2026, 2080]).estimated == ()
+    assert public_holidays("EG", [2080]).estimated == (2080,)
+
+
+@pytest.mark.parametrize("shift", ["00:00-23:59", "00:00-24:00"])
+def test_a_shift_until_the_last_minute_is_a_whole_day(shift: str) -> None:
+    whole = BusinessCalendar(**dict.fromkeys(WEEK, (shift,)))
+    start = to_micros(datetime(2026, 2, 13, tzinfo=UTC))
+    assert whole.time.between(start, start + 24 * HOUR) == 24 * HOUR
+    assert whole.time.always
+
+
+def test_a_day_cannot_be_a_holiday_and_worked() -> None:
+    with pytest.raises(ValueError, match="both a holiday and a worked day"):
+        BusinessCalendar(holidays=(date(2026, 2, 14),), worked_days=(date(2026, 2, 14),))

@@ -90,7 +90,11 @@ def test_the_programme_that_ships_is_good() -> None:
             "expires_before_active",
             "may expire after 60",
         ),
-        ({"months_to_expiry": 2, "expiry": {"kind": "inactivity"}}, "two_expiries", "but `expiry` (inactivity) rules"),
+        (
+            {"months_to_expiry": 18, "expiry": {"kind": "inactivity", "months_count": 18}},
+            "two_expiries",
+            "inactivity of 18 months never makes them expire",
+        ),
         ({"tier_window": {"kind": "lifetime"}, "grace_days": 5}, "never_lost", "one for life never is"),
         (
             {"tier_window": {"kind": "rolling_months", "months_count": 1}, "warning_days": 40},

@@ -33,6 +33,16 @@ def test_two_names(one: str, other: str) -> None:
     assert same_name(one) != same_name(other)
 
 
+@pytest.mark.parametrize("name", ["\U0001d670", "\u0130", "\u03d2\u0301", "\uff21\u030a", "\u1e9e", "\u0345A"])
+def test_a_name_is_folded_until_nothing_changes(name: str) -> None:
+    assert same_name(name) == same_name(same_name(name)) == same_name(name.casefold())
+
+
+@given(st.text(max_size=40))
+def test_an_address_is_the_same_when_it_is_compared_again(address: str) -> None:
+    assert same_email(same_email(address)) == same_email(address)
+
+
 @given(st.text(max_size=40), st.randoms(use_true_random=False))
 def test_a_name_is_the_same_in_any_order_and_when_it_is_compared_again(name: str, random: st.DataObject) -> None:
     parts = name.split()
@@ -54,6 +64,22 @@ def test_a_name_is_the_same_in_any_order_and_when_it_is_compared_again(name: str
         ("0043660/1234567", "US", "+436601234567"),
         ("0099915550199", None, "+99915550199"),
         ("138 0013 8000", "CN", "+8613800138000"),
+        ("0011 43 1 5550199", "AU", "+4315550199"),
+        ("001 43 1 5550199", "HK", "+4315550199"),
+        ("00700 43 1 5550199", "KR", "+4315550199"),
+        ("001 43 1 5550199", "SG", "+4315550199"),
+        ("001 43 1 5550199", "TH", "+4315550199"),
+        ("002 43 1 5550199", "TW", "+4315550199"),
+        ("0021 43 1 5550199", "BR", "+4315550199"),
+        ("009 43 1 5550199", "CO", "+4315550199"),
+        ("0061 2 9374 4000", "AU", "+61293744000"),
+        ("00852 2345 6789", "HK", "+85223456789"),
+        ("+52 1 55 1234 5678", None, "+525512345678"),
+        ("+52 55 1234 5678", None, "+525512345678"),
+        ("044 55 1234 5678", "MX", "+525512345678"),
+        ("01 5550199 ext. 12", "AT", "+4315550199;ext=12"),
+        ("+4315550199;ext=12", None, "+4315550199;ext=12"),
+        ("01 5550199 x13", "AT", "+4315550199;ext=13"),
         ("01 555 01 99", None, None),
         ("01 555 01 99", "Tyrol", None),
         ("+43 1", None, None),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from relations import (
@@ -28,6 +28,7 @@ from relations.messages import Command
 from relations.projections.customers.portraits import PortraitRow
 from relations.projections.customers.view import PROJECTION
 from relations.testing.laws import check_laws
+from tests.support.effort import part
 from tests.support.making import assert_sound
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -157,7 +158,7 @@ def test_nobody_has_an_empty_portrait() -> None:
             assert (found.customer, found.known_since, found.name) == (customer, None, None)
 
 
-@settings(max_examples=25)
+@part(40)
 @given(st.permutations(ada()[1:]))
 def test_what_counts_is_business_time_whatever_the_order_of_recording(order: list[Command]) -> None:
     # Dropping what is not noted yet says nothing: that alone has to come after.

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relations import Policy, Relations
@@ -17,7 +17,6 @@ from relations.aggregates.customer import RecordPurchase, RefundPurchase, Regist
 from relations.aggregates.loyalty import (
     AdjustPoints,
     CloseAccount,
-    Dealings,
     EarnPoints,
     EnrolMember,
     IssueReward,
@@ -41,6 +40,7 @@ from relations.policies.loyalty.programme import RollingMonths
 from relations.policies.loyalty.windows import Inactivity
 from relations.projections.loyalty.view import PROJECTION, AccountRow, LotRow
 from relations.testing.laws import check_laws
+from tests.support.effort import part
 
 ZONE = "Asia/Shanghai"
 LOCAL = local_time(ZONE)
@@ -161,7 +161,7 @@ def plain_lots(relations: Relations) -> dict[tuple[str, str], int]:
     return found
 
 
-@settings(max_examples=12)
+@part(20)
 @given(seed=st.integers(0, 2**32), length=st.integers(20, 90))
 def test_the_view_agrees_with_the_accounts(seed: int, length: int) -> None:
     with open_with("sqlite://", draw_history(seed, length)) as relations:
@@ -179,10 +179,10 @@ def test_the_view_agrees_with_the_accounts(seed: int, length: int) -> None:
             for ledger in state.ledgers:
                 key = (customer, ledger.programme)
                 if key not in rows:  # a merged id that only knows what it forwarded to the surviving account
-                    done = ledger.dealings.done
+                    done = ledger.done
                     assert done
                     assert all(each.startswith("forwarded/") for each in done)
-                    assert ledger == Ledger(ledger.programme, dealings=Dealings(done=done))
+                    assert ledger == Ledger(programme=ledger.programme, done=done)
                     continue
                 row = rows[key]
                 held = {name: each for name, each in lots[key].items() if each.points}
@@ -200,7 +200,7 @@ def test_the_view_agrees_with_the_accounts(seed: int, length: int) -> None:
                 assert (row.tier, row.lapses_at, row.grace_until) == (ledger.tier, ledger.lapses_at, ledger.grace_until)
                 assert row.month == ledger.month
                 assert row.months == {month: points for month, points in ledger.months.items() if points}
-                assert sorted(row.clubs) == sorted(ledger.dealings.clubs)
+                assert sorted(row.clubs) == sorted(ledger.clubs)
                 if state.merged_into is not None:
                     continue
                 statement = view.statement(customer, programme=ledger.programme, limit=None)
@@ -218,7 +218,7 @@ def test_the_view_agrees_with_the_accounts(seed: int, length: int) -> None:
             assert owed.debt == sum(row.debt for key, row in rows.items() if key[1] == programme)
 
 
-@settings(max_examples=8)
+@part(16)
 @given(
     seed=st.integers(0, 2**32),
     chosen=st.lists(st.integers(0, 10**6), min_size=2, max_size=4),

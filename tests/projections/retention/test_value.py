@@ -8,7 +8,7 @@ from itertools import permutations
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -173,7 +173,6 @@ months = st.integers(1, 24).map(lambda index: f"{2023 + index // 13:04d}-{1 + in
 activities = st.dictionaries(months, st.tuples(st.integers(0, 900), st.integers(0, 300)), min_size=1, max_size=8)
 
 
-@settings(max_examples=60)
 @given(activities, st.integers(1, 5))
 def test_since_is_the_first_month_of_the_grade_month_by_month(did: dict[str, tuple[int, int]], span: int) -> None:
     row = Patronage("c1", activity={f"{m}EUR": Activity(1, 1, bought, 1, back) for m, (bought, back) in did.items()})

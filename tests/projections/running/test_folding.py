@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relations import Event, Money
@@ -95,7 +95,6 @@ def test_each_projection_folds_what_it_asked_for_and_the_rest_passes() -> None:
     assert (folding.position, folding.count, folding.failures) == (6, 6, {})
 
 
-@settings(max_examples=50)
 @given(st.lists(st.integers(1, 5), unique=True).map(sorted))
 def test_pages_do_not_matter(cuts: list[int]) -> None:
     edges = [0, *cuts, len(PAGE)]

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import inspect, select
 
@@ -13,6 +13,7 @@ from relations import Money
 from relations.log import Database
 from relations.projections import PROJECTIONS, CustomerRow, Projection, Row, Tally
 from relations.projections.running.tables import RowTable, canonical
+from tests.support.effort import part
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True):
@@ -92,7 +93,7 @@ def _written(database: Database, table: RowTable, rows: list[Any]) -> list[Any]:
 def test_rows_come_back_as_they_were_and_to_the_same_bytes(database: Database) -> None:
     table = RowTable(database, PROJECTION, Wide)
 
-    @settings(max_examples=40)
+    @part(40)
     @given(st.lists(wides, min_size=1, max_size=4, unique_by=lambda row: (row.customer, row.number)))
     def check(rows: list[Wide]) -> None:
         found = _written(database, table, rows)
@@ -120,7 +121,7 @@ def test_a_tally_of_nothing_is_no_row(database: Database) -> None:
     assert RowTable(database, PROJECTION, OnlyKey).encode_all([OnlyKey("")]) == [("",)]
 
 
-@settings(max_examples=40)
+@part(40)
 @given(st.lists(wides, max_size=5, unique_by=lambda row: (row.customer, row.number)), st.randoms())
 def test_canonical_bytes_do_not_depend_on_order(rows: list[Wide], chance: Any) -> None:
     database = Database("sqlite://")
@@ -132,7 +133,7 @@ def test_canonical_bytes_do_not_depend_on_order(rows: list[Wide], chance: Any) -
     database.close()
 
 
-@settings(max_examples=40)
+@part(40)
 @given(st.tuples(wides, wides))
 def test_different_facts_have_different_bytes(pair: tuple[Wide, Wide]) -> None:
     database = Database("sqlite://")

@@ -20,8 +20,6 @@ from relations.report import LANGUAGES
 from tests.conftest import absent
 from tests.report.conftest import AS_OF
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 PHONE, SCREEN, PAPER = 390, 1280, 703
 """Widths in pixels. Paper is A4 less its margins of 12 mm, at 96 pixels an inch."""
 SMALLEST_PIXELS = 12.0

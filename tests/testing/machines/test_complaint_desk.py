@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
-
 from relations import ApproveRemedy
 from relations.testing.machines.complaint_desk import ComplaintDesk
+from tests.support.effort import part
 
 TestComplaintDesk = ComplaintDesk.TestCase
-TestComplaintDesk.settings = settings(
-    max_examples=10, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestComplaintDesk.settings = part(20, stateful_step_count=20)
 
 
 def test_the_desk_sees_commands_go_through_and_be_refused() -> None:

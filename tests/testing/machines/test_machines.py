@@ -9,17 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 
 from relations.messages import Money
 from relations.testing.machines.business import BusinessMachine
 from relations.testing.machines.engine import LedgerMachine
+from tests.support.effort import part
 
 
 class TestLedger(LedgerMachine.TestCase):  # type: ignore[misc, valid-type] # Hypothesis makes the class at run time
-    settings = settings(
-        max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-    )
+    settings = part(100, stateful_step_count=40, suppress_health_check=list(HealthCheck))
 
 
 LIVES = 12
@@ -80,9 +79,7 @@ def test_busy_lives_come_out_coin_by_coin_and_day_by_day(rules: int) -> None:
 
 
 class TestBusiness(BusinessMachine.TestCase):  # type: ignore[misc, valid-type] # made at run time too
-    settings = settings(
-        max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-    )
+    settings = part(60, stateful_step_count=30, suppress_health_check=list(HealthCheck))
 
 
 BUSINESS_LIVES = 60

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relations.aggregates import AGGREGATES, loyalty
@@ -17,6 +17,7 @@ from relations.messages import ID_PATTERN, Command, minor_digits
 from relations.policies import Policy, Surveys
 from relations.policies.in_force import InForce
 from relations.testing import histories, strategies
+from tests.support.effort import part
 from tests.support.reaching import reach
 
 EVERY_COMMAND = [kind for aggregate in AGGREGATES for kind in aggregate.commands]
@@ -30,7 +31,7 @@ EVENTFUL = pytest.mark.parametrize(
 def test_every_command_has_a_strategy_that_draws_valid_ones(kind: type[Command]) -> None:
     drawn = []
 
-    @settings(max_examples=25)
+    @part(40)
     @given(strategies.commands_of(kind))
     def draw(command: Command) -> None:
         assert type(command) is kind
@@ -56,7 +57,6 @@ def test_all_commands_together_reach_every_class() -> None:
     ],
 )
 def test_commands_of_one_aggregate_go_to_its_stream(strategy: st.SearchStrategy[Command], prefix: str) -> None:
-    @settings(max_examples=50)
     @given(strategy)
     def draw(command: Command) -> None:
         assert command.stream == prefix
@@ -109,7 +109,6 @@ def test_moments_keep_to_their_bounds() -> None:
     draw()
 
 
-@settings(max_examples=50)
 @given(strategies.policies())
 def test_policies_survive_their_own_json(policy: Policy) -> None:
     assert Policy.model_validate_json(policy.model_dump_json()) == policy
@@ -117,7 +116,6 @@ def test_policies_survive_their_own_json(policy: Policy) -> None:
 
 @EVERY_AGGREGATE
 def test_histories_are_what_the_rules_made_of_their_commands(aggregate: Any) -> None:
-    @settings(max_examples=60)
     @given(histories(aggregate, policies=strategies.policies()))
     def hold(history: Any) -> None:
         assert fold(aggregate.decider, history.events) == history.state
@@ -126,7 +124,6 @@ def test_histories_are_what_the_rules_made_of_their_commands(aggregate: Any) -> 
     hold()
 
 
-@settings(max_examples=60)
 @given(histories(loyalty.AGGREGATE, policies=strategies.policies()))
 def test_histories_leave_nothing_undone_that_fell_due_before_a_command(history: Any) -> None:
     rules = InForce([history.policy])

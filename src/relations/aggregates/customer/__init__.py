@@ -17,6 +17,10 @@ again; a withdrawal is, so that no late consent from before it can prevail. Wher
 the same instant, it is withdrawn. A refund may bear a time before its purchase's, as tills' clocks
 differ: it counts once the purchase is recorded, and not before.
 
+**Reversed refunds.** A refund that failed is reversed by `ReverseRefund`, and a purchase that was cancelled (refunded
+in full) is reinstated by `ReinstatePurchase`. Both record `RefundReversed` and lower the running total of refunds. A
+reversed refund keeps its id, so a refund made again needs a new one.
+
 **Erasure** is for ever. Nothing that says something of the person is taken any more: no registration, correction,
 consent or comment. Purchases, refunds, scores, interactions and withdrawn consents still are, so that totals stay
 right and late books close. A customer known only by complaints can be erased too, for those hold words of theirs.
@@ -61,8 +65,10 @@ from relations.aggregates.customer.commands import (
     RecordWinBack,
     RefundPurchase,
     RegisterCustomer,
+    ReinstatePurchase,
     ReleaseCustomer,
     RemindInvitation,
+    ReverseRefund,
     ScoreSentiment,
     SeeInvitation,
     SendInvitation,
@@ -96,6 +102,7 @@ from relations.aggregates.customer.events import (
     ProfileCorrected,
     PurchaseRecorded,
     PurchaseRefunded,
+    RefundReversed,
     SentimentScored,
     TraitDropped,
     TraitNoted,
@@ -157,10 +164,13 @@ __all__ = [
     "RecordPurchase",
     "RecordWinBack",
     "RefundPurchase",
+    "RefundReversed",
     "RegisterCustomer",
     "Registration",
+    "ReinstatePurchase",
     "ReleaseCustomer",
     "RemindInvitation",
+    "ReverseRefund",
     "ScoreSentiment",
     "SeeInvitation",
     "SendInvitation",
@@ -178,7 +188,8 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Customer,
-    state_version=5,
+    state_version=6,
     merging=MERGING,
     of_known={MergeCustomer: "customer", AbsorbCustomer: "into"},
+    erases=(CustomerErased,),
 )

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from relations.aggregates.contact import Birthday, Email, LanguageTag, Phone
 from relations.aggregates.customer.item_answer import ItemAnswer
-from relations.messages import Channel, Command, Id, Label, Money, Text
+from relations.messages import Channel, Command, Id, Label, Money, Tender, Text
 from relations.policies.instruments import CSAT, NPS
 
 __all__ = [
@@ -35,8 +35,10 @@ __all__ = [
     "RecordWinBack",
     "RefundPurchase",
     "RegisterCustomer",
+    "ReinstatePurchase",
     "ReleaseCustomer",
     "RemindInvitation",
+    "ReverseRefund",
     "ScoreSentiment",
     "SeeInvitation",
     "SendInvitation",
@@ -127,7 +129,12 @@ class RecordInteraction(CustomerCommand):
 
 
 class RecordPurchase(CustomerCommand):
-    """Record that the customer bought something, for nothing or more. They are registered by it if not known before."""
+    """Record that the customer bought something, for nothing or more. Unknown customers are registered.
+
+    Attributes:
+        tenders: The parts of the amount by how they were paid, where that is known. The loyalty programme decides
+            which of them earn points; any part that is not named counts as paid with money.
+    """
 
     purchase: Id
     amount: Annotated[Money, AfterValidator(_not_negative)]
@@ -135,14 +142,44 @@ class RecordPurchase(CustomerCommand):
     touchpoint: Label | None = None
     channel: Channel | None = None
     discounted: bool = False
+    tenders: Annotated[tuple[Tender, ...], Field(max_length=20)] = ()
+
+    @model_validator(mode="after")
+    def _tenders_fit(self) -> RecordPurchase:
+        if any(tender.amount.currency != self.amount.currency for tender in self.tenders):
+            raise PydanticCustomError(
+                "tender_currency_differs", "the tenders of a purchase must be in the currency of its amount"
+            )
+        if sum(tender.amount.amount for tender in self.tenders) > self.amount.amount:
+            raise PydanticCustomError(
+                "tenders_exceed_purchase", "the tenders of a purchase must not add up to more than its amount"
+            )
+        return self
 
 
 class RefundPurchase(CustomerCommand):
-    """Give money of a purchase back. Refused where it names no purchase or would give back more than was paid."""
+    """Refund a purchase, in whole or in part. All its refunds together must not exceed what was paid."""
 
     refund: Id
     purchase: Id
     amount: Annotated[Money, AfterValidator(_positive)]
+    reason: Label | None = None
+
+
+class ReverseRefund(CustomerCommand):
+    """Reverse a refund that failed: the money did not reach the customer. It can be made again under a new id."""
+
+    refund: Id
+    reason: Label | None = None
+
+
+class ReinstatePurchase(CustomerCommand):
+    """Reinstate a purchase that was refunded in full, such as an order that was cancelled and completed after all.
+
+    All its refunds are reversed.
+    """
+
+    purchase: Id
     reason: Label | None = None
 
 

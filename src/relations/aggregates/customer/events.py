@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from relations.aggregates.customer.item_answer import ItemAnswer
-from relations.messages import Event, Money, Personal
+from relations.messages import Event, Money, Personal, Tender
 
 __all__ = [
     "AcquisitionCostRecorded",
@@ -32,6 +32,7 @@ __all__ = [
     "ProfileCorrected",
     "PurchaseRecorded",
     "PurchaseRefunded",
+    "RefundReversed",
     "SentimentScored",
     "TraitDropped",
     "TraitNoted",
@@ -109,7 +110,18 @@ class InteractionRecorded(Event, frozen=True):
 
 
 class PurchaseRecorded(Event, frozen=True):
-    """The customer bought something."""
+    """The customer bought something.
+
+    Attributes:
+        purchase: The purchase's id.
+        amount: The amount paid.
+        category: Its category, in the host's own word.
+        touchpoint: Where it was made.
+        channel: The channel it came through.
+        discounted: It was bought at a discount.
+        at: Business time, UTC microseconds.
+        tenders: The parts of the amount by how they were paid, where that is known.
+    """
 
     topic: ClassVar[str] = "customer.purchase_recorded"
     purchase: str
@@ -119,6 +131,7 @@ class PurchaseRecorded(Event, frozen=True):
     channel: str | None = None
     discounted: bool = False
     at: int = 0
+    tenders: tuple[Tender, ...] = ()
 
 
 class PurchaseRefunded(Event, frozen=True):
@@ -140,6 +153,35 @@ class PurchaseRefunded(Event, frozen=True):
     refunded: int
     bought: int
     bought_at: int
+    reason: str | None = None
+    at: int = 0
+
+
+class RefundReversed(Event, frozen=True):
+    """A refund was reversed: it failed, or the purchase was reinstated. The inverse of `PurchaseRefunded`.
+
+    Attributes:
+        refund: The refund's id.
+        purchase: The purchase that it had refunded.
+        amount: The amount that is no longer refunded.
+        refunded: The running total refunded of that purchase after the reversal, in minor units.
+        bought: The amount of the purchase, in minor units.
+        bought_at: When the purchase was made, UTC microseconds.
+        refunded_at: When the refund was made, UTC microseconds.
+        reinstated: The purchase was reinstated, and with it all its refunds were reversed.
+        reason: Why, in the host's own word.
+        at: Business time, UTC microseconds.
+    """
+
+    topic: ClassVar[str] = "customer.refund_reversed"
+    refund: str
+    purchase: str
+    amount: Money
+    refunded: int
+    bought: int
+    bought_at: int
+    refunded_at: int
+    reinstated: bool = False
     reason: str | None = None
     at: int = 0
 

@@ -32,6 +32,7 @@ from relations.aggregates.customer.events import (
     ProfileCorrected,
     PurchaseRecorded,
     PurchaseRefunded,
+    RefundReversed,
     SentimentScored,
     TraitDropped,
     TraitNoted,
@@ -101,6 +102,14 @@ def _purchase_refunded(state: Customer, event: PurchaseRefunded) -> Customer:
     )
 
 
+def _refund_reversed(state: Customer, event: RefundReversed) -> Customer:
+    return _replace(
+        state,
+        refunded=state.refunded.set(event.purchase, event.refunded),
+        reversed=state.reversed.set(event.refund, event),
+    )
+
+
 def _feedback_given(state: Customer, event: FeedbackGiven) -> Customer:
     if event.comment is not None:
         state = _replace(state, worded=state.worded.set(event.feedback, event.at))
@@ -127,11 +136,11 @@ def _identity_linked(state: Customer, event: IdentityLinked) -> Customer:
 
 
 def _customer_merged(state: Customer, event: CustomerMerged) -> Customer:
-    return _replace(state, into=event.into)
+    return _replace(state, into=event.into, into_at=event.at)
 
 
 def _customer_unmerged(state: Customer, _event: CustomerUnmerged) -> Customer:
-    return _replace(state, into=None)
+    return _replace(state, into=None, into_at=0)
 
 
 def _customer_absorbed(state: Customer, event: CustomerAbsorbed) -> Customer:
@@ -211,6 +220,7 @@ _EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
     InteractionRecorded: _interaction_recorded,
     PurchaseRecorded: _purchase_recorded,
     PurchaseRefunded: _purchase_refunded,
+    RefundReversed: _refund_reversed,
     FeedbackGiven: _feedback_given,
     CustomerErased: _customer_erased,
     IdentityLinked: _identity_linked,

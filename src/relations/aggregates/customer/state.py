@@ -16,6 +16,7 @@ from relations.aggregates.customer.events import (
     InvitationSent,
     PurchaseRecorded,
     PurchaseRefunded,
+    RefundReversed,
     SentimentScored,
 )
 
@@ -81,12 +82,14 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         consents: By channel and purpose, the bases in order of business time; None where withdrawn.
         purchases: By id.
         refunds: By id.
-        refunded: By purchase, what was given back so far, in minor units.
+        refunded: The running total refunded, by purchase, in minor units.
+        reversed: Refunds that were reversed, by id.
         feedback: Answers by id, without their comments.
         worded: Answers that have words, and when they were given.
         answers: By instrument and invitation, the id of the answer.
         interactions: By id.
         into: The id that this one is an alias of; None: of none.
+        into_at: The business time of that merge, UTC microseconds.
         absorbed: The ids that are aliases of this one, in order.
         identities: Other systems' ids, by source.
         coded: By answer, the coding of its words with the latest business time.
@@ -107,11 +110,13 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     purchases: Map[str, PurchaseRecorded] = Map()
     refunds: Map[str, PurchaseRefunded] = Map()
     refunded: Map[str, int] = Map()
+    reversed: Map[str, RefundReversed] = Map()
     feedback: Map[str, FeedbackGiven] = Map()
     worded: Map[str, int] = Map()
     answers: Map[str, str] = Map()
     interactions: Map[str, InteractionRecorded] = Map()
     into: str | None = None
+    into_at: int = 0
     absorbed: tuple[str, ...] = ()
     identities: Map[str, tuple[str, ...]] = Map()
     coded: Map[str, FeedbackCoded] = Map()

@@ -1,50 +1,52 @@
-"""A member's account: a ledger of lots for each programme, in whole points.
+"""A member's account: one ledger of lots for each programme, in whole points.
 
-Stream `loyalty-<customer id>`. The modules in their order: `lots` (plain values), `events` (of members and points, with
-`tier_events`, `reward_events` and `merge_events`), `commands`, `state`, `evolving` (with `evolving_points`,
-`evolving_dealings` and `evolving_merges`), and the rules by subject: `settling` (what all of them rest on), `tiers`,
-`giving`, `membership`, `spending`, `forwarding`, `earning`, `by_hand`, `refunds`, `rewards`, `merging`; `rules` brings
-them together (decide, and `REFUSALS`, every code of refusal with when it is given), and `passing` says what falls due.
+Stream `loyalty-<customer id>`. `lots` has the values that everything else is made of, and declares what a ledger holds.
+`events`, `commands`, `state`, `evolve` and `decide` are the five parts of every aggregate.
 
-**Programmes.** A customer has one ledger for each programme that they have joined, in one stream; every event says
-whose ledger it belongs to, and no rule looks from one ledger into another. Where a command names no programme, it is
-for the one joined first; purchases, refunds and the passing of time are for all of them.
+**Programmes.** A customer has one ledger for each programme that they have joined, all in one stream. Every event names
+its programme, and no rule looks from one ledger into another. A command that names no programme is for the one joined
+first. Purchases, refunds and the passing of time are for all of them.
 
-**Lots.** The balance is the sum of the open lots less what is owed. A lot is pending until its `active_from`, and
-expires at its end. One that expires at the moment of a redemption is gone: intervals are half-open.
+**Lots.** The balance is the sum of the open lots less the debt. A lot is pending until its `active_from` and expires at
+its end. Intervals are half-open: a lot that expires at the moment of a redemption cannot be spent by it.
 
-**Time.** Before a command is decided, what fell due up to its time is done first, each thing at its own moment and by
-the policy of that moment; see `passing`, and `docs/explanation/points-and-time.md`.
+**Time.** Before a command is decided, everything that fell due by its time is done first, each thing at its own moment
+and by the policy of that moment. See `decide.time` and `docs/explanation/points-and-time.md`.
 
-**Debts.** What is owed is repaid from whatever comes next. Only a merge can leave an account with lots and a debt; then
-the next decision repays first. Nothing is taken below zero and nothing is cut off silently.
+**Debts.** A debt is repaid from whatever is credited next. Only a merge can leave an account with both lots and a debt,
+and then the next decision repays first. Nothing is taken below zero and nothing is cut off silently.
 
-**Refunds** take back on the running total per purchase: from the purchase's own lot, pending or not; what had expired
-of it is nobody's loss; from other lots, pending ones first; and what is missing is a debt, or recorded as a shortfall.
-Later earnings are not set against a shortfall, but what comes back of a redemption made before it is.
+**Refunds** take points back by the running total for each purchase: from the purchase's own lot, pending or not, and
+then from other lots, pending ones first. Points of it that had expired need no taking back. What is missing becomes a
+debt, or is recorded as a shortfall. Later earnings are not set against a shortfall, but points that come back from a
+redemption made before it are.
 
-**Late arrivals.** What was recorded is never decided again: a command that arrives late finds the account as it stands,
-and its business time says only which lots it may spend, which have expired by then, and in which month it earns. Where
-several commands come with the wrong order of times, each is right by the account it found. But nothing comes before its
-own cause: a redemption is not undone before it was made, nor a reward used, nor an account closed before what it holds.
+**Reversals.** Every command that moves points has an inverse, and a command followed by its inverse leaves nothing in
+any figure. A reversed refund gives back what it took, to the lots that it took it from. The tier that it cost and the
+referral that it revoked are as before.
 
-**Changed rules.** Every lot bears what it was earned under; a new policy rules what comes after it. What lapses with
-inactivity goes on doing so by the longest rule that the account has had since it lapsed last. A tier goes by the rules
-of the day on which it is looked at, and by what was counted in their unit.
+**Late arrivals.** What was recorded is never decided again. A command that arrives late meets the account as it stands;
+its business time decides only which lots it may spend, which have expired by then, and in which month it earns. Nothing
+comes before its own cause: a redemption cannot be reversed before it was made, nor an account closed before what it
+holds.
 
-**Undone.** What was taken back whole was no activity, and puts off no expiry.
+**Changed rules.** Every lot keeps the terms that it was earned under, and a new policy governs what comes after it.
+Points that lapse with inactivity follow the longest rule that the account has had since they last lapsed. A tier
+follows the rules of the day on which it is reviewed, and what was counted in their unit.
 
-**Retries.** Lots, redemptions, refunds, transfers, adjustments, rewards, referrals and merges are known by their ids.
-The same again adds nothing; the same id for something else is refused.
+**Activity.** What was reversed in full was no activity, and defers no expiry.
 
-**Leaving and coming back.** A closing settles the account: its points are forfeited, its debt is written off, and its
-unused rewards are void. Who comes back begins anew; nothing from before is taken back, undone or counted.
+**Retries.** Lots, redemptions, refunds, transfers, adjustments, rewards, referrals and merges have ids. The same
+command again adds nothing, and the same id for something else is refused.
 
-**Merged ids.** A merge is an alias: what is bought, refunded, spent, given or received under the merged id is so in the
-surviving account (see `forwarding` and `merging`).
+**Leaving and coming back.** A closing settles the account: points are forfeited, the debt is written off, and unused
+rewards are void. A customer who comes back starts with nothing, and nothing from before is reversed or counted.
 
-**Two accounts.** A transfer, a referral and a merge speak to a second account by a reaction in the same transaction.
-Where that one refuses (closed, merged away, a member already), nothing of it happens.
+**Merged ids.** A merge is an alias. Whatever is bought, refunded, spent, given or received under the merged id happens
+in the surviving account (see `decide.forwarding` and `decide.merging`).
+
+**Two accounts.** A transfer, a referral and a merge reach the second account by a reaction in the same transaction.
+Where that account refuses (closed, merged, a member already), nothing happens in either.
 """
 
 from __future__ import annotations
@@ -72,6 +74,8 @@ from relations.aggregates.loyalty.commands import (
     ReleaseAccount,
     ReopenAccount,
     RestoreAccount,
+    RestoreEarning,
+    RestoreReferral,
     ReturnAccount,
     ReverseEarning,
     ReverseRedemption,
@@ -81,23 +85,21 @@ from relations.aggregates.loyalty.commands import (
     UseBenefit,
     UseReward,
 )
-from relations.aggregates.loyalty.decide.dispatch import COMMANDS, REFUSALS, decide
-from relations.aggregates.loyalty.decide.time import due
-from relations.aggregates.loyalty.events.merges import (
+from relations.aggregates.loyalty.decide import COMMANDS, REFUSALS, decide, due
+from relations.aggregates.loyalty.events import (
+    AccountClosed,
     AccountReceived,
     AccountReleased,
+    AccountReopened,
     AccountRestored,
     AccountReturned,
+    BenefitUsed,
+    ClubJoined,
+    ClubLeft,
     CreditForwarded,
-    PurchaseForwarded,
-    RefundForwarded,
-    RequestForwarded,
-)
-from relations.aggregates.loyalty.events.points import (
-    AccountClosed,
-    AccountReopened,
     DebtIncurred,
     DebtRepaid,
+    EarningRestored,
     EarningReversed,
     ExpiryDeferred,
     LoyaltyEvent,
@@ -109,34 +111,42 @@ from relations.aggregates.loyalty.events.points import (
     PointsReceived,
     PointsRedeemed,
     PointsReleased,
+    PurchaseForwarded,
     RedemptionReversed,
-)
-from relations.aggregates.loyalty.events.rewards import (
-    BenefitUsed,
-    ClubJoined,
-    ClubLeft,
     ReferralFulfilled,
     ReferralMade,
     ReferralReceived,
+    ReferralRestored,
     ReferralRevoked,
     ReferralRewarded,
+    RefundForwarded,
+    RequestForwarded,
     RewardExpired,
     RewardIssued,
     RewardUsed,
+    TierGraceGiven,
+    TierKept,
+    TierLost,
+    TierReached,
+    TierWarned,
 )
-from relations.aggregates.loyalty.events.tiers import TierGraceGiven, TierKept, TierLost, TierReached, TierWarned
-from relations.aggregates.loyalty.evolve.dispatch import EVENTS, evolve
+from relations.aggregates.loyalty.evolve import EVENTS, evolve
 from relations.aggregates.loyalty.lots import (
     Coupon,
     Earning,
     GracedLot,
     Holdings,
     Invited,
+    LedgerContents,
+    LostTier,
     Lot,
     LotShare,
     Membership,
     MovedLot,
     Redemption,
+    RestoredLot,
+    Revoked,
+    Taking,
     TierStanding,
     VoidedReward,
     came_from,
@@ -147,7 +157,7 @@ from relations.aggregates.loyalty.lots import (
     remedy_lot,
     spending_order,
 )
-from relations.aggregates.loyalty.state import Account, Dealings, Ledger, Received
+from relations.aggregates.loyalty.state import Account, Ledger, Received
 from relations.decider import Aggregate, Decider
 
 __all__ = [
@@ -168,11 +178,11 @@ __all__ = [
     "Coupon",
     "CreditForwarded",
     "CreditPurchase",
-    "Dealings",
     "DebtIncurred",
     "DebtRepaid",
     "EarnPoints",
     "Earning",
+    "EarningRestored",
     "EarningReversed",
     "EnrolMember",
     "EvaluateTier",
@@ -187,6 +197,8 @@ __all__ = [
     "JoinClub",
     "LeaveClub",
     "Ledger",
+    "LedgerContents",
+    "LostTier",
     "Lot",
     "LotId",
     "LotShare",
@@ -214,6 +226,7 @@ __all__ = [
     "ReferralFulfilled",
     "ReferralMade",
     "ReferralReceived",
+    "ReferralRestored",
     "ReferralRevoked",
     "ReferralRewarded",
     "RefundForwarded",
@@ -221,14 +234,19 @@ __all__ = [
     "ReopenAccount",
     "RequestForwarded",
     "RestoreAccount",
+    "RestoreEarning",
+    "RestoreReferral",
+    "RestoredLot",
     "ReturnAccount",
     "ReverseEarning",
     "ReverseRedemption",
     "RevokeReferral",
+    "Revoked",
     "RewardExpired",
     "RewardIssued",
     "RewardReferral",
     "RewardUsed",
+    "Taking",
     "TierGraceGiven",
     "TierKept",
     "TierLost",
@@ -255,6 +273,6 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Account,
-    state_version=6,
+    state_version=7,
     due=due,
 )

@@ -1,4 +1,4 @@
-"""What somebody may want of a member's account."""
+"""Commands to a member's account."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from relations.aggregates.loyalty.lots import Holdings, MovedLot
-from relations.messages import Command, Id, Label, Money
+from relations.messages import Command, Id, Label, Money, Tender
 
 __all__ = [
     "AdjustPoints",
@@ -32,6 +32,8 @@ __all__ = [
     "ReleaseAccount",
     "ReopenAccount",
     "RestoreAccount",
+    "RestoreEarning",
+    "RestoreReferral",
     "ReturnAccount",
     "ReverseEarning",
     "ReverseRedemption",
@@ -47,16 +49,16 @@ Points = Annotated[int, Field(strict=True, gt=0, le=POINTS_MAX)]
 LotId = Annotated[
     str, StringConstraints(pattern=r"^(remedy/[A-Za-z0-9._:\-]{1,64}/)?[A-Za-z0-9._:\-]{1,64}$", max_length=136)
 ]
-"""A lot's id: the host's own, or `remedy/<complaint>/<remedy>`. A purchase's lot is `purchase/<purchase>`, which no
-caller can take, for an id has no slash."""
+"""A lot's id: the host's own, or `remedy/<complaint>/<remedy>`. A purchase's lot is `purchase/<purchase>`. Callers
+cannot use such an id, for the host's own ids have no slash."""
 HeldId = Annotated[str, StringConstraints(pattern=r"^(merged/[A-Za-z0-9._:\-]{1,64}/){0,8}[A-Za-z0-9._:\-]{1,64}$")]
-"""The id of a redemption or coupon: the host's own, behind `merged/<customer>/` where it came with a merge."""
+"""The id of a redemption or coupon: the host's own, with `merged/<customer>/` before it where it came with a merge."""
 Prefix = Annotated[str, StringConstraints(pattern=r"^(merged/[A-Za-z0-9._:\-]{1,64}/){0,8}$")]
 
 
 def _positive(lots: tuple[MovedLot, ...]) -> tuple[MovedLot, ...]:
     if not lots or any(not 0 < lot.points <= POINTS_MAX for lot in lots):
-        msg = f"what moves is at least one lot, each of 1 to {POINTS_MAX} points"
+        msg = f"a transfer must move at least one lot, and each must have 1 to {POINTS_MAX} points"
         raise ValueError(msg)
     return lots
 
@@ -66,7 +68,7 @@ class LoyaltyCommand(Command):
 
     Attributes:
         customer: The member.
-        programme: Which programme's ledger it is for; the one that the customer joined first if absent.
+        programme: The programme whose ledger it is for. Default: the one that the customer joined first.
     """
 
     customer: Id
@@ -78,7 +80,7 @@ class LoyaltyCommand(Command):
 
     @property
     def follows(self) -> str:
-        # What has a prefix is forwarded from a merged account: only its own command may say so.
+        # A command with a prefix was forwarded from a merged account. Callers cannot set it themselves.
         return "the command for the merged customer" if getattr(self, "prefix", "") else ""
 
 
@@ -92,13 +94,13 @@ class EnrolMember(LoyaltyCommand):
 
 
 class CloseAccount(LoyaltyCommand):
-    """Leave a programme. What is in the lots is forfeited, what is owed is written off."""
+    """Leave a programme. The points in the lots are forfeited and the debt is written off."""
 
     reason: Label | None = None
 
 
 class ReopenAccount(LoyaltyCommand):
-    """Be a member again, with an empty account."""
+    """Become a member again, with an empty account."""
 
 
 # --- points ---------------------------------------------------------------------------------------------------------
@@ -107,13 +109,17 @@ class ReopenAccount(LoyaltyCommand):
 class EarnPoints(LoyaltyCommand):
     """Credit points by hand, or for a remedy.
 
-    A remedy's points are owed to the customer: where they are no member, they become one. A bonus is for members. What
-    is credited by hand is limited as adjustments are; where the programme limits them, it needs an author.
+    The points of a remedy are owed to the customer, so customers who have not joined are enrolled. A bonus is for
+    members only. Points credited by hand have the same limits as adjustments, and then need an author.
 
     Attributes:
-        author: Who credits it.
-        role: In which role.
-        prefix: Set where it was forwarded from an account that is merged into this one.
+        lot: The id of the lot to create.
+        points: The points to credit.
+        reason: bonus or remedy.
+        source: The complaint, or whatever else it is credited for.
+        author: The person who credits it.
+        role: The author's role.
+        prefix: Set where it was forwarded from a merged account.
     """
 
     lot: LotId
@@ -130,27 +136,34 @@ class EarnPoints(LoyaltyCommand):
 
 
 class CreditPurchase(LoyaltyCommand):
-    """Credit what each programme gives for a purchase. Nothing happens where the customer is no member.
+    """Credit what each programme gives for a purchase. Nothing happens where the customer is not a member.
 
     Attributes:
-        programme: Only this one; all that the customer is a member of if absent.
-        prefix: Set where it was forwarded from an account that is merged into this one.
+        purchase: The purchase's id.
+        amount: The amount paid.
+        category: Its category.
+        tenders: The parts of the amount by how they were paid. The programme decides which of them earn points.
+        programme: Only this programme. Default: all programmes of the customer.
+        prefix: Set where it was forwarded from a merged account.
     """
 
     purchase: Id
     amount: Money
     category: Label | None = None
+    tenders: tuple[Tender, ...] = ()
     prefix: Prefix = ""
 
 
 class ReverseEarning(LoyaltyCommand):
-    """Take back what a refunded purchase had earned, on the running total of its refunds, in each programme.
+    """Take back what a refunded purchase earned, by the running total of its refunds, in each programme.
 
     Attributes:
-        refunded: Given back of the purchase so far, this refund included, in minor units.
-        bought: What the purchase was worth, in minor units.
-        programme: Only this one; all that the customer is a member of if absent.
-        prefix: Set where it was forwarded from an account that is merged into this one.
+        refund: The refund's id.
+        purchase: The purchase that it refunds.
+        refunded: The running total refunded, this refund included, in minor units.
+        bought: The amount of the purchase, in minor units.
+        programme: Only this programme. Default: all programmes of the customer.
+        prefix: Set where it was forwarded from a merged account.
     """
 
     refund: Id
@@ -160,11 +173,37 @@ class ReverseEarning(LoyaltyCommand):
     prefix: Prefix = ""
 
 
+class RestoreEarning(LoyaltyCommand):
+    """Give back what a refund had taken, because the refund was reversed. A reaction to `RefundReversed`.
+
+    Attributes:
+        refund: The refund that was reversed.
+        purchase: The purchase that it had refunded.
+        refunded: The running total refunded without it, in minor units.
+        bought: The amount of the purchase, in minor units.
+        programme: Only this programme. Default: all programmes of the customer.
+        prefix: Set where it was forwarded from a merged account.
+    """
+
+    refund: Id
+    purchase: Id
+    refunded: Annotated[int, Field(ge=0)]
+    bought: Annotated[int, Field(ge=0)]
+    prefix: Prefix = ""
+
+    @property
+    def follows(self) -> str:
+        return "ReverseRefund"
+
+
 class RedeemPoints(LoyaltyCommand):
     """Spend points.
 
     Attributes:
-        prefix: Set where it was forwarded from an account that is merged into this one.
+        redemption: The redemption's id.
+        points: The points to spend.
+        reward: What they are spent on.
+        prefix: Set where it was forwarded from a merged account.
     """
 
     redemption: Id
@@ -174,7 +213,7 @@ class RedeemPoints(LoyaltyCommand):
 
 
 class ReverseRedemption(LoyaltyCommand):
-    """Undo a redemption: its points go back to the lots that they came from."""
+    """Reverse a redemption: its points go back to the lots that they came from."""
 
     redemption: HeldId
 
@@ -183,7 +222,10 @@ class TransferPoints(LoyaltyCommand):
     """Give points to another member of the same programme. They keep their expiry.
 
     Attributes:
-        prefix: Set where it was forwarded from an account that is merged into this one.
+        transfer: The transfer's id.
+        to: The other member.
+        points: The points to give.
+        prefix: Set where it was forwarded from a merged account.
     """
 
     transfer: Id
@@ -200,11 +242,15 @@ class TransferPoints(LoyaltyCommand):
 
 
 class ReceivePoints(LoyaltyCommand):
-    """Take in what another member released. A reaction to `PointsReleased`; who is no member becomes one.
+    """Take in points that another member released. A reaction to `PointsReleased`.
+
+    Customers who have not joined are enrolled.
 
     Attributes:
-        transfer: The transfer's id in the account that it comes from, with a prefix where it was forwarded to there or
-            undoes a redemption of lots that were merged in between.
+        transfer: The transfer's id in the account that it comes from. It has a prefix where it was forwarded there, or
+            where it comes of reversing a redemption of lots that were merged in the meantime.
+        source: The other member.
+        lots: The lots that come, in the sender's account.
     """
 
     programme: Id = "main"
@@ -218,7 +264,15 @@ class ReceivePoints(LoyaltyCommand):
 
 
 class AdjustPoints(LoyaltyCommand):
-    """Put the account right by hand: more points, or less where negative. Policy limits how many by role."""
+    """Correct the account by hand: add points, or take them where negative. Policy limits how many, by role.
+
+    Attributes:
+        adjustment: The adjustment's id.
+        points: The points to add, or to take where negative.
+        reason: Why.
+        author: The person who does it.
+        role: The author's role.
+    """
 
     adjustment: Id
     points: Annotated[int, Field(strict=True, ge=-(10**12), le=10**12)]
@@ -228,9 +282,9 @@ class AdjustPoints(LoyaltyCommand):
 
 
 class ExpirePoints(LoyaltyCommand):
-    """Activate every lot that is due by `occurred_at`, and let every one go that has expired by then.
+    """Activate the lots that are due by `occurred_at` and expire those that have ended, in every programme.
 
-    In every programme. The agenda says when this is due.
+    The agenda lists when this is due.
     """
 
 
@@ -238,9 +292,9 @@ class ExpirePoints(LoyaltyCommand):
 
 
 class EvaluateTier(LoyaltyCommand):
-    """Hold the tier against its window as of `occurred_at`, in every programme: kept, warned of, lost.
+    """Review the tier as of `occurred_at`, in every programme: it is kept, warned of, or lost.
 
-    The agenda says when this is due.
+    The agenda lists when this is due.
     """
 
 
@@ -248,10 +302,12 @@ class EvaluateTier(LoyaltyCommand):
 
 
 class IssueReward(LoyaltyCommand):
-    """Buy one of the programme's rewards with points. The redemption bears the coupon's id.
+    """Buy one of the programme's rewards with points. The redemption has the coupon's id.
 
     Attributes:
-        prefix: Set where it was forwarded from an account that is merged into this one.
+        coupon: The coupon's id.
+        reward: The reward's name in the programme.
+        prefix: Set where it was forwarded from a merged account.
     """
 
     coupon: Id
@@ -266,11 +322,11 @@ class UseReward(LoyaltyCommand):
 
 
 class ExpireRewards(LoyaltyCommand):
-    """Let every reward go that was not used by its end. The agenda says when this is due."""
+    """Expire the rewards that were not used in time. The agenda lists when this is due."""
 
 
 class UseBenefit(LoyaltyCommand):
-    """Use what comes with the tier."""
+    """Use a benefit of the tier."""
 
     use: Id
     benefit: Label
@@ -292,7 +348,7 @@ class LeaveClub(LoyaltyCommand):
 
 
 class MakeReferral(LoyaltyCommand):
-    """Recommend the programme to a customer who is no member yet."""
+    """Refer a customer who is not a member yet to the programme."""
 
     referral: Id
     referred: Id
@@ -306,7 +362,7 @@ class MakeReferral(LoyaltyCommand):
 
 
 class ReceiveReferral(LoyaltyCommand):
-    """Be recommended. A reaction to `ReferralMade`."""
+    """Record that a member referred this customer. A reaction to `ReferralMade`."""
 
     programme: Id = "main"
     referral: Id
@@ -318,10 +374,10 @@ class ReceiveReferral(LoyaltyCommand):
 
 
 class RewardReferral(LoyaltyCommand):
-    """Reward whoever recommended. A reaction to `ReferralFulfilled`.
+    """Reward the member who made a referral. A reaction to `ReferralFulfilled`.
 
     Attributes:
-        prefix: Set where it was forwarded from an account that is merged into this one.
+        prefix: Set where it was forwarded from a merged account.
     """
 
     programme: Id = "main"
@@ -335,13 +391,13 @@ class RewardReferral(LoyaltyCommand):
 
 
 class RevokeReferral(LoyaltyCommand):
-    """Take back what a referral was worth. A reaction to `ReferralRevoked`.
+    """Take back the points of a referral. A reaction to `ReferralRevoked`.
 
     Attributes:
-        referral: The recommendation.
-        refund: The refund by which it has come to nothing.
-        purchase: The purchase that was given back.
-        prefix: Set where it was forwarded from an account that is merged into this one.
+        referral: The referral's id.
+        refund: The refund that revoked it.
+        purchase: The purchase that was refunded.
+        prefix: Set where it was forwarded from a merged account.
     """
 
     programme: Id = "main"
@@ -355,11 +411,32 @@ class RevokeReferral(LoyaltyCommand):
         return "RefundPurchase"
 
 
+class RestoreReferral(LoyaltyCommand):
+    """Give back the points of a referral, because the refund was reversed. A reaction to `ReferralRestored`.
+
+    Attributes:
+        referral: The referral's id.
+        refund: The refund that had revoked it.
+        purchase: The purchase that had been refunded.
+        prefix: Set where it was forwarded from a merged account.
+    """
+
+    programme: Id = "main"
+    referral: Id
+    refund: Id
+    purchase: Id
+    prefix: Prefix = ""
+
+    @property
+    def follows(self) -> str:
+        return "ReverseRefund"
+
+
 # --- merging --------------------------------------------------------------------------------------------------------
 
 
 class ReleaseAccount(LoyaltyCommand):
-    """Hand everything over to the account of `into`, which is the same person's. For the merging of customers."""
+    """Hand everything over to the account of `into`, another id of the same person. A reaction to `CustomerMerged`."""
 
     merge: Id
     into: Id
@@ -373,7 +450,7 @@ class ReleaseAccount(LoyaltyCommand):
 
 
 class ReceiveAccount(LoyaltyCommand):
-    """Take in what a merged account released. A reaction to `AccountReleased`."""
+    """Take in everything that a merged account released. A reaction to `AccountReleased`."""
 
     programme: Id = "main"
     merge: Id
@@ -386,14 +463,14 @@ class ReceiveAccount(LoyaltyCommand):
 
 
 class ReturnAccount(LoyaltyCommand):
-    """Give back what came with a merge, and is left of it. For the unmerging of customers."""
+    """Give back what is left of what came with a merge. A reaction to `CustomerUnmerged`."""
 
     merge: Id
     to: Id
 
 
 class RestoreAccount(LoyaltyCommand):
-    """Be an account of its own again. A reaction to `AccountReturned`."""
+    """Become a separate account again. A reaction to `AccountReturned`."""
 
     programme: Id = "main"
     merge: Id

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
+from immutables import Map
+from msgspec.structs import replace
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
@@ -15,23 +17,32 @@ __all__ = [
     "GracedLot",
     "Holdings",
     "Invited",
+    "LedgerContents",
+    "LostTier",
     "Lot",
     "LotShare",
     "Membership",
     "MovedLot",
     "Redemption",
+    "RestoredLot",
+    "Revoked",
+    "Taking",
     "TierStanding",
     "VoidedReward",
     "came_from",
+    "from_holdings",
     "issued_to",
     "merged_prefix",
     "purchase_lot",
     "referral_lot",
     "remedy_lot",
     "spending_order",
+    "to_holdings",
+    "under_prefix",
 ]
 
 _NEVER = 2**63
+T = TypeVar("T")
 
 
 class _Carried(msgspec.Struct, frozen=True, gc=False):
@@ -119,6 +130,44 @@ class Lot(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return ends is not None and ends <= at
 
 
+class TierStanding(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a tier rests on.
+
+    Attributes:
+        since: Since when the member has it, UTC microseconds.
+        month: The last month of the window that it was earned in.
+        reviewed: When it was last reviewed or reached.
+        warned: The loss that was warned of last.
+        grace_until: Until when it is kept though it is no longer earned.
+    """
+
+    since: int = 0
+    month: str = ""
+    reviewed: int = 0
+    warned: int | None = None
+    grace_until: int | None = None
+
+
+class Taking(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one refund took back of an earning, and from where. Reversing the refund gives it back.
+
+    Attributes:
+        refund: The refund's id.
+        lots: The lots that gave points, in the order in which they were asked.
+        expired: Points that had expired before.
+        shortfall: Points that no lot could give.
+        owed: The shortfall became a debt.
+        missed: The clock of missing points after it (see `LedgerContents.missed`).
+    """
+
+    refund: str
+    lots: tuple[LotShare, ...] = ()
+    expired: int = 0
+    shortfall: int = 0
+    owed: bool = False
+    missed: int = 0
+
+
 class Earning(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How a lot came about and what was taken back of it; kept for ever, so that nothing is credited twice.
 
@@ -136,7 +185,7 @@ class Earning(msgspec.Struct, frozen=True, array_like=True, gc=False):
         reversed: Taken back by refunds, from whichever lots, as a debt or shortfall, or `forgone`.
         forgone: Of these, those that had expired already.
         reversed_qualifying: What was taken back of what tiers go by.
-        refunds: The refunds that took something back.
+        refunds: The refunds that took something back and still stand.
     """
 
     points: int
@@ -189,26 +238,56 @@ class Membership(msgspec.Struct, frozen=True, array_like=True, gc=False):
     closed_at: int | None
 
 
-class TierStanding(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a tier rests on.
+class LostTier(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The tier that a refund cost, and its standing before; valid until the tier changes again.
 
     Attributes:
-        since: Since when the member has it, UTC microseconds.
-        month: The last month of the window that it was earned in.
-        reviewed: When it was last reviewed or reached.
-        warned: The loss that was warned of last.
-        grace_until: Until when it is kept though it is no longer earned.
+        refund: The refund's id.
+        tier: The tier lost.
+        standing: Its standing before the refund.
     """
 
-    since: int = 0
-    month: str = ""
-    reviewed: int = 0
-    warned: int | None = None
-    grace_until: int | None = None
+    refund: str
+    tier: str
+    standing: TierStanding
+
+
+class RestoredLot(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Points that go back to a lot, with all that the lot was.
+
+    Attributes:
+        lot: The lot's id.
+        points: The points that go back.
+        active_from: When they can be spent, UTC microseconds.
+        expires_at: When they expire, UTC microseconds; None means never, or with the account's inactivity.
+        earned_at: When they were earned, UTC microseconds.
+        lapsing: They expire with the account's inactivity.
+        pending: They are not active yet.
+        reason: Why they were credited.
+        source: The purchase, complaint or referral that they were earned by.
+    """
+
+    lot: str
+    points: int
+    active_from: int
+    expires_at: int | None
+    earned_at: int
+    lapsing: bool = False
+    pending: bool = False
+    reason: str = ""
+    source: str | None = None
 
 
 class Invited(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Who recommended the programme to this customer, when, and whether it has come to something; by which lot."""
+    """The referral that brought this customer.
+
+    Attributes:
+        referral: The referral's id.
+        referrer: The member who made it.
+        at: When it was made, UTC microseconds.
+        fulfilled: The customer did what the referral asks for.
+        lot: The lot of the purchase that fulfilled it; None where joining did, or a refund revoked it.
+    """
 
     referral: str
     referrer: str
@@ -217,43 +296,65 @@ class Invited(msgspec.Struct, frozen=True, array_like=True, gc=False):
     lot: str | None = None
 
 
-class Holdings(_Carried, frozen=True, gc=False, omit_defaults=True):
-    """All that one account has in one programme, as it moves from one account to another.
+class Revoked(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A referral of this customer that a refund revoked.
 
     Attributes:
-        enrolled_at: Since when the customer is a member, UTC microseconds.
-        lots: Lots with points left.
-        earnings: Every lot that ever was.
-        redemptions: Every redemption.
-        coupons: Every reward issued.
-        months: What qualifies for tiers, by unit and month.
-        month: The latest month that any event spoke of.
+        lot: The lot of the purchase that had fulfilled it.
+        refund: The refund's id.
+    """
+
+    lot: str
+    refund: str
+
+
+class LedgerContents(msgspec.Struct, frozen=True, gc=False):
+    """Everything that a customer has in one programme. A ledger holds it, and a merge moves it.
+
+    This is the one place that declares what a ledger holds. `relations.aggregates.loyalty.evolve.merges` says for each
+    field how two ledgers become one, and a test compares the two lists.
+
+    Attributes:
+        enrolled_at: When the customer joined, UTC microseconds; None means not a member.
+        lots: Lots with points left, by id.
+        earnings: Every lot ever credited, by id.
+        redemptions: Every redemption, by id.
+        coupons: Every reward issued, by coupon.
+        months: What qualifies for tiers, by unit and month (see `counted_as`), less what refunds took back.
+        month: The latest month that any event named. Late arrivals are compared with it, not with their own month.
         debt: Points owed.
-        lapses_at: When what lapses with inactivity does.
-        tier: The present one.
-        tier_since: Since when.
+        lapses_at: When lots that expire with inactivity expire, UTC microseconds.
+        tier: The present tier.
+        tier_since: When the member reached it, UTC microseconds.
         tier_month: The last month of the window that it was earned in.
-        reviewed: When it was last reviewed.
-        warned: The loss that was warned of last.
-        grace_until: Until when the member keeps a tier that is no longer earned.
-        closed_at: When the account was closed; it then brings no membership with it.
+        reviewed: When it was last reviewed or reached, UTC microseconds.
+        warned: The moment of the loss that the latest warning announced, UTC microseconds.
+        grace_until: When the grace for a tier no longer earned ends, UTC microseconds.
+        closed_at: When the account was closed, UTC microseconds; None means open.
         clubs: The clubs that the member is in.
-        referrals: Recommendations made that were worth nothing yet: whom, by id.
-        rewarded: How many recommendations were rewarded.
-        invited: Who recommended the programme to the customer.
-        idle_months: After how many months of inactivity it lapses.
-        redeemed_at: When redemptions and rewards were made.
-        missed: All that refunds ever found missing.
-        shortfall: What is left of that, neither owed nor set against what came back.
-        missed_before: How much refunds had found missing when redemptions were made.
+        referrals: Referrals made: the referred customer, by id.
+        rewarded: The number of these that were rewarded, less those taken back.
+        invited: The referral that brought this customer.
+        idle_months: The months of inactivity after which lots lapse; 0 where that was not recorded.
+        redeemed_at: When redemptions and rewards were made, by id, UTC microseconds. Events recorded before they
+            carried the time are left out.
+        missed: All points that refunds ever found missing, as a clock: what was missing later was spent before.
+        shortfall: What is left of that, neither owed nor set against points that came back.
+        missed_before: The value of `missed` when each redemption was made, by id, where it was not 0.
+        lost_tier: The tier that the latest refund cost, until the tier changes again.
+        takings: What refunds that still stand took of each earning, by lot. It is missing for refunds that came with a
+            merge before it was recorded.
+        revoked: The referral of this customer that a refund revoked.
+        settled_at: When the account was last closed, UTC microseconds; 0 means never. What was earned by then is
+            neither taken back nor given back.
     """
 
     enrolled_at: int | None = None
-    lots: dict[str, Lot] = {}
-    earnings: dict[str, Earning] = {}
-    redemptions: dict[str, Redemption] = {}
-    coupons: dict[str, Coupon] = {}
-    months: dict[str, int] = {}
+    lots: Map[str, Lot] = Map()
+    earnings: Map[str, Earning] = Map()
+    redemptions: Map[str, Redemption] = Map()
+    coupons: Map[str, Coupon] = Map()
+    months: Map[str, int] = Map()
     month: str = ""
     debt: int = 0
     lapses_at: int | None = None
@@ -265,24 +366,95 @@ class Holdings(_Carried, frozen=True, gc=False, omit_defaults=True):
     grace_until: int | None = None
     closed_at: int | None = None
     clubs: tuple[str, ...] = ()
-    referrals: dict[str, str] = {}
+    referrals: Map[str, str] = Map()
     rewarded: int = 0
     invited: Invited | None = None
     idle_months: int = 0
-    redeemed_at: dict[str, int] = {}
+    redeemed_at: Map[str, int] = Map()
     missed: int = 0
     shortfall: int = 0
-    missed_before: dict[str, int] = {}
+    missed_before: Map[str, int] = Map()
+    lost_tier: LostTier | None = None
+    takings: Map[str, tuple[Taking, ...]] = Map()
+    revoked: Revoked | None = None
+    settled_at: int = 0
 
     @property
     def member_since(self) -> int | None:
-        """Since when the customer is a member, who has not left again."""
+        """When the customer joined, or None where they have left again or never joined."""
         return self.enrolled_at if self.closed_at is None else None
 
     @property
-    def points(self) -> int:
-        """Points in lots, less points owed."""
+    def balance(self) -> int:
+        """Points in lots, pending ones included, less points owed."""
         return sum(lot.points for lot in self.lots.values()) - self.debt
+
+
+if TYPE_CHECKING:
+
+    class Holdings(LedgerContents, frozen=True, gc=False):
+        """The contents of one ledger, as a merge moves them. Read its maps; they are dictionaries."""
+
+        def __init__(self, **contents: Any) -> None: ...
+
+else:
+
+    def _holdings() -> type[_Carried]:
+        fields = []
+        kinds = get_type_hints(LedgerContents)
+        for field in msgspec.structs.fields(LedgerContents):
+            kind = kinds[field.name]
+            if get_origin(kind) is Map:
+                fields.append((field.name, dict[get_args(kind)], msgspec.field(default_factory=dict)))
+            else:
+                fields.append((field.name, kind, field.default))
+        shared = {name: vars(LedgerContents)[name] for name in ("member_since", "balance")}
+        shared["__doc__"] = "The contents of one ledger, as a merge moves them. Of referrals, those not rewarded yet."
+        return msgspec.defstruct(
+            "Holdings",
+            fields,
+            bases=(_Carried,),
+            namespace=shared,
+            module=__name__,
+            frozen=True,
+            gc=False,
+            omit_defaults=True,
+        )
+
+    Holdings = _holdings()
+    """`LedgerContents` with dictionaries in the place of persistent maps, as JSON has them."""
+
+
+def from_holdings(holdings: Holdings) -> dict[str, Any]:
+    """Return the fields of a ledger from what a merge moved."""
+    fields = {name: getattr(holdings, name) for name in LedgerContents.__struct_fields__}
+    return {name: Map(value) if isinstance(value, dict) else value for name, value in fields.items()}
+
+
+def to_holdings(contents: LedgerContents, **changes: Any) -> Holdings:
+    """Return what a merge moves of a ledger, with some fields changed."""
+    fields: dict[str, Any] = {name: getattr(contents, name) for name in LedgerContents.__struct_fields__} | changes
+    held: dict[str, Any] = {name: dict(value) if isinstance(value, Map) else value for name, value in fields.items()}
+    return Holdings(**held)
+
+
+def under_prefix(value: T, prefix: str) -> T:
+    """Return a value of a merged ledger with the prefix that the lots that it names have in the surviving account."""
+    match value:
+        case Redemption():
+            return replace(value, lots=_shares_under(value.lots, prefix))
+        case Taking():
+            return replace(value, lots=_shares_under(value.lots, prefix))
+        case tuple():
+            return type(value)(under_prefix(each, prefix) for each in value)
+        case Invited() | Revoked() if value.lot is not None:
+            return replace(value, lot=prefix + value.lot)
+        case _:
+            return value
+
+
+def _shares_under(shares: tuple[LotShare, ...], prefix: str) -> tuple[LotShare, ...]:
+    return tuple(LotShare(prefix + share.lot, share.points) for share in shares)
 
 
 def purchase_lot(purchase: str) -> str:

@@ -18,13 +18,14 @@ from uuid import UUID, uuid4
 
 from eventsourcing import persistence
 from eventsourcing.persistence import Notification, PersistenceError, StoredEvent, Tracking
-from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy import Connection, Select, and_, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from relations.errors import RelationsError
 from relations.log import tables
 from relations.log.log import Entry, Log, Writer
+from relations.log.snapshots import BODY_BYTES, open_snapshot, seal_snapshot
 from relations.log.subscription import Subscription
 from relations.log.tables import FOREIGN
 
@@ -103,29 +104,14 @@ class _Recorder(persistence.Recorder):
         with persistence_errors(), write() as connection:
             yield connection
 
-    def _select(
-        self,
-        table: Table,
-        originator_id: UUID | str,
-        *,
-        gt: int | None,
-        lte: int | None,
-        desc: bool,
-        limit: int | None,
-    ) -> list[StoredEvent]:
-        columns = table.c
-        statement = select(columns.stream, columns.version, columns.topic, columns.body)
-        statement = statement.where(columns.stream == str(originator_id))
-        if gt is not None:
-            statement = statement.where(columns.version > gt)
-        if lte is not None:
-            statement = statement.where(columns.version <= lte)
-        statement = statement.order_by(columns.version.desc() if desc else columns.version)
-        if limit is not None:
-            statement = statement.limit(limit)
-        with self.reading() as connection:
-            rows = connection.execute(statement).all()
-        return [StoredEvent(self._originator(stream), version, topic, body) for stream, version, topic, body in rows]
+
+def _paged(statement: Select[Any], columns: Any, gt: int | None, lte: int | None, *, desc: bool) -> Select[Any]:
+    """Return the statement for a range of versions, in their order."""
+    if gt is not None:
+        statement = statement.where(columns.version > gt)
+    if lte is not None:
+        statement = statement.where(columns.version <= lte)
+    return statement.order_by(columns.version.desc() if desc else columns.version)
 
 
 class AggregateRecorder(_Recorder, persistence.AggregateRecorder):
@@ -183,32 +169,39 @@ class AggregateRecorder(_Recorder, persistence.AggregateRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
-        """One stream's events, by version."""
-        return self._select(tables.log, originator_id, gt=gt, lte=lte, desc=desc, limit=limit)
+        """Return one stream's events, by version."""
+        columns = tables.log.c
+        statement = select(columns.stream, columns.version, columns.topic, columns.body)
+        statement = _paged(statement.where(columns.stream == str(originator_id)), columns, gt, lte, desc=desc)
+        with self.reading() as connection:
+            rows: Sequence[Any] = connection.execute(statement if limit is None else statement.limit(limit)).all()
+        return [StoredEvent(self._originator(stream), version, topic, body) for stream, version, topic, body in rows]
 
 
 class SnapshotRecorder(_Recorder, persistence.AggregateRecorder):
-    """Records snapshots, beside the log: they can be thrown away at will."""
+    """Records snapshots, next to the log. They can be thrown away at any time.
+
+    Each is stored with a digest (see `relations.log.snapshots`). One that does not match is not given back, and the
+    application reads the events instead.
+    """
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:
         """Store snapshots in one transaction.
 
         Raises:
-            IntegrityError: There is a snapshot of that version already.
+            IntegrityError: There is already a snapshot of that version.
         """
         if stored_events:
-            rows = [
-                {
-                    "stream": str(event.originator_id),
-                    "version": event.originator_version,
-                    "topic": event.topic,
-                    "body": event.state,
-                }
-                for event in stored_events
-            ]
             with self.transaction() as connection:
-                connection.execute(insert(tables.snapshots), rows)
+                connection.execute(insert(tables.snapshots), [self._row(connection, each) for each in stored_events])
         return None
+
+    def _row(self, connection: Connection, event: StoredEvent) -> dict[str, Any]:
+        stream, version = str(event.originator_id), event.originator_version
+        log = tables.log.c
+        found = connection.execute(select(log.digest).where(log.stream == stream, log.version == version)).scalar()
+        body = seal_snapshot(stream, version, event.topic, bytes(found or b""), event.state)
+        return {"stream": stream, "version": version, "topic": event.topic, "body": body}
 
     def select_events(
         self,
@@ -219,8 +212,24 @@ class SnapshotRecorder(_Recorder, persistence.AggregateRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
-        """One stream's snapshots, by version."""
-        return self._select(tables.snapshots, originator_id, gt=gt, lte=lte, desc=desc, limit=limit)
+        """Return one stream's good snapshots, by version."""
+        table, log = tables.snapshots.c, tables.log
+        at_version = and_(log.c.stream == table.stream, log.c.version == table.version)
+        statement = (
+            select(table.stream, table.version, table.topic, BODY_BYTES, log.c.digest)
+            .select_from(tables.snapshots.outerjoin(log, at_version))
+            .where(table.stream == str(originator_id))
+        )
+        found: list[StoredEvent] = []
+        with self.reading() as connection:
+            for row in connection.execute(_paged(statement, table, gt, lte, desc=desc)):
+                stream, version, topic, body, chain = row
+                state = open_snapshot(stream, version, topic, chain, body)
+                if state is not None:
+                    found.append(StoredEvent(self._originator(stream), version, topic, state))
+                    if len(found) == limit:
+                        break
+        return found
 
 
 class ApplicationRecorder(AggregateRecorder, persistence.ApplicationRecorder):

@@ -1,9 +1,9 @@
-"""Working time: how much of it lies between two instants, and when an amount of it has gone by.
+"""Working time: how much of it lies between two instants, and when an amount of it has passed.
 
-A calendar says on which minutes of the local day a desk works. An instant counts where the clock on the wall, in the
-calendar's zone, shows a minute of a shift on a day that is worked. So a day on which clocks change has 23 or 25 hours
-of it if all day is worked, an hour that clocks skip is no working time, and an hour that comes twice counts twice.
-Intervals are half-open; everything is in UTC microseconds.
+A calendar lists the minutes of the local day on which a desk works. An instant counts where a wall clock in the
+calendar's zone shows a minute of a shift on a worked day. A day on which clocks change therefore has 23 or 25 hours
+if it is worked around the clock. An hour that clocks skip is not working time, and an hour that occurs twice counts
+twice. Intervals are half-open; all times are UTC microseconds.
 """
 
 from __future__ import annotations
@@ -22,29 +22,31 @@ from relations.errors import InvalidInput
 from relations.extras import needed
 from relations.messages import Label, from_micros
 
-__all__ = ["BusinessCalendar", "OwnDay", "Pause", "Shift", "WorkingTime", "public_holidays"]
+__all__ = ["BusinessCalendar", "OwnDay", "Pause", "PublicHolidays", "Shift", "WorkingTime", "public_holidays"]
 
 Pause = tuple[int, int]
-"""When a clock stood still: from, until; UTC microseconds."""
+"""The span in which a clock was paused: from, until; UTC microseconds."""
 
 _MINUTE = 60_000_000
 _DAY = 86_400_000_000
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _SHIFT = re.compile(r"^(\d\d):([0-5]\d)-(\d\d):([0-5]\d)$")
 _DAYS_MAX = 366 * 60
-"""A calendar in which nothing is worked for so long has no next working day."""
+"""A calendar without a worked day in this many days has no next working day."""
+_LAST_MINUTE = 24 * 60 - 1
 
 
 def _shift_minutes(shift: str) -> tuple[int, int]:
     match = _SHIFT.match(shift)
     if match is None:
-        msg = f"{shift!r} is no shift; write it as 09:00-17:30"
+        msg = f"{shift!r} is not a shift; write it as 09:00-17:30"
         raise ValueError(msg)
     start, end = int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])
     if not start < end <= 24 * 60:
-        msg = f"the shift {shift} does not end after it begins, by 24:00; split one that goes on past midnight"
+        msg = f"the shift {shift} must end after it begins and by 24:00; split a shift that passes midnight"
         raise ValueError(msg)
-    return start, end
+    # People write 23:59 for midnight. Nobody stops work for the last minute of a day.
+    return start, 24 * 60 if end == _LAST_MINUTE else end
 
 
 def _valid_shift(shift: str) -> str:
@@ -53,13 +55,13 @@ def _valid_shift(shift: str) -> str:
 
 
 Shift = Annotated[str, StringConstraints(max_length=11), AfterValidator(_valid_shift)]
-"""From when until when, on the wall: `09:00-12:30`. A day ends at `24:00`."""
+"""The start and end of a shift by the wall clock: `09:00-12:30`. A day ends at `24:00`; `23:59` means the same."""
 
 
 def _in_order(shifts: tuple[str, ...]) -> tuple[str, ...]:
     spans = [_shift_minutes(shift) for shift in shifts]
     if any(earlier[1] > later[0] for earlier, later in pairwise(spans)):
-        msg = "the shifts of a day stand in their order and do not overlap"
+        msg = "the shifts of a day must be in order and must not overlap"
         raise ValueError(msg)
     return shifts
 
@@ -78,11 +80,11 @@ def _known_zone(name: str) -> str:
 
 
 class OwnDay(BaseModel):
-    """A day with hours of its own, which count before holidays and weekdays: Christmas Eve until noon.
+    """A day with its own hours, which override holidays and weekdays: Christmas Eve until noon.
 
     Attributes:
-        day: Which.
-        shifts: Its hours; none is a day off.
+        day: The day.
+        shifts: Its hours; empty for a day off.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -97,21 +99,22 @@ _WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "su
 
 
 class BusinessCalendar(BaseModel):
-    """When a desk works, as data: nothing but the calendar is needed to say what was working time.
+    """The hours in which a desk works, as data.
 
     Attributes:
-        name: What it is called, with its version or year, such as `Vienna 2026`. Complaints keep the name of the one
-            that they go by.
+        name: Its name, with a version or year, such as `Vienna 2026`. Complaints keep the name of their calendar.
         zone: The IANA zone of its days and hours.
-        monday: The shifts of a Monday, and so on; more than one where the day is split, none for a day off.
+        monday: The shifts of a Monday: several where the day is split, none for a day off. The same for each day.
         tuesday: Likewise.
         wednesday: Likewise.
         thursday: Likewise.
         friday: Likewise.
         saturday: Likewise.
         sunday: Likewise.
-        holidays: Days off, as plain dates; `public_holidays` knows those of many countries.
-        own_days: Days with hours of their own.
+        holidays: Days off, as plain dates. `public_holidays` returns those of many countries; where weekend days are
+            worked in exchange, it fills `worked_days` too.
+        worked_days: Days that are worked although their weekday is off, with the hours of the first worked weekday.
+        own_days: Days with their own hours.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -126,21 +129,33 @@ class BusinessCalendar(BaseModel):
     saturday: Shifts = ()
     sunday: Shifts = ()
     holidays: Holidays = ()
+    worked_days: Holidays = ()
     own_days: Annotated[tuple[OwnDay, ...], Field(max_length=1_000)] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_worked_days(cls, given: Any) -> Any:
+        found = given.get("holidays") if isinstance(given, dict) else None
+        if isinstance(found, PublicHolidays) and "worked_days" not in given:
+            return {**given, "worked_days": found.worked}
+        return given
 
     @model_validator(mode="after")
     def _something_is_worked(self) -> BusinessCalendar:
         if not any(self.week):
-            msg = "an empty calendar: no weekday has a shift, so no deadline would ever come"
+            msg = "at least one weekday must have a shift; no deadline would ever come otherwise"
             raise ValueError(msg)
         if len({own.day for own in self.own_days}) < len(self.own_days):
-            msg = "each own day stands once"
+            msg = "each own day may be listed only once"
+            raise ValueError(msg)
+        if both := sorted(set(self.holidays) & set(self.worked_days)):
+            msg = f"{both[0].isoformat()} cannot be both a holiday and a worked day"
             raise ValueError(msg)
         return self
 
     @property
     def week(self) -> tuple[tuple[str, ...], ...]:
-        """The shifts of each day, from Monday."""
+        """The shifts of each weekday, Monday first."""
         return (
             self.monday, self.tuesday, self.wednesday, self.thursday, self.friday, self.saturday, self.sunday,
         )  # fmt: skip
@@ -149,25 +164,25 @@ class BusinessCalendar(BaseModel):
     def all_day(
         cls, name: str, *, zone: str = "UTC", weekends: bool = False, holidays: Iterable[date] = ()
     ) -> BusinessCalendar:
-        """Whole days, for promises that are counted in days.
+        """Return a calendar of whole days, for promises that are counted in days.
 
         Args:
-            name: What it is called.
-            zone: Whose days.
-            weekends: Whether Saturdays and Sundays count.
+            name: Its name.
+            zone: The IANA zone of its days.
+            weekends: True if Saturdays and Sundays count.
             holidays: Days that do not count.
         """
         worked = _WEEK if weekends else _WEEK[:5]
         return cls(
             name=name,
             zone=zone,
-            holidays=tuple(holidays),
+            holidays=holidays if isinstance(holidays, PublicHolidays) else tuple(holidays),
             **{day: _ALL_DAY if day in worked else () for day in _WEEK},
         )
 
     @cached_property
     def time(self) -> WorkingTime:
-        """Its arithmetic, made once."""
+        """The arithmetic of this calendar."""
         return WorkingTime(self)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
@@ -178,10 +193,10 @@ class BusinessCalendar(BaseModel):
 
 
 class WorkingTime:
-    """The arithmetic of one calendar. What it finds out of a day it keeps.
+    """The arithmetic of one calendar. It caches the working time of each day.
 
     Args:
-        calendar: Says what is worked.
+        calendar: The calendar.
     """
 
     __slots__ = ("_days", "_own", "_week", "_zone", "always")
@@ -192,6 +207,9 @@ class WorkingTime:
             [(start * _MINUTE, end * _MINUTE) for start, end in map(_shift_minutes, shifts)] for shifts in calendar.week
         ]
         self._own: dict[int, list[Pause]] = {day.toordinal(): [] for day in calendar.holidays}
+        usual = next(shifts for shifts in self._week if shifts)
+        for day in calendar.worked_days:
+            self._own[day.toordinal()] = self._week[day.weekday()] or usual
         for own in calendar.own_days:
             spans = [(start * _MINUTE, end * _MINUTE) for start, end in map(_shift_minutes, own.shifts)]
             self._own[own.day.toordinal()] = spans
@@ -199,7 +217,7 @@ class WorkingTime:
         self.always = not self._own and all(shifts == [(0, _DAY)] for shifts in self._week)
 
     def between(self, start: int, end: int) -> int:
-        """How much working time lies in [start, end); 0 where the end is not after the start."""
+        """Return the working time in [start, end), in microseconds; 0 where the end is not after the start."""
         if end <= start:
             return 0
         if self.always:
@@ -213,14 +231,14 @@ class WorkingTime:
         return total
 
     def used(self, start: int, end: int, pauses: Sequence[Pause] = ()) -> int:
-        """The working time in [start, end) that lies in no pause. Pauses may overlap and come in any order."""
+        """Return the working time in [start, end) outside the pauses, which may overlap and come in any order."""
         return sum(self.between(low, high) for low, high in running(start, end, pauses))
 
     def after(self, start: int, amount: int, pauses: Sequence[Pause] = ()) -> int:
-        """The first instant, from `start`, by which `amount` of working time outside of the pauses has gone by.
+        """Return the first instant, from `start`, by which `amount` of working time outside the pauses has passed.
 
         Raises:
-            InvalidInput: So much is never worked.
+            InvalidInput: The calendar never has that much working time.
         """
         at = start
         for low, high in _joined(pauses):
@@ -245,7 +263,9 @@ class WorkingTime:
             if total == 0:
                 idle += 1
                 if idle > _DAYS_MAX:
-                    raise InvalidInput("the calendar has no such working time", code="empty_calendar", field="calendar")
+                    raise InvalidInput(
+                        "the calendar does not have that much working time", code="empty_calendar", field="calendar"
+                    )
             elif day * _DAY >= start and total < amount:
                 idle, amount = 0, amount - total
             else:
@@ -258,15 +278,15 @@ class WorkingTime:
             day += 1
 
     def end_of_days(self, start: int, *, days: int = 0, months: int = 0) -> int:
-        """The end of the last day of a period that is counted in days or months; its first day does not count.
+        """Return the end of the last day of a period that is counted in days or months.
 
-        A period of months ends on the day with the same number, or the month's last, and then on a day that is
-        worked: as Regulation (EEC, Euratom) 1182/71, Article 3, has it.
+        The first day does not count. A period of months ends on the day with the same number, or the month's last.
+        Where that day is not worked, it ends on the next worked one: Regulation (EEC, Euratom) 1182/71, Article 3.
 
         Args:
             start: An instant of the day before the first.
-            days: How many worked days.
-            months: How many months before them.
+            days: The number of worked days.
+            months: The number of months before them.
         """
         local = from_micros(start).astimezone(self._zone)
         day = local.date()
@@ -281,17 +301,19 @@ class WorkingTime:
             if days and self._shifts(number):
                 days -= 1
         else:
-            raise InvalidInput("the calendar has no such working day", code="empty_calendar", field="calendar")
+            raise InvalidInput(
+                "the calendar does not have that many working days", code="empty_calendar", field="calendar"
+            )
         midnight = datetime.fromordinal(number + 1).replace(tzinfo=self._zone)
         return int(midnight.timestamp()) * 1_000_000
 
     def _shifts(self, number: int) -> list[Pause]:
-        """The shifts of a local day, as microseconds on its wall clock."""
+        """Return the shifts of a local day, as microseconds of its wall clock."""
         own = self._own.get(number)
         return self._week[(number - 1) % 7] if own is None else own
 
     def _worked(self, day: int) -> tuple[tuple[Pause, ...], int]:
-        """What is worked in a UTC day, in order, and how much that is. Days of UTC follow each other in every zone."""
+        """Return the worked spans of a UTC day, in order, and their sum. UTC days have no gaps in any zone."""
         found = self._days.get(day)
         if found is None:
             begin, end = day * _DAY, (day + 1) * _DAY
@@ -307,7 +329,7 @@ class WorkingTime:
         return found
 
     def _offsets(self, low: int, high: int) -> list[tuple[int, int, int]]:
-        """The parts of an interval in which the zone has one offset, halving it to find where clocks change."""
+        """Return the parts of an interval in which the zone has one offset; bisect to find where clocks change."""
         first, last = self._offset(low), self._offset(high - 1)
         if first == last:
             # No zone changes its clocks twice within a day and back.
@@ -328,7 +350,7 @@ class WorkingTime:
 
 
 def running(start: int, end: int, pauses: Sequence[Pause]) -> list[Pause]:
-    """The parts of [start, end) that lie in no pause, in order."""
+    """Return the parts of [start, end) outside the pauses, in order."""
     parts, at = [], start
     for low, high in _joined(pauses):
         if low >= end:
@@ -342,7 +364,7 @@ def running(start: int, end: int, pauses: Sequence[Pause]) -> list[Pause]:
 
 
 def _joined(pauses: Sequence[Pause]) -> list[Pause]:
-    """Pauses in order, those that touch as one."""
+    """Return the pauses in order, those that touch joined into one."""
     joined: list[Pause] = []
     for low, high in sorted(pauses):
         if high <= low:
@@ -367,28 +389,77 @@ def _month_days(year: int, month: int) -> int:
     return (date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)).day
 
 
-def public_holidays(country: str, years: Iterable[int], *, subdivision: str | None = None) -> tuple[date, ...]:
-    """The public holidays of a country, as plain dates for a calendar.
+class PublicHolidays(tuple[date, ...]):
+    """The public holidays of a country, in order.
 
-    They go into the policy as data, so what a newer version of the package says changes no decision that was made.
+    Attributes:
+        worked: Weekend days that are worked in exchange for a day off next to a holiday (China, Hungary, Taiwan).
+        estimated: Years for which the package has no decree yet, so that dates may still change.
+    """
+
+    worked: tuple[date, ...]
+    estimated: tuple[int, ...]
+
+    def __new__(cls, days: Iterable[date], worked: Iterable[date] = (), estimated: Iterable[int] = ()) -> Self:
+        """Return the holidays, each day once and in order."""
+        found = super().__new__(cls, sorted(set(days)))
+        found.worked, found.estimated = tuple(sorted(set(worked))), tuple(sorted(set(estimated)))
+        return found
+
+
+def public_holidays(country: str, years: Iterable[int], *, subdivision: str | None = None) -> PublicHolidays:
+    """Return the public holidays of a country, as plain dates for a calendar.
+
+    They become part of the policy as data, so a newer version of the package changes no decision already made.
 
     Args:
         country: ISO 3166-1 alpha-2, such as `AT`.
-        years: Which years.
+        years: The years.
         subdivision: ISO 3166-2 without the country, such as `9` for Vienna.
+
+    Returns:
+        The dates, with the weekend days worked in exchange and the years that are only estimated.
 
     Raises:
         MissingExtra: The package `holidays` is not installed.
-        InvalidInput: It does not know the country or the subdivision.
+        InvalidInput: The package does not know the country or the subdivision.
     """
     holidays = needed("holidays", extra="calendars", purpose="Knowing the holidays of countries")
-    try:
-        known: Any = holidays.country_holidays(country, subdiv=subdivision, years=list(years))
-    except NotImplementedError as error:
-        raise InvalidInput(
-            f"no holidays are known of {country} {subdivision or ''}".rstrip(),
-            code="unknown_country",
-            field="country",
-            hint="Give an ISO 3166 code such as AT, or write the dates down",
-        ) from error
-    return tuple(sorted(known))
+    wanted = sorted(set(years))
+    days: list[date] = []
+    worked: list[date] = []
+    estimated: list[int] = []
+    for year in wanted:
+        try:
+            known: Any = holidays.country_holidays(country, subdiv=subdivision, years=[year])
+        except NotImplementedError as error:
+            raise InvalidInput(
+                f"no holidays are known for {country} {subdivision or ''}".rstrip(),
+                code="unknown_country",
+                field="country",
+                hint="Give an ISO 3166 code such as AT, or list the dates yourself",
+            ) from error
+        found = set(known)  # asking fills the years; some packages' years reach into the next
+        days += found
+        # The package lists a swapped day in both sets where a holiday was moved away from it later.
+        worked += [day for day in getattr(known, "weekend_workdays", ()) if day.year in wanted and day not in found]
+        if _is_estimated(known, year):
+            estimated.append(year)
+    return PublicHolidays(days, worked, estimated)
+
+
+def _is_estimated(known: Any, year: int) -> bool:
+    """Return whether a year's holidays are computed because no decree is known for it."""
+    if any("estimated" in name for name in known.values()):
+        return True
+    swaps = [each for each, entries in _specials(known) if any(len(entry) > _NAMED_ENTRY for entry in entries)]
+    return bool(swaps) and year > max(swaps)
+
+
+_NAMED_ENTRY = 3
+"""The package writes a special holiday as month, day and name, and a swapped one with the day worked in exchange."""
+
+
+def _specials(known: Any) -> Iterable[tuple[int, tuple[tuple[Any, ...], ...]]]:
+    for year, entries in (getattr(known, "special_public_holidays", None) or {}).items():
+        yield year, entries if isinstance(entries[0], tuple) else (entries,)

@@ -31,14 +31,14 @@ _EVERY_DAY = range(date(2001, 1, 1).toordinal(), date(2005, 1, 1).toordinal())
 
 
 class Finding(BaseModel):
-    """Something that is wrong, or looks so.
+    """A fault in a programme, or what looks like one.
 
     Attributes:
-        severity: `error`: it cannot be read, or does not do what it says, and is to be mended before it is adopted;
-            adopting a programme that can be read does not check it again. `warning`: it may be meant.
+        severity: `error`: it cannot be read or does not do what it says, and `AdoptPolicy` refuses it. `warning`: it
+            may be meant.
         code: A stable name, such as `tier_gap`.
-        programme: Whose.
-        field: Where.
+        programme: The programme's id.
+        field: The field that it is in.
         reason: What is wrong.
         hint: What to do instead.
     """
@@ -211,9 +211,16 @@ def _contradictions(programme: Programme) -> Iterator[Finding]:
         yield _error(
             "expires_before_active", programme.id, "pending_days", reason, "Let them last longer than they wait"
         )
-    if programme.months_to_expiry is not None and "months_to_expiry" in programme.model_fields_set and programme.expiry:
-        reason = f"`months_to_expiry` is {programme.months_to_expiry}, but `expiry` ({programme.expiry.kind}) rules"
-        yield _error("two_expiries", programme.id, "expiry", reason, "Leave one of them out")
+    expiry = programme.expiry
+    if isinstance(expiry, Inactivity) and expiry.latest_months_count is not None:
+        latest = expiry.latest_months_count
+        if latest <= expiry.months_count:
+            reason = (
+                f"points expire {latest} months after they were earned at the latest, so inactivity of "
+                f"{expiry.months_count} months never makes them expire"
+            )
+            hint = f"Leave `expiry` out, or set `latest_months_count` above {expiry.months_count}"
+            yield _warning("two_expiries", programme.id, "expiry", reason, hint)
     if isinstance(programme.tier_window, Lifetime):
         for field in ("downgrade_when", "downgrade_to", "grace_days", "warning_days"):
             if (
@@ -348,11 +355,10 @@ def _days_at_least(programme: Programme) -> int | None:
     expiry, spans = programme.expiry, []
     for day in _EVERY_DAY:
         earned = days_after("UTC", day, 0)
-        ends = (
-            expiry.lapses_at(earned, "UTC") if isinstance(expiry, Inactivity) else programme.expires_at(earned, "UTC")
-        )
-        if ends is not None:
-            spans.append(local_time("UTC").day(ends) - day)
+        ends = [programme.expires_at(earned, "UTC")]
+        if isinstance(expiry, Inactivity):
+            ends.append(expiry.lapses_at(earned, "UTC"))
+        spans += [local_time("UTC").day(end) - day for end in ends if end is not None]
     return min(spans, default=None)
 
 

@@ -7,17 +7,17 @@ programme's own rounding decides. Nothing here knows an account; `relations.aggr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import ceil
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from relations.errors import InvalidInput
-from relations.messages import Id, Label, minor_digits
+from relations.messages import Id, Label, Money, Tender, minor_digits
 from relations.policies.calendars import local_time
 from relations.policies.loyalty.offers import Campaign, Referral, Reward, Tier
 from relations.policies.loyalty.ratios import ROUNDINGS, Ratio, Rounding, ratio_text
@@ -32,8 +32,10 @@ from relations.policies.loyalty.windows import (
     end_of_term,
 )
 
-__all__ = ["CalendarYear", "Credit", "Lifetime", "Programme", "Ratio", "RollingMonths", "Terms", "Tier"]
+__all__ = ["RECORDED", "CalendarYear", "Credit", "Lifetime", "Programme", "Ratio", "RollingMonths", "Terms", "Tier"]
 
+RECORDED = "recorded"
+"""Set in the validation context of a policy that is read from the log, where nothing new is decided."""
 _POINTS_PER_MINOR_UNIT_MAX = 100
 """Money goes up to 10^15 minor units; a hundred points for each still fit a database's integer."""
 
@@ -148,11 +150,15 @@ class Programme(BaseModel):
             category has the factor 1.
         rounding: What happens to a fraction of a point: per purchase when it earns, and on the running total of its
             refunds when it is taken back.
+        excluded_tenders: Means of payment that earn nothing and count as nothing spent, such as points. A purchase
+            counts as an order or a stay however it was paid.
         campaigns: More points for a time.
         pending_days: Points of a purchase can be spent from the start of the day so many days after it.
-        months_to_expiry: Points can be spent to the end of the day so many calendar months after they were earned, in
-            the policy's zone; None is for ever. Where that month has no such day, its last day counts.
-        expiry: Another rule in its place: the end of a period, or the member's inactivity.
+        months_to_expiry: Points can be spent to the end of the day this many calendar months after they were earned,
+            in the policy's zone; None means for ever. Where that month has no such day, its last day counts. Given
+            together with `expiry`, both hold: it becomes the `latest_months_count` of that rule.
+        expiry: Another rule: the end of a period, or the member's inactivity. With it, points have no other expiry
+            unless `months_to_expiry` or the rule's `latest_months_count` is given.
         tiers: Ascending; none is a programme without tiers.
         tier_basis: What counts towards a tier: points, spend (minor units of `tier_currency`), stays or orders. Where
             it changes, what counted before counts no more.
@@ -194,6 +200,7 @@ class Programme(BaseModel):
     }
     category_factors: dict[Label, Ratio] = {}
     rounding: Rounding = "down"
+    excluded_tenders: tuple[Label, ...] = ("points", "gift_card")
     campaigns: tuple[Campaign, ...] = ()
     pending_days: Annotated[int, Field(strict=True, ge=0, le=3_650)] = 0
     months_to_expiry: Annotated[int, Field(strict=True, ge=1, le=1_200)] | None = 24
@@ -223,6 +230,25 @@ class Programme(BaseModel):
     rewards: tuple[Reward, ...] = ()
     referral: Referral | None = None
     clubs: tuple[Label, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_rule_of_expiry(cls, data: Any, info: ValidationInfo) -> Any:
+        """Keep both expiries in one rule, so that a recorded policy says which of them hold.
+
+        Policies recorded before both could hold have `months_to_expiry` next to `expiry`, and only `expiry` held.
+        """
+        expiry = data.get("expiry") if isinstance(data, dict) else None
+        if not isinstance(expiry, dict | EndOfPeriod | Inactivity):
+            return data
+        months = None if (info.context or {}).get(RECORDED) else data.get("months_to_expiry")
+        rule = dict(expiry) if isinstance(expiry, dict) else expiry.model_dump()
+        if months is not None:
+            if rule.get("latest_months_count") not in (None, months):
+                msg = "`months_to_expiry` and the `latest_months_count` of `expiry` must not differ; give one of them"
+                raise ValueError(msg)
+            rule["latest_months_count"] = months
+        return {**data, "expiry": rule, "months_to_expiry": None}
 
     @model_validator(mode="after")
     def _names_are_their_own(self) -> Self:
@@ -347,6 +373,11 @@ class Programme(BaseModel):
             ratio_text(self.fx.get(currency, Fraction(0))) if foreign else None,
         )
 
+    def earning_amount(self, amount: Money, tenders: Sequence[Tender]) -> int:
+        """Return the part of an amount that earns points, in minor units: all but the excluded tenders."""
+        excluded = sum(tender.amount.amount for tender in tenders if tender.kind in self.excluded_tenders)
+        return max(0, amount.amount - excluded)
+
     def _counts(self, amount: int, currency: str, category: str | None) -> int:
         """What a purchase counts towards a tier, where that does not go by what it earns."""
         match self.tier_basis:
@@ -375,17 +406,17 @@ class Programme(BaseModel):
         return days_after(zone, local_time(zone).day(earned_at), self.pending_days)
 
     def expires_at(self, earned_at: int, zone: str) -> int | None:
-        """When points earned at an instant can no longer be spent, UTC microseconds; None is never.
+        """Return when points earned at an instant expire at the latest, UTC microseconds; None means never.
 
-        Counted as Regulation (EEC, Euratom) No 1182/71, Article 3, counts periods in months: to the end of the last
-        hour of the day with the same date, or of the last day of a month that has no such date. So points of 29
-        February 2024 that last twelve months can be spent all through 28 February 2025.
+        Points that lapse with inactivity may expire before that. Months are counted as in Regulation (EEC, Euratom) No
+        1182/71, Article 3: to the end of the day with the same date, or of the last day of a month that has no such
+        date. So points of 29 February 2024 that last twelve months can be spent all through 28 February 2025.
         """
-        if self.expiry is not None:
-            return self.expiry.expires_at(earned_at, zone) if isinstance(self.expiry, EndOfPeriod) else None
-        if self.months_to_expiry is None:
-            return None
-        return end_of_term(zone, local_time(zone).day(earned_at), self.months_to_expiry)
+        expiry = self.expiry
+        months = self.months_to_expiry if expiry is None else expiry.latest_months_count
+        latest = None if months is None else end_of_term(zone, local_time(zone).day(earned_at), months)
+        period = expiry.expires_at(earned_at, zone) if isinstance(expiry, EndOfPeriod) else None
+        return min((end for end in (latest, period) if end is not None), default=None)
 
     def tier_named(self, name: str | None) -> Tier | None:
         """The tier with this name."""

@@ -14,6 +14,7 @@ from relations.policies.calendars import local_time
 __all__ = [
     "CalendarYear",
     "EndOfPeriod",
+    "Expiry",
     "Inactivity",
     "Lifetime",
     "Part",
@@ -105,12 +106,23 @@ class Lifetime(Part):
 # --- expiry ---------------------------------------------------------------------------------------------------------
 
 
-class EndOfPeriod(Part):
+class Expiry(Part):
+    """A rule of expiry.
+
+    Attributes:
+        latest_months_count: Points expire at the latest this many months after they were earned, at the end of the
+            day; None means that only the rule itself holds.
+    """
+
+    latest_months_count: Annotated[int, Field(strict=True, ge=1, le=1_200)] | None = None
+
+
+class EndOfPeriod(Expiry):
     """Points last to the end of the month, quarter or year in which they were earned, or of a later one.
 
     Attributes:
-        period: Which.
-        more_count: How many whole periods more.
+        period: The period.
+        more_count: The number of whole periods to add.
     """
 
     kind: Literal["end_of_period"] = "end_of_period"
@@ -118,23 +130,24 @@ class EndOfPeriod(Part):
     more_count: Annotated[int, Field(strict=True, ge=0, le=120)] = 0
 
     def expires_at(self, earned_at: int, zone: str) -> int | None:
-        """The first instant after it, UTC microseconds; None is beyond the calendar."""
+        """Return the first instant after the period, UTC microseconds; None if beyond the calendar."""
         size = {"month": 1, "quarter": 3, "year": 12}[self.period]
         return _end_of_period(zone, local_time(zone).month(earned_at), size, self.more_count)
 
 
-class Inactivity(Part):
-    """All points last until the member has neither earned nor spent any for so long.
+class Inactivity(Expiry):
+    """All points last until the member has neither earned nor spent any for a number of months.
 
     Attributes:
-        months_count: To the end of the day so many months after the last time.
+        months_count: The months of inactivity. Points can be spent to the end of the day this long after the last
+            activity.
     """
 
     kind: Literal["inactivity"] = "inactivity"
     months_count: Annotated[int, Field(strict=True, ge=1, le=1_200)] = 18
 
     def lapses_at(self, active_at: int, zone: str) -> int | None:
-        """When they lapse if nothing more happens, UTC microseconds; None is beyond the calendar."""
+        """Return when they lapse if nothing more happens, UTC microseconds; None if beyond the calendar."""
         return end_of_term(zone, local_time(zone).day(active_at), self.months_count)
 
 

@@ -12,6 +12,7 @@ from relations.aggregates.loyalty import (
     AccountRestored,
     AccountReturned,
     DebtRepaid,
+    EarningRestored,
     EarningReversed,
     ExpiryDeferred,
     Holdings,
@@ -130,6 +131,25 @@ def earning_reversed(rows: Rows, event: EarningReversed, at: Envelope) -> None:
             rows.need(Member, at.customer, at.stream, event.programme),
             {counted_as(event.unit, event.month): -event.qualifying},
         )
+
+
+@FOLDS.on(EarningRestored)
+def earning_restored(rows: Rows, event: EarningRestored, envelope: Envelope) -> None:
+    """Put the points back into these lots; a tier that the refund had cost is there again, as it was."""
+    programme = event.programme
+    for each in event.lots:
+        _give(rows, envelope, programme, each.lot, each.points, each.expires_at, lapsing=each.lapsing, back=True)
+        if each.pending:
+            item = rows.need(Item, envelope.customer, envelope.stream, programme, f"activation/{each.lot}")
+            item.kind, item.at, item.points = "activation", each.active_from, item.points + each.points
+            item.again = envelope.position
+    if event.qualifying or event.standing is not None:
+        member = rows.need(Member, envelope.customer, envelope.stream, programme)
+        _qualify(member, {counted_as(event.unit, event.month): event.qualifying})
+        if event.standing is not None:
+            stands, month = event.standing, member.month
+            _become(member, [event.tier, month, stands.since, stands.reviewed, stands.warned, stands.grace_until])
+            member.moved = envelope.position
 
 
 @FOLDS.on(DebtRepaid)

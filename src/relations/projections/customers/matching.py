@@ -1,67 +1,97 @@
-"""One form for what different people write differently, so that the same address, number or name is found to be one.
+"""Normal forms in which addresses, telephone numbers and names are compared.
 
-Nothing of this is stored: what was sent is kept as it is, and brought to these forms where it is compared.
+None of these forms is stored. The log keeps what was sent, and it is normalised where it is compared.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from typing import Literal
 
 import phonenumbers
 
 __all__ = ["same_email", "same_name", "same_phone"]
 
 _KANA_MARKS = "\u3099\u309a"
-"""In Japanese these marks make another sound, and another name, of a letter."""
+"""In Japanese these marks turn a letter into another sound, and so into another name."""
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "\u0131": "i", "þ": "th"})
-"""Letters that Unicode does not take apart."""
+"""Letters that Unicode does not decompose."""
 _IDEOGRAPHIC = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
 _ABROAD = "00"
-"""What a country code is dialled behind in most of the world; no number within a country begins with it."""
+"""The prefix for dialling abroad in most countries."""
+_MEXICO = 52
+_MEXICAN_MOBILE = re.compile("(?:1|044|045)?([0-9]{10})")
+"""Until 2019 Mexican mobiles were written with 1 after the country code, or dialled with 044 or 045."""
 _DIGITS_MIN, _DIGITS_MAX = 5, 15
 
 
-def same_email(address: str) -> str:
-    """An e-mail address for comparing: without regard to case, as every provider of note delivers it.
+def _folded(text: str, form: Literal["NFKC", "NFKD"]) -> str:
+    """Return a text without case, normalised again until nothing changes."""
+    # Normalising can bring out a capital that case folding did not know, and folding can bring out a composed letter.
+    while (folded := unicodedata.normalize(form, unicodedata.normalize(form, text).casefold())) != text:
+        text = folded
+    return text
 
-    Dots and what stands after a plus sign stay: what they mean is the provider's own affair.
+
+def same_email(address: str) -> str:
+    """Return an e-mail address for comparing: without case, which all large providers ignore.
+
+    Dots, and a plus sign with its suffix, stay: their meaning is up to the provider.
     """
-    return unicodedata.normalize("NFKC", address).strip().casefold()
+    return _folded(address, "NFKC").strip()
 
 
 def same_phone(number: str, region: str | None = None) -> str | None:
-    """A telephone number in the form of ITU-T E.164, such as `+4315550199`.
+    """Return a telephone number in the form of ITU-T E.164, such as `+4315550199`.
+
+    An extension follows as in RFC 3966, `+4315550199;ext=12`: it tells two people at one switchboard apart.
 
     Args:
-        number: As it was written.
-        region: Where it is dialled if it does not say so itself (ISO 3166, such as AT).
+        number: The number as it was written.
+        region: The region in which it is dialled, if the number does not name a country (ISO 3166, such as AT).
 
     Returns:
-        None where it says no country, and none is given; and where no number can be so long or so short. A country
-        code that no country has is taken as it is, as long as the number is one by its length. 00 in front stands for
-        the plus sign, wherever it is dialled.
+        The number. None where neither it nor the region names a country, and where no number has this length. A
+        country code that no country has is kept if the length is possible. The number is first read as it would be
+        dialled in the region. Only where that is not a valid number does a leading 00 stand for the plus sign.
     """
-    stripped = number.lstrip()
-    if stripped.startswith(_ABROAD):
-        number = "+" + stripped.removeprefix(_ABROAD)
     known = region.upper() if region and region.upper() in phonenumbers.SUPPORTED_REGIONS else None
+    stripped = number.strip()
+    read = [_parsed(stripped, known)]
+    if stripped.startswith(_ABROAD):
+        stripped = "+" + stripped.removeprefix(_ABROAD)
+        read.append(_parsed(stripped, None))
+    valid = [each for each in read if each is not None and phonenumbers.is_valid_number(each)]
+    # What is dialled like a call abroad is one, if the number in the region would be none.
+    possible = [each for each in reversed(read) if each is not None and phonenumbers.is_possible_number(each)]
+    for found in (*valid, *possible):
+        extension = f";ext={found.extension}" if found.extension else ""
+        return phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164) + extension
+    digits = "".join(character for character in stripped if character.isdecimal())
+    spelled = read[-1] is None and stripped.startswith("+") and _DIGITS_MIN <= len(digits) <= _DIGITS_MAX
+    return f"+{digits}" if spelled else None
+
+
+def _parsed(number: str, region: str | None) -> phonenumbers.PhoneNumber | None:
     try:
-        parsed = phonenumbers.parse(number, known)
+        found = phonenumbers.parse(number, region)
     except phonenumbers.NumberParseException:
-        digits = "".join(character for character in number if character.isdecimal())
-        spelled = number.lstrip().startswith("+") and _DIGITS_MIN <= len(digits) <= _DIGITS_MAX
-        return f"+{digits}" if spelled else None
-    if not phonenumbers.is_possible_number(parsed):
         return None
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    mobile = _MEXICAN_MOBILE.fullmatch(phonenumbers.national_significant_number(found))
+    if found.country_code == _MEXICO and mobile is not None:
+        found.national_number = int(mobile[1])
+        found.italian_leading_zero = None
+    return found
 
 
 def same_name(name: str) -> str:
-    """A person's name without regard to case, accents, spaces, hyphens, full stops, and the order of its parts.
+    """Return a person's name without case, accents, spaces, hyphens, full stops, and the order of its parts.
 
-    Chinese, Japanese and Korean names are compared by their characters, for many write no space between the parts.
+    Chinese, Japanese and Korean names are compared character by character, because many people write no space between
+    the parts.
     """
-    apart = unicodedata.normalize("NFKD", name.casefold()).translate(_LETTERS)
+    apart = _folded(name, "NFKD").translate(_LETTERS)
     bare = "".join(letter for letter in apart if letter in _KANA_MARKS or not unicodedata.combining(letter))
     words: list[str] = [""]
     for letter in unicodedata.normalize("NFC", bare):

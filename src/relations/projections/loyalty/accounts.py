@@ -63,7 +63,7 @@ class TierEvent(BaseModel):
 
     Attributes:
         at: When.
-        kind: reached, kept, warned, grace, lost, merged or returned.
+        kind: reached, kept, warned, grace, lost, restored (its refund was reversed), merged or returned.
         tier: The tier from then on.
         qualifying: What counted.
         until: Until when the member has it all the same; of a warning or a grace.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from relations.messages import from_micros
-from relations.projections.loyalty.rows import NEVER, GoalRow
+from relations.projections.loyalty.rows import COUNTS, NEVER, GoalRow, Movement, total_of
 
 __all__ = [
     "BreakageReport",
@@ -19,55 +19,12 @@ __all__ = [
     "PointsMonth",
     "ReferralFigures",
     "RewardFigures",
-    "Sums",
     "VintageBreakage",
     "breakage",
     "goal_progress",
     "liability",
     "points_by_month",
 ]
-
-
-class Sums(NamedTuple):
-    """The sums of movements; see `relations.projections.loyalty.projection.Movement`."""
-
-    earned: int = 0
-    restored: int = 0
-    received: int = 0
-    raised: int = 0
-    shifted_in: int = 0
-    redeemed: int = 0
-    expired: int = 0
-    reversed: int = 0
-    repaid: int = 0
-    sent: int = 0
-    forfeited: int = 0
-    lowered: int = 0
-    shifted_out: int = 0
-    owed: int = 0
-    settled: int = 0
-    joined: int = 0
-    left: int = 0
-    redemptions: int = 0
-    undone: int = 0
-    referrals: int = 0
-    rewards_used: int = 0
-
-    @property
-    def net(self) -> int:
-        """By how much the points in open lots grew."""
-        return self.issued + self.restored - self.redeemed - self.expired - self.forfeited - self.taken_back
-
-    @property
-    def issued(self) -> int:
-        """What was put into lots, by whatever way, less what went to other lots."""
-        came = self.earned + self.received + self.raised + self.shifted_in
-        return came - self.sent - self.lowered - self.shifted_out
-
-    @property
-    def taken_back(self) -> int:
-        """What went with refunds and debts."""
-        return self.reversed + self.repaid
 
 
 class LiabilityMonth(BaseModel):
@@ -256,7 +213,7 @@ class ReferralFigures(BaseModel):
     points: int
 
 
-def liability(programme: str, as_of: int, month: str, sums: Iterable[tuple[str, Sums]]) -> Liability:
+def liability(programme: str, as_of: int, month: str, sums: Iterable[tuple[str, Movement]]) -> Liability:
     """What is owed.
 
     Args:
@@ -284,7 +241,7 @@ def _never_last(item: tuple[str, Any]) -> tuple[bool, str]:
     return item[0] == NEVER, item[0]
 
 
-def breakage(programme: str, as_of: int, month: str, sums: Iterable[tuple[str, Sums]]) -> BreakageReport:
+def breakage(programme: str, as_of: int, month: str, sums: Iterable[tuple[str, Movement]]) -> BreakageReport:
     """What became of all points, by month of expiry; the arguments are those of `liability`."""
     months = []
     for expires, each in sorted(sums, key=_never_last):
@@ -317,7 +274,7 @@ def breakage(programme: str, as_of: int, month: str, sums: Iterable[tuple[str, S
     )
 
 
-def goal_progress(row: GoalRow, sums: Sums, *, day: int) -> GoalProgress:
+def goal_progress(row: GoalRow, sums: Movement, *, day: int) -> GoalProgress:
     """A goal against the sums of its days up to and including `day`."""
     starts, ends = date.fromisoformat(row.starts), date.fromisoformat(row.ends)
     first, after = starts.toordinal(), ends.toordinal()
@@ -342,14 +299,14 @@ def goal_progress(row: GoalRow, sums: Sums, *, day: int) -> GoalProgress:
     )
 
 
-def points_by_month(days: Iterable[tuple[int, Sums]]) -> list[PointsMonth]:
+def points_by_month(days: Iterable[tuple[int, Movement]]) -> list[PointsMonth]:
     """What moved, by month, from what moved by local day."""
-    months: dict[str, list[Sums]] = {}
+    months: dict[str, list[Movement]] = {}
     for day, sums in sorted(days):
         months.setdefault(f"{date.fromordinal(day):%Y-%m}", []).append(sums)
     found, left = [], 0
     for month, parts in months.items():
-        total = Sums(*map(sum, zip(*parts, strict=True)))
+        total = total_of(sum(getattr(each, name) for each in parts) for name in COUNTS)
         left += total.net
         found.append(
             PointsMonth(

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from relations.aggregates.loyalty import (
     DebtIncurred,
     DebtRepaid,
+    EarningRestored,
     EarningReversed,
     ExpiryDeferred,
     LotShare,
@@ -33,6 +34,7 @@ from relations.projections.loyalty.rows import (
     ReferralRow,
     RewardRow,
     SpentShare,
+    TierStep,
 )
 from relations.projections.projection import Folds, Rows
 
@@ -207,16 +209,50 @@ def earning_reversed(rows: Rows, event: EarningReversed, at: Envelope) -> None:
         qualify(account, counted_as(event.unit, event.month), -event.qualifying)
 
 
+@FOLDS.on(EarningRestored)
+def earning_restored(rows: Rows, event: EarningRestored, envelope: Envelope) -> None:
+    """Put the points back into these lots, and what qualifies back into the month of the purchase."""
+    customer, programme = envelope.customer, event.programme
+    account = rows.need(AccountRow, customer, programme)
+    for each in event.lots:
+        lot = rows.get(LotRow, customer, programme, each.lot)
+        if lot is None:
+            lot = rows.need(LotRow, customer, programme, each.lot)
+            lot.active_from, lot.expires_at, lot.earned_at = each.active_from, each.expires_at, each.earned_at
+            lot.lapsing, lot.pending, lot.reason, lot.source = each.lapsing, each.pending, each.reason, each.source
+            lot.since = envelope.occurred_at
+        move(rows, account, lot, envelope, each.points).given_back += each.points
+    account.shortfall -= event.shortfall
+    owe(rows, account, envelope, -event.debt)
+    if event.lot is not None:
+        row = _referral_of(rows, event, envelope)
+        if row is not None:
+            row.points += event.points + event.expired + event.debt + event.shortfall
+    if event.qualifying:
+        qualify(account, counted_as(event.unit, event.month), event.qualifying)
+    if event.standing is not None:
+        stands = event.standing
+        account.tier, account.tier_since, account.reviewed = event.tier, stands.since, stands.reviewed
+        account.warned, account.grace_until = stands.warned, stands.grace_until
+        account.steps.append(TierStep(envelope.occurred_at, "restored", event.tier))
+
+
 def _unreward(rows: Rows, event: EarningReversed, at: Envelope) -> None:
-    """A recommendation that was worth something is so no longer, where its lot is taken back from who made it."""
-    owner, lot = issued_to(at.customer, event.lot or "")
+    """Take the points off a referral, where its lot is taken back from the member who made it."""
+    row = _referral_of(rows, event, at)
+    if row is not None:
+        row.points = 0
+
+
+def _referral_of(rows: Rows, event: EarningReversed | EarningRestored, envelope: Envelope) -> ReferralRow | None:
+    """Return the referral that this member made and that the event's lot rewarded, if any."""
+    owner, lot = issued_to(envelope.customer, event.lot or "")
     kind, _, rest = lot.partition("/")
     referrer, _, referral = rest.partition("/")
-    if kind == "referral" and referrer == owner:
-        prefix = (event.lot or "").removesuffix(lot)
-        row = rows.get(ReferralRow, at.customer, event.programme, prefix + referral)
-        if row is not None:
-            row.points = 0
+    if kind != "referral" or referrer != owner:
+        return None
+    prefix = (event.lot or "").removesuffix(lot)
+    return rows.get(ReferralRow, envelope.customer, event.programme, prefix + referral)
 
 
 @FOLDS.on(DebtIncurred)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 import msgspec
 
 from relations.projections.projection import CustomerRow, Tally
 
 __all__ = [
+    "COUNTS",
     "NEVER",
     "AccountRow",
     "Before",
@@ -20,6 +22,7 @@ __all__ = [
     "RewardRow",
     "SpentShare",
     "TierStep",
+    "total_of",
 ]
 
 NEVER = ""
@@ -31,7 +34,7 @@ class TierStep(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     Attributes:
         at: When, UTC microseconds.
-        kind: reached, kept, warned, grace, lost, merged or returned.
+        kind: reached, kept, warned, grace, lost, restored, merged or returned.
         tier: The tier from then on.
         qualifying: What counted.
         until: Until when the member has it all the same; of a warning or a grace.
@@ -184,24 +187,25 @@ class RedemptionRow(CustomerRow, gc=False):
 
 
 class Movement(Tally, gc=False):
-    """What moved on one local day, of the lots that expire in one month.
+    """The points that moved on one local day, in lots that expire in one month. Sums of such rows read the same.
 
-    What came (`earned`, `restored`, `received`, `raised`, `shifted_in`) less what went (`redeemed`, `expired`,
-    `reversed`, `repaid`, `sent`, `forfeited`, `lowered`, `shifted_out`) is by how much the points in open lots grew.
-    Every column only grows, so that a row is never one of nothing but zeros.
+    Points that came (`earned`, `restored`, `given_back`, `received`, `raised`, `shifted_in`) less points that went
+    (`redeemed`, `expired`, `reversed`, `repaid`, `sent`, `forfeited`, `lowered`, `shifted_out`) are the growth of the
+    points in open lots. Every column only grows, so no row has only zeros.
 
     Attributes:
         programme: Whose.
         day: The local day, as its ordinal.
         expires: The month of expiry, as `2026-05`; empty is never. It is the last month in which they can be spent.
         earned: Credited.
-        restored: Back from redemptions undone.
+        restored: Back from reversed redemptions.
         received: Come from other members or accounts.
         raised: Added by hand.
         shifted_in: Come from another month of expiry.
         redeemed: Spent.
         expired: Expired.
         reversed: Taken back by refunds.
+        given_back: Given back because a refund was reversed.
         repaid: Gone to repay debts.
         sent: Gone to other members or accounts.
         forfeited: Gone with closed accounts.
@@ -243,6 +247,32 @@ class Movement(Tally, gc=False):
     undone: int = 0
     referrals: int = 0
     rewards_used: int = 0
+    given_back: int = 0
+
+    @property
+    def net(self) -> int:
+        """The growth of the points in open lots."""
+        return self.issued + self.restored - self.redeemed - self.expired - self.forfeited - self.taken_back
+
+    @property
+    def issued(self) -> int:
+        """Points put into lots by any way, less points that went to other lots."""
+        came = self.earned + self.received + self.raised + self.shifted_in
+        return came - self.sent - self.lowered - self.shifted_out
+
+    @property
+    def taken_back(self) -> int:
+        """Points that went with refunds and debts, less those that came back when a refund was reversed."""
+        return self.reversed + self.repaid - self.given_back
+
+
+COUNTS = Movement.__struct_fields__[len(Movement.key) :]
+"""The columns of `Movement` that add up."""
+
+
+def total_of(counts: Iterable[Any]) -> Movement:
+    """Return one movement that stands for many, from the sums of `COUNTS`."""
+    return Movement("", 0, NEVER, *map(int, counts))  # PostgreSQL adds big integers up to decimals
 
 
 class RewardRow(CustomerRow, gc=False):

@@ -21,6 +21,7 @@ from relations.aggregates.loyalty import (
     AccountReturned,
     DebtIncurred,
     DebtRepaid,
+    EarningRestored,
     EarningReversed,
     PointsAdjusted,
     PointsEarned,
@@ -90,7 +91,7 @@ class HomeRow(CustomerRow, kw_only=True):
     into: str | None = None
 
 
-ENTRIES = Projection(name="statement", version=2, tables=(EntryRow,))
+ENTRIES = Projection(name="statement", version=3, tables=(EntryRow,))
 """Folded in memory, for one customer; it has no tables in the database."""
 
 HOMES = Projection(name="homes", version=1, tables=(HomeRow,))
@@ -146,6 +147,13 @@ def reversed_(rows: Rows, event: EarningReversed, at: Envelope) -> None:
     _enter(rows, event.programme, at, "reversed", -event.points, 0, event.refund, f"refund of {event.purchase}")
 
 
+@ENTRIES.on(EarningRestored)
+def given_back(rows: Rows, event: EarningRestored, envelope: Envelope) -> None:
+    """Enter the points that came back because a refund was reversed."""
+    about = f"refund of {event.purchase} reversed"
+    _enter(rows, event.programme, envelope, "restored", event.points, -event.debt, event.refund, about)
+
+
 @ENTRIES.on(DebtIncurred)
 def owed(rows: Rows, event: DebtIncurred, at: Envelope) -> None:
     """What the lots could not give is owed."""
@@ -186,14 +194,14 @@ def forfeited(rows: Rows, event: AccountClosed, at: Envelope) -> None:
 def released(rows: Rows, event: AccountReleased, at: Envelope) -> None:
     """Everything went to another account of the same person."""
     debt = event.holdings.debt
-    _enter(rows, event.programme, at, "sent", -event.holdings.points - debt, -debt, event.merge, "merge", event.into)
+    _enter(rows, event.programme, at, "sent", -event.holdings.balance - debt, -debt, event.merge, "merge", event.into)
 
 
 @ENTRIES.on(AccountReceived, AccountRestored)
 def taken_in(rows: Rows, event: AccountReceived | AccountRestored, at: Envelope) -> None:
     """Everything came from another account of the same person, or back."""
     debt = event.holdings.debt
-    points = event.holdings.points + debt
+    points = event.holdings.balance + debt
     _enter(rows, event.programme, at, "received", points, debt, event.merge, "merge", event.source)
 
 

@@ -41,7 +41,6 @@ from relations.projections.loyalty.liability import (
     PointsMonth,
     ReferralFigures,
     RewardFigures,
-    Sums,
     VintageBreakage,
     breakage,
     goal_progress,
@@ -49,7 +48,16 @@ from relations.projections.loyalty.liability import (
     points_by_month,
 )
 from relations.projections.loyalty.projection import PROJECTION
-from relations.projections.loyalty.rows import AccountRow, GoalRow, LotRow, Movement, ReferralRow, RewardRow
+from relations.projections.loyalty.rows import (
+    COUNTS,
+    AccountRow,
+    GoalRow,
+    LotRow,
+    Movement,
+    ReferralRow,
+    RewardRow,
+    total_of,
+)
 from relations.projections.loyalty.statement import (
     ENTRIES,
     HOMES,
@@ -287,11 +295,11 @@ class LoyaltyView(View):
         columns = self.table(Movement).c
         day = self.local.day(self._moment(as_of))
         statement = (
-            select(columns.day, *(func.sum(columns[name]) for name in Sums._fields))
+            select(columns.day, *(func.sum(columns[name]) for name in COUNTS))
             .where(columns.programme == self._named_programme(programme), columns.day <= day)
             .group_by(columns.day)
         )
-        found = points_by_month((row[0], _sums(row[1:])) for row in self.execute(statement))
+        found = points_by_month((row[0], total_of(row[1:])) for row in self.execute(statement))
         return [
             each for each in found if (since is None or each.month >= since) and (until is None or each.month < until)
         ]
@@ -307,10 +315,10 @@ class LoyaltyView(View):
         found = []
         for row in self._recorded(GoalRow, goals.programme == name, order_by=(goals.starts, goals.goal)):
             first, after = date.fromisoformat(row.starts).toordinal(), date.fromisoformat(row.ends).toordinal()
-            statement = select(*(func.coalesce(func.sum(columns[each]), 0) for each in Sums._fields)).where(
+            statement = select(*(func.coalesce(func.sum(columns[each]), 0) for each in COUNTS)).where(
                 columns.programme == name, columns.day >= first, columns.day < min(after, day + 1)
             )
-            found.append(goal_progress(row, _sums(self.execute(statement)[0]), day=day))
+            found.append(goal_progress(row, total_of(self.execute(statement)[0]), day=day))
         return found
 
     def rewards(self, *, programme: str | None = None) -> list[RewardFigures]:
@@ -442,7 +450,7 @@ class LoyaltyView(View):
         columns = self.table(AccountRow).c
         return [columns.enrolled_at.is_not(None), columns.closed_at.is_(None), columns.merged_into.is_(None)]
 
-    def _by_expiry(self, programme: str, as_of: datetime | None) -> list[tuple[str, Sums]]:
+    def _by_expiry(self, programme: str, as_of: datetime | None) -> list[tuple[str, Movement]]:
         """What moved until a moment, by month of expiry: on all days before, and since that day's midnight."""
         moment = self._moment(as_of)
         day = self.local.day(moment)
@@ -450,16 +458,16 @@ class LoyaltyView(View):
         whole = as_of is None or moment == after - 1
         columns = self.table(Movement).c
         statement = (
-            select(columns.expires, *(func.sum(columns[name]) for name in Sums._fields))
+            select(columns.expires, *(func.sum(columns[name]) for name in COUNTS))
             .where(columns.programme == programme, columns.day < day + whole)
             .group_by(columns.expires)
         )
-        found = {row[0]: _sums(row[1:]) for row in self.execute(statement)}
+        found = {row[0]: total_of(row[1:]) for row in self.execute(statement)}
         if not whole:
             for row in self._moved_since_midnight(day, moment):
                 if row.programme == programme:
-                    before = found.get(row.expires, Sums())
-                    found[row.expires] = Sums(*(old + getattr(row, name) for name, old in before._asdict().items()))
+                    before = found.get(row.expires, total_of(()))
+                    found[row.expires] = total_of(getattr(before, name) + getattr(row, name) for name in COUNTS)
         return list(found.items())
 
     def _moved_since_midnight(self, day: int, moment: int) -> Iterator[Movement]:
@@ -474,10 +482,6 @@ def _joined(accounts: Iterable[AccountRow]) -> list[str]:
     """The programmes that a customer has joined, in the order of joining."""
     joined = [row for row in accounts if row.enrolled_at is not None or row.steps]
     return [row.programme for row in sorted(joined, key=lambda row: (row.enrolled_at or 0, row.programme))]
-
-
-def _sums(values: Sequence[Any]) -> Sums:
-    return Sums(*map(int, values))  # PostgreSQL adds big integers up to decimals
 
 
 def _check_page(limit: int | None, offset: int) -> slice:

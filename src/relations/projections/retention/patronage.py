@@ -28,6 +28,7 @@ from relations.aggregates.customer import (
     ProfileCorrected,
     PurchaseRecorded,
     PurchaseRefunded,
+    RefundReversed,
     TraitDropped,
     TraitNoted,
 )
@@ -402,6 +403,26 @@ def purchase_refunded(rows: Rows, event: PurchaseRefunded, envelope: Envelope) -
     activity.refunded += amount.amount
     key = f"{date.fromordinal(bought).isoformat()}{amount.currency}{date.fromordinal(day).isoformat()}"
     row.returned[key] = row.returned.get(key, 0) + amount.amount
+
+
+@PROJECTION.on(RefundReversed)
+def refund_reversed(rows: Rows, event: RefundReversed, envelope: Envelope) -> None:
+    """Count as if the refund had not been made: its money never left, or came back for the same purchase."""
+    row, local = rows.need(Patronage, envelope.customer), rows.local
+    bought, currency = local.day(event.bought_at), event.amount.currency
+    day = max(local.day(event.refunded_at), bought)
+    key, _ = _key_and_bit(day, currency)
+    activity = row.activity.setdefault(key, Activity())
+    activity.refunds -= 1
+    activity.refunded -= event.amount.amount
+    if activity == Activity():
+        del row.activity[key]
+    key = f"{date.fromordinal(bought).isoformat()}{currency}{date.fromordinal(day).isoformat()}"
+    left = row.returned.get(key, 0) - event.amount.amount
+    if left:
+        row.returned[key] = left
+    else:
+        row.returned.pop(key, None)
 
 
 @PROJECTION.on(FeedbackGiven)

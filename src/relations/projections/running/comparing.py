@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from relations.errors import ProjectionFailed
-from relations.gc_pause import held_back
+from relations.gc_pause import collector_paused
 from relations.log.codec import Codec
 from relations.log.log import Log, Shard
 from relations.policies.calendars import local_time
@@ -91,7 +91,7 @@ class Comparison:
         """
         folding = Folding(self.codec, self.projections, local_time(self.zone))
         first = ""
-        with held_back():
+        with collector_paused():
             for page in self._stretches(connection, until):
                 folding.fold((page,))
                 # Of the last customer there may be more to come.

@@ -25,7 +25,7 @@ class AliasReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._rows = RowTable(database, PROJECTION, Alias)
+        self._rows = RowTable.of(database, PROJECTION, Alias)
         self._exists = False
         self._known: tuple[int, Aliases] = (0, NONE)
 

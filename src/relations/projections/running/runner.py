@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection, Select, and_, bindparam, or_, select, text
 
 from relations.errors import ProjectionFailed
-from relations.gc_pause import held_back
+from relations.gc_pause import collector_paused
 from relations.log.codec import Codec
 from relations.log.database import Database, Statement, tables_of
 from relations.log.log import Log, Shard
@@ -83,10 +83,11 @@ class Runner:
         self._rebuilding = threading.RLock()
         self.projections = {projection.name: projection for projection in projections}
         self._tables = {
-            name: {row: RowTable(self._database, projection, row) for row in projection.tables}
+            name: {row: RowTable.of(self._database, projection, row) for row in projection.tables}
             for name, projection in self.projections.items()
         }
         self._prepared = False
+        self._warned = False
 
     # --- live -------------------------------------------------------------------------------------------------------
 
@@ -105,6 +106,9 @@ class Runner:
         Raises:
             ProjectionFailed: One of them met a poison event; the others have gone on.
         """
+        if self._database.read_only:
+            self._warn_if_behind(names)
+            return
         failures: list[ProjectionFailed] = []
         with self._lock:
             self._prepare()
@@ -116,6 +120,18 @@ class Runner:
                     failures.append(failure)
         if failures:
             raise failures[0]
+
+    def is_behind(self, names: Iterable[str] | None = None) -> bool:
+        """Return whether any of these projections has something to fold, or tables of another version or zone."""
+        return bool(self._behind(names, None)[1])
+
+    def _warn_if_behind(self, names: Iterable[str] | None) -> None:
+        if not self._warned and self.is_behind(names):
+            self._warned = True
+            logger.warning(
+                "views are behind the log, and the database is read-only: answers leave out the newest events",
+                database=self._database.name,
+            )
 
     def _behind(self, names: Iterable[str] | None, until: int | None) -> tuple[int, list[str]]:
         """Return the position to fold to, and the projections that are not there: views ask before every answer."""
@@ -281,7 +297,7 @@ class Runner:
         folding = Folding(self._codec, projections, local_time(self._zone()))
         query = self._of_customer if until is None else self._of_customer_until
         values = {"customer": customer, "topics": self._database.many(self._folded(projections)), "until": until}
-        with held_back(), self._database.reading() as connection:
+        with collector_paused(), self._database.reading() as connection:
             cursor = self._database.cursor(connection, binary=True)
             cursor.execute(query.sql, query.bind(**values))
             while page := cursor.fetchmany(_LIVE_BATCH):

@@ -23,7 +23,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from relations.errors import ProjectionFailed
-from relations.gc_pause import held_back
+from relations.gc_pause import collector_paused
 from relations.log.codec import Codec
 from relations.log.database import Database, Durability
 from relations.log.log import Log, Shard
@@ -108,7 +108,7 @@ class Work:
         folding = Folding(Codec(self.events), self.projections, local_time(self.zone))
         filling = _Filling(database, folding, fresh_tables(database, self.projections, self.token), self.token)
         seen = 0
-        with held_back():
+        with collector_paused():
             for page in self._pages(Log(database, create=False), shard):
                 for start in range(0, len(page), _SLICE):
                     part = page[start : start + _SLICE]
@@ -192,7 +192,7 @@ class Work:
     def _failure_before(self, database: Database, projection: Projection, position: int) -> ProjectionFailed | None:
         folding = Folding(Codec(self.events), [projection], local_time(self.zone))
         log = Log(database, create=False)
-        with held_back(), database.reading() as connection:
+        with collector_paused(), database.reading() as connection:
             for page in log.scan_by_customer(connection, COLUMNS, until=position - 1, shard=_EVERYBODY):
                 folding.fold((page,))
                 if folding.failures:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, islice
-from typing import Any, get_type_hints
+from typing import Any, ClassVar, get_type_hints
 
 import msgspec
 from msgspec.structs import astuple
@@ -84,6 +84,17 @@ class RowTable:
     Raises:
         TypeError: The class has a float column, a tally a column that does not add up, or a row no customer.
     """
+
+    _shared: ClassVar[dict[tuple[str, str, str, type[Row]], RowTable]] = {}
+
+    @classmethod
+    def of(cls, database: Database, projection: Projection, row: type[Row]) -> RowTable:
+        """Return the table in use, made once for each kind of database: making one takes milliseconds."""
+        key = (database.engine.dialect.name, projection.name, edition_suffix(projection), row)
+        found = cls._shared.get(key)
+        if found is None:
+            found = cls._shared[key] = cls(database, projection, row)
+        return found
 
     def __init__(self, database: Database, projection: Projection, row: type[Row], suffix: str = "") -> None:
         self.row = row

@@ -296,11 +296,11 @@ def _agree(what: str, ledger: Ledger, oracle: SlowAccount) -> None:
     _same(f"debt of {what}", ledger.debt, oracle.debt)
     _same(f"balance of {what}", ledger.balance, oracle.balance)
     _same(f"membership of {what}", ledger.enrolled_at is not None, oracle.joined is not None)
-    if not ledger.dealings.released:  # what is left of a merged account says more, to nobody
-        dealings, invited = ledger.dealings, oracle.invited
-        came_of_it = None if dealings.invited is None else (dealings.invited.referral, dealings.invited.fulfilled)
+    if not ledger.released:  # what is left of a merged account says more, to nobody
+        invited = oracle.invited
+        came_of_it = None if ledger.invited is None else (ledger.invited.referral, ledger.invited.fulfilled)
         _same(f"invitation of {what}", came_of_it, None if invited is None else (invited.referral, invited.fulfilled))
-        _same(f"recommendations rewarded of {what}", dealings.rewarded, len(oracle.thanked))
+        _same(f"recommendations rewarded of {what}", ledger.rewarded, len(oracle.thanked))
         _same(f"closing of {what}", ledger.closed_at, None if oracle.closed is None else to_micros(oracle.closed))
     counted = {key.removeprefix("points/"): points for key, points in ledger.months.items() if points}
     _same(f"what counts of {what}", counted, oracle.qualifying)
@@ -308,7 +308,7 @@ def _agree(what: str, ledger: Ledger, oracle: SlowAccount) -> None:
     _same(f"grace of {what}", ledger.grace_until, None if oracle.grace is None else to_micros(oracle.grace))
     if oracle.tier is not None and oracle.tier_since is not None:
         _same(f"tier since of {what}", ledger.tier_since, to_micros(oracle.tier_since))
-    coupons = {name: (coupon.reward, coupon.status) for name, coupon in ledger.dealings.coupons.items()}
+    coupons = {name: (coupon.reward, coupon.status) for name, coupon in ledger.coupons.items()}
     _same(f"rewards of {what}", coupons, {name: (each.reward, each.state) for name, each in oracle.coupons.items()})
 
 

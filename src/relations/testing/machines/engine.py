@@ -56,7 +56,9 @@ _MONEYS = st.builds(Money, st.integers(0, 3_000), st.sampled_from(("EUR", "EUR",
 
 def _policies() -> tuple[Policy, ...]:
     def policy(**values: Any) -> Policy:
-        rules = {"rates": {"EUR": "0.7", "JPY": "0.01", "KWD": "0.9"}, "months_to_expiry": 2, "tiers": (), **values}
+        rules = {"rates": {"EUR": "0.7", "JPY": "0.01", "KWD": "0.9"}, "tiers": (), **values}
+        if "expiry" not in values:
+            rules.setdefault("months_to_expiry", 2)
         return Policy.model_validate({"zone": "Europe/Vienna", "programme": rules})
 
     def tiered(**values: Any) -> Policy:

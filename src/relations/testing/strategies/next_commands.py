@@ -287,7 +287,7 @@ def _rewards(state: Account, policy: Policy) -> Iterator[Fields]:
 def _earned_back(state: Account, _policy: Policy) -> Iterator[Fields]:
     if state.merged_into is not None:
         yield {}
-    invited = state.ledger().dealings.invited
+    invited = state.ledger().invited
     for lot, earning in state.earnings.items():
         if earning.reason == "purchase" and lot == purchase_lot(earning.source or "") and not _is_gone(earning):
             whole = {"purchase": earning.source, "bought": 1_000, "refunded": 1_000}
@@ -301,7 +301,7 @@ def _is_gone(earning: Earning) -> bool:
 
 
 def _undoing(state: Account, _policy: Policy) -> Iterator[Fields]:
-    coupons = state.ledger().dealings.coupons
+    coupons = state.ledger().coupons
     for name, redemption in state.redemptions.items():
         used = name in coupons and coupons[name].status == "used"
         if redemption.lots and not redemption.reversed and not used:
@@ -317,7 +317,7 @@ def _benefits(state: Account, policy: Policy) -> Iterator[Fields]:
 
 def _clubs_to_join(state: Account, policy: Policy) -> Iterator[Fields]:
     for club in _rules(state, policy).clubs:
-        if club not in state.ledger().dealings.clubs:
+        if club not in state.ledger().clubs:
             yield {"club": club}
 
 
@@ -327,29 +327,27 @@ def _recommendations(state: Account, policy: Policy) -> Iterable[Fields]:
 
 def _referrals(rewarded: bool) -> Ways:
     def kept(state: Account) -> Iterator[str]:
-        dealings = state.ledger().dealings
-        return (name for name in dealings.referrals if (f"rewarded/{name}" in dealings.done) is rewarded)
+        ledger = state.ledger()
+        return (name for name in ledger.referrals if (f"rewarded/{name}" in ledger.done) is rewarded)
 
     return _named("referral", kept)
 
 
 def _merges(state: Account, _policy: Policy) -> Iterator[Fields]:
-    for merge, received in state.ledger().dealings.received.items():
+    for merge, received in state.ledger().received.items():
         yield {"merge": merge, "to": received.source}
 
 
 _OF_ACCOUNTS: dict[type[Command], Ways] = {
     ReverseRedemption: _undoing,
     ReverseEarning: _earned_back,
-    UseReward: _named(
-        "coupon", lambda state: (k for k, c in state.ledger().dealings.coupons.items() if c.status == "issued")
-    ),
+    UseReward: _named("coupon", lambda state: (k for k, c in state.ledger().coupons.items() if c.status == "issued")),
     UseBenefit: _benefits,
-    LeaveClub: _named("club", lambda state: state.ledger().dealings.clubs),
+    LeaveClub: _named("club", lambda state: state.ledger().clubs),
     RewardReferral: _referrals(rewarded=False),
     RevokeReferral: _referrals(rewarded=True),
     ReturnAccount: _merges,
-    RestoreAccount: _named("merge", lambda state: {each.dealings.released for each in state.ledgers} - {None}),
+    RestoreAccount: _named("merge", lambda state: {each.released for each in state.ledgers} - {None}),
 }
 
 
@@ -389,7 +387,7 @@ _FITTING: dict[type[Command], Ways] = {
     IssueReward: _rewards,
     JoinClub: _clubs_to_join,
     MakeReferral: _recommendations,
-    ReceiveReferral: _if(lambda state: state.ledger().dealings.invited is None),
+    ReceiveReferral: _if(lambda state: state.ledger().invited is None),
     TakeStock: _stock,
 }
 """Commands that name nothing that has to exist, with what fits the state and the policy."""

@@ -14,6 +14,7 @@ __all__ = ["channels", "ids", "labels", "moments", "moneys", "texts"]
 
 CHANNELS = (
     "web", "app", "official_account", "social", "phone", "email", "message", "service_centre", "on_site", "partner",
+    "post", "fax",
 )  # fmt: skip
 _CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0")
 _EARLIEST = datetime(2020, 1, 1)  # noqa: DTZ001 - Hypothesis wants bounds without a zone, and adds one

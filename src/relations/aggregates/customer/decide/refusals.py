@@ -28,6 +28,7 @@ REFUSALS: Mapping[str, str] = {
     "consent_withdrawn": "The customer withdrew the consent to be asked through that channel",
     "customer_erased": "The customer was erased, and the command says something of the person",
     "before_feedback": "An answer is coded, scored and answered after it was given, not before",
+    "before_refund": "A refund is reversed after it was made, not before",
     "before_invitation": "An invitation is seen, answered, declined or reminded of after it was sent, not before",
     "feedback_has_no_words": "The answer has no words that could be scored",
     "feedback_id_reused": "Another answer bears this id",
@@ -42,6 +43,7 @@ REFUSALS: Mapping[str, str] = {
     "item_answered_twice": "One item has two answers",
     "item_expectation_missing": "The instrument asks what was expected as well, or does not ask it",
     "merged_into_itself": "A customer cannot be merged into itself",
+    "purchase_not_cancelled": "Only a purchase that was refunded in full can be reinstated",
     "purchase_id_reused": "Another purchase bears this id",
     "refund_currency_differs": "The refund is in another currency than the purchase",
     "refund_exceeds_purchase": "All refunds of the purchase together would give back more than was paid",
@@ -56,6 +58,8 @@ REFUSALS: Mapping[str, str] = {
     "unknown_instrument": "The policy has no such instrument",
     "unknown_invitation": "No invitation with that id is recorded for this customer",
     "unknown_item": "The instrument has no such item",
+    "unknown_purchase": "No purchase with that id is recorded for this customer",
+    "unknown_refund": "No refund with that id is recorded for this customer",
     "unknown_theme": "The policy has no such theme",
     # At the door:
     "invalid_birthday": "Not a date such as 1980-02-29 or --02-29",
@@ -68,6 +72,8 @@ REFUSALS: Mapping[str, str] = {
     "nothing_noted": "A note on culture says at least one thing",
     "refund_not_positive": "A refund gives back more than nothing",
     "score_missing": "NPS and CSAT are one score",
+    "tender_currency_differs": "The tenders of a purchase must be in the currency of its amount",
+    "tenders_exceed_purchase": "The tenders of a purchase must not add up to more than its amount",
     "score_out_of_range": "Beyond the instrument's scale: NPS is 0 to 10, CSAT 1 to 5",
 }
 """Every code of refusal, with when it is given."""
@@ -101,13 +107,13 @@ def refuse_if_erased(state: Customer, command: CustomerCommand, field: str | Non
         )
 
 
-def id_reused(kind: str, known: str) -> CommandRefused:
+def id_reused(kind: str, known: str, hint: str | None = None) -> CommandRefused:
     """The refusal of other content under an id that is recorded already."""
     return CommandRefused(
         f"the {kind} {known} is recorded already, with other content or at another time",
         code=f"{kind}_id_reused",
         field=kind,
-        hint=f"Give each {kind} an id of its own, or send the recorded one again unchanged",
+        hint=hint or f"Give each {kind} an id of its own, or send the recorded one again unchanged",
     )
 
 

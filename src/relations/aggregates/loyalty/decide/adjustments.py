@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from relations.aggregates.loyalty.commands import AdjustPoints, EarnPoints
-from relations.aggregates.loyalty.decide.credits import give
+from relations.aggregates.loyalty.decide.credits import credit_lot
 from relations.aggregates.loyalty.decide.forwarding import forward_credit
 from relations.aggregates.loyalty.decide.ledger import (
     Draft,
-    in_order,
-    member_ledger,
-    need_member_since,
-    need_room,
+    catch_up,
+    defer_lapse,
+    in_spending_order,
     programme_of,
-    repay,
-    settle,
-    stay_active,
-    take,
+    repay_debt,
+    require_joined_before,
+    require_member,
+    require_room,
+    take_points,
 )
-from relations.aggregates.loyalty.decide.membership import come_back, join, need_programme
+from relations.aggregates.loyalty.decide.membership import join, rejoin, require_programme
 from relations.aggregates.loyalty.events.points import PointsAdjusted
 from relations.aggregates.loyalty.lots import Lot
 from relations.aggregates.loyalty.state import Account, Ledger
@@ -33,7 +33,9 @@ def earn(state: Account, command: EarnPoints, policy: Policy) -> list[Event]:
     """Credits points by hand or for a remedy."""
     if state.merged_into is not None:
         return forward_credit(state, command)
-    ledger = state.ledger(command.programme) if state.ledgers else Ledger(command.programme or policy.programme.id)
+    ledger = (
+        state.ledger(command.programme) if state.ledgers else Ledger(programme=command.programme or policy.programme.id)
+    )
     lot = command.prefix + command.lot
     before = ledger.earnings.get(lot)
     if before is not None:
@@ -50,14 +52,14 @@ def earn(state: Account, command: EarnPoints, policy: Policy) -> list[Event]:
         _need_authority(command, ledger, policy)
     draft = Draft(ledger)
     if command.reason == "bonus":
-        need_member_since(member_ledger(state, command), command)
+        require_joined_before(require_member(state, command), command)
     elif ledger.closed_at is not None:
-        come_back(draft, max(at, ledger.closed_at), policy)
+        rejoin(draft, max(at, ledger.closed_at), policy)
     elif ledger.enrolled_at is None:
-        need_programme(ledger.programme, policy)
+        require_programme(ledger.programme, policy)
         join(draft, at, policy)
-    need_room(draft.ledger, command.points)
-    give(
+    require_room(draft.ledger, command.points)
+    credit_lot(
         draft,
         lot,
         command.points,
@@ -98,9 +100,9 @@ def _need_authority(command: EarnPoints | AdjustPoints, ledger: Ledger, policy: 
 
 def adjust(state: Account, command: AdjustPoints, policy: Policy) -> list[Event]:
     """Puts the account right by hand, within the author's authority."""
-    ledger = member_ledger(state, command)
+    ledger = require_member(state, command)
     said = f"{command.points} for {command.reason} by {command.author}"
-    before = ledger.dealings.done.get(f"adjustment/{command.adjustment}")
+    before = ledger.done.get(f"adjustment/{command.adjustment}")
     if before is not None:
         if before == said:
             return []
@@ -114,10 +116,10 @@ def adjust(state: Account, command: AdjustPoints, policy: Policy) -> list[Event]
         raise CommandRefused(
             "An adjustment by nothing", code="nothing_to_adjust", field="points", hint="Give more or less than 0"
         )
-    need_member_since(ledger, command)
+    require_joined_before(ledger, command)
     _need_authority(command, ledger, policy)
     draft = Draft(ledger)
-    settle(draft, command.at)
+    catch_up(draft, command.at)
     _adjust(draft, command, programme_of(policy, ledger.programme), policy)
     return draft.events
 
@@ -125,7 +127,7 @@ def adjust(state: Account, command: AdjustPoints, policy: Policy) -> list[Event]
 def _adjust(draft: Draft, command: AdjustPoints, programme: Programme, policy: Policy) -> None:
     ledger, at = draft.ledger, command.at
     had = [item for item in ledger.lots.items() if _had_by(item[1], at)]
-    shares, missing = take(in_order(had, ledger.lapses_at), max(0, -command.points))
+    shares, missing = take_points(in_spending_order(had, ledger.lapses_at), max(0, -command.points))
     if missing:
         there = sum(lot.points for _, lot in had)
         raise CommandRefused(
@@ -136,8 +138,8 @@ def _adjust(draft: Draft, command: AdjustPoints, programme: Programme, policy: P
         )
     more = command.points > 0
     if more:
-        need_room(ledger, command.points)
-        stay_active(draft, programme, at, policy.zone)  # as with every credit: the points are to last as long as those
+        require_room(ledger, command.points)
+        defer_lapse(draft, programme, at, policy.zone)  # as with every credit: the points are to last as long as those
     draft.add(
         PointsAdjusted(
             programme=ledger.programme,
@@ -154,7 +156,7 @@ def _adjust(draft: Draft, command: AdjustPoints, programme: Programme, policy: P
         )
     )
     if draft.ledger.debt:
-        repay(draft)
+        repay_debt(draft)
 
 
 def _had_by(lot: Lot, at: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relations.aggregates.loyalty.decide.ledger import Draft, credited, fitting, programme_of, stay_active
+from relations.aggregates.loyalty.decide.ledger import Draft, credit_events, defer_lapse, programme_of, within_room
 from relations.aggregates.loyalty.events.points import PointsEarned
 from relations.aggregates.loyalty.events.rewards import ReferralFulfilled
 from relations.aggregates.loyalty.lots import merged_prefix, referral_lot
@@ -11,10 +11,10 @@ from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time
 from relations.policies.loyalty.windows import Inactivity, days_after
 
-__all__ = ["fulfil", "give", "invited_under"]
+__all__ = ["credit_lot", "fulfil_referral", "referral_prefix"]
 
 
-def give(
+def credit_lot(
     draft: Draft,
     lot: str,
     points: int,
@@ -29,10 +29,10 @@ def give(
 ) -> None:
     """A lot that can be spent at once and counts towards no tier; none where the account is full (see `fitting`)."""
     programme = programme_of(policy, draft.ledger.programme)
-    points, _ = fitting(draft.ledger, points)
+    points, _ = within_room(draft.ledger, points)
     if not points:
         return
-    stay_active(draft, programme, at, policy.zone)
+    defer_lapse(draft, programme, at, policy.zone)
     earned = PointsEarned(
         programme=draft.ledger.programme,
         lot=lot,
@@ -49,13 +49,13 @@ def give(
         author=author,
         role=role,
     )
-    for event in credited(draft.ledger, earned):
+    for event in credit_events(draft.ledger, earned):
         draft.add(event)  # type: ignore[arg-type] # both of them are events of the ledger
 
 
-def fulfil(draft: Draft, programme: Programme, at: int, policy: Policy, by: str | None = None) -> None:
+def fulfil_referral(draft: Draft, programme: Programme, at: int, policy: Policy, by: str | None = None) -> None:
     """The customer did what a recommendation asks for, if there was one and it is not too late."""
-    invited, referral = draft.ledger.dealings.invited, programme.referral
+    invited, referral = draft.ledger.invited, programme.referral
     if invited is None or referral is None or invited.fulfilled:
         return
     last = days_after(policy.zone, local_time(policy.zone).day(invited.at), referral.days_valid + 1)
@@ -67,13 +67,13 @@ def fulfil(draft: Draft, programme: Programme, at: int, policy: Policy, by: str 
         )
     )
     if referral.referred_points:
-        lot = invited_under(draft.ledger) + referral_lot(invited.referrer, invited.referral)
-        give(draft, lot, referral.referred_points, "referral", at, policy, source=invited.referral)
+        lot = referral_prefix(draft.ledger) + referral_lot(invited.referrer, invited.referral)
+        credit_lot(draft, lot, referral.referred_points, "referral", at, policy, source=invited.referral)
 
 
-def invited_under(ledger: Ledger) -> str:
+def referral_prefix(ledger: Ledger) -> str:
     """What ids begin with of the merged account that was recommended; nothing where this one was."""
-    for each in ledger.dealings.received.values():
-        if each.event.holdings.invited is not None and each.before.dealings.invited is None:
+    for each in ledger.received.values():
+        if each.event.holdings.invited is not None and each.before.invited is None:
             return merged_prefix(each.source)
     return ""

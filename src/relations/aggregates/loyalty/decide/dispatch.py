@@ -26,6 +26,8 @@ from relations.aggregates.loyalty.commands import (
     ReleaseAccount,
     ReopenAccount,
     RestoreAccount,
+    RestoreEarning,
+    RestoreReferral,
     ReturnAccount,
     ReverseEarning,
     ReverseRedemption,
@@ -40,7 +42,12 @@ from relations.aggregates.loyalty.decide.earning import credit_purchase
 from relations.aggregates.loyalty.decide.forwarding import FORWARDED, forward
 from relations.aggregates.loyalty.decide.membership import close, enrol, reopen
 from relations.aggregates.loyalty.decide.merging import receive_account, release, restore, return_account
-from relations.aggregates.loyalty.decide.refunds import reverse_earning, revoke_referral
+from relations.aggregates.loyalty.decide.refunds import (
+    restore_earning,
+    restore_referral,
+    reverse_earning,
+    revoke_referral,
+)
 from relations.aggregates.loyalty.decide.rewards import (
     expire_rewards,
     issue_reward,
@@ -80,6 +87,7 @@ _RULES: dict[type[Command], Callable[[Account, Any, Policy], list[Event]]] = {
     ReopenAccount: reopen,
     EarnPoints: earn,
     ReverseEarning: reverse_earning,
+    RestoreEarning: restore_earning,
     RedeemPoints: redeem,
     ReverseRedemption: reverse_redemption,
     TransferPoints: transfer,
@@ -97,6 +105,7 @@ _RULES: dict[type[Command], Callable[[Account, Any, Policy], list[Event]]] = {
     ReceiveReferral: receive_referral,
     RewardReferral: reward_referral,
     RevokeReferral: revoke_referral,
+    RestoreReferral: restore_referral,
     ReleaseAccount: release,
     ReceiveAccount: receive_account,
     ReturnAccount: return_account,

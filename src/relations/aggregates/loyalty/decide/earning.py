@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from relations.aggregates.loyalty.commands import CreditPurchase
-from relations.aggregates.loyalty.decide.credits import fulfil
+from relations.aggregates.loyalty.decide.credits import fulfil_referral
 from relations.aggregates.loyalty.decide.forwarding import forward_purchase
-from relations.aggregates.loyalty.decide.ledger import Draft, credited, fitting, programme_of, stay_active
-from relations.aggregates.loyalty.decide.tiers import reached
+from relations.aggregates.loyalty.decide.ledger import Draft, credit_events, defer_lapse, programme_of, within_room
+from relations.aggregates.loyalty.decide.tiers import tier_reached_by
 from relations.aggregates.loyalty.events.points import PointsEarned
 from relations.aggregates.loyalty.lots import purchase_lot
 from relations.aggregates.loyalty.state import Account, Ledger
@@ -45,8 +45,9 @@ def _credit(ledger: Ledger, command: CreditPurchase, policy: Policy) -> list[Eve
     terms, amount, zone = programme.terms, command.amount, policy.zone
     if not terms.plain or ledger.lapses_at is not None:
         return _credit_by_all_rules(ledger, command, programme, policy)
-    points, qualifying = terms.earned(amount.amount, amount.currency, command.category, ledger.tier)
-    points, qualifying = fitting(ledger, points, qualifying)
+    paid = programme.earning_amount(amount, command.tenders) if command.tenders else amount.amount
+    points, qualifying = terms.earned(paid, amount.currency, command.category, ledger.tier)
+    points, qualifying = within_room(ledger, points, qualifying)
     if not points:
         return []
     earned = PointsEarned(
@@ -62,8 +63,8 @@ def _credit(ledger: Ledger, command: CreditPurchase, policy: Policy) -> list[Eve
         month=local_time(zone).month(at),
         unit=programme.unit if qualifying else "",
     )
-    events = credited(ledger, earned)
-    tier = reached(ledger, earned, programme, at)
+    events = credit_events(ledger, earned)
+    tier = tier_reached_by(ledger, earned, programme, at)
     if tier is not None:
         events.append(tier)
     return events
@@ -71,13 +72,14 @@ def _credit(ledger: Ledger, command: CreditPurchase, policy: Policy) -> list[Eve
 
 def _credit_by_all_rules(ledger: Ledger, command: CreditPurchase, programme: Programme, policy: Policy) -> list[Event]:
     at, zone, amount = command.at, policy.zone, command.amount
-    credit = programme.credit(amount.amount, amount.currency, command.category, ledger.tier, at=at, zone=zone)
-    points, qualifying = fitting(ledger, credit.points, credit.qualifying)
+    paid = programme.earning_amount(amount, command.tenders)
+    credit = programme.credit(paid, amount.currency, command.category, ledger.tier, at=at, zone=zone)
+    points, qualifying = within_room(ledger, credit.points, credit.qualifying)
     if not points and not qualifying:
         return []
     draft = Draft(ledger)
     if points:
-        stay_active(draft, programme, at, zone)
+        defer_lapse(draft, programme, at, zone)
     active_from = programme.active_from(at, zone)
     earned = PointsEarned(
         programme=ledger.programme,
@@ -96,11 +98,11 @@ def _credit_by_all_rules(ledger: Ledger, command: CreditPurchase, programme: Pro
         fx=credit.fx,
         unit=programme.unit if qualifying else "",
     )
-    tier = reached(draft.ledger, earned, programme, at)
-    for event in credited(draft.ledger, earned):
+    tier = tier_reached_by(draft.ledger, earned, programme, at)
+    for event in credit_events(draft.ledger, earned):
         draft.add(event)  # type: ignore[arg-type] # both of them are events of the ledger
     if tier is not None:
         draft.add(tier)
     if points and programme.referral is not None and programme.referral.after == "first_purchase":
-        fulfil(draft, programme, at, policy, earned.lot)
+        fulfil_referral(draft, programme, at, policy, earned.lot)
     return draft.events

@@ -1,12 +1,12 @@
-"""What comes under an id that is merged into another goes on to the account that has it all now.
+"""Forward commands under a merged id to the surviving account.
 
-Purchases, refunds and credits have events of their own, for they are answered with nothing where they earn nothing.
-What a member asks for is one event, `RequestForwarded`: the surviving account does it or refuses it, and with a refusal
-nothing of it is recorded in either. Ids from here bear `merged/<customer>/` there, so a redemption made under either id
-is undone under the same.
+Purchases, refunds and credits have events of their own, for the surviving account may answer them with no events.
+Everything else that a member asks for is one event, `RequestForwarded`. If the surviving account refuses the command,
+nothing is recorded in either account. Ids from here have the prefix `merged/<customer>/` there, so a redemption made
+under either id is reversed under the same id.
 
-What concerns the account as a whole (joining, leaving, clubs, benefits, recommendations, adjustments by hand) is
-refused with the surviving id: whoever asks for that is to know whose account it is.
+Commands about the account as a whole are refused, and the refusal names the surviving id: joining, leaving, clubs,
+benefits, referrals and adjustments by hand.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from relations.aggregates.loyalty.commands import (
     LoyaltyCommand,
     ReceivePoints,
     RedeemPoints,
+    RestoreEarning,
+    RestoreReferral,
     ReverseEarning,
     ReverseRedemption,
     RevokeReferral,
@@ -35,13 +37,18 @@ from relations.aggregates.loyalty.events.merges import (
     RefundForwarded,
     RequestForwarded,
 )
-from relations.aggregates.loyalty.evolve.dealings import forwarded_as, forwarded_request
+from relations.aggregates.loyalty.evolve.forwarding import remembered_as
 from relations.aggregates.loyalty.lots import merged_prefix
 from relations.aggregates.loyalty.state import Account
 from relations.errors import CommandRefused
 from relations.messages import Event
 
 __all__ = ["FORWARDED", "forward", "forward_credit", "forward_purchase", "forward_refund"]
+
+
+def _referral_and_refund(command: RevokeReferral | RestoreReferral) -> dict[str, Any]:
+    return {"about": command.referral, "other": command.refund, "purchase": command.purchase}
+
 
 FORWARDED: dict[type[LoyaltyCommand], Callable[[Any], dict[str, Any]]] = {
     RedeemPoints: lambda command: {"about": command.redemption, "points": command.points, "other": command.reward},
@@ -51,13 +58,14 @@ FORWARDED: dict[type[LoyaltyCommand], Callable[[Any], dict[str, Any]]] = {
     IssueReward: lambda command: {"about": command.coupon, "other": command.reward},
     UseReward: lambda command: {"about": command.coupon},
     RewardReferral: lambda command: {"about": command.referral, "other": command.referred},
-    RevokeReferral: lambda command: {"about": command.referral, "other": command.refund, "purchase": command.purchase},
+    RevokeReferral: _referral_and_refund,
+    RestoreReferral: _referral_and_refund,
 }
-"""The commands that are forwarded, and what is said of each."""
+"""The commands forwarded as `RequestForwarded`, and the fields of the event that each fills."""
 
 
 def forward(state: Account, command: LoyaltyCommand) -> list[Event]:
-    """Asks it of the surviving account.
+    """Forward a command to the surviving account.
 
     Raises:
         CommandRefused: Points would go from a customer to themselves, or the transfer's id was used for another one.
@@ -66,7 +74,7 @@ def forward(state: Account, command: LoyaltyCommand) -> list[Event]:
     assert into is not None  # noqa: S101 - only merged accounts forward
     if into in (getattr(command, "to", None), getattr(command, "source", None)):
         raise CommandRefused(
-            f"{command.customer} is merged into {into}: the points would stay where they are",
+            f"cannot transfer points between {command.customer} and {into}: they are merged into one account",
             code="account_merged",
             field="to",
             hint="Name another member",
@@ -78,33 +86,34 @@ def forward(state: Account, command: LoyaltyCommand) -> list[Event]:
         request=type(command).__name__,
         **FORWARDED[type(command)](command),
     )
-    what, said = forwarded_request(request)
-    before = state.ledger(request.programme).dealings.done.get(what)
+    what, said = remembered_as(request)
+    before = state.ledger(request.programme).done.get(what)
     if before not in (None, said) and isinstance(command, TransferPoints):
         raise transfer_exists(command, before)
     return [] if before == said else [request]
 
 
 def forward_purchase(state: Account, command: CreditPurchase) -> list[Event]:
-    """A purchase goes on to the surviving account; nothing where it has."""
+    """Forward a purchase, once."""
     into, prefix = _where(state, command)
     return _once(state, PurchaseForwarded(
         programme=state.ledgers[0].programme, into=into, prefix=prefix,
-        purchase=command.purchase, amount=command.amount, category=command.category,
+        purchase=command.purchase, amount=command.amount, category=command.category, tenders=command.tenders,
     ))  # fmt: skip
 
 
-def forward_refund(state: Account, command: ReverseEarning) -> list[Event]:
-    """A refund goes on to the surviving account; nothing where it has."""
+def forward_refund(state: Account, command: ReverseEarning | RestoreEarning) -> list[Event]:
+    """Forward a refund, or its reversal, once."""
     into, prefix = _where(state, command)
     return _once(state, RefundForwarded(
         programme=state.ledgers[0].programme, into=into, prefix=prefix, refund=command.refund,
         purchase=command.purchase, refunded=command.refunded, bought=command.bought,
+        reversal=isinstance(command, RestoreEarning),
     ))  # fmt: skip
 
 
 def forward_credit(state: Account, command: EarnPoints) -> list[Event]:
-    """Points by hand or for a remedy go on to the surviving account; nothing where they have."""
+    """Forward points given by hand or for a remedy, once."""
     into, prefix = _where(state, command)
     return _once(state, CreditForwarded(
         programme=state.ledger(command.programme).programme, into=into, prefix=prefix, lot=command.lot,
@@ -113,12 +122,12 @@ def forward_credit(state: Account, command: EarnPoints) -> list[Event]:
     ))  # fmt: skip
 
 
-def _where(state: Account, command: CreditPurchase | ReverseEarning | EarnPoints) -> tuple[str, str]:
-    """The surviving account, and what ids from here begin with there."""
+def _where(state: Account, command: CreditPurchase | ReverseEarning | RestoreEarning | EarnPoints) -> tuple[str, str]:
+    """Return the surviving account's customer, and the prefix of ids from here in that account."""
     assert state.merged_into is not None  # noqa: S101 - only merged accounts forward
     return state.merged_into, merged_prefix(command.customer) + command.prefix
 
 
 def _once(state: Account, event: PurchaseForwarded | RefundForwarded | CreditForwarded) -> list[Event]:
-    what, said = forwarded_as(event)
-    return [] if state.ledger(event.programme).dealings.done.get(what) == said else [event]
+    what, said = remembered_as(event)
+    return [] if state.ledger(event.programme).done.get(what) == said else [event]

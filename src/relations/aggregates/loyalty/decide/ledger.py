@@ -26,21 +26,22 @@ from relations.policies.loyalty.windows import Inactivity
 __all__ = [
     "BALANCE_MAX",
     "Draft",
-    "credited",
-    "fitting",
+    "catch_up",
+    "credit_events",
+    "defer_lapse",
+    "expire_lots",
+    "forget_activity",
     "idle_months",
-    "in_order",
-    "let_go",
-    "member_ledger",
-    "need_after",
-    "need_member_since",
-    "need_room",
+    "in_spending_order",
     "programme_of",
-    "repay",
-    "settle",
-    "stay_active",
-    "take",
-    "was_inactive",
+    "recall_activity",
+    "repay_debt",
+    "require_joined_before",
+    "require_made_before",
+    "require_member",
+    "require_room",
+    "take_points",
+    "within_room",
 ]
 
 BALANCE_MAX = 10**15
@@ -72,7 +73,7 @@ class Draft:
 # --- who and what ---------------------------------------------------------------------------------------------------
 
 
-def member_ledger(state: Account, command: LoyaltyCommand) -> Ledger:
+def require_member(state: Account, command: LoyaltyCommand) -> Ledger:
     """The ledger that a command is for.
 
     Raises:
@@ -103,7 +104,7 @@ def member_ledger(state: Account, command: LoyaltyCommand) -> Ledger:
     return ledger
 
 
-def need_member_since(ledger: Ledger, command: LoyaltyCommand) -> None:
+def require_joined_before(ledger: Ledger, command: LoyaltyCommand) -> None:
     """Refuse what is dated before the customer joined.
 
     Raises:
@@ -118,7 +119,7 @@ def need_member_since(ledger: Ledger, command: LoyaltyCommand) -> None:
         )
 
 
-def need_after(ledger: Ledger, name: str, command: LoyaltyCommand, *, field: str) -> None:
+def require_made_before(ledger: Ledger, name: str, command: LoyaltyCommand, *, field: str) -> None:
     """Refuse what is dated before the redemption or reward that it is about.
 
     Raises:
@@ -137,10 +138,10 @@ def need_after(ledger: Ledger, name: str, command: LoyaltyCommand, *, field: str
 # --- what time does -------------------------------------------------------------------------------------------------
 
 
-def settle(draft: Draft, at: int) -> None:
+def catch_up(draft: Draft, at: int) -> None:
     """Do what time has done by `at`: debts are repaid from what there is, pending lots active, expired ones gone."""
     if draft.ledger.debt:
-        repay(draft)
+        repay_debt(draft)
     ledger = draft.ledger
     lapses_at, due, active = ledger.lapses_at, [], []
     for item in ledger.lots.items():
@@ -150,26 +151,26 @@ def settle(draft: Draft, at: int) -> None:
         elif lot.pending and lot.active_from <= at:
             active.append(item)
     if active:
-        shares = _shares(in_order(active, lapses_at))
+        shares = _shares(in_spending_order(active, lapses_at))
         points = sum(share.points for share in shares)
         draft.add(PointsActivated(programme=ledger.programme, points=points, lots=shares))
-    let_go(draft, [name for name, _ in due])
+    expire_lots(draft, [name for name, _ in due])
 
 
-def let_go(draft: Draft, lots: Iterable[str]) -> None:
+def expire_lots(draft: Draft, lots: Iterable[str]) -> None:
     """Lots that have expired, whatever is said of when: those of them that there are."""
     ledger = draft.ledger
     due = [(name, ledger.lots[name]) for name in lots if name in ledger.lots]
     if due:
-        shares = _shares(in_order(due, ledger.lapses_at))
+        shares = _shares(in_spending_order(due, ledger.lapses_at))
         points = sum(share.points for share in shares)
         draft.add(PointsExpired(programme=ledger.programme, points=points, lots=shares))
 
 
-def repay(draft: Draft) -> None:
+def repay_debt(draft: Draft) -> None:
     """Repay what is owed from the lots there are, in spending order. Only a merge leaves both behind it."""
     ledger = draft.ledger
-    shares, _ = take(in_order(ledger.lots.items(), ledger.lapses_at), ledger.debt)
+    shares, _ = take_points(in_spending_order(ledger.lots.items(), ledger.lapses_at), ledger.debt)
     for share in shares:
         draft.add(DebtRepaid(programme=ledger.programme, points=share.points, lot=share.lot))
 
@@ -188,10 +189,10 @@ def idle_months(ledger: Ledger, programme: Programme, at: int) -> int:
     return max(now, ledger.idle_months) if running else now
 
 
-def stay_active(draft: Draft, programme: Programme, at: int, zone: str) -> None:
+def defer_lapse(draft: Draft, programme: Programme, at: int, zone: str) -> None:
     """Whoever earns or spends puts off the expiry of what expires with inactivity, and of nothing that had expired."""
     if draft.ledger.lapses_at is not None:
-        settle(draft, at)
+        catch_up(draft, at)
     months = idle_months(draft.ledger, programme, at)
     if not months:
         return
@@ -200,7 +201,7 @@ def stay_active(draft: Draft, programme: Programme, at: int, zone: str) -> None:
         draft.add(ExpiryDeferred(programme=draft.ledger.programme, until=until, months_count=months))
 
 
-def was_inactive(draft: Draft, at: int, zone: str, *, but: str | None = None) -> None:
+def forget_activity(draft: Draft, at: int, zone: str, *, but: str | None = None) -> None:
     """What was undone was no activity: an account lapses as if it had not been, at once where that is over already.
 
     Args:
@@ -225,10 +226,21 @@ def was_inactive(draft: Draft, at: int, zone: str, *, but: str | None = None) ->
     until = Inactivity(months_count=ledger.idle_months).lapses_at(max(active), zone)
     if until is not None and until < ledger.lapses_at:
         draft.add(ExpiryDeferred(programme=ledger.programme, until=until, months_count=ledger.idle_months))
-        settle(draft, at)
+        catch_up(draft, at)
 
 
-def credited(ledger: Ledger, earned: PointsEarned) -> list[Event]:
+def recall_activity(draft: Draft, lot: str, zone: str) -> None:
+    """Defer the expiry of a lapsing account again, where an earning that was taken back whole counts as an activity."""
+    ledger = draft.ledger
+    earning = ledger.earnings[lot]
+    if ledger.lapses_at is None or not ledger.idle_months:
+        return
+    until = Inactivity(months_count=ledger.idle_months).lapses_at(earning.earned_at, zone)
+    if until is not None and until > ledger.lapses_at:
+        draft.add(ExpiryDeferred(programme=ledger.programme, until=until, months_count=ledger.idle_months))
+
+
+def credit_events(ledger: Ledger, earned: PointsEarned) -> list[Event]:
     """A new lot, of which a debt is repaid first."""
     if not ledger.debt or not earned.points:
         return [earned]
@@ -239,7 +251,7 @@ def credited(ledger: Ledger, earned: PointsEarned) -> list[Event]:
 # --- how much an account holds --------------------------------------------------------------------------------------
 
 
-def fitting(ledger: Ledger, points: int, qualifying: int = 0) -> tuple[int, int]:
+def within_room(ledger: Ledger, points: int, qualifying: int = 0) -> tuple[int, int]:
     """What there is room for of what is credited by itself: with a purchase, for joining, for a recommendation.
 
     What happened elsewhere is not undone because an account is full: it is credited up to `BALANCE_MAX`, and so is what
@@ -250,7 +262,7 @@ def fitting(ledger: Ledger, points: int, qualifying: int = 0) -> tuple[int, int]
     return min(points, max(0, BALANCE_MAX - ledger.balance)), min(qualifying, max(0, BALANCE_MAX - ledger.qualified))
 
 
-def need_room(ledger: Ledger, points: int, *, field: str = "points") -> None:
+def require_room(ledger: Ledger, points: int, *, field: str = "points") -> None:
     """Refuse what is given on purpose and would make the account hold more than `BALANCE_MAX` points.
 
     Raises:
@@ -268,12 +280,12 @@ def need_room(ledger: Ledger, points: int, *, field: str = "points") -> None:
 # --- lots -----------------------------------------------------------------------------------------------------------
 
 
-def in_order(lots: Iterable[tuple[str, Lot]], lapses_at: int | None) -> list[tuple[str, Lot]]:
+def in_spending_order(lots: Iterable[tuple[str, Lot]], lapses_at: int | None) -> list[tuple[str, Lot]]:
     """Lots in spending order."""
     return sorted(lots, key=partial(spending_order, lapses_at=lapses_at))
 
 
-def take(lots: Iterable[tuple[str, Lot]], points: int) -> tuple[tuple[LotShare, ...], int]:
+def take_points(lots: Iterable[tuple[str, Lot]], points: int) -> tuple[tuple[LotShare, ...], int]:
     """Takes points from lots in their order; from which, and how many there were too few."""
     shares: list[LotShare] = []
     for name, lot in lots:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from relations.aggregates.loyalty.commands import CloseAccount, EnrolMember, ReopenAccount
-from relations.aggregates.loyalty.decide.credits import fulfil, give
+from relations.aggregates.loyalty.decide.credits import credit_lot, fulfil_referral
 from relations.aggregates.loyalty.decide.ledger import (
     Draft,
-    in_order,
-    member_ledger,
-    need_member_since,
+    catch_up,
+    in_spending_order,
     programme_of,
-    settle,
+    require_joined_before,
+    require_member,
 )
 from relations.aggregates.loyalty.decide.tiers import first_tier
 from relations.aggregates.loyalty.events.points import AccountClosed, AccountReopened, MemberEnrolled
@@ -20,27 +20,27 @@ from relations.errors import CommandRefused
 from relations.messages import Event, from_micros
 from relations.policies import Policy
 
-__all__ = ["close", "come_back", "enrol", "join", "need_programme", "reopen"]
+__all__ = ["close", "enrol", "join", "rejoin", "reopen", "require_programme"]
 
 
 def enrol(state: Account, command: EnrolMember, policy: Policy) -> list[Event]:
     """Joins a programme, with the tier that asks for nothing and the points for joining."""
-    need_programme(command.programme, policy)
+    require_programme(command.programme, policy)
     ledger = state.ledger(command.programme)
     if state.merged_into is None and ledger.enrolled_at is not None and ledger.closed_at is None:
         return []
     if state.merged_into is not None or ledger.closed_at is not None:
-        member_ledger(state, command)  # refuses, and says which
+        require_member(state, command)  # refuses, and says which
     draft = Draft(ledger)
     join(draft, command.at, policy)
-    invited = ledger.dealings.invited
+    invited = ledger.invited
     programme = programme_of(policy, ledger.programme)
     if invited is not None and programme.referral is not None and programme.referral.after == "joining":
-        fulfil(draft, programme, command.at, policy)
+        fulfil_referral(draft, programme, command.at, policy)
     return draft.events
 
 
-def need_programme(programme: str, policy: Policy) -> None:
+def require_programme(programme: str, policy: Policy) -> None:
     """Refuse to join what there is not.
 
     Raises:
@@ -68,7 +68,7 @@ def join(draft: Draft, at: int, policy: Policy) -> None:
     points = programme.joining_points + sum(each.joining_points for each in running)
     if points:
         names = tuple(each.id for each in running)
-        give(draft, f"joining/{at}", points, "joining", at, policy, campaigns=names)
+        credit_lot(draft, f"joining/{at}", points, "joining", at, policy, campaigns=names)
 
 
 def close(state: Account, command: CloseAccount, policy: Policy) -> list[Event]:
@@ -79,12 +79,12 @@ def close(state: Account, command: CloseAccount, policy: Policy) -> list[Event]:
     """
     if state.merged_into is None and state.ledger(command.programme).closed_at is not None:
         return []
-    draft = Draft(member_ledger(state, command))
-    need_member_since(draft.ledger, command)
+    draft = Draft(require_member(state, command))
+    require_joined_before(draft.ledger, command)
     _need_all_before(draft.ledger, command)
-    settle(draft, command.at)
+    catch_up(draft, command.at)
     ledger = draft.ledger
-    lots = tuple(LotShare(name, lot.points) for name, lot in in_order(ledger.lots.items(), ledger.lapses_at))
+    lots = tuple(LotShare(name, lot.points) for name, lot in in_spending_order(ledger.lots.items(), ledger.lapses_at))
     draft.add(
         AccountClosed(
             programme=ledger.programme,
@@ -95,7 +95,7 @@ def close(state: Account, command: CloseAccount, policy: Policy) -> list[Event]:
             reason=command.reason,
             rewards=tuple(
                 VoidedReward(name, coupon.reward, coupon.limited)
-                for name, coupon in sorted(ledger.dealings.coupons.items())
+                for name, coupon in sorted(ledger.coupons.items())
                 if coupon.status == "issued"
             ),
             settled=True,
@@ -110,7 +110,7 @@ def _need_all_before(ledger: Ledger, command: CloseAccount) -> None:
     Raises:
         CommandRefused: It is dated before the latest of that.
     """
-    here = {None, *(each.source for each in ledger.dealings.received.values())}
+    here = {None, *(each.source for each in ledger.received.values())}
     earned = (each.earned_at for name, each in ledger.earnings.items() if came_from(name) in here)
     latest = max((*earned, *ledger.redeemed_at.values()), default=command.at)
     if command.at < latest:
@@ -126,7 +126,7 @@ def reopen(state: Account, command: ReopenAccount, policy: Policy) -> list[Event
     """Is a member again, with an empty account; nothing where the account is open."""
     ledger = state.ledger(command.programme)
     if state.merged_into is not None or ledger.closed_at is None:
-        member_ledger(state, command)
+        require_member(state, command)
         return []
     if command.at < ledger.closed_at:
         raise CommandRefused(
@@ -136,11 +136,11 @@ def reopen(state: Account, command: ReopenAccount, policy: Policy) -> list[Event
             hint="Date the reopening after the closing",
         )
     draft = Draft(ledger)
-    come_back(draft, command.at, policy)
+    rejoin(draft, command.at, policy)
     return draft.events
 
 
-def come_back(draft: Draft, at: int, policy: Policy) -> None:
+def rejoin(draft: Draft, at: int, policy: Policy) -> None:
     """The customer is a member again, from then on."""
     draft.add(AccountReopened(programme=draft.ledger.programme, reopened_at=at))
     first = first_tier(draft.ledger, programme_of(policy, draft.ledger.programme), at, policy.zone)

@@ -24,7 +24,7 @@ from immutables import Map
 from msgspec.structs import replace
 
 from relations.aggregates.loyalty.commands import ReceiveAccount, ReleaseAccount, RestoreAccount, ReturnAccount
-from relations.aggregates.loyalty.decide.ledger import need_room, programme_of
+from relations.aggregates.loyalty.decide.ledger import programme_of, require_room
 from relations.aggregates.loyalty.events.merges import (
     AccountReceived,
     AccountReleased,
@@ -39,9 +39,12 @@ from relations.aggregates.loyalty.lots import (
     LotShare,
     Membership,
     Redemption,
+    Revoked,
+    Taking,
     TierStanding,
     came_from,
     merged_prefix,
+    to_holdings,
 )
 from relations.aggregates.loyalty.state import Account, Ledger, Received, standing_of
 from relations.errors import CommandRefused
@@ -52,6 +55,7 @@ from relations.policies.loyalty.tier_clock import window_total
 from relations.policies.loyalty.windows import Inactivity
 
 T = TypeVar("T")
+N = TypeVar("N", Invited, Revoked)
 
 __all__ = ["receive_account", "release", "restore", "return_account"]
 
@@ -59,7 +63,7 @@ __all__ = ["receive_account", "release", "restore", "return_account"]
 def release(state: Account, command: ReleaseAccount, policy: Policy) -> list[Event]:
     """Hands everything over, in every programme: an empty ledger too, so that what comes later is parted with it."""
     if state.merged_into is not None:
-        if state.merged_into == command.into and state.ledgers[0].dealings.released == command.merge:
+        if state.merged_into == command.into and state.ledgers[0].released == command.merge:
             return []
         raise CommandRefused(
             f"The account of {command.customer} is merged into that of {state.merged_into} already",
@@ -68,7 +72,7 @@ def release(state: Account, command: ReleaseAccount, policy: Policy) -> list[Eve
             hint="Unmerge it first",
         )
     joined = {ledger.programme for ledger in state.ledgers}
-    others = (Ledger(each.id) for each in policy.every_programme if each.id not in joined)
+    others = (Ledger(programme=each.id) for each in policy.every_programme if each.id not in joined)
     ledgers = (*state.ledgers, *others)
     return [
         AccountReleased(programme=ledger.programme, merge=command.merge, into=command.into, holdings=_holdings(ledger))
@@ -86,14 +90,14 @@ def receive_account(state: Account, command: ReceiveAccount, policy: Policy) -> 
             hint=f"Merge into {state.merged_into}",
         )
     ledger = state.ledger(command.programme)
-    if command.merge in ledger.dealings.received:
+    if command.merge in ledger.received:
         return []
-    if any(each.source == command.source for each in ledger.dealings.received.values()):
+    if any(each.source == command.source for each in ledger.received.values()):
         raise CommandRefused(
             f"The account of {command.source} has come already", code="account_merged", field="customer"
         )
     programme, came = programme_of(policy, command.programme), command.holdings
-    need_room(ledger, came.points, field="into")
+    require_room(ledger, came.balance, field="into")
     terms, reopened = programme.terms, ledger.closed_at is not None and came.member_since is not None
     tier = came.tier if terms.rank(came.tier) > terms.rank(ledger.tier) or ledger.tier is None else ledger.tier
     reached_at, month = 0, ""
@@ -132,12 +136,12 @@ def return_account(state: Account, command: ReturnAccount, policy: Policy) -> li
     """Gives back what came with a merge; nothing where none of this name did."""
     events: list[Event] = []
     for ledger in state.ledgers:
-        received = ledger.dealings.received.get(command.merge)
+        received = ledger.received.get(command.merge)
         if received is None or received.source != command.to:
             continue
         prefix = merged_prefix(command.to)
         lots = tuple(LotShare(name, lot.points) for name, lot in sorted(ledger.lots.items()) if name.startswith(prefix))
-        clubs = received.before.dealings.clubs
+        clubs = received.before.clubs
         returned = AccountReturned(
             programme=ledger.programme,
             merge=command.merge,
@@ -200,10 +204,10 @@ def _own_membership(ledger: Ledger, received: Received) -> Membership:
     if ledger.closed_at is not None:
         return Membership(ledger.enrolled_at, ledger.closed_at)
     alone = received.before
-    while alone.dealings.received:
-        alone = min(alone.dealings.received.values(), key=_how_late).before
-    joined = _joined_alone(max(ledger.dealings.received.values(), key=_how_late).before)
-    came = {merge: each.event.holdings.member_since for merge, each in ledger.dealings.received.items()}
+    while alone.received:
+        alone = min(alone.received.values(), key=_how_late).before
+    joined = _joined_alone(max(ledger.received.values(), key=_how_late).before)
+    came = {merge: each.event.holdings.member_since for merge, each in ledger.received.items()}
     earned = [
         earning.earned_at
         for name, earning in ledger.earnings.items()
@@ -218,14 +222,14 @@ def _own_membership(ledger: Ledger, received: Received) -> Membership:
 
 def _how_late(received: Received) -> int:
     """Of two merges the later one finds more merges before it."""
-    return len(received.before.dealings.received)
+    return len(received.before.received)
 
 
 def _joined_alone(ledger: Ledger) -> int | None:
     """Since when a customer is a member by what they did, not by what came with merges; None where they are none."""
     if ledger.closed_at is not None:
         return None
-    received = ledger.dealings.received.values()
+    received = ledger.received.values()
     if not received:
         return ledger.enrolled_at
     joined = _joined_alone(max(received, key=_how_late).before)
@@ -236,9 +240,9 @@ def _joined_alone(ledger: Ledger) -> int | None:
 def restore(state: Account, command: RestoreAccount, _policy: Policy) -> list[Event]:
     """Is an account of its own again."""
     ledger = state.ledger(command.programme)
-    if ledger.dealings.released != command.merge:
+    if ledger.released != command.merge:
         # A programme that the account had not joined when it was merged: purchases forwarded since may have.
-        if state.merged_into is None and not any(each.dealings.released for each in state.ledgers):
+        if state.merged_into is None and not any(each.released for each in state.ledgers):
             return []
         if command.holdings == Holdings():
             return []
@@ -250,38 +254,11 @@ def restore(state: Account, command: RestoreAccount, _policy: Policy) -> list[Ev
 
 
 def _holdings(ledger: Ledger) -> Holdings:
-    return Holdings(
-        enrolled_at=ledger.enrolled_at,
-        lots=dict(ledger.lots),
-        earnings=dict(ledger.earnings),
-        redemptions=dict(ledger.redemptions),
-        coupons=dict(ledger.dealings.coupons),
-        months=dict(ledger.months),
-        month=ledger.month,
-        debt=ledger.debt,
-        lapses_at=ledger.lapses_at,
-        idle_months=ledger.idle_months,
-        redeemed_at=dict(ledger.redeemed_at),
-        missed=ledger.missed,
-        shortfall=ledger.shortfall,
-        missed_before=dict(ledger.missed_before),
-        tier=ledger.tier,
-        tier_since=ledger.tier_since,
-        tier_month=ledger.tier_month,
-        reviewed=ledger.reviewed,
-        warned=ledger.warned,
-        grace_until=ledger.grace_until,
-        closed_at=ledger.closed_at,
-        clubs=ledger.dealings.clubs,
-        referrals=_unrewarded(ledger),
-        rewarded=ledger.dealings.rewarded,
-        invited=ledger.dealings.invited,
-    )
+    return to_holdings(ledger, referrals=_unrewarded(ledger))
 
 
 def _unrewarded(ledger: Ledger) -> dict[str, str]:
-    dealings = ledger.dealings
-    return {name: whom for name, whom in dealings.referrals.items() if f"rewarded/{name}" not in dealings.done}
+    return {name: whom for name, whom in ledger.referrals.items() if f"rewarded/{name}" not in ledger.done}
 
 
 def _what_is_left(ledger: Ledger, received: Received, survivor: str, zone: str) -> Holdings:
@@ -289,9 +266,8 @@ def _what_is_left(ledger: Ledger, received: Received, survivor: str, zone: str) 
     prefix, came = merged_prefix(received.source), received.event.holdings
     earnings = _of(ledger.earnings, prefix)
     redemptions = _of(ledger.redemptions, prefix)
-    dealings = ledger.dealings
-    since = sum(f"rewarded/{prefix}{name}" in dealings.done for name in came.referrals)
-    since -= sum(name.startswith(f"revoked/{prefix}") for name in dealings.done)
+    since = sum(f"rewarded/{prefix}{name}" in ledger.done for name in came.referrals)
+    since -= sum(name.startswith(f"revoked/{prefix}") for name in ledger.done)
     months: Counter[str] = Counter()
     for earning in earnings.values():
         if earning.qualifying:
@@ -303,11 +279,17 @@ def _what_is_left(ledger: Ledger, received: Received, survivor: str, zone: str) 
         redemptions={name: _unnamed(each, prefix, survivor) for name, each in redemptions.items()},
         redeemed_at=_of(ledger.redeemed_at, prefix),
         **_lapse(ledger, came, earnings, prefix, zone),
-        coupons=_of(dealings.coupons, prefix),
-        clubs=tuple(club for club in came.clubs if club in dealings.clubs),
+        coupons=_of(ledger.coupons, prefix),
+        clubs=tuple(club for club in came.clubs if club in ledger.clubs),
         referrals=_of(Map(_unrewarded(ledger)), prefix),
         rewarded=came.rewarded + since,
-        invited=None if came.invited is None else _invited(dealings.invited or came.invited, prefix),
+        invited=None if came.invited is None else _own_lot(ledger.invited or came.invited, prefix),
+        revoked=None if came.invited is None or ledger.revoked is None else _own_lot(ledger.revoked, prefix),
+        takings={
+            lot: tuple(_own_shares(each, prefix) for each in taken)
+            for lot, taken in _of(ledger.takings, prefix).items()
+        },
+        lost_tier=None,
         months=dict(months),
         month=max([came.month, *(key.rpartition("/")[2] for key in months)]),
         debt=min(came.debt, ledger.debt),
@@ -343,8 +325,19 @@ def _of(held: Map[str, T], prefix: str) -> dict[str, T]:
     return {name.removeprefix(prefix): each for name, each in held.items() if name.startswith(prefix)}
 
 
-def _invited(invited: Invited, prefix: str) -> Invited:
-    return invited if invited.lot is None else replace(invited, lot=invited.lot.removeprefix(prefix))
+def _own_lot(named: N, prefix: str) -> N:
+    return named if named.lot is None else replace(named, lot=named.lot.removeprefix(prefix))
+
+
+def _own_takings(ledger: Ledger, prefix: str) -> dict[str, tuple[Taking, ...]]:
+    takings = _of(ledger.takings, prefix)
+    return {lot: tuple(_own_shares(each, prefix) for each in taken) for lot, taken in takings.items()}
+
+
+def _own_shares(taking: Taking, prefix: str) -> Taking:
+    """Return what a refund took of the other account's own lots. The rest goes to the earning's own lot."""
+    theirs = (share for share in taking.lots if share.lot.startswith(prefix))
+    return replace(taking, lots=tuple(LotShare(share.lot.removeprefix(prefix), share.points) for share in theirs))
 
 
 def _spent_of(ledger: Ledger, redemptions: dict[str, Redemption], prefix: str, survivor: str) -> dict[str, Earning]:

@@ -14,17 +14,17 @@ from relations.aggregates.loyalty.commands import (
     UseBenefit,
     UseReward,
 )
-from relations.aggregates.loyalty.decide.credits import give
+from relations.aggregates.loyalty.decide.credits import credit_lot
 from relations.aggregates.loyalty.decide.ledger import (
     Draft,
-    fitting,
-    member_ledger,
-    need_after,
-    need_member_since,
+    catch_up,
     programme_of,
-    settle,
+    require_joined_before,
+    require_made_before,
+    require_member,
+    within_room,
 )
-from relations.aggregates.loyalty.decide.spending import spend
+from relations.aggregates.loyalty.decide.spending import spend_points
 from relations.aggregates.loyalty.events.rewards import (
     BenefitUsed,
     ClubJoined,
@@ -63,9 +63,9 @@ __all__ = [
 
 def issue_reward(state: Account, command: IssueReward, policy: Policy) -> list[Event]:
     """Buys a reward. Of a limited one, `RewardIssued` leads to `TakeStock` in the same transaction."""
-    ledger = member_ledger(state, command)
+    ledger = require_member(state, command)
     name = command.prefix + command.coupon
-    before = ledger.dealings.coupons.get(name)
+    before = ledger.coupons.get(name)
     if before is not None and before.reward == command.reward:
         return []
     if before is not None or name in ledger.redemptions:
@@ -75,7 +75,7 @@ def issue_reward(state: Account, command: IssueReward, policy: Policy) -> list[E
             field="coupon",
             hint="Give each reward an id of its own",
         )
-    need_member_since(ledger, command)
+    require_joined_before(ledger, command)
     programme = programme_of(policy, ledger.programme)
     reward = programme.reward_named(command.reward)
     if reward is None:
@@ -88,8 +88,8 @@ def issue_reward(state: Account, command: IssueReward, policy: Policy) -> list[E
     _need_tier(ledger, programme, reward.tier, f"the reward {reward.name!r}", "reward")
     draft = Draft(ledger)
     if reward.points:
-        settle(draft, command.at)
-        spend(draft, name, reward.points, reward.name, command.at, policy)
+        catch_up(draft, command.at)
+        spend_points(draft, name, reward.points, reward.name, command.at, policy)
     draft.add(_issued(ledger, command, reward, policy))
     return draft.events
 
@@ -112,8 +112,8 @@ def _issued(ledger: Ledger, command: IssueReward, reward: Reward, policy: Policy
 
 def use_reward(state: Account, command: UseReward, _policy: Policy) -> list[Event]:
     """Uses a reward, once and in time."""
-    ledger = member_ledger(state, command)
-    coupon = ledger.dealings.coupons.get(command.coupon)
+    ledger = require_member(state, command)
+    coupon = ledger.coupons.get(command.coupon)
     if coupon is None:
         raise CommandRefused(
             f"There is no reward {command.coupon!r}", code="unknown_coupon", field="coupon", hint="Issue it first"
@@ -123,7 +123,7 @@ def use_reward(state: Account, command: UseReward, _policy: Policy) -> list[Even
     if coupon.status != "issued" or _over(coupon, command.at):
         ended = "is void" if coupon.status == "void" else "has expired"
         raise CommandRefused(f"The reward {command.coupon!r} {ended}", code="coupon_ended", field="coupon")
-    need_after(ledger, command.coupon, command, field="coupon")
+    require_made_before(ledger, command.coupon, command, field="coupon")
     return [RewardUsed(programme=ledger.programme, coupon=command.coupon, reward=coupon.reward)]
 
 
@@ -132,7 +132,7 @@ def expire_rewards(state: Account, command: ExpireRewards, _policy: Policy) -> l
     events: list[Event] = []
     for ledger in state.ledgers:
         if command.programme is None or command.programme == ledger.programme:
-            due = [item for item in ledger.dealings.coupons.items() if _expires(item[1], command.at)]
+            due = [item for item in ledger.coupons.items() if _expires(item[1], command.at)]
             due.sort(key=lambda item: (item[1].expires_at, item[0]))
             events += [
                 RewardExpired(programme=ledger.programme, coupon=name, reward=each.reward, limited=each.limited)
@@ -163,8 +163,8 @@ def _need_tier(ledger: Ledger, programme: Programme, tier: str | None, what: str
 
 def use_benefit(state: Account, command: UseBenefit, policy: Policy) -> list[Event]:
     """Uses what comes with the tier, or with one below it."""
-    ledger = member_ledger(state, command)
-    before = ledger.dealings.done.get(f"benefit/{command.use}")
+    ledger = require_member(state, command)
+    before = ledger.done.get(f"benefit/{command.use}")
     if before == command.benefit:
         return []
     if before is not None:
@@ -174,7 +174,7 @@ def use_benefit(state: Account, command: UseBenefit, policy: Policy) -> list[Eve
             field="use",
             hint="Give each use an id of its own",
         )
-    need_member_since(ledger, command)
+    require_joined_before(ledger, command)
     programme = programme_of(policy, ledger.programme)
     tier = next((each.name for each in programme.tiers if command.benefit in each.benefits), None)
     if tier is None:
@@ -185,8 +185,8 @@ def use_benefit(state: Account, command: UseBenefit, policy: Policy) -> list[Eve
 
 def join_club(state: Account, command: JoinClub, policy: Policy) -> list[Event]:
     """Joins a club of the programme."""
-    ledger = member_ledger(state, command)
-    if command.club in ledger.dealings.clubs:
+    ledger = require_member(state, command)
+    if command.club in ledger.clubs:
         return []
     clubs = programme_of(policy, ledger.programme).clubs
     if command.club not in clubs:
@@ -196,14 +196,14 @@ def join_club(state: Account, command: JoinClub, policy: Policy) -> list[Event]:
             field="club",
             hint="One of " + (", ".join(clubs) or "none: it has no clubs"),
         )
-    need_member_since(ledger, command)
+    require_joined_before(ledger, command)
     return [ClubJoined(programme=ledger.programme, club=command.club)]
 
 
 def leave_club(state: Account, command: LeaveClub, _policy: Policy) -> list[Event]:
     """Leaves a club; nothing where the member is in none of this name."""
-    ledger = member_ledger(state, command)
-    if command.club not in ledger.dealings.clubs:
+    ledger = require_member(state, command)
+    if command.club not in ledger.clubs:
         return []
     return [ClubLeft(programme=ledger.programme, club=command.club)]
 
@@ -213,8 +213,8 @@ def leave_club(state: Account, command: LeaveClub, _policy: Policy) -> list[Even
 
 def make_referral(state: Account, command: MakeReferral, policy: Policy) -> list[Event]:
     """Recommends the programme. Leads to `ReceiveReferral`, which refuses who is a member or was recommended before."""
-    ledger = member_ledger(state, command)
-    before = ledger.dealings.referrals.get(command.referral)
+    ledger = require_member(state, command)
+    before = ledger.referrals.get(command.referral)
     if before == command.referred:
         return []
     if before is not None:
@@ -224,7 +224,7 @@ def make_referral(state: Account, command: MakeReferral, policy: Policy) -> list
             field="referral",
             hint="Give each referral an id of its own",
         )
-    need_member_since(ledger, command)
+    require_joined_before(ledger, command)
     if programme_of(policy, ledger.programme).referral is None:
         raise CommandRefused("The programme has no rules for referrals", code="no_referrals", field="referral")
     return [ReferralMade(programme=ledger.programme, referral=command.referral, referred=command.referred)]
@@ -234,7 +234,7 @@ def receive_referral(state: Account, command: ReceiveReferral, _policy: Policy) 
     """Is recommended, if not a member yet, and once."""
     _need_own_account(state, command)
     ledger = state.ledger(command.programme)
-    invited = ledger.dealings.invited
+    invited = ledger.invited
     if invited is not None and (invited.referral, invited.referrer) == (command.referral, command.referrer):
         return []
     if ledger.enrolled_at is not None or invited is not None:
@@ -257,26 +257,26 @@ def reward_referral(state: Account, command: RewardReferral, policy: Policy) -> 
     """
     ledger = state.ledger(command.programme)
     programme = programme_of(policy, ledger.programme)
-    referral, dealings, name = programme.referral, ledger.dealings, command.prefix + command.referral
+    referral, name = programme.referral, command.prefix + command.referral
     if (
         referral is None
         or ledger.enrolled_at is None
         or ledger.closed_at is not None
-        or name not in dealings.referrals
-        or f"rewarded/{name}" in dealings.done
-        or (referral.most_per_member is not None and dealings.rewarded >= referral.most_per_member)
+        or name not in ledger.referrals
+        or f"rewarded/{name}" in ledger.done
+        or (referral.most_per_member is not None and ledger.rewarded >= referral.most_per_member)
     ):
         return []
-    draft, (points, _) = Draft(ledger), fitting(ledger, referral.referrer_points)
+    draft, (points, _) = Draft(ledger), within_room(ledger, referral.referrer_points)
     draft.add(
-        ReferralRewarded(programme=ledger.programme, referral=name, referred=dealings.referrals[name], points=points)
+        ReferralRewarded(programme=ledger.programme, referral=name, referred=ledger.referrals[name], points=points)
     )
     if points:
         lot = command.prefix + referral_lot(*issued_to(command.customer, name))
-        give(draft, lot, points, "referral", command.at, policy, source=command.referral)
+        credit_lot(draft, lot, points, "referral", command.at, policy, source=command.referral)
     return draft.events
 
 
 def _need_own_account(state: Account, command: LoyaltyCommand) -> None:
     if state.merged_into is not None:
-        member_ledger(state, command)  # refuses, and says into whose
+        require_member(state, command)  # refuses, and says into whose

@@ -11,18 +11,18 @@ from relations.aggregates.loyalty.commands import (
 )
 from relations.aggregates.loyalty.decide.ledger import (
     Draft,
-    in_order,
-    let_go,
-    member_ledger,
-    need_after,
-    need_member_since,
-    need_room,
+    catch_up,
+    defer_lapse,
+    expire_lots,
+    forget_activity,
+    in_spending_order,
     programme_of,
-    repay,
-    settle,
-    stay_active,
-    take,
-    was_inactive,
+    repay_debt,
+    require_joined_before,
+    require_made_before,
+    require_member,
+    require_room,
+    take_points,
 )
 from relations.aggregates.loyalty.decide.membership import join
 from relations.aggregates.loyalty.events.points import (
@@ -40,7 +40,7 @@ from relations.policies import Policy
 from relations.policies.calendars import local_time
 from relations.policies.loyalty.windows import days_after
 
-__all__ = ["expire", "receive", "redeem", "reverse_redemption", "spend", "transfer", "transfer_exists"]
+__all__ = ["expire", "receive", "redeem", "reverse_redemption", "spend_points", "transfer", "transfer_exists"]
 
 
 def redeem(state: Account, command: RedeemPoints, policy: Policy) -> list[Event]:
@@ -56,20 +56,20 @@ def redeem(state: Account, command: RedeemPoints, policy: Policy) -> list[Event]
             field="redemption",
             hint="Give each redemption an id of its own",
         )
-    draft = Draft(member_ledger(state, command))
-    need_member_since(ledger, command)
-    settle(draft, command.at)
-    spend(draft, name, command.points, command.reward, command.at, policy)
+    draft = Draft(require_member(state, command))
+    require_joined_before(ledger, command)
+    catch_up(draft, command.at)
+    spend_points(draft, name, command.points, command.reward, command.at, policy)
     return draft.events
 
 
-def spend(draft: Draft, redemption: str, points: int, reward: str | None, at: int, policy: Policy) -> None:
+def spend_points(draft: Draft, redemption: str, points: int, reward: str | None, at: int, policy: Policy) -> None:
     """Spends points of a settled ledger, which is an activity.
 
     Raises:
         CommandRefused: There are too few.
     """
-    shares, _ = take(_spendable(draft.ledger, points, at), points)
+    shares, _ = take_points(_spendable(draft.ledger, points, at), points)
     draft.add(
         PointsRedeemed(
             programme=draft.ledger.programme,
@@ -80,7 +80,7 @@ def spend(draft: Draft, redemption: str, points: int, reward: str | None, at: in
             redeemed_at=at,
         )
     )
-    stay_active(draft, programme_of(policy, draft.ledger.programme), at, policy.zone)
+    defer_lapse(draft, programme_of(policy, draft.ledger.programme), at, policy.zone)
 
 
 def _spendable(ledger: Ledger, points: int, at: int) -> list[tuple[str, Lot]]:
@@ -97,7 +97,7 @@ def _spendable(ledger: Ledger, points: int, at: int) -> list[tuple[str, Lot]]:
             field="points",
             hint="Redeem fewer points",
         )
-    return in_order(lots, ledger.lapses_at)
+    return in_spending_order(lots, ledger.lapses_at)
 
 
 def reverse_redemption(state: Account, command: ReverseRedemption, policy: Policy) -> list[Event]:
@@ -106,8 +106,8 @@ def reverse_redemption(state: Account, command: ReverseRedemption, policy: Polic
     Where a lot's expiry has passed, or was recorded, its points expire again at once, or have a grace: policy says.
     Points of a lot that went back to another customer with an unmerge go there, in the same transaction.
     """
-    ledger = member_ledger(state, command)
-    redemption, coupon = ledger.redemptions.get(command.redemption), ledger.dealings.coupons.get(command.redemption)
+    ledger = require_member(state, command)
+    redemption, coupon = ledger.redemptions.get(command.redemption), ledger.coupons.get(command.redemption)
     if redemption is None and coupon is not None:
         return _give_back(ledger, coupon, command)
     if redemption is None:
@@ -127,24 +127,24 @@ def reverse_redemption(state: Account, command: ReverseRedemption, policy: Polic
             hint="Adjust the points if they are to be given nevertheless",
         )
     _need_unused(coupon)
-    need_after(ledger, command.redemption, command, field="redemption")
+    require_made_before(ledger, command.redemption, command, field="redemption")
     draft = Draft(ledger)
-    settle(draft, command.at)
-    was_inactive(draft, command.at, policy.zone, but=command.redemption)
+    catch_up(draft, command.at)
+    forget_activity(draft, command.at, policy.zone, but=command.redemption)
     gone = [share.lot for share in redemption.lots if _gone(draft.ledger, share, command.at)]
     graced = programme_of(policy, ledger.programme).reversal_after_expiry == "grace"
     reversal = _reversal(draft.ledger, command, redemption, gone if graced else [], policy)
     draft.add(reversal)
-    here = {None, *(each.source for each in ledger.dealings.received.values())}
+    here = {None, *(each.source for each in ledger.received.values())}
     for customer in dict.fromkeys(came_from(share.lot) for share in reversal.lots):
         if customer is not None and customer not in here:
             _send_home(draft, reversal, customer, command.at)
     own = sum(share.points for share in reversal.lots if came_from(share.lot) in here)
     _set_against_shortfall(draft, command.redemption, own)
     if draft.ledger.debt:
-        repay(draft)
+        repay_debt(draft)
     if not graced:
-        let_go(draft, gone)
+        expire_lots(draft, gone)
     return draft.events
 
 
@@ -163,7 +163,7 @@ def _give_back(ledger: Ledger, coupon: Coupon, command: ReverseRedemption) -> li
     _need_unused(coupon)
     if coupon.status != "issued":
         return []
-    need_after(ledger, command.redemption, command, field="redemption")
+    require_made_before(ledger, command.redemption, command, field="redemption")
     return [
         RedemptionReversed(
             programme=ledger.programme,
@@ -222,7 +222,7 @@ def _reversal(
     graced = tuple(GracedLot(lot, until) for lot in late)
     until_of = {each.lot: each.expires_at for each in graced}
     back = {share.lot: _as_it_was(ledger, share) for share in redemption.lots}
-    coupon = ledger.dealings.coupons.get(command.redemption)
+    coupon = ledger.coupons.get(command.redemption)
     return RedemptionReversed(
         programme=ledger.programme,
         redemption=command.redemption,
@@ -259,9 +259,9 @@ def _gone(ledger: Ledger, share: LotShare, at: int) -> bool:
 
 def transfer(state: Account, command: TransferPoints, policy: Policy) -> list[Event]:
     """Gives points away. `PointsReleased` leads to `ReceivePoints` in the other account, in the same transaction."""
-    ledger = member_ledger(state, command)
+    ledger = require_member(state, command)
     said, name = f"{command.points} to {command.to}", command.prefix + command.transfer
-    before = ledger.dealings.done.get(f"transfer/{name}")
+    before = ledger.done.get(f"transfer/{name}")
     if before is not None:
         if before == said:
             return []
@@ -270,10 +270,10 @@ def transfer(state: Account, command: TransferPoints, policy: Policy) -> list[Ev
         raise CommandRefused(
             "Members of this programme cannot give points to each other", code="transfers_not_allowed", field="transfer"
         )
-    need_member_since(ledger, command)
+    require_joined_before(ledger, command)
     draft = Draft(ledger)
-    settle(draft, command.at)
-    shares, _ = take(_spendable(draft.ledger, command.points, command.at), command.points)
+    catch_up(draft, command.at)
+    shares, _ = take_points(_spendable(draft.ledger, command.points, command.at), command.points)
     lots = tuple(_moved(draft.ledger, share) for share in shares)
     draft.add(
         PointsReleased(programme=ledger.programme, transfer=name, to=command.to, points=command.points, lots=lots)
@@ -303,10 +303,10 @@ def receive(state: Account, command: ReceivePoints, policy: Policy) -> list[Even
     spend what the member did not have yet.
     """
     ledger = state.ledger(command.programme)
-    if f"from/{command.source}/{command.transfer}" in ledger.dealings.done:
+    if f"from/{command.source}/{command.transfer}" in ledger.done:
         return []
     if ledger.closed_at is not None:
-        member_ledger(state, command)  # refuses, and with it the whole transfer
+        require_member(state, command)  # refuses, and with it the whole transfer
     draft = Draft(ledger)
     if ledger.enrolled_at is None:
         join(draft, command.at, policy)
@@ -315,7 +315,7 @@ def receive(state: Account, command: ReceivePoints, policy: Policy) -> list[Even
         for number, moved in enumerate(command.lots, start=1)
     )
     points = sum(lot.points for lot in lots)
-    need_room(draft.ledger, points)
+    require_room(draft.ledger, points)
     draft.add(
         PointsReceived(
             programme=ledger.programme,
@@ -326,7 +326,7 @@ def receive(state: Account, command: ReceivePoints, policy: Policy) -> list[Even
         )
     )
     if draft.ledger.debt:
-        repay(draft)
+        repay_debt(draft)
     return draft.events
 
 
@@ -340,6 +340,6 @@ def expire(state: Account, command: ExpirePoints, _policy: Policy) -> list[Event
     for ledger in state.ledgers:
         if command.programme is None or command.programme == ledger.programme:
             draft = Draft(ledger)
-            settle(draft, command.at)
+            catch_up(draft, command.at)
             events += draft.events
     return events

@@ -12,10 +12,10 @@ from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time
 from relations.policies.loyalty.tier_clock import Standing, TierStep, next_step, outcome, window_total
 
-__all__ = ["evaluate_tier", "first_tier", "has_tier", "reached", "refund_costs_tier", "standing_of"]
+__all__ = ["evaluate_tier", "first_tier", "is_member", "refund_costs_tier", "rise", "tier_facts", "tier_reached_by"]
 
 
-def standing_of(ledger: Ledger) -> Standing:
+def tier_facts(ledger: Ledger) -> Standing:
     """What the tier rests on."""
     return Standing(
         tier=ledger.tier,
@@ -34,7 +34,7 @@ def first_tier(ledger: Ledger, programme: Programme, at: int, zone: str) -> Tier
     return None if first is None else _reached(ledger, programme, first, 0, local_time(zone).month(at), at)
 
 
-def reached(ledger: Ledger, earned: PointsEarned, programme: Programme, at: int) -> TierReached | None:
+def tier_reached_by(ledger: Ledger, earned: PointsEarned, programme: Programme, at: int) -> TierReached | None:
     """The tier that an earning leads to. Only upwards: that time has moved the window on is for `EvaluateTier`."""
     terms = programme.terms
     rank = terms.rank(ledger.tier) + 1
@@ -57,19 +57,19 @@ def evaluate_tier(state: Account, command: EvaluateTier, policy: Policy) -> list
     """All that time has done to the tiers by the command's time, in the order in which it did."""
     events: list[Event] = []
     for ledger in state.ledgers:
-        if has_tier(ledger) and command.programme in (None, ledger.programme):
+        if is_member(ledger) and command.programme in (None, ledger.programme):
             draft = Draft(ledger)
             _evaluate(draft, programme_of(policy, ledger.programme), command.at, policy)
             events += draft.events
     return events
 
 
-def has_tier(ledger: Ledger) -> bool:
+def is_member(ledger: Ledger) -> bool:
     """Whether there is a member whose tier time can change."""
     return ledger.enrolled_at is not None and ledger.closed_at is None
 
 
-def refund_costs_tier(draft: Draft, before: Ledger, programme: Programme, at: int, zone: str) -> None:
+def refund_costs_tier(draft: Draft, before: Ledger, programme: Programme, at: int, zone: str, *, refund: str) -> None:
     """A refund re-evaluates the tier from then on.
 
     It costs a tier that was earned before it and is not after it, down to what is earned then: what was given back was
@@ -81,7 +81,7 @@ def refund_costs_tier(draft: Draft, before: Ledger, programme: Programme, at: in
     (had, _), (has, end) = (_counts(each, programme, month) for each in (before, ledger))
     rank = terms.rank(ledger.tier)
     if ledger.grace_until is None and terms.rank(terms.tier(has)) < rank <= terms.rank(terms.tier(had)):
-        draft.add(_lost(ledger, programme, terms.tier(has), has, end, at))
+        draft.add(_lost(ledger, programme, terms.tier(has), has, end, at, refund=refund))
 
 
 def _counts(ledger: Ledger, programme: Programme, month: str) -> tuple[int, str]:
@@ -99,18 +99,18 @@ def _evaluate(draft: Draft, programme: Programme, at: int, policy: Policy) -> No
     since = None if since is None or since > at else since
     while True:
         before = draft.ledger
-        step = next_step(programme, policy.zone, standing_of(before), at, since=since)
+        step = next_step(programme, policy.zone, tier_facts(before), at, since=since)
         if step is None or step.at > at:
             break
         _take_step(draft, programme, step, policy.zone)
         if draft.ledger is before:
             break
-    _rise(draft, programme, at, policy.zone)
+    rise(draft, programme, at, policy.zone)
 
 
 def _take_step(draft: Draft, programme: Programme, step: TierStep, zone: str) -> None:
     ledger, terms = draft.ledger, programme.terms
-    came, what = outcome(programme, zone, standing_of(ledger), step), _what(ledger, programme)
+    came, what = outcome(programme, zone, tier_facts(ledger), step), _what(ledger, programme)
     had = ledger.tier or ""
     match came.kind:
         case "warned":
@@ -126,7 +126,7 @@ def _take_step(draft: Draft, programme: Programme, step: TierStep, zone: str) ->
             draft.add(_lost(ledger, programme, came.tier, came.total, came.month, step.at))
 
 
-def _rise(draft: Draft, programme: Programme, at: int, zone: str) -> None:
+def rise(draft: Draft, programme: Programme, at: int, zone: str) -> None:
     """A tier that is earned is had: a changed programme may ask for less than before."""
     month = max(draft.ledger.month, local_time(zone).month(at))
     total = window_total(programme, draft.ledger.months, month)
@@ -135,9 +135,24 @@ def _rise(draft: Draft, programme: Programme, at: int, zone: str) -> None:
         draft.add(_reached(draft.ledger, programme, tier, total, month, at))
 
 
-def _lost(ledger: Ledger, programme: Programme, lower: str | None, total: int, month: str, at: int) -> TierLost:
+def _lost(
+    ledger: Ledger,
+    programme: Programme,
+    lower: str | None,
+    total: int,
+    month: str,
+    at: int,
+    *,
+    refund: str | None = None,
+) -> TierLost:
     return TierLost(
-        tier=ledger.tier or "", qualifying=total, next=lower, month=month, since=at, **_what(ledger, programme)
+        tier=ledger.tier or "",
+        qualifying=total,
+        next=lower,
+        month=month,
+        since=at,
+        refund=refund,
+        **_what(ledger, programme),
     )
 
 

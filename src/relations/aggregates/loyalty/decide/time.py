@@ -14,10 +14,11 @@ from relations.aggregates.loyalty.commands import (
     ExpireRewards,
     LoyaltyCommand,
     ReleaseAccount,
+    RestoreEarning,
     ReturnAccount,
     ReverseEarning,
 )
-from relations.aggregates.loyalty.decide.tiers import has_tier, standing_of
+from relations.aggregates.loyalty.decide.tiers import is_member, tier_facts
 from relations.aggregates.loyalty.state import Account, Ledger
 from relations.decider import Due
 from relations.messages import Command
@@ -49,9 +50,9 @@ def due(state: Account, command: LoyaltyCommand, at: int, rules: InForce) -> Due
         # Before every purchase of a member this is asked, and mostly there is nothing: so a glance has to do.
         if (
             ledger.due_at > at
-            and ledger.dealings.due_at > at
+            and ledger.rewards_due_at > at
             and ledger.lapses_at is None
-            and _stands(ledger, at, rules)
+            and _keeps_tier(ledger, at, rules)
         ):
             continue
         found = _sooner(found, _first_due(ledger, at, rules), ledger, command)
@@ -61,7 +62,16 @@ def due(state: Account, command: LoyaltyCommand, at: int, rules: InForce) -> Due
 
 
 _FOR_ALL = frozenset(
-    (CreditPurchase, EvaluateTier, ExpirePoints, ExpireRewards, ReleaseAccount, ReturnAccount, ReverseEarning)
+    (
+        CreditPurchase,
+        EvaluateTier,
+        ExpirePoints,
+        ExpireRewards,
+        ReleaseAccount,
+        RestoreEarning,
+        ReturnAccount,
+        ReverseEarning,
+    )
 )
 """Commands that are for all programmes where they name none; the others are for the one joined first."""
 
@@ -79,7 +89,7 @@ _KINDS: tuple[type[Command], ...] = (ExpirePoints, EvaluateTier, ExpireRewards)
 
 
 def _first_due(ledger: Ledger, at: int, rules: InForce) -> _First | None:
-    moments = _points_due(ledger, at), _tier_due(ledger, at, rules), ledger.dealings.due_at
+    moments = _points_due(ledger, at), _tier_due(ledger, at, rules), ledger.rewards_due_at
     return min(
         ((moment, kind) for kind, moment in enumerate(moments) if moment is not None and moment <= at), default=None
     )
@@ -97,13 +107,13 @@ def _points_due(ledger: Ledger, at: int) -> int | None:
 
 
 def _tier_due(ledger: Ledger, at: int, rules: InForce) -> int | None:
-    if ledger.tier is None or not has_tier(ledger):
+    if ledger.tier is None or not is_member(ledger):
         return None
-    found = due_step(rules, ledger.programme, standing_of(ledger), at)
+    found = due_step(rules, ledger.programme, tier_facts(ledger), at)
     return None if found is None else found[0].at
 
 
-def _stands(ledger: Ledger, at: int, rules: InForce) -> bool:
+def _keeps_tier(ledger: Ledger, at: int, rules: InForce) -> bool:
     """Whether it can be seen at a glance that nothing is due of a tier."""
     tier = ledger.tier
     if tier is None:

@@ -1,4 +1,4 @@
-"""What happens when two accounts of one person become one, and two again; and what comes under the merged id."""
+"""Events of merged accounts: two become one and two again, and commands under the merged id are forwarded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from relations.aggregates.loyalty.events.points import LoyaltyEvent
 from relations.aggregates.loyalty.lots import Holdings, LotShare, Membership, MovedLot, TierStanding
-from relations.messages import Money
+from relations.messages import Money, Tender
 
 __all__ = [
     "AccountReceived",
@@ -21,7 +21,7 @@ __all__ = [
 
 
 class AccountReleased(LoyaltyEvent, frozen=True):
-    """All that the account had in this programme goes to another customer's, which is the same person's."""
+    """Everything in this ledger went to the account of another customer id of the same person."""
 
     topic: ClassVar[str] = "loyalty.account_released"
     merge: str
@@ -30,17 +30,17 @@ class AccountReleased(LoyaltyEvent, frozen=True):
 
 
 class AccountReceived(LoyaltyEvent, frozen=True):
-    """All that another account of the same person had is here now.
+    """Everything in another account of the same person came to this one.
 
     Attributes:
         merge: The merge's id.
         source: The other account's customer.
-        holdings: What came, as it was there. Its lots, earnings and redemptions bear `merged/<source>/` here.
+        holdings: What came, as it was there. Its lots, earnings and redemptions have ids with `merged/<source>/` here.
         enrolled: There was no membership here before.
-        tier: The tier from now on: the highest of both, and of what both earn together.
-        reopened: The account here was closed; the member who comes is one here.
-        reached_at: When both together reached the tier that neither had alone, UTC microseconds; 0 where one had it.
-        month: The last month of the window in which they did; empty is the latest that either account had heard of.
+        tier: The tier from now on: the higher of the two, or the one that both earned together.
+        reopened: The account here was closed, and is open again with the one that came.
+        reached_at: When both together reached a tier that neither had alone, UTC microseconds; 0 where one had it.
+        month: The last month of the window in which they did. If empty, the latest month that either account knew.
     """
 
     topic: ClassVar[str] = "loyalty.account_received"
@@ -55,18 +55,18 @@ class AccountReceived(LoyaltyEvent, frozen=True):
 
 
 class AccountReturned(LoyaltyEvent, frozen=True):
-    """A merge was a mistake: what came with it, and is left of it, goes back.
+    """A merge was reversed: what came with it, as far as it is left, went back.
 
     Attributes:
         merge: The merge's id.
         to: The other account's customer.
-        holdings: What goes back.
-        lots: The lots here that it is taken from.
-        tier: The tier that the account has here from now on.
-        undone: Nothing had happened in between: everything here is as it was before the merge.
-        clubs: The clubs here that go with it.
-        membership: Whether the customer is a member here without it; None leaves that as the merge made it.
-        standing: What that tier rests on; None leaves that as the merge made it.
+        holdings: What went back.
+        lots: The lots here that it was taken from.
+        tier: The tier of the account here from now on.
+        undone: Nothing had happened since the merge, and everything here is as it was before it.
+        clubs: The clubs here that went with it.
+        membership: The customer's own membership; None leaves it as the merge made it.
+        standing: The standing of that tier; None leaves it as the merge made it.
     """
 
     topic: ClassVar[str] = "loyalty.account_returned"
@@ -82,7 +82,7 @@ class AccountReturned(LoyaltyEvent, frozen=True):
 
 
 class AccountRestored(LoyaltyEvent, frozen=True):
-    """The account is its own again, with what came back from the other."""
+    """The account is separate again, with what came back from the other one."""
 
     topic: ClassVar[str] = "loyalty.account_restored"
     merge: str
@@ -91,14 +91,15 @@ class AccountRestored(LoyaltyEvent, frozen=True):
 
 
 class PurchaseForwarded(LoyaltyEvent, frozen=True):
-    """A purchase came under an id that is merged into another: it is credited there.
+    """A purchase under a merged id was forwarded to the surviving account, where it earns.
 
     Attributes:
         into: The surviving account's customer.
-        prefix: What its lot's id begins with there.
+        prefix: The prefix of its lot's id there.
         purchase: The purchase.
-        amount: What it cost.
-        category: Of which category it is.
+        amount: The amount paid.
+        category: The purchase's category.
+        tenders: The parts of the amount by how they were paid; empty where that is not known.
     """
 
     topic: ClassVar[str] = "loyalty.purchase_forwarded"
@@ -107,10 +108,21 @@ class PurchaseForwarded(LoyaltyEvent, frozen=True):
     purchase: str
     amount: Money
     category: str | None = None
+    tenders: tuple[Tender, ...] = ()
 
 
 class RefundForwarded(LoyaltyEvent, frozen=True):
-    """A refund came under an id that is merged into another: it is taken back there."""
+    """A refund under a merged id was forwarded to the surviving account, where it takes points back.
+
+    Attributes:
+        into: The surviving account's customer.
+        prefix: The prefix of the lot's id there.
+        refund: The refund's id.
+        purchase: The purchase refunded.
+        refunded: The running total of what is refunded of it, in minor units.
+        bought: The amount of the purchase, in minor units.
+        reversal: The refund was reversed, and the points are given back.
+    """
 
     topic: ClassVar[str] = "loyalty.refund_forwarded"
     into: str
@@ -119,10 +131,11 @@ class RefundForwarded(LoyaltyEvent, frozen=True):
     purchase: str
     refunded: int
     bought: int
+    reversal: bool = False
 
 
 class CreditForwarded(LoyaltyEvent, frozen=True):
-    """Points by hand or for a remedy came under an id that is merged into another: they are credited there."""
+    """Points given by hand or for a remedy under a merged id were forwarded to the surviving account."""
 
     topic: ClassVar[str] = "loyalty.credit_forwarded"
     into: str
@@ -136,17 +149,17 @@ class CreditForwarded(LoyaltyEvent, frozen=True):
 
 
 class RequestForwarded(LoyaltyEvent, frozen=True):
-    """Something was asked under an id that is merged into another: it is done there, or refused with it.
+    """A command under a merged id was forwarded to the surviving account. If that refuses it, nothing is recorded.
 
     Attributes:
         into: The surviving account's customer.
-        prefix: What ids from here begin with there.
+        prefix: The prefix of ids from here in the surviving account.
         request: The command's name, such as `RedeemPoints`.
         about: The redemption, transfer, coupon or referral.
-        points: How many.
+        points: The points asked for.
         other: The reward, the other member, or the refund.
-        lots: The lots of a transfer that comes.
-        purchase: The purchase that was given back.
+        lots: The lots of an incoming transfer.
+        purchase: The purchase that was refunded.
     """
 
     topic: ClassVar[str] = "loyalty.request_forwarded"

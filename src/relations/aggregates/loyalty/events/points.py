@@ -1,10 +1,17 @@
-"""What happens to a membership and to its points. Every event belongs to one programme's ledger; two never mix."""
+"""Events of a membership and its points. Every event belongs to one programme's ledger; two ledgers never mix."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from relations.aggregates.loyalty.lots import GracedLot, LotShare, MovedLot, VoidedReward
+from relations.aggregates.loyalty.lots import (
+    GracedLot,
+    LotShare,
+    MovedLot,
+    RestoredLot,
+    TierStanding,
+    VoidedReward,
+)
 from relations.messages import Event
 
 __all__ = [
@@ -12,6 +19,7 @@ __all__ = [
     "AccountReopened",
     "DebtIncurred",
     "DebtRepaid",
+    "EarningRestored",
     "EarningReversed",
     "ExpiryDeferred",
     "LoyaltyEvent",
@@ -31,7 +39,7 @@ class LoyaltyEvent(Event, frozen=True, kw_only=True):
     """An event in one member's account.
 
     Attributes:
-        programme: Whose ledger it belongs to.
+        programme: The programme whose ledger it belongs to.
     """
 
     programme: str = "main"
@@ -44,7 +52,7 @@ class MemberEnrolled(LoyaltyEvent, frozen=True):
     """The customer joined the programme.
 
     Attributes:
-        enrolled_at: From when purchases earn, UTC microseconds.
+        enrolled_at: The moment from which purchases earn points, UTC microseconds.
     """
 
     topic: ClassVar[str] = "loyalty.member_enrolled"
@@ -53,17 +61,17 @@ class MemberEnrolled(LoyaltyEvent, frozen=True):
 
 
 class AccountClosed(LoyaltyEvent, frozen=True):
-    """The member left the programme. What was in the lots is forfeited, what was owed is written off.
+    """The member left the programme. The points in the lots were forfeited and the debt was written off.
 
     Attributes:
-        points: Forfeited.
+        points: The points forfeited.
         lots: The lots that they were in.
-        debt: Written off.
-        closed_at: When, UTC microseconds; nothing earns from then on.
+        debt: The points written off.
+        closed_at: The moment from which nothing is earned, UTC microseconds.
         reason: Why, in the host's own word.
-        rewards: Rewards not used yet, which are void now.
-        settled: Nothing of what was before is undone or counts any more. So it is of every closing recorded since there
-            is this field; before, what happened after a reopening could still reach back over it.
+        rewards: Rewards not used yet, which are void from now on.
+        settled: Nothing from before can be reversed or counted any more. This is so for every closing recorded since
+            the field exists. Before, what happened after a reopening could still reach back over the closing.
     """
 
     topic: ClassVar[str] = "loyalty.account_closed"
@@ -77,7 +85,7 @@ class AccountClosed(LoyaltyEvent, frozen=True):
 
 
 class AccountReopened(LoyaltyEvent, frozen=True):
-    """The member is back, from `reopened_at` on; what was forfeited stays so."""
+    """The customer became a member again, from `reopened_at` on. Forfeited points stay forfeited."""
 
     topic: ClassVar[str] = "loyalty.account_reopened"
     reopened_at: int
@@ -91,22 +99,22 @@ class PointsEarned(LoyaltyEvent, frozen=True):
 
     Attributes:
         lot: The lot's id, unique in the ledger.
-        points: Spendable points; 0 where a purchase only counts towards a tier, and then there is no lot.
+        points: Points that can be spent. With 0 the purchase only counts towards a tier, and there is no lot.
         qualifying: What counts towards a tier, in `unit`.
-        active_from: From when they can be spent, UTC microseconds.
-        expires_at: When what is left of them expires (then no longer spendable), UTC microseconds; None is never.
+        active_from: When the points can first be spent, UTC microseconds.
+        expires_at: When the rest of them expires, UTC microseconds; None means never.
         reason: purchase, remedy, bonus, referral or joining.
         source: The purchase, complaint or referral that they were earned by.
         policy: The version of the policy that they were earned under.
-        month: The month in which they qualify, in the policy's zone, as `2024-05`.
+        month: The month in which they qualify, in the policy's zone, such as `2024-05`.
         earned_at: When they were earned, UTC microseconds, where that is not `active_from`.
         lapsing: They expire with the account's inactivity (see `ExpiryDeferred`).
-        campaigns: The campaigns that gave more.
-        fx: What one unit of the purchase's currency counted in the programme's own, where tiers go by spend.
-        author: Who credited it by hand.
-        role: In which role.
-        unit: What `qualifying` is counted in: points, stays, orders, or `spend:EUR`. Where nothing is said, as in what
-            was recorded before it was, it counts whatever tiers go by.
+        campaigns: The campaigns that added points.
+        fx: The rate by which the purchase's currency counted in the programme's own, where tiers count spend.
+        author: The person who credited it by hand.
+        role: The author's role.
+        unit: The unit of `qualifying`: points, stays, orders, or `spend:EUR`. Events recorded before there was a unit
+            have none, and count in any unit.
     """
 
     topic: ClassVar[str] = "loyalty.points_earned"
@@ -137,15 +145,15 @@ class PointsActivated(LoyaltyEvent, frozen=True):
 
 
 class PointsRedeemed(LoyaltyEvent, frozen=True):
-    """Points were spent: soonest to expire first, then oldest, then by lot id.
+    """The member spent points: those that expire soonest first, then the oldest, then by lot id.
 
     Attributes:
-        redemption: Its id.
-        points: How many.
+        redemption: The redemption's id.
+        points: The points spent.
         lots: The lots that gave them.
-        reward: What for.
-        redeemed_at: When, UTC microseconds; None where it was recorded before redemptions said so, and put off no
-            expiry (see `ExpiryDeferred`).
+        reward: What they were spent on.
+        redeemed_at: When, UTC microseconds; None in events recorded before redemptions carried it, unless the
+            redemption deferred an expiry (see `ExpiryDeferred`).
     """
 
     topic: ClassVar[str] = "loyalty.points_redeemed"
@@ -157,17 +165,17 @@ class PointsRedeemed(LoyaltyEvent, frozen=True):
 
 
 class RedemptionReversed(LoyaltyEvent, frozen=True):
-    """A redemption was undone: its points are back in the lots that they came from, with those lots' expiry.
+    """A redemption was reversed: its points are back in the lots that they came from, with those lots' expiry.
 
     Attributes:
-        redemption: Which.
+        redemption: The redemption's id.
         points: All of its points.
-        lots: Where they came from, and are again. Those that had expired are gone with the `PointsExpired` that
-            follows, unless they are `graced`.
-        graced: Lots that had expired meanwhile and can be spent a while longer, by policy.
-        reward: The reward that is void with it.
-        limited: Its stock is to be given back.
-        expiries: When each of `lots` expires now, in their order, UTC microseconds; None is never.
+        lots: The lots that they came from and are in again. Points of lots that had expired are gone with the
+            `PointsExpired` that follows, unless the lot is in `graced`.
+        graced: Lots that had expired in the meantime and that policy keeps open for a while.
+        reward: The reward that became void with it.
+        limited: The reward goes back to stock.
+        expiries: When each of `lots` expires now, in their order, UTC microseconds; None means never.
         lapsing: Those of them that expire with the account's inactivity.
     """
 
@@ -183,7 +191,7 @@ class RedemptionReversed(LoyaltyEvent, frozen=True):
 
 
 class PointsExpired(LoyaltyEvent, frozen=True):
-    """What was left of these lots is gone."""
+    """The rest of these lots expired."""
 
     topic: ClassVar[str] = "loyalty.points_expired"
     points: int
@@ -191,11 +199,11 @@ class PointsExpired(LoyaltyEvent, frozen=True):
 
 
 class ExpiryDeferred(LoyaltyEvent, frozen=True):
-    """The member was active, or an activity was undone: lots that expire with inactivity now do so at `until`.
+    """The member was active, or an activity was reversed: lots that expire with inactivity now do so at `until`.
 
     Attributes:
-        until: When, UTC microseconds; earlier than before where an activity was undone.
-        months_count: So many months after the last activity; 0 where it was not recorded.
+        until: When, UTC microseconds. It is earlier than before where an activity was reversed.
+        months_count: The months of inactivity after which lots lapse; 0 where that was not recorded.
     """
 
     topic: ClassVar[str] = "loyalty.expiry_deferred"
@@ -207,16 +215,17 @@ class EarningReversed(LoyaltyEvent, frozen=True):
     """A refund took points back from the lots named.
 
     Attributes:
-        refund: The refund that did it; one refund reverses once.
+        refund: The refund that did it. One refund takes back once.
         purchase: The purchase refunded.
-        points: Taken from lots now.
-        qualifying: Taken back of what counts towards a tier.
+        points: Points taken from lots now.
+        qualifying: Taken back from what counts towards a tier.
         lots: The lots that gave them: the purchase's own first, then pending ones, then others in spending order.
-        expired: Taken back as well, and nobody's loss: the purchase's own lot had let them expire already.
-        shortfall: Taken back as well, though no lot could give it: a debt of its own event, or by policy forgone.
+        expired: Points taken back as well that the purchase's own lot had let expire already.
+        shortfall: Points taken back as well that no lot could give: a debt recorded by `DebtIncurred`, or forgone by
+            policy.
         month: The month in which the purchase qualified, and now qualifies for less.
         lot: The purchase's own lot where it is not `purchase/<purchase>`, because it came with a merged account.
-        unit: What `qualifying` is counted in, as in `PointsEarned`.
+        unit: The unit of `qualifying`, as in `PointsEarned`.
     """
 
     topic: ClassVar[str] = "loyalty.earning_reversed"
@@ -232,14 +241,53 @@ class EarningReversed(LoyaltyEvent, frozen=True):
     unit: str = ""
 
 
+class EarningRestored(LoyaltyEvent, frozen=True):
+    """A refund was reversed: what it had taken back is given back. The inverse of `EarningReversed`.
+
+    `points + expired + debt + shortfall` is what is no longer taken back of the earning.
+
+    Attributes:
+        refund: The refund that was reversed.
+        purchase: The purchase that was refunded.
+        points: Points given back to lots.
+        qualifying: Given back to what counts towards a tier.
+        lots: The lots that have them now, with all that those lots were.
+        expired: Points no longer taken back that had expired before the refund.
+        debt: Points no longer owed.
+        shortfall: Points no longer missing, where the shortfall was not owed.
+        missing: Points that the refund had found missing, and that are not missing any more.
+        month: The month in which the purchase qualifies again.
+        unit: The unit of `qualifying`, as in `PointsEarned`.
+        lot: The earning's own lot where it is not `purchase/<purchase>`.
+        tier: The tier that the refund had cost, and that the member has again; None where it cost none.
+        standing: The standing of that tier, as it was before the refund.
+    """
+
+    topic: ClassVar[str] = "loyalty.earning_restored"
+    refund: str
+    purchase: str
+    points: int
+    qualifying: int = 0
+    lots: tuple[RestoredLot, ...] = ()
+    expired: int = 0
+    debt: int = 0
+    shortfall: int = 0
+    missing: int = 0
+    month: str = ""
+    unit: str = ""
+    lot: str | None = None
+    tier: str | None = None
+    standing: TierStanding | None = None
+
+
 class DebtIncurred(LoyaltyEvent, frozen=True):
     """The account owes points: a refund came after they were spent.
 
     Attributes:
-        points: How many.
+        points: The points owed.
         refund: The refund; empty where there is a `redemption`.
-        redemption: The redemption that was undone after refunds had found points missing that it had spent, which were
-            recorded as a shortfall until then: what came back is set against them.
+        redemption: The redemption that was reversed after refunds had found its points missing and recorded them as a
+            shortfall. The points that came back are set against that shortfall.
     """
 
     topic: ClassVar[str] = "loyalty.debt_incurred"
@@ -249,7 +297,7 @@ class DebtIncurred(LoyaltyEvent, frozen=True):
 
 
 class DebtRepaid(LoyaltyEvent, frozen=True):
-    """Part of a lot went to repay a debt."""
+    """Part of a lot repaid a debt."""
 
     topic: ClassVar[str] = "loyalty.debt_repaid"
     points: int
@@ -257,12 +305,12 @@ class DebtRepaid(LoyaltyEvent, frozen=True):
 
 
 class PointsReleased(LoyaltyEvent, frozen=True):
-    """Points went to another member; there `PointsReceived` follows in the same transaction.
+    """Points went to another member. `PointsReceived` follows in that account in the same transaction.
 
     Attributes:
         transfer: The transfer's id.
         to: The other member.
-        points: How many.
+        points: The points sent.
         lots: The lots that gave them, with their expiry.
     """
 
@@ -274,13 +322,13 @@ class PointsReleased(LoyaltyEvent, frozen=True):
 
 
 class PointsReceived(LoyaltyEvent, frozen=True):
-    """Points came from another member, and keep their expiry.
+    """Points came from another member. They keep their expiry.
 
     Attributes:
-        transfer: The transfer's id, the sender's own.
+        transfer: The transfer's id, as the sender gave it.
         source: The other member.
-        points: How many.
-        lots: The lots that they are in here.
+        points: The points received.
+        lots: The lots that hold them here.
     """
 
     topic: ClassVar[str] = "loyalty.points_received"
@@ -291,16 +339,16 @@ class PointsReceived(LoyaltyEvent, frozen=True):
 
 
 class PointsAdjusted(LoyaltyEvent, frozen=True):
-    """Somebody with the authority to do so put the account right by hand.
+    """Somebody with the authority to do so corrected the account by hand.
 
     Attributes:
-        adjustment: Its id.
-        points: More, or less where negative.
+        adjustment: The adjustment's id.
+        points: Points added, or taken where negative.
         reason: Why, in the host's own word.
-        author: Who.
-        role: In which role, if it was told.
-        lots: The lots that gave them where there are less.
-        lot: The lot that holds them where there are more, which can be spent from `active_from` to `expires_at`.
+        author: The person who did it.
+        role: The author's role, if given.
+        lots: The lots that gave points where points were taken.
+        lot: The lot that holds the points added. It can be spent from `active_from` to `expires_at`.
         lapsing: That lot expires with the account's inactivity (see `ExpiryDeferred`).
     """
 

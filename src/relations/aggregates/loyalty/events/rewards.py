@@ -1,4 +1,4 @@
-"""What members get beside points: rewards, benefits of their tier, clubs, and thanks for recommending."""
+"""Events of what members get besides points: rewards, benefits, clubs, and points for referrals."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ __all__ = [
     "ReferralFulfilled",
     "ReferralMade",
     "ReferralReceived",
+    "ReferralRestored",
     "ReferralRevoked",
     "ReferralRewarded",
     "RewardExpired",
@@ -25,16 +26,16 @@ __all__ = [
 
 
 class RewardIssued(LoyaltyEvent, frozen=True):
-    """The member has a reward to use.
+    """A reward was issued to the member.
 
     Attributes:
-        coupon: The reward's own id; the redemption that paid for it bears the same.
-        reward: Which reward of the programme.
+        coupon: The coupon's id. The redemption that paid for it has the same id.
+        reward: The reward's name in the programme.
         kind: gift, discount, upgrade, priority_booking or club_event.
-        points: What it cost.
-        expires_at: Until when it can be used, UTC microseconds; None is for ever.
-        limited: There are only so many of them.
-        issued_at: When, UTC microseconds; None where it was recorded before rewards said so.
+        points: The points that it cost.
+        expires_at: When it expires, UTC microseconds; None means never.
+        limited: It comes from a limited stock.
+        issued_at: When it was issued, UTC microseconds; None in events recorded before rewards carried it.
     """
 
     topic: ClassVar[str] = "loyalty.reward_issued"
@@ -56,12 +57,12 @@ class RewardUsed(LoyaltyEvent, frozen=True):
 
 
 class RewardExpired(LoyaltyEvent, frozen=True):
-    """A reward was not used in time. Its points stay spent.
+    """A reward expired unused. Its points stay spent.
 
     Attributes:
-        coupon: The reward's own id.
-        reward: Which reward of the programme.
-        limited: There are only so many of them, and this one is there again.
+        coupon: The coupon's id.
+        reward: The reward's name in the programme.
+        limited: It goes back to a limited stock.
     """
 
     topic: ClassVar[str] = "loyalty.reward_expired"
@@ -71,7 +72,7 @@ class RewardExpired(LoyaltyEvent, frozen=True):
 
 
 class BenefitUsed(LoyaltyEvent, frozen=True):
-    """The member used what comes with the tier, at no points: the lounge, a late check-out."""
+    """The member used a benefit of the tier, such as the lounge or a late check-out. It costs no points."""
 
     topic: ClassVar[str] = "loyalty.benefit_used"
     use: str
@@ -97,7 +98,7 @@ class ClubLeft(LoyaltyEvent, frozen=True):
 
 
 class ReferralMade(LoyaltyEvent, frozen=True):
-    """The member recommended the programme to somebody."""
+    """The member referred another customer to the programme."""
 
     topic: ClassVar[str] = "loyalty.referral_made"
     referral: str
@@ -105,7 +106,7 @@ class ReferralMade(LoyaltyEvent, frozen=True):
 
 
 class ReferralReceived(LoyaltyEvent, frozen=True):
-    """The customer was recommended to join, by a member."""
+    """A member referred this customer to the programme."""
 
     topic: ClassVar[str] = "loyalty.referral_received"
     referral: str
@@ -114,12 +115,12 @@ class ReferralReceived(LoyaltyEvent, frozen=True):
 
 
 class ReferralFulfilled(LoyaltyEvent, frozen=True):
-    """The customer did what the referral asks for; the member who recommended is rewarded.
+    """The customer did what the referral asks for. The member who made it is rewarded.
 
     Attributes:
-        referral: The recommendation.
-        referrer: Who made it.
-        lot: The lot of the purchase that did it; None where joining did.
+        referral: The referral's id.
+        referrer: The member who made it.
+        lot: The lot of the purchase that fulfilled it; None where joining did.
     """
 
     topic: ClassVar[str] = "loyalty.referral_fulfilled"
@@ -129,7 +130,7 @@ class ReferralFulfilled(LoyaltyEvent, frozen=True):
 
 
 class ReferralRevoked(LoyaltyEvent, frozen=True):
-    """The purchase by which a referral was fulfilled has been given back whole: what it was worth is taken back."""
+    """The purchase that fulfilled a referral was refunded in full. The points given for the referral are taken back."""
 
     topic: ClassVar[str] = "loyalty.referral_revoked"
     referral: str
@@ -138,8 +139,18 @@ class ReferralRevoked(LoyaltyEvent, frozen=True):
     purchase: str
 
 
+class ReferralRestored(LoyaltyEvent, frozen=True):
+    """The refund that revoked a referral was reversed. Its points are given back. The inverse of `ReferralRevoked`."""
+
+    topic: ClassVar[str] = "loyalty.referral_restored"
+    referral: str
+    referrer: str
+    refund: str
+    purchase: str
+
+
 class ReferralRewarded(LoyaltyEvent, frozen=True):
-    """A referral was worth something: its points are in the `PointsEarned` that follows, where there are any."""
+    """A referral was rewarded. Its points, if any, are in the `PointsEarned` that follows."""
 
     topic: ClassVar[str] = "loyalty.referral_rewarded"
     referral: str

@@ -71,7 +71,7 @@ class TierWarned(LoyaltyEvent, frozen=True):
 
 
 class TierGraceGiven(LoyaltyEvent, frozen=True):
-    """The tier is no longer earned, and kept a while for grace.
+    """The tier is no longer earned, and the member keeps it for a grace period.
 
     Attributes:
         qualifying: What is left in the window.
@@ -98,7 +98,8 @@ class TierLost(LoyaltyEvent, frozen=True):
         month: The last month of that window.
         basis: As in `TierReached`.
         window: As in `TierReached`.
-        since: From when the member has the lower tier, UTC microseconds.
+        since: When the member fell, UTC microseconds.
+        refund: The refund that cost the tier; None where time did.
     """
 
     topic: ClassVar[str] = "loyalty.tier_lost"
@@ -109,3 +110,4 @@ class TierLost(LoyaltyEvent, frozen=True):
     basis: str = "points"
     window: str = ""
     since: int = 0
+    refund: str | None = None

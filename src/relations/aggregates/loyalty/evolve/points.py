@@ -1,4 +1,4 @@
-"""What a ledger's lots, debts and membership are after each event."""
+"""Folds of memberships, lots and debts."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from relations.aggregates.loyalty.events.points import (
     AccountReopened,
     DebtIncurred,
     DebtRepaid,
+    EarningRestored,
     EarningReversed,
     ExpiryDeferred,
     MemberEnrolled,
@@ -25,9 +26,17 @@ from relations.aggregates.loyalty.events.points import (
     PointsReleased,
     RedemptionReversed,
 )
-from relations.aggregates.loyalty.evolve.dealings import with_done
-from relations.aggregates.loyalty.lots import Earning, Lot, LotShare, MovedLot, Redemption, issued_to, purchase_lot
-from relations.aggregates.loyalty.state import Dealings, Ledger
+from relations.aggregates.loyalty.lots import (
+    Earning,
+    Lot,
+    LotShare,
+    MovedLot,
+    Redemption,
+    Taking,
+    issued_to,
+    purchase_lot,
+)
+from relations.aggregates.loyalty.state import Ledger
 from relations.messages import Event
 
 __all__ = ["POINTS"]
@@ -44,8 +53,8 @@ def _closed(ledger: Ledger, event: AccountClosed) -> Ledger:
 
 
 def _settled(ledger: Ledger, event: AccountClosed) -> Ledger:
-    """What was before the closing is remembered by its ids alone: nothing of it is undone or counts any more."""
-    coupons = ledger.dealings.coupons
+    """Keep only the ids of what was before the closing: nothing of it can be reversed or counts any more."""
+    coupons = ledger.coupons
     for each in event.rewards:
         if each.coupon in coupons:
             coupons = coupons.set(each.coupon, replace(coupons[each.coupon], status="void"))
@@ -61,7 +70,11 @@ def _settled(ledger: Ledger, event: AccountClosed) -> Ledger:
         lapses_at=None,
         idle_months=0,
         redeemed_at=Map(),
-        dealings=replace(ledger.dealings, coupons=coupons, clubs=()),
+        coupons=coupons,
+        clubs=(),
+        lost_tier=None,
+        takings=Map(),
+        settled_at=event.closed_at,
     )
 
 
@@ -138,15 +151,14 @@ def _redemption_reversed(ledger: Ledger, event: RedemptionReversed) -> Ledger:
         elif earning is not None:
             back = Lot(share.points, earning.active_from, earning.expires_at, earning.earned_at, False, earning.lapsing)
             lots = lots.set(share.lot, back)
-    redemption, coupon = ledger.redemptions.get(event.redemption), ledger.dealings.coupons.get(event.redemption)
-    dealings = ledger.dealings
+    redemption, coupon = ledger.redemptions.get(event.redemption), ledger.coupons.get(event.redemption)
+    coupons = ledger.coupons
     if coupon is not None:
-        void = dealings.coupons.set(event.redemption, replace(coupon, status="void"))
-        dealings = replace(dealings, coupons=void)
+        coupons = coupons.set(event.redemption, replace(coupon, status="void"))
     redemptions = ledger.redemptions
     if redemption is not None:
         redemptions = redemptions.set(event.redemption, replace(redemption, reversed=True))
-    return replace(ledger, lots=lots, redemptions=redemptions, dealings=dealings)
+    return replace(ledger, lots=lots, redemptions=redemptions, coupons=coupons)
 
 
 def _expired(ledger: Ledger, event: PointsExpired) -> Ledger:
@@ -168,6 +180,8 @@ def _reversed(ledger: Ledger, event: EarningReversed) -> Ledger:
     earning = ledger.earnings.get(own)
     if earning is None:
         return replace(ledger, lots=lots)
+    missed = ledger.missed + event.shortfall
+    taking = Taking(event.refund, event.lots, event.expired, event.shortfall, False, missed)
     taken = replace(
         earning,
         reversed=earning.reversed + event.points + event.expired + event.shortfall,
@@ -176,34 +190,122 @@ def _reversed(ledger: Ledger, event: EarningReversed) -> Ledger:
         refunds=(*earning.refunds, event.refund),
     )
     months = ledger.months
-    return replace(
+    reversed_ = replace(
         ledger,
         lots=lots,
         earnings=ledger.earnings.set(own, taken),
         months=months.set(earning.month, months.get(earning.month, 0) - event.qualifying),
         qualified=ledger.qualified - event.qualifying,
-        missed=ledger.missed + event.shortfall,
+        missed=missed,
         shortfall=ledger.shortfall + event.shortfall,
-        dealings=_unrewarded(ledger.dealings, own, taken) if earning.reason == "referral" else ledger.dealings,
+        takings=ledger.takings.set(own, (*ledger.takings.get(own, ()), taking)),
     )
+    return _referral_counted(reversed_, own, taken) if earning.reason == "referral" else reversed_
 
 
-def _unrewarded(dealings: Dealings, own: str, earning: Earning) -> Dealings:
-    """A recommendation all of whose points were taken back from who made it was not rewarded; another one may be."""
+def _restored(ledger: Ledger, event: EarningRestored) -> Ledger:
+    lots = ledger.lots
+    for each in event.lots:
+        lot = lots.get(each.lot)
+        points = each.points + (0 if lot is None else lot.points)
+        back = Lot(points, each.active_from, each.expires_at, each.earned_at, each.pending, each.lapsing)
+        lots = lots.set(each.lot, back)
+    if event.missing:
+        ledger = _less_missing(ledger, event)
+    own = event.lot or purchase_lot(event.purchase)
+    earning = ledger.earnings.get(own)
+    if earning is None:
+        return replace(ledger, lots=lots)
+    given = replace(
+        earning,
+        reversed=earning.reversed - event.points - event.expired - event.debt - event.shortfall,
+        forgone=earning.forgone - event.expired,
+        reversed_qualifying=earning.reversed_qualifying - event.qualifying,
+        refunds=tuple(refund for refund in earning.refunds if refund != event.refund),
+    )
+    takings = ledger.takings
+    left = tuple(each for each in takings.get(own, ()) if each.refund != event.refund)
+    if left:
+        takings = takings.set(own, left)
+    elif own in takings:
+        takings = takings.delete(own)
+    months = ledger.months
+    if event.qualifying:
+        months = months.set(earning.month, months.get(earning.month, 0) + event.qualifying)
+    restored = replace(
+        ledger,
+        lots=lots,
+        earnings=ledger.earnings.set(own, given),
+        months=months,
+        qualified=ledger.qualified + event.qualifying,
+        debt=ledger.debt - event.debt,
+        shortfall=ledger.shortfall - event.shortfall,
+        takings=takings,
+    )
+    if event.standing is not None:
+        stands = event.standing
+        restored = replace(
+            restored,
+            tier=event.tier,
+            tier_since=stands.since,
+            tier_month=stands.month,
+            reviewed=stands.reviewed,
+            warned=stands.warned,
+            grace_until=stands.grace_until,
+            lost_tier=None,
+        )
+    return _referral_counted(restored, own, given) if earning.reason == "referral" else restored
+
+
+def _less_missing(ledger: Ledger, event: EarningRestored) -> Ledger:
+    """Set the clock of missing points back, and with it everything that was recorded after the refund."""
+    known = ledger.takings.get(event.lot or purchase_lot(event.purchase), ())
+    since = max((each.missed for each in known if each.refund == event.refund), default=0)
+    if not since:
+        return ledger
+
+    def back(missed: int) -> int:
+        return missed - event.missing if missed >= since else missed
+
+    takings = ledger.takings
+    for name, taken in takings.items():
+        takings = takings.set(name, tuple(replace(each, missed=back(each.missed)) for each in taken))
+    missed_before = ledger.missed_before
+    for name, missed in missed_before.items():
+        missed_before = missed_before.set(name, back(missed)) if back(missed) else missed_before.delete(name)
+    return replace(ledger, missed=ledger.missed - event.missing, missed_before=missed_before, takings=takings)
+
+
+def _referral_counted(ledger: Ledger, own: str, earning: Earning) -> Ledger:
+    """Count a referral of this member as rewarded unless all of its points were taken back. Another one may be then."""
     owner, lot = issued_to("", own)
     _, referrer, referral = lot.split("/")
-    name, invited = own.removesuffix(lot) + referral, dealings.invited
-    if owner:  # of who was merged into this one
+    name, invited = own.removesuffix(lot) + referral, ledger.invited
+    if owner:  # made by the customer of a merged account
         made = owner == referrer
     else:
         made = invited is None or (invited.referral, invited.referrer) != (referral, referrer)
-    if not made or earning.reversed < earning.points or f"revoked/{name}" in dealings.done:
-        return dealings
-    return replace(dealings, done=dealings.done.set(f"revoked/{name}", ""), rewarded=dealings.rewarded - 1)
+    revoked = f"revoked/{name}"
+    is_gone, was_gone = earning.reversed >= earning.points, revoked in ledger.done
+    if not made or is_gone == was_gone:
+        return ledger
+    done = ledger.done.set(revoked, "") if is_gone else ledger.done.delete(revoked)
+    return replace(ledger, done=done, rewarded=ledger.rewarded + (-1 if is_gone else 1))
 
 
 def _owes(ledger: Ledger, event: DebtIncurred) -> Ledger:
-    return replace(ledger, debt=ledger.debt + event.points, shortfall=max(0, ledger.shortfall - event.points))
+    takings = ledger.takings
+    if event.refund:
+        # It follows its own `EarningReversed`, so the clock of missing points says which of the takings it is of.
+        for lot, taken in takings.items():
+            if taken[-1].refund == event.refund and taken[-1].missed == ledger.missed:
+                takings = takings.set(lot, (*taken[:-1], replace(taken[-1], owed=True)))
+    return replace(
+        ledger,
+        debt=ledger.debt + event.points,
+        shortfall=max(0, ledger.shortfall - event.points),
+        takings=takings,
+    )
 
 
 def _repaid(ledger: Ledger, event: DebtRepaid) -> Ledger:
@@ -213,9 +315,10 @@ def _repaid(ledger: Ledger, event: DebtRepaid) -> Ledger:
 
 
 def _released_points(ledger: Ledger, event: PointsReleased) -> Ledger:
-    said = f"{event.points} to {event.to}"
     return replace(
-        ledger, lots=_without(ledger.lots, event.lots), dealings=with_done(ledger, f"transfer/{event.transfer}", said)
+        ledger,
+        lots=_without(ledger.lots, event.lots),
+        done=ledger.done.set(f"transfer/{event.transfer}", f"{event.points} to {event.to}"),
     )
 
 
@@ -227,17 +330,15 @@ def _received_points(ledger: Ledger, event: PointsReceived) -> Ledger:
             each.points, 0, "", "transfer", event.source, each.active_from, each.expires_at, each.earned_at
         )
         earnings = earnings.set(each.lot, earning)
-    said = str(event.points)
-    return replace(
-        ledger, lots=lots, earnings=earnings, dealings=with_done(ledger, f"from/{event.source}/{event.transfer}", said)
-    )
+    done = ledger.done.set(f"from/{event.source}/{event.transfer}", str(event.points))
+    return replace(ledger, lots=lots, earnings=earnings, done=done)
 
 
 def _adjusted(ledger: Ledger, event: PointsAdjusted) -> Ledger:
     said = f"{event.points} for {event.reason} by {event.author}"
-    dealings = with_done(ledger, f"adjustment/{event.adjustment}", said)
+    done = ledger.done.set(f"adjustment/{event.adjustment}", said)
     if event.lot is None:
-        return replace(ledger, lots=_without(ledger.lots, event.lots), dealings=dealings)
+        return replace(ledger, lots=_without(ledger.lots, event.lots), done=done)
     at, expires_at = event.active_from, event.expires_at
     return replace(
         ledger,
@@ -245,7 +346,7 @@ def _adjusted(ledger: Ledger, event: PointsAdjusted) -> Ledger:
         earnings=ledger.earnings.set(
             event.lot, Earning(event.points, 0, "", "adjustment", event.adjustment, at, expires_at, at, event.lapsing)
         ),
-        dealings=dealings,
+        done=done,
     )
 
 
@@ -267,6 +368,7 @@ POINTS: dict[type[Event], Callable[[Ledger, Any], Ledger]] = {
     PointsExpired: _expired,
     ExpiryDeferred: _deferred,
     EarningReversed: _reversed,
+    EarningRestored: _restored,
     DebtIncurred: _owes,
     DebtRepaid: _repaid,
     PointsReleased: _released_points,
