@@ -201,7 +201,7 @@ def test_a_digest_that_was_noted_down_is_compared(run: Run, hotel: Path) -> None
 def test_a_report_says_that_a_view_is_stopped(run: Run, hotel: Path) -> None:
     tamper(
         hotel,
-        "UPDATE relations_projections SET failure = 'planted', failed_at = 3, failed_stream = 'customer-x' "
+        "UPDATE relations_views SET failure = 'planted', failed_at = 3, failed_stream = 'customer-x' "
         "WHERE name = 'satisfaction'",
     )
     ran = run("report", "retention", "-d", hotel)
