@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-import relations
 from relations import errors
 from relations.errors import (
     ChainBroken,
@@ -38,10 +37,6 @@ def test_every_error_is_in_one_tree_with_a_code_of_its_own() -> None:
 def test_the_tree_is_drawn_at_the_top_as_it_is() -> None:
     drawn = set(re.findall(r"[├└]── (\w+)", str(errors.__doc__))) | {"RelationsError"}
     assert drawn == set(errors.__all__)
-
-
-def test_all_of_it_is_exported() -> None:
-    assert set(errors.__all__) <= set(relations.__all__)
 
 
 @pytest.mark.parametrize("error", MADE, ids=lambda error: type(error).__name__)

@@ -31,10 +31,10 @@ from relations.projections.agenda.view import commands_due
 from relations.projections.projection import Projection
 from relations.projections.running.resolving import AliasReader, ids_in_log
 from relations.projections.running.runner import ALIASES, Progress, ProjectionStatus, Runner
+from relations.projections.views import Views
 from relations.reactions import ONLY_IF, REACTIONS, Reaction, react
 from relations.telemetry import is_verbose, logger
 from relations.verification import Problem, Verification, Verifier
-from relations.views import Views
 
 __all__ = ["BatchReport", "Problem", "Receipt", "Rejection", "Relations", "Status", "Verification", "Views"]
 

@@ -288,12 +288,12 @@ class Executor:
 
         named: str = wanted.customer  # type: ignore[attr-defined] # whatever can be merged has it
         together = states_together(merging, named, load(named), load)
-        home = merging.home(wanted, {name: state for name, (_version, state) in together.items()})
-        if home != named:
-            step.command = wanted.model_copy(update={"customer": home})
+        step.merged = {name: state for name, (_version, state) in together.items()}
+        step.home = merging.home(wanted, step.merged)
+        if step.home != named:
+            step.command = wanted.model_copy(update={"customer": step.home})
             step.stream = step.command.stream
-        step.version, step.state = together.pop(home)
-        step.others = [state for _version, state in together.values()]
+        step.version, step.state = together[step.home]
 
     def _decide_events(self, unit: Unit, decision: Decision, step: Step) -> list[Event]:
         """Return the events of the command by the policy that applies to it."""
@@ -301,8 +301,8 @@ class Executor:
         # A reaction follows the policy in force, even where the stream itself is pinned to an older one.
         step.policy = unit.rules.at(wanted.at)
         known = state
-        if step.others is not None and aggregate.merging is not None:
-            known = aggregate.merging.together(wanted, state, step.others)
+        if step.merged is not None and aggregate.merging is not None:
+            known = aggregate.merging.together(wanted, step.home, step.merged)
         new = aggregate.decider.decide(known, wanted, unit.pinned(aggregate, state) or step.policy)
         if new:
             step.customer = aggregate.customer(state, wanted)
