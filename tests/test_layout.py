@@ -20,7 +20,7 @@ from relations.projections import PROJECTIONS
 SOURCES = Path(relations.__file__).parent
 
 LAYERS = (
-    {"errors", "extras", "messages", "decider", "telemetry", "gc_pause"},
+    {"errors", "extras", "currencies", "months", "messages", "decider", "telemetry", "gc_pause"},
     {"policies"},
     {"aggregates", "commands", "events"},
     {"reactions"},

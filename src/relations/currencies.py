@@ -1,11 +1,12 @@
-"""Currencies and the digits of their minor units, pinned: recorded amounts mean the same with any version of a data package.
+"""Currencies and the digits of their minor units, pinned so that recorded amounts never change their meaning.
 
 ISO removes a currency from its list when it is withdrawn, and packages follow. So the codes known when this version was
 released are listed here, the withdrawn ones with the last day on which they could be paid with. The package `iso4217`
 is asked only for codes that are newer.
 
-Sources: ISO 4217 list one with amendments until 2026-01-01, earlier editions of it for the digits of withdrawn
-currencies, and the announcements of the central banks for their last days.
+Sources: ISO 4217 list one with amendments until 2026-01-01, its earlier editions for the digits of withdrawn
+currencies; for last days the currency data of Unicode CLDR, and the published end of dual circulation
+where that is later.
 """
 
 from __future__ import annotations

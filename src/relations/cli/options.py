@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
 from relations.engine import Relations
 from relations.errors import InvalidInput, SourceError
 from relations.log.database import Access
-from relations.messages import ID_PATTERN
+from relations.messages import ID_PATTERN, from_micros
+from relations.policies.calendars import local_time
 
 __all__ = [
     "AsOf",
@@ -143,8 +143,7 @@ def moment(given: str | None, zone: str, *, field: str = "--as-of") -> datetime 
         return None
     try:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", given):
-            after = datetime.combine(date.fromisoformat(given) + timedelta(days=1), time(), ZoneInfo(zone))
-            return after.astimezone(UTC) - timedelta(microseconds=1)
+            return from_micros(local_time(zone).start(date.fromisoformat(given) + timedelta(days=1)) - 1)
         found = datetime.fromisoformat(given)
     except (ValueError, OverflowError):
         raise InvalidInput(
@@ -172,7 +171,7 @@ def beginning(given: str | None, zone: str, *, field: str) -> datetime | None:
     found = moment(given, zone, field=field)
     if found is None or given is None or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", given):
         return found
-    return datetime.combine(date.fromisoformat(given), time(), ZoneInfo(zone)).astimezone(UTC)
+    return from_micros(local_time(zone).start(date.fromisoformat(given)))
 
 
 def checked_customer(customer: str, *, field: str = "CUSTOMER", what: str = "a customer's id") -> str:

@@ -10,8 +10,8 @@ from functools import cached_property
 from relations.engine import Relations
 from relations.errors import InvalidInput, MissingExtra
 from relations.messages import from_micros, to_micros
+from relations.months import months_after, months_between
 from relations.policies.calendars import LocalTime, local_time
-from relations.projections.purchase_days import months_between
 from relations.report.html.figures import Bar, Bars, Dot, Figure, Part, Plot, Scale, Table, middle, points, ticks_at
 from relations.report.html.wording import Wording
 
@@ -94,8 +94,7 @@ class Asked:
     @cached_property
     def month_after(self) -> str:
         """The month after it."""
-        year, number = int(self.through_month[:4]), int(self.through_month[5:])
-        return f"{year + number // 12:04d}-{number % 12 + 1:02d}"
+        return months_after(self.through_month)
 
     # --- figures ----------------------------------------------------------------------------------------------------
 
