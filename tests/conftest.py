@@ -70,7 +70,7 @@ def _import(package: str) -> Any:
     try:
         return import_module(package)
     except ImportError:
-        absent(f"PostgreSQL cannot be started without the package {package}; install 'relations[dev]'")
+        absent(f"PostgreSQL cannot be started without the package {package}; install 'relations-engine[dev]'")
 
 
 def _prepare_server(data: Path) -> Any:

@@ -212,6 +212,6 @@ class MissingExtra(RelationsError):
     def __init__(self, package: str, *, extra: str, purpose: str) -> None:
         super().__init__(
             f"{purpose} needs the package {package}, which is not installed",
-            hint=f"Install it with: pip install 'relations[{extra}]'",
+            hint=f"Install it with: pip install 'relations-engine[{extra}]'",
         )
         self.extra = extra

@@ -155,7 +155,7 @@ def test_without_the_extra_a_fit_says_what_is_missing_and_the_rest_works(monkeyp
     with pytest.raises(MissingExtra, match="Fitting BG/NBD needs the package scipy") as caught:
         fit_buying([RepeatStatistics(1, 2, 3)])
     assert caught.value.extra == "analytics"
-    assert "pip install 'relations[analytics]'" in str(caught.value)
+    assert "pip install 'relations-engine[analytics]'" in str(caught.value)
     with pytest.raises(MissingExtra):
         BUYING.alive([RepeatStatistics(1, 2, 3)])
     assert survival_curve([(1, True), (2, False)]).points[0].survival == 0.5

@@ -100,13 +100,13 @@ def test_customers_are_graded_in_the_currency_asked_for(run: Run, hotel: Path) -
     ("arguments", "option", "words"),
     [
         (("retention", "--html", "x.html"), "--html", "not retention alone"),
-        (("--html", "x.html", "--since", "2024-05"), "--since", "does nothing for the page"),
-        (("--html", "x.html", "--by", "month"), "--by", "does nothing for the page"),
-        (("--html", "x.html", "--limit", "3"), "--limit", "does nothing for the page"),
-        (("--lang", "zh"), "--lang", "is for the page only"),
+        (("--html", "x.html", "--since", "2024-05"), "--since", "does not apply to the page"),
+        (("--html", "x.html", "--by", "month"), "--by", "does not apply to the page"),
+        (("--html", "x.html", "--limit", "3"), "--limit", "does not apply to the page"),
+        (("--lang", "zh"), "--lang", "applies to the page only"),
         (("retention", "--by", "month"), "--by", "satisfaction"),
         (("repair", "--currency", "CHF"), "--currency", "satisfaction and retention"),
-        (("satisfaction", "--days", "3"), "--days", "repair and agenda"),
+        (("satisfaction", "--ahead", "3"), "--ahead", "repair and agenda"),
         (("agenda", "--since", "2024-05"), "--since", "the report on agenda"),
         (("retention", "--segments", "policy"), "--segments", "satisfaction"),
     ],
@@ -158,7 +158,7 @@ def test_what_a_missing_extra_would_show_is_said_in_its_place(
         monkeypatch.setitem(sys.modules, module, None)
     shown = run("report", "retention", "-d", hotel, *AS_OF)
     assert shown.code == 0
-    assert "relations[analytics]" in shown.out
+    assert "relations-engine[analytics]" in shown.out
     assert "Revenue kept" in shown.out
     document = run("report", "retention", "-d", hotel, *AS_OF, "--json").json["retention"]
     assert document["worth"]["no_fit"]["code"] == "missing_extra"
@@ -241,10 +241,10 @@ def test_an_unknown_customer_has_no_history_and_an_impossible_one_is_refused(run
     assert "nothing is recorded" in unknown.err
     too_early = run("history", "g000001", "-d", hotel, "--until", "2001-01-01")
     assert too_early.code == 0
-    assert "Nothing is recorded" in too_early.out
+    assert "Nothing had occurred by then" in too_early.out
     overlong = run("history", "x" * 65, "-d", hotel)
     assert overlong.code == 2
-    assert "cannot be a customer's id" in overlong.err
+    assert "cannot be a customer id" in overlong.err
 
 
 def test_everything_fits_into_80_columns(run: Run, hotel: Path) -> None:
@@ -271,3 +271,16 @@ def test_json_is_utf_8_whatever_the_terminal_is(program: Run, hotel: Path) -> No
     shown = program("history", "g000001", "-d", hotel, "--json", PYTHONUTF8="0", PYTHONIOENCODING="latin-1")
     assert shown.code == 0
     assert shown.out.encode("latin-1").decode("utf-8").startswith('{"customer":"g000001"')
+
+
+def test_a_history_shows_what_an_auditor_asks_first(run: Run, hotel: Path) -> None:
+    found = run("complaints", "-d", hotel, "--status", "closed", "--json").json["tickets"][0]
+    events = run("history", found["customer"], "-d", hotel, "--json").json["events"]
+    shown = "".join(run("history", found["customer"], "-d", hotel, COLUMNS="200").out.split())
+    assert len(events) > 3
+    for event in events:
+        assert str(event["position"]) in shown
+        assert event["actor"] in shown
+        assert event["command_id"] in shown
+    assert f"complaint:{found['complaint']}" in shown
+    assert "recorded20" in shown

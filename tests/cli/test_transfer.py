@@ -144,7 +144,7 @@ def test_an_interrupted_import_goes_on_where_it_stopped(run: Run, tmp_path: Path
     _out, err = process.communicate(timeout=120)
     assert process.returncode == (130 if number == signal.SIGINT else -number)
     if number == signal.SIGINT:
-        assert b"goes on where it stopped" in err
+        assert b"again to continue" in err
         assert b"Traceback" not in err
     assert 0 < _recorded(database) < count
     again = run("import", lines, "-d", database, "--json")

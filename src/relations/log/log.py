@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version as package_version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -16,6 +15,7 @@ from relations.errors import ForeignDatabase, NewerLog
 from relations.log.chain import GENESIS, check, link
 from relations.log.database import Database, tables_of
 from relations.log.tables import COLUMNS, FORMAT, log, meta, metadata
+from relations.version import VERSION
 
 __all__ = ["Entry", "Head", "Log", "Shard", "Writer"]
 
@@ -179,7 +179,7 @@ class Log:
                         insert(meta),
                         [
                             {"name": "format", "value": str(FORMAT)},
-                            {"name": "created_by", "value": f"relations {package_version('relations')}"},
+                            {"name": "created_by", "value": f"relations {VERSION}"},
                         ],
                     )
 

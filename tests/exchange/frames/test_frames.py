@@ -489,7 +489,7 @@ with Relations.open("sqlite://") as engine:
 def test_without_the_extra_it_is_said_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True)
     assert done.stdout.count("polars") == 2
-    assert done.stdout.count("pip install 'relations[data]'") == 2
+    assert done.stdout.count("pip install 'relations-engine[data]'") == 2
 
 
 def test_an_answer_at_hand_is_a_frame_of_its_type() -> None:

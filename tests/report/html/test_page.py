@@ -272,7 +272,7 @@ def test_without_the_extra_for_models_only_what_needs_it_is_missing(
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setitem(sys.modules, "scipy", None)
     page = render_html(group, as_of=GROUP_AS_OF)
-    assert "pip install 'relations[analytics]'" in words(page, "worth")
+    assert "pip install 'relations-engine[analytics]'" in words(page, "worth")
     assert "have brought" in words(page, "worth")
     for name in FIGURES - {"worth", "winning"}:
         assert figure(page, name) == figure(pages["en"], name)
