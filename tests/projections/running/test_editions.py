@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from relations.engine import Relations
 from relations.messages import Envelope
-from relations.policies.calendars import zone_data_version, zone_of
+from relations.policies.calendars import zone_data_version
 from relations.projections import Projection, Rows, Runner
 from relations.projections.running import checkpoints as checkpoints_module
 from tests.projections.running.test_runner import KNOWN, NEWER, SPENDING, expected, runner_of, table_names
@@ -119,12 +119,6 @@ def test_rows_made_with_other_time_zone_data_are_reported_and_never_mixed(
     engine.rebuild()
     assert engine.verify().good
     assert engine.runner.stored("spending") == expected(engine.runner)
-
-
-def test_the_zones_of_the_pinned_package_are_used() -> None:
-    assert zone_data_version()[:2] == "20"
-    assert zone_of("Europe/Vienna").key == "Europe/Vienna"
-    assert Path("/usr/share/zoneinfo").exists() or zone_of("UTC").key == "UTC"
 
 
 def test_a_database_of_a_release_in_which_versions_shared_their_tables_opens(
