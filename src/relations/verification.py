@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select, text
 from relations.errors import ChainBroken, InvalidInput, RelationsError
 from relations.log.chain import GENESIS, check
 from relations.log.codec import Codec
-from relations.log.database import translated
+from relations.log.failures import translated
 from relations.log.log import Head, Log
 from relations.log.personal import Keys
 from relations.log.snapshots import stored_snapshots
