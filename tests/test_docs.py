@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from relations.aggregates import AGGREGATES
 from relations.aggregates.complaint import MOVES
-from relations.cli import app
+from relations.cli.app import app
 from tests.conftest import ROOT
 
 

@@ -63,7 +63,7 @@ def test_errors_speak_to_people_and_to_programs() -> None:
     assert (failed.projection, failed.position, failed.stream) == ("repair", 9, "complaint-k1")
     assert "repair" in str(failed)
     assert "position 9" in str(failed)
-    assert "pip install 'relations[data]'" in str(MADE[4])
+    assert "pip install 'relations-engine[data]'" in str(MADE[4])
 
 
 def test_a_hint_can_still_be_read_under_its_former_name() -> None:

@@ -20,7 +20,7 @@ from relations.projections import PROJECTIONS
 SOURCES = Path(relations.__file__).parent
 
 LAYERS = (
-    {"errors", "extras", "messages", "decider", "telemetry", "gc_pause"},
+    {"version", "errors", "extras", "currencies", "months", "messages", "decider", "telemetry", "gc_pause"},
     {"policies"},
     {"aggregates", "commands", "events"},
     {"reactions"},
@@ -327,7 +327,7 @@ with Relations.open("sqlite://") as engine:
 try:
     Relations.open("postgresql://nobody@localhost/none")
 except relations.MissingExtra as error:
-    assert "relations[postgres]" in str(error)
+    assert "relations-engine[postgres]" in str(error)
 print("eventsourcing" in sys.modules, len(engine.__class__.__name__))
 """
 

@@ -74,6 +74,8 @@ _MODULES = frozenset((*_HOMES, "events", "exchange", "testing", "views"))
 
 def __getattr__(name: str) -> Any:
     """Load a public name or module on first use."""
+    if name == "__version__":
+        return import_module("relations.version").VERSION
     if name in _MODULES:
         return import_module(f"relations.{name}")
     if not name.startswith("_"):
