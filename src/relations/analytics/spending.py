@@ -62,7 +62,7 @@ class SpendingModel(BaseModel):
         return self.p * self.v / (self.q - 1) if self.q > 1 else None
 
     def expected_amounts(self, customers: Iterable[RepeatStatistics]) -> list[float]:
-        """Return the amount expected of each customer's purchase, p (v + repeat amount) / (p x + q - 1), in minor units.
+        """Return the expected amount of a purchase, p (v + repeat amount) / (p x + q - 1), in minor units.
 
         For customers who never came back, or whose repeat purchases sum to 0 or less, it is the mean over all.
 
