@@ -29,14 +29,15 @@ def lived(rules: int, seed: int) -> Counter[str]:
     """What happened in a busy member's life of about two years, the account held against the oracle at every step."""
     chance, machine = random.Random(seed), LedgerMachine()
     machine.begin(rules, joins=1)
+    refunded = (1, 1)
     for number in range(1, 60):
         recent = chance.randint(max(1, number - 6), number)
         late = chance.choice(LATE)
         if chance.randrange(60) == 0:
             machine.leaves(31)
-        match chance.randrange(12):
+        match chance.randrange(13):
             case 0 | 1 | 2:
-                machine.buys(number, Money(chance.randint(300, 3_000), "EUR"), None, late)
+                machine.buys(number, Money(chance.randint(300, 3_000), "EUR"), None, chance.choice((0, 0, 2)), late)
             case 3:
                 machine.is_given(number, chance.randint(1, 20), chance.choice(("bonus", "remedy")), "anna", late)
             case 4 | 5:
@@ -46,11 +47,14 @@ def lived(rules: int, seed: int) -> Counter[str]:
             case 7 | 8:
                 machine.undoes(recent, late)
             case 9:
-                machine.gives_back(recent, number, chance.choice((2, 5, 7, 7)), late)
+                refunded = (recent, number)
+                machine.gives_back(*refunded, chance.choice((2, 5, 7, 7)), late)
             case 10:
                 machine.is_looked_at(late)
             case 11:
                 machine.time_is_told(late)
+            case 12:
+                machine.is_given_again(*refunded, chance.choice((0, 0, 2)), late)
         machine.time_passes(chance.choice((0, 1, 4, 11, 20, 45, 150)), chance.randrange(24))
         machine.they_agree()
     return machine.outcomes
@@ -62,7 +66,7 @@ def test_busy_lives_come_out_coin_by_coin_and_day_by_day(rules: int) -> None:
     for seed in range(LIVES):
         seen += lived(rules, seed)
     programme = LedgerMachine.policies[rules].programme
-    kinds = {"PointsEarned", "PointsRedeemed", "RedemptionReversed", "EarningReversed"}
+    kinds = {"PointsEarned", "PointsRedeemed", "RedemptionReversed", "EarningReversed", "EarningRestored"}
     if programme.months_to_expiry is not None:
         kinds |= {"PointsExpired"}
     if programme.tiers:

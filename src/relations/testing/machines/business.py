@@ -31,6 +31,7 @@ from relations.aggregates.loyalty import (
     RedeemPoints,
     ReleaseAccount,
     ReopenAccount,
+    RestoreEarning,
     ReturnAccount,
     ReverseEarning,
     ReverseRedemption,
@@ -169,6 +170,14 @@ class BusinessMachine(RuleBasedStateMachine):
         self.refunds += 1
         purchase = f"p{max(1, self.purchases - back)}"
         self._do(ReverseEarning, who, None, late, refund=f"r{self.refunds}", purchase=purchase, refunded=part, bought=7)
+
+    @rule(
+        who=_ANYBODY, back=st.integers(0, 3), number=st.integers(0, 2), part=st.sampled_from((0, 0, 1, 4)), late=_LATE
+    )
+    def refund_is_reversed(self, who: str, back: int, number: int, part: int, late: int) -> None:
+        """One of the latest refunds is reversed; this many sevenths of the purchase stay refunded."""
+        refund, purchase = f"r{max(1, self.refunds - number)}", f"p{max(1, self.purchases - back)}"
+        self._do(RestoreEarning, who, None, late, refund=refund, purchase=purchase, refunded=part, bought=7)
 
     @rule(who=_ANYBODY, where=_IN, number=_NUMBERS, points=st.integers(1, 15), late=_LATE)
     def is_given(self, who: str, where: str, number: int, points: int, late: int) -> None:

@@ -288,9 +288,9 @@ def _restore(
         recall_activity(draft, own, policy.zone)
     ledger = draft.ledger
     earning = ledger.earnings[own]
-    taking = next(
-        (each for each in ledger.takings.get(own, ()) if each.refund == command.refund), Taking(command.refund)
-    )
+    unknown = Taking(command.refund, missed=ledger.missed)
+    known = ledger.takings.get(own, ())
+    taking = next((each for each in known if each.refund == command.refund), unknown)
     parts = _divide(ledger, own, taking, due)
     gone = [share.lot for share in parts.lots if _is_over(ledger, share.lot, command.at)]
     graced = programme.reversal_after_expiry == "grace"
@@ -411,5 +411,5 @@ def _set_against_shortfall(draft: Draft, taking: Taking, parts: _Parts) -> None:
     ledger = draft.ledger
     since = ledger.missed - (taking.missed - parts.missing)
     owed = min(sum(share.points for share in parts.lots), ledger.shortfall, since)
-    if taking.missed and owed > 0:
+    if owed > 0:
         draft.add(DebtIncurred(programme=ledger.programme, points=owed, refund=taking.refund))
