@@ -87,7 +87,7 @@ class TestBusiness(BusinessMachine.TestCase):  # type: ignore[misc, valid-type] 
 
 
 BUSINESS_LIVES = 60
-DOINGS = {"buys": 4, "gives_back": 3, "is_given": 3, "redeems": 3, "undoes": 3, "sends": 2, "wants": 4, "recommends": 2,
+DOINGS = {"buys": 4, "gives_back": 3, "refund_is_reversed": 2, "is_given": 3, "redeems": 3, "undoes": 3, "sends": 2, "wants": 4, "recommends": 2,
           "time_passes": 3, "are_found_to_be_one": 2, "are_two_after_all": 2, "uses": 3, "joins": 1, "leaves": 1,
           "comes_back": 1, "is_adjusted": 1, "time_is_told": 1}  # fmt: skip
 
@@ -246,6 +246,35 @@ Steps = list[tuple[str, tuple[Any, ...]]]
              ("time_passes", (40, 0)), ("buys", ("c1", 2, 0)), ("are_two_after_all", (False,)),
              ("time_passes", (75, 0)), ("time_is_told", ("c1",)), ("time_is_told", ("c2",))],
             id="a tier that one had before stands on what it stood on before",
+        ),
+        pytest.param(
+            0,
+            [("joins", ("c1", "main", 0)), ("recommends", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
+             ("buys", ("c3", 20, 0)), ("gives_back", ("c3", 0, 4, 0)), ("gives_back", ("c3", 0, 7, 0)),
+             ("refund_is_reversed", (0, 0)), ("refund_is_reversed", (1, 0))],
+            id="a referral that a refund revoked counts again with the reversal of any of the refunds",
+        ),
+        pytest.param(
+            1,
+            [("joins", ("c1", "main", 0)), ("joins", ("c1", "club", 0)), ("recommends", ("c1", "c3", "main", 1, 0)),
+             ("joins", ("c3", "main", 0)), ("buys", ("c3", 20, 0)), ("are_found_to_be_one", (True,)),
+             ("gives_back", ("c3", 0, 7, 0)), ("refund_is_reversed", (0, 0)), ("are_two_after_all", (True,)),
+             ("gives_back", ("c3", 0, 7, 0)), ("refund_is_reversed", (0, 0))],
+            id="a referral counts again for a member who is merged, and who is not any more",
+        ),
+        pytest.param(
+            1,
+            [("joins", ("c1", "main", 0)), ("joins", ("c2", "main", 0)), ("buys", ("c1", 20, 0)),
+             ("redeems", ("c1", "main", 1, 9, 0)), ("is_given", ("c2", "main", 1, 3, 0)),
+             ("are_found_to_be_one", (True,)), ("gives_back", ("c1", 0, 7, 0)), ("undoes", ("c2", "main", "x", 1, 0)),
+             ("are_two_after_all", (True,)), ("refund_is_reversed", (0, 0)), ("undoes", ("c1", "main", "x", 1, 0))],
+            id="what a refund took of the other one's lots comes back to its own after they are two",
+        ),
+        pytest.param(
+            0,
+            [("joins", ("c1", "main", 0)), ("buys", ("c1", 20, 0)), ("gives_back", ("c1", 0, 7, 0)),
+             ("leaves", ("c1", "main", 7)), ("comes_back", ("c1", "main")), ("refund_is_reversed", (0, 0))],
+            id="a closing settles a refund for good",
         ),
     ],
 )  # fmt: skip

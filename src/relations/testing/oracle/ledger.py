@@ -279,6 +279,7 @@ class SlowLedger(SlowCoins):
             self._give_back_taken(lot, back, command.refund, at)
         if more:
             self._tier_comes_back(command.refund)
+            self._tiers_pass(at)
             self._rise(at, max(self.heard, self._month(at)))
 
     def _adjust(self, command: AdjustPoints, at: datetime) -> None:

@@ -157,8 +157,12 @@ class SlowTiers(SlowRules):
 
     def _tier_comes_back(self, refund: str) -> None:
         """Have the tier again that a refund cost, as if it had never been lost."""
-        if self.lost is not None and self.lost[0] == refund:
-            vars(self).update(self.lost[1])
+        if self.lost is None or self.lost[0] != refund or self.tier_since is None:
+            return
+        stood = self.lost[1]
+        ends = (self.granted, stood["granted"], self._month(self.tier_since))
+        if self._rank(self._earned(max(map(self._total, ends)))) >= self._rank(stood["tier"]):
+            vars(self).update(stood)
             self.lost = None
 
     def _held_against(self, at: datetime) -> int:
