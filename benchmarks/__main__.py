@@ -35,6 +35,7 @@ from benchmarks import (
 )
 from benchmarks.harness import FULL, NORMAL, SMALL, Line, Scale, workspace
 from benchmarks.report import markdown, table
+from relations.version import VERSION
 
 __all__ = ["MEASUREMENTS", "as_json", "main", "run"]
 
@@ -82,9 +83,8 @@ def machine() -> dict[str, Any]:
         "processors": os.cpu_count(),
         "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "sqlite": sqlite3.sqlite_version,
-        "versions": {
-            name: version(name) for name in ("relations", "eventsourcing", "msgspec", "sqlalchemy", "pydantic")
-        },
+        "versions": {"relations": VERSION}
+        | {name: version(name) for name in ("eventsourcing", "msgspec", "sqlalchemy", "pydantic")},
     }
 
 

@@ -13,8 +13,9 @@ import ast
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -33,11 +34,14 @@ from relations.errors import RelationsError
 from relations.exchange.frames.columns import is_record, without_none
 from relations.exchange.frames.questions import frame_of, questions, tables
 from relations.log.codec import personal_fields
-from relations.messages import ID_PATTERN, Command, Event
+from relations.messages import ID_PATTERN, Command, Envelope, Event, RecordedEvent
 from relations.policies import Policy
+from relations.projections import VIEWS, CustomerRow, Projection, Row, Rows, Tally, View, ViewContext
+from relations.projections.views import Views
 
 ROOT = Path(__file__).parent
 REFERENCE = ROOT / "reference"
+_WIDTH = 120
 SOURCE = ROOT.parent / "src" / "relations"
 NOTE = "<!-- Generated from the code by docs/generate.py; change the code instead. -->"
 MODULES = {"policy": policy_aggregate, "customer": customer, "complaint": complaint, "loyalty": loyalty}
@@ -595,6 +599,94 @@ def _dtype(dtype: Any) -> str:
             return DTYPES[plain]
 
 
+# --- public modules -------------------------------------------------------------------------------------------------
+
+
+def classes_in(annotations: Iterable[Any]) -> set[type]:
+    """Return the classes of relations that annotations name, and those in their own fields."""
+    found: set[type] = set()
+    waiting = list(annotations)
+    while waiting:
+        annotation = waiting.pop()
+        waiting += [part for part in get_args(annotation) if not isinstance(part, str)]
+        if isinstance(annotation, type) and annotation.__module__.startswith("relations.") and annotation not in found:
+            found.add(annotation)
+            if issubclass(annotation, msgspec.Struct | BaseModel):
+                waiting += get_type_hints(annotation).values()
+    return found
+
+
+def door_of(kind: type) -> str:
+    """Return the module to import a class from: the outermost package whose `__all__` has it."""
+    parts = kind.__module__.split(".")
+    for depth in range(2, len(parts) + 1):
+        door = ".".join(parts[:depth])
+        module = import_module(door)
+        if kind.__name__ in getattr(module, "__all__", ()) and getattr(module, kind.__name__) is kind:
+            return door
+    return kind.__module__
+
+
+def public_module(title: str, kinds: Iterable[type], registries: Mapping[str, str]) -> str:
+    """Return the source of a module that gives these classes and registries."""
+    found = {kind.__name__: door_of(kind) for kind in kinds} | registries
+    names = sorted(found, key=lambda name: (not name.isupper(), name))
+    homes: dict[str, list[str]] = {}
+    for name in sorted(names, key=lambda name: (not name.isupper(), name.lower())):
+        homes.setdefault(found[name], []).append(name)
+    lines = [f'"""{title}', "", "Generated from the registries by docs/generate.py.", '"""', ""]
+    for home in sorted(homes):
+        line = f"from {home} import {', '.join(homes[home])}"
+        lines += [line] if len(line) <= _WIDTH else [f"from {home} import (", *(f"    {n}," for n in homes[home]), ")"]
+    return "\n".join([*lines, "", "__all__ = [", *(f'    "{name}",' for name in names), "]", ""])
+
+
+def commands_module() -> str:
+    """Return the source of `relations.commands`."""
+    kinds = [command for aggregate in AGGREGATES for command in aggregate.commands]
+    hints = (hint for kind in kinds for hint in get_type_hints(kind).values())
+    values = {kind for kind in classes_in(hints) if not kind.__module__.startswith("relations.policies")}
+    about = "Every command, the values in their fields, and the registry for a host that adds an aggregate."
+    return public_module(about, {*kinds, *values, Command}, {"AGGREGATES": "relations.aggregates"})
+
+
+def events_module() -> str:
+    """Return the source of `relations.events`."""
+    kinds = [event for aggregate in AGGREGATES for event in aggregate.events]
+    hints = (hint for kind in kinds for hint in get_type_hints(kind).values())
+    values = {kind for kind in classes_in(hints) if not kind.__module__.startswith("relations.policies")}
+    about = "Every event, and the values in their fields."
+    return public_module(about, {*kinds, *values, Event, Envelope, RecordedEvent}, {})
+
+
+def views_module() -> str:
+    """Return the source of `relations.views`."""
+    hints = [get_type_hints(ask).get("return") for view in VIEWS for ask in asked_of(view)]
+    values = {
+        kind
+        for kind in classes_in(hints)
+        if kind.__module__.startswith(("relations.projections", "relations.analytics"))
+    }
+    return public_module(
+        "Every view, everything that its questions return, and the parts of a view of your own.",
+        {*VIEWS, *values, Views, View, ViewContext, Projection, CustomerRow, Row, Rows, Tally},
+        {"PROJECTIONS": "relations.projections", "VIEWS": "relations.projections"},
+    )
+
+
+def asked_of(view: type[View]) -> list[Callable[..., Any]]:
+    """Return the questions of a class of views."""
+    names = [name for name in dir(view) if not name.startswith("_") and name not in dir(View)]
+    return [found for found in (getattr(view, name) for name in names) if callable(found)]
+
+
+PUBLIC: dict[str, Callable[[], str]] = {
+    "commands.py": commands_module,
+    "events.py": events_module,
+    "views.py": views_module,
+}
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "commands.md": commands_page,
@@ -606,25 +698,27 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 
+def outputs() -> Iterator[tuple[Path, Callable[[], str]]]:
+    """Return every generated file, and what makes it."""
+    yield from ((SOURCE / name, make) for name, make in PUBLIC.items())
+    yield from ((REFERENCE / name, make) for name, make in PAGES.items())
+
+
 def stale() -> list[str]:
-    """The pages that are not what they would be."""
-    return [
-        name
-        for name, make in PAGES.items()
-        if not (REFERENCE / name).is_file() or (REFERENCE / name).read_text("utf-8") != make()
-    ]
+    """Return the generated files that are not what they would be."""
+    return [path.name for path, make in outputs() if not path.is_file() or path.read_text("utf-8") != make()]
 
 
 def main() -> int:
-    """Write the pages, or check them."""
+    """Write the generated files, or check them."""
     if "--check" in sys.argv[1:]:
         old = stale()
         for name in old:
-            print(f"docs/reference/{name} is out of date; run: python docs/generate.py", file=sys.stderr)
+            print(f"{name} is out of date; run: make docs", file=sys.stderr)
         return 1 if old else 0
     REFERENCE.mkdir(exist_ok=True)
-    for name, make in PAGES.items():
-        (REFERENCE / name).write_text(make(), "utf-8")
+    for path, make in outputs():
+        path.write_text(make(), "utf-8")
     return 0
 
 

@@ -35,7 +35,7 @@ def benchmarks() -> Any:
     try:
         return import_module("benchmarks.__main__")
     except ImportError as missing:
-        absent(f"the benchmarks need {missing.name}; install 'relations[dev]'")
+        absent(f"the benchmarks need {missing.name}; install 'relations-engine[dev]'")
 
 
 def test_there_is_a_test_for_every_measurement(benchmarks: Any) -> None:

@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-import relations
 from relations import errors
 from relations.errors import (
     ChainBroken,
@@ -40,10 +39,6 @@ def test_the_tree_is_drawn_at_the_top_as_it_is() -> None:
     assert drawn == set(errors.__all__)
 
 
-def test_all_of_it_is_exported() -> None:
-    assert set(errors.__all__) <= set(relations.__all__)
-
-
 @pytest.mark.parametrize("error", MADE, ids=lambda error: type(error).__name__)
 def test_errors_travel_between_processes_with_all_they_say(error: RelationsError) -> None:
     travelled = pickle.loads(pickle.dumps(error))
@@ -68,7 +63,7 @@ def test_errors_speak_to_people_and_to_programs() -> None:
     assert (failed.projection, failed.position, failed.stream) == ("repair", 9, "complaint-k1")
     assert "repair" in str(failed)
     assert "position 9" in str(failed)
-    assert "pip install 'relations[data]'" in str(MADE[4])
+    assert "pip install 'relations-engine[data]'" in str(MADE[4])
 
 
 def test_a_hint_can_still_be_read_under_its_former_name() -> None:

@@ -20,9 +20,9 @@ from relations.projections import PROJECTIONS
 SOURCES = Path(relations.__file__).parent
 
 LAYERS = (
-    {"errors", "extras", "messages", "decider", "telemetry", "gc_pause"},
+    {"version", "errors", "extras", "messages", "decider", "telemetry", "gc_pause"},
     {"policies"},
-    {"aggregates"},
+    {"aggregates", "commands", "events"},
     {"reactions"},
     {"log", "analytics"},
     {"projections"},
@@ -186,7 +186,7 @@ def test_the_machinery_names_no_aggregate_and_no_event() -> None:
 def test_no_star_imports_and_no_imports_from_nowhere() -> None:
     for module in FILES:
         for imported, name in imports_of(module):
-            assert name != "*", module
+            assert name != "*" or module == "relations", module
             if imported.split(".")[0] == "relations":
                 assert imported in FILES, f"{module} imports {imported}, which there is not"
 
@@ -327,7 +327,7 @@ with Relations.open("sqlite://") as engine:
 try:
     Relations.open("postgresql://nobody@localhost/none")
 except relations.MissingExtra as error:
-    assert "relations[postgres]" in str(error)
+    assert "relations-engine[postgres]" in str(error)
 print("eventsourcing" in sys.modules, len(engine.__class__.__name__))
 """
 

@@ -1,375 +1,91 @@
 """An event-sourced engine for customer relations.
 
-Commands go in, and events are kept for ever in one append-only log. Views of satisfaction, retention and repair are
-rebuilt from that log at any time.
+Commands go in, domain events come out and are kept forever in one append-only log. Views of satisfaction, retention
+and the repair of relations are rebuilt from that log at any time.
 
     from relations import Money, RecordPurchase, Relations
 
     with Relations.open("sqlite:///hotel.db") as engine:
         engine.execute(RecordPurchase(customer="c1", purchase="stay-1", amount=Money.of("129.00", "EUR"), …))
-        engine.views.retention.lifecycle()
+        engine.views.retention.stages()
 
-Importing the package loads nothing else. Each name is loaded from its module when it is first used.
+This module has the names that a first service needs. The others are in `relations.commands`, `relations.events`,
+`relations.policies`, `relations.views`, `relations.errors` and `relations.testing`. Nothing is loaded before it is
+used.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from relations.aggregates.complaint import (
-        AcceptRemedy,
-        AcknowledgeComplaint,
-        ApproveRemedy,
-        AskInformation,
-        AssessComplaint,
-        AssignComplaint,
-        CarryOutRemedy,
-        CheckDeadlines,
-        CloseComplaint,
-        CompleteImprovement,
-        DeclineRemedy,
-        EscalateComplaint,
-        FileComplaint,
-        FollowUpComplaint,
-        GiveApology,
-        InvestigateComplaint,
-        MeasureImprovement,
-        MergeComplaint,
-        NameRootCause,
-        ProposeRemedy,
-        RaiseImprovement,
-        ReceiveInformation,
-        RecogniseComplaint,
-        RefuseRemedy,
-        ReopenComplaint,
-        ResolveComplaint,
-        SendHoldingReply,
-        TransferComplaint,
-        WithdrawComplaint,
-    )
-    from relations.aggregates.customer import (
-        AnswerFeedback,
-        CodeFeedback,
-        CorrectProfile,
-        DeclineInvitation,
-        DropTrait,
+    from relations.commands import *  # noqa: F403 - the former home of these names, for one more version
+    from relations.commands import (
+        EnrolMember,
         EraseCustomer,
+        FileComplaint,
         GiveConsent,
         GiveFeedback,
-        ItemAnswer,
-        LinkIdentity,
-        MergeCustomer,
-        NoteCulture,
-        NoteTrait,
-        RecordAcquisitionCost,
-        RecordInteraction,
-        RecordLapse,
         RecordPurchase,
-        RecordWinBack,
+        RedeemPoints,
         RefundPurchase,
         RegisterCustomer,
-        RemindInvitation,
-        ScoreSentiment,
-        SeeInvitation,
-        SendInvitation,
-        UnmergeCustomer,
-        WithdrawConsent,
+        ResolveComplaint,
     )
-    from relations.aggregates.loyalty import (
-        EarnPoints,
-        EnrolMember,
-        EvaluateTier,
-        ExpirePoints,
-        RedeemPoints,
-    )
-    from relations.aggregates.policy import (
-        AdoptPolicy,
-    )
-    from relations.engine import (
-        BatchReport,
-        Problem,
-        Receipt,
-        Rejection,
-        Relations,
-        Status,
-        Verification,
-        Views,
-    )
-    from relations.errors import (
-        ChainBroken,
-        CommandRefused,
-        ConcurrencyConflict,
-        ForeignDatabase,
-        IdempotencyConflict,
-        InvalidInput,
-        LogError,
-        MappingError,
-        MissingExtra,
-        NewerLog,
-        NoFit,
-        ProjectionFailed,
-        RelationsError,
-        SourceError,
-        UndecodableEvent,
-    )
-    from relations.messages import (
-        Command,
-        Envelope,
-        Event,
-        Money,
-        Personal,
-        RecordedEvent,
-    )
-    from relations.policies import (
-        BusinessCalendar,
-        Desk,
-        Instrument,
-        InstrumentItem,
-        Lifecycle,
-        Limit,
-        Policy,
-        Programme,
-        Repair,
-        ServiceLevels,
-        Surveys,
-        Theme,
-    )
+    from relations.engine import *  # noqa: F403 - likewise
+    from relations.engine import Receipt, Relations
+    from relations.errors import *  # noqa: F403 - likewise
+    from relations.errors import CommandRefused, InvalidInput, RelationsError
+    from relations.messages import *  # noqa: F403 - likewise
+    from relations.messages import Command, Event, Money, RecordedEvent
+    from relations.policies import *  # noqa: F403 - likewise
+    from relations.policies import Policy
 
 __all__ = [
-    "AcceptRemedy",
-    "AcknowledgeComplaint",
-    "AdoptPolicy",
-    "AnswerFeedback",
-    "ApproveRemedy",
-    "AskInformation",
-    "AssessComplaint",
-    "AssignComplaint",
-    "BatchReport",
-    "BusinessCalendar",
-    "CarryOutRemedy",
-    "ChainBroken",
-    "CheckDeadlines",
-    "CloseComplaint",
-    "CodeFeedback",
     "Command",
     "CommandRefused",
-    "CompleteImprovement",
-    "ConcurrencyConflict",
-    "CorrectProfile",
-    "DeclineInvitation",
-    "DeclineRemedy",
-    "Desk",
-    "DropTrait",
-    "EarnPoints",
     "EnrolMember",
-    "Envelope",
     "EraseCustomer",
-    "EscalateComplaint",
-    "EvaluateTier",
     "Event",
-    "ExpirePoints",
     "FileComplaint",
-    "FollowUpComplaint",
-    "ForeignDatabase",
-    "GiveApology",
     "GiveConsent",
     "GiveFeedback",
-    "IdempotencyConflict",
-    "Instrument",
-    "InstrumentItem",
     "InvalidInput",
-    "InvestigateComplaint",
-    "ItemAnswer",
-    "Lifecycle",
-    "Limit",
-    "LinkIdentity",
-    "LogError",
-    "MappingError",
-    "MeasureImprovement",
-    "MergeComplaint",
-    "MergeCustomer",
-    "MissingExtra",
     "Money",
-    "NameRootCause",
-    "NewerLog",
-    "NoFit",
-    "NoteCulture",
-    "NoteTrait",
-    "Personal",
     "Policy",
-    "Problem",
-    "Programme",
-    "ProjectionFailed",
-    "ProposeRemedy",
-    "RaiseImprovement",
     "Receipt",
-    "ReceiveInformation",
-    "RecogniseComplaint",
-    "RecordAcquisitionCost",
-    "RecordInteraction",
-    "RecordLapse",
     "RecordPurchase",
-    "RecordWinBack",
     "RecordedEvent",
     "RedeemPoints",
     "RefundPurchase",
-    "RefuseRemedy",
     "RegisterCustomer",
-    "Rejection",
     "Relations",
     "RelationsError",
-    "RemindInvitation",
-    "ReopenComplaint",
-    "Repair",
     "ResolveComplaint",
-    "ScoreSentiment",
-    "SeeInvitation",
-    "SendHoldingReply",
-    "SendInvitation",
-    "ServiceLevels",
-    "SourceError",
-    "Status",
-    "Surveys",
-    "Theme",
-    "TransferComplaint",
-    "UndecodableEvent",
-    "UnmergeCustomer",
-    "Verification",
-    "Views",
-    "WithdrawComplaint",
-    "WithdrawConsent",
 ]
 
-_MODULES: dict[str, tuple[str, ...]] = {
-    "relations.aggregates.complaint": (
-        "AcceptRemedy",
-        "AcknowledgeComplaint",
-        "ApproveRemedy",
-        "AskInformation",
-        "AssessComplaint",
-        "AssignComplaint",
-        "CarryOutRemedy",
-        "CheckDeadlines",
-        "CloseComplaint",
-        "CompleteImprovement",
-        "DeclineRemedy",
-        "EscalateComplaint",
-        "FileComplaint",
-        "FollowUpComplaint",
-        "GiveApology",
-        "InvestigateComplaint",
-        "MeasureImprovement",
-        "MergeComplaint",
-        "NameRootCause",
-        "ProposeRemedy",
-        "RaiseImprovement",
-        "ReceiveInformation",
-        "RecogniseComplaint",
-        "RefuseRemedy",
-        "ReopenComplaint",
-        "ResolveComplaint",
-        "SendHoldingReply",
-        "TransferComplaint",
-        "WithdrawComplaint",
-    ),
-    "relations.aggregates.customer": (
-        "AnswerFeedback",
-        "CodeFeedback",
-        "CorrectProfile",
-        "DeclineInvitation",
-        "DropTrait",
-        "EraseCustomer",
-        "GiveConsent",
-        "GiveFeedback",
-        "ItemAnswer",
-        "LinkIdentity",
-        "MergeCustomer",
-        "NoteCulture",
-        "NoteTrait",
-        "RecordAcquisitionCost",
-        "RecordInteraction",
-        "RecordLapse",
-        "RecordPurchase",
-        "RecordWinBack",
-        "RefundPurchase",
-        "RegisterCustomer",
-        "RemindInvitation",
-        "ScoreSentiment",
-        "SeeInvitation",
-        "SendInvitation",
-        "UnmergeCustomer",
-        "WithdrawConsent",
-    ),
-    "relations.aggregates.loyalty": (
-        "EarnPoints",
-        "EnrolMember",
-        "EvaluateTier",
-        "ExpirePoints",
-        "RedeemPoints",
-    ),
-    "relations.aggregates.policy": ("AdoptPolicy",),
-    "relations.engine": (
-        "BatchReport",
-        "Problem",
-        "Receipt",
-        "Rejection",
-        "Relations",
-        "Status",
-        "Verification",
-        "Views",
-    ),
-    "relations.errors": (
-        "ChainBroken",
-        "CommandRefused",
-        "ConcurrencyConflict",
-        "ForeignDatabase",
-        "IdempotencyConflict",
-        "InvalidInput",
-        "LogError",
-        "MappingError",
-        "MissingExtra",
-        "NewerLog",
-        "NoFit",
-        "ProjectionFailed",
-        "RelationsError",
-        "SourceError",
-        "UndecodableEvent",
-    ),
-    "relations.messages": (
-        "Command",
-        "Envelope",
-        "Event",
-        "Money",
-        "Personal",
-        "RecordedEvent",
-    ),
-    "relations.policies": (
-        "BusinessCalendar",
-        "Desk",
-        "Instrument",
-        "InstrumentItem",
-        "Lifecycle",
-        "Limit",
-        "Policy",
-        "Programme",
-        "Repair",
-        "ServiceLevels",
-        "Surveys",
-        "Theme",
-    ),
-}
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+_HOMES = ("errors", "messages", "policies", "commands", "engine")
+"""The modules whose public names can be imported from here. Version 0.2 keeps only those in `__all__`."""
 
 
-def __getattr__(name: str) -> object:
-    """Load a public name from its module."""
-    if name not in _MODULE_OF:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    found = globals()[name] = getattr(import_module(_MODULE_OF[name]), name)
-    return found
+_MODULES = frozenset((*_HOMES, "events", "exchange", "testing", "views"))
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name or module on first use."""
+    if name == "__version__":
+        return import_module("relations.version").VERSION
+    if name in _MODULES:
+        return import_module(f"relations.{name}")
+    if not name.startswith("_"):
+        for home in _HOMES:
+            module = import_module(f"relations.{home}")
+            if name in module.__all__:
+                found = globals()[name] = getattr(module, name)
+                return found
+    msg = f"module 'relations' has no attribute {name!r}"
+    raise AttributeError(msg)
 
 
 def __dir__() -> list[str]:

@@ -83,12 +83,13 @@ class Merging(Generic[S]):
             both streams name each other.
         home: `(command, states) -> id` of the stream that holds what the command names, or the command's own id where
             none does. `states` has the states of all merged ids, the command's own first.
-        together: `(command, state, others) -> state` on which the command is decided, given the other ids' states.
+        together: `(command, home, states) -> state` on which the command is decided: that of the home id, with what the
+            command's rule needs of the others.
     """
 
     next_to: Callable[[S], Sequence[str]]
     home: Callable[[Any, Mapping[str, S]], str]
-    together: Callable[[Any, S, Sequence[S]], S]
+    together: Callable[[Any, str, Mapping[str, S]], S]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from relations.decider import Aggregate
 from relations.errors import InvalidInput
 from relations.execution import BatchReport, Clock, Executor, Reader, Receipt, Rejection
 from relations.log.codec import Codec
-from relations.log.database import Database, Durability
+from relations.log.database import Access, Database, Durability
 from relations.log.log import Log
-from relations.log.personal import Keys
+from relations.log.personal import KeyProblem, Keys
 from relations.log.subscription import Subscription
 from relations.log.tables import log as log_table
 from relations.messages import Command, Event, RecordedEvent, to_micros
@@ -31,10 +31,10 @@ from relations.projections.agenda.view import commands_due
 from relations.projections.projection import Projection
 from relations.projections.running.resolving import AliasReader, ids_in_log
 from relations.projections.running.runner import ALIASES, Progress, ProjectionStatus, Runner
+from relations.projections.views import Views
 from relations.reactions import ONLY_IF, REACTIONS, Reaction, react
 from relations.telemetry import is_verbose, logger
 from relations.verification import Problem, Verification, Verifier
-from relations.views import Views
 
 __all__ = ["BatchReport", "Problem", "Receipt", "Rejection", "Relations", "Status", "Verification", "Views"]
 
@@ -50,12 +50,14 @@ class Status(msgspec.Struct, frozen=True):
         position: The last position of the log.
         digest: Its digest, hexadecimal: note it down, and every event up to it is proved by it.
         projections: How each projection stands.
+        purge_owed: A destroyed key is still in the database's files; the next open or `relations run` removes it.
     """
 
     database: str
     position: int
     digest: str
     projections: list[ProjectionStatus]
+    purge_owed: bool = False
 
 
 def _utc_now() -> datetime:
@@ -145,6 +147,7 @@ class Relations:
         projections: Sequence[Projection] = PROJECTIONS,
         views: Sequence[type[View]] = VIEWS,
         follow: bool = True,
+        access: Access = "write",
     ) -> Self:
         """Open the log of a database, making it where there is none.
 
@@ -161,27 +164,38 @@ class Relations:
             views: The classes of the views: `(*VIEWS, MyView)`; ask one's own by `engine.view(MyView)`.
             follow: Fold what is new before a view answers, so that callers read their own writes. A service that runs
                 `relations run` beside it may do without.
+            access: `write`: record events. `fold`: record nothing, but bring views up to date. `read`: change nothing,
+                neither in the database nor next to it. Views that are behind are then folded in a copy in memory, as of
+                the moment of opening. On PostgreSQL they answer from what is folded, with a warning.
 
         Raises:
             InvalidInput: The URL is not one of a supported database.
             ForeignDatabase: It is no database, or not ours.
             NewerLog: A newer version wrote it.
             MissingExtra: PostgreSQL without the extra `postgres`.
+            LogError: The master key is not the one that wrapped the customers' keys, or none was given.
         """
-        database = Database(url, durability=durability)
+        make = partial(
+            cls,
+            clock=clock,
+            master_key=master_key,
+            snapshot_every=snapshot_every,
+            aggregates=aggregates,
+            reactions=reactions,
+            projections=projections,
+            views=views,
+            follow=follow,
+        )
+        database = Database(url, durability=durability, access=access)
         try:
             log = Log(database, create=create)
-            return cls(
-                log,
-                clock=clock,
-                master_key=master_key,
-                snapshot_every=snapshot_every,
-                aggregates=aggregates,
-                reactions=reactions,
-                projections=projections,
-                views=views,
-                follow=follow,
-            )
+            engine = make(log)
+            if not (database.read_only and follow and database.is_sqlite and engine.runner.is_behind()):
+                return engine
+            # Nothing may be folded into the file: views answer from a copy of it, where they are brought up to date.
+            copy = database.copied_to_memory()
+            database.close()
+            return make(Log(copy, create=False))
         except BaseException:
             database.close()
             raise
@@ -413,7 +427,28 @@ class Relations:
         """How the log and each projection stand."""
         with self.log.database.reading() as connection:
             head = self.log.head(connection)
-        return Status(self.log.database.name, head.position, head.digest.hex(), self.runner.status())
+        owed = self.log.database.owed_purge() is not None
+        return Status(self.log.database.name, head.position, head.digest.hex(), self.runner.status(), owed)
+
+    def digest(self, text: str, *, purpose: str = "") -> str:
+        """Return a keyed digest of a text: an id for what must not be recorded in clear, such as an e-mail address.
+
+        The same text gives the same digest in this log, and another one in every other log. It cannot be computed
+        without the log's own key, which is kept with the customers' keys.
+
+        Args:
+            text: Any text. Bring it to one form first: an address in lower case, without spaces around it.
+            purpose: Digests of the same text for different purposes differ.
+
+        Returns:
+            32 lower-case letters and digits.
+        """
+        return self._keys.digest(text, purpose=purpose)
+
+    def key_problems(self) -> Iterator[KeyProblem]:
+        """Check every customer's key against the log: damaged, swapped, missing, emptied, or back after an erasure."""
+        with self.log.database.reading() as connection:
+            yield from self._keys.problems(connection, self.codec)
 
     def view(self, kind: type[V]) -> V:
         """Return the view of a class, also a host's own.

@@ -1,67 +1,212 @@
-"""The views of an engine, by name."""
+"""Every view, everything that its questions return, and the parts of a view of your own.
 
-from __future__ import annotations
+Generated from the registries by docs/generate.py.
+"""
 
-from collections.abc import Sequence
-from typing import TypeVar
+from relations.analytics import BuyingModel, SpendingModel, SurvivalCurve, SurvivalPoint
+from relations.analytics.control_charts import ControlChart, ControlPoint
+from relations.analytics.drivers import Driver, DriverReport
+from relations.analytics.intervals import Interval
+from relations.projections import PROJECTIONS, VIEWS, CustomerRow, Projection, Row, Rows, Tally, View, ViewContext
+from relations.projections.agenda import AgendaItem, AgendaView
+from relations.projections.customers import ConsentStanding, CustomersView, Identity, Portrait
+from relations.projections.customers.duplicates import Duplicate, Evidence
+from relations.projections.customers.portraits import Culture, Trait
+from relations.projections.desk import DeskView, Load, TicketPage, TicketProfile
+from relations.projections.loyalty import (
+    BreakageReport,
+    GoalProgress,
+    Liability,
+    LiabilityMonth,
+    LoyaltyView,
+    MemberAccount,
+    MemberLot,
+    PointsMonth,
+    ReferralFigures,
+    ReferralRow,
+    RewardFigures,
+    RewardRow,
+    Statement,
+    StatementEntry,
+    TierEvent,
+    TierProgress,
+    TierRisk,
+    VintageBreakage,
+)
+from relations.projections.repair import (
+    AccountEntry,
+    BeforeAfter,
+    CauseShare,
+    ClockFigures,
+    ComplaintProfile,
+    DeviationProfile,
+    DueStep,
+    EmotionalBalance,
+    FunnelStep,
+    Improvement,
+    JusticeServed,
+    RelationProfile,
+    RelationStanding,
+    RepairSummary,
+    RepairView,
+    RoundProfile,
+    StepTime,
+)
+from relations.projections.retention import (
+    AcquisitionFigure,
+    ChurnMonth,
+    ChurnReason,
+    ChurnReport,
+    Cohort,
+    CohortMonth,
+    CohortRevenue,
+    CohortRevenueMonth,
+    CustomerGrade,
+    CustomerKind,
+    CustomerProfile,
+    CustomerStage,
+    CustomerWorth,
+    GradeSize,
+    GradesReport,
+    KindsReport,
+    KindStep,
+    LifecycleReport,
+    LoyaltySigns,
+    NoExpectation,
+    PeriodRates,
+    RetentionView,
+    RevenueRetention,
+    RfmReport,
+    RfmScore,
+    RfmSegmentSize,
+    SegmentFigure,
+    Spending,
+    WorthReport,
+)
+from relations.projections.satisfaction import (
+    CsatFigure,
+    GapFigure,
+    NpsFigure,
+    OpenLoop,
+    OpenLoops,
+    ResponseRate,
+    SatisfactionReport,
+    SatisfactionView,
+    ScaleFigure,
+    SentimentFigure,
+    ThemeFigure,
+    Trend,
+)
+from relations.projections.views import Views
 
-from relations.errors import InvalidInput
-from relations.projections import VIEWS, View, ViewContext
-from relations.projections.agenda.view import AgendaView
-from relations.projections.customers.view import CustomersView
-from relations.projections.desk.view import DeskView
-from relations.projections.loyalty.view import LoyaltyView
-from relations.projections.repair.view import RepairView
-from relations.projections.retention.view import RetentionView
-from relations.projections.satisfaction.view import SatisfactionView
-
-__all__ = ["Views"]
-
-V = TypeVar("V", bound=View)
-
-
-class Views:
-    """The views of one engine. Each folds new events into its tables before it answers.
-
-    Args:
-        context: Everything that a view is given.
-        kinds: The classes of the views. Each is an attribute with the name of its projection.
-
-    Attributes:
-        satisfaction: How content customers are.
-        retention: Who stays, who leaves, and what they are worth.
-        repair: Which relations are damaged, and how their repair goes.
-        agenda: What falls due.
-        loyalty: What members have, and what the business owes them.
-        desk: What the complaint desk has to do, and its results.
-        customers: Customers by any of their ids, their consents, and likely duplicates.
-    """
-
-    satisfaction: SatisfactionView
-    retention: RetentionView
-    repair: RepairView
-    agenda: AgendaView
-    loyalty: LoyaltyView
-    desk: DeskView
-    customers: CustomersView
-
-    def __init__(self, context: ViewContext, kinds: Sequence[type[View]] = VIEWS) -> None:
-        for kind in kinds:
-            name = kind.projection.name
-            setattr(self, kind.__name__ if name in vars(self) else name, kind(context))
-
-    def of(self, kind: type[V]) -> V:
-        """Return the view of a class, also a host's own.
-
-        Raises:
-            InvalidInput: The engine was opened without it.
-        """
-        view = next((view for view in vars(self).values() if type(view) is kind), None)
-        if not isinstance(view, kind):
-            raise InvalidInput(
-                f"the engine was opened without the view {kind.__name__}",
-                code="unknown_view",
-                field="kind",
-                hint=f"Open it with views=(*VIEWS, {kind.__name__})",
-            )
-        return view
+__all__ = [
+    "PROJECTIONS",
+    "VIEWS",
+    "AccountEntry",
+    "AcquisitionFigure",
+    "AgendaItem",
+    "AgendaView",
+    "BeforeAfter",
+    "BreakageReport",
+    "BuyingModel",
+    "CauseShare",
+    "ChurnMonth",
+    "ChurnReason",
+    "ChurnReport",
+    "ClockFigures",
+    "Cohort",
+    "CohortMonth",
+    "CohortRevenue",
+    "CohortRevenueMonth",
+    "ComplaintProfile",
+    "ConsentStanding",
+    "ControlChart",
+    "ControlPoint",
+    "CsatFigure",
+    "Culture",
+    "CustomerGrade",
+    "CustomerKind",
+    "CustomerProfile",
+    "CustomerRow",
+    "CustomerStage",
+    "CustomerWorth",
+    "CustomersView",
+    "DeskView",
+    "DeviationProfile",
+    "Driver",
+    "DriverReport",
+    "DueStep",
+    "Duplicate",
+    "EmotionalBalance",
+    "Evidence",
+    "FunnelStep",
+    "GapFigure",
+    "GoalProgress",
+    "GradeSize",
+    "GradesReport",
+    "Identity",
+    "Improvement",
+    "Interval",
+    "JusticeServed",
+    "KindStep",
+    "KindsReport",
+    "Liability",
+    "LiabilityMonth",
+    "LifecycleReport",
+    "Load",
+    "LoyaltySigns",
+    "LoyaltyView",
+    "MemberAccount",
+    "MemberLot",
+    "NoExpectation",
+    "NpsFigure",
+    "OpenLoop",
+    "OpenLoops",
+    "PeriodRates",
+    "PointsMonth",
+    "Portrait",
+    "Projection",
+    "ReferralFigures",
+    "ReferralRow",
+    "RelationProfile",
+    "RelationStanding",
+    "RepairSummary",
+    "RepairView",
+    "ResponseRate",
+    "RetentionView",
+    "RevenueRetention",
+    "RewardFigures",
+    "RewardRow",
+    "RfmReport",
+    "RfmScore",
+    "RfmSegmentSize",
+    "RoundProfile",
+    "Row",
+    "Rows",
+    "SatisfactionReport",
+    "SatisfactionView",
+    "ScaleFigure",
+    "SegmentFigure",
+    "SentimentFigure",
+    "Spending",
+    "SpendingModel",
+    "Statement",
+    "StatementEntry",
+    "StepTime",
+    "SurvivalCurve",
+    "SurvivalPoint",
+    "Tally",
+    "ThemeFigure",
+    "TicketPage",
+    "TicketProfile",
+    "TierEvent",
+    "TierProgress",
+    "TierRisk",
+    "Trait",
+    "Trend",
+    "View",
+    "ViewContext",
+    "Views",
+    "VintageBreakage",
+    "WorthReport",
+]

@@ -16,9 +16,12 @@ from typing import Any, NamedTuple
 import pytest
 from typer.testing import CliRunner
 
-from relations.cli import app, main
+from relations.cli import main
+from relations.cli.app import app
 
 GUESTS = "60"
+LAST_DAY = "2025-12-31"
+"""The last day of the demo's history, so that tests can name days in it."""
 
 
 class Ran(NamedTuple):
@@ -60,7 +63,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["relations.cli", "tests.cli.conftest"])
+_FORKS.set_forkserver_preload(["relations.engine", "tests.cli.conftest"])
 """A process that has imported the program once, and is forked for each run: it starts in milliseconds."""
 
 
@@ -109,7 +112,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="session")
 def _played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("hotel") / "hotel.db"
-    assert invoke("demo", "-d", path, "--guests", GUESTS).code == 0
+    assert invoke("demo", "-d", path, "--guests", GUESTS, "--as-of", LAST_DAY).code == 0
     return path
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Run
 
 
@@ -60,3 +62,13 @@ def _proof(run: Run, hotel: Path, tmp_path: Path) -> Path:
     path = tmp_path / "event.tlog-proof"
     assert run("audit", "prove", 7, "-d", hotel, "-o", path).code == 0
     return path
+
+
+@pytest.mark.parametrize(
+    ("form", "name"), [("ocel-json", "x.json"), ("ocel-sqlite", "x.sqlite"), ("cloudevents", "x.l")]
+)
+def test_the_log_is_exported_for_other_programs(run: Run, hotel: Path, tmp_path: Path, form: str, name: str) -> None:
+    path = tmp_path / name
+    done = run("audit", "export", "-d", hotel, "--format", form, "-o", path, "--json").json
+    assert done["events"] == run("status", "-d", hotel, "--json").json["position"]
+    assert path.stat().st_size > 10_000

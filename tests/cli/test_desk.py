@@ -51,11 +51,11 @@ def test_the_work_list_is_read_page_by_page(run: Run, desk: Path) -> None:
 
 
 def test_complaints_are_searched_by_state_and_time(run: Run, hotel: Path) -> None:
-    found = run("complaints", "-d", hotel, "--status", "closed", "--filed-from", "2025-01-01", "--json").json["tickets"]
+    found = run("complaints", "-d", hotel, "--status", "closed", "--since", "2025-01-01", "--json").json["tickets"]
     assert found
     assert {each["status"] for each in found} == {"closed"}
     assert all(each["filed_at"] >= "2024-12-31T23" for each in found)
-    assert "found, by the time of filing" in run("complaints", "-d", hotel, "--status", "closed").out
+    assert "found, by time of filing" in run("complaints", "-d", hotel, "--status", "closed").out
     assert run("complaints", "-d", hotel, "--status", "merged").out.count("There are none.") == 1
 
 
@@ -82,9 +82,9 @@ def test_a_complaints_file_tells_its_whole_story(run: Run, hotel: Path) -> None:
 
 def test_repair_is_shown_whole_and_for_one_customer(run: Run, hotel: Path) -> None:
     document = run("repair", "-d", hotel, *AS_OF, "--json").json
-    assert set(document) == {"as_of", "zone", "repair", "mending"}
+    assert set(document) == {"as_of", "zone", "repair", "details"}
     assert document["repair"]["summary"]["damaged"] > 1
-    accounts = document["mending"]["accounts"]
+    accounts = document["details"]["accounts"]
     assert accounts
     shown = run("repair", "-d", hotel, *AS_OF)
     for heading in ("Clock", "What was done", "Emotional accounts", "How fast we are"):
@@ -110,12 +110,12 @@ def test_it_fits_a_terminal_of_80_columns(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("complaint", "no-such"), "no complaint no-such was filed"),
-        (("complaint", "not an id"), "cannot be a complaint's id"),
+        (("complaint", "no-such"), "there is no complaint no-such"),
+        (("complaint", "not an id"), "cannot be a complaint id"),
         (("complaints", "--after", "nonsense"), "is not where a page of this list ended"),
-        (("complaints", "--status", "closed", "--overdue"), "belong to the work list"),
-        (("repair", "not an id"), "cannot be a customer's id"),
-        (("complaints", "--status", "closed", "--filed-from", "yesterday"), "neither a day nor a time"),
+        (("complaints", "--status", "closed", "--overdue"), "apply to the work list"),
+        (("repair", "not an id"), "cannot be a customer id"),
+        (("complaints", "--status", "closed", "--since", "yesterday"), "neither a day nor a time"),
     ],
 )
 def test_what_is_wrong_on_the_command_line_is_said(
@@ -124,3 +124,12 @@ def test_what_is_wrong_on_the_command_line_is_said(
     ended = run(*arguments, "-d", hotel)
     assert ended.code == 2
     assert said in " ".join(ended.err.split())
+
+
+def test_the_list_shows_the_customer_and_the_day_of_filing_and_breaks_no_word(run: Run, desk: Path) -> None:
+    tickets = run("complaints", "-d", desk, "--json").json["tickets"]
+    shown = run("complaints", "-d", desk, COLUMNS="80").out
+    assert tickets
+    for ticket in tickets:
+        said = {ticket["complaint"], ticket["customer"], ticket["filed_at"][:7], *ticket["subject"].split()}
+        assert all(word in shown for word in said)

@@ -36,9 +36,13 @@ def test_a_statement_adds_up_for_people_and_for_programs(run: Run, hotel: Path, 
         assert said in shown.out
 
 
-def test_nobodys_statement_says_so(run: Run, hotel: Path) -> None:
-    shown = run("loyalty", "nobody", "-d", hotel)
-    assert (shown.code, "no account" in shown.out) == (0, True)
+@pytest.mark.parametrize("command", ["loyalty", "repair", "customer", "history"])
+def test_an_unknown_customer_is_an_error_of_every_command(run: Run, hotel: Path, command: str) -> None:
+    shown = run(command, "nobody", "-d", hotel, "--json")
+    assert (shown.code, shown.json["error"]["code"]) == (2, "unknown_customer")
+
+
+def test_a_period_that_ends_before_it_begins_is_refused(run: Run, hotel: Path) -> None:
     assert run("loyalty", "no body", "-d", hotel).code == 2
     assert run("loyalty", "nobody", "-d", hotel, "--since", "2025-02-01", "--until", "2025-01-01").code == 2
 

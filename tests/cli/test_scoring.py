@@ -68,7 +68,7 @@ def test_a_scorer_that_is_missing_is_named_though_nothing_is_to_be_scored(
     monkeypatch.setitem(sys.modules, "snownlp", None)
     refused = run("score", "-d", tmp_path / "empty.db")
     assert refused.code != 0
-    assert "relations[sentiment]" in refused.err
+    assert "relations-engine[sentiment]" in refused.err
     assert run("score", "-d", tmp_path / "empty.db", "-s", "vader").code == 0
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,16 +36,74 @@ def test_every_public_name_is_found_and_is_the_one_of_its_module() -> None:
     assert relations.Relations is import_module("relations.engine").Relations
 
 
-def test_type_checkers_are_told_the_names_that_are_loaded() -> None:
+def test_type_checkers_read_the_modules_that_names_are_loaded_from() -> None:
     tree = ast.parse(Path(relations.__file__).read_text("utf-8"))
     block = next(node for node in tree.body if isinstance(node, ast.If))
-    told = {
-        (node.module, alias.name) for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
-    }
-    assert told == {(module, name) for module, names in relations._MODULES.items() for name in names}
-    assert {name for _, name in told} == set(relations.__all__)
+    read = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    assert {node.module for node in read} == {f"relations.{home}" for home in relations._HOMES}
+    assert {alias.name for node in read for alias in node.names} - {"*"} == set(relations.__all__)
 
 
 def test_a_name_that_is_not_public_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="Frobnicate"):
         relations.Frobnicate  # noqa: B018
+
+
+HEAVY = {"sqlalchemy", "pydantic", "polars", "rich", "phonenumbers", "hypothesis", "relations.engine"}
+
+
+def test_help_loads_none_of_the_engine() -> None:
+    loaded = loaded_by("from relations.cli.app import app\nfrom typer.main import get_command\nget_command(app)")
+    assert "relations.cli.upkeep" in loaded
+    assert not HEAVY & loaded
+
+
+def program(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "relations", *arguments], stderr=subprocess.PIPE, **options)
+
+
+def test_it_runs_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "relations", "--help"], capture_output=True, text=True, check=True)
+    assert "relations demo" in done.stdout
+
+
+def test_a_reader_that_has_gone_before_the_help_is_no_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    process = program("--help", stdout=write)
+    os.close(write)
+    assert process.communicate(timeout=60)[1] == b""
+    assert process.returncode == 0
+
+
+INTERRUPTED = """
+import sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "relations.cli.app":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+from relations.cli import main
+main()
+"""
+
+
+def test_an_interrupt_while_the_program_is_loading_ends_with_the_documented_code() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "Interrupted. Nothing was changed.\n")
+
+
+def completed(line: str) -> list[str]:
+    asked = {"_RELATIONS_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split()))}
+    done = subprocess.run(
+        [sys.executable, "-c", "from relations.cli import main; main()"],
+        env={**os.environ, **asked}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.stdout.split()
+
+
+def test_mappings_views_and_questions_are_completed() -> None:
+    assert {"cdnow", "helpdesk"} <= set(completed("relations import x.csv --mapping "))
+    assert "retention" in completed("relations rebuild ")
+    assert {"retention.cohorts", "retention.Patronage"} <= set(completed("relations frame "))
+    assert completed("relations report ") == ["satisfaction", "retention", "repair", "agenda"]

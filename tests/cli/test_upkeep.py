@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
 import subprocess
@@ -168,7 +169,7 @@ def test_a_poison_event_is_reported_and_shown_by_status(run: Run, hotel: Path) -
     assert "projection_failed" in stopped.err
     status = run("status", "-d", hotel)
     assert status.code == 1
-    assert "stands still" in " ".join(status.out.split())
+    assert "stopped at position" in " ".join(status.out.split())
     report = run("report", "satisfaction", "-d", hotel)
     assert report.code == 1
     assert "relations rebuild" in report.err
@@ -180,3 +181,26 @@ def test_log_lines_appear_when_asked_for_and_only_then(run: Run, hotel: Path) ->
     assert "level=" not in quiet.err
     assert loud.code == 0
     assert loud.json["recorded"]["events"] > 0
+
+
+def test_a_digest_that_was_noted_down_is_compared(run: Run, hotel: Path) -> None:
+    lines = run("export", "-d", hotel, "--until", 7).out.splitlines()
+    event = json.loads(lines[-1])
+    noted = f"{event['position']}:{event['digest']}"
+    good = run("verify", "-d", hotel, "--expect", noted, "--expect", noted[:12], "--json")
+    assert (good.code, good.json["good"], good.json["expected"]) == (0, True, [])
+    for wrong in (f"6:{event['digest']}", f"999999:{event['digest']}"):
+        ran = run("verify", "-d", hotel, "--expect", wrong)
+        assert ran.code == 1
+        assert "not the expected one" in ran.out
+    assert run("verify", "-d", hotel, "--expect", "seven").code == 2
+
+
+def test_a_report_says_that_a_view_is_stopped(run: Run, hotel: Path) -> None:
+    tamper(
+        hotel,
+        "UPDATE relations_projections SET failure = 'planted', failed_at = 3, failed_stream = 'customer-x' "
+        "WHERE name = 'satisfaction'",
+    )
+    ran = run("report", "retention", "-d", hotel)
+    assert "satisfaction is stopped at position 3" in ran.err

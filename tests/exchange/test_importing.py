@@ -165,7 +165,7 @@ def test_rejected_rows_are_mended_and_sent_again(relations: Relations, shop: Pat
     assert again.recorded == 0
     assert again.by_reason["command_id_reused"] == 1
     # With the mended rows in the file's place all is as it was.
-    again = import_file(relations, SHOP, shop, rejects=tmp_path / "other.jsonl", mended=mended)
+    again = import_file(relations, SHOP, shop, rejects=tmp_path / "other.jsonl", corrected=mended)
     assert (again.recorded, again.repeated) == (0, 5)
 
 

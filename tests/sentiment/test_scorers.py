@@ -95,5 +95,5 @@ def test_without_the_extra_it_is_said_what_to_install(how: str) -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT, how], capture_output=True, text=True, check=True)
     said = done.stdout.splitlines()
     assert len(said) == 4
-    assert all("pip install 'relations[sentiment]'" in line for line in said)
+    assert all("pip install 'relations-engine[sentiment]'" in line for line in said)
     assert [line for line in said if "vaderSentiment" in line] == said[:2]

@@ -200,7 +200,7 @@ def _check_repeats(customers: Sequence[RepeatStatistics]) -> int:
         raise NoFit("there are no customers to fit to", code="no_customers", hint="Give customers who bought")
     if not repeat_customers:
         raise NoFit(
-            f"none of {len(customers)} customers came back",
+            "no customer came back",
             code="no_repeat_customers",
             hint="Models of repeat buying need customers who bought on two days or more",
         )

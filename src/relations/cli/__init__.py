@@ -1,5 +1,28 @@
-"""The command line: thin, it parses, calls the library and shows what came."""
+"""The command line. It parses arguments, calls the library and shows the results.
 
-from relations.cli.app import app, main
+The application itself is `relations.cli.app.app`.
+"""
 
-__all__ = ["app", "main"]
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+__all__ = ["main"]
+
+_INTERRUPTED = 130
+
+
+def main() -> NoReturn:
+    """Run the program.
+
+    An interrupt and a closed pipe end without a traceback, also while the program is still loading.
+    """
+    try:
+        from relations.cli.app import run_app
+
+        code = run_app()
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted. Nothing was changed.\n")
+        code = _INTERRUPTED
+    sys.exit(code)

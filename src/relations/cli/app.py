@@ -1,27 +1,33 @@
-"""The program `relations`: its commands, and nothing else."""
+"""The program `relations` and its commands.
+
+The modules of commands import only what their signatures need. A command loads the rest when it runs, so that `--help`
+and completion answer at once.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
-from importlib.metadata import version as package_version
 from typing import Annotated
 
 import typer
 
 from relations.cli.audit import audit
-from relations.cli.customers import customer_command, duplicates_command
+from relations.cli.complaints import complaint_command, complaints_command, repair_command
+from relations.cli.customers import customer_command, duplicates_command, history_command
 from relations.cli.demo import demo
-from relations.cli.desk import complaint_command, complaints_command, repair_command
+from relations.cli.exits import ExitCode
 from relations.cli.frames import frame_command
 from relations.cli.loyalty import liability, loyalty, programme
-from relations.cli.reports import history_command, report
+from relations.cli.reports import report
 from relations.cli.schemas import schema
 from relations.cli.scoring import score_command
-from relations.cli.screen import prepare_streams
+from relations.cli.streams import prepare_streams
 from relations.cli.transfer import export_command, import_command
 from relations.cli.upkeep import rebuild, run, status, verify
+from relations.version import VERSION
 
-__all__ = ["app", "main"]
+__all__ = ["app", "run_app"]
 
 app = typer.Typer(
     name="relations",
@@ -60,25 +66,41 @@ app.add_typer(audit, name="audit")
 
 def _show_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"relations {package_version('relations')}")
+        typer.echo(f"relations {VERSION}")
         raise typer.Exit
 
 
 @app.callback()
 def relations(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version, and end.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Customer relations in one append-only log: satisfaction, retention and repair, from what was recorded.
+    """Record customer relations in one append-only log, and show satisfaction, retention and repair.
 
-    Commands go in, events are kept for ever, and every view is rebuilt from them at any time. Start with
+    Commands go in, events are kept for ever, and every view can be rebuilt from them at any time. Start with
     `relations demo`.
     """
 
 
-def main() -> None:
-    """The entry point."""
+def run_app() -> int:
+    """Run the program and return its exit code."""
     prepare_streams()
-    app(prog_name="relations")
-    sys.exit(0)
+    stdout = sys.stdout
+    try:
+        app(prog_name="relations")
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    else:
+        code = int(ExitCode.GOOD)
+    # Typer replaces stdout and exits with 1 when the reader has gone, as `head` does. That is no error.
+    closed = sys.stdout is not stdout
+    try:
+        stdout.flush()
+    except BrokenPipeError:
+        closed = True
+    if closed:
+        # Nothing more can be written there, not even when Python exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+        return int(ExitCode.GOOD)
+    return code

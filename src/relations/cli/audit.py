@@ -1,17 +1,16 @@
-"""`relations audit`: seal the log with signed checkpoints, prove events, and check both."""
+"""`relations audit`: seal the log with signed checkpoints, prove events, check both, and export for auditors."""
 
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
 from relations.cli.options import Database, Json, Verbose, open_engine
 from relations.cli.screen import Screen, running
-from relations.cli.show import headline, number, section
 from relations.errors import InvalidInput, LogError, SourceError
 
 __all__ = ["audit"]
@@ -19,7 +18,7 @@ __all__ = ["audit"]
 audit = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Seal the log with signed checkpoints, prove what it held, and check such proofs.",
+    help="Seal the log with signed checkpoints, prove what it held, check such proofs, and export the log.",
 )
 
 KeyFile = Annotated[Path, typer.Option("--key", metavar="FILE", help="The file with the log's private keys.")]
@@ -51,10 +50,10 @@ def _read(path: Path) -> str:
 def _give(screen: Screen, text: str, output: Path | None, document: dict[str, Any], said: str) -> None:
     """Show a file's text on stdout, or write it and say so."""
     if output is None:
-        screen.result(document, lambda screen: screen.print(Text(text.rstrip("\n"))))
+        screen.result(document, lambda screen: screen.print(text.rstrip("\n")))
         return
     _write(output, text)
-    screen.result(document, lambda screen: screen.print(Text(f"{said}: {output}")))
+    screen.result(document, lambda screen: screen.print(f"{said}: {output}"))
 
 
 @audit.command("keygen")
@@ -71,7 +70,7 @@ def keygen(
 
     Keep the key file away from the database. Publish the policy file, or hand it to the auditor.
     """
-    from relations.audit import SealingKey  # noqa: PLC0415 - only these commands need it
+    from relations.audit import SealingKey
 
     with running(json=json, verbose=verbose) as screen:
         made = SealingKey.generate(origin)
@@ -85,27 +84,28 @@ def seal(database: Database, key: KeyFile, output: Output = None, json: Json = F
 
     Give the checkpoint to somebody else, or publish it: what it covers cannot be changed unnoticed any more.
     """
-    from relations.audit import SealingKey, Seals  # noqa: PLC0415 - only these commands need it
+    from relations.audit import SealingKey, Seals
 
     with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
         made = Seals(engine.log).seal(SealingKey.load(key))
         document = {"size": made.size, "root": made.root.hex(), "checkpoint": made.checkpoint}
-        _give(screen, made.checkpoint, output, document, f"Sealed {number(made.size)} events in")
+        _give(screen, made.checkpoint, output, document, f"Sealed {made.size:,} events in")
 
 
 @audit.command("seals")
 def seals(database: Database, json: Json = False, verbose: Verbose = False) -> None:
     """List the seals of a log, oldest first."""
-    from relations.audit import Seals  # noqa: PLC0415 - only these commands need it
+    from relations.audit import Seals
+    from relations.cli.show import headline, section
 
     with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
         found = Seals(engine.log).all()
         rows = [{"size": each.size, "root": each.root.hex(), "sealed_at": each.sealed_at} for each in found]
-        lines = [Text(f"{each.sealed_at:%Y-%m-%d %H:%M} UTC  {number(each.size)} events") for each in found]
+        lines = [f"{each.sealed_at:%Y-%m-%d %H:%M} UTC  {each.size:,} events" for each in found]
         screen.result(
             rows,
             lambda screen: screen.print(
-                headline("Seals", engine.log.database.name), section(*lines or [Text("The log was never sealed.")])
+                headline("Seals", engine.log.database.name), section(*lines or ["The log was never sealed."])
             ),
         )
 
@@ -123,7 +123,7 @@ def prove(
 
     It is checked against the event's digest and shows nothing else of the log.
     """
-    from relations.audit import Seals  # noqa: PLC0415 - only these commands need it
+    from relations.audit import Seals
 
     with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
         made = Seals(engine.log).prove(position, size=size)
@@ -140,12 +140,57 @@ def continuation(
     verbose: Verbose = False,
 ) -> None:
     """Prove that the sealed log continues an older checkpoint; the result is a request as witnesses take it."""
-    from relations.audit import Seals  # noqa: PLC0415 - only these commands need it
+    from relations.audit import Seals
 
     with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
         before = _checkpoint(old)
         made = Seals(engine.log).prove_continuation(before.size, size=size)
         _give(screen, made, output, {"old": before.size, "proof": made}, "The proof is in")
+
+
+class Format(StrEnum):
+    """The formats of an export for auditors."""
+
+    OCEL_JSON = "ocel-json"
+    OCEL_SQLITE = "ocel-sqlite"
+    CLOUDEVENTS = "cloudevents"
+
+
+@audit.command("export")
+def export(
+    database: Database,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Write the export to this file.")],
+    form: Annotated[
+        Format, typer.Option("--format", help="OCEL 2.0 as JSON or SQLite, or CloudEvents 1.0 as JSON Lines.")
+    ] = Format.OCEL_JSON,
+    after: Annotated[int, typer.Option("--after", min=0, help="Begin after this position.")] = 0,
+    schema_strict: Annotated[
+        bool, typer.Option("--schema-strict", help="OCEL JSON: write numbers as text, as its published schema asks.")
+    ] = False,
+    source: Annotated[
+        str, typer.Option("--source", metavar="URI", help="CloudEvents: the URI reference that names the log.")
+    ] = "/relations",
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Export the log for process mining and other programs, without personal fields.
+
+    OCEL has customers, complaints, accounts and staff as objects, with qualified relations.
+    """
+    from relations.exchange.cloudevents import write_cloud_events
+    from relations.exchange.ocel import write_ocel_json, write_ocel_sqlite
+
+    with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
+        events = engine.events(after=after)
+        match form:
+            case Format.OCEL_JSON:
+                count = write_ocel_json(events, output, schema_strict=schema_strict)
+            case Format.OCEL_SQLITE:
+                count = write_ocel_sqlite(events, output)
+            case Format.CLOUDEVENTS:
+                count = write_cloud_events(events, output, source=source)
+        document = {"events": count, "path": str(output), "format": form.value}
+        screen.result(document, lambda screen: screen.print(f"{count:,} events are in {output}."))
 
 
 @audit.command("check")
@@ -171,7 +216,8 @@ def check(
 
     The file relations/audit/checker.py does the same without relations, with nothing but the package cryptography.
     """
-    from relations.audit.checker import Invalid  # noqa: PLC0415 - only these commands need it
+    from relations.audit.checker import Invalid
+    from relations.cli.show import headline, section
 
     with running(json=json, verbose=verbose) as screen:
         try:
@@ -179,14 +225,14 @@ def check(
         except Invalid as error:
             raise LogError(f"not valid: {error}", code="proof_invalid") from None
         document = {"valid": True, "said": said, "signed_by": signers}
-        lines = [Text(f"signed by {each}") for each in signers]
+        lines = [f"signed by {each}" for each in signers]
         screen.result(document, lambda screen: screen.print(headline("Valid", said), section(*lines)))
 
 
 def _checked(
     file: Path, policy: Path, database: str | None, leaf: str | None, old: Path | None
 ) -> tuple[str, list[str]]:
-    from relations.audit import Seals, checker  # noqa: PLC0415 - only these commands need it
+    from relations.audit import Seals, checker
 
     trusted, text = checker.Policy.parse(_read(policy)), _read(file)
     if text.startswith("c2sp.org/tlog-proof@"):
@@ -199,7 +245,7 @@ def _checked(
             )
         proof = checker.Proof.parse(text)
         keys, checkpoint = checker.check_inclusion(proof, _digest(leaf), trusted), proof.checkpoint
-        said = f"position {proof.index + 1} is one of the {number(checkpoint.size)} sealed events"
+        said = f"position {proof.index + 1} is one of the {checkpoint.size:,} sealed events"
     elif text.startswith("old "):
         if old is None:
             raise InvalidInput(
@@ -210,11 +256,11 @@ def _checked(
             )
         request = checker.Request.parse(text)
         keys, checkpoint = checker.check_consistency(request, _checkpoint(old), trusted), request.checkpoint
-        said = f"{number(checkpoint.size)} events continue the older checkpoint of {number(request.old)}"
+        said = f"{checkpoint.size:,} events continue the older checkpoint of {request.old:,}"
     else:
         checkpoint = checker.Checkpoint.parse(text)
         keys = checker.check_checkpoint(checkpoint, trusted)
-        said = f"checkpoint of {number(checkpoint.size)} events"
+        said = f"checkpoint of {checkpoint.size:,} events"
     if database is not None:
         with open_engine(database) as engine:
             Seals(engine.log).check(checkpoint)
@@ -224,7 +270,7 @@ def _checked(
 
 
 def _checkpoint(path: Path) -> Any:
-    from relations.audit.checker import Checkpoint  # noqa: PLC0415 - only these commands need it
+    from relations.audit.checker import Checkpoint
 
     return Checkpoint.parse(_read(path))
 

@@ -1,4 +1,4 @@
-"""`relations customer` and `duplicates`: the whole file of one customer, and who may be one under two ids."""
+"""`relations customer`, `history` and `duplicates`: everything about one customer, and likely duplicates."""
 
 from __future__ import annotations
 
@@ -6,33 +6,34 @@ from typing import Annotated
 
 import typer
 
-from relations.cli.options import AsOf, Database, Json, MasterKeyFile, Verbose, checked_customer, moment, open_engine
-from relations.cli.pages import customer as page
-from relations.cli.pages.history import as_dict
+from relations.cli.options import AsOf, Database, Json, MasterKeyFile, Verbose, checked_id, moment, open_to_read
 from relations.cli.screen import running
-from relations.report.customer_file import customer_file
 
-__all__ = ["customer_command", "duplicates_command"]
+__all__ = ["customer_command", "duplicates_command", "history_command"]
 
 
 def customer_command(
     database: Database,
     customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="Any id of the customer.")],
     as_of: AsOf = None,
-    events: Annotated[int, typer.Option(min=0, help="The most events of the timeline, the newest.")] = 12,
+    events: Annotated[int, typer.Option(min=0, help="Show at most this many of the newest events.")] = 12,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Show the whole file of one customer.
 
-    Who they are and what they allow, what happened, complaints, points and tier, scores, the state of the relation,
-    what they are worth, and what falls due. Personal words are readable unless the customer was erased. Ends with 2
-    where nothing is recorded of anybody with this id.
+    It has their profile and consents, events, complaints, points and tier, scores, the state of the relation, their
+    value, and what falls due. Personal words are readable unless the customer was erased. The exit code is 2 for an
+    unknown id.
     """
     with running(json=json, verbose=verbose) as screen:
-        checked_customer(customer)
-        with open_engine(database, master_key_file) as engine:
+        checked_id(customer)
+        with open_to_read(database, master_key_file) as engine:
+            from relations.cli.pages import customer as page
+            from relations.cli.pages.history import as_dict
+            from relations.report.customer_file import customer_file
+
             zone = engine.policy.zone
             found = customer_file(engine, customer, as_of=moment(as_of, zone))
         document = {name: getattr(found, name) for name in found.__struct_fields__}
@@ -41,24 +42,55 @@ def customer_command(
         screen.result(document, lambda screen: screen.print(*page.show(found, zone, events=events, asked=asked)))
 
 
-def duplicates_command(
+def history_command(
     database: Database,
-    shared_by_at_most: Annotated[
-        int, typer.Option(min=2, help="What more customers than that have alike is no sign of anything.")
-    ] = 5,
-    limit: Annotated[int, typer.Option(min=0, help="The most pairs.")] = 50,
-    offset: Annotated[int, typer.Option(min=0, help="After so many pairs.")] = 0,
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="Any id of the customer.")],
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Show what occurred up to a day (its end), or up to a time with its zone."),
+    ] = None,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Propose customers who are likely to be one, with what speaks for each pair, the likeliest first.
+    """Show every event of one customer in the order of recording, with its position, recorded time, actor and command.
 
-    They have the same e-mail address, telephone number, name and birthday, or id in another system, in whatever way it
-    was written down. Whoever is merged already, or was unmerged, is left out. Nothing is changed: `MergeCustomer`
-    merges two; merged and unmerged again, they are not proposed any more.
+    Personal words are readable unless the customer was erased. The exit code is 2 for an unknown id.
     """
-    with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
+    with running(json=json, verbose=verbose) as screen:
+        checked_id(customer)
+        with open_to_read(database, master_key_file, views=False) as engine:
+            from relations.cli.pages import history
+            from relations.report.customer_file import unknown_customer
+
+            zone = engine.policy.zone
+            end = moment(until, zone, field="--until")
+            found = engine.history(customer, until=end)
+            if not found and not engine.history(customer):
+                raise unknown_customer(customer)
+            document = {"customer": customer, "events": [history.as_dict(recorded) for recorded in found]}
+            screen.result(document, lambda screen: screen.print(history.show(customer, found, zone)))
+
+
+def duplicates_command(
+    database: Database,
+    shared_by_at_most: Annotated[
+        int, typer.Option(min=2, help="Ignore an address, number or name that more customers than this share.")
+    ] = 5,
+    limit: Annotated[int, typer.Option(min=0, help="Show at most this many pairs.")] = 50,
+    offset: Annotated[int, typer.Option(min=0, help="Skip this many pairs first.")] = 0,
+    master_key_file: MasterKeyFile = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """List customers who are probably one person, with the evidence for each pair, the most likely first.
+
+    They share an e-mail address, a telephone number, a name and birthday, or an id in another system, whichever way
+    these are written. Merged and unmerged customers are left out. Nothing is changed: `MergeCustomer` merges a pair.
+    """
+    with running(json=json, verbose=verbose) as screen, open_to_read(database, master_key_file) as engine:
+        from relations.cli.pages import customer as page
+
         view = engine.views.customers
         found = view.duplicates(shared_by_at_most=shared_by_at_most, limit=limit, offset=offset)
         people = {name: view.portrait(name) for each in found for name in each.customers}

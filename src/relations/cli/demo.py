@@ -1,46 +1,46 @@
-"""`relations demo`: two years of a hotel group, recorded, rebuilt and shown."""
+"""`relations demo`: two years of a hotel group, simulated, recorded and shown."""
 
 from __future__ import annotations
 
 import re
 import shlex
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
-from rich.console import Group, RenderableType
-from rich.text import Text
 
-from relations.cli.options import Json, Verbose, database_url, moment, open_engine
-from relations.cli.pages.question import Question
-from relations.cli.progress import Bar, progress_bar
-from relations.cli.reports import pages
+from relations.cli.options import Json, Verbose, database_url, moment, open_to_read
 from relations.cli.screen import Screen, running
-from relations.cli.show import headline, number, section
-from relations.engine import BatchReport, Relations
-from relations.errors import ForeignDatabase, InvalidInput
-from relations.exchange.jsonlines.exporting import export_commands
-from relations.messages import Command
-from relations.testing.hotel.simulation import RecordingClock, is_mistake, simulate_recorded
+from relations.errors import InvalidInput, MissingExtra, RelationsError
 
-__all__ = ["demo"]
+if TYPE_CHECKING:
+    from relations.cli.progress import Bar
+    from relations.engine import BatchReport, Relations
+    from relations.messages import Command
+
+__all__ = ["Outcome", "demo"]
 
 _VIEWS = ("satisfaction", "retention", "repair", "agenda")
-_DEMO_ID = re.compile(r"sim\d+:policy")
-_SAFE = "What was recorded so far stays in the file; the demo begins anew when it is run again."
-
-
-_START = date(2024, 1, 1)
+_SAFE = "An earlier demo is unchanged; run the command again to start over."
+_DATABASE = "hotel-demo.db"
 _MONTHS = 24
-_DAYS = 731
-_LAST = _START + timedelta(days=_DAYS - 1)
 
 
 class Outcome(NamedTuple):
-    """What became of the simulated commands, and of what fell due."""
+    """The result of recording the simulated commands.
+
+    Attributes:
+        report: What became of the commands.
+        time: What became of the commands that fell due.
+        ended_at: The end of the simulated history.
+        seconds: The time that recording took.
+        rebuild_seconds: The time that rebuilding the views took.
+    """
 
     report: BatchReport
     time: BatchReport
@@ -56,52 +56,130 @@ def demo(
             "--database",
             "-d",
             metavar="URL|PATH",
-            help="Where to record: a file, or an empty database. A file that a demo made is made anew.",
+            help="Record into this file, or into an empty database. Only an unchanged demo is replaced.",
         ),
-    ] = "hotel.db",
-    guests: Annotated[int, typer.Option(min=1, max=10_000_000, help="How many guests there are.")] = 5_000,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same history.")] = 1,
+    ] = _DATABASE,
+    guests: Annotated[int, typer.Option(min=1, max=10_000_000, help="Simulate this many guests.")] = 5_000,
+    seed: Annotated[int, typer.Option(min=0, help="Simulate the history of this seed; the same seed repeats it.")] = 1,
+    as_of: Annotated[
+        str | None, typer.Option(metavar="DAY", help="End the history on this day. Default: yesterday.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the page with charts here. Default: next to the file.")
+    ] = None,
     commands_to: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the simulated commands there as JSON Lines instead, and end."),
+        typer.Option(metavar="FILE", help="Write the simulated commands to a file as JSON Lines, and exit."),
     ] = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Simulate two years of a hotel group, record them, and show what the log knows of its guests.
+    """Simulate two years of a hotel group, record them, and show a summary and a page with charts.
 
-    Every command goes through the engine and its rules into the database. Nothing of it is real; the same seed gives
-    the same history.
-    """  # fmt: skip
+    Every command passes through the engine and its rules. The data is invented. The same seed and the same last day
+    give the same history.
+    """
     with running(json=json, verbose=verbose, safe=_SAFE) as screen:
+        start, last = _period(as_of)
         if commands_to is not None:
-            _write_commands(screen, commands_to, seed, guests)
+            _write_commands(screen, commands_to, seed, guests, start, last)
             return
-        _make_room(database, screen)
-        clock = RecordingClock(simulate_recorded(seed=seed, customers=guests, start=_START, months=_MONTHS))
-        with Relations.open(database_url(database), clock=clock, durability="normal") as engine:
-            outcome = _play(engine, clock, screen)
-            question = Question(as_of=outcome.ended_at, zone=engine.policy.zone, asked=True)
-            documents, shown = pages(engine, question, list(_VIEWS))
-            document = {"database": engine.log.database.name, "recorded": _counts(outcome), **documents}
+        _check_free(database)
+        if "://" in database:
+            _record(screen, database, database, seed, guests, start, last, html)
+            return
+        target = Path(database)
+        partial = target.with_name(f"{target.name}.partial")
+        _remove(partial)
+        try:
+            digest = _record(screen, str(partial), database, seed, guests, start, last, html)
+            _sign(partial, digest)
+            _remove(target)
+            partial.replace(target)
+        finally:
+            _remove(partial)
 
-            def show(screen: Screen) -> None:
-                screen.print(_told(outcome, engine), *shown, _further(database, question))
 
-            screen.result(document, show)
+def _period(as_of: str | None) -> tuple[date, date]:
+    """Return the first and the last day of the history.
+
+    Raises:
+        InvalidInput: The text is not a day.
+    """
+    if as_of is None:
+        # Today is not over, and nothing is recorded before it happens.
+        last = date.today() - timedelta(days=1)  # noqa: DTZ011 - the user's own day
+    elif re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", as_of):
+        try:
+            last = date.fromisoformat(as_of)
+        except ValueError as error:
+            raise InvalidInput(f"{as_of!r} is not a day: {error}", code="invalid_time", field="--as-of") from None
+    else:
+        raise InvalidInput(
+            f"{as_of!r} is not a day", code="invalid_time", field="--as-of", hint="Write it as 2025-12-31"
+        )
+    if not 1990 <= last.year <= 2200:
+        raise InvalidInput(f"{as_of} is out of range", code="invalid_time", field="--as-of")
+    after = last + timedelta(days=1)
+    start = date(after.year - _MONTHS // 12, after.month, min(after.day, 28))
+    return start, last
 
 
-def _play(engine: Relations, clock: RecordingClock, screen: Screen) -> Outcome:
-    """Record the history, let time pass to its end, and rebuild the views."""
+def _record(
+    screen: Screen, file: str, database: str, seed: int, guests: int, start: date, last: date, html: Path | None
+) -> str:
+    """Record the history in a file, show it, and return the digest of its last event."""
+    from relations.cli.pages.demo import show
+    from relations.cli.pages.question import Question
+    from relations.cli.reports import pages
+    from relations.engine import Relations
+    from relations.testing.hotel.simulation import RecordingClock, simulate_recorded
+
+    clock = RecordingClock(simulate_recorded(seed=seed, customers=guests, start=start, months=_MONTHS))
+    with Relations.open(database_url(file), clock=clock, durability="normal") as engine:
+        outcome = _play(engine, clock, screen, start, last)
+        question = Question(as_of=outcome.ended_at, zone=engine.policy.zone, asked=True)
+        page = html
+        if html is None and "://" not in database:
+            page = Path(database).with_suffix(".html")
+        written = _page(engine, page, outcome.ended_at)
+        if screen.json:
+            documents, _ = pages(engine, question, list(_VIEWS))
+            screen.document(
+                {"database": database_url(database), "page": written, "recorded": _counts(outcome), **documents}
+            )
+        else:
+            screen.print(*show(engine, outcome, written=written, database=shlex.quote(database)))
+        return engine.status().digest
+
+
+def _page(engine: Relations, path: Path | None, at: datetime) -> str | None:
+    """Write the page with charts; None where there is no place for it, or its extra is not installed."""
+    from relations.cli.reports import write_page
+
+    if path is None:
+        return None
+    try:
+        return str(write_page(engine, path, "en", as_of=at, currency=None, ahead=timedelta(days=14))["written"])
+    except MissingExtra:
+        return None
+
+
+def _play(engine: Relations, clock: Any, screen: Screen, start: date, last: date) -> Outcome:
+    """Record the history, advance the time to its end, and rebuild the views."""
+    from relations.cli.progress import progress_bar
+    from relations.engine import BatchReport
+
     report = BatchReport(rejections=[])
-    with progress_bar(screen, "Recording two years", total=_DAYS, unit="commands") as bar:
+    days = (last - start).days + 1
+    with progress_bar(screen, "Recording two years", total=days, unit="commands") as bar:
         for batch in clock.batches():
             report.add(engine.execute_many(batch))
             day = clock()
-            bar.show((day.date() - _START).days, note=f"{day:%Y-%m}", rate=report.commands / bar.seconds)
-        bar.show(_DAYS, rate=report.commands / bar.seconds)
+            bar.show((day.date() - start).days, note=f"{day:%Y-%m}", rate=report.commands / bar.seconds)
+        bar.show(days, rate=report.commands / bar.seconds)
         seconds = bar.seconds
-    ended_at = moment(f"{_LAST}", engine.policy.zone) or clock()
+    ended_at = moment(f"{last}", engine.policy.zone) or clock()
     time = engine.advance_time(ended_at)
     with progress_bar(screen, "Rebuilding the views") as bar:
         engine.rebuild(on_progress=bar.show)
@@ -110,6 +188,8 @@ def _play(engine: Relations, clock: RecordingClock, screen: Screen) -> Outcome:
 
 
 def _counts(outcome: Outcome) -> dict[str, Any]:
+    from relations.testing.hotel.simulation import is_mistake
+
     report = outcome.report
     return {
         "commands": report.commands,
@@ -125,86 +205,85 @@ def _counts(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _told(outcome: Outcome, engine: Relations) -> RenderableType:
-    report, status = outcome.report, engine.status()
-    rate = report.commands / outcome.seconds if outcome.seconds > 0 else 0
-    refused = Counter(rejection.error.code for rejection in report.rejections)
-    kinds = ", ".join(f"{number(count)} {code}" for code, count in refused.most_common(4))
-    lines = [
-        f"{number(report.commands)} commands gave {number(report.events)} events ({number(rate)} commands a second).",
-        f"{number(report.repeated)} were sent twice, and counted once; {number(report.unchanged)} changed nothing.",
-        f"{number(len(report.rejections))} were refused, as clerks make mistakes" + (f": {kinds}." if kinds else "."),
-        f"Then time passed: {number(outcome.time.events)} events of what fell due (points expired, tiers lost).",
-        f"The views were rebuilt from {number(status.position)} events in {outcome.rebuild_seconds:.1f} s.",
-        f"Proof of all of it: position {status.position}, digest {status.digest[:16]}…",
-    ]
-    return section(headline("A hotel group, two years", "simulated"), *(Text(line) for line in lines))
+# --- the file -------------------------------------------------------------------------------------------------------
 
 
-def _further(database: str, question: Question) -> RenderableType:
-    option = shlex.quote(database)
-    guest = "g000001"
-    commands = [
-        (f"relations history {guest} -d {option}", "all that happened to one guest"),
-        (f"relations report repair -d {option} --as-of {question.day}", "one view, with its lists"),
-        (f"relations report satisfaction -d {option} --by touchpoint --by month", "one hotel, month by month"),
-        (f"relations report retention -d {option} --as-of 2025-06-30", "as things stood then"),
-        (f"relations verify -d {option}", "prove that nothing was changed"),
-        (f"relations export -d {option} -o events.jsonl", "all of it, as JSON Lines"),
-    ]
-    return Group(
-        headline("To look further"),
-        *(Text.assemble(f"  {command}", (f"\n      {what}", "dim")) for command, what in commands),
-    )
+def _sign(file: Path, digest: str) -> None:
+    """Write the digest of the last event into a demo's file, so that a later demo knows that nothing was added."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE demo_head (digest TEXT NOT NULL)")
+        connection.execute("INSERT INTO demo_head VALUES (?)", (digest,))
+        connection.commit()
 
 
-def _make_room(database: str, screen: Screen) -> None:
-    """Take away what an earlier demo left; leave alone what anybody else did.
+def _signed(file: Path) -> str | None:
+    """Return the digest that a demo left in its file; None where there is none."""
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        try:
+            row = connection.execute("SELECT digest FROM demo_head").fetchone()
+        except sqlite3.DatabaseError:
+            return None
+    return None if row is None else str(row[0])
+
+
+def _check_free(database: str) -> None:
+    """Check that nothing but an unchanged demo would be replaced.
 
     Raises:
-        InvalidInput: There is a log that no demo made.
+        InvalidInput: The database holds a log that is not an unchanged demo.
     """
-    try:
-        with open_engine(database) as engine:
-            # The default policy comes first, as in every log; then the hotel group adopts its own.
-            ids = {recorded.command_id for recorded in engine.events(until=2)}
-            head = engine.status().position
-    except ForeignDatabase as error:
-        if error.code == "foreign_database" and _is_empty(database):
-            return
-        raise
-    if head == 0:
+    if "://" in database:
+        try:
+            with open_to_read(database, views=False) as engine:
+                head = engine.status().position
+        except RelationsError as error:
+            if error.code == "foreign_database":
+                return  # there is no log yet
+            raise
+        if head:
+            raise InvalidInput(
+                f"{database} holds a log", code="not_a_demo", field="--database", hint="Give an empty database"
+            )
         return
-    if "://" in database or not any(map(_DEMO_ID.fullmatch, ids)):
+    database_url(database)  # refuses what cannot be a path
+    path = Path(database)
+    if not path.exists() or (path.is_file() and path.stat().st_size == 0):
+        return
+    with open_to_read(database, views=False) as engine:
+        status = engine.status()
+    if status.position and _signed(path) != status.digest:
         raise InvalidInput(
-            f"{database} holds a log" + ("" if "://" in database else " that no demo made"),
+            f"{database} holds a log that is not an unchanged demo",
             code="not_a_demo",
             field="--database",
-            hint="Give another file with --database; the demo replaces none but its own",
+            hint="Give another file with --database; a demo replaces only a demo that nothing was added to",
         )
-    screen.say(f"Making {database} anew: it is an earlier demo's.")
+
+
+def _remove(path: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
-        Path(f"{database}{suffix}").unlink(missing_ok=True)
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def _is_empty(database: str) -> bool:
-    """Whether opening it may make a log there: no file yet, or a database without tables of ours."""
-    if "://" in database:
-        return True
-    path = Path(database)
-    return not path.exists() or path.stat().st_size == 0
+# --- the commands ---------------------------------------------------------------------------------------------------
 
 
-def _write_commands(screen: Screen, path: Path, seed: int, guests: int) -> None:
-    with progress_bar(screen, "Simulating two years", total=_DAYS, unit="commands") as bar:
-        count = export_commands(_watched(bar, seed, guests), path)
+def _write_commands(screen: Screen, path: Path, seed: int, guests: int, start: date, last: date) -> None:
+    from relations.cli.progress import progress_bar
+    from relations.cli.show import number
+    from relations.exchange.jsonlines.exporting import export_commands
+
+    with progress_bar(screen, "Simulating two years", total=(last - start).days + 1, unit="commands") as bar:
+        count = export_commands(_watched(bar, seed, guests, start), path)
     said = f"{number(count)} commands are in {path}. To record them: relations import {path} -d FILE"
-    screen.result({"path": str(path), "commands": count}, lambda screen: screen.print(Text(said)))
+    screen.result({"path": str(path), "commands": count}, lambda screen: screen.print(said))
 
 
-def _watched(bar: Bar, seed: int, guests: int) -> Iterator[Command]:
-    recorded = simulate_recorded(seed=seed, customers=guests, start=_START, months=_MONTHS)
+def _watched(bar: Bar, seed: int, guests: int, start: date) -> Iterator[Command]:
+    from relations.testing.hotel.simulation import simulate_recorded
+
+    recorded = simulate_recorded(seed=seed, customers=guests, start=start, months=_MONTHS)
     for count, (recorded_at, command) in enumerate(recorded, 1):
         if count % 500 == 0:
-            bar.show((recorded_at.date() - _START).days, rate=count / bar.seconds)
+            bar.show((recorded_at.date() - start).days, rate=count / bar.seconds)
         yield command

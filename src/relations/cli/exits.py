@@ -1,10 +1,8 @@
-"""How a command ends: one number for each way, so that a script need not read the words."""
+"""Exit codes: one number for each way that a command can end, for scripts."""
 
 from __future__ import annotations
 
 from enum import IntEnum
-
-from sqlalchemy.exc import DBAPIError
 
 from relations.errors import (
     ConcurrencyConflict,
@@ -17,6 +15,7 @@ from relations.errors import (
     NewerLog,
     RelationsError,
     SourceError,
+    StoreError,
 )
 
 __all__ = ["MEANINGS", "ExitCode", "as_error", "exit_code"]
@@ -40,25 +39,26 @@ class ExitCode(IntEnum):
 
 
 MEANINGS: dict[ExitCode, str] = {
-    ExitCode.GOOD: "All is well.",
-    ExitCode.PROBLEMS: "Something recorded does not hold: the chain is broken, an event cannot be read, a view differs "
-    "from its refold or stands still. Or a loyalty programme that was checked has errors.",
-    ExitCode.USAGE: "The command line cannot be understood, or a value on it is wrong, such as an id that nobody has.",
-    ExitCode.REJECTED: "The import is done, and rows were rejected.",
-    ExitCode.DATABASE: "The database is not there, not ours, damaged, or cannot be reached.",
+    ExitCode.GOOD: "The command succeeded.",
+    ExitCode.PROBLEMS: "Recorded data is wrong: the chain is broken, an event cannot be read, or a view is stopped or "
+    "differs from the log. Or a checked loyalty programme has errors.",
+    ExitCode.USAGE: "The command line is wrong, or a value on it is, such as an unknown id.",
+    ExitCode.REJECTED: "The import finished, and some rows were rejected.",
+    ExitCode.DATABASE: "The database is missing, not a relations log, damaged, or cannot be reached.",
     ExitCode.NEWER: "The log was written by a newer version of relations.",
-    ExitCode.FILE: "A file cannot be read, or not to its end, or cannot be written.",
-    ExitCode.MAPPING: "The import mapping is not there or makes no sense.",
-    ExitCode.EXTRA: "An optional package is needed; the message says which.",
-    ExitCode.CONFLICT: "Other writers came first every time, or a command id was used twice for different commands.",
-    ExitCode.FAULT: "A fault in relations itself. With `-v` the traceback is shown.",
-    ExitCode.INTERRUPTED: "Interrupted; the message says what is safe.",
+    ExitCode.FILE: "A file cannot be read completely, or cannot be written.",
+    ExitCode.MAPPING: "The import mapping is missing or wrong.",
+    ExitCode.EXTRA: "An optional package is missing; the message names it.",
+    ExitCode.CONFLICT: "Other writers were first every time, or a command id was used for two different commands.",
+    ExitCode.FAULT: "There is a fault in relations itself. `-v` shows the traceback.",
+    ExitCode.INTERRUPTED: "The command was interrupted; the message says what is safe.",
 }
-"""What each code means, for people; the reference is made from it."""
+"""The meaning of each code; the reference is generated from it."""
 
 _OF_ERRORS: tuple[tuple[type[RelationsError], ExitCode], ...] = (
     (NewerLog, ExitCode.NEWER),
     (ForeignDatabase, ExitCode.DATABASE),
+    (StoreError, ExitCode.DATABASE),
     (LogError, ExitCode.PROBLEMS),
     (SourceError, ExitCode.FILE),
     (MappingError, ExitCode.MAPPING),
@@ -68,7 +68,7 @@ _OF_ERRORS: tuple[tuple[type[RelationsError], ExitCode], ...] = (
     (InvalidInput, ExitCode.USAGE),
 )
 _OF_CODES: dict[str, ExitCode] = {
-    # What was given on the command line is wrong, and not the log.
+    # The command line is wrong here, and not the log.
     "master_key_needed": ExitCode.USAGE,
     "master_key_wrong": ExitCode.USAGE,
     "database_error": ExitCode.DATABASE,
@@ -76,21 +76,29 @@ _OF_CODES: dict[str, ExitCode] = {
 
 
 def exit_code(error: RelationsError) -> ExitCode:
-    """The code that a command ends with after this error."""
+    """Return the code that a command ends with after this error."""
     if error.code in _OF_CODES:
         return _OF_CODES[error.code]
     return next((code for kind, code in _OF_ERRORS if isinstance(error, kind)), ExitCode.PROBLEMS)
 
 
 def as_error(error: Exception) -> RelationsError | None:
-    """An exception as an error for people, where it is one of the world and not a fault of ours; None otherwise."""
+    """Return an exception as an error for people, or None where it is a fault of ours."""
+    from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
     match error:
         case RelationsError():
             return error
+        case ArgumentError() | NoSuchModuleError():
+            return InvalidInput(
+                f"the database URL cannot be used: {_first_line(error)}",
+                code="invalid_url",
+                field="--database",
+                hint="Give the path of an SQLite file, or a URL such as postgresql://user@host/name",
+            )
         case DBAPIError():
-            said = str(error.orig or error).strip().splitlines()
             return RelationsError(
-                f"the database refused: {said[0] if said else type(error).__name__}",
+                f"the database refused: {_first_line(error.orig or error)}",
                 code="database_error",
                 hint="Check the URL, the name and the password, and that the server is running",
             )
@@ -99,3 +107,8 @@ def as_error(error: Exception) -> RelationsError | None:
             return SourceError(f"{name}{error.strerror or error}", code="file_error")
         case _:
             return None
+
+
+def _first_line(error: BaseException) -> str:
+    said = str(error).strip().splitlines()
+    return said[0] if said else type(error).__name__

@@ -1,4 +1,4 @@
-"""`relations frame`: the answer to any question of any view, or a table behind it, as a file for other programs."""
+"""`relations frame`: the answer to any question of a view, or a table behind it, as a file for other programs."""
 
 from __future__ import annotations
 
@@ -8,54 +8,31 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
 
-import msgspec
 import typer
-from pydantic import TypeAdapter, ValidationError
 
-from relations.cli.options import AsOf, Json, MasterKeyFile, Verbose, moment, open_engine
+from relations.cli.choices import complete_question
+from relations.cli.options import AsOf, Json, MasterKeyFile, Verbose, moment, open_to_read
 from relations.cli.screen import Screen, running
-from relations.cli.show import headline, number, section, table, words
-from relations.engine import Relations
 from relations.errors import InvalidInput
-from relations.exchange.frames.columns import polars, without_none
-from relations.exchange.frames.questions import frame, part, questions, tables
-from relations.exchange.frames.questions import table as table_frame
-from relations.projections.view import View
 
 if TYPE_CHECKING:
     from polars import DataFrame
 
+    from relations.engine import Relations
+    from relations.projections.view import View
+
 __all__ = ["frame_command"]
 
-_SAFE = "The database is untouched; the file is not there yet."
-
-
-def _write_csv(frame: DataFrame, path: Path) -> None:
-    """Cells of CSV are plain: lists and structs become JSON in theirs."""
-    pl = polars()
-    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
-    frame.with_columns(
-        pl.Series(
-            name,
-            [None if value is None else msgspec.json.encode(value).decode() for value in frame[name].to_list()],
-            dtype=pl.String,
-        )
-        for name in nested
-    ).write_csv(path)
-
-
-_WRITERS: dict[str, Callable[[DataFrame, Path], object]] = {
-    ".parquet": lambda frame, path: frame.write_parquet(path),
-    ".arrow": lambda frame, path: frame.write_ipc(path),
-    ".csv": _write_csv,
-}
+_SAFE = "The database is unchanged; the file was not written."
 
 
 def frame_command(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="VIEW.QUESTION", help="Such as retention.cohorts; or a table, such as retention.Patronage."
+            metavar="VIEW.QUESTION",
+            autocompletion=complete_question,
+            help="A question such as retention.cohorts, or a table such as retention.Patronage.",
         ),
     ] = None,
     database: Annotated[
@@ -65,57 +42,75 @@ def frame_command(
             "-d",
             envvar="RELATIONS_URL",
             metavar="URL|PATH",
-            help="The database: an SQLAlchemy URL, or the path of an SQLite file.",
+            help="Use this database: the path of an SQLite file, or a URL such as postgresql://user@host/name.",
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help=f"Write there; its end says how: {', '.join(_WRITERS)}."),
+        typer.Option("--output", "-o", metavar="FILE", help="Write to this file, named *.parquet, *.arrow or *.csv."),
     ] = None,
     given: Annotated[
         list[str] | None,
         typer.Option(
-            "--with", "-w", metavar="NAME=VALUE", help="An argument of the question; given again, a list of values."
+            "--with", "-w", metavar="NAME=VALUE", help="Pass an argument to the question; repeat it for a list."
         ),
     ] = None,
     parts: Annotated[
         list[str] | None,
-        typer.Option("--part", metavar="COLUMN", help="Rows of their own for a column of lists; again: one within."),
+        typer.Option(
+            "--part",
+            metavar="COLUMN",
+            help="Write the entries of this column of lists as rows; repeat it to go deeper.",
+        ),
     ] = None,
     as_of: AsOf = None,
-    list_: Annotated[bool, typer.Option("--list", help="Show all questions and tables, and end.")] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Write CSV texts unchanged, also those that a spreadsheet takes for formulas.")
+    ] = False,
+    list_: Annotated[bool, typer.Option("--list", help="Show all questions and tables, and exit.")] = False,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write what a view answers, or a table that it keeps, to a Parquet, Arrow or CSV file.
+    """Write the answer of a view, or a table behind it, to a Parquet, Arrow or CSV file.
 
-    Columns have the types of the answer: days, times in UTC, spans, money in minor units with its currency beside it.
-    An empty answer has the same columns. In CSV, lists and structs are JSON. Needs the extra `data`.
+    Columns have the types of the answer: days, times in UTC, spans, and money in minor units next to its currency. An
+    empty answer has the same columns. In CSV, spans are ISO 8601, and lists and structs are JSON. Needs the extra
+    `data`.
     """
     with running(json=json, verbose=verbose, safe=_SAFE) as screen:
+        from relations.exchange.frames import part, write_frame
+        from relations.exchange.frames.writing import FORMATS
+
         if list_:
             _list_all(screen)
             return
-        for option, value in (("VIEW.QUESTION", name), ("--database", database), ("--output", output)):
-            if value is None:
-                raise InvalidInput(
-                    f"{option} is missing", code="missing_argument", hint="See relations frame --help, or --list"
-                )
-        assert name is not None and database is not None and output is not None  # noqa: PT018, S101 - said above
-        writer = _writer(output)
-        with open_engine(database, master_key_file) as engine:
+        if name is None or database is None or output is None:
+            missing = "VIEW.QUESTION" if name is None else "--database" if database is None else "--output"
+            raise InvalidInput(
+                f"{missing} is missing", code="missing_argument", hint="See relations frame --help, or --list"
+            )
+        if output.suffix not in FORMATS:
+            raise InvalidInput(
+                f"the format of {output.name!r} is unknown",
+                code="unknown_format",
+                field="--output",
+                hint=f"Use a name that ends with one of {', '.join(FORMATS)}",
+            )
+        with open_to_read(database, master_key_file) as engine:
             pairs = [*(given or ()), *([] if as_of is None else [f"as_of={as_of}"])]
             found = _found(engine, name, pairs)
         for column in parts or ():
             found = part(found, column)
-        _write(found, output, writer)
+        write_frame(found, output, raw=raw)
         columns = {column: str(dtype) for column, dtype in found.schema.items()}
         document = {"name": name, "path": str(output), "rows": found.height, "columns": columns}
         screen.result(document, lambda screen: _show(screen, output, found.height, columns))
 
 
 def _found(engine: Relations, name: str, pairs: Sequence[str]) -> DataFrame:
+    from relations.exchange.frames import frame, questions, table, tables
+
     view_name, _, what = name.partition(".")
     view = _views(engine).get(view_name)
     if view is None or what not in {*questions(view), *tables(view)}:
@@ -129,7 +124,7 @@ def _found(engine: Relations, name: str, pairs: Sequence[str]) -> DataFrame:
     if what in tables(view):
         if pairs:
             raise InvalidInput("a table takes no arguments", code="unknown_argument", field="--with")
-        return table_frame(view, what)
+        return table(view, what)
     question = questions(view)[what]
     return frame(question, **_arguments(question, pairs, engine.policy.zone))
 
@@ -139,17 +134,17 @@ def _views(engine: Relations) -> dict[str, View]:
 
 
 def _arguments(question: Callable[..., Any], pairs: Sequence[str], zone: str) -> dict[str, Any]:
-    """What stands on the command line, as the question's own types."""
+    """Return the arguments on the command line as the types that the question takes."""
     hints, known = get_type_hints(question), signature(question).parameters
     written: dict[str, list[str]] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or name not in known:
             raise InvalidInput(
-                f"{pair!r} is no argument of the question",
+                f"{pair!r} is not an argument of the question",
                 code="unknown_argument",
                 field="--with",
-                hint=f"It takes {', '.join(f'{each}=…' for each in known) or 'none'}",
+                hint=f"It takes {', '.join(f'{each}=…' for each in known) or 'no arguments'}",
             )
         written.setdefault(name, []).append(value)
     missing = [each.name for each in known.values() if each.default is Parameter.empty and each.name not in written]
@@ -164,6 +159,10 @@ def _arguments(question: Callable[..., Any], pairs: Sequence[str], zone: str) ->
 
 
 def _value(name: str, hint: Any, values: list[str], zone: str) -> Any:
+    from pydantic import TypeAdapter, ValidationError
+
+    from relations.exchange.frames.columns import without_none
+
     kind = without_none(hint)
     if kind is datetime:
         return moment(values[-1], zone, field=f"--with {name}")
@@ -172,34 +171,15 @@ def _value(name: str, hint: Any, values: list[str], zone: str) -> Any:
             return TypeAdapter(kind).validate_python(values)
         return TypeAdapter(kind).validate_strings(values[-1])
     except ValidationError as error:
-        said = error.errors()[0]["msg"]
+        said = error.errors(include_url=False)[0]["msg"]
         raise InvalidInput(
-            f"{', '.join(values)!r} cannot be given for {name}: {said}", code="invalid_argument", field=f"--with {name}"
+            f"{', '.join(values)!r} is not a value for {name}: {said}", code="invalid_argument", field=f"--with {name}"
         ) from None
 
 
-def _writer(output: Path) -> Callable[[DataFrame, Path], object]:
-    if output.suffix not in _WRITERS:
-        raise InvalidInput(
-            f"it is not known how to write {output.name}",
-            code="unknown_format",
-            field="--output",
-            hint=f"Let its name end with one of {', '.join(_WRITERS)}",
-        )
-    return _WRITERS[output.suffix]
-
-
-def _write(found: DataFrame, output: Path, writer: Callable[[DataFrame, Path], object]) -> None:
-    """Write beside the file and put it in its place when it is whole."""
-    partial = output.with_name(output.name + ".partial")
-    try:
-        writer(found, partial)
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def _show(screen: Screen, output: Path, rows: int, columns: dict[str, str]) -> None:
+    from relations.cli.show import headline, number, section, table
+
     made = table("Column", "Type", grow=1)
     for column, dtype in columns.items():
         made.add_row(column, dtype)
@@ -207,6 +187,9 @@ def _show(screen: Screen, output: Path, rows: int, columns: dict[str, str]) -> N
 
 
 def _list_all(screen: Screen) -> None:
+    from relations.engine import Relations
+    from relations.exchange.frames import questions, tables
+
     with Relations.open("sqlite://") as engine:
         views = _views(engine)
         document = {
@@ -223,6 +206,8 @@ def _list_all(screen: Screen) -> None:
         }
 
     def show(screen: Screen) -> None:
+        from relations.cli.show import section, table, words
+
         made = table("Question", "Takes", grow=1)
         for name, arguments in takes.items():
             made.add_row(name, arguments)

@@ -1,8 +1,8 @@
-"""`relations loyalty`, `liability` and `programme check`: what members have, and the rules that it goes by."""
+"""`relations loyalty`, `liability` and `programme check`: members' points, and the programmes' rules."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -16,63 +16,64 @@ from relations.cli.options import (
     MasterKeyFile,
     Verbose,
     beginning,
-    checked_customer,
+    checked_id,
     moment,
-    open_engine,
+    open_to_read,
 )
-from relations.cli.pages import loyalty as page
 from relations.cli.screen import running
-from relations.exchange.programmes import check_programme_file
 
 __all__ = ["liability", "loyalty", "programme"]
 
 Programme = Annotated[
     str | None,
-    typer.Option("--programme", metavar="ID", help="Which programme; the first one by default."),
+    typer.Option("--programme", metavar="ID", help="Show the account in this programme. Default: the first one."),
 ]
 
 
 def loyalty(
     database: Database,
-    customer: Annotated[str, typer.Argument(help="The member's id.")],
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="Any id of the member.")],
     programme: Programme = None,
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="From then on: a day (its beginning), or a time with its zone.")
+        str | None,
+        typer.Option(metavar="TIME", help="Begin the statement with a day (its start), or at a time with its zone."),
     ] = None,
     until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Up to then: a day (its end), or a time with its zone.")
+        str | None,
+        typer.Option(metavar="TIME", help="End the statement with a day (its end), or at a time with its zone."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=0, help="The most entries.")] = 100,
-    offset: Annotated[int, typer.Option(min=0, help="After so many entries.")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="Show at most this many entries.")] = 100,
+    offset: Annotated[int, typer.Option(min=0, help="Skip this many entries first.")] = 0,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show a member's statement: opening balance, what moved, closing balance; and how the account stands.
+    """Show a member's statement: opening balance, entries and closing balance, and the state of the account.
 
-    The account is shown as it stood at --until, now by default. The balances are those of the whole period, whichever
-    entries are shown.
+    The account is shown as of --until, by default as of now. The balances are those of the whole period, whichever
+    entries are shown. The exit code is 2 for an unknown id.
     """
     with running(json=json, verbose=verbose) as screen:
-        checked_customer(customer)
-        with open_engine(database, master_key_file) as engine:
+        checked_id(customer)
+        with open_to_read(database, master_key_file) as engine:
+            from relations.cli.pages import loyalty as page
+            from relations.report.customer_file import unknown_customer
+
             zone, view = engine.policy.zone, engine.views.loyalty
             end = moment(until, zone, field="--until")
             statement = view.statement(
                 customer,
                 programme=programme,
                 since=beginning(since, zone, field="--since"),
-                until=None if end is None else _after(end),
+                until=None if end is None else end + timedelta(microseconds=1),
                 limit=limit,
                 offset=offset,
             )
             account = view.account(customer, programme=statement.programme, as_of=end)
+            if account is None and not engine.history(customer):
+                raise unknown_customer(customer)
         document = {"account": account, "statement": statement}
         screen.result(document, lambda screen: screen.print(page.show_statement(account, statement, zone)))
-
-
-def _after(end: datetime) -> datetime:
-    return end + timedelta(microseconds=1)
 
 
 def liability(
@@ -83,11 +84,13 @@ def liability(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show what is owed to members: the points in open lots by month of expiry, and how many points are never used.
+    """Show the points owed to members by month of expiry, and the share of points that is never used.
 
-    A day given as --as-of counts whole, in the zone of the policy; of a moment the figures are exact.
+    A day given as --as-of counts as a whole, in the zone of the policy. For a moment the figures are exact.
     """
-    with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
+    with running(json=json, verbose=verbose) as screen, open_to_read(database, master_key_file) as engine:
+        from relations.cli.pages import loyalty as page
+
         zone, view = engine.policy.zone, engine.views.loyalty
         at = moment(as_of, zone)
         owed = view.liability(programme=programme, as_of=at)
@@ -96,26 +99,31 @@ def liability(
         screen.result(document, lambda screen: screen.print(page.show_liability(owed, unused, zone)))
 
 
-programme = typer.Typer(help="Loyalty programmes as files.", no_args_is_help=True)
+programme = typer.Typer(help="Check loyalty programmes in files.", no_args_is_help=True)
 
 
 @programme.callback()
 def _programme() -> None:
-    """Loyalty programmes as files."""
+    """Check loyalty programmes in files."""
 
 
 @programme.command("check")
 def check(
-    file: Annotated[Path, typer.Argument(help="A TOML file: one programme at the top, or one for each [[programme]].")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A TOML file with one programme, or with a [[programme]] for each.")
+    ],
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Check a loyalty programme as a whole: what it gets wrong, where, and what would be right.
+    """Check the loyalty programmes in a file, and show each mistake with its place and a correction.
 
-    Tiers with gaps between them, rewards that nobody can ever have, rules that contradict each other. Ends with 1 where
-    there are errors; warnings alone end with 0.
+    It finds gaps between tiers, rewards that nobody can reach, and contradictory rules. The exit code is 1 for errors,
+    and 0 where there are only warnings.
     """
     with running(json=json, verbose=verbose) as screen:
+        from relations.cli.pages import loyalty as page
+        from relations.exchange.programmes import check_programme_file
+
         report = check_programme_file(file)
         screen.result(
             {**report.model_dump(mode="json"), "good": report.good}, lambda to: to.print(page.show_check(report))

@@ -1,30 +1,34 @@
-"""The options that commands share, and what they mean: which database, which key, which moment."""
+"""The options that commands share: the database, the master key, and moments."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-from relations.engine import Relations
 from relations.errors import InvalidInput, SourceError
-from relations.messages import ID_PATTERN
+
+if TYPE_CHECKING:
+    from relations.engine import Relations
+    from relations.log.database import Access
 
 __all__ = [
+    "Ahead",
     "AsOf",
     "Database",
     "Json",
     "MasterKeyFile",
     "Verbose",
     "beginning",
-    "checked_customer",
+    "checked_id",
     "database_url",
     "moment",
     "open_engine",
+    "open_to_read",
     "read_master_key",
 ]
 
@@ -35,18 +39,18 @@ Database = Annotated[
         "-d",
         envvar="RELATIONS_URL",
         metavar="URL|PATH",
-        help="The database: an SQLAlchemy URL, or the path of an SQLite file.",
+        help="Use this database: the path of an SQLite file, or a URL such as postgresql://user@host/name.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for programs.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log lines from debug on, on stderr.")]
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to stdout, for programs.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Write log lines from level debug to stderr.")]
 MasterKeyFile = Annotated[
     Path | None,
     typer.Option(
         "--master-key-file",
         envvar="RELATIONS_MASTER_KEY_FILE",
         metavar="FILE",
-        help="The file of the master key that wraps customers' keys: 32 bytes, or 64 hexadecimal digits.",
+        help="Read the master key from this file: 32 bytes, or 64 hexadecimal digits. It wraps the customers' keys.",
     ),
 ]
 AsOf = Annotated[
@@ -54,33 +58,58 @@ AsOf = Annotated[
     typer.Option(
         "--as-of",
         metavar="TIME",
-        help="As things stood then: a day such as 2025-12-31 (its end), or a time with its zone. Now by default.",
+        help="Show the figures as of a moment: a day such as 2025-12-31 (its end), or a time with its zone. "
+        "Default: now.",
     ),
+]
+Ahead = Annotated[
+    int,
+    typer.Option("--ahead", min=0, max=3660, metavar="DAYS", help="Show what falls due within this many days."),
 ]
 
 _KEY_BYTES = 32
 _KEY_FILE_MAX = 4_096
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def database_url(database: str) -> str:
-    """What was given as a URL: a plain path is that of an SQLite file."""
-    return database if "://" in database else f"sqlite:///{database}"
+    """Return the URL of a database given as a URL or as the path of an SQLite file.
+
+    Raises:
+        InvalidInput: The text cannot name a database.
+    """
+    if not database.strip():
+        raise InvalidInput("no database is named", code="invalid_url", field="--database", hint="Give a path or a URL")
+    if "\0" in database or any("\ud800" <= character <= "\udfff" for character in database):
+        raise InvalidInput(
+            f"{database!r} has characters that no path or URL may have", code="invalid_url", field="--database"
+        )
+    if "://" not in database:
+        from sqlalchemy.engine import URL
+
+        # Built and not parsed: a path may contain characters that have a meaning in a URL.
+        return URL.create("sqlite", database=database).render_as_string()
+    scheme, _, rest = database.partition("://")
+    return f"postgresql://{rest}" if scheme.lower() == "postgres" else database
 
 
 def read_master_key(file: Path | None) -> bytes | None:
-    """The master key in a file.
+    """Return the master key in a file; None where no file is given.
 
     Raises:
-        SourceError: It cannot be read.
-        InvalidInput: There is no key in it.
+        SourceError: The file cannot be read.
+        InvalidInput: The file holds no master key.
     """
     if file is None:
         return None
     try:
         with file.open("rb") as opened:
             body = opened.read(_KEY_FILE_MAX)
-    except OSError as error:
-        raise SourceError(f"{file} cannot be read: {error.strerror or error}", code="unreadable_master_key") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SourceError(
+            f"the master key file {str(file)!r} cannot be read: {reason}", code="unreadable_master_key"
+        ) from None
     if len(body) == _KEY_BYTES:
         return body
     digits = body.strip()
@@ -90,32 +119,64 @@ def read_master_key(file: Path | None) -> bytes | None:
         f"{file} holds no master key",
         code="invalid_master_key",
         field="--master-key-file",
-        hint="It has to be 32 bytes, or 64 hexadecimal digits",
+        hint="Give a file of 32 bytes, or of 64 hexadecimal digits",
     )
 
 
-def open_engine(database: str, master_key_file: Path | None = None, *, create: bool = False) -> Relations:
-    """The engine on a database; only commands that write make one where there is none."""
-    return Relations.open(database_url(database), create=create, master_key=read_master_key(master_key_file))
+def open_engine(
+    database: str, master_key_file: Path | None = None, *, create: bool = False, access: Access = "write"
+) -> Relations:
+    """Open the engine for a command that writes; `create` makes the log if there is none."""
+    from relations.engine import Relations
+
+    key = read_master_key(master_key_file)
+    return Relations.open(database_url(database), create=create, master_key=key, access=access)
+
+
+def open_to_read(database: str, master_key_file: Path | None = None, *, views: bool = True) -> Relations:
+    """Open the engine for a command that only reads.
+
+    The database is recognised before anything in it may change. Views that are behind are then brought up to date, if
+    the database may be written; otherwise in memory, or on PostgreSQL not at all, with a warning.
+
+    Args:
+        database: A URL or a path.
+        master_key_file: The file of the master key.
+        views: The command asks views. Otherwise nothing is changed at all.
+    """
+    from relations.engine import Relations
+
+    url, key = database_url(database), read_master_key(master_key_file)
+    engine = Relations.open(url, create=False, master_key=key, access="read", follow=False)
+    try:
+        if not views or not engine.runner.is_behind():
+            return engine
+        access: Access = "fold" if engine.log.database.may_fold() else "read"
+    except BaseException:
+        engine.close()
+        raise
+    engine.close()
+    return Relations.open(url, create=False, master_key=key, access=access)
 
 
 def moment(given: str | None, zone: str, *, field: str = "--as-of") -> datetime | None:
-    """The moment that a day or a time stands for; None where nothing was given. A day means its last microsecond.
+    """Return the moment that a day or a time stands for; None where nothing is given.
+
+    A day stands for its last microsecond.
 
     Args:
-        given: What stands on the command line.
-        zone: The IANA zone that days are counted in.
-        field: Whose value it is, for the error.
+        given: The text on the command line.
+        zone: The IANA zone in which days are counted.
+        field: The option, for the error.
 
     Raises:
-        InvalidInput: It is neither, or a time without a zone.
+        InvalidInput: The text is neither a day nor a time, or is a time without a zone.
     """
     if given is None:
         return None
     try:
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", given):
-            after = datetime.combine(date.fromisoformat(given) + timedelta(days=1), time(), ZoneInfo(zone))
-            return after.astimezone(UTC) - timedelta(microseconds=1)
+        if _DAY.fullmatch(given):
+            return _start_of(date.fromisoformat(given) + timedelta(days=1), zone) - timedelta(microseconds=1)
         found = datetime.fromisoformat(given)
     except (ValueError, OverflowError):
         raise InvalidInput(
@@ -131,38 +192,50 @@ def moment(given: str | None, zone: str, *, field: str = "--as-of") -> datetime 
             field=field,
             hint=f"Write {given}Z for UTC, or add the offset, such as {given}+01:00",
         )
-    return found
+    try:
+        return found.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput(f"{given!r} is out of range", code="invalid_time", field=field) from None
+
+
+def _start_of(day: date, zone: str) -> datetime:
+    try:
+        return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+    except (ZoneInfoNotFoundError, OSError) as error:
+        raise InvalidInput(f"the time zone {zone!r} is unknown: {error}", code="unknown_zone") from None
 
 
 def beginning(given: str | None, zone: str, *, field: str) -> datetime | None:
-    """As `moment`, but a day means its first instant.
+    """Return the moment that a day or a time stands for. A day stands for its first instant.
 
     Raises:
-        InvalidInput: It is neither a day nor a time, or a time without a zone.
+        InvalidInput: The text is neither a day nor a time, or is a time without a zone.
     """
     found = moment(given, zone, field=field)
-    if found is None or given is None or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", given):
+    if found is None or given is None or not _DAY.fullmatch(given):
         return found
-    return datetime.combine(date.fromisoformat(given), time(), ZoneInfo(zone)).astimezone(UTC)
+    return _start_of(date.fromisoformat(given), zone)
 
 
-def checked_customer(customer: str, *, field: str = "CUSTOMER", what: str = "a customer's id") -> str:
-    """An id, if it can be one.
+def checked_id(given: str, *, field: str = "CUSTOMER", what: str = "customer id") -> str:
+    """Return an id from the command line.
 
     Args:
-        customer: What stands on the command line.
-        field: Whose value it is, for the error.
-        what: What it should be, likewise.
+        given: The text on the command line.
+        field: The argument, for the error.
+        what: The kind of id, for the error.
 
     Raises:
-        InvalidInput: Nothing can have it.
+        InvalidInput: The text cannot be an id.
     """
-    if not re.fullmatch(ID_PATTERN, customer):
-        shown = customer if len(customer) <= 40 else customer[:40] + "…"
+    from relations.messages import ID_PATTERN
+
+    if not re.fullmatch(ID_PATTERN, given):
+        shown = given if len(given) <= 40 else given[:40] + "…"
         raise InvalidInput(
-            f"{shown!r} cannot be {what}",
+            f"{shown!r} cannot be a {what}",
             code="invalid_customer" if field == "CUSTOMER" else "invalid_id",
             field=field,
-            hint="Ids are 1 to 64 of letters, digits and . _ : -",
+            hint="Use 1 to 64 letters, digits and . _ : -",
         )
-    return customer
+    return given

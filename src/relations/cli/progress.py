@@ -1,4 +1,4 @@
-"""Progress bars: how far, how fast, how long still. On stderr, and only where somebody is looking."""
+"""Progress bars with rate and time left, on stderr, and only on a terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PAUSE_SECONDS = 0.1
 
 
 class _Rate(ProgressColumn):
-    """So many a second."""
+    """The rate, in units a second."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class _Rate(ProgressColumn):
 
 
 class _TimeLeft(ProgressColumn):
-    """How long it will take still; how long it took once it is done."""
+    """The time left, or the time taken once the work is done."""
 
     def render(self, task: Task) -> Text:
         if task.finished:
@@ -39,7 +39,7 @@ class _TimeLeft(ProgressColumn):
 
 
 class Bar:
-    """One progress bar under way."""
+    """One progress bar."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -48,13 +48,13 @@ class Bar:
         self.begun = time.monotonic()
 
     def show(self, done: float, total: float | None = None, note: str = "", rate: float | None = None) -> None:
-        """Show how far it is.
+        """Show the progress.
 
         Args:
-            done: How much is done.
-            total: Of how much, where that is known only now.
-            note: A word behind the bar, such as how many were rejected.
-            rate: So many a second, where that is not the speed of `done`.
+            done: The amount that is done.
+            total: The whole amount, where it is known only now.
+            note: A few words after the bar, such as the number of rejected rows.
+            rate: Units a second, where that is not the speed of `done`.
         """
         if rate is None and self.seconds > 0:
             rate = done / self.seconds
@@ -66,21 +66,21 @@ class Bar:
 
     @property
     def seconds(self) -> float:
-        """Since it began."""
+        """The seconds since the start."""
         return time.monotonic() - self.begun
 
 
 @contextmanager
 def progress_bar(screen: Screen, what: str, *, total: float | None = None, unit: str = "events") -> Iterator[Bar]:
-    """A progress bar on stderr while the body runs; silent where stderr is no terminal.
+    """Show a progress bar on stderr while the body runs, if stderr is a terminal.
 
     Args:
-        screen: Whose stderr.
-        what: What is being done.
-        total: Of how much, if that is known.
-        unit: What is counted, for the rate.
+        screen: The screen whose stderr is used.
+        what: The work, in a word or two.
+        total: The whole amount, if it is known.
+        unit: The unit of the rate.
     """
-    # No thread of its own refreshes it: a rebuild over processes may then fork, which starts at once.
+    # No thread refreshes it, so that a rebuild in several processes can fork, which is the fastest way to start.
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=18),

@@ -1,60 +1,34 @@
-"""`relations report` and `relations history`: what is known, for people and for programs."""
+"""`relations report`: the views in the terminal or as one HTML page."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import RenderableType
 
-from relations.cli.options import AsOf, Database, Json, MasterKeyFile, Verbose, checked_customer, moment, open_engine
-from relations.cli.pages import agenda, history, repair, retention, satisfaction
-from relations.cli.pages.question import Question
+from relations.cli.choices import DimensionChoice, SegmentsChoice, ViewChoice
+from relations.cli.options import Ahead, AsOf, Database, Json, MasterKeyFile, Verbose, moment, open_to_read
 from relations.cli.screen import Screen, running
-from relations.engine import Relations
-from relations.errors import InvalidInput
-from relations.report import render_html
-from relations.report.customer_file import unknown_customer
+from relations.errors import InvalidInput, RelationsError
 
-__all__ = ["history_command", "pages", "report"]
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from relations.cli.pages.question import Question
+    from relations.engine import Relations
+
+__all__ = ["pages", "report", "write_page"]
 
 _STALE = timedelta(days=30)
 
 
-class ViewChoice(StrEnum):
-    """The views that can be reported on."""
-
-    satisfaction = "satisfaction"
-    retention = "retention"
-    repair = "repair"
-    agenda = "agenda"
-
-
-class DimensionChoice(StrEnum):
-    """What satisfaction can be grouped by."""
-
-    month = "month"
-    touchpoint = "touchpoint"
-    channel = "channel"
-    language = "language"
-    region = "region"
-    complaint_outcome = "complaint_outcome"
-    segment = "segment"
-
-
-class SegmentsChoice(StrEnum):
-    """Whose segments satisfaction is grouped by."""
-
-    value = "value"
-    policy = "policy"
-
-
 def pages(engine: Relations, question: Question, views: list[str]) -> tuple[dict[str, Any], list[RenderableType]]:
-    """The documents and the pages of some views, read once."""
+    """Return the documents and the pages of some views."""
+    from relations.cli.pages import agenda, repair, retention, satisfaction
+
     documents: dict[str, Any] = {}
     shown: list[RenderableType] = []
     for view in views:
@@ -78,23 +52,23 @@ def pages(engine: Relations, question: Question, views: list[str]) -> tuple[dict
     return documents, shown
 
 
-_READS: dict[str | None, frozenset[str]] = {
+_OPTIONS: dict[str | None, frozenset[str]] = {
     "satisfaction": frozenset({"as_of", "since", "until", "by", "segments", "limit", "currency"}),
     "retention": frozenset({"as_of", "since", "until", "limit", "currency"}),
-    "repair": frozenset({"as_of", "since", "until", "days", "limit"}),
-    "agenda": frozenset({"as_of", "days", "limit"}),
-    None: frozenset({"as_of", "since", "until", "by", "segments", "days", "limit", "currency"}),
-    "html": frozenset({"as_of", "days", "currency", "html", "lang"}),
+    "repair": frozenset({"as_of", "since", "until", "ahead", "limit"}),
+    "agenda": frozenset({"as_of", "ahead", "limit"}),
+    None: frozenset({"as_of", "since", "until", "by", "segments", "ahead", "limit", "currency"}),
+    "html": frozenset({"as_of", "ahead", "currency", "html", "lang"}),
 }
-"""Which options each view reads; None is all views at once, `html` the page."""
+"""The options that apply to each view; None stands for all views at once, `html` for the page."""
 _COMMON = frozenset({"database", "view", "master_key_file", "json", "verbose"})
 
 
-def _refuse_unread(context: typer.Context, view: str | None, html: Path | None) -> None:
-    """Whoever gives an option wants it to do something.
+def _reject_unsuitable_options(context: typer.Context, view: str | None, html: Path | None) -> None:
+    """Reject options that would have no effect.
 
     Raises:
-        InvalidInput: An option that what is asked for does not read.
+        InvalidInput: An option on the command line does not apply to the chosen view.
     """
     if html is not None and view is not None:
         raise InvalidInput(
@@ -107,62 +81,73 @@ def _refuse_unread(context: typer.Context, view: str | None, html: Path | None) 
         given = context.get_parameter_source(name)
         if name in _COMMON or given is None or given.name != "COMMANDLINE":
             continue
-        if name not in _READS["html" if html is not None else view]:
-            option = "--" + name.replace("_", "-")
-            if name == "lang":
-                what, hint = "is for the page only", "Give --html FILE too, or leave it out"
-            else:
-                where = "the page" if html is not None else f"the report on {view}"
-                readers = [each for each, read in _READS.items() if name in read and each not in (None, "html")]
-                what, hint = f"does nothing for {where}", f"Leave it out; it is for {' and '.join(map(str, readers))}"
-            raise InvalidInput(what, code="unsuitable_option", field=option, hint=hint)
+        if name in _OPTIONS["html" if html is not None else view]:
+            continue
+        option = "--" + name.replace("_", "-")
+        if name == "lang":
+            reason, hint = "the language applies to the page only", "Add --html FILE, or leave --lang out"
+        else:
+            where = "the page" if html is not None else f"the report on {view}"
+            suited = [each for each, options in _OPTIONS.items() if name in options and each not in (None, "html")]
+            reason = f"the option does not apply to {where}"
+            hint = f"Leave it out; it applies to {' and '.join(map(str, suited))}"
+        raise InvalidInput(reason, code="unsuitable_option", field=option, hint=hint)
 
 
 def report(
     context: typer.Context,
     database: Database,
     view: Annotated[
-        ViewChoice | None, typer.Argument(metavar="[VIEW]", help="Which view; all of them by default.")
+        ViewChoice | None, typer.Argument(metavar="[VIEW]", help="Show this view only. Default: all views.")
     ] = None,
     as_of: AsOf = None,
-    since: Annotated[str | None, typer.Option(metavar="MONTH", help="From this month on, such as 2024-05.")] = None,
-    until: Annotated[str | None, typer.Option(metavar="MONTH", help="Before this month.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="MONTH", help="Show figures from this month on, such as 2024-05.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="MONTH", help="Show figures before this month, such as 2025-01.")
+    ] = None,
     by: Annotated[
-        list[DimensionChoice] | None, typer.Option(help="Group satisfaction by this; may be given several times.")
+        list[DimensionChoice] | None, typer.Option(help="Group satisfaction by this dimension; repeat it for more.")
     ] = None,
     segments: Annotated[
-        SegmentsChoice, typer.Option(help="With --by segment: segments of value (RFM), or those the policy names.")
+        SegmentsChoice, typer.Option(help="Use RFM segments (value) or the policy's segments with --by segment.")
     ] = SegmentsChoice.value,
-    days: Annotated[int, typer.Option(min=0, max=3660, help="How far ahead to look for what is due.")] = 14,
-    limit: Annotated[int, typer.Option(min=1, help="The most months, items and customers in a list.")] = 12,
+    ahead: Ahead = 14,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many months, items and customers a list.")] = 12,
     currency: Annotated[
         str | None,
-        typer.Option(metavar="CODE", help="Grade customers by what they spent in this; the policy's by default."),
+        typer.Option(metavar="CODE", help="Grade customers by their spending in this currency. Default: the policy's."),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write one page of all views with charts there.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Write all views as one page with charts to a file.")
     ] = None,
-    lang: Annotated[str, typer.Option(metavar="LANGUAGE", help="What that page is written in: en or zh.")] = "en",
+    lang: Annotated[
+        str, typer.Option(metavar="LANGUAGE", help="Write that page in English (en) or Chinese (zh).")
+    ] = "en",
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show the views: how satisfied customers are, who stays, which damaged relations mend, what is due.
+    """Show satisfaction, retention, the repair of relations, and what falls due.
 
-    Everything is answered from what was recorded, new events included. The months and days are the business's own, in
-    the zone of its policy. --since and --until bound satisfaction, the monthly rates, the cohorts and the times of
-    repair. An option that what is asked for does not read is refused.
+    The answers include every recorded event. Months and days are those of the policy's time zone. --since and --until
+    limit satisfaction, the monthly rates, the cohorts and the times of repair. Options that do not apply to the chosen
+    view are rejected.
     """
     with running(json=json, verbose=verbose) as screen, ExitStack() as stack:
-        _refuse_unread(context, view.value if view else None, html)
-        engine = stack.enter_context(open_engine(database, master_key_file))
+        _reject_unsuitable_options(context, view.value if view else None, html)
+        engine = stack.enter_context(open_to_read(database, master_key_file))
+        _warn_of_damage(engine, screen)
         zone = engine.policy.zone
         if html is not None:
-            page = render_html(engine, lang, as_of=moment(as_of, zone), currency=currency, days=days)
-            html.write_text(page, encoding="utf-8")
-            written = {"written": str(html), "bytes": len(page.encode())}
+            written = write_page(
+                engine, html, lang, as_of=moment(as_of, zone), currency=currency, ahead=timedelta(days=ahead)
+            )
             screen.result(written, lambda screen: screen.print(f"Written: {html} ({written['bytes']:,} bytes)"))
             return
+        from relations.cli.pages.question import Question
+
         question = Question(
             as_of=moment(as_of, zone) or engine.clock(),
             zone=zone,
@@ -170,7 +155,7 @@ def report(
             since=since,
             until=until,
             by=tuple(choice.value for choice in by or ()),
-            days=days,
+            days=ahead,
             limit=limit,
             currency=currency,
             segments=segments.value,
@@ -183,8 +168,32 @@ def report(
             _hint_at_age(engine, screen)
 
 
+def write_page(
+    engine: Relations, path: Path, lang: str, *, as_of: datetime | None, currency: str | None, ahead: timedelta
+) -> dict[str, Any]:
+    """Write all views as one HTML page, and return its path and size."""
+    from relations.report import render_html
+
+    page = render_html(engine, lang, as_of=as_of, currency=currency, ahead=ahead)
+    path.write_text(page, encoding="utf-8")
+    return {"written": str(path), "bytes": len(page.encode())}
+
+
+def _warn_of_damage(engine: Relations, screen: Screen) -> None:
+    """Say that a view is stopped at an event that it cannot fold, so that its figures end there."""
+    try:
+        stopped = [each for each in engine.status().projections if each.failure]
+    except RelationsError:
+        return
+    for each in stopped:
+        screen.say(
+            f"The view {each.name} is stopped at position {each.failed_at}: {each.failure}. Run `relations verify`.",
+            "red",
+        )
+
+
 def _hint_at_age(engine: Relations, screen: Screen) -> None:
-    """A log that nothing was added to for long shows everybody as lost; say why."""
+    """Explain why every customer looks lost where nothing has been recorded for a long time."""
     if screen.json:
         return
     head = engine.status().position
@@ -195,34 +204,6 @@ def _hint_at_age(engine: Relations, screen: Screen) -> None:
     at = datetime.fromtimestamp(last.recorded_at // 1_000_000, UTC)
     if engine.clock() - at > _STALE:
         screen.say(
-            f"The last event was recorded on {at:%Y-%m-%d}. For things as they stood then: --as-of {at:%Y-%m-%d}",
+            f"The last event was recorded on {at:%Y-%m-%d}. To see the figures of that day, add --as-of {at:%Y-%m-%d}",
             "yellow",
         )
-
-
-def history_command(
-    database: Database,
-    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")],
-    until: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="Only what had occurred by then: a day (its end), or a time with its zone."),
-    ] = None,
-    master_key_file: MasterKeyFile = None,
-    json: Json = False,
-    verbose: Verbose = False,
-) -> None:
-    """Show everything recorded of one customer, in the order of recording.
-
-    Personal words are readable unless the customer was erased. Ends with 2 where nothing is recorded of anybody with
-    this id.
-    """
-    with running(json=json, verbose=verbose) as screen:
-        checked_customer(customer)
-        with open_engine(database, master_key_file) as engine:
-            zone = engine.policy.zone
-            end = moment(until, zone, field="--until")
-            found = engine.history(customer, until=end)
-            if not found and not engine.history(customer):
-                raise unknown_customer(customer)
-            document = {"customer": customer, "events": [history.as_dict(recorded) for recorded in found]}
-            screen.result(document, lambda screen: screen.print(history.show(customer, found, zone)))

@@ -1,35 +1,23 @@
-"""`relations schema`: JSON Schema of all that crosses a boundary."""
+"""`relations schema`: JSON Schemas of everything that crosses a boundary."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
-from relations.aggregates import AGGREGATES
+from relations.cli.choices import SchemaChoice
 from relations.cli.options import Json, Verbose
 from relations.cli.screen import running
 from relations.errors import InvalidInput
-from relations.exchange.mapping.model import Mapping
-from relations.log.codec import personal_fields
-from relations.policies import Policy
 
 __all__ = ["commands_schema", "events_schema", "schema"]
 
 
-class SchemaChoice(StrEnum):
-    """What there are schemas of."""
-
-    commands = "commands"
-    events = "events"
-    policy = "policy"
-    mapping = "mapping"
-
-
 def commands_schema() -> dict[str, Any]:
-    """Every command's JSON Schema, by the command's name."""
+    """Return the JSON Schema of every command, by the command's name."""
+    from relations.aggregates import AGGREGATES
+
     commands = sorted(
         (command for aggregate in AGGREGATES for command in aggregate.commands), key=lambda command: command.__name__
     )
@@ -37,7 +25,12 @@ def commands_schema() -> dict[str, Any]:
 
 
 def events_schema() -> dict[str, Any]:
-    """Every event's JSON Schema as the log stores its body, by topic, with its version and its personal fields."""
+    """Return the JSON Schema of every event's stored body, by topic, with its version and its personal fields."""
+    import msgspec
+
+    from relations.aggregates import AGGREGATES
+    from relations.log.codec import personal_fields
+
     events = sorted((event for aggregate in AGGREGATES for event in aggregate.events), key=lambda event: event.topic)
     return {
         event.topic: {
@@ -50,18 +43,24 @@ def events_schema() -> dict[str, Any]:
 
 
 def schema(
-    of: Annotated[SchemaChoice | None, typer.Argument(metavar="[OF]", help="Which; all of them by default.")] = None,
+    of: Annotated[
+        SchemaChoice | None, typer.Argument(metavar="[OF]", help="Show this kind only. Default: all kinds.")
+    ] = None,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="One command's name, or one event's topic.")
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Show the schema of this command (its name) or event (its topic)."),
     ] = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Show the JSON Schema of commands, events, policies and import mappings.
 
-    It is JSON with and without --json.
+    The output is JSON with and without --json.
     """
     with running(json=json, verbose=verbose) as screen:
+        from relations.exchange.mapping.model import Mapping
+        from relations.policies import Policy
+
         documents: dict[str, Any] = {}
         for choice in [of] if of else list(SchemaChoice):
             match choice:
@@ -83,9 +82,9 @@ def _chosen(documents: dict[str, Any], of: SchemaChoice | None, name: str | None
         return documents[of]
     if of not in (SchemaChoice.commands, SchemaChoice.events) or name not in documents[of]:
         raise InvalidInput(
-            f"there is no {name!r} among the {of.value}",
+            f"there is no schema {name!r} among the {of.value}",
             code="unknown_schema",
             field="NAME",
-            hint=f"relations schema {of.value} shows all there are",
+            hint=f"`relations schema {of.value}` shows all of them",
         )
     return documents[of][name]

@@ -1,45 +1,55 @@
-"""`relations score`: customers' words, scored once by models that say how favourable they are."""
+"""`relations score`: customers' words scored by sentiment models."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from relations.cli.exits import ExitCode
 from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine
-from relations.cli.progress import progress_bar
 from relations.cli.screen import Screen, running
-from relations.cli.show import headline, number, section, table, words
-from relations.sentiment import SCORERS, ScoringReport, score_feedback, scorers_named
+
+if TYPE_CHECKING:
+    from relations.sentiment import ScoringReport
 
 __all__ = ["score_command"]
 
-_SAFE = "Every score that was recorded stays. Run the same command again: it goes on where it stopped."
+_SAFE = "Every recorded score is kept. Run the same command again to continue."
 
 
 def score_command(
     database: Database,
     scorer: Annotated[
         list[str] | None,
-        typer.Option("--scorer", "-s", metavar="NAME", help=f"Which scorers: {', '.join(SCORERS)}. All by default."),
+        typer.Option(
+            "--scorer",
+            "-s",
+            metavar="NAME",
+            help="Use this scorer: vader or snownlp; repeat it for more. Default: all.",
+        ),
     ] = None,
     language: Annotated[
         str | None,
-        typer.Option(metavar="TAG", help="The language of those who say none, such as en or zh."),
+        typer.Option(metavar="TAG", help="Take words without a known language for this one, such as en or zh."),
     ] = None,
-    processes: Annotated[int, typer.Option("--processes", "-p", min=1, max=64, help="Score in so many processes.")] = 1,
+    processes: Annotated[
+        int, typer.Option("--processes", "-p", min=1, max=64, help="Score in this many processes.")
+    ] = 1,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Score how favourable customers' words are, and record it: English by VADER, Chinese by SnowNLP.
+    """Score how favourable customers' words are, and record the scores: English by VADER, Chinese by SnowNLP.
 
-    Each answer is scored once by each version of a scorer that reads its language; run again, only new ones are. What a
-    scorer said stays in the log, so no replay asks it again. An answer that does not say its language is in the
-    customer's own. Words of erased customers are gone and are left out. Needs the extra `sentiment`.
+    Each version of a scorer scores an answer once, if it reads the answer's language; run again, it scores new answers
+    only. Scores stay in the log, so no replay needs a model. An answer without a language has the customer's language.
+    Words of erased customers are gone and are left out. Needs the extra `sentiment`.
     """
     with running(json=json, verbose=verbose, safe=_SAFE) as screen:
+        from relations.cli.progress import progress_bar
+        from relations.sentiment import SCORERS, score_feedback, scorers_named
+
         chosen = scorers_named(scorer or SCORERS)
         with (
             open_engine(database, master_key_file) as engine,
@@ -59,10 +69,14 @@ def score_command(
 
 
 def _note(report: ScoringReport) -> str:
+    from relations.cli.show import number
+
     return f"{number(sum(each.scored for each in report.scorers))} scored"
 
 
 def _show(screen: Screen, report: ScoringReport, seconds: float) -> None:
+    from relations.cli.show import headline, number, section, table, words
+
     made = table("Scorer", "Version", "Scored now", "Scored before", "Refused", right=(2, 3, 4))
     for each in report.scorers:
         made.add_row(each.scorer, each.version, number(each.scored), number(each.known), number(each.refused))
@@ -70,7 +84,7 @@ def _show(screen: Screen, report: ScoringReport, seconds: float) -> None:
     left = [
         (
             report.unread,
-            "in a language that no scorer reads, or in one that nobody says (--language says it for those)",
+            "in a language that no scorer reads, or in an unknown language (give --language for those)",
         ),
         (report.erased, "of erased customers, whose words are gone"),
     ]

@@ -1,47 +1,46 @@
-"""Where a command's words go: results on stdout, everything else on stderr, errors as a sentence and an exit code."""
+"""Where output goes: results to stdout, everything else to stderr, errors as a sentence and an exit code."""
 
 from __future__ import annotations
 
-import codecs
 import logging
 import os
 import sys
 import traceback
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-import structlog
 import typer
-from pydantic import BaseModel
-from rich.console import Console, RenderableType
-from rich.text import Text
 
 from relations.cli.exits import ExitCode, as_error, exit_code
 from relations.errors import RelationsError
 
-__all__ = ["Screen", "prepare_streams", "running", "to_json"]
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
 
-_LOOK_ALIKE = str.maketrans(
-    dict(zip("█▇▆▅▄▃▂▁▉▊▋▌▍▎▏", "#*+=-,._####   ", strict=True))
-    | dict(zip("●├┤─│·…→≥≤", "o||-|.~>><", strict=True))
-    | dict(zip("\u2013\u2014\u2212\u00d7\u2018\u2019\u201c\u201d\u00a0", "---x''\"\" ", strict=True))
-)
+__all__ = ["Screen", "running", "to_json", "visible"]
 
 
-def _look_alikes(error: UnicodeError) -> tuple[str, int]:
-    """What a stream's encoding lacks, as a character that looks like it; a question mark for all else."""
-    assert isinstance(error, UnicodeEncodeError)  # noqa: S101 - it is registered for writing only
-    text = error.object[error.start : error.end].translate(_LOOK_ALIKE)
-    return "".join(character if character.isascii() else "?" for character in text), error.end
+def visible(text: str) -> str:
+    """Return text with its control and bidirectional characters written as escape sequences.
 
-
-codecs.register_error("relations.look_alikes", _look_alikes)
+    Words in the log come from files and customers. Shown as they are, such characters can rewrite the screen.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"} and character not in "\n\t\u200c\u200d"
+        else character
+        for character in text
+    )
 
 
 def _json_hook(value: Any) -> Any:
+    from pydantic import BaseModel
+
     match value:
         case BaseModel():
             return value.model_dump(mode="json", by_alias=True)
@@ -54,61 +53,87 @@ def _json_hook(value: Any) -> Any:
 
 
 def to_json(document: Any, *, indent: int = 0) -> bytes:
-    """Anything that a command may show as one JSON document, with its end of line."""
+    """Return a result as one JSON document that ends with a newline."""
+    import msgspec
+
     body = msgspec.json.encode(document, enc_hook=_json_hook)
     return (msgspec.json.format(body, indent=indent) if indent else body) + b"\n"
 
 
-class Screen:
-    """What one command shows.
+def _console(*, stderr: bool = False) -> Console:
+    """Return a console that writes text as it is given, except for characters that would rewrite the screen."""
+    from rich.console import Console
+    from rich.segment import Segment
+    from rich.text import Text
 
-    Args:
-        json: One JSON document on stdout in place of tables.
+    class Visible(Console):
+        """A console on which control characters of recorded words are visible."""
+
+        def render(self, *args: Any, **kwargs: Any) -> Iterator[Segment]:
+            for segment in super().render(*args, **kwargs):
+                yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+        def render_str(self, text: str, **kwargs: Any) -> Text:
+            return super().render_str(visible(text), **kwargs)
+
+    return Visible(file=sys.stderr if stderr else sys.stdout, highlight=False, markup=False, emoji=False)
+
+
+class Screen:
+    """The output of one command.
+
+    Attributes:
+        json: Results are JSON documents for programs.
+        out: The console on stdout.
+        err: The console on stderr.
     """
 
     def __init__(self, *, json: bool) -> None:
         self.json = json
-        prepare_streams()
-        self.out = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
-        self.err = Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
+        self.out = _console()
+        self.err = _console(stderr=True)
 
     def result(self, document: Any, show: Callable[[Screen], None]) -> None:
-        """The command's result: the document for programs, or what `show` prints for people."""
+        """Write the command's result: the document for programs, or what `show` prints for people."""
         if self.json:
             self.document(document)
         else:
             show(self)
 
     def document(self, document: Any) -> None:
-        """One JSON document on stdout, in UTF-8 whatever the terminal's encoding is."""
+        """Write one JSON document to stdout, in UTF-8 whatever the terminal's encoding."""
         self.bytes(to_json(document, indent=2 if sys.stdout.isatty() else 0))
 
     def bytes(self, data: bytes) -> None:
-        """Bytes on stdout as they are."""
+        """Write bytes to stdout unchanged."""
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
 
     def print(self, *what: RenderableType) -> None:
-        """Things on stdout, one below the other."""
+        """Print things to stdout, one below the other."""
         for each in what:
             self.out.print(each)
 
     def say(self, text: str, style: str = "") -> None:
-        """A message beside the result, on stderr."""
-        self.err.print(Text(text, style=style), soft_wrap=True)
+        """Print a message to stderr."""
+        from rich.text import Text
+
+        self.err.print(Text(visible(text), style=style), soft_wrap=True)
 
     def error(self, error: RelationsError) -> ExitCode:
-        """An error: a sentence on stderr, with `json` the document too; returns the exit code."""
+        """Print an error to stderr, with `json` also as a document on stdout, and return the exit code."""
+        from rich.text import Text
+
         code = exit_code(error)
         where = f"{error.field}: " if error.field else ""
         self.err.print(
-            Text.assemble(("relations: ", "bold red"), f"{where}{error.reason} ", (f"[{error.code}]", "dim")),
+            Text.assemble(("relations: ", "bold red"), visible(f"{where}{error.reason} "), (f"[{error.code}]", "dim")),
             soft_wrap=True,
         )
         if error.hint:
             stop = "" if error.hint.endswith((".", "?", "!")) else "."
-            self.err.print(Text(f"  {error.hint}{stop}"), soft_wrap=True)
+            self.err.print(Text(f"  {visible(error.hint)}{stop}"), soft_wrap=True)
         if self.json:
             self.document({"error": {**error.as_dict(), "exit_code": int(code)}})
         return code
@@ -116,54 +141,53 @@ class Screen:
 
 @contextmanager
 def running(*, json: bool = False, verbose: bool = False, safe: str = "Nothing was changed.") -> Iterator[Screen]:
-    """Run one command's body: whatever goes wrong in it becomes words and an exit code, never a traceback.
+    """Run a command's body. Any exception in it becomes a sentence and an exit code, never a traceback.
 
     Args:
-        json: As asked on the command line.
-        verbose: Log lines from debug on, on stderr.
-        safe: What to say of the data when the command is interrupted.
+        json: Results and errors are JSON documents, as asked on the command line.
+        verbose: Show log lines from level debug on stderr.
+        safe: The sentence about the data that follows "Interrupted."
     """
-    screen = Screen(json=json)
-    with _logging(verbose=verbose):
-        try:
-            yield screen
-        except (typer.Exit, typer.Abort, typer.BadParameter):
-            raise
-        except KeyboardInterrupt:
-            screen.say(f"Interrupted. {safe}", "yellow")
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
-        except BrokenPipeError:
-            # Whoever read our output has gone, as `head` does; that is no error, and nothing more can be said there.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            raise typer.Exit(ExitCode.GOOD) from None
-        except Exception as error:
-            known = as_error(error)
-            if known is None:
-                known = RelationsError(
-                    f"a fault in relations itself: {type(error).__name__}: {error}",
-                    code="fault",
-                    hint="Please report it, with what -v shows",
-                )
-                screen.error(known)
-                code = ExitCode.FAULT
-            else:
-                code = screen.error(known)
-            if verbose:
-                traceback.print_exc(file=sys.stderr)
-            raise typer.Exit(code) from None
+    try:
+        screen = Screen(json=json)
+        with _logging(verbose=verbose):
+            try:
+                yield screen
+            except (typer.Exit, typer.Abort, typer.BadParameter, KeyboardInterrupt, BrokenPipeError):
+                raise
+            except Exception as error:
+                code = _failed(screen, error)
+                if verbose:
+                    traceback.print_exc(file=sys.stderr)
+                raise typer.Exit(code) from None
+    except KeyboardInterrupt:
+        sys.stderr.write(f"Interrupted. {safe}\n")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    except BrokenPipeError:
+        # The reader has gone, as `head` does. That is no error, and nothing more can be written there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise typer.Exit(ExitCode.GOOD) from None
 
 
-def prepare_streams() -> None:
-    """Let stdout and stderr take every character, whatever their encoding: what it lacks is written as a look-alike."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None and not (stream.encoding or "").lower().startswith("utf"):
-            reconfigure(errors="relations.look_alikes")
+def _failed(screen: Screen, error: Exception) -> ExitCode:
+    known = as_error(error)
+    if known is not None:
+        return screen.error(known)
+    screen.error(
+        RelationsError(
+            f"a fault in relations itself: {type(error).__name__}: {error}",
+            code="fault",
+            hint="Please report it, with the output of -v",
+        )
+    )
+    return ExitCode.FAULT
 
 
 @contextmanager
 def _logging(*, verbose: bool) -> Iterator[None]:
-    """Configure the library's log lines for one command's time. Without -v the command says itself what matters."""
+    """Show the library's log lines while a command runs. Without `verbose` the command reports what matters itself."""
+    import structlog
+
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     standard = logging.getLogger("relations")

@@ -20,6 +20,7 @@ __all__ = [
     "Heat",
     "Sheet",
     "bar",
+    "counted",
     "headline",
     "local_minute",
     "number",
@@ -42,6 +43,11 @@ _PLOT_WIDTH = 100
 def number(value: float | None) -> str:
     """A whole number with its thousands apart."""
     return ABSENT if value is None else f"{value:,.0f}"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun, in the singular or the plural."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
 
 
 def percent(share: float | None, digits: int = 0) -> str:

@@ -1,4 +1,4 @@
-"""`relations import` and `relations export`: files into the log, and the log into a file."""
+"""`relations import` and `export`: files into the log, and the log into a file."""
 
 from __future__ import annotations
 
@@ -7,36 +7,32 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
-from rich.table import Table
-from rich.text import Text
 
+from relations.cli.choices import complete_mapping
 from relations.cli.exits import ExitCode
-from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine
-from relations.cli.progress import Bar, progress_bar
+from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine, open_to_read
 from relations.cli.screen import Screen, running
-from relations.cli.show import headline, number, section, table, words
-from relations.engine import Relations
 from relations.errors import InvalidInput, SourceError
-from relations.exchange.files.sources import open_text
-from relations.exchange.import_run import OnProgress
-from relations.exchange.importing import ImportProgress, ImportReport, import_commands, import_file
-from relations.exchange.jsonlines.events import EventLine, import_events, write_events
-from relations.exchange.mapping.model import Mapping, load_mapping, shipped_mappings
+
+if TYPE_CHECKING:
+    from relations.cli.progress import Bar
+    from relations.engine import Relations
+    from relations.exchange.import_run import OnProgress
+    from relations.exchange.jsonlines.events import EventLine
 
 __all__ = ["export_command", "import_command"]
 
-_SAFE = "Every batch that was finished is in the log. Run the same command again: it goes on where it stopped."
+_SAFE = "Every finished batch is in the log. Run the same command again to continue."
 _FIRST_LINES = 100
-_EXAMPLE_CHARACTERS = 160
 
 
 def import_command(
     file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="The file; gzip is recognised. Or rejected rows, mended.")
+        Path | None,
+        typer.Argument(metavar="FILE", help="The file to import, also gzip-compressed; or corrected rejected rows."),
     ] = None,
     database: Annotated[
         str | None,
@@ -45,7 +41,7 @@ def import_command(
             "-d",
             envvar="RELATIONS_URL",
             metavar="URL|PATH",
-            help="The database: an SQLAlchemy URL, or the path of an SQLite file. Made where there is none.",
+            help="Import into this database: the path of an SQLite file, or a URL. It is created if missing.",
         ),
     ] = None,
     mapping: Annotated[
@@ -54,38 +50,47 @@ def import_command(
             "--mapping",
             "-m",
             metavar="NAME|FILE",
-            help="How rows become commands: a shipped mapping or a TOML file. Without it: the native JSON Lines.",
+            autocompletion=complete_mapping,
+            help="Turn rows into commands by a shipped mapping or a TOML file. Without it, read native JSON Lines.",
         ),
     ] = None,
     rejects: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write rejected rows there, to mend and import again.")
+        Path | None, typer.Option(metavar="FILE", help="Write rejected rows to a file, to correct and import again.")
     ] = None,
     notes: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write rows there that were taken and noted.")
+        Path | None, typer.Option(metavar="FILE", help="Write accepted rows that have a note to a file.")
     ] = None,
-    mended: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Mended rows that take the place of FILE's own.")
+    corrected: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Use the corrected rows in a file instead of FILE's own.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="The import's name instead of the mapping's; each file of a kind needs its own.")
+        str | None,
+        typer.Option(help="Import under this name instead of the mapping's; two files of one kind need two names."),
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, max=100_000, help="Commands a transaction.")] = 1_000,
-    list_: Annotated[bool, typer.Option("--list", help="Show the shipped mappings, and end.")] = False,
+    batch: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Record this many commands in one transaction.")
+    ] = 1_000,
+    list_: Annotated[bool, typer.Option("--list", help="Show the shipped mappings and exit.")] = False,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Import a file: its rows become commands, and what the rules refuse is kept with its reason.
+    """Import a file: turn its rows into commands, and report rejected rows with their reasons.
 
-    Every row is counted: rows = accepted + rejected. A command's id is made of the import's name and the row, so an
-    interrupted import is simply run again, and a finished one writes nothing the second time. Ends with 3 where rows
+    Every row is counted as accepted or rejected. Command ids are made of the import's name and the row, so an
+    interrupted import can be run again, and a finished one records nothing the second time. The exit code is 3 if rows
     were rejected.
 
     Without --mapping the file holds JSON Lines of commands ({"command": "RecordPurchase", ...}), or of recorded
-    events as `relations export` writes them: those are recorded again as they are, digests included, into an empty
-    log or one that holds their beginning.
+    events as `relations export` writes them. Those are recorded unchanged, digests included, into an empty log or into
+    one that holds their beginning.
     """  # fmt: skip
     with running(json=json, verbose=verbose, safe=_SAFE) as screen:
+        from relations.cli.pages.imported import show_import
+        from relations.cli.progress import progress_bar
+        from relations.exchange.importing import import_commands, import_file
+        from relations.exchange.mapping.model import load_mapping
+
         if list_:
             _list_mappings(screen)
             return
@@ -100,22 +105,25 @@ def import_command(
                 _import_recorded(engine, screen, file)
                 return
             with progress_bar(screen, f"Importing {file.name}", unit="rows") as bar:
-                on_progress = _follow(bar)
+                on_progress = _show_on(bar)
                 if rules is not None:
                     report = import_file(
-                        engine, rules, file, rejects=rejects, notes=notes, mended=mended, name=name, batch=batch,
+                        engine, rules, file, rejects=rejects, notes=notes, corrected=corrected, name=name, batch=batch,
                         on_progress=on_progress,
                     )  # fmt: skip
                 else:
                     report = import_commands(
                         engine, file, rejects=rejects, name=name or "commands", batch=batch, on_progress=on_progress
                     )
-        screen.result(report, lambda screen: _show_import(screen, report))
+        screen.result(report, lambda screen: screen.print(*show_import(report)))
         if report.rejected:
             raise typer.Exit(ExitCode.REJECTED)
 
 
-def _follow(bar: Bar) -> OnProgress:
+def _show_on(bar: Bar) -> OnProgress:
+    from relations.cli.show import number
+    from relations.exchange.import_run import ImportProgress
+
     def on_progress(at: ImportProgress) -> None:
         note = f"{number(at.rejected)} rejected" if at.rejected else ""
         rate = at.rows / at.seconds if at.seconds > 0 else None
@@ -125,13 +133,22 @@ def _follow(bar: Bar) -> OnProgress:
 
 
 def _must_be_readable(file: Path) -> None:
-    """Say so before a database is made for nothing."""
+    """Open the file before a database is created for it.
+
+    Raises:
+        SourceError: The file cannot be read.
+    """
+    from relations.exchange.files.sources import open_text
+
     with open_text(file):
         pass
 
 
 def _native_kind(file: Path) -> str:
-    """Whether a native file holds commands or recorded events; its first line tells."""
+    """Return the kind of a native file, commands or recorded events, by its first line."""
+    from relations.exchange.files.sources import open_text
+    from relations.exchange.mapping.model import shipped_mappings
+
     with open_text(file) as (text, _, _):
         try:
             line = next((line for line in islice(text, _FIRST_LINES) if line.strip()), "{}")
@@ -140,13 +157,17 @@ def _native_kind(file: Path) -> str:
             raise SourceError(
                 f"{file} does not begin with a line of JSON",
                 code="not_native",
-                hint=f"Say how its rows become commands: --mapping with one of {', '.join(shipped_mappings())}, or "
+                hint=f"Say how rows become commands: --mapping with one of {', '.join(shipped_mappings())}, or "
                 "your own TOML file",
             ) from None
     return "events" if isinstance(first, dict) and {"position", "topic", "digest"} <= first.keys() else "commands"
 
 
 def _import_recorded(engine: Relations, screen: Screen, file: Path) -> None:
+    from relations.cli.progress import progress_bar
+    from relations.cli.show import number
+    from relations.exchange.jsonlines.events import import_events
+
     with progress_bar(screen, f"Importing {file.name}") as bar:
         added = import_events(engine, file, on_progress=bar.show)
         seconds = bar.seconds
@@ -158,85 +179,42 @@ def _import_recorded(engine: Relations, screen: Screen, file: Path) -> None:
         "digest": status.digest,
         "seconds": round(seconds, 3),
     }
-    said = f"{number(added)} events were added; the log is at position {number(status.position)}, {status.digest}."
-    screen.result(document, lambda screen: screen.print(Text(said)))
+    said = f"{number(added)} events were added. The log is at position {number(status.position)}, {status.digest}."
+    screen.result(document, lambda screen: screen.print(said))
 
 
 def _list_mappings(screen: Screen) -> None:
-    found: list[tuple[str, Mapping]] = [(name, load_mapping(name)) for name in shipped_mappings()]
+    from relations.cli.pages.imported import show_mappings
+    from relations.exchange.mapping.model import load_mapping, shipped_mappings
+
+    found = [(name, load_mapping(name)) for name in shipped_mappings()]
     document = [{"name": name, "about": mapping.about, "format": mapping.source.format} for name, mapping in found]
-
-    def show(screen: Screen) -> None:
-        made = table("Mapping", "Reads", "About", grow=2)
-        for name, mapping in found:
-            made.add_row(name, mapping.source.format, " ".join(mapping.about.partition("Rules:")[0].split()))
-        screen.print(made, words("--list --json shows the rules that each was made by, too."))
-
-    screen.result(document, show)
-
-
-def _show_import(screen: Screen, report: ImportReport) -> None:
-    sums = table("", "", right=(1,))
-    sums.show_header = False
-    sums.add_row("Rows in the file", number(report.rows))
-    sums.add_row("  accepted", number(report.accepted))
-    sums.add_row("  rejected", number(report.rejected), style="yellow" if report.rejected else "")
-    sums.add_row("Commands that they gave", number(report.commands))
-    for label, count in (
-        ("  recorded now", report.recorded),
-        ("  recorded before", report.repeated),
-        ("  nothing left to do", report.unchanged),
-        ("  decided by an earlier run", report.passed_over),
-        ("  refused", report.refused),
-    ):
-        if count or label == "  recorded now":
-            sums.add_row(label, number(count))
-    sums.add_row("Events recorded", number(report.events))
-    rate = f", {report.rows / report.seconds:,.0f} rows a second" if report.seconds > 0 else ""
-    screen.print(headline(f"Imported as {report.source}", f"in {report.seconds:.1f} s{rate}"), section(sums))
-    if report.by_reason:
-        screen.print(section(_reasons(report), *_about_rejects(report)))
-    if report.notes:
-        made = table("Taken and noted", "Rows", "Meaning", right=(1,), grow=2)
-        for code, count in sorted(report.notes.items(), key=lambda pair: -pair[1]):
-            made.add_row(code, number(count), report.note_reasons.get(code, ""))
-        screen.print(section(made))
-
-
-def _reasons(report: ImportReport) -> Table:
-    made = table("Rejected because", "Rows", "For example", right=(1,), grow=2)
-    examples = {str(example["code"]): example for example in reversed(report.examples)}
-    for code, count in sorted(report.by_reason.items(), key=lambda pair: -pair[1]):
-        example = examples.get(code)
-        said = f"row {example['row']}: {example['reason']}" if example else ""
-        made.add_row(code, number(count), said[:_EXAMPLE_CHARACTERS])
-    return made
-
-
-def _about_rejects(report: ImportReport) -> list[Text]:
-    if report.rejects is None:
-        return [words("Run it again with --rejects FILE to get the rejected rows in a file, to mend and import.")]
-    return [words(f"The rejected rows are in {report.rejects}. Mend them there, and import that file.")]
+    screen.result(document, lambda screen: screen.print(show_mappings(found)))
 
 
 def export_command(
     database: Database,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there; stdout by default.")
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to this file instead of stdout.")
     ] = None,
-    after: Annotated[int, typer.Option(min=0, help="Begin after this position.")] = 0,
-    until: Annotated[int | None, typer.Option(min=0, help="End with this position.")] = None,
+    after: Annotated[int, typer.Option(min=0, help="Export the events after this position.")] = 0,
+    until: Annotated[int | None, typer.Option(min=0, help="Export the events up to and with this position.")] = None,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Export the recorded events as JSON Lines, byte for byte as they are in the log, with their digests.
 
-    Personal words stay sealed, for their keys do not travel. `relations import` takes the file again. On stdout the
-    lines are all there is; with --output and --json the document says how many there were.
+    Personal words stay encrypted, because keys are not exported. `relations import` reads the file again. On stdout
+    there is nothing but the lines; with --output and --json the document has their number.
     """
-    with running(json=json, verbose=verbose, safe="The log is untouched; the file is not there yet.") as screen:
-        with open_engine(database, master_key_file) as engine:
+    with running(json=json, verbose=verbose, safe="The log is unchanged; the file was not written.") as screen:
+        import msgspec
+
+        from relations.cli.progress import progress_bar
+        from relations.cli.show import number
+
+        with open_to_read(database, master_key_file, views=False) as engine:
             head = engine.status().position
             last = head if until is None else min(until, head)
             with progress_bar(screen, "Exporting", total=max(last - after, 0)) as bar:
@@ -249,10 +227,12 @@ def export_command(
                 count = _write(lines, output)
                 seconds = bar.seconds
         document = {"path": str(output), "events": count, "after": after, "until": last, "seconds": round(seconds, 3)}
-        screen.result(document, lambda screen: screen.print(Text(f"{number(count)} events are in {output}.")))
+        screen.result(document, lambda screen: screen.print(f"{number(count)} events are in {output}."))
 
 
 def _lines(engine: Relations, bar: Bar, after: int, until: int) -> Iterator[EventLine]:
+    from relations.exchange.jsonlines.events import EventLine
+
     count = 0
     with engine.log.database.reading() as connection:
         for page in engine.log.scan(connection, after=after, until=until, chunk=1_000):
@@ -263,7 +243,9 @@ def _lines(engine: Relations, bar: Bar, after: int, until: int) -> Iterator[Even
 
 
 def _write(lines: Iterator[EventLine], output: Path) -> int:
-    """Write beside the file and put it in its place when it is whole."""
+    """Write a file under another name and rename it when it is complete."""
+    from relations.exchange.jsonlines.events import write_events
+
     partial = output.with_name(output.name + ".partial")
     try:
         count = write_events(lines, partial)

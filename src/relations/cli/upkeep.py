@@ -1,31 +1,28 @@
-"""`relations status`, `verify`, `rebuild` and `run`: how the log and its views stand, and keeping them so."""
+"""`relations status`, `verify`, `rebuild` and `run`: the state of the log and of its views."""
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
-from rich.text import Text
 
+from relations.cli.choices import complete_view
 from relations.cli.exits import ExitCode
-from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine
-from relations.cli.progress import progress_bar
+from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine, open_to_read
 from relations.cli.screen import Screen, running
-from relations.cli.show import headline, number, section, table, words
-from relations.engine import Relations, Status, Verification
 from relations.errors import ConcurrencyConflict, InvalidInput, ProjectionFailed
-from relations.log.subscription import Subscription
-from relations.projections import PROJECTIONS
+
+if TYPE_CHECKING:
+    from relations.engine import Relations
+    from relations.log.subscription import Subscription
 
 __all__ = ["rebuild", "run", "status", "verify"]
-
-_PROBLEMS_SHOWN = 20
 
 
 def status(
@@ -34,85 +31,90 @@ def status(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show how far the log has come, and how each view stands."""
-    with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
+    """Show the position of the log and the state of each view.
+
+    The exit code is 1 if a view is stopped at an event that it cannot fold.
+    """
+    with running(json=json, verbose=verbose) as screen, open_to_read(database, master_key_file, views=False) as engine:
+        from relations.cli.pages.upkeep import show_status
+
         found = engine.status()
-        screen.result(found, lambda screen: _show_status(screen, found))
+        screen.result(found, lambda screen: screen.print(*show_status(found)))
         if any(projection.failure for projection in found.projections):
             raise typer.Exit(ExitCode.PROBLEMS)
 
 
-def _show_status(screen: Screen, found: Status) -> None:
-    made = table("View", "Version", "Position", "Behind", "State", right=(1, 2, 3), grow=4)
-    for view in found.projections:
-        state = Text("up to date", "green") if not view.behind else Text("will catch up when it is asked", "yellow")
-        if view.failure is not None:
-            state = Text(f"stands still at position {view.failed_at}, {view.failed_stream}: {view.failure}", "red")
-        made.add_row(view.name, number(view.version), number(view.position), number(view.behind), state)
-    screen.print(
-        headline("Status", found.database),
-        section(Text(f"{number(found.position)} events"), Text(f"digest {found.digest}")),
-        section(made),
-    )
-
-
 def verify(
     database: Database,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="POSITION:DIGEST", help="Check that the log had this digest at this position; repeat it for more."
+        ),
+    ] = None,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Prove the log and the views: the chain of digests, gaps, unknown topics, every view equal to its refold.
+    """Verify the log and the views: the chain of digests, gaps, unreadable events, and views that differ from the log.
 
-    Ends with 1 and the first bad position where something does not hold. Otherwise it shows the last position and its
-    digest: noted down elsewhere, they prove later that nothing up to there was changed.
+    The exit code is 1 if something is wrong, and the first bad position is named. Otherwise the last position and its
+    digest are shown. Note them down and pass them to --expect later: they prove that nothing before was changed.
     """
-    with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
-        with progress_bar(screen, "Checking the log") as bar:
-            found = engine.verify(on_progress=bar.show)
-        document = {"good": found.good, **msgspec.structs.asdict(found)}
-        screen.result(document, lambda screen: _show_verification(screen, found))
-        if not found.good:
+    with running(json=json, verbose=verbose) as screen:
+        expected = [_noted(each) for each in expect or ()]
+        with open_engine(database, master_key_file, access="fold") as engine:
+            import msgspec
+
+            from relations.cli.pages.upkeep import show_verification
+            from relations.cli.progress import progress_bar
+
+            with progress_bar(screen, "Verifying") as bar:
+                found = engine.verify(on_progress=bar.show)
+            differing = _differing(engine, expected)
+        good = found.good and not differing
+        document = {"good": good, **msgspec.structs.asdict(found), "expected": differing}
+        screen.result(document, lambda screen: screen.print(*show_verification(found, differing)))
+        if not good:
             raise typer.Exit(ExitCode.PROBLEMS)
 
 
-def _show_verification(screen: Screen, found: Verification) -> None:
-    if found.good:
-        screen.print(
-            Text("All is well.", "bold green"),
-            Text(f"{number(found.events)} events: chain unbroken, no gaps, every body readable."),
-            Text(f"Equal to their refold: {', '.join(found.views)}."),
-            section(
-                words("Note this down; it proves later that nothing up to there was changed:"),
-                Text(f"position {found.position}"),
-                Text(f"digest   {found.digest}"),
-            ),
+def _noted(given: str) -> tuple[int, str]:
+    """Return the position and the digest that were noted down.
+
+    Raises:
+        InvalidInput: The text is not a position and a digest.
+    """
+    match = re.fullmatch(r"([0-9]{1,18}):([0-9a-fA-F]{8,64})", given)
+    if match is None:
+        raise InvalidInput(
+            f"{given!r} is not a position and a digest",
+            code="invalid_expectation",
+            field="--expect",
+            hint="Write POSITION:DIGEST as `relations verify` shows them; 8 digits of the digest or more",
         )
-        return
-    placed = [problem.position for problem in found.problems if problem.position is not None]
-    if placed:
-        screen.print(Text(f"The first bad position is {min(placed)}.", "bold red"))
-    else:
-        screen.print(Text("The log is good; a view is not.", "bold red"))
-    made = table("Problem", "Where", "", right=(1,), grow=2)
-    for problem in found.problems[:_PROBLEMS_SHOWN]:
-        where = problem.view or (f"position {problem.position}" if problem.position is not None else "")
-        made.add_row(problem.code, where, problem.reason)
-    lines = [words(f"Good up to position {number(found.position)}, digest {found.digest or '(none)'}")]
-    hidden = len(found.problems) - _PROBLEMS_SHOWN
-    if hidden > 0:
-        lines.insert(0, words(f"and {number(hidden)} more; --json lists them all"))
-    if any(problem.view and problem.position is None for problem in found.problems):
-        lines.append(words("`relations rebuild` makes a view anew from the log."))
-    screen.print(section(made, *lines))
+    return int(match[1]), match[2].lower()
+
+
+def _differing(engine: Relations, expected: list[tuple[int, str]]) -> list[dict[str, Any]]:
+    """Return the noted digests that the log does not have at their positions."""
+    differing = []
+    for position, digest in expected:
+        recorded = next(engine.events(after=position - 1, until=position), None) if position else None
+        found = "" if recorded is None else recorded.digest.hex()
+        if not found.startswith(digest):
+            differing.append({"position": position, "expected": digest, "found": found or None})
+    return differing
 
 
 def _checked_views(views: list[str] | None) -> list[str]:
+    from relations.projections import PROJECTIONS
+
     known = [projection.name for projection in PROJECTIONS]
     for view in views or ():
         if view not in known:
             raise InvalidInput(
-                f"{view!r} is no view", code="unknown_view", field="VIEW", hint=f"There are {', '.join(known)}"
+                f"there is no view {view!r}", code="unknown_view", field="VIEW", hint=f"Give one of {', '.join(known)}"
             )
     return list(dict.fromkeys(views or known))
 
@@ -120,21 +122,29 @@ def _checked_views(views: list[str] | None) -> list[str]:
 def rebuild(
     database: Database,
     views: Annotated[
-        list[str] | None, typer.Argument(metavar="[VIEW]...", help="Which views; all of them by default.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[VIEW]...", autocompletion=complete_view, help="Rebuild only these views. Default: all views."
+        ),
     ] = None,
-    processes: Annotated[int, typer.Option(min=1, max=64, help="How many processes fold.")] = 1,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Rebuild in this many processes.")] = 1,
     shards: Annotated[
         int | None,
-        typer.Option(min=1, max=1024, help="In how many ranges of customers processes share. One a process."),
+        typer.Option(
+            min=1, max=1024, help="Divide the customers into this many shards. Default: one for each process."
+        ),
     ] = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Rebuild views from the log, beside the old ones, which go on serving until the new ones take their place."""
-    safe = "The old views are untouched and go on serving."
+    """Rebuild views from the log. The old ones keep serving until the new ones replace them."""
+    safe = "The old views are unchanged and keep serving."
     with running(json=json, verbose=verbose, safe=safe) as screen:
+        from relations.cli.progress import progress_bar
+        from relations.cli.show import number
+
         names = _checked_views(views)
-        with open_engine(database) as engine:
+        with open_engine(database, access="fold") as engine:
             with progress_bar(screen, "Rebuilding") as bar:
                 engine.rebuild(names, processes=processes, shards=shards, on_progress=bar.show)
                 seconds = bar.seconds
@@ -142,11 +152,11 @@ def rebuild(
         document = {"views": names, "position": position, "seconds": round(seconds, 3)}
         rate = f", {position / seconds:,.0f} a second" if seconds > 0 else ""
         said = f"Rebuilt {', '.join(names)} from {number(position)} events in {seconds:.1f} s{rate}."
-        screen.result(document, lambda screen: screen.print(Text(said)))
+        screen.result(document, lambda screen: screen.print(said))
 
 
-class _Keeper:
-    """Keeps views up to date until it is told to stop."""
+class _Follower:
+    """The work of `relations run`: following the log, and recording what falls due."""
 
     def __init__(self, engine: Relations, screen: Screen) -> None:
         self.engine = engine
@@ -164,16 +174,16 @@ class _Keeper:
                 self.catch_up()
 
     def catch_up(self) -> None:
-        """Fold what is new; a view that stands still is reported once, and the others go on."""
+        """Fold new events. A stopped view is reported once, and the others continue."""
         head = self.engine.status().position
         try:
             self.engine.catch_up()
         except ProjectionFailed as failure:
             if self._failure is None or self._failure.position != failure.position:
-                self.screen.say(f"{failure} The other views go on.", "red")
+                self.screen.say(f"{failure} The other views continue.", "red")
             self._failure = failure
         except ConcurrencyConflict as conflict:
-            # Somebody kept the database for long. Whatever they wrote, the next look at the log finds it.
+            # Another writer held the database for long. The next catch-up finds its events.
             self.screen.say(str(conflict), "yellow")
             return
         else:
@@ -183,18 +193,19 @@ class _Keeper:
         self._position = head
 
     def advance(self) -> None:
-        """Record what has fallen due by now."""
+        """Execute the commands that are due by now, and purge destroyed keys."""
+        self.engine.log.database.purge()
         try:
             report = self.engine.advance_time(self.engine.clock())
         except (ProjectionFailed, ConcurrencyConflict) as error:
-            self.screen.say(f"What is due has to wait: {error}", "red")
+            self.screen.say(f"Commands that are due have to wait: {error}", "red")
             return
         self.executed += report.accepted
         for rejection in report.rejections:
-            self.screen.say(f"What was due could not be done: {rejection.error}", "red")
+            self.screen.say(f"A command that was due was refused: {rejection.error}", "red")
 
     def document(self) -> dict[str, Any]:
-        """What was done, for programs."""
+        """Return the result for programs."""
         return {
             "position": self._position,
             "folded": self.folded,
@@ -204,12 +215,13 @@ class _Keeper:
 
     @property
     def failed(self) -> bool:
-        """Whether a view stands still."""
+        """True if a view is stopped."""
         return self._failure is not None
 
 
 def _heads(engine: Relations) -> Subscription[int]:
-    """The log's head, then each one that is new: what follows the views need not read the events for that."""
+    """Return a subscription to the log's head, which need not read the events."""
+    from relations.log.subscription import Subscription
 
     def read(position: int, _limit: int) -> tuple[Sequence[int], int]:
         with engine.log.database.reading() as connection:
@@ -234,7 +246,7 @@ def _stopped_by_signals(stop: Callable[[], object]) -> Iterator[None]:
 
 @contextmanager
 def _every(seconds: float, do: Callable[[], object], stop: Callable[[], object]) -> Iterator[None]:
-    """Do something beside the body, now and every so many seconds; where it fails, stop the body and raise that."""
+    """Call a function now and again after every interval while the body runs. If it fails, stop the body and raise."""
     over = threading.Event()
     failed: list[Exception] = []
 
@@ -262,33 +274,39 @@ def run(
     database: Database,
     advance_time: Annotated[
         bool,
-        typer.Option("--advance-time", help="Record what falls due: missed deadlines, expired points, lost tiers."),
+        typer.Option(
+            "--advance-time", help="Execute the commands that fall due: missed deadlines, expired points, lost tiers."
+        ),
     ] = False,
     every: Annotated[
-        float, typer.Option(min=1, help="With --advance-time: look for what is due every so many seconds.")
+        float, typer.Option(min=1, help="Look for due commands after this many seconds, with --advance-time.")
     ] = 60,
-    once: Annotated[bool, typer.Option("--once", help="Do what there is to do now, and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Catch up once and exit.")] = False,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Keep the views up to date until interrupted.
 
-    Several may run beside each other and beside services that embed the engine: no event is counted twice. A view
-    that meets an event it cannot fold stands still, is reported, and the others go on.
+    Several may run at once, also next to services that embed the engine: no event is counted twice. A view that
+    cannot fold an event stops and is reported; the others continue.
     """
     with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
-        keeper = _Keeper(engine, screen)
+        from relations.cli.show import number
+
+        follower = _Follower(engine, screen)
         if once:
             if advance_time:
-                keeper.advance()
-            keeper.catch_up()
+                follower.advance()
+            follower.catch_up()
         else:
             with _heads(engine) as heads, _stopped_by_signals(heads.stop):
                 screen.say(f"Keeping the views of {engine.log.database.name} up to date. Stop with Ctrl-C.")
-                with _every(every, keeper.advance, heads.stop) if advance_time else nullcontext():
-                    keeper.follow(heads)
-        done = f"{number(keeper.folded)} new events folded, {number(keeper.executed)} commands that were due executed."
-        screen.result(keeper.document(), lambda screen: screen.say(f"Stopped. {done} Everything recorded is safe."))
-        if keeper.failed:
+                with _every(every, follower.advance, heads.stop) if advance_time else nullcontext():
+                    follower.follow(heads)
+        done = (
+            f"{number(follower.folded)} new events were folded, and {number(follower.executed)} due commands executed."
+        )
+        screen.result(follower.document(), lambda screen: screen.say(f"Stopped. {done} Everything recorded is safe."))
+        if follower.failed:
             raise typer.Exit(ExitCode.PROBLEMS)

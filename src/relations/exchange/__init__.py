@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from relations.exchange.frames.questions import frame, frame_of, part, table
 from relations.exchange.importing import ImportProgress, ImportReport, import_commands, import_file
+from relations.exchange.jsonlines.commands import command_from_json, command_to_json
 from relations.exchange.jsonlines.events import import_events
 from relations.exchange.jsonlines.exporting import export_commands, export_events
 from relations.exchange.mapping.model import Mapping, load_mapping, shipped_mappings
@@ -15,6 +16,8 @@ __all__ = [
     "ImportProgress",
     "ImportReport",
     "Mapping",
+    "command_from_json",
+    "command_to_json",
     "export_commands",
     "export_events",
     "frame",

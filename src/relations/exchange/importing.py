@@ -35,7 +35,7 @@ def import_file(
     *,
     rejects: str | Path | None = None,
     notes: str | Path | None = None,
-    mended: str | Path | None = None,
+    corrected: str | Path | None = None,
     name: str | None = None,
     on_progress: OnProgress | None = None,
     batch: int = _BATCH,
@@ -48,7 +48,7 @@ def import_file(
         source: The file; or a file of rejected rows that were mended.
         rejects: Where to write rejected rows, as JSON Lines; written anew by every run.
         notes: Where to write rows that were noted, likewise.
-        mended: A file of rejected rows that were mended: they take the place of the rows of `source` with their
+        corrected: A file of rejected rows that were corrected. They replace the rows of `source` with their
             numbers. For mappings that match rows with earlier ones, which a file of rejected rows does not have.
         name: The import's name in place of the mapping's; two files of one kind need two names.
         on_progress: Called after each batch.
@@ -64,7 +64,7 @@ def import_file(
         again = is_rejects_file(path)
         file = stack.enter_context(_rejects_source(path, import_name) if again else open_source(rules.source, path))
         transform = Transform(rules, file.columns, name=import_name)
-        mends = _mends(mended, import_name)
+        mends = _corrections(corrected, import_name)
         run = Run(relations, import_name, path, file, rejects, on_progress, batch, notes=notes)
         if not again:
             run.resume(Verdicts.read(None if rejects is None else Path(rejects), import_name), frozenset(mends))
@@ -137,7 +137,7 @@ def _rejects_source(path: Path, name: str) -> Iterator[SourceFile]:
         yield SourceFile(None, read_rejects(text, name), position, total)
 
 
-def _mends(path: str | Path | None, name: str) -> dict[int, Raw]:
+def _corrections(path: str | Path | None, name: str) -> dict[int, Raw]:
     if path is None:
         return {}
     with _rejects_source(Path(path), name) as file:

@@ -18,7 +18,15 @@ from uuid import uuid4
 from sqlalchemy import Connection, bindparam, select
 
 from relations.decider import Aggregate, due_before
-from relations.errors import CommandRefused, ConcurrencyConflict, InvalidInput, LogError, RelationsError
+from relations.errors import (
+    CommandRefused,
+    ConcurrencyConflict,
+    InvalidInput,
+    LogError,
+    OutcomeUnknown,
+    RelationsError,
+    StoreError,
+)
 from relations.execution.idempotency import Repeats
 from relations.execution.merged_ids import states_together
 from relations.execution.receipts import BatchReport, Receipt, Rejection
@@ -27,6 +35,7 @@ from relations.execution.unit import Decision, Step, Unit
 from relations.gc_pause import collector_paused
 from relations.log.codec import Codec, Topic
 from relations.log.database import Database
+from relations.log.forking import after_fork
 from relations.log.log import Entry, Log
 from relations.log.personal import Keys, has_personal, seal_event
 from relations.log.reader import Reader, recorded_event
@@ -96,6 +105,12 @@ class Executor:
             select(log_table.c.position).where(log_table.c.customer == bindparam("customer")).limit(1)
         )
         self.states = States(log, codec, aggregates)
+        after_fork(self)
+
+    def forked(self) -> None:
+        """Use a lock of its own in a child process; another thread of the parent may hold the one that came over."""
+        self._lock = RLock()
+        self.states.forget()
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
@@ -106,21 +121,26 @@ class Executor:
         command_id = command.command_id or uuid4().hex
         for last in self._tries(connection):
             try:
+                first_receipt: Receipt | None = None
                 with self._unit(connection) as unit:
-                    if command.command_id is not None:
-                        rows = self._repeats.rows(unit.writer.connection, command)
-                        if rows:
-                            before = self._reader.recorded(unit.writer.connection, rows)
-                            return Receipt(command_id, tuple(before), repeated=True)
-                    decision = self._decide(unit, command, command_id, expected_version)
-                    self._take(unit, decision)
-                    rows = unit.append()
+                    rows = self._repeats.rows(unit.writer.connection, command) if command.command_id else []
+                    if rows:
+                        recorded = self._reader.recorded(unit.writer.connection, rows)
+                        first_receipt = Receipt(command_id, tuple(recorded), repeated=True)
+                    else:
+                        decision = self._decide(unit, command, command_id, expected_version)
+                        self._take(unit, decision)
+                        rows = unit.append()
                 self._after_commit(unit, own=connection is None)
+                if first_receipt is not None:
+                    return first_receipt
                 first = len(rows) - len(decision.entries)
                 own = (recorded_event(rows[first + index], decision.events[index]) for index in decision.own)
                 return Receipt(command_id, tuple(own))
-            except ConcurrencyConflict as conflict:
-                if last or conflict.code in _FINAL:
+            except OutcomeUnknown as error:
+                raise OutcomeUnknown(command_id=command_id) from error
+            except (ConcurrencyConflict, StoreError) as error:
+                if last or not _may_try_again(error):
                     raise
         raise AssertionError  # pragma: no cover - the last try returns or raises
 
@@ -132,8 +152,8 @@ class Executor:
                 with collector_paused(), self._unit(None) as unit:
                     self._decide_many(unit, commands, outcome, offset)
                     unit.append()
-            except ConcurrencyConflict as conflict:
-                if last or conflict.code in _FINAL:
+            except (ConcurrencyConflict, StoreError) as error:
+                if last or not _may_try_again(error):
                     raise
                 continue
             self._after_commit(unit, own=True)
@@ -215,15 +235,14 @@ class Executor:
             if type(event) in self._erasures:
                 # Now and not at the end: later commands of the same batch must find no key any more.
                 self._keys.destroy(unit.writer.connection, entry.customer, unit.recorded_at)
-                unit.has_erased = True
         if self._policies is not None and self._policies.name in decision.states:
             self._begun(unit)
 
     def _after_commit(self, unit: Unit, *, own: bool) -> None:
-        if own and (unit.has_erased or self._database.purge_owed):
+        # An erasure that a host has yet to commit is purged after our next commit, or when the log is opened again. A
+        # command that changes nothing may be an erasure sent again because the first one's purge was cut short.
+        if own and (self._database.purge_owed or not unit.entries):
             self._database.purge()
-        elif unit.has_erased:
-            self._database.purge_owed = True  # the host has yet to commit; our next commit purges
 
     def _now(self) -> int:
         return to_micros(self._clock())
@@ -286,12 +305,12 @@ class Executor:
 
         named: str = wanted.customer  # type: ignore[attr-defined] # whatever can be merged has it
         together = states_together(merging, named, load(named), load)
-        home = merging.home(wanted, {name: state for name, (_version, state) in together.items()})
-        if home != named:
-            step.command = wanted.model_copy(update={"customer": home})
+        step.merged = {name: state for name, (_version, state) in together.items()}
+        step.home = merging.home(wanted, step.merged)
+        if step.home != named:
+            step.command = wanted.model_copy(update={"customer": step.home})
             step.stream = step.command.stream
-        step.version, step.state = together.pop(home)
-        step.others = [state for _version, state in together.values()]
+        step.version, step.state = together[step.home]
 
     def _decide_events(self, unit: Unit, decision: Decision, step: Step) -> list[Event]:
         """Return the events of the command by the policy that applies to it."""
@@ -299,8 +318,8 @@ class Executor:
         # A reaction follows the policy in force, even where the stream itself is pinned to an older one.
         step.policy = unit.rules.at(wanted.at)
         known = state
-        if step.others is not None and aggregate.merging is not None:
-            known = aggregate.merging.together(wanted, state, step.others)
+        if step.merged is not None and aggregate.merging is not None:
+            known = aggregate.merging.together(wanted, step.home, step.merged)
         new = aggregate.decider.decide(known, wanted, unit.pinned(aggregate, state) or step.policy)
         if new:
             step.customer = aggregate.customer(state, wanted)
@@ -414,6 +433,12 @@ def _policies_of(aggregates: Sequence[Aggregate[Any]]) -> Aggregate[Any] | None:
         msg = f"only one aggregate can carry the policies, not {', '.join(each.name for each in found)}"
         raise ValueError(msg)
     return found[0] if found else None
+
+
+def _may_try_again(error: ConcurrencyConflict | StoreError) -> bool:
+    if isinstance(error, StoreError):
+        return error.code == "connection_lost"  # before the commit, so nothing was recorded
+    return error.code not in _FINAL
 
 
 def _has_begun(unit: Unit, decision: Decision, stream: str) -> bool:

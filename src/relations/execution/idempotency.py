@@ -13,7 +13,7 @@ from relations.decider import Aggregate
 from relations.errors import IdempotencyConflict
 from relations.log.codec import Codec
 from relations.log.database import Database
-from relations.log.personal import Keys
+from relations.log.personal import Keys, KeyUnreadable
 from relations.log.tables import COLUMNS
 from relations.log.tables import log as log_table
 from relations.messages import Command
@@ -100,7 +100,10 @@ class Repeats:
         plain = sha256(type(command).__name__.encode() + _encode_command(known)).digest()[:16]
         if not words:
             return plain
-        key = self._keys.get(connection, customer) if now is None else self._keys.need(connection, customer, now)
+        try:
+            key = self._keys.get(connection, customer) if now is None else self._keys.need(connection, customer, now)
+        except KeyUnreadable:
+            return plain
         return plain if key is None else plain + blake2b(_encode_command(words), digest_size=16, key=key).digest()
 
 

@@ -30,7 +30,8 @@ class Step:
         state: The stream's state before it.
         customer: Whose history its events belong to.
         cause: `stream@version` of the event that led to it; None for the caller's command and for time's.
-        others: The states of the other ids that are merged with it; None where there are none.
+        merged: The states of all ids that are merged, the command's own first; None where none are.
+        home: The id whose stream decides the command, where ids are merged.
         policy: The policy in force at the command's time.
         is_due: Whether only time asks for it.
     """
@@ -40,8 +41,9 @@ class Step:
         "cause",
         "command",
         "customer",
+        "home",
         "is_due",
-        "others",
+        "merged",
         "policy",
         "sent",
         "state",
@@ -67,7 +69,8 @@ class Step:
         self.version, self.state = found
         self.cause = cause
         self.is_due = is_due
-        self.others: list[Any] | None = None
+        self.merged: dict[str, Any] | None = None
+        self.home = ""
         self.customer = ""
 
 
@@ -113,7 +116,6 @@ class Unit:
         rules: The policies and when each is in force.
         states: The versions and states that this unit leads to, by stream.
         entries: What is going to be appended.
-        has_erased: Whether a customer's key was destroyed.
     """
 
     __slots__ = (
@@ -122,7 +124,6 @@ class Unit:
         "_snapshots",
         "_states",
         "entries",
-        "has_erased",
         "position",
         "recorded_at",
         "rules",
@@ -143,7 +144,6 @@ class Unit:
         self.rules = _NO_POLICIES
         self.states: dict[str, State] = {}
         self.entries: list[Entry] = []
-        self.has_erased = False
 
     def state(self, stream: str) -> State:
         """Return the version and state of a stream as this unit sees them."""

@@ -7,39 +7,59 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from threading import RLock, local
+from time import monotonic
 from typing import Any, Literal
+from uuid import uuid4
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    RootTransaction,
     any_,
     bindparam,
     create_engine,
+    delete,
     event,
     func,
+    insert,
     select,
     text,
 )
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.sql import ClauseElement
 
-from relations.errors import ConcurrencyConflict, ForeignDatabase, InvalidInput, LogError, MissingExtra
-from relations.log.writer_connection import KeptWriter
+from relations.errors import ConcurrencyConflict, ForeignDatabase, MissingExtra, OutcomeUnknown, StoreError
+from relations.log.failures import is_connection_lost, translated
+from relations.log.forking import after_fork
+from relations.log.in_place import FileInPlace
+from relations.log.opening import ReadOnlyFile, parse_url
+from relations.log.tables import meta
+from relations.log.writer_connection import WriterConnection
 from relations.telemetry import logger
 
-__all__ = ["CHANNEL", "Database", "Durability", "Statement"]
+__all__ = ["CHANNEL", "Access", "Database", "Durability", "Statement"]
 
+Access = Literal["write", "fold", "read"]
 Durability = Literal["full", "normal", "off"]
 
 CHANNEL = "relations_log"
 """The PostgreSQL channel on which an append tells that there is something new."""
 
+_IDLE_SECONDS = 1.0
+"""A connection of PostgreSQL that was idle for longer is tried before it is used."""
+
 _PURGE_MILLISECONDS = 1_000
 _PURGE_AGAIN_MILLISECONDS = 50
+
+_CHECKPOINTS = "relations_projections"
+"""The table that a reader has to write to bring views up to date."""
+
+_PURGE_OWED = "purge_owed"
+"""The name of the row of `relations_meta` that says so."""
 
 _LOCK_KEY = 0x72656C6174696F6E
 """The advisory lock that appends take turns by: the letters `relation` as a number."""
@@ -68,32 +88,94 @@ class Statement:
 class Database:
     """One database that holds a log.
 
+    Opening a database changes nothing in it. An SQLite file is switched to write-ahead logging by `enable_wal`, once
+    the log has recognised it as ours.
+
     Args:
         url: An SQLAlchemy URL of SQLite or PostgreSQL (psycopg).
         durability: SQLite's `synchronous`: an acknowledged append survives a crash of the machine with `full`, of the
-            process with `normal` and `off`. PostgreSQL: `synchronous_commit` on, or off for the other two.
+            process with `normal` and `off`. PostgreSQL: `synchronous_commit` is on with `full`, otherwise off.
         busy_seconds: How long a writer waits for its turn.
+        access: `write`: events may be recorded. `fold`: only views may be brought up to date. `read`: nothing is
+            changed, in the database or next to it; on read-only media an SQLite file is opened as immutable.
 
     Raises:
         InvalidInput: The URL is not one.
         MissingExtra: PostgreSQL without its driver.
+        ForeignDatabase: With `read`, the SQLite file cannot be opened.
     """
 
-    def __init__(self, url: str | URL, *, durability: Durability = "full", busy_seconds: float = 30.0) -> None:
-        self.url = _parse(url)
+    def __init__(
+        self,
+        url: str | URL,
+        *,
+        durability: Durability = "full",
+        busy_seconds: float = 30.0,
+        access: Access = "write",
+    ) -> None:
+        self.url = parse_url(url)
         self.durability = durability
         self.busy_seconds = busy_seconds
+        self.access = access
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._in_place = FileInPlace()
+        self._reader: ReadOnlyFile | None = None
         try:
+            if self.read_only and self._is_plain_file:
+                self._reader = ReadOnlyFile(self.url.database or "")
             self.engine: Engine = self._sqlite() if self.is_sqlite else self._postgresql()
         except ModuleNotFoundError as error:
             raise MissingExtra(error.name or "psycopg", extra="postgres", purpose="PostgreSQL") from None
-        # In memory there is one connection, which threads have to use in turn.
-        self._turn: AbstractContextManager[Any] = RLock() if self.is_memory else nullcontext()
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        self._turn = self._new_turn()
         self._joined = local()
         self.purge_owed = False
+        self._purge_failed = False
         self._writing_engine = self.engine.execution_options(relations_begin="BEGIN IMMEDIATE")
-        self._kept = KeptWriter(self._writing_engine) if self.is_sqlite and not self.is_memory else None
+        keeps = self.is_sqlite and not self.is_memory and not self.read_only
+        self._writer = WriterConnection(self._writing_engine) if keeps else None
+        self._inherited: list[Any] = []
+        after_fork(self)
+
+    def _new_turn(self) -> AbstractContextManager[Any]:
+        # In memory there is one connection, which threads have to use in turn.
+        return RLock() if self.is_memory else nullcontext()
+
+    def forked(self) -> None:
+        """Leave the connections to the parent process, in a child that was just forked from it."""
+        self._turn = self._new_turn()
+        if self.is_memory:
+            return  # the database in memory was copied with the process
+        # SQLite forbids even closing a connection that came over by a fork, so they are kept.
+        self._inherited.append(self.engine.pool)
+        self.engine.dispose(close=False)
+        if self._writer is not None:
+            self._writer.forked()
+
+    @property
+    def read_only(self) -> bool:
+        """Return whether nothing may be changed."""
+        return self.access == "read"
+
+    @property
+    def records(self) -> bool:
+        """Return whether events and keys may be recorded."""
+        return self.access == "write"
+
+    def may_fold(self) -> bool:
+        """Return whether views could be brought up to date here, by another opening of the same database."""
+        if self.is_memory:
+            return True
+        if self._reader is not None:
+            return self._reader.is_writable
+        if self.is_sqlite:
+            return "mode=ro" not in self.name and "immutable" not in self.name
+        allowed = "SELECT NOT pg_is_in_recovery() AND has_table_privilege(:table, 'UPDATE')"
+        with self.reading() as connection:
+            if not tables_of(connection, [_CHECKPOINTS]):
+                return bool(connection.execute(text("SELECT NOT pg_is_in_recovery()")).scalar())
+            return bool(connection.execute(text(allowed), {"table": _CHECKPOINTS}).scalar())
 
     @property
     def is_memory(self) -> bool:
@@ -101,30 +183,40 @@ class Database:
         name = self.url.database or ""
         return self.is_sqlite and (name in ("", ":memory:") or "mode=memory" in name)
 
+    @property
+    def _is_plain_file(self) -> bool:
+        """Whether this is an SQLite file named by its path, not by a URI that has options of its own."""
+        return self.is_sqlite and not self.is_memory and not (self.url.database or "").startswith("file:")
+
     def _sqlite(self) -> Engine:
         # In memory all threads share the one connection; in a file each checks out its own.
-        # A connection goes back with its transaction ended, always; to roll it back once more would cost every command.
-        pool: dict[str, Any] = {"pool_reset_on_return": None}
+        # A connection is always returned with its transaction ended; to roll back once more would slow every command.
+        options: dict[str, Any] = {"pool_reset_on_return": None}
         if self.is_memory:
             from sqlalchemy.pool import StaticPool  # noqa: PLC0415 - only where it is needed
 
-            pool["poolclass"] = StaticPool
+            options["poolclass"] = StaticPool
+        if self._reader is not None:
+            options["creator"] = partial(self._reader.connect, timeout=self.busy_seconds)
         engine = create_engine(
-            self.url, connect_args={"timeout": self.busy_seconds, "check_same_thread": False}, **pool
+            self.url, connect_args={"timeout": self.busy_seconds, "check_same_thread": False}, **options
         )
         synchronous = {"full": "FULL", "normal": "NORMAL", "off": "OFF"}[self.durability]
 
         @event.listens_for(engine, "connect")
         def configure(connection: sqlite3.Connection, _record: object) -> None:
-            # We say BEGIN ourselves, so that a writer can say BEGIN IMMEDIATE.
+            # We say BEGIN ourselves, so that a writer can say BEGIN IMMEDIATE. These settings are the connection's own;
+            # none of them changes the file.
             connection.isolation_level = None
             cursor = connection.cursor()
-            cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute(f"PRAGMA synchronous={synchronous}")
             cursor.execute("PRAGMA secure_delete=ON")
             cursor.execute("PRAGMA cache_size=-65536")
             cursor.execute("PRAGMA mmap_size=1073741824")
+            if self.read_only:
+                cursor.execute("PRAGMA query_only=ON")
             cursor.close()
+            self._in_place.opened(connection)
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
@@ -143,9 +235,50 @@ class Database:
             with connection.cursor() as cursor:
                 cursor.execute(f"SET synchronous_commit = {commit}")
                 cursor.execute(f"SET lock_timeout = {int(self.busy_seconds * 1000)}")
+                if self.read_only:
+                    cursor.execute("SET default_transaction_read_only = on")
             connection.commit()
 
+        @event.listens_for(engine, "checkin")
+        def used(_connection: Any, record: Any) -> None:
+            record.info["used"] = monotonic()
+
+        @event.listens_for(engine, "checkout")
+        def revive(connection: Any, record: Any, _proxy: object) -> None:
+            # The server may have been restarted while the connection was not in use.
+            if monotonic() - record.info.get("used", monotonic()) < _IDLE_SECONDS:
+                return
+            try:
+                connection.execute("SELECT 1")
+                connection.rollback()
+            except self._dbapi.Error as error:
+                raise InvalidatePoolError from error
+
         return engine
+
+    def enable_wal(self) -> None:
+        """Switch an SQLite file to write-ahead logging, for good; only for a database recognised as ours."""
+        if not self.is_sqlite or self.is_memory or self.read_only:
+            return
+        with self.translating():
+            pooled = self.engine.raw_connection()
+            try:
+                pooled.cursor().execute("PRAGMA journal_mode=WAL").fetchall()
+            finally:
+                pooled.close()
+
+    def copied_to_memory(self) -> Database:
+        """Return a copy of an SQLite database in memory. Views may be folded there; no event is recorded in it."""
+        copy = Database("sqlite://", busy_seconds=self.busy_seconds, access="fold")
+        copy.name = self.name
+        with self.translating():
+            source, target = self.engine.raw_connection(), copy.engine.raw_connection()
+            try:
+                source.driver_connection.backup(target.driver_connection)  # type: ignore[union-attr] # both are open
+            finally:
+                target.close()
+                source.close()
+        return copy
 
     def compile(self, statement: ClauseElement) -> Statement:
         """Compile a Core statement for the driver's own cursor, with positional parameters."""
@@ -171,14 +304,15 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection in a read transaction: it sees one state of the database throughout."""
+        """Open a read transaction, which sees one state of the database throughout."""
         if (joined := getattr(self._joined, "connection", None)) is not None:
             yield joined
             return
+        self._in_place.check()
         with self._turn, self.translating(), self.engine.connect() as connection:
             if not self.is_sqlite:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901
-            with connection.begin():
+            with self._noticing_loss(connection), connection.begin():
                 yield connection
 
     @contextmanager
@@ -199,23 +333,80 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A connection in a plain transaction, committed at the end."""
-        with self._turn, self.translating(), self.engine.connect() as connection, connection.begin():
+        """Open a plain transaction, and commit it at the end."""
+        self._in_place.check()
+        with (
+            self._turn,
+            self.translating(),
+            self.engine.connect() as connection,
+            self._noticing_loss(connection),
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A connection in a write transaction that holds the log's one write lock; committed at the end."""
-        if self._kept is not None and self._kept.lock.acquire(blocking=False):
+        """Open a write transaction that holds the log's one write lock, and commit it at the end.
+
+        Raises:
+            ForeignDatabase: The database was opened read-only.
+            ConcurrencyConflict: Another writer held the lock for too long.
+            OutcomeUnknown: The connection was lost during the commit.
+            StoreError: The database failed; nothing was recorded.
+        """
+        if self.read_only:
+            self.refuse_read_only()
+        self._in_place.check()
+        if self._writer is not None and self._writer.lock.acquire(blocking=False):
             try:
-                with self.translating(), self._kept.transaction() as kept:
+                with self.translating(), self._writer.transaction() as kept:
                     yield kept
             finally:
-                self._kept.lock.release()
-            return
-        with self._turn, self.translating(), self._writing_engine.connect() as connection, connection.begin():
-            self.lock(connection)
-            yield connection
+                self._writer.lock.release()
+        else:
+            with (
+                self._turn,
+                self.translating(),
+                self._writing_engine.connect() as connection,
+                self._noticing_loss(connection),
+                connection.begin() as transaction,
+            ):
+                self.lock(connection)
+                yield connection
+                self._commit(transaction)
+        # Once more, so that nothing is acknowledged that went into a file which is gone.
+        self._in_place.check()
+
+    def _commit(self, transaction: RootTransaction) -> None:
+        try:
+            transaction.commit()
+        except (DBAPIError, self._dbapi.Error) as error:
+            if is_connection_lost(error):
+                raise OutcomeUnknown from error
+            raise
+
+    @contextmanager
+    def _noticing_loss(self, connection: Connection) -> Iterator[None]:
+        """Take the pool's connections for lost when one of them is."""
+        try:
+            yield
+        except (DBAPIError, self._dbapi.Error, OutcomeUnknown) as error:
+            if isinstance(error, OutcomeUnknown) or is_connection_lost(error):
+                if not connection.invalidated:
+                    connection.invalidate()
+                self.engine.dispose()
+            raise
+
+    def refuse_read_only(self) -> None:
+        """Refuse to record anything in a database that was not opened for writing.
+
+        Raises:
+            ForeignDatabase: It was not.
+        """
+        if not self.records:
+            raise ForeignDatabase(
+                "the database was opened for reading only", code="read_only", hint="Open it with access='write'"
+            )
 
     def lock(self, connection: Connection) -> None:
         """Take the write lock within the transaction of `connection`; waits for its turn.
@@ -231,6 +422,15 @@ class Database:
             if not cursor.connection.in_transaction:
                 cursor.execute("BEGIN IMMEDIATE")
             cursor.execute("UPDATE relations_meta SET value = value WHERE name = 'format'")
+
+    def is_autocommit(self, connection: Connection) -> bool:
+        """Return whether a host's connection, in which SQLAlchemy has begun, is in no transaction of the driver's."""
+        driver: Any = connection.connection.driver_connection
+        if not self.is_sqlite:
+            return bool(driver.autocommit)
+        if getattr(driver, "autocommit", None) is True:
+            return True
+        return driver.isolation_level is None and not driver.in_transaction
 
     def cursor(self, connection: Connection, *, binary: bool = False) -> Any:
         """The driver's own cursor on SQLAlchemy's connection, for the hot paths."""
@@ -258,19 +458,31 @@ class Database:
 
     @contextmanager
     def without_overwriting(self, connection: Connection) -> Iterator[None]:
-        """Let SQLite delete without overwriting what was there: for tables that hold no personal word in clear.
+        """Let SQLite delete without overwriting the old content: for tables that hold no personal words in clear.
 
-        To overwrite the pages of a dropped table is to write the whole table once more.
+        Overwriting the pages of a dropped table would write the whole table once more.
         """
+        with self._secure_delete(connection, "OFF"):
+            yield
+
+    @contextmanager
+    def overwriting(self, connection: Connection) -> Iterator[None]:
+        """Let SQLite overwrite what it deletes, on a host's connection too, whatever the host has set."""
+        with self._secure_delete(connection, "ON"):
+            yield
+
+    @contextmanager
+    def _secure_delete(self, connection: Connection, mode: str) -> Iterator[None]:
         if not self.is_sqlite:
             yield
             return
         cursor = self.cursor(connection)
-        cursor.execute("PRAGMA secure_delete=OFF").fetchall()
+        (before,) = cursor.execute("PRAGMA secure_delete").fetchone()
+        cursor.execute(f"PRAGMA secure_delete={mode}").fetchall()
         try:
             yield
         finally:
-            cursor.execute("PRAGMA secure_delete=ON").fetchall()
+            cursor.execute(f"PRAGMA secure_delete={('OFF', 'ON', 'FAST')[before]}").fetchall()
 
     def notify(self, connection: Connection) -> None:
         """Tell PostgreSQL's listeners, at commit, that there is something new."""
@@ -280,6 +492,12 @@ class Database:
     @property
     def _dbapi(self) -> Any:
         return self.engine.dialect.loaded_dbapi
+
+    @property
+    def driver_error(self) -> type[Exception]:
+        """The root of the driver's errors."""
+        error: type[Exception] = self._dbapi.Error
+        return error
 
     @property
     def integrity_error(self) -> type[Exception]:
@@ -296,7 +514,7 @@ class Database:
 
     @contextmanager
     def translating(self) -> Iterator[None]:
-        """Raise what a driver or SQLAlchemy says as ours, where a caller can act on it."""
+        """Raise the errors of a driver or of SQLAlchemy as ours; see `relations.log.failures`."""
         try:
             yield
         except (DBAPIError, self._dbapi.Error) as error:
@@ -308,22 +526,53 @@ class Database:
         """The URL as people may read it, without its password."""
         return self.url.render_as_string(hide_password=True)
 
-    def purge(self) -> None:
-        """Let what was deleted leave the database's files too: a destroyed key must not lie in a log of pages.
+    # --- destroyed keys ---------------------------------------------------------------------------------------------
 
-        That needs a moment without readers. Where none comes within a second, `purge_owed` says so, and the next
-        purge does it; what made it necessary is committed already, so this is no error.
+    def owe_purge(self, connection: Connection) -> None:
+        """Record, in the transaction that destroys a key, that the database's files have yet to be purged of it.
+
+        A process that is killed before the purge leaves the record; the next one that opens the log purges.
         """
-        if self.is_memory:
+        self.purge_owed = True
+        connection.execute(delete(meta).where(meta.c.name == _PURGE_OWED))
+        connection.execute(insert(meta).values(name=_PURGE_OWED, value=uuid4().hex))
+
+    def owed_purge(self) -> str | None:
+        """Return the record of a purge that is owed; None if none is."""
+        with self.reading() as connection:
+            found: str | None = connection.execute(select(meta.c.value).where(meta.c.name == _PURGE_OWED)).scalar()
+        return found
+
+    def purge(self) -> None:
+        """Remove what was deleted from the database's files too: a destroyed key must not stay in a log of pages.
+
+        Does nothing unless a purge is recorded as owed, by this process or another. It needs a moment without readers.
+        If none comes within a second, the purge stays owed, and the next call tries again. The erasure itself is
+        committed already, so this is not an error.
+        """
+        owed = self.owed_purge()
+        if owed is None:
+            # Either nothing is owed, or a host has not yet committed the erasure that this process knows of.
             return
-        wait = _PURGE_AGAIN_MILLISECONDS if self.purge_owed else _PURGE_MILLISECONDS
+        milliseconds = _PURGE_AGAIN_MILLISECONDS if self._purge_failed else _PURGE_MILLISECONDS
+        self.purge_owed = True
         try:
-            self.purge_owed = not (self._truncate_wal(wait) if self.is_sqlite else self._rewrite_keys(wait))
-        except (DBAPIError, self._dbapi.Error) as error:
-            self.purge_owed = True
+            self._purge_failed = not self._purge_files(milliseconds)
+            if not self._purge_failed:
+                with self.transaction() as connection:
+                    # Only this record: a key that was destroyed meanwhile is still owed.
+                    connection.execute(delete(meta).where(meta.c.name == _PURGE_OWED, meta.c.value == owed))
+                self.purge_owed = self.owed_purge() is not None
+        except (DBAPIError, self._dbapi.Error, ConcurrencyConflict, StoreError) as error:
+            self._purge_failed = True
             logger.warning("purge failed", database=self.name, reason=str(error))
         if self.purge_owed:
             logger.warning("a destroyed key is still in the database's files; the next purge tries again")
+
+    def _purge_files(self, milliseconds: int) -> bool:
+        if self.is_memory:
+            return True
+        return self._truncate_wal(milliseconds) if self.is_sqlite else self._rewrite_keys(milliseconds)
 
     def _truncate_wal(self, milliseconds: int) -> bool:
         # Not in a transaction of SQLAlchemy's: within one there is no checkpoint.
@@ -349,54 +598,11 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        if self._kept is not None:
-            self._kept.close()
+        if self._writer is not None:
+            self._writer.close()
         self.engine.dispose()
-
-
-def translated(error: Exception) -> Exception:
-    """A driver's error as ours where it says something that a caller can act on, else the error itself."""
-    said = str(getattr(error, "orig", error)).lower()
-    if "not a database" in said or "malformed" in said or "disk image" in said:
-        return ForeignDatabase(
-            f"the database cannot be read: {said}", hint="Give the file of a relations database, or restore it"
-        )
-    if "could not decode to utf-8" in said:
-        return LogError("a text in the database is damaged", code="log_damaged", hint="Run `relations verify`")
-    if "unable to open" in said:
-        return ForeignDatabase("the file cannot be opened", hint="Does its folder exist, and may it be written?")
-    if "readonly" in said or "read-only" in said:
-        return ForeignDatabase("the database can only be read", hint="Open it where it may be written")
-    if "locked" in said or "lock timeout" in said or "deadlock" in said or "could not serialize" in said:
-        busy = "locked" in said or "lock timeout" in said
-        return ConcurrencyConflict(
-            f"another writer kept the database for too long ({said.splitlines()[0]})",
-            code="log_busy" if busy else None,
-            hint="Try again",
-        )
-    if "connection refused" in said or "could not connect" in said or "connection failed" in said:
-        return ForeignDatabase(f"the database cannot be reached: {said.splitlines()[0]}")
-    return error
-
-
-def _parse(url: str | URL) -> URL:
-    try:
-        parsed = make_url(url)
-        backend = parsed.get_backend_name()
-    except (ArgumentError, NoSuchModuleError):
-        raise InvalidInput(
-            f"{url!r} is not a database URL",
-            code="invalid_url",
-            field="url",
-            hint="Give one such as sqlite:///hotel.db or postgresql://user@host/name",
-        ) from None
-    if backend not in ("sqlite", "postgresql"):
-        raise InvalidInput(
-            f"{backend} is not supported", code="invalid_url", field="url", hint="Use SQLite or PostgreSQL"
-        )
-    if backend == "postgresql" and parsed.drivername == "postgresql":
-        return parsed.set(drivername="postgresql+psycopg")
-    return parsed
+        if self._reader is not None:
+            self._reader.close()
 
 
 def tables_of(connection: Connection, names: Sequence[str]) -> set[str]:

@@ -1,54 +1,101 @@
-"""Personal words under a key a customer: sealed before they are hashed, unreadable for ever once the key is gone.
+"""Personal words, sealed under one key per customer before they are hashed into the chain.
 
-A sealed field is text: `sealed:` and base64url of nonce (12 bytes), ciphertext and tag, by AES-256-GCM (NIST SP
-800-38D) with the customer, topic and field as associated data, so that no sealed word can be moved elsewhere.
+A sealed field is text: `sealed:` and the base64url form of nonce (12 bytes), ciphertext and tag. The cipher is
+AES-256-GCM (NIST SP 800-38D). Customer, topic and field are associated data, so a sealed word cannot be moved
+elsewhere. Once the key is destroyed, nobody can read the words again.
 """
 
 from __future__ import annotations
 
+import hmac
 import os
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from base64 import b32encode, urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, LargeBinary, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from relations.errors import CommandRefused, InvalidInput, LogError
-from relations.log.codec import Topic
+from relations.errors import CommandRefused, InvalidInput, LogError, RelationsError
+from relations.log.codec import Codec, Topic
 from relations.log.database import Database
+from relations.log.tables import FOREIGN, meta
 from relations.log.tables import keys as table
+from relations.log.tables import log as log_table
 from relations.messages import Event
+from relations.telemetry import logger
 
-__all__ = ["ERASED", "Keys", "open_event", "seal_event"]
+__all__ = ["ERASED", "UNREADABLE", "KeyProblem", "Keys", "has_personal", "open_event", "seal_event"]
 
 ERASED = "[erased]"
-"""What a personal field reads as once its key is destroyed."""
+"""The text of a personal field whose key was destroyed."""
+UNREADABLE = "[unreadable]"
+"""The text of a personal field whose key is missing or damaged, or that was changed itself."""
 
 _PREFIX = "sealed:"
 _NONCE = 12
+_KEY_BYTES = 32
 _PLAIN, _WRAPPED, _DESTROYED = b"\x00", b"\x01", b""
+_WRAPPED_BYTES = len(_WRAPPED) + _NONCE + _KEY_BYTES + 16
+
+_CHECK = "master_key_check"
+_NO_MASTER = "none"
+_CHECK_DATA = b"relations master key"
+"""The associated data of the check value, which is an empty text sealed under the master key."""
+_DIGEST_KEY = "#digests"
+"""The name of the key of `Keys.digest`. No customer can have this id."""
+_DIGEST_BYTES = 20
+_CHUNK = 1_000
+
+
+class KeyUnreadable(LogError):
+    """A customer's key that cannot be unwrapped, or has a wrong length."""
+
+    code = "key_unreadable"
+
+
+class KeyProblem(msgspec.Struct, frozen=True):
+    """Something wrong with a customer's key.
+
+    Attributes:
+        code: `key_unreadable` (damaged, or wrapped for somebody else), `key_wrong` (it does not open the customer's
+            words), `key_missing`, `key_emptied` (destroyed without an erasure) or `key_restored` (present although the
+            customer was erased).
+        customer: The customer's id; empty for the master key and the key of digests.
+        reason: A sentence for people.
+        position: The position of the event that shows the problem, if one does.
+    """
+
+    code: str
+    customer: str
+    reason: str
+    position: int | None = None
 
 
 class Keys:
     """The keys of customers, in a table of their own.
 
     Args:
-        database: Where the table is.
-        master_key: 32 bytes that wrap every key; without one the keys lie in the table as they are.
+        database: The log's database.
+        master_key: 32 bytes that wrap every key. Without one, the keys are stored unwrapped.
 
     Raises:
         InvalidInput: The master key has another length.
+        LogError: The keys are wrapped by another master key (`master_key_wrong`). Or no master key was given although
+            they are wrapped (`master_key_needed`). For reading it opens without it, and personal words are unreadable.
     """
 
     def __init__(self, database: Database, master_key: bytes | None = None) -> None:
-        if master_key is not None and len(master_key) != 32:
+        if master_key is not None and len(master_key) != _KEY_BYTES:
             raise InvalidInput("the master key must have 32 bytes", code="invalid_master_key", field="master_key")
         self._master = AESGCM(master_key) if master_key else None
-        insert = (sqlite if database.is_sqlite else postgresql).insert(table)
+        self._database = database
+        self._digest_key: bytes | None = None
+        dialect = sqlite if database.is_sqlite else postgresql
+        insert = dialect.insert(table)
         self._insert = database.compile(insert.on_conflict_do_nothing())
         self._select = database.compile(select(table.c.key).where(table.c.customer == ""))
         self._select_many = database.compile(
@@ -57,65 +104,274 @@ class Keys:
         self._destroy = database.compile(
             insert.on_conflict_do_update(index_elements=["customer"], set_={"key": insert.excluded.key})
         )
-        self._database = database
+        self._insert_meta = dialect.insert(meta).on_conflict_do_nothing()
+        self._check_master_key()
 
     def get(self, connection: Connection, customer: str) -> bytes | None:
-        """The customer's key, or None where there is none (any more).
+        """Return the customer's key, or None if they have none or were erased.
 
         Raises:
-            LogError: It is wrapped, and the master key is missing or another.
+            KeyUnreadable: The key is damaged, or wrapped and there is no master key.
         """
-        cursor = self._database.cursor(connection, binary=True)
-        found = cursor.execute(self._select.sql, (customer,)).fetchone()
-        return None if found is None or not found[0] else self._unwrap(customer, bytes(found[0]))
+        stored = self._stored(connection, customer)
+        return self._unwrap(customer, stored) if stored else None
 
     def need(self, connection: Connection, customer: str, now: int) -> bytes:
-        """The customer's key, made where there was none yet.
+        """Return the customer's key, and make one if there is none yet.
+
+        Args:
+            connection: A write transaction.
+            customer: The customer's id.
+            now: The time of recording, UTC microseconds.
 
         Raises:
-            CommandRefused: The customer was erased: nothing personal is kept of them any more.
+            CommandRefused: The customer was erased, or their key cannot be read.
         """
-        cursor = self._database.cursor(connection, binary=True)
-        found = cursor.execute(self._select.sql, (customer,)).fetchone()
-        if found is None:
+        stored = self._stored(connection, customer)
+        if stored is None:
             key = AESGCM.generate_key(256)
             row = self._insert.bind(customer=customer, key=self._wrap(customer, key), created_at=now)
-            cursor.execute(self._insert.sql, row)
+            self._database.cursor(connection).execute(self._insert.sql, row)
             return key
-        if not found[0]:
+        if not stored:
             raise CommandRefused(
                 f"customer {customer!r} was erased; no personal words are kept of them",
                 code="customer_erased",
                 field="customer",
                 hint="Leave the personal fields out",
             )
-        return self._unwrap(customer, bytes(found[0]))
+        try:
+            return self._unwrap(customer, stored)
+        except KeyUnreadable as error:
+            raise CommandRefused(
+                f"cannot record personal words of {customer!r}: {error.reason}",
+                code=error.code,
+                field="customer",
+                hint="Restore the customer's row of relations_keys from a backup, or leave the personal fields out",
+            ) from None
 
     def destroy(self, connection: Connection, customer: str, now: int) -> None:
-        """Destroy the customer's key, and leave an empty one so that no new one is ever made.
+        """Destroy the customer's key, and leave an empty one so that no new key is ever made.
 
-        The database's files are purged of it by `Database.purge` after the commit.
+        The same transaction records that the database's files have yet to be purged; see `Database.purge`.
         """
         row = self._destroy.bind(customer=customer, key=_DESTROYED, created_at=now)
         self._database.cursor(connection).execute(self._destroy.sql, row)
+        self._database.owe_purge(connection)
 
     def open_words(self, connection: Connection, sealed: Sequence[tuple[str, str, str, str]]) -> list[str | None]:
-        """Sealed words, readable; None where the key is gone.
+        """Return sealed words in readable form; None for each whose key is destroyed, missing or damaged.
 
         Args:
-            connection: Sees the keys.
-            sealed: Of each its customer, topic, field, and the words as the log has them.
-
-        Raises:
-            LogError: Some were changed or moved, or the keys are wrapped by another master key.
+            connection: A transaction that sees the keys.
+            sealed: Customer, topic, field, and the words as the log stores them.
         """
         customers = sorted({customer for customer, *_ in sealed})
         found = self._database.fetch_many(connection, self._select_many, customers=customers)
-        ciphers = {customer: AESGCM(self._unwrap(customer, bytes(key))) for customer, key in found if key}
-        return [
-            _opened(ciphers[customer], customer, topic, field, words) if customer in ciphers else None
-            for customer, topic, field, words in sealed
-        ]
+        ciphers: dict[str, AESGCM] = {}
+        for customer, stored in found:
+            if stored:
+                try:
+                    ciphers[customer] = AESGCM(self._unwrap(customer, bytes(stored)))
+                except KeyUnreadable as error:
+                    _warn_unreadable(customer, error)
+        return [self._open_word(ciphers.get(customer), customer, *word) for customer, *word in sealed]
+
+    def _open_word(self, cipher: AESGCM | None, customer: str, topic: str, field: str, words: str) -> str | None:
+        if not words.startswith(_PREFIX):
+            return words  # recorded in clear, by a version that did not seal this field
+        if cipher is None:
+            return None
+        try:
+            return _opened(cipher, customer, topic, field, words)
+        except LogError as error:
+            _warn_unreadable(customer, error)
+            return None
+
+    def opener(self, connection: Connection) -> WordOpener:
+        """Return what opens the words of events that are read in one transaction."""
+
+        def get(customer: str) -> bytes | None:
+            stored = self._stored(connection, customer)
+            if stored is None:
+                raise KeyUnreadable("there is no key")
+            return self._unwrap(customer, stored) if stored else None
+
+        return WordOpener(get)
+
+    def digest(self, text: str, *, purpose: str = "") -> str:
+        """Return a keyed digest of a text: the same for the same text in this log, and of no use without its key.
+
+        It is an HMAC-SHA256, cut to 160 bits: 32 lower-case letters and digits, so it can be an id. Its key is kept in
+        the table of keys, wrapped like the others. Whoever has that key can test whether a guessed text was meant; the
+        digest of an erased customer stays in the log.
+
+        Args:
+            text: Any text, brought to one form first (an e-mail address in lower case, say).
+            purpose: Digests of the same text for different purposes differ.
+        """
+        if self._digest_key is None:
+            self._digest_key = self._made_digest_key()
+        message = f"{purpose}\0{text}".encode()
+        return b32encode(hmac.digest(self._digest_key, message, "sha256")[:_DIGEST_BYTES]).decode().lower()
+
+    def _made_digest_key(self) -> bytes:
+        with self._database.reading() as connection:
+            key = self.get(connection, _DIGEST_KEY)
+        if key is None:
+            self._database.refuse_read_only()
+            with self._database.writing() as connection:
+                key = self.need(connection, _DIGEST_KEY, 0)
+        return key
+
+    # --- checks -----------------------------------------------------------------------------------------------------
+
+    def problems(
+        self, connection: Connection, codec: Codec, *, erasures: Collection[str] = ("customer.erased",)
+    ) -> Iterator[KeyProblem]:
+        """Check every key against the log: damaged, swapped, missing, emptied, and restored after an erasure.
+
+        Reads the events that have personal fields, page by page. One word of each customer is opened for each page.
+
+        Args:
+            connection: A read transaction.
+            codec: Decodes the events.
+            erasures: The topics of the events that destroy a key.
+
+        Yields:
+            The problems found, each customer at most once.
+        """
+        known: dict[str, bytes | None] = {}  # None: destroyed; a customer that is not here has no key
+        broken: set[str] = set()
+        for customer, stored in self._all(connection):
+            try:
+                known[customer] = self._unwrap(customer, stored) if stored else None
+            except KeyUnreadable as error:
+                broken.add(customer)
+                name = "" if customer == _DIGEST_KEY else customer
+                yield KeyProblem(error.code, name, f"the key of {customer} cannot be read: {error.reason}")
+        erased: set[str] = set()
+        for page in self._pages(connection, codec, erasures):
+            tried: set[str] = set()
+            for position, topic, schema, customer, body in page:
+                if topic in erasures:
+                    erased.add(customer)
+                    continue
+                if customer in broken or customer in tried:
+                    continue
+                try:
+                    event = codec.decode(topic, schema, body)
+                except RelationsError:
+                    continue  # `verify` reports it
+                if not _sealed_fields(event, codec.topics[topic]):
+                    continue
+                tried.add(customer)
+                if customer not in known:
+                    broken.add(customer)
+                    yield KeyProblem("key_missing", customer, f"{customer} has sealed words and no key", position)
+                elif (key := known[customer]) is not None:
+                    try:
+                        open_event(event, codec.topics[topic], customer, key)
+                    except LogError:
+                        broken.add(customer)
+                        reason = f"the key of {customer} does not open their words"
+                        yield KeyProblem("key_wrong", customer, reason, position)
+        for customer in sorted(known.keys() - broken - {_DIGEST_KEY}):
+            if known[customer] is None and customer not in erased:
+                reason = f"the key of {customer} is empty although they were not erased"
+                yield KeyProblem("key_emptied", customer, reason)
+            elif known[customer] is not None and customer in erased:
+                yield KeyProblem("key_restored", customer, f"{customer} was erased and has a key again")
+
+    def _all(self, connection: Connection) -> Iterator[tuple[str, bytes]]:
+        after = ""
+        while True:
+            statement = select(table.c.customer, table.c.key).order_by(table.c.customer).limit(_CHUNK)
+            rows = connection.execute(statement.where(table.c.customer > after)).all()
+            yield from ((row.customer, bytes(row.key)) for row in rows)
+            if len(rows) < _CHUNK:
+                return
+            after = rows[-1].customer
+
+    def _pages(self, connection: Connection, codec: Codec, erasures: Collection[str]) -> Iterator[Sequence[Any]]:
+        topics = [name for name, topic in codec.topics.items() if topic.personal or name in erasures]
+        names = ("position", "topic", "schema", "customer", "body")
+        after = 0
+        while True:
+            statement = (
+                select(*(log_table.c[name] for name in names))
+                .where(log_table.c.position > after, log_table.c.topic.in_(topics), log_table.c.schema != FOREIGN)
+                .order_by(log_table.c.position)
+                .limit(_CHUNK)
+            )
+            rows = connection.execute(statement).all()
+            if rows:
+                yield rows
+                after = rows[-1].position
+            if len(rows) < _CHUNK:
+                return
+
+    def _check_master_key(self) -> None:
+        """Compare the master key with the check value that the log keeps, and record one if there is none."""
+        with self._database.reading() as connection:
+            recorded = connection.execute(select(meta.c.value).where(meta.c.name == _CHECK)).scalar()
+            sample = None
+            if recorded is None or (recorded == _NO_MASTER and self._master is not None):
+                starts_wrapped = func.substr(table.c.key, 1, 1) == literal(_WRAPPED, LargeBinary)
+                wrapped = select(table.c.customer, table.c.key).where(starts_wrapped).limit(1)
+                sample = connection.execute(wrapped).first()
+        if recorded in (None, _NO_MASTER):
+            if sample is not None:
+                self._must_unwrap(sample.customer, bytes(sample.key))
+            if self._database.records and (recorded is None or self._master is not None):
+                self._record_check()
+            return
+        if self._master is None:
+            self._refuse_missing()
+            return
+        try:
+            check = bytes.fromhex(recorded)
+            self._master.decrypt(check[:_NONCE], check[_NONCE:], _CHECK_DATA)
+        except (InvalidTag, ValueError):
+            raise _wrong_master() from None
+
+    def _must_unwrap(self, customer: str, stored: bytes) -> None:
+        if self._master is None:
+            self._refuse_missing()
+            return
+        try:
+            self._unwrap(customer, stored)
+        except KeyUnreadable:
+            raise _wrong_master() from None
+
+    def _refuse_missing(self) -> None:
+        if self._database.records:
+            raise LogError(
+                "the customers' keys are wrapped by a master key, and none was given",
+                code="master_key_needed",
+                hint="Give the master key (master_key, --master-key-file), or open the database for reading",
+            )
+        logger.warning("no master key was given: personal words are unreadable", database=self._database.name)
+
+    def _record_check(self) -> None:
+        value = _NO_MASTER
+        if self._master is not None:
+            nonce = os.urandom(_NONCE)
+            value = (nonce + self._master.encrypt(nonce, b"", _CHECK_DATA)).hex()
+        with self._database.writing() as connection:
+            if self._master is not None:
+                connection.execute(meta.delete().where(meta.c.name == _CHECK, meta.c.value == _NO_MASTER))
+            connection.execute(self._insert_meta.values(name=_CHECK, value=value))
+            recorded = connection.execute(select(meta.c.value).where(meta.c.name == _CHECK)).scalar()
+        if recorded != value:
+            self._check_master_key()  # another process was faster
+
+    # --- wrapping ---------------------------------------------------------------------------------------------------
+
+    def _stored(self, connection: Connection, customer: str) -> bytes | None:
+        cursor = self._database.cursor(connection, binary=True)
+        found = cursor.execute(self._select.sql, (customer,)).fetchone()
+        return None if found is None else bytes(found[0])
 
     def _wrap(self, customer: str, key: bytes) -> bytes:
         if self._master is None:
@@ -124,23 +380,77 @@ class Keys:
         return _WRAPPED + nonce + self._master.encrypt(nonce, key, customer.encode())
 
     def _unwrap(self, customer: str, stored: bytes) -> bytes:
-        if stored[:1] == _PLAIN:
+        if stored[:1] == _PLAIN and len(stored) == len(_PLAIN) + _KEY_BYTES:
             return stored[1:]
+        if stored[:1] != _WRAPPED or len(stored) != _WRAPPED_BYTES:
+            raise KeyUnreadable("the key is damaged")
         if self._master is None:
-            raise LogError("the keys are wrapped by a master key", code="master_key_needed", hint="Give it")
+            raise KeyUnreadable("the key is wrapped and no master key was given")
         try:
             return self._master.decrypt(stored[1 : 1 + _NONCE], stored[1 + _NONCE :], customer.encode())
         except InvalidTag:
-            raise LogError("the master key is not the one that wrapped the keys", code="master_key_wrong") from None
+            raise KeyUnreadable("the key is damaged, or belongs to somebody else") from None
+
+
+class WordOpener:
+    """Opens the words of events, and looks each customer's key up once.
+
+    A damaged or missing key affects only the words of its customer, which read `UNREADABLE`.
+
+    Args:
+        get: Returns a customer's key, or None if it was destroyed.
+    """
+
+    def __init__(self, get: Callable[[str], bytes | None]) -> None:
+        self._get = get
+        self._known: dict[str, bytes | LogError | None] = {}
+
+    def open(self, event: Event, topic: Topic, customer: str) -> Event:
+        """Return the event with its personal fields readable, `ERASED` or `UNREADABLE`."""
+        if customer not in self._known:
+            try:
+                self._known[customer] = self._get(customer)
+            except LogError as error:
+                self._known[customer] = error
+        key = self._known[customer]
+        try:
+            if isinstance(key, LogError):
+                raise key
+            return open_event(event, topic, customer, key)
+        except LogError as error:
+            if not _sealed_fields(event, topic):
+                return event
+            _warn_unreadable(customer, error)
+            return _marked(event, topic, UNREADABLE)
+
+
+def _wrong_master() -> LogError:
+    return LogError(
+        "the master key is not the one that wrapped the customers' keys",
+        code="master_key_wrong",
+        hint="Give the master key that this log was first opened with",
+    )
+
+
+def _warn_unreadable(customer: str, error: LogError) -> None:
+    logger.warning("personal words are unreadable", customer=customer, code=error.code, reason=error.reason)
 
 
 def has_personal(event: Event, topic: Topic) -> bool:
-    """Whether any personal field of the event has a value."""
+    """Return whether any personal field of the event has a value."""
     return any(getattr(event, name) is not None for name in topic.personal)
 
 
+def _sealed_fields(event: Event, topic: Topic) -> list[str]:
+    return [name for name in topic.personal if str(getattr(event, name)).startswith(_PREFIX)]
+
+
+def _marked(event: Event, topic: Topic, mark: str) -> Event:
+    return msgspec.structs.replace(event, **dict.fromkeys(_sealed_fields(event, topic), mark))
+
+
 def seal_event(event: Event, topic: Topic, customer: str, key: bytes) -> Event:
-    """The event with its personal fields sealed."""
+    """Return the event with its personal fields sealed."""
     cipher = AESGCM(key)
     changes: dict[str, Any] = {}
     for name in topic.personal:
@@ -153,29 +463,28 @@ def seal_event(event: Event, topic: Topic, customer: str, key: bytes) -> Event:
 
 
 def open_event(event: Event, topic: Topic, customer: str, key: bytes | None) -> Event:
-    """The event with its personal fields readable, or `ERASED` where the key is gone.
+    """Return the event with its personal fields readable, or `ERASED` without a key.
+
+    A field that was recorded in clear, before its words were sealed, stays as it is.
 
     Raises:
-        LogError: A sealed field was changed or moved.
+        LogError: A sealed field was changed or moved, or the key is another customer's.
     """
-    cipher = AESGCM(key) if key else None
-    changes: dict[str, Any] = {}
-    for name in topic.personal:
-        words = getattr(event, name)
-        if words is None or not words.startswith(_PREFIX):
-            continue
-        if cipher is None:
-            changes[name] = ERASED
-            continue
-        changes[name] = _opened(cipher, customer, topic.event.topic, name, words)
-    return msgspec.structs.replace(event, **changes) if changes else event
+    if key is None:
+        return _marked(event, topic, ERASED)
+    sealed = _sealed_fields(event, topic)
+    if not sealed:
+        return event
+    cipher = AESGCM(key)
+    words = {name: _opened(cipher, customer, topic.event.topic, name, getattr(event, name)) for name in sealed}
+    return msgspec.structs.replace(event, **words)
 
 
 def _opened(cipher: AESGCM, customer: str, topic: str, field: str, words: str) -> str:
     try:
         sealed = urlsafe_b64decode(words.removeprefix(_PREFIX))
         return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound_to(customer, topic, field)).decode()
-    except (InvalidTag, ValueError):  # changed so far, perhaps, that it is no sealed word any more
+    except (InvalidTag, ValueError):  # or changed so far that it is not base64 any more
         raise LogError(f"the sealed field {field} of {topic} cannot be opened with its key") from None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from relations.log.codec import Codec
-from relations.log.personal import Keys, has_personal, open_event
+from relations.log.personal import Keys, has_personal
 from relations.log.tables import FOREIGN
 from relations.messages import Event, RecordedEvent
 
@@ -32,7 +32,7 @@ class Reader:
 
         Rows of other applications that share the log are passed by.
         """
-        keys: dict[str, bytes | None] = {}
+        opener = self._keys.opener(connection)
         for row in rows:
             topic_name, schema, customer, body = row[3], row[4], row[5], row[13]
             if schema == FOREIGN:
@@ -40,9 +40,7 @@ class Reader:
             event = self._codec.decode(topic_name, schema, body)
             topic = self._codec.topics[topic_name]
             if topic.personal and has_personal(event, topic):
-                if customer not in keys:
-                    keys[customer] = self._keys.get(connection, customer)
-                event = open_event(event, topic, customer, keys[customer])
+                event = opener.open(event, topic, customer)
             yield recorded_event(row, event)
 
 

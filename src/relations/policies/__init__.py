@@ -1,32 +1,60 @@
-"""What the business decides, as data: one pydantic model a subject, all of them in `Policy`."""
+"""What the business decides, as data: one pydantic model for each subject, all of them in `Policy`."""
 
 from relations.policies.complaints.authority import Desk, Limit
-from relations.policies.complaints.business_calendar import BusinessCalendar
-from relations.policies.complaints.repair import EmotionalAccount, Repair
-from relations.policies.complaints.service_levels import ServiceLevels
+from relations.policies.complaints.business_calendar import BusinessCalendar, OwnDay
+from relations.policies.complaints.repair import EmotionalAccount, Repair, SeverityWeights
+from relations.policies.complaints.service_levels import (
+    DayCount,
+    EscalationStep,
+    GradeLevels,
+    ServiceLevel,
+    ServiceLevels,
+)
 from relations.policies.instruments import Instrument, InstrumentItem
-from relations.policies.lifecycle import Lifecycle
+from relations.policies.lifecycle import Lifecycle, LoyaltyKinds, OwnGap, Rfm, RfmBins, RfmSegment
+from relations.policies.loyalty.offers import Campaign, Referral, Reward, Tier
 from relations.policies.loyalty.programme import Programme
+from relations.policies.loyalty.windows import CalendarYear, EndOfPeriod, Inactivity, Lifetime, RollingMonths
 from relations.policies.policy import Policy
 from relations.policies.surveys import Surveys, Theme
 from relations.policies.value import Condition, CurrencyGrades, Segment, ValueGrades
 
 __all__ = [
     "BusinessCalendar",
+    "CalendarYear",
+    "Campaign",
     "Condition",
     "CurrencyGrades",
+    "DayCount",
     "Desk",
     "EmotionalAccount",
+    "EndOfPeriod",
+    "EscalationStep",
+    "GradeLevels",
+    "Inactivity",
     "Instrument",
     "InstrumentItem",
     "Lifecycle",
+    "Lifetime",
     "Limit",
+    "LoyaltyKinds",
+    "OwnDay",
+    "OwnGap",
     "Policy",
     "Programme",
+    "Referral",
     "Repair",
+    "Reward",
+    "Rfm",
+    "RfmBins",
+    "RfmSegment",
+    "RollingMonths",
     "Segment",
+    "ServiceLevel",
     "ServiceLevels",
+    "SeverityWeights",
     "Surveys",
     "Theme",
+    "Tier",
     "ValueGrades",
 ]

@@ -12,17 +12,21 @@ from relations.testing.hotel.simulation import (
     simulate,
     simulate_recorded,
 )
+from relations.testing.laws import LawBroken, LawsReport, check_laws
 from relations.testing.scenario import FoldedRows, Outcome, Scenario
 from relations.testing.strategies.histories import History, Step, histories
 
 __all__ = [
     "FoldedRows",
     "History",
+    "LawBroken",
+    "LawsReport",
     "Outcome",
     "Recorded",
     "RecordingClock",
     "Scenario",
     "Step",
+    "check_laws",
     "histories",
     "hotel_policy",
     "is_mistake",

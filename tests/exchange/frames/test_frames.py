@@ -49,7 +49,7 @@ from relations.policies.loyalty.offers import Referral, Reward
 from relations.policies.loyalty.windows import Inactivity
 from relations.policies.value import Condition, Segment
 from relations.projections.retention import CustomerStage, RetentionView, RfmScore, Spending
-from relations.projections.satisfaction.view import NpsFigure
+from relations.projections.satisfaction import NpsFigure
 from relations.projections.view import View
 from relations.testing import simulate
 from relations.testing.hotel.simulation import hotel_policy, is_mistake
@@ -489,7 +489,7 @@ with Relations.open("sqlite://") as engine:
 def test_without_the_extra_it_is_said_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True)
     assert done.stdout.count("polars") == 2
-    assert done.stdout.count("pip install 'relations[data]'") == 2
+    assert done.stdout.count("pip install 'relations-engine[data]'") == 2
 
 
 def test_an_answer_at_hand_is_a_frame_of_its_type() -> None:

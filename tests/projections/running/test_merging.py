@@ -18,6 +18,8 @@ from relations import (
     CarryOutRemedy,
     CodeFeedback,
     CommandRefused,
+    CorrectProfile,
+    DropTrait,
     EnrolMember,
     EraseCustomer,
     FileComplaint,
@@ -671,3 +673,59 @@ def test_every_row_of_a_customer_says_how_two_become_one() -> None:
     for row in rows:
         assert issubclass(row, CustomerRow)
         assert row is Alias or row.absorb is not CustomerRow.absorb, row
+
+
+# --- one person's newest word ----------------------------------------------------------------------------------------
+
+
+def opt(kind: type[GiveConsent] | type[WithdrawConsent], customer: str, number: float) -> Command:
+    return kind(customer=customer, purpose="surveys", channel="email", occurred_at=day(number))
+
+
+def invite(customer: str, number: float) -> SendInvitation:
+    return SendInvitation(
+        customer=customer, invitation=f"i{number}", instrument="nps", channel="email", occurred_at=day(number)
+    )
+
+
+@pytest.mark.parametrize("before", [[], [opt(GiveConsent, "new", 5)]], ids=["nothing", "a consent"])
+@pytest.mark.parametrize("spoken", ["old", "new"])
+def test_a_person_can_consent_again_after_a_merge_under_any_id(before: list[Command], spoken: str) -> None:
+    known: list[Command] = [RegisterCustomer(customer=each, occurred_at=day(0)) for each in ("old", "new")]
+    with opened([*known, *before, opt(WithdrawConsent, "old", 10), merge("old", "new", day(30))]) as engine:
+        consents = engine.views.customers.consents
+        (standing,) = consents("new", as_of=day(35))
+        assert (standing.allowed, standing.since) == (False, day(10))
+        with pytest.raises(CommandRefused, match="consent"):
+            engine.execute(invite("new", 35))
+        assert engine.execute(opt(GiveConsent, spoken, 40)).events
+        assert not engine.execute(opt(GiveConsent, spoken, 40)).events, "a retry adds nothing"
+        (standing,) = consents("new", as_of=day(45))
+        assert (standing.allowed, standing.since) == (True, day(40))
+        assert engine.execute(invite("new", 45)).events
+        engine.execute(opt(WithdrawConsent, "old" if spoken == "new" else "new", 50))
+        (standing,) = consents("old", as_of=day(55))
+        assert (standing.allowed, standing.since) == (False, day(50))
+        with pytest.raises(CommandRefused, match="consent"):
+            engine.execute(invite("old", 55))
+
+
+def test_what_is_said_under_another_id_is_not_taken_for_said_already() -> None:
+    def language(customer: str, value: str, number: float) -> Command:
+        return CorrectProfile(customer=customer, language=value, occurred_at=day(number))
+
+    def trait(kind: type[NoteTrait] | type[DropTrait], customer: str, number: float) -> Command:
+        return kind(customer=customer, trait="habit", about="late breakfast", occurred_at=day(number))
+
+    known: list[Command] = [RegisterCustomer(customer=each, occurred_at=day(0)) for each in ("old", "new")]
+    said = [language("new", "de", 5), trait(NoteTrait, "new", 5), merge("old", "new", day(30))]
+    with opened([*known, *said, language("old", "en", 35), trait(NoteTrait, "old", 35)]) as engine:
+        portrait = engine.views.customers.portrait
+        assert portrait("new", as_of=day(36)).language == "en"
+        assert engine.execute(language("new", "de", 40)).events
+        assert portrait("new", as_of=day(41)).language == "de"
+        assert not engine.execute(trait(NoteTrait, "new", 40)).events
+        assert engine.execute(trait(DropTrait, "new", 42)).events
+        assert portrait("new", as_of=day(43)).traits == ()
+        assert engine.execute(trait(NoteTrait, "new", 44)).events
+        assert [each.about for each in portrait("old", as_of=day(45)).traits] == ["late breakfast"]

@@ -136,11 +136,11 @@ def _identity_linked(state: Customer, event: IdentityLinked) -> Customer:
 
 
 def _customer_merged(state: Customer, event: CustomerMerged) -> Customer:
-    return _replace(state, into=event.into)
+    return _replace(state, into=event.into, into_at=event.at)
 
 
 def _customer_unmerged(state: Customer, _event: CustomerUnmerged) -> Customer:
-    return _replace(state, into=None)
+    return _replace(state, into=None, into_at=0)
 
 
 def _customer_absorbed(state: Customer, event: CustomerAbsorbed) -> Customer:

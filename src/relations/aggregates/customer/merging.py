@@ -1,24 +1,34 @@
-"""Going on under any id of a merged customer: whose stream has what a command names, and what all of them know.
+"""The commands of a merged customer: the stream that decides each, and the state that it is decided on.
 
-A merge moves nothing, so a purchase stays in the stream that it was recorded in, and so do answers, invitations and
-traits. Whoever gives one back, answers one or declines one names it, under whichever id they know the customer by: the
-command goes to the stream that has it. Each stream then is whole in itself, and an unmerge takes nothing apart.
+A merge moves nothing: purchases, answers, invitations and traits stay in the stream in which they were recorded. A
+command that names one of them may use any id of the customer, and goes to the stream that has it. So each stream stays
+complete, and an unmerge has nothing to take apart.
+
+A person's consents, profile and traits are decided on what was said under all of their ids. What is said after the
+merge is decided as if one customer had said everything; see `relations.policies.consents` for consents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
+from immutables import Map
 
 from relations.aggregates.customer.commands import (
     AnswerFeedback,
     CodeFeedback,
+    CorrectProfile,
     CustomerCommand,
     DeclineInvitation,
     DropTrait,
+    GiveConsent,
     GiveFeedback,
+    NoteCulture,
+    NoteTrait,
+    RecordLapse,
     RecordWinBack,
     RefundPurchase,
     ReinstatePurchase,
@@ -28,16 +38,25 @@ from relations.aggregates.customer.commands import (
     SeeInvitation,
     SendInvitation,
 )
-from relations.aggregates.customer.state import Change, Customer, answer_key, holds, trait_key
+from relations.aggregates.customer.state import (
+    Change,
+    Customer,
+    Invitation,
+    answer_key,
+    holds,
+    trait_key,
+    with_change,
+)
 from relations.decider import Merging
 from relations.messages import Command
+from relations.policies.consents import order, said_as_one
 
 __all__ = ["MERGING"]
 
 _replace = msgspec.structs.replace
 
 Has = Callable[[Any, Customer], bool]
-"""Whether a state has what a command names."""
+"""A test of a state for what a command names."""
 
 
 def _has_feedback(command: Any, state: Customer) -> bool:
@@ -63,7 +82,7 @@ _NAMES: Mapping[type[Command], tuple[Has, ...]] = {
     CodeFeedback: (_has_feedback,),
     ScoreSentiment: (_has_feedback,),
     AnswerFeedback: (_has_feedback,),
-    # One that was answered before it was recorded belongs beside its answer.
+    # An invitation that was answered before it was recorded belongs in the stream of its answer.
     SendInvitation: (_has_invitation, lambda command, state: command.invitation in state.seen),
     RemindInvitation: (_has_invitation,),
     SeeInvitation: (_has_invitation,),
@@ -73,7 +92,7 @@ _NAMES: Mapping[type[Command], tuple[Has, ...]] = {
     ),
     RecordWinBack: (lambda command, state: holds(state.lapses, command.at),),
 }
-"""What commands name, by how surely: a refund recorded already is a retry, whichever stream has its purchase."""
+"""By command: tests for the stream that has what it names, the surest first. A recorded refund is a retry."""
 
 
 def _home(command: CustomerCommand, states: Mapping[str, Customer]) -> str:
@@ -84,32 +103,101 @@ def _home(command: CustomerCommand, states: Mapping[str, Customer]) -> str:
     return command.customer
 
 
-def _together(command: CustomerCommand, state: Customer, others: Sequence[Customer]) -> Customer:
-    # Whoever is asked is one person: what they saw, what they answered, and what they do not want, they said under each
-    # of their names.
-    if not isinstance(command, SendInvitation | RemindInvitation):
+def _together(command: CustomerCommand, home: str, states: Mapping[str, Customer]) -> Customer:
+    """Return the state of the home id as one person would have it, as far as the command's rule asks."""
+    state = states[home]
+    fields = _SAID_AS_ONE.get(type(command))
+    if fields is None:
         return state
-    seen, consents, answers = state.seen, state.consents, state.answers
+    found: dict[str, Any] = {name: _UNITED[name](states) for name in fields}
+    if "invitations" in found:
+        found["invitations"] = _asked(command, state, states)
+    return _replace(state, **found)
+
+
+def _asked(command: Any, state: Customer, states: Mapping[str, Customer]) -> Map[str, Invitation]:
+    """Return the invitations of the home id; the command's own is declined if it was declined under any id."""
     asked = state.invitations.get(command.invitation)
-    for other in others:
-        for key, feedback in other.answers.items():
-            answers = answers if key in answers else answers.set(key, feedback)
-        theirs = other.invitations.get(command.invitation)
-        if asked is not None and theirs is not None and theirs.declined:
-            asked = _replace(asked, declined=True)
-        for invitation, at in other.seen.items():  # an invitation is one, whichever id it went to
-            seen = seen.set(invitation, min(at, seen.get(invitation, at)))
-        for key, changes in other.consents.items():
-            if _is_withdrawn(changes, command.at):
-                consents = consents.set(key, changes)
-    invitations = state.invitations if asked is None else state.invitations.set(command.invitation, asked)
-    return _replace(state, seen=seen, consents=consents, answers=answers, invitations=invitations)
+    declined = any(
+        theirs.declined for each in states.values() if (theirs := each.invitations.get(command.invitation)) is not None
+    )
+    if asked is None or not declined:
+        return state.invitations
+    return state.invitations.set(command.invitation, _replace(asked, declined=True))
 
 
-def _is_withdrawn(changes: tuple[Change, ...], at: int) -> bool:
-    before = [value for moment, value in changes if moment <= at]
-    return bool(before) and before[-1] is None
+def _united(name: str, states: Mapping[str, Customer]) -> Map[str, Any]:
+    """Return what is recorded under any id, by key; the first id wins, which is the one that the command names."""
+    found: Map[str, Any] = Map()
+    for state in reversed(list(states.values())):
+        found = found.update(getattr(state, name))
+    return found
+
+
+def _seen(states: Mapping[str, Customer]) -> Map[str, int]:
+    """Return when each invitation was first seen: an invitation is one, whichever id it went to."""
+    seen: dict[str, int] = {}
+    for state in states.values():
+        for invitation, at in state.seen.items():
+            seen[invitation] = min(at, seen.get(invitation, at))
+    return Map(seen)
+
+
+def _consents(states: Mapping[str, Customer]) -> Map[str, tuple[Change, ...]]:
+    """Return the consents of one person. Every change stays in it, so that a retry is known as one."""
+    merges = [(state.into_at, name, state.into) for name, state in states.items() if state.into is not None]
+    found: dict[str, tuple[Change, ...]] = {}
+    for key in sorted({key for state in states.values() for key in state.consents}):
+        said = {name: state.consents.get(key, ()) for name, state in states.items()}
+        hold = {(since, basis) for since, (_, basis) in said_as_one(said, merges)}
+        found[key] = tuple(sorted(hold.union(*said.values()), key=order))
+    return Map(found)
+
+
+def _changes(name: str, states: Mapping[str, Customer]) -> Map[str, tuple[Change, ...]]:
+    """Return the changes of each key under all ids, in order of business time."""
+    found: dict[str, tuple[Change, ...]] = {}
+    for state in states.values():
+        for key, changes in getattr(state, name).items():
+            for change in changes:
+                found[key] = with_change(found.get(key, ()), change)
+    return Map(found)
+
+
+def _lapses(states: Mapping[str, Customer]) -> tuple[Change, ...]:
+    found: tuple[Change, ...] = ()
+    for state in states.values():
+        for change in state.lapses:
+            found = with_change(found, change)
+    return found
+
+
+_UNITED: Mapping[str, Callable[[Mapping[str, Customer]], Any]] = {
+    "seen": _seen,
+    "consents": _consents,
+    "answers": partial(_united, "answers"),
+    "purchases": partial(_united, "purchases"),
+    "invitations": partial(_united, "invitations"),
+    "profile": partial(_changes, "profile"),
+    "traits": partial(_changes, "traits"),
+    "culture": partial(_changes, "culture"),
+    "lapses": _lapses,
+}
+
+_ASKED = ("seen", "consents", "answers", "invitations")
+_SAID_AS_ONE: Mapping[type[Command], tuple[str, ...]] = {
+    SendInvitation: _ASKED,
+    RemindInvitation: _ASKED,
+    GiveConsent: ("consents",),
+    CorrectProfile: ("profile",),
+    NoteTrait: ("traits",),
+    DropTrait: ("traits",),
+    NoteCulture: ("culture",),
+    RecordLapse: ("lapses", "purchases"),
+    RecordWinBack: ("lapses",),
+}
+"""By command: the parts of the state in which all ids of a person speak as one."""
 
 
 MERGING = Merging(next_to=lambda state: state.merged_with, home=_home, together=_together)
-"""How one customer's ids go on as one."""
+"""How the streams of one person's ids go on together."""

@@ -89,6 +89,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         answers: By instrument and invitation, the id of the answer.
         interactions: By id.
         into: The id that this one is an alias of; None: of none.
+        into_at: The business time of that merge, UTC microseconds.
         absorbed: The ids that are aliases of this one, in order.
         identities: Other systems' ids, by source.
         coded: By answer, the coding of its words with the latest business time.
@@ -115,6 +116,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     answers: Map[str, str] = Map()
     interactions: Map[str, InteractionRecorded] = Map()
     into: str | None = None
+    into_at: int = 0
     absorbed: tuple[str, ...] = ()
     identities: Map[str, tuple[str, ...]] = Map()
     coded: Map[str, FeedbackCoded] = Map()

@@ -1,4 +1,4 @@
-"""The complaint desk's lists and one complaint's file, for people."""
+"""The complaint desk's lists, and the file of one complaint, for people."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from relations.projections.repair.view import ComplaintProfile
 
 __all__ = ["ComplaintFile", "show_file", "show_list", "show_load"]
 
-_CLOCKS = {"acknowledge": "answer", "next_response": "answer", "resolve": "resolve", "follow_up": "ask"}
+_CLOCKS = {"acknowledge": "answer", "next_response": "answer", "resolve": "resolve", "follow_up": "follow up"}
 _MARK = {"critical": "bold red", "high": "yellow"}
 
 
 class ComplaintFile(msgspec.Struct, frozen=True):
-    """All that is known of one complaint.
+    """The file of one complaint.
 
     Attributes:
-        ticket: Where it stands.
-        repair: What it did to the relation, round by round; None before it was filed.
-        events: Its whole stream.
+        ticket: Its state on the desk.
+        repair: Its effect on the relation, round by round; None before it was filed.
+        events: All events of its stream.
     """
 
     ticket: TicketProfile
@@ -37,21 +37,22 @@ class ComplaintFile(msgspec.Struct, frozen=True):
 
 
 def show_list(page: TicketPage, title: str, zone: str) -> RenderableType:
-    """A page of tickets."""
+    """Return a page of complaints."""
     if not page.tickets:
         return Group(headline("Complaints", title), section(words("There are none.")))
-    made = table("Complaint", "Severity", "Status", "About", "Who", "Due", "", grow=3)
+    made = table("Complaint", "Filed", "Severity", "About", "Due", grow=3)
     for ticket in page.tickets:
+        whose = ", ".join(each for each in (ticket.owner, ticket.department) if each) or "unassigned"
         made.add_row(
-            ticket.complaint,
+            f"{ticket.complaint}\n{ticket.customer}",
+            f"{local_minute(ticket.filed_at, zone)[:10]}\n{ticket.status}",
             Text(ticket.severity, _MARK.get(ticket.severity, "")),
-            ticket.status,
-            ticket.subject,
-            ticket.owner or ticket.department or ABSENT,
-            _due(ticket, zone),
-            _what(ticket),
+            f"{ticket.subject}\n{whose}",
+            Text.assemble(_due(ticket, zone), f"\n{_what(ticket)}"),
         )
-    lines = [] if page.next is None else [words(f"There is more: --after {page.next}")]
+    lines = [words("Below each id: the customer; below the date of filing: the status; below the subject: who has it.")]
+    if page.next is not None:
+        lines.append(words(f"There is more: --after {page.next}"))
     return Group(headline("Complaints", title), section(made, *lines))
 
 
@@ -65,12 +66,12 @@ def _due(ticket: TicketProfile, zone: str) -> Text:
 
 def _what(ticket: TicketProfile) -> str:
     if ticket.due_clock is None:
-        return "waits" if ticket.waiting else ""
+        return "waiting" if ticket.waiting else ""
     return _CLOCKS[ticket.due_clock]
 
 
 def show_load(loads: list[Load], by: str) -> RenderableType:
-    """How much lies with everybody."""
+    """Return the workload per owner or department."""
     made = table(by.capitalize(), "Open", "Overdue", "Critical", "Oldest", right=(1, 2, 3))
     for load in loads:
         oldest = ABSENT if load.oldest_filed_at is None else f"{load.oldest_filed_at:%Y-%m-%d}"
@@ -85,7 +86,7 @@ def show_file(file: ComplaintFile, zone: str) -> RenderableType:
     parts.append(section(_facts(ticket, zone)))
     if file.repair is not None:
         parts.append(section(_rounds(file.repair, zone)))
-    parts.append(section(_timeline(file.events, zone)))
+    parts.append(section(history.timeline(file.events, zone, title="Timeline", proof=True)))
     return Group(*parts)
 
 
@@ -98,7 +99,7 @@ def _facts(ticket: TicketProfile, zone: str) -> Table:
         "Category": ticket.category,
         "Status": f"{ticket.status} since {local_minute(ticket.since, zone)}",
         "Filed": f"{local_minute(ticket.filed_at, zone)}, {ticket.channel.replace('_', ' ')}",
-        "With": ", ".join(each for each in (ticket.owner, ticket.department) if each) or "nobody yet",
+        "With": ", ".join(each for each in (ticket.owner, ticket.department) if each) or "unassigned",
         "Due": _deadline(ticket, zone),
         "Escalated to": ticket.escalated_to,
         "Merged into": ticket.merged_into,
@@ -111,7 +112,7 @@ def _facts(ticket: TicketProfile, zone: str) -> Table:
 
 def _deadline(ticket: TicketProfile, zone: str) -> str | None:
     if ticket.due_at is None or ticket.due_clock is None:
-        return "waits for the customer" if ticket.waiting else None
+        return "waiting for the customer" if ticket.waiting else None
     late = "" if ticket.late_by is None else f", late by {duration(ticket.late_by)}"
     return f"{local_minute(ticket.due_at, zone)}, {ticket.due_clock.replace('_', ' ')}{late}"
 
@@ -127,16 +128,3 @@ def _rounds(complaint: ComplaintProfile, zone: str) -> Table:
         ended = f"restored by a {opened.restored_by}" if opened.restored_at else ("a relapse" if opened.relapse else "")
         made.add_row(str(opened.number), local_minute(opened.opened_at, zone), *took, scores, ended)
     return made
-
-
-def _timeline(events: list[RecordedEvent], zone: str) -> RenderableType:
-    made = table("Occurred", "What", "", title="Timeline", grow=2)
-    late = False
-    for recorded in events:
-        row, is_late = history.line(recorded, zone)
-        late |= is_late
-        made.add_row(*row)
-    lines = [words(f"{number(len(events))} events. Times are in {zone}.")]
-    if late:
-        lines.append(words("* recorded more than a day after it occurred"))
-    return Group(made, *lines)

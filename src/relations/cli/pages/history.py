@@ -11,7 +11,7 @@ from rich.text import Text
 from relations.cli.show import headline, local_minute, number, section, table, words
 from relations.messages import Event, Money, RecordedEvent, from_micros
 
-__all__ = ["as_dict", "details", "line", "show"]
+__all__ = ["as_dict", "details", "line", "show", "timeline"]
 
 _LATE_MICROS = 86_400_000_000
 _HIDDEN = frozenset({"at"})
@@ -19,7 +19,7 @@ _TIMES = ("_at", "_by", "_from", "since")
 
 
 def as_dict(recorded: RecordedEvent) -> dict[str, Any]:
-    """A recorded event for programs: times as ISO 8601 in UTC, the digest in hexadecimal."""
+    """Return a recorded event for programs, with times as ISO 8601 in UTC and the digest in hexadecimal."""
     return {
         "position": recorded.position,
         "stream": recorded.stream,
@@ -39,31 +39,54 @@ def as_dict(recorded: RecordedEvent) -> dict[str, Any]:
 
 
 def show(customer: str, found: list[RecordedEvent], zone: str) -> RenderableType:
-    """The page."""
+    """Return the page."""
     if not found:
-        return Group(headline(f"History of {customer}"), section(words("Nothing is recorded of this customer.")))
-    made = table("Occurred", "What", "", grow=2)
+        return Group(headline(f"History of {customer}"), section(words("Nothing had occurred by then.")))
+    return Group(headline(f"History of {customer}"), section(timeline(found, zone, proof=True)))
+
+
+def timeline(found: list[RecordedEvent], zone: str, *, title: str | None = None, proof: bool = False) -> RenderableType:
+    """Return events as a table.
+
+    Args:
+        found: The events.
+        zone: The business's time zone.
+        title: The table's title.
+        proof: Show the position, the recorded time, the actor and the command id of each event.
+    """
+    if proof:
+        made = table("Position", "Occurred", "What", "", right=(0,), grow=3, title=title)
+    else:
+        made = table("Occurred", "What", "", grow=2, title=title)
     late = False
     for recorded in found:
-        row, is_late = line(recorded, zone)
+        (when, what, said), is_late = line(recorded, zone)
         late |= is_late
-        made.add_row(*row)
+        if proof:
+            written = local_minute(from_micros(recorded.recorded_at), zone)
+            by = f"recorded {written} by {recorded.actor}, command {recorded.command_id}"
+            made.add_row(str(recorded.position), when, what, Text.assemble(f"{said}\n" if said else "", (by, "dim")))
+        else:
+            made.add_row(when, what, said)
     lines = [words(f"{number(len(found))} events. Times are in {zone}.")]
     if late:
         lines.append(words("* recorded more than a day after it occurred"))
-    return Group(headline(f"History of {customer}"), section(made, *lines))
+    return Group(made, *lines)
 
 
 def line(recorded: RecordedEvent, zone: str) -> tuple[tuple[str, Text, str], bool]:
-    """An event as when, what and how, and whether it was recorded late."""
+    """Return an event's time, name and details, and whether it was recorded late."""
     is_late = recorded.recorded_at - recorded.occurred_at > _LATE_MICROS
     when = local_minute(from_micros(recorded.occurred_at), zone) + ("*" if is_late else "")
     what = recorded.topic.partition(".")[2].replace("_", " ")
-    return (when, Text(what, "bold"), details(recorded.event, zone)), is_late
+    category, _, name = recorded.stream.partition("-")
+    of = f"complaint: {name}" if category == "complaint" else ""
+    said = "; ".join(part for part in (of, details(recorded.event, zone)) if part)
+    return (when, Text(what, "bold"), said), is_late
 
 
 def details(event: Event, zone: str) -> str:
-    """What an event says, in one line; what is absent or at its default is left out."""
+    """Return an event's fields in one line, without those that are absent or at their default."""
     shown = []
     for field in msgspec.structs.fields(event):
         value = getattr(event, field.name)

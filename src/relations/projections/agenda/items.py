@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from relations.aggregates.complaint import CheckDeadlines
 from relations.aggregates.loyalty import EvaluateTier, ExpirePoints, ExpireRewards
 from relations.messages import Command, from_micros, to_micros
-from relations.policies import Policy
+from relations.policies import Policy, Surveys
 from relations.policies.in_force import InForce
 from relations.policies.loyalty.tier_clock import Standing, due_step
 from relations.projections.agenda.rows import Asked, Item, Kind, Lapse, Member
@@ -109,12 +109,17 @@ def open_lapse(row: Lapse) -> AgendaItem | None:
     )
 
 
-def open_asked(row: Asked, lapsed: int | None) -> list[AgendaItem]:
-    """The reminders and the answers of the business that are open with one customer.
+def open_asked(row: Asked, surveys: Surveys, moment: int, lapsed: int | None) -> list[AgendaItem]:
+    """Return the reminders and the answers of the business that are open with one customer.
+
+    A reminder that would be refused is left out: the customer withdrew the consent, saw another invitation lately, or
+    the policy has changed since.
 
     Args:
-        row: The customer's.
-        lapsed: Reminders that were due by then have lapsed, UTC microseconds; None: none has.
+        row: The customer's row.
+        surveys: The policy of surveys.
+        moment: When the reminders are to be sent if they are due by then, else when they are due; UTC microseconds.
+        lapsed: Reminders that were due by then have lapsed, UTC microseconds; None if none has.
     """
 
     def item(kind: Kind, due_at: int, stream: str, detail: str) -> AgendaItem:
@@ -125,7 +130,8 @@ def open_asked(row: Asked, lapsed: int | None) -> list[AgendaItem]:
     found += [
         item("reminder", each.due_at, each.stream, invitation)
         for invitation, each in row.reminders.items()
-        if lapsed is None or each.due_at > lapsed
+        if (lapsed is None or each.due_at > lapsed)
+        and row.may_be_reminded(invitation, surveys, max(moment, each.due_at))
     ]
     return found
 

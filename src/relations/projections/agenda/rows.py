@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import msgspec
 
+from relations.policies import Surveys
+from relations.policies.consents import Change, Merge, said_as_one, standing_at
 from relations.projections.projection import CustomerRow
 
 __all__ = ["KINDS", "Asked", "FirstAnswer", "Item", "Kind", "Lapse", "Member", "Reminder"]
@@ -26,6 +28,9 @@ Kind: TypeAlias = Literal[
     "answer",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+_DAY = 86_400_000_000
 
 
 class Item(CustomerRow, gc=False):
@@ -108,10 +113,21 @@ class Member(CustomerRow, gc=False):
 
 
 class Reminder(msgspec.Struct, array_like=True, order=True, gc=False):
-    """When somebody is to be reminded of an invitation, UTC microseconds, and whose stream it is in."""
+    """The next reminder of an invitation.
+
+    Attributes:
+        due_at: When it is due, UTC microseconds.
+        stream: The stream that has the invitation.
+        channel: The channel of the invitation.
+        sent: The number of reminders sent so far.
+        last_at: The time of the invitation or of the last reminder.
+    """
 
     due_at: int
     stream: str
+    channel: str
+    sent: int
+    last_at: int
 
 
 class FirstAnswer(msgspec.Struct, array_like=True, order=True, gc=False):
@@ -133,7 +149,10 @@ class Asked(CustomerRow, gc=False):
         first: By invitation and instrument (`s1 nps`), what was answered first. Whoever answers it again, under another
             id, has answered it once.
         done: Invitations that nobody is to be reminded of though they are not answered.
-        erased: Whether the customer was erased: there is nobody to remind or to come back to.
+        seen: By invitation, when the customer is first known to have seen it, UTC microseconds.
+        consents: By channel and purpose, and by the id under which they were said, the changes of a consent.
+        merges: The merges of this id into others.
+        erased: True once the customer was erased: there is nobody to remind or to come back to.
     """
 
     table: ClassVar[str] = "asked"
@@ -144,6 +163,9 @@ class Asked(CustomerRow, gc=False):
     answers: dict[str, int] = msgspec.field(default_factory=dict)
     first: dict[str, FirstAnswer] = msgspec.field(default_factory=dict)
     done: list[str] = msgspec.field(default_factory=list)
+    seen: dict[str, int] = msgspec.field(default_factory=dict)
+    consents: dict[str, dict[str, list[Change]]] = msgspec.field(default_factory=dict)
+    merges: list[Merge] = msgspec.field(default_factory=list)
     erased: bool = False
 
     def settle(self) -> None:
@@ -151,10 +173,27 @@ class Asked(CustomerRow, gc=False):
         self.answer_at = min(self.answers.values(), default=None)
         self.remind_at = max((reminder.due_at for reminder in self.reminders.values()), default=None)
 
+    def see(self, invitation: str, at: int) -> None:
+        """Record that the customer saw an invitation by then."""
+        self.seen[invitation] = min(at, self.seen.get(invitation, at))
+
+    def may_be_reminded(self, invitation: str, surveys: Surveys, moment: int) -> bool:
+        """Return whether the command that reminds of an invitation would be accepted at a moment."""
+        reminder = self.reminders[invitation]
+        if reminder.sent >= surveys.reminders or moment < reminder.last_at + surveys.reminder_days * _DAY:
+            return False
+        span = surveys.quarantine_days * _DAY
+        if any(at <= moment < at + span for other, at in self.seen.items() if other != invitation):
+            return False
+        said = self.consents.get(f"{reminder.channel} {surveys.consent_purpose}", {})
+        standing = standing_at(said_as_one(said, self.merges), moment)
+        return standing is None or standing[1] is not None
+
     def erase(self) -> None:
         """There is nobody any more with whom anything could be open."""
         self.erased = True
         self.reminders, self.answers, self.first, self.done = {}, {}, {}, []
+        self.seen, self.consents = {}, {}
         self.settle()
 
     def absorb(self, other: Asked) -> None:
@@ -164,6 +203,11 @@ class Asked(CustomerRow, gc=False):
             return
         self.done = sorted({*self.done, *other.done})
         self.answers |= other.answers
+        self.merges = sorted({*self.merges, *other.merges})
+        for invitation, at in other.seen.items():
+            self.see(invitation, at)
+        for consent, said in other.consents.items():
+            self.consents[consent] = self.consents.get(consent, {}) | said
         for question, answer in other.first.items():
             mine = self.first.get(question, answer)
             self.first[question], again = min(mine, answer), max(mine, answer)

@@ -1,17 +1,25 @@
-"""What is open with customers who were asked: whom to remind, and on whose low answer to come back."""
+"""Work with customers who were asked: reminders to send, and low answers to come back on."""
 
 from __future__ import annotations
 
+from bisect import insort
+
 from relations.aggregates.customer import (
+    ConsentGiven,
+    ConsentWithdrawn,
     CustomerErased,
+    CustomerMerged,
+    CustomerUnmerged,
     FeedbackAnswered,
     FeedbackGiven,
     InvitationDeclined,
     InvitationReminded,
+    InvitationSeen,
     InvitationSent,
     SentimentScored,
 )
 from relations.messages import Envelope
+from relations.policies.consents import order
 from relations.projections.agenda.rows import Asked, FirstAnswer, Reminder
 from relations.projections.projection import Folds, Rows
 
@@ -22,27 +30,66 @@ FOLDS = Folds()
 
 @FOLDS.on(InvitationSent)
 def invitation_sent(rows: Rows, event: InvitationSent, at: Envelope) -> None:
-    """A reminder is due later, where the policy of its time reminds anybody."""
+    """Open a reminder, if the policy in force reminds anybody."""
     if event.remind_at is not None:
         row = rows.need(Asked, at.customer)
-        row.reminders[event.invitation] = Reminder(event.remind_at, at.stream)
+        row.reminders[event.invitation] = Reminder(event.remind_at, at.stream, event.channel, 0, at.occurred_at)
         row.settle()
 
 
 @FOLDS.on(InvitationReminded)
 def invitation_reminded(rows: Rows, event: InvitationReminded, at: Envelope) -> None:
-    """The next reminder is due later, or none any more."""
-    if event.remind_at is None:
+    """Open the next reminder, if there is one."""
+    row = rows.need(Asked, at.customer)
+    last = row.reminders.get(event.invitation)
+    if event.remind_at is None or last is None:
         _remind_no_more(rows, at, event.invitation)
         return
-    row = rows.need(Asked, at.customer)
-    row.reminders[event.invitation] = Reminder(event.remind_at, at.stream)
+    row.reminders[event.invitation] = Reminder(event.remind_at, at.stream, last.channel, event.reminder, at.occurred_at)
     row.settle()
+
+
+@FOLDS.on(InvitationSeen)
+def invitation_seen(rows: Rows, event: InvitationSeen, at: Envelope) -> None:
+    """Remember it: other invitations are not followed by reminders for a while."""
+    rows.need(Asked, at.customer).see(event.invitation, at.occurred_at)
+
+
+@FOLDS.on(ConsentGiven)
+def consent_given(rows: Rows, event: ConsentGiven, at: Envelope) -> None:
+    """Remember the consent: nobody is reminded against their will."""
+    _consent(rows, event, at, event.basis)
+
+
+@FOLDS.on(ConsentWithdrawn)
+def consent_withdrawn(rows: Rows, event: ConsentWithdrawn, at: Envelope) -> None:
+    """Remember the withdrawal."""
+    _consent(rows, event, at, None)
+
+
+def _consent(rows: Rows, event: ConsentGiven | ConsentWithdrawn, at: Envelope, basis: str | None) -> None:
+    row = rows.need(Asked, at.customer)
+    if not row.erased:
+        said = row.consents.setdefault(f"{event.channel} {event.purpose}", {}).setdefault(at.customer, [])
+        insort(said, (at.occurred_at, basis), key=order)
+
+
+@FOLDS.on(CustomerMerged)
+def customer_merged(rows: Rows, event: CustomerMerged, at: Envelope) -> None:
+    """Remember since when two ids speak as one person."""
+    rows.need(Asked, at.customer).merges.append((at.occurred_at, at.customer, event.into))
+
+
+@FOLDS.on(CustomerUnmerged)
+def customer_unmerged(rows: Rows, _event: CustomerUnmerged, at: Envelope) -> None:
+    """Forget the merge."""
+    rows.need(Asked, at.customer).merges.clear()
 
 
 @FOLDS.on(InvitationDeclined)
 def invitation_declined(rows: Rows, event: InvitationDeclined, at: Envelope) -> None:
-    """Nobody is reminded of it."""
+    """Close the reminder."""
+    rows.need(Asked, at.customer).see(event.invitation, at.occurred_at)
     _remind_no_more(rows, at, event.invitation)
 
 
@@ -56,9 +103,10 @@ def _remind_no_more(rows: Rows, at: Envelope, invitation: str) -> None:
 
 @FOLDS.on(FeedbackGiven)
 def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
-    """Nobody is reminded of what is answered; a low answer asks for one of the business."""
+    """Close the reminder; open an answer of the business where the customer's is low."""
     if event.invitation is not None:
         row = rows.need(Asked, at.customer)
+        row.see(event.invitation, at.occurred_at)
         answer = FirstAnswer(at.position, f"{at.stream} {event.feedback}")
         row.first.setdefault(f"{event.invitation} {event.instrument}", answer)
         if row.reminders.pop(event.invitation, None) is not None:
@@ -69,7 +117,7 @@ def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
 
 @FOLDS.on(SentimentScored)
 def sentiment_scored(rows: Rows, event: SentimentScored, at: Envelope) -> None:
-    """So do unfavourable words without a score, from the first scorer who finds them so on."""
+    """Open an answer of the business to unfavourable words without a score, once a scorer finds them so."""
     if event.answer_by is not None:
         row = rows.get(Asked, at.customer)
         if row is None or f"{at.stream} {event.feedback}" not in row.answers:
@@ -78,18 +126,18 @@ def sentiment_scored(rows: Rows, event: SentimentScored, at: Envelope) -> None:
 
 @FOLDS.on(FeedbackAnswered)
 def feedback_answered(rows: Rows, event: FeedbackAnswered, at: Envelope) -> None:
-    """The business came back."""
+    """Close the answer of the business."""
     came_back(rows, at, event.feedback)
 
 
 @FOLDS.on(CustomerErased)
 def customer_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
-    """There is nobody to remind or to come back to."""
+    """Close everything: nobody is left to remind or to come back to."""
     rows.need(Asked, at.customer).erase()
 
 
 def come_back_by(rows: Rows, at: Envelope, answer: str, due_at: int) -> None:
-    """The business is to come back on an answer of this stream."""
+    """Open an answer of the business to an answer of this stream."""
     row = rows.need(Asked, at.customer)
     if not row.erased:
         row.answers[f"{at.stream} {answer}"] = due_at
@@ -97,7 +145,7 @@ def come_back_by(rows: Rows, at: Envelope, answer: str, due_at: int) -> None:
 
 
 def came_back(rows: Rows, at: Envelope, answer: str) -> None:
-    """The business has, or need not any more."""
+    """Close an answer of the business, given or no longer needed."""
     row = rows.get(Asked, at.customer)
     if row is not None and row.answers.pop(f"{at.stream} {answer}", None) is not None:
         row.settle()

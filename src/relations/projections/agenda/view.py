@@ -42,9 +42,11 @@ from relations.projections.view import View
 
 __all__ = ["KINDS", "PROJECTION", "AgendaItem", "AgendaView", "Kind", "commands_due"]
 
+_FAR_OFF = 2**62
+
 PROJECTION = Projection(
     name="agenda",
-    version=8,
+    version=9,
     tables=(Item, Lapse, Member, Asked),
     folds=Folds.of(agenda_complaints.FOLDS, agenda_surveys.FOLDS, agenda_loyalty.FOLDS),
 )
@@ -88,7 +90,7 @@ class AgendaView(View):
         found = [self._open(each, end, policy, limit, after) for each in kinds if each not in reviews | asked]
         if asked & set(kinds):
             lapsed = policy.surveys.lapsed_by(min(end, self.now if as_of is None else to_micros(as_of)))
-            found.append(self._asked(kinds, end, limit, after, lapsed))
+            found.append(self._asked(kinds, end, policy, limit, after, lapsed))
         if reviews & set(kinds):
             found.append(self._reviews(kinds, end, limit, after))
         if "expiry" in kinds:
@@ -112,7 +114,11 @@ class AgendaView(View):
         reviews = (tier_review(row, rules) for row in members)
         lapses = (open_lapse(row) for row in self.rows(Lapse, customer=customer))
         lapsed = policy.surveys.lapsed_by(self.now)
-        asked = (item for row in self.rows(Asked, customer=customer) for item in open_asked(row, lapsed))
+        asked = (
+            item
+            for row in self.rows(Asked, customer=customer)
+            for item in open_asked(row, policy.surveys, _FAR_OFF, lapsed)
+        )
         return sorted((item for item in (*opened, *lapses, *reviews, *asked) if item is not None), key=_key)
 
     def _open(
@@ -139,14 +145,20 @@ class AgendaView(View):
         return [item for item in found if after is None or item.key > after.key][:limit]
 
     def _asked(
-        self, kinds: Collection[Kind], end: int, limit: int | None, after: AgendaItem | None, lapsed: int | None
+        self,
+        kinds: Collection[Kind],
+        end: int,
+        policy: Policy,
+        limit: int | None,
+        after: AgendaItem | None,
+        lapsed: int | None,
     ) -> list[AgendaItem]:
         columns, where = self.table(Asked).c, []
         if "answer" in kinds:
             where.append(columns.answer_at <= end)
         if "reminder" in kinds:
             where.append(columns.remind_at.is_not(None) if lapsed is None else columns.remind_at > lapsed)
-        items = (item for row in self.rows(Asked, or_(*where)) for item in open_asked(row, lapsed))
+        items = (item for row in self.rows(Asked, or_(*where)) for item in open_asked(row, policy.surveys, end, lapsed))
         found = [item for item in items if item.kind in kinds and to_micros(item.due_at) <= end]
         return sorted((item for item in found if after is None or item.key > after.key), key=_key)[:limit]
 

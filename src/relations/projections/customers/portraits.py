@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from relations.aggregates.customer import (
     CultureNoted,
+    CustomerMerged,
     CustomerRegistered,
     CustomerUnmerged,
     ProfileCorrected,
@@ -22,6 +23,7 @@ from relations.aggregates.customer import (
     TraitNoted,
 )
 from relations.messages import Envelope, Event, from_micros
+from relations.policies.consents import Merge
 from relations.projections.projection import CustomerRow, Projection, Rows
 
 __all__ = [
@@ -76,6 +78,7 @@ class PortraitRow(CustomerRow, gc=False):
     Attributes:
         known_since: Since when they are known, the earliest business time.
         erased_at: When they were erased; nothing is said of them after that.
+        merges: The merges of this id into others: business time, this id, the surviving one.
         said: What was said, in order of business time, by what it is about: a field of the profile, `culture` and a
             field, `trait` with its kind and subject.
     """
@@ -83,6 +86,7 @@ class PortraitRow(CustomerRow, gc=False):
     table: ClassVar[str] = "portraits"
     known_since: int | None = None
     erased_at: int | None = None
+    merges: list[Merge] = msgspec.field(default_factory=list)
     said: dict[str, list[Said]] = msgspec.field(default_factory=dict)
 
     def absorb(self, other: PortraitRow) -> None:
@@ -90,6 +94,7 @@ class PortraitRow(CustomerRow, gc=False):
         times = [at for at in (self.known_since, other.known_since) if at is not None]
         self.known_since = min(times, default=None)
         self.erased_at = max((at for at in (self.erased_at, other.erased_at) if at is not None), default=None)
+        self.merges = sorted({*self.merges, *other.merges})
         for about, said in other.said.items():
             self.said[about] = sorted(self.said.get(about, []) + said, key=_order)
 
@@ -124,6 +129,7 @@ def fold_portraits(projection: Projection) -> None:
     projection.on(TraitNoted)(_trait_noted)
     projection.on(TraitDropped)(_trait_dropped)
     projection.on(CultureNoted)(_culture_noted)
+    projection.on(CustomerMerged)(_merged)
     projection.on(CustomerUnmerged)(_unmerged)
 
 
@@ -197,7 +203,12 @@ def _culture_noted(rows: Rows, event: CultureNoted, at: Envelope) -> None:
         _say(row, "culture languages", Said(at.occurred_at, at.position, " ".join(event.languages), at.customer))
 
 
+def _merged(rows: Rows, event: CustomerMerged, at: Envelope) -> None:
+    rows.need(PortraitRow, at.customer).merges.append((at.occurred_at, at.customer, event.into))
+
+
 def _unmerged(rows: Rows, event: CustomerUnmerged, at: Envelope) -> None:
+    rows.need(PortraitRow, at.customer).merges.clear()
     rows.need(Parted, at.customer, event.survivor)
 
 

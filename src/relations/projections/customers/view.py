@@ -1,8 +1,7 @@
-"""One view of a customer: all ids that are one person, who they are, what they allowed, what other systems call them.
+"""One view of a customer: all ids of one person, their profile, their consents and their ids in other systems.
 
-Consents are kept as they changed, each id's for itself. Over all ids of one customer the strictest wins: whoever took a
-permission back under any of them is not to be contacted by it, though they may have given it later under another. For a
-merge is found out by chance, and must not make anybody hear more than they asked for.
+Consents are kept as they changed, separately for each id. What the ids of one person said before a merge is combined
+strictly; what is said after it is one person's, and the newest word holds. See `relations.policies.consents`.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from sqlalchemy import func, select
 
 from relations.aggregates.customer import ConsentGiven, ConsentWithdrawn, CustomerErased, IdentityLinked
 from relations.messages import Envelope, from_micros, to_micros
+from relations.policies.consents import Change, said_as_one, standing_at
 from relations.projections.customers.duplicates import COMPARED, Candidates, Duplicate, Mark, marks, pairs
 from relations.projections.customers.matching import same_phone
 from relations.projections.customers.portraits import (
@@ -40,26 +40,23 @@ __all__ = ["PROJECTION", "Consent", "ConsentStanding", "CustomersView", "Externa
 
 _CHUNK = 2_000
 
-Change = tuple[int, str | None]
-"""From a business time on, a basis; None: withdrawn."""
-
 
 class Consent(CustomerRow, gc=False):
-    """What a customer said of being contacted for one purpose through one channel.
+    """The consents and withdrawals of a customer for one purpose through one channel.
 
     Attributes:
-        changes: By each of the customer's ids that said anything, in order of business time; stored rows have one.
+        changes: By the customer's id under which they were recorded, in order of business time. Stored rows have one.
     """
 
     table: ClassVar[str] = "consents"
     key: ClassVar[tuple[str, ...]] = ("customer", "channel", "purpose")
     channel: str
     purpose: str
-    changes: list[list[Change]] = msgspec.field(default_factory=list)
+    changes: dict[str, list[Change]] = msgspec.field(default_factory=dict)
 
     def absorb(self, other: Consent) -> None:
-        """Both stand side by side, for the strictest wins at any time."""
-        self.changes = sorted(self.changes + other.changes, key=lambda changes: [_order(each) for each in changes])
+        """Add what was said under other ids."""
+        self.changes |= other.changes
 
 
 class ExternalId(CustomerRow, gc=False):
@@ -75,13 +72,8 @@ class ExternalId(CustomerRow, gc=False):
         """Linked twice is linked."""
 
 
-PROJECTION = Projection(name="customers", version=2, tables=(Consent, ExternalId, PortraitRow, Parted))
+PROJECTION = Projection(name="customers", version=3, tables=(Consent, ExternalId, PortraitRow, Parted))
 fold_portraits(PROJECTION)
-
-
-def _order(change: Change) -> tuple[int, bool, str]:
-    # At one instant, what ends comes after what begins.
-    return change[0], change[1] is None, change[1] or ""
 
 
 @PROJECTION.on(ConsentGiven)
@@ -112,10 +104,9 @@ def customer_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
 
 def _take(rows: Rows, event: ConsentGiven | ConsentWithdrawn, at: Envelope, basis: str | None) -> None:
     row = rows.need(Consent, at.customer, event.channel, event.purpose)
-    if not row.changes:
-        row.changes.append([])
     # Changes of the same time stay in the order of recording, so that the last of them holds.
-    insort(row.changes[0], (at.occurred_at, basis), key=lambda change: (change[0], change[1] is None))
+    changes = row.changes.setdefault(at.customer, [])
+    insort(changes, (at.occurred_at, basis), key=lambda change: (change[0], change[1] is None))
 
 
 class ConsentStanding(BaseModel):
@@ -319,32 +310,32 @@ class CustomersView(View):
         return self.customers(ExternalId, columns.source == source, columns.external_id == external_id)
 
     def consents(self, customer: str, *, as_of: datetime | None = None) -> list[ConsentStanding]:
-        """What a customer allows, over all their ids: what any of them withdrew is not allowed.
+        """Return what a customer allows, over all their ids.
+
+        After a merge the newest word holds. What was said before it is combined strictly: a consent that was withdrawn
+        under any id is withdrawn.
 
         Args:
             customer: Any of their ids.
-            as_of: The moment; now where absent.
+            as_of: The moment; now if absent.
 
         Returns:
-            One entry for each channel and purpose that anything was said of by then, in order.
+            One entry for each channel and purpose on which anything was said by then, in order.
         """
         moment = self.now if as_of is None else to_micros(as_of)
-        found = (_standing(row, moment) for row in self.rows(Consent, customer=customer))
-        return sorted(
-            (each for each in found if each is not None), key=lambda standing: (standing.channel, standing.purpose)
-        )
-
-
-def _standing(row: Consent, moment: int) -> ConsentStanding | None:
-    last = [each for changes in row.changes if (each := _as_of(changes, moment)) is not None]
-    if not last:
-        return None
-    withdrawn = [change for change in last if change[1] is None]
-    at, basis = max(withdrawn or last, key=_order)
-    return ConsentStanding(
-        channel=row.channel, purpose=row.purpose, allowed=basis is not None, basis=basis, since=from_micros(at)
-    )
-
-
-def _as_of(changes: list[Change], moment: int) -> Change | None:
-    return next((change for change in reversed(changes) if change[0] <= moment), None)
+        merges = [merge for row in self.rows(PortraitRow, customer=customer) for merge in row.merges]
+        found = []
+        for row in self.rows(Consent, customer=customer):
+            change = standing_at(said_as_one(row.changes, merges), moment)
+            if change is not None:
+                since, basis = change
+                found.append(
+                    ConsentStanding(
+                        channel=row.channel,
+                        purpose=row.purpose,
+                        allowed=basis is not None,
+                        basis=basis,
+                        since=from_micros(since),
+                    )
+                )
+        return sorted(found, key=lambda standing: (standing.channel, standing.purpose))

@@ -78,6 +78,7 @@ class Runner:
             for name, projection in self.projections.items()
         }
         self._prepared = False
+        self._warned = False
 
     # --- live -------------------------------------------------------------------------------------------------------
 
@@ -96,6 +97,9 @@ class Runner:
         Raises:
             ProjectionFailed: One of them met a poison event; the others have gone on.
         """
+        if self._database.read_only:
+            self._warn_if_behind(names)
+            return
         failures: list[ProjectionFailed] = []
         with self._lock:
             self._prepare()
@@ -107,6 +111,20 @@ class Runner:
                     failures.append(failure)
         if failures:
             raise failures[0]
+
+    def is_behind(self, names: Iterable[str] | None = None) -> bool:
+        """Return whether any of these projections has something to fold, or tables of another version or zone."""
+        wanted = set(names if names is not None else self.projections)
+        known = {status.name for status in self.status() if status.version}
+        return not wanted <= known or bool(self._behind(wanted, None)[1])
+
+    def _warn_if_behind(self, names: Iterable[str] | None) -> None:
+        if not self._warned and self.is_behind(names):
+            self._warned = True
+            logger.warning(
+                "views are behind the log, and the database is read-only: answers leave out the newest events",
+                database=self._database.name,
+            )
 
     def _behind(self, names: Iterable[str] | None, until: int | None) -> tuple[int, list[str]]:
         """Return the position to fold to, and the projections that are not there: views ask before every answer."""
@@ -332,15 +350,20 @@ class Runner:
 
     def status(self) -> list[ProjectionStatus]:
         """How every projection stands."""
-        self._prepare()
+        if not self._database.read_only:
+            self._prepare()
         with self._database.reading() as connection:
             head = self._log.head(connection).position
-            found = [(name, self._checkpoint(connection, name)) for name in self.projections]
+            there = tables_of(connection, [checkpoints.name])
+            found = {row.name: row for row in connection.execute(select(checkpoints))} if there else {}
+        # A read-only database may have no tables of a view yet; its version is 0 then.
         return [
             ProjectionStatus(
                 name, row.version, row.position, head - row.position, row.failed_at, row.failed_stream, row.failure
             )
-            for name, row in found
+            if (row := found.get(name))
+            else ProjectionStatus(name, 0, 0, head)
+            for name in self.projections
         ]
 
     def _checkpoint(self, connection: Connection, name: str) -> Any:

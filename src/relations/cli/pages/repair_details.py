@@ -22,7 +22,7 @@ from relations.projections.repair.view import (
     RelationProfile,
 )
 
-__all__ = ["MendingPage", "RelationPage", "read", "read_one", "show", "show_one"]
+__all__ = ["RelationPage", "RepairDetails", "read", "read_one", "show", "show_one"]
 
 _CLOCKS = {
     "acknowledge": "First answer",
@@ -37,7 +37,7 @@ _JUSTICE = {
 }
 
 
-class MendingPage(msgspec.Struct, frozen=True):
+class RepairDetails(msgspec.Struct, frozen=True):
     """All that the page shows."""
 
     clocks: list[ClockFigures]
@@ -55,10 +55,10 @@ class RelationPage(msgspec.Struct, frozen=True):
     account: EmotionalBalance
 
 
-def read(engine: Relations, question: Question, by: CausesBy) -> MendingPage:
+def read(engine: Relations, question: Question, by: CausesBy) -> RepairDetails:
     """Everything as of the moment asked for."""
     view, as_of = engine.views.repair, question.as_of
-    return MendingPage(
+    return RepairDetails(
         clocks=view.clocks(as_of=as_of),
         causes=view.causes(as_of=as_of, by=by),
         improvements=view.improvements(as_of=as_of),
@@ -74,7 +74,7 @@ def read_one(engine: Relations, customer: str, as_of: datetime) -> RelationPage:
     return RelationPage(view.relation(customer, as_of=as_of), view.account(customer, as_of=as_of))
 
 
-def show(page: MendingPage, question: Question, by: CausesBy) -> RenderableType:
+def show(page: RepairDetails, question: Question, by: CausesBy) -> RenderableType:
     """The page."""
     parts: list[RenderableType] = []
     if any(clock.met + clock.missed + clock.running + clock.paused for clock in page.clocks):
@@ -84,7 +84,9 @@ def show(page: MendingPage, question: Question, by: CausesBy) -> RenderableType:
     if page.improvements:
         parts.append(section(_improvements(page.improvements[: question.limit])))
     if any(served.actions for served in page.justice):
-        parts.append(section(_justice(page.justice), words("Mended where it was served does not say mended by it.")))
+        parts.append(
+            section(_justice(page.justice), words("Restored where it was served does not mean restored by it."))
+        )
     if page.satisfaction:
         parts.append(section(_satisfaction(page.satisfaction), *_satisfaction_explained(page.satisfaction)))
     if page.accounts:
@@ -128,7 +130,7 @@ def _improvements(found: list[Improvement]) -> RenderableType:
 
 
 def _justice(found: list[JusticeServed]) -> RenderableType:
-    made = table("Justice", "", "Actions", "Complaints", "Mended", right=(2, 3, 4), title="What was done")
+    made = table("Justice", "", "Actions", "Complaints", "Restored", right=(2, 3, 4), title="What was done")
     for served in found:
         mended = percent(served.restored / served.customers) if served.customers else ABSENT
         made.add_row(

@@ -1,0 +1,212 @@
+"""`relations complaints`, `complaint` and `repair`: the complaint desk, and the repair of relations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from relations.cli.choices import CausesChoice, LoadChoice, OrderChoice, SeverityChoice, StatusChoice
+from relations.cli.options import (
+    Ahead,
+    AsOf,
+    Database,
+    Json,
+    MasterKeyFile,
+    Verbose,
+    beginning,
+    checked_id,
+    moment,
+    open_to_read,
+)
+from relations.cli.screen import running
+from relations.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from relations.policies.complaints.service_levels import Severity
+
+__all__ = ["complaint_command", "complaints_command", "repair_command"]
+
+
+def complaints_command(
+    database: Database,
+    status: Annotated[
+        StatusChoice | None, typer.Option(help="List complaints with this status instead of the work list.")
+    ] = None,
+    customer: Annotated[
+        str | None, typer.Option(metavar="ID", help="List this customer's complaints instead of the work list.")
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="List complaints with this subject instead of the work list.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="List complaints filed from this time on: a day, or a time with its zone."),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="List complaints filed before this time: a day, or a time with its zone."),
+    ] = None,
+    owner: Annotated[str | None, typer.Option(metavar="NAME", help="List only complaints of this owner.")] = None,
+    department: Annotated[
+        str | None, typer.Option(metavar="NAME", help="List only complaints of this department.")
+    ] = None,
+    severity: Annotated[SeverityChoice | None, typer.Option(help="List only complaints of this severity.")] = None,
+    unassigned: Annotated[
+        bool, typer.Option("--unassigned", help="List only complaints that nobody has been assigned.")
+    ] = False,
+    overdue: Annotated[bool, typer.Option("--overdue", help="List only complaints with a missed deadline.")] = False,
+    order: Annotated[
+        OrderChoice, typer.Option(help="Sort the work list by deadline or by severity.")
+    ] = OrderChoice.due,
+    load: Annotated[
+        LoadChoice | None, typer.Option(help="Show the workload per owner or department instead of a list.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="Show at most this many complaints.")] = 20,
+    after: Annotated[
+        str | None, typer.Option(metavar="CURSOR", help="Continue after the page that ended with this cursor.")
+    ] = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """List the complaints that need work, by the next deadline; or search all complaints.
+
+    With --status, --customer, --subject, --since or --until it searches all complaints, sorted by time of filing.
+    """
+    with running(json=json, verbose=verbose) as screen, open_to_read(database) as engine:
+        from relations.cli.pages import desk as page
+
+        zone, view, now = engine.policy.zone, engine.views.desk, engine.clock()
+        if load is not None:
+            loads = view.load(by=load.value, as_of=now)
+            screen.result({"by": load.value, "load": loads}, lambda screen: screen.print(page.show_load(loads, load)))
+            return
+        choice: Severity | None = None if severity is None else severity.value
+        first, last = beginning(since, zone, field="--since"), beginning(until, zone, field="--until")
+        if status or customer or subject or first or last:
+            if unassigned or overdue:
+                raise InvalidInput(
+                    "--unassigned and --overdue apply to the work list, not to a search",
+                    code="invalid_options",
+                    field="--overdue" if overdue else "--unassigned",
+                )
+            title = "found, by time of filing"
+            found = view.search(
+                status=None if status is None else status.value,
+                customer=customer,
+                subject=subject,
+                filed_from=first,
+                filed_until=last,
+                owner=owner,
+                department=department,
+                severity=choice,
+                limit=limit,
+                after=after,
+                as_of=now,
+            )
+        else:
+            title = "work list, by severity" if order is OrderChoice.severity else "work list, by deadline"
+            found = view.work(
+                owner=owner,
+                department=department,
+                severity=choice,
+                unassigned=unassigned,
+                due_by=now if overdue else None,
+                order=order.value,
+                limit=limit,
+                after=after,
+                as_of=now,
+            )
+        screen.result(found, lambda screen: screen.print(page.show_list(found, title, zone)))
+
+
+def complaint_command(
+    database: Database,
+    complaint: Annotated[str, typer.Argument(metavar="ID", help="The id of the complaint.")],
+    master_key_file: MasterKeyFile = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show the file of one complaint: its status, each round of repair, and all recorded events.
+
+    Personal words are readable unless the customer was erased.
+    """
+    with running(json=json, verbose=verbose) as screen:
+        checked_id(complaint, field="ID", what="complaint id")
+        with open_to_read(database, master_key_file) as engine:
+            from relations.cli.pages import desk as page
+            from relations.cli.pages import history
+
+            zone, ticket = engine.policy.zone, engine.views.desk.ticket(complaint, as_of=engine.clock())
+            if ticket is None:
+                raise InvalidInput(
+                    f"there is no complaint {complaint}",
+                    code="unknown_complaint",
+                    field="ID",
+                    hint="Check the id; `relations complaints` lists those that need work",
+                )
+            theirs = engine.views.repair.relation(ticket.customer, as_of=engine.clock()).complaints
+            file = page.ComplaintFile(
+                ticket=ticket,
+                repair=next((each for each in theirs if each.complaint == complaint), None),
+                events=engine.timeline("complaint", complaint),
+            )
+            document = {
+                "ticket": file.ticket,
+                "repair": file.repair,
+                "events": [history.as_dict(recorded) for recorded in file.events],
+            }
+            screen.result(document, lambda screen: screen.print(page.show_file(file, zone)))
+
+
+def repair_command(
+    database: Database,
+    customer: Annotated[
+        str | None,
+        typer.Argument(metavar="[CUSTOMER]", help="Show this customer's relation and emotional account instead."),
+    ] = None,
+    as_of: AsOf = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="MONTH", help="Measure complaints from this month on, such as 2024-05.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="MONTH", help="Measure complaints before this month, such as 2025-01.")
+    ] = None,
+    by: Annotated[
+        CausesChoice, typer.Option(help="Group complaints by cause, category, subject or touchpoint.")
+    ] = CausesChoice.cause,
+    ahead: Ahead = 14,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many entries in each list.")] = 10,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show how damaged relations are repaired: states, times, deadlines, causes, improvements and satisfaction.
+
+    A relation counts as restored only by the customer's own evidence: a good answer, or a later purchase.
+    """
+    with running(json=json, verbose=verbose) as screen:
+        if customer is not None:
+            checked_id(customer)
+        with open_to_read(database) as engine:
+            from relations.cli.pages import repair, repair_details
+            from relations.cli.pages.question import Question
+            from relations.report.customer_file import unknown_customer
+
+            zone = engine.policy.zone
+            at = moment(as_of, zone) or engine.clock()
+            if customer is not None:
+                if not engine.history(customer):
+                    raise unknown_customer(customer)
+                one = repair_details.read_one(engine, customer, at)
+                screen.result(one, lambda screen: screen.print(repair_details.show_one(one, zone, limit)))
+                return
+            question = Question(
+                as_of=at, zone=zone, asked=as_of is not None, since=since, until=until, days=ahead, limit=limit
+            )
+            found, more = repair.read(engine, question), repair_details.read(engine, question, by.value)
+            screen.result(
+                {"as_of": at, "zone": zone, "repair": found, "details": more},
+                lambda screen: screen.print(
+                    repair.show(found, question), repair_details.show(more, question, by.value)
+                ),
+            )

@@ -1,0 +1,77 @@
+"""The summary of a demo: one screen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from relations.cli.show import headline, number, percent, section, table
+from relations.engine import Relations
+
+if TYPE_CHECKING:
+    from relations.cli.demo import Outcome
+
+__all__ = ["show"]
+
+_AHEAD = timedelta(days=14)
+
+
+def show(engine: Relations, outcome: Outcome, *, written: str | None, database: str) -> Iterator[RenderableType]:
+    """Yield the parts of the summary.
+
+    Args:
+        engine: The engine that holds the demo.
+        outcome: The result of recording it.
+        written: The page with charts, if there is one.
+        database: The database as it is written on a command line.
+    """
+    report, status = outcome.report, engine.status()
+    rate = report.commands / outcome.seconds if outcome.seconds > 0 else 0
+    refused = Counter(rejection.error.code for rejection in report.rejections)
+    kinds = ", ".join(f"{number(count)} {code}" for code, count in refused.most_common(2))
+    yield headline("A hotel group, two years", f"simulated, to {outcome.ended_at:%Y-%m-%d}")
+    yield section(
+        Text(f"{number(report.commands)} commands gave {number(report.events)} events ({number(rate)} commands/s)."),
+        Text(f"{number(report.repeated)} were sent twice and recorded once; {number(len(report.rejections))} refused"
+             + (f" ({kinds}, …)." if kinds else ".")),
+        Text(f"{number(status.position)} events; the views were rebuilt from them in {outcome.rebuild_seconds:.1f} s."),
+    )  # fmt: skip
+    yield section(_figures(engine, outcome))
+    made = table("To look further", "")
+    made.show_header = False
+    for command, what in (
+        (f"relations report -d {database}", "all views in the terminal"),
+        (f"relations customer g000001 -d {database}", "the file of one guest"),
+        (f"relations complaints -d {database}", "the complaints that need work"),
+        (f"relations verify -d {database}", "prove that nothing was changed"),
+    ):
+        made.add_row(command, Text(what, "dim"))
+    yield headline("To look further")
+    yield made
+    if written is not None:
+        yield Text.assemble(("The page with charts: ", "bold"), written)
+    else:
+        yield Text(f"For a page with charts: pip install '.[report]', then relations report --html FILE -d {database}")
+
+
+def _figures(engine: Relations, outcome: Outcome) -> RenderableType:
+    at, views = outcome.ended_at, engine.views
+    made = table("", "", grow=1)
+    made.show_header = False
+    nps = next(iter(views.satisfaction.nps()), None)
+    if nps is not None and nps.nps is not None:
+        made.add_row("Satisfaction", f"net promoter score {nps.nps:+.0f} from {number(nps.n)} answers")
+    stages = views.retention.lifecycle(as_of=at).stages
+    made.add_row(
+        "Retention", ", ".join(f"{number(count)} {stage.replace('_', ' ')}" for stage, count in stages.items())
+    )
+    summary = views.repair.summary(as_of=at)
+    made.add_row("Repair", f"{percent(summary.restored_share)} of damaged relations restored")
+    due = views.agenda.due(until=at + _AHEAD)
+    made.add_row("Agenda", f"{number(len(due))} items fall due within {_AHEAD.days} days")
+    return made

@@ -1,0 +1,67 @@
+"""The views of an engine, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from relations.errors import InvalidInput
+from relations.projections.agenda.view import AgendaView
+from relations.projections.customers.view import CustomersView
+from relations.projections.desk.view import DeskView
+from relations.projections.loyalty.view import LoyaltyView
+from relations.projections.repair.view import RepairView
+from relations.projections.retention.view import RetentionView
+from relations.projections.satisfaction.view import SatisfactionView
+from relations.projections.view import View, ViewContext
+
+__all__ = ["Views"]
+
+V = TypeVar("V", bound=View)
+
+
+class Views:
+    """The views of one engine. Each folds new events into its tables before it answers.
+
+    Args:
+        context: Everything that a view is given.
+        kinds: The classes of the views. Each is an attribute with the name of its projection.
+
+    Attributes:
+        satisfaction: How content customers are.
+        retention: Who stays, who leaves, and what they are worth.
+        repair: Which relations are damaged, and how their repair goes.
+        agenda: What falls due.
+        loyalty: What members have, and what the business owes them.
+        desk: What the complaint desk has to do, and its results.
+        customers: Customers by any of their ids, their consents, and likely duplicates.
+    """
+
+    satisfaction: SatisfactionView
+    retention: RetentionView
+    repair: RepairView
+    agenda: AgendaView
+    loyalty: LoyaltyView
+    desk: DeskView
+    customers: CustomersView
+
+    def __init__(self, context: ViewContext, kinds: Sequence[type[View]]) -> None:
+        for kind in kinds:
+            name = kind.projection.name
+            setattr(self, kind.__name__ if name in vars(self) else name, kind(context))
+
+    def of(self, kind: type[V]) -> V:
+        """Return the view of a class, also a host's own.
+
+        Raises:
+            InvalidInput: The engine was opened without it.
+        """
+        view = next((view for view in vars(self).values() if type(view) is kind), None)
+        if not isinstance(view, kind):
+            raise InvalidInput(
+                f"the engine was opened without the view {kind.__name__}",
+                code="unknown_view",
+                field="kind",
+                hint=f"Open it with views=(*VIEWS, {kind.__name__})",
+            )
+        return view
