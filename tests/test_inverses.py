@@ -36,6 +36,7 @@ from relations.errors import CommandRefused, InvalidInput
 from relations.messages import Command, Money, Tender
 from relations.policies import Policy
 from relations.projections import agenda, loyalty, retention
+from relations.projections.loyalty import MemberAccount
 from relations.testing.laws import check_laws
 from tests.aggregates.loyalty.test_loyalty_rules import TIERS, policy
 from tests.support.asking import Answers, answers
@@ -84,8 +85,14 @@ def spending(engine: Relations) -> Any:
     return profile.spending
 
 
+def account(engine: Relations, customer: str = "c1") -> MemberAccount:
+    found = engine.views.loyalty.account(customer)
+    assert found is not None
+    return found
+
+
 def balance(engine: Relations, customer: str = "c1") -> int:
-    return engine.views.loyalty.account(customer).balance
+    return account(engine, customer).balance
 
 
 # --- a refund that failed -------------------------------------------------------------------------------------------
@@ -125,11 +132,11 @@ def test_a_reversal_is_a_retry_the_second_time_and_needs_a_refund_made_before_it
 def test_the_points_go_back_to_the_lots_that_they_came_from() -> None:
     history = [buy("a", 10, 1), buy("b", 30, 2), RedeemPoints(redemption="x", points=25, occurred_at=on(3), **SOME)]
     with opened(policy(), *history) as engine:
-        before = engine.views.loyalty.account("c1").lots
+        before = account(engine).lots
         engine.execute(refund("a", 10, 4))  # a is spent: b gives its points
         assert balance(engine) == 5
         engine.execute(ReverseRefund(refund="r1", occurred_at=on(5), **SOME))
-        assert engine.views.loyalty.account("c1").lots == before
+        assert account(engine).lots == before
 
 
 @pytest.mark.parametrize("shortfall", ["debt", "recorded"])
@@ -138,8 +145,8 @@ def test_what_was_missing_is_neither_owed_nor_missing_any_more(shortfall: str) -
     with opened(policy(refund_shortfall=shortfall), buy("p", 40, 1), spend) as engine:
         before = figures(engine)
         engine.execute(refund("p", 40, 3))
-        account = engine.views.loyalty.account("c1")
-        assert (account.debt, account.shortfall) == ((40, 0) if shortfall == "debt" else (0, 40))
+        now = account(engine)
+        assert (now.debt, now.shortfall) == ((40, 0) if shortfall == "debt" else (0, 40))
         engine.execute(ReverseRefund(refund="r1", occurred_at=on(4), **SOME))
         assert figures(engine) == before
         engine.execute(ReverseRedemption(redemption="x", occurred_at=on(5), **SOME))
@@ -151,8 +158,8 @@ def test_a_debt_that_was_repaid_meanwhile_comes_back_as_points() -> None:
     with opened(policy(), buy("p", 40, 1), spend, refund("p", 40, 3), buy("q", 25, 4)) as engine:
         assert balance(engine) == -15
         engine.execute(ReverseRefund(refund="r1", occurred_at=on(5), **SOME))
-        account = engine.views.loyalty.account("c1")
-        assert (account.balance, account.debt) == (25, 0)
+        now = account(engine)
+        assert (now.balance, now.debt) == (25, 0)
 
 
 def test_points_of_a_lot_that_has_expired_since_are_gone_or_have_a_grace() -> None:
@@ -166,13 +173,13 @@ def test_points_of_a_lot_that_has_expired_since_are_gone_or_have_a_grace() -> No
 def test_a_tier_that_a_refund_cost_stands_as_before() -> None:
     rules = policy(tiers=TIERS, downgrade_when="anniversary")
     with opened(rules, buy("p", 200, 1)) as engine:
-        before = engine.views.loyalty.account("c1").tier
+        before = account(engine).tier
         assert before is not None
         assert before.tier != "member"
         engine.execute(refund("p", 200, 20))
         assert any(isinstance(each.event, TierLost) for each in engine.events())
         engine.execute(ReverseRefund(refund="r1", occurred_at=on(30), **SOME))
-        after = engine.views.loyalty.account("c1").tier
+        after = account(engine).tier
         assert after is not None
         assert (after.tier, after.since, after.change_at) == (before.tier, before.since, before.change_at)
         assert [each.kind for each in after.history][-2:] == ["lost", "restored"]
@@ -271,7 +278,7 @@ def test_what_was_paid_with_points_or_a_gift_card_earns_nothing(
 def test_an_order_counts_towards_a_tier_however_it_was_paid() -> None:
     rules = policy(tier_basis="orders", tiers=[{"name": "regular", "threshold": 1}])
     with opened(rules, buy("p", 100, 1, tenders=(tender("points", 100),))) as engine:
-        tier = engine.views.loyalty.account("c1").tier
+        tier = account(engine).tier
         assert tier is not None
         assert (balance(engine), tier.tier) == (0, "regular")
 

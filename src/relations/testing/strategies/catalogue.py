@@ -44,6 +44,7 @@ from relations.aggregates.customer import (
     SendInvitation,
 )
 from relations.aggregates.loyalty import (
+    CreditPurchase,
     HeldId,
     Holdings,
     Lot,
@@ -52,11 +53,12 @@ from relations.aggregates.loyalty import (
     MovedLot,
     ReceivePoints,
     ReleaseAccount,
+    RestoreEarning,
     ReverseEarning,
 )
 from relations.aggregates.loyalty.commands import Prefix
 from relations.aggregates.programme import SetProgrammeGoal
-from relations.messages import Channel, Command, Id, Label, Money, Text
+from relations.messages import Channel, Command, Id, Label, Money, Tender, Text
 from relations.policies import Policy, Surveys
 from relations.policies.instruments import SERVQUAL
 from relations.testing.strategies.policies import calendars, policies
@@ -229,6 +231,8 @@ _INSTRUMENTS = ("nps", "csat", "nps", "csat", "ces", "review", "servqual", "inte
 
 _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (RecordPurchase, "amount"): moneys,
+    (RecordPurchase, "tenders"): lambda: st.sampled_from((0, 0, 2, 7)),
+    (CreditPurchase, "tenders"): lambda: st.sampled_from((0, 0, 2, 7)),
     (RefundPurchase, "amount"): lambda: moneys(smallest=1),
     (MergeComplaint, "into"): lambda: ids(among=["k1", "k2", "k3"]),
     (GiveFeedback, "instrument"): lambda: st.sampled_from(_INSTRUMENTS),
@@ -314,12 +318,24 @@ def _somebody_hears(values: dict[str, Any], given: dict[str, Any]) -> dict[str, 
     return {} if values["to"] or values["emergency"] or "to" in given else {"to": "house manager"}
 
 
+def _tenders_suit(values: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    """Turn a number of sevenths into a part that was paid with points."""
+    if "tenders" in fields:
+        return {}
+    amount: Money = values["amount"]
+    paid = Money(amount.amount * values["tenders"] // 7, amount.currency)
+    return {"tenders": (Tender("points", paid),) if paid.amount > 0 else ()}
+
+
 _MENDS: dict[type[Command], Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]] = {
     GiveFeedback: _answer_suits,
     NoteTrait: _need_suits,
     NoteCulture: _something_is_noted,
     ProposeRemedy: _points_suit,
+    RecordPurchase: _tenders_suit,
+    CreditPurchase: _tenders_suit,
     ReverseEarning: _refunded_suits,
+    RestoreEarning: _refunded_suits,
     SetProgrammeGoal: _days_suit,
     AssessComplaint: _something_is_judged,
     EscalateComplaint: _somebody_hears,
