@@ -231,8 +231,8 @@ _INSTRUMENTS = ("nps", "csat", "nps", "csat", "ces", "review", "servqual", "inte
 
 _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (RecordPurchase, "amount"): moneys,
-    (RecordPurchase, "tenders"): lambda: st.sampled_from((0, 0, 2, 7)),
-    (CreditPurchase, "tenders"): lambda: st.sampled_from((0, 0, 2, 7)),
+    (RecordPurchase, "tenders"): lambda: _tenders(),  # noqa: PLW0108 - it is defined further down
+    (CreditPurchase, "tenders"): lambda: _tenders(),  # noqa: PLW0108 - it is defined further down
     (RefundPurchase, "amount"): lambda: moneys(smallest=1),
     (MergeComplaint, "into"): lambda: ids(among=["k1", "k2", "k3"]),
     (GiveFeedback, "instrument"): lambda: st.sampled_from(_INSTRUMENTS),
@@ -252,6 +252,10 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (ReceivePoints, "transfer"): lambda: ids(among=["t1", "t2", "t3"]),
 }
 """Fields whose types say less than their validators ask."""
+
+
+def _tenders() -> SearchStrategy[tuple[str, ...]]:
+    return st.sampled_from(((), (), ("points",), ("card", "points")))
 
 
 def _themes() -> SearchStrategy[tuple[str, ...]]:
@@ -278,6 +282,15 @@ def _answer_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, An
         points = instrument.highest - instrument.lowest + 1
         mended = {"score": instrument.lowest + (score - instrument.lowest) % points, "items": ()}
     return {name: value for name, value in mended.items() if name not in given}
+
+
+def _tenders_suit(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Divide the amount among the tenders that were drawn by name."""
+    if "tenders" in given:
+        return {}
+    amount, kinds = values["amount"], values["tenders"]
+    part = amount.amount // len(kinds) if kinds else 0
+    return {"tenders": tuple(Tender(kind, Money(part, amount.currency)) for kind in kinds) if part > 0 else ()}
 
 
 def _need_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -318,22 +331,13 @@ def _somebody_hears(values: dict[str, Any], given: dict[str, Any]) -> dict[str, 
     return {} if values["to"] or values["emergency"] or "to" in given else {"to": "house manager"}
 
 
-def _tenders_suit(values: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
-    """Turn a number of sevenths into a part that was paid with points."""
-    if "tenders" in fields:
-        return {}
-    amount: Money = values["amount"]
-    paid = Money(amount.amount * values["tenders"] // 7, amount.currency)
-    return {"tenders": (Tender("points", paid),) if paid.amount > 0 else ()}
-
-
 _MENDS: dict[type[Command], Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]] = {
+    RecordPurchase: _tenders_suit,
+    CreditPurchase: _tenders_suit,
     GiveFeedback: _answer_suits,
     NoteTrait: _need_suits,
     NoteCulture: _something_is_noted,
     ProposeRemedy: _points_suit,
-    RecordPurchase: _tenders_suit,
-    CreditPurchase: _tenders_suit,
     ReverseEarning: _refunded_suits,
     RestoreEarning: _refunded_suits,
     SetProgrammeGoal: _days_suit,
