@@ -6,9 +6,9 @@ The master file has all 23,570 customers; the sample is every tenth, the 2,357 o
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
 
 from relations.analytics import RepeatStatistics, repeat_statistics
@@ -22,13 +22,18 @@ Purchases = dict[str, list[tuple[int, int]]]
 
 
 def data_file(name: str) -> Path:
-    """Where a file of CDNOW's is: in `../shared/data` beside the project, or in the folder of RELATIONS_DATA."""
-    beside = Path(__file__).parent.parent.parent / "shared" / "data"
-    path = Path(os.environ.get("RELATIONS_DATA") or beside) / "cdnow" / name
-    if not path.is_file():
-        msg = f"there is no {path}; set RELATIONS_DATA to the folder that has cdnow/{name}"
-        raise FileNotFoundError(msg)
-    return path
+    """Return the path of one of CDNOW's files, which the package `lifetimes` ships.
+
+    Raises:
+        FileNotFoundError: The package is not installed.
+    """
+    found = find_spec("lifetimes")  # importing it would load pandas
+    for folder in (found.submodule_search_locations or []) if found else []:
+        path = Path(folder) / "datasets" / name
+        if path.is_file():
+            return path
+    msg = f"{name} comes with the package lifetimes; install 'relations-engine[dev]'"
+    raise FileNotFoundError(msg)
 
 
 def read(path: Path) -> Purchases:

@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 from unittest import mock
 
 import pytest
+from benchmarks.cdnow import MASTER, data_file
 from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, create_engine, make_url
 
@@ -53,11 +54,20 @@ def absent(what: str) -> NoReturn:
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
-    """The folder of real histories: `../shared/data` beside the project, or RELATIONS_DATA."""
+    """The folder of real histories that no package ships: `../shared/data` next to the project, or RELATIONS_DATA."""
     path = Path(os.environ.get("RELATIONS_DATA") or ROOT.parent / "shared" / "data")
     if not path.is_dir():
-        absent(f"no real histories at {path}; set RELATIONS_DATA to the folder that has them")
+        pytest.skip(f"there are no real histories at {path}; set RELATIONS_DATA to the folder that has them")
     return path
+
+
+@pytest.fixture(scope="session")
+def cdnow_dir() -> Path:
+    """The folder with CDNOW's two files, which the package `lifetimes` ships."""
+    try:
+        return data_file(MASTER).parent
+    except FileNotFoundError as missing:
+        absent(str(missing))
 
 
 @pytest.fixture

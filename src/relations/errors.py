@@ -9,6 +9,8 @@
     ├── IdempotencyConflict        the same command id came with a different command
     ├── ConcurrencyConflict        others kept writing first; nothing was written
     ├── LogError                   the log itself
+    │   ├── StoreError             the database failed, is damaged, or cannot be reached
+    │   │   └── OutcomeUnknown     the connection was lost while a transaction was being committed
     │   ├── ForeignDatabase        the database is not ours
     │   ├── NewerLog               written by a newer version of relations
     │   ├── UndecodableEvent       a stored body that its topic's class cannot read
@@ -37,9 +39,11 @@ __all__ = [
     "MissingExtra",
     "NewerLog",
     "NoFit",
+    "OutcomeUnknown",
     "ProjectionFailed",
     "RelationsError",
     "SourceError",
+    "StoreError",
     "UndecodableEvent",
 ]
 
@@ -130,6 +134,34 @@ class LogError(RelationsError):
     """Something is wrong with the log itself."""
 
     code = "log_error"
+
+
+class StoreError(LogError):
+    """The database failed, is damaged, or cannot be reached. The code says which.
+
+    `disk_full`, `database_damaged`, `database_replaced` (the file was removed or replaced while it was in use),
+    `table_missing`, `connection_lost`, `database_unreachable`, `access_denied`, or `store_failed` for the rest.
+    """
+
+    code = "store_failed"
+
+
+class OutcomeUnknown(StoreError):
+    """The connection was lost while a transaction was being committed, so it may or may not be recorded.
+
+    Args:
+        command_id: The id to send the command with again. It is recorded once, whatever became of the first time.
+            Empty for a batch.
+    """
+
+    code = "outcome_unknown"
+
+    def __init__(self, *, command_id: str = "") -> None:
+        hint = "Send the batch again; commands with ids of their own are recorded only once"
+        if command_id:
+            hint = f"Send the same command again with command_id={command_id!r}; it is recorded only once"
+        super().__init__("the connection was lost during the commit: it may or may not be recorded", hint=hint)
+        self.command_id = command_id
 
 
 class ForeignDatabase(LogError):

@@ -43,9 +43,9 @@ def customers(draw: Any) -> RepeatStatistics:
     return RepeatStatistics(draw(st.integers(1, recency)) if recency else 0, recency, age)
 
 
-def test_cdnow_gives_the_published_fit(data_dir: Path) -> None:
+def test_cdnow_gives_the_published_fit(cdnow_dir: Path) -> None:
     # Fader, Hardie and Lee (2005), table 2.
-    fitted = fit_buying(statistics(read(data_dir / "cdnow" / SAMPLE)))
+    fitted = fit_buying(statistics(read(cdnow_dir / SAMPLE)))
     assert (fitted.customers, fitted.customers - fitted.repeat_customers) == (2_357, 1_411)
     assert [round(figure, 3) for figure in (fitted.r, fitted.alpha_days / 7, fitted.a, fitted.b)] == [
         0.243, 4.414, 0.793, 2.426,
@@ -53,9 +53,9 @@ def test_cdnow_gives_the_published_fit(data_dir: Path) -> None:
     assert round(fitted.log_likelihood, 1) == -9582.4
 
 
-def test_cdnow_gives_the_known_fit_of_the_modified_model(data_dir: Path) -> None:
+def test_cdnow_gives_the_known_fit_of_the_modified_model(cdnow_dir: Path) -> None:
     # The same figures as the packages `lifetimes` (Python) and `BTYDplus` (R) hold themselves to.
-    fitted = fit_buying(statistics(read(data_dir / "cdnow" / SAMPLE)), model="mbg_nbd")
+    fitted = fit_buying(statistics(read(cdnow_dir / SAMPLE)), model="mbg_nbd")
     assert [round(figure, 3) for figure in (fitted.r, fitted.alpha_days / 7, fitted.a, fitted.b)] == [
         0.525, 6.183, 0.891, 1.614,
     ]  # fmt: skip
@@ -216,7 +216,7 @@ def test_without_anybody_who_came_back_there_is_nothing_to_fit(
     ],
 )
 def test_a_likelihood_without_a_summit_is_refused_and_says_where_it_leads(group: list[RepeatStatistics]) -> None:
-    with pytest.raises(NoFit, match="has no summit") as caught:
+    with pytest.raises(NoFit, match="has no maximum") as caught:
         fit_buying(group)
     assert caught.value.code == "fit_not_converged"
 

@@ -38,17 +38,17 @@ spenders = st.builds(
 )  # fmt: skip
 
 
-def test_cdnow_gives_the_published_fit_of_spending(data_dir: Path) -> None:
+def test_cdnow_gives_the_published_fit_of_spending(cdnow_dir: Path) -> None:
     # Fader and Hardie (2013), note 025: the 946 who came back, the mean of their repeat purchases.
-    fitted = fit_spending(statistics(read(data_dir / "cdnow" / SAMPLE)))
+    fitted = fit_spending(statistics(read(cdnow_dir / SAMPLE)))
     assert (fitted.customers, fitted.left_out) == (946, 0)
     assert [round(figure, 2) for figure in (fitted.p, fitted.q, fitted.v / 100)] == [6.25, 3.74, 15.44]
     assert fitted.mean is not None
     assert round(fitted.mean / 100) == 35
 
 
-def test_the_whole_of_cdnow_can_be_fitted_and_valued(data_dir: Path) -> None:
-    everybody = statistics(read(data_dir / "cdnow" / MASTER))
+def test_the_whole_of_cdnow_can_be_fitted_and_valued(cdnow_dir: Path) -> None:
+    everybody = statistics(read(cdnow_dir / MASTER))
     assert len(everybody) == 23_570
     buying, spending = fit_buying(everybody), fit_spending(everybody)
     assert (buying.customers, buying.repeat_customers) == (23_570, 9_451)
@@ -92,7 +92,7 @@ def test_without_repeat_spending_there_is_nothing_to_fit(group: list[RepeatStati
 
 
 def test_equal_amounts_have_no_summit() -> None:
-    with pytest.raises(InvalidInput, match="Gamma-Gamma has no summit") as caught:
+    with pytest.raises(InvalidInput, match="Gamma-Gamma has no maximum") as caught:
         fit_spending([RepeatStatistics(2, 20, 50, 2_000)] * 30)
     assert caught.value.code == "fit_not_converged"
 

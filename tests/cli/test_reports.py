@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from relations import Relations
+from relations import GiveFeedback, Money, RecordPurchase, RegisterCustomer, Relations
 from relations.policies.value import DEFAULT_SEGMENTS
 from relations.testing.hotel.simulation import simulate
 from tests.cli.conftest import Run
@@ -58,10 +59,10 @@ def test_satisfaction_shows_responses_themes_loops_drivers_and_trends(run: Run, 
     assert len(satisfied["nps_trends"]) > 3
     assert satisfied["loops"]["low"] > 0
     shown = run("report", "satisfaction", "-d", hotel, *AS_OF).out
-    for heading in ("What words are about", "Low answers", "by place (CSAT)"):
+    for heading in ("Themes of the comments", "Low answers", "by touchpoint (CSAT)"):
         assert heading in shown
     grouped = run("report", "satisfaction", "-d", hotel, *AS_OF, "--by", "language")
-    assert "What words are about" in grouped.out
+    assert "Themes of the comments" in grouped.out
 
 
 def test_segments_are_those_of_the_moment_asked_for(run: Run, group: Path) -> None:
@@ -127,17 +128,18 @@ def test_retention_shows_all_that_is_known_of_who_stays_and_what_they_are_worth(
     shown = run("report", "retention", "-d", group, *AS_OF, COLUMNS="120").out
     for heading in (
         "Month by month",
-        "Who of those who began together buys again",
-        "How long they stay",
-        "Why they say they left",
+        "Share of each month's new customers who buy again",
+        "How long customers stay",
+        "Recorded reasons for leaving",
         "Kinds of loyalty",
-        "How recently, how often and how much they buy",
-        "What they are worth",
-        "What is to be expected of them",
-        "Revenue kept",
-        "What those who began together spend",
+        "RFM: how recently, how often and how much customers buy",
+        "Value grades",
+        "Lifetime value: what is expected",
+        "parameter ± standard error",
+        "Revenue retention",
+        "Spending of each month's new customers",
         "The policy's segments",
-        "What it costs to win them",
+        "Cost of winning customers",
     ):
         assert heading in shown, heading
     assert document["survival"]["n"] == document["lifecycle"]["buyers"] > 30
@@ -159,12 +161,12 @@ def test_what_a_missing_extra_would_show_is_said_in_its_place(
     shown = run("report", "retention", "-d", hotel, *AS_OF)
     assert shown.code == 0
     assert "relations-engine[analytics]" in shown.out
-    assert "Revenue kept" in shown.out
+    assert "Revenue retention" in shown.out
     document = run("report", "retention", "-d", hotel, *AS_OF, "--json").json["retention"]
     assert document["worth"]["no_fit"]["code"] == "missing_extra"
     assert document["worth"]["historic"] > 0
     assert document["worth"]["expected_value"] is None
-    assert "What they have brought" in shown.out
+    assert "Customer value so far" in shown.out
 
 
 def test_satisfaction_shows_what_goes_with_it(run: Run, hotel: Path) -> None:
@@ -181,7 +183,7 @@ def test_repair_shows_how_far_complaints_get(run: Run, group: Path) -> None:
     shown = run("report", "repair", "-d", group, *AS_OF).out
     assert [step["step"] for step in funnel][::5] == ["filed", "restored"]
     assert funnel[0]["reached"] > 10
-    for step, name in zip(funnel, ("Complained", "Answered", "Apologised to"), strict=False):
+    for step, name in zip(funnel, ("Complained", "Answered", "Received an apology"), strict=False):
         assert re.search(rf"{name} +{step['reached']} ", shown)
 
 
@@ -284,3 +286,52 @@ def test_a_history_shows_what_an_auditor_asks_first(run: Run, hotel: Path) -> No
         assert event["command_id"] in shown
     assert f"complaint:{found['complaint']}" in shown
     assert "recorded20" in shown
+
+
+# --- small, old and unfinished data -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """One customer who bought once, long ago, and answered once."""
+    database = tmp_path / "small.db"
+    with Relations.open(f"sqlite:///{database}") as engine:
+        at = datetime(2015, 5, 4, 12, tzinfo=UTC)
+        engine.execute(RecordPurchase(customer="c1", purchase="p1", amount=Money(5_000, "EUR"), occurred_at=at))
+        engine.execute(GiveFeedback(customer="c1", feedback="f1", instrument="nps", score=9, occurred_at=at))
+    return database
+
+
+def test_small_and_old_data_make_no_tables_of_nothing(run: Run, small: Path) -> None:
+    shown = run("report", "-d", small, COLUMNS="120").out
+    assert "Nothing is overdue, and nothing falls due within 14 days." in shown
+    assert "No complaints." in shown
+    assert "0% of 1 buyer bought again on another day." in shown
+    assert not re.findall(r"\b1 (customers|buyers|complaints|points|days|answers)\b", shown)
+    for absent in ("Chinese speakers", "by touchpoint (CSAT)", "Low answers", "champions", "Time to each step"):
+        assert absent not in shown, absent
+    lines = [line for line in shown.splitlines() if re.fullmatch(r"\s*2\d{3}-\d\d\*?(\s+(0|\u2013))+\s*", line)]
+    assert not lines, "a month of nothing but zeros"
+    assert "2015-05" in shown
+
+
+def test_nobody_answered_is_said_once(run: Run, tmp_path: Path) -> None:
+    database = tmp_path / "empty.db"
+    with Relations.open(f"sqlite:///{database}") as engine:
+        engine.execute(RegisterCustomer(customer="c1", occurred_at=datetime(2024, 5, 4, tzinfo=UTC)))
+    shown = run("report", "satisfaction", "-d", database).out
+    assert "Nobody has answered anything yet." in shown
+    assert "NPS" not in shown
+
+
+def test_an_unfinished_month_is_marked_in_the_terminal(run: Run, hotel: Path) -> None:
+    day = ("--as-of", "2025-11-15")
+    shown = run("report", "satisfaction", "-d", hotel, *day, COLUMNS="120").out
+    assert re.search(r"^2025-11\* ", shown, re.MULTILINE)
+    assert "* This month is not over yet." in shown
+    assert not re.search(r"^2025-10\*", shown, re.MULTILINE)
+    stays = run("report", "retention", "-d", hotel, *day, COLUMNS="120").out
+    assert re.search(r"^2025-11\* ", stays, re.MULTILINE)
+    spans = stays[stays.index("Revenue retention") :]
+    assert "2025-10 " in spans
+    assert "2025-11" not in spans[: spans.index("Spending of each")]

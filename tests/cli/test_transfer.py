@@ -62,8 +62,8 @@ def test_the_shipped_mappings_are_listed(run: Run) -> None:
     assert "cdnow" in run("import", "--list").out
 
 
-def test_cdnow_is_imported_by_its_shipped_mapping(run: Run, tmp_path: Path, data_dir: Path) -> None:
-    lines = (data_dir / "cdnow" / "CDNOW_master.txt").read_text().splitlines()[:2_001]
+def test_cdnow_is_imported_by_its_shipped_mapping(run: Run, tmp_path: Path, cdnow_dir: Path) -> None:
+    lines = (cdnow_dir / "CDNOW_master.txt").read_text().splitlines()[:2_001]
     part = tmp_path / "part.txt"
     part.write_text("\n".join(lines) + "\n")
     done = run("import", part, "-m", "cdnow", "-d", tmp_path / "c.db", "--json")

@@ -13,7 +13,7 @@ from relations.cli.pages import agenda
 from relations.cli.pages.question import Question
 from relations.projections.agenda.view import AgendaItem
 from relations.report.customer_file import customer_file
-from relations.report.due import due_with
+from relations.report.due import due_for_customer
 from relations.testing.hotel.simulation import simulate_recorded
 
 DAY = datetime(2024, 10, 31, 23, tzinfo=UTC)
@@ -53,7 +53,7 @@ def test_a_customers_file_as_of_a_day_gone_by_tells_nothing_of_what_came_later(h
     everybody = sorted({recorded.customer for recorded in histories.cut.events() if recorded.customer})
     seen, later = 0, 0
     for customer in everybody:
-        whole, cut = (due_with(engine, DAY, customer) for engine in histories)
+        whole, cut = (due_for_customer(engine, DAY, customer) for engine in histories)
         assert whole == cut, customer
         if whole and not seen:
             assert customer_file(histories.whole, customer, as_of=DAY).due == whole

@@ -18,7 +18,7 @@ from relations import (
     Relations,
 )
 from relations.aggregates.customer import SentimentScored
-from relations.projections.satisfaction.view import Respondent
+from relations.projections.satisfaction import Respondent
 from relations.sentiment import SCORERS, ScorerCount, score_feedback
 
 AT = datetime(2024, 5, 1, 12, tzinfo=UTC)

@@ -160,7 +160,7 @@ def _page(engine: Relations, path: Path | None, at: datetime) -> str | None:
     if path is None:
         return None
     try:
-        return str(write_page(engine, path, "en", as_of=at, currency=None, days=14)["written"])
+        return str(write_page(engine, path, "en", as_of=at, currency=None, ahead=timedelta(days=14))["written"])
     except MissingExtra:
         return None
 

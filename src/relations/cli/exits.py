@@ -15,6 +15,7 @@ from relations.errors import (
     NewerLog,
     RelationsError,
     SourceError,
+    StoreError,
 )
 
 __all__ = ["MEANINGS", "ExitCode", "as_error", "exit_code"]
@@ -57,6 +58,7 @@ MEANINGS: dict[ExitCode, str] = {
 _OF_ERRORS: tuple[tuple[type[RelationsError], ExitCode], ...] = (
     (NewerLog, ExitCode.NEWER),
     (ForeignDatabase, ExitCode.DATABASE),
+    (StoreError, ExitCode.DATABASE),
     (LogError, ExitCode.PROBLEMS),
     (SourceError, ExitCode.FILE),
     (MappingError, ExitCode.MAPPING),

@@ -141,7 +141,9 @@ def report(
         _warn_of_damage(engine, screen)
         zone = engine.policy.zone
         if html is not None:
-            written = write_page(engine, html, lang, as_of=moment(as_of, zone), currency=currency, days=ahead)
+            written = write_page(
+                engine, html, lang, as_of=moment(as_of, zone), currency=currency, ahead=timedelta(days=ahead)
+            )
             screen.result(written, lambda screen: screen.print(f"Written: {html} ({written['bytes']:,} bytes)"))
             return
         from relations.cli.pages.question import Question
@@ -167,12 +169,12 @@ def report(
 
 
 def write_page(
-    engine: Relations, path: Path, lang: str, *, as_of: datetime | None, currency: str | None, days: int
+    engine: Relations, path: Path, lang: str, *, as_of: datetime | None, currency: str | None, ahead: timedelta
 ) -> dict[str, Any]:
     """Write all views as one HTML page, and return its path and size."""
     from relations.report import render_html
 
-    page = render_html(engine, lang, as_of=as_of, currency=currency, days=days)
+    page = render_html(engine, lang, as_of=as_of, currency=currency, ahead=ahead)
     path.write_text(page, encoding="utf-8")
     return {"written": str(path), "bytes": len(page.encode())}
 

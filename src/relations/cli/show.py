@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -14,12 +13,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from relations.policies.calendars import time_zone
+
 __all__ = [
     "ABSENT",
     "Curve",
     "Heat",
     "Sheet",
     "bar",
+    "counted",
     "headline",
     "local_minute",
     "number",
@@ -42,6 +44,11 @@ _PLOT_WIDTH = 100
 def number(value: float | None) -> str:
     """A whole number with its thousands apart."""
     return ABSENT if value is None else f"{value:,.0f}"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun, in the singular or the plural."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
 
 
 def percent(share: float | None, digits: int = 0) -> str:
@@ -264,4 +271,4 @@ def words(text: str) -> Text:
 
 def local_minute(at: datetime, zone: str) -> str:
     """A moment to the minute, in the business's own zone."""
-    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+    return f"{at.astimezone(time_zone(zone)):%Y-%m-%d %H:%M}"

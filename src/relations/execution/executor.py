@@ -18,7 +18,15 @@ from uuid import uuid4
 from sqlalchemy import Connection, bindparam, select
 
 from relations.decider import Aggregate, due_before
-from relations.errors import CommandRefused, ConcurrencyConflict, InvalidInput, LogError, RelationsError
+from relations.errors import (
+    CommandRefused,
+    ConcurrencyConflict,
+    InvalidInput,
+    LogError,
+    OutcomeUnknown,
+    RelationsError,
+    StoreError,
+)
 from relations.execution.idempotency import Repeats
 from relations.execution.merged_ids import states_together
 from relations.execution.receipts import BatchReport, Receipt, Rejection
@@ -27,6 +35,7 @@ from relations.execution.unit import Decision, Step, Unit
 from relations.gc_pause import collector_paused
 from relations.log.codec import Codec, Topic
 from relations.log.database import Database
+from relations.log.forking import after_fork
 from relations.log.log import Entry, Log
 from relations.log.personal import Keys, has_personal, seal_event
 from relations.log.reader import Reader, recorded_event
@@ -96,6 +105,12 @@ class Executor:
             select(log_table.c.position).where(log_table.c.customer == bindparam("customer")).limit(1)
         )
         self.states = States(log, codec, aggregates)
+        after_fork(self)
+
+    def forked(self) -> None:
+        """Use a lock of its own in a child process; another thread of the parent may hold the one that came over."""
+        self._lock = RLock()
+        self.states.forget()
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
@@ -122,8 +137,10 @@ class Executor:
                 first = len(rows) - len(decision.entries)
                 own = (recorded_event(rows[first + index], decision.events[index]) for index in decision.own)
                 return Receipt(command_id, tuple(own))
-            except ConcurrencyConflict as conflict:
-                if last or conflict.code in _FINAL:
+            except OutcomeUnknown as error:
+                raise OutcomeUnknown(command_id=command_id) from error
+            except (ConcurrencyConflict, StoreError) as error:
+                if last or not _may_try_again(error):
                     raise
         raise AssertionError  # pragma: no cover - the last try returns or raises
 
@@ -135,8 +152,8 @@ class Executor:
                 with collector_paused(), self._unit(None) as unit:
                     self._decide_many(unit, commands, outcome, offset)
                     unit.append()
-            except ConcurrencyConflict as conflict:
-                if last or conflict.code in _FINAL:
+            except (ConcurrencyConflict, StoreError) as error:
+                if last or not _may_try_again(error):
                     raise
                 continue
             self._after_commit(unit, own=True)
@@ -416,6 +433,12 @@ def _policies_of(aggregates: Sequence[Aggregate[Any]]) -> Aggregate[Any] | None:
         msg = f"only one aggregate can carry the policies, not {', '.join(each.name for each in found)}"
         raise ValueError(msg)
     return found[0] if found else None
+
+
+def _may_try_again(error: ConcurrencyConflict | StoreError) -> bool:
+    if isinstance(error, StoreError):
+        return error.code == "connection_lost"  # before the commit, so nothing was recorded
+    return error.code not in _FINAL
 
 
 def _has_begun(unit: Unit, decision: Decision, stream: str) -> bool:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from threading import RLock, local
+from time import monotonic
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    RootTransaction,
     any_,
     bindparam,
     create_engine,
@@ -27,13 +29,16 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.sql import ClauseElement
 
-from relations.errors import ConcurrencyConflict, ForeignDatabase, InvalidInput, LogError, MissingExtra
+from relations.errors import ConcurrencyConflict, ForeignDatabase, MissingExtra, OutcomeUnknown, StoreError
+from relations.log.failures import is_connection_lost, translated
+from relations.log.forking import after_fork
+from relations.log.in_place import FileInPlace
 from relations.log.opening import ReadOnlyFile, parse_url
 from relations.log.tables import meta
-from relations.log.writer_connection import KeptWriter
+from relations.log.writer_connection import WriterConnection
 from relations.telemetry import logger
 
 __all__ = ["CHANNEL", "Access", "Database", "Durability", "Statement"]
@@ -44,10 +49,13 @@ Durability = Literal["full", "normal", "off"]
 CHANNEL = "relations_log"
 """The PostgreSQL channel on which an append tells that there is something new."""
 
+_IDLE_SECONDS = 1.0
+"""A connection of PostgreSQL that was idle for longer is tried before it is used."""
+
 _PURGE_MILLISECONDS = 1_000
 _PURGE_AGAIN_MILLISECONDS = 50
 
-_CHECKPOINTS = "relations_projections"
+_CHECKPOINTS = "relations_views"
 """The table that a reader has to write to bring views up to date."""
 
 _PURGE_OWED = "purge_owed"
@@ -110,6 +118,7 @@ class Database:
         self.busy_seconds = busy_seconds
         self.access = access
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._in_place = FileInPlace()
         self._reader: ReadOnlyFile | None = None
         try:
             if self.read_only and self._is_plain_file:
@@ -119,14 +128,30 @@ class Database:
             raise MissingExtra(error.name or "psycopg", extra="postgres", purpose="PostgreSQL") from None
         except sqlite3.Error as error:
             raise translated(error) from error
-        # In memory there is one connection, which threads have to use in turn.
-        self._turn: AbstractContextManager[Any] = RLock() if self.is_memory else nullcontext()
+        self._turn = self._new_turn()
         self._joined = local()
         self.purge_owed = False
         self._purge_failed = False
         self._writing_engine = self.engine.execution_options(relations_begin="BEGIN IMMEDIATE")
         keeps = self.is_sqlite and not self.is_memory and not self.read_only
-        self._kept = KeptWriter(self._writing_engine) if keeps else None
+        self._writer = WriterConnection(self._writing_engine) if keeps else None
+        self._inherited: list[Any] = []
+        after_fork(self)
+
+    def _new_turn(self) -> AbstractContextManager[Any]:
+        # In memory there is one connection, which threads have to use in turn.
+        return RLock() if self.is_memory else nullcontext()
+
+    def forked(self) -> None:
+        """Leave the connections to the parent process, in a child that was just forked from it."""
+        self._turn = self._new_turn()
+        if self.is_memory:
+            return  # the database in memory was copied with the process
+        # SQLite forbids even closing a connection that came over by a fork, so they are kept.
+        self._inherited.append(self.engine.pool)
+        self.engine.dispose(close=False)
+        if self._writer is not None:
+            self._writer.forked()
 
     @property
     def read_only(self) -> bool:
@@ -191,6 +216,7 @@ class Database:
             if self.read_only:
                 cursor.execute("PRAGMA query_only=ON")
             cursor.close()
+            self._in_place.opened(connection)
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
@@ -212,6 +238,21 @@ class Database:
                 if self.read_only:
                     cursor.execute("SET default_transaction_read_only = on")
             connection.commit()
+
+        @event.listens_for(engine, "checkin")
+        def used(_connection: Any, record: Any) -> None:
+            record.info["used"] = monotonic()
+
+        @event.listens_for(engine, "checkout")
+        def revive(connection: Any, record: Any, _proxy: object) -> None:
+            # The server may have been restarted while the connection was not in use.
+            if monotonic() - record.info.get("used", monotonic()) < _IDLE_SECONDS:
+                return
+            try:
+                connection.execute("SELECT 1")
+                connection.rollback()
+            except self._dbapi.Error as error:
+                raise InvalidatePoolError from error
 
         return engine
 
@@ -267,10 +308,11 @@ class Database:
         if (joined := getattr(self._joined, "connection", None)) is not None:
             yield joined
             return
+        self._in_place.check()
         with self._turn, self.translating(), self.engine.connect() as connection:
             if not self.is_sqlite:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901
-            with connection.begin():
+            with self._noticing_loss(connection), connection.begin():
                 yield connection
 
     @contextmanager
@@ -292,7 +334,14 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Open a plain transaction, and commit it at the end."""
-        with self._turn, self.translating(), self.engine.connect() as connection, connection.begin():
+        self._in_place.check()
+        with (
+            self._turn,
+            self.translating(),
+            self.engine.connect() as connection,
+            self._noticing_loss(connection),
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager
@@ -302,19 +351,51 @@ class Database:
         Raises:
             ForeignDatabase: The database was opened read-only.
             ConcurrencyConflict: Another writer held the lock for too long.
+            OutcomeUnknown: The connection was lost during the commit.
+            StoreError: The database failed; nothing was recorded.
         """
         if self.read_only:
             self.refuse_read_only()
-        if self._kept is not None and self._kept.lock.acquire(blocking=False):
+        self._in_place.check()
+        if self._writer is not None and self._writer.lock.acquire(blocking=False):
             try:
-                with self.translating(), self._kept.transaction() as kept:
+                with self.translating(), self._writer.transaction() as kept:
                     yield kept
             finally:
-                self._kept.lock.release()
-            return
-        with self._turn, self.translating(), self._writing_engine.connect() as connection, connection.begin():
-            self.lock(connection)
-            yield connection
+                self._writer.lock.release()
+        else:
+            with (
+                self._turn,
+                self.translating(),
+                self._writing_engine.connect() as connection,
+                self._noticing_loss(connection),
+                connection.begin() as transaction,
+            ):
+                self.lock(connection)
+                yield connection
+                self._commit(transaction)
+        # Once more, so that nothing is acknowledged that went into a file which is gone.
+        self._in_place.check()
+
+    def _commit(self, transaction: RootTransaction) -> None:
+        try:
+            transaction.commit()
+        except (DBAPIError, self._dbapi.Error) as error:
+            if is_connection_lost(error):
+                raise OutcomeUnknown from error
+            raise
+
+    @contextmanager
+    def _noticing_loss(self, connection: Connection) -> Iterator[None]:
+        """Take the pool's connections for lost when one of them is."""
+        try:
+            yield
+        except (DBAPIError, self._dbapi.Error, OutcomeUnknown) as error:
+            if isinstance(error, OutcomeUnknown) or is_connection_lost(error):
+                if not connection.invalidated:
+                    connection.invalidate()
+                self.engine.dispose()
+            raise
 
     def refuse_read_only(self) -> None:
         """Refuse to record anything in a database that was not opened for writing.
@@ -341,6 +422,15 @@ class Database:
             if not cursor.connection.in_transaction:
                 cursor.execute("BEGIN IMMEDIATE")
             cursor.execute("UPDATE relations_meta SET value = value WHERE name = 'format'")
+
+    def is_autocommit(self, connection: Connection) -> bool:
+        """Return whether a host's connection, in which SQLAlchemy has begun, is in no transaction of the driver's."""
+        driver: Any = connection.connection.driver_connection
+        if not self.is_sqlite:
+            return bool(driver.autocommit)
+        if getattr(driver, "autocommit", None) is True:
+            return True
+        return driver.isolation_level is None and not driver.in_transaction
 
     def cursor(self, connection: Connection, *, binary: bool = False) -> Any:
         """The driver's own cursor on SQLAlchemy's connection, for the hot paths."""
@@ -404,6 +494,12 @@ class Database:
         return self.engine.dialect.loaded_dbapi
 
     @property
+    def driver_error(self) -> type[Exception]:
+        """The root of the driver's errors."""
+        error: type[Exception] = self._dbapi.Error
+        return error
+
+    @property
     def integrity_error(self) -> type[Exception]:
         """What the driver raises where a unique key is there already."""
         error: type[Exception] = self._dbapi.IntegrityError
@@ -418,7 +514,7 @@ class Database:
 
     @contextmanager
     def translating(self) -> Iterator[None]:
-        """Raise what a driver or SQLAlchemy says as ours, where a caller can act on it."""
+        """Raise the errors of a driver or of SQLAlchemy as ours; see `relations.log.failures`."""
         try:
             yield
         except (DBAPIError, self._dbapi.Error) as error:
@@ -467,7 +563,7 @@ class Database:
                     # Only this record: a key that was destroyed meanwhile is still owed.
                     connection.execute(delete(meta).where(meta.c.name == _PURGE_OWED, meta.c.value == owed))
                 self.purge_owed = self.owed_purge() is not None
-        except (DBAPIError, self._dbapi.Error, ConcurrencyConflict) as error:
+        except (DBAPIError, self._dbapi.Error, ConcurrencyConflict, StoreError) as error:
             self._purge_failed = True
             logger.warning("purge failed", database=self.name, reason=str(error))
         if self.purge_owed:
@@ -502,60 +598,11 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        if self._kept is not None:
-            self._kept.close()
+        if self._writer is not None:
+            self._writer.close()
         self.engine.dispose()
         if self._reader is not None:
             self._reader.close()
-
-
-def translated(error: Exception) -> Exception:
-    """Return a driver's error as one of ours if a caller can act on it, else the error itself."""
-    said = str(getattr(error, "orig", error)).lower()
-    line = said.splitlines()[0] if said else ""
-    if "not a database" in said or "malformed" in said or "disk image" in said:
-        return ForeignDatabase(
-            f"the database cannot be read: {said}", hint="Give the file of a relations database, or restore it"
-        )
-    if "could not decode to utf-8" in said:
-        return LogError("a text in the database is damaged", code="log_damaged", hint="Run `relations verify`")
-    if "unable to open" in said:
-        return ForeignDatabase(
-            "the file cannot be opened", hint="Check that its folder exists and that you may read and write there"
-        )
-    if "readonly" in said or "read-only" in said:
-        return ForeignDatabase(
-            "the database can only be read", code="read_only", hint="Open it where it may be written"
-        )
-    if "locked" in said or "lock timeout" in said or "deadlock" in said or "could not serialize" in said:
-        busy = "locked" in said or "lock timeout" in said
-        return ConcurrencyConflict(
-            f"another writer held the database for too long ({line})",
-            code="log_busy" if busy else None,
-            hint="Try again",
-        )
-    if "invalid connection option" in said or "invalid integer value" in said or "invalid port" in said:
-        return InvalidInput(
-            f"the database URL is wrong: {line}", code="invalid_url", field="url", hint="Correct it, or leave it out"
-        )
-    if any(words in said for words in _UNREACHABLE):
-        return ForeignDatabase(
-            f"the database server cannot be reached: {line}",
-            code="database_unreachable",
-            hint="Check the host, the port and that the server runs",
-        )
-    return error
-
-
-_UNREACHABLE = (
-    "connection refused",
-    "could not connect",
-    "connection failed",
-    "could not translate host name",
-    "failed to resolve host",
-    "timeout expired",
-    "connection timeout",
-)
 
 
 def tables_of(connection: Connection, names: Sequence[str]) -> set[str]:

@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, Self
+from uuid import uuid4
 
 from sqlalchemy import Connection, Select, bindparam, func, insert, literal_column, select, tuple_
+from sqlalchemy.exc import DBAPIError
 
-from relations.errors import ForeignDatabase, NewerLog
+from relations.errors import ForeignDatabase, InvalidInput, NewerLog, StoreError
 from relations.log.chain import GENESIS, check, link
 from relations.log.database import Database, tables_of
+from relations.log.failures import translated
 from relations.log.tables import COLUMNS, FORMAT, log, meta, metadata
 from relations.version import VERSION
 
@@ -91,10 +94,35 @@ class Writer:
             row = (position, *entry)
             digest = link(digest, row)
             rows.append((*row, digest))
-        self.cursor.executemany(self._log.insert_sql, rows)
+        try:
+            self.cursor.executemany(self._log.insert_sql, rows)
+        except self.integrity_error as error:
+            taken = self._taken(entries)
+            if taken is None:
+                raise
+            raise self.integrity_error(taken) from error
         self.head = Head(position, digest)
         self.appended += len(rows)
         return rows
+
+    def _taken(self, entries: Sequence[Entry]) -> str | None:
+        """Return which entry's place is taken, on SQLite, whose trigger only says that the log is append-only."""
+        if not self._log.database.is_sqlite:
+            return None
+        columns = log.c.stream, log.c.version, log.c.command_id, log.c.command_seq
+        before = log.c.position <= self.head.position
+        for entry in entries:
+            found = self.connection.execute(
+                select(*columns).where(before, columns[0] == entry.stream, columns[1] == entry.version)
+            ).first()
+            if found is not None:
+                return f"UNIQUE constraint failed: {entry.stream} has a version {entry.version} already"
+            found = self.connection.execute(
+                select(*columns).where(before, columns[2] == entry.command_id, columns[3] == entry.command_seq)
+            ).first()
+            if found is not None:
+                return f"UNIQUE constraint failed: the command id {entry.command_id} is in the log already"
+        return None
 
     def restore(self, rows: Sequence[Raw]) -> None:
         """Append rows of another log as they are, all columns, digests included: a copy that proves itself.
@@ -179,6 +207,7 @@ class Log:
                         insert(meta),
                         [
                             {"name": "format", "value": str(FORMAT)},
+                            {"name": "id", "value": uuid4().hex},
                             {"name": "created_by", "value": f"relations {VERSION}"},
                         ],
                     )
@@ -186,6 +215,7 @@ class Log:
     def _check_format(self) -> None:
         with self.database.reading() as connection:
             written = connection.execute(select(meta.c.value).where(meta.c.name == "format")).scalar()
+            self.id = self._id_in(connection)
         if written is None or not written.isdecimal():
             raise ForeignDatabase(f"{self.database.name} does not say which format its log has")
         if int(written) > FORMAT:
@@ -199,6 +229,52 @@ class Log:
         found = self.database.cursor(connection, binary=True).execute(self._head).fetchone()
         return Head(0, GENESIS) if found is None else Head(found[0], bytes(found[1]))
 
+    def _id_in(self, connection: Connection) -> str:
+        """Return the id of the log that a connection sees, or "" where an older version made it and it is empty.
+
+        Logs of older versions have no id of their own; the digest of their first event stands for it.
+        """
+        found: str | None = connection.execute(select(meta.c.value).where(meta.c.name == "id")).scalar()
+        if found is None:
+            first = self.digest(connection, 1)
+            return "" if first is None else first.hex()
+        return found
+
+    def _lock_host(self, connection: Connection) -> None:
+        """Take the write lock in a host's transaction, after checking that it is one, on this log.
+
+        Raises:
+            ForeignDatabase: The connection leads to no log, or to another one.
+            InvalidInput: The connection is in AUTOCOMMIT, where nothing would be committed together.
+        """
+        if not connection.in_transaction():
+            connection.begin()  # as its first statement would; otherwise its commit would do nothing
+        if self.database.is_autocommit(connection):
+            raise InvalidInput(
+                "the connection is in AUTOCOMMIT, so the events could not be committed with the host's rows",
+                code="autocommit",
+                field="connection",
+                hint="Use a connection with transactions, or leave it out",
+            )
+        try:
+            self.database.lock(connection)
+            found = self._id_in(connection)
+        except (DBAPIError, self.database.driver_error) as error:
+            failure = translated(error)
+            if isinstance(failure, StoreError) and failure.code == "table_missing":
+                raise ForeignDatabase(
+                    "the connection leads to a database without a relations log",
+                    code="no_log",
+                    hint="Connect to the database that the engine was opened on",
+                ) from error
+            raise
+        if self.id and found != self.id:
+            raise ForeignDatabase(
+                "the connection leads to another log than the one that this engine was opened on",
+                code="other_log",
+                hint="Use the engine of that database",
+            )
+
     def digest(self, connection: Connection, position: int) -> bytes | None:
         """Return the digest of one position, or None where the log ends before it."""
         found = self.database.cursor(connection, binary=True).execute(self._digest, (position,)).fetchone()
@@ -210,8 +286,8 @@ class Log:
         self.database.refuse_read_only()
         if connection is not None:
             with self.database.translating():
-                self.database.lock(connection)
-            writer = Writer(self, connection)
+                self._lock_host(connection)
+                writer = Writer(self, connection)
             with self.database.overwriting(connection):
                 yield writer
             if writer.appended:

@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-from relations.log.database import CHANNEL, Database, translated
+from relations.log.database import CHANNEL, Database
+from relations.log.failures import translated
 
 __all__ = ["Subscription"]
 

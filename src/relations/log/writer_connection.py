@@ -1,8 +1,7 @@
-"""The connection of an SQLite file that writes: kept open from one transaction to the next."""
+"""The connection that writes to an SQLite file, kept open from one transaction to the next."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,39 +11,41 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-__all__ = ["KeptWriter"]
+__all__ = ["WriterConnection"]
 
 
-class KeptWriter:
+class WriterConnection:
     """One connection to an SQLite file that stays open from one write transaction to the next.
 
-    To take a connection from the pool, begin and commit by SQLAlchemy and give it back costs as much again as to append
-    an event. Here SQLAlchemy sees one transaction that never ends, and the driver is told of each. Who finds it taken,
-    by another thread, uses the pool.
+    Taking a connection from the pool, beginning and committing by SQLAlchemy and giving it back costs as much again as
+    appending an event. Here SQLAlchemy sees one transaction that never ends, and the driver is told of each. A thread
+    that finds the connection taken uses the pool.
 
     Attributes:
-        lock: Whoever has it may use the connection.
+        lock: Whoever holds it may use the connection.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.lock = Lock()
         self._engine = engine
         self._connection: Connection | None = None
-        self._process = 0
         self._inherited: list[Connection] = []
         self._is_closed = False
 
+    def forked(self) -> None:
+        """Leave the connection to the parent process: SQLite forbids using or even closing it in the child."""
+        self.lock = Lock()
+        if self._connection is not None:
+            self._inherited.append(self._connection)
+            self._connection = None
+
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Begin, and commit at the end; the caller has the lock."""
+        """Begin a transaction, and commit it at the end. The caller holds the lock."""
         connection = self._connection
-        if connection is not None and self._process != os.getpid():
-            # SQLite forbids to use, or even to close, what came over by a fork.
-            self._inherited.append(connection)
-            connection = None
         if connection is None:
             connection = self._begun()
-            self._connection, self._process, self._is_closed = connection, os.getpid(), False
+            self._connection, self._is_closed = connection, False
         else:
             _cursor(connection).execute("BEGIN IMMEDIATE")
         try:
@@ -68,7 +69,7 @@ class KeptWriter:
 
     def _take_back(self, connection: Connection, error: BaseException) -> None:
         if connection.invalidated or isinstance(error, (DBAPIError, sqlite3.Error)):
-            self._drop()  # which rolls back; whatever has happened to it, the next one is new
+            self._drop()  # which rolls back; the next transaction opens a new one
         else:
             raw: Any = connection.connection
             raw.rollback()
@@ -79,12 +80,11 @@ class KeptWriter:
             connection.close()
 
     def close(self) -> None:
-        """Close the connection, or have the thread that is using it do so at the end."""
+        """Close the connection; a thread that is using it does so at the end."""
         self._is_closed = True
         if self.lock.acquire(blocking=False):
             try:
-                if self._process == os.getpid():
-                    self._drop()
+                self._drop()
             finally:
                 self.lock.release()
 

@@ -23,7 +23,7 @@ from relations.projections.retention.loyalty_kinds import CustomerKind
 from relations.projections.retention.rfm import RfmScore
 from relations.projections.retention.value_grades import CustomerGrade
 from relations.projections.satisfaction.open_loops import OpenLoop
-from relations.report.due import due_with
+from relations.report.due import due_for_customer
 
 __all__ = ["CustomerFile", "GivenAnswer", "customer_file", "unknown_customer"]
 
@@ -134,7 +134,7 @@ def customer_file(relations: Relations, customer: str, *, as_of: datetime | None
         segments=views.retention.segments_of(name, as_of=moment),
         kind=views.retention.kind_of(name, as_of=moment),
         rfm=next((score for score in rfm if score.customer == name), None),
-        due=due_with(relations, moment, name),
+        due=due_for_customer(relations, moment, name),
         **_worth(relations, name, moment),
     )
 

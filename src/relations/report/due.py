@@ -1,7 +1,8 @@
-"""What is due as of a moment: by the agenda for the present, and for days gone by as far as these are known.
+"""Everything due as of a moment: complaints' deadlines as of any moment, all else as of the present.
 
-The agenda keeps only what is open now. As of a day gone by it would tell what came about later, and be silent of what
-was done since; so then only deadlines of complaints are told, which the view of repair knows as of any moment.
+The agenda only knows what is open now. As of a past moment it would show what came up later and miss what was done
+since. So as of a past moment only complaints' deadlines are given, which the repair view knows as of any moment. It
+also knows deadlines that were missed and recorded as missed, which are overdue until the step is taken.
 """
 
 from __future__ import annotations
@@ -10,53 +11,66 @@ from datetime import UTC, datetime, timedelta
 
 from relations.engine import Relations
 from relations.messages import to_micros
+from relations.policies.complaints.service_levels import CLOCKS
 from relations.projections.agenda.view import AgendaItem
 from relations.projections.repair.figures import DueStep
 
-__all__ = ["due_with", "due_within", "has_gone_on"]
+__all__ = ["due_for_customer", "due_within", "has_gone_on"]
 
-_EVER = datetime(9999, 1, 1, tzinfo=UTC)
+_END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
+_DEADLINES = frozenset({*CLOCKS, "follow_up_deadline"}) - {"follow_up"}
+"""Kinds of the agenda for which the repair view has the deadlines."""
 
 
 def has_gone_on(engine: Relations, at: datetime) -> bool:
-    """Whether anything was recorded after a moment."""
+    """Return True if anything was recorded after a moment."""
     head = engine.status().position
     last = next(engine.events(after=head - 1), None) if head else None
     return last is not None and last.recorded_at > to_micros(at)
 
 
-def due_within(engine: Relations, at: datetime, within: timedelta) -> list[AgendaItem]:
-    """What was due by a moment or falls due soon after it, soonest first.
+def due_within(engine: Relations, at: datetime, ahead: timedelta) -> list[AgendaItem]:
+    """Return everything overdue at a moment or due soon after it, soonest first.
 
     Args:
-        engine: Whose views.
+        engine: The engine to ask.
         at: The moment.
-        within: How far ahead to look.
+        ahead: How far ahead to look.
     """
+    found = _of_complaints(engine, at, ahead)
     if not has_gone_on(engine, at):
-        return engine.views.agenda.due(until=at + within, as_of=at)
-    return _of_complaints(engine, at, within)
+        asked = {item.stream for item in found if item.kind == "follow_up"}
+        found += [
+            item
+            for item in engine.views.agenda.due(until=at + ahead, as_of=at)
+            if item.kind not in _DEADLINES and not (item.kind == "follow_up" and item.stream in asked)
+        ]
+    return sorted(found, key=lambda item: item.key)
 
 
-def due_with(engine: Relations, at: datetime, customer: str) -> list[AgendaItem]:
-    """What was due by a moment or falls due after it with one customer, however far off, soonest first.
+def due_for_customer(engine: Relations, at: datetime, customer: str) -> list[AgendaItem]:
+    """Return everything overdue at a moment or due after it for one customer, soonest first.
 
     Args:
-        engine: Whose views.
+        engine: The engine to ask.
         at: The moment.
         customer: A surviving id.
     """
     if not has_gone_on(engine, at):
         return engine.views.agenda.for_customer(customer)
-    return [item for item in _of_complaints(engine, at, _EVER - at) if item.customer == customer]
+    return [item for item in _of_complaints(engine, at, _END_OF_TIME - at) if item.customer == customer]
 
 
-def _of_complaints(engine: Relations, at: datetime, within: timedelta) -> list[AgendaItem]:
-    """Also those that were missed, recorded as such or not."""
+def _of_complaints(engine: Relations, at: datetime, ahead: timedelta) -> list[AgendaItem]:
     view = engine.views.repair
-    steps = [*view.overdue(as_of=at), *view.due(within=within, as_of=at)]
-    return sorted(map(_item, steps), key=lambda item: item.key)
+    return sorted(map(_item, [*view.overdue(as_of=at), *view.due(within=ahead, as_of=at)]), key=lambda item: item.key)
 
 
 def _item(step: DueStep) -> AgendaItem:
-    return AgendaItem(due_at=step.due_at, kind=step.clock, customer=step.customer, stream=f"complaint-{step.complaint}")
+    return AgendaItem(
+        due_at=step.due_at,
+        kind=step.clock,
+        customer=step.customer,
+        stream=f"complaint-{step.complaint}",
+        detail=step.subject,
+    )

@@ -54,12 +54,14 @@ from relations.aggregates.complaint import (
     ImprovementProved,
     InformationReceived,
     InvestigateComplaint,
+    JudgePromise,
     MeasureImprovement,
     MergeComplaint,
     NameRootCause,
     ProposeRemedy,
     RaiseImprovement,
     ReceiveInformation,
+    ReceiveMessage,
     RecogniseComplaint,
     RefuseRemedy,
     RemedyAccepted,
@@ -269,6 +271,8 @@ EVERY = (
     do(NameRootCause, 50, cause="thin doors"),
     do(AskInformation, 50, request="q2"),
     do(ReceiveInformation, 50, request="q1"),
+    do(ReceiveMessage, 50, message="n1", words="Any news?"),
+    do(JudgePromise, 50, promise="timely response", kept=False, judged_by="regulator"),
     do(SendHoldingReply, 50, reason="waiting for the builder"),
     do(EscalateComplaint, 50, to="director"),
     do(MergeComplaint, 50, into="k2"),
@@ -620,8 +624,8 @@ def test_a_whole_life_ends_in_a_state_that_a_snapshot_keeps() -> None:
 
 
 def test_every_event_and_command_belongs_to_the_aggregate() -> None:
-    assert len(AGGREGATE.events) == len({event.topic for event in AGGREGATE.events}) == 38
-    assert len(AGGREGATE.commands) == 30
+    assert len(AGGREGATE.events) == len({event.topic for event in AGGREGATE.events}) == 40
+    assert len(AGGREGATE.commands) == 32
     assert len(REFUSALS) >= 8
 
 

@@ -49,7 +49,7 @@ from relations.policies.loyalty.offers import Referral, Reward
 from relations.policies.loyalty.windows import Inactivity
 from relations.policies.value import Condition, Segment
 from relations.projections.retention import CustomerStage, RetentionView, RfmScore, Spending
-from relations.projections.satisfaction.view import NpsFigure
+from relations.projections.satisfaction import NpsFigure
 from relations.projections.view import View
 from relations.testing import simulate
 from relations.testing.hotel.simulation import hotel_policy, is_mistake

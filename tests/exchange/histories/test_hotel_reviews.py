@@ -19,7 +19,7 @@ import pytest
 from relations import Relations
 from relations.aggregates.customer import FeedbackGiven, SentimentScored
 from relations.exchange import ImportReport, import_file
-from relations.projections.satisfaction.view import Respondent
+from relations.projections.satisfaction import Respondent
 from relations.sentiment import SCORERS, score_feedback
 
 FULL = bool(os.environ.get("RELATIONS_FULL_IMPORT"))

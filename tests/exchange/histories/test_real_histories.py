@@ -27,7 +27,7 @@ from relations.exchange.mapping.transform import Transform
 from relations.messages import Command
 from relations.policies.calendars import local_time
 
-RETAIL_PREFIX = 40_000
+RETAIL_PREFIX = 20_000
 
 
 def commands_of(name: str, path: Path, rejected: Counter[str], noted: Counter[str]) -> Iterator[tuple[int, Command]]:
@@ -52,17 +52,18 @@ def commands_of(name: str, path: Path, rejected: Counter[str], noted: Counter[st
 
 
 @pytest.fixture(scope="module")
-def cdnow(data_dir: Path) -> list[tuple[str, str, Decimal]]:
+def cdnow(cdnow_dir: Path) -> list[tuple[str, str, Decimal]]:
     """The master file, read plainly: customer, month, dollars."""
-    lines = (data_dir / "cdnow" / "CDNOW_master.txt").read_text("ascii").splitlines()[1:]
+    lines = (cdnow_dir / "CDNOW_master.txt").read_text("ascii").splitlines()[1:]
     cells = [line.split() for line in lines]
     return [(customer, f"{day[:4]}-{day[4:6]}", Decimal(worth)) for customer, day, _, worth in cells]
 
 
+@pytest.mark.soak
 def test_cdnow_is_taken_whole_and_only_once(
-    data_dir: Path, database_url: str, cdnow: list[tuple[str, str, Decimal]]
+    cdnow_dir: Path, database_url: str, cdnow: list[tuple[str, str, Decimal]]
 ) -> None:
-    path = data_dir / "cdnow" / "CDNOW_master.txt"
+    path = cdnow_dir / "CDNOW_master.txt"
     with Relations.open(database_url, durability="off") as relations:
         report = import_file(relations, "cdnow", path)
         assert (report.rows, report.accepted, report.rejected) == (69_659, 69_659, 0)
@@ -142,6 +143,7 @@ def plain_reading(data_dir: Path) -> tuple[Counter[str], Decimal, Decimal]:
     return counts, bought, back
 
 
+@pytest.mark.soak
 def test_every_line_of_online_retail_is_accounted_for(data_dir: Path) -> None:
     counts, bought, back = plain_reading(data_dir)
     rejected: Counter[str] = Counter()
@@ -182,13 +184,13 @@ def test_online_retail_goes_in_and_its_refunds_name_purchases(data_dir: Path, sq
         # Whatever the mapping lets through, the rules of the domain take.
         assert report.refused == 0
         topics = Counter(event.topic for event in relations.events())
-        assert topics["customer.purchase_refunded"] > 100
+        assert topics["customer.purchase_refunded"] > 20
         assert report.recorded == sum(
             topics[topic]
             for topic in ("customer.registered", "customer.purchase_recorded", "customer.purchase_refunded")
         )
         with rejects.open() as lines:
-            assert sum(1 for _ in lines) == report.rejected > 10_000
+            assert sum(1 for _ in lines) == report.rejected > 1_000
         again = import_file(relations, "online_retail", path, rejects=rejects)
         assert (again.recorded, again.by_reason) == (0, report.by_reason)
 

@@ -32,11 +32,11 @@ from relations.analytics import Turn
 from relations.engine import Relations
 from relations.errors import InvalidInput
 from relations.messages import Command, Envelope, Event, Money, to_micros
+from relations.months import first_day, last_day, month_of, months_after, months_between
 from relations.policies import Lifecycle, Policy
 from relations.policies.calendars import local_time
 from relations.policies.lifecycle import OwnGap, Rfm, RfmBins, RfmSegment
 from relations.projections.projection import Rows
-from relations.projections.purchase_days import first_day, last_day, month_after, month_of, months_between
 from relations.projections.retention import (
     ChurnReport,
     Cohort,
@@ -490,8 +490,8 @@ def test_what_is_kept_by_day_is_what_was_bought_and_went_back(facts: Facts, afte
         assert row.bought_in("EUR", today) == bool(bought)
 
 
-def test_cdnow_cohorts_equal_a_direct_count_of_the_file(data_dir: Path) -> None:
-    lines = [line.split() for line in (data_dir / "cdnow" / "CDNOW_master.txt").read_text().splitlines()[1:]]
+def test_cdnow_cohorts_equal_a_direct_count_of_the_file(cdnow_dir: Path) -> None:
+    lines = [line.split() for line in (cdnow_dir / "CDNOW_master.txt").read_text().splitlines()[1:]]
     read = [(who, day, round(float(dollars) * 100)) for who, day, _, dollars in (line for line in lines if line)]
     rows = patrons(
         folded(
@@ -526,8 +526,8 @@ def test_cdnow_cohorts_equal_a_direct_count_of_the_file(data_dir: Path) -> None:
     assert [len(cohort.months) for cohort in cohorts] == [18, 17, 16]
 
 
-def test_of_the_cdnow_sample_1411_of_2357_never_repeat_before_october_1997(data_dir: Path) -> None:
-    lines = [line.split() for line in (data_dir / "cdnow" / "CDNOW_sample.txt").read_text().splitlines()]
+def test_of_the_cdnow_sample_1411_of_2357_never_repeat_before_october_1997(cdnow_dir: Path) -> None:
+    lines = [line.split() for line in (cdnow_dir / "CDNOW_sample.txt").read_text().splitlines()]
     rows = patrons(
         folded(
             purchase(sample, datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC), round(float(dollars) * 100), "USD")
@@ -702,8 +702,8 @@ def test_a_policy_survives_its_own_json() -> None:
 
 
 def test_months_follow_each_other() -> None:
-    assert month_after("2023-12") == "2024-01"
-    assert month_after("2024-01") == "2024-02"
+    assert months_after("2023-12") == "2024-01"
+    assert months_after("2024-01") == "2024-02"
     assert date.fromordinal(last_day("2024-02")) == date(2024, 2, 29)
     assert month_of(last_day("2024-02") + 1) == "2024-03"
     assert at(START) + timedelta(days=1) == at(START + 1)

@@ -26,7 +26,7 @@ from relations import (
 from relations.errors import CommandRefused
 from relations.messages import Command
 from relations.policies import Instrument, Policy, Surveys
-from relations.projections.satisfaction.view import OpenLoops
+from relations.projections.satisfaction import OpenLoops
 from tests.support.effort import part
 
 START = datetime(2024, 1, 10, 9, tzinfo=UTC)

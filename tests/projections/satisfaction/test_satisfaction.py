@@ -20,11 +20,11 @@ from relations.policies import Surveys
 from relations.policies.calendars import local_time
 from relations.policies.in_force import InForce
 from relations.projections.projection import Rows
+from relations.projections.satisfaction import PROJECTION, Dimension, Respondent
 from relations.projections.satisfaction.cuts import Cuts
 from relations.projections.satisfaction.figures import csat_figures, nps_figures
 from relations.projections.satisfaction.respondents import Respondents
 from relations.projections.satisfaction.summary import satisfaction_report
-from relations.projections.satisfaction.view import PROJECTION, Dimension, Respondent
 
 MAY = to_micros(datetime(2024, 5, 10, 12, tzinfo=UTC))
 SURVEYS = Surveys()
@@ -127,6 +127,7 @@ def test_fewer_than_the_minimum_show_their_number_only(scores: tuple[int, ...]) 
         "n": len(scores),
         "respondents": len(scores),
         "suppressed": True,
+        "complete": True,
         "instrument": "nps",
     }
     assert str(figure) == f"suppressed, n = {len(scores)}"

@@ -472,3 +472,38 @@ def test_an_invitation_answered_under_two_ids_counts_once_in_every_figure(relati
     assert [view.nps()[0].n, view.nps(by=("language",))[0].n, view.gaps()[-1].n] == [3, 3, 3]
     relations.execute(UnmergeCustomer(customer="c2", occurred_at=day(6)))
     assert asked() == before
+
+
+def test_an_answer_counts_in_its_own_language_or_else_in_the_customers(relations: Relations) -> None:
+    send(relations, *(RegisterCustomer(customer=f"c{n}", language="de", occurred_at=day(0)) for n in range(6)))
+    send(relations, *(answer(f"c{n}", "f", 1, score=9, language="fr") for n in range(3)))
+    send(relations, *(answer(f"c{n}", "f", 1, score=2) for n in range(3, 6)))
+    found = relations.views.satisfaction.nps(by=("language",))
+    assert [(each.group["language"], each.n, each.nps) for each in found] == [("de", 3, -100), ("fr", 3, 100)]
+    loops = relations.views.satisfaction.open_loops
+    assert [loops(where={"language": each}).low for each in ("de", "fr")] == [3, 0]
+
+
+def test_a_month_that_is_not_over_is_marked_wherever_figures_stand_by_month() -> None:
+    with Relations.open("sqlite://", clock=lambda: day(40)) as relations:
+        relations.adopt(POLICY, from_beginning=True)
+        for number in range(4):
+            invited = SendInvitation(
+                customer=f"c{number}", invitation="i", instrument="nps", channel="email", occurred_at=day(1)
+            )
+            send(relations, invited, answer(f"c{number}", "f", 2, score=9, comment="good", invitation="i"))
+            send(relations, answer(f"c{number}", "g", 2, "csat", score=5), answer(f"c{number}", "e", 2, "ces", score=5))
+            send(relations, answer(f"c{number}", "h", 35, score=9, comment="good"))
+            send(relations, answer(f"c{number}", "k", 35, "csat", score=5))
+        view = relations.views.satisfaction
+        both = [("2024-03", True), ("2024-04", False)]
+        assert [(each.group["month"], each.complete) for each in view.nps(by=("month",))] == both
+        assert [(each.group["month"], each.complete) for each in view.csat(by=("channel", "month"))] == both
+        assert [(each.group["month"], each.complete) for each in view.themes(by=("month",))] == both
+        assert [each.complete for each in view.ces(by=("month",))] == [True]
+        assert [each.complete for each in view.response_rates(by=("month",))] == [True]
+        assert [each.complete for each in view.nps()] == [True]
+        report = view.report()
+        assert [(each.group["month"], each.complete) for each in report.nps_by_month] == both
+        assert [(each.group["month"], each.complete) for each in report.csat_by_month] == both
+        assert [each.complete for each in view.report(as_of=day(70)).nps_by_month] == [True, True]

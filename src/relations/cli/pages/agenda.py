@@ -1,4 +1,4 @@
-"""What falls due, for people."""
+"""The terminal page of what falls due."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from relations.cli.pages.question import Question
-from relations.cli.show import headline, local_minute, number, section, table, words
+from relations.cli.show import counted, headline, local_minute, number, section, table, words
 from relations.engine import Relations
 from relations.projections.agenda.view import AgendaItem
 from relations.report.due import due_within, has_gone_on
@@ -18,29 +18,28 @@ from relations.report.due import due_within, has_gone_on
 __all__ = ["AgendaPage", "read", "show"]
 
 _KINDS = {
-    "acknowledge": ("answer a complaint", "a deadline missed"),
-    "next_response": ("answer what was said", "a deadline missed"),
-    "resolve": ("resolve a complaint", "a deadline missed"),
-    "follow_up_deadline": ("ask, as was promised", "a deadline missed"),
-    "escalation": ("somebody is to hear of it", "an escalation"),
-    "follow_up": ("ask how it was handled", "nothing: people must"),
-    "answer": ("come back on a low answer", "nothing: people must"),
-    "reminder": ("remind of an invitation", "nothing: people must"),
-    "activation": ("points become spendable", "points activated"),
-    "expiry": ("points expire", "points expired"),
-    "reward": ("a reward ends", "a reward expired"),
-    "tier": ("look at a member's tier", "a tier lost, or kept"),
-    "tier_warning": ("warn of a tier's loss", "a warning"),
+    "acknowledge": ("give the first answer", "a missed deadline"),
+    "next_response": ("give the next answer", "a missed deadline"),
+    "resolve": ("resolve a complaint", "a missed deadline"),
+    "follow_up": ("follow up a complaint", "a missed deadline, if there is one"),
+    "escalation": ("escalate a complaint", "an escalation"),
+    "answer": ("reply to a low answer", "nothing: people have to act"),
+    "reminder": ("remind of an invitation", "nothing: people have to act"),
+    "activation": ("points become active", "activated points"),
+    "expiry": ("points expire", "expired points"),
+    "reward": ("a reward expires", "an expired reward"),
+    "tier": ("review a tier", "a tier lost or kept"),
+    "tier_warning": ("warn of losing a tier", "a warning"),
 }
 
 
 class AgendaPage(msgspec.Struct, frozen=True):
-    """All that the page shows.
+    """Everything that the page shows.
 
     Attributes:
-        complaints_only: Whether more was recorded since: then only deadlines of complaints are known as of the moment.
-        overdue: What was due by the moment.
-        due: What falls due soon after it.
+        complaints_only: True if more was recorded since: then only deadlines of complaints are known.
+        overdue: Items due by the moment.
+        due: Items that fall due soon after it.
     """
 
     complaints_only: bool
@@ -49,7 +48,7 @@ class AgendaPage(msgspec.Struct, frozen=True):
 
 
 def read(engine: Relations, question: Question) -> AgendaPage:
-    """What is due by the moment asked for, and what falls due soon after it."""
+    """Read what is overdue at a moment, and what falls due soon after it."""
     found = due_within(engine, question.as_of, timedelta(days=question.days))
     return AgendaPage(
         complaints_only=has_gone_on(engine, question.as_of),
@@ -59,32 +58,33 @@ def read(engine: Relations, question: Question) -> AgendaPage:
 
 
 def show(page: AgendaPage, question: Question) -> RenderableType:
-    """The page."""
-    parts: list[RenderableType] = [
-        headline("Agenda", f"what is due, as of {question.day}"),
-        section(_counts(page, question), words(_OF_A_DAY_GONE_BY if page.complaints_only else _EXPLAINED)),
-    ]
+    """Lay out the page."""
+    explained = words(_OF_A_PAST_DAY if page.complaints_only else _EXPLAINED)
+    parts: list[RenderableType] = [headline("Agenda", f"what is due, as of {question.day}")]
+    if not page.overdue and not page.due:
+        days = counted(question.days, "day")
+        return Group(*parts, section(words(f"Nothing is overdue, and nothing falls due within {days}."), explained))
+    parts.append(section(_counts(page, question), explained))
     if page.due:
         parts.append(section(_next(page.due[: question.limit], question)))
     return Group(*parts)
 
 
 _EXPLAINED = (
-    "`relations run --advance-time` records what time alone decides. A deadline that is recorded as missed is no"
-    " longer here: `relations report repair` shows what is overdue."
+    "`relations run --advance-time` records what happens through time alone. A complaint stays overdue until the step"
+    " is taken."
 )
-_OF_A_DAY_GONE_BY = (
-    "Deadlines of complaints only: what else falls due is known of the present, not of a day gone by. Those missed"
-    " are here, recorded or not."
-)
+_OF_A_PAST_DAY = "Only complaints' deadlines are known as of a past day; everything else is only known for the present."
 
 
 def _counts(page: AgendaPage, question: Question) -> Table:
     overdue = Counter(item.kind for item in page.overdue)
     due = Counter(item.kind for item in page.due)
-    made = table("What", "Due by now", f"In {question.days} days", "What time does", right=(1, 2), grow=3, spare=(3,))
-    for kind, (what, becomes) in _KINDS.items():
-        made.add_row(what, number(overdue[kind]), number(due[kind]), words(becomes))  # type: ignore[index]
+    within = f"In {counted(question.days, 'day')}"
+    made = table("What", "Overdue", within, "What time alone does", right=(1, 2), grow=3, spare=(3,))
+    for kind in sorted(overdue | due, key=list(_KINDS).index):
+        what, outcome = _KINDS[kind]
+        made.add_row(what, number(overdue[kind]), number(due[kind]), words(outcome))
     return made
 
 
@@ -96,12 +96,15 @@ def _next(items: list[AgendaItem], question: Question) -> Table:
 
 
 def _detail(item: AgendaItem) -> str:
+    name = item.stream.partition("-")[2]
     match item.kind:
         case "expiry":
-            return f"{number(item.points)} points of lot {item.detail}"
+            return counted(item.points or 0, "point") + (f" of lot {item.detail}" if item.detail else "")
         case "tier":
-            return f"tier {item.detail}"
+            return f"tier {item.detail}" if item.detail else ""
         case "answer" | "reminder":
-            return item.detail or item.stream.partition("-")[2]
+            return item.detail or name
+        case "activation" | "reward" | "tier_warning":
+            return item.detail
         case _:
-            return item.stream.partition("-")[2]
+            return f"{name}: {item.detail}" if item.detail else name

@@ -1,10 +1,12 @@
-"""What a report is asked for."""
+"""The question that a report answers."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Literal, NamedTuple, TypeAlias
-from zoneinfo import ZoneInfo
+
+from relations.months import month_of, months_after
+from relations.policies.calendars import time_zone
 
 __all__ = ["Dimension", "Question"]
 
@@ -12,19 +14,19 @@ Dimension: TypeAlias = Literal["month", "touchpoint", "channel", "language", "re
 
 
 class Question(NamedTuple):
-    """What a report is asked for.
+    """The options of a report.
 
     Attributes:
-        as_of: The moment it is to be true of.
-        zone: The business's zone.
-        asked: Whether the moment was asked for; it is the present otherwise.
+        as_of: The moment asked about.
+        zone: The business's time zone.
+        asked: True if the moment was given, False if it is the present.
         since: The first month.
         until: The month after the last one.
-        by: How satisfaction is to be grouped.
-        days: How far ahead the agenda looks.
-        limit: How many customers, items and months a list has at most.
-        segments: Whose segments are meant: those of `value`, or those that the `policy` names.
-        currency: Which amounts grade customers; the policy's where absent.
+        by: The dimensions by which satisfaction is grouped.
+        days: How far ahead the agenda looks, in days.
+        limit: The most customers, items and months in a list.
+        segments: `value` for RFM segments, `policy` for the segments that the policy names.
+        currency: The currency whose amounts count; the policy's by default.
     """
 
     as_of: datetime
@@ -41,16 +43,15 @@ class Question(NamedTuple):
     @property
     def day(self) -> str:
         """The local day of the moment."""
-        return f"{self.as_of.astimezone(ZoneInfo(self.zone)):%Y-%m-%d}"
+        return f"{self.as_of.astimezone(time_zone(self.zone)):%Y-%m-%d}"
 
     @property
     def month_after(self) -> str | None:
-        """The month after the last one that counts: as asked for, or after that of the moment."""
+        """The month after the last one that counts: as given, or the one after the moment's month."""
         if self.until is not None or not self.asked:
             return self.until
-        local = self.as_of.astimezone(ZoneInfo(self.zone))
-        return f"{local.year + local.month // 12:04d}-{local.month % 12 + 1:02d}"
+        return months_after(month_of(self.as_of.astimezone(time_zone(self.zone)).toordinal()))
 
     def spans(self, month: str) -> bool:
-        """Whether a month is from the first one on and before the end asked for."""
+        """Return True if a month is within `since` and `until`."""
         return (self.since is None or month >= self.since) and (self.until is None or month < self.until)

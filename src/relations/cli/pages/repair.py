@@ -1,4 +1,4 @@
-"""Whether damaged relations mend, for people."""
+"""The terminal page of relationship repair."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from relations.cli.pages.question import Question
-from relations.cli.show import ABSENT, bar, headline, local_minute, number, percent, section, table, words
+from relations.cli.show import ABSENT, bar, counted, headline, local_minute, number, percent, section, table, words
 from relations.engine import Relations
 from relations.projections.repair.relation_state import STATES
 from relations.projections.repair.view import DueStep, FunnelStep, RelationStanding, RepairSummary, StepTime
@@ -19,15 +19,15 @@ __all__ = ["RepairPage", "duration", "read", "show"]
 
 _MEANING = {
     "healthy": "never complained",
-    "lapsed": "not heard of since, so taken for lost",
-    "relapsed": "damaged again after mending",
-    "strained": "complained, not answered yet",
-    "acknowledged": "answered, not yet apologised to",
-    "apologised": "apologised to, not yet made good",
-    "remedied": "made good, not yet resolved",
-    "verifying": "we say resolved, they not yet",
-    "withdrawn": "took the complaint back",
-    "restored": "they say so, or bought again",
+    "lapsed": "not heard from since, counted as lost",
+    "relapsed": "damaged again after it was restored",
+    "strained": "complained, no answer yet",
+    "acknowledged": "answered, no apology yet",
+    "apologised": "received an apology, no remedy yet",
+    "remedied": "received a remedy, not resolved yet",
+    "verifying": "resolved, not confirmed by the customer",
+    "withdrawn": "withdrew the complaint",
+    "restored": "said so, or bought again",
     "won_back": "bought again after a long silence",
 }
 _STEPS = {
@@ -36,22 +36,27 @@ _STEPS = {
     "proposed": "Remedy offered",
     "carried_out": "Remedy given",
     "resolved": "Resolved",
-    "followed_up": "Customer asked",
+    "followed_up": "Followed up",
     "restored": "Relation restored",
 }
 _FUNNEL = {
     "filed": "Complained",
     "acknowledged": "Answered",
-    "apologised": "Apologised to",
-    "carried_out": "Made good",
+    "apologised": "Received an apology",
+    "carried_out": "Received a remedy",
     "resolved": "Resolved",
     "restored": "Relation restored",
 }
-_CLOCKS = {"acknowledge": "answer", "resolve": "resolve", "follow_up": "ask the customer"}
+_CLOCKS = {
+    "acknowledge": "first answer",
+    "next_response": "next answer",
+    "resolve": "resolve",
+    "follow_up": "follow up",
+}
 
 
 class RepairPage(msgspec.Struct, frozen=True):
-    """All that the page shows."""
+    """Everything that the page shows."""
 
     summary: RepairSummary
     funnel: list[FunnelStep]
@@ -62,7 +67,7 @@ class RepairPage(msgspec.Struct, frozen=True):
 
 
 def read(engine: Relations, question: Question) -> RepairPage:
-    """Relations, times to each step, and what is due, as of the moment asked for."""
+    """Read relations, times to each step, and what is due, as of the moment asked about."""
     view, as_of = engine.views.repair, question.as_of
     return RepairPage(
         summary=view.summary(as_of=as_of),
@@ -75,14 +80,16 @@ def read(engine: Relations, question: Question) -> RepairPage:
 
 
 def show(page: RepairPage, question: Question) -> RenderableType:
-    """The page."""
+    """Lay out the page."""
     summary = page.summary
-    parts: list[RenderableType] = [headline("Repair", f"whether damaged relations mend, as of {question.day}")]
+    parts: list[RenderableType] = [headline("Repair", f"damaged relations and complaints, as of {question.day}")]
     if not summary.complaints:
-        return Group(*parts, section(words("Nobody has complained.")))
+        return Group(*parts, section(words("No complaints.")))
     parts.append(section(_states(summary), *_states_explained(summary)))
     parts.append(section(_funnel(page.funnel), *_FUNNEL_EXPLAINED))
-    parts.append(section(_times(page.steps), *_TIMES_EXPLAINED))
+    taken = [step for step in page.steps if step.reached]
+    if taken:
+        parts.append(section(_times(taken), *_TIMES_EXPLAINED))
     parts.append(section(_overdue(page, question)))
     return Group(*parts)
 
@@ -91,6 +98,8 @@ def _states(summary: RepairSummary) -> Table:
     made = table("Relation", "Customers", "Share", "", "", right=(1, 2), grow=4, spare=(3,))
     for state in STATES:
         count = summary.states.get(state, 0)
+        if not count:
+            continue
         if state == "healthy":
             made.add_row(state, number(count), "", "", words(_MEANING[state]))
             continue
@@ -103,15 +112,16 @@ def _states_explained(summary: RepairSummary) -> list[RenderableType]:
     spent = ", ".join(f"{total.decimal:,.0f} {total.currency}" for total in summary.cost) or "nothing"
     each = ", ".join(f"{total.decimal:,.0f} {total.currency}" for total in summary.cost_per_restored or ())
     shares = f"{percent(summary.restored_share)} restored, {percent(summary.relapsed_share)} relapsed at some time"
-    lines = [f"{number(summary.complaints)} complaints of {number(summary.damaged)} customers: {shares}."]
+    complaints, customers = counted(summary.complaints, "complaint"), counted(summary.damaged, "customer")
+    lines = [f"{complaints} of {customers}: {shares}."]
     lines.append(
-        f"Remedies cost {spent} and {number(summary.points)} points"
-        + (f": {each} a relation restored." if each else ".")
+        f"Remedies cost {spent} and {counted(summary.points, 'point')}"
+        + (f"; that is {each} per restored relation." if each else ".")
     )
     deviations = sum(summary.deviations.values())
     if deviations:
         kinds = ", ".join(f"{number(count)} {kind.replace('_', ' ')}" for kind, count in summary.deviations.items())
-        lines.append(f"{number(deviations)} failures came upon a failure, which weigh double ({kinds}).")
+        lines.append(f"{counted(deviations, 'failure')} followed an earlier one, which counts double ({kinds}).")
     return [words(line) for line in lines]
 
 
@@ -130,15 +140,15 @@ def _funnel(steps: list[FunnelStep]) -> Table:
 
 _FUNNEL_EXPLAINED: tuple[RenderableType, ...] = (
     words(
-        "So far: came to this step or to a later one. Taken: with how many of these the step was really taken; with the"
-        " others it was left out."
+        "So far: complaints that reached this step or a later one. Taken: complaints for which the step was really"
+        " taken; for the others it was skipped."
     ),
 )
 
 
 def _times(steps: list[StepTime]) -> Table:
     made = table(
-        "Step", "Times", "Half within", "9 of 10 within", "In time", "", right=(1, 2, 3, 4), title="How fast we are",
+        "Step", "Times", "Half within", "9 of 10 within", "In time", "", right=(1, 2, 3, 4), title="Time to each step",
         spare=(5, 1),
     )  # fmt: skip
     for step in steps:
@@ -155,16 +165,17 @@ def _times(steps: list[StepTime]) -> Table:
 
 _TIMES_EXPLAINED: tuple[RenderableType, ...] = (
     words(
-        "From the complaint, or its reopening, to each step that was taken. In time: within the deadline promised"
-        " for its severity; for the other steps nothing is promised."
+        "From the complaint, or its reopening, to each step that was taken. In time: within the deadline for its"
+        " severity; the other steps have no deadline."
     ),
 )
 
 
 def _overdue(page: RepairPage, question: Question) -> RenderableType:
-    title = f"Overdue: {number(len(page.overdue))}; due within {question.days} days: {number(len(page.due))}"
+    within = counted(question.days, "day")
     if not page.overdue and not page.due:
-        return Text("Nothing is overdue, and nothing falls due soon.", style="bold")
+        return Text(f"No complaint is overdue, and none falls due within {within}.", style="bold")
+    title = f"Overdue: {number(len(page.overdue))}; due within {within}: {number(len(page.due))}"
     made = table(
         "To do", "Customer", "Complaint", "About", "Due", "Late by", right=(5,), title=title, grow=3, spare=(2, 5)
     )
@@ -182,7 +193,7 @@ def _overdue(page: RepairPage, question: Question) -> RenderableType:
 
 
 def duration(time: timedelta | None) -> str:
-    """A stretch of time in the unit that suits it."""
+    """Write a duration in minutes, hours or days, whichever suits it."""
     if time is None:
         return ABSENT
     hours = time.total_seconds() / 3600

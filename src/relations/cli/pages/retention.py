@@ -1,4 +1,4 @@
-"""Whether customers stay, for people."""
+"""The terminal page of retention."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from relations.analytics import SurvivalCurve
 from relations.cli.pages import value
 from relations.cli.pages.question import Question
 from relations.cli.pages.value import ValuePage
-from relations.cli.show import Curve, Heat, Sheet, bar, headline, number, percent, section, table, words
+from relations.cli.show import Curve, Heat, Sheet, bar, counted, headline, number, percent, section, table, words
 from relations.engine import Relations
 from relations.policies import Lifecycle
 from relations.projections.retention import ChurnReport, KindsReport, LifecycleReport, PeriodRates
-from relations.projections.retention.cohorts import Cohort
+from relations.projections.retention.cohorts import Cohort, CohortMonth
 
 __all__ = ["RetentionPage", "as_dict", "read", "show"]
 
 
 class RetentionPage(msgspec.Struct, frozen=True):
-    """All that the page shows."""
+    """Everything that the page shows."""
 
     lifecycle: LifecycleReport
     rates: list[PeriodRates]
@@ -35,7 +35,7 @@ class RetentionPage(msgspec.Struct, frozen=True):
 
 
 def read(engine: Relations, question: Question) -> RetentionPage:
-    """Who stays and what they are worth, as of the moment asked for."""
+    """Read who stays and what they are worth, as of the moment asked about."""
     view, as_of = engine.views.retention, question.as_of
     return RetentionPage(
         lifecycle=view.lifecycle(as_of=as_of),
@@ -50,23 +50,23 @@ def read(engine: Relations, question: Question) -> RetentionPage:
 
 
 def show(page: RetentionPage, question: Question) -> RenderableType:
-    """The page."""
+    """Lay out the page."""
     found = page.lifecycle
     again = (
-        f"{percent(found.repeat_rate)} of the {number(found.buyers)} who ever bought came back on another day."
+        f"{percent(found.repeat_rate)} of {counted(found.buyers, 'buyer')} bought again on another day."
         if found.buyers
         else "Nobody has bought anything yet."
     )
     parts: list[RenderableType] = [
         headline("Retention", f"who stays, as of {question.day}"),
-        section(
-            _stages(page), words(again), words("Hardly anybody says that they leave: this is inferred from purchases.")
-        ),
+        section(_stages(page), words(again), words("Customers rarely say that they leave: most stages are inferred.")),
     ]
-    if page.rates:
-        parts.append(section(_rates(page.rates[-question.limit :]), *_rates_explained(page)))
-    if any(cohort.months[1:] for cohort in page.cohorts):
-        parts.append(section(_cohorts(page.cohorts[-question.limit :]), *_COHORTS_EXPLAINED))
+    rates = [each for each in page.rates if each.at_start or each.at_end or each.buyers][-question.limit :]
+    if rates:
+        parts.append(section(_rates(rates), *_rates_explained(page, rates)))
+    cohorts = [cohort for cohort in page.cohorts if _whole_months(cohort)][-question.limit :]
+    if cohorts:
+        parts.append(section(_cohorts(cohorts), *_COHORTS_EXPLAINED))
     if page.survival.n:
         parts.append(section(*_survival(page.survival)))
     if page.churn.left:
@@ -83,9 +83,9 @@ def _stages(page: RetentionPage) -> Sheet:
         "prospect": "known, never bought",
         "new": f"first bought in the last {policy.new_days} days",
         "established": "buy from time to time",
-        "lapsing": f"silent for more than {own or f'{policy.lapsing_days} days'}",
-        "lost": f"silent for more than {own or f'{policy.lost_days} days'}",
-        "won_back": f"were lost, back in the last {policy.won_back_days} days",
+        "lapsing": f"no purchase for more than {own or f'{policy.lapsing_days} days'}",
+        "lost": f"no purchase for more than {own or f'{policy.lost_days} days'}",
+        "won_back": f"lost before, came back in the last {policy.won_back_days} days",
     }
     made = table("Stage", "Customers", "Share", "", "", right=(1, 2), grow=4, spare=(3,))
     for stage, count in found.stages.items():
@@ -106,53 +106,56 @@ def _rates(rates: list[PeriodRates]) -> Sheet:
     return made
 
 
-def _rates_explained(page: RetentionPage) -> list[RenderableType]:
+def _rates_explained(page: RetentionPage, rates: list[PeriodRates]) -> list[RenderableType]:
     days = "a while" if page.policy.own_gap else f"{page.policy.lost_days} days"
     return [
         words(
-            f"Active at the month's start: bought within the {days} before. Stayed: still so at its end. Back: had"
-            " left, and bought again. Stayed in per cent is the retention rate; what is missing to 100% is churn."
-            + ("" if page.rates[-1].complete else " * That month is not over.")
+            f"Active at the month's start: bought within the {days} before. Stayed: still active at its end. Back: had"
+            " left and bought again. Stayed in per cent is the retention rate; the rest to 100% is churn."
+            + ("" if rates[-1].complete else " * This month is not over yet.")
         ),
     ]
 
 
 def _cohorts(cohorts: list[Cohort]) -> Heat:
-    rows = [
-        (cohort.month, number(cohort.size), [month.share for month in cohort.months[1:]])
-        for cohort in cohorts
-        if cohort.months[1:]
-    ]
-    return Heat("Who of those who began together buys again, in per cent", "Began", rows)
+    rows = [(cohort.month, number(cohort.size), [month.share for month in _whole_months(cohort)]) for cohort in cohorts]
+    return Heat("Share of each month's new customers who buy again, in per cent", "First", rows)
+
+
+def _whole_months(cohort: Cohort) -> list[CohortMonth]:
+    """Return the months after the first that are over."""
+    return [month for month in cohort.months[1:] if month.complete]
 
 
 _COHORTS_EXPLAINED: tuple[RenderableType, ...] = (
     words(
-        "Of the customers who first bought in a month: how many of a hundred bought in the 1st, 2nd, 3rd and each"
-        " later month after it. The darker, the more."
+        "Of 100 customers who first bought in a month: how many bought in the 1st, 2nd, 3rd and each later month after"
+        " it. The darker, the more. A month that is not over is left out."
     ),
 )
 
 
 def _survival(found: SurvivalCurve) -> list[RenderableType]:
     median = (
-        "more than half are still there after the longest time observed"
+        "more than half are still customers after the longest time observed"
         if found.median is None
-        else f"half are lost after {number(found.median)} days"
+        else f"half are lost after {counted(round(found.median), 'day')}"
     )
-    said = words(f"{number(found.n)} customers, {number(found.events)} lost so far: {median} (Kaplan and Meier).")
+    said = words(
+        f"{counted(found.n, 'customer')}, {number(found.events)} lost so far: {median} (Kaplan and Meier's estimate)."
+    )
     if not found.points[-1].time:
         return [said]
     corners = [(0.0, 1.0), *((point.time, point.survival) for point in found.points)]
     return [
-        Text("How long they stay: the share not yet lost", style="bold"),
+        Text("How long customers stay: the share not yet lost", style="bold"),
         Curve(corners, below="days since the first purchase"),
         said,
     ]
 
 
 def _churn(found: ChurnReport) -> Sheet:
-    made = table("Left because", "Customers", "Won back", "", right=(1, 2), title="Why they say they left", spare=(3,))
+    made = table("Reason", "Customers", "Won back", "", right=(1, 2), title="Recorded reasons for leaving", spare=(3,))
     for reason in found.reasons:
         share = reason.customers / found.left
         made.add_row(reason.reason or "no reason given", number(reason.customers), number(reason.won_back), bar(share))
@@ -160,16 +163,17 @@ def _churn(found: ChurnReport) -> Sheet:
 
 
 def _churn_explained(found: ChurnReport) -> list[RenderableType]:
-    said = f"{number(found.left)} are known to have left, and {number(found.won_back)} of them to be back."
-    by = [f"{number(count)} by {campaign or 'nothing of ours'}" for campaign, count in found.campaigns]
+    left, lapses = counted(found.left, "customer"), counted(found.lapses, "departure")
+    said = f"{lapses} of {left} recorded; {number(found.won_back)} of them ended with a recorded return."
+    by = [f"{number(count)} by {campaign or 'no campaign'}" for campaign, count in found.campaigns]
     return [words(said + (f" Won back: {', '.join(by)}." if by else ""))]
 
 
 def _kinds(found: KindsReport) -> Sheet:
     meaning: dict[str, str] = {
         "true": "come back, and mean it",
-        "latent": "mean it, but seldom come",
-        "spurious": "come back, for want of a reason not to",
+        "latent": "like us, but seldom come",
+        "spurious": "come back out of habit only",
         "none": "neither",
     }
     made = table("Loyalty", "Customers", "Share", "", "", right=(1, 2), title="Kinds of loyalty", grow=4, spare=(3,))
@@ -183,15 +187,15 @@ def _kinds_explained(page: RetentionPage) -> list[RenderableType]:
     rules, found = page.policy.loyalty, page.kinds
     return [
         words(
-            f"Of the last {rules.months} months: coming back is what they do; meaning it is what they answer and"
-            f" whether they pay the full price. In {found.month}, {number(found.progressed)} came closer to true"
-            f" loyalty and {number(found.relapsed)} went away from it."
+            f"Over the last {counted(rules.months, 'month')}. Coming back is measured by purchases, meaning it by"
+            f" answers and by paying the full price. In {found.month}, {number(found.progressed)} moved towards true"
+            f" loyalty and {number(found.relapsed)} away from it."
         ),
     ]
 
 
 def as_dict(page: RetentionPage) -> dict[str, Any]:
-    """The page for programs, without the policy, which is not of it."""
+    """Return the page for programs, without the policy."""
     return {
         "lifecycle": page.lifecycle,
         "rates": page.rates,

@@ -1,4 +1,4 @@
-"""How satisfied customers say they are, for people."""
+"""The terminal page of satisfaction."""
 
 from __future__ import annotations
 
@@ -11,11 +11,22 @@ from rich.text import Text
 
 from relations.analytics.intervals import Interval
 from relations.cli.pages.question import Question
-from relations.cli.show import ABSENT, bar, headline, local_minute, number, percent, section, span, table, words
+from relations.cli.show import (
+    ABSENT,
+    bar,
+    counted,
+    headline,
+    local_minute,
+    number,
+    percent,
+    section,
+    span,
+    table,
+    words,
+)
 from relations.engine import Relations
 from relations.errors import InvalidInput
-from relations.projections.satisfaction.respondents import SegmentsOf
-from relations.projections.satisfaction.view import (
+from relations.projections.satisfaction import (
     CsatFigure,
     GapFigure,
     NpsFigure,
@@ -26,21 +37,22 @@ from relations.projections.satisfaction.view import (
     ThemeFigure,
     Trend,
 )
+from relations.projections.satisfaction.respondents import SegmentsOf
 
 __all__ = ["read", "show"]
 
 _NPS_SCALE = (-100.0, 100.0)
 _CSAT_SCALE = (0.0, 1.0)
-_FEW = "too few to tell"
+_FEW = "too few answers"
 _Grouped: TypeAlias = NpsFigure | CsatFigure | ScaleFigure | GapFigure | ResponseRate | ThemeFigure
 
 
 class SatisfactionPage(SatisfactionReport):
-    """All that the page shows.
+    """Everything that the page shows.
 
     Attributes:
-        nps_trends: The trend of every touchpoint.
-        no_drivers: Why it cannot be told what goes with recommending, where it cannot.
+        nps_trends: The trend of NPS at every touchpoint.
+        no_drivers: The reason for which the drivers of NPS are not known, if they are not.
     """
 
     nps_trends: list[Trend]
@@ -48,7 +60,7 @@ class SatisfactionPage(SatisfactionReport):
 
 
 def read(engine: Relations, question: Question) -> SatisfactionPage | dict[str, Any]:
-    """The report; or the figures grouped as asked."""
+    """Read the report, or the figures in groups."""
     view, surveys = engine.views.satisfaction, engine.policy.surveys
     within: dict[str, Any] = {"since": question.since, "until": question.month_after}
     as_of = question.as_of if question.asked else None
@@ -84,7 +96,7 @@ def _why_no_drivers(engine: Relations, question: Question) -> str | None:
 
 
 def _segments(engine: Relations, question: Question) -> SegmentsOf:
-    """Who belongs to which segments at the moment asked for."""
+    """Return the segments of each customer at the moment asked about."""
     retention = engine.views.retention
     if question.segments == "policy":
         return retention.members(as_of=question.as_of)
@@ -93,31 +105,48 @@ def _segments(engine: Relations, question: Question) -> SegmentsOf:
 
 
 def show(found: SatisfactionPage | dict[str, Any], question: Question) -> RenderableType:
-    """The page."""
+    """Lay out the page."""
     if isinstance(found, dict):
         return Group(
             headline("Satisfaction", f"by {' and '.join(question.by)}"),
-            section(_nps_table("Would they recommend us? (NPS)", found["nps"])),
-            section(_csat_table("Are they satisfied? (CSAT)", found["csat"])),
-            *_of_all(found["scales"], found["gaps"], found["response"], found["themes"]),
+            *_scores(found["nps"], "Would customers recommend us? (NPS)"),
+            *_shares(found["csat"], "Are customers satisfied? (CSAT)"),
+            *_other_tables(found["scales"], found["gaps"], found["response"], found["themes"]),
+            *_not_over([*found["nps"], *found["csat"], *found["response"]]),
         )
     months = found.nps_by_month[-question.limit :]
-    return Group(
-        headline("Satisfaction", "what customers answered when asked"),
-        section(_overall(found), *_explained(found)),
-        section(_nps_table(_latest("Would they recommend us, month by month (NPS)", months, found), months)),
-        *_signals(found),
-        section(_csat_table("Are they satisfied, by place (CSAT)", found.csat_by_touchpoint)),
-        *_of_all(found.scales, found.gaps, [found.response, *found.response_by_instrument], found.themes),
-        section(_loops_table(found.loops, question)),
-        *_drivers(found),
-    )
+    parts: list[RenderableType] = [headline("Satisfaction", "what customers answered")]
+    if found.nps.n or found.csat.n or found.complaint_csat.n:
+        parts += [
+            section(_overall(found), *_explained(found)),
+            *_scores(months, _latest("Would customers recommend us, by month (NPS)", months, found)),
+            *_not_over(months),
+            *_signals(found),
+            *_shares(found.csat_by_touchpoint, "Are customers satisfied, by touchpoint (CSAT)"),
+        ]
+    parts += _other_tables(found.scales, found.gaps, [found.response, *found.response_by_instrument], found.themes)
+    if found.loops.low:
+        parts.append(section(_loops_table(found.loops, question)))
+    parts += _drivers(found)
+    return Group(*parts) if parts[1:] else Group(*parts, section(words("Nobody has answered anything yet.")))
 
 
-def _of_all(
+def _scores(figures: list[NpsFigure], title: str) -> list[RenderableType]:
+    return [section(_nps_table(title, figures))] if figures else []
+
+
+def _shares(figures: list[CsatFigure], title: str) -> list[RenderableType]:
+    return [section(_csat_table(title, figures))] if figures else []
+
+
+def _not_over(figures: Sequence[_Grouped]) -> list[RenderableType]:
+    return [] if all(figure.complete for figure in figures) else [section(words("* This month is not over yet."))]
+
+
+def _other_tables(
     scales: list[ScaleFigure], gaps: list[GapFigure], response: list[ResponseRate], themes: list[ThemeFigure]
 ) -> list[RenderableType]:
-    """Tables of what there is any of."""
+    """Lay out the tables that have any rows."""
     tables = (
         _scale_table(scales) if scales else None,
         _gap_table(gaps) if gaps else None,
@@ -137,7 +166,7 @@ _SIGNALS = {
 
 
 def _signals(found: SatisfactionPage) -> list[RenderableType]:
-    """The months that chance does not explain, in words."""
+    """Name the months that differ by more than chance explains."""
     said = [
         f"{name} {point.period}: {', '.join(_SIGNALS[signal] for signal in point.signals)}"
         for name, chart in (
@@ -148,11 +177,7 @@ def _signals(found: SatisfactionPage) -> list[RenderableType]:
         for point in (chart.signals if chart else ())
     ]
     if not said:
-        return [
-            section(
-                words("No month's NPS or CSAT, on the whole or in one place, differs by more than chance explains.")
-            )
-        ]
+        return [section(words("No month differs by more than chance explains: NPS, CSAT, and NPS by touchpoint."))]
     return [section(words("More than chance explains: " + "; ".join(said) + "."))]
 
 
@@ -167,7 +192,7 @@ def _scale_table(figures: list[ScaleFigure]) -> Table:
         "Scale",
         "Between",
         right=right,
-        title="On other scales",
+        title="Other scales",
         spare=_last(2, headings),
     )
     for figure in figures:
@@ -177,7 +202,7 @@ def _scale_table(figures: list[ScaleFigure]) -> Table:
 
 
 def _gap_table(figures: list[GapFigure]) -> Table:
-    title, headings = "What they found, less what they expected", _headings(figures)
+    title, headings = "Service quality: perception less expectation", _headings(figures)
     right = tuple(len(headings) + place for place in (2, 3, 4))
     made = table(
         "Asked with",
@@ -210,7 +235,7 @@ def _response_table(figures: list[ResponseRate]) -> Table:
         "Between",
         "Days",
         right=right,
-        title="Do they answer?",
+        title="Response rate",
         spare=_last(4, headings),
     )
     for figure in figures:
@@ -232,7 +257,7 @@ def _theme_table(figures: list[ThemeFigure]) -> Table:
         "Answers",
         "Sentiment",
         right=(len(headings) + 1,),
-        title="What words are about",
+        title="Themes of the comments",
         grow=len(headings) + 2,
     )
     for figure in figures:
@@ -246,7 +271,7 @@ def _theme_table(figures: list[ThemeFigure]) -> Table:
 
 def _loops_table(loops: OpenLoops, question: Question) -> Table:
     closed = percent(loops.share_closed)
-    title = f"Low answers: {number(loops.low)}; the business came back on {closed}, and not yet on {len(loops.open)}"
+    title = f"Low answers: {number(loops.low)}; replied to {closed}, without a reply {number(len(loops.open))}"
     made = table("Customer", "Asked with", "Score", "Place", "Due", "", right=(2,), title=title, grow=3, spare=(1,))
     for loop in loops.open[: question.limit]:
         score = ABSENT if loop.score is None else str(loop.score)
@@ -257,7 +282,7 @@ def _loops_table(loops: OpenLoops, question: Question) -> Table:
 
 
 def _drivers(page: SatisfactionPage) -> list[RenderableType]:
-    """Each driver's share of what all of them explain; the shares sum to 100 per cent."""
+    """Lay out each driver's share of what all of them explain; the shares sum to 100 per cent."""
     title = "What goes with recommending"
     found = page.drivers
     if found is None:
@@ -271,12 +296,14 @@ def _drivers(page: SatisfactionPage) -> list[RenderableType]:
         made.add_row(driver.name, percent(share), bar(share, 20), correlation)
     said = [
         words(
-            f"Share: of what all of these explain together, {percent(found.r_squared)} of the differences between"
-            f" {number(found.n)} answers (R squared). That one goes with the other is all that a survey shows."
+            f"Together these explain {percent(found.r_squared)} of the differences between"
+            f" {counted(found.n, 'answer')} (R squared). A survey shows what goes together, not what causes what."
         )
     ]
     if found.collinear:
-        said.append(words(f"Read together, for they go with each other: {', '.join(found.collinear)}."))
+        said.append(
+            words(f"These are correlated with each other, so read them together: {', '.join(found.collinear)}.")
+        )
     return [section(made, *said)]
 
 
@@ -307,13 +334,12 @@ def _explained(found: SatisfactionReport) -> list[RenderableType]:
     level = f"{100 * found.confidence:g}"
     return [
         words(
-            "Answers is n: how many people answered. NPS: the share who give 9 or 10 of 10, less the share who"
-            " give 0 to 6; it goes from -100 to 100. CSAT: the share who are satisfied."
+            "Answers: the number of answers (n). NPS: the share who answer 9 or 10 of 10, less the share who answer 0"
+            " to 6, from -100 to 100. CSAT: the share of satisfied answers."
         ),
         words(
-            f"Between: chance alone may move a figure that rests on few answers; {level} of 100 such ranges hold the"
-            f" true one. Groups of fewer than {found.minimum_answers} people are not shown, nor what would give them"
-            " away beside the others."
+            f"Between: a figure from few answers is uncertain; {level} of 100 such ranges contain the true one. Groups"
+            f" of fewer than {found.minimum_answers} people are not shown, nor figures that would disclose them."
         ),
     ]
 
@@ -343,7 +369,10 @@ def _csat_cells(figure: CsatFigure, width: int = 13) -> tuple[str, str, str, str
 
 
 def _names(figure: _Grouped) -> list[str]:
-    return [value or "(unknown)" for value in figure.group.values()]
+    mark = "" if figure.complete else "*"
+    return [
+        (value or "(unknown)") + (mark if dimension == "month" else "") for dimension, value in figure.group.items()
+    ]
 
 
 def _headings(figures: Sequence[_Grouped]) -> list[str]:
@@ -351,7 +380,7 @@ def _headings(figures: Sequence[_Grouped]) -> list[str]:
 
 
 def _last(place: int, headings: Sequence[str]) -> tuple[int]:
-    """The column at a place behind the headings of groups: it is left out where there is no room."""
+    """Return the place of a column after the groups' headings; it is left out if there is no room."""
     return (len(headings) + place,)
 
 

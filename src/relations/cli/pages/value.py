@@ -1,4 +1,4 @@
-"""What customers are worth, for people: the second half of the page on retention."""
+"""Customer value on the terminal: the second half of the page on retention."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from relations.cli.pages.question import Question
-from relations.cli.show import ABSENT, Heat, Sheet, bar, number, percent, section, table, words
+from relations.cli.show import ABSENT, Heat, Sheet, bar, counted, number, percent, section, table, words
 from relations.engine import Relations
 from relations.messages import minor_digits
 from relations.projections.retention import (
     AcquisitionFigure,
     CohortRevenue,
+    CohortRevenueMonth,
     RevenueRetention,
     RfmReport,
     SegmentFigure,
     WorthReport,
 )
 from relations.projections.retention.value_grades import GradesReport
+from relations.report.fits import fit_parameters
 
 __all__ = ["ValuePage", "as_dict", "read", "show"]
 
@@ -31,13 +33,14 @@ _HORIZON = timedelta(days=_HORIZON_DAYS)
 
 
 class ValuePage(msgspec.Struct, frozen=True):
-    """All that this half shows.
+    """Everything that this half shows.
 
     Attributes:
-        others: Currencies that customers spent in too.
+        others: Other currencies in which customers spent.
     """
 
     currency: str
+    policy_currency: str
     rfm: RfmReport
     grades: GradesReport
     worth: WorthReport
@@ -49,7 +52,7 @@ class ValuePage(msgspec.Struct, frozen=True):
 
 
 def read(engine: Relations, question: Question) -> ValuePage:
-    """Value in one currency, as of the moment asked for."""
+    """Read value in one currency, as of the moment asked about."""
     view, as_of = engine.views.retention, question.as_of
     currency = question.currency or engine.policy.currency
     whole = view.lifetime_values(as_of=as_of, currency=currency, ahead=_HORIZON)
@@ -63,6 +66,7 @@ def read(engine: Relations, question: Question) -> ValuePage:
     }
     return ValuePage(
         currency=currency,
+        policy_currency=engine.policy.currency,
         rfm=view.rfm(as_of=as_of, currency=currency, limit=0),
         grades=view.value_grades(as_of=as_of, currency=currency, limit=0),
         worth=whole.model_copy(update={"customers": whole.customers[: question.limit]}),
@@ -75,19 +79,19 @@ def read(engine: Relations, question: Question) -> ValuePage:
 
 
 def show(page: ValuePage, question: Question) -> list[RenderableType]:
-    """The sections, those without anything to show left out."""
+    """Lay out the sections, without those that have nothing to show."""
     parts: list[RenderableType] = []
     if page.rfm.buyers:
         parts.append(section(_rfm(page.rfm), *_rfm_explained(page)))
         parts.append(section(_grades(page), *_grades_explained(page)))
         parts.append(section(*_worth(page)))
-    spans = [span for span in page.revenue if span.net is not None]
+    spans = [span for span in page.revenue if span.net is not None and span.complete]
     if spans:
         parts.append(section(_revenue(page, spans[-question.limit :]), *_REVENUE_EXPLAINED))
-    cohorts = [each for each in page.cohort_revenue[-question.limit :] if any(m.share for m in each.months[1:])]
+    cohorts = [each for each in page.cohort_revenue if any(m.share for m in _whole_months(each))][-question.limit :]
     if cohorts:
         parts.append(section(_cohort_revenue(page, cohorts)))
-    if page.segments:
+    if any(segment.size for segment in page.segments):
         parts.append(section(_segments(page)))
     if page.acquisition:
         parts.append(section(_acquisition(page), *_acquisition_explained(page)))
@@ -101,29 +105,31 @@ def _money(page: ValuePage, minor: float, digits: int = 0) -> str:
 def _rfm(found: RfmReport) -> Sheet:
     made = table(
         "Group", "Customers", "Share", f"Spent, {found.currency}", "", right=(1, 2, 3),
-        title="How recently, how often and how much they buy", spare=(4,),
+        title="RFM: how recently, how often and how much customers buy", spare=(4,),
     )  # fmt: skip
     for segment in found.segments:
+        if not segment.customers:
+            continue
         made.add_row(
             segment.segment,
             number(segment.customers),
             percent(segment.share),
-            f"{segment.monetary.decimal:,.0f}" if segment.customers else ABSENT,
+            f"{segment.monetary.decimal:,.0f}",
             bar(segment.share, 20),
         )
     return made
 
 
 def _rfm_explained(page: ValuePage) -> list[RenderableType]:
-    rule = "against each other, in fifths" if page.rfm.rule == "quintiles" else "by the policy's own limits"
-    lines = [f"Graded {rule}: how recently and how often they bought. Only {page.currency} counts as spent here."]
+    rule = "compared with each other, in fifths" if page.rfm.rule == "quintiles" else "by the policy's own limits"
+    lines = [f"Customers are graded by how recently and how often they bought, {rule}. Only {page.currency} counts."]
     if page.others:
-        lines.append(f"They spent in other currencies too: --currency {' or '.join(page.others)}.")
+        lines.append(f"Customers also spent in other currencies: --currency {' or '.join(page.others)}.")
     return [words(line) for line in lines]
 
 
 def _grades(page: ValuePage) -> Sheet:
-    made = table("Grade", "Customers", "Share", "Spent", "", right=(1, 2, 3), title="What they are worth", spare=(3,))
+    made = table("Grade", "Customers", "Share", "Spent", "", right=(1, 2, 3), title="Value grades", spare=(3,))
     for size in page.grades.sizes:
         made.add_row(
             size.grade,
@@ -138,11 +144,11 @@ def _grades(page: ValuePage) -> Sheet:
 def _grades_explained(page: ValuePage) -> list[RenderableType]:
     found = page.grades
     line = (
-        f"By what they spent over {found.months} months, less what was given back: high from"
-        f" {_money(page, found.high_from.amount)} {page.currency} on, mid from {_money(page, found.mid_from.amount)}."
+        f"By spending over {counted(found.months, 'month')}, less refunds: high from"
+        f" {_money(page, found.high_from.amount)} {page.currency}, mid from {_money(page, found.mid_from.amount)}."
     )
     if found.other_currencies:
-        line += f" {number(found.other_currencies)} bought in other currencies only and are not graded."
+        line += f" Not graded: {counted(found.other_currencies, 'customer')} who bought only in other currencies."
     return [words(line)]
 
 
@@ -150,8 +156,8 @@ def _worth(page: ValuePage) -> list[RenderableType]:
     found = page.worth
     if found.no_fit is not None:
         return _historic(page)
-    title = f"What is to be expected of them within {_HORIZON_DAYS} days, in {page.currency}"
-    made = table("Customer", "Brought", "Expected", "Purchases", "Alive", right=(1, 2, 3, 4), title=title, spare=(3,))
+    title = f"Lifetime value: what is expected within {_HORIZON_DAYS} days, in {page.currency}"
+    made = table("Customer", "So far", "Expected", "Purchases", "Active", right=(1, 2, 3, 4), title=title, spare=(3,))
     for each in found.customers:
         made.add_row(
             each.customer,
@@ -160,40 +166,39 @@ def _worth(page: ValuePage) -> list[RenderableType]:
             f"{each.expected_purchases:.1f}",
             percent(each.alive),
         )
-    sums = (
-        f"have brought {_money(page, found.historic)}; {_money(page, found.expected_value or 0)} more are expected of"
-        " them"
-    )
     lines = [
         (
-            f"{number(found.buyers)} buyers {sums}, discounted by {percent(found.yearly_rate)} a year. The most"
-            " valuable stand here. Alive: the chance that they have not left for good."
-        )
+            f"{counted(found.buyers, 'buyer')} brought {_money(page, found.historic)}; another"
+            f" {_money(page, found.expected_value or 0)} is expected, at a discount of {percent(found.yearly_rate)} a"
+            " year."
+            " The most valuable are listed. Active: the chance that they have not left for good."
+        ),
+        *(f"{model}, parameter ± standard error: {those}." for model, those in fit_parameters(found)),
     ]
     if found.independent is False:
-        lines.append("Who buys often here spends differently from others; the model takes these to be independent.")
+        lines.append("Frequent buyers spend differently from others here; the model assumes that they do not.")
     return [made, *map(words, lines)]
 
 
 def _historic(page: ValuePage) -> list[RenderableType]:
-    """What they brought, and why no more can be said."""
+    """Say what customers brought, and why nothing is expected."""
     found = page.worth
-    assert found.no_fit is not None  # noqa: S101 - only then it is asked for
+    assert found.no_fit is not None  # noqa: S101 - it is only called then
     hint = f" {found.no_fit.hint}." if found.no_fit.hint else ""
-    why = f"What is to be expected of them is not known: {found.no_fit.reason}.{hint}"
-    title = f"What they have brought, in {page.currency}"
+    why = f"Nothing can be expected of them: {found.no_fit.reason}.{hint}"
+    title = f"Customer value so far, in {page.currency}"
     if not found.customers:
         return [Text(title, style="bold"), words(why)]
-    made = table("Customer", "Brought", "Came back", right=(1, 2), title=title)
+    made = table("Customer", "So far", "Came back", right=(1, 2), title=title)
     for each in found.customers:
         made.add_row(each.customer, _money(page, each.historic), number(each.frequency))
-    return [made, words(f"{number(found.buyers)} buyers have brought {_money(page, found.historic)}. {why}")]
+    return [made, words(f"{counted(found.buyers, 'buyer')} brought {_money(page, found.historic)} so far. {why}")]
 
 
 def _revenue(page: ValuePage, spans: list[RevenueRetention]) -> Sheet:
     made = table(
         "Until", "Before", "Now", "Net", "Gross", "Net, 0 to 100%", right=(1, 2, 3, 4),
-        title=f"Revenue kept from {_SPAN_MONTHS} months to the next {_SPAN_MONTHS}, {page.currency}", spare=(5,),
+        title=f"Revenue retention from {_SPAN_MONTHS} months to the next {_SPAN_MONTHS}, {page.currency}", spare=(5,),
     )  # fmt: skip
     for span in spans:
         made.add_row(
@@ -209,37 +214,45 @@ def _revenue(page: ValuePage, spans: list[RevenueRetention]) -> Sheet:
 
 _REVENUE_EXPLAINED: tuple[RenderableType, ...] = (
     words(
-        "Before: what customers spent in the earlier months; now: what the same ones spent in the later. Gross counts"
-        " of each no more than before, so that nobody's growth hides another's leaving."
+        "Before: what customers spent in the earlier months; now: what the same customers spent in the later ones."
+        " Gross counts at most what each spent before, so that one customer's growth does not hide another's departure."
     ),
 )
 
 
 def _cohort_revenue(page: ValuePage, cohorts: list[CohortRevenue]) -> Heat:
-    rows = [(cohort.month, number(cohort.size), [month.share for month in cohort.months[1:]]) for cohort in cohorts]
-    return Heat("What those who began together spend, in per cent of their first month", "Began", rows)
+    rows = [(cohort.month, number(cohort.size), [m.share for m in _whole_months(cohort)]) for cohort in cohorts]
+    return Heat("Spending of each month's new customers, in per cent of that month", "First", rows)
+
+
+def _whole_months(cohort: CohortRevenue) -> list[CohortRevenueMonth]:
+    """Return the months after the first that are over."""
+    return [month for month in cohort.months[1:] if month.complete]
 
 
 def _segments(page: ValuePage) -> Sheet:
     made = table(
-        "Segment", "Kind", "Customers", "Share", "Spent, net", right=(2, 3, 4), title="The policy's segments", grow=0,
+        "Segment", "Kind", "Customers", "Share", f"Spent, {page.policy_currency}", right=(2, 3, 4),
+        title="The policy's segments", grow=0,
         spare=(1,),
     )  # fmt: skip
     for segment in page.segments:
+        if not segment.size:
+            continue
         made.add_row(
             segment.name,
             segment.kind,
             number(segment.size),
             percent(segment.share),
-            f"{segment.net_amount / 10 ** minor_digits(page.rfm.currency):,.0f}",
+            f"{segment.net_amount / 10 ** minor_digits(page.policy_currency):,.0f}",
         )
     return made
 
 
 def _acquisition(page: ValuePage) -> Sheet:
     made = table(
-        "Won by", "Campaign", "Won", "Cost each", "Brought each", "Worth : cost", right=(2, 3, 4, 5),
-        title=f"What it costs to win them, {page.currency}", spare=(4, 2),
+        "Channel", "Campaign", "Won", "Cost each", "Value each", "Value : cost", right=(2, 3, 4, 5),
+        title=f"Cost of winning customers, {page.currency}", spare=(4, 2),
     )  # fmt: skip
     for each in page.acquisition:
         made.add_row(
@@ -255,15 +268,15 @@ def _acquisition(page: ValuePage) -> Sheet:
 
 def _acquisition_explained(page: ValuePage) -> list[RenderableType]:
     of = (
-        "what they brought"
+        "what customers brought so far"
         if page.worth.no_fit
-        else f"what they brought and are expected to bring in {_HORIZON_DAYS} days"
+        else f"what customers brought so far and are expected to bring within {_HORIZON_DAYS} days"
     )
-    return [words(f"Of those for whom a cost was recorded. Worth : cost is {of}, by what it cost to win them.")]
+    return [words(f"Only customers with a recorded cost. Value : cost is {of}, divided by what it cost to win them.")]
 
 
 def as_dict(page: ValuePage) -> dict[str, Any]:
-    """This half for programs."""
+    """Return this half for programs."""
     return {
         "rfm": page.rfm,
         "grades": page.grades,

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from relations.errors import InvalidInput
 from relations.exchange.mapping.model import Value
 from relations.exchange.mapping.texts import shown
+from relations.policies.calendars import time_zone
 
 __all__ = ["compile_time", "shift_days"]
 
@@ -35,7 +36,7 @@ class _Read(NamedTuple):
 
 def compile_time(name: str, value: Value) -> Callable[[str], datetime]:
     """Return the function that reads a value's texts as moments, by its format and zone."""
-    zone = ZoneInfo(value.zone) if value.zone is not None else None
+    zone = time_zone(value.zone) if value.zone is not None else None
     at = value.at if value.at is not None else time_of_day()
     parse, wanted = _parser(value.format)
 
@@ -56,7 +57,7 @@ def compile_time(name: str, value: Value) -> Callable[[str], datetime]:
                 )
             if is_day:
                 found = found.replace(hour=at.hour, minute=at.minute, second=at.second, microsecond=at.microsecond)
-            return _in_zone(name, text, found, zone, is_day=is_day and value.at is None)
+            return _in_zone(name, text, found, zone)
         try:
             return found.astimezone(UTC)
         except OverflowError:
@@ -110,10 +111,10 @@ def shift_days(name: str, moment: datetime, days: int, zone: ZoneInfo) -> dateti
         raise InvalidInput(
             f"{days} days from {moment:%Y-%m-%d} is out of range", code="not_a_time", field=name
         ) from None
-    return _in_zone(name, f"{local:%Y-%m-%d %H:%M}", local, zone, is_day=False)
+    return _in_zone(name, f"{local:%Y-%m-%d %H:%M}", local, zone)
 
 
-def _in_zone(name: str, text: str, found: datetime, zone: ZoneInfo, *, is_day: bool) -> datetime:
+def _in_zone(name: str, text: str, found: datetime, zone: ZoneInfo) -> datetime:
     """Return a local time as a moment: the earlier of two where clocks went back.
 
     A day whose midnight the clocks skipped begins at its first instant. Any other skipped time is an error.
@@ -125,7 +126,7 @@ def _in_zone(name: str, text: str, found: datetime, zone: ZoneInfo, *, is_day: b
     except OverflowError:
         raise InvalidInput(f"{shown(text)} is out of range", code="not_a_time", field=name) from None
     # Of a skipped midnight, the offset before the gap gives the instant at which the clocks went forward.
-    if is_day or back.replace(tzinfo=None) == found:
+    if back.replace(tzinfo=None) == found or found.time() == time_of_day():
         return at
     raise InvalidInput(
         f"{shown(text)} did not exist in {zone.key}: the clocks skipped it", code="nonexistent_time", field=name

@@ -14,7 +14,6 @@ from hashlib import blake2b
 from operator import itemgetter
 from string import Formatter
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from relations.errors import InvalidInput, MappingError
 from relations.exchange.mapping.model import Value
@@ -22,6 +21,7 @@ from relations.exchange.mapping.numbers import decimal_number, integer_reader, m
 from relations.exchange.mapping.texts import shown
 from relations.exchange.mapping.times import compile_time, shift_days
 from relations.messages import Money
+from relations.policies.calendars import time_zone
 
 __all__ = [
     "Counter",
@@ -388,7 +388,7 @@ def _time(name: str, value: Value) -> Conversion:
     shifts = [(days, sign) for days, sign in ((value.plus_days, 1), (value.minus_days, -1)) if days is not None]
     if not shifts:
         return lambda text, _values: moment(text)
-    zone = ZoneInfo(value.zone or "UTC")
+    zone = time_zone(value.zone or "UTC")
     whole = integer_reader(name, Value(constant=0, type="integer", accept_decimal_zero=True))
 
     def shifted(text: str, values: RowValues) -> datetime | None:

@@ -1,13 +1,14 @@
-"""What the satisfaction view keeps: one row a respondent, with what they were asked and what they said.
+"""The satisfaction view's row for each respondent: what they were asked and what they answered.
 
-There are no tallies beside it: how many *people* a figure is about, and which figures would give each other away, no
-count of answers can tell. That an invitation is counted once is decided where feedback is given; here every event
-counts, and where the same invitation was answered under two ids that turn out to be one customer's, all answers but the
-first recorded are left out when asked.
+There are no tallies. A count of answers cannot tell how many *people* a figure is about, nor which figures would
+disclose each other.
 
-Scores of complaints' follow-ups (1 to 5) are an instrument of their own, `complaint_csat`, at the touchpoint
-`complaint`: they measure the handling of a failure, asked only of those who had one, so that adding them to `csat`
-would let the number of complaints move the satisfaction with everything else.
+The customer aggregate already refuses a second answer to an invitation, so every event counts here. If one invitation
+was answered under two ids that were merged later, only the first answer recorded counts when a question is asked.
+
+The scores of complaints' follow-ups (1 to 5) are an instrument of their own, `complaint_csat`, at the touchpoint
+`complaint`. Only customers with a complaint are asked. Added to `csat`, the number of complaints would change the
+satisfaction with everything else.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ COMPLAINT_CSAT = "complaint_csat"
 
 
 class Sentiment(msgspec.Struct, array_like=True, gc=False):
-    """How favourable one version of one scorer found the words, in thousandths."""
+    """The sentiment that one version of a scorer found in the words, in thousandths."""
 
     score: int
     scorer: str
@@ -55,16 +56,25 @@ class Sentiment(msgspec.Struct, array_like=True, gc=False):
 
 
 class Given(msgspec.Struct, array_like=True, gc=False):
-    """One answer, as a respondent's row keeps it.
+    """One answer of a respondent.
 
     Attributes:
-        at: When it was given, UTC microseconds.
-        position: Of its event in the log.
-        words: Whether there are words; the words themselves are not here.
-        followed_at: When the business came back on it.
-        sentiments: What each version of each scorer made of the words.
-        coded: When the words were coded as they are now, and the position of that; absent where not beside the answer.
-        answer_by: By when the business is to come back, as was decided with the answer.
+        at: The time at which it was given, UTC microseconds.
+        position: The event's position in the log.
+        instrument: The instrument's id.
+        score: The score; absent for questionnaires and notes.
+        touchpoint: The touchpoint; empty if unknown.
+        channel: The channel; empty if unknown.
+        invitation: The invitation that it answers.
+        regarding: The purchase, stay or complaint that it is about.
+        items: The answers to a questionnaire's items.
+        themes: The policy's themes that the words are about.
+        words: True if there are words; the words themselves are not kept here.
+        followed_at: The time of the business's reply.
+        sentiments: The sentiment found by each version of each scorer.
+        coded: Time and position of the coding in force; absent if the themes came with the answer.
+        answer_by: The time by which the business has to reply, as decided with the answer.
+        language: The language of the answer; empty if unknown.
     """
 
     at: int
@@ -82,10 +92,11 @@ class Given(msgspec.Struct, array_like=True, gc=False):
     sentiments: list[Sentiment] = msgspec.field(default_factory=list)
     coded: tuple[int, int] | None = None
     answer_by: int | None = None
+    language: str = ""
 
 
 class Invited(msgspec.Struct, array_like=True, gc=False):
-    """One invitation, and what became of it."""
+    """One invitation with its reminders and outcome."""
 
     at: int
     instrument: str
@@ -97,27 +108,27 @@ class Invited(msgspec.Struct, array_like=True, gc=False):
 
     @property
     def was_seen(self) -> bool:
-        """Whether it is known to have been seen; whoever declines has."""
+        """Return True if it is known to have been seen; one that was declined has."""
         return self.seen_at is not None or self.declined_at is not None
 
 
 class Case(msgspec.Struct, array_like=True, gc=False):
-    """A complaint, and how it stands: `open`, `resolved`, `withdrawn` or `reopened`."""
+    """A complaint and its standing: `open`, `resolved`, `withdrawn` or `reopened`."""
 
     filed_at: int
     standing: str = "open"
 
 
 class Respondent(CustomerRow, gc=False):
-    """Who answers: what is known of them, what they were asked, and what they said.
+    """One customer as a respondent.
 
     Attributes:
-        language: Their own, as last known.
-        region: Likewise.
-        answers: By the answer's id; a complaint's follow-up by its stream and version.
-        invitations: By id.
-        complaints: By id.
-        erased_at: When they were last erased: there is nobody to come back to.
+        language: The customer's language, as last known.
+        region: The customer's region, as last known.
+        answers: Answers by id; a complaint's follow-up by its stream and version.
+        invitations: Invitations by id.
+        complaints: Complaints by id.
+        erased_at: The time of the last erasure; nobody can reply to the customer any more.
     """
 
     table: ClassVar[str] = "respondent"
@@ -129,10 +140,10 @@ class Respondent(CustomerRow, gc=False):
     erased_at: int | None = None
 
     def absorb(self, other: Respondent) -> None:
-        """What either id is known for, was asked and said, is the one customer's."""
+        """Add the row of another id of the same customer."""
         self.language = newer(self.language, other.language)
         self.region = newer(self.region, other.region)
-        # Two ids may have answers, and invitations, of one name: both are kept, and the first recorded keeps the name.
+        # Two ids may have answers with the same id: both are kept, and the first recorded keeps its name.
         for name, answer in other.answers.items():
             mine = self.answers.get(name, answer)
             first, later = (mine, answer) if mine.position <= answer.position else (answer, mine)
@@ -147,7 +158,7 @@ class Respondent(CustomerRow, gc=False):
 
 
 def _either(one: Invited, other: Invited) -> Invited:
-    """The same invitation under two ids: sent once, and seen, reminded of and declined under either."""
+    """Combine one invitation under two ids: sent once, and seen, reminded of or declined under either."""
     first, second = sorted((one, other), key=lambda each: (each.at, each.instrument, each.touchpoint, each.channel))
 
     def soonest(left: int | None, right: int | None) -> int | None:
@@ -164,26 +175,26 @@ def _either(one: Invited, other: Invited) -> Invited:
     )
 
 
-PROJECTION = Projection(name="satisfaction", version=5, tables=(Respondent,))
+PROJECTION = Projection(name="satisfaction", version=6, tables=(Respondent,))
 
 
 @PROJECTION.on(CustomerRegistered, ProfileCorrected)
-def profile_known(rows: Rows, event: CustomerRegistered | ProfileCorrected, at: Envelope) -> None:
-    """Where somebody is and what they speak; who says neither gets no row for it."""
+def profile_known(rows: Rows, event: CustomerRegistered | ProfileCorrected, envelope: Envelope) -> None:
+    """Keep language and region as last known; without either no row is made."""
     if event.language is not None:
-        row = rows.need(Respondent, at.customer)
-        row.language = newer(row.language, Known(at.occurred_at, at.position, event.language))
+        row = rows.need(Respondent, envelope.customer)
+        row.language = newer(row.language, Known(envelope.occurred_at, envelope.position, event.language))
     if event.region is not None:
-        row = rows.need(Respondent, at.customer)
-        row.region = newer(row.region, Known(at.occurred_at, at.position, event.region))
+        row = rows.need(Respondent, envelope.customer)
+        row.region = newer(row.region, Known(envelope.occurred_at, envelope.position, event.region))
 
 
 @PROJECTION.on(FeedbackGiven)
-def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
-    """One more answer."""
-    rows.need(Respondent, at.customer).answers[event.feedback] = Given(
-        at.occurred_at,
-        at.position,
+def feedback_given(rows: Rows, event: FeedbackGiven, envelope: Envelope) -> None:
+    """Add an answer."""
+    rows.need(Respondent, envelope.customer).answers[event.feedback] = Given(
+        envelope.occurred_at,
+        envelope.position,
         event.instrument,
         event.score,
         event.touchpoint or "",
@@ -194,22 +205,23 @@ def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
         list(event.themes),
         event.comment is not None,
         answer_by=event.answer_by,
+        language=event.language or "",
     )
 
 
 @PROJECTION.on(FeedbackCoded)
-def feedback_coded(rows: Rows, event: FeedbackCoded, at: Envelope) -> None:
-    """The coding with the latest business time counts, whatever order they are recorded in."""
-    given = rows.need(Respondent, at.customer).answers.get(event.feedback)
-    coded = at.occurred_at, at.position
+def feedback_coded(rows: Rows, event: FeedbackCoded, envelope: Envelope) -> None:
+    """Keep the coding with the latest business time, in whatever order codings are recorded."""
+    given = rows.need(Respondent, envelope.customer).answers.get(event.feedback)
+    coded = envelope.occurred_at, envelope.position
     if given is not None and (given.coded is None or given.coded < coded):
         given.themes, given.coded = list(event.themes), coded
 
 
 @PROJECTION.on(SentimentScored)
-def sentiment_scored(rows: Rows, event: SentimentScored, at: Envelope) -> None:
-    """What scorers say is kept apart, for they do not go by one scale. A version says one thing of the same words."""
-    given = rows.need(Respondent, at.customer).answers.get(event.feedback)
+def sentiment_scored(rows: Rows, event: SentimentScored, envelope: Envelope) -> None:
+    """Keep each scorer's sentiment on its own: scorers use different scales."""
+    given = rows.need(Respondent, envelope.customer).answers.get(event.feedback)
     if given is not None:
         given.sentiments.append(Sentiment(event.score, event.scorer, event.scorer_version))
         if given.answer_by is None:
@@ -217,61 +229,61 @@ def sentiment_scored(rows: Rows, event: SentimentScored, at: Envelope) -> None:
 
 
 @PROJECTION.on(FeedbackAnswered)
-def feedback_answered(rows: Rows, event: FeedbackAnswered, at: Envelope) -> None:
-    """The loop is closed."""
-    given = rows.need(Respondent, at.customer).answers.get(event.feedback)
+def feedback_answered(rows: Rows, event: FeedbackAnswered, envelope: Envelope) -> None:
+    """Keep the time of the reply."""
+    given = rows.need(Respondent, envelope.customer).answers.get(event.feedback)
     if given is not None:
-        given.followed_at = at.occurred_at
+        given.followed_at = envelope.occurred_at
 
 
 @PROJECTION.on(CustomerErased)
-def customer_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
-    """Also whoever has not been asked yet: complaints may still be filed and followed up in their name."""
-    row = rows.need(Respondent, at.customer)
-    row.erased_at = max(at.occurred_at, row.erased_at or at.occurred_at)
+def customer_erased(rows: Rows, _event: CustomerErased, envelope: Envelope) -> None:
+    """Keep the time of the erasure, with or without earlier answers: complaints may still be filed for the customer."""
+    row = rows.need(Respondent, envelope.customer)
+    row.erased_at = max(envelope.occurred_at, row.erased_at or envelope.occurred_at)
 
 
 @PROJECTION.on(InvitationSent)
-def invitation_sent(rows: Rows, event: InvitationSent, at: Envelope) -> None:
-    """Somebody was asked."""
-    rows.need(Respondent, at.customer).invitations[event.invitation] = Invited(
-        at.occurred_at, event.instrument, event.touchpoint or "", event.channel
+def invitation_sent(rows: Rows, event: InvitationSent, envelope: Envelope) -> None:
+    """Add an invitation."""
+    rows.need(Respondent, envelope.customer).invitations[event.invitation] = Invited(
+        envelope.occurred_at, event.instrument, event.touchpoint or "", event.channel
     )
 
 
 @PROJECTION.on(InvitationReminded, InvitationSeen, InvitationDeclined)
 def invitation_went_on(
-    rows: Rows, event: InvitationReminded | InvitationSeen | InvitationDeclined, at: Envelope
+    rows: Rows, event: InvitationReminded | InvitationSeen | InvitationDeclined, envelope: Envelope
 ) -> None:
-    """What became of it."""
-    invited = rows.need(Respondent, at.customer).invitations.get(event.invitation)
+    """Keep a reminder, or that the invitation was seen or declined."""
+    invited = rows.need(Respondent, envelope.customer).invitations.get(event.invitation)
     if invited is None:
         return
     if isinstance(event, InvitationReminded):
         invited.reminders = max(invited.reminders, event.reminder)
     elif isinstance(event, InvitationDeclined):
-        invited.declined_at = at.occurred_at
-    elif invited.seen_at is None or at.occurred_at < invited.seen_at:
-        invited.seen_at = at.occurred_at
+        invited.declined_at = envelope.occurred_at
+    elif invited.seen_at is None or envelope.occurred_at < invited.seen_at:
+        invited.seen_at = envelope.occurred_at
 
 
 @PROJECTION.on(ComplaintFiled)
-def complaint_filed(rows: Rows, _event: ComplaintFiled, at: Envelope) -> None:
-    """Whoever answers after this had a complaint."""
-    rows.need(Respondent, at.customer).complaints[at.id] = Case(at.occurred_at)
+def complaint_filed(rows: Rows, _event: ComplaintFiled, envelope: Envelope) -> None:
+    """Add a complaint: later answers come from somebody who complained."""
+    rows.need(Respondent, envelope.customer).complaints[envelope.id] = Case(envelope.occurred_at)
 
 
 @PROJECTION.on(ComplaintResolved, ComplaintWithdrawn, ComplaintReopened)
 def complaint_went_on(
-    rows: Rows, event: ComplaintResolved | ComplaintWithdrawn | ComplaintReopened, at: Envelope
+    rows: Rows, event: ComplaintResolved | ComplaintWithdrawn | ComplaintReopened, envelope: Envelope
 ) -> None:
-    """How it stands, in the order of its own stream. A reopening comes back on what was said of its handling."""
-    row = rows.need(Respondent, at.customer)
-    case = row.complaints.get(at.id)
+    """Keep the complaint's standing. A reopening is a reply to what the customer said of its handling."""
+    row = rows.need(Respondent, envelope.customer)
+    case = row.complaints.get(envelope.id)
     if case is not None:
         case.standing = _STANDINGS[type(event)]
     if type(event) is ComplaintReopened:
-        _come_back(row, at)
+        _reply_to(row, envelope)
 
 
 _STANDINGS: dict[type[ComplaintResolved | ComplaintWithdrawn | ComplaintReopened], str] = {
@@ -282,23 +294,23 @@ _STANDINGS: dict[type[ComplaintResolved | ComplaintWithdrawn | ComplaintReopened
 
 
 @PROJECTION.on(ComplaintFollowedUp)
-def complaint_followed_up(rows: Rows, event: ComplaintFollowedUp, at: Envelope) -> None:
-    """The score of the handling, where one was given. Whoever asks again comes back on what was said before."""
-    row = rows.need(Respondent, at.customer)
-    _come_back(row, at)
+def complaint_followed_up(rows: Rows, event: ComplaintFollowedUp, envelope: Envelope) -> None:
+    """Add the score of the complaint's handling. A new follow-up is a reply to the answers before."""
+    row = rows.need(Respondent, envelope.customer)
+    _reply_to(row, envelope)
     if event.score is not None:
-        row.answers[f"{at.stream}@{at.version}"] = Given(
-            at.occurred_at,
-            at.position,
+        row.answers[f"{envelope.stream}@{envelope.version}"] = Given(
+            envelope.occurred_at,
+            envelope.position,
             COMPLAINT_CSAT,
             event.score,
             "complaint",
-            regarding=at.id,
+            regarding=envelope.id,
             answer_by=event.answer_by,
         )
 
 
-def _come_back(row: Respondent, at: Envelope) -> None:
+def _reply_to(row: Respondent, envelope: Envelope) -> None:
     for given in row.answers.values():
-        if given.instrument == COMPLAINT_CSAT and given.regarding == at.id and given.followed_at is None:
-            given.followed_at = max(at.occurred_at, given.at)
+        if given.instrument == COMPLAINT_CSAT and given.regarding == envelope.id and given.followed_at is None:
+            given.followed_at = max(envelope.occurred_at, given.at)

@@ -1,9 +1,9 @@
-"""What respondents said, put into groups; and which groups are shown.
+"""Groups of answers, and the decision which groups are shown.
 
 A *cut* is a tuple of dimensions: `()` is the whole, `("month",)` every month, `("month", "channel")` every channel in
-every month. Whatever is asked, the standing cuts (those of the report) are decided first and always alike, then the
-coarser cuts of what is asked, then what is asked: see `disclosure`. So whatever one question shows may be seen beside
-the report.
+every month. The standing cuts, those of the report, are always decided first and always alike. Then come the coarser
+cuts of the question, then the question's own: see `disclosure`. So the answer to any question may be seen next to the
+report.
 """
 
 from __future__ import annotations
@@ -21,25 +21,32 @@ Dimension: TypeAlias = Literal["month", "touchpoint", "channel", "language", "re
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 
 Part: TypeAlias = tuple[str | None, str | None]
-"""What of it: a questionnaire's dimension and item, a theme and a scorer. Both None is all of it."""
+"""A part of an answer: a questionnaire's dimension and item, or a theme and a scorer. Both None is the whole."""
 WHOLE: Part = (None, None)
 GroupOf: TypeAlias = dict[Any, str | None]
 _Cut: TypeAlias = tuple[str, ...]
 _Name: TypeAlias = tuple[_Cut, tuple[str, ...], Part]
-"""What a figure is called: its cut, the group, what of it."""
+"""The name of a figure: its cut, the group, and the part."""
 _Sort: TypeAlias = tuple[Any, ...]
 _STANDING: tuple[_Cut, ...] = ((), ("month",), ("touchpoint",), ("channel",))
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that a respondent said or did, with all that it can be grouped by. What is unknown is empty.
+    """One answer or invitation of a respondent, with everything that it can be grouped by. Unknown values are empty.
 
     Attributes:
         who: The respondent.
-        segments: The segments that they belong to: in each of them it counts.
-        content: What was said: a score, an item's answer, an invitation, a sentiment.
-        parts: What it counts towards.
+        month: The local month, such as `2024-05`.
+        touchpoint: The touchpoint.
+        channel: The channel.
+        language: The language of the answer, or else the respondent's.
+        region: The respondent's region.
+        segments: The respondent's segments; the fact counts in each of them.
+        complaint_outcome: The standing of the respondent's complaint.
+        instrument: The instrument's id.
+        content: A score, an item's answer, an invitation or a sentiment.
+        parts: The parts towards which it counts.
     """
 
     who: str
@@ -55,7 +62,7 @@ class Fact:
     parts: tuple[Part, ...] = (WHOLE,)
 
     def of(self, dimension: str) -> tuple[str, ...]:
-        """The values that it has in a dimension."""
+        """Return the values of the fact in a dimension."""
         if dimension == "segment":
             return self.segments or ("",)
         value: str = getattr(self, dimension)
@@ -66,10 +73,10 @@ class Group(NamedTuple):
     """One group of a cut.
 
     Attributes:
-        part: What of it.
-        of: Its value in each dimension of the cut; None is unknown.
-        facts: What was said in it.
-        shown: Whether more may be shown than how many they are.
+        part: The part of the answers.
+        of: The group's value in each dimension of the cut; None is unknown.
+        facts: The answers or invitations in it.
+        shown: False if nothing but their number may be shown.
     """
 
     part: Part
@@ -79,17 +86,17 @@ class Group(NamedTuple):
 
     @property
     def respondents(self) -> int:
-        """How many people said it."""
+        """The number of different people in the group."""
         return len({fact.who for fact in self.facts})
 
 
 class Cuts:
-    """Facts of one sort, cut as asked, with what is shown of every cut.
+    """Facts of one kind in groups, with the decision which groups are shown.
 
     Args:
-        facts: What is to be grouped.
+        facts: The facts to group.
         minimum: The smallest number of respondents shown.
-        by: What is asked beyond the standing cuts.
+        by: The question's dimensions, next to the standing cuts.
         standing: The cuts that are decided first.
     """
 
@@ -120,7 +127,7 @@ class Cuts:
                 self._shown |= disclosure.admit(name for name in names if _level(name[2]) == level)
 
     def groups(self, by: Sequence[str]) -> list[Group]:
-        """All groups that anything was said in, in order; the whole in any case where `by` is empty."""
+        """Return all groups with any fact, in order; without `by` always the whole."""
         cut = tuple(sorted(by, key=_order))
         places = [cut.index(dimension) for dimension in by]
         found: dict[_Name, list[Fact]] = {}
@@ -141,7 +148,7 @@ class Cuts:
 
 
 def _sort(fact: Fact) -> _Sort:
-    """All that a fact can be grouped by."""
+    """Return everything that a fact can be grouped by."""
     return (
         fact.month,
         fact.touchpoint,

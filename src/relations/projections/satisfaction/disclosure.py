@@ -1,17 +1,17 @@
-"""Which figures may be shown together, so that no combination of them is about too few people.
+"""The decision which figures may be shown together, so that no combination of them is about too few people.
 
-A figure sums up the answers of a group. Whoever sees several can add and subtract them: a whole less its parts, a month
-less a place that was only asked in it, items less their dimension. All that can be reckoned so is a linear combination
-of the figures, and it is about the answers whose coefficients do not cancel out.
+A figure sums up the answers of a group. A reader of several figures can add and subtract them: a whole less its parts,
+a month less a place that was only asked in it, items less their dimension. Everything that can be computed like this is
+a linear combination of the figures. It is about the answers whose coefficients do not cancel out.
 
 **The rule.** Respondents are dealt into as many hands as the smallest number of them that may be shown. Figures are
-shown together where the answers of *each hand alone* tell them apart: where no combination of them vanishes on all
-answers of a hand without vanishing on all answers there are. **Why that is enough:** a combination about fewer
-respondents than there are hands leaves at least one hand out altogether. On that hand it vanishes, so it vanishes
-everywhere, and says nothing. It holds for every combination at once, however many cuts overlap.
+shown together if the answers of *each hand alone* tell them apart: no combination of them vanishes on all answers of a
+hand without vanishing on all answers. **Why that is enough:** a combination about fewer respondents than there are
+hands leaves out at least one hand. On that hand it vanishes, so it vanishes everywhere and says nothing. This holds for
+every combination at once, however many cuts overlap.
 
-The rule errs on the safe side only: dealing better might let more figures be shown. What may be said about means,
-counts by score, sums of squares and gaps follows alike, for all of these are sums over the same answers.
+The rule only errs on the safe side: another deal might let more figures be shown. The same holds for means, counts by
+score, sums of squares and gaps, since all of these are sums over the same answers.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ __all__ = ["Disclosure"]
 
 K = TypeVar("K", bound=Hashable)
 _PRIME = (1 << 61) - 1
-"""Combinations are reckoned modulo this. A figure that is told apart modulo a prime is told apart."""
-_DEALT_ANEW_TO = 64
-"""So many figures are dealt for once more, the smallest first, where there was nobody left for the last one."""
+"""Combinations are computed modulo this prime. Figures that differ modulo a prime differ."""
+_DEAL_AGAIN_TO = 64
+"""Up to this many figures, respondents are dealt again, the smallest figure first, if nobody is left for the last."""
 
 Sums = dict[int, int]
-"""By cell (answers that the same figures count), its coefficient."""
+"""The coefficient of each cell; a cell is all answers that the same figures count."""
 
 
 class Disclosure:
-    """Decides which figures are shown, step by step: what was shown once stays shown.
+    """Decisions which figures are shown, step by step: a figure once shown stays shown.
 
-    Nothing that is decided depends on figures that are only asked for later, though they divide the answers further.
+    No decision depends on figures that are only asked for later, though they divide the answers further.
 
     Args:
         minimum: The smallest number of respondents that may be shown.
-        counted: Sorts of answers: the names of all figures that count them, and who gave one. The same sorts in the
-            same order are decided alike.
+        counted: For each sort of answers, the names of all figures that count them, and the respondents who gave one.
+            The same sorts in the same order are decided alike.
     """
 
     def __init__(self, minimum: int, counted: Iterable[tuple[Collection[Hashable], Collection[str]]]) -> None:
@@ -55,9 +55,9 @@ class Disclosure:
         self._dealing = _Dealing(minimum, self._table)
 
     def admit(self, names: Iterable[K]) -> set[K]:
-        """Those of some figures that are shown beside all that were shown before; the largest come first.
+        """Return those of some figures that may be shown next to all shown before, trying the largest first.
 
-        Figures that count nobody's answers are undefined rather than hidden, and are shown as that.
+        Figures that count nobody's answers are undefined rather than hidden, and are shown as such.
         """
         shown: set[K] = set()
         for name in sorted(names, key=lambda each: (-len(self._people.get(each, ())), repr(each))):
@@ -70,26 +70,26 @@ class Disclosure:
         if self._dealing.tell_apart(self._table.row(name)):
             self._shown.append(name)
             return True
-        if len(self._shown) >= _DEALT_ANEW_TO or self._dealing.left_over(self._table.row(name)) < self._minimum:
+        if len(self._shown) >= _DEAL_AGAIN_TO or self._dealing.left_over(self._table.row(name)) < self._minimum:
             return False
-        # The smallest first, while there is a choice of whom to deal for them.
-        anew = _Dealing(self._minimum, self._table)
+        # The smallest first, while there are respondents to choose from for them.
+        again = _Dealing(self._minimum, self._table)
         listed = sorted((*self._shown, name), key=lambda each: len(self._people[each]))
-        if not all(anew.tell_apart(self._table.row(each)) for each in listed):
+        if not all(again.tell_apart(self._table.row(each)) for each in listed):
             return False
-        self._dealing = anew
+        self._dealing = again
         self._shown.append(name)
         return True
 
 
 class _Table:
-    """Which figures count which answers.
+    """The figures that count each sort of answers.
 
     Attributes:
-        cells: Of each sort of answers, its cell: all sorts that the same figures count are one.
-        sorts: Of each cell, its sorts.
-        people: Of each sort, who gave one.
-        answered: The sorts of answers that somebody gave.
+        cells: The cell of each sort of answers: all sorts that the same figures count are one cell.
+        sorts: The sorts of each cell.
+        people: The respondents of each sort.
+        answered: The sorts of answers of each respondent.
     """
 
     def __init__(self) -> None:
@@ -102,7 +102,7 @@ class _Table:
         self._sorted = False
 
     def add(self, names: frozenset[Hashable], people: Collection[str]) -> None:
-        """One more sort of answers."""
+        """Add a sort of answers."""
         cell = self._cell_of.setdefault(names, len(self.sorts))
         if cell == len(self.sorts):
             self.sorts.append([])
@@ -115,15 +115,15 @@ class _Table:
         self.people.append(list(people))
 
     def row(self, name: Hashable) -> Sums:
-        """The cells that a figure counts."""
+        """Return the cells that a figure counts."""
         return self._rows[name]
 
     def rank(self, who: str) -> tuple[int, str]:
-        """Whoever answered most tells most figures apart, and is dealt first."""
+        """Return the order of dealing: respondents with most answers tell most figures apart and come first."""
         return -len(self.answered[who]), who
 
     def rank_people(self) -> None:
-        """Put the people of every sort into the order in which they are dealt."""
+        """Sort the respondents of every sort by the order of dealing."""
         if not self._sorted:
             for people in self.people:
                 people.sort(key=self.rank)
@@ -140,13 +140,13 @@ class _Dealing:
         self._hands = [_Hand() for _ in range(hands)]
 
     def tell_apart(self, figure: Mapping[int, int]) -> bool:
-        """Let every hand tell one more figure from the others; False, and no change, where nobody is left to deal."""
+        """Let every hand tell one more figure apart; if nobody is left to deal, change nothing and return False."""
         told: list[tuple[_Hand, Sums, int, str | None]] = []
         found = True
         for hand in self._hands:
             rest = hand.without_the_others(figure)
             if not rest:
-                return True  # all of it can be reckoned from figures shown already
+                return True  # it can be computed from figures that are shown already
             who: str | None = None
             cell = self._first(hand.sorts, rest)
             if cell is None:
@@ -166,16 +166,16 @@ class _Dealing:
         return found
 
     def left_over(self, figure: Mapping[int, int]) -> int:
-        """How many people what is left of a figure is about, beside the others."""
+        """Return the number of people that the rest of a figure is about, without the other figures."""
         rest = self._hands[0].without_the_others(figure)
         return len({who for cell in rest for sort in self._table.sorts[cell] for who in self._table.people[sort]})
 
     def _first(self, sorts: Iterable[int], rest: Mapping[int, int]) -> int | None:
-        """The cell of the first sort of answers that a figure tells something of."""
+        """Return the cell of the first sort of answers that a figure still counts."""
         return next((self._table.cells[sort] for sort in sorts if self._table.cells[sort] in rest), None)
 
     def _next(self, rest: Mapping[int, int]) -> str | None:
-        """Who is dealt next: whoever answered most of all who are left and of whom the figure tells something."""
+        """Return the next respondent to deal: of those left whom the figure counts, the one with most answers."""
         found: str | None = None
         for cell in rest:
             for sort in self._table.sorts[cell]:
@@ -189,7 +189,7 @@ class _Dealing:
 
 
 class _Hand:
-    """Some respondents, and the figures that their answers alone tell apart.
+    """Some respondents, with the figures that their answers alone tell apart.
 
     Attributes:
         sorts: The sorts of answers that they gave, in order.
@@ -201,9 +201,9 @@ class _Hand:
         self._pivots: dict[int, int] = {}
 
     def without_the_others(self, figure: Mapping[int, int]) -> Sums:
-        """A figure less the combination of the others that says the same of this hand's pivots."""
+        """Return a figure less the combination of the others that agrees with it at this hand's pivots."""
         rest = dict(figure)
-        # A row has nothing at the pivots of those before it, so that each is taken off once, in order.
+        # A row is 0 at the pivots of the rows before it, so each is subtracted once, in order.
         waiting = [self._pivots[cell] for cell in rest if cell in self._pivots]
         heapify(waiting)
         last = -1
@@ -228,7 +228,7 @@ class _Hand:
         return rest
 
     def tells(self, rest: Sums, pivot: int, sorts: Sequence[int]) -> None:
-        """From now on this is told by the hand's answers in a cell, and by those of somebody new."""
+        """Add a figure that the hand tells apart by its answers in a cell, with a new respondent's sorts of answers."""
         inverse = pow(rest[pivot], -1, _PRIME)
         row = {pivot: 1}
         row |= {cell: value * inverse % _PRIME for cell, value in rest.items() if cell != pivot}

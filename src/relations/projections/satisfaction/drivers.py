@@ -1,4 +1,4 @@
-"""What goes with an answer: which instruments were asked together, and what they explain of each other."""
+"""Drivers of satisfaction: what was asked together with an outcome, and how much of it that explains."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ __all__ = ["survey_drivers"]
 
 
 def survey_drivers(answers: Iterable[Fact], outcome: str, surveys: Surveys, drivers: Sequence[str]) -> DriverReport:
-    """What goes with an outcome, over occasions on which it was asked together with all drivers.
+    """Explain an outcome by drivers, over the occasions on which all of them were answered.
 
-    Answers belong to one occasion where they answer one invitation, or regard the same thing.
+    Answers belong to one occasion if they answer one invitation, or are about the same thing.
 
     Args:
-        answers: What was said.
-        outcome: An instrument of one score.
-        surveys: For the dimensions of questionnaires.
-        drivers: Names as `csat`, `servqual.empathy` (a dimension: the mean of its items answered), `mood.cold-warm` (an
-            item). Empty: everything that was answered on at least half of the occasions.
+        answers: Answers whose content is a `Said`.
+        outcome: An instrument with one score.
+        surveys: The instruments, with the dimensions of questionnaires.
+        drivers: Names such as `csat`, `servqual.empathy` (a dimension: the mean of its items answered) or
+            `mood.cold-warm` (an item). Empty: everything that was answered on at least half of the occasions.
 
     Raises:
-        InvalidInput: Too few respondents with complete occasions, nothing that varies, or more than twelve drivers.
+        InvalidInput: Too few respondents have complete occasions, nothing varies, or there are more than twelve
+            drivers.
     """
     occasions = [(who, values) for who, values in _occasions(answers, surveys) if outcome in values]
     if drivers:
@@ -45,7 +46,7 @@ def survey_drivers(answers: Iterable[Fact], outcome: str, surveys: Surveys, driv
     respondents = len({who for who, _ in asked_all})
     if respondents < surveys.minimum_answers:
         raise InvalidInput(
-            f"{respondents} answered {outcome} together with {', '.join(chosen) or 'anything else'}",
+            f"{respondents} respondents answered {outcome} together with {', '.join(chosen) or 'anything else'}",
             code="too_few_observations",
             field="drivers",
             hint="Ask for them on one invitation, or name drivers that were asked together with it",

@@ -1,7 +1,7 @@
 """Figures of satisfaction: NPS, CSAT, other scales, questionnaires.
 
-A group that too few people answered in shows their number and nothing else, and so does one that would give such a
-group away beside the others: see `disclosure` for the rule, `cuts` for what is decided together.
+A group with too few respondents shows their number and nothing else. So does a group whose figure would disclose such a
+group together with the others: see `disclosure` for the rule, and `cuts` for what is decided together.
 """
 
 from __future__ import annotations
@@ -33,18 +33,19 @@ CSAT_SCORES = range(1, 6)
 
 
 class Figure(BaseModel):
-    """What every figure says of itself.
+    """The fields that all figures have.
 
     Attributes:
-        group: The group's value in each dimension asked for: `month` as `2024-05`, `touchpoint`, `channel`, `language`,
-            `region`, `segment`, `complaint_outcome`; None is unknown. Empty for the whole.
-        n: How many answers; of a questionnaire, how many people answered.
-        respondents: How many people gave them.
-        suppressed: True where these are fewer than the policy's `minimum_answers`, or where the figure would give such
-            a group away; all else is then absent.
-        mean: The arithmetic mean of the scores; absent where nobody answered.
+        group: The group's value in each dimension of the question, such as `month` as `2024-05`; None is unknown. Empty
+            for the whole.
+        n: The number of answers; of a questionnaire, the number of people who answered.
+        respondents: The number of people who gave them.
+        suppressed: True if these are fewer than the policy's `minimum_answers`, or if the figure would disclose such a
+            group; everything else is then absent.
+        complete: False if the group's month is not over yet.
+        mean: The arithmetic mean of the scores; absent if nobody answered.
         spread: The standard deviation of the answers (n - 1); absent for fewer than two.
-        interval: The confidence interval of the figure at the policy's level; absent where nobody answered.
+        interval: The confidence interval of the figure at the policy's level; absent if nobody answered.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,21 +54,22 @@ class Figure(BaseModel):
     n: int
     respondents: int
     suppressed: bool
+    complete: bool = True
     mean: float | None = None
     spread: float | None = None
     interval: Interval | None = None
 
 
 class NpsFigure(Figure):
-    """A net promoter score, from -100 to 100, never without its number of answers and its interval.
+    """A net promoter score, from -100 to 100, always with its number of answers and its interval.
 
     Sources: Reichheld 2003 for the score; Rocks 2016 for the adjusted value and the interval, which has the score's
     unit (see `relations.analytics.intervals`).
 
     Attributes:
-        instrument: Its id: `nps`, or another of that kind.
-        nps: 100 x (promoters - detractors) / n; absent where suppressed, undefined (absent) where nobody answered.
-        adjusted: The adjusted estimate, which few answers cannot drive to 100.
+        instrument: The instrument's id: `nps`, or another of that kind.
+        nps: 100 x (promoters - detractors) / n; absent if suppressed or if nobody answered.
+        adjusted: The adjusted estimate, which a few answers cannot push to 100.
         promoters: Answers of 9 or 10.
         passives: Answers of 7 or 8.
         detractors: Answers of 0 to 6.
@@ -90,10 +92,10 @@ class CsatFigure(Figure):
     """The share of satisfied answers, from 0 to 1, with Wilson's interval in the same unit.
 
     Attributes:
-        instrument: Its id: `csat`, another of that kind, or `complaint_csat` for the handling of complaints.
-        share: Satisfied answers / n; absent where suppressed, undefined (absent) where nobody answered.
-        satisfied: Answers at or above the policy's `csat_satisfied_from` (4 of 5: the usual top two).
-        counts: How many answers each score from 1 to 5 had.
+        instrument: The instrument's id: `csat`, another of that kind, or `complaint_csat` for complaints' handling.
+        share: Satisfied answers / n; absent if suppressed or if nobody answered.
+        satisfied: Answers at or above the policy's `csat_satisfied_from` (by default 4 of 5: the usual top two).
+        counts: The number of answers with each score from 1 to 5.
     """
 
     instrument: str
@@ -110,16 +112,16 @@ class CsatFigure(Figure):
 class ScaleFigure(Figure):
     """Answers on any other scale: customer effort, agreement, stars.
 
-    The interval is the mean's, with Student's quantile; where somebody answered several times, people are what it
-    counts (see `relations.analytics.intervals.mean_by_respondent`).
+    The interval is that of the mean, with Student's quantile. It counts people, not answers, if somebody answered
+    several times (see `relations.analytics.intervals.mean_by_respondent`).
 
     Attributes:
-        instrument: Its id.
+        instrument: The instrument's id.
         lowest: The low end of the scale.
-        highest: The high end.
-        higher_is_better: Whether a high score is a good one.
-        method: How it is asked, where the policy says.
-        counts: How many answers each score had.
+        highest: The high end of the scale.
+        higher_is_better: True if a high score is a good one.
+        method: The method by which it is asked, if the policy names one.
+        counts: The number of answers with each score.
     """
 
     instrument: str
@@ -136,19 +138,19 @@ class ScaleFigure(Figure):
 
 
 class GapFigure(Figure):
-    """What was answered to one item, or one dimension, of a questionnaire; `mean` is of what was perceived.
+    """Answers to one item or one dimension of a questionnaire; `mean` is that of the perception.
 
-    Where the questionnaire asks for expectations (SERVQUAL; Parasuraman, Zeithaml and Berry 1988), spread and interval
-    are those of the gaps; otherwise those of the answers. Somebody's items go with each other, so that `n` and the
-    interval count people, not items.
+    If the questionnaire asks for expectations (SERVQUAL; Parasuraman, Zeithaml and Berry 1988), spread and interval are
+    those of the gaps; otherwise those of the answers. One person's items depend on each other, so `n` and the interval
+    count people, not items.
 
     Attributes:
-        instrument: Its id.
-        answers: How many items were answered.
+        instrument: The questionnaire's id.
+        answers: The number of items answered.
         dimension: The dimension; absent for all items together, and for items without one.
         item: The item; absent for a dimension.
-        expected: The mean of what was expected.
-        gap: Perceived less expected, answer by answer: below 0, more was expected than found.
+        expected: The mean of the expectation.
+        gap: Perception less expectation, answer by answer; below 0, more was expected than found.
     """
 
     instrument: str
@@ -163,21 +165,21 @@ class GapFigure(Figure):
 
 
 def nps_figures(cuts: Cuts, *, by: Sequence[Dimension], surveys: Surveys, instrument: str = "nps") -> list[NpsFigure]:
-    """The net promoter score of every group that answered, in the groups' order; of the whole where `by` is empty."""
+    """Return the net promoter score of every group, in the groups' order; without `by`, of the whole."""
     return [_nps(group, surveys, instrument) for group in cuts.groups(by)]
 
 
 def csat_figures(
     cuts: Cuts, *, by: Sequence[Dimension], surveys: Surveys, instrument: str = "csat"
 ) -> list[CsatFigure]:
-    """The share satisfied in every group that answered, in the groups' order; of the whole where `by` is empty."""
+    """Return the share of satisfied answers in every group, in the groups' order; without `by`, of the whole."""
     return [_csat(group, surveys, instrument) for group in cuts.groups(by)]
 
 
 def scale_figures(
     cuts: Cuts, instrument: Instrument, *, by: Sequence[Dimension], surveys: Surveys
 ) -> list[ScaleFigure]:
-    """Mean, spread and counts of every group that answered on a scale, in the groups' order."""
+    """Return mean, spread and counts of every group on a scale, in the groups' order; without `by`, of the whole."""
     return [_scale(group, instrument, surveys) for group in cuts.groups(by)]
 
 
@@ -264,24 +266,24 @@ def _scale(group: Group, instrument: Instrument, surveys: Surveys) -> ScaleFigur
 def gap_figures(
     cuts: Cuts, instrument: Instrument, *, by: Sequence[Dimension], surveys: Surveys, items: bool
 ) -> list[GapFigure]:
-    """Every dimension of a questionnaire and the whole, or every item, in every group that answered.
+    """Return every dimension of a questionnaire and the whole, or every item, in every group with an answer.
 
     Args:
         cuts: The answers to its items.
         instrument: The questionnaire.
         by: The dimensions to group by.
-        surveys: The smallest number shown, and the confidence.
-        items: Each item by itself instead of the dimensions.
+        surveys: The smallest number shown, and the confidence level.
+        items: Give each item on its own instead of the dimensions.
     """
     dimensions = list(dict.fromkeys(item.dimension for item in instrument.items if item.dimension is not None))
 
-    def place(group: Group) -> tuple[int, str, list[str]]:
+    def order(group: Group) -> tuple[int, str, list[str]]:
         dimension, item = group.part
         known = dimensions.index(dimension) if dimension in dimensions else len(dimensions)
         return known, item or "", [value or "" for value in group.of.values()]
 
     chosen = [group for group in cuts.groups(by) if group.facts and (group.part[1] is not None) == items]
-    return [_gap(group, instrument.id, surveys) for group in sorted(chosen, key=place)]
+    return [_gap(group, instrument.id, surveys) for group in sorted(chosen, key=order)]
 
 
 def _gap(group: Group, instrument: str, surveys: Surveys) -> GapFigure:
@@ -318,7 +320,7 @@ def _gap(group: Group, instrument: str, surveys: Surveys) -> GapFigure:
 
 
 def _spread(numbers: Sequence[int]) -> float | None:
-    """The standard deviation of whole numbers, from their number, their sum and that of their squares, exactly."""
+    """Return the standard deviation of whole numbers, exact up to the last division."""
     n, total = len(numbers), sum(numbers)
     squares = sum(number * number for number in numbers)
     return sqrt((n * squares - total * total) / (n * (n - 1))) if n > 1 else None

@@ -1,4 +1,4 @@
-"""Low answers, and whether somebody came back on them."""
+"""Low answers, with and without a reply of the business."""
 
 from __future__ import annotations
 
@@ -19,17 +19,20 @@ _DAY = 86_400_000_000
 
 
 class OpenLoop(BaseModel):
-    """A low answer that nobody has come back on yet.
+    """A low answer without a reply yet.
 
     Attributes:
-        feedback: The answer's id; of a complaint's follow-up its stream and version.
-        score: Its score; absent for a questionnaire, whose items are low on the whole, and for words.
-        sentiment: The lowest score that a scorer gave the words, in thousandths; absent where none did.
-        given_at: When it was given.
-        due_at: By when somebody is to come back, as was decided with the answer. Absent where nothing was: the answer
-            was recorded before that was decided, or is low by a policy that was adopted for its time only later.
-            Nobody promised anything then, and the agenda has nothing of it.
-        overdue: Whether that has passed.
+        customer: The customer's id.
+        feedback: The answer's id; for a complaint's follow-up, its stream and version.
+        instrument: The instrument's id.
+        score: The score; absent for a questionnaire, whose items are low on the whole, and for words alone.
+        sentiment: The lowest sentiment that a scorer found in the words, in thousandths; absent without one.
+        touchpoint: The touchpoint; absent if unknown.
+        given_at: The time of the answer.
+        due_at: The time by which the business has to reply, as decided with the answer. Absent for an answer recorded
+            before replies had deadlines, or low only by a policy adopted for its time later: no reply was promised, and
+            the agenda does not list it.
+        overdue: True if that time has passed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,15 +49,14 @@ class OpenLoop(BaseModel):
 
 
 class OpenLoops(BaseModel):
-    """Low answers, and whether somebody came back on them.
+    """Low answers, with and without a reply.
 
     Attributes:
-        low: How many low answers there were. Those of customers who were erased are not among them: there is nobody to
-            come back to.
-        closed: On how many of them somebody came back.
-        share_closed: Closed / low; None where none was low.
-        days_to_close: The median of days from the answer to that; None where none was closed.
-        open: Those still open, the oldest first.
+        low: The number of low answers, without those of erased customers: nobody can reply to them.
+        closed: The number of low answers with a reply.
+        share_closed: `closed` / `low`; None if there are no low answers.
+        days_to_close: The median number of days from the answer to the reply; None if there are no replies.
+        open: The answers without a reply, the oldest first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,13 +69,13 @@ class OpenLoops(BaseModel):
 
 
 def open_loops(answers: Iterable[Fact], rows: Iterable[Respondent], rules: InForce, *, now: int) -> OpenLoops:
-    """Low answers among these; those given after `now` are not there yet.
+    """Find the low answers among answers given until now.
 
     Args:
-        answers: Their content is a `Said`.
-        rows: Those of whoever gave them.
-        rules: Which policy is in force when.
-        now: UTC microseconds.
+        answers: Answers whose content is a `Said`.
+        rows: The rows of their respondents.
+        rules: All policies with the time from which each is in force.
+        now: The present in UTC microseconds.
     """
     erased = {row.customer for row in rows if row.erased_at is not None}
     found: list[OpenLoop] = []
@@ -98,7 +100,7 @@ def open_loops(answers: Iterable[Fact], rows: Iterable[Respondent], rules: InFor
 
 
 def _is_low(given: Given, rules: InForce) -> bool:
-    """Whether the answer asks for one of the business: as was decided with it, or else by the policy of its time."""
+    """Return True if the answer needs a reply: as decided with it, or else by the policy of its time."""
     if given.answer_by is not None:
         return True
     surveys = rules.at(given.at).surveys

@@ -1,8 +1,10 @@
-"""What respondents' own files tell: answers, questionnaires' items, invitations, each with all that it is grouped by.
+"""Answers, questionnaire items and invitations of respondents, each with everything that it can be grouped by.
 
-Language and region are a respondent's as last known, not as of the answer: a correction corrects all figures. The
-outcome of a complaint is that of the complaint which the answer regards, or else of the last one filed before it, as it
-stands now; `none` where there was none.
+The language is that of the answer, if it has one, or else the respondent's. Invitations have the respondent's. The
+respondent's language and region are those last known, not those at the time: a correction corrects all figures.
+
+The complaint outcome is the present standing of the complaint that an answer is about, or else of the last one filed
+before it; `none` without a complaint.
 """
 
 from __future__ import annotations
@@ -19,28 +21,28 @@ from relations.projections.satisfaction.cuts import WHOLE, Dimension, Fact
 __all__ = ["Asked", "Respondents", "Said", "SegmentsOf", "Where", "given_once"]
 
 SegmentsOf: TypeAlias = Mapping[str, str | Collection[str]]
-"""By surviving id, the segment of a customer, or all of them."""
+"""The segment of each customer by surviving id, or several segments."""
 Where: TypeAlias = Mapping[Dimension, str | None]
-"""The value asked for in some dimensions; None is unknown."""
+"""The value wanted in some dimensions; None stands for unknown."""
 _NO_COMPLAINT = "none"
 
 
 class Said(NamedTuple):
-    """One answer, under the name that the respondent's row knows it by."""
+    """One answer with its name in the respondent's row."""
 
     name: str
     given: Given
 
 
 class Asked(NamedTuple):
-    """One invitation, and when it was answered, if it was."""
+    """One invitation with the time of its answer, if there is one."""
 
     invited: Invited
     answered_at: int | None
 
 
 def given_once(row: Respondent) -> Iterator[Said]:
-    """A respondent's answers in the order of recording, the first one only to each invitation and instrument."""
+    """Yield a respondent's answers in the order of recording, only the first for each invitation and instrument."""
     answered: set[tuple[str, str]] = set()
     for name, given in sorted(row.answers.items(), key=lambda entry: entry[1].position):
         if given.invitation is not None:
@@ -57,11 +59,11 @@ class Respondents:
 
     Attributes:
         rows: The rows.
-        local: The business's own months.
+        local: The business's days and months.
         since: The first month, such as `2024-05`.
         until: The month after the last one.
-        segments: Who belongs to which segments.
-        where: Only what has these values.
+        segments: The segments of each customer.
+        where: Only answers and invitations with these values.
     """
 
     rows: list[Respondent]
@@ -72,7 +74,7 @@ class Respondents:
     where: Where | None = None
 
     def answers(self, instrument: str | None = None) -> list[Fact]:
-        """Every answer; its content is a `Said`."""
+        """Return all answers; the content of each is a `Said`."""
         return [
             fact
             for row in self.rows
@@ -82,7 +84,7 @@ class Respondents:
         ]
 
     def scores(self, instrument: str | None = None) -> list[Fact]:
-        """Every answer of one score, which is its content."""
+        """Return all answers with one score; the content of each is the score."""
         return [
             replace(fact, content=fact.content.given.score)
             for fact in self.answers(instrument)
@@ -90,7 +92,7 @@ class Respondents:
         ]
 
     def items(self, instrument: Instrument) -> list[Fact]:
-        """Every answer to an item of a questionnaire, which counts for the item, its dimension and the whole."""
+        """Return all answers to a questionnaire's items; each counts for the item, its dimension and the whole."""
         of_item = {item.id: item.dimension for item in instrument.items}
         found = []
         for fact in self.answers(instrument.id):
@@ -101,10 +103,10 @@ class Respondents:
         return found
 
     def invitations(self, *, own: bool = False) -> list[Fact]:
-        """Every invitation, an `Asked`; its month is that of sending.
+        """Return all invitations; the content of each is an `Asked`, and its month is that of sending.
 
         Args:
-            own: Only answers by the instrument that it invited to count, not whatever else names it.
+            own: Count only answers with the instrument that was sent, not every answer that names the invitation.
         """
         found: list[Fact] = []
         for row in self.rows:
@@ -119,7 +121,7 @@ class Respondents:
         return found
 
     def _facts(self, row: Respondent, of: Given | Invited, content: object, regarding: str | None) -> Iterable[Fact]:
-        """The fact, unless it lies outside of what is asked."""
+        """Return the fact, unless it lies outside the months or values wanted."""
         month = self.local.month(of.at)
         if (self.since is not None and month < self.since) or (self.until is not None and month >= self.until):
             return ()
@@ -129,7 +131,7 @@ class Respondents:
             month,
             of.touchpoint,
             of.channel,
-            row.language.value if row.language else "",
+            (of.language if isinstance(of, Given) else "") or (row.language.value if row.language else ""),
             row.region.value if row.region else "",
             (segments,) if isinstance(segments, str) else tuple(segments),
             _complaint_outcome(row, regarding, of.at),

@@ -1,4 +1,4 @@
-"""How many of those who were asked answered, and how soon."""
+"""Response rates: the share of invitations that were answered, and how soon."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ _STANDING = ((), ("instrument",), ("month",), ("touchpoint",), ("channel",))
 
 
 class ResponseRate(BaseModel):
-    """How many of those who were asked answered.
+    """The response to the invitations of one group.
 
     Attributes:
-        group: The group's value in each dimension asked for, the month being that of sending.
-        sent: Invitations sent.
-        respondents: How many people they were sent to.
-        suppressed: True where these are fewer than the policy's `minimum_answers`, or where the figure would give such
-            a group away; all that follows is then absent.
-        seen: How many are known to have been seen; whoever answered or declined one has seen it.
-        answered: How many were answered; by instrument, with that instrument, and otherwise with whatever one.
-        declined: How many were declined and not answered after all.
-        reminded: How many were reminded of.
-        rate: Answered / sent, from 0 to 1; absent where none were sent.
-        interval: Wilson's interval of it.
-        days_to_answer: The median of days from sending to the answer; absent where none were answered.
+        group: The group's value in each dimension of the question; the month is that of sending.
+        sent: The number of invitations sent.
+        respondents: The number of people to whom they were sent.
+        suppressed: True if these are fewer than the policy's `minimum_answers`, or if the figure would disclose such a
+            group; all counts and rates below are then absent.
+        complete: False if the group's month is not over yet.
+        seen: The number known to have been seen; one that was answered or declined has been.
+        answered: The number answered; by instrument, with that instrument, otherwise with any.
+        declined: The number declined and never answered.
+        reminded: The number with a reminder.
+        rate: `answered` / `sent`, from 0 to 1; absent if none were sent.
+        interval: Wilson's interval of the rate.
+        days_to_answer: The median number of days from sending to the answer; absent if none were answered.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,6 +46,7 @@ class ResponseRate(BaseModel):
     sent: int
     respondents: int
     suppressed: bool
+    complete: bool = True
     seen: int | None = None
     answered: int | None = None
     declined: int | None = None
@@ -57,7 +59,7 @@ class ResponseRate(BaseModel):
 def response_rates(
     respondents: Respondents, *, by: Sequence[ResponseDimension], surveys: Surveys
 ) -> list[ResponseRate]:
-    """The response rate of every group that was asked, in the groups' order; of all invitations where `by` is empty."""
+    """Return the response rate of every group, in the groups' order; without `by`, of all invitations."""
     cuts = Cuts(respondents.invitations(own="instrument" in by), surveys.minimum_answers, by, _STANDING)
     return [_rate(group, surveys.confidence) for group in cuts.groups(by)]
 

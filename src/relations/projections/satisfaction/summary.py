@@ -1,4 +1,4 @@
-"""Satisfaction at a glance: what the report has, all of it decided together, and the charts of its months."""
+"""The satisfaction report: all figures, decided together, and the charts of their months."""
 
 from __future__ import annotations
 
@@ -35,19 +35,21 @@ __all__ = [
     "Trend",
     "csat_trend",
     "grouped_but_month",
+    "marked",
     "nps_trend",
     "satisfaction_report",
 ]
 
 F = TypeVar("F", NpsFigure, CsatFigure)
+M = TypeVar("M", NpsFigure, CsatFigure, ScaleFigure, GapFigure, ResponseRate, ThemeFigure)
 
 
 class Trend(BaseModel):
-    """The months of one group against what chance alone would do.
+    """The months of one group with the limits of chance.
 
     Attributes:
-        group: The group's value in each dimension asked for.
-        chart: None where no month of it is shown.
+        group: The group's value in each dimension of the question.
+        chart: The control chart; None if no month of the group is shown.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,24 +59,33 @@ class Trend(BaseModel):
 
 
 class SatisfactionReport(BaseModel):
-    """Satisfaction at a glance: the whole, then by month, touchpoint and channel.
+    """All figures of satisfaction: the whole, then by month, touchpoint and channel.
 
     Attributes:
-        zone: The IANA zone that the months are counted in.
-        minimum_answers: Figures about fewer people than this are suppressed, and what would give them away.
-        confidence: The level of all intervals.
-        nps_others: Other instruments of that kind that anybody answered, each as a whole.
-        nps_trend: Which months' NPS is more than chance; absent where no month is shown.
-        csat_others: As for NPS.
-        csat_trend: The same of CSAT.
-        complaint_csat: How customers saw the handling of their complaints, as a whole.
-        scales: Every other instrument of one score that anybody answered, as a whole.
-        gaps: Every questionnaire that anybody answered: its dimensions and the whole.
-        response: How many of those who were asked answered.
-        response_by_instrument: The same by what they were asked with.
-        themes: What words are about, and how favourable they are.
-        loops: Low answers, and whether somebody came back on them.
-        drivers: What goes with NPS; absent where too few were asked anything together with it.
+        zone: The IANA zone of the months.
+        minimum_answers: Figures about fewer people than this are suppressed, and those that would disclose them.
+        confidence: The confidence level of all intervals.
+        nps: NPS as a whole.
+        nps_by_month: NPS by month.
+        nps_by_touchpoint: NPS by touchpoint.
+        nps_by_channel: NPS by channel.
+        nps_others: Every other instrument of the kind NPS with an answer, as a whole.
+        nps_trend: The control chart of NPS; absent if no month is shown.
+        csat: CSAT as a whole.
+        csat_by_month: CSAT by month.
+        csat_by_touchpoint: CSAT by touchpoint.
+        csat_by_channel: CSAT by channel.
+        csat_others: Every other instrument of the kind CSAT with an answer, as a whole.
+        csat_trend: The control chart of CSAT; absent if no month is shown.
+        complaint_csat: Satisfaction with the handling of complaints, as a whole.
+        complaint_csat_by_month: The same by month.
+        scales: Every other instrument with one score and an answer, as a whole.
+        gaps: Every questionnaire with an answer: its dimensions and the whole.
+        response: The response rate.
+        response_by_instrument: The response rate by instrument.
+        themes: The themes of what customers wrote, with their sentiment.
+        loops: Low answers, with and without a reply.
+        drivers: What goes with NPS; absent if too few were asked anything together with it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -108,7 +119,7 @@ class SatisfactionReport(BaseModel):
 def satisfaction_report(
     asked: Respondents, *, zone: str, surveys: Surveys, rules: InForce, now: int
 ) -> SatisfactionReport:
-    """The report over these respondents."""
+    """Return the report over these respondents; `now` is in UTC microseconds."""
     minimum = surveys.minimum_answers
     answers = asked.answers()
     scores: dict[str, list[Fact]] = {}
@@ -135,7 +146,8 @@ def satisfaction_report(
         drivers = survey_drivers(answers, "nps", surveys, ())
     except InvalidInput:
         drivers = None
-    nps_by_month, csat_by_month = nps("month"), csat("month")
+    this_month = asked.local.month(now)
+    nps_by_month, csat_by_month = marked(nps("month"), this_month), marked(csat("month"), this_month)
     return SatisfactionReport(
         zone=zone,
         minimum_answers=minimum,
@@ -153,7 +165,7 @@ def satisfaction_report(
         csat_others=[csat(instrument=each.id)[0] for each in answered if each.kind == "csat"],
         csat_trend=csat_trend(csat_by_month),
         complaint_csat=csat(instrument=COMPLAINT_CSAT)[0],
-        complaint_csat_by_month=csat("month", instrument=COMPLAINT_CSAT),
+        complaint_csat_by_month=marked(csat("month", instrument=COMPLAINT_CSAT), this_month),
         scales=[scale_figures(cuts[each.id], each, by=(), surveys=surveys)[0] for each in scales],
         gaps=[figure for found in gaps for figure in found],
         response=response_rates(asked, by=(), surveys=surveys)[0],
@@ -164,8 +176,16 @@ def satisfaction_report(
     )
 
 
+def marked(figures: Sequence[M], this_month: str) -> list[M]:
+    """Return figures, those by month marked as incomplete from this month on."""
+    return [
+        figure.model_copy(update={"complete": False}) if (figure.group.get("month") or "") >= this_month else figure
+        for figure in figures
+    ]
+
+
 def grouped_but_month(figures: Sequence[F]) -> list[tuple[GroupOf, list[F]]]:
-    """Figures by month and other dimensions, put together by the others."""
+    """Return figures by month and other dimensions, grouped by the other dimensions."""
     found: dict[tuple[str | None, ...], tuple[GroupOf, list[F]]] = {}
     for figure in figures:
         group: GroupOf = {name: value for name, value in figure.group.items() if name != "month"}
@@ -174,7 +194,7 @@ def grouped_but_month(figures: Sequence[F]) -> list[tuple[GroupOf, list[F]]]:
 
 
 def nps_trend(by_month: Sequence[NpsFigure]) -> ControlChart | None:
-    """The chart of the months that are shown."""
+    """Return the control chart of the months that are shown; None if none are."""
     return nps_chart(
         [
             NpsSample(figure.group["month"] or "", figure.promoters, figure.passives or 0, figure.detractors or 0)
@@ -185,7 +205,7 @@ def nps_trend(by_month: Sequence[NpsFigure]) -> ControlChart | None:
 
 
 def csat_trend(by_month: Sequence[CsatFigure]) -> ControlChart | None:
-    """The chart of the months that are shown."""
+    """Return the control chart of the months that are shown; None if none are."""
     return p_chart(
         [
             ShareSample(figure.group["month"] or "", figure.satisfied, figure.n)

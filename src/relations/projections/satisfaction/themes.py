@@ -1,4 +1,4 @@
-"""What words are about, and how favourable each scorer found them."""
+"""Themes of what customers wrote, with the sentiment that each scorer found."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ __all__ = ["SentimentFigure", "ThemeFigure", "theme_figures"]
 
 
 class SentimentFigure(BaseModel):
-    """What one version of one scorer made of the words about a theme. Scorers do not go by one scale: none is added up.
+    """The sentiment that one version of a scorer found in the answers about a theme.
+
+    Scorers use different scales, so their scores are never added up.
 
     Attributes:
-        scorer: Its name and version.
-        n: How many answers it scored.
-        suppressed: True where too few people gave these, or the figure would give such a group away.
-        mean: From -1 to 1; absent where suppressed.
+        scorer: The scorer's name and version.
+        n: The number of answers scored.
+        suppressed: True if too few people gave these, or if the figure would disclose such a group.
+        mean: The mean sentiment, from -1 to 1; absent if suppressed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,14 +34,15 @@ class SentimentFigure(BaseModel):
 
 
 class ThemeFigure(BaseModel):
-    """What was said about one theme.
+    """The answers about one theme.
 
     Attributes:
-        theme: Its name; None for answers with words that were not coded.
-        group: The group's value in each dimension asked for.
-        n: How many answers are about it. An answer can be about several.
-        respondents: How many people gave them.
-        sentiments: By scorer, how favourable the words are.
+        theme: The theme's name; None for answers with words that were not coded.
+        group: The group's value in each dimension of the question.
+        n: The number of answers about it. An answer can be about several themes.
+        respondents: The number of people who gave them.
+        complete: False if the group's month is not over yet.
+        sentiments: The sentiment found by each scorer.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,18 +51,19 @@ class ThemeFigure(BaseModel):
     group: dict[Dimension, str | None]
     n: int
     respondents: int
+    complete: bool = True
     sentiments: tuple[SentimentFigure, ...] = ()
 
 
 def theme_figures(answers: Sequence[Fact], surveys: Surveys, by: Sequence[Dimension] = ()) -> list[ThemeFigure]:
-    """All themes that anything was said about, group by group, the most frequent first."""
+    """Return all themes with an answer, group by group, the most frequent first."""
     about: list[Fact] = []
     scored: list[Fact] = []
     for fact in answers:
         given = fact.content.given
         if not given.themes and not given.words:
             continue
-        # Not coded is a theme of its own here; no theme has an empty name.
+        # An empty name stands for words that are not coded; no theme has it.
         themes = given.themes or [""]
         about.append(replace(fact, parts=tuple((theme, None) for theme in themes)))
         for said in given.sentiments:

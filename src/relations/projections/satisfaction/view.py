@@ -1,16 +1,14 @@
-"""How satisfied customers say they are: every instrument, by month, place, channel and who answers; trends and drivers.
+"""Satisfaction: figures of every instrument, by month, place, channel and respondent; trends and drivers.
 
-Figures are reckoned when they are asked for, under the policy in force then: see `satisfaction_figures` for what each
-is, `cuts` and `disclosure` for when it is not shown, `respondents` for what is told from who answered, `answers` for
-what is kept.
+Figures are computed when they are asked for, under the policy in force then. `figures` defines them, `cuts` and
+`disclosure` decide which are shown, `respondents` reads the answers, and `answers` has the rows.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar, get_args
+from typing import ClassVar, TypeVar, get_args
 
 from relations.analytics.control_charts import ControlChart
 from relations.analytics.drivers import DriverReport
@@ -18,8 +16,9 @@ from relations.errors import InvalidInput
 from relations.messages import to_micros
 from relations.policies import Instrument
 from relations.policies.instruments import InstrumentKind
+from relations.projections.arguments import checked_month
 from relations.projections.projection import Projection
-from relations.projections.satisfaction.answers import COMPLAINT_CSAT, PROJECTION, Respondent, Sentiment
+from relations.projections.satisfaction.answers import COMPLAINT_CSAT, PROJECTION, Respondent
 from relations.projections.satisfaction.cuts import DIMENSIONS, Cuts, Dimension
 from relations.projections.satisfaction.drivers import survey_drivers
 from relations.projections.satisfaction.figures import (
@@ -32,7 +31,7 @@ from relations.projections.satisfaction.figures import (
     nps_figures,
     scale_figures,
 )
-from relations.projections.satisfaction.open_loops import OpenLoop, OpenLoops, open_loops
+from relations.projections.satisfaction.open_loops import OpenLoops, open_loops
 from relations.projections.satisfaction.respondents import Respondents, SegmentsOf, Where
 from relations.projections.satisfaction.response_rates import ResponseDimension, ResponseRate, response_rates
 from relations.projections.satisfaction.summary import (
@@ -40,40 +39,32 @@ from relations.projections.satisfaction.summary import (
     Trend,
     csat_trend,
     grouped_but_month,
+    marked,
     nps_trend,
     satisfaction_report,
 )
-from relations.projections.satisfaction.themes import SentimentFigure, ThemeFigure, theme_figures
+from relations.projections.satisfaction.themes import ThemeFigure, theme_figures
 from relations.projections.view import View
 
-__all__ = [
-    "PROJECTION",
-    "CsatFigure",
-    "Dimension",
-    "GapFigure",
-    "NpsFigure",
-    "OpenLoop",
-    "OpenLoops",
-    "Respondent",
-    "ResponseRate",
-    "SatisfactionReport",
-    "SatisfactionView",
-    "ScaleFigure",
-    "Sentiment",
-    "SentimentFigure",
-    "ThemeFigure",
-    "Trend",
-]
+__all__ = ["SatisfactionView"]
 
-_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+F = TypeVar("F", NpsFigure, CsatFigure, ScaleFigure, GapFigure, ResponseRate, ThemeFigure)
 
 
 class SatisfactionView(View):
-    """What customers answered. `since` and `until` are months such as `2024-05`: from `since` on and before `until`.
+    """Questions about what customers answered.
 
-    `by` is any of `month`, `touchpoint`, `channel`, `language`, `region`, `complaint_outcome` and, where `segments`
-    says who is in which, `segment`; without any, one figure is given of the whole. `segments` gives the segment of each
-    customer by surviving id, or several: they then count in each. `where` keeps what has a value in a dimension.
+    These arguments mean the same in every question:
+
+    * `since` and `until` are months such as `2024-05`: the first one that counts, and the one after the last.
+    * `by` groups by any of `month`, `touchpoint`, `channel`, `language`, `region`, `complaint_outcome` and `segment`.
+      Without it there is one figure of the whole. A month that is not over yet is marked as incomplete.
+    * `segments` gives the segment, or several, of each customer by surviving id; `segment` needs it. A customer with
+      several segments counts in each of them.
+    * `where` keeps only answers with a value in a dimension.
+    * `instrument` is the id of an instrument of the policy.
+
+    An argument that does not make sense raises `InvalidInput`.
     """
 
     projection: ClassVar[Projection] = PROJECTION
@@ -87,21 +78,22 @@ class SatisfactionView(View):
         instrument: str = "nps",
         segments: SegmentsOf | None = None,
     ) -> list[NpsFigure]:
-        """Net promoter scores.
+        """Return net promoter scores.
 
         Args:
             by: The dimensions to group by.
             since: The first month.
             until: The month after the last one.
-            instrument: `nps`, or another of that kind.
-            segments: The segments of each customer, by surviving id.
+            instrument: `nps`, or another instrument of that kind.
+            segments: The segments of each customer.
 
         Raises:
-            InvalidInput: An unknown or doubled dimension, an instrument of another kind, or a bound that is no month.
+            InvalidInput: A dimension is unknown or given twice, the instrument is of another kind, or a bound is not a
+                month.
         """
         self._of_kind(instrument, "nps")
         cuts = self._cuts(by, since, until, instrument, segments)
-        return nps_figures(cuts, by=by, surveys=self.policy.surveys, instrument=instrument)
+        return self._marked(nps_figures(cuts, by=by, surveys=self.policy.surveys, instrument=instrument))
 
     def csat(
         self,
@@ -112,22 +104,23 @@ class SatisfactionView(View):
         instrument: str = "csat",
         segments: SegmentsOf | None = None,
     ) -> list[CsatFigure]:
-        """Shares of satisfied answers.
+        """Return shares of satisfied answers.
 
         Args:
             by: The dimensions to group by.
             since: The first month.
             until: The month after the last one.
-            instrument: `csat`, another of that kind, or `complaint_csat`: the follow-ups of complaints.
-            segments: The segments of each customer, by surviving id.
+            instrument: `csat`, another instrument of that kind, or `complaint_csat` for complaints' follow-ups.
+            segments: The segments of each customer.
 
         Raises:
-            InvalidInput: An unknown or doubled dimension, an instrument of another kind, or a bound that is no month.
+            InvalidInput: A dimension is unknown or given twice, the instrument is of another kind, or a bound is not a
+                month.
         """
         if instrument != COMPLAINT_CSAT:
             self._of_kind(instrument, "csat")
         cuts = self._cuts(by, since, until, instrument, segments)
-        return csat_figures(cuts, by=by, surveys=self.policy.surveys, instrument=instrument)
+        return self._marked(csat_figures(cuts, by=by, surveys=self.policy.surveys, instrument=instrument))
 
     def scale(
         self,
@@ -138,29 +131,29 @@ class SatisfactionView(View):
         until: str | None = None,
         segments: SegmentsOf | None = None,
     ) -> list[ScaleFigure]:
-        """Mean, spread and counts of an instrument of one score: customer effort, agreement, stars of reviews.
+        """Return mean, spread and counts of an instrument with one score, such as customer effort or stars.
 
         Args:
-            instrument: Its id.
+            instrument: The instrument's id.
             by: The dimensions to group by.
             since: The first month.
             until: The month after the last one.
-            segments: The segments of each customer, by surviving id.
+            segments: The segments of each customer.
 
         Raises:
-            InvalidInput: An unknown instrument or one of items, an unknown or doubled dimension, or a bound that is no
-                month.
+            InvalidInput: The instrument is unknown or has items, a dimension is unknown or given twice, or a bound is
+                not a month.
         """
         known = self._instrument(instrument)
         if not known.scored:
             raise InvalidInput(
-                f"{instrument!r} is not answered by one score",
+                f"{instrument!r} is not answered with one score",
                 code="unsuitable_instrument",
                 field="instrument",
                 hint="Ask gaps() for questionnaires, themes() for notes",
             )
         cuts = self._cuts(by, since, until, instrument, segments)
-        return scale_figures(cuts, known, by=by, surveys=self.policy.surveys)
+        return self._marked(scale_figures(cuts, known, by=by, surveys=self.policy.surveys))
 
     def ces(
         self,
@@ -170,15 +163,15 @@ class SatisfactionView(View):
         until: str | None = None,
         segments: SegmentsOf | None = None,
     ) -> list[ScaleFigure]:
-        """Customer effort: every instrument of that kind, as `scale` gives it, with its scale and method.
+        """Return customer effort: every instrument of that kind, as `scale` gives it.
 
         Raises:
-            InvalidInput: An unknown or doubled dimension, or a bound that is no month.
+            InvalidInput: A dimension is unknown or given twice, or a bound is not a month.
         """
-        kinds = [each for each in self.policy.surveys.instruments if each.kind == "ces"]
         return [
             figure
-            for each in kinds
+            for each in self.policy.surveys.instruments
+            if each.kind == "ces"
             for figure in self.scale(each.id, by=by, since=since, until=until, segments=segments)
         ]
 
@@ -192,19 +185,19 @@ class SatisfactionView(View):
         items: bool = False,
         segments: SegmentsOf | None = None,
     ) -> list[GapFigure]:
-        """A questionnaire's dimensions and the whole of it, or its items: SERVQUAL, semantic differential, Likert.
+        """Return figures of a questionnaire: its dimensions and the whole of it, or its items.
 
         Args:
-            instrument: Its id.
+            instrument: The id of a questionnaire: SERVQUAL, a semantic differential, Likert items.
             by: The dimensions to group by.
             since: The first month.
             until: The month after the last one.
-            items: Each item by itself: of a semantic differential, the profile.
-            segments: The segments of each customer, by surviving id.
+            items: Give each item on its own; for a semantic differential, that is the profile.
+            segments: The segments of each customer.
 
         Raises:
-            InvalidInput: An unknown instrument or one without items, an unknown or doubled dimension, or a bound that
-                is no month.
+            InvalidInput: The instrument is unknown or has no items, a dimension is unknown or given twice, or a bound
+                is not a month.
         """
         known = self._instrument(instrument)
         if not known.items:
@@ -215,24 +208,24 @@ class SatisfactionView(View):
                 hint="Ask scale(), nps() or csat() for it",
             )
         surveys = self.policy.surveys
-        asked = self._asked(by, since, until, segments)
-        cuts = Cuts(asked.items(known), surveys.minimum_answers, by)
-        return gap_figures(cuts, known, by=by, surveys=surveys, items=items)
+        answers = self._respondents(by, since, until, segments).items(known)
+        cuts = Cuts(answers, surveys.minimum_answers, by)
+        return self._marked(gap_figures(cuts, known, by=by, surveys=surveys, items=items))
 
     def trend(
         self, instrument: str = "nps", *, since: str | None = None, until: str | None = None
     ) -> ControlChart | None:
-        """Month by month against what chance alone would do; None where no month is shown.
+        """Return the months of an instrument with the limits of chance; None if no month is shown.
 
-        Months that are not shown in the figures by month are not on the chart either.
+        Months that are suppressed in the figures by month are not on the chart either.
 
         Args:
-            instrument: One of the kinds `nps` and `csat`, or `complaint_csat`.
+            instrument: An instrument of the kind `nps` or `csat`, or `complaint_csat`.
             since: The first month.
             until: The month after the last one.
 
         Raises:
-            InvalidInput: Another instrument, or a bound that is no month.
+            InvalidInput: There is no chart of the instrument, or a bound is not a month.
         """
         found = self.trends(instrument, since=since, until=until)
         return found[0].chart if found else None
@@ -246,17 +239,18 @@ class SatisfactionView(View):
         until: str | None = None,
         segments: SegmentsOf | None = None,
     ) -> list[Trend]:
-        """The trend of every group, in the groups' order.
+        """Return the trend of every group, in the groups' order.
 
         Args:
-            instrument: One of the kinds `nps` and `csat`, or `complaint_csat`.
+            instrument: An instrument of the kind `nps` or `csat`, or `complaint_csat`.
             by: The dimensions to group by, other than `month`.
             since: The first month.
             until: The month after the last one.
-            segments: The segments of each customer, by surviving id.
+            segments: The segments of each customer.
 
         Raises:
-            InvalidInput: Another instrument, an unknown or doubled dimension, or a bound that is no month.
+            InvalidInput: There is no chart of the instrument, a dimension is unknown or given twice, or a bound is not
+                a month.
         """
         each: tuple[Dimension, ...] = (*by, "month")
         known = self.policy.surveys.instrument(instrument)
@@ -270,7 +264,7 @@ class SatisfactionView(View):
             f"there is no chart of {instrument!r}",
             code="unknown_instrument",
             field="instrument",
-            hint="Give nps, csat, another of their kinds, or complaint_csat",
+            hint="Give nps, csat, another instrument of these kinds, or complaint_csat",
         )
 
     def drivers(
@@ -284,26 +278,26 @@ class SatisfactionView(View):
         segments: SegmentsOf | None = None,
         as_of: datetime | None = None,
     ) -> DriverReport:
-        """What goes with an outcome: correlations, standardised coefficients, Shapley shares that sum to R squared.
+        """Return what goes with an outcome: correlations, coefficients, and Shapley shares that sum to R squared.
 
         Args:
-            outcome: An instrument of one score.
-            drivers: Names such as `csat`, `servqual.empathy` (a dimension) or `mood.cold-warm` (an item), asked on the
-                same invitation, or about the same thing, as the outcome. Empty: all that mostly were.
+            outcome: An instrument with one score.
+            drivers: Names such as `csat`, `servqual.empathy` (a dimension) or `mood.cold-warm` (an item) that were
+                asked on the same invitation, or about the same thing, as the outcome. Empty: all that usually were.
             since: The first month.
             until: The month after the last one.
-            where: Only answers that have these values.
-            segments: The segments of each customer, by surviving id.
-            as_of: Only answers given by then; all where absent.
+            where: Only answers with these values.
+            segments: The segments of each customer.
+            as_of: Only answers given by then; all by default.
 
         Raises:
-            InvalidInput: Too few respondents with all of them, nothing that varies, more than twelve drivers, an
-                unknown dimension, a bound that is no month, or a naive time.
+            InvalidInput: Too few respondents answered everything, nothing varies, there are more than twelve drivers, a
+                dimension is unknown, a bound is not a month, or the time has no zone.
         """
         self._instrument(outcome)
-        asked = self._asked(tuple(where or ()), since, until, segments, where)
+        found = self._respondents(tuple(where or ()), since, until, segments, where)
         moment = None if as_of is None else to_micros(as_of)
-        answers = [fact for fact in asked.answers() if moment is None or fact.content.given.at <= moment]
+        answers = [fact for fact in found.answers() if moment is None or fact.content.given.at <= moment]
         return survey_drivers(answers, outcome, self.policy.surveys, drivers)
 
     def response_rates(
@@ -314,16 +308,17 @@ class SatisfactionView(View):
         until: str | None = None,
         segments: SegmentsOf | None = None,
     ) -> list[ResponseRate]:
-        """How many of those who were asked answered, by any dimension or `instrument`; the month is that of sending.
+        """Return the share of invitations that were answered, by any dimension or by `instrument`.
 
-        By instrument, only answers with the one that was asked for count; otherwise any that name the invitation.
+        The month is that of sending. By instrument, only answers with the instrument that was sent count; otherwise
+        every answer that names the invitation.
 
         Raises:
-            InvalidInput: An unknown or doubled dimension, or a bound that is no month.
+            InvalidInput: A dimension is unknown or given twice, or a bound is not a month.
         """
-        _checked(by, segments, get_args(ResponseDimension))
-        asked = self._asked((), since, until, segments)
-        return response_rates(asked, by=by, surveys=self.policy.surveys)
+        _check_dimensions(by, segments, get_args(ResponseDimension))
+        found = self._respondents((), since, until, segments)
+        return self._marked(response_rates(found, by=by, surveys=self.policy.surveys))
 
     def open_loops(
         self,
@@ -335,21 +330,21 @@ class SatisfactionView(View):
         segments: SegmentsOf | None = None,
         as_of: datetime | None = None,
     ) -> OpenLoops:
-        """Low answers nobody has come back on, the oldest first, and how many were closed how soon.
+        """Return low answers without a reply, the oldest first, and how many got one and how soon.
 
         Args:
-            customer: Only those of the customer who bears this id.
+            customer: Only answers of the customer with this id.
             since: The first month of answers.
             until: The month after the last one.
-            where: Only answers that have these values.
-            segments: The segments of each customer, by surviving id.
-            as_of: The moment; now where absent.
+            where: Only answers with these values.
+            segments: The segments of each customer.
+            as_of: The moment asked about; now by default.
 
         Raises:
-            InvalidInput: An unknown dimension, a bound that is no month, or a naive time.
+            InvalidInput: A dimension is unknown, a bound is not a month, or the time has no zone.
         """
-        asked = self._asked(tuple(where or ()), since, until, segments, where, customer=customer)
-        return open_loops(asked.answers(), asked.rows, self._rules(), now=self._moment(as_of))
+        found = self._respondents(tuple(where or ()), since, until, segments, where, customer=customer)
+        return open_loops(found.answers(), found.rows, self._rules(), now=self.moment(as_of))
 
     def themes(
         self,
@@ -359,31 +354,30 @@ class SatisfactionView(View):
         until: str | None = None,
         segments: SegmentsOf | None = None,
     ) -> list[ThemeFigure]:
-        """What words are about, the most frequent first, with how favourable each scorer found them.
+        """Return what words are about, the most frequent theme first, with each scorer's sentiment.
 
         Raises:
-            InvalidInput: An unknown or doubled dimension, or a bound that is no month.
+            InvalidInput: A dimension is unknown or given twice, or a bound is not a month.
         """
-        asked = self._asked(by, since, until, segments)
-        return theme_figures(asked.answers(), self.policy.surveys, by)
+        found = self._respondents(by, since, until, segments)
+        return self._marked(theme_figures(found.answers(), self.policy.surveys, by))
 
     def report(
         self, *, since: str | None = None, until: str | None = None, as_of: datetime | None = None
     ) -> SatisfactionReport:
-        """Everything at a glance.
+        """Return all figures in one report.
 
         Args:
             since: The first month.
             until: The month after the last one.
-            as_of: When loops are open, or not yet; now where absent.
+            as_of: The moment for which it is decided which replies are open and which month is over; now by default.
 
         Raises:
-            InvalidInput: A bound that is no month, or a naive time.
+            InvalidInput: A bound is not a month, or the time has no zone.
         """
-        asked = self._asked((), since, until, None)
-        policy = self.policy
-        moment, rules = self._moment(as_of), self._rules()
-        return satisfaction_report(asked, zone=policy.zone, surveys=policy.surveys, rules=rules, now=moment)
+        found = self._respondents((), since, until, None)
+        policy, moment = self.policy, self.moment(as_of)
+        return satisfaction_report(found, zone=policy.zone, surveys=policy.surveys, rules=self._rules(), now=moment)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -402,11 +396,14 @@ class SatisfactionView(View):
         found = self._instrument(name)
         if found.kind != kind:
             raise InvalidInput(
-                f"{name!r} is a {found.kind}, not a {kind}",
+                f"{name!r} is of the kind {found.kind}, not {kind}",
                 code="unsuitable_instrument",
                 field="instrument",
                 hint="Ask nps() or csat() for those kinds, scale() for other scores, gaps() for questionnaires",
             )
+
+    def _marked(self, figures: list[F]) -> list[F]:
+        return marked(figures, self.local.month(self.now))
 
     def _cuts(
         self,
@@ -416,10 +413,10 @@ class SatisfactionView(View):
         instrument: str,
         segments: SegmentsOf | None,
     ) -> Cuts:
-        asked = self._asked(by, since, until, segments)
-        return Cuts(asked.scores(instrument), self.policy.surveys.minimum_answers, by)
+        scores = self._respondents(by, since, until, segments).scores(instrument)
+        return Cuts(scores, self.policy.surveys.minimum_answers, by)
 
-    def _asked(
+    def _respondents(
         self,
         dimensions: Sequence[str],
         since: str | None,
@@ -429,26 +426,17 @@ class SatisfactionView(View):
         *,
         customer: str | None = None,
     ) -> Respondents:
-        _checked(dimensions, segments)
-        first, after = _month(since, "since"), _month(until, "until")
-        return Respondents(self.rows(Respondent, customer=customer), self.local, first, after, segments, where)
-
-    def _moment(self, as_of: datetime | None) -> int:
-        return self.now if as_of is None else to_micros(as_of)
+        _check_dimensions(dimensions, segments)
+        first, end = checked_month(since, "since"), checked_month(until, "until")
+        return Respondents(self.rows(Respondent, customer=customer), self.local, first, end, segments, where)
 
 
-def _checked(by: Sequence[str], segments: SegmentsOf | None, dimensions: Sequence[str] = DIMENSIONS) -> None:
-    known = [name for name in dimensions if name != "segment" or segments is not None]
-    if isinstance(by, str) or not set(by) <= set(known) or len(set(by)) != len(by):
+def _check_dimensions(by: Sequence[str], segments: SegmentsOf | None, known: Sequence[str] = DIMENSIONS) -> None:
+    offered = [name for name in known if name != "segment" or segments is not None]
+    if isinstance(by, str) or not set(by) <= set(offered) or len(set(by)) != len(by):
         raise InvalidInput(
             f"cannot group by {by!r}",
             code="unknown_dimension",
             field="by",
-            hint=f"Give any of {', '.join(known)}, each once, as a tuple; segment needs segments",
+            hint=f"Give any of {', '.join(offered)}, each once, as a tuple; segment needs segments",
         )
-
-
-def _month(value: str | None, field: str) -> str | None:
-    if value is not None and (not isinstance(value, str) or not _MONTH.fullmatch(value)):
-        raise InvalidInput(f"{value!r} is not a month", code="invalid_month", field=field, hint="Write 2024-05")
-    return value

@@ -1,4 +1,4 @@
-"""What a page is asked for, and the forms that several sections share."""
+"""The question that a page answers, and figures that several sections share."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from functools import cached_property
 from relations.engine import Relations
 from relations.errors import InvalidInput, MissingExtra
 from relations.messages import from_micros, to_micros
+from relations.months import last_day, months_after, months_between
 from relations.policies.calendars import LocalTime, local_time
-from relations.projections.purchase_days import months_between
 from relations.report.html.figures import Bar, Bars, Dot, Figure, Part, Plot, Scale, Table, middle, points, ticks_at
 from relations.report.html.wording import Wording
 
 __all__ = ["MONTHS", "Asked", "Trend"]
 
 MONTHS = 24
-"""The most months of a chart: what is older stands in the views."""
+"""The most months on a chart; older ones are in the views."""
 
 
 @dataclass(frozen=True)
 class Trend:
-    """One figure a month, with what chance does to it.
+    """One value a month, with its interval and the limits of chance.
 
     Attributes:
-        months: Such as `2024-05`.
-        values: One a month.
-        bands: The interval of each.
-        write: A value as words.
-        limits: The limits of chance of each, or none.
-        odd: Of each whether chance does not explain it, or none.
-        centre: The figure over all months.
-        floor: Nothing is below this.
-        ceiling: Nothing is above this.
+        months: The months, such as `2024-05`.
+        values: The value of each month.
+        bands: The interval of each month.
+        write: Writes a value as text.
+        limits: The limits of chance of each month, or nothing.
+        odd: True for each month that chance does not explain, or nothing.
+        centre: The value over all months.
+        floor: The lowest possible value.
+        ceiling: The highest possible value.
     """
 
     months: Sequence[str]
@@ -50,14 +50,14 @@ class Trend:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a page is asked for.
+    """The question that a page answers.
 
     Attributes:
-        engine: Whose views.
+        engine: The engine to ask.
         at: The moment.
-        is_past: Whether it was asked for, and more was recorded since: what knows only the present cannot be shown.
-        currency: Which amounts count.
-        days: How far ahead to look.
+        is_past: True if more was recorded since the moment: figures known only for the present are left out.
+        currency: The currency whose amounts count.
+        ahead: How far ahead to look for what is due.
         say: The language.
     """
 
@@ -65,7 +65,7 @@ class Asked:
     at: datetime
     is_past: bool
     currency: str
-    days: int
+    ahead: timedelta
     say: Wording
 
     @cached_property
@@ -80,7 +80,7 @@ class Asked:
 
     @cached_property
     def through(self) -> datetime:
-        """The moment for what is kept by month: where that is past, no later than the end of the last whole month."""
+        """The moment for figures by month; for a past moment, at most the end of its last full month."""
         after = self.day + timedelta(days=1)
         if not self.is_past or after.day == 1:
             return self.at
@@ -88,34 +88,47 @@ class Asked:
 
     @cached_property
     def through_month(self) -> str:
-        """The month of that moment."""
+        """The month of `through`."""
         return self.local.month(to_micros(self.through))
 
     @cached_property
     def month_after(self) -> str:
-        """The month after it."""
-        year, number = int(self.through_month[:4]), int(self.through_month[5:])
-        return f"{year + number // 12:04d}-{number % 12 + 1:02d}"
+        """The month after that of `through`."""
+        return months_after(self.through_month)
+
+    @cached_property
+    def days(self) -> str:
+        """How far ahead to look, in words."""
+        return self.say.count("days", self.ahead // timedelta(days=1))
+
+    def is_over(self, month: str) -> bool:
+        """Return True if a month is over at the moment."""
+        return last_day(month) <= self.local.day(to_micros(self.at))
+
+    def not_over(self, months: Sequence[str]) -> list[str]:
+        """Return a sentence for the last month shown, if it is not over."""
+        last = max(months, default="")
+        return [] if not last or self.is_over(last) else [self.say("not_over", month=self.say.month(last))]
 
     # --- figures ----------------------------------------------------------------------------------------------------
 
     def empty(self, name: str, title: str, reason: str, **values: object) -> Figure:
-        """A figure of which there is nothing to draw, and why."""
+        """Return a figure with nothing to draw, and the reason."""
         said = self.say("nothing", reason=self.say(f"reason.{reason}", **values))
         return Figure(name, title, said=[said], is_empty=True)
 
     def refused(self, name: str, title: str, error: InvalidInput | MissingExtra) -> Figure:
-        """A figure that the view did not give, and why."""
+        """Return a figure that the view refused, and the reason."""
         said = self.reason(error.code, extra=error.extra if isinstance(error, MissingExtra) else None)
         return Figure(name, title, said=[self.say("nothing", reason=said)], is_empty=True)
 
     def reason(self, code: str, *, extra: str | None) -> str:
-        """Why there is no answer, in the page's words."""
+        """Return the reason for which there is no answer, in the page's words."""
         known = code if self.say.has(f"reason.{code}") else "other"
         return self.say(f"reason.{known}", code=code, extra=extra, currency=self.currency)
 
     def table(self, *columns: str, rows: Sequence[Sequence[str]], numbers: int = 1) -> Table:
-        """A table under headings of the catalogue."""
+        """Return a table; its headings come from the page's words."""
         return Table([self.say(f"column.{column}") for column in columns], rows, numbers)
 
     def bars(
@@ -126,7 +139,7 @@ class Asked:
         of: float | None = None,
         style: str = "blue",
     ) -> Bars:
-        """Bars of one part each, with their figure and, where `of` is given, their share of it."""
+        """Return bars of one part each, with their value and, if `of` is given, their share of it."""
         write = said or self.say.number
         longest = max([value for _, value in rows if value > 0], default=1)
         return Bars(
@@ -141,9 +154,9 @@ class Asked:
         )
 
     def trend(self, name: str, title: str, trend: Trend, said: list[str], *, style: str = "blue") -> Figure:
-        """A figure by month, with its interval, the limits of chance, and the months that these do not explain."""
+        """Return a figure by month, with intervals, the limits of chance, and the months beyond them."""
         say = self.say
-        every = months_between(trend.months[0], trend.months[-1])  # those of which nothing may be said keep their place
+        every = months_between(trend.months[0], trend.months[-1])  # suppressed months keep their place
         count, index_of = len(every), {month: index for index, month in enumerate(every)}
         labels = [say.month(month) for month in trend.months]
         bounds = [bound for pair in (*trend.bands, *trend.limits) for bound in pair]
@@ -190,4 +203,7 @@ class Asked:
             [label, trend.write(value), trend.write(low), trend.write(high)]
             for label, value, (low, high) in zip(labels, trend.values, trend.bands, strict=True)
         ]
-        return Figure(name, title, plot, said, self.table("month", "value", "low", "high", rows=rows))
+        return Figure(
+            name, title, plot, [*said, *self.not_over(trend.months)],
+            self.table("month", "value", "low", "high", rows=rows),
+        )  # fmt: skip

@@ -1,9 +1,9 @@
-"""The page: its sections in their order, put into the templates."""
+"""The page: its sections in order, rendered by the templates."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from relations.engine import Relations
 from relations.errors import InvalidInput
@@ -11,17 +11,17 @@ from relations.messages import minor_digits
 from relations.report.due import has_gone_on
 from relations.report.html.asked import Asked
 from relations.report.html.figures import Section
-from relations.report.html.sections import due, loyalty, repair, satisfaction, staying, value
+from relations.report.html.sections import due, loyalty, repair, retention, satisfaction, value
 from relations.report.html.wording import Wording, of_the_page
 
-__all__ = ["DAYS", "render_html"]
+__all__ = ["AHEAD", "render_html"]
 
-DAYS = 14
-"""How far ahead a page looks for what is due."""
+AHEAD = timedelta(days=14)
+"""How far ahead a page looks for what is due, by default."""
 
 _SECTIONS: tuple[Callable[[Asked], Section], ...] = (
     satisfaction.section,
-    staying.section,
+    retention.section,
     value.section,
     repair.section,
     loyalty.section,
@@ -35,38 +35,43 @@ def render_html(
     *,
     as_of: datetime | None = None,
     currency: str | None = None,
-    days: int = DAYS,
+    ahead: timedelta = AHEAD,
 ) -> str:
-    """One page of all views, complete in itself: it asks nothing of any network.
+    """Render all views as one self-contained page that loads nothing from any network.
 
     Args:
-        engine: Whose views.
+        engine: The engine to ask.
         lang: `en`, or `zh` for simplified Chinese.
-        as_of: The moment; now where absent. Nothing on the page is dated later: what is kept by month then counts
-            through the last month that was over, and what is known of the present only is left out.
-        currency: Which amounts count; the policy's where absent.
-        days: How far ahead to look for what is due.
+        as_of: The moment asked about; now by default. Nothing on the page is dated later: for a past moment, figures by
+            month end with the last full month, and figures known only for the present are left out.
+        currency: The currency whose amounts count; the policy's by default.
+        ahead: How far ahead to look for what is due.
+
+    Returns:
+        The page as HTML.
 
     Raises:
-        InvalidInput: The page is not written in that language, an unknown currency, or days that lie behind.
+        InvalidInput: The language or currency is unknown, or `ahead` is negative.
         MissingExtra: The extra `report` is not installed.
     """
     say = Wording(lang)
     jinja = of_the_page("jinja2")
-    if days < 0:
-        raise InvalidInput(f"{days} days ahead lie behind", code="invalid_range", field="days")
+    if ahead < timedelta(0):
+        raise InvalidInput(
+            f"cannot look {ahead} ahead", code="invalid_range", field="ahead", hint="Give a timedelta of 0 or more"
+        )
     code = currency or engine.policy.currency
     minor_digits(code)
     at = as_of or engine.clock()
-    asked = Asked(engine, at, as_of is not None and has_gone_on(engine, at), code, days, say)
+    asked = Asked(engine, at, as_of is not None and has_gone_on(engine, at), code, ahead, say)
     sections = [make(asked) for make in _SECTIONS]
     customers = engine.views.retention.lifecycle(as_of=at).customers
-    told = [say("as_of", day=say.day(asked.day), customers=say.number(customers))]
+    facts = [say("as_of", day=say.day(asked.day), customers=say.count("customers", customers))]
     if asked.through != at:
-        told.append(say("through", month=say.month(asked.through_month)))
+        facts.append(say("through", month=say.month(asked.through_month)))
     environment = jinja.Environment(
         loader=jinja.PackageLoader("relations.report.html"), autoescape=True, undefined=jinja.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     template = environment.get_template("report.html.jinja")
-    return str(template.render(say=say, told=say.sentences(told), sections=sections))
+    return str(template.render(say=say, facts=say.sentences(facts), sections=sections))

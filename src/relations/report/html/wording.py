@@ -1,4 +1,4 @@
-"""The report's words and the ways in which its languages write numbers, months and money."""
+"""The words of the page, and each language's way of writing numbers, months and money."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["LANGUAGES", "Language", "Wording", "of_the_page"]
 Language: TypeAlias = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 of_the_page = partial(needed, extra="report", purpose="A report as a page")
-"""A module that the page needs."""
+"""Imports a module that the page needs."""
 _LOCALES: dict[str, str] = {"en": "en_GB", "zh": "zh_Hans_CN"}
 _SHORT = {"en": "MMM yy", "zh-Hans": "yy年M月"}
 _TAGS: dict[str, str] = {"en": "en", "zh": "zh-Hans"}
@@ -30,17 +30,17 @@ class Wording:
     """One language.
 
     Args:
-        language: Which.
+        language: `en` or `zh`.
 
     Raises:
-        InvalidInput: The report is not written in it.
+        InvalidInput: The page is not available in this language.
         MissingExtra: The extra `report` is not installed.
     """
 
     def __init__(self, language: str) -> None:
         if language not in LANGUAGES:
             raise InvalidInput(
-                f"the report is not written in {language!r}",
+                f"the page is not available in {language!r}",
                 code="unknown_language",
                 field="lang",
                 hint=f"Give one of {', '.join(LANGUAGES)}",
@@ -52,39 +52,45 @@ class Wording:
         )
         self._numbers = of_the_page("babel.numbers")
         self._dates = of_the_page("babel.dates")
+        self._plural = of_the_page("babel").Locale.parse(self._locale).plural_form
 
     def __call__(self, key: str, **values: object) -> str:
-        """The words under a key such as `repair.funnel`, with values put in."""
+        """Return the words under a key such as `repair.funnel`, with values inserted."""
         found: Any = self._words
         for part in key.split("."):
             found = found[part]
         return str(found).format(**values)
 
     def has(self, key: str) -> bool:
-        """Whether there are words under a key."""
+        """Return True if there are words under a key."""
         group, _, name = key.partition(".")
         return name in self._words.get(group, {})
 
     def name(self, group: str, key: str) -> str:
-        """The word for a name of the library's own, such as a stage; any other name as it is."""
+        """Return the word for one of the library's own names, such as a stage; any other name as it is."""
         return str(self._words[group].get(key, key))
 
     def sentences(self, said: Sequence[str]) -> str:
-        """Sentences one after the other."""
+        """Join sentences."""
         return ("" if self.tag.startswith("zh") else " ").join(said)
 
     def list(self, names: Sequence[str]) -> str:
-        """Several names in one sentence."""
+        """Join several names in one sentence."""
         return str(of_the_page("babel.lists").format_list(names, locale=self._locale))
 
+    def count(self, noun: str, count: int) -> str:
+        """Return a number with its noun, in the singular or the plural."""
+        forms = self._words["count"][noun]
+        return str(forms.get(self._plural(count), forms["other"])).format(n=self.number(count))
+
     def number(self, value: float, digits: int = 0) -> str:
-        """A number with so many decimals; never a zero below zero."""
+        """Write a number with this many decimals; never a negative zero."""
         pattern = "#,##0" + ("." + "0" * digits if digits else "")
         rounded = round(value, digits) or 0
         return _minus(self._numbers.format_decimal(rounded, format=pattern, locale=self._locale))
 
     def percent(self, share: float | None, digits: int = 0) -> str:
-        """A share as a percentage; a dash where it is undefined."""
+        """Write a share as a percentage; a dash if it is undefined."""
         if share is None:
             return "\u2013"
         pattern = "#,##0" + ("." + "0" * digits if digits else "") + "%"
@@ -92,38 +98,38 @@ class Wording:
         return _minus(self._numbers.format_percent(rounded, pattern, locale=self._locale))
 
     def share(self, share: float) -> str:
-        """A share as a whole percentage; less than one where it is more than none."""
+        """Write a share as a whole percentage; `<1%` if it is small but above 0."""
         return "<" + self.percent(0.01) if 0 < share < 0.005 else self.percent(share)
 
     def money(self, minor: float, currency: str) -> str:
-        """An amount of minor units, in whole major units."""
+        """Write an amount of minor units in whole major units."""
         major = Decimal(round(minor)).scaleb(-minor_digits(currency))
         return _minus(self._numbers.format_currency(round(major), currency, format="¤#,##0", currency_digits=False,
                                                     locale=self._locale))  # fmt: skip
 
     def short_money(self, minor: float, currency: str) -> str:
-        """The same in as few letters as the language has for it: thousands, ten thousands."""
+        """Write an amount in as few letters as possible, with the language's word for thousands."""
         major = float(Decimal(round(minor)).scaleb(-minor_digits(currency)))
         return _minus(self._numbers.format_compact_currency(major, currency, fraction_digits=0, locale=self._locale))
 
     def month(self, month: str) -> str:
-        """A month such as `2024-05`."""
+        """Write a month such as `2024-05`."""
         return str(self._dates.format_skeleton("yMMM", date.fromisoformat(f"{month}-01"), locale=self._locale))
 
     def short_month(self, month: str) -> str:
-        """A month such as `2024-05`, in few letters."""
+        """Write a month such as `2024-05` in few letters."""
         return str(self._dates.format_date(date.fromisoformat(f"{month}-01"), _SHORT[self.tag], locale=self._locale))
 
     def day(self, day: date) -> str:
-        """A day, in full."""
+        """Write a day in full."""
         return str(self._dates.format_date(day, "long", locale=self._locale))
 
     def short_day(self, day: date) -> str:
-        """A day, in few letters."""
+        """Write a day in few letters."""
         return str(self._dates.format_skeleton("yMd", day, locale=self._locale))
 
     def driver(self, name: str, surveys: Surveys) -> str:
-        """What goes with satisfaction, such as `csat` or `stay.staff`, in words; as the business calls it otherwise."""
+        """Return the word for a driver such as `csat` or `stay.staff`; the business's own name if there is none."""
         instrument, _, aspect = name.partition(".")
         if not aspect:
             return self.name("driver", name)
@@ -135,5 +141,5 @@ class Wording:
 
 
 def _minus(written: object) -> str:
-    """A number with a true minus sign, as wide as a plus."""
+    """Replace hyphens by true minus signs, as wide as a plus."""
     return str(written).replace("-", "\u2212")

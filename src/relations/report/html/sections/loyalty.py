@@ -1,4 +1,4 @@
-"""What the business owes its members, and which tiers they have."""
+"""The section of the loyalty programme: open points and tiers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["section"]
 
 
 def section(asked: Asked) -> Section:
-    """The first programme of the policy, as of the moment."""
+    """Return the figures of the policy's first programme, as of the moment."""
     say = asked.say
     note = say("loyalty.note", programme=asked.engine.policy.programme.name)
     return Section("loyalty", say("loyalty.title"), note, [_liability(asked), _tiers(asked)])
@@ -23,7 +23,7 @@ def _liability(asked: Asked) -> Figure:
     if not months:
         return asked.empty("liability", title, "no_points")
     rows = [(say("loyalty.never") if each.month is None else say.month(each.month), each.points) for each in months]
-    said = say("loyalty.summary", points=say.number(found.points), debt=say.number(found.debt))
+    said = say("loyalty.summary", points=say.count("points", found.points), debt=say.count("points", found.debt))
     return Figure("liability", title, asked.bars(rows), [said])
 
 
@@ -35,4 +35,6 @@ def _tiers(asked: Asked) -> Figure:
     if not members:
         return asked.empty("tiers", title, "no_members")
     rows = [(tier or say("loyalty.none"), count) for tier, count in found.items()]
-    return Figure("tiers", title, asked.bars(rows, of=members), [say("loyalty.members", n=say.number(members))])
+    return Figure(
+        "tiers", title, asked.bars(rows, of=members), [say("loyalty.members", members=say.count("members", members))]
+    )

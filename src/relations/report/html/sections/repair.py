@@ -1,4 +1,4 @@
-"""Whether damaged relations mend: the funnel, where they stand, how long steps take, what went wrong."""
+"""The section of complaints and repair: the funnel, states of relations, times to each step, subjects."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _CAUSES = 10
 
 
 def section(asked: Asked) -> Section:
-    """Everything as of the moment."""
+    """Return the figures as of the moment."""
     say = asked.say
     figures = [_funnel(asked), _states(asked), _steps(asked), _causes(asked)]
     return Section("repair", say("repair.title"), say("repair.note"), figures)
 
 
 def _funnel(asked: Asked) -> Figure:
-    """How many complaints got as far as each step, and with how many it was really taken."""
+    """Return how many complaints reached each step, and for how many it was really taken."""
     say = asked.say
     title = say("repair.funnel")
     found = asked.engine.views.repair.funnel(as_of=asked.at)
@@ -62,14 +62,14 @@ def _states(asked: Asked) -> Figure:
     said = say(
         "repair.summary",
         damaged=say.number(found.damaged),
-        customers=say.number(found.customers),
+        relations=say.count("relations", found.customers),
         restored=say.percent(found.restored_share),
     )
     return Figure("states", title, asked.bars(rows, of=found.damaged), [said])
 
 
 def _steps(asked: Asked) -> Figure:
-    """Median and 90th percentile of the time to each step."""
+    """Return the median and the 90th percentile of the time to each step."""
     say = asked.say
     title = say("repair.steps")
     found = [each for each in asked.engine.views.repair.steps(as_of=asked.at) if each.median is not None]

@@ -1,4 +1,4 @@
-"""How satisfied customers are: trends, places, and what goes with it."""
+"""The section of satisfaction: trends, places and drivers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from relations.analytics.control_charts import ControlChart
 from relations.errors import InvalidInput
-from relations.projections.satisfaction.view import CsatFigure, NpsFigure
+from relations.projections.satisfaction import CsatFigure, NpsFigure
+from relations.projections.satisfaction import Trend as PlaceTrend
 from relations.report.html.asked import MONTHS, Asked, Trend
 from relations.report.html.figures import Bar, Bars, Figure, Part, Section
 
@@ -16,11 +17,12 @@ _PLACES = 12
 
 
 def section(asked: Asked) -> Section:
-    """Answers through the last month that counts."""
+    """Return the figures of answers through the last month that counts."""
     say, view = asked.say, asked.engine.views.satisfaction
-    found = view.report(until=asked.month_after)
+    found = view.report(until=asked.month_after, as_of=asked.at)
+    places = view.trends(by=("touchpoint",), until=asked.month_after)
     figures = [
-        _trend(asked, "nps", found.nps, found.nps_by_month, found.nps_trend),
+        _trend(asked, "nps", found.nps, found.nps_by_month, found.nps_trend, places),
         _trend(asked, "csat", found.csat, found.csat_by_month, found.csat_trend),
         _drivers(asked),
         _places(asked, found.csat_by_touchpoint),
@@ -35,6 +37,7 @@ def _trend(
     whole: NpsFigure | CsatFigure,
     months: Sequence[NpsFigure] | Sequence[CsatFigure],
     chart: ControlChart | None,
+    places: Sequence[PlaceTrend] = (),
 ) -> Figure:
     say = asked.say
     title = say(f"satisfaction.{name}")
@@ -44,7 +47,13 @@ def _trend(
     write = say.percent if name == "csat" else say.number
     shown = chart.points[-MONTHS:]
     intervals = [bands[point.period] for point in shown]
-    signals = [say.month(point.period) for point in shown if point.signals]
+    first = shown[0].period
+    signals = _signals(asked, chart, since=first)
+    by_place = [
+        say("satisfaction.signals_at", place=each.group["touchpoint"] or say("unknown"), months=found)
+        for each in places
+        if (found := _signals(asked, each.chart, since=first))
+    ]
     value = whole.nps if isinstance(whole, NpsFigure) else whole.share
     said = say(
         "satisfaction.overall",
@@ -52,7 +61,7 @@ def _trend(
         value=write(value or 0.0),
         low=write(whole.interval.low),
         high=write(whole.interval.high),
-        n=say.number(whole.n),
+        answers=say.count("answers", whole.n),
     )
     limits = [(point.low, point.high) for point in shown]
     lowest, highest = (0.0, 1.0) if name == "csat" else (-100.0, 100.0)
@@ -68,12 +77,19 @@ def _trend(
         floor=lowest,
         ceiling=highest,
     )  # fmt: skip
-    chance = say("satisfaction.signals", months=say.list(signals)) if signals else say("satisfaction.no_signals")
-    return asked.trend(name, title, trend, [said, chance])
+    chance = say("satisfaction.signals", months=signals) if signals else say("satisfaction.no_signals")
+    return asked.trend(name, title, trend, [said, chance, *by_place])
+
+
+def _signals(asked: Asked, chart: ControlChart | None, *, since: str) -> str:
+    """Return the months that chance does not explain, in words; nothing if there are none."""
+    say = asked.say
+    months = [say.month(each.period) for each in (chart.signals if chart else ()) if each.period >= since]
+    return say.list(months) if months else ""
 
 
 def _drivers(asked: Asked) -> Figure:
-    """Each driver's share of what the regression explains: they sum to 100 %."""
+    """Return each driver's share of what the regression explains; they sum to 100 %."""
     say, surveys = asked.say, asked.engine.policy.surveys
     title = say("satisfaction.drivers")
     try:
@@ -84,14 +100,16 @@ def _drivers(asked: Asked) -> Figure:
         return asked.empty("drivers", title, "nothing_explained")
     names = {driver.name: say.driver(driver.name, surveys) for driver in found.drivers}
     rows = [(names[driver.name], driver.share / found.r_squared) for driver in found.drivers]
-    sentences = [say("satisfaction.drivers_note", r2=say.percent(found.r_squared), n=say.number(found.n))]
+    sentences = [
+        say("satisfaction.drivers_note", r2=say.percent(found.r_squared), answers=say.count("answers", found.n))
+    ]
     if found.collinear:
         sentences.append(say("satisfaction.collinear", names=say.list([names[name] for name in found.collinear])))
     return Figure("drivers", title, asked.bars(rows, said=say.percent), sentences)
 
 
 def _places(asked: Asked, found: Sequence[CsatFigure]) -> Figure:
-    """The share of satisfied answers by touchpoint, where anything may be said of it."""
+    """Return the share of satisfied answers by touchpoint, without those that are suppressed."""
     say = asked.say
     title = say("satisfaction.places")
     known = [each for each in found if each.share is not None and each.interval is not None]

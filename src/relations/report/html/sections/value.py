@@ -1,4 +1,4 @@
-"""What customers are worth: revenue, RFM, grades, and what they are expected to bring."""
+"""The section of customer value: revenue, RFM, grades, segments and expected value."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _SPAN_MONTHS = 3
 
 
 def section(asked: Asked) -> Section:
-    """Amounts of one currency, through the last month that counts."""
+    """Return the figures in one currency, through the last month that counts."""
     say, view = asked.say, asked.engine.views.retention
     graded = view.rfm(as_of=asked.at, currency=asked.currency)
     notes = [say("value.note", currency=asked.currency)]
     if graded.other_currencies:
-        notes.append(say("value.others", n=say.number(graded.other_currencies)))
+        notes.append(say("value.others", customers=say.count("customers", graded.other_currencies)))
     worth = view.lifetime_values(as_of=asked.at, currency=asked.currency, ahead=timedelta(days=HORIZON_DAYS))
     figures = [
         _revenue(asked),
@@ -52,16 +52,20 @@ def section(asked: Asked) -> Section:
 
 
 def _revenue(asked: Asked) -> Figure:
-    """What came in by month: of customers in their first month, and of those who came back."""
+    """Return revenue by month, of customers in their first month and of returning ones."""
     say, currency = asked.say, asked.currency
     title = say("value.revenue")
     sums: dict[str, list[int]] = {}
     for cohort in asked.engine.views.retention.cohort_revenue(as_of=asked.through, currency=currency):
         for each in cohort.months:
             sums.setdefault(each.month, [0, 0])[0 if each.since else 1] += each.net
-    months = sorted(sums)[-MONTHS:]
-    if not any(any(sums[month]) for month in months):
+    with_revenue = [month for month, parts in sums.items() if any(parts)]
+    if not with_revenue:
         return asked.empty("revenue", title, "no_revenue", currency=currency)
+    ended = max(with_revenue)
+    months = [month for month in sorted(sums) if month <= ended][-MONTHS:]
+    said = [say("value.revenue_ended", month=say.month(ended))] if ended < asked.through_month else []
+    said += asked.not_over(months)
     highs = [sum(part for part in sums[month] if part > 0) for month in months]
     lows = [sum(part for part in sums[month] if part < 0) for month in months]
     scale = Scale([0, *highs, *lows])
@@ -72,9 +76,9 @@ def _revenue(asked: Asked) -> Figure:
         for (style, words), amount in zip(styles, sums[month], strict=True):
             start = top if amount >= 0 else bottom + amount
             top, bottom = top + max(amount, 0), bottom + min(amount, 0)
-            said = f"{say.month(month)}, {words}: {say.money(amount, currency)}"
+            tip = f"{say.month(month)}, {words}: {say.money(amount, currency)}"
             height = scale.place(abs(amount)) - scale.place(0)
-            parts.append(Part(style, height, amount, scale.place(start), said))
+            parts.append(Part(style, height, amount, scale.place(start), tip))
         columns.append(Column(100 * index / len(months), 100 / len(months), parts))
     plot = Plot(
         x_ticks=ticks_at([say.month(month) for month in months]),
@@ -87,16 +91,20 @@ def _revenue(asked: Asked) -> Figure:
         for month in months
     ]
     table = asked.table("month", "returning", "first_month", "total", rows=rows)
-    return Figure("revenue", title, plot, [], table)
+    return Figure("revenue", title, plot, said, table)
 
 
 def _kept(asked: Asked) -> Figure:
-    """Revenue retention, net and gross."""
+    """Return revenue retention, net and gross, over full months."""
     say = asked.say
     title = say("value.kept", months=_SPAN_MONTHS)
     view = asked.engine.views.retention
     found = view.revenue_retention(as_of=asked.through, currency=asked.currency, months=_SPAN_MONTHS)
-    spans = [(each.month, each.net, each.gross) for each in found if each.net is not None and each.gross is not None]
+    spans = [
+        (each.month, each.net, each.gross)
+        for each in found
+        if each.complete and each.net is not None and each.gross is not None
+    ]
     spans = spans[-MONTHS:]
     if not spans:
         return asked.empty("kept", title, "no_spans", months=2 * _SPAN_MONTHS)
@@ -104,7 +112,7 @@ def _kept(asked: Asked) -> Figure:
     at = [middle(index, len(spans)) for index in range(len(spans))]
     named = (("blue", say("value.net")), ("orange", say("value.gross")))
     values = ([net for _, net, _ in spans], [gross for _, _, gross in spans])
-    scale = Scale([0.0, *values[0], *values[1]], floor=0.0)
+    scale = Scale([0.0, *values[0], *values[1]])
     plot = Plot(
         x_ticks=ticks_at(labels),
         y_ticks=[(scale.place(tick), say.percent(tick)) for tick in scale.ticks],
@@ -125,7 +133,7 @@ def _kept(asked: Asked) -> Figure:
 
 
 def _rfm(asked: Asked, found: RfmReport) -> Figure:
-    """Customers on the square of recency by frequency, with what the policy calls each field."""
+    """Return customers on the square of recency by frequency, with the policy's name for each field."""
     say = asked.say
     title = say("value.rfm")
     if not found.buyers:
@@ -139,7 +147,8 @@ def _rfm(asked: Asked, found: RfmReport) -> Figure:
         field = fields.get((recency, frequency), Counter())
         named = say.name("segment", field.most_common(1)[0][0]) if field else ""
         count, share = field.total(), field.total() / found.buyers
-        title = say("value.field", r=recency, f=frequency, n=say.number(count), share=say.percent(share, 1))
+        customers = say.count("customers", count)
+        title = say("value.field", r=recency, f=frequency, customers=customers, share=say.percent(share, 1))
         return Cell(say.number(count), count, count / most, title, named)
 
     grades = range(1, 6)
@@ -183,22 +192,22 @@ def _grades(asked: Asked) -> Figure:
     rows = [(say.name("grade", size.grade), size.customers) for size in found.sizes]
     said = say(
         "value.grades_note",
-        months=found.months,
+        months=say.count("months", found.months),
         high=say.money(found.high_from.amount, asked.currency),
         mid=say.money(found.mid_from.amount, asked.currency),
     )
-    return Figure("grades", title, asked.bars(rows, of=found.graded), [said])
+    return Figure("grades", title, asked.bars(rows, of=found.graded), [said, *asked.not_over([found.month])])
 
 
 def _policy_segments(asked: Asked) -> Figure:
-    """How many belong to each of the policy's own segments. They read what is known now: not of a day gone by."""
+    """Return the size of each of the policy's own segments. They use profiles as last known, so not for a past day."""
     say = asked.say
     title = say("value.policy_segments")
     if asked.is_past:
         return asked.empty("groups", title, "present_only")
     found = [each for each in asked.engine.views.retention.segments(as_of=asked.at, limit=0) if each.size]
     if not found:
-        return asked.empty("groups", title, "nobody_known")
+        return asked.empty("groups", title, "no_segments")
     most = max(each.size for each in found)
     chart = Bars(
         [

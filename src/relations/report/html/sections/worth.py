@@ -1,10 +1,11 @@
-"""What customers are expected to bring, and what it cost to win them."""
+"""Figures of expected customer value, and of the cost of winning customers."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
 from relations.projections.retention import AcquisitionFigure, WorthReport
+from relations.report.fits import fit_parameters
 from relations.report.html.asked import Asked
 from relations.report.html.figures import Bar, Bars, Figure, Part
 
@@ -16,10 +17,10 @@ _TENTHS = 10
 
 
 def worth_figure(asked: Asked, found: WorthReport) -> Figure:
-    """What is expected of each tenth of the buyers, the most valuable first; without a fit, what each has brought."""
+    """Return the expected value of each tenth of buyers, the highest first; without a fit, the value so far."""
     say, currency = asked.say, asked.currency
-    n, none = found.buyers, found.no_fit
-    title = say("value.worth_title", days=HORIZON_DAYS) if none is None else say("value.historic_title")
+    n, none, days = found.buyers, found.no_fit, say.count("days", HORIZON_DAYS)
+    title = say("value.worth_title", days=days) if none is None else say("value.historic_title")
     if not n:
         return asked.empty("worth", title, "no_customers", currency=currency)
     bounds = [n * tenth // _TENTHS for tenth in range(_TENTHS + 1)]
@@ -29,25 +30,27 @@ def worth_figure(asked: Asked, found: WorthReport) -> Figure:
         say("value.tenth", low=say.number(10 * tenth), high=say.percent((tenth + 1) / _TENTHS))
         for tenth in range(_TENTHS)
     ]
-    buyers, historic = say.number(n), say.money(found.historic, currency)
+    buyers, historic = say.count("buyers", n), say.money(found.historic, currency)
+    sentences = []
     if none is None:
         said = say(
             "value.worth",
             buyers=buyers,
             historic=historic,
             expected=say.money(found.expected_value or 0, currency),
-            days=HORIZON_DAYS,
+            days=days,
             alive=say.percent(sum(each.alive or 0 for each in found.customers) / n),
         )
+        sentences = [say("value.fit", model=model, parameters=those) for model, those in fit_parameters(found)]
     else:
         reason = asked.reason(none.code, extra=none.extra)
         said = say("value.historic", buyers=buyers, historic=historic, reason=reason)
     rows = list(zip(labels, values, strict=True))
-    return Figure("worth", title, asked.bars(rows, said=lambda value: say.money(value, currency)), [said])
+    return Figure("worth", title, asked.bars(rows, said=lambda value: say.money(value, currency)), [said, *sentences])
 
 
 def winning_figure(asked: Asked, worth: WorthReport) -> Figure:
-    """What it cost to win a customer by channel and campaign, and what those won bring for it."""
+    """Return the cost of winning a customer by channel and campaign, and the return on it."""
     say, currency = asked.say, asked.currency
     title = say("value.winning")
     expected = None
@@ -61,7 +64,8 @@ def winning_figure(asked: Asked, worth: WorthReport) -> Figure:
         return asked.empty("winning", title, "nobody_won", currency=currency)
     dearest = max(cac for _, cac in won)
     chart = Bars([Bar(_way(asked, each), _cost(asked, each), [Part("blue", cac / dearest, cac)]) for each, cac in won])
-    said = [say("value.winning_note" if expected is None else "value.winning_expected", days=HORIZON_DAYS)]
+    days = say.count("days", HORIZON_DAYS)
+    said = [say("value.winning_note" if expected is None else "value.winning_expected", days=days)]
     return Figure("winning", title, chart, said)
 
 
@@ -71,6 +75,6 @@ def _way(asked: Asked, figure: AcquisitionFigure) -> str:
 
 
 def _cost(asked: Asked, figure: AcquisitionFigure) -> str:
-    """What each one won cost, and how many times that they bring."""
+    """Return the cost of one customer, and the return as a multiple of it."""
     times = "\u2013" if figure.ratio is None else f"{asked.say.number(figure.ratio, 1)}\u00d7"
     return f"{asked.say.money(figure.cac or 0.0, asked.currency)} · {times}"

@@ -1,4 +1,4 @@
-"""Who stays: stages, rates, cohorts, survival, kinds of loyalty."""
+"""The section of retention: stages, rates, cohorts, survival, reasons for leaving, kinds of loyalty."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from relations.report.html.figures import Cell, Figure, Heat, Plot, Scale, Secti
 __all__ = ["section"]
 
 _COHORTS = 13
-"""A year of cohorts, and the one that the last of them is compared with."""
+"""A year of cohorts, and the one with which the last of them is compared."""
 _ROWS = 24
 _REASONS = 10
 
 
 def section(asked: Asked) -> Section:
-    """Everything as of the moment; cohorts through the last month that counts."""
+    """Return the figures as of the moment; cohorts through the last full month."""
     say = asked.say
     figures = [_stages(asked), _rates(asked), _cohorts(asked), _survival(asked), _reasons(asked), _kinds(asked)]
     return Section("retention", say("retention.title"), say("retention.note"), figures)
@@ -31,12 +31,12 @@ def _stages(asked: Asked) -> Figure:
     said = [say("retention.inferred")]
     if found.repeat_rate is not None:
         repeat = say.percent(found.repeat_rate)
-        said.insert(0, say("retention.repeat", share=repeat, buyers=say.number(found.buyers)))
+        said.insert(0, say("retention.repeat", share=repeat, buyers=say.count("buyers", found.buyers)))
     return Figure("stages", title, asked.bars(rows, of=found.customers), said)
 
 
 def _rates(asked: Asked) -> Figure:
-    """The retention rate of whole months with anybody to be kept."""
+    """Return the retention rate of full months with any active customer at the start."""
     say, engine = asked.say, asked.engine
     title = say("retention.rates")
     found = [each for each in engine.views.retention.rates(as_of=asked.at) if each.complete and each.at_start]
@@ -64,19 +64,21 @@ def _rates(asked: Asked) -> Figure:
     sentences = [said]
     policy = engine.policy.lifecycle
     if policy.own_gap is None:
-        sentences.append(say("retention.rates_rule", days=say.number(policy.lost_days)))
+        sentences.append(say("retention.rates_rule", days=say.count("days", policy.lost_days)))
     return asked.trend("rates", title, trend, sentences)
 
 
 def _cohorts(asked: Asked) -> Figure:
-    """Of each month's new customers the share that bought in each month since, as a heat map."""
+    """Return the share of each month's new customers who bought in each full month since, as a heat map."""
     say = asked.say
     title = say("retention.cohorts")
-    found = [cohort for cohort in asked.engine.views.retention.cohorts(as_of=asked.through) if cohort.months[1:]]
-    found = found[-_COHORTS:]
-    if not found:
+    cohorts = asked.engine.views.retention.cohorts(as_of=asked.through)
+    shown = [(cohort, [month for month in cohort.months[1 : MONTHS + 1] if month.complete]) for cohort in cohorts]
+    shown = [(cohort, months) for cohort, months in shown if months][-_COHORTS:]
+    if not shown:
         return asked.empty("cohorts", title, "no_second_month")
-    highest = max(month.share for cohort in found for month in cohort.months[1:]) or 1.0
+    highest = max(month.share for _, months in shown for month in months) or 1.0
+    last = max((month.since for _, months in shown for month in months if month.active), default=1)
     rows = [
         (
             say.short_month(cohort.month),
@@ -93,10 +95,10 @@ def _cohorts(asked: Asked) -> Figure:
                         size=say.number(cohort.size),
                     ),
                 )
-                for month in cohort.months[1:]
+                for month in months[:last]
             ],
         )
-        for cohort in found
+        for cohort, months in shown
     ]
     columns = [str(since) for since in range(1, max(len(cells) for _, _, cells in rows) + 1)]
     chart = Heat(
@@ -117,7 +119,7 @@ def _survival(asked: Asked) -> Figure:
     curve = asked.engine.views.retention.survival(as_of=asked.at)
     if not curve.points or not curve.points[-1].time:
         return asked.empty("survival", title, "no_time")
-    median = say("retention.beyond") if curve.median is None else say("retention.days", days=say.number(curve.median))
+    median = say("retention.beyond") if curve.median is None else say.count("days", round(curve.median))
     shown = [point for point in curve.points if point.events or point is curve.points[-1]]
     across = Scale([0.0, shown[-1].time], floor=0.0)
     last = across.high
@@ -135,7 +137,8 @@ def _survival(asked: Asked) -> Figure:
         legend=[("blue", say("retention.curve")), ("band", say("satisfaction.interval"))],
         below=say("retention.survival_x"),
     )
-    said = say("retention.survival_note", n=say.number(curve.n), events=say.number(curve.events), median=median)
+    customers = say.count("customers", curve.n)
+    said = say("retention.survival_note", customers=customers, events=say.number(curve.events), median=median)
     step = -(-len(shown) // _ROWS)
     rows = [
         [say.number(point.time), say.percent(point.survival, 1), *(say.percent(end, 1) for end in pair)]
@@ -145,7 +148,7 @@ def _survival(asked: Asked) -> Figure:
 
 
 def _reasons(asked: Asked) -> Figure:
-    """Why customers said that they leave, the most frequent reasons first."""
+    """Return recorded reasons for leaving, the most frequent first."""
     say = asked.say
     title = say("retention.reasons")
     found = asked.engine.views.retention.churn_reasons(as_of=asked.at)
@@ -154,8 +157,8 @@ def _reasons(asked: Asked) -> Figure:
     rows = [(each.reason or say("unknown"), each.lapses) for each in found.reasons[:_REASONS]]
     said = say(
         "retention.reasons_note",
-        left=say.number(found.left),
-        n=say.number(found.lapses),
+        departures=say.count("departures", found.lapses),
+        customers=say.count("customers", found.left),
         won_back=say.number(found.won_back),
         again=say.number(found.bought_again),
     )
@@ -169,5 +172,10 @@ def _kinds(asked: Asked) -> Figure:
     if not found.customers:
         return asked.empty("kinds", title, "nobody_known")
     rows = [(say.name("kind", kind), count) for kind, count in found.kinds.items()]
-    said = say("retention.kinds_note", progressed=say.number(found.progressed), relapsed=say.number(found.relapsed))
-    return Figure("kinds", title, asked.bars(rows, of=found.customers), [said])
+    said = say(
+        "retention.kinds_note",
+        month=say.month(found.month),
+        progressed=say.number(found.progressed),
+        relapsed=say.number(found.relapsed),
+    )
+    return Figure("kinds", title, asked.bars(rows, of=found.customers), [said, *asked.not_over([found.month])])
