@@ -7,6 +7,7 @@ form must go on meaning the same. Each file is named `<topic>.<schema>.<sample>.
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -794,3 +795,28 @@ def test_a_stored_policy_can_be_read_by_every_later_version() -> None:
     for name, event in MEANT.items():
         if isinstance(event, PolicyAdopted):
             assert Policy.model_validate_json(bytes(event.policy)).version == event.number, name
+
+
+def test_recording_writes_what_is_missing_and_never_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = import_module("tests.recorded.__main__")
+    (kept, *others) = MEANT
+    monkeypatch.setattr(recording, "HERE", tmp_path)
+    (tmp_path / f"{kept}.json").write_bytes(b"as it was")
+    assert recording.main() == 0
+    assert {file.stem for file in tmp_path.glob("*.json")} == {kept, *others}
+    assert (tmp_path / f"{kept}.json").read_bytes() == b"as it was"
+    assert all((tmp_path / f"{name}.json").read_bytes() == (HERE / f"{name}.json").read_bytes() for name in others
+               if int(name.split(".")[2]) == CODEC.topics[".".join(name.split(".")[:2])].schema)  # fmt: skip
+    assert capsys.readouterr().out.count("recorded tests/recorded/") == len(others)
+
+
+def test_an_event_without_a_sample_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = import_module("tests.recorded.__main__")
+    monkeypatch.setattr(recording, "HERE", tmp_path)
+    monkeypatch.setattr(recording, "MEANT", {name: MEANT[name] for name in list(MEANT)[:1]})
+    assert recording.main() == 1
+    assert "no sample of loyalty.points_earned: add one to MEANT" in capsys.readouterr().err
