@@ -171,9 +171,13 @@ def _answers(history: list[RecordedEvent]) -> list[GivenAnswer]:
                 words=event.comment,
             )
         elif isinstance(event, FeedbackCorrected) and name in found:
-            corrected = {"given_at": from_micros(recorded.occurred_at), "score": event.score, "items": len(event.items)}
+            corrected: dict[str, Any] = {
+                "given_at": from_micros(recorded.occurred_at),
+                "score": event.score,
+                "items": len(event.items),
+            }
             words = event.comment or found[name].words
-            found[name] = found[name].model_copy(update={**corrected, "words": words})
+            found[name] = msgspec.structs.replace(found[name], words=words, **corrected)
     return sorted(found.values(), key=lambda answer: (answer.given_at, answer.feedback), reverse=True)
 
 
