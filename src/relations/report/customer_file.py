@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from relations.aggregates.customer import FeedbackGiven
+from relations.aggregates.customer import FeedbackCorrected, FeedbackGiven
 from relations.engine import Relations
 from relations.errors import InvalidInput
 from relations.messages import RecordedEvent, from_micros
@@ -156,20 +156,29 @@ def _tickets(relations: Relations, customer: str, moment: datetime) -> list[Tick
 
 
 def _answers(history: list[RecordedEvent]) -> list[GivenAnswer]:
-    found = [
-        GivenAnswer(
-            given_at=from_micros(recorded.occurred_at),
-            feedback=recorded.event.feedback,
-            instrument=recorded.event.instrument,
-            score=recorded.event.score,
-            items=len(recorded.event.items),
-            touchpoint=recorded.event.touchpoint,
-            words=recorded.event.comment,
-        )
-        for recorded in history
-        if isinstance(recorded.event, FeedbackGiven)
-    ]
-    return sorted(found, key=lambda answer: (answer.given_at, answer.feedback), reverse=True)
+    """Return the answers with the customer's last word on each, the latest first."""
+    found: dict[str, GivenAnswer] = {}
+    for recorded in history:
+        event, name = recorded.event, f"{recorded.stream} {getattr(recorded.event, 'feedback', '')}"
+        if isinstance(event, FeedbackGiven):
+            found[name] = GivenAnswer(
+                given_at=from_micros(recorded.occurred_at),
+                feedback=event.feedback,
+                instrument=event.instrument,
+                score=event.score,
+                items=len(event.items),
+                touchpoint=event.touchpoint,
+                words=event.comment,
+            )
+        elif isinstance(event, FeedbackCorrected) and name in found:
+            corrected: dict[str, Any] = {
+                "given_at": from_micros(recorded.occurred_at),
+                "score": event.score,
+                "items": len(event.items),
+            }
+            words = event.comment or found[name].words
+            found[name] = msgspec.structs.replace(found[name], words=words, **corrected)
+    return sorted(found.values(), key=lambda answer: (answer.given_at, answer.feedback), reverse=True)
 
 
 def _worth(relations: Relations, customer: str, moment: datetime) -> dict[str, Any]:
