@@ -78,7 +78,7 @@ def test_the_greatest_amounts_are_allowed() -> None:
     assert Money.of("-10000000000000.00", "EUR").amount == -(10**15)
 
 
-@pytest.mark.parametrize("code", ["eur", "Euro", "EUR ", "", "XXX", "XAU", "XTS", "DEM", "978", "EU", "EURO", "\0"])
+@pytest.mark.parametrize("code", ["eur", "Euro", "EUR ", "", "XXX", "XAU", "XTS", "978", "EU", "EURO", "\0"])
 def test_unknown_currencies_are_refused(code: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         Money.of(1, code)

@@ -479,10 +479,16 @@ class Relations:
         """Fold the whole log into fresh tables beside the old ones and switch; see `Runner.rebuild`."""
         self.runner.rebuild(names, processes=processes, shards=shards, on_progress=on_progress)
 
-    def verify(self, *, on_progress: Progress | None = None) -> Verification:
+    def verify(self, *, expect: Iterable[str] = (), on_progress: Progress | None = None) -> Verification:
         """Prove the log and the views: chain, gaps, every body readable, every view equal to its refold.
 
+        Everything is read from one state of the database, so that others may write meanwhile. Nothing is written.
+
         Args:
-            on_progress: Told how far it is: positions checked, and all there are.
+            expect: Positions and digests that were noted down, as `POSITION:DIGEST`; see `status`.
+            on_progress: Called with the events checked and folded so far, and all there are to check and to fold.
+
+        Raises:
+            InvalidInput: What is expected is not of the form `POSITION:DIGEST`.
         """
-        return Verifier(self.log, self.codec, self.runner).verify(on_progress=on_progress)
+        return Verifier(self.log, self.codec, self.runner, self._keys, expect=expect, on_progress=on_progress).verify()

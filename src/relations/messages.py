@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
-from functools import cache
 from typing import Annotated, Any, ClassVar, Self
 
 import msgspec
-from iso4217 import Currency
 from pydantic import (
     AwareDatetime,
     BaseModel,
@@ -26,6 +24,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from relations.currencies import minor_digits
 from relations.errors import InvalidInput
 
 __all__ = [
@@ -98,29 +97,6 @@ def to_micros(moment: datetime) -> int:
 def from_micros(micros: int) -> datetime:
     """The aware UTC datetime of microseconds since 1970."""
     return _EPOCH + timedelta(microseconds=micros)
-
-
-@cache
-def minor_digits(currency: str) -> int:
-    """How many digits a currency's minor unit has (ISO 4217): EUR 2, JPY 0, KWD 3.
-
-    Raises:
-        InvalidInput: The code is not in ISO 4217, or has no minor unit (gold, test codes).
-    """
-    try:
-        found = Currency(currency)
-    except ValueError:
-        raise InvalidInput(
-            f"{currency!r} is not an ISO 4217 currency code",
-            code="unknown_currency",
-            field="currency",
-            hint="Give three capital letters, such as EUR",
-        ) from None
-    if found.exponent is None:
-        raise InvalidInput(
-            f"{currency} has no minor unit and cannot be paid with", code="unknown_currency", field="currency"
-        )
-    return int(found.exponent)
 
 
 class Money(msgspec.Struct, frozen=True, array_like=True, gc=False):

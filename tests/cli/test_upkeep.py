@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from relations import RegisterCustomer, Relations
-from relations.projections import PROJECTIONS
+from relations.projections import PROJECTIONS, satisfaction
 from tests.cli.conftest import Run, command_line, environment
+from tests.support.making import stored_as
 
 
 def tamper(path: Path, *statements: str) -> None:
@@ -29,6 +30,7 @@ def head(path: Path) -> int:
         return found
 
 
+RESPONDENTS = stored_as("satisfaction_respondent", satisfaction.PROJECTION)
 ALLOW = ("DROP TRIGGER relations_log_no_update", "DROP TRIGGER relations_log_no_delete")
 
 
@@ -86,7 +88,7 @@ def test_an_unknown_topic_is_found_and_stops_the_views_with_its_position(run: Ru
 
 
 def test_a_view_that_differs_from_its_refold_is_found_and_rebuilt(run: Run, hotel: Path) -> None:
-    tamper(hotel, "UPDATE satisfaction_respondent SET erased_at = 1")
+    tamper(hotel, f"UPDATE {RESPONDENTS} SET erased_at = 1")
     differs = run("verify", "-d", hotel)
     assert differs.code == 1
     assert "view_differs" in differs.out
@@ -161,8 +163,8 @@ def test_a_poison_event_is_reported_and_shown_by_status(run: Run, hotel: Path) -
         *ALLOW,
         "UPDATE relations_log SET body = CAST('{' AS BLOB) WHERE topic = 'customer.feedback_given' AND position = "
         "(SELECT max(position) FROM relations_log WHERE topic = 'customer.feedback_given')",
-        "UPDATE relations_projections SET position = 0 WHERE name = 'satisfaction'",
-        "DELETE FROM satisfaction_respondent",
+        "UPDATE relations_views SET position = 0 WHERE name = 'satisfaction'",
+        f"DELETE FROM {RESPONDENTS}",
     )
     stopped = run("run", "-d", hotel, "--once")
     assert stopped.code == 1
@@ -199,7 +201,7 @@ def test_a_digest_that_was_noted_down_is_compared(run: Run, hotel: Path) -> None
 def test_a_report_says_that_a_view_is_stopped(run: Run, hotel: Path) -> None:
     tamper(
         hotel,
-        "UPDATE relations_projections SET failure = 'planted', failed_at = 3, failed_stream = 'customer-x' "
+        "UPDATE relations_views SET failure = 'planted', failed_at = 3, failed_stream = 'customer-x' "
         "WHERE name = 'satisfaction'",
     )
     ran = run("report", "retention", "-d", hotel)

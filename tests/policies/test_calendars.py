@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo, available_timezones
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relations.policies.calendars import LocalTime
+from relations.errors import InvalidInput
+from relations.messages import from_micros
+from relations.policies.calendars import LocalTime, _zone_names, time_zone, zone_data_version
 
 _SECOND = 1_000_000
 _QUARTER_HOUR = 900 * _SECOND
@@ -17,12 +18,12 @@ _SINCE_1973 = 94_694_400 * _SECOND
 
 
 def by_clock(zone: str, micros: int) -> tuple[int, str]:
-    local = datetime.fromtimestamp(micros // _SECOND, UTC).astimezone(ZoneInfo(zone))
+    local = datetime.fromtimestamp(micros // _SECOND, UTC).astimezone(time_zone(zone))
     return local.toordinal(), f"{local.year:04d}-{local.month:02d}"
 
 
 @given(
-    st.sampled_from(sorted(available_timezones())),
+    st.sampled_from(sorted(_zone_names())),
     st.lists(st.integers(0, 60 * 366 * 86_400 * _SECOND), min_size=1, max_size=20),
 )
 def test_days_and_months_are_those_of_the_clock(zone: str, instants: list[int]) -> None:
@@ -54,3 +55,46 @@ def test_every_quarter_hour_of_a_year_falls_on_the_clocks_own_day(zone: str, yea
             assert (local.day(micros), local.month(micros)) == (day, month)
             seen.add(day)
     assert len(seen) > 360
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "first"),
+    [
+        ("Africa/Cairo", date(2024, 4, 26), "2024-04-26T01:00:00+03:00"),
+        ("Asia/Beirut", date(2024, 3, 31), "2024-03-31T01:00:00+03:00"),
+        ("America/Santiago", date(2023, 9, 3), "2023-09-03T01:00:00-03:00"),
+        ("America/Havana", date(2024, 3, 10), "2024-03-10T01:00:00-04:00"),
+        ("America/Sao_Paulo", date(2018, 11, 4), "2018-11-04T01:00:00-02:00"),
+        ("America/Toronto", date(1919, 3, 31), "1919-03-31T00:30:00-04:00"),  # from 23:30 to 00:30
+        ("Pacific/Apia", date(2011, 12, 30), "2011-12-31T00:00:00+14:00"),  # there was no such day
+        ("Europe/Vienna", date(2024, 3, 31), "2024-03-31T00:00:00+01:00"),
+    ],
+)
+def test_a_day_without_a_midnight_begins_at_its_first_instant(zone: str, day: date, first: str) -> None:
+    local = LocalTime(zone)
+    found = local.start(day)
+    assert local.moment(found).isoformat() == first
+    assert local.moment(found - 1).date() < day <= local.moment(found).date()
+
+
+@given(st.sampled_from(sorted(_zone_names())), st.dates(date(1930, 1, 1), date(2050, 1, 1)))
+def test_the_start_of_a_day_is_its_first_instant(zone: str, day: date) -> None:
+    local = LocalTime(zone)
+    found = local.start(day)
+    assert local.moment(found).date() >= day
+    assert local.moment(found - 1).date() < day
+
+
+def test_zones_are_those_of_the_package_whatever_the_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert zone_data_version()[:4].isdecimal()
+    monkeypatch.setenv("PYTHONTZPATH", "/nowhere")
+    time_zone.cache_clear()
+    noon = from_micros(1_720_000_000_000_000)
+    assert noon.astimezone(time_zone("Europe/Vienna")).utcoffset() is not None
+    assert time_zone("Europe/Vienna").key == "Europe/Vienna"
+
+
+@pytest.mark.parametrize("name", ["", "Vienna", "europe/vienna", "../../etc/passwd", "posix/UTC", "Europe", "/UTC"])
+def test_other_names_are_not_zones(name: str) -> None:
+    with pytest.raises(InvalidInput, match="not an IANA time zone"):
+        time_zone(name)

@@ -22,6 +22,8 @@ from relations import (
     Relations,
 )
 from relations.engine import Verification
+from relations.projections.projection import Projection
+from relations.projections.running.checkpoints import edition_suffix
 
 START = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
@@ -100,6 +102,11 @@ def database_bytes(url: str) -> bytes:
     engine.dispose()
     assert held
     return b"\n".join(held)
+
+
+def stored_as(label: str, projection: Projection) -> str:
+    """Return the name of the table that a projection's present edition keeps rows in, such as `desk_ticket`."""
+    return label + edition_suffix(projection)
 
 
 def tamper(url: str, *statements: tuple[str, tuple[Any, ...]] | str) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
@@ -199,10 +198,10 @@ def moment(given: str | None, zone: str, *, field: str = "--as-of") -> datetime 
 
 
 def _start_of(day: date, zone: str) -> datetime:
-    try:
-        return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
-    except (ZoneInfoNotFoundError, OSError) as error:
-        raise InvalidInput(f"the time zone {zone!r} is unknown: {error}", code="unknown_zone") from None
+    from relations.messages import from_micros
+    from relations.policies.calendars import local_time
+
+    return from_micros(local_time(zone).start(day))
 
 
 def beginning(given: str | None, zone: str, *, field: str) -> datetime | None:

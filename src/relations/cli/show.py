@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -13,6 +12,8 @@ from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from relations.policies.calendars import time_zone
 
 __all__ = [
     "ABSENT",
@@ -270,4 +271,4 @@ def words(text: str) -> Text:
 
 def local_minute(at: datetime, zone: str) -> str:
     """A moment to the minute, in the business's own zone."""
-    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+    return f"{at.astimezone(time_zone(zone)):%Y-%m-%d %H:%M}"

@@ -55,7 +55,7 @@ _IDLE_SECONDS = 1.0
 _PURGE_MILLISECONDS = 1_000
 _PURGE_AGAIN_MILLISECONDS = 50
 
-_CHECKPOINTS = "relations_projections"
+_CHECKPOINTS = "relations_views"
 """The table that a reader has to write to bring views up to date."""
 
 _PURGE_OWED = "purge_owed"

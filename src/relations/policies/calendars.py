@@ -1,19 +1,54 @@
-"""The business's own days and months: instants in UTC, seen in one IANA zone."""
+"""The business's own days and months: instants in UTC, seen in one IANA time zone.
+
+All zones come from the package `tzdata`, not from the machine, so the same log gives the same days everywhere.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import import_module
+from importlib.resources import files
+from io import BytesIO
 from zoneinfo import ZoneInfo
 
+from relations.errors import InvalidInput
 from relations.messages import from_micros
+from relations.months import month_of
 
-__all__ = ["LocalTime", "local_time"]
+__all__ = ["LocalTime", "local_time", "time_zone", "zone_data_version"]
 
+_DATA = "tzdata"
 _QUARTER_HOUR = 900_000_000
-"""Every zone's offset in use since 1970 is a whole number of quarter hours but for a few before 1972, so an instant
-and the start of its quarter hour fall on the same local day."""
+"""All offsets in use since 1972 are whole quarter hours, so an instant and the start of its quarter hour fall on the
+same local day."""
 _DAY = 86_400_000_000
+_SECOND = 1_000_000
+
+
+def zone_data_version() -> str:
+    """Return the version of the time zone data that all local days and months depend on, such as `2025b`."""
+    return str(import_module(_DATA).IANA_VERSION)
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    return frozenset(files(_DATA).joinpath("zones").read_text().split())
+
+
+@cache
+def time_zone(name: str) -> ZoneInfo:
+    """Return an IANA time zone by its name, such as `Europe/Vienna`.
+
+    Raises:
+        InvalidInput: There is no such zone.
+    """
+    if name not in _zone_names():
+        raise InvalidInput(
+            f"{name!r} is not an IANA time zone, such as Europe/Vienna", code="unknown_zone", field="zone"
+        )
+    data = files(_DATA).joinpath("zoneinfo", *name.split("/")).read_bytes()
+    return ZoneInfo.from_file(BytesIO(data), key=name)
 
 
 class LocalTime:
@@ -23,40 +58,34 @@ class LocalTime:
         zone: An IANA name, such as `Europe/Vienna`.
     """
 
-    __slots__ = ("_cuts", "_months", "_quarters", "_zone", "zone")
+    __slots__ = ("_cuts", "_quarters", "_zone", "zone")
 
     def __init__(self, zone: str) -> None:
         self.zone = zone
-        self._zone = ZoneInfo(zone)
+        self._zone = time_zone(zone)
         # Two years have some 700 of these: few enough to stay in the processor's cache.
         self._cuts: dict[int, tuple[int, int, int]] = {}
-        self._months: dict[int, str] = {}
         self._quarters: dict[int, int] = {}
 
     def moment(self, micros: int) -> datetime:
-        """The local datetime of UTC microseconds."""
+        """Return the local datetime of UTC microseconds."""
         return from_micros(micros).astimezone(self._zone)
 
     def month(self, micros: int) -> str:
-        """The local month, as `2024-05`."""
-        day = self.day(micros)
-        found = self._months.get(day)
-        if found is None:
-            moment = date.fromordinal(day)
-            found = self._months[day] = f"{moment.year:04d}-{moment.month:02d}"
-        return found
+        """Return the local month, as `2024-05`."""
+        return month_of(self.day(micros))
 
     def day(self, micros: int) -> int:
-        """The local day, as its proleptic Gregorian ordinal (`date.toordinal`)."""
+        """Return the local day as its proleptic Gregorian ordinal (`date.toordinal`)."""
         cut, before, after = self._cuts.get(micros // _DAY) or self._cut(micros // _DAY)
         if micros < cut:
             return before
         return after or self._of_quarter(micros // _QUARTER_HOUR)
 
     def _cut(self, utc_day: int) -> tuple[int, int, int]:
-        """When a day of UTC's goes over from one local day to the next, and the two; the second is 0 where clocks move.
+        """Return when the local day changes within a UTC day, and both local days; the second is 0 if clocks move.
 
-        On such days the local day may change at any quarter hour, and now and then not in one direction only.
+        On such days the local day may change at any quarter hour, and sometimes back again.
         """
         first, last = self.moment(utc_day * _DAY), self.moment((utc_day + 1) * _DAY - 1)
         if first.utcoffset() == last.utcoffset():
@@ -75,12 +104,27 @@ class LocalTime:
         return found
 
     def start(self, day: date) -> int:
-        """The first instant of a local day, UTC microseconds."""
-        begin = datetime(day.year, day.month, day.day, tzinfo=self._zone).astimezone(UTC)
-        return round(begin.timestamp()) * 1_000_000
+        """Return the first instant of a local day, UTC microseconds.
+
+        Where clocks skip midnight, the day begins at the instant of the change: Cairo's 2024-04-26 at one o'clock. A
+        day that is skipped altogether begins with the day after it.
+        """
+        midnight = datetime(day.year, day.month, day.day, tzinfo=self._zone).astimezone(UTC)
+        found = round(midnight.timestamp())
+        if self.moment(found * _SECOND).replace(tzinfo=None) == datetime(day.year, day.month, day.day):  # noqa: DTZ001
+            return found * _SECOND
+        # Clocks skip midnight. The change is the first second of which the local day is not an earlier one.
+        before = found - _DAY // _SECOND
+        while found - before > 1:
+            middle = (before + found) // 2
+            if self.moment(middle * _SECOND).date() < day:
+                before = middle
+            else:
+                found = middle
+        return found * _SECOND
 
 
 @lru_cache(maxsize=32)
 def local_time(zone: str) -> LocalTime:
-    """The one `LocalTime` of a zone in this process."""
+    """Return the one `LocalTime` of a zone in this process."""
     return LocalTime(zone)

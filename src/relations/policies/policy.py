@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from typing import Annotated, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from relations.policies.codes import known_currency, known_zone
 from relations.policies.complaints.authority import Desk
 from relations.policies.complaints.repair import Repair
 from relations.policies.complaints.service_levels import ServiceLevels
 from relations.policies.lifecycle import Lifecycle
 from relations.policies.loyalty.programme import RECORDED, Programme
 from relations.policies.surveys import Surveys
-from relations.policies.value import known_currency
 
 __all__ = ["Policy"]
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        msg = f"{name!r} is not an IANA time zone, such as Europe/Vienna"
-        raise ValueError(msg) from None
-    return name
 
 
 class Policy(BaseModel):
@@ -51,7 +41,7 @@ class Policy(BaseModel):
 
     version: Annotated[int, Field(ge=0)] = 0
     effective_from: Annotated[int | None, Field(exclude=True)] = None
-    zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
     currency: Annotated[str, AfterValidator(known_currency)] = "EUR"
     country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
     programme: Programme = Programme()

@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self, TypeAlias, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from relations.errors import InvalidInput
-from relations.messages import Label, minor_digits
+from relations.messages import Label
+from relations.policies.codes import known_currency
 
 __all__ = [
     "DEFAULT_SEGMENTS",
@@ -18,7 +18,6 @@ __all__ = [
     "SegmentKind",
     "ValueGrade",
     "ValueGrades",
-    "known_currency",
 ]
 
 ValueGrade: TypeAlias = Literal["high", "mid", "low"]
@@ -56,19 +55,6 @@ WordFact: TypeAlias = Literal[
 Fact: TypeAlias = NumberFact | WordFact
 
 _NUMBERS: frozenset[str] = frozenset(get_args(NumberFact))
-
-
-def known_currency(code: str) -> str:
-    """A currency's code, checked.
-
-    Raises:
-        ValueError: ISO 4217 has no such currency.
-    """
-    try:
-        minor_digits(code)
-    except InvalidInput as error:
-        raise ValueError(error.reason) from None
-    return code
 
 
 class CurrencyGrades(BaseModel):

@@ -32,11 +32,11 @@ from relations.analytics import Turn
 from relations.engine import Relations
 from relations.errors import InvalidInput
 from relations.messages import Command, Envelope, Event, Money, to_micros
+from relations.months import first_day, last_day, month_of, months_after, months_between
 from relations.policies import Lifecycle, Policy
 from relations.policies.calendars import local_time
 from relations.policies.lifecycle import OwnGap, Rfm, RfmBins, RfmSegment
 from relations.projections.projection import Rows
-from relations.projections.purchase_days import first_day, last_day, month_after, month_of, months_between
 from relations.projections.retention import (
     ChurnReport,
     Cohort,
@@ -702,8 +702,8 @@ def test_a_policy_survives_its_own_json() -> None:
 
 
 def test_months_follow_each_other() -> None:
-    assert month_after("2023-12") == "2024-01"
-    assert month_after("2024-01") == "2024-02"
+    assert months_after("2023-12") == "2024-01"
+    assert months_after("2024-01") == "2024-02"
     assert date.fromordinal(last_day("2024-02")) == date(2024, 2, 29)
     assert month_of(last_day("2024-02") + 1) == "2024-03"
     assert at(START) + timedelta(days=1) == at(START + 1)

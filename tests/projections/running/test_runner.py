@@ -22,7 +22,7 @@ from relations.messages import Envelope
 from relations.policies.calendars import local_time
 from relations.projections import PROJECTIONS, CustomerRow, Projection, Rows, Runner, Tally, View
 from relations.testing import simulate
-from tests.support.making import complaint, day, in_processes, killable, pipe, purchase, register, tamper
+from tests.support.making import complaint, day, in_processes, killable, pipe, purchase, register, stored_as, tamper
 
 
 class Spent(CustomerRow, gc=False):
@@ -311,7 +311,7 @@ def test_a_rebuild_with_poison_leaves_the_old_tables_and_rebuilds_the_others(
     before = table_names(database_url)
     runner = runner_of(relations, poisoned(SPENDING, "p20"), KNOWN)
     old = runner.stored("spending")
-    tamper(database_url, "DELETE FROM known_known")
+    tamper(database_url, f"DELETE FROM {stored_as('known_known', KNOWN)}")
     for shards in (1, 3):
         with pytest.raises(ProjectionFailed) as caught:
             runner.rebuild(shards=shards)
@@ -375,7 +375,7 @@ def test_a_view_that_stands_still_is_no_good_view(relations: Relations) -> None:
         relations.catch_up()
     found = relations.verify()
     assert [(problem.code, problem.view) for problem in found.problems] == [("projection_failed", "spending")]
-    assert found.views == ["known"]
+    assert found.views == ["known", "spending"]  # up to where it stands
     relations.runner = runner_of(relations)
     relations.catch_up()
     relations.runner = runner_of(relations, poisoned(SPENDING, "p20"), KNOWN)
@@ -386,8 +386,9 @@ def test_a_view_that_stands_still_is_no_good_view(relations: Relations) -> None:
 
 def test_rows_that_somebody_changed_are_found(relations: Relations, database_url: str) -> None:
     relations.runner = runner_of(relations)
+    relations.catch_up()
     assert relations.verify().good
-    tamper(database_url, "UPDATE spending_spent SET cents = cents + 1 WHERE customer = 'c1'")
+    tamper(database_url, f"UPDATE {stored_as('spending_spent', SPENDING)} SET cents = cents + 1 WHERE customer = 'c1'")
     found = relations.verify()
     assert [(problem.code, problem.view) for problem in found.problems] == [("view_differs", "spending")]
     relations.rebuild(["spending"])
@@ -413,7 +414,7 @@ def test_a_rebuild_is_the_fold_of_the_log(
     assert [each.position for each in runner.status()] == [head, head]
     assert not any("__" in name for name in table_names(database_url))
     with relations.log.database.reading() as connection:
-        indexes = inspect(connection).get_indexes("spending_spent")
+        indexes = inspect(connection).get_indexes(stored_as("spending_spent", SPENDING))
     assert [index["column_names"] for index in indexes] == [["cents"]]
     relations.execute(purchase(40))
     runner.catch_up()
@@ -650,7 +651,7 @@ def test_a_changed_version_that_fails_leaves_the_old(relations: Relations) -> No
         with pytest.raises(ProjectionFailed, match="ZeroDivisionError"):
             newer.catch_up()
     assert runner.stored("spending") == before
-    assert newer.status()[0].version == 1
+    assert newer.status()[0].position == 2
     assert "ZeroDivisionError" in str(newer.status()[0].failure)
 
 

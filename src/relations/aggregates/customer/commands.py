@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -9,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from relations.aggregates.contact import Birthday, Email, LanguageTag, Phone
 from relations.aggregates.customer.item_answer import ItemAnswer
+from relations.currencies import last_day_of
 from relations.messages import Channel, Command, Id, Label, Money, Tender, Text
 from relations.policies.instruments import CSAT, NPS
 
@@ -143,6 +145,18 @@ class RecordPurchase(CustomerCommand):
     channel: Channel | None = None
     discounted: bool = False
     tenders: Annotated[tuple[Tender, ...], Field(max_length=20)] = ()
+
+    @model_validator(mode="after")
+    def _currency_is_in_use(self) -> RecordPurchase:
+        last = last_day_of(self.amount.currency)
+        # A day of grace: where the business is, it may still be the last day.
+        if last is not None and self.occurred_at.date() > last + timedelta(days=1):
+            raise PydanticCustomError(
+                "withdrawn_currency",
+                "{currency} was withdrawn, and could last be paid with on {last}",
+                {"currency": self.amount.currency, "last": str(last)},
+            )
+        return self
 
     @model_validator(mode="after")
     def _tenders_fit(self) -> RecordPurchase:

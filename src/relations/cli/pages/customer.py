@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -13,6 +12,7 @@ from rich.text import Text
 from relations.cli.pages.history import line
 from relations.cli.pages.repair import duration
 from relations.cli.show import ABSENT, headline, local_minute, number, percent, section, table, words
+from relations.policies.calendars import time_zone
 from relations.projections.customers.duplicates import Duplicate
 from relations.projections.customers.portraits import Culture
 from relations.projections.customers.view import Portrait
@@ -59,7 +59,7 @@ def _facts(rows: Facts) -> Table:
 
 
 def _day(at: datetime | None, zone: str) -> str:
-    return ABSENT if at is None else f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d}"
+    return ABSENT if at is None else f"{at.astimezone(time_zone(zone)):%Y-%m-%d}"
 
 
 def _joined(*parts: str | None, by: str = ", ") -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from relations.cli.show import ABSENT, bar, headline, local_minute, number, percent, section, table, words
+from relations.policies.calendars import time_zone
 from relations.policies.loyalty.check import ProgrammeReport
 from relations.projections.loyalty.view import (
     BreakageReport,
@@ -23,7 +23,7 @@ __all__ = ["show_check", "show_liability", "show_statement"]
 
 
 def _day(at: datetime | None, zone: str) -> str:
-    return ABSENT if at is None else f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d}"
+    return ABSENT if at is None else f"{at.astimezone(time_zone(zone)):%Y-%m-%d}"
 
 
 def _change(points: int) -> str:

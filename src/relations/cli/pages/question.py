@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Literal, NamedTuple, TypeAlias
-from zoneinfo import ZoneInfo
+
+from relations.months import month_of, months_after
+from relations.policies.calendars import time_zone
 
 __all__ = ["Dimension", "Question"]
 
@@ -41,15 +43,14 @@ class Question(NamedTuple):
     @property
     def day(self) -> str:
         """The local day of the moment."""
-        return f"{self.as_of.astimezone(ZoneInfo(self.zone)):%Y-%m-%d}"
+        return f"{self.as_of.astimezone(time_zone(self.zone)):%Y-%m-%d}"
 
     @property
     def month_after(self) -> str | None:
         """The month after the last one that counts: as given, or the one after the moment's month."""
         if self.until is not None or not self.asked:
             return self.until
-        local = self.as_of.astimezone(ZoneInfo(self.zone))
-        return f"{local.year + local.month // 12:04d}-{local.month % 12 + 1:02d}"
+        return months_after(month_of(self.as_of.astimezone(time_zone(self.zone)).toordinal()))
 
     def spans(self, month: str) -> bool:
         """Return True if a month is within `since` and `until`."""

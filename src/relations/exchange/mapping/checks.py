@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import re
 from string import Formatter
-from zoneinfo import ZoneInfo
 
-from relations.errors import InvalidInput
-from relations.messages import minor_digits
-
-__all__ = ["sound_currency", "sound_encoding", "sound_pattern", "sound_template", "sound_zone", "template_names"]
+__all__ = ["sound_encoding", "sound_pattern", "sound_template", "template_names"]
 
 
 def template_names(template: str) -> list[str]:
@@ -53,22 +49,3 @@ def sound_encoding(name: str) -> str:
         msg = f"{name!r} is not a text encoding, such as utf-8, utf-16, cp1252 or gb18030"
         raise ValueError(msg) from None
     return name
-
-
-def sound_zone(name: str) -> str:
-    """An IANA time zone."""
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        msg = f"{name!r} is not an IANA time zone, such as Europe/Vienna"
-        raise ValueError(msg) from None
-    return name
-
-
-def sound_currency(code: str) -> str:
-    """An ISO 4217 currency that can be paid with."""
-    try:
-        minor_digits(code)
-    except InvalidInput as error:
-        raise ValueError(error.reason) from None
-    return code

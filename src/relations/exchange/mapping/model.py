@@ -27,8 +27,9 @@ from pydantic import (
 )
 
 from relations.errors import MappingError
-from relations.exchange.mapping.checks import sound_currency, sound_encoding, sound_pattern, sound_template, sound_zone
+from relations.exchange.mapping.checks import sound_encoding, sound_pattern, sound_template
 from relations.messages import Id
+from relations.policies.codes import known_currency, known_zone
 
 __all__ = [
     "CommandRule",
@@ -234,12 +235,12 @@ class Value(_Part):
     thousands: str | None = None
     accept_decimal_zero: bool = False
     sign: Literal["keep", "negate", "absolute"] = "keep"
-    currency: Annotated[str, AfterValidator(sound_currency)] | None = None
+    currency: Annotated[str, AfterValidator(known_currency)] | None = None
     currency_from: str | None = None
     minor_units: bool = False
     rounding: Literal["exact", "half_even", "half_up", "down"] = "exact"
     format: str = "iso"
-    zone: Annotated[str, AfterValidator(sound_zone)] | None = None
+    zone: Annotated[str, AfterValidator(known_zone)] | None = None
     at: time | None = None
     true: tuple[str, ...] = ("true", "yes", "1")
     false: tuple[str, ...] = ("false", "no", "0")

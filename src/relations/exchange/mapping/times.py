@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 from relations.errors import InvalidInput
 from relations.exchange.mapping.model import Value
+from relations.messages import from_micros
+from relations.policies.calendars import local_time, time_zone
 
 __all__ = ["compile_time", "shown"]
 
@@ -24,7 +26,7 @@ def shown(text: str) -> str:
 
 def compile_time(name: str, value: Value) -> Callable[[str], datetime]:
     """What reads a value's texts as instants, by its format and zone."""
-    form, zone = value.format, ZoneInfo(value.zone) if value.zone is not None else None
+    form, zone = value.format, time_zone(value.zone) if value.zone is not None else None
     at = value.at if value.at is not None else time_of_day()
     bare_iso = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}").fullmatch
 
@@ -69,6 +71,9 @@ def _in_zone(name: str, text: str, found: datetime, zone: ZoneInfo) -> datetime:
         back = local.astimezone(UTC).astimezone(zone)
     except OverflowError:
         raise InvalidInput(f"{shown(text)} is out of range", code="not_a_time", field=name) from None
+    if back.replace(tzinfo=None) != found and found.time() == time_of_day():
+        # The day begins later, when clocks have skipped its midnight.
+        return from_micros(local_time(zone.key).start(found.date()))
     if back.replace(tzinfo=None) != found:
         raise InvalidInput(
             f"{shown(text)} did not exist in {zone.key}: clocks skipped it", code="nonexistent_time", field=name

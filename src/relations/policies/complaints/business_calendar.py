@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from relations.errors import InvalidInput
 from relations.extras import needed
 from relations.messages import Label, from_micros
+from relations.months import add_months
+from relations.policies.calendars import local_time, time_zone
+from relations.policies.codes import known_zone
 
 __all__ = ["BusinessCalendar", "OwnDay", "Pause", "PublicHolidays", "Shift", "WorkingTime", "public_holidays"]
 
@@ -70,15 +72,6 @@ Shifts = Annotated[tuple[Shift, ...], Field(max_length=24), AfterValidator(_in_o
 Holidays = Annotated[tuple[date, ...], Field(max_length=5_000), AfterValidator(lambda days: tuple(sorted(set(days))))]
 
 
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        msg = f"{name!r} is not an IANA time zone, such as Europe/Vienna"
-        raise ValueError(msg) from None
-    return name
-
-
 class OwnDay(BaseModel):
     """A day with its own hours, which override holidays and weekdays: Christmas Eve until noon.
 
@@ -120,7 +113,7 @@ class BusinessCalendar(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Label = "office hours"
-    zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
     monday: Shifts = _OFFICE
     tuesday: Shifts = _OFFICE
     wednesday: Shifts = _OFFICE
@@ -202,7 +195,7 @@ class WorkingTime:
     __slots__ = ("_days", "_own", "_week", "_zone", "always")
 
     def __init__(self, calendar: BusinessCalendar) -> None:
-        self._zone = ZoneInfo(calendar.zone)
+        self._zone = time_zone(calendar.zone)
         self._week = [
             [(start * _MINUTE, end * _MINUTE) for start, end in map(_shift_minutes, shifts)] for shifts in calendar.week
         ]
@@ -291,8 +284,10 @@ class WorkingTime:
         local = from_micros(start).astimezone(self._zone)
         day = local.date()
         if months:
-            year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-            day = date(year, month + 1, min(day.day, _month_days(year, month + 1)))
+            later = add_months(day, months)
+            if later is None:
+                raise InvalidInput("the calendar ends before that", code="empty_calendar", field="calendar")
+            day = later
         number = day.toordinal()
         for _ in range(_DAYS_MAX):
             if days <= 0 and (months == 0 or self._shifts(number)):
@@ -304,8 +299,7 @@ class WorkingTime:
             raise InvalidInput(
                 "the calendar does not have that many working days", code="empty_calendar", field="calendar"
             )
-        midnight = datetime.fromordinal(number + 1).replace(tzinfo=self._zone)
-        return int(midnight.timestamp()) * 1_000_000
+        return local_time(self._zone.key or "UTC").start(date.fromordinal(number + 1))
 
     def _shifts(self, number: int) -> list[Pause]:
         """Return the shifts of a local day, as microseconds of its wall clock."""
@@ -383,10 +377,6 @@ def _overlap(spans: tuple[Pause, ...], start: int, end: int) -> int:
         if until > from_:
             total += until - from_
     return total
-
-
-def _month_days(year: int, month: int) -> int:
-    return (date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)).day
 
 
 class PublicHolidays(tuple[date, ...]):

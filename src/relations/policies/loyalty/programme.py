@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from relations.errors import InvalidInput
 from relations.messages import Id, Label, Money, Tender, minor_digits
 from relations.policies.calendars import local_time
+from relations.policies.codes import known_currency
 from relations.policies.loyalty.offers import Campaign, Referral, Reward, Tier
 from relations.policies.loyalty.ratios import ROUNDINGS, Ratio, Rounding, ratio_text
 from relations.policies.loyalty.windows import (
@@ -131,14 +132,6 @@ def _known_currencies(rates: dict[str, Fraction]) -> dict[str, Fraction]:
     return rates
 
 
-def _known_currency(code: str) -> str:
-    try:
-        minor_digits(code)
-    except InvalidInput as error:
-        raise ValueError(error.reason) from None
-    return code
-
-
 class Programme(BaseModel):
     """The loyalty programme: what is earned, how long it lasts, which tiers there are.
 
@@ -212,7 +205,7 @@ class Programme(BaseModel):
         Tier(name="platinum", threshold=75_000, multiplier=Fraction(3, 2)),
     )
     tier_basis: Literal["points", "spend", "stays", "orders"] = "points"
-    tier_currency: Annotated[str, AfterValidator(_known_currency)] = "EUR"
+    tier_currency: Annotated[str, AfterValidator(known_currency)] = "EUR"
     fx: Annotated[dict[str, Ratio], AfterValidator(_known_currencies)] = {}
     stay_categories: tuple[Label, ...] = ()
     tier_window: Annotated[CalendarYear | RollingMonths | Lifetime, Field(discriminator="kind")] = RollingMonths()

@@ -15,10 +15,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+from relations.months import months_after
 from relations.policies.calendars import local_time
 from relations.policies.in_force import InForce
 from relations.policies.loyalty.programme import Programme
-from relations.policies.loyalty.windows import days_after, first_of_month, month_after, yearly_after
+from relations.policies.loyalty.windows import days_after, first_of_month, yearly_after
 from relations.policies.policy import Policy
 
 __all__ = [
@@ -194,7 +195,7 @@ def _first_unearned(programme: Programme, standing: Standing, seen: str, last: s
     """The first month behind the one seen last, and up to `last`, whose window earns another tier than the present."""
     terms, month = programme.terms, seen
     while True:
-        month = month_after(month)
+        month = months_after(month)
         if last is not None and month > last:
             return None
         if terms.tier(window_total(programme, standing.months, month)) != standing.tier:

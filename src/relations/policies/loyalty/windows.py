@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from relations.months import add_months, first_day, months_after, months_until, period_start
 from relations.policies.calendars import local_time
 
 __all__ = [
@@ -24,7 +25,6 @@ __all__ = [
     "days_after",
     "end_of_term",
     "first_of_month",
-    "month_after",
     "month_of",
     "yearly_after",
 ]
@@ -33,19 +33,8 @@ __all__ = [
 @lru_cache(maxsize=65_536)
 def end_of_term(zone: str, day: int, months: int) -> int | None:
     """The instant after the last hour of the day that is `months` after a local day; None is beyond the calendar."""
-    begin = date.fromordinal(day)
-    year, month = divmod(begin.year * 12 + begin.month - 1 + months, 12)
-    if year >= MAXYEAR:
-        return None
-    last = date(year, month + 1, min(begin.day, monthrange(year, month + 1)[1]))
-    return local_time(zone).start(last + timedelta(days=1))
-
-
-@lru_cache(maxsize=8_192)
-def _months_until(end: str, count: int) -> tuple[str, ...]:
-    """`count` months, of which `end` (as `2024-05`) is the last."""
-    last = int(end[:4]) * 12 + int(end[5:]) - 1
-    return tuple(f"{month // 12:04d}-{month % 12 + 1:02d}" for month in range(last, last - count, -1))
+    last = add_months(date.fromordinal(day), months)
+    return None if last is None or last.year >= MAXYEAR else local_time(zone).start(last + timedelta(days=1))
 
 
 def counted_as(unit: str, month: str) -> str:
@@ -75,7 +64,7 @@ class CalendarYear(Part):
 
     def months(self, end: str) -> tuple[str, ...]:
         """The months that count when `end` is the present one."""
-        return _months_until(end, int(end[5:]))
+        return months_until(end, int(end[5:]))
 
 
 class RollingMonths(Part):
@@ -90,7 +79,7 @@ class RollingMonths(Part):
 
     def months(self, end: str) -> tuple[str, ...]:
         """The months that count when `end` is the present one."""
-        return _months_until(end, self.months_count)
+        return months_until(end, self.months_count)
 
 
 class Lifetime(Part):
@@ -153,9 +142,8 @@ class Inactivity(Expiry):
 
 @lru_cache(maxsize=8_192)
 def _end_of_period(zone: str, month: str, size: int, more: int) -> int | None:
-    year, number = int(month[:4]), int(month[5:]) - 1
-    year, number = divmod(year * 12 + number - number % size + size * (more + 1), 12)
-    return None if year >= MAXYEAR else local_time(zone).start(date(year, number + 1, 1))
+    after = months_after(period_start(month, size), size * (more + 1))
+    return None if int(after[:-3]) >= MAXYEAR else first_of_month(zone, after)
 
 
 # --- the calendar ---------------------------------------------------------------------------------------------------
@@ -170,14 +158,7 @@ def days_after(zone: str, day: int, days: int) -> int:
 @lru_cache(maxsize=8_192)
 def first_of_month(zone: str, month: str) -> int:
     """The first instant of a local month, UTC microseconds."""
-    return local_time(zone).start(date(int(month[:4]), int(month[5:]), 1))
-
-
-@lru_cache(maxsize=8_192)
-def month_after(month: str) -> str:
-    """The next month."""
-    year, number = int(month[:4]), int(month[5:])
-    return f"{year + 1:04d}-01" if number == 12 else f"{year:04d}-{number + 1:02d}"
+    return local_time(zone).start(date.fromordinal(first_day(month)))
 
 
 def month_of(zone: str, at: int) -> str:

@@ -9,8 +9,8 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
+from relations.months import last_day
 from relations.policies.calendars import LocalTime
-from relations.projections.purchase_days import last_day
 from relations.projections.retention.patronage import Patronage
 
 __all__ = ["ChurnMonth", "ChurnReason", "ChurnReport", "churn_report"]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pydantic import BaseModel, ConfigDict
 
 from relations.messages import Money
-from relations.projections.purchase_days import last_day, month_of, months_between
+from relations.months import last_day, month_of, months_between
 from relations.projections.retention.patronage import Patronage
 from relations.projections.totals import Total
 

@@ -19,9 +19,9 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from relations.messages import from_micros
+from relations.months import last_day, months_between
 from relations.policies.instruments import DETRACTORS_TO, PROMOTERS_FROM
 from relations.policies.lifecycle import LoyaltyKinds
-from relations.projections.purchase_days import last_day, months_between
 from relations.projections.retention.patronage import Patronage
 
 __all__ = [

@@ -35,10 +35,11 @@ from relations.aggregates.customer import (
 from relations.aggregates.loyalty import MemberEnrolled
 from relations.analytics import RepeatStatistics, Turn
 from relations.messages import Envelope
+from relations.months import first_day, month_of
 from relations.policies.calendars import LocalTime
 from relations.projections.known import Known, newer
 from relations.projections.projection import CustomerRow, Projection, Rows
-from relations.projections.purchase_days import days_of, first_day, month_and_bit, month_of
+from relations.projections.purchase_days import days_of, month_and_bit
 from relations.projections.retention.activity import Activity, Departure, Opinion
 
 __all__ = ["PROJECTION", "Patronage"]

@@ -7,9 +7,9 @@ from datetime import date, datetime
 from pydantic import BaseModel, ConfigDict
 
 from relations.messages import Money, from_micros
+from relations.months import month_of
 from relations.policies import Lifecycle
 from relations.policies.calendars import LocalTime
-from relations.projections.purchase_days import month_of
 from relations.projections.retention.activity import Activity
 from relations.projections.retention.patronage import Patronage
 from relations.projections.retention.stages import Basis, Life, Stage, stage_of

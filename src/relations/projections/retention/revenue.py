@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from relations.projections.purchase_days import last_day, month_of, months_between
+from relations.months import last_day, month_of, months_between
 from relations.projections.retention.cohorts import Cohort
 from relations.projections.retention.patronage import Patronage
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
+from relations.months import month_of
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime
 from relations.policies.value import Fact, Segment, SegmentKind
 from relations.projections.arguments import Page
-from relations.projections.purchase_days import month_of
 from relations.projections.retention.activity import Activity
 from relations.projections.retention.loyalty_kinds import customer_kind
 from relations.projections.retention.patronage import Patronage

@@ -26,9 +26,9 @@ from pydantic import BaseModel, ConfigDict
 
 from relations.analytics import Turn, spells
 from relations.messages import from_micros
+from relations.months import first_day, month_of, months_after, months_between, period_start
 from relations.policies import Lifecycle
 from relations.policies.calendars import LocalTime
-from relations.projections.purchase_days import first_day, month_of, months_after, months_between
 from relations.projections.retention.patronage import Patronage
 
 __all__ = [
@@ -289,7 +289,7 @@ def period_rates(
     if not months:
         return []
     length = PERIODS[period]
-    starts = list(dict.fromkeys(_first_month(month, length) for month in months))
+    starts = list(dict.fromkeys(period_start(month, length) for month in months))
     ends = [first_day(months_after(start, length)) - 1 for start in starts]
     # Boundary i is the evening before period i; the last one is the evening of the last day that counts.
     boundaries = [first_day(start) - 1 for start in starts] + [min(ends[-1], today)]
@@ -302,11 +302,6 @@ def period_rates(
         active += counts.starts[index]
         found.append(_rates(start, period, index, active, counts, complete=today >= ends[index]))
     return found
-
-
-def _first_month(month: str, length: int) -> str:
-    """Return the first month of the period of this many months that contains a month."""
-    return f"{month[:5]}{(int(month[5:]) - 1) // length * length + 1:02d}"
 
 
 def _count_activity(life: Life, policy: Lifecycle, boundaries: Sequence[int], counts: _Counts) -> None:

@@ -12,9 +12,9 @@ from typing import get_args
 from pydantic import BaseModel, ConfigDict
 
 from relations.messages import Money
+from relations.months import last_day, months_after
 from relations.policies.value import ValueGrade, ValueGrades
 from relations.projections.arguments import Page
-from relations.projections.purchase_days import last_day, months_after
 from relations.projections.retention.patronage import Patronage
 from relations.projections.totals import Total
 

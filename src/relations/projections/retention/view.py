@@ -19,11 +19,11 @@ from relations.analytics import SurvivalCurve, survival_curve, time_to_loss
 from relations.analytics.buying import BuyingModelName
 from relations.errors import InvalidInput
 from relations.messages import from_micros, minor_digits
+from relations.months import month_of
 from relations.policies import Policy
 from relations.policies.value import Segment, ValueGrade
 from relations.projections.arguments import Page, checked_choice, checked_month
 from relations.projections.projection import Projection
-from relations.projections.purchase_days import month_of
 from relations.projections.retention.acquisition import AcquisitionFigure, acquisition_figures
 from relations.projections.retention.churn import ChurnReport, churn_report
 from relations.projections.retention.cohorts import Cohort, cohort_table

@@ -1,34 +1,69 @@
-"""How far each projection has come: one row each, moved on in the transaction that writes its tables."""
+"""Checkpoints: how far each edition of a projection has come.
+
+An edition is a version of the projection together with the release of the time zone data that its days and months
+were computed with. Each edition has tables of its own. So two releases of a service that share a database for a while
+each keep their own tables up to date, and rows of two releases of the data never mix. Editions that no process has
+folded for a day are retired by a process that runs a later one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, MetaData, Table, Text, and_
 
 from relations.log.database import Database
+from relations.messages import to_micros
+from relations.policies.calendars import zone_data_version
+from relations.projections.projection import Projection
 
-__all__ = ["checkpoints", "writing_views"]
+__all__ = ["checkpoints", "edition_suffix", "is_edition_of", "now_micros", "writing_views"]
 
 checkpoints = Table(
-    "relations_projections",
+    "relations_views",
     MetaData(),
     Column("name", Text, primary_key=True),
-    Column("version", BigInteger, nullable=False),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("zone_data", Text, primary_key=True),
     Column("zone", Text, nullable=False),
     Column("position", BigInteger, nullable=False),
+    Column("folded_at", BigInteger, nullable=False),
+    Column("tables", Text, nullable=False),
     Column("rebuild", Text, nullable=True),
+    Column("rebuild_at", BigInteger, nullable=True),
     Column("failed_at", BigInteger, nullable=True),
     Column("failed_stream", Text, nullable=True),
     Column("failure", Text, nullable=True),
 )
-"""One row a projection: how far it has come (the position scanned), and why it stands still, if it does."""
+"""One row an edition. `position` is the last one scanned, moved on in the transaction that writes the tables; `tables`
+is a JSON list of names; `rebuild` is the token of a rebuild under way, which was alive at `rebuild_at`; times are UTC
+microseconds."""
+
+
+def is_edition_of(projection: Projection) -> ColumnElement[bool]:
+    """Return the condition that finds the checkpoint of a projection's present edition."""
+    return and_(
+        checkpoints.c.name == projection.name,
+        checkpoints.c.version == projection.version,
+        checkpoints.c.zone_data == zone_data_version(),
+    )
+
+
+def now_micros() -> int:
+    """Return the machine's time, UTC microseconds: for what is alive and what is not, never for what is folded."""
+    return to_micros(datetime.now(UTC))
+
+
+def edition_suffix(projection: Projection) -> str:
+    """Return the end of the names of the present edition's tables, such as `_v5_2026f`."""
+    return f"_v{projection.version}_{zone_data_version()}"
 
 
 @contextmanager
 def writing_views(database: Database) -> Iterator[Connection]:
-    """A transaction that writes views: on SQLite it takes the one write lock there is, on PostgreSQL none."""
+    """Open a transaction that writes views. On SQLite it takes the one write lock there is, on PostgreSQL none."""
     if database.is_sqlite:
         with database.writing() as connection, database.without_overwriting(connection):
             yield connection

@@ -12,7 +12,7 @@ from relations.log.codec import Codec
 from relations.log.log import Log, Shard
 from relations.policies.calendars import local_time
 from relations.projections.projection import Projection, Row
-from relations.projections.running.checkpoints import checkpoints, writing_views
+from relations.projections.running.checkpoints import checkpoints, is_edition_of, now_micros, writing_views
 from relations.projections.running.folding import Folding
 from relations.projections.running.live import fold_live
 from relations.projections.running.sharding import Failures, Progress, Work, fresh_tables
@@ -83,20 +83,22 @@ class Rebuild:
     def _check_overtaken(self, error: Exception) -> None:
         """Whoever begins later drops our tables; what the database says of that, then, is no fault of its own."""
         with self._database.reading() as connection:
-            found = connection.execute(select(checkpoints.c.name, checkpoints.c.rebuild))
-            tokens = {row.name: row.rebuild for row in found}
+            found = connection.execute(select(checkpoints.c.name).where(checkpoints.c.rebuild == self._token))
+            ours = set(found.scalars())
         for projection in self._projections:
-            if projection.name not in self._switched and tokens.get(projection.name) != self._token:
+            if projection.name not in self._switched | ours:
                 raise _overtaken(projection) from error
 
     def _begin(self) -> None:
         with writing_views(self._database) as connection:
             for projection in self._projections:
-                mine = checkpoints.c.name == projection.name
+                mine = is_edition_of(projection)
                 old = connection.execute(select(checkpoints.c.rebuild).where(mine).with_for_update()).scalar()
                 if old:  # an interrupted rebuild's tables, or those of one that this one overtakes
                     _drop(connection, fresh_tables(self._database, [projection], old)[projection.name])
-                connection.execute(checkpoints.update().where(mine).values(rebuild=self._token))
+                connection.execute(
+                    checkpoints.update().where(mine).values(rebuild=self._token, rebuild_at=now_micros())
+                )
                 for table in self._fresh[projection.name].values():
                     _create_without_indexes(connection, table.table)
 
@@ -128,12 +130,13 @@ class Rebuild:
             self._fold(connection, projection, position, head)
             switched = connection.execute(
                 checkpoints.update()
-                .where(checkpoints.c.name == projection.name, checkpoints.c.rebuild == self._token)
+                .where(is_edition_of(projection), checkpoints.c.rebuild == self._token)
                 .values(
-                    version=projection.version,
                     zone=self._zone,
                     position=head,
+                    folded_at=now_micros(),
                     rebuild=None,
+                    rebuild_at=None,
                     failed_at=None,
                     failed_stream=None,
                     failure=None,

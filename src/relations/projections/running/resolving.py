@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CTE, Connection, func, select
+from sqlalchemy import CTE, Connection, func, or_, select
 
 from relations.aggregates.customer import CustomerAbsorbed, CustomerMerged, CustomerReleased, CustomerUnmerged
 from relations.log.codec import Codec
@@ -10,7 +10,7 @@ from relations.log.database import Database, tables_of
 from relations.log.tables import log
 from relations.projections.projection import Projection
 from relations.projections.running.aliases import NONE, PROJECTION, Alias, Aliases
-from relations.projections.running.checkpoints import checkpoints
+from relations.projections.running.checkpoints import checkpoints, is_edition_of
 from relations.projections.running.tables import RowTable
 
 __all__ = ["AliasReader", "ids_in_log"]
@@ -47,11 +47,10 @@ class AliasReader:
 
     def agree(self, connection: Connection, projection: Projection) -> bool:
         """Return whether the aliases are of the same state as a projection's tables, as far as merges go."""
-        names = (PROJECTION.name, projection.name)
         columns = checkpoints.c.name, checkpoints.c.position
-        found = connection.execute(select(*columns).where(checkpoints.c.name.in_(names)))
-        positions: dict[str, int] = {row.name: row.position for row in found}
-        if len(positions) < len(names):
+        ours = or_(is_edition_of(PROJECTION), is_edition_of(projection))
+        positions: dict[str, int] = {row.name: row.position for row in connection.execute(select(*columns).where(ours))}
+        if not {PROJECTION.name, projection.name} <= positions.keys():
             return True  # one of them has not been folded yet
         newest: int = connection.execute(select(func.max(self._rows.table.c.position))).scalar() or 0
         return newest <= positions[projection.name] <= positions[PROJECTION.name]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, Select, and_, bindparam, or_, select, text
 
 from relations.errors import ProjectionFailed
 from relations.gc_pause import collector_paused
@@ -16,10 +17,10 @@ from relations.log.codec import Codec
 from relations.log.database import Database, Statement, tables_of
 from relations.log.log import Log, Shard
 from relations.log.tables import log as log_table
-from relations.policies.calendars import local_time
-from relations.projections.projection import Projection, Rows
+from relations.policies.calendars import local_time, zone_data_version
+from relations.projections.projection import Projection, Row, Rows
 from relations.projections.running.aliases import PROJECTION as ALIASES_PROJECTION
-from relations.projections.running.checkpoints import checkpoints, writing_views
+from relations.projections.running.checkpoints import checkpoints, is_edition_of, now_micros, writing_views
 from relations.projections.running.folding import COLUMNS, Folding
 from relations.projections.running.live import RowsUnwritable, fold_live
 from relations.projections.running.rebuild import Rebuild
@@ -30,6 +31,14 @@ from relations.telemetry import logger
 __all__ = ["Progress", "ProjectionStatus", "Runner"]
 
 _LIVE_BATCH = 2_000
+_LIVE_MAX = 10_000
+"""Events from which on it is faster to rebuild an empty edition than to fold into it live."""
+_RETIRED_AFTER = 86_400_000_000
+"""Microseconds without a fold after which a later edition retires an older one."""
+_ABANDONED_AFTER = 60_000_000
+"""Microseconds without a sign of life after which a rebuild's tables are leftovers."""
+_LEGACY = "relations_projections"
+"""The checkpoints of releases in which all versions of a projection shared their tables."""
 ALIASES = ALIASES_PROJECTION.name
 
 
@@ -114,9 +123,7 @@ class Runner:
 
     def is_behind(self, names: Iterable[str] | None = None) -> bool:
         """Return whether any of these projections has something to fold, or tables of another version or zone."""
-        wanted = set(names if names is not None else self.projections)
-        known = {status.name for status in self.status() if status.version}
-        return not wanted <= known or bool(self._behind(wanted, None)[1])
+        return bool(self._behind(names, None)[1])
 
     def _warn_if_behind(self, names: Iterable[str] | None) -> None:
         if not self._warned and self.is_behind(names):
@@ -132,13 +139,12 @@ class Runner:
         zone = self._zone()
         with self._database.reading() as connection:
             head = self._log.head(connection).position
-            found = connection.execute(select(checkpoints).where(checkpoints.c.name.in_(wanted)))
-            by_name = {checkpoint.name: checkpoint for checkpoint in found}
+            by_name = self.checkpoints(connection)
         end = head if until is None else min(head, until)
 
         def is_done(name: str) -> bool:
-            checkpoint, version = by_name[name], self.projections[name].version
-            return checkpoint.position >= end and (checkpoint.version, checkpoint.zone) == (version, zone)
+            checkpoint = by_name.get(name)
+            return checkpoint is not None and checkpoint.position >= end and checkpoint.zone == zone
 
         # The aliases first: a view's tables are never of a later state than what says who is merged.
         return end, sorted((name for name in wanted if not is_done(name)), key=lambda name: name != ALIASES)
@@ -148,9 +154,13 @@ class Runner:
         projection = self.projections[name]
         while True:
             with self._database.reading() as connection:
-                checkpoint = self._checkpoint(connection, name)
+                checkpoint = self.checkpoints(connection).get(name)
+            if checkpoint is None:  # another process has retired this edition
+                self._prepared = False
+                self._prepare()
+                continue
             zone = self._zone()
-            if checkpoint.version != projection.version or checkpoint.zone != zone:
+            if checkpoint.zone != zone or (checkpoint.position == 0 and end > _LIVE_MAX):
                 self.rebuild([name])
                 return
             if checkpoint.position >= end:
@@ -164,7 +174,8 @@ class Runner:
             with writing_views(self._database) as connection:
                 for table in self._tables[name].values():
                     connection.execute(table.table.delete())
-                connection.execute(checkpoints.update().where(checkpoints.c.name == name).values(position=0))
+                mine = is_edition_of(self.projections[name])
+                connection.execute(checkpoints.update().where(mine).values(position=0))
 
     def _step(self, projection: Projection, zone: str, after: int, until: int) -> None:
         """Fold `after < position <= until`, in one transaction with the checkpoint; a poison event ends it early."""
@@ -196,8 +207,8 @@ class Runner:
         """Move the checkpoint on, if nobody else has: two processes can never both count an event."""
         moved = connection.execute(
             checkpoints.update()
-            .where(checkpoints.c.name == name, checkpoints.c.position == expected)
-            .values(position=position, failed_at=None, failed_stream=None, failure=None)
+            .where(is_edition_of(self.projections[name]), checkpoints.c.position == expected)
+            .values(position=position, folded_at=now_micros(), failed_at=None, failed_stream=None, failure=None)
         )
         return moved.rowcount == 1
 
@@ -212,7 +223,7 @@ class Runner:
         with writing_views(self._database) as connection:
             connection.execute(
                 checkpoints.update()
-                .where(checkpoints.c.name == failure.projection)
+                .where(is_edition_of(self.projections[failure.projection]))
                 .values(failed_at=failure.position, failed_stream=failure.stream, failure=failure.reason)
             )
 
@@ -334,7 +345,6 @@ class Runner:
 
     def stored(self, name: str) -> bytes:
         """The projection's tables as canonical bytes."""
-        self._prepare()
         with self._database.reading() as connection:
             return canonical(
                 (table, [tuple(row) for row in connection.execute(select(table.table))])
@@ -349,43 +359,127 @@ class Runner:
         )
 
     def status(self) -> list[ProjectionStatus]:
-        """How every projection stands."""
-        if not self._database.read_only:
-            self._prepare()
+        """Return how every projection stands. Nothing is written: one that was never folded stands at 0."""
         with self._database.reading() as connection:
             head = self._log.head(connection).position
-            there = tables_of(connection, [checkpoints.name])
-            found = {row.name: row for row in connection.execute(select(checkpoints))} if there else {}
-        # A read-only database may have no tables of a view yet; its version is 0 then.
-        return [
-            ProjectionStatus(
-                name, row.version, row.position, head - row.position, row.failed_at, row.failed_stream, row.failure
-            )
-            if (row := found.get(name))
-            else ProjectionStatus(name, 0, 0, head)
-            for name in self.projections
-        ]
+            found = self.checkpoints(connection)
+        return [_status(projection, found.get(name), head) for name, projection in self.projections.items()]
 
-    def _checkpoint(self, connection: Connection, name: str) -> Any:
-        return connection.execute(select(checkpoints).where(checkpoints.c.name == name)).one()
+    def checkpoints(self, connection: Connection) -> dict[str, Any]:
+        """Return the checkpoints of the present editions by name; without those that were never folded."""
+        if not self._prepared and not tables_of(connection, [checkpoints.name]):
+            return {}
+        found = connection.execute(select(checkpoints).where(checkpoints.c.zone_data == zone_data_version()))
+        return {row.name: row for row in found if self._is_ours(row)}
+
+    def older_editions(self, connection: Connection) -> dict[str, tuple[int, str]]:
+        """Return the version and the time zone data of other editions of these projections, the newest of each."""
+        if not tables_of(connection, [checkpoints.name]):
+            return {}
+        found = connection.execute(select(checkpoints).order_by(checkpoints.c.version, checkpoints.c.zone_data))
+        others = [row for row in found if row.name in self.projections]
+        return {
+            row.name: (row.version, row.zone_data)
+            for row in others
+            if not (self._is_ours(row) and row.zone_data == zone_data_version())
+        }
+
+    def _is_ours(self, row: Any) -> bool:
+        projection = self.projections.get(row.name)
+        return projection is not None and projection.version == row.version
+
+    def tables(self, name: str) -> dict[type[Row], RowTable]:
+        """Return the tables of a projection's present edition by class of row."""
+        return self._tables[name]
+
+    # --- tables that come and go ------------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
-        """Make the tables of projections that have none yet."""
+        """Make the tables of editions that have none yet, and remove those that nobody needs any more."""
         if self._prepared:
             return
         with self._database.reading() as connection:
-            there = tables_of(connection, [checkpoints.name])
-            known = {row[0] for row in connection.execute(select(checkpoints.c.name))} if there else set()
-        if not self.projections.keys() <= known:
+            there = tables_of(connection, [checkpoints.name, _LEGACY])
+            known = self.checkpoints(connection) if checkpoints.name in there else {}
+            is_tidy = checkpoints.name in there and not connection.execute(self._unneeded()).first()
+        if _LEGACY in there or not is_tidy or not self.projections.keys() <= known.keys():
             zone = self._zone()
-            with self._database.writing() as connection:
+            with writing_views(self._database) as connection:
+                if not self._database.is_sqlite:  # one process at a time makes tables
+                    self._database.lock(connection)
+                if _LEGACY in there:
+                    self._drop_legacy(connection)
                 checkpoints.create(connection, checkfirst=True)
-                known = {row[0] for row in connection.execute(select(checkpoints.c.name))}
-                for name, projection in self.projections.items():
-                    if name in known:
-                        continue
-                    for table in self._tables[name].values():
-                        table.table.create(connection, checkfirst=True)
-                    values = {"name": name, "version": projection.version, "zone": zone, "position": 0}
-                    connection.execute(checkpoints.insert().values(**values))
+                self._drop_unneeded(connection)
+                known = self.checkpoints(connection)
+                for name in self.projections.keys() - known.keys():
+                    self._create(connection, name, zone)
         self._prepared = True
+
+    def _create(self, connection: Connection, name: str, zone: str) -> None:
+        for table in self._tables[name].values():
+            table.table.create(connection, checkfirst=True)
+        connection.execute(
+            checkpoints.insert().values(
+                name=name,
+                version=self.projections[name].version,
+                zone_data=zone_data_version(),
+                zone=zone,
+                position=0,
+                folded_at=now_micros(),
+                tables=json.dumps([table.base_name for table in self._tables[name].values()]),
+            )
+        )
+
+    def _unneeded(self) -> Select[Any]:
+        """Return the query for rebuilds that have ended without a word, and for editions that nobody folds any more."""
+        now = now_micros()
+        is_abandoned = and_(checkpoints.c.rebuild.is_not(None), checkpoints.c.rebuild_at < now - _ABANDONED_AFTER)
+        is_older = or_(
+            *(
+                and_(
+                    checkpoints.c.name == name,
+                    or_(
+                        checkpoints.c.version < projection.version,
+                        and_(
+                            checkpoints.c.version == projection.version, checkpoints.c.zone_data < zone_data_version()
+                        ),
+                    ),
+                )
+                for name, projection in self.projections.items()
+            )
+        )
+        return select(checkpoints).where(
+            or_(is_abandoned, and_(is_older, checkpoints.c.folded_at < now - _RETIRED_AFTER))
+        )
+
+    def _drop_unneeded(self, connection: Connection) -> None:
+        for row in connection.execute(self._unneeded().with_for_update()).all():
+            key = checkpoints.c.name == row.name, checkpoints.c.version == row.version
+            mine = and_(*key, checkpoints.c.zone_data == row.zone_data)
+            names, is_current = json.loads(row.tables), self._is_ours(row) and row.zone_data == zone_data_version()
+            if row.rebuild:
+                _drop_tables(connection, [f"{name}__{row.rebuild}" for name in names])
+                connection.execute(checkpoints.update().where(mine).values(rebuild=None, rebuild_at=None))
+                logger.warning("removed the tables of an interrupted rebuild", projection=row.name, version=row.version)
+            if not is_current and row.folded_at < now_micros() - _RETIRED_AFTER:
+                _drop_tables(connection, names)
+                connection.execute(checkpoints.delete().where(mine))
+                logger.info("retired an older edition", projection=row.name, version=row.version)
+
+    def _drop_legacy(self, connection: Connection) -> None:
+        """Drop what was folded before editions had tables of their own; it is folded again."""
+        _drop_tables(connection, [table.label for each in self._tables.values() for table in each.values()])
+        _drop_tables(connection, [_LEGACY])
+
+
+def _status(projection: Projection, row: Any, head: int) -> ProjectionStatus:
+    if row is None:
+        return ProjectionStatus(projection.name, projection.version, 0, head)
+    failure = row.failed_at, row.failed_stream, row.failure
+    return ProjectionStatus(row.name, row.version, row.position, head - row.position, *failure)
+
+
+def _drop_tables(connection: Connection, names: Iterable[str]) -> None:
+    for name in names:
+        connection.execute(text(f'DROP TABLE IF EXISTS "{name}"'))

@@ -9,6 +9,7 @@ customers in it, only with one customer's events and the tallies.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,10 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from typing import Any
+
+from sqlalchemy import Connection
 
 from relations.errors import ProjectionFailed
 from relations.gc_pause import collector_paused
@@ -27,7 +31,7 @@ from relations.log.prefetch import pages_read_ahead
 from relations.messages import Event
 from relations.policies.calendars import local_time
 from relations.projections.projection import Projection, Row
-from relations.projections.running.checkpoints import writing_views
+from relations.projections.running.checkpoints import checkpoints, now_micros, writing_views
 from relations.projections.running.folding import COLUMNS, Folding
 from relations.projections.running.tables import RowTable
 
@@ -58,6 +62,11 @@ def fresh_tables(database: Database, projections: Sequence[Projection], token: s
         projection.name: {row: RowTable(database, projection, row, f"__{token}") for row in projection.tables}
         for projection in projections
     }
+
+
+def show_alive(connection: Connection, token: str) -> None:
+    """Record that the rebuild with this token goes on: its tables are no leftovers."""
+    connection.execute(checkpoints.update().where(checkpoints.c.rebuild == token).values(rebuild_at=now_micros()))
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,7 @@ class Work:
             The projections that met a poison event; their fresh tables are of no use.
         """
         folding = Folding(Codec(self.events), self.projections, local_time(self.zone))
-        filling = _Filling(database, folding, fresh_tables(database, self.projections, self.token))
+        filling = _Filling(database, folding, fresh_tables(database, self.projections, self.token), self.token)
         seen = 0
         with collector_paused():
             for page in self._pages(Log(database, create=False), shard):
@@ -206,8 +215,9 @@ class _Filling:
         waiting: How many are encoded and not written yet.
     """
 
-    def __init__(self, database: Database, folding: Folding, tables: Tables) -> None:
+    def __init__(self, database: Database, folding: Folding, tables: Tables, token: str) -> None:
         self._database = database
+        self._token = token
         self._folding = folding
         self._tables = tables
         self._encoded: dict[RowTable, list[tuple[Any, ...]]] = {
@@ -234,6 +244,7 @@ class _Filling:
         if not self.waiting:
             return
         with turn if self._database.is_sqlite else nullcontext(), writing_views(self._database) as connection:
+            show_alive(connection, self._token)
             cursor = self._database.cursor(connection)
             for table, encoded in self._encoded.items():
                 table.fill(cursor, encoded)
@@ -248,6 +259,15 @@ _turn: Any = None
 def _start_worker(seen: Any, turn: Any) -> None:
     global _seen, _turn
     _seen, _turn = seen, turn
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process once the one that started it has ended, however that came about."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _fold_shard(work: Work, url: str, durability: Durability, shard: Shard) -> Failures:

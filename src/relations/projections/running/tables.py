@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from relations.log.database import Database, Statement
 from relations.projections.projection import CustomerRow, Projection, Row, Tally
+from relations.projections.running.checkpoints import edition_suffix
 
 __all__ = ["RowTable", "canonical"]
 
@@ -84,12 +85,12 @@ class RowTable:
         TypeError: The class has a float column, a tally a column that does not add up, or a row no customer.
     """
 
-    _shared: ClassVar[dict[tuple[str, str, type[Row]], RowTable]] = {}
+    _shared: ClassVar[dict[tuple[str, str, str, type[Row]], RowTable]] = {}
 
     @classmethod
     def of(cls, database: Database, projection: Projection, row: type[Row]) -> RowTable:
         """Return the table in use, made once for each kind of database: making one takes milliseconds."""
-        key = (database.engine.dialect.name, projection.name, row)
+        key = (database.engine.dialect.name, projection.name, edition_suffix(projection), row)
         found = cls._shared.get(key)
         if found is None:
             found = cls._shared[key] = cls(database, projection, row)
@@ -111,12 +112,16 @@ class RowTable:
         if self.is_tally and not all(field.adds_up for field in fields[len(row.key) :]):
             msg = f"{row.__name__}: all fields of a tally outside of its key are int"
             raise TypeError(msg)
-        self.base_name = f"{projection.name}_{row.table}"
+        self.label = f"{projection.name}_{row.table}"
+        self.base_name = self.label + edition_suffix(projection)
         self.table = Table(
             self.base_name + suffix,
             MetaData(),
             *(field.column for field in fields),
-            *(Index(f"ix_{self.base_name}_{'_'.join(columns)}{suffix}", *columns) for columns in row.indexes),
+            *(
+                Index(f"ix_{self.label}_{number}{edition_suffix(projection)}{suffix}", *columns)
+                for number, columns in enumerate(row.indexes, start=1)
+            ),
             # One tree by the key, not two: less work to fill it. But such a tree keeps no more than a quarter of a page
             # of a row, so rows with documents in them are kept in a tree by number, with one by the key beside it.
             sqlite_with_rowid=any(field.is_json for field in fields),
@@ -205,8 +210,8 @@ class RowTable:
 def canonical(tables: Iterable[tuple[RowTable, Iterable[Sequence[Any]]]]) -> bytes:
     """Encoded rows of tables as canonical bytes: the same facts give the same bytes, in whatever order they came."""
     return b"\n".join(
-        _json.encode([table.base_name, sorted((tuple(row) for row in rows), key=_sortable(table))])
-        for table, rows in sorted(tables, key=lambda pair: pair[0].base_name)
+        _json.encode([table.label, sorted((tuple(row) for row in rows), key=_sortable(table))])
+        for table, rows in sorted(tables, key=lambda pair: pair[0].label)
     )
 
 

@@ -10,8 +10,8 @@ from functools import cached_property
 from relations.engine import Relations
 from relations.errors import InvalidInput, MissingExtra
 from relations.messages import from_micros, to_micros
+from relations.months import last_day, months_after, months_between
 from relations.policies.calendars import LocalTime, local_time
-from relations.projections.purchase_days import last_day, month_after, months_between
 from relations.report.html.figures import Bar, Bars, Dot, Figure, Part, Plot, Scale, Table, middle, points, ticks_at
 from relations.report.html.wording import Wording
 
@@ -94,7 +94,7 @@ class Asked:
     @cached_property
     def month_after(self) -> str:
         """The month after that of `through`."""
-        return month_after(self.through_month)
+        return months_after(self.through_month)
 
     @cached_property
     def days(self) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
-from zoneinfo import ZoneInfo
 
 from iso4217 import Currency
 
 from relations.aggregates.loyalty import CreditPurchase
 from relations.messages import Money
 from relations.policies import Policy, Programme
+from relations.policies.calendars import time_zone
 from relations.policies.loyalty.windows import EndOfPeriod, Inactivity
 
 __all__ = ["SlowRules"]
@@ -54,7 +54,7 @@ class SlowRules:
             return 0
         multiplier = next((each.multiplier for each in rules.tiers if each.name == tier), Fraction(1))
         more, bonus = Fraction(0), 0
-        today = at.astimezone(ZoneInfo(self.policy.zone)).date()
+        today = at.astimezone(time_zone(self.policy.zone)).date()
         for campaign in rules.campaigns:
             if not campaign.starts <= today < campaign.ends or not self._is_enough(campaign.minimum, amount):
                 continue
@@ -94,7 +94,7 @@ class SlowRules:
         if isinstance(rules.expiry, Inactivity):
             return None
         if isinstance(rules.expiry, EndOfPeriod):
-            day = earned.astimezone(ZoneInfo(self.policy.zone)).replace(hour=12)
+            day = earned.astimezone(time_zone(self.policy.zone)).replace(hour=12)
             periods = 0
             size = {"month": 1, "quarter": 3, "year": 12}[rules.expiry.period]
             while True:  # day by day, until enough periods have ended
@@ -107,7 +107,7 @@ class SlowRules:
 
     def _months_later(self, at: datetime, months: int) -> datetime:
         """The end of the day with the same date so many months later, or of the last day of that month."""
-        here = at.astimezone(ZoneInfo(self.policy.zone))
+        here = at.astimezone(time_zone(self.policy.zone))
         year, month = here.year + (here.month - 1 + months) // 12, (here.month - 1 + months) % 12 + 1
         day = here.day
         while True:
@@ -119,13 +119,13 @@ class SlowRules:
                 return self._local_day(last, 1)
 
     def _here(self, at: datetime) -> datetime:
-        return at.astimezone(ZoneInfo(self.policy.zone))
+        return at.astimezone(time_zone(self.policy.zone))
 
     def _month(self, at: datetime) -> str:
         return self._here(at).strftime("%Y-%m")
 
     def _local_day(self, at: datetime, days: int) -> datetime:
         """The first instant of the local day so many days later."""
-        zone = ZoneInfo(self.policy.zone)
+        zone = time_zone(self.policy.zone)
         day = at.astimezone(zone).date() + timedelta(days=days)
-        return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(ZoneInfo("UTC"))
+        return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(time_zone("UTC"))
