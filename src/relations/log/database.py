@@ -356,14 +356,16 @@ class Database:
         """
         if self.read_only:
             self.refuse_read_only()
-        self._in_place.check()
         if self._writer is not None and self._writer.lock.acquire(blocking=False):
             try:
+                if not self._writer.is_open:
+                    self._in_place.check()
                 with self.translating(), self._writer.transaction() as kept:
                     yield kept
             finally:
                 self._writer.lock.release()
         else:
+            self._in_place.check()
             with (
                 self._turn,
                 self.translating(),
@@ -374,7 +376,7 @@ class Database:
                 self.lock(connection)
                 yield connection
                 self._commit(transaction)
-        # Once more, so that nothing is acknowledged that went into a file which is gone.
+        # Nothing is acknowledged that went into a file which is gone.
         self._in_place.check()
 
     def _commit(self, transaction: RootTransaction) -> None:
