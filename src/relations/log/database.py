@@ -126,7 +126,7 @@ class Database:
             self.engine: Engine = self._sqlite() if self.is_sqlite else self._postgresql()
         except ModuleNotFoundError as error:
             raise MissingExtra(error.name or "psycopg", extra="postgres", purpose="PostgreSQL") from None
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise translated(error) from error
         self._turn = self._new_turn()
         self._joined = local()
@@ -519,7 +519,7 @@ class Database:
         """Raise the errors of a driver or of SQLAlchemy as ours; see `relations.log.failures`."""
         try:
             yield
-        except (DBAPIError, self._dbapi.Error) as error:
+        except (DBAPIError, self._dbapi.Error, UnicodeDecodeError) as error:
             # The driver's own errors too: the hot paths use its cursor without SQLAlchemy in between.
             raise translated(error) from error
 
