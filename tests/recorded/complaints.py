@@ -28,6 +28,8 @@ from relations.aggregates.complaint import (
     ImprovementRaised,
     InformationAsked,
     InformationReceived,
+    MessageReceived,
+    PromiseJudged,
     RemedyApproved,
     RemedyProposed,
     RemedyRefused,
@@ -52,6 +54,11 @@ COMPLAINTS: dict[str, Event] = {
     "complaint.root_cause_named.1.full": RootCauseNamed(cause="thin doors", at=AT),
     "complaint.information_asked.1.full": InformationAsked(request="q1", about="room number", at=AT),
     "complaint.information_received.1.full": InformationReceived(request="q1", words=SEALED, at=AT),
+    "complaint.message_received.1.full": MessageReceived(message="n1", channel="email", words=SEALED, at=AT),
+    "complaint.message_received.1.bare": MessageReceived(message="n1"),
+    "complaint.promise_judged.1.full": PromiseJudged(
+        promise="timely response", kept=True, judged_by="regulator", at=AT
+    ),
     "complaint.holding_reply_sent.1.full": HoldingReplySent(reason="too much", until=AT + 3 * DAY, at=AT),
     "complaint.escalated.1.full": ComplaintEscalated(
         to="director", reason="too much", emergency=True, clock="resolve", number=2, percent=80, at=AT

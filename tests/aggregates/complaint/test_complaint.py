@@ -54,12 +54,16 @@ from relations.aggregates.complaint import (
     ImprovementProved,
     InformationReceived,
     InvestigateComplaint,
+    JudgePromise,
     MeasureImprovement,
     MergeComplaint,
+    MessageReceived,
     NameRootCause,
+    PromiseJudged,
     ProposeRemedy,
     RaiseImprovement,
     ReceiveInformation,
+    ReceiveMessage,
     RecogniseComplaint,
     RefuseRemedy,
     RemedyAccepted,
@@ -269,6 +273,8 @@ EVERY = (
     do(NameRootCause, 50, cause="thin doors"),
     do(AskInformation, 50, request="q2"),
     do(ReceiveInformation, 50, request="q1"),
+    do(ReceiveMessage, 50, message="n1", words="Any news?"),
+    do(JudgePromise, 50, promise="timely response", kept=False, judged_by="regulator"),
     do(SendHoldingReply, 50, reason="waiting for the builder"),
     do(EscalateComplaint, 50, to="director"),
     do(MergeComplaint, 50, into="k2"),
@@ -620,8 +626,8 @@ def test_a_whole_life_ends_in_a_state_that_a_snapshot_keeps() -> None:
 
 
 def test_every_event_and_command_belongs_to_the_aggregate() -> None:
-    assert len(AGGREGATE.events) == len({event.topic for event in AGGREGATE.events}) == 38
-    assert len(AGGREGATE.commands) == 30
+    assert len(AGGREGATE.events) == len({event.topic for event in AGGREGATE.events}) == 40
+    assert len(AGGREGATE.commands) == 32
     assert len(REFUSALS) >= 8
 
 
@@ -629,7 +635,8 @@ def test_every_repair_action_serves_a_justice_and_nothing_else_does() -> None:
     assert set(JUSTICE.values()) == {"distributive", "procedural", "interactional"}
     no_repair = {
         ComplaintFiled, ComplaintClosed, ComplaintWithdrawn, RemedyAccepted, RemedyDeclined,
-        RemedyRefused, InformationReceived, ComplaintMerged, DuplicateTaken, ImprovementProved, ImprovementNotProved,
+        RemedyRefused, InformationReceived, MessageReceived, PromiseJudged, ComplaintMerged, DuplicateTaken,
+        ImprovementProved, ImprovementNotProved,
         ClockStarted, ClockPaused, ClockResumed, ClockCancelled, DeadlineMet, DeadlineMissed, DeadlineMoved,
         EscalationPlanned,
     }  # fmt: skip

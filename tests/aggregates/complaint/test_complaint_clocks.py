@@ -43,8 +43,10 @@ from relations.aggregates.complaint import (
     InformationAsked,
     InformationReceived,
     MergeComplaint,
+    MessageReceived,
     ProposeRemedy,
     ReceiveInformation,
+    ReceiveMessage,
     RemedyDeclined,
     ReopenComplaint,
     ResolveComplaint,
@@ -173,6 +175,25 @@ def test_questions_are_known_by_their_ids() -> None:
 
 
 # --- next response and follow-up ------------------------------------------------------------------------------------
+
+
+def test_a_customers_own_message_starts_the_clock_of_the_next_answer() -> None:
+    hourly = POLICY.model_copy(
+        update={"service_levels": ServiceLevels(medium=LEVEL.model_copy(update={"next_response": timedelta(hours=1)}))}
+    )
+    nine, fourteen = hour(9), hour(14)
+    answered = scenario(hourly).given(file(nine), do(AcknowledgeComplaint, hour(11)))
+    wrote = answered.when(do(ReceiveMessage, fourteen, message="n1", channel="email", words="Any news?")).then(
+        MessageReceived,
+        ClockStarted(clock="next_response", round=1, due_at=to_micros(hour(15)), at=to_micros(fourteen)),
+    )
+    wrote.when(do(ReceiveMessage, fourteen, message="n1")).then_nothing()
+    wrote.when(do(ReceiveMessage, 16, message="n1")).then_refused("message_id_reused", field="message")
+    wrote.when(do(ReceiveMessage, hour(14.5), message="n2")).then(MessageReceived)
+    wrote.when(do(GiveApology, hour(14.9))).then(ApologyGiven, DeadlineMet)
+    wrote.when(do(CheckDeadlines, hour(15))).then(DeadlineMissed)
+    closed = answered.given(do(ResolveComplaint, 20))
+    closed.when(do(ReceiveMessage, 21, message="n1")).then(MessageReceived)
 
 
 def test_each_thing_that_the_customer_says_wants_an_answer() -> None:

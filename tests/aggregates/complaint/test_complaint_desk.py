@@ -37,9 +37,11 @@ from relations.aggregates.complaint import (
     ImprovementProved,
     ImprovementRaised,
     InvestigateComplaint,
+    JudgePromise,
     MeasureImprovement,
     MergeComplaint,
     NameRootCause,
+    PromiseJudged,
     ProposeRemedy,
     RaiseImprovement,
     RecogniseComplaint,
@@ -138,9 +140,46 @@ def test_it_is_given_to_somebody_and_handed_over() -> None:
     )
     assert (handed.state.owner, handed.state.department) == (None, "housekeeping")
     handed.when(do(TransferComplaint, 2, department="housekeeping", reason="theirs")).then_nothing()
-    handed.when(do(TransferComplaint, 3, department="housekeeping")).then_refused("same_department", field="department")
+    handed.when(do(TransferComplaint, 3, department="housekeeping")).then_nothing()
     late = handed.when(do(AssignComplaint, 1.5, owner="carl")).then(ComplaintAssigned)
     assert (late.state.owner, late.state.department) == (None, "housekeeping")
+
+
+def test_the_same_fact_again_is_nothing_new_whatever_it_is_about() -> None:
+    busy = FILED.given(
+        do(AssessComplaint, 1, severity="high", impact="low", category="building"),
+        do(AssignComplaint, 1, owner="bert", department="front desk"),
+    )
+    again = (
+        do(AssessComplaint, 5, severity="high", impact="low"),
+        do(AssessComplaint, 5, category="building"),
+        do(AssignComplaint, 5, owner="bert"),
+        do(AssignComplaint, 5, owner="bert", department="front desk"),
+        do(TransferComplaint, 5, department="front desk", reason="theirs"),
+        do(TransferComplaint, 5, department="front desk", owner="bert"),
+    )
+    for command in again:
+        busy.when(command).then_nothing()
+    for command in (
+        do(AssessComplaint, 5, severity="high", impact="high"),
+        do(AssignComplaint, 5, owner="carl"),
+        do(AssignComplaint, 5, owner="bert", department="kitchen"),
+        do(TransferComplaint, 5, department="front desk", owner="carl"),
+    ):
+        assert busy.when(command).refusal is None
+        assert busy.when(command).events, command
+    # What is recorded late is judged as of its own time.
+    changed = busy.given(do(AssessComplaint, 10, impact="high"))
+    changed.when(do(AssessComplaint, 7, impact="low")).then_nothing()
+    changed.when(do(AssessComplaint, 12, impact="low")).then(ComplaintAssessed)
+
+
+def test_another_systems_judgement_is_recorded_with_its_author_and_moves_no_clock() -> None:
+    judged = FILED.when(do(JudgePromise, 9, promise="timely response", kept=False, judged_by="regulator")).then(
+        PromiseJudged(promise="timely response", kept=False, judged_by="regulator", at=micros(9))
+    )
+    assert judged.state.clocks == FILED.state.clocks
+    judged.when(do(JudgePromise, 9, promise="timely response", kept=False, judged_by="regulator")).then_nothing()
 
 
 def test_findings_are_words_and_causes_are_known_later() -> None:

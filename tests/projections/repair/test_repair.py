@@ -30,6 +30,7 @@ from relations.aggregates.complaint import (
     ComplaintFollowedUp,
     ComplaintReopened,
     CompleteImprovement,
+    DeadlineMissed,
     DeclineRemedy,
     DuplicateTaken,
     EscalateComplaint,
@@ -62,10 +63,12 @@ from relations.policies.complaints.service_levels import EscalationStep, Service
 from relations.projections.projection import Rows
 from relations.projections.repair.cases import PROJECTION, Case, Patron
 from relations.projections.repair.figures import (
+    ClockFigures,
     DueStep,
     RelationStanding,
     RepairSummary,
     StepTime,
+    clock_figures,
     due_steps,
     nearest_rank,
     read_relations,
@@ -375,6 +378,15 @@ def test_what_is_dated_before_the_filing_counts_as_of_the_filing() -> None:
     assert figures([history])["acknowledged"].median == timedelta(0)
 
 
+def test_a_reopening_dated_before_the_filing_is_a_reopening_of_the_filed_complaint() -> None:
+    history = History().files(5).does(3, ResolveComplaint).does(4, ReopenComplaint, reason="it came back")
+    assert at(history, 4) == ("healthy", None)
+    assert at(history, 5) == ("relapsed", 5)
+    found = relation(history, 6)
+    assert [opened.opened_by for opened in found.histories[0].rounds] == ["filed", "reopened"]
+    assert [deviation.kind for deviation in found.deviations] == ["reopened"]
+
+
 def test_the_first_of_several_like_steps_counts() -> None:
     history = History().files(1).does(2, GiveApology, channel="phone").does(3, GiveApology, channel="email")
     assert at(history, 4) == ("apologised", 2)
@@ -622,6 +634,11 @@ def figures(histories_: Sequence[History], days: float = 10_000) -> dict[str, St
     return {found.step: found for found in step_times(read, as_of=micros(days))}
 
 
+def clocks_of(histories_: Sequence[History], days: float) -> list[ClockFigures]:
+    read = [history for found in histories_ for history in relation(found, days).histories]
+    return clock_figures(read, as_of=micros(days), confidence=0.95)
+
+
 def test_times_to_each_step_and_the_share_on_time() -> None:
     quick = History().files(1).does(1.1, AcknowledgeComplaint).does(2, ResolveComplaint)
     slow = History().files(1).does(101, AcknowledgeComplaint).does(201, ResolveComplaint)
@@ -639,13 +656,23 @@ def test_times_to_each_step_and_the_share_on_time() -> None:
     assert (early["resolved"].missed, early["resolved"].on_time) == (0, None)
 
 
-def test_a_recorded_miss_stays_whatever_comes_in_late() -> None:
+def test_a_reply_in_time_that_is_recorded_late_counts_as_in_time_and_is_shown_as_a_correction() -> None:
     history = History().files(1)
     acknowledge, _ = deadlines(history)
-    history.does(acknowledge + 1, CheckDeadlines).does(1.1, AcknowledgeComplaint)
+    history.does(acknowledge + 1, CheckDeadlines)
+    assert any(isinstance(fact.event, DeadlineMissed) for fact in history.facts)
+    late = figures([history], acknowledge + 2)
+    assert (late["acknowledged"].met, late["acknowledged"].missed) == (0, 1)
+    history.does(1.1, AcknowledgeComplaint)
+    assert any(isinstance(fact.event, DeadlineMissed) for fact in history.facts), "the miss stays in the log"
     found = figures([history], acknowledge + 2)
-    assert (found["acknowledged"].met, found["acknowledged"].missed) == (0, 1)
+    assert (found["acknowledged"].met, found["acknowledged"].missed) == (1, 0)
     assert found["acknowledged"].median == day(1.1) - day(1)
+    (clock,) = [each for each in clocks_of([history], acknowledge + 2) if each.clock == "acknowledge"]
+    assert (clock.met, clock.missed, clock.corrected, clock.on_time) == (1, 0, 1, 1.0)
+    truly_late = History().files(1).does(acknowledge + 1, CheckDeadlines).does(acknowledge + 0.5, AcknowledgeComplaint)
+    (clock,) = [each for each in clocks_of([truly_late], acknowledge + 2) if each.clock == "acknowledge"]
+    assert (clock.met, clock.missed, clock.corrected) == (0, 1, 0)
 
 
 def test_each_round_has_clocks_of_its_own() -> None:

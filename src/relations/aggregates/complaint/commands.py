@@ -30,12 +30,14 @@ __all__ = [
     "GiveApology",
     "Grading",
     "InvestigateComplaint",
+    "JudgePromise",
     "MeasureImprovement",
     "MergeComplaint",
     "NameRootCause",
     "ProposeRemedy",
     "RaiseImprovement",
     "ReceiveInformation",
+    "ReceiveMessage",
     "RecogniseComplaint",
     "RefuseRemedy",
     "RemedyKind",
@@ -171,6 +173,20 @@ class ReceiveInformation(ComplaintCommand):
     words: Text | None = None
 
 
+class ReceiveMessage(ComplaintCommand):
+    """Record a message that the customer sent unasked. It starts the clock of the next answer.
+
+    Attributes:
+        message: The message's own id.
+        channel: The channel through which it came.
+        words: The customer's words.
+    """
+
+    message: Id
+    channel: Channel | None = None
+    words: Text | None = None
+
+
 class SendHoldingReply(ComplaintCommand):
     """Tell the customer why it takes longer, and until when."""
 
@@ -292,6 +308,20 @@ class TakeDuplicate(ComplaintCommand):
     """Record, in the complaint that goes on, which one was merged into it. Follows from `MergeComplaint`."""
 
     duplicate: Id
+
+
+class JudgePromise(ComplaintCommand):
+    """Record another system's judgement of whether a promise was kept. It changes none of the complaint's clocks.
+
+    Attributes:
+        promise: The promise in that system's words, such as `timely response`.
+        kept: True if it was kept.
+        judged_by: The author of the judgement: a regulator, a former system.
+    """
+
+    promise: Label
+    kept: bool
+    judged_by: Label
 
 
 class RecogniseComplaint(ComplaintCommand):

@@ -60,6 +60,8 @@ from relations.aggregates.complaint.events.handling import (
     ImprovementRaised,
     InformationAsked,
     InformationReceived,
+    MessageReceived,
+    PromiseJudged,
     RemedyAccepted,
     RemedyApproved,
     RemedyCarriedOut,
@@ -69,7 +71,7 @@ from relations.aggregates.complaint.events.handling import (
     RootCauseNamed,
 )
 from relations.aggregates.complaint.moves import MOVES, REMEDY_MOVES, Status
-from relations.aggregates.complaint.state import Clock, Complaint, Improvement, Plan, Remedy, Request, fact
+from relations.aggregates.complaint.state import JUDGED, Clock, Complaint, Improvement, Plan, Remedy, Request, fact
 from relations.messages import Event
 
 __all__ = ["EVENTS", "evolve", "outcome_key"]
@@ -147,11 +149,20 @@ def _apologised(state: Complaint, event: ApologyGiven) -> Complaint:
 
 
 def _assessed(state: Complaint, event: ComplaintAssessed) -> Complaint:
-    if event.severity is None:
-        return _replace(state, facts=_noted(state, event))
-    severities = list(state.severities)
-    insort_right(severities, (event.at, event.severity), key=lambda entry: entry[0])
-    return _replace(state, severities=tuple(severities), facts=_noted(state, event))
+    severities, judged = state.severities, state.judged
+    if event.severity is not None:
+        severities = _in_order(severities, event.at, event.severity)
+    for field in JUDGED:
+        value: str | None = getattr(event, field)
+        if value is not None:
+            judged = judged.set(field, _in_order(judged.get(field, ()), event.at, value))
+    return _replace(state, severities=severities, judged=judged, facts=_noted(state, event))
+
+
+def _in_order(changes: tuple[tuple[int, str], ...], at: int, value: str) -> tuple[tuple[int, str], ...]:
+    found = list(changes)
+    insort_right(found, (at, value), key=lambda entry: entry[0])
+    return tuple(found)
 
 
 def _assigned(state: Complaint, event: ComplaintAssigned | ComplaintTransferred) -> Complaint:
@@ -182,6 +193,10 @@ def _received(state: Complaint, event: InformationReceived) -> Complaint:
     if known is None:
         return state
     return _replace(state, requests=state.requests.set(event.request, _replace(known, received_at=event.at)))
+
+
+def _message_received(state: Complaint, event: MessageReceived) -> Complaint:
+    return _replace(state, messages=state.messages.set(event.message, event.at))
 
 
 def _held(state: Complaint, event: HoldingReplySent) -> Complaint:
@@ -393,6 +408,8 @@ _EVOLUTIONS: dict[type[Event], Callable[[Complaint, Any], Complaint]] = {
     RootCauseNamed: _only_noted,
     InformationAsked: _asked,
     InformationReceived: _received,
+    MessageReceived: _message_received,
+    PromiseJudged: _only_noted,
     HoldingReplySent: _held,
     ComplaintEscalated: _escalated,
     RemedyProposed: _remedy_proposed,

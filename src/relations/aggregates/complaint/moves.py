@@ -29,12 +29,14 @@ from relations.aggregates.complaint.commands import (
     FollowUpComplaint,
     GiveApology,
     InvestigateComplaint,
+    JudgePromise,
     MeasureImprovement,
     MergeComplaint,
     NameRootCause,
     ProposeRemedy,
     RaiseImprovement,
     ReceiveInformation,
+    ReceiveMessage,
     RecogniseComplaint,
     RefuseRemedy,
     ReopenComplaint,
@@ -71,6 +73,7 @@ LESSONS: tuple[type[ComplaintCommand], ...] = (
     RaiseImprovement,
     CompleteImprovement,
     MeasureImprovement,
+    JudgePromise,
 )
 """What is learnt from a complaint, in whatever state it is by then."""
 
@@ -94,7 +97,7 @@ MOVES: Mapping[Status, Mapping[type[ComplaintCommand], Status]] = {
         FileComplaint: "filed",
     },
     "filed": {
-        **_stays("filed", *_DESK),
+        **_stays("filed", *_DESK, ReceiveMessage),
         AcknowledgeComplaint: "acknowledged",
         GiveApology: "acknowledged",
         AskInformation: "acknowledged",
@@ -106,7 +109,7 @@ MOVES: Mapping[Status, Mapping[type[ComplaintCommand], Status]] = {
         MergeComplaint: "merged",
     },
     "acknowledged": {
-        **_stays("acknowledged", *_DESK),
+        **_stays("acknowledged", *_DESK, ReceiveMessage),
         AcknowledgeComplaint: "acknowledged",
         GiveApology: "acknowledged",
         AskInformation: "acknowledged",
@@ -123,19 +126,19 @@ MOVES: Mapping[Status, Mapping[type[ComplaintCommand], Status]] = {
     },
     "resolved": {
         # What was promised may still be kept: money takes its days. And what was asked may still come.
-        **_stays("resolved", AcceptRemedy, DeclineRemedy, CarryOutRemedy, ReceiveInformation),
+        **_stays("resolved", AcceptRemedy, DeclineRemedy, CarryOutRemedy, ReceiveInformation, ReceiveMessage),
         FollowUpComplaint: "resolved",
         CloseComplaint: "closed",
         ReopenComplaint: "reopened",
     },
     "closed": {
         # Customers answer when they like, also after the file was put away.
-        **_stays("closed", ReceiveInformation),
+        **_stays("closed", ReceiveInformation, ReceiveMessage),
         FollowUpComplaint: "closed",
         ReopenComplaint: "reopened",
     },
     "withdrawn": {
-        **_stays("withdrawn"),
+        **_stays("withdrawn", ReceiveMessage),
         CloseComplaint: "closed",
         ReopenComplaint: "reopened",
     },
@@ -145,7 +148,7 @@ MOVES: Mapping[Status, Mapping[type[ComplaintCommand], Status]] = {
         ReopenComplaint: "reopened",
     },
     "reopened": {
-        **_stays("reopened", *_DESK),
+        **_stays("reopened", *_DESK, ReceiveMessage),
         AcknowledgeComplaint: "acknowledged",
         GiveApology: "acknowledged",
         AskInformation: "acknowledged",
@@ -196,6 +199,7 @@ WORK: frozenset[type[ComplaintCommand]] = frozenset(
         GiveApology,
         AskInformation,
         ReceiveInformation,
+        ReceiveMessage,
         SendHoldingReply,
         ProposeRemedy,
         ApproveRemedy,

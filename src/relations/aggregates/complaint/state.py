@@ -25,12 +25,13 @@ from relations.aggregates.complaint.events.handling import (
     HoldingReplySent,
     ImprovementNotProved,
     ImprovementProved,
+    PromiseJudged,
     RootCauseNamed,
 )
 from relations.aggregates.complaint.moves import ImprovementStatus, RemedyStatus, Status
 from relations.messages import Event, Money
 
-__all__ = ["Clock", "Complaint", "Improvement", "Plan", "Remedy", "Request", "fact"]
+__all__ = ["JUDGED", "Clock", "Complaint", "Improvement", "Plan", "Remedy", "Request", "fact"]
 
 
 class Remedy(msgspec.Struct, frozen=True, gc=False):
@@ -109,11 +110,13 @@ class Complaint(msgspec.Struct, frozen=True, gc=False):
         turns: How often the clock `next_response` was started in this round.
         held: Whether a holding reply was sent in this round.
         severities: Since when it was judged how severe, in order of business time, filing included.
+        judged: The other values of assessments by field, in order of business time.
         owner: Who works on it.
         department: Where.
         assigned_at: Since when.
         remedies: By id; rewards of a recognition too.
         requests: Questions to the customer, by id.
+        messages: The times of the customer's own messages, by id.
         improvements: By id.
         merged_into: The complaint that this one is a duplicate of, while it is.
         duplicates: The complaints that were merged into this one.
@@ -133,11 +136,13 @@ class Complaint(msgspec.Struct, frozen=True, gc=False):
     turns: int = 0
     held: bool = False
     severities: tuple[tuple[int, str], ...] = ()
+    judged: Map[str, tuple[tuple[int, str], ...]] = Map()
     owner: str | None = None
     department: str | None = None
     assigned_at: int | None = None
     remedies: Map[str, Remedy] = Map()
     requests: Map[str, Request] = Map()
+    messages: Map[str, int] = Map()
     improvements: Map[str, Improvement] = Map()
     merged_into: str | None = None
     duplicates: tuple[str, ...] = ()
@@ -195,10 +200,23 @@ class Complaint(msgspec.Struct, frozen=True, gc=False):
             found = status
         return found
 
+    def judged_at(self, field: str, at: int) -> str | None:
+        """Return a field of the assessment as of a business time; None where it was not judged by then."""
+        changes = self.severities if field == "severity" else self.judged.get(field, ())
+        found = changes[0][1] if field == "severity" and changes else None
+        for moment, value in changes:
+            if moment > at:
+                break
+            found = value
+        return found
+
     def in_this_round(self, at: int) -> bool:
         """Whether something done then belongs to the present run of the clocks."""
         return self.reopened_at is None or at >= self.reopened_at
 
+
+JUDGED = ("complexity", "impact", "urgency", "category")
+"""The fields of an assessment besides the severity."""
 
 _TELLING: dict[type[Event], tuple[str, ...]] = {
     ComplaintAcknowledged: ("channel",),
@@ -218,6 +236,7 @@ _TELLING: dict[type[Event], tuple[str, ...]] = {
     ComplaintMerged: ("into",),
     ImprovementProved: ("improvement", "before", "before_days", "after", "after_days"),
     ImprovementNotProved: ("improvement", "before", "before_days", "after", "after_days"),
+    PromiseJudged: ("promise", "kept", "judged_by"),
 }
 """What, beside its time, tells one event of a class from another. Personal words cannot."""
 

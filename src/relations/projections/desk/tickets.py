@@ -147,12 +147,12 @@ def complaint_filed(rows: Rows, event: ComplaintFiled, at: Envelope) -> None:
 def complaint_reopened(rows: Rows, event: ComplaintReopened, at: Envelope) -> None:
     """It is to be done again."""
     ticket = rows.need(Ticket, at.customer, at.id)
-    ticket.round_at = at.occurred_at
+    ticket.round_at = max(at.occurred_at, ticket.filed_at)
     _begin(ticket, event, at, "reopened")
 
 
 def _begin(ticket: Ticket, event: ComplaintFiled | ComplaintReopened, at: Envelope, status: str) -> None:
-    ticket.status, ticket.status_at, ticket.is_open = status, at.occurred_at, True
+    ticket.status, ticket.status_at, ticket.is_open = status, max(at.occurred_at, ticket.filed_at), True
     ticket.round += 1
     ticket.clocks = {"acknowledge": event.acknowledge_by, "resolve": event.resolve_by}
     ticket.started = {}
@@ -190,10 +190,10 @@ def information_received(rows: Rows, event: InformationReceived, at: Envelope) -
 
 
 def _answer(ticket: Ticket, at: Envelope) -> None:
-    if not ticket.is_open or at.occurred_at < ticket.round_at:
-        return  # recorded late, of an earlier round
+    if not ticket.is_open or max(at.occurred_at, ticket.filed_at) < ticket.round_at:
+        return  # recorded late, for an earlier round
     if ticket.status != "acknowledged":
-        ticket.status, ticket.status_at = "acknowledged", at.occurred_at
+        ticket.status, ticket.status_at = "acknowledged", max(at.occurred_at, ticket.filed_at)
     # A clock that was missed before is not ended by an event of its own again.
     _drop(ticket, "acknowledge", "next_response", started_by=at.occurred_at)
 
@@ -247,7 +247,7 @@ _SETTLED: dict[type[Event], str] = {
 def complaint_settled(rows: Rows, event: Event, at: Envelope) -> None:
     """Nothing is to be done but to ask how the customer sees it."""
     ticket = rows.need(Ticket, at.customer, at.id)
-    ticket.status, ticket.status_at, ticket.is_open = _SETTLED[type(event)], at.occurred_at, False
+    ticket.status, ticket.status_at, ticket.is_open = _SETTLED[type(event)], max(at.occurred_at, ticket.filed_at), False
     if isinstance(event, ComplaintMerged):
         ticket.merged_into = event.into
     _drop(ticket, "acknowledge", "next_response", "resolve")

@@ -25,6 +25,7 @@ from relations.projections.repair.relation_state import (
     State,
     is_running,
     relation_state,
+    was_corrected,
     was_met,
 )
 from relations.projections.totals import Total
@@ -153,16 +154,17 @@ class StepTime(BaseModel):
 
 
 class ClockFigures(BaseModel):
-    """How one of the clocks does.
+    """The figures of one of the clocks.
 
     Attributes:
-        clock: Which.
-        met: Ended in time.
-        missed: Did not, those that ran out and are recorded by nobody yet included.
-        running: Still to come to an end, and not late yet.
-        paused: Stand still, for the customer has something to say first.
-        on_time: Met by met and missed; None where there are none.
-        interval: Wilson's, of that share.
+        clock: The clock.
+        met: The number that ended in time.
+        missed: The number that ended late, including those that ran out but are not recorded as missed yet.
+        running: The number that still runs and is not late.
+        paused: The number that is paused until the customer answers a question.
+        on_time: Met divided by met and missed; None where there are none.
+        interval: Wilson's interval of that share.
+        corrected: Of `met`, the number that is recorded as missed: the step was taken in time and recorded late.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -174,6 +176,7 @@ class ClockFigures(BaseModel):
     paused: int
     on_time: float | None
     interval: Interval | None
+    corrected: int = 0
 
 
 class RepairSummary(BaseModel):
@@ -323,7 +326,7 @@ def step_times(histories: Iterable[History], *, as_of: int) -> list[StepTime]:
 
 
 def clock_figures(histories: Iterable[History], *, as_of: int, confidence: float) -> list[ClockFigures]:
-    """How each clock ended over all rounds, and how many run. An import's rounds for work after the end count not."""
+    """Return how each clock ended over all rounds, and how many run. Rounds resumed by an import are left out."""
     ended: Counter[tuple[str, str]] = Counter()
     for history in histories:
         for opened in history.rounds:
@@ -333,6 +336,7 @@ def clock_figures(histories: Iterable[History], *, as_of: int, confidence: float
                 met = was_met(opened, name, as_of, number)
                 if met is not None:
                     ended[name, "met" if met else "missed"] += 1
+                    ended[name, "corrected"] += was_corrected(opened, name, number)
                 elif is_running(opened, name, number):
                     ended[name, "paused" if clock.is_paused else "running"] += 1
     return [_clock_figures(name, ended, confidence) for name in CLOCKS]
@@ -348,6 +352,7 @@ def _clock_figures(name: ClockName, ended: Counter[tuple[str, str]], confidence:
         paused=ended[name, "paused"],
         on_time=met / (met + missed) if met + missed else None,
         interval=wilson(met, met + missed, confidence),
+        corrected=ended[name, "corrected"],
     )
 
 

@@ -336,22 +336,24 @@ def _read(case: Case, days: Sequence[int], policy: Repair, as_of: int, local: Lo
 
 
 def _rounds(taken: Sequence[Step]) -> list[Round]:
+    """Return the runs of a complaint, from its filing and from each reopening.
+
+    Steps dated before the filing, as other systems' files have them, count as taken at the filing, in their order.
+    """
+    filing = next((step for step in taken if step.what == "filed"), None)
+    if filing is None:
+        return []
     rounds: list[Round] = []
-    early: list[Step] = []  # dated before the filing, as wrong clocks have it: they count as of the filing
-    for step in taken:
-        if step.due is not None:
-            if rounds:
-                rounds[-1].ends_at = step.at
-            acknowledge_by, resolve_by = step.due
-            clocks = {("acknowledge", 1): Clock(acknowledge_by), ("resolve", 1): Clock(resolve_by)}
-            rounds.append(Round(len(rounds) + 1, step.at, step.what, clocks))
-            for before in early:
-                _note(rounds[0], before, step.at)
-            early.clear()
-        elif rounds:
-            _note(rounds[-1], step, step.at)
-        else:
-            early.append(step)
+    for step in (filing, *(step for step in taken if step is not filing)):
+        at = max(step.at, filing.at)
+        if step.due is None:
+            _note(rounds[-1], step, at)
+            continue
+        if rounds:
+            rounds[-1].ends_at = at
+        acknowledge_by, resolve_by = step.due
+        clocks = {("acknowledge", 1): Clock(acknowledge_by), ("resolve", 1): Clock(resolve_by)}
+        rounds.append(Round(len(rounds) + 1, at, step.what, clocks))
     return rounds
 
 
@@ -412,12 +414,16 @@ def _purchased_after(moment: int, days: Sequence[int], local: LocalTime) -> int 
 
 
 def was_met(opened: Round, name: str, as_of: int, number: int = 1) -> bool | None:
-    """How a clock ended; None while it runs or stands still, and where it was stopped before its time."""
+    """Return whether a clock ended in time; None while it runs or is paused, and where it was cancelled.
+
+    What truly happened counts: a clock whose miss is recorded was met if its step turns out to be dated before the
+    deadline.
+    """
     clock = opened.clocks.get((name, number))
     if clock is None or clock.ended == "cancelled":
         return None
     if clock.ended is not None:
-        return clock.ended == "met"  # what is recorded stays recorded, whatever came in late
+        return clock.ended == "met" or was_corrected(opened, name, number)
     done_at = _done_at(opened, name, number)
     if done_at is not None:
         return done_at < clock.due_at
@@ -425,6 +431,15 @@ def was_met(opened: Round, name: str, as_of: int, number: int = 1) -> bool | Non
         return None
     stopped_at = opened.settled_at if opened.settled_at is not None and name != "follow_up" else as_of
     return False if clock.due_at <= stopped_at else None
+
+
+def was_corrected(opened: Round, name: str, number: int = 1) -> bool:
+    """Return whether a clock is recorded as missed, but its step was taken in time and recorded late."""
+    clock = opened.clocks.get((name, number))
+    if clock is None or clock.ended != "missed":
+        return False
+    done_at = _done_at(opened, name, number)
+    return done_at is not None and done_at < clock.due_at
 
 
 def is_running(opened: Round, name: str, number: int = 1) -> bool:

@@ -44,6 +44,7 @@ from relations.aggregates.customer import (
     SendInvitation,
 )
 from relations.aggregates.loyalty import (
+    CreditPurchase,
     HeldId,
     Holdings,
     Lot,
@@ -52,11 +53,12 @@ from relations.aggregates.loyalty import (
     MovedLot,
     ReceivePoints,
     ReleaseAccount,
+    RestoreEarning,
     ReverseEarning,
 )
 from relations.aggregates.loyalty.commands import Prefix
 from relations.aggregates.programme import SetProgrammeGoal
-from relations.messages import Channel, Command, Id, Label, Money, Text
+from relations.messages import Channel, Command, Id, Label, Money, Tender, Text
 from relations.policies import Policy, Surveys
 from relations.policies.instruments import SERVQUAL
 from relations.testing.strategies.policies import calendars, policies
@@ -229,6 +231,8 @@ _INSTRUMENTS = ("nps", "csat", "nps", "csat", "ces", "review", "servqual", "inte
 
 _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (RecordPurchase, "amount"): moneys,
+    (RecordPurchase, "tenders"): lambda: _tenders(),  # noqa: PLW0108 - it is defined further down
+    (CreditPurchase, "tenders"): lambda: _tenders(),  # noqa: PLW0108 - it is defined further down
     (RefundPurchase, "amount"): lambda: moneys(smallest=1),
     (MergeComplaint, "into"): lambda: ids(among=["k1", "k2", "k3"]),
     (GiveFeedback, "instrument"): lambda: st.sampled_from(_INSTRUMENTS),
@@ -248,6 +252,10 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (ReceivePoints, "transfer"): lambda: ids(among=["t1", "t2", "t3"]),
 }
 """Fields whose types say less than their validators ask."""
+
+
+def _tenders() -> SearchStrategy[tuple[str, ...]]:
+    return st.sampled_from(((), (), ("points",), ("card", "points")))
 
 
 def _themes() -> SearchStrategy[tuple[str, ...]]:
@@ -274,6 +282,15 @@ def _answer_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, An
         points = instrument.highest - instrument.lowest + 1
         mended = {"score": instrument.lowest + (score - instrument.lowest) % points, "items": ()}
     return {name: value for name, value in mended.items() if name not in given}
+
+
+def _tenders_suit(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Divide the amount among the tenders that were drawn by name."""
+    if "tenders" in given:
+        return {}
+    amount, kinds = values["amount"], values["tenders"]
+    part = amount.amount // len(kinds) if kinds else 0
+    return {"tenders": tuple(Tender(kind, Money(part, amount.currency)) for kind in kinds) if part > 0 else ()}
 
 
 def _need_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -315,11 +332,14 @@ def _somebody_hears(values: dict[str, Any], given: dict[str, Any]) -> dict[str, 
 
 
 _MENDS: dict[type[Command], Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]] = {
+    RecordPurchase: _tenders_suit,
+    CreditPurchase: _tenders_suit,
     GiveFeedback: _answer_suits,
     NoteTrait: _need_suits,
     NoteCulture: _something_is_noted,
     ProposeRemedy: _points_suit,
     ReverseEarning: _refunded_suits,
+    RestoreEarning: _refunded_suits,
     SetProgrammeGoal: _days_suit,
     AssessComplaint: _something_is_judged,
     EscalateComplaint: _somebody_hears,

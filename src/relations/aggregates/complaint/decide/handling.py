@@ -12,6 +12,7 @@ from relations.aggregates.complaint.commands import (
     InvestigateComplaint,
     NameRootCause,
     ReceiveInformation,
+    ReceiveMessage,
     SendHoldingReply,
     TransferComplaint,
 )
@@ -28,9 +29,10 @@ from relations.aggregates.complaint.events.handling import (
     HoldingReplySent,
     InformationAsked,
     InformationReceived,
+    MessageReceived,
     RootCauseNamed,
 )
-from relations.aggregates.complaint.state import Complaint, fact
+from relations.aggregates.complaint.state import JUDGED, Complaint, fact
 from relations.errors import CommandRefused
 from relations.messages import Event, to_micros
 from relations.policies import Policy
@@ -46,34 +48,32 @@ def _apologise(_state: Complaint, command: GiveApology, _policy: Policy, at: int
     return ApologyGiven(channel=command.channel, at=at)
 
 
-def _assess(_state: Complaint, command: AssessComplaint, _policy: Policy, at: int) -> Event:
-    return ComplaintAssessed(
-        severity=command.severity,
-        complexity=command.complexity,
-        impact=command.impact,
-        urgency=command.urgency,
-        category=command.category,
-        at=at,
-    )
+def _assess(state: Complaint, command: AssessComplaint, _policy: Policy, at: int) -> Event | None:
+    given = {field: getattr(command, field) for field in ("severity", *JUDGED)}
+    said = {field: value for field, value in given.items() if value is not None}
+    if all(state.judged_at(field, at) == value for field, value in said.items()):
+        return None
+    return ComplaintAssessed(**said, at=at)
 
 
-def _assign(_state: Complaint, command: AssignComplaint, _policy: Policy, at: int) -> Event:
+def _assign(state: Complaint, command: AssignComplaint, _policy: Policy, at: int) -> Event | None:
+    if _is_with(state, command.department, command.owner, at):
+        return None
     return ComplaintAssigned(owner=command.owner, department=command.department, at=at)
 
 
-def _transfer(state: Complaint, command: TransferComplaint, _policy: Policy, at: int) -> Event:
-    event = ComplaintTransferred(
+def _transfer(state: Complaint, command: TransferComplaint, _policy: Policy, at: int) -> Event | None:
+    if _is_with(state, command.department, command.owner, at):
+        return None
+    return ComplaintTransferred(
         department=command.department, previous=state.department, owner=command.owner, reason=command.reason, at=at
     )
-    late = state.assigned_at is not None and at < state.assigned_at
-    if state.department == command.department and not late and fact(event) not in state.facts:
-        raise CommandRefused(
-            f"the complaint {command.complaint} is with {command.department} already",
-            code="same_department",
-            field="department",
-            hint="Assign it to somebody there, or name another department",
-        )
-    return event
+
+
+def _is_with(state: Complaint, department: str | None, owner: str | None, at: int) -> bool:
+    """Return whether the complaint has this department and owner already, as far as they are given."""
+    late = state.assigned_at is None or at < state.assigned_at
+    return not late and department in (None, state.department) and owner in (None, state.owner)
 
 
 def _investigate(_state: Complaint, command: InvestigateComplaint, _policy: Policy, at: int) -> Event:
@@ -107,6 +107,15 @@ def _receive(state: Complaint, command: ReceiveInformation, _policy: Policy, at:
     return InformationReceived(request=command.request, words=command.words, at=at)
 
 
+def _receive_message(state: Complaint, command: ReceiveMessage, _policy: Policy, at: int) -> Event | None:
+    known = state.messages.get(command.message)
+    if known is None:
+        return MessageReceived(message=command.message, channel=command.channel, words=command.words, at=at)
+    if known == at:
+        return None
+    raise id_reused(command, "message", "message_id_reused")
+
+
 def _hold(state: Complaint, command: SendHoldingReply, policy: Policy, at: int) -> Event:
     until = None if command.until is None else to_micros(command.until)
     event = HoldingReplySent(reason=command.reason, until=until, at=at)
@@ -114,7 +123,10 @@ def _hold(state: Complaint, command: SendHoldingReply, policy: Policy, at: int) 
         return event
     if until <= at:
         raise CommandRefused(
-            "a holding reply that announces a time that has passed holds nobody", code="until_has_passed", field="until"
+            "a holding reply must announce a time in the future",
+            code="until_has_passed",
+            field="until",
+            hint="Announce a time after the reply, or leave it out",
         )
     latest = extended_due(state, policy) if state.in_this_round(at) else None
     if latest is not None and until > latest:
@@ -142,6 +154,7 @@ HANDLING: Rules = {
     GiveApology: _apologise,
     AskInformation: _ask,
     ReceiveInformation: _receive,
+    ReceiveMessage: _receive_message,
     SendHoldingReply: _hold,
     EscalateComplaint: _escalate,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from relations.aggregates.complaint.commands import (
     CompleteImprovement,
+    JudgePromise,
     MeasureImprovement,
     RaiseImprovement,
     RecogniseComplaint,
@@ -15,6 +16,7 @@ from relations.aggregates.complaint.events.handling import (
     ImprovementNotProved,
     ImprovementProved,
     ImprovementRaised,
+    PromiseJudged,
 )
 from relations.aggregates.complaint.moves import IMPROVEMENT_MOVES
 from relations.aggregates.complaint.state import Complaint
@@ -87,9 +89,14 @@ def _measure(state: Complaint, command: MeasureImprovement, policy: Policy, at: 
     )
 
 
+def _judge_promise(_state: Complaint, command: JudgePromise, _policy: Policy, at: int) -> Event:
+    return PromiseJudged(promise=command.promise, kept=command.kept, judged_by=command.judged_by, at=at)
+
+
 LESSONS: Rules = {
     RecogniseComplaint: _recognise,
     RaiseImprovement: _raise_improvement,
     CompleteImprovement: _complete,
     MeasureImprovement: _measure,
+    JudgePromise: _judge_promise,
 }

@@ -30,6 +30,8 @@ __all__ = [
     "ImprovementRaised",
     "InformationAsked",
     "InformationReceived",
+    "MessageReceived",
+    "PromiseJudged",
     "RemedyAccepted",
     "RemedyApproved",
     "RemedyCarriedOut",
@@ -157,6 +159,35 @@ class InformationReceived(Event, frozen=True):
     topic: ClassVar[str] = "complaint.information_received"
     request: str
     words: Personal | None = None
+    at: int = 0
+
+
+class MessageReceived(Event, frozen=True):
+    """The customer wrote or called without being asked.
+
+    Attributes:
+        message: The message's own id.
+    """
+
+    topic: ClassVar[str] = "complaint.message_received"
+    message: str
+    channel: str | None = None
+    words: Personal | None = None
+    at: int = 0
+
+
+class PromiseJudged(Event, frozen=True):
+    """Another system judged whether a promise was kept.
+
+    Attributes:
+        promise: The promise in that system's words.
+        judged_by: The author of the judgement.
+    """
+
+    topic: ClassVar[str] = "complaint.promise_judged"
+    promise: str
+    kept: bool
+    judged_by: str
     at: int = 0
 
 
