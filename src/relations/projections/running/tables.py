@@ -11,6 +11,7 @@ from msgspec.structs import astuple
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from relations.errors import StoreError
 from relations.log.database import Database, Statement
 from relations.projections.projection import CustomerRow, Projection, Row, Tally
 from relations.projections.running.checkpoints import edition_suffix
@@ -202,12 +203,23 @@ class RowTable:
         return f"{insert_into} VALUES {', '.join([values] * self._rows_a_statement)}"
 
     def decode(self, values: Sequence[Any]) -> Any:
-        """The row of its columns' values."""
+        """Return the row of its columns' values.
+
+        Raises:
+            StoreError: The stored row is damaged.
+        """
         if not self._decoders:
             return self.row(*values)
         decoded = list(values)
-        for index, decode in self._decoders:
-            decoded[index] = decode(decoded[index])
+        try:
+            for index, decode in self._decoders:
+                decoded[index] = decode(decoded[index])
+        except (msgspec.MsgspecError, UnicodeDecodeError, TypeError) as error:
+            raise StoreError(
+                f"a row of the view table {self.table.name} is damaged: {error}",
+                code="view_damaged",
+                hint="Run `relations rebuild`",
+            ) from error
         return self.row(*decoded)
 
 
