@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,10 @@ def test_every_question_and_table_is_written_in_every_format(engine: Relations, 
     for view_name, view in vars(engine.views).items():
         if view_name.startswith("_"):
             continue
-        answers = {each: (lambda each=each, view=view: table(view, each)) for each in tables(view)}
+        answers: dict[str, Callable[[], pl.DataFrame]] = {each: partial(table, view, each) for each in tables(view)}
         for each, question in questions(view).items():
             given = arguments(engine, f"{view_name}.{each}", inspect.signature(question).parameters)
-            answers[each] = lambda question=question, given=given: frame(question, **given)
+            answers[each] = partial(frame, question, **given)
         for each, ask in answers.items():
             try:
                 found = ask()
