@@ -18,7 +18,16 @@ from sqlalchemy import func, select
 from relations.aggregates.customer import ConsentGiven, ConsentWithdrawn, CustomerErased, IdentityLinked
 from relations.messages import Envelope, from_micros, to_micros
 from relations.policies.consents import Change, said_as_one, standing_at
-from relations.projections.customers.duplicates import COMPARED, Candidates, Duplicate, Mark, marks, pairs
+from relations.projections.customers.duplicates import (
+    COMPARED,
+    Candidates,
+    Duplicate,
+    Mark,
+    Person,
+    marks,
+    pairs,
+    person,
+)
 from relations.projections.customers.matching import same_phone
 from relations.projections.customers.portraits import (
     Culture,
@@ -227,16 +236,17 @@ class CustomersView(View):
         )
 
     def duplicates(self, *, shared_by_at_most: int = 5, limit: int | None = None, offset: int = 0) -> list[Duplicate]:
-        """Customers who are likely to be one and are not merged, those with most in common first.
+        """Return customers who are likely to be one and are not merged, the likeliest first.
 
-        They have the same e-mail address, telephone number, or name and birthday, or another system calls them the
-        same; see `relations.projections.customers.matching` for what is taken for the same. Whoever was unmerged is not
-        proposed again. Words are opened some thousand at a time and kept nowhere.
+        They have the same e-mail address, telephone number, or name and birthday, or the same id in another system;
+        `relations.projections.customers.matching` defines what counts as the same. Another birthday or another first
+        name speaks against a pair and lowers its rank. Pairs that were unmerged are left out. Words are opened some
+        thousand at a time and kept nowhere.
 
         Args:
-            shared_by_at_most: What more customers than that share says nothing: the number of a travel agency.
-            limit: At most so many pairs.
-            offset: After so many.
+            shared_by_at_most: A value that more customers share is ignored: the number of a travel agency.
+            limit: At most this many pairs; None for all.
+            offset: The number of pairs to skip.
 
         Raises:
             InvalidInput: The view has no keys.
@@ -244,20 +254,23 @@ class CustomersView(View):
         keys, aliases, country = self._open_words, self.aliases, self.policy.country
         candidates = Candidates()
         for names in self._names_in_parts():
-            for name, found in self._marked(names, country, keys):
+            for name, found, _ in self._compared(names, country, keys):
                 candidates.add(aliases.survivor(name), found)
-        likely = [name for each in candidates.found(shared_by_at_most) for name in aliases.ids(each)]
-        marked = [
-            (aliases.survivor(name), found)
-            for start in range(0, len(likely), _CHUNK)
-            for name, found in self._marked(likely[start : start + _CHUNK], country, keys)
-        ]
+        linked = self._shared_external_ids(aliases)
+        likely = sorted({*candidates.found(shared_by_at_most), *(name for name, _ in linked)})
+        ids = [name for each in likely for name in aliases.ids(each)]
+        marked: list[tuple[str, list[Mark]]] = [*linked]
+        people: dict[str, list[Person]] = {}
+        for start in range(0, len(ids), _CHUNK):
+            for name, found, who in self._compared(ids[start : start + _CHUNK], country, keys):
+                marked.append((aliases.survivor(name), found))
+                people.setdefault(aliases.survivor(name), []).append(who)
         columns = self.table(Parted).c
         parted = frozenset(
             frozenset((aliases.survivor(one), aliases.survivor(other)))
             for one, other in self.execute(select(columns.customer, columns.other))
         )
-        found_pairs = pairs([*marked, *self._shared_external_ids(aliases)], parted, shared_by_at_most)
+        found_pairs = pairs(marked, parted, shared_by_at_most, people)
         return found_pairs[offset : None if limit is None else offset + limit]
 
     def _names_in_parts(self) -> Iterator[list[str]]:
@@ -269,10 +282,12 @@ class CustomersView(View):
             yield names
             last = names[-1]
 
-    def _marked(self, names: Sequence[str], country: str | None, keys: OpenWords) -> Iterator[tuple[str, list[Mark]]]:
+    def _compared(
+        self, names: Sequence[str], country: str | None, keys: OpenWords
+    ) -> Iterator[tuple[str, list[Mark], Person]]:
         rows = self.rows_as_recorded(PortraitRow, names)
         for row, standing in zip(rows, opened(rows, self.now, keys, COMPARED), strict=True):
-            yield row.customer, marks(standing, country)
+            yield row.customer, marks(standing, country), person(standing)
 
     def _shared_external_ids(self, aliases: Aliases) -> list[tuple[str, list[Mark]]]:
         columns = self.table(ExternalId).c
