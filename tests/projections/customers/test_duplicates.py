@@ -77,7 +77,7 @@ def test_likely_duplicates_are_proposed_with_what_speaks_for_each(database_url: 
         assert [said.value for said in first.evidence] == [
             "anna@example.org", "+4315550199", "anna muller, 1980-02-29",
         ]  # fmt: skip
-        assert proposed(relations, offset=2, limit=1) == [(("c4", "c5"), ["phone"])]
+        assert proposed(relations, offset=3, limit=1) == [(("c4", "c5"), ["phone"])]
         stored = relations.runner.stored("customers").decode().casefold()
         assert not [word for word in ("anna", "example.org", "5550199", "1980") if word in stored]
 
