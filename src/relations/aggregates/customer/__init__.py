@@ -3,17 +3,17 @@
 The stream is `customer-<id>`. The package has five doors: `events`, `commands`, `state`, `evolve` and `decide`.
 `merging` says which of several merged ids decides a command. Every code of refusal is in `REFUSALS`.
 
-**Ids.** Purchases, refunds, interactions and answers have the host's ids. The same id with the same content and business
-time is a retry and adds nothing. Other content under a recorded id is refused, because one of the two would be lost.
-Personal words are not compared, because the state never holds them.
+**Ids.** Purchases, refunds, interactions and answers have the host's ids. The same id with the same content and
+business time is a retry and adds nothing. Other content under a recorded id is refused, because one of the two would
+be lost. Personal words are not compared, because the state never holds them.
 
-**Unknown customers.** Whatever a customer does makes them known: `CustomerRegistered` with `implicit` is recorded first.
-A later `RegisterCustomer` records a second, explicit one. There are never more than these two.
+**Unknown customers.** Whatever a customer does makes them known: `CustomerRegistered` with `implicit` is recorded
+first. A later `RegisterCustomer` records a second, explicit one. There are never more than these two.
 
-**Late arrivals.** Consents and profile fields are decided as of the command's business time, so that a late record does
-not override what came after it. A value or consent that holds already at that time is not recorded again. A withdrawal
-is, so that no late consent from before it can win. At the same instant, a withdrawal wins over a consent. A refund may
-be dated before its purchase, because tills' clocks differ. It counts once the purchase is recorded.
+**Late arrivals.** Consents and profile fields are decided as of the command's business time, so that a late record
+does not override what came after it. A value or consent that holds already at that time is not recorded again. A
+withdrawal is, so that no late consent from before it can win. At the same instant, a withdrawal wins over a consent. A
+refund may be dated before its purchase, because tills' clocks differ. It counts once the purchase is recorded.
 
 **Erasure** is final. Registrations, corrections, consents and comments of an erased customer are refused. Purchases,
 refunds, scores, interactions and withdrawals are still accepted, so that totals stay right and books can be closed. A
@@ -22,10 +22,11 @@ customer known only by complaints can be erased too, because complaints hold the
 **Surveys.** An answer names an instrument of the policy and carries the scale that it had then, so that views do not
 need an older policy. A customer who *saw*, answered or declined an invitation is not asked again during the policy's
 quarantine. The times of the next reminder and of the business's reply are recorded with the event that asks for them,
-as deadlines of complaints are. An answer that is given again with another score corrects the first; the last word counts.
+as deadlines of complaints are. An answer that is given again with another score corrects the first; the last word
+counts.
 
-**Answers to invitations that are not recorded** are accepted: a survey tool may export answers only. The invitation's id
-still makes an answer count once. Where the invitation is recorded, no answer may be older than it.
+**Answers to invitations that are not recorded** are accepted: a survey tool may export answers only. The invitation's
+id still makes an answer count once. Where the invitation is recorded, no answer may be older than it.
 
 **Merging** makes an id the alias of another: `CustomerMerged` in its own stream and `CustomerAbsorbed` in the
 survivor's, in one transaction. Each stream keeps its own rules. A command that names a purchase, an answer, an
