@@ -1,7 +1,8 @@
 """The rows of the complaint desk: each complaint's status, owner, severity and deadlines.
 
-The status follows the order of the complaint's stream, as its own rules do. Owner and severity follow the latest record
-by business time. Running clocks are those that the events name. A missed clock stays on the list until its step is done.
+The status follows the order of the complaint's stream, as its own rules do. Owner and severity follow the latest
+record by business time. Running clocks are those that the events name. A missed clock stays on the list until its step
+is done.
 """
 
 from __future__ import annotations
