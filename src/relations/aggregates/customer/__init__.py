@@ -191,5 +191,6 @@ AGGREGATE = Aggregate(
     state_version=6,
     merging=MERGING,
     of_known={MergeCustomer: "customer", AbsorbCustomer: "into"},
+    keyed={LinkIdentity: LinkIdentity.keyed},
     erases=(CustomerErased,),
 )
