@@ -4,13 +4,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DEV    := $(VENV)/.ready-dev
-WEB    := $(VENV)/.ready-browser
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check lint types docs docs-check bench clean
+.PHONY: help demo test soak browser check lint types docs docs-check record wheel smoke bench clean
 
-help: ## what can be made
+help: ## list what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(BIN)/python:
@@ -25,47 +24,54 @@ $(DEV): pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(READY)
 
-demo: $(READY) ## two years of a hotel group: simulated, recorded, rebuilt, shown
+demo: $(READY) ## simulate two years of a hotel group, record them, rebuild the views and show them
 	$(BIN)/relations demo
 
-# The report is looked at in a real browser. Where none can be installed, its tests say so and are skipped (not in CI).
-$(WEB): | $(BIN)/python
-	@if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null; then \
-	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	      chromium chromium-driver fonts-noto-cjk >/dev/null; \
-	  else echo "no chromium: the tests in a browser are skipped (Debian: apt install chromium chromium-driver fonts-noto-cjk)"; fi; fi
-	@touch $@
+# The report's tests open it in a real browser. Nothing is installed on the system unasked: without a browser these
+# tests are skipped with a reason. `make browser` installs one where apt is.
+browser: ## install the browser for the report's tests (Debian, as root)
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	    chromium chromium-driver fonts-noto-cjk >/dev/null; }
 
-test: $(DEV) $(WEB) ## every test, on SQLite and on a real PostgreSQL, the report in a real browser
+test: $(DEV) ## run every test but the long searches, on SQLite and on a real PostgreSQL
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 SEED     ?= $(shell date +%s)
 EXAMPLES ?= 500
 MINUTES  ?= 240
-soak: $(DEV) ## long searches: every property with a new SEED, EXAMPLES of each, for MINUTES at most
+soak: $(DEV) ## search every property with a new SEED, EXAMPLES each, for at most MINUTES
 	@echo "seed $(SEED); again with: make soak SEED=$(SEED) EXAMPLES=$(EXAMPLES) MINUTES=$(MINUTES)"
 	CI= SOAK_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n 2 --dist loadfile -m "soak or hypothesis" \
 	  --hypothesis-profile=soak --soak-seed=$(SEED) --soak-minutes=$(MINUTES)
 
-lint: $(DEV)
+lint: $(DEV) ## check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(DEV)
+types: $(DEV) ## check types
 	$(BIN)/mypy
 	$(BIN)/mypy tests
 
-docs: $(DEV) ## writes the generated reference again
+docs: $(DEV) ## write the reference and the public modules from the code
 	$(BIN)/python docs/generate.py
 
-docs-check: $(DEV)
+record: $(DEV) ## write golden bytes for new samples of events; existing files stay as they are
+	$(BIN)/python -m tests.recorded
+
+wheel: $(DEV) ## build the wheel, install it in a clean environment and run it there
+	$(BIN)/python -m tests.support.wheel
+
+smoke: $(DEV) ## install and run a small part of the tests on every other Python from 3.11 to 3.13 of this machine
+	$(BIN)/python -m tests.support.pythons
+
+docs-check: $(DEV) ## fail where a generated file is out of date
 	$(BIN)/python docs/generate.py --check
 
-check: lint types docs-check test ## lint, types, generated docs and all tests
+check: lint types docs-check test ## run lint, types, docs-check and test
 
-bench: $(DEV) ## every budget, with its peer and its limit measured in the same run
+bench: $(DEV) ## measure every budget, with its peer and its limit in the same run
 	$(BIN)/python -m benchmarks
 
-clean: ## removes what make has made
+clean: ## remove what make has made
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

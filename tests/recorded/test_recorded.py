@@ -7,6 +7,7 @@ form must go on meaning the same. Each file is named `<topic>.<schema>.<sample>.
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ from relations.aggregates.customer import (
     CustomerWonBack,
     FeedbackAnswered,
     FeedbackCoded,
+    FeedbackCorrected,
     FeedbackGiven,
     IdentityLinked,
     InteractionRecorded,
@@ -295,6 +297,17 @@ MEANT: dict[str, Event] = {
         invitation="inv-2", reminder=1, at=AT + 7 * DAY, remind_at=AT + 14 * DAY
     ),
     "customer.feedback_coded.1.full": FeedbackCoded(feedback="f1", themes=("noise",), coder="li", at=AT),
+    "customer.feedback_corrected.1.full": FeedbackCorrected(
+        feedback="f1",
+        instrument="servqual",
+        given_at=AT,
+        kind="servqual",
+        score=5,
+        items=(ItemAnswer("staff-is-prompt", 6, 7),),
+        comment=SEALED,
+        at=AT + 86_400_000_000,
+        answer_by=AT + 2 * 86_400_000_000,
+    ),
     "customer.sentiment_scored.1.full": SentimentScored(
         feedback="f1", score=-417, scorer="vader", scorer_version="3.3.2", at=AT
     ),
@@ -788,3 +801,28 @@ def test_a_stored_policy_can_be_read_by_every_later_version() -> None:
     for name, event in MEANT.items():
         if isinstance(event, PolicyAdopted):
             assert Policy.model_validate_json(bytes(event.policy)).version == event.number, name
+
+
+def test_recording_writes_what_is_missing_and_never_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = import_module("tests.recorded.__main__")
+    (kept, *others) = MEANT
+    monkeypatch.setattr(recording, "HERE", tmp_path)
+    (tmp_path / f"{kept}.json").write_bytes(b"as it was")
+    assert recording.main() == 0
+    assert {file.stem for file in tmp_path.glob("*.json")} == {kept, *others}
+    assert (tmp_path / f"{kept}.json").read_bytes() == b"as it was"
+    assert all((tmp_path / f"{name}.json").read_bytes() == (HERE / f"{name}.json").read_bytes() for name in others
+               if int(name.split(".")[2]) == CODEC.topics[".".join(name.split(".")[:2])].schema)  # fmt: skip
+    assert capsys.readouterr().out.count("recorded tests/recorded/") == len(others)
+
+
+def test_an_event_without_a_sample_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = import_module("tests.recorded.__main__")
+    monkeypatch.setattr(recording, "HERE", tmp_path)
+    monkeypatch.setattr(recording, "MEANT", {name: MEANT[name] for name in list(MEANT)[:1]})
+    assert recording.main() == 1
+    assert "no sample of loyalty.points_earned: add one to MEANT" in capsys.readouterr().err

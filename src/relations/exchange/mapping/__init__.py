@@ -1,9 +1,11 @@
-"""Import mappings: how the rows of a file become commands."""
+"""Import mappings: the rules that turn the rows of a file into commands."""
 
 from relations.exchange.mapping.model import (
     CommandRule,
     Condition,
     FixedColumn,
+    Group,
+    Limits,
     Mapping,
     Match,
     Note,
@@ -18,6 +20,8 @@ __all__ = [
     "CommandRule",
     "Condition",
     "FixedColumn",
+    "Group",
+    "Limits",
     "Mapping",
     "Match",
     "Note",

@@ -1,7 +1,7 @@
-"""What the simulation must know of a member's account so that it redeems only what is there.
+"""A lower bound of a member's points, so that the simulation only redeems what is there.
 
-It never says more than the real account would: tiers' multipliers and points given as remedies are left out, and a
-refund takes half as much again as it would.
+It never counts more than the real account has: tier multipliers and points given as remedies are left out, and a refund
+takes half as much again as in the real account.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Account", "enrol", "redeem"]
 
 _REWARDS = (("free night", 20_000), ("room upgrade", 8_000), ("spa voucher", 5_000), ("bottle of wine", 2_500))
 _REDEEMS = 0.35
-"""How often a member who arrives with enough points spends some."""
+"""The chance that a member who arrives with enough points spends some."""
 _NEVER = 1 << 62
 
 
@@ -28,8 +28,8 @@ class Account:
     """A member's points, as far as the simulation counts them.
 
     Attributes:
-        lots: What can be spent: from when, until when (seconds since 1970), and how much.
-        owed: What refunds took beyond the lots.
+        lots: Points that can be spent: from when, until when (seconds since 1970), and how many.
+        owed: Points that refunds took beyond the lots.
     """
 
     __slots__ = ("_evaluated", "_expired", "lots", "owed")
@@ -41,7 +41,7 @@ class Account:
         self._evaluated = 0
 
     def earn(self, diary: Diary, guest: Guest, amount: Money, category: str, *, at: int, recorded: int) -> None:
-        """Count what a purchase earns, and note when that falls due to expire and the tier to be looked at."""
+        """Count the points of a purchase, and write the commands for their expiry and the review of the tier."""
         policy = diary.policy
         points, _ = policy.programme.terms.earned(amount.amount, amount.currency, category, None)
         if not points:
@@ -55,17 +55,17 @@ class Account:
             self._expired = until
             diary.write(guest, ExpirePoints, until + 5 * MINUTE, "agenda", customer=guest.id)
         if at > self._evaluated:
-            # A year and a month on, this month has left the window, and the tier may go with it.
+            # After a year and a month this month has left the window, and the tier may be lost.
             self._evaluated = at + 31 * DAY
             diary.write(guest, EvaluateTier, at + 396 * DAY, "agenda", customer=guest.id)
 
     def give_back(self, diary: Diary, amount: Money, category: str) -> None:
-        """Count what a refund takes, the newest points first."""
+        """Count the points that a refund takes, the newest first."""
         points, _ = diary.policy.programme.terms.earned(amount.amount, amount.currency, category, None)
         self.owed += self._take(points + points // 2 + 2, reverse=True)
 
     def available(self, at: int) -> int:
-        """What can be spent at a time, at least."""
+        """Return the least number of points that can be spent at a time."""
         self.lots = [lot for lot in self.lots if lot[1] > at and lot[2]]
         return max(0, sum(points for since, _, points in self.lots if since < at) - self.owed)
 
@@ -74,7 +74,7 @@ class Account:
         self._take(points)
 
     def _take(self, points: int, *, reverse: bool = False) -> int:
-        """Take points from the lots; what they could not give."""
+        """Take points from the lots, and return the shortfall."""
         lots = self.lots[::-1] if reverse else self.lots
         for place, (since, until, has) in enumerate(lots):
             taken = min(points, has)
@@ -85,13 +85,13 @@ class Account:
 
 
 def enrol(diary: Diary, guest: Guest, at: int) -> None:
-    """The guest joins the programme."""
+    """Enrol the guest in the programme."""
     guest.account = Account()
     diary.write(guest, EnrolMember, at, "front desk", customer=guest.id, programme=diary.policy.programme.id)
 
 
 def redeem(diary: Diary, guest: Guest, at: int, random: Random) -> None:
-    """A member who has enough points may spend some."""
+    """Perhaps let a member with enough points spend some."""
     account = guest.account
     if account is None or random.random() > _REDEEMS:
         return
@@ -104,7 +104,7 @@ def redeem(diary: Diary, guest: Guest, at: int, random: Random) -> None:
 
 
 def redeem_too_much(diary: Diary, guest: Guest, at: int) -> None:
-    """A mistake: more points than any account has, or a guest who has none."""
+    """Write a mistake: a redemption of more points than any account has."""
     _redeem(diary, guest, at, 10**9, "free night", mistake="redemption_beyond_balance")
 
 

@@ -1,4 +1,4 @@
-"""One visit of a guest, from booking to what comes after it, and when the next one is."""
+"""One visit of a guest: booking, stay, purchases, survey, complaint, and the time of the next visit."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from relations.aggregates.customer import (
 from relations.messages import Money
 from relations.testing.hotel.complaints import complain
 from relations.testing.hotel.diary import DAY, HOUR, MINUTE, Diary
-from relations.testing.hotel.guests import Guest, aside, hotel_for, reseed
+from relations.testing.hotel.guests import Guest, hotel_for, reseed, side_numbers
 from relations.testing.hotel.loyalty import enrol, redeem, redeem_too_much
-from relations.testing.hotel.people import come_to_know
-from relations.testing.hotel.surveys import come_back, invite, read_words, remind, themes_of
+from relations.testing.hotel.people import note_person
+from relations.testing.hotel.surveys import invite, remind, reply, score_comment, themes_of
 from relations.testing.hotel.world import ASPECTS, COMMENTS, NAMES, QUESTIONNAIRE, RATES, Weighted
 
 __all__ = ["Visit", "plan_visit"]
@@ -38,27 +38,27 @@ _REFUND_REASONS = Weighted({"charged twice": 4, "not consumed": 3, "wrong rate":
 _CAMPAIGNS = Weighted({("web", "search"): 5, ("social", "spring film"): 2, ("partner", None): 4})
 _LEAVING = Weighted({"moved away": 4, "too dear": 4, "another hotel": 5, "a complaint": 2, None: 2})
 _LATE = 0.03
-"""How much of what is bought reaches the log late: from a partner, or a till that was off the network."""
+"""The share of purchases recorded late: from a partner, or a till that was offline."""
 _COMPLAINS = 0.03
-"""The chance that a stay leads to a complaint, before the house's quality and the season move it."""
+"""The chance that a stay leads to a complaint, before the hotel's quality and the season change it."""
 
 
 class Visit:
-    """One visit; `plan_visit` makes and plays it.
+    """One visit; `plan_visit` makes and writes it.
 
     Attributes:
-        purchases: What was bought: the purchase's id, minor units, when it is recorded, and its category.
-        refunded: Whether money of it went back already; once is enough for a visit.
-        content: How content the guest leaves: 0 is ordinary, 1 is a good deal better.
-        remind_at: When they are to be reminded of the survey; None: not at all.
+        purchases: For each purchase, its id, minor units, time of recording and category.
+        refunded: True if something was refunded already; once is enough for a visit.
+        content: How content the guest leaves: 0 is ordinary, 1 is much better.
+        remind_at: The time of the reminder of the survey; None for no reminder.
     """
 
-    def __init__(self, diary: Diary, guest: Guest, day: int, random: Random, beside: Random) -> None:
+    def __init__(self, diary: Diary, guest: Guest, day: int, random: Random, side: Random) -> None:
         kind = guest.kind
         self.diary = diary
         self.guest = guest
         self.random = random
-        self.aside = beside
+        self.side = side
         self.hotel = hotel_for(kind, random) if random.random() < kind.roams else guest.hotel
         self.key = f"{guest.number:06d}-{guest.visits}"
         self.booked = self.clock(day, 9, 22)
@@ -74,16 +74,16 @@ class Visit:
         self.content = guest.temper + self.hotel.quality + random.gauss(0, 0.85)
 
     def clock(self, day: int, earliest: int, latest: int) -> int:
-        """A moment of a day of the history, between two hours of the hotel's own clock."""
+        """Draw a moment of a day between two hours of the hotel's own clock."""
         hours = earliest + (latest - earliest) * self.random.random() - self.hotel.hours_east
         return self.diary.start + day * DAY + int(hours * HOUR)
 
     def _arrival_day(self, day: int) -> int:
-        """A day that suits the kind of guest and the house's season, soon after the booking's."""
+        """Draw a day of arrival that suits the kind of guest and the hotel's season, soon after the booking."""
         random, kind, diary = self.random, self.guest.kind, self.diary
         arrival = day + int(kind.lead_days * random.random() ** 2)
         for _ in range(6):
-            # Out of season most put it off, by some weeks at a time.
+            # Out of season most guests put it off by some weeks.
             busy = self.hotel.months[(diary.first + timedelta(days=arrival)).month - 1]
             if random.random() < max(1 - kind.seasonal, busy / 2):
                 break
@@ -97,7 +97,7 @@ class Visit:
     # --- who they are ---
 
     def register(self) -> str | None:
-        """The first time, the business gets to know the guest, and their name: rarely by nothing but a purchase."""
+        """Register a guest on the first visit and return their name; a few stay unregistered."""
         guest, random = self.guest, self.random
         if random.random() < 0.02:
             return None
@@ -127,29 +127,29 @@ class Visit:
         return name
 
     def won_by(self) -> None:
-        """What it cost to win some of those who are new."""
-        if self.aside.random() < 0.25:
-            channel, campaign = _CAMPAIGNS.draw(self.aside)
+        """Record the cost of winning some of the new guests."""
+        if self.side.random() < 0.25:
+            channel, campaign = _CAMPAIGNS.draw(self.side)
             self.diary.write(
                 self.guest, RecordAcquisitionCost, self.booked + 45, "marketing",
                 customer=self.guest.id,
                 acquisition=f"a{self.key}",
-                amount=Money(2_000 + int(7_000 * self.aside.random()), "EUR"),
+                amount=Money(2_000 + int(7_000 * self.side.random()), "EUR"),
                 channel=channel,
                 campaign=campaign,
             )  # fmt: skip
 
     def leave(self) -> None:
-        """A few of those who will not be back say so, and why."""
+        """Record the departure and its reason for a few of the guests who will not come back."""
         guest = self.guest
-        if self.aside.random() < 0.08:
+        if self.side.random() < 0.08:
             guest.said = True
-            at = self.departure + (10 + self.aside.randrange(40)) * DAY
-            reason = _LEAVING.draw(self.aside)
+            at = self.departure + (10 + self.side.randrange(40)) * DAY
+            reason = _LEAVING.draw(self.side)
             self.diary.write(guest, RecordLapse, at, "service centre", customer=guest.id, reason=reason)
 
     def change_of_mind(self, at: int) -> None:
-        """Now and then a guest moves house or has had enough of offers."""
+        """Sometimes change a guest's phone number, or withdraw a consent."""
         guest, random = self.guest, self.random
         if random.random() < 0.015:
             phone = f"+999{500_000_000 + guest.number * 7 + guest.visits:09d}"
@@ -165,7 +165,7 @@ class Visit:
     def touch(
         self, at: int, kind: str, channel: str, actor: str, *, outbound: bool = False, outcome: str | None = None
     ) -> None:
-        """Business and guest are in touch."""
+        """Record an interaction."""
         guest = self.guest
         self.diary.write(
             guest, RecordInteraction, at, actor,
@@ -181,7 +181,7 @@ class Visit:
     # --- money ---
 
     def buy(self, at: int, category: str, euro_cents: float, channel: str, *, discounted: bool = False) -> None:
-        """The guest buys something; word of it may reach the log late."""
+        """Record a purchase, sometimes late."""
         guest, random, hotel = self.guest, self.random, self.hotel
         amount = max(1, round(euro_cents / RATES[hotel.currency]))
         amount -= amount % 50 if amount > 1_000 else 0
@@ -204,7 +204,7 @@ class Visit:
             guest.account.earn(self.diary, guest, Money(amount, hotel.currency), category, at=at, recorded=recorded)
 
     def refund(self, purchase: str, amount: int, at: int, reason: str, *, mistake: str = "") -> None:
-        """Money goes back to the guest."""
+        """Record a refund."""
         guest = self.guest
         self.refunded = True
         self.diary.write(
@@ -220,7 +220,7 @@ class Visit:
             guest.account.give_back(self.diary, Money(amount, self.hotel.currency), category)
 
     def give_back(self, after: int) -> None:
-        """Of some purchase money goes back: in part, in several parts, or all of it."""
+        """Refund a purchase: in part, in several parts, or in full."""
         random = self.random
         purchase, amount, recorded, _ = random.choice(self.purchases)
         at = max(after, recorded) + int(HOUR + 9 * DAY * random.random())
@@ -238,7 +238,7 @@ class Visit:
     # --- the visit ---
 
     def book(self) -> bool:
-        """The guest books, and perhaps pays ahead; whether they come."""
+        """Write the booking, perhaps prepaid; return True if the guest comes."""
         random = self.random
         discounted = random.random() < 0.3
         self.touch(self.booked + 60, "booking", self.channel, f"booking:{self.channel}", outcome="booked")
@@ -264,7 +264,7 @@ class Visit:
         return nightly * self.nights * (0.85 + 0.3 * self.random.random())
 
     def stay(self) -> None:
-        """What happens between arrival and departure, beside the room."""
+        """Write what happens between arrival and departure, apart from the room."""
         random = self.random
         if random.random() < 0.4:
             self.touch(self.arrival + 5 * MINUTE, "greeting", "on_site", "front desk", outbound=True)
@@ -288,7 +288,7 @@ class Visit:
             self.buy(self.departure - 3 * MINUTE, "minibar", 600 + 3_000 * random.random(), "on_site")
 
     def answer(self) -> None:
-        """The survey: answered by some, and a little more readily by the discontented."""
+        """Write the survey's answers; discontented guests answer a little more often."""
         guest, random = self.guest, self.random
         ready = 1.25 if self.content < -1 else 1.0
         channel = _SURVEY_CHANNELS.draw(random)
@@ -307,16 +307,16 @@ class Visit:
                 comment = COMMENTS[mood][guest.language[:2]]
             self._give_feedback(at, instrument, score, channel, comment)
             if instrument == "nps":
-                self._tell_about_stay(at + MINUTE, channel)
+                self._rate_stay(at + MINUTE, channel)
             if random.random() < 0.003:
-                # The form was sent off twice, and changed in between.
+                # The form was sent twice, and changed in between.
                 self._give_feedback(at + 90, instrument, score - 1 or 2, channel, mistake="answered_twice")
             at += 2 * MINUTE
         invite(self, answered_at)
 
-    def _tell_about_stay(self, at: int, channel: str) -> None:
-        """On the same form: how they found it one by one. Most answer all of it."""
-        guest, random = self.guest, self.aside
+    def _rate_stay(self, at: int, channel: str) -> None:
+        """Write the questionnaire on the same form; most guests answer all of it."""
+        guest, random = self.guest, self.side
         if self.diary.policy.surveys.instrument(QUESTIONNAIRE.id) is None or not self.nights:
             return
         answers = tuple(
@@ -357,21 +357,21 @@ class Visit:
         if mistake:
             return
         if comment:
-            read_words(self, f"f{self.key}-{instrument}", at)
+            score_comment(self, f"f{self.key}-{instrument}", at)
         known = self.diary.policy.surveys.instrument(instrument)
         if known is not None and known.is_low(max(0, score)):
-            come_back(self, f"f{self.key}-{instrument}", at)
+            reply(self, f"f{self.key}-{instrument}", at)
 
     def busy(self) -> float:
-        """How full the house is: in a full one more goes wrong."""
+        """Return how full the hotel is; more goes wrong in a full one."""
         return self.hotel.months[(self.diary.first + timedelta(days=self.arrival_day)).month - 1]
 
 
 def plan_visit(diary: Diary, guest: Guest, day: int, random: Random, seed: int) -> None:
-    """Write a guest's visit that is booked on this day, all that comes of it, and when to think of them again."""
+    """Write the visit that a guest books on this day, with everything that follows, and plan the next one."""
     guest.visits += 1
     reseed(random, seed, guest.number, guest.visits)
-    visit = Visit(diary, guest, day, random, aside(seed, guest.number, guest.visits))
+    visit = Visit(diary, guest, day, random, side_numbers(seed, guest.number, guest.visits))
     name = None
     if guest.visits == 1:
         name = visit.register()
@@ -387,15 +387,15 @@ def plan_visit(diary: Diary, guest: Guest, day: int, random: Random, seed: int) 
         )
     comes = visit.book()
     if comes:
-        _come(visit)
+        _write_stay(visit)
     guest.expected = diary.days
-    _think_ahead(visit, day)
+    _plan_next(visit, day)
     remind(visit)
     if comes:
-        come_to_know(visit, name)  # at the very end: what is drawn here changes nothing of the visits
+        note_person(visit, name)  # last, so that its random numbers change nothing of the visits
 
 
-def _come(visit: Visit) -> None:
+def _write_stay(visit: Visit) -> None:
     random, guest = visit.random, visit.guest
     if guest.account is None:
         if random.random() < guest.kind.joins:
@@ -410,11 +410,11 @@ def _come(visit: Visit) -> None:
         visit.content += complain(visit)
     visit.answer()
     if random.random() < 0.002:
-        _go_wrong(visit)
+        _make_mistake(visit)
 
 
-def _go_wrong(visit: Visit) -> None:
-    """What tills and clerks get wrong: the rules must refuse it. The command ids say that it is meant so."""
+def _make_mistake(visit: Visit) -> None:
+    """Write a clerk's mistake, which the rules must refuse; the command id names it."""
     random, at = visit.random, visit.departure + 30 * DAY
     match random.randrange(3):
         case 0 if visit.purchases:
@@ -426,12 +426,12 @@ def _go_wrong(visit: Visit) -> None:
             redeem_too_much(visit.diary, visit.guest, at)
 
 
-def _think_ahead(visit: Visit, day: int) -> None:
-    """When the guest books next, whether at all, and whether they ask to be forgotten."""
+def _plan_next(visit: Visit, day: int) -> None:
+    """Plan the next booking, a departure, or an erasure."""
     random, guest, kind = visit.random, visit.guest, visit.guest.kind
     leaves = kind.leave * (1.0 if visit.content > -1 else 1.9 if visit.content > -2 else 2.6)
     if random.random() > leaves:
-        # The mean gap between bookings, less what the stay itself and looking for a day took.
+        # The mean gap between bookings, less the stay itself and the search for a day.
         gap = max(2.0, random.expovariate(kind.visits / 365) * 0.9)
         visit.diary.expect(guest, max(visit.departure_day, day) + 1 + int(gap))
     elif random.random() < 0.12:

@@ -1,4 +1,4 @@
-"""How a tier is reached, kept, warned of and lost."""
+"""Rules for reaching, keeping and losing a tier, and for warnings."""
 
 from __future__ import annotations
 
@@ -6,17 +6,27 @@ from relations.aggregates.loyalty.commands import EvaluateTier
 from relations.aggregates.loyalty.decide.ledger import Draft, programme_of
 from relations.aggregates.loyalty.events.points import PointsEarned
 from relations.aggregates.loyalty.events.tiers import TierGraceGiven, TierKept, TierLost, TierReached, TierWarned
+from relations.aggregates.loyalty.lots import LostTier
 from relations.aggregates.loyalty.state import Account, Ledger
 from relations.messages import Event
 from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time
 from relations.policies.loyalty.tier_clock import Standing, TierStep, next_step, outcome, window_total
 
-__all__ = ["evaluate_tier", "first_tier", "is_member", "refund_costs_tier", "rise", "tier_facts", "tier_reached_by"]
+__all__ = [
+    "evaluate",
+    "evaluate_tier",
+    "first_tier",
+    "is_member",
+    "refund_costs_tier",
+    "tier_facts",
+    "tier_reached_by",
+    "tier_to_restore",
+]
 
 
 def tier_facts(ledger: Ledger) -> Standing:
-    """What the tier rests on."""
+    """Return what decides about a ledger's tier."""
     return Standing(
         tier=ledger.tier,
         since=ledger.tier_since,
@@ -29,16 +39,16 @@ def tier_facts(ledger: Ledger) -> Standing:
 
 
 def first_tier(ledger: Ledger, programme: Programme, at: int, zone: str) -> TierReached | None:
-    """The tier that asks for nothing, which comes with joining."""
+    """Return the tier that every member has from joining on, if the programme has one."""
     first = programme.terms.tier(0)
     return None if first is None else _reached(ledger, programme, first, 0, local_time(zone).month(at), at)
 
 
 def tier_reached_by(ledger: Ledger, earned: PointsEarned, programme: Programme, at: int) -> TierReached | None:
-    """The tier that an earning leads to. Only upwards: that time has moved the window on is for `EvaluateTier`."""
+    """Return the higher tier that an earning leads to, if any. `EvaluateTier` deals with what time takes away."""
     terms = programme.terms
     rank = terms.rank(ledger.tier) + 1
-    # Most earnings lead to no tier, and the sum over all time says so without a look at the window.
+    # Most earnings lead to no tier, and the sum over all time shows it without looking at the window.
     if rank >= len(terms.thresholds) or ledger.qualified + earned.qualifying < terms.thresholds[rank]:
         return None
     month = max(ledger.month, earned.month)
@@ -54,27 +64,27 @@ def tier_reached_by(ledger: Ledger, earned: PointsEarned, programme: Programme, 
 
 
 def evaluate_tier(state: Account, command: EvaluateTier, policy: Policy) -> list[Event]:
-    """All that time has done to the tiers by the command's time, in the order in which it did."""
+    """Take every step that time has brought to the tiers by the command's time, in order."""
     events: list[Event] = []
     for ledger in state.ledgers:
         if is_member(ledger) and command.programme in (None, ledger.programme):
             draft = Draft(ledger)
-            _evaluate(draft, programme_of(policy, ledger.programme), command.at, policy)
+            evaluate(draft, programme_of(policy, ledger.programme), command.at, policy)
             events += draft.events
     return events
 
 
 def is_member(ledger: Ledger) -> bool:
-    """Whether there is a member whose tier time can change."""
+    """Return whether the ledger has a member, whose tier time can change."""
     return ledger.enrolled_at is not None and ledger.closed_at is None
 
 
 def refund_costs_tier(draft: Draft, before: Ledger, programme: Programme, at: int, zone: str, *, refund: str) -> None:
-    """A refund re-evaluates the tier from then on.
+    """Take the tier that was earned before a refund and is not earned after it.
 
-    It costs a tier that was earned before it and is not after it, down to what is earned then: what was given back was
-    never bought, and `one_step` is for what time takes. So a refund in parts costs what the whole does. A tier that was
-    not earned before either is kept for as long as the review or the grace says, refund or not.
+    The member falls to what is earned then: what was refunded was never bought, and `one_step` is only for what time
+    takes. So a refund in parts costs the same as one in full. A tier that was not earned before the refund either is
+    kept until its review or the end of its grace.
     """
     terms, ledger = programme.terms, draft.ledger
     month = max(ledger.month, local_time(zone).month(at))
@@ -84,17 +94,42 @@ def refund_costs_tier(draft: Draft, before: Ledger, programme: Programme, at: in
         draft.add(_lost(ledger, programme, terms.tier(has), has, end, at, refund=refund))
 
 
-def _counts(ledger: Ledger, programme: Programme, month: str) -> tuple[int, str]:
-    """What a tier is held against, and the last month of that window.
+def tier_to_restore(
+    ledger: Ledger, programme: Programme, refund: str, key: str, qualifying: int, zone: str
+) -> LostTier | None:
+    """Return the tier that a refund cost, where it is earned again by what its reversal gives back; None where not.
 
-    It is the present one; until a yearly review the one that the tier was granted for, where that holds as much. What a
-    refund leaves of the tier stands on it still.
+    It is held against the windows that it was lost in and granted for.
+
+    Args:
+        ledger: The ledger before the reversal.
+        programme: Its programme.
+        refund: The refund that is reversed.
+        key: The unit and month in which the purchase qualifies, as in `Ledger.months`.
+        qualifying: What qualifies again.
+        zone: The policy's zone.
+    """
+    lost = ledger.lost_tier
+    if lost is None or not qualifying or lost.refund != refund:
+        return None
+    months = {**ledger.months, key: ledger.months.get(key, 0) + qualifying}
+    ends = {ledger.tier_month, lost.standing.month, local_time(zone).month(ledger.tier_since)}
+    terms = programme.terms
+    has = max(window_total(programme, months, end) for end in ends)
+    return lost if terms.rank(terms.tier(has)) >= terms.rank(lost.tier) else None
+
+
+def _counts(ledger: Ledger, programme: Programme, month: str) -> tuple[int, str]:
+    """Return what counts for the present tier, and the last month of that window.
+
+    The window is the present one or, until a yearly review, the one that the tier was granted for if that holds more.
     """
     ends = [month] if programme.downgrade_when == "at_once" else [month, ledger.tier_month]
     return max((window_total(programme, ledger.months, end), place, end) for place, end in enumerate(ends))[::2]
 
 
-def _evaluate(draft: Draft, programme: Programme, at: int, policy: Policy) -> None:
+def evaluate(draft: Draft, programme: Programme, at: int, policy: Policy) -> None:
+    """Do all that time has done to a tier by `at`, and let the member rise to a tier that is earned."""
     since = policy.effective_from
     since = None if since is None or since > at else since
     while True:
@@ -105,7 +140,7 @@ def _evaluate(draft: Draft, programme: Programme, at: int, policy: Policy) -> No
         _take_step(draft, programme, step, policy.zone)
         if draft.ledger is before:
             break
-    rise(draft, programme, at, policy.zone)
+    _rise(draft, programme, at, policy.zone)
 
 
 def _take_step(draft: Draft, programme: Programme, step: TierStep, zone: str) -> None:
@@ -126,8 +161,8 @@ def _take_step(draft: Draft, programme: Programme, step: TierStep, zone: str) ->
             draft.add(_lost(ledger, programme, came.tier, came.total, came.month, step.at))
 
 
-def rise(draft: Draft, programme: Programme, at: int, zone: str) -> None:
-    """A tier that is earned is had: a changed programme may ask for less than before."""
+def _rise(draft: Draft, programme: Programme, at: int, zone: str) -> None:
+    """Let the member rise to a tier that is earned, for a changed programme may ask for less than before."""
     month = max(draft.ledger.month, local_time(zone).month(at))
     total = window_total(programme, draft.ledger.months, month)
     tier = programme.terms.tier(total)
