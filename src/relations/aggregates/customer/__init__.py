@@ -187,5 +187,6 @@ AGGREGATE = Aggregate(
     state_version=7,
     merging=MERGING,
     of_known={MergeCustomer: "customer", AbsorbCustomer: "into"},
+    keyed={LinkIdentity: LinkIdentity.keyed},
     erases=(CustomerErased,),
 )

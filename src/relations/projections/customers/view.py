@@ -69,19 +69,26 @@ class Consent(CustomerRow, gc=False):
 
 
 class ExternalId(CustomerRow, gc=False):
-    """What another system calls a customer."""
+    """An id that another system has for a customer.
+
+    Attributes:
+        source: The other system.
+        external_id: The keyed digest of the id, or the id itself as older versions recorded it.
+        sealed: The id as the log holds it, if it is sealed.
+    """
 
     table: ClassVar[str] = "external_ids"
     key: ClassVar[tuple[str, ...]] = ("customer", "source", "external_id")
     indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("source", "external_id"),)
     source: str
     external_id: str
+    sealed: str | None = None
 
     def absorb(self, other: ExternalId) -> None:
         """Linked twice is linked."""
 
 
-PROJECTION = Projection(name="customers", version=3, tables=(Consent, ExternalId, PortraitRow, Parted))
+PROJECTION = Projection(name="customers", version=4, tables=(Consent, ExternalId, PortraitRow, Parted))
 fold_portraits(PROJECTION)
 
 
@@ -100,7 +107,9 @@ def consent_withdrawn(rows: Rows, event: ConsentWithdrawn, at: Envelope) -> None
 @PROJECTION.on(IdentityLinked)
 def identity_linked(rows: Rows, event: IdentityLinked, at: Envelope) -> None:
     """Another system knows the customer too."""
-    rows.need(ExternalId, at.customer, event.source, event.external_id)
+    row = rows.need(ExternalId, at.customer, event.source, event.digest or event.external_id)
+    if event.digest is not None:
+        row.sealed = event.external_id
 
 
 @PROJECTION.on(CustomerErased)
@@ -291,28 +300,47 @@ class CustomersView(View):
 
     def _shared_external_ids(self, aliases: Aliases) -> list[tuple[str, list[Mark]]]:
         columns = self.table(ExternalId).c
+        wanted = select(columns.customer, columns.source, columns.external_id, columns.sealed)
         several = (
             select(columns.source, columns.external_id)
             .group_by(columns.source, columns.external_id)
             .having(func.count() > 1)
             .subquery()
         )
-        shared = select(columns.customer, columns.source, columns.external_id).join(
-            several, (columns.source == several.c.source) & (columns.external_id == several.c.external_id)
-        )
+        same = (columns.source == several.c.source) & (columns.external_id == several.c.external_id)
+        found = [*self.execute(wanted.join(several, same)), *self.execute(wanted.where(columns.sealed.is_(None)))]
+        # An id that an older version recorded in clear is the same as one recorded since by its digest.
+        names = list({name for _, source, own, sealed in found if not sealed and (name := self._digest(own, source))})
+        for start in range(0, len(names), _CHUNK):
+            found += self.execute(wanted.where(columns.external_id.in_(names[start : start + _CHUNK])))
+        ids = self._opened([(customer, sealed or own) for customer, _source, own, sealed in found])
         return [
-            (aliases.survivor(customer), [("external_id", f"{source} {external_id}")])
-            for customer, source, external_id in self.execute(shared)
+            (aliases.survivor(customer), [("external_id", f"{source} {words}")])
+            for (customer, source, words) in dict.fromkeys(
+                (customer, source, words)
+                for (customer, source, _own, _sealed), words in zip(found, ids, strict=True)
+                if words is not None
+            )
         ]
+
+    def _opened(self, sealed: Sequence[tuple[str, str]]) -> list[str | None]:
+        """Return the external ids of customers, opened; None for those that cannot be read."""
+        return self._open_words([(customer, IdentityLinked.topic, "external_id", words) for customer, words in sealed])
+
+    def _external_ids(self, ids: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        """Return what other systems call a customer, source and id, in order."""
+        linked = self.rows_as_recorded(ExternalId, ids)
+        opened_ids = self._opened([(row.customer, row.sealed or row.external_id) for row in linked])
+        known = zip(linked, opened_ids, strict=True)
+        return tuple(sorted({(row.source, words) for row, words in known if words is not None}))
 
     def identity(self, customer: str) -> Identity:
         """All ids of the customer who bears this one; one nobody ever heard of stands for itself."""
         aliases = self.aliases
-        linked = self.rows(ExternalId, customer=customer)
         return Identity(
             customer=aliases.survivor(customer),
             ids=aliases.ids(customer),
-            external_ids=tuple(sorted((row.source, row.external_id) for row in linked)),
+            external_ids=self._external_ids(aliases.ids(customer)),
         )
 
     def merged(self) -> list[Identity]:
@@ -322,7 +350,8 @@ class CustomersView(View):
     def linked(self, source: str, external_id: str) -> list[str]:
         """The customers whom another system calls so. More than one is a hint that they are the same."""
         columns = self.table(ExternalId).c
-        return self.customers(ExternalId, columns.source == source, columns.external_id == external_id)
+        names = [name for name in (external_id, self._digest(external_id, source)) if name is not None]
+        return self.customers(ExternalId, columns.source == source, columns.external_id.in_(names))
 
     def consents(self, customer: str, *, as_of: datetime | None = None) -> list[ConsentStanding]:
         """Return what a customer allows, over all their ids.
