@@ -54,7 +54,7 @@ _keys: dict[str, dict[int, tuple[str, int]]] = {}
 
 
 class Patronage(CustomerRow, gc=False):
-    """What the retention view keeps of one customer.
+    """A customer's row in the retention view.
 
     Attributes:
         registered_at: The time of registration, UTC microseconds.
@@ -256,11 +256,15 @@ def _earlier(one: int | None, other: int | None) -> int | None:
     return min((at for at in (one, other) if at is not None), default=None)
 
 
+def _position(opinion: Opinion) -> int:
+    return opinion.position
+
+
 def _given_once(opinions: list[Opinion]) -> list[Opinion]:
     """Return opinions in the order of recording, only the first one for each invitation and instrument."""
     found: list[Opinion] = []
     answered: set[str] = set()
-    for each in sorted(opinions, key=lambda opinion: opinion.position):
+    for each in sorted(opinions, key=_position):
         if each.question not in answered:
             found.append(each)
         if each.question:
@@ -436,7 +440,8 @@ def feedback_given(rows: Rows, event: FeedbackGiven, envelope: Envelope) -> None
         return
     question = "" if event.invitation is None else f"{event.invitation} {event.instrument}"
     month = rows.local.month(envelope.occurred_at)
-    row.opinions.append(Opinion(envelope.position, envelope.occurred_at, month, kind, score, question, event.feedback))
+    opinion = Opinion(envelope.position, envelope.occurred_at, month, kind, score, question, event.feedback)
+    insort(row.opinions, opinion, key=_position)
 
 
 @PROJECTION.on(FeedbackCorrected)

@@ -83,7 +83,8 @@ class RowTable:
         suffix: Added to the table's name; a rebuild fills tables beside those in use.
 
     Raises:
-        TypeError: The class has a float column, a tally a column that does not add up, or a row no customer.
+        TypeError: The class has a float column, a tally a column that does not add up, a row no customer, or a class
+            with one row a customer no `absorb`.
     """
 
     _shared: ClassVar[dict[tuple[str, str, str, type[Row]], RowTable]] = {}
@@ -109,6 +110,9 @@ class RowTable:
             raise TypeError(msg)
         if not self.is_tally and (not issubclass(row, CustomerRow) or row.key[0] != "customer"):
             msg = f"{row.__name__}: a row that is no tally belongs to a customer, and its key begins with that"
+            raise TypeError(msg)
+        if issubclass(row, CustomerRow) and row.key == CustomerRow.key and row.absorb is CustomerRow.absorb:
+            msg = f"{row.__name__}: one row a customer needs an absorb, so that merged customers have one row, too"
             raise TypeError(msg)
         if self.is_tally and not all(field.adds_up for field in fields[len(row.key) :]):
             msg = f"{row.__name__}: all fields of a tally outside of its key are int"
