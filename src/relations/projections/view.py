@@ -16,9 +16,12 @@ from functools import partial, wraps
 from types import FunctionType
 from typing import Any, ClassVar, TypeVar
 
+import msgspec
+from pydantic import ValidationError
 from sqlalchemy import Connection, FromClause, Select, Table, func, select
 from sqlalchemy.sql.visitors import replacement_traverse
 
+from relations.errors import InvalidInput, StoreError
 from relations.log.database import Database
 from relations.messages import to_micros
 from relations.policies import Policy
@@ -290,10 +293,29 @@ class View:
         )
 
 
+_OUTSIDE = ("out of range", "must be in 1..")
+"""What `datetime` says of a year, month or day that does not exist."""
+
+
 def _question(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def ask(self: View, *args: Any, **kwargs: Any) -> Any:
-        with self._answering():
-            return method(self, *args, **kwargs)
+        try:
+            with self._answering():
+                return method(self, *args, **kwargs)
+        except (OverflowError, ValueError) as error:
+            if isinstance(error, ValidationError | msgspec.MsgspecError):
+                raise StoreError(
+                    f"a row of the view {self.projection.name} is damaged",
+                    code="view_damaged",
+                    hint="Run `relations verify`, then `relations rebuild`",
+                ) from error
+            if not isinstance(error, OverflowError) and not any(part in str(error) for part in _OUTSIDE):
+                raise
+            raise InvalidInput(
+                "a time in the question, or one computed from it, is outside the calendar",
+                code="time_out_of_range",
+                hint="Ask about times between the years 1900 and 2200",
+            ) from error
 
     return ask

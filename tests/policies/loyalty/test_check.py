@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from relations.policies import Programme
+from relations.engine import Relations
+from relations.policies import Policy, Programme
 from relations.policies.loyalty.check import check_programme
 
 
@@ -181,3 +182,10 @@ def test_what_suits_is_not_named() -> None:
     assert codes(adjustment_max=50, authority={"agent": 100}) == []
     ends = [{"name": "base", "threshold": 0, "below": 150}, {"name": "gold", "threshold": 150}]
     assert codes(tiers=ends) == []
+
+
+def test_a_policy_that_was_read_back_can_be_adopted_again() -> None:
+    with Relations.open("sqlite://") as engine:
+        engine.adopt(Policy(), from_beginning=True)
+        engine.adopt(Policy.model_validate_json(engine.policy.model_dump_json()))
+        assert check_programme(Programme.model_validate(Programme().model_dump())) == check_programme(Programme())

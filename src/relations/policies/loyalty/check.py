@@ -244,7 +244,9 @@ def _contradictions(programme: Programme) -> Iterator[Finding]:
     for benefit in sorted({each for each in benefits if benefits.count(each) > 1}):
         reason = f"the benefit {benefit!r} comes with two tiers; the higher one has those of the lower anyway"
         yield _warning("benefit_twice", programme.id, "tiers", reason, "Name it in the lower tier alone")
-    if programme.reversal_after_expiry == "expire" and "reversal_grace_days" in programme.model_fields_set:
+    # A policy that was read back has every field set, so only another value than the default says that it is meant.
+    usual = type(programme).model_fields["reversal_grace_days"].default
+    if programme.reversal_after_expiry == "expire" and programme.reversal_grace_days != usual:
         reason = "`reversal_grace_days` sets a grace, but `reversal_after_expiry` lets points expire"
         yield _error(
             "no_such_grace", programme.id, "reversal_grace_days", reason, "Set `reversal_after_expiry` to grace"
