@@ -1,4 +1,4 @@
-"""A mapping's conditions as functions of a row, compiled once."""
+"""A mapping's conditions as functions of a row."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def compile_conditions(conditions: Iterable[Condition], raw_columns: dict[str, str]) -> Test:
-    """One function that says whether all of the conditions hold.
+    """Return one function that is true if all conditions hold.
 
     Args:
-        conditions: None at all hold always.
-        raw_columns: For values that are read from a column, that column's name: whether there is anything is asked of
-            the column, so that a blank can be tested for without being an error.
+        conditions: The conditions. No conditions hold always.
+        raw_columns: The columns of values that are read from one. Blanks are tested on the column, so that a blank is
+            not an error.
     """
     tests = [test for condition in conditions for test in _tests(condition, raw_columns)]
     if not tests:
@@ -124,7 +124,7 @@ def _compare(of: str, compare: Callable[[Any, Any], bool], bound: Decimal) -> Te
 
 
 def _number(of: str, found: Any) -> Decimal | int | None:
-    """The number to compare; None for a blank, of which no comparison holds."""
+    """Return the number to compare; None for a blank, for which no comparison holds."""
     match found:
         case None | Decimal() | int():
             return found
