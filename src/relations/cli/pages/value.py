@@ -173,7 +173,7 @@ def _worth(page: ValuePage) -> list[RenderableType]:
             " year."
             " The most valuable are listed. Active: the chance that they have not left for good."
         ),
-        *(f"{model}, parameter ± standard error: {those}." for model, those in fit_parameters(found)),
+        *(f"{model}, parameter ± standard error: {', '.join(those)}." for model, those in fit_parameters(found)),
     ]
     if found.independent is False:
         lines.append("Frequent buyers spend differently from others here; the model assumes that they do not.")

@@ -184,7 +184,7 @@ class Asked:
                 x,
                 scale.place(value),
                 value,
-                f"{label}: {trend.write(value)} ({trend.write(low)} \u2013 {trend.write(high)})",
+                say("point", month=label, value=trend.write(value), low=trend.write(low), high=trend.write(high)),
                 "signal" if is_odd else "point",
             )
             for x, value, label, (low, high), is_odd in zip(at, trend.values, labels, trend.bands, odd, strict=True)

@@ -41,7 +41,9 @@ def worth_figure(asked: Asked, found: WorthReport) -> Figure:
             days=days,
             alive=say.percent(sum(each.alive or 0 for each in found.customers) / n),
         )
-        sentences = [say("value.fit", model=model, parameters=those) for model, those in fit_parameters(found)]
+        sentences = [
+            say("value.fit", model=model, parameters=say.list(those)) for model, those in fit_parameters(found)
+        ]
     else:
         reason = asked.reason(none.code, extra=none.extra)
         said = say("value.historic", buyers=buyers, historic=historic, reason=reason)
