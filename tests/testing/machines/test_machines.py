@@ -29,14 +29,15 @@ def lived(rules: int, seed: int) -> Counter[str]:
     """What happened in a busy member's life of about two years, the account held against the oracle at every step."""
     chance, machine = random.Random(seed), LedgerMachine()
     machine.begin(rules, joins=1)
+    refunded = (1, 1)
     for number in range(1, 60):
         recent = chance.randint(max(1, number - 6), number)
         late = chance.choice(LATE)
         if chance.randrange(60) == 0:
             machine.leaves(31)
-        match chance.randrange(12):
+        match chance.randrange(13):
             case 0 | 1 | 2:
-                machine.buys(number, Money(chance.randint(300, 3_000), "EUR"), None, late)
+                machine.buys(number, Money(chance.randint(300, 3_000), "EUR"), None, chance.choice((0, 0, 2)), late)
             case 3:
                 machine.is_given(number, chance.randint(1, 20), chance.choice(("bonus", "remedy")), "anna", late)
             case 4 | 5:
@@ -46,11 +47,14 @@ def lived(rules: int, seed: int) -> Counter[str]:
             case 7 | 8:
                 machine.undoes(recent, late)
             case 9:
-                machine.gives_back(recent, number, chance.choice((2, 5, 7, 7)), late)
+                refunded = (recent, number)
+                machine.gives_back(*refunded, chance.choice((2, 5, 7, 7)), late)
             case 10:
                 machine.is_looked_at(late)
             case 11:
                 machine.time_is_told(late)
+            case 12:
+                machine.is_given_again(*refunded, chance.choice((0, 0, 2)), late)
         machine.time_passes(chance.choice((0, 1, 4, 11, 20, 45, 150)), chance.randrange(24))
         machine.they_agree()
     return machine.outcomes
@@ -62,7 +66,7 @@ def test_busy_lives_come_out_coin_by_coin_and_day_by_day(rules: int) -> None:
     for seed in range(LIVES):
         seen += lived(rules, seed)
     programme = LedgerMachine.policies[rules].programme
-    kinds = {"PointsEarned", "PointsRedeemed", "RedemptionReversed", "EarningReversed"}
+    kinds = {"PointsEarned", "PointsRedeemed", "RedemptionReversed", "EarningReversed", "EarningRestored"}
     if programme.months_to_expiry is not None:
         kinds |= {"PointsExpired"}
     if programme.tiers:
@@ -83,7 +87,8 @@ class TestBusiness(BusinessMachine.TestCase):  # type: ignore[misc, valid-type] 
 
 
 BUSINESS_LIVES = 60
-DOINGS = {"buys": 4, "gives_back": 3, "is_given": 3, "redeems": 3, "undoes": 3, "sends": 2, "wants": 4, "recommends": 2,
+DOINGS = {"buys": 4, "gives_back": 3, "refund_is_reversed": 2,
+          "is_given": 3, "redeems": 3, "undoes": 3, "sends": 2, "wants": 4, "recommends": 2,
           "time_passes": 3, "are_found_to_be_one": 2, "are_two_after_all": 2, "uses": 3, "joins": 1, "leaves": 1,
           "comes_back": 1, "is_adjusted": 1, "time_is_told": 1}  # fmt: skip
 
@@ -242,6 +247,35 @@ Steps = list[tuple[str, tuple[Any, ...]]]
              ("time_passes", (40, 0)), ("buys", ("c1", 2, 0)), ("are_two_after_all", (False,)),
              ("time_passes", (75, 0)), ("time_is_told", ("c1",)), ("time_is_told", ("c2",))],
             id="a tier that one had before stands on what it stood on before",
+        ),
+        pytest.param(
+            0,
+            [("joins", ("c1", "main", 0)), ("recommends", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
+             ("buys", ("c3", 20, 0)), ("gives_back", ("c3", 0, 4, 0)), ("gives_back", ("c3", 0, 7, 0)),
+             ("refund_is_reversed", (0, 0)), ("refund_is_reversed", (1, 0))],
+            id="a referral that a refund revoked counts again with the reversal of any of the refunds",
+        ),
+        pytest.param(
+            1,
+            [("joins", ("c1", "main", 0)), ("joins", ("c1", "club", 0)), ("recommends", ("c1", "c3", "main", 1, 0)),
+             ("joins", ("c3", "main", 0)), ("buys", ("c3", 20, 0)), ("are_found_to_be_one", (True,)),
+             ("gives_back", ("c3", 0, 7, 0)), ("refund_is_reversed", (0, 0)), ("are_two_after_all", (True,)),
+             ("gives_back", ("c3", 0, 7, 0)), ("refund_is_reversed", (0, 0))],
+            id="a referral counts again for a member who is merged, and who is not any more",
+        ),
+        pytest.param(
+            1,
+            [("joins", ("c1", "main", 0)), ("joins", ("c2", "main", 0)), ("buys", ("c1", 20, 0)),
+             ("redeems", ("c1", "main", 1, 9, 0)), ("is_given", ("c2", "main", 1, 3, 0)),
+             ("are_found_to_be_one", (True,)), ("gives_back", ("c1", 0, 7, 0)), ("undoes", ("c2", "main", "x", 1, 0)),
+             ("are_two_after_all", (True,)), ("refund_is_reversed", (0, 0)), ("undoes", ("c1", "main", "x", 1, 0))],
+            id="what a refund took of the other one's lots comes back to its own after they are two",
+        ),
+        pytest.param(
+            0,
+            [("joins", ("c1", "main", 0)), ("buys", ("c1", 20, 0)), ("gives_back", ("c1", 0, 7, 0)),
+             ("leaves", ("c1", "main", 7)), ("comes_back", ("c1", "main")), ("refund_is_reversed", (0, 0))],
+            id="a closing settles a refund for good",
         ),
     ],
 )  # fmt: skip

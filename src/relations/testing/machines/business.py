@@ -31,6 +31,7 @@ from relations.aggregates.loyalty import (
     RedeemPoints,
     ReleaseAccount,
     ReopenAccount,
+    RestoreEarning,
     ReturnAccount,
     ReverseEarning,
     ReverseRedemption,
@@ -125,6 +126,7 @@ class BusinessMachine(RuleBasedStateMachine):
         self.now = _START
         self.purchases = 0
         self.refunds = 0
+        self.refunded: list[tuple[str, str, str, int]] = []
         self.outcomes: Counter[str] = Counter()
         self._begin(self.policies[0])
 
@@ -167,8 +169,18 @@ class BusinessMachine(RuleBasedStateMachine):
     def gives_back(self, who: str, back: int, part: int, late: int) -> None:
         """A refund of so many sevenths of one of the latest purchases, whoever made it."""
         self.refunds += 1
-        purchase = f"p{max(1, self.purchases - back)}"
-        self._do(ReverseEarning, who, None, late, refund=f"r{self.refunds}", purchase=purchase, refunded=part, bought=7)
+        refund, purchase = f"r{self.refunds}", f"p{max(1, self.purchases - back)}"
+        self.refunded.append((who, refund, purchase, part))
+        self._do(ReverseEarning, who, None, late, refund=refund, purchase=purchase, refunded=part, bought=7)
+
+    @rule(back=st.integers(0, 3), late=_LATE)
+    def refund_is_reversed(self, back: int, late: int) -> None:
+        """One of the latest refunds is reversed; what other refunds of its purchase asked for stays refunded."""
+        if not self.refunded:
+            return
+        who, refund, purchase, _ = self.refunded[-1 - back % len(self.refunded)]
+        left = max((part for _, other, what, part in self.refunded if what == purchase and other != refund), default=0)
+        self._do(RestoreEarning, who, None, late, refund=refund, purchase=purchase, refunded=left, bought=7)
 
     @rule(who=_ANYBODY, where=_IN, number=_NUMBERS, points=st.integers(1, 15), late=_LATE)
     def is_given(self, who: str, where: str, number: int, points: int, late: int) -> None:

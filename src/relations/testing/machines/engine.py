@@ -31,13 +31,14 @@ from relations.aggregates.loyalty import (
     ReceivePoints,
     RedeemPoints,
     ReopenAccount,
+    RestoreEarning,
     ReverseEarning,
     ReverseRedemption,
     TransferPoints,
 )
 from relations.decider import due_before, fold
 from relations.errors import CommandRefused
-from relations.messages import Event, Money, to_micros
+from relations.messages import Event, Money, Tender, to_micros
 from relations.policies import Policy
 from relations.policies.in_force import InForce
 from relations.testing.oracle.coins import Refused
@@ -75,6 +76,8 @@ def _policies() -> tuple[Policy, ...]:
         policy(refund_shortfall="recorded", reversal_after_expiry="grace", rounding="up"),
         policy(expiry={"kind": "end_of_period", "period": "quarter"}, pending_days=3, rounding="half_even"),
         policy(expiry={"kind": "inactivity", "months_count": 1}, reversal_after_expiry="grace", reversal_grace_days=5),
+        policy(expiry={"kind": "inactivity", "months_count": 2, "latest_months_count": 3}),
+        policy(expiry={"kind": "end_of_period", "period": "year", "latest_months_count": 2}),
         policy(adjustment_max=20, authority={"head": 60}, months_to_expiry=None),
         policy(campaigns=[{"id": "spring", "starts": "2024-02-01", "ends": "2024-06-01", "multiplier": "1.5"}]),
         policy(reversal_after_expiry="grace", reversal_grace_days=20, months_to_expiry=1),
@@ -123,10 +126,18 @@ class LedgerMachine(RuleBasedStateMachine):
         """The account is told what time it is, now and then late."""
         self._do(ExpirePoints, late)
 
-    @rule(number=_NUMBERS, amount=_MONEYS, category=st.sampled_from((None, "spa", "gift")), late=_LATE)
-    def buys(self, number: int, amount: Money, category: str | None, late: int) -> None:
-        """A purchase."""
-        self._do(CreditPurchase, late, purchase=f"p{number}", amount=amount, category=category)
+    @rule(
+        number=_NUMBERS,
+        amount=_MONEYS,
+        category=st.sampled_from((None, "spa", "gift")),
+        sevenths=st.sampled_from((0, 0, 0, 2, 7)),
+        late=_LATE,
+    )
+    def buys(self, number: int, amount: Money, category: str | None, sevenths: int, late: int) -> None:
+        """A purchase, some of them paid with points."""
+        paid = Money(amount.amount * sevenths // 7, amount.currency)
+        tenders = (Tender("points", paid),) if paid.amount else ()
+        self._do(CreditPurchase, late, purchase=f"p{number}", amount=amount, category=category, tenders=tenders)
 
     @rule(
         number=_NUMBERS,
@@ -163,6 +174,11 @@ class LedgerMachine(RuleBasedStateMachine):
     def gives_back(self, number: int, refund: int, part: int, late: int) -> None:
         """A refund of so many sevenths; eight are refused."""
         self._do(ReverseEarning, late, refund=f"r{refund}", purchase=f"p{number}", refunded=part, bought=7)
+
+    @rule(number=_NUMBERS, refund=st.integers(1, 9), part=st.integers(0, 8), late=_LATE)
+    def is_given_again(self, number: int, refund: int, part: int, late: int) -> None:
+        """A refund reversed; this many sevenths stay refunded."""
+        self._do(RestoreEarning, late, refund=f"r{refund}", purchase=f"p{number}", refunded=part, bought=7)
 
     @rule(number=_NUMBERS, points=st.integers(1, 30), late=_LATE)
     def sends(self, number: int, points: int, late: int) -> None:

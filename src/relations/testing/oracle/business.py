@@ -12,6 +12,7 @@ from relations.aggregates.loyalty import (
     ExpireRewards,
     ReceivePoints,
     ReleaseAccount,
+    RestoreEarning,
     ReturnAccount,
     ReverseEarning,
     ReverseRedemption,
@@ -27,7 +28,7 @@ from relations.testing.oracle.merges import SlowAccount
 __all__ = ["SlowBusiness"]
 
 _OF_TIME = (ExpirePoints, EvaluateTier, ExpireRewards)
-_FOR_ALL = (CreditPurchase, ReverseEarning, *_OF_TIME)
+_FOR_ALL = (CreditPurchase, ReverseEarning, RestoreEarning, *_OF_TIME)
 
 
 @dataclass

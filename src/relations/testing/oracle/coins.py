@@ -38,6 +38,19 @@ class Coin:
 
 
 @dataclass
+class Taken:
+    """The coins that one refund took, in the order of taking.
+
+    Attributes:
+        coins: Each a coin; or `gone` for one that had expired before, `owed` or `forgone` for one that was missing.
+        missed: How many coins had been missed by then, these included.
+    """
+
+    coins: list[Coin | str]
+    missed: int
+
+
+@dataclass
 class SlowCoins(SlowTiers):
     """A member's coins in one programme, how they are spent, come back, are taken back, and expire.
 
@@ -57,6 +70,9 @@ class SlowCoins(SlowTiers):
         forgone: What is left of these, neither owed nor set against what came back.
         made: When each redemption and reward was.
         spent_when: How much had been missed when a redemption was made.
+        minted: A coin of each lot as it was earned.
+        takings: What refunds that still stand took, by lot and refund.
+        settled: When the account was last closed.
     """
 
     coins: list[Coin] = field(default_factory=list)
@@ -74,6 +90,9 @@ class SlowCoins(SlowTiers):
     forgone: int = 0
     made: dict[str, datetime] = field(default_factory=dict)
     spent_when: dict[str, int] = field(default_factory=dict)
+    minted: dict[str, Coin] = field(default_factory=dict)
+    takings: dict[str, dict[str, Taken]] = field(default_factory=dict)
+    settled: datetime | None = None
 
     @property
     def balance(self) -> int:
@@ -99,7 +118,8 @@ class SlowCoins(SlowTiers):
         self.coins = [replace(coin, pending=coin.pending and coin.active > at) for coin in self.coins]
 
     def _until(self, coin: Coin) -> datetime | None:
-        return self.lapses if coin.lapses else coin.until
+        ends = [self.lapses if coin.lapses else None, coin.until]
+        return min((end for end in ends if end is not None), default=None)
 
     def _stay_active(self, at: datetime, what: str) -> None:
         expiry = self.rules.expiry
@@ -120,7 +140,7 @@ class SlowCoins(SlowTiers):
     def _put(self, lot: str, points: int, earned: datetime, active: datetime) -> None:
         self.credits[lot], self.born[lot] = points, earned
         lapses = isinstance(self.rules.expiry, Inactivity)
-        coin = Coin(lot, earned, active, self._expiry(earned), lapses, active > earned)
+        coin = self.minted[lot] = Coin(lot, earned, active, self._expiry(earned), lapses, active > earned)
         repaid = min(self.debt, points)
         self.debt -= repaid
         self.coins += [coin] * (points - repaid)
@@ -193,20 +213,98 @@ class SlowCoins(SlowTiers):
         """How many points of a lot a refund takes that so great a share of it is given back with in all."""
         return max(0, self._round(self.credits[lot] * share) - self.taken.get(lot, 0))
 
-    def _take_away(self, lot: str, points: int) -> None:
+    def _take_away(self, lot: str, points: int, refund: str) -> None:
         self.taken[lot] = self.taken.get(lot, 0) + points
+        coins = [self._take_one(lot) for _ in range(points)]
+        if coins:
+            before = self.takings.get(lot, {})
+            self.takings[lot] = {**before, refund: Taken(coins, self.missed)}
+
+    def _take_one(self, lot: str) -> Coin | str:
+        own = [coin for coin in self.coins if coin.lot == lot]
+        pending = [coin for coin in self.coins if coin.pending]
+        if own:
+            return self._remove_first(own)
+        if self.decayed.get(lot, 0) > 0:
+            self.decayed[lot] -= 1  # it is gone already, and nobody had anything of it
+            return "gone"
+        if pending:
+            return self._remove_first(pending)
+        if self.coins:
+            return self._remove_first(list(self.coins))
+        self.missed += 1
+        if self.rules.refund_shortfall == "debt":
+            self.debt += 1
+            return "owed"
+        self.forgone += 1
+        return "forgone"
+
+    # --- giving back ------------------------------------------------------------------------------------------------
+
+    def _is_settled(self, lot: str) -> bool:
+        """Return whether a closing of the account has settled a lot for good."""
+        whole = self.taken.get(lot, 0) >= self.credits[lot]
+        return self.settled is not None and self.born[lot] <= self.settled and whole and lot not in self.takings
+
+    def _give_back_taken(self, lot: str, points: int, refund: str, at: datetime) -> None:
+        """Give back what a refund took of a lot, the last coin first. Any more goes to the lot itself."""
+        taken = self.takings.get(lot, {}).get(refund, Taken([], self.missed))
+        self.takings[lot] = {name: each for name, each in self.takings.get(lot, {}).items() if name != refund}
+        if not self.takings[lot]:
+            del self.takings[lot]
+        self.taken[lot] -= points
+        if points and self.lapses is not None and self.patience:
+            self.acts[lot] = self.born[lot]
+            self.lapses = max(self.lapses, self._months_later(self.born[lot], self.patience))
+        found_missing, back = 0, []
         for _ in range(points):
-            own = [coin for coin in self.coins if coin.lot == lot]
-            pending = [coin for coin in self.coins if coin.pending]
-            if own:
-                self._remove_first(own)
-            elif self.decayed.get(lot, 0) > 0:
-                self.decayed[lot] -= 1  # it is gone already, and nobody had anything of it
-            elif pending:
-                self._remove_first(pending)
-            elif self.coins:
-                self._remove_first(list(self.coins))
-            elif self.rules.refund_shortfall == "debt":
-                self.missed, self.debt = self.missed + 1, self.debt + 1
-            else:
-                self.missed, self.forgone = self.missed + 1, self.forgone + 1
+            coin = taken.coins.pop() if taken.coins else self.minted[lot]
+            if coin == "gone":
+                self.decayed[lot] = self.decayed.get(lot, 0) + 1
+                continue
+            if coin in ("owed", "forgone"):
+                found_missing += 1
+                if self._is_missing_no_more(coin == "owed"):
+                    continue
+                coin = self.minted[lot]  # it was repaid meanwhile
+            assert isinstance(coin, Coin)  # noqa: S101 - all others are dealt with
+            back.append(coin if coin.lot in self.minted or coin.lot in self.born else self.minted[lot])
+        self._miss_fewer(taken.missed, found_missing)
+        since = self.missed - (taken.missed - found_missing)
+        self._put_back(back, at)
+        owed = min(len(back), self.forgone, since)
+        self.forgone, self.debt = self.forgone - max(0, owed), self.debt + max(0, owed)
+        self._repay()
+        if self.rules.reversal_after_expiry == "expire":
+            self._coins_pass(at)
+
+    def _is_missing_no_more(self, owed: bool) -> bool:
+        """Take one off the debt or off what is forgone, whichever it is counted in; the other where there is none."""
+        for kind in ("debt", "forgone") if owed else ("forgone", "debt"):
+            if getattr(self, kind):
+                setattr(self, kind, getattr(self, kind) - 1)
+                return True
+        return False
+
+    def _miss_fewer(self, since: int, fewer: int) -> None:
+        """Set back how many coins were missed, at every moment after a refund."""
+        self.missed -= fewer
+        self.spent_when = {name: n - fewer if n >= since else n for name, n in self.spent_when.items()}
+        for takings in self.takings.values():
+            for refund, each in takings.items():
+                if each.missed >= since:
+                    takings[refund] = Taken(each.coins, each.missed - fewer)
+
+    def _put_back(self, coins: list[Coin], at: datetime) -> None:
+        """Put coins back, each as the others of its lot are now, or as its lot was earned, or with a grace."""
+        there = {coin.lot: coin for coin in self.coins}
+        grace = self._local_day(at, self.rules.reversal_grace_days + 1)
+        for coin in coins:
+            if coin.lot in there:
+                self.coins.append(there[coin.lot])
+                continue
+            again = self.minted.get(coin.lot, coin)
+            until = self._until(again)
+            if until is not None and until <= at and self.rules.reversal_after_expiry == "grace":
+                again = replace(again, until=grace, lapses=False)
+            self.coins.append(replace(again, pending=again.active > at))

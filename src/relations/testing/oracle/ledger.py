@@ -26,13 +26,14 @@ from relations.aggregates.loyalty import (
     ReceivePoints,
     RedeemPoints,
     ReopenAccount,
+    RestoreEarning,
     ReverseEarning,
     ReverseRedemption,
     TransferPoints,
 )
 from relations.messages import Command, from_micros, to_micros
 from relations.policies.loyalty.windows import Inactivity
-from relations.testing.oracle.coins import Coin, Refused, SlowCoins
+from relations.testing.oracle.coins import Coin, Refused, SlowCoins, Taken
 
 __all__ = ["SlowLedger"]
 
@@ -72,7 +73,13 @@ class SlowLedger(SlowCoins):
         """The same, of its own."""
         other = copy(self)
         for name, value in vars(self).items():
-            if isinstance(value, dict):
+            if name == "takings":
+                kept = {
+                    lot: {refund: Taken(list(each.coins), each.missed) for refund, each in taken.items()}
+                    for lot, taken in self.takings.items()
+                }
+                other.takings = kept
+            elif isinstance(value, dict):
                 setattr(
                     other, name, {key: copy(each) if isinstance(each, set) else each for key, each in value.items()}
                 )
@@ -94,6 +101,8 @@ class SlowLedger(SlowCoins):
                 self._undo(command, at)
             case ReverseEarning():
                 self._take_back(command, at)
+            case RestoreEarning():
+                self._restore(command, at)
             case TransferPoints():
                 self._send(command, at)
             case AdjustPoints():
@@ -249,10 +258,29 @@ class SlowLedger(SlowCoins):
         had = self._held_against(at)
         self.uncounted[lot] = self.uncounted.get(lot, 0) + fewer
         if fewer:
-            self._refund_costs(had, at)
-        self._take_away(lot, due)
+            self._refund_costs(had, at, command.refund)
+        self._take_away(lot, due, command.refund)
         if self.taken[lot] == self.credits[lot]:
             self._never_was(lot, at)
+
+    def _restore(self, command: RestoreEarning, at: datetime) -> None:
+        if command.refunded > command.bought:
+            raise Refused("refund_exceeds_purchase")
+        lot = f"{command.prefix}purchase/{command.purchase}"
+        if self.closed or lot not in self.credits or self._is_settled(lot):
+            return
+        share = Fraction(command.refunded, command.bought) if command.refunded else Fraction(0)
+        back = max(0, self.taken.get(lot, 0) - self._round(self.credits[lot] * share))
+        _month, counted = self.counts.get(lot, ("", 0))
+        more = max(0, self.uncounted.get(lot, 0) - self._round(counted * share))
+        if back or more:
+            self.uncounted[lot] = self.uncounted.get(lot, 0) - more
+            self.refunds[lot] = self.refunds.get(lot, set()) - {command.refund}
+            self._give_back_taken(lot, back, command.refund, at)
+        if more:
+            self._tier_comes_back(command.refund)
+            self._tiers_pass(at)
+            self._rise(at, max(self.heard, self._month(at)))
 
     def _adjust(self, command: AdjustPoints, at: datetime) -> None:
         self._need_member()
@@ -275,7 +303,9 @@ class SlowLedger(SlowCoins):
             self.born[name] = at
             self._stay_active(at, name)
         lapses = isinstance(self.rules.expiry, Inactivity)
-        self.coins += [Coin(name, at, at, self._expiry(at), lapses)] * max(0, command.points)
+        if command.points > 0:
+            self.minted[name] = Coin(name, at, at, self._expiry(at), lapses)
+            self.coins += [self.minted[name]] * command.points
         self._repay()
 
     def _need_authority(self, command: AdjustPoints | EarnPoints) -> None:
@@ -297,6 +327,7 @@ class SlowLedger(SlowCoins):
         self.spent = {name: [] for name in self.spent}
         self.taken, self.counts, self.lapses = dict(self.credits), {}, None
         self.acts, self.patience, self.made = {}, 0, {}
+        self.takings, self.settled, self.lost = {}, at, None
 
     def _reopen(self, at: datetime) -> None:
         if self.closed is None:
@@ -321,7 +352,8 @@ class SlowLedger(SlowCoins):
             until = None if moved.expires_at is None else from_micros(moved.expires_at)
             active = max(from_micros(moved.active_from), at)
             self.born[lot] = from_micros(moved.earned_at)
-            self.coins += [Coin(lot, self.born[lot], active, until)] * moved.points
+            self.minted[lot] = Coin(lot, self.born[lot], active, until)
+            self.coins += [self.minted[lot]] * moved.points
         self._repay()
 
     def _need_member(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from relations.testing.oracle.coins import Coin
+from relations.testing.oracle.coins import Coin, Taken
 from relations.testing.oracle.rewards import SlowRewards
 
 __all__ = ["SlowAccount"]
@@ -58,6 +58,10 @@ class SlowAccount(SlowRewards):
         for name in other.thanked:
             self.referrals.pop(named(name), None)  # it is of no more use to anybody
         self.spent.update({named(name): _renamed(coins, named) for name, coins in other.spent.items()})
+        self.minted.update({named(lot): _renamed([coin], named)[0] for lot, coin in other.minted.items()})
+        self.takings.update({named(lot): _takings(taken, named) for lot, taken in other.takings.items()})
+        self.settled = max(filter(None, (self.settled, other.settled)), default=None)
+        self.lost = None
         self.undone |= {named(name) for name in other.undone}
         self.thanked |= {named(name) for name in other.thanked}
         self.used.update(_used(other.used, named))
@@ -65,6 +69,7 @@ class SlowAccount(SlowRewards):
         if self.invited is None and other.invited is not None and was.joined is None:
             by = other.invited.by
             self.invited, self.invited_as = replace(other.invited, by=None if by is None else named(by)), prefix
+            self.revoked = None if other.revoked is None else (named(other.revoked[0]), other.revoked[1])
         self.guests.add(other.customer)
         self.before[other.customer] = was, self.copy()
         self.came[other.customer] = other
@@ -111,6 +116,8 @@ class SlowAccount(SlowRewards):
             if self.invited is not None and back.invited is not None:
                 by = self.invited.by
                 back.invited = replace(self.invited, by=None if by is None else by.removeprefix(prefix))
+            revoked, self.revoked = self.revoked, None
+            back.revoked = None if revoked is None else (revoked[0].removeprefix(prefix), revoked[1])
             self.invited, self.invited_as = None, ""
         self._part_memberships(was, since, came, at)
         back.heard = max([came.heard, *(month for month, _counted in back.counts.values())])
@@ -129,6 +136,11 @@ class SlowAccount(SlowRewards):
         self.coins = [coin for coin in self.coins if not is_theirs(coin.lot)]
         theirs, own = _parted(self.spent, is_theirs)
         back.spent, self.spent = {named(name): _renamed(coins, named) for name, coins in theirs.items()}, own
+        minted, self.minted = _parted(self.minted, is_theirs)
+        back.minted = {named(lot): _renamed([coin], named)[0] for lot, coin in minted.items()}
+        takings, self.takings = _parted(self.takings, is_theirs)
+        back.takings = {named(lot): _takings(taken, named) for lot, taken in takings.items()}
+        back.lost = self.lost = None
         back.undone, self.undone = _parted_set(self.undone, is_theirs, named)
         back.thanked, self.thanked = _parted_set(self.thanked, is_theirs, named)
         decayed = dict(self.decayed)
@@ -176,6 +188,13 @@ class SlowAccount(SlowRewards):
 
 def _renamed(coins: Iterable[Coin], named: Callable[[str], str]) -> list[Coin]:
     return [replace(coin, lot=named(coin.lot)) for coin in coins]
+
+
+def _takings(taken: dict[str, Taken], named: Callable[[str], str]) -> dict[str, Taken]:
+    def renamed(coin: Coin | str) -> Coin | str:
+        return coin if isinstance(coin, str) else _renamed([coin], named)[0]
+
+    return {refund: Taken([renamed(coin) for coin in each.coins], each.missed) for refund, each in taken.items()}
 
 
 def _used(used: dict[str, Any], named: Callable[[str], str]) -> dict[str, Any]:

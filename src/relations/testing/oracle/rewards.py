@@ -11,6 +11,8 @@ from relations.aggregates.loyalty import (
     IssueReward,
     MakeReferral,
     ReceiveReferral,
+    RestoreEarning,
+    RestoreReferral,
     ReverseEarning,
     ReverseRedemption,
     RevokeReferral,
@@ -56,6 +58,7 @@ class SlowRewards(SlowLedger):
         thanked: The recommendations rewarded.
         invited: Who recommended it to the member.
         invited_as: What the ids of the merged member begin with to whom it was recommended.
+        revoked: The lot of the purchase that had fulfilled the invitation, and the refund that revoked it.
     """
 
     coupons: dict[str, SlowCoupon] = field(default_factory=dict)
@@ -63,6 +66,7 @@ class SlowRewards(SlowLedger):
     thanked: set[str] = field(default_factory=set)
     invited: SlowInvitation | None = None
     invited_as: str = ""
+    revoked: tuple[str, str] | None = None
 
     def _do(self, command: Command, at: datetime) -> None:
         match command:
@@ -78,6 +82,8 @@ class SlowRewards(SlowLedger):
                 self._be_thanked(command, at)
             case RevokeReferral():
                 self._lose_thanks(command)
+            case RestoreReferral():
+                self._be_thanked_again(command, at)
             case _:
                 super()._do(command, at)
 
@@ -254,8 +260,39 @@ class SlowRewards(SlowLedger):
         lot = self._thanks_for(command.prefix + command.referral)
         left = self.credits.get(lot, 0) - self.taken.get(lot, 0)
         if left:  # else a closing has settled it
-            self._take_away(lot, left)
+            self._take_away(lot, left, command.refund)
             self.thanked.discard(command.prefix + command.referral)  # it was worth nothing, and leaves room
+
+    def _be_thanked_again(self, command: RestoreReferral, at: datetime) -> None:
+        lot = self._thanks_for(command.prefix + command.referral)
+        if self.closed or not self.taken.get(lot, 0) or self._is_settled(lot):
+            return
+        self._give_back_taken(lot, self.taken[lot], command.refund, at)
+        self.thanked.add(command.prefix + command.referral)
+
+    def _restore(self, command: RestoreEarning, at: datetime) -> None:
+        lot = f"{command.prefix}purchase/{command.purchase}"
+        settled = lot not in self.credits or self._is_settled(lot)
+        super()._restore(command, at)
+        if self.closed or settled or self.invited is None or self.revoked is None or self.revoked[0] != lot:
+            return
+        if command.refunded >= command.bought:
+            return
+        invited, refund = self.invited, self.revoked[1]
+        self.invited, self.revoked = replace(invited, by=lot), None
+        thanks = self._thanks_to(invited)
+        if thanks in self.credits and self.taken.get(thanks, 0) and not self._is_settled(thanks):
+            self._give_back_taken(thanks, self.taken[thanks], refund, at)
+        self.asks.append(
+            RestoreReferral(
+                customer=invited.referrer,
+                programme=self.programme,
+                referral=invited.referral,
+                refund=refund,
+                purchase=command.purchase,
+                occurred_at=at,
+            )
+        )
 
     def _take_back(self, command: ReverseEarning, at: datetime) -> None:
         super()._take_back(command, at)
@@ -263,10 +300,10 @@ class SlowRewards(SlowLedger):
         whole = command.bought and command.refunded == command.bought
         if self.closed or not whole or invited is None or invited.by != f"{command.prefix}purchase/{command.purchase}":
             return
-        self.invited = replace(invited, by=None)
+        self.invited, self.revoked = replace(invited, by=None), (invited.by or "", command.refund)
         lot = self._thanks_to(invited)
         if lot in self.credits:
-            self._take_away(lot, self.credits[lot] - self.taken.get(lot, 0))
+            self._take_away(lot, self.credits[lot] - self.taken.get(lot, 0), command.refund)
         self.asks.append(
             RevokeReferral(
                 customer=invited.referrer,

@@ -12,7 +12,7 @@ from relations.aggregates.loyalty import CreditPurchase
 from relations.messages import Money
 from relations.policies import Policy, Programme
 from relations.policies.calendars import time_zone
-from relations.policies.loyalty.windows import EndOfPeriod, Inactivity
+from relations.policies.loyalty.windows import EndOfPeriod
 
 __all__ = ["SlowRules"]
 
@@ -47,7 +47,11 @@ class SlowRules:
     def _points_for(self, command: CreditPurchase, at: datetime, tier: str | None) -> int:
         rules, amount = self.rules, command.amount
         rate = rules.rates.get(amount.currency)
-        if rate is None or amount.amount <= 0:
+        paid = amount.amount
+        for tender in command.tenders:
+            paid -= tender.amount.amount if tender.kind in rules.excluded_tenders else 0
+        amount = Money(paid, amount.currency)
+        if rate is None or paid <= 0:
             return 0
         factor = rules.category_factors.get(command.category or "", Fraction(1))
         if not factor:
@@ -91,8 +95,14 @@ class SlowRules:
 
     def _expiry(self, earned: datetime) -> datetime | None:
         rules = self.rules
-        if isinstance(rules.expiry, Inactivity):
-            return None
+        if rules.expiry is not None:
+            latest = rules.expiry.latest_months_count
+            ends = [self._end_of_period(earned), None if latest is None else self._months_later(earned, latest)]
+            return min((end for end in ends if end is not None), default=None)
+        return None if rules.months_to_expiry is None else self._months_later(earned, rules.months_to_expiry)
+
+    def _end_of_period(self, earned: datetime) -> datetime | None:
+        rules = self.rules
         if isinstance(rules.expiry, EndOfPeriod):
             day = earned.astimezone(time_zone(self.policy.zone)).replace(hour=12)
             periods = 0
@@ -103,7 +113,7 @@ class SlowRules:
                     periods += 1
                     if periods > rules.expiry.more_count:
                         return self._local_day(day, 0)
-        return None if rules.months_to_expiry is None else self._months_later(earned, rules.months_to_expiry)
+        return None
 
     def _months_later(self, at: datetime, months: int) -> datetime:
         """The end of the day with the same date so many months later, or of the last day of that month."""

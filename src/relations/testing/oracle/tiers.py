@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from relations.testing.oracle.rules import SlowRules
 
 __all__ = ["SlowTiers"]
+
+
+_STANDING = ("tier", "tier_since", "granted", "reviewed", "grace")
 
 
 @dataclass
@@ -25,6 +29,7 @@ class SlowTiers(SlowRules):
         reviewed: When it was last reviewed or reached.
         grace: Until when it is kept though it is no longer earned.
         heard: The latest month that anything was heard of.
+        lost: The refund that cost the latest tier, with that tier and its standing; None once the tier has changed.
     """
 
     joined: datetime | None = None
@@ -37,6 +42,7 @@ class SlowTiers(SlowRules):
     reviewed: datetime | None = None
     grace: datetime | None = None
     heard: str = ""
+    lost: tuple[str, dict[str, Any]] | None = None
 
     @property
     def qualifying(self) -> dict[str, int]:
@@ -103,7 +109,7 @@ class SlowTiers(SlowRules):
             if self.rules.downgrade_when != "at_once":
                 self._keep(day, month)
         elif self.rules.grace_days:
-            self.grace = self._local_day(day, self.rules.grace_days)
+            self.grace, self.lost = self._local_day(day, self.rules.grace_days), None
             self.heard = max(self.heard, month)
         else:
             self._fall(earned, day, month)
@@ -128,6 +134,7 @@ class SlowTiers(SlowRules):
 
     def _keep(self, day: datetime, month: str) -> None:
         self.reviewed, self.granted, self.grace, self.heard = day, month, None, max(self.heard, month)
+        self.lost = None
 
     def _have(self, tier: str | None, at: datetime, month: str) -> None:
         self.tier, self.tier_since = tier, at
@@ -138,13 +145,25 @@ class SlowTiers(SlowRules):
         if self._rank(earned) > self._rank(self.tier):
             self._have(earned, at, month)
 
-    def _refund_costs(self, had: int, at: datetime) -> None:
+    def _refund_costs(self, had: int, at: datetime, refund: str) -> None:
         has, month = self._held_against(at), max(self.heard, self._month(at))
         was, now = self._rank(self._earned(had)), self._rank(self._earned(has))
         if self.grace is None and now < self._rank(self.tier) <= was:
             if self.rules.downgrade_when != "at_once" and self._total(self.granted) == has:
                 month = self.granted  # what is left of the tier stands on the year that it was granted for
+            stood = {name: getattr(self, name) for name in _STANDING}
             self._have(self._earned(has), at, month)
+            self.lost = (refund, stood)
+
+    def _tier_comes_back(self, refund: str) -> None:
+        """Have the tier again that a refund cost, as if it had never been lost."""
+        if self.lost is None or self.lost[0] != refund or self.tier_since is None:
+            return
+        stood = self.lost[1]
+        ends = (self.granted, stood["granted"], self._month(self.tier_since))
+        if self._rank(self._earned(max(map(self._total, ends)))) >= self._rank(stood["tier"]):
+            vars(self).update(stood)
+            self.lost = None
 
     def _held_against(self, at: datetime) -> int:
         total = self._total(max(self.heard, self._month(at)))

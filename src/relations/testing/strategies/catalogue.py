@@ -53,6 +53,7 @@ from relations.aggregates.loyalty import (
     MovedLot,
     ReceivePoints,
     ReleaseAccount,
+    RestoreEarning,
     ReverseEarning,
 )
 from relations.aggregates.loyalty.commands import Prefix
@@ -338,6 +339,7 @@ _MENDS: dict[type[Command], Callable[[dict[str, Any], dict[str, Any]], dict[str,
     NoteCulture: _something_is_noted,
     ProposeRemedy: _points_suit,
     ReverseEarning: _refunded_suits,
+    RestoreEarning: _refunded_suits,
     SetProgrammeGoal: _days_suit,
     AssessComplaint: _something_is_judged,
     EscalateComplaint: _somebody_hears,

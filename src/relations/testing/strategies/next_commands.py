@@ -45,8 +45,10 @@ from relations.aggregates.customer import (
     MergeCustomer,
     RecordPurchase,
     RefundPurchase,
+    ReinstatePurchase,
     ReleaseCustomer,
     RemindInvitation,
+    ReverseRefund,
     ScoreSentiment,
     SeeInvitation,
     SendInvitation,
@@ -71,6 +73,8 @@ from relations.aggregates.loyalty import (
     ReleaseAccount,
     ReopenAccount,
     RestoreAccount,
+    RestoreEarning,
+    RestoreReferral,
     ReturnAccount,
     ReverseEarning,
     ReverseRedemption,
@@ -204,6 +208,19 @@ def _refunds(state: Customer, _policy: Policy) -> Iterator[Fields]:
             }
 
 
+def _standing_refunds(state: Customer, _policy: Policy) -> Iterator[Fields]:
+    for name, refund in state.refunds.items():
+        if name not in state.reversed:
+            yield {"refund": name, "occurred_at": from_micros(refund.at + _DAY)}
+
+
+def _cancelled(state: Customer, _policy: Policy) -> Iterator[Fields]:
+    for name, bought in state.purchases.items():
+        if bought.amount.amount and state.refunded.get(name) == bought.amount.amount:
+            latest = max(each.at for each in state.refunds.values() if each.purchase == name)
+            yield {"purchase": name, "occurred_at": from_micros(latest + _DAY)}
+
+
 def _traits(state: Customer, _policy: Policy) -> Iterator[Fields]:
     for key, changes in state.traits.items():
         if changes[-1][1] is not None:
@@ -213,6 +230,8 @@ def _traits(state: Customer, _policy: Policy) -> Iterator[Fields]:
 
 _OF_CUSTOMERS: dict[type[Command], Ways] = {
     RefundPurchase: _refunds,
+    ReverseRefund: _standing_refunds,
+    ReinstatePurchase: _cancelled,
     CodeFeedback: _named("feedback", lambda state: state.feedback),
     ScoreSentiment: _named("feedback", lambda state: state.worded),
     AnswerFeedback: _named("feedback", lambda state: (k for k in state.feedback if k not in state.followed)),
@@ -232,7 +251,7 @@ _OF_CUSTOMERS: dict[type[Command], Ways] = {
 _ANYBODYS = (EarnPoints, ReceiveAccount)
 """What comes to an account whoever has it, a member or not."""
 _GUESTS = (EnrolMember, ReceiveReferral, ReceivePoints, ReleaseAccount)
-_MERGED = (CreditPurchase, ReverseEarning, EarnPoints, RedeemPoints, IssueReward, RestoreAccount)
+_MERGED = (CreditPurchase, ReverseEarning, RestoreEarning, EarnPoints, RedeemPoints, IssueReward, RestoreAccount)
 
 
 def _open_to(state: Account, aggregate: Aggregate[Any]) -> Iterable[type[Command]]:
@@ -296,6 +315,16 @@ def _earned_back(state: Account, _policy: Policy) -> Iterator[Fields]:
             yield whole if invited is not None and invited.lot == lot else {**whole, "refunded": st.integers(1, 1_000)}
 
 
+def _given_back(state: Account, _policy: Policy) -> Iterator[Fields]:
+    if state.merged_into is not None:
+        yield {}
+    for lot, takings in state.ledger().takings.items():
+        earning = state.earnings[lot]
+        if earning.reason == "purchase" and lot == purchase_lot(earning.source or ""):
+            for taking in takings:
+                yield {"refund": taking.refund, "purchase": earning.source, "bought": 1_000, "refunded": 0}
+
+
 def _is_gone(earning: Earning) -> bool:
     return earning.reversed == earning.points and earning.reversed_qualifying == earning.qualifying
 
@@ -341,11 +370,15 @@ def _merges(state: Account, _policy: Policy) -> Iterator[Fields]:
 _OF_ACCOUNTS: dict[type[Command], Ways] = {
     ReverseRedemption: _undoing,
     ReverseEarning: _earned_back,
+    RestoreEarning: _given_back,
     UseReward: _named("coupon", lambda state: (k for k, c in state.ledger().coupons.items() if c.status == "issued")),
     UseBenefit: _benefits,
     LeaveClub: _named("club", lambda state: state.ledger().clubs),
     RewardReferral: _referrals(rewarded=False),
     RevokeReferral: _referrals(rewarded=True),
+    RestoreReferral: _named(
+        "referral", lambda state: (k for k in state.ledger().referrals if f"revoked/{k}" in state.ledger().done)
+    ),
     ReturnAccount: _merges,
     RestoreAccount: _named("merge", lambda state: {each.released for each in state.ledgers} - {None}),
 }

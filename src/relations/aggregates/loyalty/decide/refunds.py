@@ -21,7 +21,7 @@ from relations.aggregates.loyalty.decide.ledger import (
     repay_debt,
     take_points,
 )
-from relations.aggregates.loyalty.decide.tiers import refund_costs_tier, rise
+from relations.aggregates.loyalty.decide.tiers import evaluate, refund_costs_tier, tier_to_restore
 from relations.aggregates.loyalty.events.points import DebtIncurred, EarningRestored, EarningReversed
 from relations.aggregates.loyalty.events.rewards import ReferralRestored, ReferralRevoked
 from relations.aggregates.loyalty.lots import (
@@ -231,7 +231,7 @@ def _give_back(ledger: Ledger, command: RestoreEarning, policy: Policy) -> list[
     if restored and invited is not None and revoked is not None:
         _restore_invited(draft, programme, invited, revoked.refund, command, policy)
     if qualifying:
-        rise(draft, programme, command.at, policy.zone)
+        evaluate(draft, programme, command.at, policy)
     return draft.events
 
 
@@ -288,9 +288,9 @@ def _restore(
         recall_activity(draft, own, policy.zone)
     ledger = draft.ledger
     earning = ledger.earnings[own]
-    taking = next(
-        (each for each in ledger.takings.get(own, ()) if each.refund == command.refund), Taking(command.refund)
-    )
+    unknown = Taking(command.refund, missed=ledger.missed)
+    known = ledger.takings.get(own, ())
+    taking = next((each for each in known if each.refund == command.refund), unknown)
     parts = _divide(ledger, own, taking, due)
     gone = [share.lot for share in parts.lots if _is_over(ledger, share.lot, command.at)]
     graced = programme.reversal_after_expiry == "grace"
@@ -300,8 +300,7 @@ def _restore(
         for share in parts.lots
     )
     unit, _, month = earning.month.rpartition("/")
-    lost = ledger.lost_tier if qualifying else None
-    tier_back = lost is not None and lost.refund == command.refund
+    lost = tier_to_restore(ledger, programme, command.refund, earning.month, qualifying, policy.zone)
     draft.add(
         EarningRestored(
             programme=ledger.programme,
@@ -317,8 +316,8 @@ def _restore(
             month=month,
             unit=unit,
             lot=None if own == purchase_lot(command.purchase) else own,
-            tier=lost.tier if lost is not None and tier_back else None,
-            standing=lost.standing if lost is not None and tier_back else None,
+            tier=None if lost is None else lost.tier,
+            standing=None if lost is None else lost.standing,
         )
     )
     _set_against_shortfall(draft, taking, parts)
@@ -411,5 +410,5 @@ def _set_against_shortfall(draft: Draft, taking: Taking, parts: _Parts) -> None:
     ledger = draft.ledger
     since = ledger.missed - (taking.missed - parts.missing)
     owed = min(sum(share.points for share in parts.lots), ledger.shortfall, since)
-    if taking.missed and owed > 0:
+    if owed > 0:
         draft.add(DebtIncurred(programme=ledger.programme, points=owed, refund=taking.refund))

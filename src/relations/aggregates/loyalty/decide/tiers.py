@@ -6,13 +6,23 @@ from relations.aggregates.loyalty.commands import EvaluateTier
 from relations.aggregates.loyalty.decide.ledger import Draft, programme_of
 from relations.aggregates.loyalty.events.points import PointsEarned
 from relations.aggregates.loyalty.events.tiers import TierGraceGiven, TierKept, TierLost, TierReached, TierWarned
+from relations.aggregates.loyalty.lots import LostTier
 from relations.aggregates.loyalty.state import Account, Ledger
 from relations.messages import Event
 from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time
 from relations.policies.loyalty.tier_clock import Standing, TierStep, next_step, outcome, window_total
 
-__all__ = ["evaluate_tier", "first_tier", "is_member", "refund_costs_tier", "rise", "tier_facts", "tier_reached_by"]
+__all__ = [
+    "evaluate",
+    "evaluate_tier",
+    "first_tier",
+    "is_member",
+    "refund_costs_tier",
+    "tier_facts",
+    "tier_reached_by",
+    "tier_to_restore",
+]
 
 
 def tier_facts(ledger: Ledger) -> Standing:
@@ -59,7 +69,7 @@ def evaluate_tier(state: Account, command: EvaluateTier, policy: Policy) -> list
     for ledger in state.ledgers:
         if is_member(ledger) and command.programme in (None, ledger.programme):
             draft = Draft(ledger)
-            _evaluate(draft, programme_of(policy, ledger.programme), command.at, policy)
+            evaluate(draft, programme_of(policy, ledger.programme), command.at, policy)
             events += draft.events
     return events
 
@@ -84,6 +94,31 @@ def refund_costs_tier(draft: Draft, before: Ledger, programme: Programme, at: in
         draft.add(_lost(ledger, programme, terms.tier(has), has, end, at, refund=refund))
 
 
+def tier_to_restore(
+    ledger: Ledger, programme: Programme, refund: str, key: str, qualifying: int, zone: str
+) -> LostTier | None:
+    """Return the tier that a refund cost, where it is earned again by what its reversal gives back; None where not.
+
+    It is held against the windows that it was lost in and granted for.
+
+    Args:
+        ledger: The ledger before the reversal.
+        programme: Its programme.
+        refund: The refund that is reversed.
+        key: The unit and month in which the purchase qualifies, as in `Ledger.months`.
+        qualifying: What qualifies again.
+        zone: The policy's zone.
+    """
+    lost = ledger.lost_tier
+    if lost is None or not qualifying or lost.refund != refund:
+        return None
+    months = {**ledger.months, key: ledger.months.get(key, 0) + qualifying}
+    ends = {ledger.tier_month, lost.standing.month, local_time(zone).month(ledger.tier_since)}
+    terms = programme.terms
+    has = max(window_total(programme, months, end) for end in ends)
+    return lost if terms.rank(terms.tier(has)) >= terms.rank(lost.tier) else None
+
+
 def _counts(ledger: Ledger, programme: Programme, month: str) -> tuple[int, str]:
     """What a tier is held against, and the last month of that window.
 
@@ -94,7 +129,8 @@ def _counts(ledger: Ledger, programme: Programme, month: str) -> tuple[int, str]
     return max((window_total(programme, ledger.months, end), place, end) for place, end in enumerate(ends))[::2]
 
 
-def _evaluate(draft: Draft, programme: Programme, at: int, policy: Policy) -> None:
+def evaluate(draft: Draft, programme: Programme, at: int, policy: Policy) -> None:
+    """Do all that time has done to a tier by `at`, and let the member rise to a tier that is earned."""
     since = policy.effective_from
     since = None if since is None or since > at else since
     while True:
@@ -105,7 +141,7 @@ def _evaluate(draft: Draft, programme: Programme, at: int, policy: Policy) -> No
         _take_step(draft, programme, step, policy.zone)
         if draft.ledger is before:
             break
-    rise(draft, programme, at, policy.zone)
+    _rise(draft, programme, at, policy.zone)
 
 
 def _take_step(draft: Draft, programme: Programme, step: TierStep, zone: str) -> None:
@@ -126,7 +162,7 @@ def _take_step(draft: Draft, programme: Programme, step: TierStep, zone: str) ->
             draft.add(_lost(ledger, programme, came.tier, came.total, came.month, step.at))
 
 
-def rise(draft: Draft, programme: Programme, at: int, zone: str) -> None:
+def _rise(draft: Draft, programme: Programme, at: int, zone: str) -> None:
     """A tier that is earned is had: a changed programme may ask for less than before."""
     month = max(draft.ledger.month, local_time(zone).month(at))
     total = window_total(programme, draft.ledger.months, month)

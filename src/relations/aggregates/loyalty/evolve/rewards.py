@@ -68,7 +68,7 @@ def _tier_kept(ledger: Ledger, event: TierKept) -> Ledger:
 
 
 def _tier_warned(ledger: Ledger, event: TierWarned) -> Ledger:
-    return replace(ledger, warned=event.losing_at, lost_tier=None)
+    return replace(ledger, warned=event.losing_at)
 
 
 def _tier_graced(ledger: Ledger, event: TierGraceGiven) -> Ledger:
