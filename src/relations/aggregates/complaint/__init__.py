@@ -141,7 +141,7 @@ from relations.aggregates.complaint.moves import (
 from relations.aggregates.complaint.state import (
     Clock,
     Complaint,
-    Improvement,
+    ImprovementState,
     Remedy,
     Request,
 )
@@ -199,11 +199,11 @@ __all__ = [
     "GiveApology",
     "Grading",
     "HoldingReplySent",
-    "Improvement",
     "ImprovementDone",
     "ImprovementNotProved",
     "ImprovementProved",
     "ImprovementRaised",
+    "ImprovementState",
     "ImprovementStatus",
     "InformationAsked",
     "InformationReceived",

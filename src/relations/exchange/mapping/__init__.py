@@ -2,12 +2,12 @@
 
 from relations.exchange.mapping.model import (
     CommandRule,
-    Condition,
     FixedColumn,
     Mapping,
     Match,
     Note,
     Reject,
+    RowCondition,
     Source,
     Value,
     load_mapping,
@@ -16,12 +16,12 @@ from relations.exchange.mapping.model import (
 
 __all__ = [
     "CommandRule",
-    "Condition",
     "FixedColumn",
     "Mapping",
     "Match",
     "Note",
     "Reject",
+    "RowCondition",
     "Source",
     "Value",
     "load_mapping",

@@ -33,12 +33,12 @@ from relations.policies.codes import known_currency, known_zone
 
 __all__ = [
     "CommandRule",
-    "Condition",
     "FixedColumn",
     "Mapping",
     "Match",
     "Note",
     "Reject",
+    "RowCondition",
     "Source",
     "Value",
     "load_mapping",
@@ -125,7 +125,7 @@ class Source(_Part):
         return self
 
 
-class Condition(_Part):
+class RowCondition(_Part):
     """A test of one value of a row; all the tests given must hold. Or a group of conditions: `any`, `none`.
 
     Attributes:
@@ -152,8 +152,8 @@ class Condition(_Part):
     at_least: int | float | None = None
     same_as: str | None = None
     differs_from: str | None = None
-    any: tuple[Condition, ...] = ()
-    none: tuple[Condition, ...] = ()
+    any: tuple[RowCondition, ...] = ()
+    none: tuple[RowCondition, ...] = ()
 
     @model_validator(mode="after")
     def _tests_something(self) -> Self:
@@ -165,7 +165,7 @@ class Condition(_Part):
         return self
 
 
-When = tuple[Condition, ...]
+When = tuple[RowCondition, ...]
 
 
 class Value(_Part):

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from relations.projections.customers.matching import same_email, same_name, same_phone
-from relations.projections.customers.portraits import Said
+from relations.projections.customers.portraits import SaidTrait
 
 __all__ = ["COMPARED", "Candidates", "Duplicate", "Evidence", "marks", "pairs"]
 
@@ -52,7 +52,7 @@ class Duplicate(BaseModel):
     evidence: tuple[Evidence, ...]
 
 
-def marks(said: Mapping[str, Said], country: str | None) -> list[Mark]:
+def marks(said: Mapping[str, SaidTrait], country: str | None) -> list[Mark]:
     """By what a customer may be found to be the same as another.
 
     Args:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from relations.aggregates.customer import (
     DropTrait,
     LinkIdentity,
@@ -15,11 +13,9 @@ from relations.aggregates.customer import (
     UnmergeCustomer,
 )
 from relations.messages import Money
+from relations.testing.hotel.booking import Booking
 from relations.testing.hotel.diary import DAY, HOUR, MINUTE
 from relations.testing.hotel.world import PACES, TRAITS, WISHES
-
-if TYPE_CHECKING:
-    from relations.testing.hotel.visits import Visit
 
 __all__ = ["come_to_know"]
 
@@ -27,7 +23,7 @@ _KNOWN_TWICE = 0.02
 """How many guests fill in a second form, and are taken for somebody else at first."""
 
 
-def come_to_know(visit: Visit, name: str | None) -> None:
+def come_to_know(visit: Booking, name: str | None) -> None:
     """What the house learns of a guest by a visit.
 
     Args:
@@ -61,7 +57,7 @@ def come_to_know(visit: Visit, name: str | None) -> None:
         )  # fmt: skip
 
 
-def _be_sent(visit: Visit) -> None:
+def _be_sent(visit: Booking) -> None:
     """The first visit came through somebody else's system."""
     guest, random, write = visit.guest, visit.random, visit.diary.write
     if random.random() < 0.25:
@@ -71,7 +67,7 @@ def _be_sent(visit: Visit) -> None:
         )  # fmt: skip
 
 
-def _be_known_twice(visit: Visit, name: str) -> None:
+def _be_known_twice(visit: Booking, name: str) -> None:
     """A second form, filled in by hand: found to be the same guest's before long, or not; now and then in error."""
     guest, random, write = visit.guest, visit.random, visit.diary.write
     other, at = f"{guest.id}-2", visit.departure + DAY + random.randrange(5 * DAY)
