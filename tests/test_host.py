@@ -7,6 +7,8 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from relations.aggregates import AGGREGATES
 from relations.aggregates.customer import EraseCustomer, MergeCustomer, RegisterCustomer
@@ -14,6 +16,7 @@ from relations.engine import Relations
 from relations.errors import CommandRefused, InvalidInput
 from relations.projections import PROJECTIONS, VIEWS
 from relations.reactions import REACTIONS
+from relations.testing import History, histories
 from relations.testing.laws import check_laws
 from tests.support import host
 
@@ -79,6 +82,13 @@ def test_a_hosts_own_projection_keeps_the_laws() -> None:
         host.PROJECTION, evening(), aggregates=(*AGGREGATES, host.AGGREGATE), reactions=REACTIONS, points=3
     )
     assert report.folded == 18
+
+
+@settings(max_examples=20)
+@given(histories(host.AGGREGATE, commands_min=2, commands_max=8, fields={"guests": st.integers(1, 9)}))
+def test_a_history_of_a_hosts_own_aggregate_is_of_one_stream(history: History[host.Table]) -> None:
+    assert len({command.stream for command in history.commands}) == 1
+    assert len(history.commands) >= 2
 
 
 def test_merged_and_erased_customers_are_one_in_a_hosts_own_view(database_url: str) -> None:

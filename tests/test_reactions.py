@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +23,11 @@ from relations.aggregates.loyalty import (
     CreditPurchase,
     EarnPoints,
     EnrolMember,
+    MovedLot,
+    PointsReleased,
+    ReferralMade,
     ReleaseAccount,
+    RequestForwarded,
     ReturnAccount,
     ReverseEarning,
 )
@@ -168,3 +174,31 @@ def test_an_erasure_reaches_every_id_merged_with_it() -> None:
     assert react(CustomerErased(reason="asked", merged=("c-2", "c-3")), at, POLICY) == [
         EraseAlias(customer=name, other="c-1", reason="asked", occurred_at=moment) for name in ("c-2", "c-3")
     ]
+
+
+def test_every_copied_field_is_one_of_the_event_and_of_the_command() -> None:
+    """Sent through validation, each command that a table row makes is the same command."""
+    lot = MovedLot(lot="l1", points=5, active_from=AT, expires_at=AT + 10, earned_at=AT)
+    merged: dict[str, Any] = {"into": "c-2", "programme": "main", "prefix": "merged/c-1/"}
+    events: list[tuple[Event, str, dict[str, object]]] = [
+        (
+            PointsReleased(programme="main", transfer="t1", to="c-2", points=5, lots=(lot,)),
+            "c-2",
+            {"transfer": "t1", "source": "c-1"},
+        ),
+        (ReferralMade(programme="main", referral="r1", referred="c-2"), "c-2", {"referral": "r1", "referrer": "c-1"}),
+        (
+            RequestForwarded(request="RedeemPoints", about="d1", points=5, **merged),
+            "c-2",
+            {"redemption": "d1", "points": 5, "prefix": "merged/c-1/"},
+        ),
+        (
+            RequestForwarded(request="ReverseRedemption", about="d1", **merged),
+            "c-2",
+            {"redemption": "merged/c-1/d1"},
+        ),
+    ]
+    for event, customer, fields in events:
+        command = only(event, envelope("loyalty-c-1"))
+        assert command.customer == customer  # type: ignore[attr-defined]
+        assert {name: getattr(command, name) for name in fields} == fields

@@ -15,8 +15,9 @@ from sqlalchemy import Connection, select
 from relations.aggregates import AGGREGATES
 from relations.aggregates.policy import AdoptPolicy
 from relations.decider import Aggregate
-from relations.errors import InvalidInput
+from relations.errors import IdempotencyConflict, InvalidInput
 from relations.execution import BatchReport, Clock, Executor, Reader, Receipt, Rejection
+from relations.execution.idempotency import Repeats
 from relations.log.codec import Codec
 from relations.log.database import Access, Database, Durability
 from relations.log.log import Log
@@ -87,6 +88,7 @@ class Relations:
         self.codec = Codec(event for aggregate in aggregates for event in aggregate.events)
         self.clock = clock
         self._keys = Keys(log.database, master_key)
+        self._repeats = Repeats(log.database, self.codec, self._keys, aggregates)
         self._reader = Reader(self.codec, self._keys)
         self._executor = Executor(
             log,
@@ -429,6 +431,18 @@ class Relations:
             head = self.log.head(connection)
         owed = self.log.database.owed_purge() is not None
         return Status(self.log.database.name, head.position, head.digest.hex(), self.runner.status(), owed)
+
+    def first_changed(self, commands: Sequence[Command]) -> Command | None:
+        """Return the first command whose id the log has with a different command; None where there is none."""
+        with self.log.database.reading() as connection:
+            known = self._repeats.known(connection, [each.command_id for each in commands if each.command_id])
+            for command in commands:
+                if command.command_id in known:
+                    try:
+                        self._repeats.must_be_same(connection, command, known[command.command_id])
+                    except IdempotencyConflict:
+                        return command
+        return None
 
     def digest(self, text: str, *, purpose: str = "") -> str:
         """Return a keyed digest of a text: an id for what must not be recorded in clear, such as an e-mail address.

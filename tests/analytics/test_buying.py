@@ -216,7 +216,7 @@ def test_without_anybody_who_came_back_there_is_nothing_to_fit(
     ],
 )
 def test_a_likelihood_without_a_summit_is_refused_and_says_where_it_leads(group: list[RepeatStatistics]) -> None:
-    with pytest.raises(NoFit, match="has no summit") as caught:
+    with pytest.raises(NoFit, match="has no maximum") as caught:
         fit_buying(group)
     assert caught.value.code == "fit_not_converged"
 

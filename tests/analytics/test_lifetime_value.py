@@ -92,7 +92,7 @@ def test_without_repeat_spending_there_is_nothing_to_fit(group: list[RepeatStati
 
 
 def test_equal_amounts_have_no_summit() -> None:
-    with pytest.raises(InvalidInput, match="Gamma-Gamma has no summit") as caught:
+    with pytest.raises(InvalidInput, match="Gamma-Gamma has no maximum") as caught:
         fit_spending([RepeatStatistics(2, 20, 50, 2_000)] * 30)
     assert caught.value.code == "fit_not_converged"
 

@@ -275,6 +275,19 @@ def test_json_is_utf_8_whatever_the_terminal_is(program: Run, hotel: Path) -> No
     assert shown.out.encode("latin-1").decode("utf-8").startswith('{"customer":"g000001"')
 
 
+def test_a_history_shows_what_an_auditor_asks_first(run: Run, hotel: Path) -> None:
+    found = run("complaints", "-d", hotel, "--status", "closed", "--json").json["tickets"][0]
+    events = run("history", found["customer"], "-d", hotel, "--json").json["events"]
+    shown = "".join(run("history", found["customer"], "-d", hotel, COLUMNS="200").out.split())
+    assert len(events) > 3
+    for event in events:
+        assert str(event["position"]) in shown
+        assert event["actor"] in shown
+        assert event["command_id"] in shown
+    assert f"complaint:{found['complaint']}" in shown
+    assert "recorded20" in shown
+
+
 # --- small, old and unfinished data -----------------------------------------------------------------------------------
 
 

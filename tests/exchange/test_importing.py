@@ -160,11 +160,12 @@ def test_rejected_rows_are_mended_and_sent_again(relations: Relations, shop: Pat
     assert [line["row"] for line in records(rejects)] == [6]
     assert {command_id for _, command_id in positions(relations)} >= {"shop:2", "shop:4.2"}
 
-    # And the whole file again: the log knows the mended rows by their ids, now with other contents.
-    again = import_file(relations, SHOP, shop, rejects=rejects)
-    assert again.recorded == 0
-    assert again.by_reason["command_id_reused"] == 1
-    # With the mended rows in the file's place all is as it was.
+    # And the whole file again: the log knows the corrected rows by their ids, now with other contents.
+    before = positions(relations)
+    with pytest.raises(SourceError) as raised:
+        import_file(relations, SHOP, shop, rejects=rejects)
+    assert (raised.value.code, positions(relations)) == ("not_a_continuation", before)
+    # With the corrected rows in the file's place all is as it was.
     again = import_file(relations, SHOP, shop, rejects=tmp_path / "other.jsonl", corrected=mended)
     assert (again.recorded, again.repeated) == (0, 5)
 

@@ -226,11 +226,14 @@ def test_an_invitation_is_answered_once_whoever_answers() -> None:
         relations.execute(answered("c1", "f3", 8, 13, "s1"))
         again = answered("c1", "f4", 8, 14, "s1")
         assert relations.execute(again.model_copy(update={"comment": None})).events == ()
-        for other in (again, answered("c1", "f5", 2, 14, "s1"), answered("c2", "f5", 2, 14, "s1")):
+        for other in (answered("c1", "f5", 2, 13, "s1"), answered("c2", "f5", 2, 13, "s1")):
             with pytest.raises(CommandRefused) as refused:
                 relations.execute(other)
             assert refused.value.code == "invitation_already_answered"
-        relations.execute(of("c1", DeclineInvitation, 15, invitation="s1"))
+        for number, customer in enumerate(("c1", "c2"), start=15):
+            (corrected,) = relations.execute(answered(customer, f"f{number}", number - 10, number, "s1")).events
+            assert (corrected.topic, corrected.event.feedback) == ("customer.feedback_corrected", "f3")  # type: ignore[attr-defined]
+        relations.execute(of("c1", DeclineInvitation, 17, invitation="s1"))
         assert relations.load("customer", "c2").invitations["s1"].declined
 
 

@@ -47,6 +47,7 @@ from relations.aggregates.customer import (
     CustomerWonBack,
     FeedbackAnswered,
     FeedbackCoded,
+    FeedbackCorrected,
     FeedbackGiven,
     IdentityLinked,
     InteractionRecorded,
@@ -296,6 +297,17 @@ MEANT: dict[str, Event] = {
         invitation="inv-2", reminder=1, at=AT + 7 * DAY, remind_at=AT + 14 * DAY
     ),
     "customer.feedback_coded.1.full": FeedbackCoded(feedback="f1", themes=("noise",), coder="li", at=AT),
+    "customer.feedback_corrected.1.full": FeedbackCorrected(
+        feedback="f1",
+        instrument="servqual",
+        given_at=AT,
+        kind="servqual",
+        score=5,
+        items=(ItemAnswer("staff-is-prompt", 6, 7),),
+        comment=SEALED,
+        at=AT + 86_400_000_000,
+        answer_by=AT + 2 * 86_400_000_000,
+    ),
     "customer.sentiment_scored.1.full": SentimentScored(
         feedback="f1", score=-417, scorer="vader", scorer_version="3.3.2", at=AT
     ),

@@ -1,16 +1,16 @@
-"""Value and survival: statistical models over what views have counted.
+"""Statistics: customer value, survival, intervals, control charts and drivers.
 
-Everything here is pure: numbers in, numbers out. Nothing reads a log or a database, so a fit can be made from any
-view's sufficient statistics, or from none of ours.
+Everything here is pure: numbers in, numbers out. Nothing reads a log or a database, so a fit works on any statistics,
+those of a view or others.
 
-* `repeat_statistics`: frequency, recency and age of a customer, and what the repeat purchases came to.
+* `repeat_statistics`: frequency, recency and age of a customer, and the amount of repeat purchases.
 * `fit_buying`: how often customers buy and when they silently leave (BG/NBD and MBG/NBD).
 * `fit_spending`: how much they spend when they buy (Gamma-Gamma).
 * `lifetime_values`: both together, discounted.
-* `survival_curve`: Kaplan-Meier; needs no extra.
-* `spells`: from when to when somebody was a customer.
+* `survival_curve`: Kaplan and Meier's curve.
+* `spells`: the days on which a customer was active.
 
-The fits need scipy, in the extra `analytics`; it is imported when a fit or a forecast is asked for.
+Only the fits and forecasts need scipy, from the extra `analytics`; it is imported when one is asked for.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """How often customers buy, and when they silently leave: BG/NBD and MBG/NBD.
 
-Both say: while a customer is there, purchases come at random at a rate of their own, gamma distributed over customers
-with shape r and rate alpha; at a purchase the customer leaves for good with a probability of their own, beta
-distributed with a and b. In BG/NBD that can happen at every repeat purchase; in MBG/NBD at the first purchase already,
-so that somebody who never came back need not be there any more.
+In both models, an active customer buys at random at a rate of their own, gamma distributed over customers with shape r
+and rate alpha. At a purchase the customer leaves for good with a probability of their own, beta distributed with a and
+b. In BG/NBD that can happen at every repeat purchase, in MBG/NBD already at the first one: there a customer who never
+came back may have left.
 
 Sources: P. S. Fader, B. G. S. Hardie, K. L. Lee, "'Counting your customers' the easy way: an alternative to the
 Pareto/NBD model", Marketing Science 24 (2005) 275-284; the same, "Computing P(alive) using the BG/NBD model" (2008).
@@ -37,23 +37,23 @@ BuyingModelName: TypeAlias = Literal["bg_nbd", "mbg_nbd"]
 _TITLES: dict[BuyingModelName, str] = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD"}
 
 _NODES = 24
-"""Of the integrals over time: their error is then some units of the last digit."""
+"""Nodes of the integrals over time; their error is then a few units of the last digit."""
 
 
 class BuyingModel(BaseModel):
     """A fitted model of buying and leaving. Times are in days throughout, and so is alpha.
 
     Attributes:
-        model: Which of the two.
-        r: Shape of the purchase rates over customers.
-        alpha_days: Their rate parameter; r / alpha_days is the mean of purchases a day. Divide by 7 for weeks.
-        a: First parameter of the probabilities to leave.
-        b: Second one; a / (a + b) is their mean.
-        standard_errors: Of the four, by name.
-        log_likelihood: At the fit, with times in units of `unit_days`.
+        model: `bg_nbd` or `mbg_nbd`.
+        r: The shape of the purchase rates over customers.
+        alpha_days: Their rate parameter; r / alpha_days is the mean number of purchases a day. Divide by 7 for weeks.
+        a: The first parameter of the probabilities of leaving.
+        b: The second parameter; a / (a + b) is their mean.
+        standard_errors: The standard errors of the four parameters, by name.
+        log_likelihood: The log-likelihood of the fit, with times in units of `unit_days`.
         unit_days: The unit of time of the log-likelihood, 7 for weeks as in the literature. Nothing else depends on it.
-        customers: How many it was fitted to.
-        repeat_customers: How many of those came back.
+        customers: The number of customers in the fit.
+        repeat_customers: The number of them who came back.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,20 +70,20 @@ class BuyingModel(BaseModel):
     repeat_customers: int
 
     def alive(self, customers: Iterable[RepeatStatistics]) -> list[float]:
-        """The probability of each that they have not left by the end of their observation.
+        """Return the probability that each customer has not left by the end of the observation.
 
         Raises:
             MissingExtra: scipy is not installed.
-            InvalidInput: Statistics that no history has.
+            InvalidInput: No history has such statistics.
         """
         return self._each(customers, self._alive)
 
     def expected_purchases(self, customers: Iterable[RepeatStatistics], days: float) -> list[float]:
-        """How many purchase days are expected of each in the days after the end of their observation.
+        """Return the number of purchase days expected of each customer after the end of the observation.
 
         Raises:
             MissingExtra: scipy is not installed.
-            InvalidInput: Statistics that no history has, or negative or infinite days.
+            InvalidInput: No history has such statistics, or the days are negative or infinite.
         """
         check_forecast(days)
         return self._each(customers, partial(self._expected, days=days))
@@ -91,23 +91,23 @@ class BuyingModel(BaseModel):
     def discounted_purchases(
         self, customers: Iterable[RepeatStatistics], days: float, *, yearly_rate: float
     ) -> list[float]:
-        """The same, each worth less the later it comes: a purchase in a year counts as 1 / (1 + `yearly_rate`).
+        """Return expected purchase days, discounted: a purchase in a year counts as 1 / (1 + `yearly_rate`).
 
         Discounting is continuous, not by month: the expected rate of purchases is integrated over time.
 
         Raises:
             MissingExtra: scipy is not installed.
-            InvalidInput: Statistics that no history has, negative or infinite days, or a rate of -1 or below.
+            InvalidInput: No history has such statistics, the days are negative or infinite, or the rate is -1 or below.
         """
         check_forecast(days, yearly_rate)
         return self._each(customers, partial(self._expected, days=days, yearly_rate=yearly_rate))
 
     def new_customer_purchases(self, days: float) -> float:
-        """How many repeat purchase days are expected of somebody in the days after their first purchase."""
+        """Return the number of repeat purchase days expected of a new customer after the first purchase."""
         return self.expected_purchases([RepeatStatistics(0, 0, 0)], days)[0]
 
     def _each(self, customers: Iterable[RepeatStatistics], compute: Any) -> list[float]:
-        """Compute once for all who are alike."""
+        """Compute a value for each customer, once for equal statistics."""
         np = scientific("numpy", f"Forecasting with {_TITLES[self.model]}")
         keys = [(one.frequency, one.recency_days, one.age_days) for one in checked(customers)]
         if not keys:
@@ -128,11 +128,11 @@ class BuyingModel(BaseModel):
         return np.where(chances > 0, special.expit(-left), 1.0)
 
     def _expected(self, x: Any, recency: Any, age: Any, *, days: float, yearly_rate: float = 0.0) -> Any:
-        """The rate of purchases, (R / A) 2F1(R + 1, a; a + B; -s / A), discounted and integrated over time.
+        """Integrate the rate of purchases, (R / A) 2F1(R + 1, a; a + B; -s / A), discounted, over time.
 
-        The paper's closed form is the same without discounting, but 0 / 0 at a = 1, and it multiplies a huge number by
-        a tiny one for good customers. The rate falls like a power of A + s, so Gauss and Legendre's points are spread
-        evenly over that sum's logarithm.
+        Without discounting, the paper's closed form gives the same, but it is 0 / 0 at a = 1, and multiplies a huge
+        number by a tiny one for good customers. The rate falls like a power of A + s, so the Gauss-Legendre nodes are
+        spread evenly over the logarithm of A + s.
         """
         np = scientific("numpy", "Expected purchases")
         left, shape, at = self.b + self._chances(x), self.r + x, self.alpha_days + age
@@ -152,24 +152,26 @@ _YEAR_DAYS = 365.25
 def fit_buying(
     customers: Iterable[RepeatStatistics], *, model: BuyingModelName = "bg_nbd", unit_days: float = 7
 ) -> BuyingModel:
-    """Fit by maximum likelihood. Customers who are alike are counted, not computed again.
+    """Fit a model by maximum likelihood. Equal statistics are counted and computed once.
 
     Args:
-        customers: Everybody who ever bought, those who never came back too.
-        model: `bg_nbd`, or `mbg_nbd`, where one may leave at the first purchase already.
-        unit_days: The unit of time of the reported log-likelihood; weeks, as in the literature.
+        customers: All customers who ever bought, including those who never came back.
+        model: `bg_nbd`, or `mbg_nbd`, in which a customer may leave right after the first purchase.
+        unit_days: The unit of time of the log-likelihood; weeks, as in the literature.
 
     Raises:
         MissingExtra: scipy is not installed.
-        InvalidInput: Statistics that no history has, an unknown model, or a unit that is none.
-        NoFit: No customers, nobody who came back, or a likelihood without a summit.
+        InvalidInput: No history has such statistics, the model is unknown, or the unit is not positive.
+        NoFit: There are no customers, nobody came back, or the likelihood has no maximum.
     """
     if model not in get_args(BuyingModelName):
         raise InvalidInput(
-            f"{model!r} is no model of buying", code="unknown_model", field="model", hint="Give bg_nbd or mbg_nbd"
+            f"there is no model of buying {model!r}", code="unknown_model", field="model", hint="Give bg_nbd or mbg_nbd"
         )
     if not 0 < unit_days < float("inf"):
-        raise InvalidInput(f"{unit_days} is not a unit of time", code="invalid_unit", field="unit_days")
+        raise InvalidInput(
+            f"{unit_days} is not a unit of time", code="invalid_unit", field="unit_days", hint="Give a number above 0"
+        )
     found = checked(customers)
     repeat_customers = _check_repeats(found)
     np = scientific("numpy", f"Fitting {_TITLES[model]}")
@@ -177,9 +179,9 @@ def fit_buying(
     likelihood = partial(_log_likelihood, model, groups)
     names = ("r", "alpha", "a", "b")
     scale = max(float(groups.age.max()) / 10, 1e-6)
-    summit = maximise(likelihood, names, (1.0, scale, 1.0, 1.0), count=len(found), model=_TITLES[model])
-    r, alpha, a, b = summit.values
-    r_error, alpha_error, a_error, b_error = summit.standard_errors
+    maximum = maximise(likelihood, names, (1.0, scale, 1.0, 1.0), count=len(found), model=_TITLES[model])
+    r, alpha, a, b = maximum.values
+    r_error, alpha_error, a_error, b_error = maximum.standard_errors
     return BuyingModel(
         model=model,
         r=r,
@@ -187,7 +189,7 @@ def fit_buying(
         a=a,
         b=b,
         standard_errors={"r": r_error, "alpha_days": alpha_error * unit_days, "a": a_error, "b": b_error},
-        log_likelihood=summit.log_likelihood,
+        log_likelihood=maximum.log_likelihood,
         unit_days=unit_days,
         customers=len(found),
         repeat_customers=repeat_customers,
@@ -202,16 +204,16 @@ def _check_repeats(customers: Sequence[RepeatStatistics]) -> int:
         raise NoFit(
             "no customer came back",
             code="no_repeat_customers",
-            hint="Models of repeat buying need customers who bought on two days or more",
+            hint="The model needs customers who bought on two days or more",
         )
     return repeat_customers
 
 
 def check_forecast(days: float, yearly_rate: float = 0.0) -> None:
-    """Check how far ahead a forecast looks, and its discount rate a year.
+    """Check the horizon and the discount rate of a forecast.
 
     Raises:
-        InvalidInput: Negative or infinite days, or a rate of -1 or below.
+        InvalidInput: The days are negative or infinite, or the rate is -1 or below.
     """
     if not 0 <= days < float("inf"):
         raise InvalidInput(
@@ -230,9 +232,9 @@ def check_forecast(days: float, yearly_rate: float = 0.0) -> None:
 
 
 class _Groups(NamedTuple):
-    """Customers who are alike, counted, as arrays; and how many there are of each frequency.
+    """Customers with equal statistics, counted, as arrays; and the number of customers of each frequency.
 
-    Gamma functions are most of a likelihood's time, and all of them depend on the frequency alone.
+    Gamma functions take most of the time of a likelihood, and all of them depend on the frequency alone.
     """
 
     x: Any
@@ -252,7 +254,7 @@ def _grouped(customers: Iterable[RepeatStatistics], unit_days: float, np: Any) -
 
 
 def _log_likelihood(model: BuyingModelName, groups: _Groups, parameters: Any) -> tuple[float, tuple[float, ...]]:
-    """The log-likelihood and its gradient: there still, or left at the last purchase, whichever is likelier."""
+    """Return the log-likelihood, over still being active or having left at the last purchase, and its gradient."""
     np = scientific("numpy", "The likelihood")
     special = scientific("scipy.special", "The likelihood")
     gammaln, digamma = special.gammaln, special.digamma

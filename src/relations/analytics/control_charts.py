@@ -1,4 +1,4 @@
-"""Control charts: is a change from month to month more than chance, and which month says so.
+"""Control charts: which months differ by more than chance explains.
 
 Two charts. The p-chart is for shares (CSAT): limits at three standard errors around the overall share, each month's by
 its own number of answers (W. A. Shewhart, "Economic control of quality of manufactured product", 1931; D. C.
@@ -36,9 +36,9 @@ class ShareSample(NamedTuple):
     """One period of a share.
 
     Attributes:
-        period: Its name.
-        hits: How many of them.
-        n: Of how many.
+        period: The period's name.
+        hits: The number of hits.
+        n: The number of answers.
     """
 
     period: str
@@ -47,7 +47,7 @@ class ShareSample(NamedTuple):
 
 
 class NpsSample(NamedTuple):
-    """One period of a net promoter score."""
+    """One period of a net promoter score, with its counts of answers."""
 
     period: str
     promoters: int
@@ -56,7 +56,7 @@ class NpsSample(NamedTuple):
 
     @property
     def n(self) -> int:
-        """How many answered."""
+        """The number of answers."""
         return self.promoters + self.passives + self.detractors
 
 
@@ -64,14 +64,14 @@ class ControlPoint(BaseModel):
     """One period on the chart.
 
     Attributes:
-        period: Its name.
-        n: How many answers it rests on.
+        period: The period's name.
+        n: The number of answers.
         value: The figure, in the chart's unit.
-        low: The lower limit for so many answers.
-        high: The upper limit.
-        deviation: How many standard errors the value lies above (below: negative) the centre; None where all answers
-            of all periods are alike, for then there is no error to measure by.
-        signals: The tests that this point completes. Empty: nothing but chance is needed to explain it.
+        low: The lower limit for this number of answers.
+        high: The upper limit for this number of answers.
+        deviation: The distance of the value from the centre in standard errors, negative below it; None if all answers
+            of all periods are equal, which leaves no error to measure by.
+        signals: The tests that this point completes; empty if chance alone explains it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -86,7 +86,7 @@ class ControlPoint(BaseModel):
 
 
 class ControlChart(BaseModel):
-    """A figure over time against what chance alone would do.
+    """A figure over time with the limits of chance.
 
     Attributes:
         centre: The figure over all periods together, in the chart's unit.
@@ -105,10 +105,10 @@ class ControlChart(BaseModel):
 
 
 def p_chart(samples: Sequence[ShareSample]) -> ControlChart | None:
-    """The chart of a share, from 0 to 1. None where there is no answer at all; periods without any are left out.
+    """Return the chart of a share, from 0 to 1; None without any answer. Periods without answers are left out.
 
     Raises:
-        InvalidInput: More hits than answers, or a negative count.
+        InvalidInput: There are more hits than answers, or a count is negative.
     """
     for sample in samples:
         _check(sample.hits, sample.n - sample.hits)
@@ -122,10 +122,10 @@ def p_chart(samples: Sequence[ShareSample]) -> ControlChart | None:
 
 
 def nps_chart(samples: Sequence[NpsSample]) -> ControlChart | None:
-    """The chart of a net promoter score, from -100 to 100. None where there is no answer at all.
+    """Return the chart of a net promoter score, from -100 to 100; None without any answer.
 
     Raises:
-        InvalidInput: A negative count.
+        InvalidInput: A count is negative.
     """
     for sample in samples:
         _check(sample.promoters, sample.passives, sample.detractors)
@@ -180,7 +180,7 @@ _Test: TypeAlias = Callable[[_Deviations, Sequence[float], int], bool]
 
 
 def _last(deviations: _Deviations, index: int, length: int) -> list[float]:
-    """The deviations of the last so many points; fewer, or unknown ones: none."""
+    """Return the known deviations of the last points; nothing if there are fewer points."""
     if index + 1 < length:
         return []
     return [each for each in deviations[index + 1 - length : index + 1] if each is not None]
@@ -204,7 +204,7 @@ def _trend(_deviations: _Deviations, values: Sequence[float], index: int) -> boo
 
 
 def _most_beyond(count: int, of: int, limit: float) -> _Test:
-    """So many of the last points beyond a limit on the side on which the last one is, which is one of them."""
+    """Return a test: this many of the last points are beyond a limit on one side, the last one among them."""
 
     def test(deviations: _Deviations, _values: Sequence[float], index: int) -> bool:
         last = _last(deviations, index, of)

@@ -1,10 +1,10 @@
-"""What goes with satisfaction: correlations, a regression, and each driver's share of what the regression explains.
+"""Drivers of an outcome: correlations, a regression, and each driver's share of what the regression explains.
 
 Shares are those of R. H. Lindeman, P. F. Merenda and R. Z. Gold, "Introduction to bivariate and multivariate analysis"
 (1980), also known as LMG or Shapley values of R squared (U. Groemping, "Relative importance for linear regression in R:
 the package relaimpo", Journal of Statistical Software 17 (2006) 1): how much a driver adds to R squared, averaged over
-all orders in which drivers can be entered. They are never negative and sum to R squared, also where drivers go with
-each other; which of two that go together "really" matters, no figure can tell, and `collinear` says so.
+all orders in which drivers can be entered. They are never negative and sum to R squared, even if drivers are correlated
+with each other. Which of two correlated drivers "really" matters, no figure can tell, and `collinear` names them.
 
 Pure Python: all regressions of up to twelve drivers come from one matrix of correlations.
 """
@@ -21,7 +21,7 @@ from relations.errors import InvalidInput
 __all__ = ["Driver", "DriverReport", "driver_report", "pearson", "spearman"]
 
 DRIVERS_MAX = 12
-"""Each driver more doubles the regressions; 12 are 4,096."""
+"""The most drivers. Each one doubles the number of regressions; 12 make 4,096."""
 VIF_WARNING = 5.0
 _SINGULAR = 1e-9
 
@@ -30,13 +30,13 @@ class Driver(BaseModel):
     """One driver.
 
     Attributes:
-        name: Its name.
-        pearson: Its correlation with the outcome; None where either never varies.
-        spearman: The same of ranks, ties at their mean rank.
-        beta: Its standardised coefficient: by how many standard deviations the outcome differs where this differs by
-            one and all others are alike. None where the drivers determine each other.
-        share: Its Shapley share of R squared, from 0 on.
-        vif: Its variance inflation factor, 1 / (1 - R squared on the other drivers); None where those determine it.
+        name: The driver's name.
+        pearson: The correlation with the outcome; None if either never varies.
+        spearman: The rank correlation, ties at their mean rank.
+        beta: The standardised coefficient: the difference of the outcome in standard deviations for a difference of one
+            here, with all other drivers equal. None if the drivers determine each other.
+        share: The Shapley share of R squared, 0 or more.
+        vif: The variance inflation factor, 1 / (1 - R squared on the other drivers); None if those determine it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,16 +50,16 @@ class Driver(BaseModel):
 
 
 class DriverReport(BaseModel):
-    """What goes with an outcome. It goes with it; that it brings it about, no survey shows.
+    """The drivers of an outcome. A survey shows what goes together, not what causes what.
 
     Attributes:
-        outcome: What is explained.
-        n: How many complete observations.
+        outcome: The outcome's name.
+        n: The number of complete observations.
         r_squared: The share of the outcome's variance that the drivers explain together, from 0 to 1.
-        adjusted_r_squared: The same, less what as many random drivers would explain; None where n is too small.
-        drivers: The largest share first.
-        collinear: Drivers whose variance inflation factor is 5 or more, or that others determine: their betas and
-            shares are to be read together.
+        adjusted_r_squared: R squared less what as many random drivers would explain; None if n is too small.
+        drivers: The drivers, the largest share first.
+        collinear: Drivers with a variance inflation factor of 5 or more, or determined by others. Read their betas and
+            shares together.
         constant: Drivers left out because they never vary.
     """
 
@@ -75,7 +75,7 @@ class DriverReport(BaseModel):
 
 
 def pearson(x: Sequence[float], y: Sequence[float]) -> float | None:
-    """Pearson's correlation; None where either never varies."""
+    """Return Pearson's correlation; None if either never varies."""
     n = len(x)
     if not n:
         return None
@@ -89,7 +89,7 @@ def pearson(x: Sequence[float], y: Sequence[float]) -> float | None:
 
 
 def spearman(x: Sequence[float], y: Sequence[float]) -> float | None:
-    """Spearman's rank correlation, ties at their mean rank; None where either never varies."""
+    """Return Spearman's rank correlation, ties at their mean rank; None if either never varies."""
     return pearson(_ranks(x), _ranks(y))
 
 
@@ -111,24 +111,24 @@ def driver_report(outcome: str, values: Sequence[float], drivers: Mapping[str, S
     """Explain an outcome by drivers that were observed together with it.
 
     Args:
-        outcome: Its name.
-        values: The outcome, one number an observation.
-        drivers: By name, the driver's value in each observation.
+        outcome: The outcome's name.
+        values: The outcome, one number for each observation.
+        drivers: The values of each driver by its name, one for each observation.
 
     Raises:
-        InvalidInput: No driver, more than twelve, columns of different lengths, an outcome that never varies, or no
-            more observations than drivers and one.
+        InvalidInput: There are no drivers or more than twelve, columns differ in length, the outcome never varies, or
+            there are fewer than two observations more than drivers.
     """
     n = len(values)
     if any(len(column) != n for column in drivers.values()):
-        raise InvalidInput("all columns have one value an observation", code="uneven_columns", field="drivers")
+        raise InvalidInput("all columns need one value for each observation", code="uneven_columns", field="drivers")
     varying = {name: column for name, column in drivers.items() if len(set(column)) > 1}
     constant = tuple(name for name in drivers if name not in varying)
     if not varying:
-        raise InvalidInput("no driver varies", code="no_drivers", field="drivers", hint="Give some that do")
+        raise InvalidInput("no driver varies", code="no_drivers", field="drivers", hint="Give drivers that vary")
     if len(varying) > DRIVERS_MAX:
         raise InvalidInput(
-            f"{len(varying)} drivers are more than {DRIVERS_MAX}",
+            f"there cannot be {len(varying)} drivers, only {DRIVERS_MAX}",
             code="too_many_drivers",
             field="drivers",
             hint="Ask for dimensions instead of items, or choose some",

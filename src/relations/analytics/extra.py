@@ -1,4 +1,4 @@
-"""Reaching scipy and numpy only where a model is asked for: without the extra, everything else goes on working."""
+"""Imports of scipy and numpy when a model needs them; without the extra, everything else works."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ __all__ = ["scientific"]
 
 
 def scientific(module: str, purpose: str) -> Any:
-    """A module of the extra `analytics`, such as `scipy.special`.
+    """Import a module of the extra `analytics`, such as `scipy.special`.
 
     Args:
-        module: Its name.
-        purpose: What it is needed for, at the beginning of a sentence.
+        module: The module's name.
+        purpose: The purpose, as the beginning of a sentence.
 
     Raises:
-        MissingExtra: It is not installed.
+        MissingExtra: The module is not installed.
     """
     return needed(module, extra="analytics", purpose=purpose)

@@ -14,20 +14,20 @@ from relations.analytics.extra import scientific
 __all__ = ["mean_power"]
 
 _SERIES_MAX = 0.9
-"""Up to this w the plain series is summed."""
+"""The largest w for which the plain series is summed."""
 
 _FAR = 40.0
-"""As a logarithm: what is smaller does not count."""
+"""Terms below this, as a logarithm, do not count."""
 
 
 def mean_power(a: float, b: Any, e: Any, z: Any) -> Any:
-    """E (1 + p z)^-e over p of a beta distribution.
+    """Return E (1 + p z)^-e for a beta distributed p.
 
     Args:
-        a: Its first parameter.
-        b: Its second, an array.
-        e: The exponent, an array of the same shape, positive.
-        z: Likewise, from 0.
+        a: The first parameter of the beta distribution.
+        b: The second parameter, an array.
+        e: The exponent, a positive array of the same shape.
+        z: An array of the same shape, 0 or more.
     """
     np, special = scientific("numpy", "Expected purchases"), scientific("scipy.special", "Expected purchases")
     w = z / (1 + z)
@@ -40,9 +40,9 @@ def mean_power(a: float, b: Any, e: Any, z: Any) -> Any:
 
 
 def _integrated(a: float, b: Any, e: Any, z: Any, np: Any, special: Any) -> Any:
-    """The trapezoidal rule over the logit of p, exact to the last digits for so smooth a function.
+    """Integrate by the trapezoidal rule over the logit of p, which is exact to the last digits for a smooth function.
 
-    The line between the function's values at p = 0 and p = 1 is taken off and its mean put back: what is left dies away
+    The line between the function's values at p = 0 and p = 1 is subtracted and its mean added again: the rest vanishes
     at both ends, however flat the distribution is there.
     """
     last = np.exp(-e * np.log1p(z))

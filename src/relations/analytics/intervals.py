@@ -1,4 +1,4 @@
-"""Intervals around shares, means and net promoter scores: how far a figure may be off, given how few answered.
+"""Confidence intervals of shares, means and net promoter scores.
 
 Pure arithmetic; nothing here knows of events, rows or policies. Shares are between 0 and 1, net promoter scores
 between -100 and 100.
@@ -28,11 +28,11 @@ __all__ = [
 ]
 
 CONFIDENCE = 0.95
-"""The share of intervals, over many samples, that hold the true value."""
+"""The share of intervals, over many samples, that contain the true value."""
 
 _SERIES_TO = 100
 _CONFIDENCE_MAX = 0.999_999
-"""Beyond this the normal approximation says nothing."""
+"""The highest level for which the normal approximation is of use."""
 
 
 class Interval(BaseModel):
@@ -52,7 +52,7 @@ class Interval(BaseModel):
 
 
 class NetPromoters(BaseModel):
-    """A net promoter score with its adjusted value and interval. All three are on the scale of -100 to 100.
+    """A net promoter score with its adjusted value and interval, all from -100 to 100.
 
     Attributes:
         score: 100 x (promoters - detractors) / answers, as commonly reported.
@@ -70,7 +70,7 @@ class NetPromoters(BaseModel):
 
 @lru_cache(maxsize=32)
 def normal_quantile(confidence: float) -> float:
-    """How many standard errors a two-sided interval reaches to each side: 1.959964 for 0.95.
+    """Return the half width of a two-sided normal interval in standard errors: 1.959964 for 0.95.
 
     Raises:
         InvalidInput: `confidence` is not above 0 and at most 0.999999.
@@ -87,19 +87,21 @@ def normal_quantile(confidence: float) -> float:
 
 @lru_cache(maxsize=1024)
 def student_quantile(confidence: float, degrees: int) -> float:
-    """How many standard errors the interval of a mean reaches to each side: 2.776445 for 0.95 and 4 degrees of freedom.
+    """Return the half width of a mean's interval in standard errors: 2.776445 for 0.95 and 4 degrees of freedom.
 
-    Up to 100 degrees by bisection of the distribution's finite series; beyond by the normal quantile with its
-    expansion, whose error is then below 0.000001.
+    Up to 100 degrees it bisects the distribution's finite series. Beyond, it expands the normal quantile, with an error
+    below 0.000001.
 
     Sources: M. Abramowitz and I. Stegun, "Handbook of mathematical functions" (1964), 26.7.3, 26.7.4 and 26.7.5.
 
     Raises:
-        InvalidInput: `confidence` is not above 0 and at most 0.999999, or there are no degrees of freedom.
+        InvalidInput: `confidence` is not above 0 and at most 0.999999, or `degrees` is below 1.
     """
     z = normal_quantile(confidence)
     if degrees < 1:
-        raise InvalidInput(f"{degrees} degrees of freedom are none", code="invalid_degrees", hint="Give 1 or more")
+        raise InvalidInput(
+            f"there cannot be {degrees} degrees of freedom", code="invalid_degrees", hint="Give 1 or more"
+        )
     if degrees > _SERIES_TO:
         first = (z**3 + z) / 4
         second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
@@ -113,7 +115,7 @@ def student_quantile(confidence: float, degrees: int) -> float:
 
 
 def _within_angle(angle: float, degrees: int) -> float:
-    """The share of Student's distribution within tan(angle) * sqrt(degrees) of 0."""
+    """Return the share of Student's distribution within tan(angle) * sqrt(degrees) of 0."""
     cosine, sine = cos(angle), sin(angle)
     odd = degrees % 2 == 1
     term = cosine if odd else 1.0
@@ -144,16 +146,16 @@ def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> In
 
 
 def mean_by_respondent(groups: Iterable[Sequence[int]], confidence: float = CONFIDENCE) -> Interval | None:
-    """The interval of the mean of all numbers, where those of one respondent go with each other.
+    """Return the interval of the mean of all numbers, if those of one respondent depend on each other.
 
-    The mean is the ratio of respondents' sums to their numbers of answers, and only respondents are independent: its
-    variance is that of a ratio over them. Where each gave one number it is the textbook's, with Student's quantile.
+    The mean is the ratio of respondents' sums to their numbers of answers, and only respondents are independent. So the
+    variance is that of a ratio over respondents. With one number each it is the textbook's, with Student's quantile.
 
     Sources: W. Cochran, "Sampling techniques" (3rd edition, 1977), 2.11 (ratios) and 9A (clusters of unequal sizes).
 
     Args:
-        groups: Each respondent's numbers.
-        confidence: Two-sided confidence level.
+        groups: The numbers of each respondent.
+        confidence: The two-sided confidence level.
 
     Returns:
         None for fewer than two respondents.
@@ -171,7 +173,7 @@ def mean_by_respondent(groups: Iterable[Sequence[int]], confidence: float = CONF
 
 
 def wilson(hits: int, n: int, confidence: float = CONFIDENCE) -> Interval | None:
-    """Wilson's score interval for a share, without continuity correction. None of none is undefined: None.
+    """Return Wilson's score interval of a share, without continuity correction; None if `n` is 0.
 
     It never leaves [0, 1] and keeps its coverage for few answers and for shares near 0 or 1, where the textbook (Wald)
     interval shrinks to nothing.
@@ -182,12 +184,12 @@ def wilson(hits: int, n: int, confidence: float = CONFIDENCE) -> Interval | None
     (1998) 119-126.
 
     Args:
-        hits: How many of them.
-        n: Of how many.
-        confidence: Two-sided confidence level.
+        hits: The number of hits.
+        n: The number of answers.
+        confidence: The two-sided confidence level.
 
     Raises:
-        InvalidInput: More hits than answers, or a negative count.
+        InvalidInput: There are more hits than answers, or a count is negative.
     """
     _check_counts(hits, n - hits)
     if n == 0:
@@ -196,7 +198,7 @@ def wilson(hits: int, n: int, confidence: float = CONFIDENCE) -> Interval | None
     share = hits / n
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     reach = sqrt(z2) * sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    # At the ends the formula gives 0 and 1 but for rounding; say exactly that.
+    # At the ends the formula gives 0 and 1 up to rounding; return them exactly.
     low = 0.0 if hits == 0 else max(0.0, centre - reach)
     high = 1.0 if hits == n else min(1.0, centre + reach)
     return Interval(low=low, high=high, confidence=confidence)
@@ -205,7 +207,7 @@ def wilson(hits: int, n: int, confidence: float = CONFIDENCE) -> Interval | None
 def net_promoters(
     promoters: int, passives: int, detractors: int, confidence: float = CONFIDENCE
 ) -> NetPromoters | None:
-    """The net promoter score with its adjusted-Wald interval; None where nobody answered.
+    """Return the net promoter score with its adjusted-Wald interval; None if nobody answered.
 
     Add 3 to n and 3/4 each to promoters and detractors, then take the normal interval of the difference of two shares
     of one sample, whose variance is `p + d - (p - d)^2`, cut at -100 and 100.
@@ -215,7 +217,7 @@ def net_promoters(
     intervals for net promoter scores" (measuringu.com, 2021), who found the same on two real data sets.
 
     Raises:
-        InvalidInput: A negative count.
+        InvalidInput: A count is negative.
     """
     _check_counts(promoters, passives, detractors)
     n = promoters + passives + detractors

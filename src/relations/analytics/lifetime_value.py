@@ -1,7 +1,8 @@
-"""What customers will be worth: purchases still expected, times what one is expected to come to, discounted.
+"""Customer lifetime value: expected purchases times the expected amount of a purchase, discounted.
 
-The two models are fitted apart, for they take how often and how much to be independent (Fader, Hardie and Lee, Journal
-of Marketing Research 42 (2005) 415-430); then a product of expectations is the expectation of the product.
+The two models are fitted separately, since they assume that frequency and amount are independent (Fader, Hardie and
+Lee, Journal of Marketing Research 42 (2005) 415-430). Then the product of expectations is the expectation of the
+product.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ __all__ = ["LifetimeValue", "lifetime_values"]
 
 
 class LifetimeValue(BaseModel):
-    """What one customer is expected to do and to bring. Inferred, like all that a model says.
+    """The expected purchases and value of one customer, inferred by the models.
 
     Attributes:
         alive: The probability that they have not left.
-        purchases: Purchase days expected within the horizon.
-        amount: What a purchase is expected to come to, in minor units.
+        purchases: The number of purchase days expected within the horizon.
+        amount: The expected amount of a purchase, in minor units.
         value: Discounted purchases times amount times margin, in minor units.
     """
 
@@ -45,22 +46,24 @@ def lifetime_values(
     yearly_rate: float = 0.0,
     margin: float = 1.0,
 ) -> list[LifetimeValue]:
-    """The expected value of each customer over the days after the end of their observation.
+    """Return the expected value of each customer after the end of their observation.
 
     Args:
         customers: Their statistics, as of the same day and zone as those of the fit.
-        buying: How often they buy, and when they leave.
-        spending: How much they spend.
-        days: How far to look ahead.
+        buying: The model of how often they buy and when they leave.
+        spending: The model of how much they spend.
+        days: How far ahead to look, in days.
         yearly_rate: The discount rate a year, continuously compounded; 0 for none.
         margin: The share of the amount that is earned.
 
     Raises:
         MissingExtra: scipy is not installed.
-        InvalidInput: Statistics, days, rate or margin that make no sense.
+        InvalidInput: The statistics, days, rate or margin make no sense.
     """
     if not -float("inf") < margin < float("inf"):
-        raise InvalidInput(f"{margin} is not a margin", code="invalid_margin", field="margin")
+        raise InvalidInput(
+            f"{margin} is not a margin", code="invalid_margin", field="margin", hint="Give a share such as 0.3"
+        )
     known = list(customers)
     columns = zip(
         buying.alive(known),

@@ -1,6 +1,6 @@
-"""Finding the parameters that make what was seen most likely: the same way for every model, and every time.
+"""Maximum likelihood, in the same way for every model.
 
-All parameters are positive, so the search is among their logarithms, from a fixed start, with exact gradients. Nothing
+All parameters are positive, so the search runs over their logarithms, from a fixed start, with exact gradients. Nothing
 is random: the same statistics give the same fit, to the last bit on one machine.
 """
 
@@ -15,29 +15,29 @@ from relations.errors import NoFit
 __all__ = ["Maximum", "maximise"]
 
 _REACH = 13.8
-"""How far the search goes from its start, as a logarithm: a factor of a million."""
+"""The limit of the search around its start, as a logarithm: a factor of a million."""
 
 _SLOPE_AIM, _SLOPE_MAX = 1e-9, 1e-7
-"""Of the mean log-likelihood by a parameter's logarithm: what the search is after, and what counts as a summit."""
+"""Slopes of the mean log-likelihood by a parameter's logarithm: the search's aim, and the limit for a maximum."""
 
 _CURVATURE_MIN = 1e-8
-"""Below it a curvature is made of rounding."""
+"""A smaller curvature is only rounding."""
 
 _STEP = 1e-5
-"""For the curvature, which is the slope's change over this distance."""
+"""The distance over which the slope's change gives the curvature."""
 
 LogLikelihood = Callable[[Any], tuple[float, Any]]
-"""Parameters -> the log-likelihood and its gradient by the parameters."""
+"""A function from the parameters to the log-likelihood and its gradient."""
 
 
 class Maximum(NamedTuple):
-    """A summit.
+    """A maximum of a likelihood.
 
     Attributes:
         values: The parameters.
-        standard_errors: Theirs, from the curvature at the summit.
-        log_likelihood: At them.
-        evaluations: How often the likelihood was asked for.
+        standard_errors: Their standard errors, from the curvature at the maximum.
+        log_likelihood: The log-likelihood at the maximum.
+        evaluations: The number of evaluations of the likelihood.
     """
 
     values: tuple[float, ...]
@@ -49,18 +49,18 @@ class Maximum(NamedTuple):
 def maximise(
     log_likelihood: LogLikelihood, names: tuple[str, ...], start: tuple[float, ...], *, count: int, model: str
 ) -> Maximum:
-    """Find the summit: quasi-Newton to its neighbourhood, then Newton within a trusted region.
+    """Find the maximum: quasi-Newton into its neighbourhood, then Newton's method within a trust region.
 
     Args:
         log_likelihood: The function.
         names: The parameters' names, for the error.
-        start: Where to begin; its sizes set the scale of the search.
-        count: Of how many customers, so that slopes are the same for few and many.
+        start: The first parameters; their sizes set the scale of the search.
+        count: The number of customers, by which slopes are divided.
         model: The model's name, for the error.
 
     Raises:
         MissingExtra: scipy is not installed.
-        NoFit: There is no summit within reach, `fit_not_converged`.
+        NoFit: There is no maximum within the limits (`fit_not_converged`).
     """
     np, optimize = scientific("numpy", f"Fitting {model}"), scientific("scipy.optimize", f"Fitting {model}")
     origin = np.log(np.array(start, dtype=float))
@@ -78,13 +78,13 @@ def maximise(
             raise StopIteration
 
     bounds = [(centre - _REACH, centre + _REACH) for centre in origin]
-    # Where there is no summit, the search meets numbers beyond all measure; what it ends on is checked below.
+    # Without a maximum the search meets infinite numbers; the point where it ends is checked below.
     with np.errstate(all="ignore"):
         found = optimize.minimize(
             descent, origin, jac=True, method="L-BFGS-B", bounds=bounds,
             options={"maxiter": 1000, "gtol": 1e-5, "ftol": 1e-12},
         )  # fmt: skip
-        # On a long ridge the first search stops on the way; curvature shows the way along it.
+        # On a long ridge the first search stops early; the curvature leads along it.
         found = optimize.minimize(
             descent, found.x, jac=True, hess=lambda point: _curvature(descent, point, np), method="trust-exact",
             options={"maxiter": 200, "gtol": _SLOPE_AIM, "max_trust_radius": 4.0}, callback=stop_when_far,
@@ -92,25 +92,25 @@ def maximise(
     point = found.x
     parameters, curvature = np.exp(point), _curvature(descent, point, np)
     named = dict(zip(names, map(float, parameters), strict=True))
-    _check_summit(descent(point)[1], point - origin, curvature, named, model, np)
+    _check_maximum(descent(point)[1], point - origin, curvature, named, model, np)
     errors = np.sqrt(np.diag(np.linalg.inv(curvature)) / count) * parameters
     return Maximum(tuple(named.values()), tuple(map(float, errors)), float(log_likelihood(parameters)[0]), evaluations)
 
 
-def _check_summit(slope: Any, way: Any, curvature: Any, named: dict[str, float], model: str, np: Any) -> None:
-    """Refuse what is no summit: with too few customers a ridge leads on and on, and any point of it is as good."""
+def _check_maximum(slope: Any, way: Any, curvature: Any, named: dict[str, float], model: str, np: Any) -> None:
+    """Refuse a point that is not a maximum: with too few customers there may be an endless ridge instead."""
     far = [name for name, distance in zip(named, way, strict=True) if not abs(distance) < _REACH - 0.1]
     if far or not np.max(np.abs(slope)) <= _SLOPE_MAX:
         at = ", ".join(f"{name} = {value:.3g}" for name, value in named.items())
-        how = f"it still rises, ever more gently, at {at}"
+        how = f"it is still rising at {at}"
     elif not np.all(np.linalg.eigvalsh(curvature) > _CURVATURE_MIN):
-        how = "it is too flat to tell the parameters apart"
+        how = "it is too flat to separate the parameters"
     else:
         return
     raise NoFit(
-        f"the likelihood of {model} has no summit for these customers: {how}",
+        f"the likelihood of {model} has no maximum for these customers: {how}",
         code="fit_not_converged",
-        hint="Give more customers or a longer observation; few repeat purchases tell too little",
+        hint="Give more customers, or observe them for longer",
     )
 
 

@@ -1,8 +1,8 @@
-"""What the models of repeat buying need to know of a customer: four numbers, whatever the length of the history.
+"""The statistics of a customer that the models of repeat buying need: four numbers, however long the history.
 
 The conventions are those of the literature (P. S. Fader, B. G. S. Hardie, K. L. Lee, "'Counting your customers' the
 easy way", Marketing Science 24 (2005) 275-284, and their spreadsheet note): the first purchase makes somebody a
-customer and is not counted; purchases of one day are one purchase; time is counted from the first purchase day.
+customer and is not counted; several purchases on one day are one; time runs from the first purchase day.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ __all__ = ["RepeatStatistics", "checked", "repeat_statistics"]
 
 
 class RepeatStatistics(NamedTuple):
-    """A customer's buying, as much of it as the models use. Whole numbers, so that equal customers can be counted.
+    """A customer's purchases, as far as the models use them. Whole numbers, so that equal customers can be counted.
 
     Attributes:
-        frequency: Days with a purchase after the first such day; 0 for who bought on one day only.
+        frequency: The number of purchase days after the first one; 0 for a customer with one purchase day.
         recency_days: Days from the first purchase day to the last.
         age_days: Days from the first purchase day to the end of the observation.
-        repeat_amount: What was spent on the days that `frequency` counts, in minor units, less what the caller deducts.
+        repeat_amount: The amount spent on the days that `frequency` counts, in minor units, less any deductions.
     """
 
     frequency: int
@@ -32,10 +32,10 @@ class RepeatStatistics(NamedTuple):
 
 
 def repeat_statistics(purchases: Iterable[tuple[int, int]], *, until: int) -> RepeatStatistics | None:
-    """Sum up one customer's purchases; None for who had not bought by then.
+    """Sum up one customer's purchases; None if there are none by then.
 
     Args:
-        purchases: The ordinal of a day and an amount in minor units each, in any order. A refund may be given as a
+        purchases: For each, the ordinal of the day and the amount in minor units, in any order. A refund may be a
             negative amount on the day of its purchase.
         until: The ordinal of the last day that counts, such as the end of a calibration.
     """
@@ -55,10 +55,10 @@ def repeat_statistics(purchases: Iterable[tuple[int, int]], *, until: int) -> Re
 
 
 def checked(statistics: Iterable[RepeatStatistics]) -> list[RepeatStatistics]:
-    """The same as a list, each possible in itself.
+    """Return statistics as a list after checking each of them.
 
     Raises:
-        InvalidInput: A frequency, recency or age that no history has.
+        InvalidInput: No history has such a frequency, recency or age.
     """
     found = list(statistics)
     for one in found:
@@ -68,6 +68,6 @@ def checked(statistics: Iterable[RepeatStatistics]) -> list[RepeatStatistics]:
             raise InvalidInput(
                 f"no history has frequency {frequency}, recency {recency} and age {age}",
                 code="invalid_statistics",
-                hint="A day has one purchase, recency is at most the age, and is 0 exactly where the frequency is",
+                hint="Count one purchase a day; recency is at most the age, and 0 if and only if the frequency is 0",
             )
     return found

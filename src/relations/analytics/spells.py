@@ -1,8 +1,8 @@
-"""For how long somebody was a customer, and when they were not: spells of activity, by days.
+"""Spells of activity: the days on which a customer was active.
 
-Without a contract nobody gives notice, so a customer counts as active while the last sign of them is no longer ago than
-the policy's limit. Two kinds of signs prolong it: purchases, and that their coming back was recorded. That their
-leaving was recorded ends it, on that day. Pure arithmetic over ordinals of days; no extra is needed.
+Without a contract hardly any customer gives notice. So a customer counts as active for as long after the last sign of
+life as the policy allows. Purchases and recorded returns are signs of life. A recorded departure ends a spell on its
+day. Pure arithmetic over ordinals of days; no extra is needed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ __all__ = ["Spell", "Turn", "spells"]
 
 
 class Turn(NamedTuple):
-    """That somebody left or came back, as it was recorded.
+    """A recorded departure or return.
 
     Attributes:
         day: The ordinal of the day.
-        back: Whether they came back.
+        back: True for a return, False for a departure.
     """
 
     day: int
@@ -29,11 +29,11 @@ class Turn(NamedTuple):
 
 
 class Spell(NamedTuple):
-    """A run of days on whose evenings somebody was an active customer.
+    """A run of days on whose evenings a customer was active.
 
     Attributes:
-        begin: The ordinal of the first such day.
-        end: That of the last; of a spell that goes on, the day on which silence alone would end it.
+        begin: The ordinal of the first day.
+        end: The ordinal of the last day; of a spell that goes on, the day on which silence alone would end it.
     """
 
     begin: int
@@ -41,16 +41,16 @@ class Spell(NamedTuple):
 
 
 def spells(days: Sequence[int], policy: Lifecycle, turns: Sequence[Turn] = ()) -> Iterator[Spell]:
-    """Every spell of somebody, in order. They do not touch: whoever buys on the day after a spell has not left.
+    """Yield a customer's spells in order. They never touch: a purchase on the day after a spell prolongs it.
 
-    On one day purchases count first and what was recorded after them, so who buys and leaves on one day has left by
-    the evening; a spell of no evening has its end a day before its begin.
+    On one day purchases count before recorded departures and returns, so a customer who buys and leaves on one day has
+    left by the evening. A spell without an evening ends a day before it begins.
 
     Args:
-        days: The ordinals of their purchase days, ascending.
+        days: The ordinals of the purchase days, ascending.
         policy: The limits.
-        turns: When their leaving and coming back was recorded, at most once a day, ascending. Before the first
-            purchase nobody is a customer who could do either.
+        turns: Recorded departures and returns, at most one a day, ascending. Those before the first purchase are
+            ignored.
     """
     if not days:
         return

@@ -1,13 +1,13 @@
 """How much customers spend when they buy: the Gamma-Gamma model.
 
-A customer's purchases scatter around a mean of their own (gamma with shape p), and the means scatter over customers
-(the gamma's rate is itself gamma, with shape q and rate v). What a customer will spend is then a weighted mean of what
-they spent and what all do: the more purchases, the more their own weigh. It takes the amount to have nothing to do with
-how often somebody buys.
+A customer's amounts scatter around a mean of their own (gamma with shape p), and the means scatter over customers (the
+gamma's rate is itself gamma, with shape q and rate v). The expected amount is then a weighted mean of the customer's
+own amounts and those of everybody: the more purchases, the more weight their own have. The model assumes that the
+amount is independent of how often a customer buys.
 
 Sources: P. S. Fader, B. G. S. Hardie, "The Gamma-Gamma model of monetary value" (brucehardie.com, note 025, 2013);
 P. S. Fader, B. G. S. Hardie, K. L. Lee, "RFM and CLV: using iso-value curves for customer base analysis", Journal of
-Marketing Research 42 (2005) 415-430. As there, the model is fitted to repeat purchases alone: the first one is often of
+Marketing Research 42 (2005) 415-430. As there, the model is fitted to repeat purchases only: the first one is often of
 another kind.
 """
 
@@ -34,15 +34,15 @@ class SpendingModel(BaseModel):
     """A fitted model of the amount of a purchase. Amounts are in minor units throughout, and so is v.
 
     Attributes:
-        p: Shape of a customer's purchases.
-        q: Shape of the customers' rates.
-        v: Their rate parameter, in minor units; divide by 100 for dollars.
-        standard_errors: Of the three, by name.
-        log_likelihood: At the fit, with amounts in units of `unit_amount`.
+        p: The shape of a customer's amounts.
+        q: The shape of the customers' rates.
+        v: The rate parameter of those, in minor units; divide by 100 for dollars.
+        standard_errors: The standard errors of the three parameters, by name.
+        log_likelihood: The log-likelihood of the fit, with amounts in units of `unit_amount`.
         unit_amount: The unit of money of the log-likelihood. Nothing else depends on it.
-        customers: How many it was fitted to: those who came back and spent.
-        left_out: Who came back, but whose repeat purchases came to nothing or less: free goods, or all refunded. The
-            model has no place for them, so an average over all customers is to be lowered by their share.
+        customers: The number of customers in the fit: those who came back and spent something.
+        left_out: The number of customers who came back, but whose repeat purchases sum to 0 or less. The model has no
+            place for them, so lower an average over all customers by their share.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,17 +58,17 @@ class SpendingModel(BaseModel):
 
     @property
     def mean(self) -> float | None:
-        """The mean purchase over all customers, p v / (q - 1), in minor units; None where q <= 1 makes it infinite."""
+        """The mean amount over all customers, p v / (q - 1), in minor units; None if q <= 1 makes it infinite."""
         return self.p * self.v / (self.q - 1) if self.q > 1 else None
 
     def expected_amounts(self, customers: Iterable[RepeatStatistics]) -> list[float]:
-        """What a purchase of each is expected to come to, in minor units: p (v + their repeat amount) / (p x + q - 1).
+        """Return the expected amount of a purchase, p (v + repeat amount) / (p x + q - 1), in minor units.
 
-        Of who never came back, or whose repeat purchases came to nothing or less, nothing is known: the mean over all.
+        For customers who never came back, or whose repeat purchases sum to 0 or less, it is the mean over all.
 
         Raises:
-            InvalidInput: Statistics that no history has.
-            NoFit: A customer whose expectation is infinite.
+            InvalidInput: No history has such statistics.
+            NoFit: A customer's expectation is infinite.
         """
         found = []
         for one in checked(customers):
@@ -79,48 +79,53 @@ class SpendingModel(BaseModel):
                 raise NoFit(
                     f"with q = {self.q:.3g} the mean purchase has no finite expectation",
                     code="infinite_mean",
-                    hint="Fit to more customers, or leave out the few very large amounts that make the tail",
+                    hint="Fit more customers, or leave out the few very large amounts",
                 )
             found.append(self.p * (self.v + amount) / divisor)
         return found
 
 
 def fit_spending(customers: Iterable[RepeatStatistics], *, unit_amount: float = 100) -> SpendingModel:
-    """Fit by maximum likelihood to the customers who came back and spent.
+    """Fit the model by maximum likelihood to the customers who came back and spent something.
 
     Args:
-        customers: Anybody; who never came back says nothing, and whose repeat purchases came to nothing is left out
-            and counted.
-        unit_amount: The unit of money of the reported log-likelihood, in minor units: 100 makes dollars of cents.
+        customers: All customers. Those who never came back are ignored; those whose repeat purchases sum to 0 or less
+            are left out and counted.
+        unit_amount: The unit of money of the log-likelihood, in minor units: 100 for dollars.
 
     Raises:
         MissingExtra: scipy is not installed.
-        InvalidInput: Statistics that no history has, or a unit that is none.
-        NoFit: Nobody who came back and spent, or a likelihood without a summit.
+        InvalidInput: No history has such statistics, or the unit is not positive.
+        NoFit: Nobody came back and spent anything, or the likelihood has no maximum.
     """
     if not 0 < unit_amount < float("inf"):
-        raise InvalidInput(f"{unit_amount} is not a unit of money", code="invalid_unit", field="unit_amount")
+        raise InvalidInput(
+            f"{unit_amount} is not a unit of money",
+            code="invalid_unit",
+            field="unit_amount",
+            hint="Give a number above 0",
+        )
     repeats = [one for one in checked(customers) if one.frequency > 0]
     counts = Counter((one.frequency, one.repeat_amount) for one in repeats if one.repeat_amount > 0)
     if not counts:
         raise NoFit(
-            f"none of the {len(repeats)} customers who came back spent anything when they did",
+            "no customer who came back spent anything then",
             code="no_repeat_spending",
-            hint="The model needs customers who bought on two days or more, for more than nothing",
+            hint="The model needs customers who spent something on two days or more",
         )
     np = scientific("numpy", f"Fitting {_TITLE}")
     groups, fitted = _grouped(counts, unit_amount, np), counts.total()
     start = (1.0, 2.0, float(groups.weights @ (groups.amount / groups.x)) / fitted)
     likelihood = partial(_log_likelihood, groups)
-    summit = maximise(likelihood, ("p", "q", "v"), start, count=fitted, model=_TITLE)
-    p, q, v = summit.values
-    p_error, q_error, v_error = summit.standard_errors
+    found = maximise(likelihood, ("p", "q", "v"), start, count=fitted, model=_TITLE)
+    p, q, v = found.values
+    p_error, q_error, v_error = found.standard_errors
     return SpendingModel(
         p=p,
         q=q,
         v=v * unit_amount,
         standard_errors={"p": p_error, "q": q_error, "v": v_error * unit_amount},
-        log_likelihood=summit.log_likelihood,
+        log_likelihood=found.log_likelihood,
         unit_amount=unit_amount,
         customers=fitted,
         left_out=len(repeats) - fitted,
@@ -128,7 +133,7 @@ def fit_spending(customers: Iterable[RepeatStatistics], *, unit_amount: float = 
 
 
 class _Groups(NamedTuple):
-    """Customers who are alike, counted, as arrays; and how many there are of each frequency."""
+    """Customers with equal statistics, counted, as arrays; and the number of customers of each frequency."""
 
     x: Any
     amount: Any
@@ -145,7 +150,7 @@ def _grouped(counts: Counter[tuple[int, int]], unit_amount: float, np: Any) -> _
 
 
 def _log_likelihood(groups: _Groups, parameters: Any) -> tuple[float, tuple[float, ...]]:
-    """The log-likelihood of the mean repeat amounts, and its gradient; note 025, equation 1a."""
+    """Return the log-likelihood of the mean repeat amounts, and its gradient; note 025, equation 1a."""
     np = scientific("numpy", "The likelihood")
     special = scientific("scipy.special", "The likelihood")
     gammaln, digamma = special.gammaln, special.digamma
@@ -154,7 +159,7 @@ def _log_likelihood(groups: _Groups, parameters: Any) -> tuple[float, tuple[floa
     shape, more, n = p * x, p * levels + q, counts.sum()
     sums, own = np.log(amount + v), weights @ np.log(amount / x)
     share = weights * x @ (np.log(amount) - sums)
-    # The density is of the mean, amount / x; hence the mean that is left over.
+    # The density is that of the mean, amount / x; hence the extra term.
     value = counts @ (gammaln(more) - gammaln(p * levels)) + n * (q * np.log(v) - gammaln(q)) - own
     value += p * share - q * (weights @ sums)
     gradient = (

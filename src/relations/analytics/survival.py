@@ -1,4 +1,4 @@
-"""How long customers stay: the Kaplan-Meier curve with its errors, and what counts as leaving.
+"""How long customers stay: the Kaplan-Meier curve with its errors, and the definition of leaving.
 
 Pure arithmetic; no extra is needed.
 
@@ -29,16 +29,16 @@ __all__ = ["SurvivalCurve", "SurvivalPoint", "survival_curve", "time_to_loss"]
 
 
 class SurvivalPoint(BaseModel):
-    """The curve from one time on, up to the next.
+    """The curve from one time up to the next.
 
     Attributes:
-        time: Since the beginning, in the caller's unit.
-        at_risk: Who was still under observation just before.
-        events: How many left at this time.
-        censored: Of how many the observation ended at this time; they count as having stayed through it.
+        time: The time since the beginning, in the caller's unit.
+        at_risk: The number still under observation just before.
+        events: The number who left at this time.
+        censored: The number whose observation ended at this time; they count as having stayed through it.
         survival: The share that stays beyond this time.
-        standard_error: Greenwood's; None where nobody is left, for there the formula is 0 times infinity.
-        interval: Around the survival; None before the first event and where nobody is left.
+        standard_error: Greenwood's standard error; None if nobody is left, since the formula is then 0 times infinity.
+        interval: The confidence interval; None before the first event and if nobody is left.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,10 +56,10 @@ class SurvivalCurve(BaseModel):
     """How long a group stays.
 
     Attributes:
-        n: How many were observed.
-        events: How many left.
+        n: The number of people observed.
+        events: The number who left.
         points: One for each time at which somebody left or an observation ended.
-        median: The first time beyond which no more than half stay; None where more do to the end.
+        median: The first time beyond which at most half stay; None if more than half stay to the end.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,7 +70,7 @@ class SurvivalCurve(BaseModel):
     median: float | None
 
     def at(self, time: float) -> float | None:
-        """The share that stays beyond a time; None after the last observation, unless nobody is left by then."""
+        """Return the share that stays beyond a time; None after the last observation, unless nobody is left by then."""
         index = bisect_right(self.points, time, key=lambda point: point.time)
         if index == 0:
             return 1.0 if self.points and time >= 0 else None
@@ -80,14 +80,14 @@ class SurvivalCurve(BaseModel):
 
 
 def survival_curve(durations: Iterable[tuple[float, bool]], *, confidence: float = CONFIDENCE) -> SurvivalCurve:
-    """Estimate how long people stay from some who left and some who have not yet.
+    """Estimate how long people stay, from some who left and some who have not left yet.
 
     Args:
-        durations: How long each was observed, and whether they left then (or the observation merely ended).
-        confidence: Two-sided confidence level of the intervals.
+        durations: The time for which each was observed, and True if they left then, False if the observation ended.
+        confidence: The two-sided confidence level of the intervals.
 
     Raises:
-        InvalidInput: A duration that is negative or no number, or a confidence that is none.
+        InvalidInput: A duration is negative or not a number, or the confidence level is invalid.
     """
     z = normal_quantile(confidence)
     left: Counter[float] = Counter()
@@ -102,7 +102,7 @@ def survival_curve(durations: Iterable[tuple[float, bool]], *, confidence: float
     for time in sorted(left.keys() | ended.keys()):
         events = left[time]
         stay = at_risk - events
-        survival *= stay / at_risk  # a share first: so rounding can never lift the curve
+        survival *= stay / at_risk  # the share first, so that rounding can never raise the curve
         spread = spread + events / (at_risk * stay) if stay else 0.0
         points.append(
             SurvivalPoint(
@@ -130,19 +130,21 @@ def _interval(survival: float, spread: float, z: float, confidence: float) -> In
 def time_to_loss(
     days: Sequence[int], today: int, policy: Lifecycle, turns: Sequence[Turn] = ()
 ) -> tuple[int, bool] | None:
-    """How long a customer stayed until they first were lost; None for who never bought.
+    """Return the days from the first purchase until the customer was first lost; None without any purchase.
 
-    Hardly anybody gives notice, so leaving is a silence: a customer is lost on the first day on which the last sign of
-    them is longer ago than the policy's limit, or on which their leaving was recorded. The clock starts at the first
-    purchase and stops at that day, not at the last purchase, for that day is when it can be known; counted so, whoever
-    is still within the limit is merely censored, and nobody's future decides today's figure. Coming back later is
-    winning back, and does not undo the loss.
+    Hardly any customer gives notice, so leaving is a silence. A customer is lost on the first day on which the last
+    sign of life is longer ago than the policy's limit, or on the day of a recorded departure. The clock stops on that
+    day, not at the last purchase, since it could not be known earlier. Customers within the limit are censored, so no
+    future purchase changes today's figure. A later return does not undo the loss.
 
     Args:
-        days: The ordinals of their purchase days, ascending, none after `today`.
+        days: The ordinals of the purchase days, ascending, none after `today`.
         today: The ordinal of the last day that counts.
         policy: The limits.
-        turns: When their leaving and coming back was recorded, ascending, none after `today`.
+        turns: Recorded departures and returns, ascending, none after `today`.
+
+    Returns:
+        The days observed, and True if the customer was lost at their end.
     """
     first = next(spells(days, policy, turns), None)
     if first is None:

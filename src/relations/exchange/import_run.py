@@ -1,17 +1,18 @@
-"""One import under way: batches, counts, and what earlier runs of it had come past."""
+"""One run of an import: its batches and counts, and the rows that earlier runs decided."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
-from relations.errors import InvalidInput, RelationsError
+from relations.aggregates.customer import GiveConsent, WithdrawConsent
+from relations.errors import InvalidInput, RelationsError, SourceError
 from relations.exchange.files.rejects import RejectedRow, RejectsWriter, Verdicts, rejected
 from relations.exchange.files.sources import SourceFile
 from relations.exchange.jsonlines.events import known_command_ids
@@ -26,15 +27,15 @@ _EXAMPLES = 5
 
 
 class ImportProgress(NamedTuple):
-    """How far an import is.
+    """The progress of an import.
 
     Attributes:
-        rows: Rows read.
-        accepted: Of these, taken.
-        rejected: Of these, rejected.
-        bytes_read: How far into the file.
-        bytes_total: The file's size.
-        seconds: Since the import began.
+        rows: Rows read so far.
+        accepted: Accepted rows.
+        rejected: Rejected rows.
+        bytes_read: Bytes read of the file.
+        bytes_total: The file's size in bytes.
+        seconds: Seconds since the import began.
     """
 
     rows: int
@@ -46,27 +47,27 @@ class ImportProgress(NamedTuple):
 
 
 class ImportReport(BaseModel):
-    """What became of a file's rows: rows = accepted + rejected, always.
+    """The result of an import. Always rows = accepted + rejected.
 
     Attributes:
         source: The import's name.
         path: The file.
-        rows: Rows in it.
-        accepted: Rows of which every command was taken, now or in an earlier run.
-        rejected: Rows that were turned away, or of which a command was refused.
-        commands: Commands that the rows gave.
+        rows: Rows in the file.
+        accepted: Rows whose commands were all accepted, now or in an earlier run.
+        rejected: Rows that were rejected, or of which a command was refused.
+        commands: Commands made of the rows.
         recorded: Commands recorded now.
-        repeated: Commands that the log already held.
-        unchanged: Commands that there was nothing left to do for.
-        passed_over: Commands that an earlier run came past without recording anything of them; not decided again.
+        repeated: Commands that the log already had.
+        unchanged: Commands without effect.
+        passed_over: Commands that an earlier run decided without recording anything; not decided again.
         refused: Commands refused.
         events: Events recorded now.
         by_reason: Rejected rows by code.
-        notes: Rows taken and noted, by code.
-        note_reasons: What each note's code means.
+        notes: Accepted rows with a note, by code.
+        note_reasons: The meaning of each note's code.
         examples: The first few rejected rows of each code.
-        rejects: The file of rejected rows, where one was asked for.
-        seconds: How long it took.
+        rejects: The file of rejected rows, if one was asked for.
+        seconds: Seconds that the import took.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -92,23 +93,41 @@ class ImportReport(BaseModel):
 
 
 OnProgress = Callable[[ImportProgress], object]
+Lines = Sequence[tuple[int, dict[str, Any]]]
+"""The numbers and texts of a row, or of the rows of a group."""
 
 
 class _Waiting(NamedTuple):
-    """A row of the batch under way."""
+    """A row of the batch, or the rows of a group.
 
-    row: int
-    raw: dict[str, Any]
+    Attributes:
+        lines: The numbers and texts of the rows.
+        commands: Commands of theirs in the batch.
+        refused: The error that they are rejected with, if it is known already.
+    """
+
+    lines: Lines
     commands: int
-    refused: RejectedRow | None
+    refused: list[RejectedRow]
 
 
 class Run:
-    """One import under way: the batch, the counts, and what earlier runs had come past."""
+    """One run of an import.
+
+    Args:
+        engine: The engine.
+        name: The import's name.
+        path: The file.
+        file: The file, opened.
+        rejects: The file for rejected rows.
+        on_progress: The function to call after each batch.
+        batch: The number of commands in a transaction.
+        notes: The file for accepted rows with a note.
+    """
 
     def __init__(
         self,
-        relations: Relations,
+        engine: Relations,
         name: str,
         path: Path,
         file: SourceFile,
@@ -118,7 +137,7 @@ class Run:
         *,
         notes: str | Path | None = None,
     ) -> None:
-        self.relations = relations
+        self.engine = engine
         self.name = name
         self.path = path
         self.file = file
@@ -138,58 +157,127 @@ class Run:
         self.earlier = Earlier.of(set(), name, Verdicts({}, 0), frozenset())
         self.begun = time.monotonic()
 
-    def resume(self, verdicts: Verdicts, mended: frozenset[int]) -> None:
-        """Find out how far earlier runs had come."""
-        known = known_command_ids(self.relations, self.name)
-        self.earlier = Earlier.of(known, self.name, verdicts, mended)
+    def resume(self, verdicts: Verdicts, corrected: frozenset[int]) -> None:
+        """Find the rows that earlier runs decided."""
+        known = known_command_ids(self.engine, self.name)
+        self.earlier = Earlier.of(known, self.name, verdicts, corrected)
 
-    def reject(self, row: int, raw: dict[str, Any], error: RelationsError) -> None:
-        """Turn a row away."""
-        self.turned_away.append(rejected(row, raw, error, self.name))
+    def check_continues(self, rows: Iterable[tuple[int, Sequence[Command]]]) -> None:
+        """Check that rows which were imported before are the same now.
+
+        Ids that are made of a row's number identify it only while the file keeps its rows in their places.
+
+        Args:
+            rows: The rows with their commands.
+
+        Raises:
+            SourceError: A command that the log has under a row's id is another one now. Nothing has been recorded.
+        """
+        pending: dict[str, tuple[int, Command]] = {}
+        for row, commands in rows:
+            if row > self.earlier.row:
+                break
+            for command in commands:
+                if self.earlier.made_of_row(command, row, self.name):
+                    pending[command.command_id or ""] = (row, command)
+            if len(pending) >= self.batch:
+                self._check_same(pending)
+                pending = {}
+        self._check_same(pending)
+
+    def _check_same(self, pending: dict[str, tuple[int, Command]]) -> None:
+        changed = self.engine.first_changed([command for _, command in pending.values()])
+        if changed is not None:
+            raise SourceError(
+                f"{self.path} does not continue the file that was imported as {self.name!r}: "
+                f"row {pending[changed.command_id or ''][0]} was another row then, or the mapping has changed; "
+                "nothing was recorded",
+                code="not_a_continuation",
+                hint="Import the file under another name; or give rows ids of their own, with `command_id` in the "
+                "mapping; or pass the rejected rows that you corrected as corrected rows",
+            )
+
+    def reject(self, lines: Lines, error: RelationsError) -> None:
+        """Reject a row, or the rows of a group."""
+        self.turned_away += [rejected(row, raw, error, self.name) for row, raw in lines]
         self._flush_when_full()
 
-    def take(self, row: int, raw: dict[str, Any], commands: list[Command]) -> None:
-        """Put a row's commands into the batch, without those that an earlier run has decided."""
-        refused = None
-        if row <= self.earlier.row and row not in self.earlier.mended:
+    def take(self, lines: Lines, commands: list[Command]) -> None:
+        """Add the commands of a row to the batch, without those that an earlier run decided."""
+        refused: list[RejectedRow] = []
+        row = lines[0][0]
+        if row <= self.earlier.row and row not in self.earlier.corrected:
             new = [command for command in commands if not self.earlier.passed(command, row, self.name)]
             if len(new) < len(commands):
-                refused = self._decided_before(row, raw, len(commands) - len(new))
-                self.counts["commands"] += len(commands) - len(new)
+                decided = [command for command in commands if command not in new]
+                refused = self._decided_before(lines, decided)
+                self.counts["commands"] += len(decided)
                 commands = new
         self.commands += commands
-        self.waiting.append(_Waiting(row, raw, len(commands), refused))
+        self.waiting.append(_Waiting(lines, len(commands), refused))
         self._flush_when_full()
 
+    def is_withdrawn(self, command: Command) -> bool:
+        """Return true if the consent that a command gives has been withdrawn, also in the present batch."""
+        if not isinstance(command, GiveConsent):
+            return False
+        if any(isinstance(each, WithdrawConsent) and each.stream == command.stream for each in self.commands):
+            self.flush()
+        consents = self.engine.views.customers.portrait(command.customer).consents
+        return any(
+            not each.allowed and (each.purpose, each.channel) == (command.purpose, command.channel) for each in consents
+        )
+
     def note(self, row: int, raw: dict[str, Any], codes: Sequence[str], reasons: dict[str, str]) -> None:
-        """List a row that was taken."""
+        """List an accepted row with its notes."""
         self.notes.update(codes)
         self.note_lines += [
             RejectedRow(row=row, code=code, reason=reasons[code], source=self.name, raw=raw) for code in codes
         ]
 
-    def _decided_before(self, row: int, raw: dict[str, Any], commands: int) -> RejectedRow | None:
+    def _decided_before(self, lines: Lines, commands: list[Command]) -> list[RejectedRow]:
+        """Return the rejected rows of commands that an earlier run decided without recording anything."""
+        row = lines[0][0]
         verdict = self.earlier.verdicts.refused.get(row)
         if verdict is None and row > self.earlier.verdicts.through:
-            error = InvalidInput(
-                "an earlier run came past this row, and the log holds nothing of it: it was refused, or there was "
-                "nothing to do",
-                code="not_recorded_before",
-                hint="See that run's file of rejected rows; or send this one, to have the row decided again",
-            )
-            verdict = rejected(row, raw, error, self.name)
-        self.counts["passed_over" if verdict is None else "refused"] += commands
-        return verdict
+            error = next((error for each in commands if (error := self._decided_now(each)) is not None), None)
+            if error is not None:
+                self.counts["refused"] += len(commands)
+                return [rejected(number, raw, error, self.name) for number, raw in lines]
+        if verdict is None:
+            self.counts["passed_over"] += len(commands)
+            return []
+        self.counts["refused"] += len(commands)
+        return [
+            rejected(number, raw, verdict.error, self.name, command=verdict.command, recorded=verdict.recorded)
+            for number, raw in lines
+        ]
+
+    def _decided_now(self, command: Command) -> RelationsError | None:
+        """Decide a command without recording it. Return None where it has no effect, otherwise an error.
+
+        An earlier run recorded nothing of the command. Where it has no effect now, it had none then. Where it would
+        record something now, it may have been refused then, and the state has changed since.
+        """
+        with self.engine.log.database.engine.connect() as connection, connection.begin() as transaction:
+            try:
+                receipt = self.engine.execute(command, connection=connection)
+            except RelationsError as error:
+                refusal: RelationsError | None = error
+            else:
+                refusal = None if not receipt.events else _not_recorded_before()
+            transaction.rollback()
+        return refusal if refusal is None else _not_recorded_before()
 
     def _flush_when_full(self) -> None:
         if len(self.commands) >= self.batch or len(self.waiting) + len(self.turned_away) >= 5 * self.batch:
             self.flush()
 
     def flush(self) -> None:
-        """Execute the batch, and write down what was not taken."""
+        """Execute the batch, and write its rejected rows."""
         errors: dict[int, tuple[str, RelationsError, int]] = {}
         if self.commands:
-            outcome = self.relations.execute_many(self.commands, batch=len(self.commands))
+            outcome = self.engine.execute_many(self.commands, batch=len(self.commands))
             self.counts["commands"] += len(self.commands)
             self.counts["recorded"] += outcome.accepted
             self.counts["repeated"] += outcome.repeated
@@ -199,7 +287,8 @@ class Run:
             errors = self._by_waiting(outcome.rejections)
         lines = [*self.turned_away, *self._refused_rows(errors)]
         self._count(lines)
-        last = max([*(row.row for row in self.waiting), *(row.row for row in self.turned_away)], default=0)
+        accepted = (row for waiting in self.waiting for row, _ in waiting.lines)
+        last = max([*accepted, *(row.row for row in self.turned_away)], default=0)
         self.rejects.write(sorted(lines, key=lambda line: line.row), last)
         self.noted.write(self.note_lines, last)
         self.commands, self.waiting, self.turned_away, self.note_lines = [], [], [], []
@@ -208,15 +297,16 @@ class Run:
 
     def _refused_rows(self, errors: dict[int, tuple[str, RelationsError, int]]) -> Iterator[RejectedRow]:
         for place, waiting in enumerate(self.waiting):
-            if waiting.refused is not None:
-                yield waiting.refused
+            if waiting.refused:
+                yield from waiting.refused
             elif place in errors:
                 command, error, count = errors[place]
                 taken = waiting.commands - count
-                yield rejected(waiting.row, waiting.raw, error, self.name, command=command, recorded=taken)
+                for row, raw in waiting.lines:
+                    yield rejected(row, raw, error, self.name, command=command, recorded=taken)
 
     def _by_waiting(self, rejections: Sequence[Rejection]) -> dict[int, tuple[str, RelationsError, int]]:
-        """The first refusal of each waiting row, and how many there are."""
+        """Return the first refusal of each waiting row, and the number of its refusals."""
         errors: dict[int, tuple[str, RelationsError, int]] = {}
         refusals = iter(rejections)
         refusal = next(refusals, None)
@@ -230,7 +320,7 @@ class Run:
         return errors
 
     def _count(self, lines: list[RejectedRow]) -> None:
-        self.counts["rows"] += len(self.waiting) + len(self.turned_away)
+        self.counts["rows"] += sum(len(waiting.lines) for waiting in self.waiting) + len(self.turned_away)
         self.counts["rejected"] += len(lines)
         for line in lines:
             self.by_reason[line.code] += 1
@@ -243,7 +333,7 @@ class Run:
         return ImportProgress(rows, rows - refused, refused, self.file.bytes_read(), self.file.bytes_total, seconds)
 
     def report(self, note_reasons: dict[str, str]) -> ImportReport:
-        """What became of all rows."""
+        """Return the result."""
         counts = self.counts
         return ImportReport(
             source=self.name,
@@ -267,37 +357,52 @@ class Run:
         )
 
 
+def _not_recorded_before() -> InvalidInput:
+    return InvalidInput(
+        "an earlier run decided this row, and the log has nothing of it",
+        code="not_recorded_before",
+        hint="See the rejected rows of that run; or send this one, to have the row decided again",
+    )
+
+
 class Earlier(NamedTuple):
-    """What earlier runs of an import had come past.
+    """The rows that earlier runs of an import decided.
 
     Attributes:
-        known: The ids of this import's commands that the log holds.
-        row: The last row of which the log holds a command. Batches are whole and in order, so all before are decided.
-        rules: The endings of those ids, one for each of the mapping's rules: a rule of which nothing was ever recorded
-            may be new, and is decided.
-        verdicts: What earlier runs refused.
-        mended: Rows that were mended since, and are decided again.
+        known: The ids of this import's commands in the log.
+        row: The last row of which the log has a command. Batches are whole and in order, so all rows before it are
+            decided.
+        rules: The endings of those ids, one for each rule of the mapping. A rule of which nothing was ever recorded may
+            be new, and is decided.
+        verdicts: The refusals of earlier runs.
+        corrected: Rows that were corrected since, and are decided again.
     """
 
     known: frozenset[str]
     row: int
     rules: frozenset[str]
     verdicts: Verdicts
-    mended: frozenset[int]
+    corrected: frozenset[int]
 
     @classmethod
-    def of(cls, known: set[str], name: str, verdicts: Verdicts, mended: frozenset[int]) -> Self:
-        """From the ids that the log holds: `cdnow:17` and `cdnow:17.2` are of row 17."""
+    def of(cls, known: set[str], name: str, verdicts: Verdicts, corrected: frozenset[int]) -> Self:
+        """Return the rows behind the ids in the log: `cdnow:17` and `cdnow:17.2` are of row 17."""
         last, rules = 0, set()
         for command_id in known:
             row, _, rule = command_id[len(name) + 1 :].partition(".")
             if row.isdecimal():
                 last = max(last, int(row))
                 rules.add(rule)
-        return cls(frozenset(known), last, frozenset(rules), verdicts, mended)
+        return cls(frozenset(known), last, frozenset(rules), verdicts, corrected)
+
+    def made_of_row(self, command: Command, row: int, name: str) -> bool:
+        """Return true if the log has a command under an id that is made of this row's number."""
+        command_id = command.command_id or ""
+        own, _, _ = command_id[len(name) + 1 :].partition(".")
+        return command_id in self.known and own == str(row) and row not in self.corrected
 
     def passed(self, command: Command, row: int, name: str) -> bool:
-        """Whether an earlier run decided this command, and nothing was recorded."""
+        """Return true if an earlier run decided this command and recorded nothing."""
         command_id = command.command_id or ""
         own, _, rule = command_id[len(name) + 1 :].partition(".")
         return command_id not in self.known and own == str(row) and rule in self.rules

@@ -1,8 +1,8 @@
-"""Files into the log: rows become commands, commands are executed in batches, the rest is kept with its reason.
+"""Files into the log: rows become commands, commands are executed in batches, and rejected rows keep their reasons.
 
-An import may be interrupted at any moment and run again. Every command's id is made of the import's name and the row,
-and a batch is one transaction, so the log itself says how far an earlier run had come: rows up to there are not
-decided again, for a refusal or a "nothing to do" was right on the state of its own time and need not be on today's.
+An import may be interrupted at any moment and run again. Command ids are made of the import's name and the row, and a
+batch is one transaction, so the log itself shows how far an earlier run came. Rows up to there are not decided again: a
+refusal was right on the state of its own time and need not be on today's.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from relations.errors import InvalidInput, RelationsError, SourceError
 from relations.exchange.files.rejects import Verdicts, is_rejects_file, read_rejects
-from relations.exchange.files.sources import Raw, SourceFile, json_objects, open_source, open_text
+from relations.exchange.files.sources import Raw, RawRow, SourceFile, json_objects, open_source, open_text
 from relations.exchange.import_run import ImportProgress, ImportReport, OnProgress, Run
 from relations.exchange.jsonlines.commands import command_from_json
 from relations.exchange.mapping.model import Mapping, load_mapping
-from relations.exchange.mapping.transform import Transform
+from relations.exchange.mapping.transform import RowCommands, Transform
+from relations.messages import Command
 
 if TYPE_CHECKING:
     from relations.engine import Relations
@@ -27,9 +28,12 @@ __all__ = ["ImportProgress", "ImportReport", "import_commands", "import_file"]
 
 _BATCH = 1000
 
+Decided = tuple[list[tuple[int, Raw]], RowCommands | InvalidInput]
+"""A row, or the rows of a group, with their commands or the reason why there are none."""
+
 
 def import_file(
-    relations: Relations,
+    engine: Relations,
     mapping: Mapping | str | Path,
     source: str | Path,
     *,
@@ -43,54 +47,98 @@ def import_file(
     """Import a file by a mapping.
 
     Args:
-        relations: The engine.
+        engine: The engine.
         mapping: The mapping, the path of its TOML file, or the name of a shipped one.
-        source: The file; or a file of rejected rows that were mended.
-        rejects: Where to write rejected rows, as JSON Lines; written anew by every run.
-        notes: Where to write rows that were noted, likewise.
-        corrected: A file of rejected rows that were corrected. They replace the rows of `source` with their
-            numbers. For mappings that match rows with earlier ones, which a file of rejected rows does not have.
-        name: The import's name in place of the mapping's; two files of one kind need two names.
-        on_progress: Called after each batch.
-        batch: Commands a transaction.
+        source: The file, or a file of rejected rows that were corrected.
+        rejects: The file for rejected rows, as JSON Lines. Every run replaces it.
+        notes: The file for accepted rows with a note, likewise.
+        corrected: A file of rejected rows that were corrected. They replace the rows of `source` with their numbers.
+            Use it for mappings that compare rows with earlier ones, which a file of rejected rows does not have.
+        name: The import's name instead of the mapping's. Two files of one kind need two names.
+        on_progress: The function to call after each batch.
+        batch: The number of commands in a transaction.
 
     Raises:
-        MappingError: The mapping makes no sense, or not for this file.
-        SourceError: The file cannot be read, or not to its end; the batches before are in.
+        MappingError: The mapping has a mistake, or does not fit this file.
+        SourceError: The file cannot be read completely; the batches before are recorded. Or it does not continue the
+            file that was imported under this name (`not_a_continuation`); then nothing is recorded.
     """
     rules = mapping if isinstance(mapping, Mapping) else load_mapping(mapping)
     path, import_name = Path(source), name or rules.name
-    with ExitStack() as stack:
-        again = is_rejects_file(path)
+    again = is_rejects_file(path)
+    corrections = _corrections(corrected, import_name)
+
+    def opened(stack: ExitStack, run: Run | None) -> tuple[SourceFile, Transform]:
         file = stack.enter_context(_rejects_source(path, import_name) if again else open_source(rules.source, path))
-        transform = Transform(rules, file.columns, name=import_name)
-        mends = _corrections(corrected, import_name)
-        run = Run(relations, import_name, path, file, rejects, on_progress, batch, notes=notes)
+        withdrawn = None if run is None else run.is_withdrawn
+        return file, Transform(rules, file.columns, name=import_name, digest=engine.digest, withdrawn=withdrawn)
+
+    with ExitStack() as stack:
+        file, transform = opened(stack, None)
+        run = Run(engine, import_name, path, file, rejects, on_progress, batch, notes=notes)
         if not again:
-            run.resume(Verdicts.read(None if rejects is None else Path(rejects), import_name), frozenset(mends))
+            run.resume(Verdicts.read(None if rejects is None else Path(rejects), import_name), frozenset(corrections))
+            if run.earlier.row:
+                with ExitStack() as first:
+                    before, compiled = opened(first, None)
+                    run.check_continues(
+                        (lines[0][0], decided.commands)
+                        for lines, decided in _decide(before.rows, compiled, corrections)
+                        if isinstance(decided, RowCommands)
+                    )
+        transform = Transform(rules, file.columns, name=import_name, digest=engine.digest, withdrawn=run.is_withdrawn)
         stack.enter_context(run.rejects)
         stack.enter_context(run.noted)
-        for row, raw, problem in file.rows:
-            mend = mends.get(row)
-            if mend is not None:
-                raw, problem = mend, None  # noqa: PLW2901 - the mended row takes the row's place
-            if problem is not None:
-                run.reject(row, raw, problem)
+        for lines, decided in _decide(file.rows, transform, corrections):
+            if isinstance(decided, InvalidInput):
+                run.reject(lines, decided)
                 continue
-            try:
-                commands, codes = transform(row, raw)
-            except InvalidInput as error:
-                run.reject(row, raw, error)
-                continue
-            run.take(row, raw, commands)
-            if codes:
-                run.note(row, raw, codes, transform.reasons)
+            run.take(lines, decided.commands)
+            if decided.notes:
+                row, raw = lines[0]
+                run.note(row, raw, decided.notes, transform.reasons)
         run.flush()
     return run.report(transform.reasons)
 
 
+def _decide(rows: Iterable[RawRow], transform: Transform, corrections: dict[int, Raw]) -> Iterator[Decided]:
+    """Yield the rows, in groups where the mapping has some, with their commands or the reason why there are none."""
+    for lines, problem in _groups(rows, transform.mapping, corrections):
+        if problem is not None:
+            yield lines, problem
+            continue
+        row, raw = lines[0]
+        try:
+            yield lines, transform(row, raw, lines)
+        except InvalidInput as error:
+            yield lines, error
+
+
+def _groups(
+    rows: Iterable[RawRow], mapping: Mapping, corrections: dict[int, Raw]
+) -> Iterator[tuple[list[tuple[int, Raw]], InvalidInput | None]]:
+    """Yield consecutive rows of one group together, and each row alone where the mapping has no groups."""
+    by = () if mapping.group is None else mapping.group.by
+    lines: list[tuple[int, Raw]] = []
+    for number, found, wrong in rows:
+        correction = corrections.get(number)
+        raw, problem = (found, wrong) if correction is None else (correction, None)
+        if problem is not None or not by:
+            if lines:
+                yield lines, None
+                lines = []
+            yield [(number, raw)], problem
+            continue
+        if lines and any(lines[0][1].get(column) != raw.get(column) for column in by):
+            yield lines, None
+            lines = []
+        lines.append((number, raw))
+    if lines:
+        yield lines, None
+
+
 def import_commands(
-    relations: Relations,
+    engine: Relations,
     source: str | Path,
     *,
     rejects: str | Path | None = None,
@@ -100,35 +148,62 @@ def import_commands(
 ) -> ImportReport:
     """Execute a file of commands in the native form: JSON Lines such as `{"command": "RecordPurchase", …}`.
 
-    A command that has no id of its own gets one made of `name` and its row. The rejected rows' `raw` is the command as
-    it stood, so the file of rejected rows can be mended and given again.
+    A command without an id gets one that is made of `name` and its row. The `raw` of a rejected row is the command
+    itself, so the file of rejected rows can be corrected and imported again.
+
+    Args:
+        engine: The engine.
+        source: The file, or a file of rejected rows that were corrected.
+        rejects: The file for rejected rows, as JSON Lines. Every run replaces it.
+        name: The import's name.
+        on_progress: The function to call after each batch.
+        batch: The number of commands in a transaction.
 
     Raises:
-        SourceError: The file cannot be read, or not to its end; the batches before are in.
+        SourceError: The file cannot be read completely; the batches before are recorded. Or it does not continue the
+            file that was imported under this name (`not_a_continuation`); then nothing is recorded.
     """
     path = Path(source)
+    again = is_rejects_file(path)
     with ExitStack() as stack:
         text, position, total = stack.enter_context(open_text(path))
-        again = is_rejects_file(path)
         rows = _native_rejects(text, name) if again else json_objects(text, exact=False)
-        run = Run(relations, name, path, SourceFile(None, iter(()), position, total), rejects, on_progress, batch)
+        run = Run(engine, name, path, SourceFile(None, iter(()), position, total), rejects, on_progress, batch)
         if not again:
             run.resume(Verdicts.read(None if rejects is None else Path(rejects), name), frozenset())
+            if run.earlier.row:
+                with open_text(path) as (first, _, _):
+                    run.check_continues(
+                        (row, [decided])
+                        for row, _, decided in _commands(json_objects(first, exact=False), name)
+                        if isinstance(decided, Command)
+                    )
         stack.enter_context(run.rejects)
-        for row, found in rows:
-            if isinstance(found, str):
-                run.reject(row, {}, InvalidInput(found, code="malformed_row"))
-                continue
-            try:
-                command = command_from_json(found)
-            except RelationsError as error:
-                run.reject(row, found, error)
-                continue
-            if command.command_id is None:
-                command = command.model_copy(update={"command_id": f"{name}:{row}"})
-            run.take(row, found, [command])
+        for row, raw, decided in _commands(rows, name):
+            if isinstance(decided, RelationsError):
+                run.reject([(row, raw)], decided)
+            else:
+                run.take([(row, raw)], [decided])
         run.flush()
     return run.report({})
+
+
+def _commands(
+    rows: Iterable[tuple[int, dict[str, Any] | str]], name: str
+) -> Iterator[tuple[int, dict[str, Any], Command | RelationsError]]:
+    """Yield the rows of a native file with their command, or the reason why there is none."""
+    for row, found in rows:
+        if isinstance(found, str):
+            yield row, {}, InvalidInput(found, code="malformed_row")
+            continue
+        try:
+            command = command_from_json(found)
+        except RelationsError as error:
+            yield row, found, error
+            continue
+        if command.command_id is None:
+            command = command.model_copy(update={"command_id": f"{name}:{row}"})
+        yield row, found, command
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, bindparam, select
 
-from relations.decider import Aggregate, due_before
+from relations.decider import Aggregate, Due, Merging, due_before
 from relations.errors import (
     CommandRefused,
     ConcurrencyConflict,
@@ -47,6 +47,7 @@ from relations.policies.in_force import InForce
 __all__ = ["Clock", "Executor"]
 
 Clock = Callable[[], datetime]
+DueBy = Callable[[Any, Command, int, InForce], Due | None]
 React = Callable[[Event, Envelope, Policy], list[Command]]
 
 _REACTIONS_MAX = 1_000
@@ -264,8 +265,10 @@ class Executor:
             step = UnitStep(aggregate, wanted, stream, decision.states.get(stream) or unit.state(stream), cause)
             if cause is None and expected_version is not None:
                 _must_be_at(expected_version, stream, step.version)
-            self._let_time_pass(unit, decision, step)
-            self._find_home(unit, decision, step)
+            if aggregate.due is not None:
+                self._let_time_pass(unit, decision, step, aggregate.due)
+            if aggregate.merging is not None:
+                self._find_home(unit, decision, step, aggregate.merging)
             new = self._decide_events(unit, decision, step)
             if new:
                 self._record(unit, decision, step, new)
@@ -274,29 +277,27 @@ class Executor:
                 return decision
             wanted, cause = decision.pending.popleft()
 
-    def _let_time_pass(self, unit: Unit, decision: Decision, step: UnitStep) -> None:
+    def _let_time_pass(self, unit: Unit, decision: Decision, step: UnitStep, due: DueBy) -> None:
         """Do in the stream what fell due before the command, each thing at its moment, as if recorded then.
 
         Each has an id made of the stream's version and its moment, so it is in the log once.
         """
         aggregate, wanted, stream = step.aggregate, step.command, step.stream
-        due_now = aggregate.due
-        if due_now is None or not step.version or due_now(step.state, wanted, wanted.at, unit.rules) is None:
+        if not step.version or due(step.state, wanted, wanted.at, unit.rules) is None:
             return
-        for due, state, events in due_before(aggregate, step.state, wanted, unit.rules):
-            command = due.command(f"due:{stream}@{step.version}:{due.at}")
+        for next_due, state, events in due_before(aggregate, step.state, wanted, unit.rules):
+            command = next_due.command(f"due:{stream}@{step.version}:{next_due.at}")
             done = UnitStep(aggregate, command, stream, (step.version, state), is_due=True)
             done.customer = aggregate.customer(state, command)
-            done.policy = unit.rules.at(due.at)
+            done.policy = unit.rules.at(next_due.at)
             self._record(unit, decision, done, events)
             self._react(unit, decision, done, events)
             step.version, step.state = decision.states[stream]
 
-    def _find_home(self, unit: Unit, decision: Decision, step: UnitStep) -> None:
+    def _find_home(self, unit: Unit, decision: Decision, step: UnitStep, merging: Merging[Any]) -> None:
         """Address a command to one of several merged ids to the id that holds what it names."""
         aggregate, wanted = step.aggregate, step.command
-        merging = aggregate.merging
-        if merging is None or not merging.next_to(step.state):
+        if not merging.next_to(step.state):
             return
 
         def load(name: str) -> State:

@@ -126,7 +126,7 @@ class Database:
             self.engine: Engine = self._sqlite() if self.is_sqlite else self._postgresql()
         except ModuleNotFoundError as error:
             raise MissingExtra(error.name or "psycopg", extra="postgres", purpose="PostgreSQL") from None
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise translated(error) from error
         self._turn = self._new_turn()
         self._joined = local()
@@ -356,14 +356,16 @@ class Database:
         """
         if self.read_only:
             self.refuse_read_only()
-        self._in_place.check()
         if self._writer is not None and self._writer.lock.acquire(blocking=False):
             try:
+                if not self._writer.is_open:
+                    self._in_place.check()
                 with self.translating(), self._writer.transaction() as kept:
                     yield kept
             finally:
                 self._writer.lock.release()
         else:
+            self._in_place.check()
             with (
                 self._turn,
                 self.translating(),
@@ -374,7 +376,7 @@ class Database:
                 self.lock(connection)
                 yield connection
                 self._commit(transaction)
-        # Once more, so that nothing is acknowledged that went into a file which is gone.
+        # Nothing is acknowledged that went into a file which is gone.
         self._in_place.check()
 
     def _commit(self, transaction: RootTransaction) -> None:
@@ -517,7 +519,7 @@ class Database:
         """Raise the errors of a driver or of SQLAlchemy as ours; see `relations.log.failures`."""
         try:
             yield
-        except (DBAPIError, self._dbapi.Error) as error:
+        except (DBAPIError, self._dbapi.Error, UnicodeDecodeError) as error:
             # The driver's own errors too: the hot paths use its cursor without SQLAlchemy in between.
             raise translated(error) from error
 

@@ -47,6 +47,9 @@ _LOST = (
 def translated(error: Exception) -> Exception:
     """Return a driver's error as one of ours, or the error itself where it is about a statement's values."""
     original: Any = getattr(error, "orig", error)
+    if isinstance(original, UnicodeDecodeError):
+        # SQLite's own message may quote a damaged text, which Python's driver then cannot read.
+        return _damaged(f"a text in it is not UTF-8 ({original.reason})")
     if isinstance(original, RelationsError) or _is_named(original, _VALUE_ERRORS):
         return error
     said = (str(original).strip().splitlines() or [type(original).__name__])[0]

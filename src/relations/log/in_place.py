@@ -1,7 +1,7 @@
 """A check that an SQLite file is still the one that was opened.
 
 Where a file is removed or replaced under a running process, SQLite goes on writing into the old one, which nobody will
-read again. So every transaction looks at the file's place, at its beginning and again before anything is acknowledged.
+read again. So the file's place is looked at before a connection is taken, and before anything is acknowledged.
 """
 
 from __future__ import annotations

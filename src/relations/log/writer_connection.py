@@ -32,6 +32,11 @@ class WriterConnection:
         self._inherited: list[Connection] = []
         self._is_closed = False
 
+    @property
+    def is_open(self) -> bool:
+        """Return whether the connection is open."""
+        return self._connection is not None
+
     def forked(self) -> None:
         """Leave the connection to the parent process: SQLite forbids using or even closing it in the child."""
         self.lock = Lock()

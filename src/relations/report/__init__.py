@@ -1,9 +1,9 @@
-"""Views for people who look rather than read: one self-contained HTML page with charts, in English or Chinese.
+"""Reports: all views as one self-contained HTML page with charts, in English or Chinese.
 
-* `render_html`: the page of an engine, as text.
-* `LANGUAGES`: what it can be written in.
+* `render_html`: renders the page of an engine, as text.
+* `LANGUAGES`: the languages of the page.
 
-Needs the extra `report` (Jinja, Babel), which is imported when a page is asked for.
+The page needs the extra `report` (Jinja, Babel), which is imported when a page is rendered.
 """
 
 from __future__ import annotations

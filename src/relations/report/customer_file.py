@@ -1,4 +1,4 @@
-"""The whole file of one customer: everything that the views say of them, gathered by any of their ids."""
+"""The file of one customer: the answers of all views, found by any of the customer's ids."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from relations.aggregates.customer import FeedbackGiven
+from relations.aggregates.customer import FeedbackCorrected, FeedbackGiven
 from relations.engine import Relations
 from relations.errors import InvalidInput
 from relations.messages import RecordedEvent, from_micros
@@ -31,16 +31,16 @@ _TICKETS_MAX = 1_000
 
 
 class GivenAnswer(msgspec.Struct, frozen=True):
-    """An answer of theirs.
+    """An answer of the customer.
 
     Attributes:
-        given_at: When.
-        feedback: Its id.
-        instrument: What was asked with.
-        score: The answer; None for a questionnaire, and for words without a score.
-        items: How many items of a questionnaire were answered.
-        touchpoint: About what.
-        words: What they said, readable unless they were erased.
+        given_at: The time at which it was given.
+        feedback: The answer's id.
+        instrument: The instrument's id.
+        score: The score; None for a questionnaire, and for words without a score.
+        items: The number of items of a questionnaire that were answered.
+        touchpoint: The touchpoint; None if unknown.
+        words: The customer's words, readable unless they were erased.
     """
 
     given_at: datetime
@@ -56,25 +56,24 @@ class CustomerFile(msgspec.Struct, frozen=True):
     """A customer's file.
 
     Attributes:
-        as_of: The moment that everything is told of. Where complaints stand and which low answers wait is told as of
-            now all the same, without what came about after the moment.
-        portrait: Who they are and what they allow.
-        history: Everything recorded of them by then, in the order of business time; personal words readable.
+        as_of: The moment asked about. The status of complaints and the replies to low answers are those of the present,
+            without anything dated after the moment.
+        portrait: Profile, consents and traits.
+        history: All events by then, in the order of business time, with personal words readable.
         tickets: Their complaints on the desk, the newest first.
-        relation: The state of the relation, with the complaints that it rests on.
-        emotional: What is left of deposits and withdrawals.
+        relation: The state of the relation, with the complaints from which it follows.
+        emotional: The emotional account.
         accounts: Their points, by programme.
-        answers: What they answered, the newest first.
-        open_loops: Low answers that nobody came back on.
-        purchases: Their stage and what they bought; None where nothing of it is recorded.
+        answers: Their answers, the newest first.
+        open_loops: Low answers without a reply.
+        purchases: Their stage and purchases; None if they are not known to the retention view.
         grade: Their value grade; None before the first purchase.
-        segments: The policy's segments that they are in.
-        kind: Their kind of loyalty; None where they never bought nor answered.
-        rfm: How recent, frequent and valuable their purchases are among everybody's; None before the first.
-        worth: What they brought and are expected to bring; None where they kept nothing in the policy's currency.
-        worth_unknown: Why nothing is expected of them.
-        due: What falls due with them, soonest first; where more was recorded since, deadlines of complaints
-            alone.
+        segments: The policy's segments to which they belong.
+        kind: Their kind of loyalty; None before any purchase or answer.
+        rfm: Their grades of recency, frequency and money; None before the first purchase.
+        worth: Their past and expected value; None if they kept nothing in the policy's currency.
+        worth_unknown: The reason for which nothing is expected of them.
+        due: Everything that falls due for them, soonest first; if more was recorded since, only complaints' deadlines.
     """
 
     as_of: datetime
@@ -96,22 +95,22 @@ class CustomerFile(msgspec.Struct, frozen=True):
     due: list[AgendaItem]
 
 
-def customer_file(relations: Relations, customer: str, *, as_of: datetime | None = None) -> CustomerFile:
-    """Everything that is known of one customer.
+def customer_file(engine: Relations, customer: str, *, as_of: datetime | None = None) -> CustomerFile:
+    """Return everything that is known of one customer.
 
     Args:
-        relations: The engine.
+        engine: The engine to ask.
         customer: Any of their ids.
-        as_of: The moment, in business time; now where absent.
+        as_of: The moment, in business time; now by default.
 
     Raises:
-        InvalidInput: `unknown_customer`: nothing is recorded of anybody with this id by then.
+        InvalidInput: Nothing is recorded of a customer with this id by then (`unknown_customer`).
     """
-    moment = relations.clock() if as_of is None else as_of
-    history = relations.history(customer, until=moment)
+    moment = engine.clock() if as_of is None else as_of
+    history = engine.history(customer, until=moment)
     if not history:
         raise unknown_customer(customer, as_of)
-    views = relations.views
+    views = engine.views
     portrait = views.customers.portrait(customer, as_of=moment)
     name = portrait.customer
     accounts = [
@@ -123,7 +122,7 @@ def customer_file(relations: Relations, customer: str, *, as_of: datetime | None
         as_of=moment,
         portrait=portrait,
         history=sorted(history, key=lambda each: (each.occurred_at, each.position)),
-        tickets=_tickets(relations, name, moment),
+        tickets=_tickets(engine, name, moment),
         relation=views.repair.relation(name, as_of=moment),
         emotional=views.repair.account(name, as_of=moment),
         accounts=[account for account in accounts if account is not None],
@@ -134,13 +133,13 @@ def customer_file(relations: Relations, customer: str, *, as_of: datetime | None
         segments=views.retention.segments_of(name, as_of=moment),
         kind=views.retention.kind_of(name, as_of=moment),
         rfm=next((score for score in rfm if score.customer == name), None),
-        due=due_for_customer(relations, moment, name),
-        **_worth(relations, name, moment),
+        due=due_for_customer(engine, moment, name),
+        **_worth(engine, name, moment),
     )
 
 
 def unknown_customer(customer: str, as_of: datetime | None = None) -> InvalidInput:
-    """The refusal of an id of whom nothing is recorded."""
+    """Return the error for an id of which nothing is recorded."""
     return InvalidInput(
         f"nothing is recorded of the customer {customer}"
         + ("" if as_of is None else f" up to {as_of.isoformat(timespec='seconds')}"),
@@ -150,31 +149,40 @@ def unknown_customer(customer: str, as_of: datetime | None = None) -> InvalidInp
     )
 
 
-def _tickets(relations: Relations, customer: str, moment: datetime) -> list[TicketProfile]:
-    found = relations.views.desk.search(customer=customer, limit=_TICKETS_MAX, as_of=moment).tickets
+def _tickets(engine: Relations, customer: str, moment: datetime) -> list[TicketProfile]:
+    found = engine.views.desk.search(customer=customer, limit=_TICKETS_MAX, as_of=moment).tickets
     return [ticket for ticket in reversed(found) if ticket.filed_at <= moment]
 
 
 def _answers(history: list[RecordedEvent]) -> list[GivenAnswer]:
-    found = [
-        GivenAnswer(
-            given_at=from_micros(recorded.occurred_at),
-            feedback=recorded.event.feedback,
-            instrument=recorded.event.instrument,
-            score=recorded.event.score,
-            items=len(recorded.event.items),
-            touchpoint=recorded.event.touchpoint,
-            words=recorded.event.comment,
-        )
-        for recorded in history
-        if isinstance(recorded.event, FeedbackGiven)
-    ]
-    return sorted(found, key=lambda answer: (answer.given_at, answer.feedback), reverse=True)
+    """Return the answers with the customer's last word on each, the latest first."""
+    found: dict[str, GivenAnswer] = {}
+    for recorded in history:
+        event, name = recorded.event, f"{recorded.stream} {getattr(recorded.event, 'feedback', '')}"
+        if isinstance(event, FeedbackGiven):
+            found[name] = GivenAnswer(
+                given_at=from_micros(recorded.occurred_at),
+                feedback=event.feedback,
+                instrument=event.instrument,
+                score=event.score,
+                items=len(event.items),
+                touchpoint=event.touchpoint,
+                words=event.comment,
+            )
+        elif isinstance(event, FeedbackCorrected) and name in found:
+            corrected: dict[str, Any] = {
+                "given_at": from_micros(recorded.occurred_at),
+                "score": event.score,
+                "items": len(event.items),
+            }
+            words = event.comment or found[name].words
+            found[name] = msgspec.structs.replace(found[name], words=words, **corrected)
+    return sorted(found.values(), key=lambda answer: (answer.given_at, answer.feedback), reverse=True)
 
 
-def _worth(relations: Relations, customer: str, moment: datetime) -> dict[str, Any]:
-    """What they are worth, and why nothing is expected of them, where that is so."""
-    report = relations.views.retention.lifetime_values(as_of=moment)
+def _worth(engine: Relations, customer: str, moment: datetime) -> dict[str, Any]:
+    """Return their value, and the reason if nothing is expected of them."""
+    report = engine.views.retention.lifetime_values(as_of=moment)
     worth = next((each for each in report.customers if each.customer == customer), None)
     unknown = report.no_fit.reason if report.no_fit else None
     return {"worth": worth, "worth_unknown": unknown if worth else "they have not bought in the policy's currency"}

@@ -57,7 +57,9 @@ from relations.aggregates.complaint import (
     JudgePromise,
     MeasureImprovement,
     MergeComplaint,
+    MessageReceived,
     NameRootCause,
+    PromiseJudged,
     ProposeRemedy,
     RaiseImprovement,
     ReceiveInformation,
@@ -633,7 +635,8 @@ def test_every_repair_action_serves_a_justice_and_nothing_else_does() -> None:
     assert set(JUSTICE.values()) == {"distributive", "procedural", "interactional"}
     no_repair = {
         ComplaintFiled, ComplaintClosed, ComplaintWithdrawn, RemedyAccepted, RemedyDeclined,
-        RemedyRefused, InformationReceived, ComplaintMerged, DuplicateTaken, ImprovementProved, ImprovementNotProved,
+        RemedyRefused, InformationReceived, MessageReceived, PromiseJudged, ComplaintMerged, DuplicateTaken,
+        ImprovementProved, ImprovementNotProved,
         ClockStarted, ClockPaused, ClockResumed, ClockCancelled, DeadlineMet, DeadlineMissed, DeadlineMoved,
         EscalationPlanned,
     }  # fmt: skip

@@ -61,7 +61,7 @@ def test_a_row_becomes_a_command_with_an_id_of_its_own() -> None:
         )
     ]
     assert Transform(mapping(), name="other")(7, ROW).commands[0].command_id == "other:7"
-    with pytest.raises(MappingError, match="is no name"):
+    with pytest.raises(MappingError, match="cannot be the name"):
         Transform(mapping(), name="no name")
 
 
@@ -372,7 +372,7 @@ def test_a_row_finds_an_earlier_one_with_enough_left(order: str, expected: str) 
         ({"command": [{"command": "RecordPurchase", "with": {"customer": "who"}}]}, "needs occurred_at, purchase"),
         ({"values": {**VALUES, "paid": {"column": "Worth", "type": "money", "currency": "EUR"}}}, "mean 'worth'"),
         ({"reject": [_rule("hwo", blank=True)]}, "Did you mean 'who'"),
-        ({"values": {**VALUES, "a": {"value": "b"}, "b": {"value": "a"}}}, "made of one another"),
+        ({"values": {**VALUES, "a": {"value": "b"}, "b": {"value": "a"}}}, "depend on each other"),
     ],
 )
 def test_a_mapping_that_names_what_is_not_there(parts: dict[str, Any], told: str) -> None:
@@ -398,7 +398,11 @@ def test_a_mapping_that_names_what_is_not_there(parts: dict[str, Any], told: str
         ("[values.a]\ntemplate = '{a'", "expected '}'"),
         ("[values.a]\ntemplate = '{a:03}'", "a name and nothing else"),
         ("[values.a]\ncolumn = 'a'\npattern = '('", "regular expression"),
-        ("[values.row]\ncolumn = 'a'", "taken"),
+        ("[values.row]\ncolumn = 'a'", "Reserved are `row`"),
+        ("[[match]]\nname = 'source'\noffer = []\nseek = []\nkey = ['a']\ngive = 'a'\nquantity = 'a'", "Reserved are"),
+        ("[values.a]\ncount_by = ['a']\ndefault = 'x'", "default: has no effect on count_by"),
+        ("[values.a]\ncolumn = 'a'\ntype = 'decimal'\nthousands = '.'", "cannot separate thousands"),
+        ("[values.a]\ntotal_of = 'b'", "the mapping has none"),
         ("[[reject]]\nwhen = [{ of = 'a' }]\ncode = 'x'\nreason = 'x'", "at least one test"),
         ("[[reject]]\nwhen = []\ncode = 'x'\nreason = 'x'", "at least 1"),
         ("[valves.a]\ncolumn = 'a'", "valves"),

@@ -14,6 +14,7 @@ from relations.messages import Envelope
 from relations.projections import PROJECTIONS, CustomerRow, Projection, Rows, Tally
 from relations.testing import simulate
 from relations.testing.laws import LawBroken, check_laws
+from tests.support import host
 from tests.support.making import START, purchase
 
 COMMANDS = [purchase(number, f"c{number % 4}", euros=number) for number in range(1, 25)]
@@ -45,6 +46,12 @@ class Count(CustomerRow, gc=False):
     table: ClassVar[str] = "count"
     number: int = 0
     seen: str = ""
+    seen_at: int = 0
+
+    def absorb(self, other: Count) -> None:
+        self.number += other.number
+        if other.seen_at > self.seen_at:
+            self.seen, self.seen_at = other.seen, other.seen_at
 
 
 class All(Tally, gc=False):
@@ -61,8 +68,22 @@ def counting(fold: Callable[[Rows, Any, Envelope], None]) -> Projection:
 def _lawful(rows: Rows, event: PurchaseRecorded, at: Envelope) -> None:
     row = rows.need(Count, at.customer)
     row.number += event.amount.amount
-    row.seen = event.purchase
+    if at.occurred_at > row.seen_at:
+        row.seen, row.seen_at = event.purchase, at.occurred_at
     rows.need(All, "purchases").number += 1
+
+
+def _hashes_text(rows: Rows, event: PurchaseRecorded, at: Envelope) -> None:
+    rows.need(Count, at.customer).number += hash(event.purchase) & 1
+
+
+def _takes_the_order_of_a_set(rows: Rows, event: PurchaseRecorded, at: Envelope) -> None:
+    row = rows.need(Count, at.customer)
+    row.seen = ",".join(set(row.seen.split(",")) | {event.purchase})
+
+
+def _keeps_what_was_recorded_last(rows: Rows, event: PurchaseRecorded, at: Envelope) -> None:
+    rows.need(Count, at.customer).seen = event.purchase
 
 
 def _with_hidden_state() -> Callable[[Rows, Any, Envelope], None]:
@@ -117,12 +138,47 @@ BROKEN = {
     "another customer's row read": _looks_at_another,
     "when it runs": _depends_on_when_it_runs(),
 }
+SUBTLE = {
+    "hash(str)": (_hashes_text, "PYTHONHASHSEED="),
+    "the order of a set": (_takes_the_order_of_a_set, "PYTHONHASHSEED="),
+    "last recorded instead of latest": (_keeps_what_was_recorded_last, "recorded in another order"),
+}
 
 
 @pytest.mark.parametrize("fold", BROKEN.values(), ids=BROKEN)
 def test_the_laws_find_what_breaks_them(fold: Callable[[Rows, Any, Envelope], None]) -> None:
     with pytest.raises((LawBroken, ProjectionFailed), match="counting"):
-        check_laws(counting(fold), COMMANDS)
+        check_laws(counting(fold), COMMANDS, hash_seeds=())
+
+
+@pytest.mark.parametrize(("fold", "law"), SUBTLE.values(), ids=SUBTLE)
+def test_the_laws_find_what_differs_only_elsewhere_or_in_another_order(
+    fold: Callable[[Rows, Any, Envelope], None], law: str
+) -> None:
+    with pytest.raises(LawBroken, match=law) as broken:
+        check_laws(counting(fold), COMMANDS, batches=(7,), shards=(2,), points=1)
+    difference = broken.value.difference
+    assert difference is not None
+    assert (difference.table, difference.key[0][0]) == ("counting_count", "c")
+    assert difference.column in ("number", "seen")
+    assert difference.found != difference.expected
+    assert f"row {difference.key[0]}, column {difference.column}: found " in str(broken.value)
+
+
+def test_folds_that_no_other_process_can_import_are_refused_there() -> None:
+    def nameless(rows: Rows, event: PurchaseRecorded, at: Envelope) -> None:
+        _lawful(rows, event, at)
+
+    with pytest.raises(ValueError, match="top level of a module"):
+        check_laws(counting(nameless), COMMANDS, points=1)
+    assert check_laws(counting(nameless), COMMANDS, points=1, hash_seeds=()).exchanged > 0
+
+
+def test_commands_that_no_aggregate_decides_are_not_dropped() -> None:
+    with pytest.raises(ValueError, match="no aggregate decides ReserveTable"):
+        check_laws(counting(_lawful), [host.ReserveTable(table="t1", customer="c", guests=2, occurred_at=START)])
+    refused = RedeemPoints(customer="c1", redemption="r", points=1, occurred_at=START)
+    assert check_laws(counting(_lawful), [*COMMANDS, refused], points=1).refused == 1
 
 
 def test_a_lawful_fold_passes_the_same_check(database_url: str) -> None:
@@ -134,6 +190,14 @@ def test_a_lawful_fold_passes_the_same_check(database_url: str) -> None:
 class Average(CustomerRow, gc=False):
     table: ClassVar[str] = "average"
     mean: float = 0.0
+
+    def absorb(self, other: Average) -> None:
+        raise AssertionError
+
+
+class Doubled(CustomerRow, gc=False):
+    table: ClassVar[str] = "doubled"
+    number: int = 0
 
 
 class Words(Tally, gc=False):
@@ -149,7 +213,9 @@ class KeyLast(CustomerRow, gc=False):
     number: int = 0
 
 
-@pytest.mark.parametrize(("row", "said"), [(Average, "float"), (Words, "tally"), (KeyLast, "key")])
+@pytest.mark.parametrize(
+    ("row", "said"), [(Average, "float"), (Words, "tally"), (Doubled, "needs an absorb"), (KeyLast, "key")]
+)
 def test_rows_that_cannot_be_lawful_are_refused_at_once(row: Any, said: str) -> None:
     projection = replace(counting(_lawful), tables=(row,))
     with pytest.raises(TypeError, match=said):

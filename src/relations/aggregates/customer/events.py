@@ -22,6 +22,7 @@ __all__ = [
     "CustomerWonBack",
     "FeedbackAnswered",
     "FeedbackCoded",
+    "FeedbackCorrected",
     "FeedbackGiven",
     "IdentityLinked",
     "InteractionRecorded",
@@ -224,6 +225,32 @@ class FeedbackGiven(Event, frozen=True):
     items: tuple[ItemAnswer, ...] = ()
     themes: tuple[str, ...] = ()
     language: str | None = None
+    answer_by: int | None = None
+
+
+class FeedbackCorrected(Event, frozen=True):
+    """The customer answered again: a slip was corrected, or the form was sent once more. The last word counts.
+
+    Attributes:
+        feedback: The answer that it corrects.
+        instrument: The answer's instrument.
+        kind: The kind of instrument, as in `FeedbackGiven`.
+        score: The new score.
+        items: The new answers to the items of a questionnaire.
+        comment: Words that came with it.
+        given_at: The business time of the word that it replaces, UTC microseconds.
+        answer_by: The time by which the business has to reply, if the new answer is a low one.
+    """
+
+    topic: ClassVar[str] = "customer.feedback_corrected"
+    feedback: str
+    instrument: str
+    given_at: int
+    kind: str = ""
+    score: int | None = None
+    items: tuple[ItemAnswer, ...] = ()
+    comment: Personal | None = None
+    at: int = 0
     answer_by: int | None = None
 
 

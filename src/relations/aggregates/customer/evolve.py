@@ -22,6 +22,7 @@ from relations.aggregates.customer.events import (
     CustomerWonBack,
     FeedbackAnswered,
     FeedbackCoded,
+    FeedbackCorrected,
     FeedbackGiven,
     IdentityLinked,
     InteractionRecorded,
@@ -120,6 +121,21 @@ def _feedback_given(state: Customer, event: FeedbackGiven) -> Customer:
     key = answer_key(event.instrument, event.invitation)
     answers, seen = state.answers.set(key, event.feedback), _seen(state, event.invitation, event.at)
     return _replace(state, feedback=feedback, answers=answers, seen=seen)
+
+
+def _feedback_corrected(state: Customer, event: FeedbackCorrected) -> Customer:
+    known = state.feedback.get(event.feedback)
+    if known is None:
+        return state
+    earlier = (*state.corrected.get(event.feedback, ()), (known.at, known.score, known.items))
+    if event.comment is not None and event.feedback not in state.worded:
+        state = _replace(state, worded=state.worded.set(event.feedback, event.at))
+    word = _replace(known, score=event.score, items=event.items, at=event.at, answer_by=event.answer_by)
+    return _replace(
+        state,
+        feedback=state.feedback.set(event.feedback, word),
+        corrected=state.corrected.set(event.feedback, earlier),
+    )
 
 
 def _seen(state: Customer, invitation: str, at: int) -> Map[str, int]:
@@ -228,6 +244,7 @@ _EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
     CustomerUnmerged: _customer_unmerged,
     CustomerAbsorbed: _customer_absorbed,
     CustomerReleased: _customer_released,
+    FeedbackCorrected: _feedback_corrected,
     FeedbackCoded: _feedback_coded,
     SentimentScored: _sentiment_scored,
     FeedbackAnswered: _feedback_answered,

@@ -19,6 +19,7 @@ from relations.aggregates.customer.events import (
     RefundReversed,
     SentimentScored,
 )
+from relations.aggregates.customer.item_answer import ItemAnswer
 
 __all__ = [
     "PROFILE",
@@ -38,6 +39,10 @@ __all__ = [
 
 Change = tuple[int, str | None]
 """From a business time on, a value; None: no longer."""
+
+
+EarlierWord = tuple[int, int | None, tuple[ItemAnswer, ...]]
+"""An answer that was corrected later: business time, score and items."""
 
 
 class Registration(msgspec.Struct, frozen=True, gc=False):
@@ -85,6 +90,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         refunded: The running total refunded, by purchase, in minor units.
         reversed: Refunds that were reversed, by id.
         feedback: Answers by id, without their comments.
+        corrected: Earlier words of answers that were corrected: business time, score and items.
         worded: Answers that have words, and when they were given.
         answers: By instrument and invitation, the id of the answer.
         interactions: By id.
@@ -112,6 +118,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     refunded: Map[str, int] = Map()
     reversed: Map[str, RefundReversed] = Map()
     feedback: Map[str, FeedbackGiven] = Map()
+    corrected: Map[str, tuple[EarlierWord, ...]] = Map()
     worded: Map[str, int] = Map()
     answers: Map[str, str] = Map()
     interactions: Map[str, InteractionRecorded] = Map()

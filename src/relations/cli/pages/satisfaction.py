@@ -112,7 +112,7 @@ def show(found: SatisfactionPage | dict[str, Any], question: Question) -> Render
             *_scores(found["nps"], "Would customers recommend us? (NPS)"),
             *_shares(found["csat"], "Are customers satisfied? (CSAT)"),
             *_other_tables(found["scales"], found["gaps"], found["response"], found["themes"]),
-            *_not_over([*found["nps"], *found["csat"], *found["response"]]),
+            *_not_over([figure for figures in found.values() for figure in figures]),
         )
     months = found.nps_by_month[-question.limit :]
     parts: list[RenderableType] = [headline("Satisfaction", "what customers answered")]

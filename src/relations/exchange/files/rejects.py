@@ -48,6 +48,11 @@ class RejectedRow(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     raw: dict[str, Any]
 
+    @property
+    def error(self) -> InvalidInput:
+        """The error that kept the row out."""
+        return InvalidInput(self.reason, code=self.code, field=self.field, hint=self.hint)
+
 
 def rejected(
     row: int, raw: dict[str, Any], error: RelationsError, source: str, *, command: str | None = None, recorded: int = 0

@@ -1,7 +1,7 @@
-"""Files read a row at a time: `(number, row, problem)`, the row as the file's own texts.
+"""Readers of files: each row is `(number, row, problem)`, with the file's own texts.
 
-Rows are numbered from 1 as the file has them, the header not counted; blank lines are no rows. A row that cannot be
-understood comes with its problem and does not stop the others; a file that cannot be read is a `SourceError`.
+Rows are numbered from 1 in the order of the file; the header and blank lines do not count. A row that cannot be read
+comes with its problem and does not stop the others. A file that cannot be read is a `SourceError`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from typing import Any, BinaryIO, TextIO, cast
 
 from relations.errors import InvalidInput, SourceError
 from relations.exchange.files.xes import xes_rows
-from relations.exchange.mapping.model import Source
+from relations.exchange.mapping.model import Limits, Source
 
 __all__ = ["Raw", "RawRow", "SourceFile", "first_bytes", "json_objects", "open_source", "open_text"]
 
@@ -33,6 +34,14 @@ _MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
+_NATIVE_LINE = 16_000_000
+"""The most characters in a line of commands, events or rejected rows."""
+_FIELD_MAX = 2**31 - 1
+"""The most that the csv module takes for its limit everywhere."""
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
+"""The texts of a line of JSON, as wholes, and the brackets between them."""
+_NO_VALUE = frozenset({"nan", "nat", "none", "null"})
+"""What programs write into typed XES attributes that have no value, in lower case."""
 _FOREIGN = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "Unpack it, or save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel or Word file", "Save the sheet as CSV"),
@@ -71,7 +80,7 @@ def open_source(source: Source, path: str | Path) -> Iterator[SourceFile]:
     """
     with _open_file(Path(path)) as (disk, binary, total):
         reading = _Reading(Path(path))
-        with _mended(reading):
+        with _readable(reading):
             columns, rows = _reader(source, binary, reading)
         yield SourceFile(columns, _guarded(rows, reading), disk.tell, total)
 
@@ -85,7 +94,7 @@ def open_text(path: Path) -> Iterator[tuple[Iterator[str], Callable[[], int], in
     """
     reading = _Reading(path)
     with _open_file(path) as (disk, binary, total):
-        with _mended(reading):
+        with _readable(reading):
             text = _text(binary, "utf-8", reading, newline=None)
         yield _guarded_lines(text, reading), disk.tell, total
 
@@ -109,6 +118,7 @@ class _Reading:
     path: Path
     row: int = 0
     nul: bool = False
+    length: int = 0
     text: TextIO | None = None
 
     @property
@@ -135,8 +145,8 @@ def _open_file(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO, int]]:
 
 
 @contextmanager
-def _mended(reading: _Reading) -> Iterator[None]:
-    """What the standard library raises at broken files, as errors for people."""
+def _readable(reading: _Reading) -> Iterator[None]:
+    """Turn the standard library's errors about broken files into errors for people."""
     path = reading.path
     try:
         yield
@@ -148,6 +158,12 @@ def _mended(reading: _Reading) -> Iterator[None]:
         ) from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise SourceError(f"{path} is damaged {reading.place}: {error}", code="damaged_gzip") from None
+    except LookupError as error:
+        raise SourceError(
+            f"{path} names an encoding that does not exist: {error}",
+            code="wrong_encoding",
+            hint="Correct the encoding in the file's declaration, for instance to UTF-8",
+        ) from None
     except UnicodeDecodeError as error:
         bad = error.object[error.start : error.start + 1].hex()
         raise SourceError(
@@ -162,33 +178,33 @@ def _mended(reading: _Reading) -> Iterator[None]:
 
 
 def _guarded(rows: Iterator[RawRow], reading: _Reading) -> Iterator[RawRow]:
-    with _mended(reading):
+    with _readable(reading):
         for item in rows:
             reading.row = item[0]
             yield item
 
 
 def _guarded_lines(text: TextIO, reading: _Reading) -> Iterator[str]:
-    with _mended(reading):
-        for line in text:
+    with _readable(reading):
+        for line in _limited(text, _NATIVE_LINE, reading):
             reading.row += 1
             yield line
 
 
 def _reader(source: Source, binary: BinaryIO, reading: _Reading) -> tuple[tuple[str, ...] | None, Iterator[RawRow]]:
     if source.format == "xes":
-        return None, xes_rows(binary, reading.path)
+        return None, xes_rows(binary, reading.path, source.limits, _NO_VALUE)
     delimited = source.format in {"csv", "tsv"}
     text = _text(binary, source.encoding, reading, newline="" if delimited else None)
     for _ in range(source.skip_lines):
-        text.readline()
+        _one_line(text, source.limits.line, reading)
     if delimited:
         return _delimited(source, text, reading)
     if source.format == "columns":
         return _aligned(source, text, reading)
     if source.format == "fixed":
-        return tuple(column.name for column in source.fixed), _fixed(source, text)
-    return None, _json_lines(text)
+        return tuple(column.name for column in source.fixed), _fixed(source, text, reading)
+    return None, _json_lines(text, source.limits, reading)
 
 
 def _text(binary: BinaryIO, encoding: str, reading: _Reading, *, newline: str | None) -> TextIO:
@@ -213,6 +229,34 @@ def _text(binary: BinaryIO, encoding: str, reading: _Reading, *, newline: str | 
     return text
 
 
+# --- limits ---------------------------------------------------------------------------------------------------------
+
+
+def _one_line(text: TextIO, limit: int, reading: _Reading) -> str:
+    """Return the next line, however long the file says that it is.
+
+    Raises:
+        SourceError: The line is longer than the limit.
+    """
+    line = text.readline(limit + 1)
+    if len(line) > limit:
+        raise _too_long(limit, reading, "the line")
+    return line
+
+
+def _limited(text: TextIO, limit: int, reading: _Reading) -> Iterator[str]:
+    while line := _one_line(text, limit, reading):
+        yield line
+
+
+def _too_long(limit: int, reading: _Reading, what: str) -> SourceError:
+    return SourceError(
+        f"{reading.path}, {reading.place}: {what} is longer than {limit:,} characters",
+        code="line_too_long",
+        hint="Check the format, the quotes and the encoding; or raise limits = { line = … } in [source]",
+    )
+
+
 # --- rows of each format --------------------------------------------------------------------------------------------
 
 
@@ -232,7 +276,13 @@ def _header(source: Source, cells: list[str] | None, path: Path) -> tuple[str, .
     if not source.header:
         return source.columns
     if cells is None:
-        raise SourceError(f"{path} is empty: it has not even a header", code="empty_source")
+        raise SourceError(f"{path} is empty: it has no header", code="empty_source")
+    if len(cells) > source.limits.columns:
+        raise SourceError(
+            f"{path} has {len(cells)} columns, more than the {source.limits.columns} that are read",
+            code="too_many_columns",
+            hint="Check the delimiter; or raise limits = { columns = … } in [source]",
+        )
     return _named(cells, path)
 
 
@@ -249,10 +299,16 @@ def _nul() -> InvalidInput:
 
 
 def _delimited(source: Source, text: TextIO, reading: _Reading) -> tuple[tuple[str, ...], Iterator[RawRow]]:
+    limit = source.limits.line
+    csv.field_size_limit(min(limit, _FIELD_MAX))
+
     def lines() -> Iterator[str]:
-        for line in text:
+        for line in _limited(text, limit, reading):
             if "\0" in line:
                 reading.nul = True
+            reading.length += len(line)
+            if reading.length > limit:
+                raise _too_long(limit, reading, "the row, with the line breaks in its quotes,")
             yield line
 
     delimiter = "\t" if source.format == "tsv" else source.delimiter
@@ -271,7 +327,7 @@ def _delimited_rows(reader: Any, columns: tuple[str, ...], reading: _Reading) ->
     width = len(columns)
     number = 0
     while True:
-        reading.nul = False
+        reading.nul, reading.length = False, 0
         try:
             cells = next(reader, None)
         except csv.Error as error:
@@ -299,13 +355,14 @@ def _delimited_rows(reader: Any, columns: tuple[str, ...], reading: _Reading) ->
 def _aligned(source: Source, text: TextIO, reading: _Reading) -> tuple[tuple[str, ...], Iterator[RawRow]]:
     first = None
     if source.header:
-        first = next((cells for line in text if (cells := line.split())), None)
+        lines = _limited(text, source.limits.line, reading)
+        first = next((cells for line in lines if (cells := line.split())), None)
     columns = _header(source, first, reading.path)
     width = len(columns)
 
     def rows() -> Iterator[RawRow]:
         number = 0
-        for line in text:
+        for line in _limited(text, source.limits.line, reading):
             cells = line.split()
             if not cells:
                 continue
@@ -318,12 +375,12 @@ def _aligned(source: Source, text: TextIO, reading: _Reading) -> tuple[tuple[str
     return columns, rows()
 
 
-def _fixed(source: Source, text: TextIO) -> Iterator[RawRow]:
+def _fixed(source: Source, text: TextIO, reading: _Reading) -> Iterator[RawRow]:
     places = [(column.name, column.start - 1, column.end) for column in source.fixed]
     width = max(end for _, _, end in places)
     shortest = max(start for _, start, _ in places)
     number = 0
-    for line in text:
+    for line in _limited(text, source.limits.line, reading):
         line = line.rstrip("\r\n")  # noqa: PLW2901 - the line without its end is the line
         if not line.strip():
             continue
@@ -340,12 +397,15 @@ def _fixed(source: Source, text: TextIO) -> Iterator[RawRow]:
         yield number, raw, problem
 
 
-def json_objects(text: Iterable[str], *, exact: bool = True) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """The objects of JSON Lines with their row numbers; a line that is no object comes as what is wrong with it.
+def json_objects(
+    text: Iterable[str], *, exact: bool = True, depth: int = Limits().depth
+) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Yield the objects of JSON Lines with their row numbers, or the reason why a line has none.
 
     Args:
         text: The lines.
-        exact: Numbers come as their own texts, so that nothing is rounded on the way.
+        exact: Return numbers as their own texts, so that nothing is rounded.
+        depth: The most levels of objects and lists inside each other.
     """
     numbers: dict[str, Any] = {"parse_float": str, "parse_int": str, "parse_constant": str} if exact else {}
     number = 0
@@ -353,6 +413,9 @@ def json_objects(text: Iterable[str], *, exact: bool = True) -> Iterator[tuple[i
         if line.isspace():
             continue
         number += 1
+        if _nested_deeper(line, depth):
+            yield number, f"the line has more than {depth} levels of objects and lists"
+            continue
         try:
             found = json.loads(line, **numbers)
         except (ValueError, RecursionError) as error:
@@ -361,15 +424,40 @@ def json_objects(text: Iterable[str], *, exact: bool = True) -> Iterator[tuple[i
         yield number, found if isinstance(found, dict) else "the line is JSON, but not an object"
 
 
-def _json_lines(text: TextIO) -> Iterator[RawRow]:
-    for number, found in json_objects(text):
+def _json_lines(text: TextIO, limits: Limits, reading: _Reading) -> Iterator[RawRow]:
+    for number, found in json_objects(_limited(text, limits.line, reading), depth=limits.depth):
         if isinstance(found, str):
             yield number, {}, InvalidInput(found, code="malformed_row")
             continue
         raw: Raw = {}
         _flatten(found, "", raw)
+        if len(raw) > limits.columns:
+            yield (
+                number,
+                {},
+                InvalidInput(
+                    f"the object has {len(raw)} fields, more than the {limits.columns} that are read",
+                    code="too_many_columns",
+                ),
+            )
+            continue
         nul = any("\0" in value for value in raw.values())
         yield number, raw, _nul() if nul else None
+
+
+def _nested_deeper(line: str, depth: int) -> bool:
+    """Return true if a line of JSON has more than some levels of objects and lists, without parsing it."""
+    if line.count("{") + line.count("[") <= depth:
+        return False
+    level = 0
+    for bracket in _BRACKETS.findall(line):
+        if bracket in "{[":
+            level += 1
+            if level > depth:
+                return True
+        elif bracket in "}]":
+            level -= 1
+    return False
 
 
 def _flatten(found: dict[str, Any], prefix: str, raw: Raw) -> None:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from relations.aggregates import AGGREGATES
 from relations.errors import InvalidInput, MappingError
+from relations.exchange.mapping.texts import shown
 from relations.messages import ID_PATTERN, Command
 
 __all__ = ["command_class", "command_from_json", "command_to_json", "invalid_command", "known_commands"]
@@ -22,15 +23,15 @@ __all__ = ["command_class", "command_from_json", "command_to_json", "invalid_com
 
 @cache
 def known_commands() -> dict[str, type[Command]]:
-    """Every command, by its name."""
+    """Return every command by its name."""
     return {command.__name__: command for aggregate in AGGREGATES for command in aggregate.commands}
 
 
 def command_class(name: str) -> type[Command]:
-    """The command of that name.
+    """Return the command of a name.
 
     Raises:
-        MappingError: There is none; suggests one.
+        MappingError: There is no such command; the hint suggests one.
     """
     found = known_commands().get(name)
     if found is None:
@@ -45,33 +46,34 @@ def command_class(name: str) -> type[Command]:
 
 
 def invalid_command(cls: type[Command], error: ValidationError) -> InvalidInput:
-    """What is wrong with a command's fields, as an error for people; the first field of several is named."""
+    """Return the first mistake in a command's fields as an error for people."""
     first = error.errors(include_url=False, include_context=False)[0]
     field = ".".join(str(part) for part in first["loc"]) or cls.__name__
-    given = repr(first["input"])
-    shown = given if len(given) <= 60 else given[:60] + "…"
+    given = shown(first["input"])
     match first["type"]:
         case "missing":
-            reason = f"{cls.__name__} needs it, and there is none"
+            reason = f"{cls.__name__} needs it, and it is missing"
         case "string_pattern_mismatch" if ID_PATTERN in str(first["msg"]):
-            reason = f"{shown} is not an id: 1 to 64 of letters, digits and . _ : -"
+            reason = f"{given} is not an id: 1 to 64 of letters, digits and . _ : -"
+        case "string_pattern_mismatch":
+            reason = f"{given} does not have the form that {cls.__name__} needs"
         case "timezone_aware":
-            reason = f"{shown} has no time zone"
+            reason = f"{given} has no time zone"
         case "extra_forbidden":
             reason = f"{cls.__name__} has no such field"
         case _:
-            reason = f"{str(first['msg']).removeprefix('Value error, ')} (given: {shown})"
+            reason = f"{str(first['msg']).removeprefix('Value error, ')} (given: {given})"
     return InvalidInput(reason, code=f"invalid_{field.split('.')[0]}".lower(), field=field)
 
 
 def command_to_json(command: Command) -> str:
-    """A command as one line of JSON, without its end of line. Fields at their defaults are left out."""
+    """Return a command as one line of JSON without a newline. Fields at their defaults are left out."""
     fields = command.model_dump(mode="json", exclude_defaults=True)
     return json.dumps({"command": type(command).__name__, **fields}, ensure_ascii=False)
 
 
 def command_from_json(line: str | bytes | dict[str, Any]) -> Command:
-    """The command in a line of JSON.
+    """Return the command in a line of JSON.
 
     Raises:
         InvalidInput: It is not JSON, names no command, or its fields are wrong.
@@ -97,7 +99,7 @@ def command_from_json(line: str | bytes | dict[str, Any]) -> Command:
 
 
 def commands_from_lines(lines: Iterable[str]) -> Iterator[Command]:
-    """The commands in lines of JSON; blank lines are passed over."""
+    """Yield the commands in lines of JSON; blank lines are skipped."""
     for line in lines:
         if line.strip():
             yield command_from_json(line)

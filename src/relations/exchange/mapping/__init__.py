@@ -1,8 +1,10 @@
-"""Import mappings: how the rows of a file become commands."""
+"""Import mappings: the rules that turn the rows of a file into commands."""
 
 from relations.exchange.mapping.model import (
     CommandRule,
     FixedColumn,
+    Group,
+    Limits,
     Mapping,
     Match,
     Note,
@@ -17,6 +19,8 @@ from relations.exchange.mapping.model import (
 __all__ = [
     "CommandRule",
     "FixedColumn",
+    "Group",
+    "Limits",
     "Mapping",
     "Match",
     "Note",

@@ -1,10 +1,10 @@
-"""What an import mapping says: how the rows of one kind of file become commands.
+"""The form of an import mapping, which turns the rows of one kind of file into commands.
 
-A mapping is a TOML file; `Mapping` is its form, and `Mapping.model_json_schema()` its JSON Schema. It has five parts:
-`[source]` (how the file is written), `[values.*]` (named values made of a row), `[[reject]]` and `[[note]]` (rows that
-are turned away, and rows that are taken and listed), `[[match]]` (rows that refer to an earlier row), and
-`[[command]]` (what a row asks for). A name stands for a value of `[values]`, or else for a column; `row` and `source`
-are the row's number and the import's name.
+A mapping is a TOML file; `Mapping.model_json_schema()` is its JSON Schema. Its parts are `[source]` (the format),
+`[group]` (consecutive rows that belong together), `[values.*]` (named values of a row), `[[reject]]` and `[[note]]`
+(rejected rows, and accepted rows to list), `[[match]]` (references to an earlier row) and `[[command]]` (the commands).
+A name stands for a value of `[values]`, otherwise for a column. `row` and `source` are reserved: the row's number and
+the import's name.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from relations.policies.codes import known_currency, known_zone
 __all__ = [
     "CommandRule",
     "FixedColumn",
+    "Group",
+    "Limits",
     "Mapping",
     "Match",
     "Note",
@@ -54,11 +56,21 @@ _OPTIONS: dict[str, frozenset[str]] = {
     "integer": frozenset({"decimal_mark", "thousands", "accept_decimal_zero", "sign"}),
     "decimal": frozenset({"decimal_mark", "thousands", "sign"}),
     "money": frozenset({"decimal_mark", "thousands", "sign", "currency", "currency_from", "minor_units", "rounding"}),
-    "time": frozenset({"format", "zone", "at"}),
-    "boolean": frozenset({"true", "false"}),
+    "time": frozenset({"format", "zone", "at", "plus_days", "minus_days"}),
+    "boolean": frozenset({"true", "false", "nonzero"}),
     "list": frozenset({"separator"}),
 }
-_ORIGINS = ("column", "constant", "template", "value", "product", "first_of", "count_by", "items")
+_ORIGINS = (
+    "column", "constant", "template", "value", "coalesce", "product", "sum", "total_of", "first_of", "previous",
+    "count_by", "items",
+)  # fmt: skip
+_FINISHED = frozenset({"first_of", "previous", "count_by", "items"})
+"""Origins that give a finished value, which is neither cleaned nor converted."""
+_CONVERSIONS = frozenset(
+    {"replace", "pattern", "case", "map", "otherwise", "type", "digest", "default", "unreadable"}
+).union(*_OPTIONS.values())
+RESERVED = ("row", "source")
+"""Names that a mapping cannot give to its own values: the row's number and the import's name."""
 
 
 class _Part(BaseModel):
@@ -70,7 +82,7 @@ Pattern = Annotated[str, AfterValidator(sound_pattern)]
 
 
 class FixedColumn(_Part):
-    """One column of a file of fixed widths; places count from 1, both ends included, as layouts are written."""
+    """One column of a file of fixed widths. Positions count from 1, and both ends are included."""
 
     name: str
     start: Annotated[int, Field(ge=1, alias="from")]
@@ -84,20 +96,35 @@ class FixedColumn(_Part):
         return self
 
 
-class Source(_Part):
-    """How the file is written. Gzip is recognised by its first bytes, a byte order mark is taken off.
+class Limits(_Part):
+    """The most that one row may hold. A row beyond them is an error instead of filling the memory.
 
     Attributes:
-        format: `csv`, `tsv`, `columns` (separated by blanks), `fixed` (by place), `jsonl` (an object a line; fields of
-            objects inside are `outer.inner`) or `xes` (an event a row; the trace's attributes are `case:…`).
-        encoding: Of the text. XML says its own.
-        header: Whether the first row names the columns (`csv`, `tsv`, `columns`).
-        columns: Their names where the first row does not.
-        fixed: The places of the columns, for `fixed`.
-        delimiter: One character, for `csv`.
-        quote: One character, for `csv` and `tsv`.
-        skip_lines: Lines to pass over before anything else.
-        blank_words: Words that mean that there is no value, such as `NULL`.
+        line: Characters in one row of text, quoted line breaks included.
+        columns: Columns of a row.
+        depth: Levels of objects inside objects (`jsonl`) or attributes inside attributes (`xes`).
+    """
+
+    line: Annotated[int, Field(ge=1)] = 1_000_000
+    columns: Annotated[int, Field(ge=1)] = 2_000
+    depth: Annotated[int, Field(ge=1, le=500)] = 32
+
+
+class Source(_Part):
+    """The format of the file. Gzip is recognised by its first bytes; a byte order mark is removed.
+
+    Attributes:
+        format: `csv`, `tsv`, `columns` (separated by blanks), `fixed` (by position), `jsonl` (one object a line; fields
+            of inner objects are `outer.inner`) or `xes` (one event a row; attributes of its trace are `case:…`).
+        encoding: The encoding of the text. XML names its own.
+        header: The first row names the columns (`csv`, `tsv`, `columns`).
+        columns: The columns' names where the first row does not name them.
+        fixed: The positions of the columns, for `fixed`.
+        delimiter: The character between cells, for `csv`.
+        quote: The quote character, for `csv` and `tsv`.
+        skip_lines: The number of lines to skip before anything else.
+        blank_words: Words that stand for a missing value, such as `NULL`.
+        limits: The most that one row may hold.
     """
 
     format: Literal["csv", "tsv", "columns", "fixed", "jsonl", "xes"]
@@ -109,6 +136,7 @@ class Source(_Part):
     quote: Annotated[str, StringConstraints(min_length=1, max_length=1)] = '"'
     skip_lines: Annotated[int, Field(ge=0)] = 0
     blank_words: frozenset[str] = frozenset()
+    limits: Limits = Limits()
 
     @model_validator(mode="after")
     def _columns_are_named_once(self) -> Self:
@@ -126,14 +154,14 @@ class Source(_Part):
 
 
 class RowCondition(_Part):
-    """A test of one value of a row; all the tests given must hold. Or a group of conditions: `any`, `none`.
+    """A test of one value of a row, all of whose parts must hold; or a group of conditions: `any`, `none`.
 
     Attributes:
         of: The value or column tested.
         equals: It is this.
         is_in: (`in`) It is one of these.
         matches: The regular expression is found in it.
-        blank: True: there is nothing there. False: there is something.
+        blank: True if there is no value, False if there is one.
         below: A number under this; `at_most`, `above`, `at_least` likewise.
         same_as: It is the same as that other value.
         differs_from: It is not the same as that other value.
@@ -169,53 +197,69 @@ When = tuple[RowCondition, ...]
 
 
 class Value(_Part):
-    """One value made of a row: where it comes from, how it is cleaned, and what type it has.
+    """One value of a row: its origin, its cleaning, and its type.
 
     Attributes:
-        column: From this column.
+        column: This column.
         constant: Always this.
         template: Text with names in braces, such as `order:{row}`.
-        value: From another value.
+        value: Another value.
+        coalesce: The first of these values that is not blank.
         product: The product of these values (numbers).
-        first_of: What that value was in the first row that has the same `by`.
-        by: The values that put rows together, for `first_of`.
-        count_by: How many rows with the same values of these there have been, this one included.
-        items: A questionnaire's answers: by item the value of the answer, or `[perceived, expected]`. Blank ones are
-            left out, as items that were not answered are.
-        when: For `count_by`: only rows of which this holds are counted; the others see the count so far.
-        kept_only: For `count_by` and `first_of`: rows that are turned away do not count.
-        replace: Texts to replace, each as it stands, in the order given.
-        pattern: A regular expression; the first group, or all that it found, is the value.
-        case: Put into `upper` or `lower` case.
-        map: What each word stands for; of a list, each of its words.
-        otherwise: What any other word stands for; without it such a row is rejected.
+        sum: The sum of these values (numbers).
+        total_of: The sum of that value over all rows of the `[group]`.
+        first_of: The value of that name in the first row with the same `by`.
+        previous: The value of that name in the row before with the same `by`; blank in the first.
+        by: The values that put rows together, for `first_of` and `previous`.
+        count_by: The number of rows so far with the same values of these, this row included.
+        items: The answers of a questionnaire: for each item the value of the answer, or `[perceived, expected]`. Blank
+            answers are left out.
+        when: For `count_by`: count only rows that meet these conditions; other rows get the count so far.
+        kept_only: For `count_by`, `first_of` and `previous`: leave out rejected rows.
+        replace: Texts to replace, in the order given.
+        pattern: A regular expression; its first group, or the whole match, is the value.
+        case: Change the text to `upper` or `lower` case.
+        map: The replacement of each word; in a list, of each of its words.
+        otherwise: The replacement of any other word. Without it such a row is rejected.
+        digest: Replace the text by a keyed digest, an id from which nobody can read the text. The same text has the
+            same digest in this log, and another one in every other log.
         type: `text`, `integer`, `decimal`, `money`, `time`, `boolean` or `list` (of texts).
-        separator: What stands between the texts of a list.
-        cut: Text is cut to this many characters.
+        separator: The separator between the texts of a list.
+        cut: Cut the text to this many characters.
         decimal_mark: `.` or `,`.
-        thousands: What separates thousands, if anything does.
-        accept_decimal_zero: `17850.0` is the integer 17850.
+        thousands: The separator of thousands, if there is one.
+        accept_decimal_zero: Read `17850.0` as the integer 17850.
         sign: `keep`, `negate` or `absolute`.
         currency: The currency of every row (ISO 4217).
-        currency_from: The value or column with the row's currency.
+        currency_from: The value or column that has the row's currency.
         minor_units: The number counts cents, not euros.
-        rounding: What becomes of decimals beyond the currency's own: `exact` (rejected), `half_even`, `half_up`
+        rounding: The treatment of decimals beyond the currency's own: `exact` (rejected), `half_even`, `half_up`
             (away from zero), `down` (towards zero).
-        format: `iso`, or as for `strptime`.
-        zone: The IANA zone of times that do not say theirs. Without it such a row is rejected.
-        at: The time of day that a day without one gets.
+        format: `iso`; a format of `strptime`; `excel` or `excel_1904` (days as a number, as spreadsheets store them);
+            `epoch_seconds` or `epoch_milliseconds` (since 1970, UTC).
+        zone: The IANA zone of times without a zone. Without it such a row is rejected.
+        at: The time of day of a day without one.
+        plus_days: Days to add to a time: a number, or the value or column that has it.
+        minus_days: Days to subtract from a time, likewise.
         true: The words for true.
         false: The words for false.
-        blank: What a row without this value gets: `reject`, or `absent` (the command goes without).
-        default: What stands in for a blank; read as if it stood in the file.
+        nonzero: Read a boolean from a number: 0 is false, any other number is true.
+        blank: The treatment of a missing value: `reject` the row, or `absent` (the command goes without).
+        unreadable: The treatment of a value that cannot be read or that its command does not accept: `reject` the row,
+            or `absent` (the command goes without, and the row gets the note `<name>_left_out`).
+        default: The text to use instead of a blank.
     """
 
     column: str | None = None
     constant: Scalar | None = None
     template: Template | None = None
     value: str | None = None
-    product: tuple[str, ...] | None = None
+    coalesce: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
+    product: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
+    sum: Annotated[tuple[str, ...] | None, Field(min_length=1)] = None
+    total_of: str | None = None
     first_of: str | None = None
+    previous: str | None = None
     by: tuple[str, ...] = ()
     count_by: tuple[str, ...] | None = None
     items: Annotated[dict[Id, str | tuple[str, str]], Field(min_length=1)] | None = None
@@ -227,12 +271,13 @@ class Value(_Part):
     case: Literal["upper", "lower"] | None = None
     map: dict[str, Scalar] | None = None
     otherwise: Scalar | None = None
+    digest: bool = False
 
     type: ValueType = "text"
     separator: Annotated[str, StringConstraints(min_length=1, max_length=8)] = ";"
     cut: Annotated[int, Field(ge=1)] | None = None
     decimal_mark: Literal[".", ","] = "."
-    thousands: str | None = None
+    thousands: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
     accept_decimal_zero: bool = False
     sign: Literal["keep", "negate", "absolute"] = "keep"
     currency: Annotated[str, AfterValidator(known_currency)] | None = None
@@ -242,9 +287,13 @@ class Value(_Part):
     format: str = "iso"
     zone: Annotated[str, AfterValidator(known_zone)] | None = None
     at: time | None = None
+    plus_days: int | str | None = None
+    minus_days: int | str | None = None
     true: tuple[str, ...] = ("true", "yes", "1")
     false: tuple[str, ...] = ("false", "no", "0")
+    nonzero: bool = False
     blank: Literal["reject", "absent"] = "reject"
+    unreadable: Literal["reject", "absent"] = "reject"
     default: str | None = None
 
     @field_validator("at", mode="after")
@@ -259,16 +308,24 @@ class Value(_Part):
     def _one_origin(self) -> Self:
         origins = [name for name in _ORIGINS if getattr(self, name) is not None]
         if len(origins) != 1:
-            msg = f"a value comes from exactly one of {', '.join(_ORIGINS)}; this one from {origins or 'none'}"
+            msg = f"a value has exactly one of {', '.join(_ORIGINS)}; this one has {', '.join(origins) or 'none'}"
             raise ValueError(msg)
-        if (self.first_of is not None) != bool(self.by):
-            msg = "`by` goes with `first_of`, and `first_of` needs it"
+        remembers = self.first_of is not None or self.previous is not None
+        if remembers != bool(self.by):
+            msg = "`by` belongs to `first_of` and `previous`, which need it"
             raise ValueError(msg)
-        if self.count_by is None and (self.when or (self.kept_only and self.first_of is None)):
-            msg = "`when` goes with `count_by`; `kept_only` with `count_by` or `first_of`"
+        if self.count_by is None and (self.when or (self.kept_only and not remembers)):
+            msg = "`when` belongs to `count_by`; `kept_only` to `count_by`, `first_of` or `previous`"
+            raise ValueError(msg)
+        useless = self.model_fields_set & _CONVERSIONS if origins[0] in _FINISHED else set()
+        if useless:
+            msg = f"{', '.join(sorted(useless))}: has no effect on {origins[0]}; convert the value that it is made of"
+            raise ValueError(msg)
+        if self.digest and self.type != "text":
+            msg = "a digest is a text"
             raise ValueError(msg)
         if self.otherwise is not None and self.map is None:
-            msg = "`otherwise` goes with `map`"
+            msg = "`otherwise` belongs to `map`"
             raise ValueError(msg)
         return self
 
@@ -281,14 +338,18 @@ class Value(_Part):
         if self.type == "money" and (self.currency is None) == (self.currency_from is None):
             msg = "money needs its `currency`, or `currency_from` for the row's own"
             raise ValueError(msg)
-        if self.type == "time" and self.format != "iso" and "%z" not in self.format and self.zone is None:
+        zoned = self.format in {"iso", "epoch_seconds", "epoch_milliseconds"} or "%z" in self.format
+        if self.type == "time" and not zoned and self.zone is None:
             msg = f"the format {self.format!r} has no zone (%z), so `zone` has to say it"
+            raise ValueError(msg)
+        if self.thousands == self.decimal_mark or (self.thousands or "").isalnum():
+            msg = f"thousands = {self.thousands!r} cannot separate thousands with decimal_mark = {self.decimal_mark!r}"
             raise ValueError(msg)
         return self
 
 
 class Reject(_Part):
-    """Rows of which all of `when` holds are turned away, with this code and reason. The first rule that holds wins."""
+    """A rule that rejects rows that meet all of `when`, with a code and a reason. The first rule that holds wins."""
 
     when: Annotated[When, Field(min_length=1)]
     code: Code
@@ -296,9 +357,9 @@ class Reject(_Part):
 
 
 class Note(_Part):
-    """Rows of which all of `when` holds are listed, with this code and reason, and taken all the same.
+    """A rule that lists rows that meet all of `when`, with a code and a reason. They are accepted all the same.
 
-    A row that no command comes of must be noted, or it is rejected: nothing is dropped silently.
+    A row without any command needs a note, or it is rejected. Nothing is dropped silently.
     """
 
     when: Annotated[When, Field(min_length=1)]
@@ -307,16 +368,16 @@ class Note(_Part):
 
 
 class Match(_Part):
-    """Rows that refer to an earlier row without naming it, such as a credit note to its invoice line.
+    """A rule for rows that refer to an earlier row without naming it, such as a credit note to its invoice line.
 
     Attributes:
         name: The value that a seeking row gets: the `give` of the row found.
-        offer: Rows that can be found.
-        seek: Rows that look for one.
-        key: Values that must be the same in both.
+        offer: The conditions of rows that can be found.
+        seek: The conditions of rows that look for one.
+        key: The values that both must share.
         give: The value of the offering row that names it.
-        quantity: The value that says how much it offers, and how much is sought (positive numbers in both).
-        order: Which of several is taken: the `latest` or the `earliest` that has enough left.
+        quantity: The value that has the quantity offered or sought (positive in both).
+        order: The row to take where several have enough left: the `latest` or the `earliest`.
         code: The code of a seeking row that finds none.
         reason: Its reason.
     """
@@ -332,39 +393,63 @@ class Match(_Part):
     reason: str = "no earlier row matches"
 
 
+class Group(_Part):
+    """Consecutive rows that become one row, such as the lines of a basket.
+
+    Columns and values are those of the first row; `total_of` adds a value up over all rows.
+
+    Attributes:
+        by: The columns that have the same text in all rows of a group.
+    """
+
+    by: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
 class CommandRule(_Part):
-    """A command that a row asks for.
+    """A command that is made of a row.
 
     Attributes:
         command: Its class, such as `RecordPurchase`.
-        when: Only for rows of which all of this holds.
-        arguments: (`with`) Its fields: the name of a value or column, or a value in place.
-        command_id: A template for its id; otherwise made of the import's name and the row.
+        when: The conditions that a row has to meet.
+        arguments: (`with`) Its fields: the name of a value or column, or a value.
+        command_id: A template for its id. Without it the id is made of the import's name and the row.
+        unless_withdrawn: For `GiveConsent`: leave the command out where the customer has withdrawn this consent, and
+            give the row the note `consent_withdrawn`.
     """
 
     command: str
     when: When = ()
     arguments: Annotated[dict[str, str | Value], Field(alias="with")]
     command_id: Template | None = None
+    unless_withdrawn: bool = False
+
+    @model_validator(mode="after")
+    def _is_about_consent(self) -> Self:
+        if self.unless_withdrawn and self.command != "GiveConsent":
+            msg = "`unless_withdrawn` belongs to the command GiveConsent"
+            raise ValueError(msg)
+        return self
 
 
 class Mapping(_Part):
-    """How the rows of one kind of file become commands.
+    """The rules that turn the rows of one kind of file into commands.
 
     Attributes:
-        name: The first part of every command's id: the same file under the same name is never taken twice.
-        about: What the file is, and which rules were chosen, for people.
-        source: How the file is written.
+        name: The first part of every command's id. The same file under the same name is never recorded twice.
+        about: A description of the file and of the chosen rules, for people.
+        source: The format of the file.
+        group: Consecutive rows that belong together.
         values: The named values.
-        reject: Rows turned away.
+        reject: Rows to reject.
         match: Rows that refer to earlier ones.
-        note: Rows listed.
-        command: What a row asks for, in this order.
+        note: Accepted rows to list.
+        command: The commands of a row, in this order.
     """
 
     name: Annotated[Id, StringConstraints(max_length=48)]
     about: str = ""
     source: Source
+    group: Group | None = None
     values: dict[str, Value] = {}
     reject: tuple[Reject, ...] = ()
     match: tuple[Match, ...] = ()
@@ -373,26 +458,35 @@ class Mapping(_Part):
 
     @model_validator(mode="after")
     def _names_are_free(self) -> Self:
-        taken = {"row", "source"} & self.values.keys()
         names = [match.name for match in self.match]
-        taken |= {name for name in names if name in self.values or names.count(name) > 1}
-        if taken:
-            msg = f"{', '.join(sorted(taken))}: this name is taken"
+        reserved = set(RESERVED) & {*self.values, *names}
+        if reserved:
+            msg = (
+                f"{', '.join(sorted(reserved))}: a value cannot have this name. "
+                "Reserved are `row` (the row's number) and `source` (the import's name)"
+            )
+            raise ValueError(msg)
+        twice = {name for name in names if name in self.values or names.count(name) > 1}
+        if twice:
+            msg = f"{', '.join(sorted(twice))}: two values have this name"
+            raise ValueError(msg)
+        if self.group is None and any(value.total_of is not None for value in self.values.values()):
+            msg = "`total_of` adds up the rows of a [group], and the mapping has none"
             raise ValueError(msg)
         return self
 
 
 def shipped_mappings() -> list[str]:
-    """The names of the mappings that come with the package."""
+    """Return the names of the mappings that come with the package."""
     folder = resources.files("relations.exchange") / "mappings"
     return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
 
 
 def load_mapping(path: str | Path) -> Mapping:
-    """Read a mapping: a TOML file, or the name of one that comes with the package (`cdnow`).
+    """Read a mapping from a TOML file, or by the name of a shipped one (`cdnow`).
 
     Raises:
-        MappingError: There is no such file, it is not TOML, or it does not make sense; says where.
+        MappingError: The file is missing, is not TOML, or has a mistake; the message says where.
     """
     text = _mapping_text(path)
     try:

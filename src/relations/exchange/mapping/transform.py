@@ -1,8 +1,8 @@
-"""Rows into commands: a mapping, compiled.
+"""Rows into commands, by the rules of a mapping.
 
-For every row in turn: values that count are counted, rules that reject are asked, references to earlier rows are
-looked up, notes are taken, and commands are made. The order of the rows matters, for counts and references remember
-what came before; the same file always gives the same commands with the same ids.
+For each row: values that count are counted, rules that reject are tested, references to earlier rows are resolved,
+notes are taken, and commands are made. Counts and references depend on the order of the rows. The same file always
+gives the same commands with the same ids.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from relations.exchange.mapping.conditions import Test, compile_conditions
 from relations.exchange.mapping.model import CommandRule, Mapping, Match, RowCondition, Value
 from relations.exchange.mapping.values import (
     Counter,
+    Digest,
     Getter,
     RowValues,
     compile_column,
@@ -35,13 +36,15 @@ from relations.messages import ID_PATTERN, Command
 
 __all__ = ["RowCommands", "Transform"]
 
+_WITHDRAWN = "consent_withdrawn"
+
 
 class RowCommands(NamedTuple):
-    """What came of a row.
+    """The result of a row.
 
     Attributes:
-        commands: In the order of the mapping's rules.
-        notes: The codes of the notes that hold for it.
+        commands: The commands in the order of the mapping's rules.
+        notes: The codes of the row's notes.
     """
 
     commands: list[Command]
@@ -55,23 +58,35 @@ class _Rule(NamedTuple):
 
 
 class Transform:
-    """A mapping's rules, ready to be called row by row.
+    """The rules of a mapping, to be called for each row.
 
     Args:
         mapping: The rules.
-        columns: The file's columns, where they are the same for all rows.
-        name: The import's name in place of the mapping's own: the first part of command ids, and `{source}`.
+        columns: The file's columns, if they are the same for all rows.
+        name: The import's name instead of the mapping's: the first part of command ids, and `{source}`.
+        digest: The function that makes keyed digests, such as `engine.digest`.
+        withdrawn: The function that tells if the consent of a `GiveConsent` has been withdrawn.
 
     Raises:
-        MappingError: The mapping names what does not exist: a column, a value, a command, a field.
+        MappingError: The mapping names a column, value, command or field that does not exist.
     """
 
-    def __init__(self, mapping: Mapping, columns: Sequence[str] | None = None, *, name: str | None = None) -> None:
+    def __init__(
+        self,
+        mapping: Mapping,
+        columns: Sequence[str] | None = None,
+        *,
+        name: str | None = None,
+        digest: Digest | None = None,
+        withdrawn: Callable[[Command], bool] | None = None,
+    ) -> None:
+        self._digest = digest
+        self._withdrawn = withdrawn or (lambda _command: False)
         self.mapping = mapping
         self.name = name or mapping.name
         if re.fullmatch(ID_PATTERN, self.name) is None:
             raise MappingError(
-                f"{self.name!r} is no name for an import", hint="Give letters, digits and . _ : -", field="name"
+                f"{self.name!r} cannot be the name of an import", hint="Use letters, digits and . _ : -", field="name"
             )
         self._columns = columns
         self._compute: dict[str, Getter] = {}
@@ -88,27 +103,40 @@ class Transform:
             self._compute[value_name] = self._value(value_name, value)
         _refuse_circles(mapping)
         makers = [self._rule(number, rule) for number, rule in enumerate(mapping.command, 1)]
-        self._makers = [(test if rule.when else None, make) for rule, (test, make) in zip(mapping.command, makers)]  # noqa: B905 - one each
+        self._makers = [
+            (test if rule.when else None, make, rule.unless_withdrawn)
+            for rule, (test, make) in zip(mapping.command, makers, strict=True)
+        ]
         self._rejects = [_Rule(self._test(rule.when), rule.code, rule.reason) for rule in mapping.reject]
         self._notes = [_Rule(self._test(rule.when), rule.code, rule.reason) for rule in mapping.note]
         self._matches = [self._matching(match) for match in mapping.match]
         for counter in self._counters:
             self._needs(counter.names)
-            self._needs([counter.value.first_of] if counter.value.first_of else [])
+            self._needs(each for each in (counter.value.first_of, counter.value.previous) if each is not None)
             counter.holds = self._test(counter.value.when) if counter.value.when else None
         self._early = [counter.see for counter in self._counters if not counter.value.kept_only]
         self._late = [counter.see for counter in self._counters if counter.value.kept_only]
         self.reasons = {rule.code: rule.reason for rule in mapping.note}
+        self.reasons |= {
+            f"{value}_left_out": f"{value} cannot be read, and is left out" for value in self._optional(mapping)
+        }
+        self.reasons[_WITHDRAWN] = "the customer has withdrawn this consent, which the row would give again"
+        for column in mapping.group.by if mapping.group is not None else ():
+            self._must_exist(column, column_only=True)
 
-    def __call__(self, row: int, raw: dict[str, str]) -> RowCommands:
-        """The commands of a row.
+    def __call__(self, row: int, raw: dict[str, str], lines: Sequence[tuple[int, dict[str, str]]] = ()) -> RowCommands:
+        """Return the commands of a row.
+
+        Args:
+            row: The row's number.
+            raw: The row as the file has it.
+            lines: All rows of a group, this one first.
 
         Raises:
-            InvalidInput: The row is rejected; says with which code and why.
+            InvalidInput: The row is rejected, with a code and a reason.
         """
-        values = RowValues(row=row, source=self.name)
-        values.raw = raw
-        values.compute = self._compute
+        values = self._row(row, raw)
+        values.lines = [values, *(self._row(number, line) for number, line in lines[1:])]
         for see in self._early:
             see(values)
         for rule in self._rejects:
@@ -119,19 +147,33 @@ class Transform:
         for see in self._late:
             see(values)
         notes = [rule.code for rule in self._notes if rule.holds(values)] if self._notes else ()
-        commands = [make(values) for holds, make in self._makers if holds is None or holds(values)]
+        commands = []
+        for holds, make, guarded in self._makers:
+            if holds is None or holds(values):
+                command = make(values)
+                if guarded and self._withdrawn(command):
+                    notes = [*notes, _WITHDRAWN]
+                else:
+                    commands.append(command)
+        if values.left_out:
+            notes = [*notes, *(f"{name}_left_out" for name in dict.fromkeys(values.left_out))]
         if not commands and not notes:
             raise InvalidInput(
-                "no command of the mapping is for such a row",
+                "the mapping has no command for this row",
                 code="no_command",
-                hint="Add a [[command]] for it, or a [[note]] that says why it is passed over",
+                hint="Add a [[command]] for it, or a [[note]] that says why there is none",
             )
         return RowCommands(commands, notes)
+
+    def _row(self, number: int, raw: dict[str, str]) -> RowValues:
+        values = RowValues(row=number, source=self.name)
+        values.raw, values.compute, values.lines, values.left_out = raw, self._compute, [], []
+        return values
 
     # --- compiling ---------------------------------------------------------------------------------------------------
 
     def _need(self, name: str) -> None:
-        """See to it that a name means something: a value, or else a column."""
+        """Make a name known: it is a value, otherwise a column."""
         if name not in self._names and name not in self._compute:
             self._must_exist(name)
             self._compute[name] = compile_column(name, self._blank_words)
@@ -154,7 +196,7 @@ class Transform:
 
     def _value(self, name: str, value: Value) -> Getter:
         self._needs(_names_of(value))
-        return compile_value(name, value, self._counters, self._blank_words)
+        return compile_value(name, value, self._counters, self._blank_words, self._digest)
 
     def _test(self, when: tuple[RowCondition, ...]) -> Test:
         for condition in when:
@@ -170,13 +212,18 @@ class Transform:
             if isinstance(argument, str):
                 self._need(argument)
                 parts.append((field, itemgetter(argument)))
-            elif argument.count_by is not None or argument.first_of is not None:
-                raise MappingError("counts and firsts belong in [values], to see every row", field=field)
+            elif argument.count_by is not None or argument.first_of is not None or argument.previous is not None:
+                raise MappingError("values that count or remember rows belong in [values]", field=field)
             elif argument.constant is not None and argument.type == "text" and argument.map is None:
                 constants[field] = argument.constant
             else:
                 parts.append((field, self._value(field, argument)))
-        return self._test(rule.when), _maker(cls, constants, parts, self._command_id(number, rule))
+        optional = {
+            field: argument if isinstance(argument, str) else field
+            for field, argument in rule.arguments.items()
+            if _is_optional(self.mapping, argument)
+        }
+        return self._test(rule.when), _maker(cls, constants, parts, self._command_id(number, rule), optional)
 
     def _command_id(self, number: int, rule: CommandRule) -> Getter:
         if rule.command_id is not None:
@@ -185,13 +232,24 @@ class Transform:
         suffix = "" if number == 1 else f".{number}"
         return compile_template(f"{self.name}:{{row}}{suffix}", field="command_id")
 
+    @staticmethod
+    def _optional(mapping: Mapping) -> list[str]:
+        """Return the names of values that may be left out where they cannot be read."""
+        named = [name for name, value in mapping.values.items() if value.unreadable == "absent"]
+        return named + [
+            field
+            for rule in mapping.command
+            for field, argument in rule.arguments.items()
+            if isinstance(argument, Value) and argument.unreadable == "absent"
+        ]
+
     def _matching(self, match: Match) -> Callable[[RowValues], None]:
         self._needs([*match.key, match.give, match.quantity])
         return _Ledger(match, self._test(match.offer), self._test(match.seek)).see
 
 
 class _Ledger:
-    """What earlier rows offer, and how much of it is left."""
+    """The offers of earlier rows, with the quantities that are left."""
 
     __slots__ = ("_holds", "_match", "_offers", "_seeks")
 
@@ -220,7 +278,7 @@ class _Ledger:
     def _quantity(self, values: RowValues) -> Decimal | int:
         quantity: Decimal | int | None = values[self._match.quantity]
         if not isinstance(quantity, Decimal | int) or quantity < 0:
-            raise InvalidInput("the quantity to match is no positive number", code="not_a_number")
+            raise InvalidInput("the quantity to match is not a positive number", code="not_a_number")
         return quantity
 
     def _take(self, values: RowValues) -> Any:
@@ -234,9 +292,27 @@ class _Ledger:
         raise InvalidInput(self._match.reason, code=self._match.code)
 
 
+def _is_optional(mapping: Mapping, argument: str | Value) -> bool:
+    value = mapping.values.get(argument) if isinstance(argument, str) else argument
+    return value is not None and value.unreadable == "absent"
+
+
 def _maker(
-    cls: type[Command], constants: dict[str, Any], parts: list[tuple[str, Getter]], command_id: Getter
+    cls: type[Command],
+    constants: dict[str, Any],
+    parts: list[tuple[str, Getter]],
+    command_id: Getter,
+    optional: dict[str, str],
 ) -> Callable[[RowValues], Command]:
+    """Return the function that makes a command of a row.
+
+    Args:
+        cls: The command's class.
+        constants: Fields that are the same for every row.
+        parts: The functions of the other fields.
+        command_id: The function of the command's id.
+        optional: Fields that are left out where the command does not accept their value, with the values' names.
+    """
     validate = cls.__pydantic_validator__.validate_python
     parts = [*parts, ("command_id", command_id)]
 
@@ -246,11 +322,18 @@ def _maker(
             found = get(values)
             if found is not None:
                 fields[field] = found
-        try:
-            command: Command = validate(fields)
-        except ValidationError as error:
-            raise invalid_command(cls, error) from None
-        return command
+        while True:
+            try:
+                command: Command = validate(fields)
+            except ValidationError as error:
+                wrong = {str(each["loc"][0]) for each in error.errors(include_url=False) if each["loc"]}
+                if not wrong or not wrong <= optional.keys() & fields.keys():
+                    raise invalid_command(cls, error) from None
+                for field in wrong:
+                    del fields[field]
+                    values.left_out.append(optional[field])
+            else:
+                return command
 
     return make
 
@@ -261,7 +344,7 @@ def _check_fields(cls: type[Command], rule: CommandRule) -> None:
             known = [name for name in cls.model_fields if name != "command_id"]
             close = difflib.get_close_matches(field, known, 1)
             raise MappingError(
-                f"{rule.command} has no field {field!r} that a mapping gives",
+                f"{rule.command} has no field {field!r} that a mapping can set",
                 field=field,
                 hint=f"{f'Did you mean {close[0]!r}? ' if close else ''}It has: {', '.join(known)}",
             )
@@ -278,8 +361,10 @@ def _raw_columns(mapping: Mapping) -> dict[str, str]:
 
 
 def _names_of(value: Value) -> list[str]:
-    names = [*(value.product or ()), *(value.count_by or ()), *value.by]
-    names += [name for name in (value.value, value.first_of, value.currency_from) if name is not None]
+    names = [*(value.product or ()), *(value.sum or ()), *(value.coalesce or ()), *(value.count_by or ()), *value.by]
+    single = (value.value, value.first_of, value.previous, value.total_of, value.currency_from)
+    names += [name for name in single if name is not None]
+    names += [days for days in (value.plus_days, value.minus_days) if isinstance(days, str)]
     if value.template is not None:
         names += template_names(value.template)
     for asked in (value.items or {}).values():
@@ -311,5 +396,5 @@ def _refuse_circles(mapping: Mapping) -> None:
         idle += 1
         if idle > len(waiting):
             raise MappingError(
-                f"the values {', '.join(sorted(waiting))} are made of one another", code="circular_value", field=name
+                f"the values {', '.join(sorted(waiting))} depend on each other", code="circular_value", field=name
             )

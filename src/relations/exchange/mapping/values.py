@@ -1,42 +1,59 @@
-"""A mapping's values as functions: compiled once, called for every row.
+"""A mapping's values as functions that are called for every row.
 
-A compiled value takes the row's `RowValues` and gives a typed value, or None where there is none. A value that a row
-cannot give raises `InvalidInput`, which rejects the row.
+A function takes the row's `RowValues` and returns a typed value, or None where there is none. It raises `InvalidInput`
+for a value that cannot be read, which rejects the row.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, InvalidOperation
+from datetime import datetime
+from decimal import Decimal
 from hashlib import blake2b
 from operator import itemgetter
 from string import Formatter
 from typing import Any
 
-from relations.errors import InvalidInput
+from relations.errors import InvalidInput, MappingError
 from relations.exchange.mapping.model import Value
-from relations.exchange.mapping.times import compile_time, shown
-from relations.messages import Money, minor_digits
+from relations.exchange.mapping.numbers import decimal_number, integer_reader, money_reader, number_reader
+from relations.exchange.mapping.texts import shown
+from relations.exchange.mapping.times import compile_time, shift_days
+from relations.messages import Money
+from relations.policies.calendars import time_zone
 
-__all__ = ["Counter", "Getter", "RowValues", "compile_column", "compile_template", "compile_value", "group_key"]
+__all__ = [
+    "Counter",
+    "Digest",
+    "Getter",
+    "RowValues",
+    "compile_column",
+    "compile_template",
+    "compile_value",
+    "group_key",
+]
 
 Getter = Callable[["RowValues"], Any]
-_ROUNDING = {"half_even": ROUND_HALF_EVEN, "half_up": ROUND_HALF_UP, "down": ROUND_DOWN}
+Digest = Callable[[str], str]
 _LONG_KEY = 48
 
 
 class RowValues(dict[str, Any]):
-    """The values of one row, each made when it is first asked for.
+    """The values of one row, each computed when it is first asked for.
 
     Attributes:
         raw: The row as the file has it.
-        compute: How each value is made.
+        compute: The function of each value.
+        lines: The rows of a group, this one first; empty without a `[group]`.
+        left_out: The names of values that could not be read and are left out.
     """
 
-    __slots__ = ("compute", "raw")
+    __slots__ = ("compute", "left_out", "lines", "raw")
     raw: dict[str, str]
     compute: dict[str, Getter]
+    lines: list[RowValues]
+    left_out: list[str]
 
     def __missing__(self, name: str) -> Any:
         value = self[name] = self.compute[name](self)
@@ -44,7 +61,7 @@ class RowValues(dict[str, Any]):
 
 
 def compile_column(name: str, blank_words: frozenset[str]) -> Getter:
-    """A column as it stands, without the blanks around it; None where it is blank."""
+    """Return the function of a column: its text without the blanks around it, or None where it is blank."""
 
     def column(values: RowValues) -> str | None:
         text = values.raw.get(name, "").strip()
@@ -57,7 +74,7 @@ def compile_column(name: str, blank_words: frozenset[str]) -> Getter:
 
 
 def compile_template(template: str, *, field: str) -> Getter:
-    """Text with names in braces. A row in which one of them is blank is rejected."""
+    """Return the function of a text with names in braces. A blank name rejects the row."""
     pieces = list(Formatter().parse(template))
     names = tuple(name for _, name, _, _ in pieces if name is not None)
     form = "".join(text.replace("%", "%%") + ("%s" if name is not None else "") for text, name, _, _ in pieces)
@@ -90,48 +107,91 @@ def _constant(value: Any) -> Getter:
     return lambda _values: value
 
 
-def compile_value(name: str, value: Value, counters: list[Counter], blank_words: frozenset[str]) -> Getter:
-    """A value's function. Values that count or remember add themselves to `counters`, for they see every row."""
-    if value.count_by is not None or value.first_of is not None:
-        # The transformation fills it in; a row that is asked for it before that has a mapping that goes in circles.
+def compile_value(
+    name: str, value: Value, counters: list[Counter], blank_words: frozenset[str], digest: Digest | None = None
+) -> Getter:
+    """Return a value's function.
+
+    Args:
+        name: The value's name.
+        value: Its rules.
+        counters: The list to which values that count or remember add themselves, because they see every row.
+        blank_words: Words that stand for a missing value.
+        digest: The function that makes keyed digests.
+    """
+    read = _compiled(name, value, counters, blank_words, digest)
+    if value.unreadable == "reject":
+        return read
+
+    def forgiving(values: RowValues) -> Any:
+        try:
+            return read(values)
+        except InvalidInput as error:
+            if error.code == "blank_value":
+                raise
+            values.left_out.append(name)
+            return None
+
+    return forgiving
+
+
+def _compiled(
+    name: str, value: Value, counters: list[Counter], blank_words: frozenset[str], digest: Digest | None
+) -> Getter:
+    if value.count_by is not None or value.first_of is not None or value.previous is not None:
+        # The transformation fills it in. Asking for it before that means that the mapping goes in circles.
         counters.append(Counter(name, value))
         return _unset(name)
     if value.items is not None:
         return _items(name, value.items, absent=value.blank == "absent")
+    if value.total_of is not None:
+        return _or_default(name, value, _total(value.total_of), _numeric(name, value))
+    if value.product is not None or value.sum is not None:
+        origin = _arithmetic(name, value.product or value.sum or (), multiply=value.product is not None)
+        return _or_default(name, value, origin, _numeric(name, value))
     origin = _origin(name, value, blank_words)
-    if value.product is not None:
-        return _typed_number(name, value, origin)
-    clean = _cleaning(name, value)
+    clean = _cleaning(name, value, digest)
     convert = _conversion(name, value)
     if value.constant is not None and clean is None and value.type == "text":
         return origin
-    default = value.default
-    absent = value.blank == "absent"
 
-    def read(values: RowValues) -> Any:
-        found = origin(values)
-        if found is None:
-            if default is None:
-                if absent:
-                    return None
-                raise InvalidInput("there is no value", code="blank_value", field=name)
-            found = default
+    def finish(found: Any, values: RowValues) -> Any:
         if clean is not None:
             found = clean(found)
             if found.__class__ is not str:
                 return found
             if not found:
-                if absent:
-                    return None
-                raise InvalidInput("there is no value", code="blank_value", field=name)
+                return None
         return found if convert is None else convert(found, values)
+
+    return _or_default(name, value, origin, finish)
+
+
+def _or_default(name: str, value: Value, origin: Getter, finish: Callable[[Any, RowValues], Any]) -> Getter:
+    """Return the function of a value that treats blanks as its rules say."""
+    default, absent = value.default, value.blank == "absent"
+
+    def read(values: RowValues) -> Any:
+        missing: InvalidInput | None = None
+        try:
+            found = origin(values)
+        except InvalidInput as error:
+            if error.code != "blank_value":
+                raise
+            found, missing = None, error
+        if found is None and default is not None:
+            found = default
+        finished = None if found is None else finish(found, values)
+        if finished is None and not absent:
+            raise missing or InvalidInput("the value is blank", code="blank_value", field=name)
+        return finished
 
     return read
 
 
 def _items(name: str, items: Mapping[str, str | tuple[str, str]], *, absent: bool) -> Getter:
-    """A questionnaire's answers, as a command takes them."""
-    number = _integer(name, Value(constant=0, type="integer"), _number_reader(name, Value(constant=0, type="integer")))
+    """Return the function of a questionnaire's answers."""
+    number = integer_reader(name, Value(constant=0, type="integer"))
     asked = [(item, *((of, None) if isinstance(of, str) else of)) for item, of in items.items()]
 
     def read(values: RowValues) -> tuple[dict[str, Any], ...] | None:
@@ -140,12 +200,12 @@ def _items(name: str, items: Mapping[str, str | tuple[str, str]], *, absent: boo
             score = values[perceived]
             if score is None:
                 continue
-            answer = {"item": item, "score": number(score, values)}
+            answer = {"item": item, "score": number(score)}
             if expected is not None and values[expected] is not None:
-                answer["expected"] = number(values[expected], values)
+                answer["expected"] = number(values[expected])
             found.append(answer)
         if not found and not absent:
-            raise InvalidInput("no item is answered", code="blank_value", field=name)
+            raise InvalidInput("no item has an answer", code="blank_value", field=name)
         return tuple(found) or None
 
     return read
@@ -153,7 +213,7 @@ def _items(name: str, items: Mapping[str, str | tuple[str, str]], *, absent: boo
 
 def _unset(name: str) -> Getter:
     def unset(_values: RowValues) -> Any:
-        raise InvalidInput(f"{name} is asked for before it can be counted", code="circular_value", field=name)
+        raise InvalidInput(f"{name} is used before it can be counted", code="circular_value", field=name)
 
     return unset
 
@@ -166,42 +226,76 @@ def _origin(name: str, value: Value, blank_words: frozenset[str]) -> Getter:
         return _constant(value.constant if plain else str(value.constant))
     if value.template is not None:
         return compile_template(value.template, field=name)
-    if value.product is not None:
-        return _product(name, value.product)
+    if value.coalesce is not None:
+        return _coalesce(value.coalesce)
     assert value.value is not None  # noqa: S101 - a value has one origin, and this is the last
     pick = itemgetter(value.value)
     return lambda values: None if (found := pick(values)) is None else str(found)
 
 
-def _product(name: str, factors: tuple[str, ...]) -> Getter:
-    pick = itemgetter(*factors)
+def _coalesce(names: tuple[str, ...]) -> Getter:
+    def coalesce(values: RowValues) -> Any:
+        for name in names:
+            found = values[name]
+            if found is not None:
+                return found if isinstance(found, str) else str(found)
+        return None
 
-    def product(values: RowValues) -> Decimal | None:
-        result = Decimal(1)
-        for factor in pick(values) if len(factors) > 1 else (pick(values),):
-            if factor is None:
+    return coalesce
+
+
+def _arithmetic(name: str, names: tuple[str, ...], *, multiply: bool) -> Getter:
+    """Return the function of a product or a sum; None where a part is blank."""
+
+    def compute(values: RowValues) -> Decimal | None:
+        result = Decimal(1 if multiply else 0)
+        for part in names:
+            found = values[part]
+            if found is None:
                 return None
-            result *= factor if factor.__class__ is not str else _decimal(name, factor)
+            if isinstance(found, Money):
+                found = found.decimal
+            elif found.__class__ is str:
+                found = decimal_number(name, found)
+            result = result * found if multiply else result + found
         return result
 
-    return product
+    return compute
 
 
-def _typed_number(name: str, value: Value, origin: Getter) -> Getter:
-    convert = _number(name, value)
+def _total(of: str) -> Getter:
+    """Return the function of a sum over the rows of a group."""
 
-    def read(values: RowValues) -> Any:
-        found = origin(values)
-        if found is None:
-            if value.blank == "absent":
+    def total(values: RowValues) -> Any:
+        result: Decimal = Decimal(0)
+        currencies = set()
+        for line in values.lines or [values]:
+            found = line[of]
+            if found is None:
                 return None
-            raise InvalidInput("a factor of it is blank", code="blank_value", field=name)
-        return convert(found, values)
+            if isinstance(found, Money):
+                currencies.add(found.currency)
+                found = found.decimal
+            result += found if found.__class__ is not str else decimal_number(of, found)
+        if len(currencies) > 1:
+            raise InvalidInput(
+                f"the rows of one group have several currencies: {', '.join(sorted(currencies))}",
+                code="several_currencies",
+                field=of,
+            )
+        return result
 
-    return read
+    return total
 
 
-def _cleaning(name: str, value: Value) -> Callable[[Any], Any] | None:
+def _numeric(name: str, value: Value) -> Callable[[Any, RowValues], Any]:
+    convert = _conversion(name, value)
+    if convert is None:
+        return lambda found, _values: str(found)
+    return convert
+
+
+def _cleaning(name: str, value: Value, digest: Digest | None) -> Callable[[Any], Any] | None:
     steps: list[Callable[[str], Any]] = []
     for old, new in value.replace.items():
         steps.append(lambda text, old=old, new=new: text.replace(old, new))  # type: ignore[misc]  # bound at once
@@ -211,6 +305,10 @@ def _cleaning(name: str, value: Value) -> Callable[[Any], Any] | None:
         steps.append(str.upper if value.case == "upper" else str.lower)
     if value.map is not None and value.type != "list":
         steps.append(_lookup(name, value.map, value.otherwise))
+    if value.digest:
+        if digest is None:
+            raise MappingError("keyed digests need an engine", field=name, hint="Import the file with import_file")
+        steps.append(digest)
     if not steps:
         return None
     if len(steps) == 1:
@@ -231,7 +329,12 @@ def _extraction(name: str, pattern: str) -> Callable[[str], str]:
     def extract(text: str) -> str:
         found = search(text)
         if found is None:
-            raise InvalidInput(f"{shown(text)} is not like {pattern}", code="unlike_pattern", field=name)
+            raise InvalidInput(
+                f"{shown(text)} does not have the form that the mapping expects",
+                code="unlike_pattern",
+                field=name,
+                hint=f"See `pattern` of {name} in the mapping",
+            )
         return found[1] or "" if found.re.groups else found[0]
 
     return extract
@@ -255,11 +358,16 @@ Conversion = Callable[[Any, RowValues], Any]
 
 def _conversion(name: str, value: Value) -> Conversion | None:
     match value.type:
-        case "integer" | "decimal" | "money":
-            return _number(name, value)
+        case "integer":
+            integer = integer_reader(name, value)
+            return lambda found, _values: integer(found)
+        case "decimal":
+            number = number_reader(name, value)
+            return lambda found, _values: number(found)
+        case "money":
+            return _money(name, value)
         case "time":
-            moment = compile_time(name, value)
-            return lambda text, _values: moment(text)
+            return _time(name, value)
         case "boolean":
             return _boolean(name, value)
         case "list":
@@ -268,6 +376,31 @@ def _conversion(name: str, value: Value) -> Conversion | None:
             if value.cut is None:
                 return None
             return lambda text, _values: text[: value.cut]
+
+
+def _money(name: str, value: Value) -> Conversion:
+    read, fixed, of = money_reader(name, value), value.currency, value.currency_from
+    return lambda found, values: read(found, fixed if of is None else values[of])
+
+
+def _time(name: str, value: Value) -> Conversion:
+    moment = compile_time(name, value)
+    shifts = [(days, sign) for days, sign in ((value.plus_days, 1), (value.minus_days, -1)) if days is not None]
+    if not shifts:
+        return lambda text, _values: moment(text)
+    zone = time_zone(value.zone or "UTC")
+    whole = integer_reader(name, Value(constant=0, type="integer", accept_decimal_zero=True))
+
+    def shifted(text: str, values: RowValues) -> datetime | None:
+        days = 0
+        for given, sign in shifts:
+            found = given if isinstance(given, int) else values[given]
+            if found is None:
+                return None
+            days += sign * (found if isinstance(found, int) else whole(found))
+        return shift_days(name, moment(text), days, zone)
+
+    return shifted
 
 
 def _list(name: str, value: Value) -> Conversion:
@@ -281,127 +414,35 @@ def _list(name: str, value: Value) -> Conversion:
 
 
 def _boolean(name: str, value: Value) -> Conversion:
+    if value.nonzero:
+        number = number_reader(name, Value(constant=0, type="decimal"))
+        return lambda found, _values: number(found) != 0
     words = dict.fromkeys(value.true, True) | dict.fromkeys(value.false, False)
 
     def boolean(text: str, _values: RowValues) -> bool:
         found = words.get(text)
         if found is None:
-            raise InvalidInput(f"{shown(text)} is none of {', '.join(words)}", code="not_a_boolean", field=name)
+            raise InvalidInput(f"{shown(text)} is not one of {', '.join(words)}", code="not_a_boolean", field=name)
         return found
 
     return boolean
-
-
-def _decimal(name: str, text: str) -> Decimal:
-    try:
-        # Decimal reads `1_000` and digits of every script; a file that has them was not meant so.
-        number = Decimal(text) if text.isascii() and "_" not in text else None
-    except InvalidOperation:
-        number = None
-    if number is None:
-        raise InvalidInput(f"{shown(text)} is not a number", code="not_a_number", field=name)
-    if not number.is_finite():
-        raise InvalidInput(f"{shown(text)} is not a finite number", code="not_a_number", field=name)
-    return number
-
-
-def _number(name: str, value: Value) -> Conversion:
-    read = _number_reader(name, value)
-    match value.type:
-        case "integer":
-            return _integer(name, value, read)
-        case "money":
-            return _money(name, value, read)
-        case _:
-            return lambda text, _values: read(text)
-
-
-def _number_reader(name: str, value: Value) -> Callable[[Any], Decimal]:
-    thousands, comma, sign = value.thousands, value.decimal_mark == ",", value.sign
-
-    def read(found: Any) -> Decimal:
-        if found.__class__ is str:
-            if thousands:
-                found = found.replace(thousands, "")
-            if comma:
-                found = found.replace(".", "·").replace(",", ".")
-            number = _decimal(name, found)
-        else:
-            number = found
-        if sign == "keep":
-            return number
-        return -number if sign == "negate" else abs(number)
-
-    return read
-
-
-def _integer(name: str, value: Value, read: Callable[[Any], Decimal]) -> Conversion:
-    zero = value.accept_decimal_zero
-    plain = re.compile(r"[+-]?[0-9]{1,30}").fullmatch
-    simple = value.sign == "keep" and not value.thousands
-
-    def integer(text: Any, _values: RowValues) -> int:
-        if simple and text.__class__ is str and plain(text):
-            return int(text)
-        number = read(text)
-        whole = number == number.to_integral_value()
-        written = text.__class__ is not str or number.as_tuple().exponent == 0
-        if not whole or not (zero or written) or number.adjusted() > 30:
-            raise InvalidInput(
-                f"{shown(str(text))} is not a whole number",
-                code="not_an_integer",
-                field=name,
-                hint="Where 17850.0 means 17850, the mapping says accept_decimal_zero = true" if whole else None,
-            )
-        return int(number)
-
-    return integer
-
-
-def _money(name: str, value: Value, read: Callable[[Any], Decimal]) -> Conversion:
-    rounding = _ROUNDING.get(value.rounding)
-    minor, fixed = value.minor_units, value.currency
-    pick = itemgetter(value.currency_from) if value.currency_from is not None else None
-
-    def money(text: Any, values: RowValues) -> Money:
-        number = read(text)
-        if number.adjusted() > _MONEY_DIGITS:
-            raise InvalidInput(f"{shown(str(text))} is beyond all money", code="invalid_amount", field=name)
-        currency = fixed if pick is None else pick(values)
-        if currency is None:
-            raise InvalidInput("the row's currency is blank", code="unknown_currency", field=name)
-        try:
-            digits = minor_digits(currency)
-            if minor:
-                number = number.scaleb(-digits)
-            if rounding is not None:
-                number = number.quantize(Decimal(1).scaleb(-digits), rounding)
-            return Money.of(number, currency)
-        except InvalidInput as error:
-            raise InvalidInput(error.reason, code=error.code, field=name, hint=error.hint) from None
-
-    return money
-
-
-_MONEY_DIGITS = 18
-"""Amounts with more digits than this are refused at once: arithmetic with 9e999999 takes memory."""
 
 
 # --- values that remember earlier rows ------------------------------------------------------------------------------
 
 
 def group_key(found: Iterable[Any]) -> str | bytes:
-    """What rows are put together by; long ones shortened to a digest, since every one is kept in memory."""
+    """Return the key of a row's group. Long keys become digests, because each one is kept in memory."""
     key = "\x1f".join(["" if part is None else str(part) for part in found])
     return key if len(key) <= _LONG_KEY else blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 class Counter:
-    """A `count_by` or `first_of` value: what it has seen of each group so far.
+    """A value that counts or remembers rows: `count_by`, `first_of` or `previous`.
 
     Args:
         name: The value's name.
-        value: What the mapping says of it.
+        value: Its rules.
     """
 
     __slots__ = ("_seen", "holds", "name", "names", "value")
@@ -414,8 +455,12 @@ class Counter:
         self._seen: dict[str | bytes, Any] = {}
 
     def see(self, values: RowValues) -> None:
-        """Take the row into account and give it its value."""
+        """Count or remember a row, and set its value."""
         key = group_key([values[name] for name in self.names])
+        if self.value.previous is not None:
+            values[self.name] = self._seen.get(key)
+            self._seen[key] = values[self.value.previous]
+            return
         if self.value.first_of is not None:
             if key not in self._seen:
                 self._seen[key] = values[self.value.first_of]

@@ -22,6 +22,7 @@ from relations.log.eventsourcing.recorders import (
     TrackingRecorder,
     persistence_errors,
 )
+from relations.log.eventsourcing.versions import ERRORS
 from relations.log.log import Log
 
 __all__ = ["Factory"]
@@ -120,7 +121,7 @@ class Factory(InfrastructureFactory[TrackingRecorder]):
         if purpose == "snapshots":
             return self._make(SnapshotRecorder)
         msg = f"the log keeps events and snapshots, not {purpose!r}"
-        raise persistence.ProgrammingError(msg)
+        raise ERRORS["ProgrammingError"](msg)
 
     def application_recorder(self) -> persistence.ApplicationRecorder:
         """A recorder of events with positions; `APPLICATION_RECORDER_TOPIC` may name a subclass."""

@@ -17,13 +17,23 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from eventsourcing import persistence
-from eventsourcing.persistence import Notification, PersistenceError, StoredEvent, Tracking
+from eventsourcing.persistence import Notification, StoredEvent, Tracking
 from sqlalchemy import Connection, Select, and_, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from relations.errors import RelationsError
 from relations.log import tables
+from relations.log.eventsourcing.versions import (
+    ERRORS,
+    PersistenceError,
+    event_columns,
+    followed,
+    notification,
+    snapshot_bytes,
+    snapshot_event,
+    stored_event,
+)
 from relations.log.log import Entry, Log, Writer
 from relations.log.snapshots import BODY_BYTES, open_snapshot, seal_snapshot
 from relations.log.subscription import Subscription
@@ -40,36 +50,29 @@ __all__ = [
 
 IdType = Literal["text", "uuid"]
 
-_ERRORS: dict[str, type[PersistenceError]] = {
-    error.__name__: error
-    for error in (
-        persistence.InterfaceError,
-        persistence.DataError,
-        persistence.OperationalError,
-        persistence.IntegrityError,
-        persistence.InternalError,
-        persistence.ProgrammingError,
-        persistence.NotSupportedError,
-        persistence.DatabaseError,
-    )
-}
-
 
 @contextmanager
 def persistence_errors() -> Iterator[None]:
-    """Raise what goes wrong with the database within eventsourcing's own tree of errors."""
+    """Raise failures of the store within eventsourcing's own tree of errors."""
     try:
         yield
     except PersistenceError:
         raise
     except (RelationsError, PoolTimeout) as error:
-        raise persistence.OperationalError(error) from error
+        raise (_kind(error.__cause__) or ERRORS["OperationalError"])(error) from error
     except Exception as error:
-        # SQLAlchemy and every driver name their errors as PEP 249 does, and so does eventsourcing.
-        for kind in type(error).__mro__:
-            if kind.__name__ in _ERRORS and kind.__module__ != "builtins":
-                raise _ERRORS[kind.__name__](error) from error
-        raise
+        kind = _kind(error)
+        if kind is None:
+            raise
+        raise kind(error) from error
+
+
+def _kind(error: BaseException | None) -> type[Exception] | None:
+    """Return eventsourcing's error for one of a driver's or SQLAlchemy's; all three are named as in PEP 249."""
+    for kind in type(error).__mro__:
+        if kind.__name__ in ERRORS and kind.__module__ != "builtins":
+            return ERRORS[kind.__name__]
+    return None
 
 
 class _Recorder(persistence.Recorder):
@@ -137,7 +140,8 @@ class AggregateRecorder(_Recorder, persistence.AggregateRecorder):
         if not stored_events:
             return []
         now = time.time_ns() // 1000
-        command_id = str(uuid4())
+        save = str(uuid4())
+        columns = [event_columns(event) for event in stored_events]
         rows = writer.append(
             [
                 Entry(
@@ -149,13 +153,13 @@ class AggregateRecorder(_Recorder, persistence.AggregateRecorder):
                     occurred_at=now,
                     recorded_at=now,
                     actor=self.name or "eventsourcing",
-                    command_id=command_id,
+                    command_id=command_id or save,
                     command_seq=number,
                     command_hash=None,
-                    cause=None,
+                    cause=cause,
                     body=event.state,
                 )
-                for number, event in enumerate(stored_events)
+                for number, (event, (command_id, cause)) in enumerate(zip(stored_events, columns, strict=True))
             ]
         )
         return [row[0] for row in rows]
@@ -171,11 +175,13 @@ class AggregateRecorder(_Recorder, persistence.AggregateRecorder):
     ) -> Sequence[StoredEvent]:
         """Return one stream's events, by version."""
         columns = tables.log.c
-        statement = select(columns.stream, columns.version, columns.topic, columns.body)
+        statement = select(
+            columns.stream, columns.version, columns.topic, columns.body, columns.command_id, columns.cause
+        )
         statement = _paged(statement.where(columns.stream == str(originator_id)), columns, gt, lte, desc=desc)
         with self.reading() as connection:
             rows: Sequence[Any] = connection.execute(statement if limit is None else statement.limit(limit)).all()
-        return [StoredEvent(self._originator(stream), version, topic, body) for stream, version, topic, body in rows]
+        return [stored_event(self._originator(stream), *rest) for stream, *rest in rows]
 
 
 class SnapshotRecorder(_Recorder, persistence.AggregateRecorder):
@@ -200,7 +206,7 @@ class SnapshotRecorder(_Recorder, persistence.AggregateRecorder):
         stream, version = str(event.originator_id), event.originator_version
         log = tables.log.c
         found = connection.execute(select(log.digest).where(log.stream == stream, log.version == version)).scalar()
-        body = seal_snapshot(stream, version, event.topic, bytes(found or b""), event.state)
+        body = seal_snapshot(stream, version, event.topic, bytes(found or b""), snapshot_bytes(event))
         return {"stream": stream, "version": version, "topic": event.topic, "body": body}
 
     def select_events(
@@ -226,7 +232,7 @@ class SnapshotRecorder(_Recorder, persistence.AggregateRecorder):
                 stream, version, topic, body, chain = row
                 state = open_snapshot(stream, version, topic, chain, body)
                 if state is not None:
-                    found.append(StoredEvent(self._originator(stream), version, topic, state))
+                    found.append(snapshot_event(self._originator(stream), version, topic, state))
                     if len(found) == limit:
                         break
         return found
@@ -257,7 +263,15 @@ class ApplicationRecorder(AggregateRecorder, persistence.ApplicationRecorder):
     ) -> Sequence[Notification]:
         """Events in order of position, from `start` to `stop`, at most `limit`."""
         columns = tables.log.c
-        statement = select(columns.position, columns.stream, columns.version, columns.topic, columns.body)
+        statement: Select[Any] = select(
+            columns.position,
+            columns.stream,
+            columns.version,
+            columns.topic,
+            columns.body,
+            columns.command_id,
+            columns.cause,
+        )
         if start is not None:
             begun = columns.position >= start if inclusive_of_start else columns.position > start
             statement = statement.where(begun)
@@ -267,10 +281,7 @@ class ApplicationRecorder(AggregateRecorder, persistence.ApplicationRecorder):
             statement = statement.where(columns.topic.in_(list(topics)))
         with self.reading() as connection:
             rows = connection.execute(statement.order_by(columns.position).limit(limit)).all()
-        return [
-            Notification(self._originator(stream), version, topic, body, position)
-            for position, stream, version, topic, body in rows
-        ]
+        return [notification(position, self._originator(stream), *rest) for position, stream, *rest in rows]
 
     def max_notification_id(self) -> int | None:
         """The last position, or None while the log is empty."""
@@ -345,7 +356,7 @@ class TrackingRecorder(_Recorder, persistence.TrackingRecorder):
         table = tables.tracking
         dialect = sqlite if self.log.database.is_sqlite else postgresql
         statement = dialect.insert(table).values(
-            follower=self.name, application=tracking.application_name, position=tracking.notification_id
+            follower=self.name, application=followed(tracking), position=tracking.notification_id
         )
         # Compare and set in one statement: of two processes one changes the row, and the other finds it changed.
         recorded = connection.execute(
@@ -357,8 +368,8 @@ class TrackingRecorder(_Recorder, persistence.TrackingRecorder):
             execution_options={"preserve_rowcount": True},
         )
         if recorded.rowcount != 1:
-            msg = f"{tracking.application_name} has been followed up to {tracking.notification_id} or further before"
-            raise persistence.IntegrityError(msg)
+            msg = f"{followed(tracking)} has been followed up to {tracking.notification_id} or further before"
+            raise ERRORS["IntegrityError"](msg)
 
     def max_tracking_id(self, application_name: str) -> int | None:
         """The last position recorded for an application, or None."""

@@ -11,6 +11,7 @@ from relations.aggregates.customer import (
     CustomerMerged,
     CustomerUnmerged,
     FeedbackAnswered,
+    FeedbackCorrected,
     FeedbackGiven,
     InvitationDeclined,
     InvitationReminded,
@@ -111,6 +112,14 @@ def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
         row.first.setdefault(f"{event.invitation} {event.instrument}", answer)
         if row.reminders.pop(event.invitation, None) is not None:
             row.settle()
+    if event.answer_by is not None:
+        come_back_by(rows, at, event.feedback, event.answer_by)
+
+
+@FOLDS.on(FeedbackCorrected)
+def feedback_corrected(rows: Rows, event: FeedbackCorrected, at: Envelope) -> None:
+    """Replace the answer of the business by the one that the customer's last word asks for, if any."""
+    came_back(rows, at, event.feedback)
     if event.answer_by is not None:
         come_back_by(rows, at, event.feedback, event.answer_by)
 

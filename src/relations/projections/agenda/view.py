@@ -46,7 +46,7 @@ _FAR_OFF = 2**62
 
 PROJECTION = Projection(
     name="agenda",
-    version=9,
+    version=10,
     tables=(Item, Lapse, Member, AskedRow),
     folds=Folds.of(agenda_complaints.FOLDS, agenda_surveys.FOLDS, agenda_loyalty.FOLDS),
 )

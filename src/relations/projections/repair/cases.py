@@ -50,11 +50,17 @@ from relations.aggregates.complaint import (
     RemedyRefused,
     RootCauseNamed,
 )
-from relations.aggregates.customer import CustomerRegistered, FeedbackGiven, InteractionRecorded, PurchaseRecorded
+from relations.aggregates.customer import (
+    CustomerRegistered,
+    FeedbackCorrected,
+    FeedbackGiven,
+    InteractionRecorded,
+    PurchaseRecorded,
+)
 from relations.messages import Envelope, Event, Money
 from relations.projections.projection import CustomerRow, Projection, Rows
 from relations.projections.purchase_days import days_of, month_and_bit
-from relations.projections.repair.moments import Moments, contact_recorded, feedback_given
+from relations.projections.repair.moments import Moments, contact_recorded, feedback_corrected, feedback_given
 
 __all__ = ["PROJECTION", "STEP_OF", "Case", "CaseStep", "Lesson", "Patron", "Tick"]
 
@@ -191,9 +197,10 @@ class Patron(CustomerRow, gc=False):
         return days_of(self.days.items(), until)
 
 
-PROJECTION = Projection(name="repair", version=3, tables=(Case, Patron, Moments))
+PROJECTION = Projection(name="repair", version=4, tables=(Case, Patron, Moments))
 PROJECTION.on(InteractionRecorded)(contact_recorded)
 PROJECTION.on(FeedbackGiven)(feedback_given)
+PROJECTION.on(FeedbackCorrected)(feedback_corrected)
 
 
 @PROJECTION.on(CustomerRegistered)

@@ -11,11 +11,11 @@ from typing import ClassVar
 
 import msgspec
 
-from relations.aggregates.customer import FeedbackGiven, InteractionRecorded
+from relations.aggregates.customer import FeedbackCorrected, FeedbackGiven, InteractionRecorded
 from relations.messages import Envelope
 from relations.projections.projection import CustomerRow, Rows
 
-__all__ = ["Answer", "Contact", "Moments", "contact_recorded", "feedback_given"]
+__all__ = ["Answer", "Contact", "Moments", "contact_recorded", "feedback_corrected", "feedback_given"]
 
 
 class Contact(msgspec.Struct, array_like=True, gc=False, order=True):
@@ -40,12 +40,14 @@ class Answer(msgspec.Struct, array_like=True, gc=False, order=True):
         version: Its event's place in the customer's stream.
         instrument: nps or csat.
         score: In the instrument's range.
+        feedback: The answer's id.
     """
 
     at: int
     version: int
     instrument: str
     score: int
+    feedback: str = ""
 
 
 class Moments(CustomerRow, gc=False):
@@ -72,8 +74,8 @@ class Moments(CustomerRow, gc=False):
 _years: dict[str, int] = {}
 
 
-def _of_year(rows: Rows, at: Envelope) -> Moments:
-    month = rows.local.month(at.occurred_at)
+def _of_year(rows: Rows, at: Envelope, moment: int | None = None) -> Moments:
+    month = rows.local.month(at.occurred_at if moment is None else moment)
     year = _years.get(month)
     if year is None:
         year = _years[month] = int(month[:4])
@@ -97,9 +99,23 @@ def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
     score, kind = event.score, event.kind or event.instrument
     if score is None or kind not in ("csat", "nps"):
         return
-    answer = Answer(at.occurred_at, at.version, kind, score)
+    answer = Answer(at.occurred_at, at.version, kind, score, event.feedback)
     answers = _of_year(rows, at).answers
     if not answers or answers[-1].at < answer.at:
         answers.append(answer)
     else:
         insort(answers, answer)
+
+
+def feedback_corrected(rows: Rows, event: FeedbackCorrected, at: Envelope) -> None:
+    """Replace an answer by the customer's last word."""
+    before = _of_year(rows, at, event.given_at)
+    known = next((answer for answer in before.answers if answer.feedback == event.feedback), None)
+    if known is None:
+        return
+    before.answers.remove(known)
+    if event.score is not None:
+        insort(
+            _of_year(rows, at).answers,
+            Answer(at.occurred_at, known.version, known.instrument, event.score, event.feedback),
+        )

@@ -72,6 +72,7 @@ class Opinion(msgspec.Struct, frozen=True, array_like=True, gc=False):
         kind: `csat` (1 to 5) or `nps` (0 to 10).
         score: The score.
         question: The invitation and instrument that it answers, such as `s1 nps`; empty without an invitation.
+        feedback: The answer's id.
     """
 
     position: int
@@ -80,6 +81,7 @@ class Opinion(msgspec.Struct, frozen=True, array_like=True, gc=False):
     kind: str
     score: int
     question: str = ""
+    feedback: str = ""
 
 
 class Departure(msgspec.Struct, array_like=True, order=True, gc=False):

@@ -21,6 +21,7 @@ from relations.aggregates.customer import (
     CustomerLapsed,
     CustomerRegistered,
     CustomerWonBack,
+    FeedbackCorrected,
     FeedbackGiven,
     IdentityLinked,
     InteractionRecorded,
@@ -255,11 +256,15 @@ def _earlier(one: int | None, other: int | None) -> int | None:
     return min((at for at in (one, other) if at is not None), default=None)
 
 
+def _position(opinion: Opinion) -> int:
+    return opinion.position
+
+
 def _given_once(opinions: list[Opinion]) -> list[Opinion]:
     """Return opinions in the order of recording, only the first one for each invitation and instrument."""
     found: list[Opinion] = []
     answered: set[str] = set()
-    for each in sorted(opinions, key=lambda opinion: opinion.position):
+    for each in sorted(opinions, key=_position):
         if each.question not in answered:
             found.append(each)
         if each.question:
@@ -267,7 +272,7 @@ def _given_once(opinions: list[Opinion]) -> list[Opinion]:
     return found
 
 
-PROJECTION = Projection(name="retention", version=7, tables=(Patronage,))
+PROJECTION = Projection(name="retention", version=8, tables=(Patronage,))
 
 
 def _key_and_bit(day: int, currency: str) -> tuple[str, int]:
@@ -435,4 +440,18 @@ def feedback_given(rows: Rows, event: FeedbackGiven, envelope: Envelope) -> None
         return
     question = "" if event.invitation is None else f"{event.invitation} {event.instrument}"
     month = rows.local.month(envelope.occurred_at)
-    row.opinions.append(Opinion(envelope.position, envelope.occurred_at, month, kind, score, question))
+    opinion = Opinion(envelope.position, envelope.occurred_at, month, kind, score, question, event.feedback)
+    insort(row.opinions, opinion, key=_position)
+
+
+@PROJECTION.on(FeedbackCorrected)
+def feedback_corrected(rows: Rows, event: FeedbackCorrected, envelope: Envelope) -> None:
+    """Replace a score by the customer's last word."""
+    row = rows.need(Patronage, envelope.customer)
+    month = rows.local.month(envelope.occurred_at)
+    row.opinions = [
+        msgspec.structs.replace(opinion, at=envelope.occurred_at, month=month, score=event.score)
+        if opinion.feedback == event.feedback and event.score is not None
+        else opinion
+        for opinion in row.opinions
+    ]

@@ -37,6 +37,11 @@ class Alias(CustomerRow, gc=False):
     survivor: str | None = None
     position: int = 0
 
+    def absorb(self, other: Alias) -> None:
+        """Take over where the other id leads, if that was recorded later."""
+        if other.position > self.position:
+            self.survivor, self.position = other.survivor, other.position
+
 
 PROJECTION = Projection(name="aliases", version=1, tables=(Alias,))
 

@@ -11,6 +11,7 @@ from msgspec.structs import astuple
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from relations.errors import StoreError
 from relations.log.database import CompiledStatement, Database
 from relations.projections.projection import CustomerRow, Projection, Row, Tally
 from relations.projections.running.checkpoints import edition_suffix
@@ -82,7 +83,8 @@ class RowTable:
         suffix: Added to the table's name; a rebuild fills tables beside those in use.
 
     Raises:
-        TypeError: The class has a float column, a tally a column that does not add up, or a row no customer.
+        TypeError: The class has a float column, a tally a column that does not add up, a row no customer, or a class
+            with one row a customer no `absorb`.
     """
 
     _shared: ClassVar[dict[tuple[str, str, str, type[Row]], RowTable]] = {}
@@ -108,6 +110,9 @@ class RowTable:
             raise TypeError(msg)
         if not self.is_tally and (not issubclass(row, CustomerRow) or row.key[0] != "customer"):
             msg = f"{row.__name__}: a row that is no tally belongs to a customer, and its key begins with that"
+            raise TypeError(msg)
+        if issubclass(row, CustomerRow) and row.key == CustomerRow.key and row.absorb is CustomerRow.absorb:
+            msg = f"{row.__name__}: one row a customer needs an absorb, so that merged customers have one row, too"
             raise TypeError(msg)
         if self.is_tally and not all(field.adds_up for field in fields[len(row.key) :]):
             msg = f"{row.__name__}: all fields of a tally outside of its key are int"
@@ -198,12 +203,23 @@ class RowTable:
         return f"{insert_into} VALUES {', '.join([values] * self._rows_a_statement)}"
 
     def decode(self, values: Sequence[Any]) -> Any:
-        """The row of its columns' values."""
+        """Return the row of its columns' values.
+
+        Raises:
+            StoreError: The stored row is damaged.
+        """
         if not self._decoders:
             return self.row(*values)
         decoded = list(values)
-        for index, decode in self._decoders:
-            decoded[index] = decode(decoded[index])
+        try:
+            for index, decode in self._decoders:
+                decoded[index] = decode(decoded[index])
+        except (msgspec.MsgspecError, UnicodeDecodeError, TypeError) as error:
+            raise StoreError(
+                f"a row of the view table {self.table.name} is damaged: {error}",
+                code="view_damaged",
+                hint="Run `relations rebuild`",
+            ) from error
         return self.row(*decoded)
 
 

@@ -29,6 +29,7 @@ from relations.aggregates.customer import (
     CustomerRegistered,
     FeedbackAnswered,
     FeedbackCoded,
+    FeedbackCorrected,
     FeedbackGiven,
     InvitationDeclined,
     InvitationReminded,
@@ -175,7 +176,7 @@ def _either(one: InvitationOutcome, other: InvitationOutcome) -> InvitationOutco
     )
 
 
-PROJECTION = Projection(name="satisfaction", version=6, tables=(Respondent,))
+PROJECTION = Projection(name="satisfaction", version=7, tables=(Respondent,))
 
 
 @PROJECTION.on(CustomerRegistered, ProfileCorrected)
@@ -207,6 +208,15 @@ def feedback_given(rows: Rows, event: FeedbackGiven, envelope: Envelope) -> None
         answer_by=event.answer_by,
         language=event.language or "",
     )
+
+
+@PROJECTION.on(FeedbackCorrected)
+def feedback_corrected(rows: Rows, event: FeedbackCorrected, envelope: Envelope) -> None:
+    """Replace an answer by the customer's last word, which counts from its own time."""
+    given = rows.need(Respondent, envelope.customer).answers.get(event.feedback)
+    if given is not None:
+        given.at, given.score, given.items = envelope.occurred_at, event.score, list(event.items)
+        given.words, given.answer_by = given.words or event.comment is not None, event.answer_by
 
 
 @PROJECTION.on(FeedbackCoded)

@@ -1,8 +1,8 @@
-"""What a page is made of: charts as shares of a width or a height, so that the page draws them at any size.
+"""Charts and tables of the page, in shares of a width or a height, so that they can be drawn at any size.
 
-Nothing here knows a pixel. Bars and columns are boxes, curves are lines in a square of 100 by 100 that is stretched,
-and all letters are the page's own: they stay as large on a telephone, a screen and paper. What a chart has one of for
-each figure (a bar, a point, a cell) is a mark, and bears its figure.
+Nothing here uses pixels. Bars and columns are boxes, curves are lines in a square of 100 by 100 that is stretched, and
+all text is the page's own, so it has the same size on a telephone, a screen and paper. A bar, point or cell of a chart
+is a mark, and carries its value.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
 
 _LIGHT, _DARK = (236, 244, 250), (8, 69, 122)
 _WHITE_LETTERS = 0.6
-"""From which depth on white letters are the ones that can be read."""
+"""The depth from which white letters are easier to read than black ones."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class BarPiece:
     """A piece of a bar or of a column.
 
     Attributes:
-        style: What it is drawn like: a class of the page's style.
-        size: From 0 to 1 of the longest.
-        value: Its figure.
-        start: Where in a column it begins, likewise; bars are put one behind the other.
-        title: What it says when pointed at.
+        style: A class of the page's style sheet.
+        size: The size, from 0 to 1 of the longest.
+        value: The value that it shows.
+        start: Where it begins in a column, from 0 to 1; parts of bars follow each other.
+        title: The text shown when it is pointed at.
     """
 
     style: str
@@ -59,10 +59,13 @@ class BarPiece:
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar with its figure beside it.
+    """A bar with a label and its value.
 
     Attributes:
-        behind: How long a paler bar behind it is, from 0 to 1; None where there is none.
+        label: The label.
+        said: The value in words.
+        parts: The parts of the bar.
+        behind: The length of a paler bar behind it, from 0 to 1; None for no such bar.
     """
 
     label: str
@@ -73,14 +76,14 @@ class Bar:
 
 @dataclass(frozen=True)
 class Bars:
-    """Horizontal bars, and what their colours mean: pairs of style and words."""
+    """Horizontal bars, with a legend as pairs of style and words."""
 
     rows: Sequence[Bar]
     legend: Sequence[tuple[str, str]] = ()
 
     @property
     def marks(self) -> int:
-        """How many marks there are."""
+        """The number of marks."""
         return sum(len(row.parts) for row in self.rows)
 
 
@@ -106,18 +109,18 @@ class PlotColumn:
 
 @dataclass(frozen=True)
 class Plot:
-    """Figures over time.
+    """Values over time.
 
     Attributes:
-        x_ticks: Places in hundredths, with their words.
-        y_ticks: Likewise.
-        areas: Pairs of style and corners, see `points`.
-        lines: Likewise.
-        dots: Marks.
-        columns: Their parts are marks.
-        curves: Lines that are marks themselves, for they have no points of their own.
+        x_ticks: The ticks of the horizontal axis: places in hundredths, with their words.
+        y_ticks: The ticks of the vertical axis, likewise.
+        areas: Areas as pairs of style and corners, see `points`.
+        lines: Lines, likewise.
+        dots: Points, each of them a mark.
+        columns: Columns, whose parts are marks.
+        curves: Lines that are marks themselves, since they have no points.
         legend: Pairs of style and words.
-        below: What the horizontal axis counts, where its words do not say so.
+        below: The unit of the horizontal axis, if its words do not name it.
     """
 
     x_ticks: Sequence[tuple[float, str]]
@@ -132,13 +135,13 @@ class Plot:
 
     @property
     def marks(self) -> int:
-        """How many marks there are."""
+        """The number of marks."""
         return len(self.dots) + len(self.curves) + sum(len(column.parts) for column in self.columns)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A field of a grid: its figure, and how dark it is from 0 to 1."""
+    """A cell of a grid: its text and value, and its darkness from 0 to 1."""
 
     said: str
     value: float
@@ -148,27 +151,27 @@ class Cell:
 
     @property
     def colour(self) -> str:
-        """What it is filled with."""
+        """The colour of the cell."""
         return shade(self.depth)
 
     @property
     def is_dark(self) -> bool:
-        """Whether its letters have to be white."""
+        """True if its letters have to be white."""
         return self.depth >= _WHITE_LETTERS
 
 
 @dataclass(frozen=True)
 class Heat:
-    """Rows of fields, the darker the more, with the scale of it.
+    """A heat map: rows of cells, the darker the more, with a scale.
 
     Attributes:
-        corner: What the rows' words are.
-        size: What the figure after them is.
-        columns: The headings.
-        rows: Of each its words, its size, and its fields as far as there are any.
-        low: What the palest colour stands for.
-        high: What the darkest stands for.
-        below: What the columns count.
+        corner: The heading of the rows' labels.
+        size: The heading of the rows' sizes.
+        columns: The headings of the cells.
+        rows: For each row its label, its size and its cells.
+        low: The value of the palest colour.
+        high: The value of the darkest colour.
+        below: The unit of the columns.
     """
 
     corner: str
@@ -181,13 +184,13 @@ class Heat:
 
     @property
     def marks(self) -> int:
-        """How many marks there are."""
+        """The number of marks."""
         return sum(len(cells) for _, _, cells in self.rows)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A square of fields with an axis to the right and one upwards; rows from the top."""
+    """A square of cells with one axis to the right and one upwards; rows from the top."""
 
     right: str
     up: str
@@ -198,13 +201,13 @@ class Grid:
 
     @property
     def marks(self) -> int:
-        """How many marks there are."""
+        """The number of marks."""
         return sum(len(cells) for _, cells in self.rows)
 
 
 @dataclass(frozen=True)
 class Table:
-    """Figures as figures. `numbers` says from which column on they stand at the right."""
+    """A table; from the column `numbers` on, cells are aligned to the right."""
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -216,17 +219,17 @@ Chart: TypeAlias = Bars | Plot | Heat | Grid
 
 @dataclass
 class Figure:
-    """One chart with its words: nothing is said by the drawing alone.
+    """One chart with its text.
 
     Attributes:
-        name: What tests and links call it.
-        title: What it answers.
-        chart: The drawing; None where there is nothing to draw.
-        said: Sentences below it.
-        table: The figures that the drawing does not spell out; they stand at the end of the page.
-        listing: Rows to be read as they stand.
-        is_wide: It takes the whole width of the page.
-        is_empty: There is nothing to show, and `said` has the reason.
+        name: The name used by tests and links.
+        title: The title.
+        chart: The chart; None if there is nothing to draw.
+        said: The sentences below it.
+        table: Values that the chart does not show as text; the table stands at the end of the page.
+        listing: A table in place of a chart.
+        is_wide: True if it takes the whole width of the page.
+        is_empty: True if there is nothing to show; `said` then has the reason.
     """
 
     name: str
@@ -240,18 +243,18 @@ class Figure:
 
     @property
     def kind(self) -> str:
-        """Which of the page's drawings it is."""
+        """The kind of chart, which is the name of its template."""
         return type(self.chart).__name__.lower() if self.chart is not None else ""
 
     @property
     def marks(self) -> int:
-        """How many marks the drawing has."""
+        """The number of marks of the chart."""
         return self.chart.marks if self.chart is not None else 0
 
 
 @dataclass(frozen=True)
 class Section:
-    """Figures that belong together."""
+    """A section of the page with its figures."""
 
     name: str
     title: str
@@ -263,9 +266,9 @@ class Scale:
     """An axis with round ticks around some values.
 
     Args:
-        values: What has to fit in.
-        floor: Nothing is below this.
-        ceiling: Nothing is above this.
+        values: The values that have to fit.
+        floor: The lowest possible value.
+        ceiling: The highest possible value.
     """
 
     def __init__(self, values: Sequence[float], *, floor: float | None = None, ceiling: float | None = None) -> None:
@@ -273,25 +276,25 @@ class Scale:
         self.step = _round_step((high - low) / 4 or abs(high) / 4 or 1.0)
         self.low = _down(low, self.step) if floor is None else max(floor, _down(low, self.step))
         self.high = -_down(-high, self.step) if ceiling is None else min(ceiling, -_down(-high, self.step))
-        if self.high <= self.low:  # all values are alike
+        if self.high <= self.low:  # all values are equal
             if ceiling is not None and self.high >= ceiling:
                 self.low = self.high - self.step
             else:
                 self.high = self.low + self.step
 
     def place(self, value: float) -> float:
-        """Where a value is, in hundredths from the low end."""
+        """Return the place of a value in hundredths from the low end."""
         return 100 * (value - self.low) / (self.high - self.low)
 
     @property
     def ticks(self) -> list[float]:
-        """Round values from the low end to the high one."""
+        """The round values from the low end to the high end."""
         first, last = ceil(round(self.low / self.step, 9)), floor(round(self.high / self.step, 9))
         return [number * self.step for number in range(first, last + 1)]
 
 
 def _round_step(least: float) -> float:
-    """The next of 1, 2, 5, 10 … that is not less."""
+    """Return the next of 1, 2, 5, 10 … that is not less."""
     power = 10.0 ** floor(log10(least))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * 0.999)
 
@@ -301,7 +304,7 @@ def _down(value: float, step: float) -> float:
 
 
 def ticks_at(labels: Sequence[str], most: int = 5) -> list[tuple[float, str]]:
-    """Some of the labels, each in the middle of its place; the last one is among them."""
+    """Return some of the labels, among them the last, each in the middle of its place."""
     step = max(1, -(-len(labels) // most))
     return [
         (middle(index, len(labels)), label)
@@ -311,17 +314,17 @@ def ticks_at(labels: Sequence[str], most: int = 5) -> list[tuple[float, str]]:
 
 
 def middle(index: int, count: int) -> float:
-    """The middle of one of so many places, in hundredths."""
+    """Return the middle of one of `count` places, in hundredths."""
     return 100 * (index + 0.5) / count
 
 
 def points(corners: Sequence[tuple[float, float]]) -> str:
-    """Corners in hundredths, from the left and from below, as SVG has them."""
+    """Write corners in hundredths, from the left and from below, as SVG needs them."""
     return " ".join(f"{x:.2f},{100 - y:.2f}" for x, y in corners)
 
 
 def staircase(corners: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Each value holds until the next one begins."""
+    """Return corners in which each value holds until the next one begins."""
     found: list[tuple[float, float]] = []
     for x, y in corners:
         if found:
@@ -331,6 +334,6 @@ def staircase(corners: Sequence[tuple[float, float]]) -> list[tuple[float, float
 
 
 def shade(depth: float) -> str:
-    """A colour from pale to dark."""
+    """Return a colour from pale to dark."""
     held = max(0.0, min(1.0, depth))
     return "#" + "".join(f"{round(low + (high - low) * held):02x}" for low, high in zip(_LIGHT, _DARK, strict=True))

@@ -14,21 +14,21 @@ __all__ = ["Booking"]
 
 
 class Booking:
-    """One visit: when, where and by whom, and what was bought.
+    """A visit as it was booked: when, where and by whom, and what was bought.
 
     Attributes:
-        purchases: What was bought: the purchase's id, minor units, when it is recorded, and its category.
-        refunded: Whether money of it went back already; once is enough for a visit.
-        content: How content the guest leaves: 0 is ordinary, 1 is a good deal better.
-        remind_at: When they are to be reminded of the survey; None: not at all.
+        purchases: For each purchase, its id, minor units, time of recording and category.
+        refunded: True if something was refunded already; once is enough for a visit.
+        content: How content the guest leaves: 0 is ordinary, 1 is much better.
+        remind_at: The time of the reminder of the survey; None for no reminder.
     """
 
-    def __init__(self, diary: Diary, guest: Guest, day: int, random: Random, beside: Random) -> None:
+    def __init__(self, diary: Diary, guest: Guest, day: int, random: Random, side: Random) -> None:
         kind = guest.kind
         self.diary = diary
         self.guest = guest
         self.random = random
-        self.aside = beside
+        self.side = side
         self.hotel = hotel_for(kind, random) if random.random() < kind.roams else guest.hotel
         self.key = f"{guest.number:06d}-{guest.visits}"
         self.booked = self.clock(day, 9, 22)
@@ -44,16 +44,16 @@ class Booking:
         self.content = guest.temper + self.hotel.quality + random.gauss(0, 0.85)
 
     def clock(self, day: int, earliest: int, latest: int) -> int:
-        """A moment of a day of the history, between two hours of the hotel's own clock."""
+        """Draw a moment of a day between two hours of the hotel's own clock."""
         hours = earliest + (latest - earliest) * self.random.random() - self.hotel.hours_east
         return self.diary.start + day * DAY + int(hours * HOUR)
 
     def _arrival_day(self, day: int) -> int:
-        """A day that suits the kind of guest and the house's season, soon after the booking's."""
+        """Draw a day of arrival that suits the kind of guest and the hotel's season, soon after the booking."""
         random, kind, diary = self.random, self.guest.kind, self.diary
         arrival = day + int(kind.lead_days * random.random() ** 2)
         for _ in range(6):
-            # Out of season most put it off, by some weeks at a time.
+            # Out of season most guests put it off by some weeks.
             busy = self.hotel.months[(diary.first + timedelta(days=arrival)).month - 1]
             if random.random() < max(1 - kind.seasonal, busy / 2):
                 break
@@ -65,7 +65,7 @@ class Booking:
         return arrival
 
     def refund(self, purchase: str, amount: int, at: int, reason: str, *, mistake: str = "") -> None:
-        """Money goes back to the guest."""
+        """Record a refund."""
         guest = self.guest
         self.refunded = True
         self.diary.write(

@@ -1,4 +1,4 @@
-"""What a complaint of the simulation goes through, from its filing to its end, and how the guest takes it."""
+"""The course of a complaint in the simulation, from filing to its end, and its effect on the guest."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ _EUROS = {"low": 2_000, "medium": 5_000, "high": 12_000, "critical": 30_000}
 
 
 def complain(visit: Booking) -> float:
-    """Write a complaint about a visit, and all that comes of it; how it moves the guest's contentment."""
+    """Write a complaint about a visit with everything that follows; return its effect on the guest's contentment."""
     complaint = _Complaint(visit)
     complaint.file()
     for turn in (1, 2, 3):
-        if not complaint.handle(turn) or not complaint.comes_back():
+        if not complaint.handle(turn) or not complaint.is_reopened():
             break
     return complaint.mood
 
 
 class _Complaint:
-    """One complaint while it is being written; `at` is how far it has come."""
+    """One complaint while it is being written; `at` is the time it has reached."""
 
     def __init__(self, visit: Booking) -> None:
         random = visit.random
@@ -64,15 +64,15 @@ class _Complaint:
         self.remedies = 0
 
     def write(self, kind: type[ComplaintCommand], actor: str = "guest relations", /, **fields: Any) -> None:
-        """Note a command to this complaint at `at`."""
+        """Write a command to this complaint at `at`."""
         self.visit.diary.write(self.visit.guest, kind, self.at, actor, complaint=self.id, **fields)
 
     def wait(self, hours: float) -> None:
-        """Let about so many hours go by: mostly fewer, sometimes far more."""
+        """Let about this many hours pass: usually fewer, sometimes far more."""
         self.at += 5 * MINUTE + int(hours * HOUR * min(8.0, self.random.lognormvariate(-0.4, 0.9)))
 
     def file(self) -> None:
-        """The guest says it; what was said at a desk may be typed in days later."""
+        """File the complaint; one made at a desk may be recorded days later."""
         random, visit = self.random, self.visit
         recorded = self.at + 2
         if self.channel == "on_site" and random.random() < 0.06:
@@ -97,13 +97,13 @@ class _Complaint:
         self.acknowledge_by, self.resolve_by = (due // 1_000_000 for due in deadlines)
 
     def _check(self, due: int) -> None:
-        """The agenda's command at a deadline that the next step comes too late for."""
+        """Write the agenda's command at a deadline if the next step comes too late for it."""
         if self.at >= due:
             diary, at = self.visit.diary, max(due + MINUTE, self.known)
             diary.write(self.visit.guest, CheckDeadlines, at, "agenda", complaint=self.id)
 
     def handle(self, turn: int) -> bool:
-        """One round of handling; whether it came to a resolution."""
+        """Write one round of handling; return True if it came to a resolution."""
         random = self.random
         if turn == 1 and random.random() < 0.03:
             return self.withdraw()
@@ -121,7 +121,7 @@ class _Complaint:
         if random.random() < 0.72:
             self.offer()
         if random.random() < 0.03:
-            # Left lying: nobody ever resolves it, and the agenda finds that out.
+            # Forgotten: nobody ever resolves it, and the agenda finds out.
             self.at = max(self.at, self.resolve_by)
             self._check(self.resolve_by)
             self.mood -= 0.8
@@ -134,14 +134,14 @@ class _Complaint:
         return True
 
     def withdraw(self) -> bool:
-        """The guest takes it back, mostly because it was settled on the spot."""
+        """Withdraw the complaint, usually because it was settled on the spot."""
         self.wait(2)
         self.write(WithdrawComplaint, "guest", reason="settled on the spot")
         self.mood = -0.3
         return False
 
     def offer(self) -> None:
-        """Something to make it good: taken, or declined and perhaps bettered."""
+        """Propose a remedy that is accepted, or declined and perhaps improved."""
         random = self.random
         for attempt in (1, 2):
             self.remedies += 1
@@ -173,7 +173,7 @@ class _Complaint:
                 return
 
     def _refundable(self, cents: int) -> tuple[int, str]:
-        """What a refund can give back of the first purchase, so that the rules let it through."""
+        """Return an amount of the first purchase that the rules allow to refund."""
         currency = self.visit.hotel.currency
         wanted = max(1, int(cents / RATES[currency]))
         most = self.visit.purchases[0][1] // 3 if self.visit.purchases else wanted
@@ -192,8 +192,8 @@ class _Complaint:
         self.write(CarryOutRemedy, remedy=remedy)
         self.mood += 0.9
 
-    def comes_back(self) -> bool:
-        """What follows a resolution: asked how it was, put away, and now and then taken up again."""
+    def is_reopened(self) -> bool:
+        """Write what follows a resolution: a follow-up and the closing; return True if it is reopened."""
         random = self.random
         unhappy = self.mood < -1.4
         if random.random() < 0.6:

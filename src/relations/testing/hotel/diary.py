@@ -1,7 +1,7 @@
-"""The days of a simulation: what is recorded on each, in order, and which guests are to be thought of.
+"""The days of a simulation: the commands recorded on each, in order, and the guests to plan.
 
-A queue by days in place of a heap: appending costs nothing, a day is sorted once when its turn comes, and a day that
-is over is let go. So the memory needed is that of the guests who may still come and of what they have begun.
+A queue by days instead of a heap: appending is cheap, a day is sorted once when its turn comes, and a day that is over
+is freed. So only guests who may still come, and what they have begun, take memory.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class Author(Protocol):
 
 
 class Recorded(NamedTuple):
-    """A command and when the business's system takes it.
+    """A command with the time at which the business's system records it.
 
     Attributes:
-        recorded_at: Aware, never before the one that went before it. Mostly seconds after `command.occurred_at`,
-            for late arrivals days or weeks after it.
+        recorded_at: The aware time, never before that of the command before. Usually seconds after
+            `command.occurred_at`, for late arrivals days or weeks after it.
         command: The command.
     """
 
@@ -56,14 +56,14 @@ class Recorded(NamedTuple):
 
 @cache
 def _blank(kind: type[Command]) -> dict[str, Any]:
-    """A command's fields in their order, with their defaults; what has none is None and must be filled in."""
+    """Return a command's fields in order with their defaults; a required field is None and must be filled in."""
     return {name: None if field.is_required() else field.default for name, field in kind.model_fields.items()}
 
 
-def written(kind: type[Command], fields: dict[str, Any]) -> Command:
-    """A command without validating it: less than half of the time, and the simulation's values are right by design.
+def unvalidated(kind: type[Command], fields: dict[str, Any]) -> Command:
+    """Make a command without validating it, in less than half of the time.
 
-    The tests validate every command of several simulations, and compare.
+    The simulation's values are valid by design. The tests validate every command of several simulations, and compare.
     """
     body = _blank(kind).copy()
     body.update(fields)
@@ -76,14 +76,14 @@ def written(kind: type[Command], fields: dict[str, Any]) -> Command:
 
 
 class Diary:
-    """What is still to come.
+    """The commands still to come.
 
     Args:
         start: The first day.
-        days: How many there are. What falls after them, in the business's own time, is not recorded: the history ends
-            in the middle of things.
-        prefix: What all command ids begin with.
-        policy: What the business goes by: deadlines and points follow from it.
+        days: The number of days. Commands after them, in the business's own time, are dropped: the history ends in the
+            middle of things.
+        prefix: The beginning of all command ids.
+        policy: The business's policy, from which deadlines and points follow.
     """
 
     __slots__ = ("_count", "_end", "_pages", "_today", "_visits", "days", "first", "policy", "prefix", "start")
@@ -113,16 +113,16 @@ class Diary:
         mistake: str = "",
         **fields: Any,
     ) -> None:
-        """Note a command of a guest for when it is recorded.
+        """Write a command of a guest for the time at which it is recorded.
 
         Args:
-            guest: Whose it is; their own count makes the command id.
+            guest: The guest; the number of their commands makes the command id.
             kind: The command's class.
-            at: When it occurs, seconds since 1970.
-            actor: Who wants it.
-            recorded: When it is recorded, if that is later.
-            mistake: For what a rule should refuse or ignore: the mistake's name, which the command id then shows.
-            fields: The command's other fields, already as valid as the class wants them.
+            at: The business time, seconds since 1970.
+            actor: The actor.
+            recorded: The time of recording, if that is later.
+            mistake: The name of a mistake that the rules should refuse or ignore; the command id then shows it.
+            fields: The command's other fields, already valid.
         """
         guest.written += 1
         when = max(at + 2, recorded, self._today)
@@ -133,27 +133,27 @@ class Diary:
         fields["occurred_at"] = datetime.fromtimestamp(at, UTC)
         fields["command_id"] = f"{command_id}!{mistake}" if mistake else command_id
         fields["actor"] = actor
-        self._pages[day].append((when, next(self._count), written(kind, fields)))
+        self._pages[day].append((when, next(self._count), unvalidated(kind, fields)))
 
     def record(self, command: Command, when: int) -> None:
-        """Note a command that there is already for a time of recording; what is over is recorded today."""
+        """Write an existing command for a time of recording; a past time means today."""
         when = max(when, self._today)
         if when < self._end:
             day = (when - self.start) // DAY
             self._pages[day].append((when, next(self._count), command))
 
     def expect(self, guest: Author, day: int) -> None:
-        """Think of the guest again on this day."""
+        """Plan the guest again on this day."""
         guest.expected = day
         if day < self.days:
             self._visits[day].append(guest)
 
     def play(self, plan: Callable[[Any, int], None], arrivals: Callable[[int], Sequence[Author]]) -> Iterator[Recorded]:
-        """Go through the days.
+        """Yield the commands day by day.
 
         Args:
-            plan: Writes what a guest does from a day on; nothing on an earlier day.
-            arrivals: The guests who are new on a day.
+            plan: Writes what a guest does from a day on, and nothing on an earlier day.
+            arrivals: Returns the guests who are new on a day.
         """
         for day in range(self.days):
             self._today = self.start + day * DAY

@@ -1,4 +1,4 @@
-"""The guests of the simulation: who they are, and what the simulation remembers of them between visits."""
+"""The guests of the simulation, with the state that is kept between their visits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from random import Random
 from relations.testing.hotel.points import MemberPoints
 from relations.testing.hotel.world import GUEST_KINDS, HOTELS, LANGUAGES, GuestKind, Hotel, Weighted
 
-__all__ = ["Guest", "aside", "hotel_for", "new_guest", "reseed"]
+__all__ = ["Guest", "hotel_for", "new_guest", "reseed", "side_numbers"]
 
 _ALL = Weighted({hotel: hotel.share for hotel in HOTELS})
 _CITIES = Weighted({hotel: hotel.share for hotel in HOTELS if not hotel.resort})
@@ -16,25 +16,29 @@ _OLD_KINDS = Weighted({kind: kind.share * kind.visits for kind in GUEST_KINDS})
 
 
 def hotel_for(kind: GuestKind, random: Random) -> Hotel:
-    """A house that a guest of this kind may come to."""
+    """Draw a hotel for a guest of this kind."""
     return (_CITIES if kind.name == "business" else _ALL).draw(random)
 
 
 class Guest:
-    """One guest, between visits.
+    """One guest, with the state that is kept between visits.
 
     Attributes:
-        number: From 1, in the order in which they first come; with the seed it decides all about them.
-        temper: How easily content they are, around 0.
-        visits: How many they made.
-        written: How many commands were written about them.
-        account: Their account as far as the simulation must know it; None while they are no member.
-        consents: What they allowed, as (purpose, channel).
-        gone: They stayed away, and the business may ask them back.
-        asked: When they last saw or answered an invitation, seconds since 1970.
-        expected: The day on which they are thought of again.
-        said: They said so when they went.
-        silent: They do not want to be asked any more.
+        number: The guest's number, from 1 in the order of first visits; with the seed it decides everything about them.
+        id: The customer id.
+        kind: The kind of guest.
+        hotel: The hotel that they usually visit.
+        language: Their language.
+        temper: How easily they are content, around 0.
+        visits: The number of visits so far.
+        written: The number of commands written about them.
+        account: Their account as far as the simulation needs it; None if they are not a member.
+        consents: The consents they gave, as (purpose, channel).
+        gone: True if they stayed away and may be won back.
+        asked: The time at which they last saw or answered an invitation, seconds since 1970.
+        expected: The day on which they are planned again.
+        said: True if they said that they leave.
+        silent: True if they do not want surveys any more.
     """
 
     __slots__ = (
@@ -61,16 +65,16 @@ class Guest:
 
 
 def reseed(random: Random, seed: int, number: int, visits: int) -> None:
-    """Make the numbers to come depend on seed, guest and visit alone, so that one guest never changes another."""
+    """Make the next random numbers depend only on seed, guest and visit, so that guests never affect each other."""
     random.seed((seed * 1_000_003 + number) * 100_003 + visits)
 
 
-def aside(seed: int, number: int, visits: int) -> Random:
-    """Numbers for what happens beside a visit, so that asking more of a guest changes nothing else about them."""
+def side_numbers(seed: int, number: int, visits: int) -> Random:
+    """Return random numbers for details next to a visit; drawing more of them changes nothing else about a guest."""
     return Random(((seed * 1_000_003 + number) * 100_003 + visits) * 3 + 1)  # noqa: S311 - a simulation keeps no secrets
 
 
 def new_guest(random: Random, seed: int, number: int, *, regular: bool) -> Guest:
-    """A guest on their first day; of the regulars from before the history began, more come often."""
+    """Return a guest on their first day; regulars from before the history began visit more often."""
     reseed(random, seed, number, 0)
     return Guest(number, (_OLD_KINDS if regular else _NEW_KINDS).draw(random), random)

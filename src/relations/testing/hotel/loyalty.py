@@ -1,7 +1,7 @@
-"""What the simulation must know of a member's account so that it redeems only what is there.
+"""A lower bound of a member's points, so that the simulation only redeems what is there.
 
-It never says more than the real account would: tiers' multipliers and points given as remedies are left out, and a
-refund takes half as much again as it would.
+It never counts more than the real account has: tier multipliers and points given as remedies are left out, and a refund
+takes half as much again as in the real account.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ __all__ = ["enrol", "redeem"]
 
 _REWARDS = (("free night", 20_000), ("room upgrade", 8_000), ("spa voucher", 5_000), ("bottle of wine", 2_500))
 _REDEEMS = 0.35
-"""How often a member who arrives with enough points spends some."""
+"""The chance that a member who arrives with enough points spends some."""
 
 
 def enrol(diary: Diary, guest: Guest, at: int) -> None:
-    """The guest joins the programme."""
+    """Enrol the guest in the programme."""
     guest.account = MemberPoints()
     diary.write(guest, EnrolMember, at, "front desk", customer=guest.id, programme=diary.policy.programme.id)
 
 
 def redeem(diary: Diary, guest: Guest, at: int, random: Random) -> None:
-    """A member who has enough points may spend some."""
+    """Perhaps let a member with enough points spend some."""
     account = guest.account
     if account is None or random.random() > _REDEEMS:
         return
@@ -40,7 +40,7 @@ def redeem(diary: Diary, guest: Guest, at: int, random: Random) -> None:
 
 
 def redeem_too_much(diary: Diary, guest: Guest, at: int) -> None:
-    """A mistake: more points than any account has, or a guest who has none."""
+    """Write a mistake: a redemption of more points than any account has."""
     _redeem(diary, guest, at, 10**9, "free night", mistake="redemption_beyond_balance")
 
 

@@ -1,4 +1,4 @@
-"""Guests as persons: what is noted of them, and how some come to be known twice."""
+"""Guests as persons: traits and culture noted of them, and duplicate registrations."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from relations.testing.hotel.booking import Booking
 from relations.testing.hotel.diary import DAY, HOUR, MINUTE
 from relations.testing.hotel.world import PACES, TRAITS, WISHES
 
-__all__ = ["come_to_know"]
+__all__ = ["note_person"]
 
-_KNOWN_TWICE = 0.02
-"""How many guests fill in a second form, and are taken for somebody else at first."""
+_REGISTERED_TWICE = 0.02
+"""The share of guests who fill in a second form and are registered twice."""
 
 
-def come_to_know(visit: Booking, name: str | None) -> None:
-    """What the house learns of a guest by a visit.
+def note_person(visit: Booking, name: str | None) -> None:
+    """Write what the hotel learns about a guest on a visit.
 
     Args:
         visit: The visit.
-        name: The guest's, where they were registered at this visit.
+        name: The guest's name if they were registered on this visit.
     """
     guest, random, write = visit.guest, visit.random, visit.diary.write
     if guest.visits == 1:
-        _be_sent(visit)
-        if name is not None and random.random() < _KNOWN_TWICE:
-            _be_known_twice(visit, name)
+        _link_booking(visit)
+        if name is not None and random.random() < _REGISTERED_TWICE:
+            _register_again(visit, name)
     if random.random() < 0.12:
         trait, about, need = TRAITS.draw(random)
         words = WISHES[guest.language[:2]] if random.random() < 0.4 else None
@@ -57,8 +57,8 @@ def come_to_know(visit: Booking, name: str | None) -> None:
         )  # fmt: skip
 
 
-def _be_sent(visit: Booking) -> None:
-    """The first visit came through somebody else's system."""
+def _link_booking(visit: Booking) -> None:
+    """Perhaps link the id of a booking engine, through which the first visit came."""
     guest, random, write = visit.guest, visit.random, visit.diary.write
     if random.random() < 0.25:
         write(
@@ -67,8 +67,8 @@ def _be_sent(visit: Booking) -> None:
         )  # fmt: skip
 
 
-def _be_known_twice(visit: Booking, name: str) -> None:
-    """A second form, filled in by hand: found to be the same guest's before long, or not; now and then in error."""
+def _register_again(visit: Booking, name: str) -> None:
+    """Register the guest a second time; later perhaps merge the two, and sometimes unmerge them again."""
     guest, random, write = visit.guest, visit.random, visit.diary.write
     other, at = f"{guest.id}-2", visit.departure + DAY + random.randrange(5 * DAY)
     turned = ", ".join(reversed(name.split())) if " " in name else name

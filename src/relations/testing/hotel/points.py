@@ -15,8 +15,8 @@ class MemberPoints:
     """A member's points, as far as the simulation counts them.
 
     Attributes:
-        lots: What can be spent: from when, until when (seconds since 1970), and how much.
-        owed: What refunds took beyond the lots.
+        lots: Points that can be spent: from when, until when (seconds since 1970), and how many.
+        owed: Points that refunds took beyond the lots.
     """
 
     __slots__ = ("_evaluated", "_expired", "lots", "owed")
@@ -28,7 +28,7 @@ class MemberPoints:
         self._evaluated = 0
 
     def earn(self, diary: Diary, guest: Author, amount: Money, category: str, *, at: int, recorded: int) -> None:
-        """Count what a purchase earns, and note when that falls due to expire and the tier to be looked at."""
+        """Count the points of a purchase, and write the commands for their expiry and the review of the tier."""
         policy = diary.policy
         points, _ = policy.programme.terms.earned(amount.amount, amount.currency, category, None)
         if not points:
@@ -42,17 +42,17 @@ class MemberPoints:
             self._expired = until
             diary.write(guest, ExpirePoints, until + 5 * MINUTE, "agenda", customer=guest.id)
         if at > self._evaluated:
-            # A year and a month on, this month has left the window, and the tier may go with it.
+            # After a year and a month this month has left the window, and the tier may be lost.
             self._evaluated = at + 31 * DAY
             diary.write(guest, EvaluateTier, at + 396 * DAY, "agenda", customer=guest.id)
 
     def give_back(self, diary: Diary, amount: Money, category: str) -> None:
-        """Count what a refund takes, the newest points first."""
+        """Count the points that a refund takes, the newest first."""
         points, _ = diary.policy.programme.terms.earned(amount.amount, amount.currency, category, None)
         self.owed += self._take(points + points // 2 + 2, reverse=True)
 
     def available(self, at: int) -> int:
-        """What can be spent at a time, at least."""
+        """Return the least number of points that can be spent at a time."""
         self.lots = [lot for lot in self.lots if lot[1] > at and lot[2]]
         return max(0, sum(points for since, _, points in self.lots if since < at) - self.owed)
 
@@ -61,7 +61,7 @@ class MemberPoints:
         self._take(points)
 
     def _take(self, points: int, *, reverse: bool = False) -> int:
-        """Take points from the lots; what they could not give."""
+        """Take points from the lots, and return the shortfall."""
         lots = self.lots[::-1] if reverse else self.lots
         for place, (since, until, has) in enumerate(lots):
             taken = min(points, has)

@@ -1,9 +1,9 @@
-"""A hotel group over two years, as commands: for demonstrations, benchmarks, and tests that want a real-looking log.
+"""Two years of a hotel group as commands, for demonstrations, benchmarks, and tests that need a realistic log.
 
-Eight hotels, four kinds of guests, seasons and weekdays, guests who lapse and come back; and everything that real
-histories have and tidy examples lack: purchases and complaints that are recorded long after they happened, refunds in
-parts, complaints that are reopened, withdrawn or left lying, deadlines missed, points that expire, clerks' mistakes,
-messages sent twice. The same seed and arguments give the same history, to the last command id.
+There are eight hotels, four kinds of guests, seasons and weekdays, and guests who lapse and come back. The history also
+has what tidy examples lack: purchases and complaints recorded long after they happened, partial refunds, complaints
+that are reopened, withdrawn or forgotten, missed deadlines, points that expire, clerks' mistakes, and messages sent
+twice. The same seed and arguments give the same history, to the last command id.
 
     >>> from relations.testing import simulate
     >>> first, second, *_ = simulate(seed=1, customers=10)
@@ -32,17 +32,17 @@ from relations.testing.hotel.world import QUESTIONNAIRE
 __all__ = ["Recorded", "RecordingClock", "hotel_policy", "is_mistake", "simulate", "simulate_recorded"]
 
 _REGULARS_DAYS = 60
-"""Regular guests of old turn up in the first weeks, half of them within about forty days."""
+"""Regulars from before the history turn up in the first weeks, half of them within about forty days."""
 _REGULARS_WEIGHT = 3.0
 _SENT_TWICE = 0.001
-"""How often a command is sent again, an hour or so later, by a client that did not hear the answer."""
+"""The chance that a command is sent again a day later, by a client that missed the answer."""
 
 
 @cache
 def hotel_policy() -> Policy:
-    """The policy that the hotel group goes by: the package's own, with points that last a year instead of two.
+    """Return the hotel group's policy: the default one, with points that last one year instead of two.
 
-    Guests who are asked whether they recommend the house are asked about their stay as well.
+    Guests who are asked for a recommendation are also asked about their stay.
     """
     return Policy(
         zone="Europe/Vienna",
@@ -61,23 +61,23 @@ def simulate(
     months: int = 24,
     policy: Policy | None = None,
 ) -> Iterator[Command]:
-    """The commands of a hotel group's history, in the order in which they are recorded.
+    """Return the commands of a hotel group's history, in the order of recording.
 
     Args:
         seed: The same seed and arguments give the same commands.
-        customers: How many guests there are in all.
-        commands: How many commands to give instead: `customers` is then chosen so that there are somewhat more, and
-            the history stops short after so many.
+        customers: The number of guests.
+        commands: The number of commands; the number of guests is then chosen to give somewhat more, and the history
+            stops after this many.
         start: The first day.
-        months: How long it goes on.
-        policy: What the group goes by, adopted by the first command; `hotel_policy()` if absent.
+        months: The length of the history.
+        policy: The group's policy, adopted by the first command; `hotel_policy()` by default.
 
     Yields:
-        Commands as valid as if they had been validated. Nearly all are legal, too; those that are not (see
-        `is_mistake`), and those sent twice, are there on purpose.
+        Valid commands. Nearly all are accepted too; mistakes (see `is_mistake`) and commands sent twice are there on
+        purpose.
 
     Raises:
-        InvalidInput: Fewer than 1 customer, command or month, or more than the calendar has.
+        InvalidInput: There is less than 1 customer, command or month, or the calendar ends before the last month.
     """
     recorded = simulate_recorded(
         seed=seed, customers=customers, commands=commands, start=start, months=months, policy=policy
@@ -94,7 +94,7 @@ def simulate_recorded(
     months: int = 24,
     policy: Policy | None = None,
 ) -> Iterator[Recorded]:
-    """As `simulate`, with the time at which each command is recorded; `RecordingClock` makes an engine follow it."""
+    """Return the same as `simulate` with the time of recording of each command; see `RecordingClock`."""
     days = (_months_later(start, months) - start).days
     if commands is not None:
         _at_least_one("commands", commands)
@@ -107,28 +107,27 @@ def simulate_recorded(
 
 
 def is_mistake(command: Command) -> bool:
-    """Whether a command of the simulation is one that the rules should refuse: its id then ends in `!` and a name."""
+    """Return True if the rules should refuse a command of the simulation; its id ends in `!` and the mistake's name."""
     return "!" in (command.command_id or "")
 
 
 class RecordingClock:
-    """A clock for `Relations.open` that stands at the time of recording of the command last taken from it.
+    """A clock for `Relations.open` that shows the time of recording of the command last taken from it.
 
     ::
 
         clock = RecordingClock(simulate_recorded(seed=1))
-        with Relations.open("sqlite:///hotel.db", clock=clock) as relations:
+        with Relations.open("sqlite:///hotel.db", clock=clock) as engine:
             for command in clock:
-                relations.execute(command)
+                engine.execute(command)
 
-    Where a whole batch is recorded at once, all of it bears its last command's time. `batches` keeps that right to
-    the day::
+    A batch recorded at once gets the time of its last command. `batches` keeps that right to the day::
 
         for batch in clock.batches():
-            relations.execute_many(batch)
+            engine.execute_many(batch)
 
     Args:
-        recorded: What to follow.
+        recorded: The commands with their times of recording.
     """
 
     def __init__(self, recorded: Iterable[Recorded]) -> None:
@@ -136,10 +135,10 @@ class RecordingClock:
         self._now: datetime | None = None
 
     def __call__(self) -> datetime:
-        """The time now.
+        """Return the present.
 
         Raises:
-            RuntimeError: Nothing was taken yet.
+            RuntimeError: No command was taken yet.
         """
         if self._now is None:
             msg = "the clock starts with the first command taken from it"
@@ -152,7 +151,7 @@ class RecordingClock:
             yield command
 
     def batches(self, *, size: int = 1_000) -> Iterator[list[Command]]:
-        """The commands in batches, each of one UTC day's recording at most.
+        """Yield the commands in batches, each recorded within one UTC day.
 
         Args:
             size: The most commands of a batch.
@@ -172,7 +171,7 @@ class RecordingClock:
 
 def _at_least_one(field: str, value: int) -> None:
     if value < 1:
-        raise InvalidInput(f"{value} {field} make no history", field=field, hint="Give at least 1")
+        raise InvalidInput(f"a history cannot have {value} {field}", field=field, hint="Give 1 or more")
 
 
 def _months_later(start: date, months: int) -> date:
@@ -181,7 +180,9 @@ def _months_later(start: date, months: int) -> date:
     try:
         return start.replace(year=start.year + years, month=month + 1, day=min(start.day, 28))
     except ValueError:
-        raise InvalidInput(f"{months} months after {start} the calendar has ended", field="months") from None
+        raise InvalidInput(
+            f"the calendar ends before {months} months after {start}", field="months", hint="Give fewer months"
+        ) from None
 
 
 def _history(seed: int, customers: int, start: date, days: int, policy: Policy) -> Iterator[Recorded]:

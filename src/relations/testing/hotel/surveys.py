@@ -1,4 +1,4 @@
-"""Asking the simulated guests: invitations, what becomes of them, what words are about, and coming back to them."""
+"""Surveys of the simulated guests: invitations, reminders, themes, sentiment, and replies to low answers."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from relations.testing.hotel.booking import Booking
 from relations.testing.hotel.diary import DAY, HOUR, MINUTE
 from relations.testing.hotel.world import THEMES
 
-__all__ = ["come_back", "invite", "read_words", "remind", "themes_of"]
+__all__ = ["invite", "remind", "reply", "score_comment", "themes_of"]
 
 _INVITED = 0.5
-"""How many stays are asked about by e-mail; the others find a card in the room."""
+"""The share of stays with an invitation by e-mail; for the others there is a card in the room."""
 
 
 def _numbers(visit: Booking, of: str) -> Random:
-    """Numbers of their own, so that asking more of a guest changes nothing else about them."""
+    """Return random numbers of their own, so that drawing more of them changes nothing else about a guest."""
     return Random(f"{of} {visit.key} {visit.arrival}")  # noqa: S311 - a simulation keeps no secrets
 
 
 def invite(visit: Booking, answered_at: int | None) -> None:
-    """Ask about a stay, unless the guest is to be left in peace."""
+    """Send an invitation for a stay, unless the quarantine or the guest forbids it."""
     guest, diary, surveys = visit.guest, visit.diary, visit.diary.policy.surveys
     random, sent = _numbers(visit, "invitation"), visit.departure + 6 * HOUR
     peace = surveys.quarantine_days * DAY
@@ -53,21 +53,21 @@ def invite(visit: Booking, answered_at: int | None) -> None:
 
 
 def remind(visit: Booking) -> None:
-    """Remind those who did not answer, where they do not come again before that."""
+    """Remind a guest who did not answer, unless they visit again before that."""
     guest, diary, at = visit.guest, visit.diary, visit.remind_at
     if at is not None and at < diary.start + guest.expected * DAY:
         diary.write(guest, RemindInvitation, at, "survey", customer=guest.id, invitation=f"s{visit.key}")
 
 
 def themes_of(visit: Booking, instrument: str) -> tuple[str, ...]:
-    """What a guest's words are about; not all of them are coded."""
+    """Return the themes of a guest's comment; some comments are not coded."""
     random = _numbers(visit, f"themes {instrument}")
     known = [theme.name for theme in visit.diary.policy.surveys.themes] or list(THEMES)
     return tuple(sorted(random.sample(known, min(len(known), random.choice((0, 1, 1, 1, 2))))))
 
 
-def read_words(visit: Booking, feedback: str, at: int) -> None:
-    """A word list of the house says how favourable the words are."""
+def score_comment(visit: Booking, feedback: str, at: int) -> None:
+    """Score a comment's sentiment with the hotel's word list."""
     random = _numbers(visit, f"sentiment {feedback}")
     score = max(-1000, min(1000, round(350 + 450 * visit.content + random.gauss(0, 150))))
     visit.diary.write(
@@ -76,8 +76,8 @@ def read_words(visit: Booking, feedback: str, at: int) -> None:
     )  # fmt: skip
 
 
-def come_back(visit: Booking, feedback: str, at: int) -> None:
-    """Somebody of the house calls most of those who were let down."""
+def reply(visit: Booking, feedback: str, at: int) -> None:
+    """Call most guests who gave a low answer."""
     random = _numbers(visit, f"loop {feedback}")
     if random.random() < 0.7:
         later = at + 2 * HOUR + int(4 * DAY * random.random() ** 2)

@@ -1,4 +1,4 @@
-"""One visit of a guest, from booking to what comes after it, and when the next one is."""
+"""One visit of a guest: booking, stay, purchases, survey, complaint, and the time of the next visit."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from relations.messages import Money
 from relations.testing.hotel.booking import Booking
 from relations.testing.hotel.complaints import complain
 from relations.testing.hotel.diary import DAY, HOUR, MINUTE, Diary
-from relations.testing.hotel.guests import Guest, aside, reseed
+from relations.testing.hotel.guests import Guest, reseed, side_numbers
 from relations.testing.hotel.loyalty import enrol, redeem, redeem_too_much
-from relations.testing.hotel.people import come_to_know
-from relations.testing.hotel.surveys import come_back, invite, read_words, remind, themes_of
+from relations.testing.hotel.people import note_person
+from relations.testing.hotel.surveys import invite, remind, reply, score_comment, themes_of
 from relations.testing.hotel.world import ASPECTS, COMMENTS, NAMES, QUESTIONNAIRE, RATES, Weighted
 
 __all__ = ["Visit", "plan_visit"]
@@ -38,18 +38,18 @@ _REFUND_REASONS = Weighted({"charged twice": 4, "not consumed": 3, "wrong rate":
 _CAMPAIGNS = Weighted({("web", "search"): 5, ("social", "spring film"): 2, ("partner", None): 4})
 _LEAVING = Weighted({"moved away": 4, "too dear": 4, "another hotel": 5, "a complaint": 2, None: 2})
 _LATE = 0.03
-"""How much of what is bought reaches the log late: from a partner, or a till that was off the network."""
+"""The share of purchases recorded late: from a partner, or a till that was offline."""
 _COMPLAINS = 0.03
-"""The chance that a stay leads to a complaint, before the house's quality and the season move it."""
+"""The chance that a stay leads to a complaint, before the hotel's quality and the season change it."""
 
 
 class Visit(Booking):
-    """One visit; `plan_visit` makes and plays it."""
+    """One visit; `plan_visit` makes and writes it."""
 
     # --- who they are ---
 
     def register(self) -> str | None:
-        """The first time, the business gets to know the guest, and their name: rarely by nothing but a purchase."""
+        """Register a guest on the first visit and return their name; a few stay unregistered."""
         guest, random = self.guest, self.random
         if random.random() < 0.02:
             return None
@@ -79,29 +79,29 @@ class Visit(Booking):
         return name
 
     def won_by(self) -> None:
-        """What it cost to win some of those who are new."""
-        if self.aside.random() < 0.25:
-            channel, campaign = _CAMPAIGNS.draw(self.aside)
+        """Record the cost of winning some of the new guests."""
+        if self.side.random() < 0.25:
+            channel, campaign = _CAMPAIGNS.draw(self.side)
             self.diary.write(
                 self.guest, RecordAcquisitionCost, self.booked + 45, "marketing",
                 customer=self.guest.id,
                 acquisition=f"a{self.key}",
-                amount=Money(2_000 + int(7_000 * self.aside.random()), "EUR"),
+                amount=Money(2_000 + int(7_000 * self.side.random()), "EUR"),
                 channel=channel,
                 campaign=campaign,
             )  # fmt: skip
 
     def leave(self) -> None:
-        """A few of those who will not be back say so, and why."""
+        """Record the departure and its reason for a few of the guests who will not come back."""
         guest = self.guest
-        if self.aside.random() < 0.08:
+        if self.side.random() < 0.08:
             guest.said = True
-            at = self.departure + (10 + self.aside.randrange(40)) * DAY
-            reason = _LEAVING.draw(self.aside)
+            at = self.departure + (10 + self.side.randrange(40)) * DAY
+            reason = _LEAVING.draw(self.side)
             self.diary.write(guest, RecordLapse, at, "service centre", customer=guest.id, reason=reason)
 
     def change_of_mind(self, at: int) -> None:
-        """Now and then a guest moves house or has had enough of offers."""
+        """Sometimes change a guest's phone number, or withdraw a consent."""
         guest, random = self.guest, self.random
         if random.random() < 0.015:
             phone = f"+999{500_000_000 + guest.number * 7 + guest.visits:09d}"
@@ -117,7 +117,7 @@ class Visit(Booking):
     def touch(
         self, at: int, kind: str, channel: str, actor: str, *, outbound: bool = False, outcome: str | None = None
     ) -> None:
-        """Business and guest are in touch."""
+        """Record an interaction."""
         guest = self.guest
         self.diary.write(
             guest, RecordInteraction, at, actor,
@@ -133,7 +133,7 @@ class Visit(Booking):
     # --- money ---
 
     def buy(self, at: int, category: str, euro_cents: float, channel: str, *, discounted: bool = False) -> None:
-        """The guest buys something; word of it may reach the log late."""
+        """Record a purchase, sometimes late."""
         guest, random, hotel = self.guest, self.random, self.hotel
         amount = max(1, round(euro_cents / RATES[hotel.currency]))
         amount -= amount % 50 if amount > 1_000 else 0
@@ -156,7 +156,7 @@ class Visit(Booking):
             guest.account.earn(self.diary, guest, Money(amount, hotel.currency), category, at=at, recorded=recorded)
 
     def give_back(self, after: int) -> None:
-        """Of some purchase money goes back: in part, in several parts, or all of it."""
+        """Refund a purchase: in part, in several parts, or in full."""
         random = self.random
         purchase, amount, recorded, _ = random.choice(self.purchases)
         at = max(after, recorded) + int(HOUR + 9 * DAY * random.random())
@@ -174,7 +174,7 @@ class Visit(Booking):
     # --- the visit ---
 
     def book(self) -> bool:
-        """The guest books, and perhaps pays ahead; whether they come."""
+        """Write the booking, perhaps prepaid; return True if the guest comes."""
         random = self.random
         discounted = random.random() < 0.3
         self.touch(self.booked + 60, "booking", self.channel, f"booking:{self.channel}", outcome="booked")
@@ -200,7 +200,7 @@ class Visit(Booking):
         return nightly * self.nights * (0.85 + 0.3 * self.random.random())
 
     def stay(self) -> None:
-        """What happens between arrival and departure, beside the room."""
+        """Write what happens between arrival and departure, apart from the room."""
         random = self.random
         if random.random() < 0.4:
             self.touch(self.arrival + 5 * MINUTE, "greeting", "on_site", "front desk", outbound=True)
@@ -224,7 +224,7 @@ class Visit(Booking):
             self.buy(self.departure - 3 * MINUTE, "minibar", 600 + 3_000 * random.random(), "on_site")
 
     def answer(self) -> None:
-        """The survey: answered by some, and a little more readily by the discontented."""
+        """Write the survey's answers; discontented guests answer a little more often."""
         guest, random = self.guest, self.random
         ready = 1.25 if self.content < -1 else 1.0
         channel = _SURVEY_CHANNELS.draw(random)
@@ -243,16 +243,16 @@ class Visit(Booking):
                 comment = COMMENTS[mood][guest.language[:2]]
             self._give_feedback(at, instrument, score, channel, comment)
             if instrument == "nps":
-                self._tell_about_stay(at + MINUTE, channel)
+                self._rate_stay(at + MINUTE, channel)
             if random.random() < 0.003:
-                # The form was sent off twice, and changed in between.
+                # The form was sent twice, and changed in between.
                 self._give_feedback(at + 90, instrument, score - 1 or 2, channel, mistake="answered_twice")
             at += 2 * MINUTE
         invite(self, answered_at)
 
-    def _tell_about_stay(self, at: int, channel: str) -> None:
-        """On the same form: how they found it one by one. Most answer all of it."""
-        guest, random = self.guest, self.aside
+    def _rate_stay(self, at: int, channel: str) -> None:
+        """Write the questionnaire on the same form; most guests answer all of it."""
+        guest, random = self.guest, self.side
         if self.diary.policy.surveys.instrument(QUESTIONNAIRE.id) is None or not self.nights:
             return
         answers = tuple(
@@ -293,21 +293,21 @@ class Visit(Booking):
         if mistake:
             return
         if comment:
-            read_words(self, f"f{self.key}-{instrument}", at)
+            score_comment(self, f"f{self.key}-{instrument}", at)
         known = self.diary.policy.surveys.instrument(instrument)
         if known is not None and known.is_low(max(0, score)):
-            come_back(self, f"f{self.key}-{instrument}", at)
+            reply(self, f"f{self.key}-{instrument}", at)
 
     def busy(self) -> float:
-        """How full the house is: in a full one more goes wrong."""
+        """Return how full the hotel is; more goes wrong in a full one."""
         return self.hotel.months[(self.diary.first + timedelta(days=self.arrival_day)).month - 1]
 
 
 def plan_visit(diary: Diary, guest: Guest, day: int, random: Random, seed: int) -> None:
-    """Write a guest's visit that is booked on this day, all that comes of it, and when to think of them again."""
+    """Write the visit that a guest books on this day, with everything that follows, and plan the next one."""
     guest.visits += 1
     reseed(random, seed, guest.number, guest.visits)
-    visit = Visit(diary, guest, day, random, aside(seed, guest.number, guest.visits))
+    visit = Visit(diary, guest, day, random, side_numbers(seed, guest.number, guest.visits))
     name = None
     if guest.visits == 1:
         name = visit.register()
@@ -323,15 +323,15 @@ def plan_visit(diary: Diary, guest: Guest, day: int, random: Random, seed: int) 
         )
     comes = visit.book()
     if comes:
-        _come(visit)
+        _write_stay(visit)
     guest.expected = diary.days
-    _think_ahead(visit, day)
+    _plan_next(visit, day)
     remind(visit)
     if comes:
-        come_to_know(visit, name)  # at the very end: what is drawn here changes nothing of the visits
+        note_person(visit, name)  # last, so that its random numbers change nothing of the visits
 
 
-def _come(visit: Visit) -> None:
+def _write_stay(visit: Visit) -> None:
     random, guest = visit.random, visit.guest
     if guest.account is None:
         if random.random() < guest.kind.joins:
@@ -346,11 +346,11 @@ def _come(visit: Visit) -> None:
         visit.content += complain(visit)
     visit.answer()
     if random.random() < 0.002:
-        _go_wrong(visit)
+        _make_mistake(visit)
 
 
-def _go_wrong(visit: Visit) -> None:
-    """What tills and clerks get wrong: the rules must refuse it. The command ids say that it is meant so."""
+def _make_mistake(visit: Visit) -> None:
+    """Write a clerk's mistake, which the rules must refuse; the command id names it."""
     random, at = visit.random, visit.departure + 30 * DAY
     match random.randrange(3):
         case 0 if visit.purchases:
@@ -362,12 +362,12 @@ def _go_wrong(visit: Visit) -> None:
             redeem_too_much(visit.diary, visit.guest, at)
 
 
-def _think_ahead(visit: Visit, day: int) -> None:
-    """When the guest books next, whether at all, and whether they ask to be forgotten."""
+def _plan_next(visit: Visit, day: int) -> None:
+    """Plan the next booking, a departure, or an erasure."""
     random, guest, kind = visit.random, visit.guest, visit.guest.kind
     leaves = kind.leave * (1.0 if visit.content > -1 else 1.9 if visit.content > -2 else 2.6)
     if random.random() > leaves:
-        # The mean gap between bookings, less what the stay itself and looking for a day took.
+        # The mean gap between bookings, less the stay itself and the search for a day.
         gap = max(2.0, random.expovariate(kind.visits / 365) * 0.9)
         visit.diary.expect(guest, max(visit.departure_day, day) + 1 + int(gap))
     elif random.random() < 0.12:

@@ -1,4 +1,4 @@
-"""The hotel group that the simulation plays, as data: its hotels, its kinds of guests, their names and words.
+"""The data of the simulated hotel group: hotels, kinds of guests, names and comments.
 
 Everything is invented. E-mail addresses end in `example.com`, and phone numbers begin with +999, which no country has.
 """
@@ -41,7 +41,7 @@ class Weighted(Generic[T]):
     """Values to draw from by weight; one draw costs one random number and a bisection.
 
     Args:
-        weights: How often each value comes, relative to the others.
+        weights: The relative frequency of each value.
     """
 
     __slots__ = ("_bounds", "values", "weights")
@@ -54,7 +54,7 @@ class Weighted(Generic[T]):
         self._bounds = [bound / total for bound in accumulate(self.weights)][:-1]
 
     def draw(self, random: Random) -> T:
-        """One of the values."""
+        """Draw one of the values."""
         return self.values[bisect(self._bounds, random.random())]
 
 
@@ -66,18 +66,18 @@ _EAST = (0.8, 1.3, 1.0, 1.2, 1.2, 0.8, 0.9, 0.9, 0.9, 1.5, 1.0, 0.7)
 
 @dataclass(frozen=True, slots=True)
 class Hotel:
-    """One house of the group.
+    """One hotel of the group.
 
     Attributes:
-        touchpoint: Its name in the histories.
-        region: ISO 3166 country.
-        currency: What it charges in.
-        nightly: An ordinary night, in minor units.
-        hours_east: Its hours ahead of UTC, for times of day that look right.
+        touchpoint: The hotel's name in the histories.
+        region: Its ISO 3166 country.
+        currency: The currency in which it charges.
+        nightly: The price of an ordinary night, in minor units.
+        hours_east: Its hours ahead of UTC, for plausible times of day.
         quality: How much better than the group's average its guests find it.
         months: How busy each month is, around 1.
         share: Its share of the group's stays.
-        resort: Nobody comes on business.
+        resort: True if nobody comes on business.
     """
 
     touchpoint: str
@@ -103,25 +103,25 @@ HOTELS = (
 )
 
 RATES = {"EUR": 1.0, "CHF": 1.05, "CNY": 0.13, "JPY": 0.62}
-"""What one minor unit of each currency is worth in euro cents: for prices and points that make sense."""
+"""The value of one minor unit of each currency in euro cents, for plausible prices and points."""
 
 
 @dataclass(frozen=True, slots=True)
 class GuestKind:
-    """How one sort of guest behaves.
+    """The behaviour of one kind of guest.
 
     Attributes:
-        share: Of all guests who come to the group for the first time.
-        visits: How often they come in a year, on average, while they come at all.
-        nights: The fewest and most nights of a stay; (0, 0) comes for a meal or the spa only.
-        lead_days: How many days ahead they book, at most.
-        leave: The chance after each visit that it was the last.
-        joins: The chance at each visit that one who is no member becomes one.
-        spends: Against an ordinary guest of the house.
-        seasonal: How far the house's season decides when they come: 0 not at all, 1 wholly.
-        weekdays: How likely each day of arrival is, Monday first, the likeliest 1.
-        roams: The chance that a visit is to another house of the group than their own.
-        channels: How they book.
+        share: Their share of all new guests.
+        visits: The mean number of visits a year, while they come at all.
+        nights: The fewest and the most nights of a stay; (0, 0) for a meal or the spa only.
+        lead_days: The most days ahead that they book.
+        leave: The chance that a visit is the last.
+        joins: The chance that a guest who is not a member becomes one on a visit.
+        spends: Their spending relative to an ordinary guest.
+        seasonal: How much the hotel's season decides when they come, from 0 to 1.
+        weekdays: The likelihood of each day of arrival, Monday first, 1 for the likeliest.
+        roams: The chance that a visit is to another hotel than their usual one.
+        channels: The channels through which they book, by weight.
     """
 
     name: str
@@ -165,7 +165,7 @@ LANGUAGES = {
     "CN": Weighted({"zh-CN": 90, "en-GB": 10}),
     "JP": Weighted({"ja-JP": 70, "en-GB": 16, "zh-CN": 14}),
 }
-"""The languages of guests, by the country of the house that they first come to."""
+"""The languages of guests by the country of their first hotel."""
 
 _GERMAN = (
     ["Anna", "Lukas", "Sophie", "Felix", "Marlene", "Jonas", "Käthe", "Jürgen", "Elif", "Moritz", "Heike", "Björn"],
@@ -221,11 +221,11 @@ NAMES = {"de": _GERMAN, "fr": _FRENCH, "en": _ENGLISH, "zh": _CHINESE, "ja": _JA
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
-    """What guests complain of.
+    """A subject of complaints.
 
     Attributes:
-        severities: How grave it is taken, by weight.
-        words: How they put it, by language.
+        severities: The severities, by weight.
+        words: The guest's words, by language.
     """
 
     name: str
@@ -353,10 +353,10 @@ COMMENTS = {
         "ja": "値段に見合いません。",
     },
 }
-"""What guests add to a survey, by how content they are and by language."""
+"""Comments in surveys, by contentment and language."""
 
 THEMES = ("breakfast", "location", "noise", "price", "room", "staff")
-"""What such words can be about."""
+"""Themes of such comments."""
 
 ASPECTS = {
     "staff": (0.75, 0.5),
@@ -365,7 +365,7 @@ ASPECTS = {
     "price": (0.35, 0.8),
     "breakfast": (0.2, 0.8),
 }
-"""What guests are asked about a stay: how far their contentment shows in it, and how far it has moods of its own."""
+"""Questions about a stay: how much the guest's contentment shows in each, and how much it varies by itself."""
 
 QUESTIONNAIRE = Instrument(
     id="stay",
@@ -380,7 +380,7 @@ QUESTIONNAIRE = Instrument(
         InstrumentItem(id="breakfast", text="Breakfast was good"),
     ),
 )
-"""How far guests agree, from 1 to 5, with five statements on their stay."""
+"""Five statements about a stay, with agreement from 1 to 5."""
 
 TRAITS = Weighted(
     {
@@ -395,7 +395,7 @@ TRAITS = Weighted(
         ("need", "company at dinner", "social"): 1,
     }
 )
-"""What the front desk notes of guests: the kind of trait, what it is about, and a need's sort."""
+"""Traits that the front desk notes: the kind of trait, its subject, and the kind of need."""
 
 WISHES = {
     "en": "As on the last stay, please.",
@@ -404,6 +404,6 @@ WISHES = {
     "zh": "和上次一样。",
     "ja": "前回と同じで。",
 }
-"""How guests put it, by language."""
+"""The guest's words for a wish, by language."""
 
 PACES = Weighted({"quick": 3, "unhurried": 4, "talkative": 2})

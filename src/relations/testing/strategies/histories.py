@@ -96,6 +96,9 @@ def histories(
         commands_min: How many commands there are at least; long histories get to what takes many steps.
         commands_max: How many commands there are at most, what time does by itself not counted.
         fields: Strategies for fields that are to be drawn otherwise, for the commands that have them.
+
+    Raises:
+        ValueError: Two commands share no field that names their stream.
     """
     wanted = {**{name: st.just(only) for name, only in _STREAM.items()}, **(fields or {})}
     return _histories(
@@ -122,12 +125,29 @@ def _histories(
         else:
             now += draw(_DELAYS_OF.get(aggregate.name, _DELAYS))
             command = draw(_command(aggregate, state, policy, now, fields, {type(step.command) for step in steps}))
+            command = _in_stream_of(steps[0].command, command) if steps else command
             if aggregate.due is not None and "occurred_at" not in fields and draw(st.integers(0, 4)) == 0:
                 command = _when_due(aggregate.due, state, command, rules)
             now = max(now, command.occurred_at)
         steps += _taken(aggregate, state, command, policy, rules)
         state = steps[-1].after
     return History(aggregate, policy, tuple(steps))
+
+
+def _in_stream_of(first: Command, command: Command) -> Command:
+    """Return the command in the stream of the first one: with its value in the field that names the stream."""
+    if command.stream == first.stream:
+        return command
+    shared = (type(command).model_fields.keys() & type(first).model_fields.keys()) - Command.model_fields.keys()
+    for name in sorted(shared):
+        changed = command.model_copy(update={name: getattr(first, name)})
+        if changed.stream == first.stream:
+            return changed
+    changed = command.model_copy(update={name: getattr(first, name) for name in shared})
+    if changed.stream == first.stream:
+        return changed
+    msg = f"no field that {type(command).__name__} and {type(first).__name__} share names the stream: give `fields`"
+    raise ValueError(msg)
 
 
 def _when_due(due: Callable[[Any, Any, int, Any], Due | None], state: Any, command: Command, rules: InForce) -> Command:

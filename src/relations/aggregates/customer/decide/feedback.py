@@ -24,6 +24,7 @@ from relations.aggregates.customer.decide.refusals import (
 from relations.aggregates.customer.events import (
     FeedbackAnswered,
     FeedbackCoded,
+    FeedbackCorrected,
     FeedbackGiven,
     SentimentScored,
 )
@@ -57,15 +58,11 @@ def _give_feedback(state: Customer, command: GiveFeedback, policy: Policy) -> li
     )
     recorded = state.feedback.get(command.feedback)
     if recorded is not None:
-        words_lost = command.comment is not None and command.feedback not in state.worded
-        as_decided = {name: getattr(recorded, name) for name in ("kind", "lowest", "highest", "answer_by")}
-        if recorded == _replace(event, **as_decided) and not words_lost:
-            return []
-        raise id_reused("feedback", command.feedback)
+        return _given_again(state, command, recorded, event, policy)
     if command.invitation is not None:
         answer = state.answers.get(answer_key(command.instrument, command.invitation))
         if answer is not None:
-            return _answered_before(state.feedback[answer], command)
+            return _answered_before(state, state.feedback[answer], command, policy)
         refuse_before_invitation(state, command, command.invitation)
     instrument = known_instrument(command.instrument, policy.surveys)
     _refuse_unsuitable(command, instrument)
@@ -83,21 +80,68 @@ def _give_feedback(state: Customer, command: GiveFeedback, policy: Policy) -> li
     return making_known(state, command, event, command.channel)
 
 
-def _answered_before(answer: FeedbackGiven, command: GiveFeedback) -> list[Event]:
-    """One invitation counts once: the same answer again is the same answer, another one is not taken.
-
-    Words are not in the state, so that any that come under another id might be other ones, and would be lost.
-    """
-    if (answer.score, answer.items) == (command.score, command.items) and command.comment is None:
+def _given_again(
+    state: Customer, command: GiveFeedback, recorded: FeedbackGiven, event: FeedbackGiven, policy: Policy
+) -> list[Event]:
+    """Decide a form that was sent again under its own id: a retry, a correction, or another form."""
+    words_lost = command.comment is not None and command.feedback not in state.worded
+    as_decided = {name: getattr(recorded, name) for name in ("kind", "lowest", "highest", "answer_by")}
+    if _was_said(state, command, recorded.feedback) or (recorded == _replace(event, **as_decided) and not words_lost):
         return []
-    first, second = _said(answer.score, answer.items), _said(command.score, command.items)
-    raise refused(
-        f"the invitation {command.invitation} was answered with {first} ({answer.feedback}); "
-        f"it cannot be answered with {second} too",
-        "invitation_already_answered",
-        "invitation",
-        "Invite the customer again to ask again, or send the words as an answer without an invitation",
-    )
+    if command.at == recorded.at or any(getattr(recorded, name) != getattr(event, name) for name in _FORM):
+        raise id_reused("feedback", command.feedback)
+    return _correction(state, command, recorded, policy)
+
+
+_FORM = ("instrument", "touchpoint", "channel", "invitation", "regarding", "themes", "language")
+"""The fields of an answer that a correction leaves as they are."""
+
+
+def _answered_before(state: Customer, answer: FeedbackGiven, command: GiveFeedback, policy: Policy) -> list[Event]:
+    """Decide another answer to one invitation and instrument: it counts once, with the last word."""
+    same = (answer.score, answer.items) == (command.score, command.items) and command.comment is None
+    if same or _was_said(state, command, answer.feedback):
+        return []
+    if command.at == answer.at:
+        first, second = _said(answer.score, answer.items), _said(command.score, command.items)
+        raise refused(
+            f"the invitation {command.invitation} was answered with {first} ({answer.feedback}); "
+            f"it cannot be answered with {second} at the same time",
+            "invitation_already_answered",
+            "invitation",
+            "Send the answer with the time at which it was corrected",
+        )
+    return _correction(state, command, answer, policy)
+
+
+def _was_said(state: Customer, command: GiveFeedback, feedback: str) -> bool:
+    return (command.at, command.score, command.items) in state.corrected.get(feedback, ())
+
+
+def _correction(state: Customer, command: GiveFeedback, answer: FeedbackGiven, policy: Policy) -> list[Event]:
+    """Return the event that replaces an answer; none where the command is older than the last word."""
+    unchanged = (answer.score, answer.items) == (command.score, command.items) and command.comment is None
+    if command.at < answer.at or unchanged:
+        return []
+    instrument = known_instrument(command.instrument, policy.surveys)
+    _refuse_unsuitable(command, instrument)
+    if command.comment is not None:
+        refuse_if_erased(state, command, "comment", "Send the answer without the comment")
+    scores = [item.score for item in command.items] if command.score is None else [command.score]
+    answered = state.erased or answer.feedback in state.followed
+    return [
+        FeedbackCorrected(
+            feedback=answer.feedback,
+            instrument=answer.instrument,
+            kind=answer.kind,
+            score=command.score,
+            items=command.items,
+            comment=command.comment,
+            given_at=answer.at,
+            at=command.at,
+            answer_by=None if answered else policy.surveys.answer_by(instrument.id, command.at, *scores),
+        )
+    ]
 
 
 def _said(score: int | None, items: Sequence[ItemAnswer]) -> str:

@@ -1,4 +1,4 @@
-"""How points are credited and an account is put right by hand, within what the author may."""
+"""Rules for crediting points by hand and for correcting an account, within the author's authority."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["adjust", "earn"]
 
 
 def earn(state: Account, command: EarnPoints, policy: Policy) -> list[Event]:
-    """Credits points by hand or for a remedy."""
+    """Credit points by hand or for a remedy."""
     if state.merged_into is not None:
         return forward_credit(state, command)
     ledger = (
@@ -42,13 +42,13 @@ def earn(state: Account, command: EarnPoints, policy: Policy) -> list[Event]:
         if (before.points, before.reason, before.source) == (command.points, command.reason, command.source):
             return []
         raise CommandRefused(
-            f"The lot {command.lot!r} has already been credited, with {before.points} points for {before.reason}",
+            f"cannot credit the lot {command.lot!r}: the id was used for {before.points} points for {before.reason}",
             code="lot_exists",
             field="lot",
             hint="Give each credit a lot id of its own",
         )
     at = command.at
-    if not command.lot.startswith("remedy/"):  # a complaint's own remedy has its own limits of authority
+    if not command.lot.startswith("remedy/"):  # the complaint desk has limits of its own for remedies
         _need_authority(command, ledger, policy)
     draft = Draft(ledger)
     if command.reason == "bonus":
@@ -74,32 +74,32 @@ def earn(state: Account, command: EarnPoints, policy: Policy) -> list[Event]:
 
 
 def _need_authority(command: EarnPoints | AdjustPoints, ledger: Ledger, policy: Policy) -> None:
-    """Refuse what is beyond the author's authority by the programme's `adjustment_max` and `authority`.
+    """Refuse points beyond the author's authority, which `adjustment_max` and `authority` of the programme set.
 
     Raises:
-        CommandRefused: There is a limit, and nobody is named or it is exceeded.
+        CommandRefused: There is a limit, and no author is named or the limit is exceeded.
     """
     most = programme_of(policy, ledger.programme).may_adjust(command.role)
     if most is None:
         return
     if command.author is None:
         raise CommandRefused(
-            "The programme limits what may be credited by hand, and nobody is named who does it",
+            "cannot credit points by hand without an author: the programme limits how many each may credit",
             code="author_missing",
             field="author",
-            hint="Name the author, and the role where that has a limit of its own",
+            hint="Name the author, and the role if it has a limit of its own",
         )
     if abs(command.points) > most:
         raise CommandRefused(
-            f"{command.author} may adjust {most} points at most, not {abs(command.points)}",
+            f"{command.author} cannot adjust {abs(command.points)} points: the limit is {most}",
             code="beyond_authority",
             field="points",
-            hint="Let somebody with more authority adjust it",
+            hint="Ask somebody with more authority, or adjust fewer points",
         )
 
 
 def adjust(state: Account, command: AdjustPoints, policy: Policy) -> list[Event]:
-    """Puts the account right by hand, within the author's authority."""
+    """Correct the account by hand, within the author's authority."""
     ledger = require_member(state, command)
     said = f"{command.points} for {command.reason} by {command.author}"
     before = ledger.done.get(f"adjustment/{command.adjustment}")
@@ -107,14 +107,14 @@ def adjust(state: Account, command: AdjustPoints, policy: Policy) -> list[Event]
         if before == said:
             return []
         raise CommandRefused(
-            f"The adjustment {command.adjustment!r} has already been made: {before}",
+            f"cannot make the adjustment {command.adjustment!r}: the id was used before, for {before}",
             code="adjustment_exists",
             field="adjustment",
             hint="Give each adjustment an id of its own",
         )
     if not command.points:
         raise CommandRefused(
-            "An adjustment by nothing", code="nothing_to_adjust", field="points", hint="Give more or less than 0"
+            "cannot adjust by 0 points", code="nothing_to_adjust", field="points", hint="Give a number above or below 0"
         )
     require_joined_before(ledger, command)
     _need_authority(command, ledger, policy)
@@ -131,7 +131,7 @@ def _adjust(draft: Draft, command: AdjustPoints, programme: Programme, policy: P
     if missing:
         there = sum(lot.points for _, lot in had)
         raise CommandRefused(
-            f"{-command.points} points are more than the {there} that the account has of those earned by then",
+            f"cannot take {-command.points} points: the account has {there} that were earned by then",
             code="insufficient_points",
             field="points",
             hint="Take fewer points",
@@ -139,7 +139,7 @@ def _adjust(draft: Draft, command: AdjustPoints, programme: Programme, policy: P
     more = command.points > 0
     if more:
         require_room(ledger, command.points)
-        defer_lapse(draft, programme, at, policy.zone)  # as with every credit: the points are to last as long as those
+        defer_lapse(draft, programme, at, policy.zone)  # as with every credit, so that the points last as long
     draft.add(
         PointsAdjusted(
             programme=ledger.programme,
@@ -160,5 +160,5 @@ def _adjust(draft: Draft, command: AdjustPoints, programme: Programme, policy: P
 
 
 def _had_by(lot: Lot, at: int) -> bool:
-    """Whether a lot was there at a moment: an adjustment told late takes nothing that was earned only later."""
+    """Return whether a lot was there at a moment. A late adjustment takes nothing that was earned after it."""
     return lot.earned_at <= at and (lot.pending or lot.active_from <= at)

@@ -1,4 +1,4 @@
-"""How points are given that no purchase earns: for joining, by hand, for a remedy, for a recommendation."""
+"""Credit points that no purchase earns: for joining, by hand, for a remedy, for a referral."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def credit_lot(
     author: str | None = None,
     role: str | None = None,
 ) -> None:
-    """A lot that can be spent at once and counts towards no tier; none where the account is full (see `fitting`)."""
+    """Credit a lot that can be spent at once and does not count towards a tier; none if the account is full."""
     programme = programme_of(policy, draft.ledger.programme)
     points, _ = within_room(draft.ledger, points)
     if not points:
@@ -54,7 +54,7 @@ def credit_lot(
 
 
 def fulfil_referral(draft: Draft, programme: Programme, at: int, policy: Policy, by: str | None = None) -> None:
-    """The customer did what a recommendation asks for, if there was one and it is not too late."""
+    """Fulfil the referral that brought the customer, if there is one and it is still valid."""
     invited, referral = draft.ledger.invited, programme.referral
     if invited is None or referral is None or invited.fulfilled:
         return
@@ -72,7 +72,7 @@ def fulfil_referral(draft: Draft, programme: Programme, at: int, policy: Policy,
 
 
 def referral_prefix(ledger: Ledger) -> str:
-    """What ids begin with of the merged account that was recommended; nothing where this one was."""
+    """Return the prefix of the merged account that was referred; empty if this account was."""
     for each in ledger.received.values():
         if each.event.holdings.invited is not None and each.before.invited is None:
             return merged_prefix(each.source)

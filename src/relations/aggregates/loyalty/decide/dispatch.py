@@ -1,4 +1,4 @@
-"""What a command to a member's account leads to, and every refusal there is."""
+"""The table of rules by command, and every code of refusal."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ __all__ = ["COMMANDS", "REFUSALS", "decide"]
 
 
 def decide(state: Account, command: Command, policy: Policy) -> list[Event]:
-    """What a command leads to.
+    """Return the events that a command leads to.
 
     Raises:
         CommandRefused: A rule forbids the command; see `REFUSALS`.
@@ -79,7 +79,7 @@ def decide(state: Account, command: Command, policy: Policy) -> list[Event]:
     return _RULES[type(command)](state, command, policy)
 
 
-# By class and not by `match`: isinstance against a pydantic class runs Python code for every class that it is not.
+# A table and not a `match`: isinstance against a pydantic class runs Python code for every class that does not match.
 _RULES: dict[type[Command], Callable[[Account, Any, Policy], list[Event]]] = {
     CreditPurchase: credit_purchase,
     EnrolMember: enrol,
@@ -115,29 +115,29 @@ COMMANDS = tuple(_RULES)
 
 REFUSALS: dict[str, str] = {
     "account_closed": "The account was closed; reopen it first",
-    "account_merged": "The account is merged into another: send it there; or the account has come already",
-    "adjustment_exists": "The adjustment's id was used for another one",
-    "author_missing": "The programme limits what is credited by hand, and nobody is named who does it",
+    "account_merged": "The account is merged into another one, to which the command must be sent",
+    "adjustment_exists": "The id was used for another adjustment",
+    "author_missing": "Points credited by hand are limited and need an author",
     "balance_too_large": "The account would hold more than 10^15 points",
-    "before_enrolment": "It is dated before the customer joined",
-    "beyond_authority": "The author may not adjust so many points",
+    "before_enrolment": "The command is dated before the customer joined",
+    "beyond_authority": "The author cannot adjust that many points",
     "coupon_ended": "The reward is void or has expired",
-    "coupon_exists": "The coupon's id was used for something else",
-    "insufficient_points": "There are fewer points than are asked for",
-    "lot_exists": "The lot's id was used for another credit",
+    "coupon_exists": "The id was used for another reward or redemption",
+    "insufficient_points": "The account has fewer points than asked for",
+    "lot_exists": "The id was used for another credit",
     "no_referrals": "The programme has no rules for referrals",
     "not_a_member": "The customer has not joined the programme",
-    "not_to_be_referred": "The customer is a member, or was recommended before",
-    "nothing_to_adjust": "An adjustment by 0 points",
-    "out_of_order": "It is dated before the closing, redemption or reward that it is about",
-    "redemption_exists": "The redemption's id was used for another one",
-    "referral_exists": "The referral's id was used for another one",
-    "refund_exceeds_purchase": "More was given back than was bought",
-    "reward_used": "The redemption paid for a reward that has been used",
-    "settled_by_closing": "The redemption was made before the account was closed",
+    "not_to_be_referred": "The customer is a member already, or was referred before",
+    "nothing_to_adjust": "The adjustment is by 0 points",
+    "out_of_order": "The command is dated before the closing, redemption or reward that it is about",
+    "redemption_exists": "The id was used for another redemption",
+    "referral_exists": "The id was used for another referral",
+    "refund_exceeds_purchase": "The refunds exceed the amount of the purchase",
+    "reward_used": "The redemption paid for a reward that was used",
+    "settled_by_closing": "The redemption was made before the account was closed, which settled it",
     "tier_too_low": "The reward or benefit is for a higher tier",
-    "transfer_exists": "The transfer's id was used for another one",
-    "transfers_not_allowed": "Members of the programme cannot give points to each other",
+    "transfer_exists": "The id was used for another transfer",
+    "transfers_not_allowed": "The programme does not allow transfers between members",
     "unknown_benefit": "No tier has this benefit",
     "unknown_club": "The programme has no such club",
     "unknown_coupon": "There is no such reward in this account",

@@ -1,4 +1,4 @@
-"""How purchases earn points."""
+"""Rules for purchases that earn points."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["credit_purchase"]
 
 
 def credit_purchase(state: Account, command: CreditPurchase, policy: Policy) -> list[Event]:
-    """Credits a purchase in every programme that the customer is a member of."""
-    # The commonest command of all: it comes with every purchase, and mostly of customers who are no members.
+    """Credit a purchase in every programme that the customer is a member of."""
+    # The most frequent command: it comes with every purchase, mostly of customers who are not members.
     ledgers = state.ledgers
     if not ledgers:
         return []

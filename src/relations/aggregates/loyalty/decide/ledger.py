@@ -1,4 +1,4 @@
-"""What every rule of the account rests on: who is a member, what time has done to the lots, and taking from them."""
+"""The tools of every rule: drafts, membership checks, the passing of time, and taking points from lots."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ __all__ = [
 ]
 
 BALANCE_MAX = 10**15
-"""Points that an account holds at most: thousands of full ones add up to what a database's integer holds."""
+"""The most points that an account can hold. Thousands of full accounts still add up within a database's integer."""
 _FEW = 10**9
-"""What need not be held against that: billions of such credits would have to come before a database's integer ends."""
+"""Credits up to this size are not checked against it: it would take billions of them to overflow an integer."""
 
 
 class Draft:
     """A decision in the making: the events so far, and the ledger after them.
 
     Attributes:
-        ledger: As it will be.
-        events: In their order.
+        ledger: The ledger after them.
+        events: The events, in order.
     """
 
     __slots__ = ("events", "ledger")
@@ -65,7 +65,7 @@ class Draft:
         self.events: list[Event] = []
 
     def add(self, event: LoyaltyEvent) -> None:
-        """One more event."""
+        """Add an event."""
         self.events.append(event)
         self.ledger = evolve_ledger(self.ledger, event)
 
@@ -74,64 +74,64 @@ class Draft:
 
 
 def require_member(state: Account, command: LoyaltyCommand) -> Ledger:
-    """The ledger that a command is for.
+    """Return the ledger that a command is for.
 
     Raises:
-        CommandRefused: The customer is no member, the account is closed, or merged into another.
+        CommandRefused: The customer is not a member, or the account is closed or merged into another.
     """
     if state.merged_into is not None:
         raise CommandRefused(
-            f"The account of {command.customer} is merged into that of {state.merged_into}",
+            f"the account of {command.customer} is merged into the account of {state.merged_into}",
             code="account_merged",
             field="customer",
-            hint=f"Send it to {state.merged_into}",
+            hint=f"Send the command for {state.merged_into}",
         )
     ledger = state.ledger(command.programme)
     if ledger.closed_at is not None:
         raise CommandRefused(
-            f"The account of {command.customer} was closed on {from_micros(ledger.closed_at):%Y-%m-%d}",
+            f"the account of {command.customer} was closed on {from_micros(ledger.closed_at):%Y-%m-%d}",
             code="account_closed",
             field="customer",
-            hint="Reopen it first",
+            hint="Reopen it first (ReopenAccount)",
         )
     if ledger.enrolled_at is None:
         raise CommandRefused(
-            f"Customer {command.customer} is not a member of the programme",
+            f"the customer {command.customer} is not a member of the programme",
             code="not_a_member",
             field="customer",
-            hint="Enrol them first",
+            hint="Enrol them first (EnrolMember)",
         )
     return ledger
 
 
 def require_joined_before(ledger: Ledger, command: LoyaltyCommand) -> None:
-    """Refuse what is dated before the customer joined.
+    """Refuse a command that is dated before the customer joined.
 
     Raises:
-        CommandRefused: It is.
+        CommandRefused: It is dated before that.
     """
     if ledger.enrolled_at is not None and command.at < ledger.enrolled_at:
         raise CommandRefused(
-            f"Customer {command.customer} joined the programme only on {from_micros(ledger.enrolled_at):%Y-%m-%d}",
+            f"the customer {command.customer} was not a member before {from_micros(ledger.enrolled_at):%Y-%m-%d}",
             code="before_enrolment",
             field="occurred_at",
-            hint="Date it from that day on",
+            hint="Give a time after the customer joined",
         )
 
 
 def require_made_before(ledger: Ledger, name: str, command: LoyaltyCommand, *, field: str) -> None:
-    """Refuse what is dated before the redemption or reward that it is about.
+    """Refuse a command that is dated before the redemption or reward that it is about.
 
     Raises:
-        CommandRefused: It is.
+        CommandRefused: It is dated before that.
     """
     made = ledger.redeemed_at.get(name)
     if made is not None and command.at < made:
         raise CommandRefused(
-            f"{name!r} was made only on {from_micros(made):%Y-%m-%d at %H:%M} (UTC)",
+            f"{name!r} was made on {from_micros(made):%Y-%m-%d at %H:%M} (UTC), not before",
             code="out_of_order",
             field="occurred_at",
-            hint=f"Date it after the {field} that it is about",
+            hint=f"Give a time after the {field} that it is about",
         )
 
 
@@ -139,7 +139,7 @@ def require_made_before(ledger: Ledger, name: str, command: LoyaltyCommand, *, f
 
 
 def catch_up(draft: Draft, at: int) -> None:
-    """Do what time has done by `at`: debts are repaid from what there is, pending lots active, expired ones gone."""
+    """Bring a ledger up to `at`: repay debts from its lots, activate pending lots, and expire lots that have ended."""
     if draft.ledger.debt:
         repay_debt(draft)
     ledger = draft.ledger
@@ -158,7 +158,7 @@ def catch_up(draft: Draft, at: int) -> None:
 
 
 def expire_lots(draft: Draft, lots: Iterable[str]) -> None:
-    """Lots that have expired, whatever is said of when: those of them that there are."""
+    """Expire the lots named, as far as they exist, whatever their own end is."""
     ledger = draft.ledger
     due = [(name, ledger.lots[name]) for name in lots if name in ledger.lots]
     if due:
@@ -168,7 +168,7 @@ def expire_lots(draft: Draft, lots: Iterable[str]) -> None:
 
 
 def repay_debt(draft: Draft) -> None:
-    """Repay what is owed from the lots there are, in spending order. Only a merge leaves both behind it."""
+    """Repay the debt from the lots, in spending order. Only a merge leaves both behind."""
     ledger = draft.ledger
     shares, _ = take_points(in_spending_order(ledger.lots.items(), ledger.lapses_at), ledger.debt)
     for share in shares:
@@ -179,10 +179,10 @@ def repay_debt(draft: Draft) -> None:
 
 
 def idle_months(ledger: Ledger, programme: Programme, at: int) -> int:
-    """After how many months of inactivity from `at` on an account lapses; 0 is not at all.
+    """Return the months of inactivity after which an account lapses, from `at` on; 0 means never.
 
-    All that lapses with inactivity does so together. So where the rules were changed, the longer ones hold for it: a
-    change shortens nothing that was earned before it. Once an account has lapsed, those in force hold alone.
+    All lots that lapse with inactivity do so together. After a change of rules the longer period holds, so that a
+    change shortens nothing that was earned before. Once the account has lapsed, only the rules in force hold.
     """
     now = programme.expiry.months_count if isinstance(programme.expiry, Inactivity) else 0
     running = ledger.lapses_at is not None and at < ledger.lapses_at
@@ -190,7 +190,7 @@ def idle_months(ledger: Ledger, programme: Programme, at: int) -> int:
 
 
 def defer_lapse(draft: Draft, programme: Programme, at: int, zone: str) -> None:
-    """Whoever earns or spends puts off the expiry of what expires with inactivity, and of nothing that had expired."""
+    """Defer the expiry of lots that expire with inactivity, since the member earned or spent. Expired lots stay so."""
     if draft.ledger.lapses_at is not None:
         catch_up(draft, at)
     months = idle_months(draft.ledger, programme, at)
@@ -202,13 +202,13 @@ def defer_lapse(draft: Draft, programme: Programme, at: int, zone: str) -> None:
 
 
 def forget_activity(draft: Draft, at: int, zone: str, *, but: str | None = None) -> None:
-    """What was undone was no activity: an account lapses as if it had not been, at once where that is over already.
+    """Let an account lapse as if an activity that was reversed had not been, at once if that time is over.
 
     Args:
-        draft: The account, settled; what was taken back of its lots is so already.
-        at: Of the undoing, UTC microseconds.
-        zone: The policy's.
-        but: The redemption that is going to be undone.
+        draft: The account, up to date; points are taken back from its lots already.
+        at: The time of the reversal, UTC microseconds.
+        zone: The policy's zone.
+        but: A redemption that is about to be reversed.
     """
     ledger = draft.ledger
     if ledger.lapses_at is None or not ledger.idle_months:
@@ -219,10 +219,10 @@ def forget_activity(draft: Draft, at: int, zone: str, *, but: str | None = None)
     for name, redemption in ledger.redemptions.items():
         if name != but and redemption.lots and not redemption.reversed:
             if name not in ledger.redeemed_at:
-                return  # recorded before redemptions said when they were
+                return  # recorded before redemptions carried their time
             active.append(ledger.redeemed_at[name])
     if not active:
-        return  # and nothing is left to lapse
+        return  # nothing is left to lapse
     until = Inactivity(months_count=ledger.idle_months).lapses_at(max(active), zone)
     if until is not None and until < ledger.lapses_at:
         draft.add(ExpiryDeferred(programme=ledger.programme, until=until, months_count=ledger.idle_months))
@@ -241,7 +241,7 @@ def recall_activity(draft: Draft, lot: str, zone: str) -> None:
 
 
 def credit_events(ledger: Ledger, earned: PointsEarned) -> list[Event]:
-    """A new lot, of which a debt is repaid first."""
+    """Return the events of a new lot, from which a debt is repaid first."""
     if not ledger.debt or not earned.points:
         return [earned]
     repaid = DebtRepaid(programme=ledger.programme, points=min(ledger.debt, earned.points), lot=earned.lot)
@@ -252,10 +252,11 @@ def credit_events(ledger: Ledger, earned: PointsEarned) -> list[Event]:
 
 
 def within_room(ledger: Ledger, points: int, qualifying: int = 0) -> tuple[int, int]:
-    """What there is room for of what is credited by itself: with a purchase, for joining, for a recommendation.
+    """Return the part of an automatic credit that fits into the account: for a purchase, for joining, for a referral.
 
-    What happened elsewhere is not undone because an account is full: it is credited up to `BALANCE_MAX`, and so is what
-    counts towards a tier. The balance is a sum over the lots, so it is asked for only where many points come at once.
+    The event that caused it cannot be refused because an account is full, so points are credited up to `BALANCE_MAX`.
+    The same holds for what counts towards a tier. The balance is a sum over all lots, so only large credits are
+    checked.
     """
     if points <= _FEW and qualifying <= _FEW:
         return points, qualifying
@@ -263,17 +264,17 @@ def within_room(ledger: Ledger, points: int, qualifying: int = 0) -> tuple[int, 
 
 
 def require_room(ledger: Ledger, points: int, *, field: str = "points") -> None:
-    """Refuse what is given on purpose and would make the account hold more than `BALANCE_MAX` points.
+    """Refuse points given on purpose that would make the account hold more than `BALANCE_MAX`.
 
     Raises:
-        CommandRefused: It would.
+        CommandRefused: They do not fit.
     """
     if points > max(0, BALANCE_MAX - ledger.balance):
         raise CommandRefused(
-            f"An account holds {BALANCE_MAX} points at most, and with {points} more it would hold more than that",
+            f"cannot add {points} points: an account can hold at most {BALANCE_MAX}",
             code="balance_too_large",
             field=field,
-            hint="Give fewer points, or let some be redeemed first",
+            hint="Give fewer points, or redeem some first",
         )
 
 
@@ -281,12 +282,12 @@ def require_room(ledger: Ledger, points: int, *, field: str = "points") -> None:
 
 
 def in_spending_order(lots: Iterable[tuple[str, Lot]], lapses_at: int | None) -> list[tuple[str, Lot]]:
-    """Lots in spending order."""
+    """Return lots in spending order."""
     return sorted(lots, key=partial(spending_order, lapses_at=lapses_at))
 
 
 def take_points(lots: Iterable[tuple[str, Lot]], points: int) -> tuple[tuple[LotShare, ...], int]:
-    """Takes points from lots in their order; from which, and how many there were too few."""
+    """Return the shares that give points, in the order of the lots, and the number of points missing."""
     shares: list[LotShare] = []
     for name, lot in lots:
         if not points:

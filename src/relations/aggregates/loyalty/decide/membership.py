@@ -1,4 +1,4 @@
-"""How customers join a programme, leave it, and come back."""
+"""Rules for joining a programme, leaving it, and coming back."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = ["close", "enrol", "join", "rejoin", "reopen", "require_programme"]
 
 
 def enrol(state: Account, command: EnrolMember, policy: Policy) -> list[Event]:
-    """Joins a programme, with the tier that asks for nothing and the points for joining."""
+    """Join a programme, with the tier that every member has and the points for joining."""
     require_programme(command.programme, policy)
     ledger = state.ledger(command.programme)
     if state.merged_into is None and ledger.enrolled_at is not None and ledger.closed_at is None:
         return []
     if state.merged_into is not None or ledger.closed_at is not None:
-        require_member(state, command)  # refuses, and says which
+        require_member(state, command)  # refuses with the reason
     draft = Draft(ledger)
     join(draft, command.at, policy)
     invited = ledger.invited
@@ -41,7 +41,7 @@ def enrol(state: Account, command: EnrolMember, policy: Policy) -> list[Event]:
 
 
 def require_programme(programme: str, policy: Policy) -> None:
-    """Refuse to join what there is not.
+    """Refuse to join a programme that does not exist.
 
     Raises:
         CommandRefused: The policy has no such programme.
@@ -49,15 +49,15 @@ def require_programme(programme: str, policy: Policy) -> None:
     if policy.programme_of(programme) is None:
         known = ", ".join(repr(each.id) for each in policy.every_programme)
         raise CommandRefused(
-            f"There is no programme {programme!r}",
+            f"there is no programme {programme!r}",
             code="unknown_programme",
             field="programme",
-            hint=f"The policy in force has the programme {known}",
+            hint=f"Use one of the programmes in force: {known}",
         )
 
 
 def join(draft: Draft, at: int, policy: Policy) -> None:
-    """The customer becomes a member."""
+    """Make the customer a member."""
     ledger = draft.ledger
     programme = programme_of(policy, ledger.programme)
     draft.add(MemberEnrolled(programme=ledger.programme, enrolled_at=at))
@@ -72,10 +72,10 @@ def join(draft: Draft, at: int, policy: Policy) -> None:
 
 
 def close(state: Account, command: CloseAccount, policy: Policy) -> list[Event]:
-    """Leaves a programme: what is in the lots is forfeited, what is owed written off, and rewards not used are void.
+    """Leave a programme: points are forfeited, the debt is written off, and unused rewards become void.
 
-    A closing settles the account. Whoever comes back begins anew: a refund of what was bought before takes nothing back
-    (its points are forfeited already), a redemption from before is not undone, and what qualified counts no more.
+    A closing settles the account. A customer who comes back starts with nothing: refunds of earlier purchases take
+    nothing back, earlier redemptions cannot be reversed, and nothing from before counts towards a tier.
     """
     if state.merged_into is None and state.ledger(command.programme).closed_at is not None:
         return []
@@ -105,35 +105,35 @@ def close(state: Account, command: CloseAccount, policy: Policy) -> list[Event]:
 
 
 def _need_all_before(ledger: Ledger, command: CloseAccount) -> None:
-    """Refuse a closing that would forfeit what was earned or spent only after it.
+    """Refuse a closing that is dated before the last points were earned or spent.
 
     Raises:
-        CommandRefused: It is dated before the latest of that.
+        CommandRefused: It is dated before that.
     """
     here = {None, *(each.source for each in ledger.received.values())}
     earned = (each.earned_at for name, each in ledger.earnings.items() if came_from(name) in here)
     latest = max((*earned, *ledger.redeemed_at.values()), default=command.at)
     if command.at < latest:
         raise CommandRefused(
-            f"Points were earned or spent until {from_micros(latest):%Y-%m-%d at %H:%M} (UTC)",
+            f"cannot close the account before {from_micros(latest):%Y-%m-%d at %H:%M} (UTC): it was used until then",
             code="out_of_order",
             field="occurred_at",
-            hint="Date the closing after that",
+            hint="Give a later time",
         )
 
 
 def reopen(state: Account, command: ReopenAccount, policy: Policy) -> list[Event]:
-    """Is a member again, with an empty account; nothing where the account is open."""
+    """Become a member again, with an empty account. Nothing happens if the account is open."""
     ledger = state.ledger(command.programme)
     if state.merged_into is not None or ledger.closed_at is None:
         require_member(state, command)
         return []
     if command.at < ledger.closed_at:
         raise CommandRefused(
-            "The account was closed only later",
+            "cannot reopen the account before it was closed",
             code="out_of_order",
             field="occurred_at",
-            hint="Date the reopening after the closing",
+            hint="Give a time after the closing",
         )
     draft = Draft(ledger)
     rejoin(draft, command.at, policy)
@@ -141,7 +141,7 @@ def reopen(state: Account, command: ReopenAccount, policy: Policy) -> list[Event
 
 
 def rejoin(draft: Draft, at: int, policy: Policy) -> None:
-    """The customer is a member again, from then on."""
+    """Make the customer a member again, from `at` on."""
     draft.add(AccountReopened(programme=draft.ledger.programme, reopened_at=at))
     first = first_tier(draft.ledger, programme_of(policy, draft.ledger.programme), at, policy.zone)
     if first is not None:

@@ -1,17 +1,15 @@
-"""Two accounts of one person become one, and two again where that was a mistake.
+"""Rules for merging two accounts of one person, and for taking them apart where that was a mistake.
 
-What moves bears `merged/<customer>/` in the ids of the surviving account, for both may have used the same ids. What
-still comes under the old id is forwarded (see `PurchaseForwarded`). A return takes back what came with the merge or
-was forwarded since, as far as it is left; where nothing has happened in between, both are as they were before.
+What moves has ids with the prefix `merged/<customer>/` in the surviving account, since both may have used the same ids.
+Commands under the old id are forwarded (see `forwarding`). A return takes back what came with the merge or was
+forwarded since, as far as it is left. If nothing has happened since the merge, both accounts are as before.
 
-What this module decides where nothing else says so:
-
-- A member whose account here was closed is one again with the account that comes: the person never left that one.
-- The tier is the higher of both, or what both have earned together where that is more.
-- With a return the surviving customer is a member only of what they had joined, or have earned in since by themselves.
-- Points that one of two customers spent of the other's, while they were taken for one, go to the other where the
-  redemption is undone after the return (see `spending.reverse_redemption`).
-- Clubs, recommendations that were worth nothing yet, and the one that brought the customer go along, and come back.
+- If the surviving account was closed and the other is open, it is open again: the person never left the other one.
+- The tier is the higher of the two, or what both have earned together if that is more.
+- After a return the surviving customer is a member only of programmes that they joined themselves, or have earned in.
+- Points that one of two customers spent of the other's go to the other if the redemption is reversed after the return
+  (see `spending.reverse_redemption`).
+- Clubs, referrals that were not rewarded yet, and the referral that brought the customer go along and come back.
 """
 
 from __future__ import annotations
@@ -61,15 +59,15 @@ __all__ = ["receive_account", "release", "restore", "return_account"]
 
 
 def release(state: Account, command: ReleaseAccount, policy: Policy) -> list[Event]:
-    """Hands everything over, in every programme: an empty ledger too, so that what comes later is parted with it."""
+    """Hand everything over, in every programme, empty ledgers included, so that later events can be told apart."""
     if state.merged_into is not None:
         if state.merged_into == command.into and state.ledgers[0].released == command.merge:
             return []
         raise CommandRefused(
-            f"The account of {command.customer} is merged into that of {state.merged_into} already",
+            f"the account of {command.customer} is already merged into the account of {state.merged_into}",
             code="account_merged",
             field="customer",
-            hint="Unmerge it first",
+            hint="Unmerge it first (UnmergeCustomer)",
         )
     joined = {ledger.programme for ledger in state.ledgers}
     others = (Ledger(programme=each.id) for each in policy.every_programme if each.id not in joined)
@@ -81,10 +79,10 @@ def release(state: Account, command: ReleaseAccount, policy: Policy) -> list[Eve
 
 
 def receive_account(state: Account, command: ReceiveAccount, policy: Policy) -> list[Event]:
-    """Takes in what a merged account released, with the higher of both tiers, or what both earn together."""
+    """Take in everything that a merged account released, with the higher tier or what both earn together."""
     if state.merged_into is not None:
         raise CommandRefused(
-            f"The account of {command.customer} is merged into that of {state.merged_into}",
+            f"the account of {command.customer} is merged into the account of {state.merged_into}",
             code="account_merged",
             field="into",
             hint=f"Merge into {state.merged_into}",
@@ -94,7 +92,7 @@ def receive_account(state: Account, command: ReceiveAccount, policy: Policy) -> 
         return []
     if any(each.source == command.source for each in ledger.received.values()):
         raise CommandRefused(
-            f"The account of {command.source} has come already", code="account_merged", field="customer"
+            f"the account of {command.source} has come already", code="account_merged", field="customer"
         )
     programme, came = programme_of(policy, command.programme), command.holdings
     require_room(ledger, came.balance, field="into")
@@ -123,17 +121,17 @@ def receive_account(state: Account, command: ReceiveAccount, policy: Policy) -> 
 
 
 def _window_end(latest: str, at: int, zone: str) -> str:
-    """The month as of `at`, or the latest one seen where that is later."""
+    """Return the month as of `at`, or the latest one seen if that is later."""
     return max(latest, local_time(zone).month(at))
 
 
 def _earned(programme: Programme, months: Mapping[str, int], end: str) -> str | None:
-    """The tier that these months earn in the window of which `end` is the last."""
+    """Return the tier that these months earn in the window that ends with `end`."""
     return programme.terms.tier(window_total(programme, months, end))
 
 
 def return_account(state: Account, command: ReturnAccount, policy: Policy) -> list[Event]:
-    """Gives back what came with a merge; nothing where none of this name did."""
+    """Give back what came with a merge. Nothing happens if no merge has this id."""
     events: list[Event] = []
     for ledger in state.ledgers:
         received = ledger.received.get(command.merge)
@@ -162,7 +160,7 @@ def return_account(state: Account, command: ReturnAccount, policy: Policy) -> li
 def _partly(
     returned: AccountReturned, ledger: Ledger, received: Received, command: ReturnAccount, policy: Policy
 ) -> AccountReturned:
-    """A return after something has happened: what is left of each is reckoned for itself."""
+    """Return a return that computes what is left of each account by itself, since something has happened."""
     programme, at = programme_of(policy, ledger.programme), command.at
     rank, back = programme.terms.rank, _what_is_left(ledger, received, command.customer, policy.zone)
     if back.member_since is not None:
@@ -185,10 +183,10 @@ def _partly(
 
 
 def _own_standing(ledger: Ledger, before: Ledger, programme: Programme) -> tuple[str | None, TierStanding]:
-    """The survivor's tier, as it stood before the merge; what was lost since is lost, from when it was.
+    """Return the survivor's tier as it stood before the merge, or the lower one that it fell to since.
 
-    What both have earned together is nobody's own, and neither is what a review found of it: the reviews and the end
-    of a grace that a tier of before would have had meanwhile fall due after the return.
+    What both earned together is nobody's own, and neither is the outcome of its reviews. Reviews and ends of grace that
+    the tier from before would have had since the merge fall due after the return.
     """
     rank = programme.terms.rank
     stands = ledger if rank(ledger.tier) < rank(before.tier) else before
@@ -196,10 +194,10 @@ def _own_standing(ledger: Ledger, before: Ledger, programme: Programme) -> tuple
 
 
 def _own_membership(ledger: Ledger, received: Received) -> Membership:
-    """What the surviving customer has joined without the one who goes, or has become a member by earning since.
+    """Return the surviving customer's own membership: what they joined, or became a member of by earning since.
 
-    Merges may be undone in any order, so what was before one of them may hold what came with another that is undone by
-    now: what the customer joined by themselves is told from all of them (`_joined_alone`).
+    Merges may be reversed in any order, so the ledger before one of them may hold what came with another. What the
+    customer joined alone is computed from all of them (`_joined_alone`).
     """
     if ledger.closed_at is not None:
         return Membership(ledger.enrolled_at, ledger.closed_at)
@@ -221,12 +219,12 @@ def _own_membership(ledger: Ledger, received: Received) -> Membership:
 
 
 def _how_late(received: Received) -> int:
-    """Of two merges the later one finds more merges before it."""
+    """Return the number of merges before this one; the later of two has more."""
     return len(received.before.received)
 
 
 def _joined_alone(ledger: Ledger) -> int | None:
-    """Since when a customer is a member by what they did, not by what came with merges; None where they are none."""
+    """Return when a customer joined by themselves, not with a merge; None if they did not."""
     if ledger.closed_at is not None:
         return None
     received = ledger.received.values()
@@ -238,7 +236,7 @@ def _joined_alone(ledger: Ledger) -> int | None:
 
 
 def restore(state: Account, command: RestoreAccount, _policy: Policy) -> list[Event]:
-    """Is an account of its own again."""
+    """Become a separate account again."""
     ledger = state.ledger(command.programme)
     if ledger.released != command.merge:
         # A programme that the account had not joined when it was merged: purchases forwarded since may have.
@@ -262,7 +260,7 @@ def _unrewarded(ledger: Ledger) -> dict[str, str]:
 
 
 def _what_is_left(ledger: Ledger, received: Received, survivor: str, zone: str) -> Holdings:
-    """What is left of what came, and what was forwarded since, with the ids that it has in the other account."""
+    """Return what is left of what came and was forwarded since, with the ids of the other account."""
     prefix, came = merged_prefix(received.source), received.event.holdings
     earnings = _of(ledger.earnings, prefix)
     redemptions = _of(ledger.redemptions, prefix)
@@ -302,7 +300,7 @@ def _what_is_left(ledger: Ledger, received: Received, survivor: str, zone: str) 
 def _lapse(
     ledger: Ledger, came: Holdings, earnings: Mapping[str, Earning], prefix: str, zone: str
 ) -> dict[str, int | None]:
-    """When what lapses with inactivity does in the other account: what they did since they came puts it off too."""
+    """Return when lots lapse with inactivity in the other account; what was done since the merge defers it too."""
     active = [
         each.earned_at
         for name, each in earnings.items()
@@ -341,7 +339,7 @@ def _own_shares(taking: Taking, prefix: str) -> Taking:
 
 
 def _spent_of(ledger: Ledger, redemptions: dict[str, Redemption], prefix: str, survivor: str) -> dict[str, Earning]:
-    """The survivor's lots that the other spent of: where that is undone after the return, the points go back here."""
+    """Return the survivor's lots that the other customer spent from: if that is reversed, the points go back here."""
     spent = {share.lot for each in redemptions.values() if not each.reversed for share in each.lots}
     return {
         merged_prefix(survivor) + name: replace(ledger.earnings[name], qualifying=0, reversed_qualifying=0)
@@ -351,7 +349,7 @@ def _spent_of(ledger: Ledger, redemptions: dict[str, Redemption], prefix: str, s
 
 
 def _unnamed(redemption: Redemption, prefix: str, survivor: str) -> Redemption:
-    """A redemption by the names that its lots have in the other account; the survivor's own bear its name there."""
+    """Return a redemption with the ids that its lots have in the other account."""
 
     def named(lot: str) -> str:
         return lot.removeprefix(prefix) if lot.startswith(prefix) else merged_prefix(survivor) + lot

@@ -1,4 +1,4 @@
-"""What members get beside points: rewards, benefits of their tier, clubs, and thanks for recommending."""
+"""Rules for rewards, benefits, clubs and referrals."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ __all__ = [
 
 
 def issue_reward(state: Account, command: IssueReward, policy: Policy) -> list[Event]:
-    """Buys a reward. Of a limited one, `RewardIssued` leads to `TakeStock` in the same transaction."""
+    """Issue a reward for points. A limited reward leads to `TakeStock` in the same transaction."""
     ledger = require_member(state, command)
     name = command.prefix + command.coupon
     before = ledger.coupons.get(name)
@@ -70,7 +70,7 @@ def issue_reward(state: Account, command: IssueReward, policy: Policy) -> list[E
         return []
     if before is not None or name in ledger.redemptions:
         raise CommandRefused(
-            f"The id {command.coupon!r} was used for something else",
+            f"cannot issue the reward {command.coupon!r}: the id was used for something else",
             code="coupon_exists",
             field="coupon",
             hint="Give each reward an id of its own",
@@ -80,10 +80,10 @@ def issue_reward(state: Account, command: IssueReward, policy: Policy) -> list[E
     reward = programme.reward_named(command.reward)
     if reward is None:
         raise CommandRefused(
-            f"The programme has no reward {command.reward!r}",
+            f"the programme has no reward {command.reward!r}",
             code="unknown_reward",
             field="reward",
-            hint="One of " + (", ".join(each.name for each in programme.rewards) or "none: it has no rewards"),
+            hint="Name one of its rewards: " + (", ".join(each.name for each in programme.rewards) or "it has none"),
         )
     _need_tier(ledger, programme, reward.tier, f"the reward {reward.name!r}", "reward")
     draft = Draft(ledger)
@@ -111,24 +111,29 @@ def _issued(ledger: Ledger, command: IssueReward, reward: Reward, policy: Policy
 
 
 def use_reward(state: Account, command: UseReward, _policy: Policy) -> list[Event]:
-    """Uses a reward, once and in time."""
+    """Use a reward, once and before it expires."""
     ledger = require_member(state, command)
     coupon = ledger.coupons.get(command.coupon)
     if coupon is None:
         raise CommandRefused(
-            f"There is no reward {command.coupon!r}", code="unknown_coupon", field="coupon", hint="Issue it first"
+            f"there is no reward {command.coupon!r} in this account",
+            code="unknown_coupon",
+            field="coupon",
+            hint="Issue it first (IssueReward)",
         )
     if coupon.status == "used":
         return []
     if coupon.status != "issued" or _over(coupon, command.at):
         ended = "is void" if coupon.status == "void" else "has expired"
-        raise CommandRefused(f"The reward {command.coupon!r} {ended}", code="coupon_ended", field="coupon")
+        raise CommandRefused(
+            f"cannot use the reward {command.coupon!r}: it {ended}", code="coupon_ended", field="coupon"
+        )
     require_made_before(ledger, command.coupon, command, field="coupon")
     return [RewardUsed(programme=ledger.programme, coupon=command.coupon, reward=coupon.reward)]
 
 
 def expire_rewards(state: Account, command: ExpireRewards, _policy: Policy) -> list[Event]:
-    """Lets every reward go that was not used by its end. Of a limited one, `ReturnStock` follows."""
+    """Expire the rewards that were not used in time. A limited reward leads to `ReturnStock`."""
     events: list[Event] = []
     for ledger in state.ledgers:
         if command.programme is None or command.programme == ledger.programme:
@@ -152,7 +157,7 @@ def _expires(coupon: Coupon, at: int) -> bool:
 def _need_tier(ledger: Ledger, programme: Programme, tier: str | None, what: str, field: str) -> None:
     if tier is not None and programme.terms.rank(ledger.tier) < programme.terms.rank(tier):
         raise CommandRefused(
-            f"{what.capitalize()} is for members of tier {tier!r}, and this one has {ledger.tier or 'none'}",
+            f"{what} needs the tier {tier!r}; the member has {ledger.tier or 'none'}",
             code="tier_too_low",
             field=field,
         )
@@ -162,14 +167,14 @@ def _need_tier(ledger: Ledger, programme: Programme, tier: str | None, what: str
 
 
 def use_benefit(state: Account, command: UseBenefit, policy: Policy) -> list[Event]:
-    """Uses what comes with the tier, or with one below it."""
+    """Use a benefit of the tier, or of a lower one."""
     ledger = require_member(state, command)
     before = ledger.done.get(f"benefit/{command.use}")
     if before == command.benefit:
         return []
     if before is not None:
         raise CommandRefused(
-            f"The id {command.use!r} was used for the benefit {before!r}",
+            f"cannot use the benefit {command.benefit!r}: the id {command.use!r} was used for {before!r}",
             code="use_exists",
             field="use",
             hint="Give each use an id of its own",
@@ -178,30 +183,30 @@ def use_benefit(state: Account, command: UseBenefit, policy: Policy) -> list[Eve
     programme = programme_of(policy, ledger.programme)
     tier = next((each.name for each in programme.tiers if command.benefit in each.benefits), None)
     if tier is None:
-        raise CommandRefused(f"No tier has the benefit {command.benefit!r}", code="unknown_benefit", field="benefit")
+        raise CommandRefused(f"no tier has the benefit {command.benefit!r}", code="unknown_benefit", field="benefit")
     _need_tier(ledger, programme, tier, f"the benefit {command.benefit!r}", "benefit")
     return [BenefitUsed(programme=ledger.programme, use=command.use, benefit=command.benefit, tier=ledger.tier)]
 
 
 def join_club(state: Account, command: JoinClub, policy: Policy) -> list[Event]:
-    """Joins a club of the programme."""
+    """Join a club of the programme."""
     ledger = require_member(state, command)
     if command.club in ledger.clubs:
         return []
     clubs = programme_of(policy, ledger.programme).clubs
     if command.club not in clubs:
         raise CommandRefused(
-            f"The programme has no club {command.club!r}",
+            f"the programme has no club {command.club!r}",
             code="unknown_club",
             field="club",
-            hint="One of " + (", ".join(clubs) or "none: it has no clubs"),
+            hint="Name one of its clubs: " + (", ".join(clubs) or "it has none"),
         )
     require_joined_before(ledger, command)
     return [ClubJoined(programme=ledger.programme, club=command.club)]
 
 
 def leave_club(state: Account, command: LeaveClub, _policy: Policy) -> list[Event]:
-    """Leaves a club; nothing where the member is in none of this name."""
+    """Leave a club. Nothing happens if the member is not in it."""
     ledger = require_member(state, command)
     if command.club not in ledger.clubs:
         return []
@@ -212,34 +217,36 @@ def leave_club(state: Account, command: LeaveClub, _policy: Policy) -> list[Even
 
 
 def make_referral(state: Account, command: MakeReferral, policy: Policy) -> list[Event]:
-    """Recommends the programme. Leads to `ReceiveReferral`, which refuses who is a member or was recommended before."""
+    """Refer a customer. Leads to `ReceiveReferral`, which refuses members and customers who were referred before."""
     ledger = require_member(state, command)
     before = ledger.referrals.get(command.referral)
     if before == command.referred:
         return []
     if before is not None:
         raise CommandRefused(
-            f"The referral {command.referral!r} was of {before}",
+            f"cannot make the referral {command.referral!r}: the id was used for {before}",
             code="referral_exists",
             field="referral",
             hint="Give each referral an id of its own",
         )
     require_joined_before(ledger, command)
     if programme_of(policy, ledger.programme).referral is None:
-        raise CommandRefused("The programme has no rules for referrals", code="no_referrals", field="referral")
+        raise CommandRefused("the programme has no rules for referrals", code="no_referrals", field="referral")
     return [ReferralMade(programme=ledger.programme, referral=command.referral, referred=command.referred)]
 
 
 def receive_referral(state: Account, command: ReceiveReferral, _policy: Policy) -> list[Event]:
-    """Is recommended, if not a member yet, and once."""
+    """Record that a member referred the customer, if they are not a member yet, and once."""
     _need_own_account(state, command)
     ledger = state.ledger(command.programme)
     invited = ledger.invited
     if invited is not None and (invited.referral, invited.referrer) == (command.referral, command.referrer):
         return []
     if ledger.enrolled_at is not None or invited is not None:
-        what = "was recommended before" if invited is not None else "is a member already"
-        raise CommandRefused(f"Customer {command.customer} {what}", code="not_to_be_referred", field="referred")
+        what = "was referred before" if invited is not None else "is a member already"
+        raise CommandRefused(
+            f"cannot refer the customer {command.customer}, who {what}", code="not_to_be_referred", field="referred"
+        )
     return [
         ReferralReceived(
             programme=command.programme,
@@ -251,9 +258,9 @@ def receive_referral(state: Account, command: ReceiveReferral, _policy: Policy) 
 
 
 def reward_referral(state: Account, command: RewardReferral, policy: Policy) -> list[Event]:
-    """Thanks for a recommendation. Nothing where the account is closed, or was thanked often enough.
+    """Reward a referral. Nothing happens if the account is closed or has had its most rewards.
 
-    The recommendation names whom it was made to, which may be another id of who has joined by it.
+    The referral names the customer it was made to, which may be another id of the one who has joined.
     """
     ledger = state.ledger(command.programme)
     programme = programme_of(policy, ledger.programme)
@@ -279,4 +286,4 @@ def reward_referral(state: Account, command: RewardReferral, policy: Policy) -> 
 
 def _need_own_account(state: Account, command: LoyaltyCommand) -> None:
     if state.merged_into is not None:
-        require_member(state, command)  # refuses, and says into whose
+        require_member(state, command)  # refuses with the surviving id

@@ -1,4 +1,4 @@
-"""How points are spent, given back, given away, and how they go by themselves."""
+"""Rules for spending points, reversing that, giving points away, and letting them expire."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ __all__ = ["expire", "receive", "redeem", "reverse_redemption", "spend_points", 
 
 
 def redeem(state: Account, command: RedeemPoints, policy: Policy) -> list[Event]:
-    """Spends points, soonest to expire first."""
+    """Spend points; those that expire soonest go first."""
     ledger, name = state.ledger(command.programme), command.prefix + command.redemption
     before = ledger.redemptions.get(name)
     if before is not None:
         if (before.points, before.reward) == (command.points, command.reward):
             return []
         raise CommandRefused(
-            f"The redemption {command.redemption!r} has already been made, of {before.points} points",
+            f"cannot make the redemption {command.redemption!r}: the id was used before, for {before.points} points",
             code="redemption_exists",
             field="redemption",
             hint="Give each redemption an id of its own",
@@ -64,10 +64,10 @@ def redeem(state: Account, command: RedeemPoints, policy: Policy) -> list[Event]
 
 
 def spend_points(draft: Draft, redemption: str, points: int, reward: str | None, at: int, policy: Policy) -> None:
-    """Spends points of a settled ledger, which is an activity.
+    """Spend points of a ledger that is up to date. This counts as an activity.
 
     Raises:
-        CommandRefused: There are too few.
+        CommandRefused: There are too few points.
     """
     shares, _ = take_points(_spendable(draft.ledger, points, at), points)
     draft.add(
@@ -84,13 +84,13 @@ def spend_points(draft: Draft, redemption: str, points: int, reward: str | None,
 
 
 def _spendable(ledger: Ledger, points: int, at: int) -> list[tuple[str, Lot]]:
-    """The lots that can be spent at `at`, in spending order, where they are enough."""
+    """Return the lots that can be spent at `at`, in spending order; refuse if they have too few points."""
     lots = [item for item in ledger.lots.items() if item[1].active_from <= at]
     spendable = sum(lot.points for _, lot in lots) - ledger.debt
     if points > spendable:
         pending = sum(lot.points for lot in ledger.lots.values()) - sum(lot.points for _, lot in lots)
         raise CommandRefused(
-            f"{points} points are more than the {max(spendable, 0)} that can be spent"
+            f"cannot spend {points} points: {max(spendable, 0)} can be spent"
             + (f"; the account owes {ledger.debt}" if ledger.debt else "")
             + (f"; {pending} are pending" if pending else ""),
             code="insufficient_points",
@@ -101,10 +101,10 @@ def _spendable(ledger: Ledger, points: int, at: int) -> list[tuple[str, Lot]]:
 
 
 def reverse_redemption(state: Account, command: ReverseRedemption, policy: Policy) -> list[Event]:
-    """Puts the points of a redemption back where they came from.
+    """Put the points of a redemption back into the lots that they came from.
 
-    Where a lot's expiry has passed, or was recorded, its points expire again at once, or have a grace: policy says.
-    Points of a lot that went back to another customer with an unmerge go there, in the same transaction.
+    If a lot has expired since, its points expire at once or have a grace, as policy says. Points of a lot that went
+    back to another customer with an unmerge go to that customer, in the same transaction.
     """
     ledger = require_member(state, command)
     redemption, coupon = ledger.redemptions.get(command.redemption), ledger.coupons.get(command.redemption)
@@ -112,19 +112,19 @@ def reverse_redemption(state: Account, command: ReverseRedemption, policy: Polic
         return _give_back(ledger, coupon, command)
     if redemption is None:
         raise CommandRefused(
-            f"There is no redemption {command.redemption!r}",
+            f"there is no redemption {command.redemption!r} in this account",
             code="unknown_redemption",
             field="redemption",
-            hint="Name one of this account",
+            hint="Name a redemption of this account",
         )
     if redemption.reversed:
         return []
     if not redemption.lots:
         raise CommandRefused(
-            f"The redemption {command.redemption!r} was made before the account was closed",
+            f"cannot reverse the redemption {command.redemption!r}: it was made before the account was closed",
             code="settled_by_closing",
             field="redemption",
-            hint="Adjust the points if they are to be given nevertheless",
+            hint="Adjust the points (AdjustPoints) to give them back all the same",
         )
     _need_unused(coupon)
     require_made_before(ledger, command.redemption, command, field="redemption")
@@ -151,15 +151,15 @@ def reverse_redemption(state: Account, command: ReverseRedemption, policy: Polic
 def _need_unused(coupon: Coupon | None) -> None:
     if coupon is not None and coupon.status == "used":
         raise CommandRefused(
-            f"The reward {coupon.reward!r} has been used",
+            f"cannot give back the reward {coupon.reward!r}: it has been used",
             code="reward_used",
             field="redemption",
-            hint="Adjust the points if they are to be given nevertheless",
+            hint="Adjust the points (AdjustPoints) to give them back all the same",
         )
 
 
 def _give_back(ledger: Ledger, coupon: Coupon, command: ReverseRedemption) -> list[Event]:
-    """A reward that cost nothing is given back like any other, with no points; nothing where it has ended already."""
+    """Give back a reward that cost nothing. Nothing happens if it has ended already."""
     _need_unused(coupon)
     if coupon.status != "issued":
         return []
@@ -177,10 +177,10 @@ def _give_back(ledger: Ledger, coupon: Coupon, command: ReverseRedemption) -> li
 
 
 def _set_against_shortfall(draft: Draft, redemption: str, points: int) -> None:
-    """What refunds found missing since the redemption, and no debt was made of, is owed now that points came back.
+    """Owe what refunds have found missing since the redemption and recorded as a shortfall, now that points came back.
 
-    Otherwise an undone redemption would give points of which the earning was taken back. What had been missing before
-    the redemption was not spent by it.
+    Otherwise a reversed redemption would give points whose earning was taken back. Points that were missing before the
+    redemption were not spent by it.
     """
     ledger = draft.ledger
     owed = min(points, ledger.shortfall, ledger.missed - ledger.missed_before.get(redemption, 0))
@@ -189,9 +189,9 @@ def _set_against_shortfall(draft: Draft, redemption: str, points: int) -> None:
 
 
 def _send_home(draft: Draft, reversal: RedemptionReversed, customer: str, at: int) -> None:
-    """What came back to lots of a customer who is unmerged by now goes to that customer's account, as a transfer.
+    """Send what came back to lots of a customer who was unmerged since to that customer's account, as a transfer.
 
-    No caller can take the transfer's id, for an id of a caller's has no slash.
+    Callers cannot use the transfer's id, for their ids have no slash.
     """
     ledger = draft.ledger
     theirs = tuple(
@@ -216,7 +216,7 @@ def _send_home(draft: Draft, reversal: RedemptionReversed, customer: str, at: in
 def _reversal(
     ledger: Ledger, command: ReverseRedemption, redemption: Redemption, late: list[str], policy: Policy
 ) -> RedemptionReversed:
-    """What comes back; `late` are the lots that come back with a grace."""
+    """Return the reversal; `late` are the lots that come back with a grace."""
     programme, zone = programme_of(policy, ledger.programme), policy.zone
     until = days_after(zone, local_time(zone).day(command.at), programme.reversal_grace_days + 1)
     graced = tuple(GracedLot(lot, until) for lot in late)
@@ -237,7 +237,7 @@ def _reversal(
 
 
 def _as_it_was(ledger: Ledger, share: LotShare) -> Lot:
-    """The lot that points come back to: as it stands, or as it was earned where nothing is left of it."""
+    """Return the lot that points come back to: as it stands, or as it was earned if nothing is left of it."""
     found = ledger.lots.get(share.lot)
     if found is not None:
         return found
@@ -248,7 +248,7 @@ def _as_it_was(ledger: Ledger, share: LotShare) -> Lot:
 
 
 def _gone(ledger: Ledger, share: LotShare, at: int) -> bool:
-    """Whether a lot that points came from can no longer be spent, by its expiry or by what was recorded."""
+    """Return whether a lot that points came from has expired, by its own end or by an event."""
     if share.lot in ledger.lots:
         return False  # it is still there, so it has not expired; or it has a grace already
     earning = ledger.earnings.get(share.lot)
@@ -258,7 +258,7 @@ def _gone(ledger: Ledger, share: LotShare, at: int) -> bool:
 
 
 def transfer(state: Account, command: TransferPoints, policy: Policy) -> list[Event]:
-    """Gives points away. `PointsReleased` leads to `ReceivePoints` in the other account, in the same transaction."""
+    """Give points away. `PointsReleased` leads to `ReceivePoints` in the other account, in the same transaction."""
     ledger = require_member(state, command)
     said, name = f"{command.points} to {command.to}", command.prefix + command.transfer
     before = ledger.done.get(f"transfer/{name}")
@@ -268,7 +268,7 @@ def transfer(state: Account, command: TransferPoints, policy: Policy) -> list[Ev
         raise transfer_exists(command, before)
     if not programme_of(policy, ledger.programme).transfers:
         raise CommandRefused(
-            "Members of this programme cannot give points to each other", code="transfers_not_allowed", field="transfer"
+            "the programme does not allow transfers between members", code="transfers_not_allowed", field="transfer"
         )
     require_joined_before(ledger, command)
     draft = Draft(ledger)
@@ -282,9 +282,9 @@ def transfer(state: Account, command: TransferPoints, policy: Policy) -> list[Ev
 
 
 def transfer_exists(command: TransferPoints, before: str) -> CommandRefused:
-    """The refusal of a transfer whose id was used for another one."""
+    """Return the refusal of a transfer whose id was used for another one."""
     return CommandRefused(
-        f"The transfer {command.transfer!r} has already been made: {before}",
+        f"cannot make the transfer {command.transfer!r}: the id was used before, for {before}",
         code="transfer_exists",
         field="transfer",
         hint="Give each transfer an id of its own",
@@ -297,16 +297,16 @@ def _moved(ledger: Ledger, share: LotShare) -> MovedLot:
 
 
 def receive(state: Account, command: ReceivePoints, policy: Policy) -> list[Event]:
-    """Takes in what another member gave. Who is no member becomes one; a closed or full account takes nothing.
+    """Take in points from another member. Customers who have not joined are enrolled.
 
-    The points can be spent from when they came, not from when the other could: a redemption that is told late does not
-    spend what the member did not have yet.
+    A closed or full account refuses the points. They can be spent from when they came, even if the sender could spend
+    them before: a late redemption cannot spend points that the member did not have yet.
     """
     ledger = state.ledger(command.programme)
     if f"from/{command.source}/{command.transfer}" in ledger.done:
         return []
     if ledger.closed_at is not None:
-        require_member(state, command)  # refuses, and with it the whole transfer
+        require_member(state, command)  # refuses the whole transfer
     draft = Draft(ledger)
     if ledger.enrolled_at is None:
         join(draft, command.at, policy)
@@ -335,7 +335,7 @@ def _rest(moved: MovedLot, at: int) -> tuple[int, int, int | None, int]:
 
 
 def expire(state: Account, command: ExpirePoints, _policy: Policy) -> list[Event]:
-    """What time has done to the lots of every programme."""
+    """Activate and expire the lots of every programme that are due."""
     events: list[Event] = []
     for ledger in state.ledgers:
         if command.programme is None or command.programme == ledger.programme:

@@ -1,4 +1,4 @@
-"""How a tier is reached, kept, warned of and lost."""
+"""Rules for reaching, keeping and losing a tier, and for warnings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 
 
 def tier_facts(ledger: Ledger) -> Standing:
-    """What the tier rests on."""
+    """Return what decides about a ledger's tier."""
     return Standing(
         tier=ledger.tier,
         since=ledger.tier_since,
@@ -39,16 +39,16 @@ def tier_facts(ledger: Ledger) -> Standing:
 
 
 def first_tier(ledger: Ledger, programme: Programme, at: int, zone: str) -> TierReached | None:
-    """The tier that asks for nothing, which comes with joining."""
+    """Return the tier that every member has from joining on, if the programme has one."""
     first = programme.terms.tier(0)
     return None if first is None else _reached(ledger, programme, first, 0, local_time(zone).month(at), at)
 
 
 def tier_reached_by(ledger: Ledger, earned: PointsEarned, programme: Programme, at: int) -> TierReached | None:
-    """The tier that an earning leads to. Only upwards: that time has moved the window on is for `EvaluateTier`."""
+    """Return the higher tier that an earning leads to, if any. `EvaluateTier` deals with what time takes away."""
     terms = programme.terms
     rank = terms.rank(ledger.tier) + 1
-    # Most earnings lead to no tier, and the sum over all time says so without a look at the window.
+    # Most earnings lead to no tier, and the sum over all time shows it without looking at the window.
     if rank >= len(terms.thresholds) or ledger.qualified + earned.qualifying < terms.thresholds[rank]:
         return None
     month = max(ledger.month, earned.month)
@@ -64,7 +64,7 @@ def tier_reached_by(ledger: Ledger, earned: PointsEarned, programme: Programme, 
 
 
 def evaluate_tier(state: Account, command: EvaluateTier, policy: Policy) -> list[Event]:
-    """All that time has done to the tiers by the command's time, in the order in which it did."""
+    """Take every step that time has brought to the tiers by the command's time, in order."""
     events: list[Event] = []
     for ledger in state.ledgers:
         if is_member(ledger) and command.programme in (None, ledger.programme):
@@ -75,16 +75,16 @@ def evaluate_tier(state: Account, command: EvaluateTier, policy: Policy) -> list
 
 
 def is_member(ledger: Ledger) -> bool:
-    """Whether there is a member whose tier time can change."""
+    """Return whether the ledger has a member, whose tier time can change."""
     return ledger.enrolled_at is not None and ledger.closed_at is None
 
 
 def refund_costs_tier(draft: Draft, before: Ledger, programme: Programme, at: int, zone: str, *, refund: str) -> None:
-    """A refund re-evaluates the tier from then on.
+    """Take the tier that was earned before a refund and is not earned after it.
 
-    It costs a tier that was earned before it and is not after it, down to what is earned then: what was given back was
-    never bought, and `one_step` is for what time takes. So a refund in parts costs what the whole does. A tier that was
-    not earned before either is kept for as long as the review or the grace says, refund or not.
+    The member falls to what is earned then: what was refunded was never bought, and `one_step` is only for what time
+    takes. So a refund in parts costs the same as one in full. A tier that was not earned before the refund either is
+    kept until its review or the end of its grace.
     """
     terms, ledger = programme.terms, draft.ledger
     month = max(ledger.month, local_time(zone).month(at))
@@ -120,10 +120,9 @@ def tier_to_restore(
 
 
 def _counts(ledger: Ledger, programme: Programme, month: str) -> tuple[int, str]:
-    """What a tier is held against, and the last month of that window.
+    """Return what counts for the present tier, and the last month of that window.
 
-    It is the present one; until a yearly review the one that the tier was granted for, where that holds as much. What a
-    refund leaves of the tier stands on it still.
+    The window is the present one or, until a yearly review, the one that the tier was granted for if that holds more.
     """
     ends = [month] if programme.downgrade_when == "at_once" else [month, ledger.tier_month]
     return max((window_total(programme, ledger.months, end), place, end) for place, end in enumerate(ends))[::2]
@@ -163,7 +162,7 @@ def _take_step(draft: Draft, programme: Programme, step: TimedTierStep, zone: st
 
 
 def _rise(draft: Draft, programme: Programme, at: int, zone: str) -> None:
-    """A tier that is earned is had: a changed programme may ask for less than before."""
+    """Let the member rise to a tier that is earned, for a changed programme may ask for less than before."""
     month = max(draft.ledger.month, local_time(zone).month(at))
     total = window_total(programme, draft.ledger.months, month)
     tier = programme.terms.tier(total)

@@ -1,8 +1,8 @@
-"""What falls due in an account all by itself: lots become active and expire, tiers are reviewed, rewards end.
+"""What falls due in an account by time alone: lots become active and expire, tiers are reviewed, rewards expire.
 
-Before a command of the account is decided, whatever fell due up to its time is done first, in the order in which it
-fell due, each at its own moment and by the rules of that moment (`relations.decider.due_before`). So what a decision
-finds does not depend on how often the account was told the time.
+Before a command is decided, everything that fell due by its time is done first, in order, each thing at its own moment
+and by the rules of that moment (`relations.decider.due_before`). So a decision does not depend on how often time was
+advanced.
 """
 
 from __future__ import annotations
@@ -30,24 +30,23 @@ __all__ = ["due"]
 
 
 def due(state: Account, command: LoyaltyCommand, at: int, rules: InForce) -> Due | None:
-    """What fell due first by a command's time, and is not done yet; None where that is the command itself.
+    """Return what fell due first by a command's time and is not done yet; None if the command itself does it.
 
-    Only in the programmes that the command is for: none waits for, or is hurried by, what happens in another. Of what
-    falls due together, points come first, then tiers, then rewards. Nothing is done before a merge is undone: what fell
-    due meanwhile is each account's own, and falls due there.
+    Only the programmes that the command is for count. Of what falls due together, points come first, then tiers, then
+    rewards. Nothing is done before a merge is reversed: what fell due since then is due in each account by itself.
 
     Args:
         state: The account.
-        command: What is going to be decided.
+        command: The command to be decided.
         at: Its time, UTC microseconds.
-        rules: Which policy is in force when.
+        rules: The policies, and when each is in force.
     """
     ledgers = state.ledgers
     if command.programme is not None or (len(ledgers) > 1 and type(command) not in _FOR_ALL):
         ledgers = (state.ledger(command.programme),)
     found: Due | None = None
     for ledger in ledgers:
-        # Before every purchase of a member this is asked, and mostly there is nothing: so a glance has to do.
+        # This runs before every purchase of a member and mostly finds nothing, so it has to be fast.
         if (
             ledger.due_at > at
             and ledger.rewards_due_at > at
@@ -73,7 +72,7 @@ _FOR_ALL = frozenset(
         ReverseEarning,
     )
 )
-"""Commands that are for all programmes where they name none; the others are for the one joined first."""
+"""Commands that are for all programmes if they name none. The others are for the one joined first."""
 
 
 def _sooner(found: Due | None, first: _First | None, ledger: Ledger, command: LoyaltyCommand) -> Due | None:
@@ -84,7 +83,7 @@ def _sooner(found: Due | None, first: _First | None, ledger: Ledger, command: Lo
 
 
 _First = tuple[int, int]
-"""A moment, and the place in `_KINDS` of what is due then."""
+"""A time in UTC microseconds, and the index in `_KINDS` of what is due then."""
 _KINDS: tuple[type[Command], ...] = (ExpirePoints, EvaluateTier, ExpireRewards)
 
 
@@ -114,7 +113,7 @@ def _tier_due(ledger: Ledger, at: int, rules: InForce) -> int | None:
 
 
 def _keeps_tier(ledger: Ledger, at: int, rules: InForce) -> bool:
-    """Whether it can be seen at a glance that nothing is due of a tier."""
+    """Return True where it is certain at little cost that nothing is due for the tier."""
     tier = ledger.tier
     if tier is None:
         return True

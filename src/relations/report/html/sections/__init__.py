@@ -1,1 +1,1 @@
-"""The sections of a page: one module each, from the views' answers to figures."""
+"""The sections of the page, one module each: they make figures of the views' answers."""
