@@ -340,7 +340,7 @@ def test_a_programme_with_an_error_is_not_adopted() -> None:
     with Relations.open("sqlite://") as engine, pytest.raises(CommandRefused, match="may expire after") as refusal:
         engine.execute(AdoptPolicy(policy=wrong, occurred_at=START))
     assert (refusal.value.code, refusal.value.field) == ("programme_error", "policy")
-    assert refusal.value.hint == "Let them last longer than they wait"
+    assert refusal.value.hint == "Let points last longer than they are pending"
 
 
 # --- the law --------------------------------------------------------------------------------------------------------

@@ -127,6 +127,8 @@ class Aggregate(Generic[S]):
         merging: How merged streams are addressed by any of their ids. None where streams are never merged.
         of_known: Commands that are refused for a customer of whom the log has nothing, because the id may be mistyped.
             The value names the field to blame.
+        keyed: Commands that are decided with the keyed digest of a text that the log holds only sealed. The value is
+            `(command, digest) -> command`, and `digest` is `(text, purpose) -> digest`.
         erases: Events that destroy the key of their customer, and with it the customer's personal fields.
         policies: How the policies in force are read. Given by exactly one aggregate, or by none.
     """
@@ -142,6 +144,7 @@ class Aggregate(Generic[S]):
     pinned: Callable[[S], int | None] | None = None
     merging: Merging[S] | None = None
     of_known: Mapping[type[Command], str] = field(default_factory=dict)
+    keyed: Mapping[type[Command], Callable[[Any, Callable[[str, str], str]], Command]] = field(default_factory=dict)
     erases: tuple[type[Event], ...] = ()
     policies: PolicySource[S] | None = None
 

@@ -128,6 +128,7 @@ class Relations:
             fold_customer=self.runner.fold_customer,
             customers_between=self.runner.customers_between,
             open_words=open_words,
+            digest=self._keys.known_digest,
         )
 
     def _refresh(self, projection: Projection) -> None:

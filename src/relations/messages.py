@@ -7,12 +7,14 @@ only; who, when and where stand in its envelope. All times are aware datetimes i
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
 from typing import Annotated, Any, ClassVar, Self
 
 import msgspec
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -22,7 +24,7 @@ from pydantic import (
     StringConstraints,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from relations.currencies import minor_digits
 from relations.errors import InvalidInput
@@ -38,9 +40,12 @@ __all__ = [
     "Money",
     "Personal",
     "RecordedEvent",
+    "SealedSince",
     "Tender",
+    "Term",
     "Text",
     "from_micros",
+    "looks_personal",
     "minor_digits",
     "to_micros",
 ]
@@ -54,11 +59,38 @@ _NO_NUL = r"^[^\x00]*$"
 
 Label = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True, pattern=_NO_NUL)]
 """A short name from the host's own vocabulary: a touchpoint, a category, a department."""
+
+
+def looks_personal(words: str) -> bool:
+    """Return True if a text looks like an address or has a long number in it, such as a telephone number."""
+    return "@" in words or _LONG_NUMBER.search(words) is not None
+
+
+def _without_personal_data(words: str) -> str:
+    if looks_personal(words):
+        raise PydanticCustomError(
+            "personal_term",
+            "this is a term of the business's own, recorded in clear for ever: it cannot hold an address or a number",
+        )
+    return words
+
+
+_LONG_NUMBER = re.compile(r"\d(?:[ ./-]?\d){6,}")
+"""Seven digits or more: a telephone number, a card, a passport."""
+
+Term = Annotated[Label, AfterValidator(_without_personal_data)]
+"""A label that is recorded in clear and compared or counted: a topic, a reason. It is a code, not words about a person;
+what looks like an address or a telephone number is refused."""
 Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000, pattern=_NO_NUL)]
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_NO_NUL)]
 
 Personal = Annotated[str, msgspec.Meta(extra={"personal": True})]
 """A field of an event that says something of a person: encrypted in the log under the customer's own key."""
+SealedSince = Annotated[str, msgspec.Meta(extra={"personal": True, "once_clear": True})]
+"""A personal field that older versions recorded in clear. Those events stay readable, and stay as they are.
+
+For an erased customer the rest of the event is recorded, and the field reads `[erased]`.
+"""
 
 Channel = Annotated[
     str,

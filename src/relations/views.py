@@ -10,7 +10,7 @@ from relations.analytics.intervals import Interval
 from relations.projections import PROJECTIONS, VIEWS, CustomerRow, Projection, Row, Rows, Tally, View, ViewContext
 from relations.projections.agenda import AgendaItem, AgendaView
 from relations.projections.customers import ConsentStanding, CustomersView, Identity, Portrait
-from relations.projections.customers.duplicates import Duplicate, Evidence
+from relations.projections.customers.duplicates import Contradiction, Duplicate, Evidence
 from relations.projections.customers.portraits import Culture, Trait
 from relations.projections.desk import DeskView, Load, TicketPage, TicketProfile
 from relations.projections.loyalty import (
@@ -120,6 +120,7 @@ __all__ = [
     "CohortRevenueMonth",
     "ComplaintProfile",
     "ConsentStanding",
+    "Contradiction",
     "ControlChart",
     "ControlPoint",
     "CsatFigure",

@@ -22,7 +22,7 @@ def test_the_example_of_the_page(
     assert "# " + capsys.readouterr().out.strip() in code
     assert Path("orders.rejected.jsonl").read_text() == line
     Path("orders.rejected.jsonl").write_text(line.replace('"customer":""', '"customer":"18"'))
-    with Relations.open("sqlite:///shop.db") as relations:
-        exec(again, {"import_file": import_file, "relations": relations})
-        assert len(relations.history("shop-18")) > 0
+    with Relations.open("sqlite:///shop.db") as engine:
+        exec(again, {"import_file": import_file, "engine": engine})
+        assert len(engine.history("shop-18")) > 0
     assert Path("orders.rejected.jsonl").read_text() == ""

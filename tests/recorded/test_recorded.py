@@ -346,6 +346,12 @@ MEANT: dict[str, Event] = {
     "customer.erased.1.full": CustomerErased(reason="customer asked", at=AT),
     "customer.erased.1.merged": CustomerErased(reason="customer asked", at=AT, merged=("c-7", "web-42")),
     "customer.identity_linked.1.full": IdentityLinked(source="crm", external_id="0077 a", at=AT),
+    "customer.identity_linked.1.sealed": IdentityLinked(
+        source="crm",
+        external_id="sealed:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIj",
+        at=AT,
+        digest="mfrggzdfmztwq2lknnwg23tpobyxe43u",
+    ),
     "customer.merged.1.full": CustomerMerged(into="c-42", at=AT),
     "customer.unmerged.1.full": CustomerUnmerged(survivor="c-42", at=AT),
     "customer.absorbed.1.full": CustomerAbsorbed(merged="web-42", at=AT),

@@ -58,10 +58,21 @@ def test_a_probability_of_one_half_is_neither() -> None:
     assert snownlp.score("") == 0
 
 
+@pytest.mark.parametrize("text", ["\uff1f\uff1f", "!!!", " ", "\u3002", "\n", "\U0001f600"])
+def test_a_text_without_words_is_neither(text: str) -> None:
+    assert snownlp.score(text) == 0
+
+
+@pytest.mark.parametrize("apostrophe", ["\u2019", "\u02bc", "\u2018", "\uff07"])
+def test_an_apostrophe_means_the_same_however_it_is_written(apostrophe: str) -> None:
+    said = "The room wasn't clean, and I wouldn't come back happy"
+    assert vader.score(said.replace("'", apostrophe)) == vader.score(said) < 0
+
+
 def test_a_scorer_says_which_version_of_which_model_it_is() -> None:
     assert {name: (scorer.name, scorer.version, scorer.languages) for name, scorer in SCORERS.items()} == {
-        "vader": ("vader", version("vaderSentiment"), frozenset({"en"})),
-        "snownlp": ("snownlp", version("snownlp"), frozenset({"zh"})),
+        "vader": ("vader", f"{version('vaderSentiment')}+apostrophes", frozenset({"en"})),
+        "snownlp": ("snownlp", f"{version('snownlp')}+words", frozenset({"zh"})),
     }
 
 

@@ -193,7 +193,7 @@ def _r_squared_of_all(correlations: list[list[float]], with_outcome: list[float]
 
 
 def _explained(matrix: list[list[float]], right: list[float]) -> float:
-    """R squared by orthogonalising one driver after the other; one that the others determine adds nothing."""
+    """Return R squared by orthogonalising one driver after the other; one determined by others adds nothing."""
     size = len(right)
     left = [row[:] for row in matrix]
     outcome = right[:]
@@ -221,7 +221,7 @@ def _share(explained: list[float], driver: int, size: int) -> float:
 
 
 def _solve(matrix: list[list[float]], right: list[float]) -> list[float] | None:
-    """The solution of a symmetric, positive system; None where it is singular."""
+    """Return the solution of a symmetric, positive system; None if it is singular."""
     size = len(right)
     rows = [[*row, value] for row, value in zip(matrix, right, strict=True)]
     for pivot in range(size):

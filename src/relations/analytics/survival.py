@@ -53,7 +53,7 @@ class SurvivalPoint(BaseModel):
 
 
 class SurvivalCurve(BaseModel):
-    """How long a group stays.
+    """The survival curve of a group.
 
     Attributes:
         n: The number of people observed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -126,10 +126,23 @@ def open_engine(
     database: str, master_key_file: Path | None = None, *, create: bool = False, access: Access = "write"
 ) -> Relations:
     """Open the engine for a command that writes; `create` makes the log if there is none."""
+    key = read_master_key(master_key_file)
+    return _open(database_url(database), create=create, master_key=key, access=access)
+
+
+def _open(url: str, **options: Any) -> Relations:
     from relations.engine import Relations
 
-    key = read_master_key(master_key_file)
-    return Relations.open(database_url(database), create=create, master_key=key, access=access)
+    try:
+        return Relations.open(url, **options)
+    except (ValueError, TypeError) as error:
+        # Drivers raise these for ports, hosts and options that cannot be right.
+        raise InvalidInput(
+            f"the database URL cannot be used: {str(error).partition(chr(10))[0]}",
+            code="invalid_url",
+            field="--database",
+            hint="Give the path of an SQLite file, or a URL such as postgresql://user@host/name",
+        ) from None
 
 
 def open_to_read(database: str, master_key_file: Path | None = None, *, views: bool = True) -> Relations:
@@ -143,10 +156,8 @@ def open_to_read(database: str, master_key_file: Path | None = None, *, views: b
         master_key_file: The file of the master key.
         views: The command asks views. Otherwise nothing is changed at all.
     """
-    from relations.engine import Relations
-
     url, key = database_url(database), read_master_key(master_key_file)
-    engine = Relations.open(url, create=False, master_key=key, access="read", follow=False)
+    engine = _open(url, create=False, master_key=key, access="read", follow=False)
     try:
         if not views or not engine.runner.is_behind():
             return engine
@@ -155,7 +166,7 @@ def open_to_read(database: str, master_key_file: Path | None = None, *, views: b
         engine.close()
         raise
     engine.close()
-    return Relations.open(url, create=False, master_key=key, access=access)
+    return _open(url, create=False, master_key=key, access=access)
 
 
 def moment(given: str | None, zone: str, *, field: str = "--as-of") -> datetime | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from threading import RLock
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -37,7 +38,7 @@ from relations.log.codec import Codec, Topic
 from relations.log.database import Database
 from relations.log.forking import after_fork
 from relations.log.log import Entry, Log
-from relations.log.personal import Keys, has_personal, seal_event
+from relations.log.personal import Keys, has_personal
 from relations.log.reader import Reader, recorded_event
 from relations.log.tables import log as log_table
 from relations.messages import Command, Envelope, Event, to_micros
@@ -262,6 +263,9 @@ class Executor:
         while True:
             aggregate = self._by_command.get(type(wanted)) or _refuse_unknown(wanted)
             stream = wanted.stream
+            if type(wanted) in aggregate.keyed:
+                digest = partial(self._keys.digest_within, unit.writer.connection)
+                wanted = aggregate.keyed[type(wanted)](wanted, digest)
             step = UnitStep(aggregate, wanted, stream, decision.states.get(stream) or unit.state(stream), cause)
             if cause is None and expected_version is not None:
                 _must_be_at(expected_version, stream, step.version)
@@ -345,8 +349,7 @@ class Executor:
             topic = self._topics[type(event)]
             sealed = event
             if topic.personal and has_personal(event, topic):
-                key = self._keys.need(connection, customer, recorded_at)
-                sealed = seal_event(event, topic, customer, key)
+                sealed = self._keys.seal(connection, event, topic, customer, recorded_at)
             state = evolve(state, sealed)
             entry = (
                 stream,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b, sha256
 from typing import Any
 
@@ -10,8 +10,8 @@ import msgspec
 from sqlalchemy import Connection, bindparam, literal_column, select
 
 from relations.decider import Aggregate
-from relations.errors import IdempotencyConflict
-from relations.log.codec import Codec
+from relations.errors import CommandRefused, IdempotencyConflict
+from relations.log.codec import Codec, Topic
 from relations.log.database import Database
 from relations.log.personal import Keys, KeyUnreadable
 from relations.log.tables import COLUMNS
@@ -40,7 +40,10 @@ class Repeats:
     def __init__(self, database: Database, codec: Codec, keys: Keys, aggregates: Sequence[Aggregate[Any]]) -> None:
         self._database = database
         self._keys = keys
-        self._personal = _personal_of_commands(codec, aggregates)
+        self._personal = _fields_of_commands(codec, aggregates, lambda topic: topic.personal)
+        # Only fields that are sealed in no other event: those were always hashed with the key.
+        always = _fields_of_commands(codec, aggregates, lambda topic: set(topic.personal) - set(topic.once_clear))
+        self._once_clear = {kind: tuple(set(names) - set(always[kind])) for kind, names in self._personal.items()}
         self._command_sql = database.compile(
             select(log_table).where(log_table.c.command_id == bindparam("id")).order_by(log_table.c.command_seq)
         )
@@ -76,7 +79,10 @@ class Repeats:
         customer, recorded = known
         wanted = self.fingerprint(connection, command, customer)
         # Once the customer's key is destroyed, the personal fields can no longer be compared; the others still are.
-        if recorded is not None and bytes(recorded)[: len(wanted)] != wanted:
+        if recorded is None or bytes(recorded)[: len(wanted)] == wanted:
+            return
+        former = self._former_fingerprint(connection, command, customer)
+        if bytes(recorded)[: len(former)] != former:
             raise IdempotencyConflict(
                 f"the command id {command.command_id!r} was used before for a different command",
                 field="command_id",
@@ -84,18 +90,22 @@ class Repeats:
             )
 
     def fingerprint(self, connection: Connection, command: Command, customer: str, now: int | None = None) -> bytes:
-        """Return a hash of the command's fields that are not personal, followed by a keyed hash of those that are.
+        """Return what tells one command from another: a hash of all but its personal words, then a keyed one of these.
 
-        The second hash is left out where no personal field is set, or where the customer's key is destroyed.
-
-        Args:
-            connection: Sees the keys.
-            command: The command.
-            customer: The customer whose key is used.
-            now: When to date a key that has to be made, in UTC microseconds. None makes no key.
+        The second is left out if there are no words, or no key for them. With `now`, a missing key is made.
         """
+        return self._fingerprint(connection, command, customer, self._personal[type(command)], now)
+
+    def _former_fingerprint(self, connection: Connection, command: Command, customer: str) -> bytes:
+        """Return the fingerprint that versions made which recorded some of the words in clear."""
+        names = [name for name in self._personal[type(command)] if name not in self._once_clear[type(command)]]
+        return self._fingerprint(connection, command, customer, names, None)
+
+    def _fingerprint(
+        self, connection: Connection, command: Command, customer: str, names: Sequence[str], now: int | None
+    ) -> bytes:
         values = command.__dict__
-        words = {field: values[field] for field in self._personal[type(command)] if values[field] is not None}
+        words = {field: values[field] for field in names if values[field] is not None}
         known = {**values, **dict.fromkeys(words, True)} if words else values
         plain = sha256(type(command).__name__.encode() + _encode_command(known)).digest()[:16]
         if not words:
@@ -104,14 +114,20 @@ class Repeats:
             key = self._keys.get(connection, customer) if now is None else self._keys.need(connection, customer, now)
         except KeyUnreadable:
             return plain
+        except CommandRefused:
+            if words.keys() - self._once_clear[type(command)]:
+                raise
+            return plain
         return plain if key is None else plain + blake2b(_encode_command(words), digest_size=16, key=key).digest()
 
 
-def _personal_of_commands(codec: Codec, aggregates: Sequence[Aggregate[Any]]) -> dict[type[Command], tuple[str, ...]]:
-    """Return the personal fields of each command: those named as a personal field of an event of its aggregate."""
+def _fields_of_commands(
+    codec: Codec, aggregates: Sequence[Aggregate[Any]], fields: Callable[[Topic], Iterable[str]]
+) -> dict[type[Command], tuple[str, ...]]:
+    """Return the fields of each command that are named like certain fields of an event of the same aggregate."""
     found: dict[type[Command], tuple[str, ...]] = {}
     for aggregate in aggregates:
-        names = {name for event in aggregate.events for name in codec.topics[event.topic].personal}
+        names = {name for event in aggregate.events for name in fields(codec.topics[event.topic])}
         for command in aggregate.commands:
             found[command] = tuple(sorted(names & command.model_fields.keys()))
     return found

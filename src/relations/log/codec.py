@@ -24,27 +24,29 @@ class Topic(NamedTuple):
         schema: Its newest schema.
         decode: Bytes of that schema into the class.
         personal: The names of its personal fields.
+        once_clear: Those of them that older versions recorded in clear.
     """
 
     event: type[Event]
     schema: int
     decode: Callable[[bytes], Event]
     personal: tuple[str, ...]
+    once_clear: tuple[str, ...] = ()
 
 
 @cache
-def personal_fields(event: type[Event]) -> tuple[str, ...]:
+def personal_fields(event: type[Event], mark: str = "personal") -> tuple[str, ...]:
     """Return the names of an event's `Personal` fields, in their order."""
     info = msgspec.inspect.type_info(event)
     if not isinstance(info, msgspec.inspect.StructType):
         return ()
-    return tuple(field.name for field in info.fields if _is_personal(field.type))
+    return tuple(field.name for field in info.fields if _is_marked(field.type, mark))
 
 
-def _is_personal(kind: msgspec.inspect.Type) -> bool:
+def _is_marked(kind: msgspec.inspect.Type, mark: str) -> bool:
     if isinstance(kind, msgspec.inspect.UnionType):
-        return any(_is_personal(member) for member in kind.types)
-    return isinstance(kind, msgspec.inspect.Metadata) and bool((kind.extra or {}).get("personal"))
+        return any(_is_marked(member, mark) for member in kind.types)
+    return isinstance(kind, msgspec.inspect.Metadata) and bool((kind.extra or {}).get(mark))
 
 
 @cache
@@ -74,7 +76,9 @@ class Codec:
             if missing:
                 msg = f"{event.topic}: no upcast from schema {missing[0]}"
                 raise ValueError(msg)
-            self.topics[event.topic] = Topic(event, event.schema, _decoder(event), personal_fields(event))
+            self.topics[event.topic] = Topic(
+                event, event.schema, _decoder(event), personal_fields(event), personal_fields(event, "once_clear")
+            )
         self.encode = msgspec.json.Encoder().encode
 
     def decode(self, topic: str, schema: int, body: bytes) -> Event:

@@ -150,6 +150,23 @@ class Keys:
                 hint="Restore the customer's row of relations_keys from a backup, or leave the personal fields out",
             ) from None
 
+    def seal(self, connection: Connection, event: Event, topic: Topic, customer: str, now: int) -> Event:
+        """Return the event with its personal fields sealed under the customer's key, which is made if there is none.
+
+        For an erased customer, words that older versions recorded in clear become `ERASED`.
+
+        Raises:
+            CommandRefused: The customer was erased, or their key cannot be read, and there are other personal words.
+        """
+        try:
+            key = self.need(connection, customer, now)
+        except CommandRefused:
+            given = [name for name in topic.personal if getattr(event, name) is not None]
+            if any(name not in topic.once_clear for name in given):
+                raise
+            return msgspec.structs.replace(event, **dict.fromkeys(given, ERASED))
+        return seal_event(event, topic, customer, key)
+
     def destroy(self, connection: Connection, customer: str, now: int) -> None:
         """Destroy the customer's key, and leave an empty one so that no new key is ever made.
 
@@ -212,8 +229,22 @@ class Keys:
         """
         if self._digest_key is None:
             self._digest_key = self._made_digest_key()
-        message = f"{purpose}\0{text}".encode()
-        return b32encode(hmac.digest(self._digest_key, message, "sha256")[:_DIGEST_BYTES]).decode().lower()
+        return _digest(self._digest_key, text, purpose)
+
+    def known_digest(self, text: str, purpose: str) -> str | None:
+        """Return the digest of a text; None if this log has no digests yet."""
+        if self._digest_key is None:
+            with self._database.reading() as connection:
+                self._digest_key = self.get(connection, _DIGEST_KEY)
+        return None if self._digest_key is None else _digest(self._digest_key, text, purpose)
+
+    def digest_within(self, connection: Connection, text: str, purpose: str) -> str:
+        """Return the digest of a text within a write transaction, which may be the first that needs the key."""
+        key = self._digest_key
+        if key is None:
+            # Not remembered: the transaction, and the new key with it, may be rolled back.
+            key = self.need(connection, _DIGEST_KEY, 0)
+        return _digest(key, text, purpose)
 
     def _made_digest_key(self) -> bytes:
         with self._database.reading() as connection:
@@ -422,6 +453,11 @@ class WordOpener:
                 return event
             _warn_unreadable(customer, error)
             return _marked(event, topic, UNREADABLE)
+
+
+def _digest(key: bytes, text: str, purpose: str) -> str:
+    message = f"{purpose}\0{text}".encode()
+    return b32encode(hmac.digest(key, message, "sha256")[:_DIGEST_BYTES]).decode().lower()
 
 
 def _wrong_master() -> LogError:

@@ -54,6 +54,7 @@ class ViewContext:
         fold_customer: Folds one customer's events in memory: `(projections, customer, until) -> rows by projection`.
         customers_between: Returns the customers with events, of those that the projections fold, between two moments.
         open_words: Opens sealed personal words; None for the erased.
+        digest: Returns the keyed digest of a text for a purpose, by which sealed words are found.
     """
 
     database: Database
@@ -65,6 +66,7 @@ class ViewContext:
     fold_customer: Callable[[Sequence[Projection], str, int | None], dict[str, Rows]]
     customers_between: Callable[[Sequence[Projection], int, int], list[str]]
     open_words: Callable[[Sequence[tuple[str, str, str, str]]], list[str | None]]
+    digest: Callable[[str, str], str | None]
 
 
 class View:
@@ -93,6 +95,7 @@ class View:
         self._fold_customer = context.fold_customer
         self._customers_between = context.customers_between
         self._open_words = context.open_words
+        self._digest = context.digest
         self._tables = {row: RowTable.of(context.database, self.projection, row) for row in self.projection.tables}
 
     @property

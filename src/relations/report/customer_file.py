@@ -104,12 +104,13 @@ def customer_file(engine: Relations, customer: str, *, as_of: datetime | None = 
         as_of: The moment, in business time; now by default.
 
     Raises:
-        InvalidInput: Nothing is recorded of a customer with this id by then (`unknown_customer`).
+        InvalidInput: Nothing is recorded of a customer with this id (`unknown_customer`), or all of it is dated later
+            (`customer_lies_ahead`).
     """
     moment = engine.clock() if as_of is None else as_of
     history = engine.history(customer, until=moment)
     if not history:
-        raise unknown_customer(customer, as_of)
+        raise _lies_ahead(customer, moment) if engine.history(customer) else unknown_customer(customer, as_of)
     views = engine.views
     portrait = views.customers.portrait(customer, as_of=moment)
     name = portrait.customer
@@ -135,6 +136,15 @@ def customer_file(engine: Relations, customer: str, *, as_of: datetime | None = 
         rfm=next((score for score in rfm if score.customer == name), None),
         due=due_for_customer(engine, moment, name),
         **_worth(engine, name, moment),
+    )
+
+
+def _lies_ahead(customer: str, moment: datetime) -> InvalidInput:
+    return InvalidInput(
+        f"everything recorded of the customer {customer} is dated after {moment.isoformat(timespec='seconds')}",
+        code="customer_lies_ahead",
+        field="CUSTOMER",
+        hint="Ask for a later time, or check the dates that were recorded",
     )
 
 

@@ -1,4 +1,4 @@
-"""How favourable customers' words are: models that say so, and their scores into the log."""
+"""Sentiment: models that score customers' words, and the recording of their scores."""
 
 from relations.sentiment.scorers import SCORERS, Scorer, SnowNlp, Vader, scorers_named
 from relations.sentiment.scoring import ScorerCount, ScoringReport, score_feedback

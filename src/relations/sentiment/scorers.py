@@ -1,4 +1,4 @@
-"""What scores words: the protocol, and the two models that ship as adapters behind the extra `sentiment`."""
+"""Scorers of words: the protocol, and two adapters of models that need the extra `sentiment`."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ _EXTRA = "sentiment"
 
 
 class Scorer(Protocol):
-    """A model that says how favourable words are. Any object of this form will do.
+    """A model that scores how favourable words are. Any object with these members is a scorer.
 
-    The same version has to say the same of the same words: it is asked once, and what it said stands in the log. To
-    score over several processes it must be possible to pickle it.
+    One version has to give the same score to the same words: it is asked once, and its score stays in the log. A scorer
+    that is used in several processes has to be picklable.
     """
 
     @property
     def name(self) -> str:
-        """What recorded scores name it by."""
+        """The name in recorded scores."""
 
     @property
     def version(self) -> str:
-        """Which version of it this is; another one scores the same words anew."""
+        """The version. Another version scores the same words again."""
 
     @property
     def languages(self) -> frozenset[str]:
-        """The languages that it reads, as BCP 47's primary subtags: `en` is asked for `en-GB` too."""
+        """The languages that it reads, as primary subtags of BCP 47: `en` includes `en-GB`."""
 
     def score(self, text: str) -> int:
-        """Thousandths, from -1000 (unfavourable) to 1000 (favourable); 0 is neither."""
+        """Return thousandths from -1000 (unfavourable) to 1000 (favourable); 0 is neither."""
 
 
 class Vader:
-    """English by VADER: a lexicon and rules for negation, emphasis, emoticons.
+    """English by VADER, a lexicon with rules for negation, emphasis and emoticons.
 
     C. J. Hutto and E. Gilbert, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media Text",
-    ICWSM 2014, as the package vaderSentiment has it. Its *compound*, from -1 to 1 in four decimals, is rounded to
-    thousandths. It is made for sentences: long texts tend to the ends of the scale.
+    ICWSM 2014, in the package vaderSentiment. Its *compound*, from -1 to 1 in four decimals, is rounded to
+    thousandths. It is made for sentences: long texts tend to the ends of the scale. Its negations are written with
+    straight apostrophes, so curly ones are made straight first.
     """
 
     name = "vader"
@@ -51,29 +52,29 @@ class Vader:
 
     @property
     def version(self) -> str:
-        """The version of the package vaderSentiment.
+        """The version of the package vaderSentiment, and of the way in which texts are prepared for it.
 
         Raises:
-            MissingExtra: It is not installed.
+            MissingExtra: The package is not installed.
         """
-        return _version("vaderSentiment", _VADER)
+        return f"{_version('vaderSentiment', _VADER)}+apostrophes"
 
     def score(self, text: str) -> int:
-        """VADER's compound in thousandths.
+        """Return VADER's compound in thousandths.
 
         Raises:
             MissingExtra: The extra `sentiment` is not installed.
         """
-        compound: float = _vader().polarity_scores(text)["compound"]
+        compound: float = _vader().polarity_scores(text.translate(_STRAIGHT))["compound"]
         return round(1000 * compound)
 
 
 class SnowNlp:
-    """Chinese by SnowNLP: naive Bayes over its own segmentation into words, learnt from reviews of shops.
+    """Chinese by SnowNLP, naive Bayes over its own segmentation into words, trained on reviews of shops.
 
-    It gives the probability that a text is favourable, from 0 to 1. That becomes thousandths by `2000 p - 1000`,
-    rounded: 0.5, which says nothing either way, becomes 0. The ends are common, for words count as if they were
-    independent of one another: read the sign, and the order, rather than the distance.
+    It gives the probability p that a text is favourable. The score is `2000 p - 1000`, rounded, so that 0.5 becomes 0.
+    Scores near the ends are common, because the model takes words for independent. Use the sign and the order of
+    scores rather than their distance. Texts without words score 0.
     """
 
     name = "snownlp"
@@ -81,47 +82,49 @@ class SnowNlp:
 
     @property
     def version(self) -> str:
-        """The version of the package snownlp, which carries the trained model.
+        """The version of the package snownlp, which has the trained model, and of the rule for texts without words.
 
         Raises:
-            MissingExtra: It is not installed.
+            MissingExtra: The package is not installed.
         """
-        return _version("snownlp", _SNOWNLP)
+        return f"{_version('snownlp', _SNOWNLP)}+words"
 
     def score(self, text: str) -> int:
-        """SnowNLP's probability in thousandths around 0; 0 for no words at all.
+        """Return SnowNLP's probability in thousandths around 0; 0 for a text without words.
 
         Raises:
             MissingExtra: The extra `sentiment` is not installed.
         """
         model = needed("snownlp", extra=_EXTRA, purpose=_SNOWNLP)
-        if not text:
-            return 0  # SnowNLP divides by the length
+        if not any(character.isalnum() for character in text):
+            return 0  # SnowNLP scores punctuation by chance, and divides by the number of words
         probability: float = model.SnowNLP(text).sentiments
         return round(2000 * probability) - 1000
 
 
 _VADER = "Scoring English words"
 _SNOWNLP = "Scoring Chinese words"
+_STRAIGHT = str.maketrans(dict.fromkeys("\u2019\u02bc\u2018\uff07", "'"))
+"""Apostrophes as phones, word processors and Chinese keyboards write them."""
 
 SCORERS: Mapping[str, Scorer] = {scorer.name: scorer for scorer in (Vader(), SnowNlp())}
-"""The scorers that ship, by name."""
+"""The shipped scorers by name."""
 
 
 def scorers_named(names: Iterable[str]) -> list[Scorer]:
-    """Shipped scorers by their names.
+    """Return shipped scorers by their names.
 
     Raises:
-        InvalidInput: There is none of a name.
+        InvalidInput: There is no scorer of a name.
     """
     found = []
     for name in names:
         if name not in SCORERS:
             raise InvalidInput(
-                f"{name!r} is no scorer that ships",
+                f"there is no scorer {name!r}",
                 code="unknown_scorer",
                 field="scorer",
-                hint=f"Give one of {', '.join(SCORERS)}; others are passed to score_feedback in Python",
+                hint=f"Give one of {', '.join(SCORERS)}; pass others to score_feedback in Python",
             )
         found.append(SCORERS[name])
     return found
@@ -134,7 +137,7 @@ def _vader() -> Any:
 
 
 def _version(package: str, purpose: str) -> str:
-    needed(package, extra=_EXTRA, purpose=purpose)  # what cannot be loaded is missing, whatever is said to be installed
+    needed(package, extra=_EXTRA, purpose=purpose)  # metadata may be there where the package cannot be loaded
     try:
         return version(package)
     except PackageNotFoundError:

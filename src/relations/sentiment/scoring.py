@@ -1,8 +1,7 @@
-"""Words in the log, scored once: what a model said is recorded with its name and version, and no replay asks it again.
+"""Scoring of words in the log, once: a score is recorded with its scorer and version, and no replay needs a model.
 
-A score is dated when the words were given, for it says something of them; when it was reckoned stands in
-`recorded_at`. So a command is made of the answer and the scorer alone, and scoring again, or from two processes at
-once, records nothing twice.
+A score has the time of the words that it is about; `recorded_at` is the time of scoring. The command is made of the
+answer and the scorer alone, so scoring again, or in two processes at once, records nothing twice.
 """
 
 from __future__ import annotations
@@ -35,18 +34,18 @@ from relations.sentiment.scorers import SCORERS, Scorer
 __all__ = ["ScorerCount", "ScoringReport", "score_feedback"]
 
 _CHUNK = 16
-"""Texts handed to another process at a time: enough that the way there costs nothing beside the scoring."""
+"""Texts sent to another process at a time: enough that sending costs little next to scoring."""
 
 
 class ScorerCount(msgspec.Struct):
-    """What one scorer did.
+    """The counts of one scorer.
 
     Attributes:
         scorer: Its name.
         version: Its version.
-        scored: Answers that it scored now.
-        known: Answers that this version of it had scored before.
-        refused: Scores that the rules did not take; `ScoringReport.rejections` says why.
+        scored: Answers scored now.
+        known: Answers that this version had scored before.
+        refused: Scores that the rules refused; `ScoringReport.rejections` has the reasons.
     """
 
     scorer: str
@@ -57,13 +56,13 @@ class ScorerCount(msgspec.Struct):
 
 
 class ScoringReport(msgspec.Struct):
-    """What became of all answers that have words.
+    """The result of scoring all answers that have words.
 
     Attributes:
-        answers: How many there are.
-        erased: Those of erased customers: there is nothing left to read.
-        unread: Those in a language that no scorer reads, or of which neither they nor their customer say which it is.
-        scorers: What each scorer did with the rest, in the order given.
+        answers: Answers with words.
+        erased: Answers of erased customers, whose words are gone.
+        unread: Answers in a language that no scorer reads, or in an unknown language.
+        scorers: The counts of each scorer, in the order given.
         rejections: Refused scores, each with its reason.
         position: The position up to which the log has been read.
     """
@@ -77,7 +76,7 @@ class ScoringReport(msgspec.Struct):
 
 
 OnScored: TypeAlias = Callable[[ScoringReport, int], None]
-"""Called after each part with the report so far and the position at which it will end."""
+"""A function that is called after each batch with the report so far and the last position."""
 
 _Score: TypeAlias = Callable[[Scorer, list[str]], list[int]]
 _Key: TypeAlias = tuple[str, str, str, str]
@@ -93,23 +92,23 @@ def score_feedback(
     batch: int = 500,
     on_progress: OnScored | None = None,
 ) -> ScoringReport:
-    """Have every answer with words scored by every scorer that reads its language and has not scored it yet.
+    """Score every answer with words by every scorer that reads its language and has not scored it yet.
 
-    An answer that does not say its language is in the customer's own, as last known by then. Interrupted, it is run
-    again and goes on where it stopped; what is recorded while it runs is left to the next time.
+    An answer without a language is in the customer's language, as last known by then. An interrupted run can be started
+    again and continues. Answers that are recorded meanwhile are left to the next run.
 
     Args:
-        engine: Where the answers are.
-        scorers: Who scores; all that ship where absent.
-        language: That of answers that say no language, of customers whose own is not known (BCP 47); without it these
-            are not read.
-        processes: Score in so many processes; models in plain Python are slow.
-        batch: Answers read, scored and recorded at a time.
-        on_progress: Told how far it is.
+        engine: The engine that has the answers.
+        scorers: The scorers. Default: all shipped ones.
+        language: The language (BCP 47) of answers without one, of customers whose language is unknown. Without it,
+            such answers are left out.
+        processes: The number of processes to score in. Models in plain Python are slow.
+        batch: The number of answers to read, score and record at a time.
+        on_progress: The function to call after each batch.
 
     Raises:
         MissingExtra: The extra `sentiment` is not installed.
-        InvalidInput: A scorer gave something other than a whole number from -1000 to 1000.
+        InvalidInput: A scorer returned something other than a whole number from -1000 to 1000.
     """
     report = ScoringReport(scorers=[ScorerCount(each.name, each.version) for each in scorers])
     head = engine.status().position
@@ -132,26 +131,26 @@ def score_feedback(
 
 
 def _scored(engine: Relations, until: int) -> Iterator[_Key]:
-    """What was scored already, and by which version of what."""
+    """Yield the scores that the log has, each with its scorer and version."""
     for scored in engine.events(until=until, of=(SentimentScored,)):
         if isinstance(scored.event, SentimentScored):
             yield scored.customer, scored.event.feedback, scored.event.scorer, scored.event.scorer_version
 
 
 class _Spoken:
-    """Which language customers spoke when: what was last said of it, by business time, under any id of theirs.
+    """The languages of customers over time: the last one known by a business time, under any id of theirs.
 
     Args:
-        engine: Where they are known.
+        engine: The engine.
         until: The last position to read.
-        otherwise: The language of those of whom nothing is known.
+        otherwise: The language of customers of whom none is known.
     """
 
     def __init__(self, engine: Relations, until: int, otherwise: str) -> None:
         self._engine, self._until, self._otherwise = engine, until, otherwise
 
     def by(self, customer: str, at: int) -> str:
-        """The language of a customer at a moment, UTC microseconds."""
+        """Return the language of a customer at a moment in UTC microseconds."""
         survivor = self._aliases.survivor(customer)
         known = [said for said in self._said.get(survivor, ()) if said[:1] <= (at,)]
         return max(known)[-1] if known else self._otherwise
@@ -162,7 +161,7 @@ class _Spoken:
 
     @cached_property
     def _said(self) -> dict[str, list[tuple[int, int, str]]]:
-        """By surviving id, when each language was said, where in the log, and which; read once it is asked for."""
+        """By surviving id: business time, position and language of each report."""
         found: dict[str, list[tuple[int, int, str]]] = {}
         for recorded in self._engine.events(until=self._until, of=(CustomerRegistered, ProfileCorrected)):
             language = getattr(recorded.event, "language", None)
@@ -186,7 +185,7 @@ def _parts(events: Iterable[RecordedEvent], size: int) -> Iterator[list[Recorded
 def _readable(
     part: list[RecordedEvent], scorers: Sequence[Scorer], spoken: _Spoken, report: ScoringReport
 ) -> Iterator[tuple[RecordedEvent, str, str]]:
-    """The answers with words that any scorer reads, with the words and their language; the others are counted."""
+    """Yield the answers that some scorer reads, with their words and language, and count the others."""
     for given in part:
         event = given.event
         if not isinstance(event, FeedbackGiven) or event.comment is None:
@@ -220,10 +219,10 @@ def _record(
 def _command(given: RecordedEvent, by: ScorerCount, score: int) -> ScoreSentiment:
     if type(score) is not int or not -1000 <= score <= 1000:
         raise InvalidInput(
-            f"the scorer {by.scorer} {by.version} gave {score!r}",
+            f"the scorer {by.scorer} {by.version} returned {score!r}",
             code="invalid_score",
             field="score",
-            hint="A scorer gives a whole number from -1000 to 1000",
+            hint="Return a whole number from -1000 to 1000",
         )
     customer, feedback, scorer, version = key = _key(given, by)
     return ScoreSentiment(
@@ -241,7 +240,7 @@ def _command(given: RecordedEvent, by: ScorerCount, score: int) -> ScoreSentimen
 
 @contextmanager
 def _scoring(processes: int) -> Iterator[_Score]:
-    """Scores many texts, in this process or over several."""
+    """Yield a function that scores many texts, in this process or in several."""
     if processes <= 1:
         yield lambda scorer, texts: [scorer.score(text) for text in texts]
         return

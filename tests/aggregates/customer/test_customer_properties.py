@@ -231,6 +231,7 @@ _BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
         st.builds(Tender, ids, st.builds(Money, st.integers(1, 50), currencies)), max_size=2
     ).map(tuple),
     "Personal | None": maybe,
+    "SealedSince": ids,
     "tuple[str, ...]": st.lists(ids, max_size=2).map(tuple),
 }
 

@@ -87,7 +87,7 @@ def micros(text: str) -> int:
 
 def policy(*, more: Any = (), **values: Any) -> Policy:
     """One point a euro, twelve months, no tiers, unless told otherwise; the zone is Vienna's, at +1 in winter."""
-    months = {} if "expiry" in values else {"months_to_expiry": 12}
+    months = {} if values.get("expiry") is not None else {"months_to_expiry": 12}
     rules = {"rates": {"EUR": 1, "JPY": "0.1", "KWD": 3}, "tiers": [], **months, **values}
     return Policy.model_validate({"zone": "Europe/Vienna", "programme": rules, "programmes": more})
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from relations.policies import Programme
+from relations.engine import Relations
+from relations.policies import Policy, Programme
 from relations.policies.loyalty.check import check_programme
 
 
@@ -41,10 +42,10 @@ def test_the_programme_that_ships_is_good() -> None:
             "tier_earns_less",
             "those of the lower tier 'a' 2 times",
         ),
-        ({"tier_basis": "stays"}, "unreachable_tier", "goes by stays, of which nothing"),
-        ({"tiers": (), "grace_days": 10}, "no_tiers", "`grace_days` says how tiers go, and there are none"),
-        ({"fx": {"CZK": "0.04"}}, "unused_basis", "counts as spend, and tiers go by points"),
-        ({"stay_categories": ["room"]}, "unused_basis", "counts as stays, and tiers go by points"),
+        ({"tier_basis": "stays"}, "unreachable_tier", "counts stays, and nothing"),
+        ({"tiers": (), "grace_days": 10}, "no_tiers", "`grace_days` is about tiers, and there are none"),
+        ({"fx": {"CZK": "0.04"}}, "unused_basis", "counts as spend, and tiers count points"),
+        ({"stay_categories": ["room"]}, "unused_basis", "counts as stays, and tiers count points"),
         (
             {"campaigns": [{"id": "c", "starts": "2024-01-01", "ends": "2024-02-01", "multiplier": 2, "minimum": 9}]},
             "minimum_of_no_currency",
@@ -59,7 +60,11 @@ def test_the_programme_that_ships_is_good() -> None:
             "unused_minimum",
             "has a minimum in SEK, which earns nothing",
         ),
-        ({"rewards": [{"name": "night", "points": 9, "tier": "diamond"}]}, "unreachable_reward", "which there is not"),
+        (
+            {"rewards": [{"name": "night", "points": 9, "tier": "diamond"}]},
+            "unreachable_reward",
+            "which does not exist",
+        ),
         ({"rewards": [{"name": "night", "points": 9, "stock": 0}]}, "unreachable_reward", "a stock of 0"),
         (
             {"rewards": [{"name": "night", "points": 9, "tier": "gold"}], "tier_basis": "stays"},
@@ -70,7 +75,7 @@ def test_the_programme_that_ships_is_good() -> None:
         (
             {"rewards": [{"name": "night", "points": 9}], "rates": {}, "joining_points": 5},
             "unreachable_reward",
-            "a member can come by 5 at most",
+            "a member can get 5 at most",
         ),
         ({"pending_days": 60, "months_to_expiry": 2}, "expires_before_active", "pending for 60 days"),
         ({"pending_days": 30, "months_to_expiry": 1}, "expires_before_active", "may expire after 29"),
@@ -95,7 +100,7 @@ def test_the_programme_that_ships_is_good() -> None:
             "two_expiries",
             "inactivity of 18 months never makes them expire",
         ),
-        ({"tier_window": {"kind": "lifetime"}, "grace_days": 5}, "never_lost", "one for life never is"),
+        ({"tier_window": {"kind": "lifetime"}, "grace_days": 5}, "never_lost", "a tier for life never is"),
         (
             {"tier_window": {"kind": "rolling_months", "months_count": 1}, "warning_days": 40},
             "warning_too_early",
@@ -121,7 +126,7 @@ def test_the_programme_that_ships_is_good() -> None:
                 ]
             },
             "unknown_tier",
-            "for tier 'x', which there is not",
+            "for tier 'x', which does not exist",
         ),
         (
             {
@@ -150,7 +155,7 @@ def test_the_programme_that_ships_is_good() -> None:
             "make 4 times the rate",
         ),
         ({"authority": {"agent": 100}}, "authority_backwards", "whoever has no role any number"),
-        ({"referral": {}}, "empty_referral", "worth nothing to either"),
+        ({"referral": {}}, "empty_referral", "gives no points to either customer"),
     ],
 )
 def test_what_is_wrong_in_the_whole_is_named(values: dict[str, Any], code: str, sentence: str) -> None:
@@ -177,3 +182,10 @@ def test_what_suits_is_not_named() -> None:
     assert codes(adjustment_max=50, authority={"agent": 100}) == []
     ends = [{"name": "base", "threshold": 0, "below": 150}, {"name": "gold", "threshold": 150}]
     assert codes(tiers=ends) == []
+
+
+def test_a_policy_that_was_read_back_can_be_adopted_again() -> None:
+    with Relations.open("sqlite://") as engine:
+        engine.adopt(Policy(), from_beginning=True)
+        engine.adopt(Policy.model_validate_json(engine.policy.model_dump_json()))
+        assert check_programme(Programme.model_validate(Programme().model_dump())) == check_programme(Programme())

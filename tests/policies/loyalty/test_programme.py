@@ -161,7 +161,7 @@ def test_a_copy_counts_in_its_own_unit_and_window() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"rates": {"EURO": 1}}, "'EURO' is not an ISO 4217 currency code; rates go by codes such as EUR"),
+        ({"rates": {"EURO": 1}}, "'EURO' is not an ISO 4217 currency code; give rates by codes such as EUR"),
         ({"rates": {"XAU": 1}}, "XAU has no minor unit"),
         ({"rates": {"EUR": 0}}, "the rate for EUR is 0; leave the currency out"),
         ({"rates": {"JPY": 1_000}}, "JPY would earn up to 1,000 points for the smallest amount"),

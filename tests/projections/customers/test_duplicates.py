@@ -70,14 +70,14 @@ def test_likely_duplicates_are_proposed_with_what_speaks_for_each(database_url: 
         assert proposed(relations) == [
             (("c1", "c2"), ["email", "phone", "name_and_birthday"]),
             (("c3", "c4"), ["name_and_birthday"]),
-            (("c4", "c5"), ["phone"]),
             (("c6", "c7"), ["external_id"]),
+            (("c4", "c5"), ["phone"]),  # another first name speaks against it
         ]
         (first, *_) = relations.views.customers.duplicates(limit=1)
         assert [said.value for said in first.evidence] == [
             "anna@example.org", "+4315550199", "anna muller, 1980-02-29",
         ]  # fmt: skip
-        assert proposed(relations, offset=2, limit=1) == [(("c4", "c5"), ["phone"])]
+        assert proposed(relations, offset=3, limit=1) == [(("c4", "c5"), ["phone"])]
         stored = relations.runner.stored("customers").decode().casefold()
         assert not [word for word in ("anna", "example.org", "5550199", "1980") if word in stored]
 
@@ -164,3 +164,31 @@ def test_every_pair_is_found_and_no_other(people: list[dict[str, str]], merges: 
         assert {pair for pair, _ in found} == expected
         assert len(found) == len(expected)
         event(f"{min(len(expected), 3)} pairs")
+
+
+def test_contrary_evidence_lowers_the_rank_and_is_shown() -> None:
+    people = [
+        # One person with and without a middle name.
+        known("a1", name="Anna Maria Huber", email="anna@example.org", birthday="1980-02-29"),
+        known("a2", name="Huber, Anna", email="anna@example.org", birthday="--02-29"),
+        # A couple that shares a mailbox.
+        known("b1", name="Bea Mayer", email="mayer@example.org"),
+        known("b2", name="Karl Mayer", email="mayer@example.org"),
+        # One address with two birthdays.
+        known("d1", name="Dora Egger", email="dora@example.org", birthday="1950-01-01"),
+        known("d2", name="Dora Egger", email="dora@example.org", birthday="1985-06-01"),
+        # Twins with one phone number.
+        known("e1", name="Emil Fuchs", phone="+43 1 5550199", birthday="2001-04-05"),
+        known("e2", name="Paul Fuchs", phone="+43 1 5550199", birthday="2001-04-05"),
+    ]
+    with opened(people) as engine:
+        found = engine.views.customers.duplicates()
+        ranked = [
+            (pair.customers[0][0], pair.rank, [(sign.kind, sign.values) for sign in pair.against]) for pair in found
+        ]
+        assert ranked == [
+            ("a", 1, []),
+            ("b", 0, [("first_name", ("Bea Mayer", "Karl Mayer"))]),
+            ("d", 0, [("birthday", ("1950-01-01", "1985-06-01"))]),
+            ("e", 0, [("first_name", ("Emil Fuchs", "Paul Fuchs"))]),
+        ]

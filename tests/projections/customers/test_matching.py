@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relations.projections.customers.matching import same_email, same_name, same_phone
+from relations.projections.customers.matching import same_birthday, same_email, same_first_name, same_name, same_phone
 
 
 @pytest.mark.parametrize(
@@ -93,3 +93,27 @@ def test_numbers_are_compared_in_the_form_of_e164(written: str, region: str | No
 def test_addresses_differ_in_more_than_case() -> None:
     assert same_email("Ada.L@Example.ORG") == same_email("ada.l@example.org")
     assert same_email("ada.l@example.org") != same_email("adal@example.org")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Anna Huber", "Anna Maria Huber", True),
+        ("Huber, Anna", "Anna Mayer", True),
+        ("A. Huber", "Anna Huber", True),
+        ("Anna Huber", "Bert Huber", False),
+        ("Huber, Anna", "Huber, Bert", False),
+        ("王伟", "王芳", False),
+        ("王伟", "伟 王", True),
+        ("", "Anna", True),
+    ],
+)
+def test_first_names_speak_for_or_against(one: str, other: str, *, same: bool) -> None:
+    assert same_first_name(one, other) is same
+    assert same_first_name(other, one) is same
+
+
+def test_birthdays_without_a_year_are_compared_by_the_day() -> None:
+    assert same_birthday("1980-02-29", "--02-29")
+    assert not same_birthday("1980-02-29", "1981-02-28")
+    assert not same_birthday("--02-28", "--02-29")

@@ -115,7 +115,7 @@ def test_the_tables_hold_no_personal_word_and_after_erasing_not_even_a_sealed_on
     with opened(database_url, ada()) as relations:
         relations.views.customers.portrait("c1")
         before = relations.runner.stored("customers").decode()
-        assert before.count("sealed:") == 7
+        assert before.count("sealed:") == 8
         assert not [word for word in WORDS if word in before]
         relations.execute(of("c1", EraseCustomer, 50))
         found = relations.views.customers.portrait("c1")

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 import relations.report.html.page
 from relations import (
+    FileComplaint,
     Policy,
     RecordAcquisitionCost,
     RecordInteraction,
@@ -410,6 +411,26 @@ def test_nouns_agree_with_their_number() -> None:
     assert not re.findall(r"\b1 (customers|buyers|days|answers|members|points|months)\b", page)
 
 
+def test_a_reason_is_only_given_where_it_is_true() -> None:
+    filed = FileComplaint(
+        customer="c9", complaint="k1", channel="phone", subject="noise", occurred_at=AS_OF - timedelta(days=3)
+    )
+    with Relations.open("sqlite://", clock=lambda: AS_OF) as engine:
+        engine.execute(filed)
+        page = render_html(engine)
+        assert "no step has been taken yet" in words(page, "steps")
+        assert "no customer has bought or answered anything yet" in words(page, "kinds")
+        for name in ("rates", "cohorts", "survival"):
+            assert "no purchases yet" in words(page, name), name
+        engine.execute_many(purchases(("c1", 40, "CHF"), ("c2", 4, "CHF")))
+        page = render_html(engine)
+        assert "no purchases yet" not in page
+        assert "no spending in EUR" in words(page, "rfm")
+        francs = render_html(engine, currency="CHF")
+        assert figure(francs, "segments").count('class="mark') == 2, "segments without customers are left out"
+        assert figure(francs, "worth").count('class="mark') == 2, "so are tenths without buyers"
+
+
 def test_old_revenue_is_shown_with_its_last_month_and_not_denied() -> None:
     with Relations.open("sqlite://") as engine:
         old = [("c1", 3_000 + 31 * number, "EUR") for number in range(6)]
@@ -420,6 +441,9 @@ def test_old_revenue_is_shown_with_its_last_month_and_not_denied() -> None:
         assert 0 < figure(page, "revenue").count('class="mark') <= 2 * 24
         assert figure(page, "cohorts").count('class="mark') <= 24
         assert "no spending in CHF" in words(render_html(engine, as_of=AS_OF, currency="CHF"), "revenue")
+    with Relations.open("sqlite://") as engine:
+        engine.execute_many(purchases(("c1", 3_000, "EUR")))
+        assert "no customer has come back yet" in words(render_html(engine, as_of=AS_OF), "cohorts")
 
 
 def test_a_month_that_is_not_over_is_marked_or_left_out() -> None:

@@ -1,32 +1,35 @@
 """A complaint, from filing to closing, after ISO 10002.
 
-Stream `complaint-<id>`. The modules in their order: `events` and `clock_events`, `commands`, `moves` (the table of what
-is legal when), `state`, `evolution` (evolve), `clocks` (their arithmetic), `decisions` (what each command says) and
-`rules` (decide, and `REFUSALS`, every code of refusal with when it is given). `justice` tags the repair actions.
+The stream is `complaint-<id>`. The package has five doors: `events`, `commands`, `state`, `evolve` and `decide`.
+`moves` is the table of what each state allows, and `justice` tags the repair actions. Every code of refusal is in
+`REFUSALS`.
 
-**Clocks.** Each round has `acknowledge` and `resolve`, both from filing (or reopening), by severity, the customer's
-grade and the policy in force at filing, which is pinned; reopening gives the same time again. Where the policy promises
-more, `next_response` starts when the customer says something that wants an answer, and `follow_up` with the resolution.
-A clock ends in exactly one of met (before its deadline), missed (at it or later, when the answering command comes or
-`CheckDeadlines` passes, whichever is recorded first) and cancelled (the complaint was withdrawn, merged or reopened
-before). A miss once recorded stays. The first answer is whatever tells the customer that they were heard:
-acknowledgement, apology, offer, question, holding reply, a remedy carried out, or at last the resolution.
+**Clocks.** Each round has the clocks `acknowledge` and `resolve`. Both start with the filing or reopening and depend
+on severity, the customer's grade and the policy in force at filing, which is pinned. A reopening gives the same time
+again. Where the policy promises more, `next_response` starts when the customer says something that wants an answer,
+and `follow_up` starts with the resolution. Each clock ends in one of three ways. It is met before its deadline. It is
+missed at the deadline or later: when the answering command or `CheckDeadlines` is recorded, whichever comes first. It
+is cancelled when the complaint is withdrawn, merged or reopened before. A recorded miss stays in the log; figures
+count what truly happened. The first answer is whatever shows the customer that they were heard: an acknowledgement, an
+apology, an offer, a question, a holding reply, a remedy carried out or the resolution.
 
-While a question to the customer stands open, the clocks that the policy names stand still, and of that only the working
-time is deducted. Another severity or a holding reply moves the deadlines of running clocks; the time used stays used.
-Steps of escalation are planned by an event, so that the agenda knows when, and taken by `CheckDeadlines`.
+While a question to the customer is open, the clocks that the policy names are paused. Only the working time of the
+pause is deducted. Another severity or a holding reply moves the deadlines of running clocks; the time used stays used.
+Steps of escalation are planned by an event, so that the agenda knows when they are due, and taken by `CheckDeadlines`.
 
-**Retries.** Offers, questions, rewards and improvements are known by their ids; everything else by what it says and
-when. The same again adds nothing. Acknowledging what is acknowledged adds nothing either, unless it was earlier than
-the acknowledgement recorded.
+**Retries.** Remedies, questions, messages, rewards and improvements are recognised by their ids, everything else by
+its content and time. The same command again adds nothing. Assigning, assessing and transferring add nothing where
+nothing is new. A later acknowledgement adds nothing either; an earlier one shows how soon the customer heard.
 
-**Late arrivals.** Work recorded late is judged by the state as of its business time: it is recorded where it was legal
-then, moves nothing that came after, and ends a clock only if that still runs in the same round. What begins or ends a
-round has to come in order (`out_of_order`).
+**Late arrivals.** Work recorded late is judged by the state as of its business time. It is recorded if it was legal
+then, changes nothing that came after, and ends a clock only if that clock still runs in the same round. Commands that
+begin or end a round must come in order (`out_of_order`).
 
-**Lenient** commands, for histories of other systems: work on a complaint that has ended, and a second resolution, are
-recorded after a `ComplaintReopened` with `lenient`, whose clocks they then end. Never silently, and nothing else is
-allowed by it.
+**Merged complaints.** A merged complaint goes on in the surviving one. Commands to it are refused, and the refusal
+names the survivor. Only `ReopenComplaint` takes it up again.
+
+**Lenient** commands are for histories of other systems. Work on a complaint that has ended, and a second resolution,
+are recorded after a `ComplaintReopened` with `lenient`, whose clocks they then end. Nothing else is allowed by it.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from relations.messages import Channel, Command, Id, Label, Money, Text
+from relations.messages import Channel, Command, Id, Label, Money, Term, Text
 from relations.policies.complaints.service_levels import Severity
 
 __all__ = [
@@ -97,7 +97,7 @@ class FileComplaint(ComplaintCommand):
     """
 
     customer: Id
-    subject: Label
+    subject: Term
     channel: Channel
     severity: Severity = "medium"
     text: Text | None = None
@@ -143,7 +143,7 @@ class TransferComplaint(ComplaintCommand):
 
     department: Label
     owner: Label | None = None
-    reason: Label | None = None
+    reason: Term | None = None
 
 
 class InvestigateComplaint(ComplaintCommand):
@@ -156,7 +156,7 @@ class InvestigateComplaint(ComplaintCommand):
 class NameRootCause(ComplaintCommand):
     """Say why it happened. Mostly known later, so it may be said at any time."""
 
-    cause: Label
+    cause: Term
 
 
 class AskInformation(ComplaintCommand):
@@ -190,7 +190,7 @@ class ReceiveMessage(ComplaintCommand):
 class SendHoldingReply(ComplaintCommand):
     """Tell the customer why it takes longer, and until when."""
 
-    reason: Label
+    reason: Term
     until: AwareDatetime | None = None
 
 
@@ -198,7 +198,7 @@ class EscalateComplaint(ComplaintCommand):
     """Call for somebody higher up. An emergency goes to whom the policy names and makes the complaint critical."""
 
     to: Label | None = None
-    reason: Label | None = None
+    reason: Term | None = None
     emergency: bool = False
 
     @model_validator(mode="after")
@@ -289,13 +289,13 @@ class CloseComplaint(ComplaintCommand):
 class ReopenComplaint(ComplaintCommand):
     """Take it up again, with new deadlines."""
 
-    reason: Label
+    reason: Term
 
 
 class WithdrawComplaint(ComplaintCommand):
     """Record that the customer takes it back."""
 
-    reason: Label | None = None
+    reason: Term | None = None
 
 
 class MergeComplaint(ComplaintCommand):
@@ -342,7 +342,7 @@ class RaiseImprovement(ComplaintCommand):
 
     improvement: Id
     title: Label
-    cause: Label | None = None
+    cause: Term | None = None
     owner: Label | None = None
 
 

@@ -1,10 +1,9 @@
-"""Which command is legal in which state of a complaint, and where it leads: the whole table, as data.
+"""The table of moves: the commands that each state of a complaint allows, and the state after them.
 
-A complaint that was answered stays `acknowledged` while the work goes on; each remedy and each improvement has a state
-of its own, and so has each question to the customer. Whatever tells the customer that they were heard is a first
-answer: an acknowledgement, an apology, an offer, a question, a holding reply, a remedy carried out. What is learnt from
-a complaint may be recorded whenever it is learnt. `CheckDeadlines` is legal in every state: it asks the clocks, where
-any run, and moves nothing.
+A complaint that was answered stays `acknowledged` while the work goes on. Each remedy, improvement and question to the
+customer has a state of its own. Whatever shows the customer that they were heard is a first answer: an acknowledgement,
+an apology, an offer, a question, a holding reply or a remedy carried out. Lessons may be recorded in any state.
+`CheckDeadlines` is legal in every state: it checks the clocks that run and moves nothing.
 """
 
 from __future__ import annotations
@@ -75,7 +74,7 @@ LESSONS: tuple[type[ComplaintCommand], ...] = (
     MeasureImprovement,
     JudgePromise,
 )
-"""What is learnt from a complaint, in whatever state it is by then."""
+"""Commands that record lessons; they are legal in every state after the filing."""
 
 _DESK: tuple[type[ComplaintCommand], ...] = (
     AssessComplaint,
@@ -125,14 +124,14 @@ MOVES: Mapping[Status, Mapping[type[ComplaintCommand], Status]] = {
         MergeComplaint: "merged",
     },
     "resolved": {
-        # What was promised may still be kept: money takes its days. And what was asked may still come.
+        # A promise may still be kept, because payments take days, and an answer may still come.
         **_stays("resolved", AcceptRemedy, DeclineRemedy, CarryOutRemedy, ReceiveInformation, ReceiveMessage),
         FollowUpComplaint: "resolved",
         CloseComplaint: "closed",
         ReopenComplaint: "reopened",
     },
     "closed": {
-        # Customers answer when they like, also after the file was put away.
+        # Customers may answer after the file was closed.
         **_stays("closed", ReceiveInformation, ReceiveMessage),
         FollowUpComplaint: "closed",
         ReopenComplaint: "reopened",
@@ -143,7 +142,7 @@ MOVES: Mapping[Status, Mapping[type[ComplaintCommand], Status]] = {
         ReopenComplaint: "reopened",
     },
     "merged": {
-        # It goes on in the other one, which takes further duplicates, too; if it was none, it is taken up again.
+        # It goes on in the surviving complaint, which takes further duplicates too. If it was not one, it is reopened.
         **{kind: after for kind, after in _stays("merged").items() if kind is not TakeDuplicate},
         ReopenComplaint: "reopened",
     },
@@ -164,16 +163,16 @@ MOVES: Mapping[Status, Mapping[type[ComplaintCommand], Status]] = {
         MergeComplaint: "merged",
     },
 }
-"""State, command, state after it. What is not in it is refused with `illegal_move`. An offer that has to be approved
-first moves nothing."""
+"""By state and command, the state after it. Everything else is refused with `illegal_move`. A remedy that needs
+approval moves nothing until it is approved."""
 
 REMEDY_MOVES: Mapping[RemedyStatus, Mapping[type[ComplaintCommand], RemedyStatus]] = {
     "awaiting": {ApproveRemedy: "proposed", RefuseRemedy: "refused"},
     "refused": {},
     "proposed": {AcceptRemedy: "accepted", DeclineRemedy: "declined"},
-    # Until it is carried out, the customer may think better of it.
+    # Until it is carried out, the customer may change their mind.
     "accepted": {CarryOutRemedy: "carried_out", DeclineRemedy: "declined"},
-    # What was declined is offered anew, under another id.
+    # A declined remedy is offered again under another id.
     "declined": {},
     "carried_out": {},
 }
@@ -182,11 +181,11 @@ REMEDY_MOVES: Mapping[RemedyStatus, Mapping[type[ComplaintCommand], RemedyStatus
 IMPROVEMENT_MOVES: Mapping[ImprovementStatus, tuple[type[ComplaintCommand], ...]] = {
     "raised": (CompleteImprovement,),
     "done": (MeasureImprovement,),
-    # It may be measured again: what works may cease to, and what does not yet may come to.
+    # It may be measured again: an improvement may stop working, or start to.
     "proved": (MeasureImprovement,),
     "not_proved": (MeasureImprovement,),
 }
-"""What is possible with each improvement."""
+"""The commands that each status of an improvement allows."""
 
 ENDED: frozenset[Status] = frozenset({"resolved", "closed", "withdrawn", "merged"})
 """States in which no clock runs but, after a resolution, that of the follow-up."""
@@ -208,7 +207,7 @@ WORK: frozenset[type[ComplaintCommand]] = frozenset(
         CarryOutRemedy,
     }
 )
-"""What is done on a complaint, as against what begins and ends it."""
+"""Commands that work on a complaint, as opposed to those that begin or end it."""
 
 ANSWERS: frozenset[type[ComplaintCommand]] = frozenset(
     {
@@ -222,4 +221,4 @@ ANSWERS: frozenset[type[ComplaintCommand]] = frozenset(
         ResolveComplaint,
     }
 )
-"""What ends the clocks `acknowledge` and `next_response`, where they still run."""
+"""Commands that end the clocks `acknowledge` and `next_response`, if they run."""

@@ -1,4 +1,4 @@
-"""What the rules must know of a complaint. `evolution` says how it comes about from events."""
+"""The state of a complaint, as far as its rules need it."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ __all__ = ["JUDGED", "Clock", "Complaint", "ImprovementState", "Plan", "Remedy",
 
 
 class Remedy(msgspec.Struct, frozen=True, gc=False):
-    """One offer, and what became of it.
+    """One remedy and its status.
 
     Attributes:
-        author: Who proposed it, where it needs approval.
+        author: The actor who proposed it, if it needs approval.
     """
 
     kind: str
@@ -53,10 +53,10 @@ class Clock(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         name: acknowledge, next_response, resolve or follow_up.
-        number: Which run of it in the round.
-        started_at: Since when, UTC microseconds.
-        due_at: Its deadline; the last known one while it stands still.
-        paused: Whether it stands still.
+        number: The number of its run in the round, from 1.
+        started_at: The time at which it started, UTC microseconds.
+        due_at: Its deadline; while it is paused, the last known one.
+        paused: True while it is paused.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
 
 class ImprovementState(msgspec.Struct, frozen=True, gc=False):
-    """A change that was proposed, and how far it has come."""
+    """A proposed change and its status."""
 
     title: str
     cause: str | None
@@ -85,7 +85,7 @@ class ImprovementState(msgspec.Struct, frozen=True, gc=False):
 
 
 class Plan(msgspec.Struct, frozen=True, gc=False):
-    """The next escalation, if nothing happens before."""
+    """The next escalation by time, if nothing happens before."""
 
     due_at: int
     clock: str
@@ -95,34 +95,34 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
 
 
 class Complaint(msgspec.Struct, frozen=True, gc=False):
-    """What the rules must know of a complaint. It holds no personal words.
+    """The state of a complaint. It holds no personal words.
 
     Attributes:
         filing: The complaint as filed, without its words; None before.
-        history: Since when it was in which state, in order of business time; the last one is the present state.
-        round: Which run of the clocks this is; 0 before filing, one more for each reopening.
-        reopened_at: When this round began; None in the first, which anything early belongs to.
-        clocks: Those that have not ended.
-        outcomes: How clocks ended: `met`, `missed` or `cancelled`, by round and clock (`1 acknowledge`), and by the
-            run of the clock from the second on (`1 next_response 2`).
+        history: The states with the times at which they began, in order of business time; the last is the present one.
+        round: The number of the present run of the clocks: 0 before filing, one more for each reopening.
+        reopened_at: The time at which this round began; None in the first, which everything early belongs to.
+        clocks: The clocks that have not ended.
+        outcomes: The ends of clocks (`met`, `missed` or `cancelled`) by round and clock (`1 acknowledge`), and from the
+            second run on by its number too (`1 next_response 2`).
         acknowledged_at: The earliest acknowledgement of this round.
         answered_at: The latest answer of this round.
-        turns: How often the clock `next_response` was started in this round.
-        held: Whether a holding reply was sent in this round.
-        severities: Since when it was judged how severe, in order of business time, filing included.
+        turns: The number of times that `next_response` started in this round.
+        held: True if a holding reply was sent in this round.
+        severities: The judgements of severity in order of business time, the filing included.
         judged: The other values of assessments by field, in order of business time.
-        owner: Who works on it.
-        department: Where.
-        assigned_at: Since when.
+        owner: The person who works on it.
+        department: The department that works on it.
+        assigned_at: The time of the last assignment or transfer.
         remedies: By id; rewards of a recognition too.
         requests: Questions to the customer, by id.
         messages: The times of the customer's own messages, by id.
         improvements: By id.
         merged_into: The complaint that this one is a duplicate of, while it is.
         duplicates: The complaints that were merged into this one.
-        escalated: What was escalated by time in this round: `resolve 1 80`, of clock, its run and percent.
+        escalated: The escalations by time in this round, by clock, run and percent: `resolve 1 80`.
         plan: The next escalation by time.
-        facts: What was recorded and has no id of its own, so that a retry is known as one; the round of each.
+        facts: What was recorded without an id of its own, with its round, so that retries are recognised.
     """
 
     filing: ComplaintFiled | None = None
@@ -152,36 +152,36 @@ class Complaint(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def customer(self) -> str:
-        """Whose complaint it is; empty before filing."""
+        """Return the customer; empty before filing."""
         return self.filing.customer if self.filing else ""
 
     @property
     def status(self) -> Status:
-        """The present state."""
+        """Return the present state."""
         return self.history[-1][1] if self.history else "unfiled"
 
     @property
     def since(self) -> int:
-        """When the present state began, UTC microseconds."""
+        """Return the time at which the present state began, UTC microseconds."""
         return self.history[-1][0] if self.history else 0
 
     @property
     def severity(self) -> str:
-        """How severe it is by the latest judgement."""
+        """Return the severity by the latest judgement."""
         return self.severities[-1][1] if self.severities else "medium"
 
     @property
     def acknowledge_by(self) -> int | None:
-        """The deadline of the first answer while that clock has not ended."""
+        """Return the deadline of the first answer while that clock has not ended."""
         return self._due("acknowledge")
 
     @property
     def resolve_by(self) -> int | None:
-        """The deadline of the resolution while that clock has not ended."""
+        """Return the deadline of the resolution while that clock has not ended."""
         return self._due("resolve")
 
     def clock(self, name: str) -> Clock | None:
-        """The clock of that name, while it has not ended."""
+        """Return the clock of that name, while it has not ended."""
         for clock in self.clocks:
             if clock.name == name:
                 return clock
@@ -192,7 +192,7 @@ class Complaint(msgspec.Struct, frozen=True, gc=False):
         return clock.due_at if clock else None
 
     def status_at(self, at: int) -> Status:
-        """The state as of a business time; before the filing's own time, the first one."""
+        """Return the state as of a business time; before the filing's own time, the first one."""
         found = self.history[0][1] if self.history else "unfiled"
         for moment, status in self.history:
             if moment > at:
@@ -211,14 +211,14 @@ class Complaint(msgspec.Struct, frozen=True, gc=False):
         return found
 
     def in_this_round(self, at: int) -> bool:
-        """Whether something done then belongs to the present run of the clocks."""
+        """Return whether something done at that time belongs to the present run of the clocks."""
         return self.reopened_at is None or at >= self.reopened_at
 
 
 JUDGED = ("complexity", "impact", "urgency", "category")
 """The fields of an assessment besides the severity."""
 
-_TELLING: dict[type[Event], tuple[str, ...]] = {
+_CONTENT: dict[type[Event], tuple[str, ...]] = {
     ComplaintAcknowledged: ("channel",),
     ApologyGiven: ("channel",),
     ComplaintAssessed: ("severity", "complexity", "impact", "urgency", "category"),
@@ -238,10 +238,10 @@ _TELLING: dict[type[Event], tuple[str, ...]] = {
     ImprovementNotProved: ("improvement", "before", "before_days", "after", "after_days"),
     PromiseJudged: ("promise", "kept", "judged_by"),
 }
-"""What, beside its time, tells one event of a class from another. Personal words cannot."""
+"""The fields that tell one event of a class from another, besides its time. Personal words cannot."""
 
 
 def fact(event: Any) -> str:
-    """What an event without an id of its own says: two that say the same at the same time are one."""
-    said = " ".join([str(getattr(event, name)) for name in _TELLING[type(event)]])
+    """Return the content of an event without an id: two with the same content and time are one."""
+    said = " ".join([str(getattr(event, name)) for name in _CONTENT[type(event)]])
     return f"{event.topic} {event.at} {said}"

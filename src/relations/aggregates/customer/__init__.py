@@ -1,43 +1,37 @@
-"""A customer: who they are to the business, what they allowed, bought, gave back and said.
+"""A customer: their profile, consents, purchases, refunds and answers.
 
-Stream `customer-<id>`. The modules in their order: `events`, `commands`, `state` (with evolve),
-`rules` (decide, and `REFUSALS`, every code of refusal with when it is given) with `survey_rules`,
-`invitation_rules` and `portrait_rules`, `merging`.
+The stream is `customer-<id>`. The package has five doors: `events`, `commands`, `state`, `evolve` and `decide`.
+`merging` says which of several merged ids decides a command. Every code of refusal is in `REFUSALS`.
 
-**Ids.** Purchases, refunds, interactions and answers bear the host's ids. The same id with the same content and the
-same business time is a retry and adds nothing; with anything else it is refused, for one of the two would be lost.
-Personal words are not compared: the state never holds them.
+**Ids.** Purchases, refunds, interactions and answers have the host's ids. The same id with the same content and
+business time is a retry and adds nothing. Other content under a recorded id is refused, because one of the two would
+be lost. Personal words are not compared, because the state never holds them.
 
 **Unknown customers.** Whatever a customer does makes them known: `CustomerRegistered` with `implicit` is recorded
-first. A later `RegisterCustomer` records a second, explicit one; there are never more than these two.
+first. A later `RegisterCustomer` records a second, explicit one. There are never more than these two.
 
-**Late arrivals.** Consents and profile fields are decided as of the command's business time, so that what is recorded
-late does not overturn what came after it. A value or a consent that holds already as of its time is not recorded
-again; a withdrawal is, so that no late consent from before it can prevail. Where a consent is given and withdrawn at
-the same instant, it is withdrawn. A refund may bear a time before its purchase's, as tills' clocks
-differ: it counts once the purchase is recorded, and not before.
+**Late arrivals.** Consents and profile fields are decided as of the command's business time, so that a late record
+does not override what came after it. A value or consent that holds already at that time is not recorded again. A
+withdrawal is, so that no late consent from before it can win. At the same instant, a withdrawal wins over a consent. A
+refund may be dated before its purchase, because tills' clocks differ. It counts once the purchase is recorded.
 
-**Reversed refunds.** A refund that failed is reversed by `ReverseRefund`, and a purchase that was cancelled (refunded
-in full) is reinstated by `ReinstatePurchase`. Both record `RefundReversed` and lower the running total of refunds. A
-reversed refund keeps its id, so a refund made again needs a new one.
+**Erasure** is final. Registrations, corrections, consents and comments of an erased customer are refused. Purchases,
+refunds, scores, interactions and withdrawals are still accepted, so that totals stay right and books can be closed. A
+customer known only by complaints can be erased too, because complaints hold their words.
 
-**Erasure** is for ever. Nothing that says something of the person is taken any more: no registration, correction,
-consent or comment. Purchases, refunds, scores, interactions and withdrawn consents still are, so that totals stay
-right and late books close. A customer known only by complaints can be erased too, for those hold words of theirs.
+**Surveys.** An answer names an instrument of the policy and carries the scale that it had then, so that views do not
+need an older policy. A customer who *saw*, answered or declined an invitation is not asked again during the policy's
+quarantine. The times of the next reminder and of the business's reply are recorded with the event that asks for them,
+as deadlines of complaints are. An answer that is given again with another score corrects the first; the last word
+counts.
 
-**Asking.** An answer names an instrument of the policy and carries the scale that it had then, so that views need no
-older policy. Whoever *saw* an invitation (or answered or declined one) is left in peace for the policy's quarantine;
-one that was never seen asks nothing of anybody. When a reminder, or an answer of the business, is due by the policy is
-recorded with the event that asks for it, as deadlines of complaints are.
+**Answers to invitations that are not recorded** are accepted: a survey tool may export answers only. The invitation's
+id still makes an answer count once. Where the invitation is recorded, no answer may be older than it.
 
-**Answers to invitations that are not recorded** are taken. The invitation may have been sent by a tool that exports
-answers only; its id still makes an answer that is given twice count once. Where it is recorded, no answer is older than
-it.
-
-**Merging** makes an id the alias of another: `CustomerMerged` in its own stream, `CustomerAbsorbed` in the
-survivor's, in one transaction. Rules go on within one stream, and a command that names a purchase, an answer, an
-invitation or a trait goes to the stream of whichever id has it (`merging`); what makes one customer of the two are the
-views. Erasing either id erases both. See `docs/explanation/merging.md`.
+**Merging** makes an id the alias of another: `CustomerMerged` in its own stream and `CustomerAbsorbed` in the
+survivor's, in one transaction. Each stream keeps its own rules. A command that names a purchase, an answer, an
+invitation or a trait goes to the stream that has it. A person's newest word holds under every id. Views answer for all
+ids together, and erasing either id erases both. See `docs/explanation/merging.md`.
 """
 
 from __future__ import annotations
@@ -193,5 +187,6 @@ AGGREGATE = Aggregate(
     state_version=7,
     merging=MERGING,
     of_known={MergeCustomer: "customer", AbsorbCustomer: "into"},
+    keyed={LinkIdentity: LinkIdentity.keyed},
     erases=(CustomerErased,),
 )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from relations.aggregates.contact import Birthday, Email, LanguageTag, Phone
 from relations.aggregates.customer.item_answer import ItemAnswer
 from relations.currencies import last_day_of
-from relations.messages import Channel, Command, Id, Label, Money, Tender, Text
+from relations.messages import Channel, Command, Id, Label, Money, Tender, Term, Text
 from relations.policies.instruments import CSAT, NPS
 
 __all__ = [
@@ -177,14 +178,14 @@ class RefundPurchase(CustomerCommand):
     refund: Id
     purchase: Id
     amount: Annotated[Money, AfterValidator(_positive)]
-    reason: Label | None = None
+    reason: Term | None = None
 
 
 class ReverseRefund(CustomerCommand):
     """Reverse a refund that failed: the money did not reach the customer. It can be made again under a new id."""
 
     refund: Id
-    reason: Label | None = None
+    reason: Term | None = None
 
 
 class ReinstatePurchase(CustomerCommand):
@@ -194,7 +195,7 @@ class ReinstatePurchase(CustomerCommand):
     """
 
     purchase: Id
-    reason: Label | None = None
+    reason: Term | None = None
 
 
 class GiveFeedback(CustomerCommand):
@@ -312,14 +313,14 @@ class DeclineInvitation(CustomerCommand):
     """Record that the customer does not want to answer an invitation."""
 
     invitation: Id
-    reason: Label | None = None
+    reason: Term | None = None
 
 
 class NoteTrait(CustomerCommand):
     """Note what the customer likes, does, cannot bear or needs. Noting it again with other words replaces them."""
 
     trait: Literal["preference", "habit", "taboo", "need"]
-    about: Label
+    about: Term
     words: Text | None = None
     need: Literal["functional", "emotional", "social"] | None = None
 
@@ -336,7 +337,7 @@ class DropTrait(CustomerCommand):
     """Note that a trait holds no longer. Nothing happens where it was not noted."""
 
     trait: Literal["preference", "habit", "taboo", "need"]
-    about: Label
+    about: Term
 
 
 class NoteCulture(CustomerCommand):
@@ -367,7 +368,7 @@ class RecordAcquisitionCost(CustomerCommand):
 class RecordLapse(CustomerCommand):
     """Record that the customer is known to have left, and why. Nobody needs to: the retention view infers stages."""
 
-    reason: Label | None = None
+    reason: Term | None = None
 
 
 class RecordWinBack(CustomerCommand):
@@ -383,7 +384,7 @@ class EraseCustomer(CustomerCommand):
     again. All ids that are merged with this one are the same person's, and are erased with it.
     """
 
-    reason: Label = "customer asked"
+    reason: Term = "customer asked"
 
 
 class LinkIdentity(CustomerCommand):
@@ -391,6 +392,18 @@ class LinkIdentity(CustomerCommand):
 
     source: Label
     external_id: Label
+    _digest: str | None = PrivateAttr(default=None)
+
+    @property
+    def digest(self) -> str | None:
+        """The keyed digest of source and id, once the engine has computed it."""
+        return self._digest
+
+    def keyed(self, digest: Callable[[str, str], str]) -> LinkIdentity:
+        """Return the command with its digest."""
+        copy = self.model_copy()
+        copy._digest = digest(self.external_id, self.source)
+        return copy
 
 
 class MergeCustomer(CustomerCommand):
@@ -423,4 +436,4 @@ class EraseAlias(CustomerCommand):
     """Erase this customer because one merged with it was erased. Nothing happens where the two are not merged."""
 
     other: Id
-    reason: Label = "customer asked"
+    reason: Term = "customer asked"

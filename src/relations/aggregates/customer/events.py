@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from relations.aggregates.customer.item_answer import ItemAnswer
-from relations.messages import Event, Money, Personal, Tender
+from relations.messages import Event, Money, Personal, SealedSince, Tender
 
 __all__ = [
     "AcquisitionCostRecorded",
@@ -460,12 +460,20 @@ class CustomerErased(Event, frozen=True):
 
 
 class IdentityLinked(Event, frozen=True):
-    """Another system's id for this customer became known."""
+    """Another system's id for this customer became known.
+
+    Attributes:
+        source: The other system.
+        external_id: The id there.
+        digest: The keyed digest of source and id, by which it is found. Absent in events of versions that recorded the
+            id in clear.
+    """
 
     topic: ClassVar[str] = "customer.identity_linked"
     source: str
-    external_id: str
+    external_id: SealedSince
     at: int = 0
+    digest: str | None = None
 
 
 class CustomerMerged(Event, frozen=True):

@@ -148,7 +148,7 @@ def _customer_erased(state: Customer, event: CustomerErased) -> Customer:
 
 def _identity_linked(state: Customer, event: IdentityLinked) -> Customer:
     known = state.identities.get(event.source, ())
-    return _replace(state, identities=state.identities.set(event.source, (*known, event.external_id)))
+    return _replace(state, identities=state.identities.set(event.source, (*known, event.digest or event.external_id)))
 
 
 def _customer_merged(state: Customer, event: CustomerMerged) -> Customer:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from relations.aggregates.loyalty.lots import Holdings, MovedLot
-from relations.messages import Command, Id, Label, Money, Tender
+from relations.messages import Command, Id, Label, Money, Tender, Term
 
 __all__ = [
     "AdjustPoints",
@@ -96,7 +96,7 @@ class EnrolMember(LoyaltyCommand):
 class CloseAccount(LoyaltyCommand):
     """Leave a programme. The points in the lots are forfeited and the debt is written off."""
 
-    reason: Label | None = None
+    reason: Term | None = None
 
 
 class ReopenAccount(LoyaltyCommand):
@@ -276,7 +276,7 @@ class AdjustPoints(LoyaltyCommand):
 
     adjustment: Id
     points: Annotated[int, Field(strict=True, ge=-(10**12), le=10**12)]
-    reason: Label
+    reason: Term
     author: Id
     role: Label | None = None
 

@@ -106,6 +106,9 @@ def _clocks(clocks: list[ClockFigures]) -> RenderableType:
             percent(clock.on_time),
             surely,
         )
+    corrected = sum(clock.corrected for clock in clocks)
+    if corrected:
+        made.caption = f"Met includes {corrected} recorded as missed: taken in time and recorded late."
     return made
 
 

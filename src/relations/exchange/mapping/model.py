@@ -34,13 +34,13 @@ from relations.policies.codes import known_currency, known_zone
 __all__ = [
     "CommandRule",
     "FixedColumn",
-    "Group",
     "Limits",
     "Mapping",
     "Match",
     "Note",
     "Reject",
     "RowCondition",
+    "RowGroup",
     "Source",
     "Value",
     "load_mapping",
@@ -393,7 +393,7 @@ class Match(_Part):
     reason: str = "no earlier row matches"
 
 
-class Group(_Part):
+class RowGroup(_Part):
     """Consecutive rows that become one row, such as the lines of a basket.
 
     Columns and values are those of the first row; `total_of` adds a value up over all rows.
@@ -449,7 +449,7 @@ class Mapping(_Part):
     name: Annotated[Id, StringConstraints(max_length=48)]
     about: str = ""
     source: Source
-    group: Group | None = None
+    group: RowGroup | None = None
     values: dict[str, Value] = {}
     reject: tuple[Reject, ...] = ()
     match: tuple[Match, ...] = ()

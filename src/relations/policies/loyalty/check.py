@@ -1,8 +1,8 @@
-"""What is wrong with a loyalty programme as a whole.
+"""Check a loyalty programme as a whole.
 
-A `Programme` refuses what makes no sense by itself, at the first thing that it finds. This reads TOML, names
-everything that it finds, and sees what only shows in the whole: tiers with gaps between them, rewards that nobody can
-ever have, rules that contradict each other.
+A `Programme` refuses values that make no sense by themselves, and stops at the first. This module reads TOML, reports
+everything that it finds, and finds what shows only in the whole: gaps between tiers, rewards that nobody can ever have,
+rules that contradict each other.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["Finding", "ProgrammeReport", "check_programme", "read_programmes"]
 _AVERAGE_MONTH_DAYS = 30
 _STEP_MAX = 20
 _EVERY_DAY = range(date(2001, 1, 1).toordinal(), date(2005, 1, 1).toordinal())
-"""All that the calendar has, a leap day too."""
+"""Four years of days, a leap day included."""
 
 
 class Finding(BaseModel):
@@ -54,7 +54,7 @@ class Finding(BaseModel):
 
 
 class ProgrammeReport(BaseModel):
-    """What a file says and what is wrong with it.
+    """The programmes of a file, and what is wrong with them.
 
     Attributes:
         programmes: Those that can be read, in the order of the file.
@@ -68,12 +68,12 @@ class ProgrammeReport(BaseModel):
 
     @property
     def unreadable(self) -> Finding | None:
-        """The first thing for which a programme could not be read at all."""
+        """The first finding that made a programme unreadable."""
         return next((each for each in self.findings if each.code in _UNREADABLE), None)
 
     @property
     def good(self) -> bool:
-        """Whether there is no error; there may be warnings."""
+        """True if there is no error; there may be warnings."""
         return not any(finding.severity == "error" for finding in self.findings)
 
 
@@ -81,19 +81,19 @@ class ProgrammeReport(BaseModel):
 
 
 def read_programmes(text: str, name: str = "the file") -> ProgrammeReport:
-    """The programmes of a TOML text, one at the top or one for each `[[programme]]`, and all that is wrong with them.
+    """Read the programmes of a TOML text, one at the top or one for each `[[programme]]`, and check them.
 
     Args:
         text: The text.
-        name: What it is called in errors.
+        name: Its name in errors.
 
     Raises:
-        InvalidInput: It is no TOML.
+        InvalidInput: The text is not TOML.
     """
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InvalidInput(f"{name} is no TOML: {error}", code="invalid_toml", field="file") from None
+        raise InvalidInput(f"{name} is not TOML: {error}", code="invalid_toml", field="file") from None
     tables = found["programme"] if isinstance(found.get("programme"), list) else [found]
     programmes: list[Programme] = []
     findings: list[Finding] = []
@@ -119,7 +119,7 @@ def _unreadable(error: ValidationError, programme: str, table: Any) -> Iterator[
     for each in error.errors(include_url=False):
         field = ".".join(str(part) for part in each["loc"]) or "programme"
         yield _error("invalid_programme", programme, field, each["msg"].removeprefix("Value error, "), "")
-    # What is read as a whole stops at the first fault; tiers are looked at one by one nevertheless.
+    # Validation stops at the first fault, so the tiers are checked one by one here.
     tiers = table.get("tiers", []) if isinstance(table, dict) else []
     pairs = [(each.get("name"), each.get("threshold")) for each in tiers if isinstance(each, dict)]
     known = [(name, threshold) for name, threshold in pairs if isinstance(threshold, int)]
@@ -133,7 +133,7 @@ def _unreadable(error: ValidationError, programme: str, table: Any) -> Iterator[
 
 
 def check_programme(programme: Programme) -> list[Finding]:
-    """Everything that is wrong with a programme as a whole."""
+    """Return everything that is wrong with a programme as a whole."""
     return [finding for check in _CHECKS for finding in check(programme)]
 
 
@@ -176,11 +176,11 @@ def _tiers(programme: Programme) -> Iterator[Finding]:
 
 
 def _reach(programme: Programme) -> Iterator[Finding]:
-    """What no member can ever come by."""
+    """Find tiers and rewards that no member can ever have."""
     reachable = _reachable_tiers(programme)
     for tier in programme.tiers:
         if tier.name not in reachable:
-            reason = f"tier {tier.name!r} goes by {programme.tier_basis}, of which nothing in this programme counts"
+            reason = f"tier {tier.name!r} counts {programme.tier_basis}, and nothing in this programme does"
             yield _error("unreachable_tier", programme.id, "tiers", reason, _what_would_count(programme))
     earns = _gives_points(programme)
     for reward in programme.rewards:
@@ -188,7 +188,7 @@ def _reach(programme: Programme) -> Iterator[Finding]:
         if reward.stock == 0:
             yield _error("unreachable_reward", programme.id, "rewards", f"{what} has a stock of 0", "Leave it out")
         if reward.tier is not None and programme.tier_named(reward.tier) is None:
-            reason = f"{what} is for tier {reward.tier!r}, which there is not"
+            reason = f"{what} is for tier {reward.tier!r}, which does not exist"
             yield _error("unreachable_reward", programme.id, "rewards", reason, _one_of(programme))
         elif reward.tier is not None and reward.tier not in reachable:
             reason = f"{what} is for tier {reward.tier!r}, which nobody can reach"
@@ -199,17 +199,21 @@ def _reach(programme: Programme) -> Iterator[Finding]:
         elif reward.points and not programme.rates:
             most = _points_once(programme)
             if most is not None and most < reward.points:
-                reason = f"{what} costs {reward.points:,} points, and a member can come by {most:,} at most"
+                reason = f"{what} costs {reward.points:,} points, and a member can get {most:,} at most"
                 yield _error("unreachable_reward", programme.id, "rewards", reason, "Lower its price, or name rates")
 
 
 def _contradictions(programme: Programme) -> Iterator[Finding]:
-    """Rules of which one takes what another gives."""
+    """Find rules that contradict each other."""
     lasts = _days_at_least(programme)
     if lasts is not None and programme.pending_days >= lasts:
         reason = f"points are pending for {programme.pending_days} days, and may expire after {lasts}"
         yield _error(
-            "expires_before_active", programme.id, "pending_days", reason, "Let them last longer than they wait"
+            "expires_before_active",
+            programme.id,
+            "pending_days",
+            reason,
+            "Let points last longer than they are pending",
         )
     expiry = programme.expiry
     if isinstance(expiry, Inactivity) and expiry.latest_months_count is not None:
@@ -227,7 +231,7 @@ def _contradictions(programme: Programme) -> Iterator[Finding]:
                 field in programme.model_fields_set
                 and getattr(programme, field) != Programme.model_fields[field].default
             ):
-                reason = f"`{field}` says how a tier is lost, and one for life never is"
+                reason = f"`{field}` sets how a tier is lost, and a tier for life never is"
                 yield _warning("never_lost", programme.id, field, reason, "Leave it out, or choose another window")
     window_days = _window_days(programme)
     if programme.warning_days is not None and window_days is not None and programme.warning_days >= window_days:
@@ -240,29 +244,31 @@ def _contradictions(programme: Programme) -> Iterator[Finding]:
     for benefit in sorted({each for each in benefits if benefits.count(each) > 1}):
         reason = f"the benefit {benefit!r} comes with two tiers; the higher one has those of the lower anyway"
         yield _warning("benefit_twice", programme.id, "tiers", reason, "Name it in the lower tier alone")
-    if programme.reversal_after_expiry == "expire" and "reversal_grace_days" in programme.model_fields_set:
-        reason = "`reversal_grace_days` says how long, but `reversal_after_expiry` lets points expire"
+    # A policy that was read back has every field set, so only another value than the default says that it is meant.
+    usual = type(programme).model_fields["reversal_grace_days"].default
+    if programme.reversal_after_expiry == "expire" and programme.reversal_grace_days != usual:
+        reason = "`reversal_grace_days` sets a grace, but `reversal_after_expiry` lets points expire"
         yield _error(
             "no_such_grace", programme.id, "reversal_grace_days", reason, "Set `reversal_after_expiry` to grace"
         )
     if programme.tier_basis == "spend":
         for currency in sorted(programme.rates.keys() - programme.fx.keys() - {programme.tier_currency}):
-            reason = f"spend in {currency} earns points and counts towards no tier, for it has no `fx` rate"
+            reason = f"spend in {currency} earns points but does not count towards a tier, since it has no `fx` rate"
             yield _warning("spend_not_counted", programme.id, "fx", reason, f"Name what one {currency} counts")
 
 
 def _idle(programme: Programme) -> Iterator[Finding]:
-    """Rules that nothing goes by."""
+    """Find rules without effect."""
     said = programme.model_fields_set
     if not programme.tiers:
         for field in ("tier_basis", "tier_window", "downgrade_to", "downgrade_when", "grace_days", "warning_days"):
             if field in said and getattr(programme, field) != Programme.model_fields[field].default:
-                reason = f"`{field}` says how tiers go, and there are none"
+                reason = f"`{field}` is about tiers, and there are none"
                 yield _warning("no_tiers", programme.id, field, reason, "Leave it out, or name tiers")
     for field, basis in (("fx", "spend"), ("stay_categories", "stays")):
         if getattr(programme, field) and programme.tier_basis != basis:
-            reason = f"`{field}` says what counts as {basis}, and tiers go by {programme.tier_basis}"
-            yield _warning("unused_basis", programme.id, field, reason, f"Leave it out, or let tiers go by {basis}")
+            reason = f"`{field}` sets what counts as {basis}, and tiers count {programme.tier_basis}"
+            yield _warning("unused_basis", programme.id, field, reason, f"Leave it out, or set `tier_basis` to {basis}")
     for campaign in programme.campaigns:
         if isinstance(campaign.minimum, dict):
             for currency in sorted(campaign.minimum.keys() - programme.rates.keys()):
@@ -283,7 +289,7 @@ def _campaigns(programme: Programme) -> Iterator[Finding]:
         if campaign.multiplier == 1 and not campaign.bonus_points and not campaign.joining_points:
             yield _error("empty_campaign", programme.id, "campaigns", f"{what} gives nothing", "Say what it gives")
         for tier in sorted(set(campaign.tiers) - tiers):
-            reason = f"{what} is for tier {tier!r}, which there is not"
+            reason = f"{what} is for tier {tier!r}, which does not exist"
             yield _error("unknown_tier", programme.id, "campaigns", reason, _one_of(programme))
         for category in campaign.categories:
             if programme.category_factors.get(category) == 0:
@@ -308,7 +314,7 @@ def _authority(programme: Programme) -> Iterator[Finding]:
             yield _error("authority_backwards", programme.id, "authority", reason, "Set a lower `adjustment_max`")
     referral = programme.referral
     if referral is not None and not referral.referrer_points and not referral.referred_points:
-        reason = "a recommendation is worth nothing to either"
+        reason = "a referral gives no points to either customer"
         yield _error("empty_referral", programme.id, "referral", reason, "Give points to one of them, or leave it out")
 
 
@@ -316,13 +322,13 @@ _CHECKS = (_tiers, _reach, _contradictions, _idle, _campaigns, _authority)
 
 
 def _gives_points(programme: Programme) -> bool:
-    """Whether a member can come by points without somebody giving them by hand."""
+    """Return whether a member can get points without somebody crediting them by hand."""
     # Purchases without a category, or with one that has no factor, earn by the factor 1.
     return bool(programme.rates) or _points_once(programme) != 0
 
 
 def _points_once(programme: Programme) -> int | None:
-    """What joining and recommending give at most; None is any number."""
+    """Return the most points that joining and referrals can give; None means any number."""
     referral = programme.referral
     points = programme.joining_points + sum(campaign.joining_points for campaign in programme.campaigns)
     if referral is not None:
@@ -351,7 +357,7 @@ def _what_would_count(programme: Programme) -> str:
 
 
 def _days_at_least(programme: Programme) -> int | None:
-    """How many days points last at the very least, whatever day they are earned on; None is for ever."""
+    """Return the fewest days that points last, whatever day they are earned on; None means for ever."""
     expiry, spans = programme.expiry, []
     for day in _EVERY_DAY:
         earned = days_after("UTC", day, 0)
@@ -377,7 +383,7 @@ def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 
 def _one_of(programme: Programme) -> str:
-    return "One of " + (", ".join(tier.name for tier in programme.tiers) or "none: it has no tiers")
+    return "Name one of its tiers: " + (", ".join(tier.name for tier in programme.tiers) or "it has none")
 
 
 def _error(code: str, programme: str, field: str, reason: str, hint: str) -> Finding:

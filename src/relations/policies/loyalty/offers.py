@@ -1,4 +1,4 @@
-"""What a programme offers beside points for purchases: tiers, campaigns, rewards, referrals."""
+"""The offers of a programme besides points for purchases: tiers, campaigns, rewards, referrals."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def _known(amounts: dict[str, Fraction]) -> dict[str, Fraction]:
         try:
             minor_digits(currency)
         except InvalidInput as error:
-            raise ValueError(f"{error.reason}; a minimum goes by codes such as EUR") from None
+            raise ValueError(f"{error.reason}; give a minimum by codes such as EUR") from None
     return amounts
 
 
 class Tier(Part):
-    """A standing that members earn.
+    """A tier that members earn.
 
     Attributes:
-        name: What members see.
-        threshold: What earns it, in the unit that the programme's tiers go by. With 0, every member has it from the
+        name: The name that members see.
+        threshold: The amount that earns it, in the unit of the programme's tiers. With 0, every member has it from the
             day they join.
-        multiplier: What its members earn, as a multiple of the rate; at least 1.
-        below: Where the next tier begins, for those who like to write both ends; must then be the next threshold.
-        benefits: What its members may use at no points, and those of the tiers above as well.
+        multiplier: A multiple of the rate that its members earn; at least 1.
+        below: The threshold of the next tier, if you want to write both ends.
+        benefits: Benefits that members of this tier and of the tiers above may use without points.
     """
 
     name: Label
@@ -59,19 +59,19 @@ class Tier(Part):
 
 
 class Campaign(Part):
-    """More points for a time, to members who had joined when they bought. Campaigns that run together add up.
+    """Additional points for a time, for members who had joined when they bought. Campaigns that overlap add up.
 
     Attributes:
-        id: Its name in the history.
+        id: Its id in the history.
         starts: Its first local day.
         ends: The local day after its last.
-        categories: Only purchases of these; all where empty.
-        tiers: Only members of these; all where empty.
-        multiplier: What is earned, as a multiple of what it were without; two of 2 and 3 together make 4.
-        bonus_points: Points more for each purchase.
-        minimum: For purchases of so much at least: by currency in its major unit, as `{ EUR = 100, JPY = 15000 }`, and
-            none in a currency that is not named. One number alone is in minor units of whatever currency; that is for
-            programmes of one currency only.
+        categories: Only purchases in these categories; all if empty.
+        tiers: Only members of these tiers; all if empty.
+        multiplier: A multiple of what is earned without it. Two campaigns of 2 and 3 together make 4.
+        bonus_points: Additional points for each purchase.
+        minimum: The least amount of a purchase: by currency in its major unit, such as `{ EUR = 100, JPY = 15000 }`.
+            Purchases in other currencies do not take part. A single number is in minor units of any currency, for
+            programmes with one currency only.
         joining_points: Points for joining while it runs.
     """
 
@@ -96,11 +96,11 @@ class Campaign(Part):
         return self
 
     def runs(self, at: int, zone: str) -> bool:
-        """Whether it runs at an instant."""
+        """Return whether it runs at a time in UTC microseconds."""
         return days_after(zone, self.starts.toordinal(), 0) <= at < days_after(zone, self.ends.toordinal(), 0)
 
     def suits(self, amount: int, currency: str, category: str | None, tier: str | None) -> bool:
-        """Whether a purchase of so many minor units of a currency takes part."""
+        """Return whether a purchase of this many minor units of a currency takes part."""
         return (
             self._is_enough(amount, currency)
             and (not self.categories or category in self.categories)
@@ -115,15 +115,15 @@ class Campaign(Part):
 
 
 class Reward(Part):
-    """What members can have for points.
+    """A reward that members can have for points.
 
     Attributes:
-        name: What members see.
+        name: The name that members see.
         kind: gift, discount, upgrade, priority_booking or club_event.
-        points: What it costs.
-        tier: Only for members of this tier and the ones above.
-        stock: How many there are in all; None is as many as wanted.
-        days_valid: Can be used to the end of the day so many days after it was issued; None is for ever.
+        points: The points that it costs.
+        tier: Only members of this tier and the ones above can have it.
+        stock: The number of them; None means unlimited.
+        days_valid: It can be used to the end of the day this many days after it was issued; None means for ever.
     """
 
     name: Label
@@ -135,14 +135,14 @@ class Reward(Part):
 
 
 class Referral(Part):
-    """What a recommendation is worth.
+    """The points for a referral.
 
     Attributes:
-        referrer_points: To the member who recommended.
-        referred_points: To the one who joined.
-        after: When: with `joining`, or with the `first_purchase` that earns something.
-        days_valid: How many days the one who was recommended may take until then.
-        most_per_member: How many recommendations of one member are rewarded; what was taken back does not count.
+        referrer_points: Points for the member who made it.
+        referred_points: Points for the customer who joined.
+        after: They are credited with `joining`, or with the `first_purchase` that earns something.
+        days_valid: The days that the referred customer has until then.
+        most_per_member: The most referrals of one member that are rewarded; revoked ones do not count.
     """
 
     referrer_points: Points = 0

@@ -1,8 +1,8 @@
-"""The loyalty programme: what is earned, how long it lasts, which tiers there are.
+"""The loyalty programme: what is earned, how long it lasts, and the tiers.
 
-All of it is exact: rates are fractions, points are whole numbers, and where a fraction of a point is left over the
-programme's own rounding decides. Nothing here knows an account; `relations.aggregates.loyalty` goes by these rules.
-`relations.policies.loyalty.check` says what a programme as a whole gets wrong.
+Everything is exact: rates are fractions, points are whole numbers, and the programme's rounding decides about the rest.
+Nothing here knows an account; `relations.aggregates.loyalty` follows these rules.
+`relations.policies.loyalty.check` checks a programme as a whole.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ __all__ = ["RECORDED", "CalendarYear", "Credit", "Lifetime", "Programme", "Ratio
 RECORDED = "recorded"
 """Set in the validation context of a policy that is read from the log, where nothing new is decided."""
 _POINTS_PER_MINOR_UNIT_MAX = 100
-"""Money goes up to 10^15 minor units; a hundred points for each still fit a database's integer."""
+"""Money is at most 10^15 minor units. A hundred points for each still fit into a database's integer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """What a purchase earns.
+    """The credit for a purchase.
 
     Attributes:
-        points: Spendable.
+        points: Points that can be spent.
         qualifying: What counts towards a tier.
-        campaigns: Those that gave more.
+        campaigns: The campaigns that added points.
         fx: The rate by which a foreign currency counted towards a tier.
     """
 
@@ -60,7 +60,7 @@ class Credit:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A programme worked out into whole numbers, for decisions that have to be fast.
+    """A programme in whole numbers, for fast decisions.
 
     Attributes:
         ratios: By currency, category (None: any other) and tier (None: none): the fraction of points for a minor
@@ -68,12 +68,12 @@ class Terms:
         categories: The categories with a factor of their own.
         names: The tiers' names, ascending.
         thresholds: Their thresholds, ascending.
-        base: The tier that asks for nothing, if there is one.
+        base: The tier that every member has, if there is one.
         monthly: A tier is lost at once, on the first of a month, with no grace and no warning.
         ranks: A tier's place by its name, from 0.
         round: Numerator and denominator to a whole number, neither negative.
         round_qualifying: The same for what qualifies: a stay or an order counts until all of it is given back.
-        plain: What a purchase earns is in `ratios` alone, and nothing else follows from it.
+        plain: `ratios` alone decides what a purchase earns, and nothing else follows from it.
     """
 
     ratios: dict[tuple[str, str | None, str | None], tuple[int, int, int, int]]
@@ -88,7 +88,7 @@ class Terms:
     plain: bool
 
     def earned(self, amount: int, currency: str, category: str | None, tier: str | None) -> tuple[int, int]:
-        """Points for an amount in minor units, and what of it qualifies, without the tier's multiplier."""
+        """Return the points for an amount in minor units, and what qualifies, without the tier's multiplier."""
         ratio = self.ratios.get(
             (currency, category if category in self.categories else None, tier if tier in self.ranks else None)
         )
@@ -98,20 +98,20 @@ class Terms:
         return self.round(amount * numerator, denominator), self.round(amount * base_numerator, base_denominator)
 
     def rank(self, tier: str | None) -> int:
-        """A tier's place, from 0; -1 for none.
+        """Return a tier's place, from 0; -1 for none.
 
-        One that this programme no longer has is above all that it has: nothing that is reached takes it away. It goes
-        as any other does that is not earned, at the next review, with warning and grace, to what is earned.
+        A tier that the programme no longer has ranks above all others, so reaching one does not take it away. It is
+        lost like any tier that is not earned: at the next review, with warning and grace, to what is earned.
         """
         return -1 if tier is None else self.ranks.get(tier, len(self.names))
 
     def threshold(self, tier: str | None) -> int:
-        """What a tier asks for; 0 for none, or for one that this programme does not have."""
+        """Return the threshold of a tier; 0 for none, or for a tier that this programme does not have."""
         rank = -1 if tier is None else self.ranks.get(tier, -1)
         return self.thresholds[rank] if rank >= 0 else 0
 
     def tier(self, qualifying: int) -> str | None:
-        """The highest tier that so many qualifying points earn."""
+        """Return the highest tier that this many qualifying points earn."""
         found = None
         for name, threshold in zip(self.names, self.thresholds, strict=True):
             if qualifying < threshold:
@@ -125,7 +125,7 @@ def _known_currencies(rates: dict[str, Fraction]) -> dict[str, Fraction]:
         try:
             minor_digits(currency)
         except InvalidInput as error:
-            raise ValueError(f"{error.reason}; rates go by codes such as EUR") from None
+            raise ValueError(f"{error.reason}; give rates by codes such as EUR") from None
         if rate == 0:
             msg = f"the rate for {currency} is 0; leave the currency out where it earns nothing"
             raise ValueError(msg)
@@ -133,49 +133,47 @@ def _known_currencies(rates: dict[str, Fraction]) -> dict[str, Fraction]:
 
 
 class Programme(BaseModel):
-    """The loyalty programme: what is earned, how long it lasts, which tiers there are.
+    """The loyalty programme: what is earned, how long it lasts, and the tiers.
 
     Attributes:
-        id: The programme that members enrol in.
-        name: What members see.
+        id: The programme's id, by which members enrol.
+        name: The name that members see.
         rates: Points for one major unit, by currency. A purchase in another currency earns nothing.
-        category_factors: What purchases of a category earn, as a multiple of the rate; 0 is nothing. Any other
-            category has the factor 1.
-        rounding: What happens to a fraction of a point: per purchase when it earns, and on the running total of its
-            refunds when it is taken back.
+        category_factors: Multiples of the rate by category; 0 earns nothing. Any other category has the factor 1.
+        rounding: The rounding of fractions of a point: per purchase when earned, and on the running total of refunds
+            when taken back.
         excluded_tenders: Means of payment that earn nothing and count as nothing spent, such as points. A purchase
             counts as an order or a stay however it was paid.
-        campaigns: More points for a time.
-        pending_days: Points of a purchase can be spent from the start of the day so many days after it.
+        campaigns: Additional points for a time.
+        pending_days: Points of a purchase can be spent from the start of the day this many days after it.
         months_to_expiry: Points can be spent to the end of the day this many calendar months after they were earned,
             in the policy's zone; None means for ever. Where that month has no such day, its last day counts. Given
             together with `expiry`, both hold: it becomes the `latest_months_count` of that rule.
         expiry: Another rule: the end of a period, or the member's inactivity. With it, points have no other expiry
             unless `months_to_expiry` or the rule's `latest_months_count` is given.
-        tiers: Ascending; none is a programme without tiers.
-        tier_basis: What counts towards a tier: points, spend (minor units of `tier_currency`), stays or orders. Where
-            it changes, what counted before counts no more.
+        tiers: The tiers, ascending; empty for a programme without tiers.
+        tier_basis: What counts towards a tier: points, spend (minor units of `tier_currency`), stays or orders. If it
+            changes, what was counted before no longer counts.
         tier_currency: The currency that spend is counted in.
-        fx: What one major unit of another currency counts in that one.
+        fx: The value of one major unit of another currency in that one.
         stay_categories: Purchases of these categories are stays.
-        tier_window: Which of it counts.
-        downgrade_to: A tier that is no longer earned is followed by what is `earned`, or by the next one below.
+        tier_window: The window in which it counts.
+        downgrade_to: After a tier that is no longer earned comes the tier that is `earned`, or the next one below.
         downgrade_when: `at_once`, or at the yearly review: on the `anniversary` of the tier or at `year_end`. The
             yearly reviews count the window that ends with the day before them.
-        grace_days: How long a tier is kept that is no longer earned.
-        warning_days: How long before the loss of a tier the member is warned; None is not at all.
-        refund_shortfall: What happens when a refund takes back more points than the account has left: `debt` (later
-            earnings repay it first) or `recorded` (the shortfall stands in the history, and nothing is owed; what comes
-            back where a redemption made before it is undone is set against it).
-        reversal_after_expiry: Points of a reversed redemption whose lot has expired meanwhile: they `expire`, or have
-            a `grace`.
-        reversal_grace_days: To the end of the day so many days after the reversal.
-        transfers: Whether members may give points to each other.
-        adjustment_max: How many points may be adjusted by a role without a limit of its own; None is any number.
-        authority: How many points a role may adjust.
+        grace_days: The days that a tier is kept after it is no longer earned.
+        warning_days: The days before the loss of a tier at which the member is warned; None means never.
+        refund_shortfall: If a refund takes back more points than the account has: `debt` (later earnings repay it) or
+            `recorded` (the shortfall is recorded and not owed; points that come back from a redemption made before
+            it are set against it).
+        reversal_after_expiry: Points that come back to a lot that has expired since: they `expire`, or have a `grace`.
+        reversal_grace_days: The grace, to the end of the day this many days after the reversal.
+        transfers: True if members may give points to each other.
+        adjustment_max: The most points that a role without a limit of its own may adjust; None means any number.
+        authority: The most points that a role may adjust, by role.
         joining_points: Points for joining.
-        rewards: What members can have for points.
-        referral: What a recommendation is worth; None is nothing.
+        rewards: The rewards that members can have for points.
+        referral: The points for a referral; None means none.
         clubs: The clubs that members can join.
     """
 
@@ -252,7 +250,7 @@ class Programme(BaseModel):
         ):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
-                msg = f"two {kind} are named {twice[0]!r}; a {kind[:-1]}'s name is its own"
+                msg = f"two {kind} are named {twice[0]!r}; every {kind[:-1]} needs a name of its own"
                 raise ValueError(msg)
         return self
 
@@ -284,7 +282,7 @@ class Programme(BaseModel):
 
     @cached_property
     def terms(self) -> Terms:
-        """The programme worked out into whole numbers, once."""
+        """The programme in whole numbers, computed once."""
         tiers: list[tuple[str | None, Fraction]] = [(None, Fraction(1))]
         tiers += [(tier.name, tier.multiplier) for tier in self.tiers]
         categories: list[tuple[str | None, Fraction]] = [(None, Fraction(1)), *self.category_factors.items()]
@@ -318,7 +316,7 @@ class Programme(BaseModel):
         )
 
     def _counted(self, currency: str, base: Fraction) -> Fraction:
-        """What a minor unit of a currency counts towards a tier, where it earns `base` points."""
+        """Return what a minor unit of a currency counts towards a tier, where it earns `base` points."""
         if self.tier_basis == "points" or not base:
             return base
         fx = Fraction(1) if currency == self.tier_currency else self.fx.get(currency, Fraction(0))
@@ -327,10 +325,10 @@ class Programme(BaseModel):
     def credit(
         self, amount: int, currency: str, category: str | None, tier: str | None, *, at: int, zone: str
     ) -> Credit:
-        """What a purchase earns, campaigns and whatever tiers go by taken into account.
+        """Return what a purchase earns, including campaigns, and what it counts towards a tier.
 
-        A stay or an order counts though nothing is paid for it (an award night), or in a currency that earns nothing;
-        spend counts in every currency that has an `fx` rate. What is in a category whose factor is 0 counts nowhere.
+        A stay or an order counts even if nothing is paid for it (an award night), or in a currency that earns nothing.
+        Spend counts in every currency with an `fx` rate. A purchase in a category whose factor is 0 counts nowhere.
 
         Args:
             amount: Minor units.
@@ -372,7 +370,7 @@ class Programme(BaseModel):
         return max(0, amount.amount - excluded)
 
     def _counts(self, amount: int, currency: str, category: str | None) -> int:
-        """What a purchase counts towards a tier, where that does not go by what it earns."""
+        """Return what a purchase counts towards a tier, where that does not depend on what it earns."""
         match self.tier_basis:
             case "orders":
                 return 1
@@ -385,7 +383,7 @@ class Programme(BaseModel):
                 return 0
 
     def counts(self, amount: int, currency: str) -> bool:
-        """Whether a purchase may earn anything, or count towards a tier; most that do not need not be looked at."""
+        """Return whether a purchase may earn anything or count towards a tier. Most others can be skipped."""
         if currency in self.rates and amount > 0:
             return True
         return self.tier_basis in ("orders", "stays") or (
@@ -393,7 +391,7 @@ class Programme(BaseModel):
         )
 
     def active_from(self, earned_at: int, zone: str) -> int:
-        """From when a purchase's points can be spent, UTC microseconds."""
+        """Return when the points of a purchase can first be spent, UTC microseconds."""
         if not self.pending_days:
             return earned_at
         return days_after(zone, local_time(zone).day(earned_at), self.pending_days)
@@ -412,35 +410,35 @@ class Programme(BaseModel):
         return min((end for end in (latest, period) if end is not None), default=None)
 
     def tier_named(self, name: str | None) -> Tier | None:
-        """The tier with this name."""
+        """Return the tier with this name, or None."""
         return next((tier for tier in self.tiers if tier.name == name), None)
 
     def reward_named(self, name: str) -> Reward | None:
-        """The reward with this name."""
+        """Return the reward with this name, or None."""
         return next((reward for reward in self.rewards if reward.name == name), None)
 
     def may_adjust(self, role: str | None) -> int | None:
-        """How many points a role may adjust at most; None is any number."""
+        """Return the most points that a role may adjust; None means any number."""
         return self.authority.get(role or "", self.adjustment_max)
 
     @cached_property
     def unit(self) -> str:
-        """What tiers are counted in: points, stays, orders, or spend in a currency, as `spend:EUR`."""
+        """The unit that tiers count: points, stays, orders, or spend in a currency, such as `spend:EUR`."""
         return f"spend:{self.tier_currency}" if self.tier_basis == "spend" else self.tier_basis
 
     def counting(self, end: str) -> tuple[str, ...] | None:
-        """What counts in the window of which `end` is the last month, as accounts keep it; None is all of the unit."""
+        """Return the keys of `Ledger.months` that count in the window ending with `end`; None means all of the unit."""
         window = self.tier_window.months(end) if end else None
         return None if window is None else counted_in(self.unit, window)
 
     @cached_property
     def window_name(self) -> str:
-        """The tiers' window in a word, as events bear it: `rolling_months:12`."""
+        """The tiers' window as events carry it, such as `rolling_months:12`."""
         window = self.tier_window
         return f"rolling_months:{window.months_count}" if isinstance(window, RollingMonths) else window.kind
 
     def model_copy(self, *, update: Any = None, deep: bool = False) -> Self:
-        """As pydantic's, without what was worked out from the values before."""
+        """Copy like pydantic, without the properties computed from the former values."""
         copied = super().model_copy(update=update, deep=deep)
         for name, value in vars(type(self)).items():
             if isinstance(value, cached_property):

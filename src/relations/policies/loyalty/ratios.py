@@ -1,4 +1,4 @@
-"""Exact numbers in a policy: rates as fractions, and how what is left of a point is rounded."""
+"""Exact numbers in a policy: rates as fractions, and the rounding of fractions of a point."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _exact(value: Any) -> Fraction:
 
 
 def ratio_text(value: Fraction) -> str:
-    """A rate as a decimal where that is exact, else as a fraction: what is written is what is read back."""
+    """Return a rate as a decimal if that is exact, else as a fraction, so that it reads back as the same rate."""
     scaled = value * _DENOMINATOR_MAX
     if scaled.denominator != 1:
         return str(value)

@@ -1,12 +1,12 @@
-"""When time alone changes a member's tier, and to what. The account's rules, the agenda and the views go by this.
+"""How time alone changes a member's tier. The account's rules, the agenda and the views all use this module.
 
-Three things can come of time: a warning before the tier is lost, a review, and the end of a grace. `due_step` says
-which comes next and when, and `outcome` what comes of it; that it was done is recorded, and the next one follows from
-there. So it does not matter whether time is told of every day or after years.
+Three things come with time: a warning before the tier is lost, a review, and the end of a grace. `due_step` returns the
+next one and its time, and `outcome` its result. The result is recorded, and the next step follows from there. So it
+does not matter whether time is advanced every day or after years.
 
-**At once** means on the first of a month, the first one whose window does not earn the tier; otherwise a review is due
-once a year. Each step is taken by the rules in force at its moment, so no step lies in a time whose rules did not ask
-for it: rules that change on the tenth find what they change on the first of the next month.
+**At once** means on the first of a month: the first one whose window does not earn the tier. Otherwise a review is due
+once a year. Each step follows the rules in force at its moment. Rules that change on the tenth take effect on the first
+of the next month.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a tier rests on.
+    """The facts that decide what time does to a tier.
 
     Attributes:
         tier: The present one.
-        since: From when the member has it, UTC microseconds.
+        since: When the member reached it, UTC microseconds.
         months: What qualifies, by unit and month (see `counted_as`), less what refunds took back.
-        month: The latest month that any event spoke of.
+        month: The latest month that any event named.
         reviewed: When it was last reviewed or reached.
-        warned: The moment of the loss that was warned of last.
-        grace_until: Until when the member keeps it though it is no longer earned.
+        warned: The moment of the loss that the latest warning announced.
+        grace_until: When the grace for a tier no longer earned ends.
     """
 
     tier: str | None
@@ -61,12 +61,12 @@ class Standing:
 
 
 class TimedTierStep(NamedTuple):
-    """What time does next to a tier.
+    """The next step that time takes with a tier.
 
     Attributes:
         at: When, UTC microseconds.
-        kind: What is due.
-        losing_at: The loss that a warning speaks of.
+        kind: The kind of step.
+        losing_at: The loss that a warning announces.
     """
 
     at: int
@@ -75,14 +75,14 @@ class TimedTierStep(NamedTuple):
 
 
 class StepOutcome(NamedTuple):
-    """What comes of a step.
+    """The result of a step.
 
     Attributes:
-        kind: What happens to the tier.
-        tier: What the member has from then on.
-        total: What qualified.
-        month: The last month of the window that was looked at.
-        until: Until when a grace keeps the tier, UTC microseconds.
+        kind: The result.
+        tier: The tier from then on.
+        total: What qualified in the window.
+        month: The last month of that window.
+        until: When a grace ends, UTC microseconds.
     """
 
     kind: Literal["warned", "reached", "kept", "grace", "lost"]
@@ -93,13 +93,13 @@ class StepOutcome(NamedTuple):
 
 
 def programme_in(policy: Policy, programme: str) -> Programme:
-    """The rules of a programme. One that the policy no longer has earns nothing, and has no tiers and no rewards."""
+    """Return the rules of a programme; one without rates, tiers and rewards if the policy no longer has it."""
     found = policy.programme_of(programme)
     return Programme(id=programme, rates={}, tiers=()) if found is None else found
 
 
 def window_total(programme: Programme, months: Mapping[str, int], end: str) -> int:
-    """What qualifies, in the unit that the tiers go by, in the window of which `end` is the last month."""
+    """Return what qualifies, in the unit of the tiers, in the window that ends with the month `end`."""
     counting = programme.counting(end)
     if counting is None:
         own = f"{programme.unit}/"
@@ -109,20 +109,20 @@ def window_total(programme: Programme, months: Mapping[str, int], end: str) -> i
 
 
 def can_be_lost(programme: Programme, tier: str | None) -> bool:
-    """Whether a tier asks for anything. One that the programme no longer has can be lost, too."""
+    """Return whether a tier can be lost; so can one that the programme no longer has."""
     return tier is not None and tier != programme.terms.base
 
 
 def due_step(
     rules: InForce, programme: str, standing: Standing, until: int | None = None
 ) -> tuple[TimedTierStep, Policy] | None:
-    """What time does next to a member's tier, and the policy that it does so by.
+    """Return the next step that time takes with a member's tier, and the policy of that moment; None if there is none.
 
     Args:
         rules: Every policy, and when it is in force.
         programme: The programme's id.
-        standing: What the tier rests on.
-        until: Look no further than this, UTC microseconds; None is as far as it takes.
+        standing: The facts about the tier.
+        until: Look no further than this, UTC microseconds; None means no limit.
     """
     known = max(standing.since, standing.reviewed)
     for since, end, policy in rules.until(until):
@@ -138,14 +138,14 @@ def due_step(
 def next_step(
     programme: Programme, zone: str, standing: Standing, until: int | None = None, *, since: int | None = None
 ) -> TimedTierStep | None:
-    """What time does next to a member's tier by one set of rules, if nothing more is earned or given back.
+    """Return the next step by one set of rules, if nothing more is earned or refunded; None if there is none.
 
     Args:
-        programme: Whose tier it is.
-        zone: The policy's.
-        standing: What the tier rests on.
+        programme: The programme of the tier.
+        zone: The policy's zone.
+        standing: The facts about the tier.
         until: Look no further than this, UTC microseconds.
-        since: From when these rules are in force: they ask for nothing before that. None is from the beginning.
+        since: When these rules took effect; no step comes before that. None means from the beginning.
     """
     if not can_be_lost(programme, standing.tier):
         return None
@@ -165,7 +165,7 @@ def next_step(
         if programme.grace_days:
             losing_at = days_after(zone, local_time(zone).day(review), programme.grace_days)
         if standing.warned != losing_at:
-            # Nobody is warned before they had the tier, nor before the rules asked for it.
+            # No warning comes before the member had the tier, or before the rules took effect.
             at = days_after(zone, local_time(zone).day(losing_at), -programme.warning_days)
             at = max(at, standing.since, at if since is None else since)
             if at < review:
@@ -186,13 +186,13 @@ def _review(programme: Programme, zone: str, standing: Standing, since: int | No
 
 
 def _warns(programme: Programme, zone: str, standing: Standing, review: int) -> bool:
-    """Whether a review will find the tier unearned, as things stand."""
+    """Return whether a review will find the tier unearned, as things stand."""
     total = window_total(programme, standing.months, local_time(zone).month(review - _before(programme)))
     return programme.terms.rank(programme.terms.tier(total)) < programme.terms.rank(standing.tier)
 
 
 def _first_unearned(programme: Programme, standing: Standing, seen: str, last: str | None) -> str | None:
-    """The first month behind the one seen last, and up to `last`, whose window earns another tier than the present."""
+    """Return the first month after `seen`, up to `last`, whose window earns another tier than the present one."""
     terms, month = programme.terms, seen
     while True:
         month = months_after(month)
@@ -201,11 +201,11 @@ def _first_unearned(programme: Programme, standing: Standing, seen: str, last: s
         if terms.tier(window_total(programme, standing.months, month)) != standing.tier:
             return month
         if programme.tier_window.kind == "lifetime":
-            return None  # it all counts for ever
+            return None  # everything counts for ever
 
 
 def _before(programme: Programme) -> int:
-    """A yearly review counts the window that ends with the instant before it."""
+    """Return 1 for a yearly review, which counts the window that ends just before it, else 0 (microseconds)."""
     return 0 if programme.downgrade_when == "at_once" else 1
 
 
@@ -213,7 +213,7 @@ def _before(programme: Programme) -> int:
 
 
 def outcome(programme: Programme, zone: str, standing: Standing, step: TimedTierStep) -> StepOutcome:
-    """What comes of a step that time takes."""
+    """Return the result of a step."""
     terms, local = programme.terms, local_time(zone)
     if step.kind == "warning":
         month = local.month(step.losing_at - _before(programme))
@@ -221,7 +221,7 @@ def outcome(programme: Programme, zone: str, standing: Standing, step: TimedTier
     month = local.month(step.at - _before(programme))
     total = window_total(programme, standing.months, month)
     if step.kind == "grace_end":
-        # What was earned meanwhile counts, by the window that was reviewed and by the present one.
+        # What was earned during the grace counts, in the window that was reviewed and in the present one.
         month = max(standing.month, local.month(step.at))
         total = max(total, window_total(programme, standing.months, month))
     earned, rank = terms.tier(total), terms.rank(standing.tier)
@@ -236,9 +236,9 @@ def outcome(programme: Programme, zone: str, standing: Standing, step: TimedTier
 
 
 def lower_tier(programme: Programme, tier: str | None, earned: str | None) -> str | None:
-    """What time leaves of a tier that is no longer earned: what is earned, or one step less.
+    """Return the tier after one that is no longer earned: what is earned, or one step down.
 
-    From a tier that the programme no longer has there is no telling what one step would be.
+    For a tier that the programme no longer has, there is no step down, only what is earned.
     """
     terms, rank = programme.terms, programme.terms.rank(tier)
     if programme.downgrade_to == "one_step" and tier in terms.ranks and rank > 0 and terms.rank(earned) < rank - 1:
@@ -247,7 +247,7 @@ def lower_tier(programme: Programme, tier: str | None, earned: str | None) -> st
 
 
 def after(standing: Standing, step: TimedTierStep, came: StepOutcome) -> Standing:
-    """What the tier rests on after a step."""
+    """Return the facts about the tier after a step."""
     month = max(standing.month, came.month)
     match came.kind:
         case "warned":

@@ -1,4 +1,4 @@
-"""Spans of time in a programme: the windows that tiers are earned in, and how long points last."""
+"""Windows in which tiers are earned, and rules of expiry."""
 
 from __future__ import annotations
 
@@ -32,63 +32,63 @@ __all__ = [
 
 @lru_cache(maxsize=65_536)
 def end_of_term(zone: str, day: int, months: int) -> int | None:
-    """The instant after the last hour of the day that is `months` after a local day; None is beyond the calendar."""
+    """Return the instant after the day that is `months` after a local day; None if beyond the calendar."""
     last = add_months(date.fromordinal(day), months)
     return None if last is None or last.year >= MAXYEAR else local_time(zone).start(last + timedelta(days=1))
 
 
 def counted_as(unit: str, month: str) -> str:
-    """The key under which what qualifies in a month is kept: `stays/2024-05`.
+    """Return the key of what qualifies in a month, such as `stays/2024-05`.
 
-    What was recorded before events said their unit is under the month alone, and counts whatever tiers go by.
+    Events recorded before they carried a unit have the month alone, and count in any unit.
     """
     return f"{unit}/{month}" if unit else month
 
 
 @lru_cache(maxsize=8_192)
 def counted_in(unit: str, months: tuple[str, ...]) -> tuple[str, ...]:
-    """The keys of all that counts in these months where tiers are counted in `unit`."""
+    """Return the keys of everything that counts in these months for tiers in `unit`."""
     return (*(counted_as(unit, month) for month in months), *months)
 
 
 class Part(BaseModel):
-    """A part of a programme: frozen, and nothing that it does not know."""
+    """A part of a programme: frozen, and without unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class CalendarYear(Part):
-    """What was earned from January on counts towards a tier; on 1 January it starts at nothing."""
+    """What was earned since January counts towards a tier. On 1 January it starts at zero."""
 
     kind: Literal["calendar_year"] = "calendar_year"
 
     def months(self, end: str) -> tuple[str, ...]:
-        """The months that count when `end` is the present one."""
+        """Return the months that count when `end` is the present one."""
         return months_until(end, int(end[5:]))
 
 
 class RollingMonths(Part):
-    """What was earned in the present month and the ones before it counts; with each new month the oldest falls out.
+    """What was earned in the present month and the ones before it counts. Each new month drops the oldest.
 
     Attributes:
-        months_count: How many months count, the present one included.
+        months_count: The number of months, the present one included.
     """
 
     kind: Literal["rolling_months"] = "rolling_months"
     months_count: Annotated[int, Field(strict=True, ge=1, le=120)] = 12
 
     def months(self, end: str) -> tuple[str, ...]:
-        """The months that count when `end` is the present one."""
+        """Return the months that count when `end` is the present one."""
         return months_until(end, self.months_count)
 
 
 class Lifetime(Part):
-    """All that was ever earned counts."""
+    """Everything that was ever earned counts."""
 
     kind: Literal["lifetime"] = "lifetime"
 
     def months(self, end: str) -> tuple[str, ...] | None:
-        """None: everything counts, whenever it was."""
+        """Return None: everything counts."""
         return None
 
 
@@ -151,18 +151,18 @@ def _end_of_period(zone: str, month: str, size: int, more: int) -> int | None:
 
 @lru_cache(maxsize=65_536)
 def days_after(zone: str, day: int, days: int) -> int:
-    """The first instant of the local day so many days after (or before) a local day's ordinal, UTC microseconds."""
+    """Return the first instant of the local day this many days after (or before) a day's ordinal, UTC microseconds."""
     return local_time(zone).start(date.fromordinal(max(1, min(day + days, date.max.toordinal() - 1))))
 
 
 @lru_cache(maxsize=8_192)
 def first_of_month(zone: str, month: str) -> int:
-    """The first instant of a local month, UTC microseconds."""
+    """Return the first instant of a local month, UTC microseconds."""
     return local_time(zone).start(date.fromordinal(first_day(month)))
 
 
 def month_of(zone: str, at: int) -> str:
-    """The local month of an instant."""
+    """Return the local month of an instant."""
     return local_time(zone).month(at)
 
 

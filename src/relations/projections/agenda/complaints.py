@@ -1,4 +1,4 @@
-"""What is open with complaints: their clocks, the next step of escalation, whom to ask after a resolution."""
+"""Open work on complaints: their clocks, the next escalation, and follow-ups after a resolution."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _DEADLINES: dict[str, Kind] = {
     # The item `follow_up` is work for people, from the surveys' policy; this is the promise of the service levels.
     "follow_up": "follow_up_deadline",
 }
-"""By clock."""
+"""The kind of item by clock."""
 
 
 @FOLDS.on(ComplaintFiled, ComplaintReopened)
 def clocks_started(rows: Rows, event: ComplaintFiled | ComplaintReopened, at: Envelope) -> None:
-    """Both clocks run; what was to be asked about an earlier resolution no longer is."""
+    """Open both clocks; close the follow-up of an earlier resolution."""
     _open(rows, at, "acknowledge", event.acknowledge_by)
     _open(rows, at, "resolve", event.resolve_by)
     rows.drop(Item, at.customer, at.stream, "", "follow_up")
@@ -49,19 +49,19 @@ def clocks_started(rows: Rows, event: ComplaintFiled | ComplaintReopened, at: En
 
 @FOLDS.on(ClockStarted, ClockResumed, DeadlineMoved)
 def deadline_set(rows: Rows, event: ClockStarted | ClockResumed | DeadlineMoved, at: Envelope) -> None:
-    """A clock runs towards this deadline, whatever it was before."""
+    """Set the deadline of a clock."""
     _open(rows, at, _DEADLINES[event.clock], event.due_at)
 
 
 @FOLDS.on(ClockPaused, ClockCancelled)
 def clock_stopped(rows: Rows, event: ClockPaused | ClockCancelled, at: Envelope) -> None:
-    """Nothing is due while the customer is asked, nor of what was called off."""
+    """Close a clock that is paused or cancelled."""
     rows.drop(Item, at.customer, at.stream, "", _DEADLINES[event.clock])
 
 
 @FOLDS.on(EscalationPlanned)
 def escalation_planned(rows: Rows, event: EscalationPlanned, at: Envelope) -> None:
-    """The next step of escalation, in place of the one planned before."""
+    """Replace the next escalation."""
     if event.due_at is None:
         rows.drop(Item, at.customer, at.stream, "", "escalation")
     else:
@@ -70,7 +70,7 @@ def escalation_planned(rows: Rows, event: EscalationPlanned, at: Envelope) -> No
 
 @FOLDS.on(DeadlineMet, DeadlineMissed)
 def clock_ended(rows: Rows, event: DeadlineMet | DeadlineMissed, at: Envelope) -> None:
-    """The clock is off, in time or not. A clock of another round is not the one that runs."""
+    """Close a clock that was met or missed, unless one of another round runs now."""
     what = _DEADLINES[event.clock]
     item = rows.get(Item, at.customer, at.stream, "", what)
     if item is not None and item.at == event.due_at:
@@ -79,16 +79,16 @@ def clock_ended(rows: Rows, event: DeadlineMet | DeadlineMissed, at: Envelope) -
 
 @FOLDS.on(ComplaintResolved)
 def resolved(rows: Rows, _event: ComplaintResolved, at: Envelope) -> None:
-    """No clock runs on; the customer is to be asked how they see it."""
+    """Close the clocks and open the follow-up."""
     _stop_clocks(rows, at)
     _open(rows, at, "follow_up", at.occurred_at)
 
 
 @FOLDS.on(ComplaintFollowedUp)
 def followed_up(rows: Rows, event: ComplaintFollowedUp, at: Envelope) -> None:
-    """The customer was asked. One recorded late was of an earlier resolution, and leaves the last one to ask about.
+    """Close the follow-up, unless it was dated before the last resolution.
 
-    A low score asks for an answer of the business: a reopening, or another follow-up.
+    A low score opens an answer of the business: a reopening or another follow-up.
     """
     came_back(rows, at, "")
     if event.answer_by is not None:
@@ -100,7 +100,7 @@ def followed_up(rows: Rows, event: ComplaintFollowedUp, at: Envelope) -> None:
 
 @FOLDS.on(ComplaintClosed, ComplaintWithdrawn, ComplaintMerged)
 def ended(rows: Rows, _event: ComplaintClosed | ComplaintWithdrawn | ComplaintMerged, at: Envelope) -> None:
-    """No clock runs on. That a file was put away does not answer how the customer sees it: a follow-up stays due."""
+    """Close the clocks. A follow-up stays due: closing the file does not ask the customer."""
     _stop_clocks(rows, at)
 
 

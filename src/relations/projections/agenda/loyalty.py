@@ -1,4 +1,4 @@
-"""What is open with members: lots that become active or expire, rewards that end, and what their tiers rest on."""
+"""Folds of what falls due for members: lots that activate or expire, rewards that expire, and tiers."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ FOLDS = Folds()
 
 @FOLDS.on(PointsEarned)
 def points_earned(rows: Rows, event: PointsEarned, at: Envelope) -> None:
-    """A lot that expires is on the agenda, and one that is pending; what qualifies counts towards the tier."""
-    # A lot is new whenever it is earned, and this is the fold that runs most: no look at what is there.
+    """Add the expiry and the activation of a lot, and count what qualifies for a tier."""
+    # A lot is always new here, and this is the fold that runs most, so existing items are not looked up.
     customer, stream, programme, lot = at.customer, at.stream, event.programme, event.lot
     if event.expires_at is not None and event.points:
         key = (customer, stream, programme, lot)
@@ -69,7 +69,7 @@ def points_earned(rows: Rows, event: PointsEarned, at: Envelope) -> None:
 
 @FOLDS.on(PointsActivated)
 def points_activated(rows: Rows, event: PointsActivated, at: Envelope) -> None:
-    """These lots are pending no longer."""
+    """Remove the activation of these lots."""
     for share in event.lots:
         rows.drop(Item, at.customer, at.stream, event.programme, f"activation/{share.lot}")
 
@@ -78,7 +78,7 @@ def points_activated(rows: Rows, event: PointsActivated, at: Envelope) -> None:
 def points_gone(
     rows: Rows, event: PointsRedeemed | PointsExpired | PointsReleased | AccountClosed, at: Envelope
 ) -> None:
-    """Less is left of these lots; an empty one has nothing to expire. A closed account has no tier to keep."""
+    """Take points from these lots; an empty lot has no expiry. A closed account has no tier."""
     _take(rows, at, event.programme, event.lots)
     if type(event) is AccountClosed:
         for each in event.rewards:
@@ -94,7 +94,7 @@ def points_gone(
 
 @FOLDS.on(PointsAdjusted)
 def points_adjusted(rows: Rows, event: PointsAdjusted, at: Envelope) -> None:
-    """Less is left of these lots, or there is a new one."""
+    """Take points from these lots, or add a new one."""
     _take(rows, at, event.programme, event.lots)
     if event.lot is not None:
         _give(rows, at, event.programme, event.lot, event.points, event.expires_at, lapsing=event.lapsing)
@@ -102,14 +102,14 @@ def points_adjusted(rows: Rows, event: PointsAdjusted, at: Envelope) -> None:
 
 @FOLDS.on(PointsReceived)
 def points_received(rows: Rows, event: PointsReceived, at: Envelope) -> None:
-    """New lots, with the expiry that they had."""
+    """Add lots with the expiry that they had."""
     for lot in event.lots:
         _give(rows, at, event.programme, lot.lot, lot.points, lot.expires_at)
 
 
 @FOLDS.on(RedemptionReversed)
 def redemption_reversed(rows: Rows, event: RedemptionReversed, at: Envelope) -> None:
-    """There is more again in these lots."""
+    """Put points back into these lots."""
     lapsing = set(event.lapsing)
     for share, expires_at in zip(event.lots, event.expiries, strict=False):
         _give(rows, at, event.programme, share.lot, share.points, expires_at, lapsing=share.lot in lapsing, back=True)
@@ -118,13 +118,13 @@ def redemption_reversed(rows: Rows, event: RedemptionReversed, at: Envelope) -> 
 
 @FOLDS.on(ExpiryDeferred)
 def expiry_deferred(rows: Rows, event: ExpiryDeferred, at: Envelope) -> None:
-    """What lapses with inactivity does so later."""
+    """Move the expiry of lots that lapse with inactivity."""
     rows.need(Lapse, at.customer, at.stream, event.programme).at = event.until
 
 
 @FOLDS.on(EarningReversed)
 def earning_reversed(rows: Rows, event: EarningReversed, at: Envelope) -> None:
-    """Less is left of these lots, and less qualifies in the month of the purchase."""
+    """Take points back from these lots, and what qualified in the month of the purchase."""
     _take(rows, at, event.programme, event.lots)
     if event.qualifying:
         _qualify(
@@ -154,25 +154,25 @@ def earning_restored(rows: Rows, event: EarningRestored, envelope: Envelope) -> 
 
 @FOLDS.on(DebtRepaid)
 def debt_repaid(rows: Rows, event: DebtRepaid, at: Envelope) -> None:
-    """Less is left of the lot that repaid it."""
+    """Take the points from the lot that repaid the debt."""
     _take(rows, at, event.programme, (LotShare(event.lot, event.points),))
 
 
 @FOLDS.on(TierReached)
 def tier_reached(rows: Rows, event: TierReached, at: Envelope) -> None:
-    """The member has another tier to keep."""
+    """Set the tier to review."""
     _tier(rows, at, event.programme, event.tier, event.month, event.since)
 
 
 @FOLDS.on(TierLost)
 def tier_lost(rows: Rows, event: TierLost, at: Envelope) -> None:
-    """The member has a lower tier to keep, or none."""
+    """Set the lower tier to review, or none."""
     _tier(rows, at, event.programme, event.next, event.month, event.since)
 
 
 @FOLDS.on(TierKept)
 def tier_kept(rows: Rows, event: TierKept, at: Envelope) -> None:
-    """The member has kept the tier until the next review."""
+    """Record the review."""
     member = rows.need(Member, at.customer, at.stream, event.programme)
     member.reviewed, member.warned, member.grace_until = event.reviewed_at, None, None
     member.moved = at.position
@@ -181,14 +181,14 @@ def tier_kept(rows: Rows, event: TierKept, at: Envelope) -> None:
 
 @FOLDS.on(TierWarned)
 def tier_warned(rows: Rows, event: TierWarned, at: Envelope) -> None:
-    """The member has been warned of this loss."""
+    """Record the warning."""
     member = rows.need(Member, at.customer, at.stream, event.programme)
     member.warned, member.moved = event.losing_at, at.position
 
 
 @FOLDS.on(TierGraceGiven)
 def tier_graced(rows: Rows, event: TierGraceGiven, at: Envelope) -> None:
-    """The member keeps the tier a while."""
+    """Record the grace."""
     member = rows.need(Member, at.customer, at.stream, event.programme)
     member.grace_until, member.month = event.until, max(member.month, event.month)
     member.moved = at.position
@@ -196,20 +196,20 @@ def tier_graced(rows: Rows, event: TierGraceGiven, at: Envelope) -> None:
 
 @FOLDS.on(RewardIssued)
 def reward_issued(rows: Rows, event: RewardIssued, at: Envelope) -> None:
-    """A reward that has an end is on the agenda."""
+    """Add the expiry of a reward that has one."""
     if event.expires_at is not None:
         _coupon(rows, at, event.programme, event.coupon, event.expires_at)
 
 
 @FOLDS.on(RewardUsed, RewardExpired)
 def reward_ended(rows: Rows, event: RewardUsed | RewardExpired, at: Envelope) -> None:
-    """The reward is done with."""
+    """Remove the expiry of the reward."""
     rows.drop(Item, at.customer, at.stream, event.programme, f"reward/{event.coupon}")
 
 
 @FOLDS.on(AccountReleased)
 def account_released(rows: Rows, event: AccountReleased, at: Envelope) -> None:
-    """Everything goes elsewhere."""
+    """Remove everything, which goes to another account."""
     customer, stream, programme, came = at.customer, at.stream, event.programme, event.holdings
     _take(rows, at, programme, [LotShare(name, lot.points) for name, lot in came.lots.items()])
     for coupon in came.coupons:
@@ -220,7 +220,7 @@ def account_released(rows: Rows, event: AccountReleased, at: Envelope) -> None:
 
 @FOLDS.on(AccountRestored)
 def account_restored(rows: Rows, event: AccountRestored, at: Envelope) -> None:
-    """Everything is back."""
+    """Add everything that came back."""
     found = event.holdings
     _hold(rows, at, event.programme, found, "")
     if found.tier is not None or found.months:
@@ -233,7 +233,7 @@ def account_restored(rows: Rows, event: AccountRestored, at: Envelope) -> None:
 
 @FOLDS.on(AccountReceived)
 def account_received(rows: Rows, event: AccountReceived, at: Envelope) -> None:
-    """There are another account's lots, and what it qualified for counts here as well."""
+    """Add another account's lots, and count what qualified there."""
     came = event.holdings
     _hold(rows, at, event.programme, came, merged_prefix(event.source))
     member = rows.need(Member, at.customer, at.stream, event.programme)
@@ -255,7 +255,7 @@ def account_received(rows: Rows, event: AccountReceived, at: Envelope) -> None:
 
 @FOLDS.on(AccountReturned)
 def account_returned(rows: Rows, event: AccountReturned, at: Envelope) -> None:
-    """What came with a merge is gone again."""
+    """Remove what came with a merge."""
     _take(rows, at, event.programme, event.lots)
     for coupon in event.holdings.coupons:
         rows.drop(Item, at.customer, at.stream, event.programme, f"reward/{merged_prefix(event.to)}{coupon}")
@@ -279,7 +279,7 @@ def account_returned(rows: Rows, event: AccountReturned, at: Envelope) -> None:
 
 
 def _take(rows: Rows, at: Envelope, programme: str, shares: Iterable[LotShare | MovedLot]) -> None:
-    """Less is left of these lots."""
+    """Take points from these lots."""
     customer, stream, items = at.customer, at.stream, rows.tables[Item]
     for share in shares:
         lot = share.lot
@@ -307,7 +307,7 @@ def _give(
     lapsing: bool = False,
     back: bool = False,
 ) -> None:
-    """More is in a lot, or there is a new one."""
+    """Put points into a lot, or add it."""
     if expires_at is not None:
         item = rows.need(Item, at.customer, at.stream, programme, lot)
         if back and (not item.points or item.at != expires_at):
@@ -325,7 +325,7 @@ def _lapses(rows: Rows, at: Envelope, programme: str, lot: str, points: int) -> 
 
 
 def _hold(rows: Rows, at: Envelope, programme: str, holdings: Holdings, prefix: str) -> None:
-    """The lots and rewards of another account are here."""
+    """Add the lots and rewards of another account."""
     for name, lot in holdings.lots.items():
         _give(rows, at, programme, prefix + name, lot.points, lot.expires_at, lapsing=lot.lapsing, back=True)
         if lot.pending:

@@ -1,35 +1,51 @@
-"""Customers who are likely to be one: what speaks for it, in whatever way they were written down."""
+"""Customers who are likely to be one: the signs for it and against it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from relations.projections.customers.matching import same_email, same_name, same_phone
+from relations.projections.customers.matching import (
+    same_birthday,
+    same_email,
+    same_first_name,
+    same_name,
+    same_phone,
+)
 from relations.projections.customers.portraits import SaidTrait
 
-__all__ = ["COMPARED", "Candidates", "Duplicate", "Evidence", "marks", "pairs"]
+__all__ = ["COMPARED", "Candidates", "Contradiction", "Duplicate", "Evidence", "Person", "marks", "pairs", "person"]
 
 EvidenceKind = Literal["email", "phone", "name_and_birthday", "external_id"]
 Mark = tuple[EvidenceKind, str]
-"""Something that hardly two people have alike, in the form in which it is compared."""
+"""A value that few people share, in the form in which it is compared."""
 
 COMPARED = ("name", "email", "phone", "birthday", "region")
-"""What must be known of a customer to compare them."""
+"""The fields of a profile that are compared."""
 _KINDS: tuple[EvidenceKind, ...] = ("email", "phone", "name_and_birthday", "external_id")
 
 
+ContraryKind = Literal["birthday", "first_name"]
+
+
+class Person(NamedTuple):
+    """The parts of a profile that can speak against two customers being one."""
+
+    name: str | None
+    birthday: str | None
+
+
 class Evidence(BaseModel):
-    """Something that speaks for two customers being one.
+    """A sign that two customers are one.
 
     Attributes:
-        kind: `email`, `phone`, `name_and_birthday`, or `external_id`: another system calls both the same.
-        value: What they have alike, in the form in which it was compared: an address in small letters, a number in
-            E.164, a name with its parts in order of the alphabet, a source and an id.
+        kind: `email`, `phone`, `name_and_birthday`, or `external_id`: another system has the same id for both.
+        value: The value that both have, in the form in which it was compared: an address without case, a number in
+            E.164, a name with its parts in alphabetical order, a source and an id.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,26 +54,67 @@ class Evidence(BaseModel):
     value: str
 
 
+class Contradiction(BaseModel):
+    """A sign that two customers are not one.
+
+    Attributes:
+        kind: `birthday` or `first_name`.
+        values: What each of them has, in the order of the pair's ids.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: ContraryKind
+    values: tuple[str, str]
+
+
 class Duplicate(BaseModel):
     """Two customers who are likely to be one.
 
     Attributes:
         customers: Their ids, in order.
-        evidence: What speaks for it; the more, the likelier.
+        evidence: The signs for it.
+        against: The signs against it; each lowers the rank of the pair.
     """
 
     model_config = ConfigDict(frozen=True)
 
     customers: tuple[str, str]
     evidence: tuple[Evidence, ...]
+    against: tuple[Contradiction, ...] = ()
+
+    @property
+    def rank(self) -> int:
+        """The kinds of evidence less the signs against it; the higher, the likelier."""
+        return len({sign.kind for sign in self.evidence}) - len(self.against)
+
+
+def person(said: Mapping[str, SaidTrait]) -> Person:
+    """Return the parts of a profile that can contradict another's."""
+    return Person(*(said[name].value if name in said else None for name in Person._fields))
+
+
+def _against(one: Sequence[Person], other: Sequence[Person]) -> tuple[Contradiction, ...]:
+    """Return what contradicts two customers being one: nothing that any of their ids has is alike."""
+    found: list[Contradiction] = []
+    compared: tuple[tuple[ContraryKind, str, Callable[[str, str], bool]], ...] = (
+        ("birthday", "birthday", same_birthday),
+        ("first_name", "name", same_first_name),
+    )
+    for kind, field, same in compared:
+        values = [value for each in one if (value := getattr(each, field))]
+        others = [value for each in other if (value := getattr(each, field))]
+        if values and others and not any(same(value, theirs) for value in values for theirs in others):
+            found.append(Contradiction(kind=kind, values=(values[0], others[0])))
+    return tuple(found)
 
 
 def marks(said: Mapping[str, SaidTrait], country: str | None) -> list[Mark]:
-    """By what a customer may be found to be the same as another.
+    """Return the values by which a customer may be found to be the same as another.
 
     Args:
-        said: What holds of them, readable.
-        country: Where a number is dialled that does not say so, unless the customer's own region does (ISO 3166).
+        said: The customer's profile, readable.
+        country: The country in which numbers are dialled, unless the customer's region says otherwise (ISO 3166).
     """
 
     def value(name: str) -> str | None:
@@ -77,9 +134,9 @@ def marks(said: Mapping[str, SaidTrait], country: str | None) -> list[Mark]:
 
 
 class Candidates:
-    """Finds who shares anything at all, without keeping what it is: a number stands for each mark.
+    """A search for customers who share any mark, which keeps a number instead of each mark.
 
-    Two marks with the same number make somebody a candidate in vain; `pairs` compares the marks themselves.
+    Two marks with the same number make a needless candidate; `pairs` compares the marks themselves.
     """
 
     __slots__ = ("_first", "_shared")
@@ -89,7 +146,7 @@ class Candidates:
         self._shared: dict[int, set[str]] = {}
 
     def add(self, customer: str, found: Iterable[Mark]) -> None:
-        """Somebody with their marks."""
+        """Add a customer with their marks."""
         for mark in found:
             number = hash(mark)
             first = self._first.setdefault(number, customer)
@@ -97,26 +154,30 @@ class Candidates:
                 self._shared.setdefault(number, {first}).add(customer)
 
     def found(self, at_most: int) -> list[str]:
-        """Everybody who shares a mark with another, and with no more than so many in all; in order."""
+        """Return those who share a mark with another, and with at most this many in all; in order."""
         return sorted({name for names in self._shared.values() if len(names) <= at_most for name in names})
 
 
 def pairs(
-    marked: Iterable[tuple[str, Iterable[Mark]]], parted: frozenset[frozenset[str]], at_most: int
+    marked: Iterable[tuple[str, Iterable[Mark]]],
+    parted: frozenset[frozenset[str]],
+    at_most: int,
+    people: Mapping[str, Sequence[Person]],
 ) -> list[Duplicate]:
-    """Every two customers who share a mark, those with most in common first.
+    """Return every two customers who share a mark, the likeliest first.
 
     Args:
         marked: Customers with their marks; one customer may come several times.
-        parted: Those of whom it was said that they are two persons.
-        at_most: A mark of more customers than that is no sign of anything: the number of a travel agency.
+        parted: Pairs that were unmerged: somebody said that they are two persons.
+        at_most: A mark that more customers share is not a sign of anything: the number of a travel agency.
+        people: By customer, the names and birthdays of all their ids.
     """
-    bearers: defaultdict[Mark, set[str]] = defaultdict(set)
+    holders: defaultdict[Mark, set[str]] = defaultdict(set)
     for customer, found in marked:
         for mark in found:
-            bearers[mark].add(customer)
+            holders[mark].add(customer)
     shared: defaultdict[tuple[str, str], list[Mark]] = defaultdict(list)
-    for mark, customers in bearers.items():
+    for mark, customers in holders.items():
         if 2 <= len(customers) <= at_most:
             for one, other in combinations(sorted(customers), 2):
                 if frozenset((one, other)) not in parted:
@@ -128,7 +189,8 @@ def pairs(
                 Evidence(kind=kind, value=value)
                 for kind, value in sorted(common, key=lambda mark: (_KINDS.index(mark[0]), mark[1]))
             ),
+            against=_against(people.get(pair[0], ()), people.get(pair[1], ())),
         )
         for pair, common in shared.items()
     ]
-    return sorted(found_pairs, key=lambda each: (-len({said.kind for said in each.evidence}), each.customers))
+    return sorted(found_pairs, key=lambda each: (-each.rank, len(each.against), each.customers))

@@ -11,7 +11,7 @@ from typing import Literal
 
 import phonenumbers
 
-__all__ = ["same_email", "same_name", "same_phone"]
+__all__ = ["same_birthday", "same_email", "same_first_name", "same_name", "same_phone"]
 
 _KANA_MARKS = "\u3099\u309a"
 """In Japanese these marks turn a letter into another sound, and so into another name."""
@@ -103,3 +103,41 @@ def same_name(name: str) -> str:
         else:
             words[-1] += letter
     return " ".join(sorted(word for word in words if word))
+
+
+def same_first_name(one: str, other: str) -> bool:
+    """Return whether two names can be one person's, by their first names.
+
+    A middle name, another order and an initial make no difference, and neither does another family name. Chinese,
+    Japanese and Korean names have to be the same but for characters left out.
+    """
+    words, others = set(same_name(one).split()), set(same_name(other).split())
+    if not words or not others or words <= others or others <= words:
+        return True
+    first, second = _first_name(one), _first_name(other)
+    if _is_ideographic(first) or _is_ideographic(second):
+        return False
+    return _is_among(first, others) or _is_among(second, words)
+
+
+def _first_name(name: str) -> str:
+    """Return the first name in the form in which it is compared: the part after a comma, or else the first word."""
+    _, comma, given = name.partition(",")
+    return next((same_name(part) for part in (given if comma else name).split() if same_name(part)), "")
+
+
+def _is_ideographic(word: str) -> bool:
+    return bool(word) and unicodedata.name(word[0], "").startswith(_IDEOGRAPHIC)
+
+
+def _is_among(word: str, words: set[str]) -> bool:
+    return word in words or any(
+        short == long[:1] for each in words for short, long in ((word, each), (each, word)) if len(short) == 1
+    )
+
+
+def same_birthday(one: str, other: str) -> bool:
+    """Return whether two birthdays can be one person's; either may be without its year, as `--02-29`."""
+    if one.startswith("--") or other.startswith("--"):
+        return one[-5:] == other[-5:]
+    return one == other

@@ -18,7 +18,16 @@ from sqlalchemy import func, select
 from relations.aggregates.customer import ConsentGiven, ConsentWithdrawn, CustomerErased, IdentityLinked
 from relations.messages import Envelope, from_micros, to_micros
 from relations.policies.consents import Change, said_as_one, standing_at
-from relations.projections.customers.duplicates import COMPARED, Candidates, Duplicate, Mark, marks, pairs
+from relations.projections.customers.duplicates import (
+    COMPARED,
+    Candidates,
+    Duplicate,
+    Mark,
+    Person,
+    marks,
+    pairs,
+    person,
+)
 from relations.projections.customers.matching import same_phone
 from relations.projections.customers.portraits import (
     Culture,
@@ -60,19 +69,26 @@ class Consent(CustomerRow, gc=False):
 
 
 class ExternalId(CustomerRow, gc=False):
-    """What another system calls a customer."""
+    """An id that another system has for a customer.
+
+    Attributes:
+        source: The other system.
+        external_id: The keyed digest of the id, or the id itself as older versions recorded it.
+        sealed: The id as the log holds it, if it is sealed.
+    """
 
     table: ClassVar[str] = "external_ids"
     key: ClassVar[tuple[str, ...]] = ("customer", "source", "external_id")
     indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("source", "external_id"),)
     source: str
     external_id: str
+    sealed: str | None = None
 
     def absorb(self, other: ExternalId) -> None:
         """Linked twice is linked."""
 
 
-PROJECTION = Projection(name="customers", version=3, tables=(Consent, ExternalId, PortraitRow, Parted))
+PROJECTION = Projection(name="customers", version=4, tables=(Consent, ExternalId, PortraitRow, Parted))
 fold_portraits(PROJECTION)
 
 
@@ -91,7 +107,9 @@ def consent_withdrawn(rows: Rows, event: ConsentWithdrawn, at: Envelope) -> None
 @PROJECTION.on(IdentityLinked)
 def identity_linked(rows: Rows, event: IdentityLinked, at: Envelope) -> None:
     """Another system knows the customer too."""
-    rows.need(ExternalId, at.customer, event.source, event.external_id)
+    row = rows.need(ExternalId, at.customer, event.source, event.digest or event.external_id)
+    if event.digest is not None:
+        row.sealed = event.external_id
 
 
 @PROJECTION.on(CustomerErased)
@@ -227,16 +245,17 @@ class CustomersView(View):
         )
 
     def duplicates(self, *, shared_by_at_most: int = 5, limit: int | None = None, offset: int = 0) -> list[Duplicate]:
-        """Customers who are likely to be one and are not merged, those with most in common first.
+        """Return customers who are likely to be one and are not merged, the likeliest first.
 
-        They have the same e-mail address, telephone number, or name and birthday, or another system calls them the
-        same; see `relations.projections.customers.matching` for what is taken for the same. Whoever was unmerged is not
-        proposed again. Words are opened some thousand at a time and kept nowhere.
+        They have the same e-mail address, telephone number, or name and birthday, or the same id in another system;
+        `relations.projections.customers.matching` defines what counts as the same. Another birthday or another first
+        name speaks against a pair and lowers its rank. Pairs that were unmerged are left out. Words are opened some
+        thousand at a time and kept nowhere.
 
         Args:
-            shared_by_at_most: What more customers than that share says nothing: the number of a travel agency.
-            limit: At most so many pairs.
-            offset: After so many.
+            shared_by_at_most: A value that more customers share is ignored: the number of a travel agency.
+            limit: At most this many pairs; None for all.
+            offset: The number of pairs to skip.
 
         Raises:
             InvalidInput: The view has no keys.
@@ -244,20 +263,23 @@ class CustomersView(View):
         keys, aliases, country = self._open_words, self.aliases, self.policy.country
         candidates = Candidates()
         for names in self._names_in_parts():
-            for name, found in self._marked(names, country, keys):
+            for name, found, _ in self._compared(names, country, keys):
                 candidates.add(aliases.survivor(name), found)
-        likely = [name for each in candidates.found(shared_by_at_most) for name in aliases.ids(each)]
-        marked = [
-            (aliases.survivor(name), found)
-            for start in range(0, len(likely), _CHUNK)
-            for name, found in self._marked(likely[start : start + _CHUNK], country, keys)
-        ]
+        linked = self._shared_external_ids(aliases)
+        likely = sorted({*candidates.found(shared_by_at_most), *(name for name, _ in linked)})
+        ids = [name for each in likely for name in aliases.ids(each)]
+        marked: list[tuple[str, list[Mark]]] = [*linked]
+        people: dict[str, list[Person]] = {}
+        for start in range(0, len(ids), _CHUNK):
+            for name, found, who in self._compared(ids[start : start + _CHUNK], country, keys):
+                marked.append((aliases.survivor(name), found))
+                people.setdefault(aliases.survivor(name), []).append(who)
         columns = self.table(Parted).c
         parted = frozenset(
             frozenset((aliases.survivor(one), aliases.survivor(other)))
             for one, other in self.execute(select(columns.customer, columns.other))
         )
-        found_pairs = pairs([*marked, *self._shared_external_ids(aliases)], parted, shared_by_at_most)
+        found_pairs = pairs(marked, parted, shared_by_at_most, people)
         return found_pairs[offset : None if limit is None else offset + limit]
 
     def _names_in_parts(self) -> Iterator[list[str]]:
@@ -269,35 +291,56 @@ class CustomersView(View):
             yield names
             last = names[-1]
 
-    def _marked(self, names: Sequence[str], country: str | None, keys: OpenWords) -> Iterator[tuple[str, list[Mark]]]:
+    def _compared(
+        self, names: Sequence[str], country: str | None, keys: OpenWords
+    ) -> Iterator[tuple[str, list[Mark], Person]]:
         rows = self.rows_as_recorded(PortraitRow, names)
         for row, standing in zip(rows, opened(rows, self.now, keys, COMPARED), strict=True):
-            yield row.customer, marks(standing, country)
+            yield row.customer, marks(standing, country), person(standing)
 
     def _shared_external_ids(self, aliases: Aliases) -> list[tuple[str, list[Mark]]]:
         columns = self.table(ExternalId).c
+        wanted = select(columns.customer, columns.source, columns.external_id, columns.sealed)
         several = (
             select(columns.source, columns.external_id)
             .group_by(columns.source, columns.external_id)
             .having(func.count() > 1)
             .subquery()
         )
-        shared = select(columns.customer, columns.source, columns.external_id).join(
-            several, (columns.source == several.c.source) & (columns.external_id == several.c.external_id)
-        )
+        same = (columns.source == several.c.source) & (columns.external_id == several.c.external_id)
+        found = [*self.execute(wanted.join(several, same)), *self.execute(wanted.where(columns.sealed.is_(None)))]
+        # An id that an older version recorded in clear is the same as one recorded since by its digest.
+        names = list({name for _, source, own, sealed in found if not sealed and (name := self._digest(own, source))})
+        for start in range(0, len(names), _CHUNK):
+            found += self.execute(wanted.where(columns.external_id.in_(names[start : start + _CHUNK])))
+        ids = self._opened([(customer, sealed or own) for customer, _source, own, sealed in found])
         return [
-            (aliases.survivor(customer), [("external_id", f"{source} {external_id}")])
-            for customer, source, external_id in self.execute(shared)
+            (aliases.survivor(customer), [("external_id", f"{source} {words}")])
+            for (customer, source, words) in dict.fromkeys(
+                (customer, source, words)
+                for (customer, source, _own, _sealed), words in zip(found, ids, strict=True)
+                if words is not None
+            )
         ]
+
+    def _opened(self, sealed: Sequence[tuple[str, str]]) -> list[str | None]:
+        """Return the external ids of customers, opened; None for those that cannot be read."""
+        return self._open_words([(customer, IdentityLinked.topic, "external_id", words) for customer, words in sealed])
+
+    def _external_ids(self, ids: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        """Return what other systems call a customer, source and id, in order."""
+        linked = self.rows_as_recorded(ExternalId, ids)
+        opened_ids = self._opened([(row.customer, row.sealed or row.external_id) for row in linked])
+        known = zip(linked, opened_ids, strict=True)
+        return tuple(sorted({(row.source, words) for row, words in known if words is not None}))
 
     def identity(self, customer: str) -> Identity:
         """All ids of the customer who bears this one; one nobody ever heard of stands for itself."""
         aliases = self.aliases
-        linked = self.rows(ExternalId, customer=customer)
         return Identity(
             customer=aliases.survivor(customer),
             ids=aliases.ids(customer),
-            external_ids=tuple(sorted((row.source, row.external_id) for row in linked)),
+            external_ids=self._external_ids(aliases.ids(customer)),
         )
 
     def merged(self) -> list[Identity]:
@@ -307,7 +350,8 @@ class CustomersView(View):
     def linked(self, source: str, external_id: str) -> list[str]:
         """The customers whom another system calls so. More than one is a hint that they are the same."""
         columns = self.table(ExternalId).c
-        return self.customers(ExternalId, columns.source == source, columns.external_id == external_id)
+        names = [name for name in (external_id, self._digest(external_id, source)) if name is not None]
+        return self.customers(ExternalId, columns.source == source, columns.external_id.in_(names))
 
     def consents(self, customer: str, *, as_of: datetime | None = None) -> list[ConsentStanding]:
         """Return what a customer allows, over all their ids.

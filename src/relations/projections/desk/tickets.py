@@ -1,8 +1,8 @@
-"""What the complaint desk's lists are made of: of each complaint where it stands now, whose it is and what is due.
+"""The rows of the complaint desk: each complaint's status, owner, severity and deadlines.
 
-Where a complaint stands follows from the order of its stream, as its own rules have it; who has it and how bad it is,
-from the latest word by business time. Which clocks run is what their events say; one that was missed stays on the list
-until what it waits for is done.
+The status follows the order of the complaint's stream, as its own rules do. Owner and severity follow the latest
+record by business time. Running clocks are those that the events name. A missed clock stays on the list until its step
+is done.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ from relations.projections.projection import CustomerRow, Projection, Rows
 __all__ = ["DONE", "NEVER", "PROJECTION", "URGENCY", "Ticket"]
 
 NEVER = 2**62
-"""When a ticket is due that is to be settled, but of which no clock runs: a number, so that lists end with these."""
+"""The due time of an open ticket without a running clock: a number, so that lists end with these tickets."""
 
 DONE = NEVER + 1
-"""When a ticket is due of which nothing is to be done: after all others, so that no list has to pass over it."""
+"""The due time of a ticket with nothing left to do: after all others, so that no list has to skip it."""
 
 URGENCY: dict[str, int] = {severity: place for place, severity in enumerate(reversed(SEVERITIES))}
 """By severity; 0 is the worst."""
@@ -58,36 +58,36 @@ _UNKNOWN = len(SEVERITIES)
 
 
 class Ticket(CustomerRow, gc=False):
-    """A complaint as the desk has it.
+    """A complaint on the desk.
 
     Attributes:
         complaint: Its id.
-        subject: What it is about.
-        channel: How it came in.
-        severity: As last assessed.
+        subject: Its subject.
+        channel: The channel through which it came in.
+        severity: The severity as last assessed.
         urgency: The severity as a number, 0 the worst.
-        severity_at: When, UTC microseconds.
-        category: As last assessed.
-        category_at: When.
-        owner: Who works on it.
-        department: Where.
-        assigned_at: Since when either is so.
+        severity_at: The time of that assessment, UTC microseconds.
+        category: The category as last assessed.
+        category_at: The time of that assessment.
+        owner: The person who works on it.
+        department: The department that works on it.
+        assigned_at: The time of the last assignment or transfer.
         status: filed, acknowledged, resolved, closed, withdrawn, merged or reopened.
-        status_at: Since when.
-        filed_at: When it was filed.
-        round: Which run of the complaint this is: 1, and one more for each reopening.
-        round_at: When that began.
-        is_open: Whether it is still to be settled.
-        is_pending: Whether there is anything to be done: it is open, or a clock runs.
-        due_at: The next deadline that runs; `NEVER` where none does, `DONE` where nothing is to be done.
-        due_clock: Whose.
-        clocks: Deadlines by clock and number, of those that run or were missed and still wait.
-        started: When those of them started that do so later than the round, UTC microseconds.
-        paused: Those of them that stand still.
-        questions: What was asked of the customer in this round and is not answered.
-        escalated_to: Who was last called.
-        is_emergency: Whether that was on the emergency path.
-        merged_into: The complaint that it is a duplicate of.
+        status_at: The time since when it has this status.
+        filed_at: The time of filing.
+        round: The number of the present round: 1, and one more for each reopening.
+        round_at: The time at which that round began.
+        is_open: True until it is resolved, closed, withdrawn or merged.
+        is_pending: True while there is work: it is open, or a clock runs.
+        due_at: The next running deadline; `NEVER` if none runs, `DONE` if nothing is left to do.
+        due_clock: The clock of that deadline.
+        clocks: The deadlines by clock and number, of clocks that run and of missed ones whose step is not done.
+        started: The start times of clocks that start later than the round, UTC microseconds.
+        paused: The clocks that are paused.
+        questions: The questions to the customer in this round that are not answered.
+        escalated_to: The person to whom it was last escalated.
+        is_emergency: True if it was ever escalated as an emergency.
+        merged_into: The surviving complaint, if it was merged.
     """
 
     table: ClassVar[str] = "tickets"
@@ -135,7 +135,7 @@ PROJECTION = Projection(name="desk", version=2, tables=(Ticket,))
 
 @PROJECTION.on(ComplaintFiled)
 def complaint_filed(rows: Rows, event: ComplaintFiled, at: Envelope) -> None:
-    """Something is to be done."""
+    """Add a ticket."""
     ticket = rows.need(Ticket, at.customer, at.id)
     ticket.subject, ticket.channel = event.subject, event.channel
     ticket.severity, ticket.urgency = event.severity, URGENCY.get(event.severity, _UNKNOWN)
@@ -145,7 +145,7 @@ def complaint_filed(rows: Rows, event: ComplaintFiled, at: Envelope) -> None:
 
 @PROJECTION.on(ComplaintReopened)
 def complaint_reopened(rows: Rows, event: ComplaintReopened, at: Envelope) -> None:
-    """It is to be done again."""
+    """Begin the next round."""
     ticket = rows.need(Ticket, at.customer, at.id)
     ticket.round_at = max(at.occurred_at, ticket.filed_at)
     _begin(ticket, event, at, "reopened")
@@ -157,12 +157,12 @@ def _begin(ticket: Ticket, event: ComplaintFiled | ComplaintReopened, at: Envelo
     ticket.clocks = {"acknowledge": event.acknowledge_by, "resolve": event.resolve_by}
     ticket.started = {}
     ticket.paused, ticket.questions, ticket.merged_into = [], [], None
-    _reckon(ticket)
+    _update_due(ticket)
 
 
 @PROJECTION.on(ComplaintAcknowledged, ApologyGiven, InformationAsked, HoldingReplySent, RemedyApproved)
 def answered(rows: Rows, event: Event, at: Envelope) -> None:
-    """The customer knows that they were heard."""
+    """Mark the ticket as answered."""
     ticket = rows.need(Ticket, at.customer, at.id)
     if isinstance(event, InformationAsked):
         ticket.questions = sorted({*ticket.questions, event.request})
@@ -171,20 +171,20 @@ def answered(rows: Rows, event: Event, at: Envelope) -> None:
 
 @PROJECTION.on(RemedyProposed)
 def remedy_proposed(rows: Rows, event: RemedyProposed, at: Envelope) -> None:
-    """An offer is an answer, once the customer may know of it."""
+    """Mark the ticket as answered, unless the remedy needs approval first."""
     if not event.needs_approval:
         _answer(rows.need(Ticket, at.customer, at.id), at)
 
 
 @PROJECTION.on(RemedyCarriedOut)
 def remedy_carried_out(rows: Rows, _event: RemedyCarriedOut, at: Envelope) -> None:
-    """A deed is an answer too."""
+    """Mark the ticket as answered."""
     _answer(rows.need(Ticket, at.customer, at.id), at)
 
 
 @PROJECTION.on(InformationReceived)
 def information_received(rows: Rows, event: InformationReceived, at: Envelope) -> None:
-    """The customer gave what was asked for."""
+    """Close a question to the customer."""
     ticket = rows.need(Ticket, at.customer, at.id)
     ticket.questions = [request for request in ticket.questions if request != event.request]
 
@@ -194,13 +194,13 @@ def _answer(ticket: Ticket, at: Envelope) -> None:
         return  # recorded late, for an earlier round
     if ticket.status != "acknowledged":
         ticket.status, ticket.status_at = "acknowledged", max(at.occurred_at, ticket.filed_at)
-    # A clock that was missed before is not ended by an event of its own again.
+    # A clock that was missed before has no further event of its own.
     _drop(ticket, "acknowledge", "next_response", started_by=at.occurred_at)
 
 
 @PROJECTION.on(ComplaintAssessed)
 def complaint_assessed(rows: Rows, event: ComplaintAssessed, at: Envelope) -> None:
-    """How bad it is."""
+    """Keep severity and category as last assessed."""
     ticket = rows.need(Ticket, at.customer, at.id)
     if event.severity is not None and at.occurred_at >= ticket.severity_at:
         ticket.severity_at = at.occurred_at
@@ -211,7 +211,7 @@ def complaint_assessed(rows: Rows, event: ComplaintAssessed, at: Envelope) -> No
 
 @PROJECTION.on(ComplaintAssigned)
 def complaint_assigned(rows: Rows, event: ComplaintAssigned, at: Envelope) -> None:
-    """Somebody has it."""
+    """Keep the owner, and the department if it is named."""
     ticket = rows.need(Ticket, at.customer, at.id)
     if at.occurred_at >= ticket.assigned_at:
         ticket.assigned_at, ticket.owner = at.occurred_at, event.owner
@@ -221,7 +221,7 @@ def complaint_assigned(rows: Rows, event: ComplaintAssigned, at: Envelope) -> No
 
 @PROJECTION.on(ComplaintTransferred)
 def complaint_transferred(rows: Rows, event: ComplaintTransferred, at: Envelope) -> None:
-    """Another department has it; who there, if that was said."""
+    """Keep the new department and its owner, if one is named."""
     ticket = rows.need(Ticket, at.customer, at.id)
     if at.occurred_at >= ticket.assigned_at:
         ticket.assigned_at, ticket.department, ticket.owner = at.occurred_at, event.department, event.owner
@@ -229,7 +229,7 @@ def complaint_transferred(rows: Rows, event: ComplaintTransferred, at: Envelope)
 
 @PROJECTION.on(ComplaintEscalated)
 def complaint_escalated(rows: Rows, event: ComplaintEscalated, at: Envelope) -> None:
-    """Somebody higher up knows of it."""
+    """Keep the recipient of the escalation."""
     ticket = rows.need(Ticket, at.customer, at.id)
     ticket.escalated_to = event.to
     ticket.is_emergency = ticket.is_emergency or event.emergency
@@ -245,7 +245,7 @@ _SETTLED: dict[type[Event], str] = {
 
 @PROJECTION.on(*_SETTLED)
 def complaint_settled(rows: Rows, event: Event, at: Envelope) -> None:
-    """Nothing is to be done but to ask how the customer sees it."""
+    """Settle the ticket; only a follow-up may be left to do."""
     ticket = rows.need(Ticket, at.customer, at.id)
     ticket.status, ticket.status_at, ticket.is_open = _SETTLED[type(event)], max(at.occurred_at, ticket.filed_at), False
     if isinstance(event, ComplaintMerged):
@@ -255,7 +255,7 @@ def complaint_settled(rows: Rows, event: Event, at: Envelope) -> None:
 
 @PROJECTION.on(ComplaintFollowedUp)
 def complaint_followed_up(rows: Rows, _event: ComplaintFollowedUp, at: Envelope) -> None:
-    """The customer was asked."""
+    """End the clock of the follow-up."""
     ticket = rows.need(Ticket, at.customer, at.id)
     if at.occurred_at >= ticket.round_at:
         _drop(ticket, "follow_up", started_by=at.occurred_at)
@@ -266,7 +266,7 @@ def complaint_followed_up(rows: Rows, _event: ComplaintFollowedUp, at: Envelope)
 
 @PROJECTION.on(ClockStarted, ClockResumed, DeadlineMoved)
 def clock_set(rows: Rows, event: ClockStarted | ClockResumed | DeadlineMoved, at: Envelope) -> None:
-    """A clock runs, to a deadline."""
+    """Set a clock's deadline."""
     ticket, name = rows.need(Ticket, at.customer, at.id), _name(event)
     if event.round != ticket.round:
         return
@@ -275,34 +275,34 @@ def clock_set(rows: Rows, event: ClockStarted | ClockResumed | DeadlineMoved, at
         ticket.started[name] = event.at
     if not isinstance(event, DeadlineMoved) and name in ticket.paused:
         ticket.paused.remove(name)
-    _reckon(ticket)
+    _update_due(ticket)
 
 
 @PROJECTION.on(ClockPaused)
 def clock_paused(rows: Rows, event: ClockPaused, at: Envelope) -> None:
-    """A clock stands still."""
+    """Pause a clock."""
     ticket, name = rows.need(Ticket, at.customer, at.id), _name(event)
     if event.round == ticket.round and name in ticket.clocks and name not in ticket.paused:
         ticket.paused = sorted([*ticket.paused, name])
-        _reckon(ticket)
+        _update_due(ticket)
 
 
 @PROJECTION.on(DeadlineMet, ClockCancelled)
 def clock_ended(rows: Rows, event: DeadlineMet | ClockCancelled, at: Envelope) -> None:
-    """A clock waits for nothing any more."""
+    """Remove a clock that was met or cancelled."""
     ticket, name = rows.need(Ticket, at.customer, at.id), _name(event)
     if event.round == ticket.round and ticket.clocks.pop(name, None) is not None:
         ticket.paused = [each for each in ticket.paused if each != name]
-        _reckon(ticket)
+        _update_due(ticket)
 
 
 @PROJECTION.on(DeadlineMissed)
 def clock_missed(rows: Rows, event: DeadlineMissed, at: Envelope) -> None:
-    """What it waits for is still to be done, unless it was done late: then it is not on the list any more."""
+    """Keep a missed clock on the list until its step is done; it is paused no longer."""
     ticket, name = rows.need(Ticket, at.customer, at.id), _name(event)
     if event.round == ticket.round and name in ticket.paused:
         ticket.paused.remove(name)
-        _reckon(ticket)
+        _update_due(ticket)
 
 
 def _name(event: Any) -> str:
@@ -311,17 +311,17 @@ def _name(event: Any) -> str:
 
 
 def _drop(ticket: Ticket, *clocks: str, started_by: int = NEVER) -> None:
-    """What these clocks waited for is done; one that started later than that waits on."""
+    """Remove clocks whose step is done, but not those that started after it."""
     ended = [name for name in ticket.clocks if name.partition(" ")[0] in clocks]
     for name in ended:
         if ticket.started.get(name, 0) <= started_by:
             del ticket.clocks[name]
     ticket.paused = [name for name in ticket.paused if name in ticket.clocks]
-    _reckon(ticket)
+    _update_due(ticket)
 
 
-def _reckon(ticket: Ticket) -> None:
-    """The next deadline, and whether anything is to be done."""
+def _update_due(ticket: Ticket) -> None:
+    """Compute the next deadline, and whether there is work."""
     running = [(due_at, name) for name, due_at in ticket.clocks.items() if name not in ticket.paused]
     ticket.is_pending = ticket.is_open or bool(ticket.clocks)
     ticket.due_at, name = min(running, default=(NEVER if ticket.is_pending else DONE, ""))

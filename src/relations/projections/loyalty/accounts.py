@@ -1,4 +1,4 @@
-"""How members stand: balances, lots, tiers, and which tier is about to be lost."""
+"""Members' accounts: balances, lots, tiers, and tiers about to be lost."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LotState: TypeAlias = Literal["active", "pending", "overdue"]
 
 
 class MemberLot(BaseModel):
-    """Points that can be spent, or will be.
+    """A lot of points in an account.
 
     Attributes:
         lot: Its id.
@@ -59,7 +59,7 @@ class MemberLot(BaseModel):
 
 
 class TierEvent(BaseModel):
-    """Something that happened to a member's tier.
+    """An entry in the history of a member's tier.
 
     Attributes:
         at: When.
@@ -79,7 +79,7 @@ class TierEvent(BaseModel):
 
 
 class TierProgress(BaseModel):
-    """Where a member stands on the ladder of tiers.
+    """A member's progress through the tiers.
 
     Attributes:
         tier: The present one.
@@ -107,7 +107,7 @@ class TierProgress(BaseModel):
 
 
 class TierRisk(BaseModel):
-    """A member who will lose a tier if nothing more is earned.
+    """A member who will lose a tier unless they earn more.
 
     Attributes:
         losing_at: When, a grace included.
@@ -116,7 +116,7 @@ class TierRisk(BaseModel):
         falls_to: What they have then.
         qualifying: What will be left in the window.
         missing: What they are short of to keep it.
-        warned: They were told.
+        warned: They were warned of this loss.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -183,7 +183,7 @@ def _at(micros: int | None) -> AwareDatetime | None:
 
 
 def lot_ends(lot: LotRow, account: AccountRow) -> int | None:
-    """When a lot expires: its own expiry, or the account's inactivity, whichever comes first."""
+    """Return when a lot expires: at its own expiry or with the account's inactivity, whichever comes first."""
     if not lot.lapsing or account.lapses_at is None:
         return lot.expires_at
     return account.lapses_at if lot.expires_at is None else min(account.lapses_at, lot.expires_at)
@@ -198,7 +198,7 @@ def _state(lot: LotRow, ends: int | None, as_of: int) -> LotState:
 def account_of(
     row: AccountRow, lots: Iterable[LotRow], *, as_of: int, programme: Programme | None, zone: str, rules: InForce
 ) -> MemberAccount:
-    """The account that these rows make.
+    """Return the account of these rows.
 
     Args:
         row: The account.
@@ -267,19 +267,19 @@ def _standing(row: AccountRow) -> Standing:
 
 
 def was_member(row: AccountRow, moment: int) -> bool:
-    """Whether an account was a member's at a moment, UTC microseconds."""
+    """Return whether an account had a member at a moment, UTC microseconds."""
     begun = [at for at in (row.enrolled_at, *(step.at for step in row.steps)) if at is not None]
     return bool(begun) and min(begun) <= moment and (row.closed_at is None or moment < row.closed_at)
 
 
 def tier_at(row: AccountRow, moment: int) -> str | None:
-    """The tier of an account at a moment, UTC microseconds; of what happened at one instant, the last counts."""
+    """Return the tier of an account at a moment, UTC microseconds; of several changes at one instant, the last."""
     steps = sorted((step for step in row.steps if step.at <= moment), key=lambda step: step.at)
     return steps[-1].tier if steps else None
 
 
 def tier_progress(row: AccountRow, programme: Programme, zone: str, *, as_of: int, rules: InForce) -> TierProgress:
-    """Where a member stands in the window that ends with the month of `as_of`."""
+    """Return a member's progress in the window that ends with the month of `as_of`."""
     month = max(row.month, local_time(zone).month(as_of))
     total = window_total(programme, row.months, month)
     rank = programme.terms.rank(row.tier) + 1
@@ -309,9 +309,9 @@ def tier_progress(row: AccountRow, programme: Programme, zone: str, *, as_of: in
 
 
 def tier_risk(row: AccountRow, rules: InForce, *, until: int) -> TierRisk | None:
-    """The loss of a tier that time brings by `until`, if nothing more is earned; None where it brings none.
+    """Return the loss of a tier by `until`, if nothing more is earned; None if there is none.
 
-    The account goes the same steps, so whoever is listed here falls when time is advanced to then.
+    The account takes the same steps, so exactly the members listed here fall when time is advanced to then.
     """
     standing = _standing(row)
     while (found := due_step(rules, row.programme, standing, until)) is not None:

@@ -1,4 +1,4 @@
-"""What the movements of points add up to: what is owed to members, what became of it, and what goals ask for."""
+"""Reports from the movements of points: liability, breakage, months and goals."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class LiabilityMonth(BaseModel):
 
 
 class Liability(BaseModel):
-    """What the business owes its members: the sum over all open lots, pending ones included.
+    """The liability to members: the sum over all open lots, pending ones included.
 
     Attributes:
         programme: Whose.
@@ -64,7 +64,7 @@ class Liability(BaseModel):
 
 
 class VintageBreakage(BaseModel):
-    """What became of all points that expire in one month.
+    """The outcome of all points that expire in one month.
 
     `issued = redeemed + taken_back + expired + forfeited + open`.
 
@@ -92,7 +92,7 @@ class VintageBreakage(BaseModel):
 
 
 class BreakageReport(BaseModel):
-    """How many points are never used.
+    """The share of points that is never used.
 
     Attributes:
         programme: Whose.
@@ -114,7 +114,7 @@ class BreakageReport(BaseModel):
 
 
 class PointsMonth(BaseModel):
-    """What moved in one month.
+    """The movements of one month.
 
     Attributes:
         month: As `2024-05`.
@@ -140,7 +140,7 @@ class PointsMonth(BaseModel):
 
 
 class GoalProgress(BaseModel):
-    """A goal against what was reached.
+    """The progress of a goal.
 
     Attributes:
         goal: Its id.
@@ -170,7 +170,7 @@ class GoalProgress(BaseModel):
 
 
 class RewardFigures(BaseModel):
-    """What became of one reward's coupons; their sum is `issued`.
+    """The outcome of one reward's coupons; they add up to `issued`.
 
     Attributes:
         reward: Which.
@@ -194,14 +194,14 @@ class RewardFigures(BaseModel):
 
 
 class ReferralFigures(BaseModel):
-    """What recommendations came to.
+    """The outcome of referrals.
 
     Attributes:
         programme: Whose.
         made: How many.
         members: By how many members.
-        rewarded: How many were worth something.
-        points: What those who recommended got.
+        rewarded: The number of these that were rewarded.
+        points: The points for members who made them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -214,7 +214,7 @@ class ReferralFigures(BaseModel):
 
 
 def liability(programme: str, as_of: int, month: str, sums: Iterable[tuple[str, Movement]]) -> Liability:
-    """What is owed.
+    """Return the liability.
 
     Args:
         programme: Whose.
@@ -242,7 +242,7 @@ def _never_last(item: tuple[str, Any]) -> tuple[bool, str]:
 
 
 def breakage(programme: str, as_of: int, month: str, sums: Iterable[tuple[str, Movement]]) -> BreakageReport:
-    """What became of all points, by month of expiry; the arguments are those of `liability`."""
+    """Return the outcome of all points by month of expiry; the arguments are those of `liability`."""
     months = []
     for expires, each in sorted(sums, key=_never_last):
         over = expires != NEVER and expires < month
@@ -275,7 +275,7 @@ def breakage(programme: str, as_of: int, month: str, sums: Iterable[tuple[str, M
 
 
 def goal_progress(row: GoalRow, sums: Movement, *, day: int) -> GoalProgress:
-    """A goal against the sums of its days up to and including `day`."""
+    """Return the progress of a goal from the sums of its days up to and including `day`."""
     starts, ends = date.fromisoformat(row.starts), date.fromisoformat(row.ends)
     first, after = starts.toordinal(), ends.toordinal()
     actual = {
@@ -300,7 +300,7 @@ def goal_progress(row: GoalRow, sums: Movement, *, day: int) -> GoalProgress:
 
 
 def points_by_month(days: Iterable[tuple[int, Movement]]) -> list[PointsMonth]:
-    """What moved, by month, from what moved by local day."""
+    """Return the movements by month from those by local day."""
     months: dict[str, list[Movement]] = {}
     for day, sums in sorted(days):
         months.setdefault(f"{date.fromordinal(day):%Y-%m}", []).append(sums)

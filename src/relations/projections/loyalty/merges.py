@@ -1,4 +1,4 @@
-"""Folds of accounts that are merged, and that part again."""
+"""Folds of accounts that are merged and unmerged."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FOLDS = Folds()
 
 @FOLDS.on(AccountReleased)
 def account_released(rows: Rows, event: AccountReleased, at: Envelope) -> None:
-    """Everything goes to another account of the same person."""
+    """Move everything to another account of the same person."""
     account, holdings = rows.need(AccountRow, at.customer, event.programme), event.holdings
     account.merged_into = event.into
     for name, held in holdings.lots.items():
@@ -52,7 +52,7 @@ def account_released(rows: Rows, event: AccountReleased, at: Envelope) -> None:
 
 @FOLDS.on(AccountReceived)
 def account_received(rows: Rows, event: AccountReceived, at: Envelope) -> None:
-    """What another account of the same person had is here, under names of its own."""
+    """Take in what another account of the same person had, under ids with a prefix."""
     account, came = rows.need(AccountRow, at.customer, event.programme), event.holdings
     account.merges[event.merge] = Before(
         account.enrolled_at,
@@ -84,7 +84,7 @@ def account_received(rows: Rows, event: AccountReceived, at: Envelope) -> None:
 
 @FOLDS.on(AccountRestored)
 def account_restored(rows: Rows, event: AccountRestored, at: Envelope) -> None:
-    """The account is its own again."""
+    """Make the account separate again."""
     account, back = rows.need(AccountRow, at.customer, event.programme), event.holdings
     account.merged_into, account.month = None, back.month
     _belongs(rows, account, at, back.enrolled_at, account.closed_at)
@@ -99,7 +99,7 @@ def account_restored(rows: Rows, event: AccountRestored, at: Envelope) -> None:
 
 @FOLDS.on(AccountReturned)
 def account_returned(rows: Rows, event: AccountReturned, at: Envelope) -> None:
-    """What came with a merge, and is left of it, goes back."""
+    """Give back what is left of what came with a merge."""
     account, back = rows.need(AccountRow, at.customer, event.programme), event.holdings
     for share in event.lots:
         take(rows, account, share, at).sent += share.points
@@ -136,7 +136,7 @@ def account_returned(rows: Rows, event: AccountReturned, at: Envelope) -> None:
 
 
 def _hold(rows: Rows, account: AccountRow, holdings: Holdings, prefix: str, at: Envelope) -> None:
-    """Take in what another account had, or gives back: its redemptions too, for they may be undone here."""
+    """Take in what another account had or gives back, with its redemptions, which may be reversed here."""
     customer, programme, earnings = account.customer, account.programme, holdings.earnings
     for name, redemption in holdings.redemptions.items():
         if not redemption.reversed:
@@ -185,7 +185,7 @@ def _least(one: int | None, other: int | None) -> int | None:
 
 
 def _belongs(rows: Rows, account: AccountRow, at: Envelope, since: int | None, closed_at: int | None) -> None:
-    """Whether the customer is a member is decided by a merge or its undoing; the members are counted by it."""
+    """Set the membership as a merge or its reversal decides, and count the members."""
     was = account.enrolled_at is not None and account.closed_at is None
     account.enrolled_at, account.closed_at = since, closed_at
     if (since is not None and closed_at is None) != was:
@@ -193,7 +193,7 @@ def _belongs(rows: Rows, account: AccountRow, at: Envelope, since: int | None, c
 
 
 def _standing_of(event: AccountReceived) -> Before:
-    """What the tier after a merge rests on: what came, or what both have reached together."""
+    """Return the standing of the tier after a merge: the one that came, or the one that both reached together."""
     if event.reached_at:
         return Before(tier=event.tier, tier_since=event.reached_at, reviewed=event.reached_at)
     return _standing(event.holdings, event.tier)

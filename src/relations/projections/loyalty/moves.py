@@ -1,4 +1,4 @@
-"""How points move in the rows of the loyalty view: out of lots and into them, counted on their day."""
+"""Moving points into and out of the lots of the loyalty view, counted on their day."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ __all__ = ["earlier_month", "lapse", "move", "movement_of", "movement_of_day", "
 
 
 def earlier_month(own: str, other: str) -> str:
-    """The earlier of two months of expiry."""
+    """Return the earlier of two months of expiry."""
     if NEVER in (own, other):
         return own or other
     return min(own, other)
 
 
 def own_month(rows: Rows, expires_at: int | None) -> str:
-    """The last month in which a lot can be spent; it is gone at the very instant of its expiry."""
+    """Return the last month in which a lot can be spent. It cannot be spent at the instant of its expiry."""
     return NEVER if expires_at is None else rows.local.month(expires_at - 1)
 
 
 def movement_of(rows: Rows, programme: str, day: int, month: str) -> Movement:
-    """Where moves of a day are counted, of lots that expire in a month."""
+    """Return the row that counts the moves of a day, of lots that expire in a month."""
     key = (programme, day, month)
     found: Movement | None = rows.tables[Movement].get(key)
     return rows.need(Movement, *key) if found is None else found
 
 
 def movement_of_day(rows: Rows, programme: str, at: Envelope) -> Movement:
-    """Where what has to do with no lot is counted."""
+    """Return the row of a day that counts what concerns no lot."""
     return movement_of(rows, programme, rows.local.day(at.occurred_at), NEVER)
 
 
 def move(rows: Rows, account: AccountRow, lot: LotRow, at: Envelope, points: int, *, not_before: int = 0) -> Movement:
-    """Change what is left of a lot; the movement in which to say why."""
+    """Change what is left of a lot. Return the row in which to count the reason."""
     lot.points += points
     account.points += points
     month = own_month(rows, lot.expires_at)
@@ -50,7 +50,7 @@ def move(rows: Rows, account: AccountRow, lot: LotRow, at: Envelope, points: int
 
 
 def take(rows: Rows, account: AccountRow, share: LotShare, at: Envelope) -> Movement:
-    """Take points from a lot; the movement in which to say why."""
+    """Take points from a lot. Return the row in which to count the reason."""
     customer, programme, name = account.customer, account.programme, share.lot
     lot = rows.get(LotRow, customer, programme, name)
     if lot is None:
@@ -63,7 +63,7 @@ def take(rows: Rows, account: AccountRow, share: LotShare, at: Envelope) -> Move
 
 
 def lapse(rows: Rows, account: AccountRow, at: Envelope, until: int | None) -> None:
-    """What expires with inactivity moves to another month of expiry, where that is another."""
+    """Move lots that expire with inactivity to another month of expiry, if it changes."""
     before, after = own_month(rows, account.lapses_at), own_month(rows, until)
     account.lapses_at = until
     if before == after:

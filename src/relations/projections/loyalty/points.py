@@ -1,4 +1,4 @@
-"""Folds of points: earned, active, redeemed, expired, taken back, owed, sent on and adjusted."""
+"""Folds of points: earned, activated, redeemed, expired, taken back, given back, owed, sent and adjusted."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ FOLDS = Folds()
 
 @FOLDS.on(PointsEarned)
 def points_earned(rows: Rows, event: PointsEarned, at: Envelope) -> None:
-    """A lot more; or only more that qualifies."""
-    # The fold that runs most: a lot is new whenever it is earned, and what it has in common with others is inlined.
+    """Add a lot, and what qualifies for a tier."""
+    # The fold that runs most. A lot is always new here, and the code that other folds share is inlined.
     customer, programme, points, tables = at.customer, event.programme, event.points, rows.tables
     account: AccountRow = tables[AccountRow].get((customer, programme)) or rows.need(AccountRow, customer, programme)
     if event.qualifying:
@@ -89,7 +89,7 @@ def points_earned(rows: Rows, event: PointsEarned, at: Envelope) -> None:
 
 @FOLDS.on(PointsActivated)
 def points_activated(rows: Rows, event: PointsActivated, at: Envelope) -> None:
-    """What was pending can be spent."""
+    """Mark these lots as active."""
     for share in event.lots:
         lot = rows.get(LotRow, at.customer, event.programme, share.lot)
         if lot is not None:
@@ -98,7 +98,7 @@ def points_activated(rows: Rows, event: PointsActivated, at: Envelope) -> None:
 
 @FOLDS.on(PointsRedeemed)
 def points_redeemed(rows: Rows, event: PointsRedeemed, at: Envelope) -> None:
-    """Less in these lots; it may come back."""
+    """Take the points from these lots, and remember the lots for a reversal."""
     # The fold that runs most after `points_earned`, and inlined like it where a lot does not lapse.
     customer, programme, tables, local = at.customer, event.programme, rows.tables, rows.local
     lots, movements, occurred_at = tables[LotRow], tables[Movement], at.occurred_at
@@ -135,15 +135,15 @@ def _spent(lot: LotRow) -> SpentShare:
 
 @FOLDS.on(RedemptionReversed)
 def redemption_reversed(rows: Rows, event: RedemptionReversed, at: Envelope) -> None:
-    """More in these lots again; what had expired can be spent a while longer where the policy says so."""
+    """Put the points back into these lots, with a grace where the policy gives one."""
     customer, programme = at.customer, event.programme
     coupon = rows.get(RewardRow, customer, programme, event.redemption)
     if coupon is not None:
         coupon.status, coupon.ended_at = "void", at.occurred_at
     redemption = rows.get(RedemptionRow, customer, programme, event.redemption)
     if redemption is None:
-        # A reward that cost nothing is no redemption. Or this is as of a moment before the redemption, where an older
-        # log dates the reversal before it: there is nothing to undo yet.
+        # A reward that cost nothing has no redemption. Or this is as of a moment before the redemption, in an older log
+        # that dates the reversal before it: there is nothing to reverse yet.
         return
     rows.drop(RedemptionRow, customer, programme, event.redemption)
     account = rows.need(AccountRow, customer, programme)
@@ -164,7 +164,7 @@ def redemption_reversed(rows: Rows, event: RedemptionReversed, at: Envelope) -> 
 
 
 def _lot_again(rows: Rows, account: AccountRow, was: SpentShare) -> LotRow:
-    """The row of a lot of which nothing was left."""
+    """Return the row of a lot of which nothing was left."""
     lot = rows.need(LotRow, account.customer, account.programme, was.lot)
     lot.active_from, lot.expires_at, lot.earned_at = was.active_from, was.expires_at, was.earned_at
     lot.lapsing, lot.reason, lot.source, lot.since = was.lapsing, was.reason, was.source, was.since
@@ -172,7 +172,7 @@ def _lot_again(rows: Rows, account: AccountRow, was: SpentShare) -> LotRow:
 
 
 def _defer(rows: Rows, account: AccountRow, lot: LotRow, at: Envelope, until: int) -> None:
-    """A lot has another expiry from now on, with all that is left of it."""
+    """Give a lot another expiry, with everything that is left of it."""
     left = lot.points
     if left:
         move(rows, account, lot, at, -left).shifted_out += left
@@ -183,7 +183,7 @@ def _defer(rows: Rows, account: AccountRow, lot: LotRow, at: Envelope, until: in
 
 @FOLDS.on(PointsExpired)
 def points_expired(rows: Rows, event: PointsExpired, at: Envelope) -> None:
-    """These lots are gone."""
+    """Expire these lots."""
     account = rows.need(AccountRow, at.customer, event.programme)
     account.expired += event.points
     for share in event.lots:
@@ -192,13 +192,13 @@ def points_expired(rows: Rows, event: PointsExpired, at: Envelope) -> None:
 
 @FOLDS.on(ExpiryDeferred)
 def expiry_deferred(rows: Rows, event: ExpiryDeferred, at: Envelope) -> None:
-    """All that expires with inactivity does so later."""
+    """Move the expiry of lots that expire with inactivity."""
     lapse(rows, rows.need(AccountRow, at.customer, event.programme), at, event.until)
 
 
 @FOLDS.on(EarningReversed)
 def earning_reversed(rows: Rows, event: EarningReversed, at: Envelope) -> None:
-    """Less in these lots, and less that qualifies in the month of the purchase."""
+    """Take points back from these lots, and what qualified in the month of the purchase."""
     account = rows.need(AccountRow, at.customer, event.programme)
     for share in event.lots:
         take(rows, account, share, at).reversed += share.points
@@ -257,7 +257,7 @@ def _referral_of(rows: Rows, event: EarningReversed | EarningRestored, envelope:
 
 @FOLDS.on(DebtIncurred)
 def debt_incurred(rows: Rows, event: DebtIncurred, at: Envelope) -> None:
-    """More is owed: what fell short of a refund is a debt."""
+    """Add to the debt what a refund found missing."""
     account = rows.need(AccountRow, at.customer, event.programme)
     account.shortfall -= event.points
     owe(rows, account, at, event.points)
@@ -265,7 +265,7 @@ def debt_incurred(rows: Rows, event: DebtIncurred, at: Envelope) -> None:
 
 @FOLDS.on(DebtRepaid)
 def debt_repaid(rows: Rows, event: DebtRepaid, at: Envelope) -> None:
-    """Less is owed, and less is left of the lot that repaid it."""
+    """Take the points off the debt and off the lot that repaid it."""
     account = rows.need(AccountRow, at.customer, event.programme)
     take(rows, account, LotShare(event.lot, event.points), at).repaid += event.points
     owe(rows, account, at, -event.points)
@@ -273,7 +273,7 @@ def debt_repaid(rows: Rows, event: DebtRepaid, at: Envelope) -> None:
 
 @FOLDS.on(PointsReleased)
 def points_released(rows: Rows, event: PointsReleased, at: Envelope) -> None:
-    """Less in these lots, for another member."""
+    """Take the points from these lots, for another member."""
     account = rows.need(AccountRow, at.customer, event.programme)
     for moved in event.lots:
         take(rows, account, LotShare(moved.lot, moved.points), at).sent += moved.points
@@ -281,7 +281,7 @@ def points_released(rows: Rows, event: PointsReleased, at: Envelope) -> None:
 
 @FOLDS.on(PointsReceived)
 def points_received(rows: Rows, event: PointsReceived, at: Envelope) -> None:
-    """New lots, of another member's points."""
+    """Add lots with another member's points."""
     account = rows.need(AccountRow, at.customer, event.programme)
     for moved in event.lots:
         lot = rows.need(LotRow, at.customer, event.programme, moved.lot)
@@ -292,7 +292,7 @@ def points_received(rows: Rows, event: PointsReceived, at: Envelope) -> None:
 
 @FOLDS.on(PointsAdjusted)
 def points_adjusted(rows: Rows, event: PointsAdjusted, at: Envelope) -> None:
-    """More in a new lot, or less in these."""
+    """Add a new lot, or take points from these lots."""
     account = rows.need(AccountRow, at.customer, event.programme)
     for share in event.lots:
         take(rows, account, share, at).lowered += share.points

@@ -1,7 +1,7 @@
-"""A member's statement: what moved in the account, when, and the balance after it.
+"""A member's statement: every movement in the account, its time, and the balance after it.
 
-Nothing of it is kept: the entries are folded from the account's own events each time that they are asked for, so a
-statement is exact as of any moment, and the view's tables do not grow with the log.
+Nothing is stored: the entries are folded from the account's own events each time. So a statement is exact as of any
+moment, and the view's tables do not grow with the log.
 """
 
 from __future__ import annotations
@@ -118,32 +118,32 @@ def _enter(
 
 @ENTRIES.on(PointsEarned)
 def earned(rows: Rows, event: PointsEarned, at: Envelope) -> None:
-    """A lot was credited."""
+    """Enter a credit."""
     _enter(rows, event.programme, at, "earned", event.points, 0, event.lot, event.reason)
 
 
 @ENTRIES.on(PointsRedeemed)
 def redeemed(rows: Rows, event: PointsRedeemed, at: Envelope) -> None:
-    """Points were spent."""
+    """Enter a redemption."""
     _enter(rows, event.programme, at, "redeemed", -event.points, 0, event.redemption, event.reward)
 
 
 @ENTRIES.on(RedemptionReversed)
 def restored(rows: Rows, event: RedemptionReversed, at: Envelope) -> None:
-    """Points came back."""
+    """Enter points of a reversed redemption."""
     _enter(rows, event.programme, at, "restored", event.points, 0, event.redemption, event.reward)
 
 
 @ENTRIES.on(PointsExpired)
 def expired(rows: Rows, event: PointsExpired, at: Envelope) -> None:
-    """Points expired."""
+    """Enter an expiry."""
     about = event.lots[0].lot if len(event.lots) == 1 else f"{len(event.lots)} lots"
     _enter(rows, event.programme, at, "expired", -event.points, 0, about)
 
 
 @ENTRIES.on(EarningReversed)
 def reversed_(rows: Rows, event: EarningReversed, at: Envelope) -> None:
-    """A refund took points back."""
+    """Enter points that a refund took back."""
     _enter(rows, event.programme, at, "reversed", -event.points, 0, event.refund, f"refund of {event.purchase}")
 
 
@@ -156,50 +156,50 @@ def given_back(rows: Rows, event: EarningRestored, envelope: Envelope) -> None:
 
 @ENTRIES.on(DebtIncurred)
 def owed(rows: Rows, event: DebtIncurred, at: Envelope) -> None:
-    """What the lots could not give is owed."""
+    """Enter a debt."""
     _enter(rows, event.programme, at, "debt", 0, event.points, event.redemption or event.refund)
 
 
 @ENTRIES.on(DebtRepaid)
 def repaid(rows: Rows, event: DebtRepaid, at: Envelope) -> None:
-    """A lot repaid what was owed; the balance stays."""
+    """Enter a repayment; the balance stays the same."""
     _enter(rows, event.programme, at, "repaid", -event.points, -event.points, event.lot)
 
 
 @ENTRIES.on(PointsReleased)
 def sent(rows: Rows, event: PointsReleased, at: Envelope) -> None:
-    """Points went to another member."""
+    """Enter points sent to another member."""
     _enter(rows, event.programme, at, "sent", -event.points, 0, event.transfer, "transfer", event.to)
 
 
 @ENTRIES.on(PointsReceived)
 def received(rows: Rows, event: PointsReceived, at: Envelope) -> None:
-    """Points came from another member."""
+    """Enter points received from another member."""
     _enter(rows, event.programme, at, "received", event.points, 0, event.transfer, "transfer", event.source)
 
 
 @ENTRIES.on(PointsAdjusted)
 def adjusted(rows: Rows, event: PointsAdjusted, at: Envelope) -> None:
-    """Somebody put the account right."""
+    """Enter an adjustment."""
     _enter(rows, event.programme, at, "adjusted", event.points, 0, event.adjustment, event.reason, event.author)
 
 
 @ENTRIES.on(AccountClosed)
 def forfeited(rows: Rows, event: AccountClosed, at: Envelope) -> None:
-    """What was left went with the account."""
+    """Enter points forfeited with the account."""
     _enter(rows, event.programme, at, "forfeited", -event.points, -event.debt, "", event.reason)
 
 
 @ENTRIES.on(AccountReleased)
 def released(rows: Rows, event: AccountReleased, at: Envelope) -> None:
-    """Everything went to another account of the same person."""
+    """Enter everything that went to another account of the same person."""
     debt = event.holdings.debt
     _enter(rows, event.programme, at, "sent", -event.holdings.balance - debt, -debt, event.merge, "merge", event.into)
 
 
 @ENTRIES.on(AccountReceived, AccountRestored)
 def taken_in(rows: Rows, event: AccountReceived | AccountRestored, at: Envelope) -> None:
-    """Everything came from another account of the same person, or back."""
+    """Enter everything that came from another account of the same person, or came back."""
     debt = event.holdings.debt
     points = event.holdings.balance + debt
     _enter(rows, event.programme, at, "received", points, debt, event.merge, "merge", event.source)
@@ -207,20 +207,20 @@ def taken_in(rows: Rows, event: AccountReceived | AccountRestored, at: Envelope)
 
 @ENTRIES.on(AccountReturned)
 def returned(rows: Rows, event: AccountReturned, at: Envelope) -> None:
-    """What came with a merge went back."""
+    """Enter what went back with an unmerge."""
     points = sum(share.points for share in event.lots)
     _enter(rows, event.programme, at, "sent", -points, -event.holdings.debt, event.merge, "merge", event.to)
 
 
 @HOMES.on(AccountReleased)
 def left(rows: Rows, event: AccountReleased, at: Envelope) -> None:
-    """Everything is elsewhere now."""
+    """Record the account that holds everything now."""
     rows.need(HomeRow, at.customer).into = event.into
 
 
 @HOMES.on(AccountRestored)
 def came_back(rows: Rows, _event: AccountRestored, at: Envelope) -> None:
-    """It is at home again."""
+    """Record that the account is separate again."""
     rows.need(HomeRow, at.customer).into = None
 
 
@@ -296,7 +296,7 @@ def statement_of(
     limit: int | None = None,
     offset: int = 0,
 ) -> Statement:
-    """The statement that these entries make.
+    """Return the statement of these entries.
 
     Args:
         customer: The member.
@@ -304,8 +304,8 @@ def statement_of(
         rows: All entries of the account in this programme, in the order of recording.
         since: The period's first moment, UTC microseconds.
         until: The moment after its last one.
-        limit: At most so many entries.
-        offset: After so many.
+        limit: At most this many entries.
+        offset: Skip this many entries.
     """
     opening = balance = count = 0
     totals: dict[EntryKind, int] = {}

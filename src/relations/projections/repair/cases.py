@@ -1,8 +1,8 @@
-"""What the repair view keeps: of each complaint all steps with their times, of each customer the days they bought.
+"""The rows of the repair view: the steps of each complaint with their times, and the days on which customers bought.
 
-Nothing is judged here. Steps are kept in the order of business time, ties in the order of their stream, so what is
-recorded late falls into its place and the order of recording cannot matter. Only of clocks the stream's own order is
-the true one: each deadline was reckoned from what had been recorded of the complaint before it.
+Nothing is judged here. Steps are in order of business time, and at one instant in the order of their stream. So late
+records fall into place, and the order of recording does not matter. Clocks are in the order of the stream, because each
+deadline was computed from what had been recorded before it.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ __all__ = ["PROJECTION", "STEP_OF", "Case", "CaseStep", "Lesson", "Patron", "Tic
 
 
 class CaseStep(msgspec.Struct, array_like=True, gc=False):
-    """One thing that was done about a complaint.
+    """One step of a complaint.
 
     Attributes:
-        at: When, UTC microseconds.
-        version: Its event's place in the complaint's stream.
+        at: Its time, UTC microseconds.
+        version: Its event's version in the complaint's stream.
         what: filed, acknowledged, apologised, asked, received, held, awaiting, proposed, approved, refused, accepted,
             declined, carried_out, resolved, followed_up, closed, withdrawn, merged, reopened; assessed, categorised,
             assigned, transferred, investigated, escalated, cause_named, recognised; resumed where an import recorded
@@ -93,16 +93,16 @@ class CaseStep(msgspec.Struct, array_like=True, gc=False):
 
 
 class Tick(msgspec.Struct, array_like=True, gc=False):
-    """What became of a clock.
+    """One event of a clock.
 
     Attributes:
-        version: Its event's place in the complaint's stream, which is the order that counts for clocks.
-        at: When, UTC microseconds.
-        round: Which run of the complaint: 1, and one more for each reopening.
+        version: Its event's version in the complaint's stream, which is the order that counts for clocks.
+        at: Its time, UTC microseconds.
+        round: The round: 1, and one more for each reopening.
         clock: acknowledge, next_response, resolve or follow_up.
-        number: Which run of this clock in the round.
+        number: The number of the clock's run in the round.
         what: started, moved, paused, resumed, met, missed or cancelled.
-        due_at: The deadline, where it says one, UTC microseconds.
+        due_at: The deadline, if the event has one, UTC microseconds.
     """
 
     version: int
@@ -115,11 +115,11 @@ class Tick(msgspec.Struct, array_like=True, gc=False):
 
 
 class Lesson(msgspec.Struct, array_like=True, gc=False):
-    """What was learnt from a complaint: a step of an improvement.
+    """A step of an improvement that came from a complaint.
 
     Attributes:
-        at: When, UTC microseconds.
-        version: Its event's place in the complaint's stream.
+        at: Its time, UTC microseconds.
+        version: Its event's version in the complaint's stream.
         what: raised, done, proved or not_proved.
         improvement: Its id within the complaint.
         title: As raised.
@@ -146,7 +146,7 @@ class Case(CustomerRow, gc=False):
         subject: What it is about; two failures of the same subject are of the same kind.
         severity: As filed; a step says what it was assessed as later.
         touchpoint: Where it happened, if that was said.
-        filed_at: When, UTC microseconds.
+        filed_at: Its time, UTC microseconds.
         last_at: The last step, UTC microseconds.
         pending: Whether anything may fall due: after its last step it is open, or resolved and not followed up.
         steps: In order of time.
@@ -170,11 +170,11 @@ class Case(CustomerRow, gc=False):
 
 
 class Patron(CustomerRow, gc=False):
-    """A customer, as the evidence of their purchases has it.
+    """A customer with the days of their purchases.
 
     Attributes:
-        known_at: When the business began to know them, UTC microseconds.
-        complaints: How many they filed.
+        known_at: The time since when they are known, UTC microseconds.
+        complaints: The number of complaints they filed.
         days: By local month, a bit for each day with a purchase.
     """
 
@@ -185,7 +185,7 @@ class Patron(CustomerRow, gc=False):
     days: dict[str, int] = msgspec.field(default_factory=dict)
 
     def absorb(self, other: Patron) -> None:
-        """Known since the first of both; complaints and days with purchases are those of both."""
+        """Add the complaints and purchase days of another id; the earlier time of becoming known counts."""
         known = [at for at in (self.known_at, other.known_at) if at is not None]
         self.known_at = min(known, default=None)
         self.complaints += other.complaints
@@ -193,7 +193,7 @@ class Patron(CustomerRow, gc=False):
             self.days[month] = self.days.get(month, 0) | days
 
     def purchase_days(self, until: int) -> list[int]:
-        """The ordinals of the local days with a purchase, ascending, up to and including `until`."""
+        """Return the ordinals of the local days with a purchase, ascending, up to and including `until`."""
         return days_of(self.days.items(), until)
 
 
@@ -205,13 +205,13 @@ PROJECTION.on(FeedbackCorrected)(feedback_corrected)
 
 @PROJECTION.on(CustomerRegistered)
 def customer_registered(rows: Rows, _event: CustomerRegistered, at: Envelope) -> None:
-    """A relation begins."""
+    """Keep the time since when the customer is known."""
     _known(rows.need(Patron, at.customer), at)
 
 
 @PROJECTION.on(PurchaseRecorded)
 def purchase_recorded(rows: Rows, _event: PurchaseRecorded, at: Envelope) -> None:
-    """The customer's own evidence, if anything was to be repaired before it. The hottest fold of this view."""
+    """Keep the day of a purchase. This fold runs most often."""
     days = rows.need(Patron, at.customer).days
     month, bit = month_and_bit(rows.local.day(at.occurred_at))
     days[month] = days.get(month, 0) | bit
@@ -219,7 +219,7 @@ def purchase_recorded(rows: Rows, _event: PurchaseRecorded, at: Envelope) -> Non
 
 @PROJECTION.on(ComplaintFiled)
 def complaint_filed(rows: Rows, event: ComplaintFiled, at: Envelope) -> None:
-    """Something went wrong."""
+    """Add a complaint."""
     patron = rows.need(Patron, at.customer)
     patron.complaints += 1
     _known(patron, at)
@@ -233,7 +233,7 @@ def complaint_filed(rows: Rows, event: ComplaintFiled, at: Envelope) -> None:
 
 @PROJECTION.on(ComplaintReopened)
 def complaint_reopened(rows: Rows, event: ComplaintReopened, at: Envelope) -> None:
-    """The clocks run anew."""
+    """Add a reopening."""
     what = "resumed" if event.lenient else "reopened"
     due = (event.acknowledge_by, event.resolve_by)
     _take(rows.need(Case, at.customer, at.id), CaseStep(at.occurred_at, at.version, what, due))
@@ -241,7 +241,7 @@ def complaint_reopened(rows: Rows, event: ComplaintReopened, at: Envelope) -> No
 
 @PROJECTION.on(ComplaintAssessed)
 def complaint_assessed(rows: Rows, event: ComplaintAssessed, at: Envelope) -> None:
-    """It is worse than it seemed, or less bad."""
+    """Add an assessment."""
     case = rows.need(Case, at.customer, at.id)
     _take(case, CaseStep(at.occurred_at, at.version, "assessed", detail=event.severity))
     if event.category is not None:
@@ -250,34 +250,34 @@ def complaint_assessed(rows: Rows, event: ComplaintAssessed, at: Envelope) -> No
 
 @PROJECTION.on(RootCauseNamed)
 def root_cause_named(rows: Rows, event: RootCauseNamed, at: Envelope) -> None:
-    """It is known why."""
+    """Add a root cause."""
     _take(rows.need(Case, at.customer, at.id), CaseStep(at.occurred_at, at.version, "cause_named", detail=event.cause))
 
 
 @PROJECTION.on(RemedyProposed)
 def remedy_proposed(rows: Rows, event: RemedyProposed, at: Envelope) -> None:
-    """An offer, of which the customer knows unless it still has to be approved."""
+    """Add an offer, or one that awaits approval."""
     what = "awaiting" if event.needs_approval else "proposed"
     _take(rows.need(Case, at.customer, at.id), CaseStep(at.occurred_at, at.version, what))
 
 
 @PROJECTION.on(RemedyCarriedOut)
 def remedy_carried_out(rows: Rows, event: RemedyCarriedOut, at: Envelope) -> None:
-    """It was made good, at a cost."""
+    """Add a remedy that was carried out, with its cost."""
     step = CaseStep(at.occurred_at, at.version, "carried_out", cost=event.value, points=event.points)
     _take(rows.need(Case, at.customer, at.id), step)
 
 
 @PROJECTION.on(ComplaintRecognised)
 def complaint_recognised(rows: Rows, event: ComplaintRecognised, at: Envelope) -> None:
-    """It was useful, and that was said."""
+    """Add a reward for a useful complaint."""
     step = CaseStep(at.occurred_at, at.version, "recognised", cost=event.value, points=event.points)
     _take(rows.need(Case, at.customer, at.id), step)
 
 
 @PROJECTION.on(ComplaintFollowedUp)
 def complaint_followed_up(rows: Rows, event: ComplaintFollowedUp, at: Envelope) -> None:
-    """The customer was asked, and may have said how they see it."""
+    """Add a follow-up with its score, if there is one."""
     _take(rows.need(Case, at.customer, at.id), CaseStep(at.occurred_at, at.version, "followed_up", score=event.score))
 
 
@@ -300,7 +300,7 @@ _PLAIN: dict[type[Event], str] = {
     ComplaintWithdrawn: "withdrawn",
     ComplaintMerged: "merged",
 }
-"""Steps of which nothing but their time is told."""
+"""Steps of which only the time is kept."""
 
 STEP_OF: dict[type[Event], str] = {
     **_PLAIN,
@@ -312,12 +312,12 @@ STEP_OF: dict[type[Event], str] = {
     ComplaintFollowedUp: "followed_up",
     ComplaintReopened: "reopened",
 }
-"""By event, the step that it is."""
+"""The step that each event makes."""
 
 
 @PROJECTION.on(*_PLAIN)
 def step_taken(rows: Rows, event: Event, at: Envelope) -> None:
-    """A step of which nothing but its time is told."""
+    """Add a step of which only the time is kept."""
     _take(rows.need(Case, at.customer, at.id), CaseStep(at.occurred_at, at.version, _PLAIN[type(event)]))
 
 
@@ -336,14 +336,14 @@ _TICKS: dict[type[Event], str] = {
 
 @PROJECTION.on(ClockStarted, DeadlineMoved, ClockResumed, DeadlineMet, DeadlineMissed)
 def clock_set(rows: Rows, event: Any, at: Envelope) -> None:
-    """A clock has a deadline, or came to it. What is recorded of its end stays recorded."""
+    """Add an event of a clock that has a deadline."""
     tick = Tick(at.version, at.occurred_at, event.round, event.clock, event.number, _TICKS[type(event)], event.due_at)
     _tick(rows.need(Case, at.customer, at.id), tick)
 
 
 @PROJECTION.on(ClockPaused, ClockCancelled)
 def clock_stopped(rows: Rows, event: ClockPaused | ClockCancelled, at: Envelope) -> None:
-    """A clock stands still, or counts no more."""
+    """Add an event of a clock without a deadline."""
     tick = Tick(at.version, at.occurred_at, event.round, event.clock, event.number, _TICKS[type(event)])
     _tick(rows.need(Case, at.customer, at.id), tick)
 
@@ -361,20 +361,20 @@ def _tick(case: Case, tick: Tick) -> None:
 
 @PROJECTION.on(ImprovementRaised)
 def improvement_raised(rows: Rows, event: ImprovementRaised, at: Envelope) -> None:
-    """Something is to be changed."""
+    """Add a proposed improvement."""
     lesson = Lesson(at.occurred_at, at.version, "raised", event.improvement, event.title, event.cause, event.owner)
     _learn(rows, lesson, at)
 
 
 @PROJECTION.on(ImprovementDone)
 def improvement_done(rows: Rows, event: ImprovementDone, at: Envelope) -> None:
-    """It was changed."""
+    """Add the completion of an improvement."""
     _learn(rows, Lesson(at.occurred_at, at.version, "done", event.improvement), at)
 
 
 @PROJECTION.on(ImprovementProved, ImprovementNotProved)
 def improvement_measured(rows: Rows, event: ImprovementProved | ImprovementNotProved, at: Envelope) -> None:
-    """Whether it happens less often since."""
+    """Add a measurement of an improvement."""
     what = "proved" if isinstance(event, ImprovementProved) else "not_proved"
     counts = (event.before, event.before_days, event.after, event.after_days)
     _learn(rows, Lesson(at.occurred_at, at.version, what, event.improvement, counts=counts), at)
@@ -402,7 +402,7 @@ _PENDING = {
     "withdrawn": False,
     "merged": False,
 }
-"""What the last of these steps says of whether anything may fall due; the others leave that as it is."""
+"""By step: whether anything may fall due after it. Other steps leave that unchanged."""
 
 
 def _take(case: Case, step: CaseStep) -> None:
@@ -413,6 +413,6 @@ def _take(case: Case, step: CaseStep) -> None:
         case.pending = _PENDING.get(step.what, case.pending)
     else:
         insort(steps, step, key=lambda taken: (taken.at, taken.version))
-        # Late, so it may change what the last telling step is.
+        # A late step may change which step is the last one that matters.
         telling = (_PENDING[taken.what] for taken in reversed(steps) if taken.what in _PENDING)
         case.pending = next(telling, False)

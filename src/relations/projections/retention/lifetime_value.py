@@ -83,7 +83,7 @@ class NoExpectation(BaseModel):
 
 
 class WorthReport(BaseModel):
-    """What customers have brought and are expected to bring, in one currency.
+    """The past and expected value of customers, in one currency.
 
     Attributes:
         through: The last local day observed; it counts whole.

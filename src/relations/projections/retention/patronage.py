@@ -54,7 +54,7 @@ _keys: dict[str, dict[int, tuple[str, int]]] = {}
 
 
 class Patronage(CustomerRow, gc=False):
-    """What the retention view keeps of one customer.
+    """A customer's row in the retention view.
 
     Attributes:
         registered_at: The time of registration, UTC microseconds.

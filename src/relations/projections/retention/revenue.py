@@ -48,7 +48,7 @@ class RevenueRetention(BaseModel):
 
 
 class CohortRevenueMonth(BaseModel):
-    """What a cohort spent in one month.
+    """A cohort's spending in one month.
 
     Attributes:
         month: The calendar month, such as `2024-05`.

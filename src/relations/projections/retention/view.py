@@ -259,7 +259,7 @@ class RetentionView(View):
     ) -> RfmReport:
         """Grade customers by recency, frequency and money spent, each from 1 to 5.
 
-        Everybody who ever bought in the currency is graded against the others, whoever is listed.
+        All buyers in the currency are graded against each other, listed or not.
 
         Args:
             as_of: The moment asked about.
@@ -300,7 +300,7 @@ class RetentionView(View):
     ) -> WorthReport:
         """Return what customers have brought, and what a model expects them to bring.
 
-        The models are fitted to all buyers, whoever is listed. Where no fit is possible, `no_fit` says why by its code,
+        The models are fitted to all buyers, listed or not. If no fit is possible, `no_fit` has the reason by its code,
         and only the past value is given:
 
         * `missing_extra`: the extra `analytics` is not installed.

@@ -141,7 +141,7 @@ class _Dealing:
 
     def tell_apart(self, figure: Mapping[int, int]) -> bool:
         """Let every hand tell one more figure apart; if nobody is left to deal, change nothing and return False."""
-        told: list[tuple[_Hand, Sums, int, str | None]] = []
+        found_for: list[tuple[_Hand, Sums, int, str | None]] = []
         found = True
         for hand in self._hands:
             rest = hand.without_the_others(figure)
@@ -157,8 +157,8 @@ class _Dealing:
                 self._dealt.add(who)
                 cell = self._first(self._table.answered[who], rest)
             assert cell is not None  # noqa: S101 - they answered something that the figure tells
-            told.append((hand, rest, cell, who))
-        for hand, rest, cell, who in told:
+            found_for.append((hand, rest, cell, who))
+        for hand, rest, cell, who in found_for:
             if found:
                 hand.tells(rest, cell, () if who is None else self._table.answered[who])
             elif who is not None:

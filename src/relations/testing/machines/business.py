@@ -1,4 +1,4 @@
-"""A state machine for what members do with one another: two programmes, rewards, recommendations, merges.
+"""A state machine for several members: two programmes, rewards, referrals, merges.
 
 class TestMyMembers(BusinessMachine.TestCase):
     settings = settings(max_examples=500)
@@ -144,12 +144,12 @@ class BusinessMachine(RuleBasedStateMachine):
 
     @rule(days=st.sampled_from((0, 1, 4, 15, 40, 75)), hours=st.integers(0, 23))
     def time_passes(self, days: int, hours: int) -> None:
-        """Nobody tells the accounts."""
+        """Time passes without a command."""
         self.now += timedelta(days=days, hours=hours)
 
     @rule(who=_ANYBODY)
     def time_is_told(self, who: str) -> None:
-        """Everything that has fallen due."""
+        """Advance the time of an account."""
         for kind in (ExpirePoints, EvaluateTier, ExpireRewards):
             self._do(kind, who, None, 0)
 
@@ -167,7 +167,7 @@ class BusinessMachine(RuleBasedStateMachine):
 
     @rule(who=_ANYBODY, back=st.integers(0, 3), part=st.sampled_from((1, 4, 6, 7, 7)), late=_LATE)
     def gives_back(self, who: str, back: int, part: int, late: int) -> None:
-        """A refund of so many sevenths of one of the latest purchases, whoever made it."""
+        """A refund of this many sevenths of one of the latest purchases, whoever made it."""
         self.refunds += 1
         refund, purchase = f"r{self.refunds}", f"p{max(1, self.purchases - back)}"
         self.refunded.append((who, refund, purchase, part))
@@ -194,7 +194,7 @@ class BusinessMachine(RuleBasedStateMachine):
 
     @rule(who=_ANYBODY, where=_IN, what=st.sampled_from("xk"), number=_NUMBERS, late=_LATE)
     def undoes(self, who: str, where: str, what: str, number: int, late: int) -> None:
-        """A redemption undone, or a reward given back."""
+        """A redemption is reversed, or a reward given back."""
         self._do(ReverseRedemption, who, where, late, redemption=f"{what}{number}")
 
     @rule(who=_ANYBODY, to=_ANYBODY, where=_IN, number=_NUMBERS, points=st.integers(1, 9), late=_LATE)
@@ -205,12 +205,12 @@ class BusinessMachine(RuleBasedStateMachine):
 
     @rule(who=_ANYBODY, where=_IN, number=_NUMBERS, points=st.integers(-9, 9))
     def is_adjusted(self, who: str, where: str, number: int, points: int) -> None:
-        """Something put right by hand."""
+        """An adjustment by hand."""
         self._do(AdjustPoints, who, where, 0, adjustment=f"a{number}", points=points, reason="goodwill", author="anna")
 
     @rule(who=_ANYBODY, where=_IN, number=_NUMBERS, reward=_REWARDS, late=_LATE)
     def wants(self, who: str, where: str, number: int, reward: str, late: int) -> None:
-        """A reward; of some there are few."""
+        """A reward is issued; some are limited."""
         self._do(IssueReward, who, where, late, coupon=f"k{number}", reward=reward)
 
     @rule(who=_ANYBODY, where=_IN, number=_NUMBERS, late=_LATE)
@@ -220,7 +220,7 @@ class BusinessMachine(RuleBasedStateMachine):
 
     @rule(who=_ANYBODY, whom=_ANYBODY, where=_IN, number=_NUMBERS, late=_LATE)
     def recommends(self, who: str, whom: str, where: str, number: int, late: int) -> None:
-        """Recommends a programme to somebody."""
+        """Refers another customer."""
         if who != whom:
             self._do(MakeReferral, who, where, late, referral=f"f{number}", referred=whom)
 
@@ -247,7 +247,7 @@ class BusinessMachine(RuleBasedStateMachine):
 
     @rule(back=st.booleans())
     def are_two_after_all(self, back: bool) -> None:
-        """The merge is undone."""
+        """The merge is reversed."""
         merged, survivor = ("c1", "c2") if back else ("c2", "c1")
         self._do(ReturnAccount, survivor, None, 0, merge=merged, to=merged)
 
@@ -265,7 +265,7 @@ class BusinessMachine(RuleBasedStateMachine):
                 _same(f"stock of {reward} in {where}", taken.get(reward, 0), self.oracle.out.get((where, reward), 0))
 
     def teardown(self) -> None:
-        """Say what was seen."""
+        """Report the outcomes to Hypothesis."""
         for outcome in self.outcomes:
             note(outcome)
 

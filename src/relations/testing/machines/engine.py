@@ -118,12 +118,12 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(days=st.sampled_from((0, 0, 1, 7, 30, 75, 300)), hours=st.integers(0, 23))
     def time_passes(self, days: int, hours: int) -> None:
-        """Nobody tells the account."""
+        """Time passes without a command."""
         self.now += timedelta(days=days, hours=hours)
 
     @rule(late=_LATE)
     def time_is_told(self, late: int) -> None:
-        """The account is told what time it is, now and then late."""
+        """Advance the time of the account, now and then late."""
         self._do(ExpirePoints, late)
 
     @rule(
@@ -167,12 +167,12 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(number=_NUMBERS, late=_LATE)
     def undoes(self, number: int, late: int) -> None:
-        """A redemption undone."""
+        """A redemption is reversed."""
         self._do(ReverseRedemption, late, redemption=f"x{number}")
 
     @rule(number=_NUMBERS, refund=st.integers(1, 9), part=st.integers(0, 8), late=_LATE)
     def gives_back(self, number: int, refund: int, part: int, late: int) -> None:
-        """A refund of so many sevenths; eight are refused."""
+        """A refund of this many sevenths; eight are refused."""
         self._do(ReverseEarning, late, refund=f"r{refund}", purchase=f"p{number}", refunded=part, bought=7)
 
     @rule(number=_NUMBERS, refund=st.integers(1, 9), part=st.integers(0, 8), late=_LATE)
@@ -187,7 +187,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(number=_NUMBERS, points=st.integers(-30, 30), role=st.sampled_from((None, "head")), late=_LATE)
     def is_adjusted(self, number: int, points: int, role: str | None, late: int) -> None:
-        """Something put right by hand."""
+        """An adjustment by hand."""
         self._do(
             AdjustPoints, late, adjustment=f"a{number}", points=points, reason="goodwill", author="anna", role=role
         )

@@ -1,4 +1,4 @@
-"""What the slow ledger knows of points: every one is a coin of its own, and lots are no more than names on them."""
+"""Points of the slow ledger: every point is a coin of its own, and lots are only names on coins."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Coin:
     """One point.
 
     Attributes:
-        lot: Whose it is part of.
+        lot: The lot that it is part of.
         earned: When it was earned.
-        active: From when it can be spent.
-        until: When it expires; None is never.
+        active: When it can first be spent.
+        until: When it expires; None means never.
         lapses: It expires with inactivity.
-        pending: Nobody has said yet that it can be spent.
+        pending: It is not active yet.
     """
 
     lot: str

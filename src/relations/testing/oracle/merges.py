@@ -1,4 +1,4 @@
-"""What the slow ledger knows of merges: everything gets another name and another home, and goes back by that name."""
+"""Merges of the slow ledger: everything gets a prefix and moves, and goes back by that prefix."""
 
 from __future__ import annotations
 

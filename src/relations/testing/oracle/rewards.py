@@ -1,4 +1,4 @@
-"""What the slow ledger knows of rewards and recommendations."""
+"""Rewards and referrals of the slow ledger."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SlowCoupon:
 
 @dataclass(frozen=True)
 class SlowInvitation:
-    """Who recommended the programme, when, and by which lot it was fulfilled; `fulfilled` stays when it is revoked."""
+    """The referral of a customer, its time, and the lot that fulfilled it. A revoked referral stays `fulfilled`."""
 
     referral: str
     referrer: str
@@ -50,14 +50,14 @@ class SlowInvitation:
 
 @dataclass
 class SlowRewards(SlowLedger):
-    """A slow ledger with rewards and recommendations.
+    """A slow ledger with rewards and referrals.
 
     Attributes:
         coupons: Every reward issued.
-        referrals: Whom the member recommended it to, by recommendation.
-        thanked: The recommendations rewarded.
-        invited: Who recommended it to the member.
-        invited_as: What the ids of the merged member begin with to whom it was recommended.
+        referrals: The referred customers, by referral.
+        thanked: The referrals that were rewarded.
+        invited: The referral of this member.
+        invited_as: The prefix of the merged member who was referred.
         revoked: The lot of the purchase that had fulfilled the invitation, and the refund that revoked it.
     """
 
@@ -174,7 +174,7 @@ class SlowRewards(SlowLedger):
             kind(programme=self.programme, reward=reward, customer=self.customer, coupon=name, occurred_at=at)
         )
 
-    # --- recommendations --------------------------------------------------------------------------------------------
+    # --- referrals ----------------------------------------------------------------------------------------------------
 
     def _recommend(self, command: MakeReferral, at: datetime) -> None:
         self._need_member()
@@ -235,7 +235,7 @@ class SlowRewards(SlowLedger):
         )
 
     def _thanks_to(self, invited: SlowInvitation) -> str:
-        """The lot that the one who was recommended has of it."""
+        """Return the lot of the referred customer."""
         return f"{self.invited_as}referral/{invited.referrer}/{invited.referral}"
 
     def _be_thanked(self, command: RewardReferral, at: datetime) -> None:
@@ -250,7 +250,7 @@ class SlowRewards(SlowLedger):
             self._put(self._thanks_for(name), rules.referrer_points, at, at)
 
     def _thanks_for(self, referral: str) -> str:
-        """The lot that the one who recommended has of it."""
+        """Return the lot of the member who made the referral."""
         source, plain = self.customer, referral
         while plain.startswith("merged/"):
             _merged, source, plain = plain.split("/", 2)

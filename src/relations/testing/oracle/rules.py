@@ -1,4 +1,4 @@
-"""What the slow ledger reckons by: its own fractions and roundings, and its own calendar."""
+"""The arithmetic of the slow ledger: its own fractions and roundings, and its own calendar."""
 
 from __future__ import annotations
 

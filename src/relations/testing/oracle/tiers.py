@@ -1,4 +1,4 @@
-"""What the slow ledger knows of tiers: it goes through the days one by one and looks at the calendar on each."""
+"""Tiers of the slow ledger: it goes through the days one by one and looks at the calendar on each."""
 
 from __future__ import annotations
 

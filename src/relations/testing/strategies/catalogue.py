@@ -58,11 +58,11 @@ from relations.aggregates.loyalty import (
 )
 from relations.aggregates.loyalty.commands import Prefix
 from relations.aggregates.programme import SetProgrammeGoal
-from relations.messages import Channel, Command, Id, Label, Money, Tender, Text
+from relations.messages import Channel, Command, Id, Label, Money, Tender, Term, Text
 from relations.policies import Policy, Surveys
 from relations.policies.instruments import SERVQUAL
 from relations.testing.strategies.policies import calendars, policies
-from relations.testing.strategies.values import channels, ids, labels, moments, moneys, texts
+from relations.testing.strategies.values import channels, ids, labels, moments, moneys, terms, texts
 
 __all__ = [
     "calendars",
@@ -79,6 +79,7 @@ __all__ = [
     "moneys",
     "moved_lots",
     "policies",
+    "terms",
     "texts",
 ]
 
@@ -208,6 +209,7 @@ def _integers(metadata: Sequence[Any]) -> SearchStrategy[int]:
 
 _KNOWN: tuple[tuple[Any, Callable[[], SearchStrategy[Any]]], ...] = (
     (Label, labels),
+    (Term, terms),
     (Text, texts),
     (Channel, channels),
     (Email, lambda: st.sampled_from(("anna@example.com", "li.wei@mail.example.com"))),

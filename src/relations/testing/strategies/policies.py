@@ -13,6 +13,7 @@ from relations.messages import Money
 from relations.policies import BusinessCalendar, Desk, Limit, Policy, Programme, Repair, ServiceLevels, Surveys
 from relations.policies.complaints.business_calendar import OwnDay
 from relations.policies.complaints.service_levels import DayCount, EscalationStep, GradeLevels, ServiceLevel
+from relations.policies.loyalty.check import check_programme
 from relations.policies.loyalty.offers import Campaign, Referral, Reward, Tier
 from relations.policies.loyalty.windows import CalendarYear, EndOfPeriod, Inactivity, Lifetime, RollingMonths
 
@@ -66,7 +67,7 @@ def _programmes() -> SearchStrategy[Programme]:
                 for rank, (threshold, factor) in enumerate(zip(found, factors, strict=False))
             ),
             thresholds,
-            st.lists(multipliers, min_size=4, max_size=4),
+            st.lists(multipliers, min_size=4, max_size=4).map(sorted),
         ),
         tier_window=st.sampled_from((CalendarYear(), RollingMonths(months_count=3), RollingMonths(), Lifetime())),
         refund_shortfall=st.sampled_from(("debt", "debt", "recorded")),
@@ -88,7 +89,11 @@ def _programmes() -> SearchStrategy[Programme]:
         referral=st.none()
         | st.builds(Referral, referrer_points=st.integers(0, 50), referred_points=st.integers(0, 50)),
         clubs=st.just(("room", "spa")),
-    )
+    ).filter(_can_be_adopted)
+
+
+def _can_be_adopted(programme: Programme) -> bool:
+    return all(finding.severity != "error" for finding in check_programme(programme))
 
 
 _LIMITS: tuple[tuple[Limit, ...], ...] = (

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from relations.messages import Money
+from relations.messages import Money, looks_personal
 
-__all__ = ["channels", "ids", "labels", "moments", "moneys", "texts"]
+__all__ = ["channels", "ids", "labels", "moments", "moneys", "terms", "texts"]
 
 CHANNELS = (
     "web", "app", "official_account", "social", "phone", "email", "message", "service_centre", "on_site", "partner",
@@ -73,6 +73,11 @@ def labels(*, among: Sequence[str] = ("room", "restaurant", "spa")) -> SearchStr
     """
     words = st.text(_CHARACTERS, min_size=1, max_size=80).filter(lambda text: text.strip() == text != "")
     return st.sampled_from(among) | words
+
+
+def terms() -> SearchStrategy[str]:
+    """Labels that are recorded in clear, so without what looks like an address or a telephone number."""
+    return labels().filter(lambda text: not looks_personal(text))
 
 
 def texts() -> SearchStrategy[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from relations.messages import Event, Money, Personal
+from relations.messages import Event, Money, Personal, SealedSince
 
 __all__ = [
     "ApologyGiven",
@@ -67,7 +67,7 @@ class ComplaintFiled(Event, frozen=True):
     resolve_by: int
     policy: int
     text: Personal | None = None
-    remedy_sought: str | None = None
+    remedy_sought: SealedSince | None = None
     touchpoint: str | None = None
     purchase: str | None = None
     customer: str = ""
@@ -149,7 +149,7 @@ class InformationAsked(Event, frozen=True):
 
     topic: ClassVar[str] = "complaint.information_asked"
     request: str
-    about: str | None = None
+    about: SealedSince | None = None
     at: int = 0
 
 
@@ -272,7 +272,7 @@ class RemedyRefused(Event, frozen=True):
 
     topic: ClassVar[str] = "complaint.remedy_refused"
     remedy: str
-    reason: str | None = None
+    reason: SealedSince | None = None
     at: int = 0
 
 
@@ -288,7 +288,7 @@ class RemedyDeclined(Event, frozen=True):
 
     topic: ClassVar[str] = "complaint.remedy_declined"
     remedy: str
-    reason: str | None = None
+    reason: SealedSince | None = None
 
 
 class RemedyCarriedOut(Event, frozen=True):
@@ -377,7 +377,7 @@ class ComplaintRecognised(Event, frozen=True):
 
     topic: ClassVar[str] = "complaint.recognised"
     reward: str
-    reason: str | None = None
+    reason: SealedSince | None = None
     value: Money | None = None
     points: int | None = None
     at: int = 0

@@ -120,9 +120,9 @@ def _record_interaction(state: Customer, command: RecordInteraction) -> list[Eve
 
 def _link_identity(state: Customer, command: LinkIdentity) -> list[Event]:
     refuse_if_erased(state, command, None, "Nothing: an erased customer is nobody's any more")
-    if command.external_id in state.identities.get(command.source, ()):
+    if {command.external_id, command.digest} & {*state.identities.get(command.source, ())}:
         return []
-    event = IdentityLinked(source=command.source, external_id=command.external_id, at=command.at)
+    event = IdentityLinked(source=command.source, external_id=command.external_id, at=command.at, digest=command.digest)
     return making_known(state, command, event, None)
 
 

@@ -72,9 +72,10 @@ def _steps(asked: Asked) -> Figure:
     """Return the median and the 90th percentile of the time to each step."""
     say = asked.say
     title = say("repair.steps")
-    found = [each for each in asked.engine.views.repair.steps(as_of=asked.at) if each.median is not None]
+    view = asked.engine.views.repair
+    found = [each for each in view.steps(as_of=asked.at) if each.median is not None]
     if not found:
-        return asked.empty("steps", title, "no_complaints")
+        return asked.empty("steps", title, "no_steps" if view.funnel(as_of=asked.at)[0].reached else "no_complaints")
 
     def days(span: timedelta | None) -> float:
         return 0.0 if span is None else span / timedelta(days=1)

@@ -42,7 +42,7 @@ def _rates(asked: Asked) -> Figure:
     found = [each for each in engine.views.retention.rates(as_of=asked.at) if each.complete and each.at_start]
     found = found[-MONTHS:]
     if not found:
-        return asked.empty("rates", title, "no_month")
+        return asked.empty("rates", title, _unless_nobody_bought(asked, "no_month"))
     intervals = [wilson(each.retained, each.at_start, engine.policy.surveys.confidence) for each in found]
     trend = MonthlyTrend(
         months=[each.month for each in found],
@@ -73,12 +73,17 @@ def _cohorts(asked: Asked) -> Figure:
     say = asked.say
     title = say("retention.cohorts")
     cohorts = asked.engine.views.retention.cohorts(as_of=asked.through)
-    shown = [(cohort, [month for month in cohort.months[1 : MONTHS + 1] if month.complete]) for cohort in cohorts]
+    ended = max((month.month for cohort in cohorts for month in cohort.months if month.active), default="")
+    shown = [
+        (cohort, [month for month in cohort.months[1 : MONTHS + 1] if month.complete and month.month <= ended])
+        for cohort in cohorts
+    ]
     shown = [(cohort, months) for cohort, months in shown if months][-_COHORTS:]
     if not shown:
-        return asked.empty("cohorts", title, "no_second_month")
+        passed = any(month.complete for cohort in cohorts for month in cohort.months[1:])
+        reason = "no_repeat_customers" if passed else "no_second_month"
+        return asked.empty("cohorts", title, _unless_nobody_bought(asked, reason))
     highest = max(month.share for _, months in shown for month in months) or 1.0
-    last = max((month.since for _, months in shown for month in months if month.active), default=1)
     rows = [
         (
             say.short_month(cohort.month),
@@ -95,7 +100,7 @@ def _cohorts(asked: Asked) -> Figure:
                         size=say.number(cohort.size),
                     ),
                 )
-                for month in months[:last]
+                for month in months
             ],
         )
         for cohort, months in shown
@@ -118,7 +123,7 @@ def _survival(asked: Asked) -> Figure:
     title = say("retention.survival")
     curve = asked.engine.views.retention.survival(as_of=asked.at)
     if not curve.points or not curve.points[-1].time:
-        return asked.empty("survival", title, "no_time")
+        return asked.empty("survival", title, "no_time" if curve.points else "no_purchases")
     median = say("retention.beyond") if curve.median is None else say.count("days", round(curve.median))
     shown = [point for point in curve.points if point.events or point is curve.points[-1]]
     across = Scale([0.0, shown[-1].time], floor=0.0)
@@ -170,7 +175,7 @@ def _kinds(asked: Asked) -> Figure:
     title = say("retention.kinds")
     found = asked.engine.views.retention.kinds(as_of=asked.through, limit=0)
     if not found.customers:
-        return asked.empty("kinds", title, "nobody_known")
+        return asked.empty("kinds", title, "no_signs")
     rows = [(say.name("kind", kind), count) for kind, count in found.kinds.items()]
     said = say(
         "retention.kinds_note",
@@ -179,3 +184,8 @@ def _kinds(asked: Asked) -> Figure:
         relapsed=say.number(found.relapsed),
     )
     return Figure("kinds", title, asked.bars(rows, of=found.customers), [said, *asked.not_over([found.month])])
+
+
+def _unless_nobody_bought(asked: Asked, reason: str) -> str:
+    """Return a reason, or that there are no purchases at all."""
+    return reason if asked.engine.views.retention.lifecycle(as_of=asked.at).buyers else "no_purchases"

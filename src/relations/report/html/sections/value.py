@@ -137,7 +137,7 @@ def _rfm(asked: Asked, found: RfmReport) -> Figure:
     say = asked.say
     title = say("value.rfm")
     if not found.buyers:
-        return asked.empty("rfm", title, "no_purchases")
+        return asked.empty("rfm", title, "no_revenue", currency=asked.currency)
     fields: dict[tuple[int, int], Counter[str]] = {}
     for score in found.customers:
         fields.setdefault((score.r, score.f), Counter())[score.segment] += 1
@@ -168,8 +168,9 @@ def _segments(asked: Asked, found: RfmReport) -> Figure:
     say, currency = asked.say, asked.currency
     title = say("value.segments")
     if not found.buyers:
-        return asked.empty("segments", title, "no_purchases")
-    rows = [(say.name("segment", each.segment), each.customers) for each in found.segments]
+        return asked.empty("segments", title, "no_revenue", currency=asked.currency)
+    shown = [each for each in found.segments if each.customers]
+    rows = [(say.name("segment", each.segment), each.customers) for each in shown]
     amounts = [
         [
             say.name("segment", each.segment),
@@ -177,7 +178,7 @@ def _segments(asked: Asked, found: RfmReport) -> Figure:
             say.percent(each.share),
             say.money(each.monetary.amount, currency),
         ]
-        for each in found.segments
+        for each in shown
     ]
     table = asked.table("segment", "customers", "share", "spent", rows=amounts)
     return Figure("segments", title, asked.bars(rows, of=found.buyers), [], table)
@@ -188,7 +189,7 @@ def _grades(asked: Asked) -> Figure:
     title = say("value.grades")
     found = asked.engine.views.retention.value_grades(as_of=asked.through, currency=asked.currency, limit=0)
     if not found.graded:
-        return asked.empty("grades", title, "no_purchases")
+        return asked.empty("grades", title, "no_revenue", currency=asked.currency)
     rows = [(say.name("grade", size.grade), size.customers) for size in found.sizes]
     said = say(
         "value.grades_note",

@@ -45,7 +45,8 @@ def worth_figure(asked: Asked, found: WorthReport) -> Figure:
     else:
         reason = asked.reason(none.code, extra=none.extra)
         said = say("value.historic", buyers=buyers, historic=historic, reason=reason)
-    rows = list(zip(labels, values, strict=True))
+    spans = zip(labels, values, pairwise(bounds), strict=True)
+    rows = [(label, value) for label, value, (first, end) in spans if first < end]
     return Figure("worth", title, asked.bars(rows, said=lambda value: say.money(value, currency)), [said, *sentences])
 
 

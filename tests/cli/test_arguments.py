@@ -1,0 +1,135 @@
+"""Whatever stands on the command line, the answer is words and a documented code, and never a fault of ours."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from relations.cli.exits import ExitCode
+from tests.cli.conftest import Ran, Run, invoke
+
+KNOWN = {int(code) for code in ExitCode} - {int(ExitCode.FAULT)}
+SCHEMES = [
+    "sqlite", "sqlite+pysqlite", "sqlite+nothing", "postgresql", "postgres", "postgresql+psycopg", "postgresql+pg8000",
+    "mysql", "oracle", "mssql+pyodbc", "http", "file", "none", "", "a b", "SQLITE", "post\u0000gres",
+]  # fmt: skip
+PORTS = [":1", ":0", ":99999", ":-1", ":abc", ":1:2", ":\u0661"]
+HOSTS = ["127.0.0.1", "[::1", "user:p@127.0.0.1", "%zz@127.0.0.1", "u%40:@127.0.0.1", "\x80"]
+NAMES = ["", "/none", "/none?connect_timeout=1", "/?x=y", "?timeout=x", "/a?mode=memory&uri=true", "/%00", "//", "#"]
+urls = st.one_of(
+    st.builds(
+        lambda scheme, host, port, name: f"{scheme}://{host}{port}{name}",
+        st.sampled_from(SCHEMES), st.sampled_from(HOSTS), st.sampled_from(PORTS), st.sampled_from(NAMES),
+    ),
+    st.text(max_size=30).filter(lambda text: "://" not in text),
+    st.text(max_size=20).map("sqlite:///{}".format),
+    st.text(max_size=20).map("postgresql://127.0.0.1:1/{}".format),
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "1")
+    yield
+    for path in tmp_path.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def said(ran: Ran) -> None:
+    assert ran.code in KNOWN, ran
+    assert "fault" not in ran.err, ran.err
+    assert "Traceback" not in ran.err + ran.out
+    if ran.code not in (0, 1, 3):
+        assert ran.err.strip()
+
+
+fuzzed = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+
+
+@settings(fuzzed, max_examples=12)
+@given(urls)
+def test_any_database_is_opened_or_refused_in_words(url: str) -> None:
+    said(invoke("status", "-d", url))
+
+
+@pytest.mark.soak
+@settings(fuzzed, max_examples=2_000)
+@given(urls)
+def test_very_many_databases_are_opened_or_refused_in_words(url: str) -> None:
+    said(invoke("status", "-d", url))
+
+
+@settings(fuzzed, max_examples=8)
+@given(st.binary(max_size=80) | st.just(b"ab" * 32))
+def test_any_key_file_is_read_or_refused_in_words(key: bytes) -> None:
+    Path("key").write_bytes(key)
+    said(invoke("status", "-d", "x.db", "--master-key-file", "key"))
+
+
+COMMANDS = {
+    "report": ["--as-of", "--since", "--until", "--by", "--segments", "--ahead", "--limit", "--currency", "--lang"],
+    "customer": ["--as-of", "--events"],
+    "history": ["--until"],
+    "loyalty": ["--since", "--until", "--limit", "--offset", "--programme"],
+    "complaints": ["--since", "--until", "--after", "--owner", "--severity", "--load", "--limit"],
+    "repair": ["--as-of", "--since", "--until", "--by", "--ahead", "--limit"],
+    "liability": ["--as-of", "--programme"],
+    "duplicates": ["--limit", "--offset", "--shared-by-at-most"],
+    "verify": ["--expect"],
+    "frame": ["--with", "--part", "--as-of", "--output"],
+    "export": ["--after", "--until"],
+}
+ODD = (
+    "", "-1", "0", "1e9", "9" * 20, "nan", "2024-02-30", "0001-01-01", "9999-12-31", "24:00", "2024-05-01T10:00",
+    "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "2024-13", "EUR", "x=y", "as_of=1", "1:00000000",
+    "../x.csv", "x.csv", "retention.cohorts", "g000001",
+)  # fmt: skip
+values = st.one_of(st.text(max_size=20), st.sampled_from(ODD))
+
+
+@st.composite
+def command_lines(draw: st.DrawFn) -> list[str]:
+    command = draw(st.sampled_from(list(COMMANDS)))
+    line = [command]
+    if command in {"customer", "history", "loyalty", "frame"}:
+        line.append(draw(values | st.sampled_from(["g000001", "retention.stages", "repair.steps"])))
+    for option in draw(st.lists(st.sampled_from(COMMANDS[command]), max_size=3)):
+        line += [option, draw(values)]
+    return line
+
+
+@settings(fuzzed, max_examples=12)
+@given(command_lines())
+def test_any_arguments_are_understood_or_refused_in_words(line: list[str]) -> None:
+    Path("empty.db").unlink(missing_ok=True)
+    said(invoke(*line, "-d", "empty.db"))
+
+
+@pytest.mark.soak
+@settings(fuzzed, max_examples=1_500)
+@given(command_lines())
+def test_very_many_arguments_are_understood_or_refused_in_words(hotel: Path, line: list[str]) -> None:
+    said(invoke(*line, "-d", hotel))
+
+
+@pytest.mark.parametrize(
+    ("database", "code", "words"),
+    [
+        ("postgresql+pg8000://u@127.0.0.1/x", 2, "not supported"),
+        ("postgresql://u@127.0.0.1:1/none", 4, "cannot be reached"),
+        ("postgres://u@127.0.0.1:1/none", 4, "cannot be reached"),
+        ("postgresql://u@127.0.0.1:abc/none", 2, "URL"),
+        (".", 4, "folder"),
+        ("", 2, "no database"),
+    ],
+)
+def test_what_is_wrong_with_a_database_is_said(run: Run, database: str, code: int, words: str) -> None:
+    ran = run("status", "-d", database)
+    said(ran)
+    assert (ran.code, words in ran.err) == (code, True), ran.err

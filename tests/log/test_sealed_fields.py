@@ -1,0 +1,138 @@
+"""Fields that older versions recorded in clear, and that are sealed now."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from relations import (
+    AskInformation,
+    CommandRefused,
+    CorrectProfile,
+    FileComplaint,
+    IdempotencyConflict,
+    LinkIdentity,
+    NoteTrait,
+    ReceiveInformation,
+    Relations,
+)
+from relations.aggregates.customer import IdentityLinked
+from relations.log.personal import ERASED
+from tests.support.making import assert_sound, complaint, database_bytes, day, erase, register
+
+ACCOUNT = "guest77@booking.example"
+REMEDY = "my money back, to Ada Lovelace"
+
+
+def link(customer: str = "c1", number: float = 1, **fields: object) -> LinkIdentity:
+    given = {"source": "booking site", "external_id": ACCOUNT, "occurred_at": day(number), **fields}
+    return LinkIdentity.model_validate({"customer": customer, **given})
+
+
+def test_other_systems_ids_and_wishes_are_sealed_and_gone_after_an_erasure(database_url: str) -> None:
+    with Relations.open(database_url) as engine:
+        engine.execute_many([register(), link(), complaint(1, remedy_sought=REMEDY), register("c2"), link("c2")])
+        view = engine.views.customers
+        assert view.identity("c1").external_ids == (("booking site", ACCOUNT),)
+        assert view.linked("booking site", ACCOUNT) == ["c1", "c2"]
+        assert view.linked("another", ACCOUNT) == []
+        (pair,) = view.duplicates()
+        assert pair.customers == ("c1", "c2")
+        assert f"booking site {ACCOUNT}" in [each.value for each in pair.evidence]
+        assert REMEDY in str(engine.history("c1"))
+        for held in (database_bytes(database_url),):
+            assert ACCOUNT.encode() not in held
+            assert REMEDY.encode() not in held
+        engine.execute(erase("c1"))
+        said = str(engine.history("c1"))
+        assert ACCOUNT not in said
+        assert REMEDY not in said
+        assert engine.views.customers.linked("booking site", ACCOUNT) == ["c2"]
+        assert_sound(engine)
+
+
+def test_the_same_link_again_changes_nothing(database_url: str) -> None:
+    with Relations.open(database_url) as engine:
+        first = engine.execute(link(command_id="l1"))
+        assert len(first.events) == 2
+        assert engine.execute(link(number=2)).events == ()
+        assert engine.execute(link(command_id="l1")).repeated
+        assert len(engine.execute(link(number=3, external_id="other")).events) == 1
+        assert len(engine.execute(link(number=3, source="other")).events) == 1
+        with pytest.raises(IdempotencyConflict):
+            engine.execute(link(command_id="l1", external_id="another"))
+
+
+def test_links_recorded_in_clear_are_found_with_those_recorded_since(sqlite_url: str) -> None:
+    """A log of an older version: its events, and the hashes of its commands, are as they were."""
+    with Relations.open(sqlite_url) as engine:
+        engine.execute_many([register("c1"), register("c2")])
+        codec, executor = engine.codec, engine._executor
+        topic = executor._topics[IdentityLinked]
+        executor._topics[IdentityLinked] = topic._replace(personal=(), once_clear=())
+        personal = executor._repeats._personal.copy()
+        executor._repeats._personal[LinkIdentity] = ()
+        aggregate = executor._by_command[LinkIdentity]
+        keyed = dict(aggregate.keyed)
+        aggregate.keyed.clear()  # type: ignore[attr-defined] # a dict, frozen by its type only
+        try:
+            engine.execute(link("c1", command_id="old"))
+        finally:
+            aggregate.keyed.update(keyed)  # type: ignore[attr-defined] # likewise
+        executor._topics[IdentityLinked] = topic
+        executor._repeats._personal = personal
+        assert codec.topics[IdentityLinked.topic].once_clear == ("external_id",)
+    with Relations.open(sqlite_url) as engine:
+        assert ACCOUNT.encode() in database_bytes(sqlite_url)  # the log is append-only: it cannot be sealed later
+        assert engine.execute(link("c1", command_id="old")).repeated
+        assert engine.execute(link("c1", 2)).events == ()
+        engine.execute(link("c2", 3))
+        view = engine.views.customers
+        assert view.identity("c1").external_ids == view.identity("c2").external_ids == (("booking site", ACCOUNT),)
+        assert view.linked("booking site", ACCOUNT) == ["c1", "c2"]
+        assert [pair.customers for pair in view.duplicates()] == [("c1", "c2")]
+        assert ACCOUNT in str(engine.history("c1"))
+        assert_sound(engine)
+
+
+def test_work_on_an_erased_customers_complaint_goes_on_without_the_words(database_url: str) -> None:
+    with Relations.open(database_url) as engine:
+        engine.execute_many([register(), complaint(1)])
+        engine.execute(erase("c1", occurred_at=day(2)))
+        asked = AskInformation(
+            complaint="k-c1-1", request="r1", about="where Ada sat", occurred_at=day(3), command_id="a"
+        )
+        assert engine.execute(asked).events
+        assert engine.execute(asked).repeated
+        said = str(engine.history("c1"))
+        assert "where Ada sat" not in said
+        assert ERASED in said
+        with pytest.raises(CommandRefused, match="was erased"):
+            engine.execute(
+                ReceiveInformation(complaint="k-c1-1", request="r1", words="By the window", occurred_at=day(4))
+            )
+
+
+@pytest.mark.parametrize("words", ["+43 1 555 0199", "ada@example.org", "card 4111111111111111", "id 1234-5678"])
+def test_a_term_holds_no_address_and_no_number(words: str) -> None:
+    common = {"customer": "c1", "occurred_at": day(1)}
+    with pytest.raises(ValidationError, match="recorded in clear for ever"):
+        FileComplaint.model_validate({**common, "complaint": "k1", "subject": words, "channel": "web"})
+    with pytest.raises(ValidationError, match="recorded in clear for ever"):
+        NoteTrait.model_validate({**common, "kind": "habit", "about": words})
+
+
+@pytest.mark.parametrize("words", ["noise", "Late delivery 2024", "噪音", "room 412", "14 CFR 259.7(c)"])
+def test_a_term_is_a_word_of_the_business(words: str) -> None:
+    common = {"customer": "c1", "occurred_at": day(1)}
+    assert (
+        FileComplaint.model_validate({**common, "complaint": "k1", "subject": words, "channel": "web"}).subject == words
+    )
+
+
+def test_correcting_a_profile_needs_no_digest(database_url: str) -> None:
+    """Only what has digests makes their key."""
+    with Relations.open(database_url) as engine:
+        engine.execute_many([register(), CorrectProfile(customer="c1", name="Ada", occurred_at=day(1))])
+        assert b"#digests" not in database_bytes(database_url)
+        assert engine.views.customers.linked("crm", "1") == []
