@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from relations.errors import (
 )
 from relations.log import Log
 from relations.log.log import Entry
-from tests.support.making import assert_sound, count_events, purchase, register, sqlite_file, tamper
+from tests.support.making import assert_sound, complaint, count_events, day, purchase, register, sqlite_file, tamper
 
 
 @pytest.fixture
@@ -329,3 +331,65 @@ def test_a_drivers_error_is_reached_through_ours(relations: Relations) -> None:
         connection.execute(text("SELECT * FROM nowhere"))
     cause: Any = caught.value.__cause__
     assert isinstance(cause, OperationalError) or type(cause).__name__ == "ProgrammingError"
+
+
+# --- times at the end of the calendar -------------------------------------------------------------------------------
+
+_EXTREMES = (datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+
+
+def _questions(engine: Relations) -> Iterator[tuple[Any, dict[str, str]]]:
+    """Every question of every view that has a time among its arguments, with its required arguments given."""
+    for view in vars(engine.views).values():
+        for name, method in inspect.getmembers(view, inspect.ismethod):
+            parameters = inspect.signature(method).parameters.values()
+            kinds = {each.name: str(each.annotation) for each in parameters}
+            times = {key: kind for key, kind in kinds.items() if "datetime" in kind or "timedelta" in kind}
+            if not name.startswith("_") and times:
+                yield method, times
+
+
+def _ask_at_the_ends(every: int) -> tuple[int, int]:
+    """Ask one in `every` of the questions with times at the ends; return how many were asked, and how many refused."""
+    number = asked = refused = 0
+    with Relations.open("sqlite://", clock=lambda: day(30)) as engine:
+        engine.execute(register())
+        engine.execute(purchase(1))
+        engine.execute(complaint(1))
+        for method, times in _questions(engine):
+            required = {
+                each.name: "c1"
+                for each in inspect.signature(method).parameters.values()
+                if each.default is inspect.Parameter.empty and each.name not in times
+            }
+            needed = {
+                name: timedelta(days=1) if "timedelta" in kind else day(20)
+                for name, kind in times.items()
+                if inspect.signature(method).parameters[name].default is inspect.Parameter.empty
+            }
+            for name, kind in times.items():
+                for value in (timedelta.max, timedelta.min) if "timedelta" in kind else _EXTREMES:
+                    number += 1
+                    if number % every:
+                        continue
+                    asked += 1
+                    try:
+                        method(**required, **{**needed, name: value})
+                    except RelationsError as error:
+                        refused += bool(error.code)
+        for moment in _EXTREMES:
+            engine.history("c1", until=moment)
+            engine.timeline("customer", "c1", until=moment)
+    return asked, refused
+
+
+def test_times_at_the_end_of_the_calendar_are_answered_or_refused() -> None:
+    asked, refused = _ask_at_the_ends(every=17)
+    assert asked > refused >= 0
+
+
+@pytest.mark.soak
+def test_every_question_answers_or_refuses_times_at_the_end_of_the_calendar() -> None:
+    asked, refused = _ask_at_the_ends(every=1)
+    assert asked > 60
+    assert refused < asked

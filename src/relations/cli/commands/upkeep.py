@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from types import FrameType
@@ -16,7 +17,7 @@ from relations.cli.choices import complete_view
 from relations.cli.exits import ExitCode
 from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine, open_to_read
 from relations.cli.screen import Screen, running
-from relations.errors import ConcurrencyConflict, InvalidInput, ProjectionFailed
+from relations.errors import ConcurrencyConflict, InvalidInput, ProjectionFailed, StoreError
 
 if TYPE_CHECKING:
     from relations.engine import Relations
@@ -155,6 +156,9 @@ def rebuild(
         screen.result(document, lambda screen: screen.print(said))
 
 
+_RETRY_SECONDS = 1.0
+
+
 class _Follower:
     """The work of `relations run`: following the log, and recording what falls due."""
 
@@ -169,9 +173,24 @@ class _Follower:
     def follow(self, heads: Iterable[int]) -> None:
         """Catch up with the log, then again whenever it has grown."""
         self.catch_up()
-        for head in heads:
+        waiting = iter(heads)
+        while True:
+            try:
+                head = next(waiting, None)
+            except StoreError as error:
+                self._wait_for_store(error)
+                continue
+            if head is None:
+                return
             if head > self._position:
                 self.catch_up()
+
+    def _wait_for_store(self, error: StoreError) -> None:
+        """Report a failure of the store, and wait before the next attempt; a server may be restarting."""
+        if error.code not in ("connection_lost", "database_unreachable"):
+            raise error
+        self.screen.say(str(error), "yellow")
+        time.sleep(_RETRY_SECONDS)
 
     def catch_up(self) -> None:
         """Fold new events. A stopped view is reported once, and the others continue."""
@@ -186,6 +205,9 @@ class _Follower:
             # Another writer held the database for long. The next catch-up finds its events.
             self.screen.say(str(conflict), "yellow")
             return
+        except StoreError as error:
+            self._wait_for_store(error)
+            return
         else:
             self._failure = None
         if self._position >= 0:
@@ -197,7 +219,7 @@ class _Follower:
         self.engine.log.database.purge()
         try:
             report = self.engine.advance_time(self.engine.clock())
-        except (ProjectionFailed, ConcurrencyConflict) as error:
+        except (ProjectionFailed, ConcurrencyConflict, StoreError) as error:
             self.screen.say(f"Commands that are due have to wait: {error}", "red")
             return
         self.executed += report.accepted
