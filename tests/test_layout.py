@@ -127,7 +127,7 @@ def circles(edges: dict[str, set[str]]) -> list[set[str]]:
     return found
 
 
-KNOWN_CIRCLE = {"relations.cli.demo", "relations.cli.pages.demo"}
+KNOWN_CIRCLE = {"relations.cli.commands.demo", "relations.cli.pages.demo"}
 """A page that names the type of what it shows, and is loaded when it is shown."""
 
 
