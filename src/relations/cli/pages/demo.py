@@ -14,7 +14,7 @@ from relations.cli.show import headline, number, percent, section, table
 from relations.engine import Relations
 
 if TYPE_CHECKING:
-    from relations.cli.demo import Outcome
+    from relations.cli.commands.demo import Outcome
 
 __all__ = ["show"]
 

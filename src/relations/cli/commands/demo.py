@@ -129,9 +129,9 @@ def _record(
     screen: Screen, file: str, database: str, seed: int, guests: int, start: date, last: date, html: Path | None
 ) -> str:
     """Record the history in a file, show it, and return the digest of its last event."""
+    from relations.cli.commands.reports import pages
     from relations.cli.pages.demo import show
     from relations.cli.pages.question import Question
-    from relations.cli.reports import pages
     from relations.engine import Relations
     from relations.testing.hotel.simulation import RecordingClock, simulate_recorded
 
@@ -155,7 +155,7 @@ def _record(
 
 def _page(engine: Relations, path: Path | None, at: datetime) -> str | None:
     """Write the page with charts; None where there is no place for it, or its extra is not installed."""
-    from relations.cli.reports import write_page
+    from relations.cli.commands.reports import write_page
 
     if path is None:
         return None
