@@ -44,7 +44,7 @@ V = TypeVar("V", bound=View)
 
 
 class Status(msgspec.Struct, frozen=True):
-    """How the engine stands.
+    """The state of an engine's log and projections.
 
     Attributes:
         database: The database's URL, without its password.
@@ -66,7 +66,7 @@ def _utc_now() -> datetime:
 
 
 class Relations:
-    """The engine on one database. Thread-safe; several processes may share the database.
+    """An engine on one database. It is thread-safe; several processes may share the database.
 
     Open it with `Relations.open`.
     """
@@ -280,9 +280,9 @@ class Relations:
         from_beginning: bool = False,
         command_id: str | None = None,
     ) -> Receipt:
-        """Go by this policy from now on, or from `since` on; or, with `from_beginning`, for histories of any age.
+        """Adopt a policy from now on, from `since` on, or with `from_beginning` for histories of any age.
 
-        What happens before the policy takes effect goes by the one before it, also where it is told late.
+        Events dated before the policy takes effect are decided by the previous policy, even if recorded later.
 
         Args:
             policy: The rules.
@@ -300,7 +300,7 @@ class Relations:
         )
 
     def advance_time(self, to: datetime, *, on_progress: Callable[[BatchReport], None] | None = None) -> BatchReport:
-        """Turn everything that the agenda says is due by `to` into events: missed deadlines, expiries, tiers.
+        """Record everything that falls due by `to`: missed deadlines, expiries, tiers.
 
         Each command is dated at the moment when it fell due and has an id made of what was due, so going to a time in
         one step or in many, once or again, or from two processes, records the same events. So does not going at all,
@@ -330,7 +330,7 @@ class Relations:
 
     @property
     def policy(self) -> Policy:
-        """The policy in force now; the default one where none was adopted."""
+        """The policy in force now; the default policy if none was adopted."""
         return self.rules.at(to_micros(self.clock()))
 
     @property
@@ -340,7 +340,7 @@ class Relations:
             return self._executor.rules(connection)
 
     def load(self, kind: str, name: str) -> Any:
-        """The state of one aggregate, such as `load("complaint", "k7")`; its initial state where nothing happened.
+        """Return the state of one aggregate, such as `load("complaint", "k7")`; its initial state if it has no events.
 
         Raises:
             InvalidInput: There is no such kind.
@@ -349,7 +349,7 @@ class Relations:
             return self._executor.states.load(connection, f"{kind}-{name}" if name else kind)[1]
 
     def history(self, customer: str, *, until: datetime | None = None) -> list[RecordedEvent]:
-        """Everything recorded of a customer, in the order of recording; personal words readable unless erased.
+        """Return all events of a customer in the order of recording; personal words are readable unless erased.
 
         Args:
             customer: The customer's id, or any that is merged with it: all are one history.
@@ -364,7 +364,7 @@ class Relations:
             return list(self._reader.recorded(connection, connection.execute(statement)))
 
     def timeline(self, kind: str, name: str, *, until: datetime | None = None) -> list[RecordedEvent]:
-        """Everything recorded in one aggregate's stream, such as `timeline("complaint", "k7")`: its whole file.
+        """Return everything recorded in one aggregate's stream, such as `timeline("complaint", "k7")`.
 
         In the order of recording; personal words readable unless erased. Empty where nothing happened.
 
@@ -383,7 +383,7 @@ class Relations:
     def events(
         self, *, after: int = 0, until: int | None = None, of: Collection[type[Event]] = ()
     ) -> Iterator[RecordedEvent]:
-        """The log's events in order of position; personal words readable unless erased.
+        """Yield the log's events in order of position; personal words are readable unless erased.
 
         Args:
             after: Begin after this position.
@@ -401,7 +401,7 @@ class Relations:
     def _page(
         self, after: int, limit: int = 1_000, *, until: int | None = None, of: Collection[type[Event]] = ()
     ) -> tuple[list[RecordedEvent], int]:
-        """The next events, and the position read up to: none may be ours in a page of another application's."""
+        """Return the next events and the position read up to; a page of other applications' events is empty."""
         with self.log.database.reading() as connection:
             if of:
                 position, topic = log_table.c.position, log_table.c.topic
@@ -427,7 +427,7 @@ class Relations:
         return Subscription(self.log.database, self._page, after=after)
 
     def status(self) -> Status:
-        """How the log and each projection stand."""
+        """Return the state of the log and of each projection."""
         with self.log.database.reading() as connection:
             head = self.log.head(connection)
         owed = self.log.database.owed_purge() is not None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from relations.cli.app import app
-from relations.cli.demo import demo
+from relations.cli.commands.demo import demo
 from tests.cli.conftest import GUESTS, Run
 
 

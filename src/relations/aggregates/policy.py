@@ -11,9 +11,10 @@ from functools import lru_cache
 from typing import ClassVar
 
 import msgspec
+from pydantic import ValidationError
 
 from relations.decider import Aggregate, Decider, PolicySource
-from relations.errors import CommandRefused
+from relations.errors import CommandRefused, UndecodableEvent
 from relations.messages import Command, Event
 from relations.policies import Policy, Programme
 from relations.policies.in_force import InForce
@@ -150,7 +151,11 @@ def in_force(state: PolicyBook) -> InForce:
 
 @lru_cache(maxsize=1_024)
 def _parsed(body: bytes, effective_from: int | None) -> Policy:
-    return Policy.recorded(body).model_copy(update={"effective_from": effective_from})
+    try:
+        policy = Policy.recorded(body)
+    except ValidationError as error:
+        raise UndecodableEvent("an adopted policy cannot be read", hint="Run `relations verify`") from error
+    return policy.model_copy(update={"effective_from": effective_from})
 
 
 def adopt_default(moment: datetime) -> AdoptPolicy:

@@ -12,19 +12,19 @@ from typing import Annotated
 
 import typer
 
-from relations.cli.audit import audit
-from relations.cli.complaints import complaint_command, complaints_command, repair_command
-from relations.cli.customers import customer_command, duplicates_command, history_command
-from relations.cli.demo import demo
+from relations.cli.commands.audit import audit
+from relations.cli.commands.complaints import complaint_command, complaints_command, repair_command
+from relations.cli.commands.customers import customer_command, duplicates_command, history_command
+from relations.cli.commands.demo import demo
+from relations.cli.commands.frames import frame_command
+from relations.cli.commands.loyalty import liability, loyalty, programme
+from relations.cli.commands.reports import report
+from relations.cli.commands.schemas import schema
+from relations.cli.commands.scoring import score_command
+from relations.cli.commands.transfer import export_command, import_command
+from relations.cli.commands.upkeep import rebuild, run, status, verify
 from relations.cli.exits import ExitCode
-from relations.cli.frames import frame_command
-from relations.cli.loyalty import liability, loyalty, programme
-from relations.cli.reports import report
-from relations.cli.schemas import schema
-from relations.cli.scoring import score_command
 from relations.cli.streams import prepare_streams
-from relations.cli.transfer import export_command, import_command
-from relations.cli.upkeep import rebuild, run, status, verify
 from relations.version import VERSION
 
 __all__ = ["app", "run_app"]

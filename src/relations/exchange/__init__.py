@@ -1,4 +1,4 @@
-"""In and out: files by mappings, commands and recorded events as JSON Lines, views as frames.
+"""Exchange: files by mappings, commands and recorded events as JSON Lines, and views as frames.
 
 See `docs/how-to/import-your-data.md` and `docs/how-to/take-views-as-frames.md`.
 """

@@ -12,10 +12,10 @@ __all__ = ["check_programme_file", "load_programmes"]
 
 
 def load_programmes(path: Path | str) -> tuple[Programme, ...]:
-    """The programmes of a TOML file: one at the top, or one for each `[[programme]]`.
+    """Return the programmes of a TOML file: one at the top, or one for each `[[programme]]`.
 
     Raises:
-        InvalidInput: It is no TOML file, or a programme in it makes no sense; says which and where.
+        InvalidInput: The file is not TOML, or a programme has a mistake; the message says where.
     """
     report = check_programme_file(path)
     wrong = report.unreadable
@@ -25,17 +25,20 @@ def load_programmes(path: Path | str) -> tuple[Programme, ...]:
 
 
 def check_programme_file(path: Path | str) -> ProgrammeReport:
-    """Everything that is wrong with the programmes of a TOML file.
+    """Return all mistakes in the programmes of a TOML file.
 
     Raises:
-        InvalidInput: There is no such file, or it is no TOML.
+        InvalidInput: The file is missing, or is not TOML.
     """
     file = Path(path)
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
         raise InvalidInput(
-            f"{file} cannot be read: {error.strerror}", code="unreadable_file", field="file", hint="Name a TOML file"
+            f"{file} cannot be read: {error.strerror}",
+            code="unreadable_file",
+            field="file",
+            hint="Give the path of a TOML file",
         ) from None
     except UnicodeDecodeError:
         raise InvalidInput(

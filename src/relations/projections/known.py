@@ -1,4 +1,4 @@
-"""What was last known of somebody, whatever order it was recorded in."""
+"""The newest value that is known of somebody, in whatever order values were recorded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["Known", "newer"]
 
 
 class Known(msgspec.Struct, array_like=True, gc=False):
-    """A value with when it was said: the later business time counts, and at one instant the later record."""
+    """A value with its business time. The latest counts; of one instant, the one recorded last."""
 
     at: int
     position: int
@@ -16,7 +16,7 @@ class Known(msgspec.Struct, array_like=True, gc=False):
 
 
 def newer(one: Known | None, other: Known | None) -> Known | None:
-    """The one that counts."""
+    """Return the value that counts."""
     if one is None or other is None:
         return one or other
     return max(one, other, key=lambda known: (known.at, known.position))

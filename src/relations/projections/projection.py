@@ -1,4 +1,4 @@
-"""What a projection is: a name, a version, its tables, and pure folds from events into rows.
+"""Projections: a name, a version, tables, and pure folds from events into rows.
 
 The same folds serve live catch-up, rebuild, rebuild in shards and reading as of any point. That works because every
 row belongs to one customer (a `CustomerRow`) or is a tally that adds up (a `Tally`), and because a fold sees nothing
@@ -24,7 +24,7 @@ Key = tuple[Any, ...]
 
 
 class Row(msgspec.Struct, gc=False):
-    """A row of a projection's table. Subclass `CustomerRow` or `Tally`, never this.
+    """A row of a projection's table. Subclass `CustomerRow` or `Tally`, not this class.
 
     Fields are columns: `int`, `str`, `bool` and optional ones as themselves, anything else as canonical JSON. No
     floats: sums of floats depend on their order. All fields outside of the key have defaults.
@@ -39,20 +39,20 @@ class CustomerRow(Row, gc=False):
     """A row of one customer; the key begins with `customer`. It holds all the state that its folds need.
 
     A class whose rows may have the same key once their customers are merged declares how two become one: `absorb`.
-    That is every class with one row a customer; a row of one complaint or one account just bears the surviving id.
+    That is every class with one row a customer. Rows of one complaint or one account just get the surviving id.
     """
 
     key: ClassVar[tuple[str, ...]] = ("customer",)
     customer: str
 
     def absorb(self, other: Any) -> None:
-        """Take in a row with the same key of the same person's other id; in whatever order, the result is the same."""
+        """Add a row with the same key of the same person's other id. The order must not matter."""
         msg = f"{type(self).__name__} does not say how the rows of merged customers are combined"
         raise NotImplementedError(msg)
 
 
 class Tally(Row, gc=False):
-    """A row of counts that add up: outside of the key all fields are `int`, and 0 by default. All zeros is no row."""
+    """A row of counts that add up. Fields outside of the key are `int` and 0 by default; all zeros is no row."""
 
 
 class Rows:
@@ -69,12 +69,12 @@ class Rows:
         self.tables: dict[type[Row], dict[Key, Any]] = {table: {} for table in tables}
 
     def get(self, table: type[R], *key: Any) -> R | None:
-        """The row with this key, or None."""
+        """Return the row with this key, or None."""
         found: R | None = self.tables[table].get(key)
         return found
 
     def need(self, table: type[R], *key: Any) -> R:
-        """The row with this key, made with its defaults where there is none yet."""
+        """Return the row with this key; make it with its defaults if there is none."""
         rows = self.tables[table]
         row: R | None = rows.get(key)
         if row is None:
@@ -86,10 +86,10 @@ class Rows:
         self.tables[table].pop(key, None)
 
     def complete(self, customer: str | None) -> dict[type[Row], list[Any]]:
-        """Give away all rows that nothing can change any more, where customers are folded one after the other.
+        """Remove and return all rows that no later event can change, if customers are folded one after the other.
 
         Args:
-            customer: Who is next; their rows stay. None where nobody is: then tallies are given away too.
+            customer: The next customer, whose rows stay; None at the end, when tallies are returned, too.
         """
         given: dict[type[Row], list[Any]] = {}
         for table, rows in self.tables.items():
@@ -140,7 +140,7 @@ class Folds(dict[type[Event], Fold]):
 
     @classmethod
     def of(cls, *parts: Folds) -> Folds:
-        """All folds of several modules.
+        """Return the folds of several modules together.
 
         Raises:
             ValueError: Two of them fold the same class of event.

@@ -17,7 +17,7 @@ _months: dict[int, tuple[str, int]] = {}
 
 
 def month_and_bit(day: int) -> tuple[str, int]:
-    """The month of a day's ordinal, as `2024-05`, and the day's bit in it. Remembered: folds ask all the time."""
+    """Return the month of a day's ordinal, as `2024-05`, and the day's bit in it. Cached, because folds ask often."""
     found = _months.get(day)
     if found is None:
         moment = date.fromordinal(day)
@@ -26,7 +26,7 @@ def month_and_bit(day: int) -> tuple[str, int]:
 
 
 def days_of(months: Iterable[tuple[str, int]], until: int) -> list[int]:
-    """The ordinals of all days up to and including `until`, ascending.
+    """Return the ordinals of all days up to and including `until`, ascending.
 
     Args:
         months: Months with the bits of their days, in any order, none twice.

@@ -39,7 +39,7 @@ C = TypeVar("C", bound=CustomerRow)
 
 
 _ATTEMPTS = 10
-"""How often a question begins again because the aliases are of another state than the view's tables."""
+"""The most times that a question starts again because the aliases are newer than the view's tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class View:
     projection: ClassVar[Projection]
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Let every question of a view see one state of the database from its beginning to its end."""
+        """Answer every question of a view from one state of the database."""
         super().__init_subclass__(**options)
         for name, found in list(vars(cls).items()):
             if isinstance(found, FunctionType) and not name.startswith("_"):
@@ -126,12 +126,12 @@ class View:
 
     @property
     def aliases(self) -> Aliases:
-        """Which ids are one customer."""
+        """The ids that belong to one customer."""
         with self._answering() as connection:
             return self._aliases.read(connection)
 
     def table(self, row: type[Row]) -> Table:
-        """The SQLAlchemy table of a class of rows."""
+        """Return the SQLAlchemy table of a class of rows."""
         return self._tables[row].table
 
     def rows(
@@ -143,7 +143,7 @@ class View:
         limit: int | None = None,
         offset: int | None = None,
     ) -> list[R]:
-        """The rows that meet all conditions, as their class.
+        """Return the rows that meet all conditions.
 
         Where several rows of one customer are combined, they are found if any of them meets the conditions, and come
         where the first of them would.
@@ -151,10 +151,10 @@ class View:
         Args:
             row: The class.
             where: Conditions on the columns of its table.
-            customer: Only those of the customer who bears this id.
+            customer: Only those of the customer with this id.
             order_by: Columns of its table.
-            limit: At most so many.
-            offset: After so many.
+            limit: At most this many rows.
+            offset: Skip this many rows first.
         """
         with self._answering() as connection:
             if issubclass(row, CustomerRow) and (aliases := self._aliases.read(connection)):
@@ -170,19 +170,19 @@ class View:
             return [decode(values) for values in connection.execute(statement)]
 
     def rows_as_recorded(self, row: type[R], customers: Sequence[str]) -> list[R]:
-        """All rows of these ids, whoever is merged, by key."""
+        """Return all rows of these ids by key, without regard to merges."""
         with self._answering() as connection:
             return self._rows_of(connection, row, customers)
 
     def customers(self, row: type[CustomerRow], *where: Any) -> list[str]:
-        """The customers of whom any row meets all conditions, in order."""
+        """Return the customers with a row that meets all conditions, in order."""
         with self._answering() as connection:
             found = self._named(row, [self.table(row).c.customer], where, self._aliases.read(connection))
             names = found.distinct().order_by(found.selected_columns[0])
             return [name for (name,) in connection.execute(names)]
 
     def count(self, row: type[CustomerRow], *where: Any) -> int:
-        """How many customers have a row that meets all conditions."""
+        """Return the number of customers with a row that meets all conditions."""
         with self._answering() as connection:
             aliases = self._aliases.read(connection)
             found = self._named(row, [self.table(row).c.customer], where, aliases)
@@ -274,7 +274,7 @@ class View:
         aliases: Aliases,
         order_by: Sequence[Any] = (),
     ) -> Select[Any]:
-        """A query over a table in which, where anybody is merged, `customer` is the surviving id."""
+        """Return a query over a table in which `customer` is the surviving id."""
         table = self.table(row)
         if not aliases:
             return select(*columns).where(*where).order_by(*order_by)

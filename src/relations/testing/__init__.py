@@ -1,4 +1,4 @@
-"""A kit for everyone who tests relations, or code that rests on it: given/when/then, strategies, a simulated business.
+"""A test kit for relations and for code that depends on it: given/when/then, strategies, a simulated business.
 
 See `docs/how-to/test-with-the-kit.md`.
 """

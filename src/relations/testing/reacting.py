@@ -1,4 +1,4 @@
-"""Aggregates and the reactions between them, without a log: what happens, happens whole or not at all."""
+"""Aggregates and the reactions between them, without a log. Each command happens as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Reacting:
 
     Args:
         aggregates: Whose rules there are.
-        policy: What the business goes by.
+        policy: The policy in force.
 
     Attributes:
         states: The state of each stream, by its name.
@@ -33,14 +33,14 @@ class Reacting:
         self._of = {command: aggregate for aggregate in aggregates for command in aggregate.commands}
 
     def state(self, aggregate: Aggregate[Any], name: str) -> Any:
-        """The state of one stream."""
+        """Return the state of one stream."""
         return self.states.get(f"{aggregate.name}-{name}", aggregate.decider.initial)
 
     def execute(self, command: Command) -> list[Event]:
-        """What time had done in the stream by then, then what the command leads to, there and elsewhere.
+        """Execute what fell due in the stream by then, then the command and all that it leads to.
 
         Returns:
-            Everything that happened, time's doing first.
+            All events, those of what fell due first.
 
         Raises:
             CommandRefused: A rule forbids it, or something that it asks for; then nothing has happened.

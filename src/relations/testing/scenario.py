@@ -1,4 +1,4 @@
-"""Given, when, then: rules and folds tested by what happened, what was wanted and what came of it.
+"""Given, when, then: tests of rules and folds by a past, a command, and the outcome.
 
 For an aggregate::
 
@@ -13,8 +13,8 @@ For a projection::
         .given(ComplaintFiled(...), customer="c1", stream="complaint-k1", at=monday)
         .then(Standing, Standing(customer="c1", state="strained"))
 
-Both are values: every step gives a new one, so that a common beginning can be kept and shared. What does not come out
-as told raises `AssertionError` with the difference, field by field.
+Both are values: every step returns a new one, so a common beginning can be shared. An outcome other than the expected
+one raises `AssertionError` with the difference, field by field.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Scenario(Generic[S]):
 
     Attributes:
         aggregate: Whose rules are tested, such as `relations.aggregates.loyalty.AGGREGATE`.
-        policy: What the business goes by.
+        policy: The policy in force.
         past: The events so far.
     """
 
@@ -60,7 +60,7 @@ class Scenario(Generic[S]):
     past: tuple[Event, ...] = ()
 
     def given(self, *history: Event | Command) -> Self:
-        """What went before, in this order: events as they are, commands by the events that they lead to.
+        """Add to the past, in this order: events as they are, commands by the events that they lead to.
 
         Raises:
             AssertionError: A command is refused, or is not one of this aggregate's.
@@ -102,7 +102,7 @@ class Scenario(Generic[S]):
 
 @dataclass(frozen=True)
 class Outcome(Generic[S]):
-    """What came of a command.
+    """The outcome of a command.
 
     Attributes:
         before: The scenario that it was decided in.
@@ -117,7 +117,7 @@ class Outcome(Generic[S]):
     refusal: CommandRefused | None
 
     def then(self, *expected: Expected) -> Scenario[S]:
-        """Exactly these happened, in this order. A class stands for any event of that class.
+        """Expect exactly these events, in this order. A class stands for any event of that class.
 
         Returns:
             The scenario with these events in its past, for another `when`.
@@ -132,7 +132,7 @@ class Outcome(Generic[S]):
         return self.after
 
     def then_refused(self, code: str, *, field: str | None = None) -> Scenario[S]:
-        """A rule with this code forbade it; and, where `field` is given, named that field."""
+        """Expect a refusal with this code and, if `field` is given, for that field."""
         refusal = self.refusal
         if refusal is None:
             happened = "\n".join(_lines(self.events)) or "(nothing)"
@@ -144,7 +144,7 @@ class Outcome(Generic[S]):
         return self.before
 
     def then_nothing(self) -> Scenario[S]:
-        """It was allowed, and there was nothing left to do."""
+        """Expect no refusal and no events."""
         if self.refusal is not None:
             _fail(self._title, f"it was refused: {self.refusal}")
         if self.events:
@@ -172,7 +172,7 @@ class FoldedRows:
 
     Attributes:
         projection: Whose folds are tested.
-        policy: What the business goes by; folds know its time zone.
+        policy: The policy in force; folds know its time zone.
         past: The events so far, with their envelopes.
     """
 
@@ -188,7 +188,7 @@ class FoldedRows:
         at: datetime | None = None,
         recorded_at: datetime | None = None,
     ) -> Self:
-        """What happened, in the order of recording; call it again for another customer, stream or time.
+        """Add events to the past in the order of recording; call it again for another customer, stream or time.
 
         Args:
             events: Bodies, to which the other arguments give their envelopes; or recorded events, which have theirs.
@@ -219,7 +219,7 @@ class FoldedRows:
         return replace(self, past=tuple(past))
 
     def rows(self, table: type[Row]) -> list[Row]:
-        """The rows of one of the projection's tables, in the order of their keys.
+        """Return the rows of one of the projection's tables, in the order of their keys.
 
         Raises:
             AssertionError: The table is not the projection's.
@@ -234,7 +234,7 @@ class FoldedRows:
         return sorted(rows.tables[table].values(), key=_key)
 
     def then(self, table: type[Row], *expected: Row) -> Self:
-        """The table has exactly these rows, in any order."""
+        """Expect exactly these rows in the table, in any order."""
         found = self.rows(table)
         wanted = sorted(expected, key=_key)
         if found != wanted:
@@ -253,7 +253,7 @@ def _matches(expected: Expected, event: Event) -> bool:
 
 
 def _named(expected: Sequence[Expected], events: Sequence[Event]) -> list[Any]:
-    """What was expected; in place of a class that was met the event that met it, so that no difference shows."""
+    """Return what was expected, with the matching event in place of a class, so that no difference shows."""
     met = [
         event if isinstance(wanted, type) and type(event) is wanted else wanted
         for wanted, event in zip(expected, events, strict=False)
@@ -279,7 +279,7 @@ def _lines(values: Iterable[Any]) -> list[str]:
 
 
 def _fields(value: Any) -> list[tuple[str, Any]]:
-    """A struct's fields that say something: those that are not at their default."""
+    """Return the fields of a struct that are not at their default."""
     return [
         (info.name, getattr(value, info.name))
         for info in msgspec.structs.fields(value)

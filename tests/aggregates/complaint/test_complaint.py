@@ -335,6 +335,17 @@ def test_a_command_to_a_merged_complaint_is_refused_with_the_surviving_one(*, le
     assert (refused.value.hint or "").startswith("Send the command to complaint k2")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [do(ReceiveInformation, 50, request="q9"), accept(50, "m9"), do(CompleteImprovement, 50, improvement="v9")],
+    ids=lambda command: type(command).__name__,
+)
+def test_what_a_merged_complaint_does_not_have_is_looked_for_in_the_surviving_one(command: ComplaintCommand) -> None:
+    with pytest.raises(CommandRefused) as refused:
+        AGGREGATE.decider.decide(IN_STATE["merged"].state, command, POLICY)
+    assert refused.value.reason.endswith("it is merged into k2")
+
+
 def test_only_a_deliberate_command_takes_up_a_merged_complaint_again() -> None:
     merged = IN_STATE["merged"]
     for command in EVERY:

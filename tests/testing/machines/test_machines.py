@@ -277,6 +277,14 @@ Steps = list[tuple[str, tuple[Any, ...]]]
              ("leaves", ("c1", "main", 7)), ("comes_back", ("c1", "main")), ("refund_is_reversed", (0, 0))],
             id="a closing settles a refund for good",
         ),
+        pytest.param(
+            5,
+            [("joins", ("c1", "main", 0)), ("joins", ("c2", "main", 0)), ("buys", ("c2", 20, 0)),
+             ("gives_back", ("c2", 0, 7, 0)), ("are_found_to_be_one", (False,)), ("leaves", ("c1", "main", 7)),
+             ("are_two_after_all", (False,)), ("joins", ("c2", "main", 0)), ("comes_back", ("c2", "main")),
+             ("buys", ("c2", 20, 0)), ("refund_is_reversed", (0, 0))],
+            id="a closing during a merge settles the refunds of both",
+        ),
     ],
 )  # fmt: skip
 def test_what_was_found_once_stays_mended(rules: int, steps: Steps) -> None:

@@ -1,4 +1,4 @@
-"""What the rules must know of a customer."""
+"""The state of a customer, as far as the rules need it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 Change = tuple[int, str | None]
-"""From a business time on, a value; None: no longer."""
+"""A value from a business time on; None: it holds no longer."""
 
 
 EarlierWord = tuple[int, int | None, tuple[ItemAnswer, ...]]
@@ -46,11 +46,11 @@ EarlierWord = tuple[int, int | None, tuple[ItemAnswer, ...]]
 
 
 class Registration(msgspec.Struct, frozen=True, gc=False):
-    """How the customer was registered, as far as it says nothing of the person.
+    """The registration of a customer, without personal words.
 
     Attributes:
-        given: Which personal fields were given.
-        implicit: Nobody registered them; something that they did made them known.
+        given: The names of the personal fields that were given.
+        implicit: True if something that they did made them known, and nobody registered them.
     """
 
     language: str | None
@@ -62,13 +62,13 @@ class Registration(msgspec.Struct, frozen=True, gc=False):
 
 
 class Invitation(msgspec.Struct, frozen=True, gc=False):
-    """An invitation, and what became of it.
+    """An invitation and its outcome.
 
     Attributes:
         sent: Its event.
-        reminders: How often the customer was reminded.
-        reminded_at: When last, UTC microseconds.
-        declined: Whether they said that they do not want to answer.
+        reminders: The number of reminders.
+        reminded_at: The time of the last reminder, UTC microseconds.
+        declined: True if the customer declined to answer.
     """
 
     sent: InvitationSent
@@ -78,11 +78,11 @@ class Invitation(msgspec.Struct, frozen=True, gc=False):
 
 
 class Customer(msgspec.Struct, frozen=True, gc=False):
-    """What the rules must know of a customer. It holds no personal words, and growing parts are persistent maps.
+    """The state of a customer. It holds no personal words, and growing parts are persistent maps.
 
     Attributes:
-        registration: How they became known; None: not at all.
-        erased_at: When their personal words were last made unreadable; None: never.
+        registration: Their registration; None if they are not known.
+        erased_at: The time of the last erasure; None if they were never erased.
         profile: By field (language, region), the values in order of business time.
         consents: By channel and purpose, the bases in order of business time; None where withdrawn.
         purchases: By id.
@@ -91,22 +91,22 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         reversed: Refunds that were reversed, by id.
         feedback: Answers by id, without their comments.
         corrected: Earlier words of answers that were corrected: business time, score and items.
-        worded: Answers that have words, and when they were given.
+        worded: Answers that have words, with the times at which they were given.
         answers: By instrument and invitation, the id of the answer.
         interactions: By id.
-        into: The id that this one is an alias of; None: of none.
+        into: The id that this one is an alias of; None if it is not an alias.
         into_at: The business time of that merge, UTC microseconds.
         absorbed: The ids that are aliases of this one, in order.
         identities: Other systems' ids, by source.
         coded: By answer, the coding of its words with the latest business time.
         sentiments: By answer, each scorer with its version and score.
-        followed: Answers that the business came back on.
+        followed: Answers that the business replied to.
         invitations: By id.
-        seen: By invitation, when it is first known to have been seen: seen, answered or declined. UTC microseconds.
-        traits: By trait and subject: the changes of what was noted, a need's sort or "" while it holds.
-        culture: By what was noted, the values in order of business time; of words only that there were some.
+        seen: By invitation, the first time at which it was seen, answered or declined, UTC microseconds.
+        traits: By trait and subject, the changes: the sort of a need, or "" for others; None where it was dropped.
+        culture: By field, the values in order of business time; of words only that there were some.
         acquisitions: By id.
-        lapses: Each time the customer left (the reason, or "") or came back (None), in order of business time.
+        lapses: The times at which the customer left (the reason, or "") or came back (None), in order.
     """
 
     registration: Registration | None = None
@@ -138,17 +138,17 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def known(self) -> bool:
-        """Whether the business knows this customer; one who was erased stays known."""
+        """Return whether the business knows this customer; one who was erased stays known."""
         return self.registration is not None or self.erased
 
     @property
     def erased(self) -> bool:
-        """Whether their personal words are gone."""
+        """Return whether their personal words are gone."""
         return self.erased_at is not None
 
     @property
     def merged_with(self) -> tuple[str, ...]:
-        """The ids next to this one that are the same person's: its survivor and its own aliases."""
+        """Return the ids next to this one that are the same person's: its survivor and its own aliases."""
         return self.absorbed if self.into is None else (self.into, *self.absorbed)
 
 
@@ -158,28 +158,28 @@ _replace = msgspec.structs.replace
 
 
 def given(fields: Any) -> tuple[str, ...]:
-    """Which personal fields an event or a command gives."""
+    """Return the names of the personal fields that an event or a command gives."""
     return tuple(name for name in _PERSONAL if getattr(fields, name) is not None)
 
 
 def consent_key(channel: str, purpose: str) -> str:
-    """The key of `Customer.consents`."""
+    """Return the key of `Customer.consents`."""
     # A channel has no space in it, so the key is unambiguous whatever the purpose.
     return f"{channel} {purpose}"
 
 
 def answer_key(instrument: str, invitation: str) -> str:
-    """The key of `Customer.answers`."""
+    """Return the key of `Customer.answers`."""
     return f"{instrument} {invitation}"
 
 
 def trait_key(trait: str, about: str) -> str:
-    """The key of `Customer.traits`."""
+    """Return the key of `Customer.traits`."""
     return f"{trait} {about}"
 
 
 def _order(change: Change) -> tuple[int, bool]:
-    # At one instant, what ends comes after what begins: the strictest consent wins.
+    # At one instant, a withdrawal comes after a consent and so wins.
     return change[0], change[1] is None
 
 
@@ -193,20 +193,20 @@ def with_change(changes: tuple[Change, ...], change: Change) -> tuple[Change, ..
 
 
 def changes_nothing(changes: tuple[Change, ...], change: Change) -> bool:
-    """Whether the value holds already as of the change's business time, or this very change is recorded."""
+    """Return whether the value already holds as of the change's time, or this very change is recorded."""
     at, value = change
     before = [earlier for earlier in changes if earlier[0] <= at]
     return bool(before) and (before[-1][1] == value or change in before)
 
 
 def holds(changes: tuple[Change, ...], at: int) -> bool:
-    """Whether what changes tell of holds as of a moment."""
+    """Return whether the last change up to a moment has a value."""
     before = [value for moment, value in changes if moment <= at]
     return bool(before) and before[-1] is not None
 
 
 def culture_of(note: Any) -> dict[str, str]:
-    """What a note on culture says, from its event or its command: of words only that there are some."""
+    """Return the fields of a note on culture, from its event or its command; words are replaced by an empty text."""
     said = {
         "languages": " ".join(note.languages),
         "preferred_channel": note.preferred_channel or "",

@@ -1,8 +1,8 @@
-"""Rows that were not taken: a JSON Lines file to mend and send again.
+"""Rejected rows: a JSON Lines file to correct and import again.
 
 A line is `{"row": 17, "code": "not_a_time", "reason": "…", "field": "date", "hint": null, "command": null,
 "recorded": 0, "source": "cdnow", "raw": {"date": "19970230", …}}`. The row number and the source make the command ids,
-so a row that is mended in `raw` and sent again comes in as the row that it is.
+so a row that is corrected in `raw` and imported again is recorded as the row that it is.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ __all__ = ["RejectedRow", "RejectsWriter", "Verdicts", "is_rejects_file", "read_
 
 
 class RejectedRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that was not taken.
+    """A rejected row.
 
     Attributes:
         row: Its number in the file.
-        code: Why, for programs.
-        reason: Why, for people.
-        field: The field that was wrong, if one was.
+        code: The reason, for programs.
+        reason: The reason, for people.
+        field: The wrong field, if there is one.
         hint: What to do instead.
-        command: The command that was refused; None where the row gave none.
-        recorded: How many other commands of the row were taken.
+        command: The command that was refused; None where the row did not become one.
+        recorded: The number of other commands of the row that were recorded.
         source: The import's name.
         raw: The row as the file has it.
     """
@@ -50,14 +50,14 @@ class RejectedRow(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def error(self) -> InvalidInput:
-        """The error that kept the row out."""
+        """The error that rejected the row."""
         return InvalidInput(self.reason, code=self.code, field=self.field, hint=self.hint)
 
 
 def rejected(
     row: int, raw: dict[str, Any], error: RelationsError, source: str, *, command: str | None = None, recorded: int = 0
 ) -> RejectedRow:
-    """The record of a row that an error kept out."""
+    """Return the record of a row that an error rejected."""
     return RejectedRow(
         row=row,
         code=error.code,
@@ -72,13 +72,13 @@ def rejected(
 
 
 class RejectsWriter:
-    """Writes rejected rows beside the file's final place, and puts it there when all is done.
+    """A writer of rejected rows, which puts the file in its place when it is complete.
 
-    An import that is interrupted leaves the file as `<name>.partial`, with a line after each batch that says how far it
-    had come: the next run knows from it which rows were refused.
+    An interrupted import leaves the file as `<name>.partial`, with a line after each batch that has its last row. The
+    next run reads from it which rows were refused.
 
     Args:
-        path: Where the file will be; None writes nothing.
+        path: The file; None writes nothing.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -126,11 +126,11 @@ def _partial(path: Path) -> Path:
 
 @dataclass(slots=True)
 class Verdicts:
-    """What earlier runs of an import said of rows that the log holds nothing of.
+    """The refusals of earlier runs of an import.
 
     Attributes:
         refused: Rows whose commands were refused.
-        through: The last row of which that is known.
+        through: The last row of which this is known.
     """
 
     refused: dict[int, RejectedRow]
@@ -138,7 +138,7 @@ class Verdicts:
 
     @classmethod
     def read(cls, path: Path | None, source: str) -> Self:
-        """The verdicts in the rejects file of an earlier run, finished or interrupted."""
+        """Return the refusals in the file of an earlier run, finished or interrupted."""
         verdicts = cls({}, 0)
         if path is None:
             return verdicts
@@ -169,7 +169,7 @@ class Verdicts:
 
 
 def is_rejects_file(path: Path) -> bool:
-    """Whether a file holds rejected rows: its first line tells."""
+    """Return true if a file holds rejected rows, by its first line."""
     head = first_bytes(path)
     line, _, _ = head.partition(b"\n")
     if not line.startswith(b'{"row":'):
@@ -182,7 +182,7 @@ def is_rejects_file(path: Path) -> bool:
 
 
 def read_rejects(lines: Iterator[str], source: str) -> Iterator[RawRow]:
-    """The rows of a file of rejected rows, by their numbers in the file that they first came from."""
+    """Yield rejected rows by their numbers in the file that they first came from."""
     number = 0
     for line in lines:
         if line.isspace():
@@ -191,13 +191,13 @@ def read_rejects(lines: Iterator[str], source: str) -> Iterator[RawRow]:
         try:
             record = msgspec.json.decode(line, type=RejectedRow)
         except msgspec.MsgspecError as error:
-            problem = InvalidInput(f"line {number} of the file is no rejected row: {error}", code="malformed_row")
+            problem = InvalidInput(f"line {number} of the file is not a rejected row: {error}", code="malformed_row")
             yield -number, {"line": line.rstrip("\n")}, problem
             continue
         if record.source != source:
             raise SourceError(
                 f"line {number} was rejected by the import {record.source!r}, and this one is {source!r}",
                 code="other_source",
-                hint="Give the mapping, and the name, that the rows were first imported with",
+                hint="Use the mapping and the name that the rows were first imported with",
             )
         yield record.row, {key: str(value) for key, value in record.raw.items()}, None

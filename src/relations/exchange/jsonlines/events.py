@@ -1,9 +1,9 @@
-"""Recorded events as JSON Lines, out and in, byte for byte; and what the log says of an import.
+"""Recorded events as JSON Lines, exported and imported byte for byte.
 
 A line is `{"position": 1, "stream": "customer-c1", "version": 1, "topic": "customer.registered", "schema": 1, …,
 "body": {…}, "digest": "…"}`: the columns of the log as they are, times in UTC microseconds since 1970, digests in
 hexadecimal. The body's bytes are the recorded ones, so the chain of digests can be checked on the file alone. Personal
-words stay sealed: their keys stand in the database that recorded them, and do not travel.
+words stay encrypted: their keys stay in the database that recorded them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CHUNK = 1000
 
 
 class EventLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the log as a line of JSON; see `RecordedEvent` for what each field is."""
+    """A row of the log as a line of JSON. `RecordedEvent` describes the fields."""
 
     position: int
     stream: str
@@ -51,7 +51,7 @@ class EventLine(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, row: tuple[Any, ...]) -> Self:
-        """The line of a row, all columns in the table's order."""
+        """Return the line of a row that has all columns in the table's order."""
         *plain, command_hash, cause, body, digest = row
         names = cls.__struct_fields__[: len(plain)]
         return cls(
@@ -64,7 +64,7 @@ class EventLine(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def entry(self) -> Entry:
-        """What the log takes: all columns but the position and the digest."""
+        """All columns but the position and the digest, for the log."""
         return Entry(
             self.stream,
             self.version,
@@ -87,34 +87,34 @@ class EventLine(msgspec.Struct, frozen=True, kw_only=True):
         return (self.position, *self.entry, bytes.fromhex(self.digest))
 
 
-def known_command_ids(relations: Relations, name: str) -> set[str]:
-    """The ids in the log of commands that an import of that name made."""
+def known_command_ids(engine: Relations, name: str) -> set[str]:
+    """Return the ids in the log of commands that an import of this name made."""
     ids = log_table.c.command_id
     # The semicolon follows the colon, so this is a range of the index, and no pattern.
     statement = select(ids).where(ids >= f"{name}:", ids < f"{name};", log_table.c.command_seq == 0)
-    with relations.log.database.reading() as connection:
+    with engine.log.database.reading() as connection:
         return set(connection.execute(statement).scalars())
 
 
-def export_events(relations: Relations, path: str | Path, *, after: int = 0, until: int | None = None) -> int:
+def export_events(engine: Relations, path: str | Path, *, after: int = 0, until: int | None = None) -> int:
     """Write the log's events to a file.
 
     Args:
-        relations: The engine.
-        path: The file; one that is there is replaced.
+        engine: The engine.
+        path: The file. An existing file is replaced.
         after: Begin after this position.
         until: End with this position.
 
     Returns:
-        How many events.
+        The number of events.
     """
-    with relations.log.database.reading() as connection:
-        pages = relations.log.scan(connection, after=after, until=until)
+    with engine.log.database.reading() as connection:
+        pages = engine.log.scan(connection, after=after, until=until)
         return write_events((EventLine.of(row) for page in pages for row in page), path)
 
 
 def write_events(lines: Iterable[EventLine], path: str | Path) -> int:
-    """Write lines to a file, and say how many."""
+    """Write lines to a file, and return their number."""
     count = 0
     encode = msgspec.json.Encoder().encode
     try:
@@ -128,10 +128,10 @@ def write_events(lines: Iterable[EventLine], path: str | Path) -> int:
 
 
 def read_events(path: str | Path) -> Iterator[EventLine]:
-    """The events in a file, one at a time.
+    """Yield the events in a file.
 
     Raises:
-        SourceError: The file cannot be read, or a line is no recorded event.
+        SourceError: The file cannot be read, or a line is not a recorded event.
     """
     decode = msgspec.json.Decoder(EventLine).decode
     with open_text(Path(path)) as (text, _, _):
@@ -139,42 +139,42 @@ def read_events(path: str | Path) -> Iterator[EventLine]:
             try:
                 yield decode(line)
             except (msgspec.MsgspecError, ValueError) as error:
-                raise SourceError(f"line {number} of {path} is no recorded event: {error}") from None
+                raise SourceError(f"line {number} of {path} is not a recorded event: {error}") from None
 
 
-def import_events(relations: Relations, path: str | Path, *, on_progress: Callable[[int], object] | None = None) -> int:
+def import_events(engine: Relations, path: str | Path, *, on_progress: Callable[[int], object] | None = None) -> int:
     """Record a file's events again, byte for byte, each at its own position and with its own digest.
 
-    The log must be empty, or must hold the beginning of the same log: then what is missing is added, so that an
-    interrupted import is run again.
+    The log must be empty, or hold the beginning of the same log. Only missing events are added, so an interrupted
+    import can be run again.
 
     Args:
-        relations: The engine.
+        engine: The engine.
         path: The file, as `export_events` wrote it from position 1 (or from any that the log already has).
-        on_progress: Told the position after each batch.
+        on_progress: The function to call with the position after each batch.
 
     Returns:
-        How many events were added.
+        The number of events added.
 
     Raises:
-        ChainBroken: The file's chain of digests does not hold, or does not go on from this log's head.
+        ChainBroken: The file's chain of digests is broken, or does not continue this log's head.
         UndecodableEvent: An event is unknown to this version; nothing from its batch on is recorded.
         SourceError: The file cannot be read.
     """
     lines = read_events(path)
     added = 0
     while batch := list(islice(lines, _CHUNK)):
-        _check_readable(relations, batch)
-        added += _append(relations, batch)
+        _check_readable(engine, batch)
+        added += _append(engine, batch)
         if on_progress is not None:
             on_progress(batch[-1].position)
     return added
 
 
-def _check_readable(relations: Relations, batch: list[EventLine]) -> None:
+def _check_readable(engine: Relations, batch: list[EventLine]) -> None:
     for line in batch:
         try:
-            relations.codec.decode(line.topic, line.schema, bytes(line.body))
+            engine.codec.decode(line.topic, line.schema, bytes(line.body))
         except LogError as error:
             raise UndecodableEvent(
                 f"the event at position {line.position} ({line.topic}) cannot be read: {error.reason}",
@@ -183,8 +183,8 @@ def _check_readable(relations: Relations, batch: list[EventLine]) -> None:
             ) from None
 
 
-def _append(relations: Relations, batch: list[EventLine]) -> int:
-    with relations.log.writing() as writer:
+def _append(engine: Relations, batch: list[EventLine]) -> int:
+    with engine.log.writing() as writer:
         head = writer.head
         for line in batch:
             if line.position == head.position and bytes.fromhex(line.digest) != head.digest:

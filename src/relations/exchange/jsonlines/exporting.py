@@ -1,4 +1,4 @@
-"""Out of the engine: commands and recorded events as JSON Lines."""
+"""Exports: commands and recorded events as JSON Lines."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def export_commands(commands: Iterable[Command], path: str | Path) -> int:
     """Write commands to a file in the native form, which `import_commands` reads.
 
     Args:
-        commands: Any iterable; it is read one at a time.
-        path: The file; one that is there is replaced.
+        commands: The commands, read one at a time.
+        path: The file. An existing file is replaced.
 
     Returns:
-        How many commands.
+        The number of commands.
     """
     count = 0
     try:

@@ -1,4 +1,4 @@
-"""What the texts of a mapping have to be. Each gives the text back, or raises `ValueError` with a sentence."""
+"""Checks of the texts in a mapping. Each returns the text, or raises `ValueError` with a sentence."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ __all__ = ["sound_encoding", "sound_pattern", "sound_template", "template_names"
 
 
 def template_names(template: str) -> list[str]:
-    """The names in a template's braces, in order.
+    """Return the names in a template's braces, in order.
 
     Raises:
-        ValueError: A brace is not closed, or there is more than a name between two.
+        ValueError: A brace is not closed, or braces hold more than a name.
     """
     names = []
     for _, name, spec, conversion in Formatter().parse(template):
         if name is None:
             continue
         if not name or spec or conversion:
-            msg = f"{template!r}: between braces stands a name and nothing else, as in 'order:{{row}}'"
+            msg = f"{template!r}: write a name and nothing else between braces, as in 'order:{{row}}'"
             raise ValueError(msg)
         names.append(name)
     return names
 
 
 def sound_template(template: str) -> str:
-    """A template whose braces make sense."""
+    """Return a template whose braces hold names."""
     template_names(template)
     return template
 
 
 def sound_pattern(pattern: str) -> str:
-    """A regular expression that compiles."""
+    """Return a regular expression that compiles."""
     try:
         re.compile(pattern)
     except re.error as error:
@@ -42,7 +42,7 @@ def sound_pattern(pattern: str) -> str:
 
 
 def sound_encoding(name: str) -> str:
-    """An encoding of texts that Python knows."""
+    """Return a text encoding that Python knows."""
     try:
         "".encode(name)
     except LookupError:

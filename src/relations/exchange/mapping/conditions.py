@@ -1,4 +1,4 @@
-"""A mapping's conditions as functions of a row, compiled once."""
+"""A mapping's conditions as functions of a row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from relations.errors import InvalidInput, MappingError
-from relations.exchange.mapping.model import Condition
+from relations.exchange.mapping.model import RowCondition
 from relations.exchange.mapping.values import RowValues
 from relations.messages import Money
 
@@ -25,13 +25,13 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def compile_conditions(conditions: Iterable[Condition], raw_columns: dict[str, str]) -> Test:
-    """One function that says whether all of the conditions hold.
+def compile_conditions(conditions: Iterable[RowCondition], raw_columns: dict[str, str]) -> Test:
+    """Return one function that is true if all conditions hold.
 
     Args:
-        conditions: None at all hold always.
-        raw_columns: For values that are read from a column, that column's name: whether there is anything is asked of
-            the column, so that a blank can be tested for without being an error.
+        conditions: The conditions. No conditions hold always.
+        raw_columns: The columns of values that are read from one. Blanks are tested on the column, so that a blank is
+            not an error.
     """
     tests = [test for condition in conditions for test in _tests(condition, raw_columns)]
     if not tests:
@@ -51,7 +51,7 @@ def compile_conditions(conditions: Iterable[Condition], raw_columns: dict[str, s
     return every
 
 
-def _tests(condition: Condition, raw_columns: dict[str, str]) -> list[Test]:
+def _tests(condition: RowCondition, raw_columns: dict[str, str]) -> list[Test]:
     tests: list[Test] = []
     if condition.any:
         tests.append(_any([compile_conditions([inner], raw_columns) for inner in condition.any]))
@@ -67,7 +67,7 @@ def _any(tests: list[Test]) -> Test:
     return lambda values: any(test(values) for test in tests)
 
 
-def _plain_tests(of: str, condition: Condition, raw_columns: dict[str, str]) -> list[Test]:
+def _plain_tests(of: str, condition: RowCondition, raw_columns: dict[str, str]) -> list[Test]:
     tests: list[Test] = []
     if condition.blank is not None:
         tests.append(_blank(raw_columns.get(of, of), condition.blank))
@@ -124,7 +124,7 @@ def _compare(of: str, compare: Callable[[Any, Any], bool], bound: Decimal) -> Te
 
 
 def _number(of: str, found: Any) -> Decimal | int | None:
-    """The number to compare; None for a blank, of which no comparison holds."""
+    """Return the number to compare; None for a blank, for which no comparison holds."""
     match found:
         case None | Decimal() | int():
             return found

@@ -1,4 +1,4 @@
-"""What the agenda keeps: what is open, what members' tiers rest on, and what customers were asked and answered."""
+"""The rows of the agenda: open items, members' tiers, and the surveys of customers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from relations.policies import Surveys
 from relations.policies.consents import Change, Merge, said_as_one, standing_at
 from relations.projections.projection import CustomerRow
 
-__all__ = ["KINDS", "Asked", "FirstAnswer", "Item", "Kind", "Lapse", "Member", "Reminder"]
+__all__ = ["KINDS", "AskedRow", "FirstAnswer", "Item", "Kind", "Lapse", "Member", "Reminder"]
 
 Kind: TypeAlias = Literal[
     "acknowledge",
@@ -137,7 +137,7 @@ class FirstAnswer(msgspec.Struct, array_like=True, order=True, gc=False):
     name: str
 
 
-class Asked(CustomerRow, gc=False):
+class AskedRow(CustomerRow, gc=False):
     """What is open with a customer who was asked: reminders to send, low answers to come back on.
 
     Attributes:
@@ -169,7 +169,7 @@ class Asked(CustomerRow, gc=False):
     erased: bool = False
 
     def settle(self) -> None:
-        """Say anew when something is due."""
+        """Compute the due times again."""
         self.answer_at = min(self.answers.values(), default=None)
         self.remind_at = max((reminder.due_at for reminder in self.reminders.values()), default=None)
 
@@ -190,14 +190,14 @@ class Asked(CustomerRow, gc=False):
         return standing is None or standing[1] is not None
 
     def erase(self) -> None:
-        """There is nobody any more with whom anything could be open."""
+        """Close everything: nobody is left with whom anything could be open."""
         self.erased = True
         self.reminders, self.answers, self.first, self.done = {}, {}, {}, []
         self.seen, self.consents = {}, {}
         self.settle()
 
-    def absorb(self, other: Asked) -> None:
-        """What is open with either id is open with the customer, who was asked and answered once."""
+    def absorb(self, other: AskedRow) -> None:
+        """Add what is open with another id; the customer was asked and answered once."""
         if self.erased or other.erased:
             self.erase()
             return

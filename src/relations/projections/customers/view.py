@@ -85,7 +85,7 @@ class ExternalId(CustomerRow, gc=False):
     sealed: str | None = None
 
     def absorb(self, other: ExternalId) -> None:
-        """Linked twice is linked."""
+        """Keep one row: linked twice is linked."""
 
 
 PROJECTION = Projection(name="customers", version=4, tables=(Consent, ExternalId, PortraitRow, Parted))
@@ -94,19 +94,19 @@ fold_portraits(PROJECTION)
 
 @PROJECTION.on(ConsentGiven)
 def consent_given(rows: Rows, event: ConsentGiven, at: Envelope) -> None:
-    """Allowed from then on."""
+    """Keep a consent."""
     _take(rows, event, at, event.basis)
 
 
 @PROJECTION.on(ConsentWithdrawn)
 def consent_withdrawn(rows: Rows, event: ConsentWithdrawn, at: Envelope) -> None:
-    """Allowed no longer."""
+    """Keep a withdrawal."""
     _take(rows, event, at, None)
 
 
 @PROJECTION.on(IdentityLinked)
 def identity_linked(rows: Rows, event: IdentityLinked, at: Envelope) -> None:
-    """Another system knows the customer too."""
+    """Keep the id in another system."""
     row = rows.need(ExternalId, at.customer, event.source, event.digest or event.external_id)
     if event.digest is not None:
         row.sealed = event.external_id
@@ -114,7 +114,7 @@ def identity_linked(rows: Rows, event: IdentityLinked, at: Envelope) -> None:
 
 @PROJECTION.on(CustomerErased)
 def customer_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
-    """Nothing leads from other systems to this customer any more, and nothing says who they were."""
+    """Drop the ids in other systems and everything personal."""
     erase(rows, at)
     for key in [key for key in rows.tables[ExternalId] if key[0] == at.customer]:
         rows.drop(ExternalId, *key)
@@ -128,14 +128,14 @@ def _take(rows: Rows, event: ConsentGiven | ConsentWithdrawn, at: Envelope, basi
 
 
 class ConsentStanding(BaseModel):
-    """Whether a customer may be contacted for one purpose through one channel.
+    """The standing of a consent for one purpose through one channel.
 
     Attributes:
-        channel: Through which channel.
-        purpose: What for.
-        allowed: Whether they may be, as of the moment asked for.
-        basis: Why, where they may; of several ids the basis given last.
-        since: Since when that has held; for what several ids say alike, since the last of them said so.
+        channel: The channel.
+        purpose: The purpose.
+        allowed: True if contact is allowed at the moment asked for.
+        basis: The basis of the consent; None if it is withdrawn.
+        since: The time of the change that holds.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -148,12 +148,12 @@ class ConsentStanding(BaseModel):
 
 
 class Identity(BaseModel):
-    """Who a customer is.
+    """All ids of a customer.
 
     Attributes:
-        customer: The id that views answer for.
-        ids: All ids that are this customer: the surviving one first, the others in order.
-        external_ids: What other systems call them: source and id, in order.
+        customer: The surviving id, which views answer for.
+        ids: All ids of this customer: the surviving one first, the others in order.
+        external_ids: The ids in other systems: source and id, in order.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -216,7 +216,7 @@ class CustomersView(View):
     projection: ClassVar[Projection] = PROJECTION
 
     def portrait(self, customer: str, *, as_of: datetime | None = None) -> Portrait:
-        """Who a customer is, their personal words readable unless they were erased.
+        """Return a customer's profile, with readable personal words unless they were erased.
 
         Args:
             customer: Any of their ids; of one that nobody ever heard of nothing is said.
@@ -335,7 +335,7 @@ class CustomersView(View):
         return tuple(sorted({(row.source, words) for row, words in known if words is not None}))
 
     def identity(self, customer: str) -> Identity:
-        """All ids of the customer who bears this one; one nobody ever heard of stands for itself."""
+        """Return all ids of the customer who has this one; an unknown id stands for itself."""
         aliases = self.aliases
         return Identity(
             customer=aliases.survivor(customer),
@@ -344,11 +344,11 @@ class CustomersView(View):
         )
 
     def merged(self) -> list[Identity]:
-        """Everybody who has several ids, in order."""
+        """Return the customers with several ids, in order."""
         return [self.identity(customer) for customer in sorted(self.aliases.groups)]
 
     def linked(self, source: str, external_id: str) -> list[str]:
-        """The customers whom another system calls so. More than one is a hint that they are the same."""
+        """Return the customers with this id in another system. Several are a sign that they are one."""
         columns = self.table(ExternalId).c
         names = [name for name in (external_id, self._digest(external_id, source)) if name is not None]
         return self.customers(ExternalId, columns.source == source, columns.external_id.in_(names))

@@ -1,7 +1,7 @@
-"""What passed between a customer and the business outside of complaints: contacts, and answers to surveys.
+"""Contacts between a customer and the business outside complaints, and answers to surveys.
 
-Rows are by customer and year: one that is touched stays small however long a relation lasts, and there are few of them.
-What a contact is worth is the policy's to say when a view is asked; here only its kind and time are kept.
+Rows are by customer and year: each row stays small however long a relation lasts, and there are few of them. Only the
+kind and time of a contact are kept; the policy weighs it when a view is asked.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Contact(msgspec.Struct, array_like=True, gc=False, order=True):
     """An interaction.
 
     Attributes:
-        at: When, UTC microseconds.
-        version: Its event's place in the customer's stream.
+        at: Its time, UTC microseconds.
+        version: Its event's version in the customer's stream.
         kind: The host's own word, such as `greeting`.
     """
 
@@ -36,8 +36,8 @@ class Answer(msgspec.Struct, array_like=True, gc=False, order=True):
     """An answer to a survey.
 
     Attributes:
-        at: When, UTC microseconds.
-        version: Its event's place in the customer's stream.
+        at: Its time, UTC microseconds.
+        version: Its event's version in the customer's stream.
         instrument: nps or csat.
         score: In the instrument's range.
         feedback: The answer's id.
@@ -54,9 +54,9 @@ class Moments(CustomerRow, gc=False):
     """A customer's year.
 
     Attributes:
-        year: In the policy's zone.
-        contacts: In order of time.
-        answers: In order of time.
+        year: The year in the policy's zone.
+        contacts: The contacts in order of time.
+        answers: The answers in order of time.
     """
 
     table: ClassVar[str] = "moments"
@@ -66,7 +66,7 @@ class Moments(CustomerRow, gc=False):
     answers: list[Answer] = msgspec.field(default_factory=list)
 
     def absorb(self, other: Moments) -> None:
-        """What passed with either of two ids passed with the one customer."""
+        """Add the contacts and answers of another id of the customer."""
         self.contacts = sorted([*self.contacts, *other.contacts])
         self.answers = sorted([*self.answers, *other.answers])
 
@@ -84,7 +84,7 @@ def _of_year(rows: Rows, at: Envelope, moment: int | None = None) -> Moments:
 
 
 def contact_recorded(rows: Rows, event: InteractionRecorded, at: Envelope) -> None:
-    """Business and customer were in touch."""
+    """Add a contact."""
     occurred_at = at.occurred_at
     contact = Contact(occurred_at, at.version, event.kind)
     contacts = _of_year(rows, at).contacts
@@ -95,7 +95,7 @@ def contact_recorded(rows: Rows, event: InteractionRecorded, at: Envelope) -> No
 
 
 def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
-    """The customer said how content they are."""
+    """Add an answer that has a score."""
     score, kind = event.score, event.kind or event.instrument
     if score is None or kind not in ("csat", "nps"):
         return

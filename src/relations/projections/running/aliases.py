@@ -1,11 +1,10 @@
-"""Which ids are one customer: what merges say, and how views answer for the surviving id.
+"""Aliases: the ids that belong to one customer, so that views answer for the surviving id.
 
 Folds keep every row by the customer as recorded; no merge moves one. This small projection keeps where each merged id
 leads, and views resolve that when they are asked. So a merge costs nothing until somebody asks, an unmerge restores
 everything, and shards by customer stay right.
 
-Whether an id is an alias is a matter of recording, not of business time: that two ids are one person was as true
-before somebody found out.
+An id is an alias for all business times: the two ids were one person before somebody recorded it.
 """
 
 from __future__ import annotations
@@ -48,14 +47,14 @@ PROJECTION = Projection(name="aliases", version=1, tables=(Alias,))
 
 @PROJECTION.on(CustomerMerged)
 def customer_merged(rows: Rows, event: CustomerMerged, at: Envelope) -> None:
-    """The id leads to another."""
+    """Let the id lead to another."""
     row = rows.need(Alias, at.customer)
     row.survivor, row.position = event.into, at.position
 
 
 @PROJECTION.on(CustomerUnmerged)
 def customer_unmerged(rows: Rows, _event: CustomerUnmerged, at: Envelope) -> None:
-    """The id stands for itself again."""
+    """Let the id stand for itself again."""
     row = rows.need(Alias, at.customer)
     row.survivor, row.position = None, at.position
 
@@ -73,7 +72,7 @@ class Aliases(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, rows: Iterable[Alias]) -> Aliases:
-        """The aliases that these rows say, in whatever order they come."""
+        """Return the aliases of these rows, in whatever order they come."""
         nexts = {row.customer: row.survivor for row in rows if row.survivor is not None}
         survivors: dict[str, str] = {}
         for customer in sorted(nexts):
@@ -90,11 +89,11 @@ class Aliases(msgspec.Struct, frozen=True):
         return bool(self.survivors)
 
     def survivor(self, customer: str) -> str:
-        """The id that views answer for."""
+        """Return the id that views answer for."""
         return self.survivors.get(customer, customer)
 
     def ids(self, customer: str) -> tuple[str, ...]:
-        """All ids of the customer who bears this one: the surviving one first, then the others in order."""
+        """Return all ids of the customer with this id: the surviving one first, then the others in order."""
         survivor = self.survivor(customer)
         return self.groups.get(survivor, (survivor,))
 
@@ -104,12 +103,12 @@ NONE = Aliases()
 
 
 def key_of(row: Row) -> Key:
-    """The values of a row's key."""
+    """Return the values of a row's key."""
     return tuple(getattr(row, name) for name in row.key)
 
 
 def combined(rows: Iterable[C], aliases: Aliases) -> list[C]:
-    """Rows as recorded, turned into those of the surviving ids: rows that get the same key become one.
+    """Turn rows as recorded into those of the surviving ids; rows that get the same key become one.
 
     Args:
         rows: The rows; they are changed in place.

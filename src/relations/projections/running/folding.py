@@ -1,4 +1,4 @@
-"""The one loop that folds events into rows: live, rebuilding, in shards and as of any point alike."""
+"""The loop that folds events into rows: live, in a rebuild, in shards, and as of any position."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Folding:
         self._dispatch = self._entries()
 
     def _entries(self) -> dict[str, _Entry]:
-        """By topic: its newest schema, its decoder, and the folds of all projections that still run."""
+        """Return by topic the newest schema, the decoder, and the folds of all projections that still run."""
         running = [projection for projection in self.projections if projection.name not in self.failures]
         entries: dict[str, _Entry] = {}
         for name, topic in self.codec.topics.items():

@@ -18,7 +18,7 @@ __all__ = ["RowsUnwritable", "fold_live"]
 
 
 class RowsUnwritable(ProjectionFailed):
-    """Rows that the tables cannot hold, or that the fold had no business with. `position` is the stretch's end."""
+    """Rows that the tables cannot hold, or that the fold must not touch. `position` is the end of the stretch."""
 
 
 def fold_live(
@@ -90,7 +90,7 @@ def _write(
 
 
 def _check_customers(row: Any, rows: Rows, customers: Sequence[str]) -> None:
-    """A fold that reaches into another customer's rows would be wrong in shards; say so at once."""
+    """Refuse rows of customers without events here: such a fold would be wrong in shards."""
     if not issubclass(row, CustomerRow):
         return
     known = set(customers)

@@ -81,7 +81,7 @@ class Rebuild:
         return failures
 
     def _check_overtaken(self, error: Exception) -> None:
-        """Whoever begins later drops our tables; what the database says of that, then, is no fault of its own."""
+        """Raise a conflict if a later rebuild has dropped our tables, which explains the database's error."""
         with self._database.reading() as connection:
             found = connection.execute(select(checkpoints.c.name).where(checkpoints.c.rebuild == self._token))
             ours = set(found.scalars())

@@ -1,4 +1,4 @@
-"""How views find out who is merged: the tables of `relations.projections.running.aliases`, read and joined."""
+"""Reading aliases: the tables of `relations.projections.running.aliases`, as views and histories need them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class AliasReader:
         self._known: tuple[int, Aliases] = (0, NONE)
 
     def read(self, connection: Connection) -> Aliases:
-        """The aliases as the tables have them; none where nothing was folded yet."""
+        """Return the aliases as the tables have them; none if nothing was folded yet."""
         table = self._rows.table
         if not self._exists:
             if table.name not in tables_of(connection, [table.name]):
@@ -56,7 +56,7 @@ class AliasReader:
         return newest <= positions[projection.name] <= positions[PROJECTION.name]
 
     def survivors(self) -> CTE:
-        """All merged ids as a table of a query: `customer`, and `survivor`, the id that views answer for."""
+        """Return all merged ids as a table of a query: `customer`, and `survivor`, the id that views answer for."""
         first, table = self._rows.table.alias("first"), self._rows.table
         beyond = table.alias("beyond")
         ended = (
@@ -79,7 +79,7 @@ _MERGING = (CustomerMerged, CustomerUnmerged, CustomerAbsorbed, CustomerReleased
 
 
 def ids_in_log(connection: Connection, codec: Codec, customer: str) -> list[str]:
-    """All ids of one customer from the log alone, in order: histories are read without waiting for any view.
+    """Return all ids of one customer from the log alone, in order, so that histories wait for no view.
 
     Args:
         connection: Sees the log.
@@ -102,7 +102,7 @@ def ids_in_log(connection: Connection, codec: Codec, customer: str) -> list[str]
 
 
 def _neighbours(connection: Connection, codec: Codec, customer: str) -> tuple[str | None, list[str]]:
-    """What an id was merged into, and what it says it took in."""
+    """Return the id that an id was merged into, and those that it absorbed."""
     into: str | None = None
     absorbed: list[str] = []
     columns = log.c.topic, log.c.schema, log.c.body

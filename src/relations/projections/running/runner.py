@@ -1,4 +1,4 @@
-"""How any projection runs: kept up to date live, stopped by a poison event, rebuilt, looked at as of any position."""
+"""Running projections: live catch-up, rebuild, state, and folding as of any position."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, or_, select, text
 from relations.errors import ProjectionFailed
 from relations.gc_pause import collector_paused
 from relations.log.codec import Codec
-from relations.log.database import Database, Statement, tables_of
+from relations.log.database import CompiledStatement, Database, tables_of
 from relations.log.log import Log, Shard
 from relations.log.tables import log as log_table
 from relations.policies.calendars import local_time, zone_data_version
@@ -43,7 +43,7 @@ ALIASES = ALIASES_PROJECTION.name
 
 
 class ProjectionStatus(msgspec.Struct, frozen=True):
-    """How a projection stands.
+    """The state of a projection.
 
     Attributes:
         name: Its name.
@@ -241,7 +241,7 @@ class Runner:
             names: Which projections; all by default.
             processes: How many processes fold.
             shards: In how many ranges of customers they share; one a process by default.
-            on_progress: Told how far it is.
+            on_progress: Called with the events folded so far, and all there are.
 
         Raises:
             ProjectionFailed: One met a poison event; its old tables are untouched, the others are rebuilt.
@@ -307,11 +307,11 @@ class Runner:
         return folding.rows
 
     @cached_property
-    def _of_customer(self) -> Statement:
+    def _of_customer(self) -> CompiledStatement:
         return self._database.compile(self._events_of_customer())
 
     @cached_property
-    def _of_customer_until(self) -> Statement:
+    def _of_customer_until(self) -> CompiledStatement:
         occurred = log_table.c.occurred_at <= bindparam("until")
         return self._database.compile(self._events_of_customer().where(occurred))
 
@@ -325,7 +325,7 @@ class Runner:
         )
 
     def customers_between(self, projections: Sequence[Projection], since: int, until: int) -> list[str]:
-        """Of which customers something that projections fold occurred from `since` to `until`, UTC microseconds.
+        """Return the customers with events that these projections fold from `since` to `until`, UTC microseconds.
 
         It reads every row's time, for no index has them: about 0.2 s for a million events.
         """
@@ -340,11 +340,11 @@ class Runner:
             return list(connection.execute(statement).scalars())
 
     def _folded(self, projections: Sequence[Projection]) -> list[str]:
-        """The topics of the events that any of these projections folds."""
+        """Return the topics of the events that any of these projections folds."""
         return [name for name, topic in self._codec.topics.items() if any(topic.event in p.folds for p in projections)]
 
     def stored(self, name: str) -> bytes:
-        """The projection's tables as canonical bytes."""
+        """Return the projection's tables as canonical bytes."""
         with self._database.reading() as connection:
             return canonical(
                 (table, [tuple(row) for row in connection.execute(select(table.table))])
@@ -352,7 +352,7 @@ class Runner:
             )
 
     def folded(self, folding: Folding, name: str) -> bytes:
-        """A folding's rows of one projection as canonical bytes; equal to `stored` where the tables are right."""
+        """Return a folding's rows of one projection as canonical bytes; equal to `stored` if the tables are right."""
         rows = folding.rows[name]
         return canonical(
             (table, table.encode_all(rows.tables[row].values())) for row, table in self._tables[name].items()

@@ -52,12 +52,12 @@ _LOAD_BATCH = 20_000
 _STRETCH = 20_000
 """Events at most before something is written, so that progress is told."""
 _SLICE = 500
-"""Events folded before rows are taken from the folds: so many, with all that is folded of them, stay in the cache."""
+"""Events folded before rows are taken from the folds: this many stay in the cache with their rows."""
 _CUSTOMER, _POSITION = COLUMNS.index("customer"), COLUMNS.index("position")
 
 
 def fresh_tables(database: Database, projections: Sequence[Projection], token: str) -> Tables:
-    """The tables that a rebuild fills, beside those in use."""
+    """Return the tables that a rebuild fills next to those in use."""
     return {
         projection.name: {row: RowTable(database, projection, row, f"__{token}") for row in projection.tables}
         for projection in projections
@@ -71,7 +71,7 @@ def show_alive(connection: Connection, token: str) -> None:
 
 @dataclass(frozen=True)
 class Work:
-    """What there is to fold, and into which tables; another process can be told it.
+    """The events to fold and the tables to fill; it can be sent to another process.
 
     Attributes:
         events: The classes of the log's events.
@@ -99,7 +99,7 @@ class Work:
         Args:
             database: Where log and tables are.
             shard: The range.
-            on_count: Told of each stretch's events.
+            on_count: Called with the number of events of each stretch.
             turn: Held while rows are written, where several processes write to a database of one writer.
 
         Returns:

@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Ta
 from sqlalchemy.dialects import postgresql, sqlite
 
 from relations.errors import StoreError
-from relations.log.database import Database, Statement
+from relations.log.database import CompiledStatement, Database
 from relations.projections.projection import CustomerRow, Projection, Row, Tally
 from relations.projections.running.checkpoints import edition_suffix
 
@@ -20,7 +20,7 @@ __all__ = ["RowTable", "canonical"]
 
 _NAME = Text().with_variant(Text(collation="C"), "postgresql")
 _CHUNK = 2_000
-"""Rows encoded at a time: so many stay in the processor's cache from one column to the next."""
+"""Rows encoded at a time: this many stay in the processor's cache from one column to the next."""
 _PARAMETERS_MAX = 500
 _json = msgspec.json.Encoder(order="deterministic")
 
@@ -59,7 +59,7 @@ class _Field:
 
 
 def _holds_floats(kind: Any) -> bool:
-    """Whether a type is a float or has one anywhere inside."""
+    """Return whether a type is a float or has one anywhere inside."""
     if isinstance(kind, msgspec.inspect.FloatType):
         return True
     if isinstance(kind, msgspec.inspect.StructType):
@@ -133,8 +133,8 @@ class RowTable:
         )
         self._json_columns = [index for index, field in enumerate(fields) if field.is_json]
         self._decoders = [(index, field.decode) for index, field in enumerate(fields) if field.decode]
-        self.insert: Statement = database.compile(insert(self.table))
-        self.upsert: Statement = database.compile(self._upsert(database))
+        self.insert: CompiledStatement = database.compile(insert(self.table))
+        self.upsert: CompiledStatement = database.compile(self._upsert(database))
         self._rows_a_statement = _PARAMETERS_MAX // len(fields) if database.is_sqlite else 1
         self.delete_sql = database.compile(
             self.table.delete().where(*(self.table.c[name] == "" for name in row.key))
@@ -155,11 +155,11 @@ class RowTable:
         )
 
     def encode(self, row: Row) -> tuple[Any, ...]:
-        """A row as the values of its columns; equal rows give equal values."""
+        """Return a row as the values of its columns; equal rows give equal values."""
         return next(iter(self._encode([row])))
 
     def _encode(self, rows: Sequence[Row]) -> Iterable[tuple[Any, ...]]:
-        """Rows as values: the loops over rows, and over columns of JSON, are not Python's own."""
+        """Return rows as values. The loops over rows and over JSON columns run in C."""
         values: Iterable[tuple[Any, ...]] = map(astuple, rows)
         if not self._json_columns:
             return values
@@ -171,7 +171,7 @@ class RowTable:
         return zip(*columns, strict=False)
 
     def encode_all(self, rows: Iterable[Row]) -> list[tuple[Any, ...]]:
-        """All rows that say something: a tally of nothing but zeros is no row."""
+        """Return all rows as values, but for tallies of nothing but zeros."""
         rest, width = iter(rows), len(self.row.key)
         found: list[tuple[Any, ...]] = []
         while part := list(islice(rest, _CHUNK)):

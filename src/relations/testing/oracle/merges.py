@@ -141,6 +141,7 @@ class SlowAccount(SlowRewards):
         takings, self.takings = _parted(self.takings, is_theirs)
         back.takings = {named(lot): _takings(taken, named) for lot, taken in takings.items()}
         back.lost = self.lost = None
+        back.settled = max(filter(None, (back.settled, self.settled)), default=None)
         back.undone, self.undone = _parted_set(self.undone, is_theirs, named)
         back.thanked, self.thanked = _parted_set(self.thanked, is_theirs, named)
         decayed = dict(self.decayed)

@@ -1,4 +1,4 @@
-"""From a command to everything that happens: whether the state allows it, and what it does to the clocks."""
+"""From a command to all of its events: the check of the state, the command's own event and the clocks."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ __all__ = ["COMMANDS", "decide"]
 
 
 def _reopening_by(state: Complaint, command: ComplaintCommand, policy: Policy, at: int) -> list[Event]:
-    """Nothing where the command is legal; the reopening that makes it so, for a lenient one; else a refusal."""
+    """Return no events if the command is legal, and the reopening that allows a lenient one; refuse it otherwise."""
     kind, status = type(command), state.status
     if kind in WORK or kind is FollowUpComplaint:
         if at < state.since:
-            # Recorded late. What counts is what was legal when it was done; what came after stands.
+            # Recorded late: it must have been legal at its own time, and what came after it stands.
             then = state.status_at(at)
             if kind in MOVES[then] or (kind in MOVES[status] and state.in_this_round(at)):
                 return []
@@ -108,7 +108,7 @@ def _severity_changed(state: Complaint, event: Event, policy: Policy, at: int) -
 
 
 def _emergency(state: Complaint, event: Event, policy: Policy, at: int) -> list[Event]:
-    """An emergency is critical, whatever it was judged to be before."""
+    """Return an assessment as critical, which every emergency is."""
     assert isinstance(event, ComplaintEscalated)  # noqa: S101 - likewise
     if not event.emergency or state.severity == "critical":
         return []
@@ -140,12 +140,12 @@ _EFFECTS: dict[type[ComplaintCommand], Effect] = {
     DeclineRemedy: _customer_spoke,
     SendHoldingReply: _reply_held,
 }
-"""By command: what follows from its event for the clocks that go on or start."""
+"""By command: what its event does to clocks that run or start."""
 
 _AFTER_TIME: frozenset[type[ComplaintCommand]] = frozenset(
     {AssessComplaint, EscalateComplaint, AskInformation, SendHoldingReply}
 )
-"""Commands that move deadlines: what had run out before them was missed."""
+"""Commands that move deadlines. Clocks that ran out before them were missed."""
 
 _STOPS: tuple[type[ComplaintCommand], ...] = (WithdrawComplaint, MergeComplaint)
 
@@ -177,7 +177,7 @@ def _file(state: Complaint, command: FileComplaint, policy: Policy) -> list[Even
     filing = state.filing
     if filing is None:
         return [event, *planned(evolve(state, event), policy, at)] if levels.escalations else [event]
-    # The deadlines follow from the policy, which may have changed since; the words are personal, not to be compared.
+    # The deadlines follow from the policy, which may have changed since. Personal words cannot be compared.
     again = msgspec.structs.replace(
         event,
         acknowledge_by=filing.acknowledge_by,
@@ -190,7 +190,7 @@ def _file(state: Complaint, command: FileComplaint, policy: Policy) -> list[Even
     if again == filing:
         return []
     raise CommandRefused(
-        f"the complaint {command.complaint} is filed already, with other content or at another time",
+        f"complaint {command.complaint} is already filed, with other content or at another time",
         code="complaint_id_reused",
         field="complaint",
         hint="Give each complaint an id of its own, or send the recorded one again unchanged",
@@ -218,24 +218,24 @@ _WITH_IDS = (
 )
 
 _REACHES: dict[type[ComplaintCommand], Status] = {CloseComplaint: "closed", WithdrawComplaint: "withdrawn"}
-"""Commands that say no more than the state that they lead to: there, they are done."""
+"""Commands that say no more than the state to which they lead; in that state they are done."""
 
 
 def _is_done(state: Complaint, kind: type[ComplaintCommand], event: Event) -> bool:
-    """Whether the event is recorded already, or a complaint that is put away is put away again."""
+    """Return whether the event is recorded already, or the complaint is closed or withdrawn again."""
     if isinstance(event, _WITH_IDS):
-        return False  # they were looked up by their ids
+        return False  # they are looked up by their ids
     return state.status == _REACHES.get(kind) or fact(event) in state.facts
 
 
 def _adds_nothing(state: Complaint, kind: type[ComplaintCommand], at: int) -> bool:
-    """Whether it acknowledges what was acknowledged. An earlier one is news: it tells how soon the customer heard."""
+    """Return whether it acknowledges again. An earlier one is new: it shows how soon the customer heard."""
     first = state.acknowledged_at
     return kind is AcknowledgeComplaint and first is not None and state.in_this_round(at) and at >= first
 
 
 def decide(state: Complaint, command: Command, policy: Policy) -> list[Event]:
-    """The events of a command; none where there is nothing left to do.
+    """Return the events of a command; none if there is nothing left to do.
 
     Raises:
         CommandRefused: A rule forbids it; the codes are in `REFUSALS`.
@@ -254,7 +254,13 @@ def decide(state: Complaint, command: Command, policy: Policy) -> list[Event]:
             field="complaint",
             hint="File it first",
         )
-    event = _RULES[kind](state, command, policy, at)
+    try:
+        event = _RULES[kind](state, command, policy, at)
+    except CommandRefused as refusal:
+        # What a merged complaint does not have, the surviving one may.
+        if state.merged_into is None or not refusal.code.startswith("unknown_"):
+            raise
+        raise illegal_move(state, command, state.status) from None
     if event is None or _is_done(state, kind, event):
         return []
     events = _reopening_by(state, command, policy, at)
@@ -266,13 +272,13 @@ def decide(state: Complaint, command: Command, policy: Policy) -> list[Event]:
 def _with_clocks(
     before: Complaint, kind: type[ComplaintCommand], event: Event, events: list[Event], policy: Policy, at: int
 ) -> list[Event]:
-    """A command's event after those that make it legal, and with all that it does to the clocks."""
+    """Return a command's event, after those that make it legal and with everything that it does to the clocks."""
     state = _evolved(before, events)
     if kind in _AFTER_TIME and state.in_this_round(at):
         passed = time_passed(state, policy, at)
         state, events = _evolved(state, passed), events + passed
     elif kind in _STOPS:
-        # A clock that ran out before was missed; one that did not has no outcome.
+        # A clock that ran out before was missed; the others are cancelled.
         missed = ran_out(state, at)
         state, events = _evolved(state, missed), events + missed
     answers = kind in ANSWERS and not (isinstance(event, RemedyProposed) and event.needs_approval)

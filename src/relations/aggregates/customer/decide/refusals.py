@@ -22,38 +22,38 @@ __all__ = [
 ]
 
 REFUSALS: Mapping[str, str] = {
-    "acquisition_id_reused": "Another acquisition cost bears this id",
-    "already_merged": "The customer is merged into another already; `UnmergeCustomer` undoes that",
-    "already_registered": "Registered before, with other details; `CorrectProfile` changes them",
+    "acquisition_id_reused": "Another acquisition cost has this id",
+    "already_merged": "The customer is already merged into another; `UnmergeCustomer` reverses that",
+    "already_registered": "The customer is already registered with other details; `CorrectProfile` changes them",
     "consent_withdrawn": "The customer withdrew the consent to be asked through that channel",
     "customer_erased": "The customer was erased, and the command says something of the person",
-    "before_feedback": "An answer is coded, scored and answered after it was given, not before",
+    "before_feedback": "An answer cannot be coded, scored or replied to before it was given",
     "before_refund": "A refund is reversed after it was made, not before",
-    "before_invitation": "An invitation is seen, answered, declined or reminded of after it was sent, not before",
+    "before_invitation": "An invitation cannot be seen, answered or declined before it was sent",
     "feedback_has_no_words": "The answer has no words that could be scored",
-    "feedback_id_reused": "Another answer bears this id",
+    "feedback_id_reused": "Another answer has this id",
     "instrument_asks_items": "The instrument is a questionnaire; the answer has a score",
     "instrument_asks_no_items": "The instrument has no items",
     "instrument_asks_score": "The instrument is one score; the answer has none",
-    "instrument_is_not_scored": "What the instrument notes is coded to themes; the answer has a score",
-    "interaction_id_reused": "Another interaction bears this id",
-    "invitation_already_answered": "The invitation was answered by this instrument, otherwise or with words of its own",
+    "instrument_is_not_scored": "The instrument has no score, only themes; the answer has a score",
+    "interaction_id_reused": "Another interaction has this id",
+    "invitation_already_answered": "The invitation has another answer of the same time",
     "invitation_declined": "The customer does not want to answer the invitation",
-    "invitation_id_reused": "Another invitation bears this id",
+    "invitation_id_reused": "Another invitation has this id",
     "item_answered_twice": "One item has two answers",
-    "item_expectation_missing": "The instrument asks what was expected as well, or does not ask it",
+    "item_expectation_missing": "An expectation is missing, or the instrument does not ask for one",
     "merged_into_itself": "A customer cannot be merged into itself",
     "purchase_not_cancelled": "Only a purchase that was refunded in full can be reinstated",
-    "purchase_id_reused": "Another purchase bears this id",
+    "purchase_id_reused": "Another purchase has this id",
     "refund_currency_differs": "The refund is in another currency than the purchase",
     "refund_exceeds_purchase": "All refunds of the purchase together would give back more than was paid",
-    "refund_id_reused": "Another refund bears this id",
+    "refund_id_reused": "Another refund has this id",
     "refund_names_no_purchase": "No purchase with that id is recorded for this customer",
-    "reminder_not_due": "The policy lets more days pass before a reminder",
-    "reminders_exhausted": "The customer was reminded as often as the policy lets",
-    "survey_quarantine": "The customer saw an invitation lately, and is left in peace",
-    "survivor_is_merged": "Whom the customer shall be merged into is merged into another",
-    "unknown_customer": "The business does not know this customer yet: nothing at all, or for a correction no profile",
+    "reminder_not_due": "The policy requires more days before a reminder",
+    "reminders_exhausted": "The policy allows no further reminder",
+    "survey_quarantine": "The customer saw another invitation during the quarantine",
+    "survivor_is_merged": "The surviving customer is itself merged into another",
+    "unknown_customer": "Nothing is recorded of this customer, or for a correction no profile",
     "unknown_feedback": "No answer with that id is recorded for this customer",
     "unknown_instrument": "The policy has no such instrument",
     "unknown_invitation": "No invitation with that id is recorded for this customer",
@@ -68,39 +68,38 @@ REFUSALS: Mapping[str, str] = {
     "invalid_phone": "Not 5 to 15 digits",
     "need_sort_misplaced": "A need, and nothing else, is functional, emotional or social",
     "negative_amount": "A purchase is worth nothing or more; what goes back is a refund",
-    "nothing_answered": "An answer has a score, items, words or themes",
-    "nothing_noted": "A note on culture says at least one thing",
+    "nothing_answered": "An answer must have a score, items, words or themes",
+    "nothing_noted": "A note on culture must say at least one thing",
     "refund_not_positive": "A refund gives back more than nothing",
     "score_missing": "NPS and CSAT are one score",
     "tender_currency_differs": "The tenders of a purchase must be in the currency of its amount",
     "tenders_exceed_purchase": "The tenders of a purchase must not add up to more than its amount",
     "score_out_of_range": "Beyond the instrument's scale: NPS is 0 to 10, CSAT 1 to 5",
 }
-"""Every code of refusal, with when it is given."""
+"""Every code of refusal, with the situation in which it is given."""
 
 
 def refused(reason: str, code: str, field: str, hint: str) -> CommandRefused:
-    """A refusal."""
+    """Return a refusal."""
     return CommandRefused(reason, code=code, field=field, hint=hint)
 
 
 def making_known(state: Customer, command: CustomerCommand, event: Event, channel: str | None) -> list[Event]:
-    """The event, after the implicit registration of a customer not known before."""
+    """Return the event, after the implicit registration of a customer who was not known."""
     if state.known:
         return [event]
     return [CustomerRegistered(channel=channel, source="implicit", implicit=True, at=command.at), event]
 
 
 def refuse_if_erased(state: Customer, command: CustomerCommand, field: str | None, hint: str) -> None:
-    """Take nothing that says something of a person who was erased.
+    """Refuse what says something about an erased person.
 
     Raises:
         CommandRefused: `customer_erased`.
     """
     if state.erased:
         raise CommandRefused(
-            f"the customer {command.customer} was erased, and nothing that says something of the person is taken "
-            f"any more",
+            f"the customer {command.customer} was erased, and nothing about the person is accepted any more",
             code="customer_erased",
             field=field,
             hint=hint,
@@ -108,17 +107,17 @@ def refuse_if_erased(state: Customer, command: CustomerCommand, field: str | Non
 
 
 def id_reused(kind: str, known: str, hint: str | None = None) -> CommandRefused:
-    """The refusal of other content under an id that is recorded already."""
+    """Return the refusal of other content under a recorded id."""
     return CommandRefused(
-        f"the {kind} {known} is recorded already, with other content or at another time",
+        f"the {kind} {known} is already recorded, with other content or at another time",
         code=f"{kind}_id_reused",
         field=kind,
-        hint=hint or f"Give each {kind} an id of its own, or send the recorded one again unchanged",
+        hint=hint or f"Give each {kind} its own id, or send the recorded one again unchanged",
     )
 
 
 def known_instrument(name: str, surveys: Surveys) -> Instrument:
-    """The policy's instrument of that name.
+    """Return the policy's instrument of that name.
 
     Raises:
         CommandRefused: `unknown_instrument`.
@@ -136,7 +135,7 @@ def known_instrument(name: str, surveys: Surveys) -> Instrument:
 
 
 def refuse_before_invitation(state: Customer, command: Command, name: str) -> None:
-    """Take nothing of an invitation that is dated before it was sent.
+    """Refuse what is dated before the invitation was sent.
 
     Raises:
         CommandRefused: `before_invitation`.

@@ -288,6 +288,7 @@ def _what_is_left(ledger: Ledger, received: Received, survivor: str, zone: str) 
             for lot, taken in _of(ledger.takings, prefix).items()
         },
         lost_tier=None,
+        settled_at=max(came.settled_at, ledger.settled_at),
         months=dict(months),
         month=max([came.month, *(key.rpartition("/")[2] for key in months)]),
         debt=min(came.debt, ledger.debt),

@@ -9,14 +9,14 @@ from relations.projections.retention.rfm import RfmReport
 from relations.report.html.asked import MONTHS, Asked
 from relations.report.html.figures import (
     Bar,
+    BarPiece,
     Bars,
     Cell,
-    Column,
     Dot,
     Figure,
     Grid,
-    Part,
     Plot,
+    PlotColumn,
     Scale,
     Section,
     middle,
@@ -78,8 +78,8 @@ def _revenue(asked: Asked) -> Figure:
             top, bottom = top + max(amount, 0), bottom + min(amount, 0)
             tip = say("part", month=say.month(month), name=words, value=say.money(amount, currency))
             height = scale.place(abs(amount)) - scale.place(0)
-            parts.append(Part(style, height, amount, scale.place(start), tip))
-        columns.append(Column(100 * index / len(months), 100 / len(months), parts))
+            parts.append(BarPiece(style, height, amount, scale.place(start), tip))
+        columns.append(PlotColumn(100 * index / len(months), 100 / len(months), parts))
     plot = Plot(
         x_ticks=ticks_at([say.month(month) for month in months]),
         y_ticks=[(scale.place(tick), say.short_money(tick, currency)) for tick in scale.ticks],
@@ -221,7 +221,7 @@ def _policy_segments(asked: Asked) -> Figure:
             Bar(
                 say.name("group", each.name),
                 f"{say.number(each.size)} · {say.share(each.share or 0)}",
-                [Part("blue", each.size / most, each.size)],
+                [BarPiece("blue", each.size / most, each.size)],
             )
             for each in found
         ]
