@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
+from benchmarks.harness import SMALL, Workspace, workspace
 
 from tests.conftest import absent
 
@@ -28,6 +31,8 @@ BUDGETS = {
     "sealing": {2.0, 5.0},
 }
 """What each measurement holds the engine to."""
+COSTLY = {"import", "memory", "rebuild", "single"}
+"""Each starts processes or waits for the disk again and again: `make soak` runs them."""
 
 
 @pytest.fixture(scope="module")
@@ -43,27 +48,36 @@ def test_there_is_a_test_for_every_measurement(benchmarks: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def measured(benchmarks: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
-    """All of them measured in one run, which makes each log once: the document for programs and the page."""
-    folder = tmp_path_factory.mktemp("benchmarks")
-    written, page = folder / "figures.json", folder / "figures.md"
-    assert benchmarks.main(["--small", "--quiet", "--json", str(written), "--markdown", str(page)]) == 0
-    return json.loads(written.read_bytes()), page.read_text(encoding="utf-8")
+def space() -> Iterator[Workspace]:
+    """One workspace for all of them: each log in it is made once."""
+    with workspace(SMALL) as found:
+        yield found
 
 
-@pytest.mark.parametrize("name", BUDGETS)
-def test_a_measurement_runs_and_yields_its_lines(measured: tuple[dict[str, Any], str], name: str) -> None:
-    document, shown = measured
-    lines = [line for line in document["lines"] if line["measurement"] == name]
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.soak] if name in COSTLY else []) for name in BUDGETS]
+)
+def test_a_measurement_yields_its_lines(benchmarks: Any, space: Workspace, name: str) -> None:
+    lines = benchmarks.MEASUREMENTS[name].measure(space)
     assert lines
-    for line in lines:
+    for line in map(benchmarks.as_json, lines):
         assert line.keys() == FIELDS
+        assert line["measurement"] == name
         assert line["ours"] > 0
         assert line["lowest"] <= line["value"] <= line["highest"]
         assert line["turns"] >= 2
-    assert {line["budget"] for line in lines} - {None} == BUDGETS[name]
+    assert {line.budget for line in lines} - {None} == BUDGETS[name]
+
+
+def test_a_run_shows_its_lines_and_writes_them(benchmarks: Any, tmp_path: Path) -> None:
+    written, page = tmp_path / "figures.json", tmp_path / "figures.md"
+    arguments = ["--small", "--quiet", "--only", "history", "--json", str(written), "--markdown", str(page)]
+    assert benchmarks.main(arguments) == 0
+    document = json.loads(written.read_bytes())
+    assert {line["measurement"] for line in document["lines"]} == {"history"}
     assert {"at", "python", "processors", "versions"} <= document["machine"].keys()
-    assert all(line["against"] in shown for line in lines)
+    shown = page.read_text(encoding="utf-8")
+    assert all(line["against"] in shown for line in document["lines"])
 
 
 def test_a_table_marks_what_misses_its_budget(benchmarks: Any) -> None:

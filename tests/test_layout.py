@@ -7,6 +7,7 @@ import importlib
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,6 +97,78 @@ def test_imports_point_one_way(module: str) -> None:
     for imported, _name in imports_of(module):
         if imported.split(".")[0] == "relations":
             assert layer_of(imported) <= layer_of(module), f"{module} imports {imported}"
+
+
+def circles(edges: dict[str, set[str]]) -> list[set[str]]:
+    """The groups of modules in which each leads to every other (Tarjan)."""
+    order: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[set[str]] = []
+
+    def visit(module: str) -> None:
+        order[module] = lowest[module] = len(order)
+        stack.append(module)
+        for other in edges[module]:
+            if other not in order:
+                visit(other)
+                lowest[module] = min(lowest[module], lowest[other])
+            elif other in stack:
+                lowest[module] = min(lowest[module], order[other])
+        if lowest[module] == order[module]:
+            group = set(stack[stack.index(module) :])
+            del stack[stack.index(module) :]
+            if len(group) > 1:
+                found.append(group)
+
+    for module in edges:
+        if module not in order:
+            visit(module)
+    return found
+
+
+KNOWN_CIRCLE = {"relations.cli.commands.demo", "relations.cli.pages.demo"}
+"""A page that names the type of what it shows, and is loaded when it is shown."""
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    """Neither at run time nor for type checkers."""
+    edges = {
+        module: {imported for imported, _ in imports_of(module) if imported in FILES and imported != module}
+        for module in FILES
+        if module != "relations"
+    }
+    assert sum(map(len, edges.values())) > 500
+    assert [group for group in circles(edges | {"relations": set()}) if group != KNOWN_CIRCLE] == []
+
+
+def test_a_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == [{"b", "c"}]
+
+
+MODULES_MAX = 15
+LARGER = {"relations": 16, "relations.cli": 19, "relations.log": 16}
+"""Folders that have more so far; they may shrink and not grow."""
+
+
+def test_no_folder_has_too_many_modules() -> None:
+    counted = Counter(module.rpartition(".")[0] for module, file in FILES.items() if file.name != "__init__.py")
+    assert len(counted) > 20
+    assert {folder: n for folder, n in counted.items() if n > LARGER.get(folder, MODULES_MAX)} == {}
+
+
+ALONE = "relations.audit.checker"
+"""A program of its own, which is handed over as one file and imports nothing of ours."""
+
+
+def test_no_public_class_is_defined_twice() -> None:
+    defined: dict[str, list[str]] = {}
+    for module, tree in TREES.items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and module != ALONE:
+                defined.setdefault(node.name, []).append(module)
+    assert len(defined) > 400
+    assert {name: modules for name, modules in defined.items() if len(modules) > 1} == {}
 
 
 def test_rules_know_no_machinery() -> None:

@@ -134,7 +134,7 @@ def test_what_was_noted_down_is_compared(engine: Relations) -> None:
 def test_every_error_that_it_meets_is_a_finding(engine: Relations, database_url: str) -> None:
     tamper(database_url, f"DROP TABLE {stored_as('desk_tickets', desk.PROJECTION)}")
     found = engine.verify()
-    assert [each.code for each in found.problems] == ["database_damaged"]
+    assert [each.code for each in found.problems] == ["table_missing"]
     assert "desk_tickets" in found.problems[0].reason
     assert found.position == engine.status().position
     tamper(database_url, "UPDATE relations_views SET zone = 'Atlantis/Nowhere'")

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from relations.cli.options import moment
-from relations.cli.show import Curve, Heat, bar, number, percent, span, spark, table
+from relations.cli.show import Curve, HeatTable, bar, number, percent, span, spark, table
 from relations.errors import InvalidInput
 
 
@@ -38,7 +38,7 @@ def test_a_table_leaves_out_its_spare_columns_rather_than_cutting_letters_off() 
 
 
 def test_a_heat_map_is_as_wide_as_there_is_room_and_says_so() -> None:
-    heat = Heat("Of 100", "Began", [("2024-05", "10", [0.5, 0.25, None]), ("2024-06", "8", [1.0])])
+    heat = HeatTable("Of 100", "Began", [("2024-05", "10", [0.5, 0.25, None]), ("2024-06", "8", [1.0])])
     assert lines(heat, 40) == [
         "Of 100",
         "Began   Size    1   2   3",

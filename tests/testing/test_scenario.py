@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 from unittest.mock import ANY
 
 import pytest
@@ -105,6 +105,9 @@ class Spent(CustomerRow, gc=False):
     purchases: int = 0
     last: int = 0
 
+    def absorb(self, other: Any) -> None:
+        raise AssertionError("nobody is merged here")
+
 
 class Sales(Tally, gc=False):
     table: ClassVar[str] = "sales"
@@ -180,6 +183,9 @@ def test_rows_that_differ_are_shown_field_by_field() -> None:
 def test_a_table_of_another_projection_is_told() -> None:
     class Other(CustomerRow, gc=False):
         table: ClassVar[str] = "other"
+
+        def absorb(self, other: Any) -> None:
+            raise AssertionError("nobody is merged here")
 
     with pytest.raises(AssertionError, match="spending has no such table"):
         FoldedRows(PROJECTION).rows(Other)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from relations.cli.screen import Screen
 
-__all__ = ["Bar", "progress_bar"]
+__all__ = ["ProgressBar", "progress_bar"]
 
 _PAUSE_SECONDS = 0.1
 
@@ -38,7 +38,7 @@ class _TimeLeft(ProgressColumn):
         return Text("" if left is None else f"{left // 60:.0f}:{left % 60:02.0f} left", style="dim")
 
 
-class Bar:
+class ProgressBar:
     """One progress bar."""
 
     def __init__(self, progress: Progress) -> None:
@@ -71,7 +71,9 @@ class Bar:
 
 
 @contextmanager
-def progress_bar(screen: Screen, what: str, *, total: float | None = None, unit: str = "events") -> Iterator[Bar]:
+def progress_bar(
+    screen: Screen, what: str, *, total: float | None = None, unit: str = "events"
+) -> Iterator[ProgressBar]:
     """Show a progress bar on stderr while the body runs, if stderr is a terminal.
 
     Args:
@@ -94,5 +96,5 @@ def progress_bar(screen: Screen, what: str, *, total: float | None = None, unit:
     )
     progress.add_task(what, total=total, note="", rate=None)
     with progress:
-        yield Bar(progress)
+        yield ProgressBar(progress)
         progress.refresh()

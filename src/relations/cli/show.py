@@ -18,7 +18,7 @@ from relations.policies.calendars import time_zone
 __all__ = [
     "ABSENT",
     "Curve",
-    "Heat",
+    "HeatTable",
     "Sheet",
     "bar",
     "counted",
@@ -162,7 +162,7 @@ def table(
     return made
 
 
-class Heat:
+class HeatTable:
     """Shares month by month, a row for each group: the darker the more, and each as a number of a hundred.
 
     Where there is no room for all months, the last ones are left out and it says so.

@@ -32,7 +32,7 @@ from relations.execution.idempotency import Repeats
 from relations.execution.merged_ids import states_together
 from relations.execution.receipts import BatchReport, Receipt, Rejection
 from relations.execution.states import State, States
-from relations.execution.unit import Decision, Step, Unit
+from relations.execution.unit import Decision, Unit, UnitStep
 from relations.gc_pause import collector_paused
 from relations.log.codec import Codec, Topic
 from relations.log.database import Database
@@ -266,7 +266,7 @@ class Executor:
             if type(wanted) in aggregate.keyed:
                 digest = partial(self._keys.digest_within, unit.writer.connection)
                 wanted = aggregate.keyed[type(wanted)](wanted, digest)
-            step = Step(aggregate, wanted, stream, decision.states.get(stream) or unit.state(stream), cause)
+            step = UnitStep(aggregate, wanted, stream, decision.states.get(stream) or unit.state(stream), cause)
             if cause is None and expected_version is not None:
                 _must_be_at(expected_version, stream, step.version)
             if aggregate.due is not None:
@@ -281,7 +281,7 @@ class Executor:
                 return decision
             wanted, cause = decision.pending.popleft()
 
-    def _let_time_pass(self, unit: Unit, decision: Decision, step: Step, due: DueBy) -> None:
+    def _let_time_pass(self, unit: Unit, decision: Decision, step: UnitStep, due: DueBy) -> None:
         """Do in the stream what fell due before the command, each thing at its moment, as if recorded then.
 
         Each has an id made of the stream's version and its moment, so it is in the log once.
@@ -291,14 +291,14 @@ class Executor:
             return
         for next_due, state, events in due_before(aggregate, step.state, wanted, unit.rules):
             command = next_due.command(f"due:{stream}@{step.version}:{next_due.at}")
-            done = Step(aggregate, command, stream, (step.version, state), is_due=True)
+            done = UnitStep(aggregate, command, stream, (step.version, state), is_due=True)
             done.customer = aggregate.customer(state, command)
             done.policy = unit.rules.at(next_due.at)
             self._record(unit, decision, done, events)
             self._react(unit, decision, done, events)
             step.version, step.state = decision.states[stream]
 
-    def _find_home(self, unit: Unit, decision: Decision, step: Step, merging: Merging[Any]) -> None:
+    def _find_home(self, unit: Unit, decision: Decision, step: UnitStep, merging: Merging[Any]) -> None:
         """Address a command to one of several merged ids to the id that holds what it names."""
         aggregate, wanted = step.aggregate, step.command
         if not merging.next_to(step.state):
@@ -317,7 +317,7 @@ class Executor:
             step.stream = step.command.stream
         step.version, step.state = together[step.home]
 
-    def _decide_events(self, unit: Unit, decision: Decision, step: Step) -> list[Event]:
+    def _decide_events(self, unit: Unit, decision: Decision, step: UnitStep) -> list[Event]:
         """Return the events of the command by the policy that applies to it."""
         aggregate, wanted, state = step.aggregate, step.command, step.state
         # A reaction follows the policy in force, even where the stream itself is pinned to an older one.
@@ -332,7 +332,7 @@ class Executor:
                 self._must_be_known(unit, decision, step.customer, aggregate.of_known[type(wanted)])
         return new
 
-    def _record(self, unit: Unit, decision: Decision, step: Step, new: Sequence[Event]) -> None:
+    def _record(self, unit: Unit, decision: Decision, step: UnitStep, new: Sequence[Event]) -> None:
         """Add the new events of one stream to the decision."""
         stream, version, state, customer, sent = step.stream, step.version, step.state, step.customer, step.sent
         entries, own, at = decision.entries, decision.own, step.command.at
@@ -373,7 +373,7 @@ class Executor:
             seq += 1
         decision.states[stream] = version, state
 
-    def _react(self, unit: Unit, decision: Decision, step: Step, new: Sequence[Event]) -> None:
+    def _react(self, unit: Unit, decision: Decision, step: UnitStep, new: Sequence[Event]) -> None:
         """Queue the commands that the new events lead to in other aggregates."""
         position = unit.position + len(decision.entries) - len(new)
         for number, event in enumerate(new, start=1):

@@ -13,12 +13,12 @@ from relations.messages import Command, Event
 from relations.policies import Policy
 from relations.policies.in_force import InForce
 
-__all__ = ["Decision", "Step", "Unit"]
+__all__ = ["Decision", "Unit", "UnitStep"]
 
 _NO_POLICIES = InForce()
 
 
-class Step:
+class UnitStep:
     """One command on its way to events: the caller's, a reaction's, or one that only time asks for.
 
     Attributes:

@@ -41,7 +41,7 @@ from relations.log.tables import meta
 from relations.log.writer_connection import WriterConnection
 from relations.telemetry import logger
 
-__all__ = ["CHANNEL", "Access", "Database", "Durability", "Statement"]
+__all__ = ["CHANNEL", "Access", "CompiledStatement", "Database", "Durability"]
 
 Access = Literal["write", "fold", "read"]
 Durability = Literal["full", "normal", "off"]
@@ -66,7 +66,7 @@ _LOCK_KEY = 0x72656C6174696F6E
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class CompiledStatement:
     """A Core statement compiled once for the driver's own cursor.
 
     Attributes:
@@ -280,10 +280,10 @@ class Database:
                 source.close()
         return copy
 
-    def compile(self, statement: ClauseElement) -> Statement:
+    def compile(self, statement: ClauseElement) -> CompiledStatement:
         """Compile a Core statement for the driver's own cursor, with positional parameters."""
         compiled: Any = statement.compile(dialect=self.engine.dialect)
-        return Statement(str(compiled), tuple(compiled.positiontup or ()), dict(compiled.params))
+        return CompiledStatement(str(compiled), tuple(compiled.positiontup or ()), dict(compiled.params))
 
     def among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         """Whether a column is among many values, given as one parameter (`many`): one statement for any number."""
@@ -296,7 +296,7 @@ class Database:
         """The parameter of `among`."""
         return json.dumps(list(values)) if self.is_sqlite else list(values)
 
-    def fetch_many(self, connection: Connection, statement: Statement, **values: Sequence[str]) -> list[Any]:
+    def fetch_many(self, connection: Connection, statement: CompiledStatement, **values: Sequence[str]) -> list[Any]:
         """The rows of a compiled statement whose parameters are of many values each (`among`)."""
         bound = statement.bind(**{name: self.many(many) for name, many in values.items()})
         rows: list[Any] = self.cursor(connection, binary=True).execute(statement.sql, bound).fetchall()

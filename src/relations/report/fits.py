@@ -8,8 +8,8 @@ from relations.projections.retention import WorthReport
 __all__ = ["fit_parameters"]
 
 
-def fit_parameters(found: WorthReport) -> list[tuple[str, str]]:
-    """Return the title of each fitted model with its parameters, such as `r 0.243 ± 0.013`."""
+def fit_parameters(found: WorthReport) -> list[tuple[str, list[str]]]:
+    """Return the title of each fitted model with its parameters, each such as `r 0.243 ± 0.013`."""
     fits: list[tuple[str, BuyingModel | SpendingModel]] = []
     if found.buying is not None:
         fits.append((found.buying.model.upper().replace("_", "/"), found.buying))
@@ -18,11 +18,9 @@ def fit_parameters(found: WorthReport) -> list[tuple[str, str]]:
     return [(title, _parameters(model)) for title, model in fits]
 
 
-def _parameters(model: BuyingModel | SpendingModel) -> str:
+def _parameters(model: BuyingModel | SpendingModel) -> list[str]:
     errors = model.standard_errors.items()
-    return ", ".join(
-        f"{name.replace('_', ' ')} {_short(getattr(model, name))} ± {_short(error)}" for name, error in errors
-    )
+    return [f"{name.replace('_', ' ')} {_short(getattr(model, name))} ± {_short(error)}" for name, error in errors]
 
 
 def _short(value: float) -> str:

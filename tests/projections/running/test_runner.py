@@ -31,6 +31,9 @@ class Spent(CustomerRow, gc=False):
     cents: int = 0
     purchases: tuple[str, ...] = ()
 
+    def absorb(self, other: Any) -> None:
+        raise AssertionError("nobody is merged here")
+
 
 class Months(Tally, gc=False):
     table: ClassVar[str] = "months"
@@ -58,6 +61,9 @@ class Known(CustomerRow, gc=False):
     table: ClassVar[str] = "known"
     source: str | None = None
     implicit: bool = False
+
+    def absorb(self, other: Any) -> None:
+        raise AssertionError("nobody is merged here")
 
 
 KNOWN = Projection("known", 1, (Known,))
@@ -614,6 +620,9 @@ class SpentAnew(CustomerRow, gc=False):
     table: ClassVar[str] = "spent"
     euros: int = 0
     last: str | None = None
+
+    def absorb(self, other: Any) -> None:
+        raise AssertionError("nobody is merged here")
 
 
 NEWER = Projection("spending", 2, (SpentAnew,))

@@ -40,6 +40,9 @@ class Wide(CustomerRow, gc=False):
 class OnlyKey(CustomerRow, gc=False):
     table: ClassVar[str] = "only_key"
 
+    def absorb(self, other: Any) -> None:
+        raise AssertionError("nobody is merged here")
+
 
 class Totals(Tally, gc=False):
     table: ClassVar[str] = "totals"
@@ -160,10 +163,16 @@ class MaybeFloat(CustomerRow, gc=False):
     table: ClassVar[str] = "maybe_float"
     rate: float | None = None
 
+    def absorb(self, other: Any) -> None:
+        raise AssertionError("nobody is merged here")
+
 
 class FloatsInside(CustomerRow, gc=False):
     table: ClassVar[str] = "floats_inside"
     rates: tuple[float, ...] = ()
+
+    def absorb(self, other: Any) -> None:
+        raise AssertionError("nobody is merged here")
 
 
 class MaybeTally(Tally, gc=False):

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import relations.report.html.page
@@ -47,6 +49,7 @@ from relations.projections.repair.relation_state import STATES
 from relations.projections.retention.loyalty_kinds import KINDS
 from relations.projections.retention.stages import STAGES
 from relations.report import LANGUAGES, render_html
+from relations.report.html.figures import Scale
 from relations.report.html.wording import Wording
 from relations.testing.hotel.simulation import simulate_recorded
 from relations.testing.hotel.world import QUESTIONNAIRE
@@ -242,7 +245,7 @@ def test_where_nothing_is_to_be_expected_the_page_says_why_and_not_that_nobody_b
         page = render_html(engine, as_of=AS_OF)
         assert "no customer has come back yet" in words(page, "worth")
         assert "5 buyers brought €250" in words(page, "worth")
-        assert "5 位买家至今带来" in words(render_html(engine, "zh", as_of=AS_OF), "worth")
+        assert "5 位消费客户至今带来" in words(render_html(engine, "zh", as_of=AS_OF), "worth")
         assert sum(float(value) for value in re.findall(r'data-value="([\d.]+)"', figure(page, "worth"))) == 25_000
         assert 'data-marks="25"' in figure(page, "rfm")
 
@@ -377,9 +380,28 @@ def test_numbers_months_and_money_are_written_as_each_language_does() -> None:
     assert (english.number(-0.4), english.number(-41), english.percent(-0.001)) == ("0", "\u221241", "0%")
     assert (english.share(0.001), english.share(0), english.share(0.012)) == ("<1%", "0%", "1%")
     assert (english.short_money(250_000_00, "EUR"), chinese.short_money(250_000_00, "EUR")) == ("€250K", "€25万")
+    assert [chinese.short_money(euros * 100, "EUR") for euros in (5_000, 10_000, 12_500, 15_000, 20_000)] == [
+        "€5000", "€1万", "€1.25万", "€1.5万", "€2万",
+    ]  # fmt: skip
+    assert [english.short_money(euros * 100, "EUR") for euros in (500, 1_000, 1_500)] == ["€500", "€1K", "€1.5K"]
     assert (english.short_month("2024-05"), chinese.short_month("2024-05")) == ("May 24", "24年5月")
     assert english.money(123_456, "EUR") == "€1,235"
     assert "1,235" in chinese.money(1_235, "JPY")
+
+
+@given(top=st.integers(1_000, 10**13), language=st.sampled_from(LANGUAGES))
+def test_amounts_on_one_axis_differ_in_writing(top: int, language: str) -> None:
+    ticks = Scale([0, top]).ticks
+    assert len(ticks) > 2
+    assert len({Wording(language).short_money(tick, "EUR") for tick in ticks}) == len(ticks)
+
+
+def test_chinese_text_has_chinese_punctuation(pages: dict[str, str]) -> None:
+    page = unescape(pages["zh"])
+    said = [*re.findall(r'title="([^"]+)"', page), *re.findall(r">([^<]+)<", page[page.index("<body>") :])]
+    chinese = [each for each in said if re.search(r"[\u4e00-\u9fff]", each)]
+    assert len(chinese) > 100
+    assert [each for each in chinese if re.search(r"[\u4e00-\u9fff\d%] ?[,;:!?()](?!\d)|[(]", each)] == []
 
 
 def test_the_command_writes_the_page(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ from relations.aggregates.complaint.moves import (
 from relations.aggregates.complaint.state import (
     Clock,
     Complaint,
-    Improvement,
+    ImprovementState,
     Remedy,
     Request,
 )
@@ -202,11 +202,11 @@ __all__ = [
     "GiveApology",
     "Grading",
     "HoldingReplySent",
-    "Improvement",
     "ImprovementDone",
     "ImprovementNotProved",
     "ImprovementProved",
     "ImprovementRaised",
+    "ImprovementState",
     "ImprovementStatus",
     "InformationAsked",
     "InformationReceived",

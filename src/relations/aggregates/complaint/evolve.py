@@ -71,7 +71,7 @@ from relations.aggregates.complaint.events.handling import (
     RootCauseNamed,
 )
 from relations.aggregates.complaint.moves import MOVES, REMEDY_MOVES, Status
-from relations.aggregates.complaint.state import JUDGED, Clock, Complaint, Improvement, Plan, Remedy, Request, fact
+from relations.aggregates.complaint.state import JUDGED, Clock, Complaint, ImprovementState, Plan, Remedy, Request, fact
 from relations.messages import Event
 
 __all__ = ["EVENTS", "evolve", "outcome_key"]
@@ -337,7 +337,7 @@ def _recognised(state: Complaint, event: ComplaintRecognised) -> Complaint:
 
 
 def _improvement_raised(state: Complaint, event: ImprovementRaised) -> Complaint:
-    improvement = Improvement(event.title, event.cause, event.owner, "raised")
+    improvement = ImprovementState(event.title, event.cause, event.owner, "raised")
     return _replace(state, improvements=state.improvements.set(event.improvement, improvement))
 
 

@@ -31,7 +31,7 @@ from relations.aggregates.complaint.events.handling import (
 from relations.aggregates.complaint.moves import ImprovementStatus, RemedyStatus, Status
 from relations.messages import Event, Money
 
-__all__ = ["JUDGED", "Clock", "Complaint", "Improvement", "Plan", "Remedy", "Request", "fact"]
+__all__ = ["JUDGED", "Clock", "Complaint", "ImprovementState", "Plan", "Remedy", "Request", "fact"]
 
 
 class Remedy(msgspec.Struct, frozen=True, gc=False):
@@ -74,7 +74,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     received_at: int | None = None
 
 
-class Improvement(msgspec.Struct, frozen=True, gc=False):
+class ImprovementState(msgspec.Struct, frozen=True, gc=False):
     """A proposed change and its status."""
 
     title: str
@@ -143,7 +143,7 @@ class Complaint(msgspec.Struct, frozen=True, gc=False):
     remedies: Map[str, Remedy] = Map()
     requests: Map[str, Request] = Map()
     messages: Map[str, int] = Map()
-    improvements: Map[str, Improvement] = Map()
+    improvements: Map[str, ImprovementState] = Map()
     merged_into: str | None = None
     duplicates: tuple[str, ...] = ()
     escalated: tuple[str, ...] = ()

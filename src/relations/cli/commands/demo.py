@@ -19,11 +19,11 @@ from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput, MissingExtra, RelationsError
 
 if TYPE_CHECKING:
-    from relations.cli.progress import Bar
+    from relations.cli.progress import ProgressBar
     from relations.engine import BatchReport, Relations
     from relations.messages import Command
 
-__all__ = ["Outcome", "demo"]
+__all__ = ["DemoOutcome", "demo"]
 
 _VIEWS = ("satisfaction", "retention", "repair", "agenda")
 _SAFE = "An earlier demo is unchanged; run the command again to start over."
@@ -31,7 +31,7 @@ _DATABASE = "hotel-demo.db"
 _MONTHS = 24
 
 
-class Outcome(NamedTuple):
+class DemoOutcome(NamedTuple):
     """The result of recording the simulated commands.
 
     Attributes:
@@ -165,7 +165,7 @@ def _page(engine: Relations, path: Path | None, at: datetime) -> str | None:
         return None
 
 
-def _play(engine: Relations, clock: Any, screen: Screen, start: date, last: date) -> Outcome:
+def _play(engine: Relations, clock: Any, screen: Screen, start: date, last: date) -> DemoOutcome:
     """Record the history, advance the time to its end, and rebuild the views."""
     from relations.cli.progress import progress_bar
     from relations.engine import BatchReport
@@ -184,10 +184,10 @@ def _play(engine: Relations, clock: Any, screen: Screen, start: date, last: date
     with progress_bar(screen, "Rebuilding the views") as bar:
         engine.rebuild(on_progress=bar.show)
         rebuild_seconds = bar.seconds
-    return Outcome(report, time, ended_at, seconds, rebuild_seconds)
+    return DemoOutcome(report, time, ended_at, seconds, rebuild_seconds)
 
 
-def _counts(outcome: Outcome) -> dict[str, Any]:
+def _counts(outcome: DemoOutcome) -> dict[str, Any]:
     from relations.testing.hotel.simulation import is_mistake
 
     report = outcome.report
@@ -279,7 +279,7 @@ def _write_commands(screen: Screen, path: Path, seed: int, guests: int, start: d
     screen.result({"path": str(path), "commands": count}, lambda screen: screen.print(said))
 
 
-def _watched(bar: Bar, seed: int, guests: int, start: date) -> Iterator[Command]:
+def _watched(bar: ProgressBar, seed: int, guests: int, start: date) -> Iterator[Command]:
     from relations.testing.hotel.simulation import simulate_recorded
 
     recorded = simulate_recorded(seed=seed, customers=guests, start=start, months=_MONTHS)

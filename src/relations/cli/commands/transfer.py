@@ -18,7 +18,7 @@ from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput, SourceError
 
 if TYPE_CHECKING:
-    from relations.cli.progress import Bar
+    from relations.cli.progress import ProgressBar
     from relations.engine import Relations
     from relations.exchange.import_run import OnProgress
     from relations.exchange.jsonlines.events import EventLine
@@ -120,7 +120,7 @@ def import_command(
             raise typer.Exit(ExitCode.REJECTED)
 
 
-def _show_on(bar: Bar) -> OnProgress:
+def _show_on(bar: ProgressBar) -> OnProgress:
     from relations.cli.show import number
     from relations.exchange.import_run import ImportProgress
 
@@ -230,7 +230,7 @@ def export_command(
         screen.result(document, lambda screen: screen.print(f"{number(count)} events are in {output}."))
 
 
-def _lines(engine: Relations, bar: Bar, after: int, until: int) -> Iterator[EventLine]:
+def _lines(engine: Relations, bar: ProgressBar, after: int, until: int) -> Iterator[EventLine]:
     from relations.exchange.jsonlines.events import EventLine
 
     count = 0

@@ -14,14 +14,14 @@ from relations.cli.show import headline, number, percent, section, table
 from relations.engine import Relations
 
 if TYPE_CHECKING:
-    from relations.cli.commands.demo import Outcome
+    from relations.cli.commands.demo import DemoOutcome
 
 __all__ = ["show"]
 
 _AHEAD = timedelta(days=14)
 
 
-def show(engine: Relations, outcome: Outcome, *, written: str | None, database: str) -> Iterator[RenderableType]:
+def show(engine: Relations, outcome: DemoOutcome, *, written: str | None, database: str) -> Iterator[RenderableType]:
     """Yield the parts of the summary.
 
     Args:
@@ -59,7 +59,7 @@ def show(engine: Relations, outcome: Outcome, *, written: str | None, database: 
         yield Text(f"For a page with charts: pip install '.[report]', then relations report --html FILE -d {database}")
 
 
-def _figures(engine: Relations, outcome: Outcome) -> RenderableType:
+def _figures(engine: Relations, outcome: DemoOutcome) -> RenderableType:
     at, views = outcome.ended_at, engine.views
     made = table("", "", grow=1)
     made.show_header = False

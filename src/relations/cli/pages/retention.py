@@ -12,7 +12,7 @@ from relations.analytics import SurvivalCurve
 from relations.cli.pages import value
 from relations.cli.pages.question import Question
 from relations.cli.pages.value import ValuePage
-from relations.cli.show import Curve, Heat, Sheet, bar, counted, headline, number, percent, section, table, words
+from relations.cli.show import Curve, HeatTable, Sheet, bar, counted, headline, number, percent, section, table, words
 from relations.engine import Relations
 from relations.policies import Lifecycle
 from relations.projections.retention import ChurnReport, KindsReport, LifecycleReport, PeriodRates
@@ -117,9 +117,9 @@ def _rates_explained(page: RetentionPage, rates: list[PeriodRates]) -> list[Rend
     ]
 
 
-def _cohorts(cohorts: list[Cohort]) -> Heat:
+def _cohorts(cohorts: list[Cohort]) -> HeatTable:
     rows = [(cohort.month, number(cohort.size), [month.share for month in _whole_months(cohort)]) for cohort in cohorts]
-    return Heat("Share of each month's new customers who buy again, in per cent", "First", rows)
+    return HeatTable("Share of each month's new customers who buy again, in per cent", "First", rows)
 
 
 def _whole_months(cohort: Cohort) -> list[CohortMonth]:

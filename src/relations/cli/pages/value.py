@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from relations.cli.pages.question import Question
-from relations.cli.show import ABSENT, Heat, Sheet, bar, counted, number, percent, section, table, words
+from relations.cli.show import ABSENT, HeatTable, Sheet, bar, counted, number, percent, section, table, words
 from relations.engine import Relations
 from relations.messages import minor_digits
 from relations.projections.retention import (
@@ -173,7 +173,7 @@ def _worth(page: ValuePage) -> list[RenderableType]:
             " year."
             " The most valuable are listed. Active: the chance that they have not left for good."
         ),
-        *(f"{model}, parameter ± standard error: {those}." for model, those in fit_parameters(found)),
+        *(f"{model}, parameter ± standard error: {', '.join(those)}." for model, those in fit_parameters(found)),
     ]
     if found.independent is False:
         lines.append("Frequent buyers spend differently from others here; the model assumes that they do not.")
@@ -220,9 +220,9 @@ _REVENUE_EXPLAINED: tuple[RenderableType, ...] = (
 )
 
 
-def _cohort_revenue(page: ValuePage, cohorts: list[CohortRevenue]) -> Heat:
+def _cohort_revenue(page: ValuePage, cohorts: list[CohortRevenue]) -> HeatTable:
     rows = [(cohort.month, number(cohort.size), [m.share for m in _whole_months(cohort)]) for cohort in cohorts]
-    return Heat("Spending of each month's new customers, in per cent of that month", "First", rows)
+    return HeatTable("Spending of each month's new customers, in per cent of that month", "First", rows)
 
 
 def _whole_months(cohort: CohortRevenue) -> list[CohortRevenueMonth]:

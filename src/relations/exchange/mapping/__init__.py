@@ -2,14 +2,14 @@
 
 from relations.exchange.mapping.model import (
     CommandRule,
-    Condition,
     FixedColumn,
-    Group,
     Limits,
     Mapping,
     Match,
     Note,
     Reject,
+    RowCondition,
+    RowGroup,
     Source,
     Value,
     load_mapping,
@@ -18,14 +18,14 @@ from relations.exchange.mapping.model import (
 
 __all__ = [
     "CommandRule",
-    "Condition",
     "FixedColumn",
-    "Group",
     "Limits",
     "Mapping",
     "Match",
     "Note",
     "Reject",
+    "RowCondition",
+    "RowGroup",
     "Source",
     "Value",
     "load_mapping",

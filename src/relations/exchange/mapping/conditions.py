@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from relations.errors import InvalidInput, MappingError
-from relations.exchange.mapping.model import Condition
+from relations.exchange.mapping.model import RowCondition
 from relations.exchange.mapping.values import RowValues
 from relations.messages import Money
 
@@ -25,7 +25,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def compile_conditions(conditions: Iterable[Condition], raw_columns: dict[str, str]) -> Test:
+def compile_conditions(conditions: Iterable[RowCondition], raw_columns: dict[str, str]) -> Test:
     """Return one function that is true if all conditions hold.
 
     Args:
@@ -51,7 +51,7 @@ def compile_conditions(conditions: Iterable[Condition], raw_columns: dict[str, s
     return every
 
 
-def _tests(condition: Condition, raw_columns: dict[str, str]) -> list[Test]:
+def _tests(condition: RowCondition, raw_columns: dict[str, str]) -> list[Test]:
     tests: list[Test] = []
     if condition.any:
         tests.append(_any([compile_conditions([inner], raw_columns) for inner in condition.any]))
@@ -67,7 +67,7 @@ def _any(tests: list[Test]) -> Test:
     return lambda values: any(test(values) for test in tests)
 
 
-def _plain_tests(of: str, condition: Condition, raw_columns: dict[str, str]) -> list[Test]:
+def _plain_tests(of: str, condition: RowCondition, raw_columns: dict[str, str]) -> list[Test]:
     tests: list[Test] = []
     if condition.blank is not None:
         tests.append(_blank(raw_columns.get(of, of), condition.blank))

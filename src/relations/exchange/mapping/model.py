@@ -33,14 +33,14 @@ from relations.policies.codes import known_currency, known_zone
 
 __all__ = [
     "CommandRule",
-    "Condition",
     "FixedColumn",
-    "Group",
     "Limits",
     "Mapping",
     "Match",
     "Note",
     "Reject",
+    "RowCondition",
+    "RowGroup",
     "Source",
     "Value",
     "load_mapping",
@@ -153,7 +153,7 @@ class Source(_Part):
         return self
 
 
-class Condition(_Part):
+class RowCondition(_Part):
     """A test of one value of a row, all of whose parts must hold; or a group of conditions: `any`, `none`.
 
     Attributes:
@@ -180,8 +180,8 @@ class Condition(_Part):
     at_least: int | float | None = None
     same_as: str | None = None
     differs_from: str | None = None
-    any: tuple[Condition, ...] = ()
-    none: tuple[Condition, ...] = ()
+    any: tuple[RowCondition, ...] = ()
+    none: tuple[RowCondition, ...] = ()
 
     @model_validator(mode="after")
     def _tests_something(self) -> Self:
@@ -193,7 +193,7 @@ class Condition(_Part):
         return self
 
 
-When = tuple[Condition, ...]
+When = tuple[RowCondition, ...]
 
 
 class Value(_Part):
@@ -393,7 +393,7 @@ class Match(_Part):
     reason: str = "no earlier row matches"
 
 
-class Group(_Part):
+class RowGroup(_Part):
     """Consecutive rows that become one row, such as the lines of a basket.
 
     Columns and values are those of the first row; `total_of` adds a value up over all rows.
@@ -449,7 +449,7 @@ class Mapping(_Part):
     name: Annotated[Id, StringConstraints(max_length=48)]
     about: str = ""
     source: Source
-    group: Group | None = None
+    group: RowGroup | None = None
     values: dict[str, Value] = {}
     reject: tuple[Reject, ...] = ()
     match: tuple[Match, ...] = ()

@@ -21,7 +21,7 @@ from relations.errors import InvalidInput, MappingError
 from relations.exchange.jsonlines.commands import command_class, invalid_command
 from relations.exchange.mapping.checks import template_names
 from relations.exchange.mapping.conditions import Test, compile_conditions
-from relations.exchange.mapping.model import CommandRule, Condition, Mapping, Match, Value
+from relations.exchange.mapping.model import CommandRule, Mapping, Match, RowCondition, Value
 from relations.exchange.mapping.values import (
     Counter,
     Digest,
@@ -198,7 +198,7 @@ class Transform:
         self._needs(_names_of(value))
         return compile_value(name, value, self._counters, self._blank_words, self._digest)
 
-    def _test(self, when: tuple[Condition, ...]) -> Test:
+    def _test(self, when: tuple[RowCondition, ...]) -> Test:
         for condition in when:
             self._needs(_condition_names(condition))
         return compile_conditions(when, self._raw_columns)
@@ -374,7 +374,7 @@ def _names_of(value: Value) -> list[str]:
     return names
 
 
-def _condition_names(condition: Condition) -> list[str]:
+def _condition_names(condition: RowCondition) -> list[str]:
     names = [name for name in (condition.of, condition.same_as, condition.differs_from) if name is not None]
     for inner in (*condition.any, *condition.none):
         names += _condition_names(inner)

@@ -23,9 +23,9 @@ from relations.policies.loyalty.windows import days_after, first_of_month, yearl
 from relations.policies.policy import Policy
 
 __all__ = [
-    "Outcome",
     "Standing",
-    "TierStep",
+    "StepOutcome",
+    "TimedTierStep",
     "after",
     "can_be_lost",
     "due_step",
@@ -60,7 +60,7 @@ class Standing:
     grace_until: int | None = None
 
 
-class TierStep(NamedTuple):
+class TimedTierStep(NamedTuple):
     """The next step that time takes with a tier.
 
     Attributes:
@@ -74,7 +74,7 @@ class TierStep(NamedTuple):
     losing_at: int = 0
 
 
-class Outcome(NamedTuple):
+class StepOutcome(NamedTuple):
     """The result of a step.
 
     Attributes:
@@ -115,7 +115,7 @@ def can_be_lost(programme: Programme, tier: str | None) -> bool:
 
 def due_step(
     rules: InForce, programme: str, standing: Standing, until: int | None = None
-) -> tuple[TierStep, Policy] | None:
+) -> tuple[TimedTierStep, Policy] | None:
     """Return the next step that time takes with a member's tier, and the policy of that moment; None if there is none.
 
     Args:
@@ -137,7 +137,7 @@ def due_step(
 
 def next_step(
     programme: Programme, zone: str, standing: Standing, until: int | None = None, *, since: int | None = None
-) -> TierStep | None:
+) -> TimedTierStep | None:
     """Return the next step by one set of rules, if nothing more is earned or refunded; None if there is none.
 
     Args:
@@ -150,7 +150,7 @@ def next_step(
     if not can_be_lost(programme, standing.tier):
         return None
     if standing.grace_until is not None:
-        return TierStep(standing.grace_until, "grace_end")
+        return TimedTierStep(standing.grace_until, "grace_end")
     if programme.downgrade_when == "at_once" and not standing.month:
         return None
     horizon = None
@@ -169,8 +169,8 @@ def next_step(
             at = days_after(zone, local_time(zone).day(losing_at), -programme.warning_days)
             at = max(at, standing.since, at if since is None else since)
             if at < review:
-                return TierStep(at, "warning", losing_at)
-    return TierStep(review, "review")
+                return TimedTierStep(at, "warning", losing_at)
+    return TimedTierStep(review, "review")
 
 
 def _review(programme: Programme, zone: str, standing: Standing, since: int | None, horizon: int | None) -> int | None:
@@ -212,12 +212,12 @@ def _before(programme: Programme) -> int:
 # --- what comes of a step -------------------------------------------------------------------------------------------
 
 
-def outcome(programme: Programme, zone: str, standing: Standing, step: TierStep) -> Outcome:
+def outcome(programme: Programme, zone: str, standing: Standing, step: TimedTierStep) -> StepOutcome:
     """Return the result of a step."""
     terms, local = programme.terms, local_time(zone)
     if step.kind == "warning":
         month = local.month(step.losing_at - _before(programme))
-        return Outcome("warned", standing.tier, window_total(programme, standing.months, month), month)
+        return StepOutcome("warned", standing.tier, window_total(programme, standing.months, month), month)
     month = local.month(step.at - _before(programme))
     total = window_total(programme, standing.months, month)
     if step.kind == "grace_end":
@@ -226,13 +226,13 @@ def outcome(programme: Programme, zone: str, standing: Standing, step: TierStep)
         total = max(total, window_total(programme, standing.months, month))
     earned, rank = terms.tier(total), terms.rank(standing.tier)
     if terms.rank(earned) > rank:
-        return Outcome("reached", earned, total, month)
+        return StepOutcome("reached", earned, total, month)
     if terms.rank(earned) == rank >= 0:
-        return Outcome("kept", standing.tier, total, month)
+        return StepOutcome("kept", standing.tier, total, month)
     if programme.grace_days and step.kind == "review":
         until = days_after(zone, local.day(step.at), programme.grace_days)
-        return Outcome("grace", standing.tier, total, month, until)
-    return Outcome("lost", lower_tier(programme, standing.tier, earned), total, month)
+        return StepOutcome("grace", standing.tier, total, month, until)
+    return StepOutcome("lost", lower_tier(programme, standing.tier, earned), total, month)
 
 
 def lower_tier(programme: Programme, tier: str | None, earned: str | None) -> str | None:
@@ -246,7 +246,7 @@ def lower_tier(programme: Programme, tier: str | None, earned: str | None) -> st
     return earned
 
 
-def after(standing: Standing, step: TierStep, came: Outcome) -> Standing:
+def after(standing: Standing, step: TimedTierStep, came: StepOutcome) -> Standing:
     """Return the facts about the tier after a step."""
     month = max(standing.month, came.month)
     match came.kind:

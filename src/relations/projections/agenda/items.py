@@ -15,7 +15,7 @@ from relations.messages import Command, from_micros, to_micros
 from relations.policies import Policy, Surveys
 from relations.policies.in_force import InForce
 from relations.policies.loyalty.tier_clock import Standing, due_step
-from relations.projections.agenda.rows import Asked, Item, Kind, Lapse, Member
+from relations.projections.agenda.rows import AskedRow, Item, Kind, Lapse, Member
 
 __all__ = ["AgendaItem", "commands_due", "open_asked", "open_item", "open_lapse", "shift_of", "tier_review"]
 
@@ -109,7 +109,7 @@ def open_lapse(row: Lapse) -> AgendaItem | None:
     )
 
 
-def open_asked(row: Asked, surveys: Surveys, moment: int, lapsed: int | None) -> list[AgendaItem]:
+def open_asked(row: AskedRow, surveys: Surveys, moment: int, lapsed: int | None) -> list[AgendaItem]:
     """Return the reminders and the answers of the business that are open with one customer.
 
     A reminder that would be refused is left out: the customer withdrew the consent, saw another invitation lately, or

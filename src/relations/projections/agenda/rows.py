@@ -10,7 +10,7 @@ from relations.policies import Surveys
 from relations.policies.consents import Change, Merge, said_as_one, standing_at
 from relations.projections.projection import CustomerRow
 
-__all__ = ["KINDS", "Asked", "FirstAnswer", "Item", "Kind", "Lapse", "Member", "Reminder"]
+__all__ = ["KINDS", "AskedRow", "FirstAnswer", "Item", "Kind", "Lapse", "Member", "Reminder"]
 
 Kind: TypeAlias = Literal[
     "acknowledge",
@@ -137,7 +137,7 @@ class FirstAnswer(msgspec.Struct, array_like=True, order=True, gc=False):
     name: str
 
 
-class Asked(CustomerRow, gc=False):
+class AskedRow(CustomerRow, gc=False):
     """What is open with a customer who was asked: reminders to send, low answers to come back on.
 
     Attributes:
@@ -196,7 +196,7 @@ class Asked(CustomerRow, gc=False):
         self.seen, self.consents = {}, {}
         self.settle()
 
-    def absorb(self, other: Asked) -> None:
+    def absorb(self, other: AskedRow) -> None:
         """Add what is open with another id; the customer was asked and answered once."""
         if self.erased or other.erased:
             self.erase()

@@ -21,7 +21,7 @@ from relations.aggregates.customer import (
 )
 from relations.messages import Envelope
 from relations.policies.consents import order
-from relations.projections.agenda.rows import Asked, FirstAnswer, Reminder
+from relations.projections.agenda.rows import AskedRow, FirstAnswer, Reminder
 from relations.projections.projection import Folds, Rows
 
 __all__ = ["FOLDS", "came_back", "come_back_by"]
@@ -33,7 +33,7 @@ FOLDS = Folds()
 def invitation_sent(rows: Rows, event: InvitationSent, at: Envelope) -> None:
     """Open a reminder, if the policy in force reminds anybody."""
     if event.remind_at is not None:
-        row = rows.need(Asked, at.customer)
+        row = rows.need(AskedRow, at.customer)
         row.reminders[event.invitation] = Reminder(event.remind_at, at.stream, event.channel, 0, at.occurred_at)
         row.settle()
 
@@ -41,7 +41,7 @@ def invitation_sent(rows: Rows, event: InvitationSent, at: Envelope) -> None:
 @FOLDS.on(InvitationReminded)
 def invitation_reminded(rows: Rows, event: InvitationReminded, at: Envelope) -> None:
     """Open the next reminder, if there is one."""
-    row = rows.need(Asked, at.customer)
+    row = rows.need(AskedRow, at.customer)
     last = row.reminders.get(event.invitation)
     if event.remind_at is None or last is None:
         _remind_no_more(rows, at, event.invitation)
@@ -53,7 +53,7 @@ def invitation_reminded(rows: Rows, event: InvitationReminded, at: Envelope) -> 
 @FOLDS.on(InvitationSeen)
 def invitation_seen(rows: Rows, event: InvitationSeen, at: Envelope) -> None:
     """Remember it: other invitations are not followed by reminders for a while."""
-    rows.need(Asked, at.customer).see(event.invitation, at.occurred_at)
+    rows.need(AskedRow, at.customer).see(event.invitation, at.occurred_at)
 
 
 @FOLDS.on(ConsentGiven)
@@ -69,7 +69,7 @@ def consent_withdrawn(rows: Rows, event: ConsentWithdrawn, at: Envelope) -> None
 
 
 def _consent(rows: Rows, event: ConsentGiven | ConsentWithdrawn, at: Envelope, basis: str | None) -> None:
-    row = rows.need(Asked, at.customer)
+    row = rows.need(AskedRow, at.customer)
     if not row.erased:
         said = row.consents.setdefault(f"{event.channel} {event.purpose}", {}).setdefault(at.customer, [])
         insort(said, (at.occurred_at, basis), key=order)
@@ -78,24 +78,24 @@ def _consent(rows: Rows, event: ConsentGiven | ConsentWithdrawn, at: Envelope, b
 @FOLDS.on(CustomerMerged)
 def customer_merged(rows: Rows, event: CustomerMerged, at: Envelope) -> None:
     """Remember since when two ids speak as one person."""
-    rows.need(Asked, at.customer).merges.append((at.occurred_at, at.customer, event.into))
+    rows.need(AskedRow, at.customer).merges.append((at.occurred_at, at.customer, event.into))
 
 
 @FOLDS.on(CustomerUnmerged)
 def customer_unmerged(rows: Rows, _event: CustomerUnmerged, at: Envelope) -> None:
     """Forget the merge."""
-    rows.need(Asked, at.customer).merges.clear()
+    rows.need(AskedRow, at.customer).merges.clear()
 
 
 @FOLDS.on(InvitationDeclined)
 def invitation_declined(rows: Rows, event: InvitationDeclined, at: Envelope) -> None:
     """Close the reminder."""
-    rows.need(Asked, at.customer).see(event.invitation, at.occurred_at)
+    rows.need(AskedRow, at.customer).see(event.invitation, at.occurred_at)
     _remind_no_more(rows, at, event.invitation)
 
 
 def _remind_no_more(rows: Rows, at: Envelope, invitation: str) -> None:
-    row = rows.need(Asked, at.customer)
+    row = rows.need(AskedRow, at.customer)
     if invitation not in row.done:
         row.done.append(invitation)
     row.reminders.pop(invitation, None)
@@ -106,7 +106,7 @@ def _remind_no_more(rows: Rows, at: Envelope, invitation: str) -> None:
 def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
     """Close the reminder; open an answer of the business where the customer's is low."""
     if event.invitation is not None:
-        row = rows.need(Asked, at.customer)
+        row = rows.need(AskedRow, at.customer)
         row.see(event.invitation, at.occurred_at)
         answer = FirstAnswer(at.position, f"{at.stream} {event.feedback}")
         row.first.setdefault(f"{event.invitation} {event.instrument}", answer)
@@ -128,7 +128,7 @@ def feedback_corrected(rows: Rows, event: FeedbackCorrected, at: Envelope) -> No
 def sentiment_scored(rows: Rows, event: SentimentScored, at: Envelope) -> None:
     """Open an answer of the business to unfavourable words without a score, once a scorer finds them so."""
     if event.answer_by is not None:
-        row = rows.get(Asked, at.customer)
+        row = rows.get(AskedRow, at.customer)
         if row is None or f"{at.stream} {event.feedback}" not in row.answers:
             come_back_by(rows, at, event.feedback, event.answer_by)
 
@@ -142,12 +142,12 @@ def feedback_answered(rows: Rows, event: FeedbackAnswered, at: Envelope) -> None
 @FOLDS.on(CustomerErased)
 def customer_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
     """Close everything: nobody is left to remind or to come back to."""
-    rows.need(Asked, at.customer).erase()
+    rows.need(AskedRow, at.customer).erase()
 
 
 def come_back_by(rows: Rows, at: Envelope, answer: str, due_at: int) -> None:
     """Open an answer of the business to an answer of this stream."""
-    row = rows.need(Asked, at.customer)
+    row = rows.need(AskedRow, at.customer)
     if not row.erased:
         row.answers[f"{at.stream} {answer}"] = due_at
         row.settle()
@@ -155,6 +155,6 @@ def come_back_by(rows: Rows, at: Envelope, answer: str, due_at: int) -> None:
 
 def came_back(rows: Rows, at: Envelope, answer: str) -> None:
     """Close an answer of the business, given or no longer needed."""
-    row = rows.get(Asked, at.customer)
+    row = rows.get(AskedRow, at.customer)
     if row is not None and row.answers.pop(f"{at.stream} {answer}", None) is not None:
         row.settle()

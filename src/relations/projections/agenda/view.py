@@ -36,7 +36,7 @@ from relations.projections.agenda.items import (
     shift_of,
     tier_review,
 )
-from relations.projections.agenda.rows import KINDS, Asked, Item, Kind, Lapse, Member
+from relations.projections.agenda.rows import KINDS, AskedRow, Item, Kind, Lapse, Member
 from relations.projections.projection import Folds, Projection
 from relations.projections.view import View
 
@@ -47,7 +47,7 @@ _FAR_OFF = 2**62
 PROJECTION = Projection(
     name="agenda",
     version=10,
-    tables=(Item, Lapse, Member, Asked),
+    tables=(Item, Lapse, Member, AskedRow),
     folds=Folds.of(agenda_complaints.FOLDS, agenda_surveys.FOLDS, agenda_loyalty.FOLDS),
 )
 
@@ -116,7 +116,7 @@ class AgendaView(View):
         lapsed = policy.surveys.lapsed_by(self.now)
         asked = (
             item
-            for row in self.rows(Asked, customer=customer)
+            for row in self.rows(AskedRow, customer=customer)
             for item in open_asked(row, policy.surveys, _FAR_OFF, lapsed)
         )
         return sorted((item for item in (*opened, *lapses, *reviews, *asked) if item is not None), key=_key)
@@ -153,12 +153,14 @@ class AgendaView(View):
         after: AgendaItem | None,
         lapsed: int | None,
     ) -> list[AgendaItem]:
-        columns, where = self.table(Asked).c, []
+        columns, where = self.table(AskedRow).c, []
         if "answer" in kinds:
             where.append(columns.answer_at <= end)
         if "reminder" in kinds:
             where.append(columns.remind_at.is_not(None) if lapsed is None else columns.remind_at > lapsed)
-        items = (item for row in self.rows(Asked, or_(*where)) for item in open_asked(row, policy.surveys, end, lapsed))
+        items = (
+            item for row in self.rows(AskedRow, or_(*where)) for item in open_asked(row, policy.surveys, end, lapsed)
+        )
         found = [item for item in items if item.kind in kinds and to_micros(item.due_at) <= end]
         return sorted((item for item in found if after is None or item.key > after.key), key=_key)[:limit]
 

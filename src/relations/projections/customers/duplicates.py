@@ -16,7 +16,7 @@ from relations.projections.customers.matching import (
     same_name,
     same_phone,
 )
-from relations.projections.customers.portraits import Said
+from relations.projections.customers.portraits import SaidTrait
 
 __all__ = ["COMPARED", "Candidates", "Contradiction", "Duplicate", "Evidence", "Person", "marks", "pairs", "person"]
 
@@ -89,7 +89,7 @@ class Duplicate(BaseModel):
         return len({sign.kind for sign in self.evidence}) - len(self.against)
 
 
-def person(said: Mapping[str, Said]) -> Person:
+def person(said: Mapping[str, SaidTrait]) -> Person:
     """Return the parts of a profile that can contradict another's."""
     return Person(*(said[name].value if name in said else None for name in Person._fields))
 
@@ -109,7 +109,7 @@ def _against(one: Sequence[Person], other: Sequence[Person]) -> tuple[Contradict
     return tuple(found)
 
 
-def marks(said: Mapping[str, Said], country: str | None) -> list[Mark]:
+def marks(said: Mapping[str, SaidTrait], country: str | None) -> list[Mark]:
     """Return the values by which a customer may be found to be the same as another.
 
     Args:

@@ -31,7 +31,7 @@ __all__ = [
     "OpenWords",
     "Parted",
     "PortraitRow",
-    "Said",
+    "SaidTrait",
     "Trait",
     "culture_of",
     "erase",
@@ -50,7 +50,7 @@ _PERSONAL = ("name", "email", "phone", "birthday")
 _PLAIN = ("language", "region")
 
 
-class Said(msgspec.Struct, array_like=True, gc=False):
+class SaidTrait(msgspec.Struct, array_like=True, gc=False):
     """One thing that was said of a customer.
 
     Attributes:
@@ -87,7 +87,7 @@ class PortraitRow(CustomerRow, gc=False):
     known_since: int | None = None
     erased_at: int | None = None
     merges: list[Merge] = msgspec.field(default_factory=list)
-    said: dict[str, list[Said]] = msgspec.field(default_factory=dict)
+    said: dict[str, list[SaidTrait]] = msgspec.field(default_factory=dict)
 
     def absorb(self, other: PortraitRow) -> None:
         """One person of whom both were said."""
@@ -110,11 +110,11 @@ class Parted(CustomerRow, gc=False):
         """Said twice is said."""
 
 
-def _order(said: Said) -> tuple[int, int]:
+def _order(said: SaidTrait) -> tuple[int, int]:
     return said.at, said.position
 
 
-def latest(said: Iterable[Said], moment: int) -> Said | None:
+def latest(said: Iterable[SaidTrait], moment: int) -> SaidTrait | None:
     """What holds as of a moment: the later business time counts, at one instant the later record."""
     return max((each for each in said if each.at <= moment), key=_order, default=None)
 
@@ -140,7 +140,7 @@ def erase(rows: Rows, at: Envelope) -> None:
     row.said = {}
 
 
-def _say(row: PortraitRow, about: str, said: Said) -> None:
+def _say(row: PortraitRow, about: str, said: SaidTrait) -> None:
     known = row.said.setdefault(about, [])
     known.append(said)
     if len(known) > 1 and _order(known[-2]) > _order(said):
@@ -156,7 +156,7 @@ def _say_fields(row: PortraitRow, event: Event, at: Envelope, names: Iterable[st
             _say(
                 row,
                 about + name,
-                Said(
+                SaidTrait(
                     at.occurred_at,
                     at.position,
                     value,
@@ -184,7 +184,7 @@ def _profile(rows: Rows, event: ProfileCorrected, at: Envelope) -> None:
 
 def _trait_noted(rows: Rows, event: TraitNoted, at: Envelope) -> None:
     words = event.words
-    said = Said(at.occurred_at, at.position, words or "", at.customer, need=event.need)
+    said = SaidTrait(at.occurred_at, at.position, words or "", at.customer, need=event.need)
     if words is not None:
         said.topic, said.field = event.topic, "words"
     _say(rows.need(PortraitRow, at.customer), f"trait {event.trait} {event.about}", said)
@@ -193,14 +193,14 @@ def _trait_noted(rows: Rows, event: TraitNoted, at: Envelope) -> None:
 def _trait_dropped(rows: Rows, event: TraitDropped, at: Envelope) -> None:
     row = rows.need(PortraitRow, at.customer)
     if row.erased_at is None:
-        _say(row, f"trait {event.trait} {event.about}", Said(at.occurred_at, at.position, None, at.customer))
+        _say(row, f"trait {event.trait} {event.about}", SaidTrait(at.occurred_at, at.position, None, at.customer))
 
 
 def _culture_noted(rows: Rows, event: CultureNoted, at: Envelope) -> None:
     row = rows.need(PortraitRow, at.customer)
     _say_fields(row, event, at, ("preferred_channel", "pace", "customs", "taboos"), "culture ")
     if event.languages:
-        _say(row, "culture languages", Said(at.occurred_at, at.position, " ".join(event.languages), at.customer))
+        _say(row, "culture languages", SaidTrait(at.occurred_at, at.position, " ".join(event.languages), at.customer))
 
 
 def _merged(rows: Rows, event: CustomerMerged, at: Envelope) -> None:
@@ -257,7 +257,7 @@ class Culture(BaseModel):
 
 def opened(
     rows: Sequence[PortraitRow], moment: int, open_words: OpenWords, names: Iterable[str] | None = None
-) -> list[dict[str, Said]]:
+) -> list[dict[str, SaidTrait]]:
     """What holds of each customer as of a moment, with readable words.
 
     Args:
@@ -266,7 +266,7 @@ def opened(
         open_words: Opens what is sealed.
         names: Only what is about these; all by default.
     """
-    standing: list[dict[str, Said]] = []
+    standing: list[dict[str, SaidTrait]] = []
     wanted = None if names is None else tuple(names)
     for row in rows:
         abouts = row.said if wanted is None else [name for name in wanted if name in row.said]
@@ -285,7 +285,7 @@ def opened(
     ]
 
 
-def traits_of(standing: Mapping[str, Said]) -> tuple[Trait, ...]:
+def traits_of(standing: Mapping[str, SaidTrait]) -> tuple[Trait, ...]:
     """The traits that hold, in order."""
     found = []
     for about, said in sorted(standing.items()):
@@ -297,7 +297,7 @@ def traits_of(standing: Mapping[str, Said]) -> tuple[Trait, ...]:
     return tuple(found)
 
 
-def culture_of(standing: Mapping[str, Said]) -> Culture | None:
+def culture_of(standing: Mapping[str, SaidTrait]) -> Culture | None:
     """What holds of a customer's culture; None where nothing was noted."""
     noted = {name.partition(" ")[2]: said.value for name, said in standing.items() if name.startswith("culture ")}
     if not noted:

@@ -62,10 +62,10 @@ from relations.projections.projection import CustomerRow, Projection, Rows
 from relations.projections.purchase_days import days_of, month_and_bit
 from relations.projections.repair.moments import Moments, contact_recorded, feedback_corrected, feedback_given
 
-__all__ = ["PROJECTION", "STEP_OF", "Case", "Lesson", "Patron", "Step", "Tick"]
+__all__ = ["PROJECTION", "STEP_OF", "Case", "CaseStep", "Lesson", "Patron", "Tick"]
 
 
-class Step(msgspec.Struct, array_like=True, gc=False):
+class CaseStep(msgspec.Struct, array_like=True, gc=False):
     """One step of a complaint.
 
     Attributes:
@@ -164,7 +164,7 @@ class Case(CustomerRow, gc=False):
     filed_at: int | None = None
     last_at: int = 0
     pending: bool = False
-    steps: list[Step] = msgspec.field(default_factory=list)
+    steps: list[CaseStep] = msgspec.field(default_factory=list)
     ticks: list[Tick] = msgspec.field(default_factory=list)
     lessons: list[Lesson] = msgspec.field(default_factory=list)
 
@@ -228,7 +228,7 @@ def complaint_filed(rows: Rows, event: ComplaintFiled, at: Envelope) -> None:
     case.severity = event.severity
     case.touchpoint = event.touchpoint
     case.filed_at = at.occurred_at
-    _take(case, Step(at.occurred_at, at.version, "filed", (event.acknowledge_by, event.resolve_by)))
+    _take(case, CaseStep(at.occurred_at, at.version, "filed", (event.acknowledge_by, event.resolve_by)))
 
 
 @PROJECTION.on(ComplaintReopened)
@@ -236,49 +236,49 @@ def complaint_reopened(rows: Rows, event: ComplaintReopened, at: Envelope) -> No
     """Add a reopening."""
     what = "resumed" if event.lenient else "reopened"
     due = (event.acknowledge_by, event.resolve_by)
-    _take(rows.need(Case, at.customer, at.id), Step(at.occurred_at, at.version, what, due))
+    _take(rows.need(Case, at.customer, at.id), CaseStep(at.occurred_at, at.version, what, due))
 
 
 @PROJECTION.on(ComplaintAssessed)
 def complaint_assessed(rows: Rows, event: ComplaintAssessed, at: Envelope) -> None:
     """Add an assessment."""
     case = rows.need(Case, at.customer, at.id)
-    _take(case, Step(at.occurred_at, at.version, "assessed", detail=event.severity))
+    _take(case, CaseStep(at.occurred_at, at.version, "assessed", detail=event.severity))
     if event.category is not None:
-        _take(case, Step(at.occurred_at, at.version, "categorised", detail=event.category))
+        _take(case, CaseStep(at.occurred_at, at.version, "categorised", detail=event.category))
 
 
 @PROJECTION.on(RootCauseNamed)
 def root_cause_named(rows: Rows, event: RootCauseNamed, at: Envelope) -> None:
     """Add a root cause."""
-    _take(rows.need(Case, at.customer, at.id), Step(at.occurred_at, at.version, "cause_named", detail=event.cause))
+    _take(rows.need(Case, at.customer, at.id), CaseStep(at.occurred_at, at.version, "cause_named", detail=event.cause))
 
 
 @PROJECTION.on(RemedyProposed)
 def remedy_proposed(rows: Rows, event: RemedyProposed, at: Envelope) -> None:
     """Add an offer, or one that awaits approval."""
     what = "awaiting" if event.needs_approval else "proposed"
-    _take(rows.need(Case, at.customer, at.id), Step(at.occurred_at, at.version, what))
+    _take(rows.need(Case, at.customer, at.id), CaseStep(at.occurred_at, at.version, what))
 
 
 @PROJECTION.on(RemedyCarriedOut)
 def remedy_carried_out(rows: Rows, event: RemedyCarriedOut, at: Envelope) -> None:
     """Add a remedy that was carried out, with its cost."""
-    step = Step(at.occurred_at, at.version, "carried_out", cost=event.value, points=event.points)
+    step = CaseStep(at.occurred_at, at.version, "carried_out", cost=event.value, points=event.points)
     _take(rows.need(Case, at.customer, at.id), step)
 
 
 @PROJECTION.on(ComplaintRecognised)
 def complaint_recognised(rows: Rows, event: ComplaintRecognised, at: Envelope) -> None:
     """Add a reward for a useful complaint."""
-    step = Step(at.occurred_at, at.version, "recognised", cost=event.value, points=event.points)
+    step = CaseStep(at.occurred_at, at.version, "recognised", cost=event.value, points=event.points)
     _take(rows.need(Case, at.customer, at.id), step)
 
 
 @PROJECTION.on(ComplaintFollowedUp)
 def complaint_followed_up(rows: Rows, event: ComplaintFollowedUp, at: Envelope) -> None:
     """Add a follow-up with its score, if there is one."""
-    _take(rows.need(Case, at.customer, at.id), Step(at.occurred_at, at.version, "followed_up", score=event.score))
+    _take(rows.need(Case, at.customer, at.id), CaseStep(at.occurred_at, at.version, "followed_up", score=event.score))
 
 
 _PLAIN: dict[type[Event], str] = {
@@ -318,7 +318,7 @@ STEP_OF: dict[type[Event], str] = {
 @PROJECTION.on(*_PLAIN)
 def step_taken(rows: Rows, event: Event, at: Envelope) -> None:
     """Add a step of which only the time is kept."""
-    _take(rows.need(Case, at.customer, at.id), Step(at.occurred_at, at.version, _PLAIN[type(event)]))
+    _take(rows.need(Case, at.customer, at.id), CaseStep(at.occurred_at, at.version, _PLAIN[type(event)]))
 
 
 # --- clocks ---------------------------------------------------------------------------------------------------------
@@ -405,7 +405,7 @@ _PENDING = {
 """By step: whether anything may fall due after it. Other steps leave that unchanged."""
 
 
-def _take(case: Case, step: Step) -> None:
+def _take(case: Case, step: CaseStep) -> None:
     steps = case.steps
     if not steps or (step.at, step.version) > (steps[-1].at, steps[-1].version):
         steps.append(step)

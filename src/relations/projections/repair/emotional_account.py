@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from relations.messages import from_micros
 from relations.policies.complaints.repair import EmotionalAccount
 from relations.projections.repair.moments import Moments
-from relations.projections.repair.relation_state import History, Relation, Round, was_met
+from relations.projections.repair.relation_state import ComplaintHistory, Relation, Round, was_met
 
 __all__ = ["AccountEntry", "EmotionalBalance", "Happening", "account_of", "happenings"]
 
@@ -123,7 +123,7 @@ def happenings(relation: Relation, moments: Iterable[Moments], *, as_of: int) ->
     return sorted(found)
 
 
-def _of_complaint(history: History, as_of: int, *, is_double: bool) -> Iterator[Happening]:
+def _of_complaint(history: ComplaintHistory, as_of: int, *, is_double: bool) -> Iterator[Happening]:
     name = history.case.complaint
     for opened in history.rounds:
         if opened.opened_by == "filed":

@@ -19,7 +19,7 @@ from relations.projections.repair.cases import Case, Patron
 from relations.projections.repair.relation_state import (
     MENDED,
     STATES,
-    History,
+    ComplaintHistory,
     Relation,
     Round,
     State,
@@ -306,7 +306,7 @@ def nearest_rank(ordered: Sequence[int], percent: int) -> int:
     return ordered[max(-(-len(ordered) * percent // 100), 1) - 1]
 
 
-def step_times(histories: Iterable[History], *, as_of: int) -> list[StepTime]:
+def step_times(histories: Iterable[ComplaintHistory], *, as_of: int) -> list[StepTime]:
     """How long each step takes, over all rounds, and how many were in time."""
     taken: dict[StepName, list[int]] = {step: [] for step in _STEPS}
     ended: Counter[tuple[str, bool]] = Counter()
@@ -325,7 +325,7 @@ def step_times(histories: Iterable[History], *, as_of: int) -> list[StepTime]:
     return [_step_time(step, sorted(times), ended) for step, times in taken.items()]
 
 
-def clock_figures(histories: Iterable[History], *, as_of: int, confidence: float) -> list[ClockFigures]:
+def clock_figures(histories: Iterable[ComplaintHistory], *, as_of: int, confidence: float) -> list[ClockFigures]:
     """Return how each clock ended over all rounds, and how many run. Rounds resumed by an import are left out."""
     ended: Counter[tuple[str, str]] = Counter()
     for history in histories:

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from relations.projections.repair.relation_state import History
+from relations.projections.repair.relation_state import ComplaintHistory
 
 __all__ = ["FunnelName", "FunnelStep", "repair_funnel"]
 
@@ -35,7 +35,7 @@ class FunnelStep(BaseModel):
     onward: float | None
 
 
-def repair_funnel(histories: Iterable[History]) -> list[FunnelStep]:
+def repair_funnel(histories: Iterable[ComplaintHistory]) -> list[FunnelStep]:
     """How many complaints reached each step, the first one first. Duplicates are no complaints of their own.
 
     Args:
@@ -66,7 +66,7 @@ def repair_funnel(histories: Iterable[History]) -> list[FunnelStep]:
     ]
 
 
-def _done(history: History) -> set[FunnelName]:
+def _done(history: ComplaintHistory) -> set[FunnelName]:
     """What was done about a complaint in any of its rounds."""
     done: set[FunnelName] = {"filed"}
     for opened in history.rounds:

@@ -14,7 +14,7 @@ from relations.aggregates.complaint.justice import JUSTICE, Justice
 from relations.analytics.intervals import Interval, wilson
 from relations.messages import from_micros
 from relations.projections.repair.cases import STEP_OF, Lesson
-from relations.projections.repair.relation_state import MENDED, History, Relation
+from relations.projections.repair.relation_state import MENDED, ComplaintHistory, Relation
 
 __all__ = [
     "CAUSES_BY",
@@ -124,7 +124,7 @@ class JusticeServed(BaseModel):
 # --- reckoning ------------------------------------------------------------------------------------------------------
 
 
-def causes(histories: Iterable[History], *, by: CausesBy = "cause") -> list[CauseShare]:
+def causes(histories: Iterable[ComplaintHistory], *, by: CausesBy = "cause") -> list[CauseShare]:
     """The causes of complaints, the most frequent first, with the share that the first so many make up (Pareto)."""
     counts = Counter(_grouped(history, by) for history in histories if not history.is_merged)
     unknown = counts.pop(None, 0)
@@ -139,7 +139,7 @@ def causes(histories: Iterable[History], *, by: CausesBy = "cause") -> list[Caus
     return found
 
 
-def _grouped(history: History, by: CausesBy) -> str | None:
+def _grouped(history: ComplaintHistory, by: CausesBy) -> str | None:
     match by:
         case "cause":
             return history.cause
@@ -151,7 +151,7 @@ def _grouped(history: History, by: CausesBy) -> str | None:
             return history.case.touchpoint
 
 
-def improvements(histories: Iterable[History]) -> list[Improvement]:
+def improvements(histories: Iterable[ComplaintHistory]) -> list[Improvement]:
     """All improvements raised by then: open ones first, then done, proved and not proved; the oldest first."""
     found: list[Improvement | None] = []
     for history in histories:
@@ -164,7 +164,7 @@ def improvements(histories: Iterable[History]) -> list[Improvement]:
     return sorted(known, key=lambda each: (order[each.state], each.raised_at, each.complaint, each.improvement))
 
 
-def _improvement(history: History, lessons: Sequence[Lesson]) -> Improvement | None:
+def _improvement(history: ComplaintHistory, lessons: Sequence[Lesson]) -> Improvement | None:
     raised = next((lesson for lesson in lessons if lesson.what == "raised"), None)
     if raised is None:
         return None  # dated later than what was done about it

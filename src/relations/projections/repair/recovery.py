@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from relations.analytics.intervals import Interval, mean_interval
 from relations.projections.repair.moments import Answer, Moments
-from relations.projections.repair.relation_state import History, Relation
+from relations.projections.repair.relation_state import ComplaintHistory, Relation
 
 __all__ = ["BeforeAfter", "Pair", "before_and_after", "pairs_of", "years_by_customer"]
 
@@ -86,7 +86,7 @@ def pairs_of(relation: Relation, moments: Iterable[Moments], *, within_days: int
     return found
 
 
-def _around(history: History, answers: Sequence[Answer], begin: int, end: int, within: int) -> list[Pair]:
+def _around(history: ComplaintHistory, answers: Sequence[Answer], begin: int, end: int, within: int) -> list[Pair]:
     filed_at, settled_at = history.rounds[0].opened_at, history.rounds[-1].settled_at
     if settled_at is None:
         return []

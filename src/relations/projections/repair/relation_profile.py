@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from relations.messages import from_micros
 from relations.projections.repair.figures import RelationStanding, standing
-from relations.projections.repair.relation_state import DeviationKind, History, Relation, Round, State
+from relations.projections.repair.relation_state import ComplaintHistory, DeviationKind, Relation, Round, State
 
 __all__ = [
     "ComplaintProfile",
@@ -125,7 +125,7 @@ def relation_profile(customer: str, relation: Relation) -> RelationProfile:
     )
 
 
-def complaint_profile(history: History) -> ComplaintProfile:
+def complaint_profile(history: ComplaintHistory) -> ComplaintProfile:
     """A complaint with its rounds, as callers see it."""
     state, since = history.rounds[-1].position()
     return ComplaintProfile(

@@ -32,15 +32,15 @@ from typing import Literal, TypeAlias, get_args
 
 from relations.policies import Repair
 from relations.policies.calendars import LocalTime
-from relations.projections.repair.cases import Case, Lesson, Patron, Step, Tick
+from relations.projections.repair.cases import Case, CaseStep, Lesson, Patron, Tick
 
 __all__ = [
     "MENDED",
     "STATES",
-    "Clock",
+    "ClockStanding",
+    "ComplaintHistory",
     "Deviation",
     "DeviationKind",
-    "History",
     "Relation",
     "Round",
     "State",
@@ -83,7 +83,7 @@ _AS = {"approved": "proposed"}
 
 
 @dataclass(slots=True)
-class Clock:
+class ClockStanding:
     """A clock as of a moment.
 
     Attributes:
@@ -119,7 +119,7 @@ class Round:
     number: int
     opened_at: int
     opened_by: str
-    clocks: dict[tuple[str, int], Clock]
+    clocks: dict[tuple[str, int], ClockStanding]
     first: dict[str, int] = field(default_factory=dict)
     answers: list[int] = field(default_factory=list)
     scores: list[tuple[int, int]] = field(default_factory=list)
@@ -181,7 +181,7 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class ComplaintHistory:
     """A complaint as of a moment.
 
     Attributes:
@@ -193,7 +193,7 @@ class History:
 
     case: Case
     rounds: list[Round]
-    taken: list[Step]
+    taken: list[CaseStep]
     lessons: list[Lesson]
 
     @property
@@ -252,7 +252,7 @@ class Relation:
     state: State
     since: int | None
     complaint: str | None
-    histories: list[History]
+    histories: list[ComplaintHistory]
     deviations: list[Deviation]
 
 
@@ -289,7 +289,7 @@ def relation_state(
 def _heard_of(
     state: State,
     since: int,
-    histories: Sequence[History],
+    histories: Sequence[ComplaintHistory],
     bought: Sequence[int],
     silence: int,
     as_of: int,
@@ -305,7 +305,7 @@ def _heard_of(
     return state, since
 
 
-def _last_heard(histories: Sequence[History], bought: Sequence[int], before: int, local: LocalTime) -> int:
+def _last_heard(histories: Sequence[ComplaintHistory], bought: Sequence[int], before: int, local: LocalTime) -> int:
     """The customer's last sign of life before a moment: they bought, complained, came back, or answered."""
     # A purchase counts from the beginning of its day, so the day of `before` may count or not.
     until = bisect_right(bought, local.day(before))
@@ -321,7 +321,7 @@ def _last_heard(histories: Sequence[History], bought: Sequence[int], before: int
 # --- one complaint --------------------------------------------------------------------------------------------------
 
 
-def _read(case: Case, days: Sequence[int], policy: Repair, as_of: int, local: LocalTime) -> History | None:
+def _read(case: Case, days: Sequence[int], policy: Repair, as_of: int, local: LocalTime) -> ComplaintHistory | None:
     """A complaint's rounds; None where it was not filed by then."""
     if case.filed_at is None or case.filed_at > as_of:
         return None
@@ -332,10 +332,10 @@ def _read(case: Case, days: Sequence[int], policy: Repair, as_of: int, local: Lo
     _set_clocks(rounds, [tick for tick in case.ticks if tick.at <= as_of])
     for opened in rounds:
         _judge(opened, days, policy, as_of, local)
-    return History(case, rounds, taken, [lesson for lesson in case.lessons if lesson.at <= as_of])
+    return ComplaintHistory(case, rounds, taken, [lesson for lesson in case.lessons if lesson.at <= as_of])
 
 
-def _rounds(taken: Sequence[Step]) -> list[Round]:
+def _rounds(taken: Sequence[CaseStep]) -> list[Round]:
     """Return the runs of a complaint, from its filing and from each reopening.
 
     Steps dated before the filing, as other systems' files have them, count as taken at the filing, in their order.
@@ -352,7 +352,7 @@ def _rounds(taken: Sequence[Step]) -> list[Round]:
         if rounds:
             rounds[-1].ends_at = at
         acknowledge_by, resolve_by = step.due
-        clocks = {("acknowledge", 1): Clock(acknowledge_by), ("resolve", 1): Clock(resolve_by)}
+        clocks = {("acknowledge", 1): ClockStanding(acknowledge_by), ("resolve", 1): ClockStanding(resolve_by)}
         rounds.append(Round(len(rounds) + 1, at, step.what, clocks))
     return rounds
 
@@ -367,7 +367,7 @@ def _set_clocks(rounds: Sequence[Round], ticks: Iterable[Tick]) -> None:
         if clock is None:
             if tick.due_at is None:
                 continue
-            clock = clocks[tick.clock, tick.number] = Clock(tick.due_at, started_at=tick.at)
+            clock = clocks[tick.clock, tick.number] = ClockStanding(tick.due_at, started_at=tick.at)
         if tick.due_at is not None:
             clock.due_at = tick.due_at
         if tick.what in _ENDS:
@@ -376,7 +376,7 @@ def _set_clocks(rounds: Sequence[Round], ticks: Iterable[Tick]) -> None:
             clock.is_paused = tick.what == "paused"
 
 
-def _note(opened: Round, step: Step, at: int) -> None:
+def _note(opened: Round, step: CaseStep, at: int) -> None:
     what = _AS.get(step.what, step.what)
     if what == "followed_up" and opened.settled_at is None:
         return  # dated before the settlement that it asks about: it says nothing of it
@@ -468,7 +468,7 @@ def _done_at(opened: Round, name: str, number: int) -> int | None:
 # --- failures upon failures -----------------------------------------------------------------------------------------
 
 
-def _mark_relapses(histories: Sequence[History], policy: Repair) -> None:
+def _mark_relapses(histories: Sequence[ComplaintHistory], policy: Repair) -> None:
     """Mark the rounds that opened on a relation that was restored, or soon after a resolution.
 
     A reopening looks at the round before it, a new complaint at all others. Customers may have thousands, so the
@@ -499,7 +499,7 @@ def _mended(opened: Round, policy: Repair) -> Iterator[tuple[int, int]]:
         yield resolved_at, min(resolved_at + policy.relapse_days * _DAY, ends_at)
 
 
-def _deviations(histories: Sequence[History], policy: Repair) -> list[Deviation]:
+def _deviations(histories: Sequence[ComplaintHistory], policy: Repair) -> list[Deviation]:
     """Failures upon failures, by time."""
     found: list[Deviation] = []
     last: int | None = None

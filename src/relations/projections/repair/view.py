@@ -16,7 +16,7 @@ from sqlalchemy import or_, select
 from relations.errors import InvalidInput
 from relations.messages import to_micros
 from relations.projections.projection import Projection
-from relations.projections.repair.cases import PROJECTION, Case, Lesson, Patron, Step, Tick
+from relations.projections.repair.cases import PROJECTION, Case, CaseStep, Lesson, Patron, Tick
 from relations.projections.repair.emotional_account import AccountEntry, EmotionalBalance, account_of, happenings
 from relations.projections.repair.figures import (
     CLOCKS,
@@ -55,7 +55,7 @@ from relations.projections.repair.relation_profile import (
     RoundProfile,
     relation_profile,
 )
-from relations.projections.repair.relation_state import STATES, History, Relation, State, relation_state
+from relations.projections.repair.relation_state import STATES, ComplaintHistory, Relation, State, relation_state
 from relations.projections.view import View
 
 __all__ = [
@@ -63,6 +63,7 @@ __all__ = [
     "AccountEntry",
     "BeforeAfter",
     "Case",
+    "CaseStep",
     "CauseShare",
     "ClockFigures",
     "ClockName",
@@ -82,7 +83,6 @@ __all__ = [
     "RepairView",
     "RoundProfile",
     "State",
-    "Step",
     "StepTime",
     "Tick",
     "relation_profile",
@@ -293,7 +293,7 @@ class RepairView(View):
         patrons = self.rows(Patron, self.table(Patron).c.complaints > 0)
         return list(read_relations(patrons, rows, self.policy.repair, as_of=moment, local=self.local))
 
-    def _histories(self, moment: int) -> Iterator[History]:
+    def _histories(self, moment: int) -> Iterator[ComplaintHistory]:
         return (history for _, relation in self._read(moment) for history in relation.histories)
 
     def _relation(self, customer: str, moment: int) -> Relation:

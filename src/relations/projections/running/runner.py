@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, or_, select, text
 from relations.errors import ProjectionFailed
 from relations.gc_pause import collector_paused
 from relations.log.codec import Codec
-from relations.log.database import Database, Statement, tables_of
+from relations.log.database import CompiledStatement, Database, tables_of
 from relations.log.log import Log, Shard
 from relations.log.tables import log as log_table
 from relations.policies.calendars import local_time, zone_data_version
@@ -307,11 +307,11 @@ class Runner:
         return folding.rows
 
     @cached_property
-    def _of_customer(self) -> Statement:
+    def _of_customer(self) -> CompiledStatement:
         return self._database.compile(self._events_of_customer())
 
     @cached_property
-    def _of_customer_until(self) -> Statement:
+    def _of_customer_until(self) -> CompiledStatement:
         occurred = log_table.c.occurred_at <= bindparam("until")
         return self._database.compile(self._events_of_customer().where(occurred))
 

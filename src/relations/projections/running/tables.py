@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Ta
 from sqlalchemy.dialects import postgresql, sqlite
 
 from relations.errors import StoreError
-from relations.log.database import Database, Statement
+from relations.log.database import CompiledStatement, Database
 from relations.projections.projection import CustomerRow, Projection, Row, Tally
 from relations.projections.running.checkpoints import edition_suffix
 
@@ -133,8 +133,8 @@ class RowTable:
         )
         self._json_columns = [index for index, field in enumerate(fields) if field.is_json]
         self._decoders = [(index, field.decode) for index, field in enumerate(fields) if field.decode]
-        self.insert: Statement = database.compile(insert(self.table))
-        self.upsert: Statement = database.compile(self._upsert(database))
+        self.insert: CompiledStatement = database.compile(insert(self.table))
+        self.upsert: CompiledStatement = database.compile(self._upsert(database))
         self._rows_a_statement = _PARAMETERS_MAX // len(fields) if database.is_sqlite else 1
         self.delete_sql = database.compile(
             self.table.delete().where(*(self.table.c[name] == "" for name in row.key))

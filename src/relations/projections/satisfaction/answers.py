@@ -43,7 +43,7 @@ from relations.messages import Envelope
 from relations.projections.known import Known, newer
 from relations.projections.projection import CustomerRow, Projection, Rows
 
-__all__ = ["COMPLAINT_CSAT", "PROJECTION", "Case", "Given", "Invited", "Respondent", "Sentiment"]
+__all__ = ["COMPLAINT_CSAT", "PROJECTION", "ComplaintOutcome", "Given", "InvitationOutcome", "Respondent", "Sentiment"]
 
 COMPLAINT_CSAT = "complaint_csat"
 
@@ -96,7 +96,7 @@ class Given(msgspec.Struct, array_like=True, gc=False):
     language: str = ""
 
 
-class Invited(msgspec.Struct, array_like=True, gc=False):
+class InvitationOutcome(msgspec.Struct, array_like=True, gc=False):
     """One invitation with its reminders and outcome."""
 
     at: int
@@ -113,7 +113,7 @@ class Invited(msgspec.Struct, array_like=True, gc=False):
         return self.seen_at is not None or self.declined_at is not None
 
 
-class Case(msgspec.Struct, array_like=True, gc=False):
+class ComplaintOutcome(msgspec.Struct, array_like=True, gc=False):
     """A complaint and its standing: `open`, `resolved`, `withdrawn` or `reopened`."""
 
     filed_at: int
@@ -136,8 +136,8 @@ class Respondent(CustomerRow, gc=False):
     language: Known | None = None
     region: Known | None = None
     answers: dict[str, Given] = msgspec.field(default_factory=dict)
-    invitations: dict[str, Invited] = msgspec.field(default_factory=dict)
-    complaints: dict[str, Case] = msgspec.field(default_factory=dict)
+    invitations: dict[str, InvitationOutcome] = msgspec.field(default_factory=dict)
+    complaints: dict[str, ComplaintOutcome] = msgspec.field(default_factory=dict)
     erased_at: int | None = None
 
     def absorb(self, other: Respondent) -> None:
@@ -158,14 +158,14 @@ class Respondent(CustomerRow, gc=False):
         self.erased_at = max((at for at in (self.erased_at, other.erased_at) if at is not None), default=None)
 
 
-def _either(one: Invited, other: Invited) -> Invited:
+def _either(one: InvitationOutcome, other: InvitationOutcome) -> InvitationOutcome:
     """Combine one invitation under two ids: sent once, and seen, reminded of or declined under either."""
     first, second = sorted((one, other), key=lambda each: (each.at, each.instrument, each.touchpoint, each.channel))
 
     def soonest(left: int | None, right: int | None) -> int | None:
         return min((at for at in (left, right) if at is not None), default=None)
 
-    return Invited(
+    return InvitationOutcome(
         first.at,
         first.instrument,
         first.touchpoint,
@@ -256,7 +256,7 @@ def customer_erased(rows: Rows, _event: CustomerErased, envelope: Envelope) -> N
 @PROJECTION.on(InvitationSent)
 def invitation_sent(rows: Rows, event: InvitationSent, envelope: Envelope) -> None:
     """Add an invitation."""
-    rows.need(Respondent, envelope.customer).invitations[event.invitation] = Invited(
+    rows.need(Respondent, envelope.customer).invitations[event.invitation] = InvitationOutcome(
         envelope.occurred_at, event.instrument, event.touchpoint or "", event.channel
     )
 
@@ -280,7 +280,7 @@ def invitation_went_on(
 @PROJECTION.on(ComplaintFiled)
 def complaint_filed(rows: Rows, _event: ComplaintFiled, envelope: Envelope) -> None:
     """Add a complaint: later answers come from somebody who complained."""
-    rows.need(Respondent, envelope.customer).complaints[envelope.id] = Case(envelope.occurred_at)
+    rows.need(Respondent, envelope.customer).complaints[envelope.id] = ComplaintOutcome(envelope.occurred_at)
 
 
 @PROJECTION.on(ComplaintResolved, ComplaintWithdrawn, ComplaintReopened)

@@ -19,8 +19,8 @@ from relations.projections.satisfaction.cuts import Cuts, Dimension, Fact, Group
 
 __all__ = [
     "CsatFigure",
-    "Figure",
     "GapFigure",
+    "GroupFigure",
     "NpsFigure",
     "ScaleFigure",
     "csat_figures",
@@ -32,7 +32,7 @@ __all__ = [
 CSAT_SCORES = range(1, 6)
 
 
-class Figure(BaseModel):
+class GroupFigure(BaseModel):
     """The fields that all figures have.
 
     Attributes:
@@ -60,7 +60,7 @@ class Figure(BaseModel):
     interval: Interval | None = None
 
 
-class NpsFigure(Figure):
+class NpsFigure(GroupFigure):
     """A net promoter score, from -100 to 100, always with its number of answers and its interval.
 
     Sources: Reichheld 2003 for the score; Rocks 2016 for the adjusted value and the interval, which has the score's
@@ -88,7 +88,7 @@ class NpsFigure(Figure):
         return f"NPS {round(self.nps)} [{self.interval.low:.1f}, {self.interval.high:.1f}], n = {self.n}"
 
 
-class CsatFigure(Figure):
+class CsatFigure(GroupFigure):
     """The share of satisfied answers, from 0 to 1, with Wilson's interval in the same unit.
 
     Attributes:
@@ -109,7 +109,7 @@ class CsatFigure(Figure):
         return f"CSAT {self.share:.1%} [{self.interval.low:.1%}, {self.interval.high:.1%}], n = {self.n}"
 
 
-class ScaleFigure(Figure):
+class ScaleFigure(GroupFigure):
     """Answers on any other scale: customer effort, agreement, stars.
 
     The interval is that of the mean, with Student's quantile. It counts people, not answers, if somebody answered
@@ -137,7 +137,7 @@ class ScaleFigure(Figure):
         return f"{self.instrument} {self.mean:.2f} of {self.lowest} to {self.highest}, n = {self.n}"
 
 
-class GapFigure(Figure):
+class GapFigure(GroupFigure):
     """Answers to one item or one dimension of a questionnaire; `mean` is that of the perception.
 
     If the questionnaire asks for expectations (SERVQUAL; Parasuraman, Zeithaml and Berry 1988), spread and interval are
@@ -333,5 +333,5 @@ def _by_respondent(facts: Iterable[Fact], numbers: Iterable[int]) -> Iterable[li
     return found.values()
 
 
-def _absent(figure: Figure) -> str:
+def _absent(figure: GroupFigure) -> str:
     return f"suppressed, n = {figure.n}" if figure.suppressed else "undefined, n = 0"

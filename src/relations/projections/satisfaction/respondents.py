@@ -15,10 +15,10 @@ from typing import NamedTuple, TypeAlias
 
 from relations.policies import Instrument
 from relations.policies.calendars import LocalTime
-from relations.projections.satisfaction.answers import Given, Invited, Respondent
+from relations.projections.satisfaction.answers import Given, InvitationOutcome, Respondent
 from relations.projections.satisfaction.cuts import WHOLE, Dimension, Fact
 
-__all__ = ["Asked", "Respondents", "Said", "SegmentsOf", "Where", "given_once"]
+__all__ = ["AskedInvitation", "NamedAnswer", "Respondents", "SegmentsOf", "Where", "given_once"]
 
 SegmentsOf: TypeAlias = Mapping[str, str | Collection[str]]
 """The segment of each customer by surviving id, or several segments."""
@@ -27,21 +27,21 @@ Where: TypeAlias = Mapping[Dimension, str | None]
 _NO_COMPLAINT = "none"
 
 
-class Said(NamedTuple):
+class NamedAnswer(NamedTuple):
     """One answer with its name in the respondent's row."""
 
     name: str
     given: Given
 
 
-class Asked(NamedTuple):
+class AskedInvitation(NamedTuple):
     """One invitation with the time of its answer, if there is one."""
 
-    invited: Invited
+    invited: InvitationOutcome
     answered_at: int | None
 
 
-def given_once(row: Respondent) -> Iterator[Said]:
+def given_once(row: Respondent) -> Iterator[NamedAnswer]:
     """Yield a respondent's answers in the order of recording, only the first for each invitation and instrument."""
     answered: set[tuple[str, str]] = set()
     for name, given in sorted(row.answers.items(), key=lambda entry: entry[1].position):
@@ -50,7 +50,7 @@ def given_once(row: Respondent) -> Iterator[Said]:
             if key in answered:
                 continue
             answered.add(key)
-        yield Said(name, given)
+        yield NamedAnswer(name, given)
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,12 @@ class Respondents:
                 if asked is not None and (not own or given.instrument == asked.instrument):
                     answered[name] = min(given.at, answered.get(name, given.at))
             for name, invited in row.invitations.items():
-                found += self._facts(row, invited, Asked(invited, answered.get(name)), None)
+                found += self._facts(row, invited, AskedInvitation(invited, answered.get(name)), None)
         return found
 
-    def _facts(self, row: Respondent, of: Given | Invited, content: object, regarding: str | None) -> Iterable[Fact]:
+    def _facts(
+        self, row: Respondent, of: Given | InvitationOutcome, content: object, regarding: str | None
+    ) -> Iterable[Fact]:
         """Return the fact, unless it lies outside the months or values wanted."""
         month = self.local.month(of.at)
         if (self.since is not None and month < self.since) or (self.until is not None and month >= self.until):

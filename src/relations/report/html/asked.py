@@ -12,17 +12,17 @@ from relations.errors import InvalidInput, MissingExtra
 from relations.messages import from_micros, to_micros
 from relations.months import last_day, months_after, months_between
 from relations.policies.calendars import LocalTime, local_time
-from relations.report.html.figures import Bar, Bars, Dot, Figure, Part, Plot, Scale, Table, middle, points, ticks_at
+from relations.report.html.figures import Bar, BarPiece, Bars, Dot, Figure, Plot, Scale, Table, middle, points, ticks_at
 from relations.report.html.wording import Wording
 
-__all__ = ["MONTHS", "Asked", "Trend"]
+__all__ = ["MONTHS", "Asked", "MonthlyTrend"]
 
 MONTHS = 24
 """The most months on a chart; older ones are in the views."""
 
 
 @dataclass(frozen=True)
-class Trend:
+class MonthlyTrend:
     """One value a month, with its interval and the limits of chance.
 
     Attributes:
@@ -147,13 +147,13 @@ class Asked:
                 Bar(
                     label,
                     write(value) + (f" · {self.say.share(value / of)}" if of else ""),
-                    [Part(style, max(0.0, value / longest), value)],
+                    [BarPiece(style, max(0.0, value / longest), value)],
                 )
                 for label, value in rows
             ]
         )
 
-    def trend(self, name: str, title: str, trend: Trend, said: list[str], *, style: str = "blue") -> Figure:
+    def trend(self, name: str, title: str, trend: MonthlyTrend, said: list[str], *, style: str = "blue") -> Figure:
         """Return a figure by month, with intervals, the limits of chance, and the months beyond them."""
         say = self.say
         every = months_between(trend.months[0], trend.months[-1])  # suppressed months keep their place
@@ -184,7 +184,7 @@ class Asked:
                 x,
                 scale.place(value),
                 value,
-                f"{label}: {trend.write(value)} ({trend.write(low)} \u2013 {trend.write(high)})",
+                say("point", month=label, value=trend.write(value), low=trend.write(low), high=trend.write(high)),
                 "signal" if is_odd else "point",
             )
             for x, value, label, (low, high), is_odd in zip(at, trend.values, labels, trend.bands, odd, strict=True)

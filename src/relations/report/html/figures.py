@@ -14,16 +14,16 @@ from typing import TypeAlias
 
 __all__ = [
     "Bar",
+    "BarPiece",
     "Bars",
     "Cell",
     "Chart",
-    "Column",
     "Dot",
     "Figure",
     "Grid",
     "Heat",
-    "Part",
     "Plot",
+    "PlotColumn",
     "Scale",
     "Section",
     "Table",
@@ -39,7 +39,7 @@ _WHITE_LETTERS = 0.6
 
 
 @dataclass(frozen=True)
-class Part:
+class BarPiece:
     """A piece of a bar or of a column.
 
     Attributes:
@@ -70,7 +70,7 @@ class Bar:
 
     label: str
     said: str
-    parts: Sequence[Part]
+    parts: Sequence[BarPiece]
     behind: float | None = None
 
 
@@ -99,12 +99,12 @@ class Dot:
 
 
 @dataclass(frozen=True)
-class Column:
+class PlotColumn:
     """A column of a plot, in hundredths of its width."""
 
     x: float
     width: float
-    parts: Sequence[Part]
+    parts: Sequence[BarPiece]
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Plot:
     areas: Sequence[tuple[str, str]] = ()
     lines: Sequence[tuple[str, str]] = ()
     dots: Sequence[Dot] = ()
-    columns: Sequence[Column] = ()
+    columns: Sequence[PlotColumn] = ()
     curves: Sequence[tuple[str, str]] = ()
     legend: Sequence[tuple[str, str]] = ()
     below: str = ""

@@ -108,9 +108,9 @@ class Wording:
                                                     locale=self._locale))  # fmt: skip
 
     def short_money(self, minor: float, currency: str) -> str:
-        """Write an amount in as few letters as possible, with the language's word for thousands."""
+        """Write an amount in few letters, such as `€12.5K` or `€1.25万`, with at most two decimals."""
         major = float(Decimal(round(minor)).scaleb(-minor_digits(currency)))
-        return _minus(self._numbers.format_compact_currency(major, currency, fraction_digits=0, locale=self._locale))
+        return _minus(self._numbers.format_compact_currency(major, currency, fraction_digits=2, locale=self._locale))
 
     def month(self, month: str) -> str:
         """Write a month such as `2024-05`."""

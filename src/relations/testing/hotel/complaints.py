@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from relations.aggregates.complaint import (
     AcceptRemedy,
@@ -21,11 +21,9 @@ from relations.aggregates.complaint import (
     WithdrawComplaint,
 )
 from relations.messages import Money
+from relations.testing.hotel.booking import Booking
 from relations.testing.hotel.diary import DAY, HOUR, MINUTE
 from relations.testing.hotel.world import RATES, SUBJECTS, Subject, Weighted
-
-if TYPE_CHECKING:
-    from relations.testing.hotel.visits import Visit
 
 __all__ = ["complain"]
 
@@ -38,7 +36,7 @@ _REOPENS = Weighted({"promised and not done": 4, "it happened again": 3, "not sa
 _EUROS = {"low": 2_000, "medium": 5_000, "high": 12_000, "critical": 30_000}
 
 
-def complain(visit: Visit) -> float:
+def complain(visit: Booking) -> float:
     """Write a complaint about a visit with everything that follows; return its effect on the guest's contentment."""
     complaint = _Complaint(visit)
     complaint.file()
@@ -51,7 +49,7 @@ def complain(visit: Visit) -> float:
 class _Complaint:
     """One complaint while it is being written; `at` is the time it has reached."""
 
-    def __init__(self, visit: Visit) -> None:
+    def __init__(self, visit: Booking) -> None:
         random = visit.random
         self.visit = visit
         self.random = random

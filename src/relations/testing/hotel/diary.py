@@ -6,18 +6,15 @@ is freed. So only guests who may still come, and what they have begun, take memo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from relations.messages import Command
 from relations.policies import Policy
 from relations.policies.calendars import local_time
-
-if TYPE_CHECKING:
-    from relations.testing.hotel.guests import Guest
 
 __all__ = ["DAY", "HOUR", "MINUTE", "Diary", "Recorded"]
 
@@ -26,6 +23,22 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 _set = object.__setattr__
+
+
+class Author(Protocol):
+    """Somebody whose commands a diary notes.
+
+    Attributes:
+        id: The customer's id.
+        number: The guest's number, from which command ids are made.
+        written: How many commands were noted.
+        expected: The day on which to think of them again.
+    """
+
+    id: str
+    number: int
+    written: int
+    expected: int
 
 
 class Recorded(NamedTuple):
@@ -86,11 +99,11 @@ class Diary:
         after = local_time(policy.zone).start(start + timedelta(days=days)) // 1_000_000
         self._end = min(self.start + days * DAY, after)
         self._pages: list[list[tuple[int, int, Command]]] = [[] for _ in range(days)]
-        self._visits: list[list[Guest]] = [[] for _ in range(days)]
+        self._visits: list[list[Author]] = [[] for _ in range(days)]
 
     def write(
         self,
-        guest: Guest,
+        guest: Author,
         kind: type[Command],
         at: int,
         actor: str,
@@ -129,13 +142,13 @@ class Diary:
             day = (when - self.start) // DAY
             self._pages[day].append((when, next(self._count), command))
 
-    def expect(self, guest: Guest, day: int) -> None:
+    def expect(self, guest: Author, day: int) -> None:
         """Plan the guest again on this day."""
         guest.expected = day
         if day < self.days:
             self._visits[day].append(guest)
 
-    def play(self, plan: Callable[[Guest, int], None], arrivals: Callable[[int], list[Guest]]) -> Iterator[Recorded]:
+    def play(self, plan: Callable[[Any, int], None], arrivals: Callable[[int], Sequence[Author]]) -> Iterator[Recorded]:
         """Yield the commands day by day.
 
         Args:

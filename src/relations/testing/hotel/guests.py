@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from relations.testing.hotel.loyalty import Account
+from relations.testing.hotel.points import MemberPoints
 from relations.testing.hotel.world import GUEST_KINDS, HOTELS, LANGUAGES, GuestKind, Hotel, Weighted
 
 __all__ = ["Guest", "hotel_for", "new_guest", "reseed", "side_numbers"]
@@ -55,7 +55,7 @@ class Guest:
         self.temper = random.gauss(0, 0.6)
         self.visits = 0
         self.written = 0
-        self.account: Account | None = None
+        self.account: MemberPoints | None = None
         self.consents: list[tuple[str, str]] = []
         self.gone = False
         self.asked = 0

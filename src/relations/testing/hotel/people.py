@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from relations.aggregates.customer import (
     DropTrait,
     LinkIdentity,
@@ -15,11 +13,9 @@ from relations.aggregates.customer import (
     UnmergeCustomer,
 )
 from relations.messages import Money
+from relations.testing.hotel.booking import Booking
 from relations.testing.hotel.diary import DAY, HOUR, MINUTE
 from relations.testing.hotel.world import PACES, TRAITS, WISHES
-
-if TYPE_CHECKING:
-    from relations.testing.hotel.visits import Visit
 
 __all__ = ["note_person"]
 
@@ -27,7 +23,7 @@ _REGISTERED_TWICE = 0.02
 """The share of guests who fill in a second form and are registered twice."""
 
 
-def note_person(visit: Visit, name: str | None) -> None:
+def note_person(visit: Booking, name: str | None) -> None:
     """Write what the hotel learns about a guest on a visit.
 
     Args:
@@ -61,7 +57,7 @@ def note_person(visit: Visit, name: str | None) -> None:
         )  # fmt: skip
 
 
-def _link_booking(visit: Visit) -> None:
+def _link_booking(visit: Booking) -> None:
     """Perhaps link the id of a booking engine, through which the first visit came."""
     guest, random, write = visit.guest, visit.random, visit.diary.write
     if random.random() < 0.25:
@@ -71,7 +67,7 @@ def _link_booking(visit: Visit) -> None:
         )  # fmt: skip
 
 
-def _register_again(visit: Visit, name: str) -> None:
+def _register_again(visit: Booking, name: str) -> None:
     """Register the guest a second time; later perhaps merge the two, and sometimes unmerge them again."""
     guest, random, write = visit.guest, visit.random, visit.diary.write
     other, at = f"{guest.id}-2", visit.departure + DAY + random.randrange(5 * DAY)

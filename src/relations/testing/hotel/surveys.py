@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from relations.aggregates.customer import (
     AnswerFeedback,
@@ -13,11 +13,9 @@ from relations.aggregates.customer import (
     SeeInvitation,
     SendInvitation,
 )
+from relations.testing.hotel.booking import Booking
 from relations.testing.hotel.diary import DAY, HOUR, MINUTE
 from relations.testing.hotel.world import THEMES
-
-if TYPE_CHECKING:
-    from relations.testing.hotel.visits import Visit
 
 __all__ = ["invite", "remind", "reply", "score_comment", "themes_of"]
 
@@ -25,12 +23,12 @@ _INVITED = 0.5
 """The share of stays with an invitation by e-mail; for the others there is a card in the room."""
 
 
-def _numbers(visit: Visit, of: str) -> Random:
+def _numbers(visit: Booking, of: str) -> Random:
     """Return random numbers of their own, so that drawing more of them changes nothing else about a guest."""
     return Random(f"{of} {visit.key} {visit.arrival}")  # noqa: S311 - a simulation keeps no secrets
 
 
-def invite(visit: Visit, answered_at: int | None) -> None:
+def invite(visit: Booking, answered_at: int | None) -> None:
     """Send an invitation for a stay, unless the quarantine or the guest forbids it."""
     guest, diary, surveys = visit.guest, visit.diary, visit.diary.policy.surveys
     random, sent = _numbers(visit, "invitation"), visit.departure + 6 * HOUR
@@ -54,21 +52,21 @@ def invite(visit: Visit, answered_at: int | None) -> None:
         visit.remind_at = sent + surveys.reminder_days * DAY + HOUR
 
 
-def remind(visit: Visit) -> None:
+def remind(visit: Booking) -> None:
     """Remind a guest who did not answer, unless they visit again before that."""
     guest, diary, at = visit.guest, visit.diary, visit.remind_at
     if at is not None and at < diary.start + guest.expected * DAY:
         diary.write(guest, RemindInvitation, at, "survey", customer=guest.id, invitation=f"s{visit.key}")
 
 
-def themes_of(visit: Visit, instrument: str) -> tuple[str, ...]:
+def themes_of(visit: Booking, instrument: str) -> tuple[str, ...]:
     """Return the themes of a guest's comment; some comments are not coded."""
     random = _numbers(visit, f"themes {instrument}")
     known = [theme.name for theme in visit.diary.policy.surveys.themes] or list(THEMES)
     return tuple(sorted(random.sample(known, min(len(known), random.choice((0, 1, 1, 1, 2))))))
 
 
-def score_comment(visit: Visit, feedback: str, at: int) -> None:
+def score_comment(visit: Booking, feedback: str, at: int) -> None:
     """Score a comment's sentiment with the hotel's word list."""
     random = _numbers(visit, f"sentiment {feedback}")
     score = max(-1000, min(1000, round(350 + 450 * visit.content + random.gauss(0, 150))))
@@ -78,7 +76,7 @@ def score_comment(visit: Visit, feedback: str, at: int) -> None:
     )  # fmt: skip
 
 
-def reply(visit: Visit, feedback: str, at: int) -> None:
+def reply(visit: Booking, feedback: str, at: int) -> None:
     """Call most guests who gave a low answer."""
     random = _numbers(visit, f"loop {feedback}")
     if random.random() < 0.7:

@@ -40,7 +40,7 @@ from relations.aggregates.complaint.commands import (
     WithdrawComplaint,
 )
 from relations.aggregates.complaint.moves import MOVES, Status
-from relations.aggregates.complaint.state import Complaint, Improvement, Remedy, Request
+from relations.aggregates.complaint.state import Complaint, ImprovementState, Remedy, Request
 from relations.errors import CommandRefused
 from relations.messages import Event
 from relations.policies import Policy
@@ -50,7 +50,7 @@ __all__ = ["REFUSALS", "Rules", "id_reused", "illegal_move", "known_part", "name
 Rules = Mapping[type[ComplaintCommand], Callable[[Complaint, Any, Policy, int], Event | None]]
 """By command: the function that returns its own event, or None where that is recorded already."""
 
-Part = TypeVar("Part", Remedy, Request, Improvement)
+Part = TypeVar("Part", Remedy, Request, ImprovementState)
 
 REFUSALS: Mapping[str, str] = {
     "above_limit": "The remedy is above the limit of the role that approves it",

@@ -11,7 +11,7 @@ from relations.aggregates.loyalty.state import Account, Ledger
 from relations.messages import Event
 from relations.policies import Policy, Programme
 from relations.policies.calendars import local_time
-from relations.policies.loyalty.tier_clock import Standing, TierStep, next_step, outcome, window_total
+from relations.policies.loyalty.tier_clock import Standing, TimedTierStep, next_step, outcome, window_total
 
 __all__ = [
     "evaluate",
@@ -143,7 +143,7 @@ def evaluate(draft: Draft, programme: Programme, at: int, policy: Policy) -> Non
     _rise(draft, programme, at, policy.zone)
 
 
-def _take_step(draft: Draft, programme: Programme, step: TierStep, zone: str) -> None:
+def _take_step(draft: Draft, programme: Programme, step: TimedTierStep, zone: str) -> None:
     ledger, terms = draft.ledger, programme.terms
     came, what = outcome(programme, zone, tier_facts(ledger), step), _what(ledger, programme)
     had = ledger.tier or ""

@@ -10,7 +10,7 @@ from relations.policies.complaints.service_levels import CLOCKS
 from relations.projections.agenda.view import KINDS, AgendaItem
 from relations.report.due import due_within
 from relations.report.html.asked import Asked
-from relations.report.html.figures import Bar, Bars, Figure, Part, Section, Table
+from relations.report.html.figures import Bar, BarPiece, Bars, Figure, Section, Table
 
 __all__ = ["section"]
 
@@ -39,7 +39,7 @@ def _counts(asked: Asked, items: list[AgendaItem]) -> Figure:
         Bar(
             say.name("due_kind", kind),
             f"{say.number(late[kind])} · {say.number(soon[kind])}",
-            [Part("orange", late[kind] / most, late[kind]), Part("blue", soon[kind] / most, soon[kind])],
+            [BarPiece("orange", late[kind] / most, late[kind]), BarPiece("blue", soon[kind] / most, soon[kind])],
         )
         for kind in kinds
     ]

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from relations.projections.repair.relation_state import STATES
 from relations.report.html.asked import Asked
-from relations.report.html.figures import Bar, Bars, Figure, Part, Section
+from relations.report.html.figures import Bar, BarPiece, Bars, Figure, Section
 
 __all__ = ["section"]
 
@@ -32,7 +32,7 @@ def _funnel(asked: Asked) -> Figure:
         Bar(
             say.name("step", each.step),
             f"{say.number(each.reached)} · {say.share(each.share or 0.0)}",
-            [Part("blue", each.taken / filed, each.taken)],
+            [BarPiece("blue", each.taken / filed, each.taken)],
             behind=each.reached / filed,
         )
         for each in found
@@ -85,7 +85,7 @@ def _steps(asked: Asked) -> Figure:
         Bar(
             say.name("step", each.step),
             f"{say.number(days(each.median), 1)} · {say.number(days(each.p90), 1)}",
-            [Part("blue", days(each.median) / longest, days(each.median))],
+            [BarPiece("blue", days(each.median) / longest, days(each.median))],
             behind=days(each.p90) / longest,
         )
         for each in found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from relations.analytics.intervals import wilson
-from relations.report.html.asked import MONTHS, Asked, Trend
+from relations.report.html.asked import MONTHS, Asked, MonthlyTrend
 from relations.report.html.figures import Cell, Figure, Heat, Plot, Scale, Section, points, staircase
 
 __all__ = ["section"]
@@ -44,7 +44,7 @@ def _rates(asked: Asked) -> Figure:
     if not found:
         return asked.empty("rates", title, _unless_nobody_bought(asked, "no_month"))
     intervals = [wilson(each.retained, each.at_start, engine.policy.surveys.confidence) for each in found]
-    trend = Trend(
+    trend = MonthlyTrend(
         months=[each.month for each in found],
         values=[each.retained / each.at_start for each in found],
         bands=[(each.low, each.high) if each else (0.0, 1.0) for each in intervals],

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from relations.analytics.control_charts import ControlChart
 from relations.errors import InvalidInput
-from relations.projections.satisfaction import CsatFigure, NpsFigure
-from relations.projections.satisfaction import Trend as PlaceTrend
-from relations.report.html.asked import MONTHS, Asked, Trend
-from relations.report.html.figures import Bar, Bars, Figure, Part, Section
+from relations.projections.satisfaction import CsatFigure, NpsFigure, Trend
+from relations.report.html.asked import MONTHS, Asked, MonthlyTrend
+from relations.report.html.figures import Bar, BarPiece, Bars, Figure, Section
 
 __all__ = ["section"]
 
@@ -37,7 +36,7 @@ def _trend(
     whole: NpsFigure | CsatFigure,
     months: Sequence[NpsFigure] | Sequence[CsatFigure],
     chart: ControlChart | None,
-    places: Sequence[PlaceTrend] = (),
+    places: Sequence[Trend] = (),
 ) -> Figure:
     say = asked.say
     title = say(f"satisfaction.{name}")
@@ -65,7 +64,7 @@ def _trend(
     )
     limits = [(point.low, point.high) for point in shown]
     lowest, highest = (0.0, 1.0) if name == "csat" else (-100.0, 100.0)
-    trend = Trend(
+    trend = MonthlyTrend(
         months=[point.period for point in shown],
         values=[point.value for point in shown],
         bands=[(each.low, each.high) if each else (point.value, point.value)
@@ -120,7 +119,7 @@ def _places(asked: Asked, found: Sequence[CsatFigure]) -> Figure:
         Bar(
             each.group["touchpoint"] or say("unknown"),
             say.percent(each.share),
-            [Part("blue", each.share or 0.0, each.share or 0.0)],
+            [BarPiece("blue", each.share or 0.0, each.share or 0.0)],
         )
         for each in known[:_PLACES]
     ]

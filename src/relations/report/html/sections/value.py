@@ -9,14 +9,14 @@ from relations.projections.retention.rfm import RfmReport
 from relations.report.html.asked import MONTHS, Asked
 from relations.report.html.figures import (
     Bar,
+    BarPiece,
     Bars,
     Cell,
-    Column,
     Dot,
     Figure,
     Grid,
-    Part,
     Plot,
+    PlotColumn,
     Scale,
     Section,
     middle,
@@ -76,10 +76,10 @@ def _revenue(asked: Asked) -> Figure:
         for (style, words), amount in zip(styles, sums[month], strict=True):
             start = top if amount >= 0 else bottom + amount
             top, bottom = top + max(amount, 0), bottom + min(amount, 0)
-            tip = f"{say.month(month)}, {words}: {say.money(amount, currency)}"
+            tip = say("part", month=say.month(month), name=words, value=say.money(amount, currency))
             height = scale.place(abs(amount)) - scale.place(0)
-            parts.append(Part(style, height, amount, scale.place(start), tip))
-        columns.append(Column(100 * index / len(months), 100 / len(months), parts))
+            parts.append(BarPiece(style, height, amount, scale.place(start), tip))
+        columns.append(PlotColumn(100 * index / len(months), 100 / len(months), parts))
     plot = Plot(
         x_ticks=ticks_at([say.month(month) for month in months]),
         y_ticks=[(scale.place(tick), say.short_money(tick, currency)) for tick in scale.ticks],
@@ -121,7 +121,13 @@ def _kept(asked: Asked) -> Figure:
             for (style, _), line in zip(named, values, strict=True)
         ],
         dots=[
-            Dot(x, scale.place(value), value, f"{label}, {words}: {say.percent(value)}", f"point {style}")
+            Dot(
+                x,
+                scale.place(value),
+                value,
+                say("part", month=label, name=words, value=say.percent(value)),
+                f"point {style}",
+            )
             for (style, words), line in zip(named, values, strict=True)
             for x, label, value in zip(at, labels, line, strict=True)
         ],
@@ -215,7 +221,7 @@ def _policy_segments(asked: Asked) -> Figure:
             Bar(
                 say.name("group", each.name),
                 f"{say.number(each.size)} · {say.share(each.share or 0)}",
-                [Part("blue", each.size / most, each.size)],
+                [BarPiece("blue", each.size / most, each.size)],
             )
             for each in found
         ]

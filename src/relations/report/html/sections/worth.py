@@ -7,7 +7,7 @@ from itertools import pairwise
 from relations.projections.retention import AcquisitionFigure, WorthReport
 from relations.report.fits import fit_parameters
 from relations.report.html.asked import Asked
-from relations.report.html.figures import Bar, Bars, Figure, Part
+from relations.report.html.figures import Bar, BarPiece, Bars, Figure
 
 __all__ = ["HORIZON_DAYS", "winning_figure", "worth_figure"]
 
@@ -41,7 +41,9 @@ def worth_figure(asked: Asked, found: WorthReport) -> Figure:
             days=days,
             alive=say.percent(sum(each.alive or 0 for each in found.customers) / n),
         )
-        sentences = [say("value.fit", model=model, parameters=those) for model, those in fit_parameters(found)]
+        sentences = [
+            say("value.fit", model=model, parameters=say.list(those)) for model, those in fit_parameters(found)
+        ]
     else:
         reason = asked.reason(none.code, extra=none.extra)
         said = say("value.historic", buyers=buyers, historic=historic, reason=reason)
@@ -64,7 +66,9 @@ def winning_figure(asked: Asked, worth: WorthReport) -> Figure:
     if not won:
         return asked.empty("winning", title, "nobody_won", currency=currency)
     dearest = max(cac for _, cac in won)
-    chart = Bars([Bar(_way(asked, each), _cost(asked, each), [Part("blue", cac / dearest, cac)]) for each, cac in won])
+    chart = Bars(
+        [Bar(_way(asked, each), _cost(asked, each), [BarPiece("blue", cac / dearest, cac)]) for each, cac in won]
+    )
     days = say.count("days", HORIZON_DAYS)
     said = [say("value.winning_note" if expected is None else "value.winning_expected", days=days)]
     return Figure("winning", title, chart, said)
