@@ -11,11 +11,10 @@ from sqlalchemy import text
 
 from relations.aggregates import AGGREGATES
 from relations.aggregates.customer import RecordPurchase
-from relations.aggregates.customer.commands import Tender
 from relations.engine import Relations
 from relations.errors import IdempotencyConflict
 from relations.log.tables import log as log_table
-from relations.messages import Money
+from relations.messages import Money, Tender
 from relations.policies import Policy, Repair
 
 FIELDS = json.loads((Path(__file__).parents[1] / "recorded" / "command_fields.json").read_text())
