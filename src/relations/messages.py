@@ -1,8 +1,8 @@
-"""What travels: commands in, events out, and the few types that both are made of.
+"""Commands, events, and the types that both are made of.
 
-A command is a frozen pydantic model, validated at the door. An event is a frozen `msgspec.Struct` that holds the body
-only; who, when and where stand in its envelope. All times are aware datetimes in commands, and UTC microseconds since
-1970 (`int`) in envelopes and in bodies, where arithmetic and decoding have to be fast.
+A command is a frozen pydantic model, validated when it is created. An event is a frozen `msgspec.Struct` that holds
+only the body; its envelope holds who, when and where. Times in commands are aware datetimes. In envelopes and bodies
+they are UTC microseconds since 1970 (`int`), because arithmetic and decoding have to be fast there.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ __all__ = [
 ]
 
 ID_PATTERN = r"^[A-Za-z0-9._:\-]{1,64}$"
-"""Ids are the host's own: 1 to 64 of letters, digits and `. _ : -`."""
+"""The pattern of ids, which the host chooses: 1 to 64 letters, digits and `. _ : -`."""
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
-# PostgreSQL's text cannot hold the character NUL, and no name or sentence needs it.
+# PostgreSQL's type text cannot hold the character NUL, and no name or sentence needs it.
 _NO_NUL = r"^[^\x00]*$"
 
 Label = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True, pattern=_NO_NUL)]
@@ -70,26 +70,28 @@ def _without_personal_data(words: str) -> str:
     if looks_personal(words):
         raise PydanticCustomError(
             "personal_term",
-            "this is a term of the business's own, recorded in clear for ever: it cannot hold an address or a number",
+            "a term is stored unencrypted for ever: it must not contain an address or a long number",
         )
     return words
 
 
 _LONG_NUMBER = re.compile(r"\d(?:[ ./-]?\d){6,}")
-"""Seven digits or more: a telephone number, a card, a passport."""
+"""Seven digits or more, as in the number of a telephone, card or passport."""
 
 Term = Annotated[Label, AfterValidator(_without_personal_data)]
-"""A label that is recorded in clear and compared or counted: a topic, a reason. It is a code, not words about a person;
-what looks like an address or a telephone number is refused."""
+"""A label that is stored unencrypted and compared or counted, such as a topic or a reason.
+
+It is a code, not words about a person. Text that looks like an address or a telephone number is refused.
+"""
 Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000, pattern=_NO_NUL)]
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_NO_NUL)]
 
 Personal = Annotated[str, msgspec.Meta(extra={"personal": True})]
-"""A field of an event that says something of a person: encrypted in the log under the customer's own key."""
+"""A field of an event that holds personal data. The log stores it encrypted under the customer's own key."""
 SealedSince = Annotated[str, msgspec.Meta(extra={"personal": True, "once_clear": True})]
-"""A personal field that older versions recorded in clear. Those events stay readable, and stay as they are.
+"""A personal field that older versions stored unencrypted. Those events stay readable and unchanged.
 
-For an erased customer the rest of the event is recorded, and the field reads `[erased]`.
+For an erased customer the rest of the event is recorded, and the field holds `[erased]`.
 """
 
 Channel = Annotated[
@@ -98,36 +100,39 @@ Channel = Annotated[
         pattern=r"^(web|app|official_account|social|phone|email|message|service_centre|on_site|partner|post|fax)$"
     ),
 ]
-"""How the business and the customer met."""
+"""The channel through which the business and the customer met."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-"""Business times lie in between. Beyond are placeholders of other systems (0001-01-01, 9999-12-31), and a deadline or
-an expiry reckoned from one of those would fall out of the calendar."""
+"""Business times lie between these two.
+
+Times outside are placeholders of other systems (0001-01-01, 9999-12-31). A deadline or an expiry computed from one of
+those would leave the calendar.
+"""
 _AMOUNT_MAX = 10**15
 _DIGITS_MAX = 20
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
-"""Decimals that are never rounded; the usual context rounds to 28 digits without a word."""
+"""A context in which decimals are never rounded; the default context silently rounds to 28 digits."""
 
 
 def to_micros(moment: datetime) -> int:
-    """UTC microseconds since 1970 of an aware datetime, exactly.
+    """Return an aware datetime as UTC microseconds since 1970, exactly.
 
     Raises:
         InvalidInput: The datetime is naive.
     """
     try:
         return (moment - _EPOCH) // _MICROSECOND
-    except TypeError:  # no zone, or one that does not know its offset
+    except TypeError:  # no zone, or a zone without an offset
         raise InvalidInput(
             f"{moment.isoformat()} has no time zone", code="naive_datetime", hint="Give an aware datetime"
         ) from None
 
 
 def from_micros(micros: int) -> datetime:
-    """The aware UTC datetime of microseconds since 1970."""
+    """Return UTC microseconds since 1970 as an aware datetime in UTC."""
     return _EPOCH + timedelta(microseconds=micros)
 
 
@@ -135,7 +140,7 @@ class Money(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An amount in the minor unit of its currency: `Money(1230, "EUR")` is twelve euros thirty.
 
     Args:
-        amount: Minor units, at most 10^15 either way.
+        amount: Minor units, from -10^15 to 10^15.
         currency: ISO 4217 code.
     """
 
@@ -144,10 +149,11 @@ class Money(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @classmethod
     def of(cls, amount: str | int | Decimal, currency: str) -> Self:
-        """Money from a decimal amount, exactly.
+        """Return money from a decimal amount, exactly.
 
         Raises:
-            InvalidInput: Not a finite number, more decimals than the currency has, or an unknown currency.
+            InvalidInput: The amount is not a finite number or has more decimals than the currency, or the currency is
+                unknown.
         """
         digits = minor_digits(currency)
         try:
@@ -161,10 +167,10 @@ class Money(msgspec.Struct, frozen=True, array_like=True, gc=False):
         minor = exact.scaleb(digits, _EXACT) if exact else exact
         if minor != minor.to_integral_value(context=_EXACT):
             raise InvalidInput(
-                f"{amount} has more decimals than {currency} has ({digits})",
+                f"{amount} has more decimals than {currency} allows ({digits})",
                 code="invalid_amount",
                 field="amount",
-                hint="Round it first, by a rule you choose",
+                hint="Round the amount first",
             )
         return cls._checked(int(minor), currency)
 
@@ -177,7 +183,7 @@ class Money(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def decimal(self) -> Decimal:
-        """The amount in major units, with the currency's own number of decimals."""
+        """The amount in major units, with the currency's number of decimals."""
         return Decimal(self.amount).scaleb(-minor_digits(self.currency))
 
     def __str__(self) -> str:
@@ -191,10 +197,10 @@ class Money(msgspec.Struct, frozen=True, array_like=True, gc=False):
             elif isinstance(value, dict) and value.keys() == {"amount", "currency"}:
                 amount, currency = value["amount"], value["currency"]
             else:
-                msg = 'money is an object such as {"amount": 1230, "currency": "EUR"}, in minor units'
+                msg = 'money must be an object such as {"amount": 1230, "currency": "EUR"}, in minor units'
                 raise ValueError(msg)
             if not isinstance(amount, int) or isinstance(amount, bool) or not isinstance(currency, str):
-                msg = "money's amount is a whole number of minor units, its currency a string"
+                msg = "the amount of money must be a whole number of minor units, and its currency a string"
                 raise ValueError(msg)
             try:
                 return cls._checked(amount, currency)
@@ -223,11 +229,11 @@ class Money(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Tender(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A part of a purchase, by how it was paid.
+    """One part of a purchase's payment.
 
     Attributes:
-        kind: The means of payment in the host's own word, such as `card`, `points` or `gift_card`.
-        amount: The part that was paid with it, above zero.
+        kind: The means of payment, in the host's own words, such as `card`, `points` or `gift_card`.
+        amount: The amount paid with it, above zero.
     """
 
     kind: str
@@ -265,20 +271,20 @@ class Tender(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 def _beyond() -> InvalidInput:
-    # Without the amount itself: Python prints no number of thousands of digits.
+    # The amount itself is left out: Python refuses to print a number with thousands of digits.
     return InvalidInput(
-        f"the amount is beyond {_AMOUNT_MAX} minor units either way", code="invalid_amount", field="amount"
+        f"an amount must be between -{_AMOUNT_MAX} and {_AMOUNT_MAX} minor units", code="invalid_amount", field="amount"
     )
 
 
 class Command(BaseModel):
-    """What somebody wants.
+    """A request to record or change something.
 
     Attributes:
-        occurred_at: Business time, with a zone, from 1900 to 2199: when it happened, or is wanted.
-        command_id: The caller's own key. The same id again returns the first receipt and writes nothing. Made up if
+        occurred_at: Business time, with a zone, from 1900 to 2199: when it happened, or should happen.
+        command_id: The caller's own key. The same id again returns the first receipt and writes nothing. Generated if
             absent.
-        actor: Who wants it: a user, a system, an import.
+        actor: Who sends it: a user, a system or an import.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -293,15 +299,15 @@ class Command(BaseModel):
 
     @property
     def stream(self) -> str:
-        """The stream that this command is decided in, such as `customer-c42`."""
+        """The stream in which this command is decided, such as `customer-c42`."""
         raise NotImplementedError
 
     @property
     def follows(self) -> str:
-        """The command from which this one only ever follows; empty where a caller sends it.
+        """The command that this one always follows; empty if callers send it.
 
-        It is decided as a reaction to that one's events. Sent by itself it would bring about one half of something:
-        points that nobody gave, a reward for nothing.
+        Such a command is decided as a reaction to the other's events. Sent alone it would record only half of a
+        transaction, such as points that nobody gave.
         """
         return ""
 
@@ -312,11 +318,11 @@ class Command(BaseModel):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What happened: the body of an event. Subclasses name their `topic`, and their `schema` once it is above 1.
+    """The body of an event. Subclasses set their `topic`, and their `schema` once it is above 1.
 
     Attributes:
-        topic: A short name that never changes, such as `complaint.filed`. What the log stores.
-        schema: The version of the body's form. Raised with an upcast whenever the form changes.
+        topic: The short name that the log stores and that never changes, such as `complaint.filed`.
+        schema: The version of the body's form. Whenever the form changes it is raised, and an upcast is added.
     """
 
     topic: ClassVar[str] = ""
@@ -324,15 +330,15 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):
-    """What a rule or a fold may know of an event beside its body.
+    """Everything that a rule or a fold may know about an event besides its body.
 
     Attributes:
-        position: Its place in the log, from 1, without gaps.
+        position: Its position in the log, from 1, without gaps.
         stream: The aggregate's stream, such as `complaint-k7`.
-        version: Its place in the stream, from 1.
-        customer: Whose history it belongs to; empty for events of no customer.
+        version: Its position in the stream, from 1.
+        customer: The customer whose history it belongs to; empty if there is none.
         occurred_at: Business time, UTC microseconds.
-        recorded_at: When the log took it, UTC microseconds.
+        recorded_at: When the log recorded it, UTC microseconds.
     """
 
     position: int
@@ -344,22 +350,22 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def id(self) -> str:
-        """The aggregate's own id: the stream's name without its kind."""
+        """The aggregate's id: the stream's name without its kind."""
         return self.stream.partition("-")[2]
 
 
 class RecordedEvent(Envelope, frozen=True, kw_only=True, gc=False):
-    """An event as the log holds it.
+    """An event as stored in the log.
 
     Attributes:
         topic: The event's stable name.
-        schema: The version of the body's form as stored; `event` is always of the newest form.
-        actor: Who wanted it.
-        command_id: The command it came from.
-        command_seq: Its place among that command's events, from 0.
-        cause: `stream@version` of the event that led to it, for reactions.
+        schema: The version of the body's form as stored; `event` always has the newest form.
+        actor: Who sent the command.
+        command_id: The command that led to it.
+        command_seq: Its index among that command's events, from 0.
+        cause: For reactions, `stream@version` of the event that led to it.
         event: The body.
-        digest: Its link in the chain: SHA-256.
+        digest: Its link in the chain, a SHA-256 digest.
     """
 
     topic: str

@@ -116,9 +116,9 @@ def test_work_on_an_erased_customers_complaint_goes_on_without_the_words(databas
 @pytest.mark.parametrize("words", ["+43 1 555 0199", "ada@example.org", "card 4111111111111111", "id 1234-5678"])
 def test_a_term_holds_no_address_and_no_number(words: str) -> None:
     common = {"customer": "c1", "occurred_at": day(1)}
-    with pytest.raises(ValidationError, match="recorded in clear for ever"):
+    with pytest.raises(ValidationError, match="stored unencrypted for ever"):
         FileComplaint.model_validate({**common, "complaint": "k1", "subject": words, "channel": "web"})
-    with pytest.raises(ValidationError, match="recorded in clear for ever"):
+    with pytest.raises(ValidationError, match="stored unencrypted for ever"):
         NoteTrait.model_validate({**common, "kind": "habit", "about": words})
 
 

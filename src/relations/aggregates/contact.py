@@ -1,16 +1,16 @@
-"""The forms in which a customer's contact details are accepted.
+"""Checks of a customer's contact details.
 
-Checks are light on purpose. They catch swapped columns and truncated fields, not addresses that do not exist. Values
-are kept as they were sent, without surrounding spaces. Language tags are kept in the case that RFC 5646 recommends, so
-that `DE` and `de` are one language. Numbers and addresses are normalised only where they are compared
+The checks are light on purpose. They find swapped columns and truncated fields, not addresses that do not exist.
+Values are stored as sent, without surrounding spaces. Language tags are stored in the case that RFC 5646 recommends,
+so that `DE` and `de` are one language. Numbers and addresses are normalised only where they are compared
 (`relations.projections.customers.matching`).
 
 ====================  ===================================================================
 code                  when
 ====================  ===================================================================
 `invalid_email`       not of the form `name@host.domain`, or longer than 254 characters
-`invalid_phone`       other than 5 to 15 digits with `+ ( ) - . /` or spaces, and an extension such as `ext. 12`
-`invalid_birthday`    neither a date such as 1980-02-29 nor, without its year, --02-29, or one yet to come
+`invalid_phone`       not 5 to 15 digits with `+ ( ) - . /` or spaces, and an extension such as `ext. 12`
+`invalid_birthday`    neither a date such as 1980-02-29 nor, without a year, --02-29, or a date in the future
 `invalid_language`    not well-formed as a language tag (BCP 47, RFC 5646 section 2.1), such as `de` or `zh-Hant`
 ====================  ===================================================================
 """
@@ -29,7 +29,7 @@ __all__ = ["Birthday", "Email", "LanguageTag", "Phone"]
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _PHONE = re.compile(r"(\+?[0-9 ().\-/]+)((;ext=| *ext\.? *| *x *| *# *)[0-9]{1,7})?", re.IGNORECASE)
-"""A number, and the extension that may follow it."""
+"""A telephone number with an optional extension."""
 _LANGUAGE = re.compile(
     r"[a-z]{2,3}(-[a-z]{3}){0,3}"  # language, and what extends it
     r"(-[a-z]{4})?"  # script
@@ -40,9 +40,9 @@ _LANGUAGE = re.compile(
     r"|x(-[a-z0-9]{1,8})+",
     re.IGNORECASE | re.ASCII,
 )
-"""The grammar of RFC 5646, section 2.1, without the tags that were registered before it."""
+"""The grammar of RFC 5646, section 2.1, without grandfathered tags."""
 _DIGITS_MIN, _DIGITS_MAX = 5, 15
-"""E.164 allows fifteen digits; fewer than five reach nobody outside a building."""
+"""E.164 allows fifteen digits; a number with fewer than five works only inside a building."""
 _LEAP_YEAR = "2000"
 _DAY = timedelta(days=1)
 
@@ -62,7 +62,7 @@ def _is_phone(value: str) -> bool:
 
 
 def _birthday(value: str, info: ValidationInfo) -> str:
-    # Many people give the day but not the year. ISO 8601 once wrote that as --MM-DD, and vCard still does.
+    # Many people give the day but not the year. ISO 8601:2000 wrote that as --MM-DD, and vCard still does.
     with_year = not value.startswith("--")
     whole = value if with_year else f"{_LEAP_YEAR}{value[1:]}"
     try:
@@ -70,9 +70,9 @@ def _birthday(value: str, info: ValidationInfo) -> str:
     except ValueError:
         born = None
     if born is None or born.isoformat() != whole:
-        raise PydanticCustomError("invalid_birthday", "a birthday is a date such as 1980-02-29, or --02-29")
+        raise PydanticCustomError("invalid_birthday", "a birthday must be a date such as 1980-02-29, or --02-29")
     said_at: datetime | None = info.data.get("occurred_at")
-    # One day of tolerance: it may already be tomorrow where the person was born.
+    # One day of tolerance, because it may already be tomorrow in the person's time zone.
     if with_year and said_at is not None and born > (said_at + _DAY).date():
         raise PydanticCustomError("invalid_birthday", "a birthday must not be in the future")
     return value
@@ -81,7 +81,7 @@ def _birthday(value: str, info: ValidationInfo) -> str:
 def _language(value: str) -> str:
     """Return a tag in the case that RFC 5646, section 2.1.1, recommends: `zh-Hant-TW`."""
     if not _LANGUAGE.fullmatch(value):
-        raise PydanticCustomError("invalid_language", "a language is a tag such as de or zh-Hant")
+        raise PydanticCustomError("invalid_language", "a language must be a tag such as de or zh-Hant")
     parts = value.lower().split("-")
     single = next((index for index, part in enumerate(parts) if len(part) == 1), len(parts))
     for index, part in enumerate(parts[1:single], start=1):
@@ -95,8 +95,11 @@ def _language(value: str) -> str:
 _Short = Annotated[str, StringConstraints(min_length=1, max_length=254, strip_whitespace=True)]
 
 Email = Annotated[
-    _Short, _form("invalid_email", "an e-mail address looks like name@host.domain", lambda v: bool(_EMAIL.fullmatch(v)))
+    _Short,
+    _form("invalid_email", "an e-mail address must look like name@host.domain", lambda v: bool(_EMAIL.fullmatch(v))),
 ]
-Phone = Annotated[_Short, _form("invalid_phone", "a phone number has 5 to 15 digits, such as +43 1 5550199", _is_phone)]
+Phone = Annotated[
+    _Short, _form("invalid_phone", "a phone number must have 5 to 15 digits, such as +43 1 5550199", _is_phone)
+]
 Birthday = Annotated[_Short, AfterValidator(_birthday)]
 LanguageTag = Annotated[_Short, AfterValidator(_language)]

@@ -1,4 +1,4 @@
-"""The business's policy, adopted by an event, so that the log alone explains every decision.
+"""The policy of the business. It is adopted by an event, so that the log alone explains every decision.
 
 Stream `policy`. Order of this module: events, commands, state, evolve, decide.
 """
@@ -29,12 +29,12 @@ _SERVQUAL_ITEMS_MIN = 2
 
 
 class PolicyAdopted(Event, frozen=True):
-    """From `effective_from` on, the business goes by these rules.
+    """These rules apply from `effective_from` on.
 
     Attributes:
-        policy: The whole policy as JSON, so that nothing outside of the log is needed to read a decision.
+        policy: The whole policy as JSON, so that nothing outside the log is needed to explain a decision.
         number: The policy's version, from 1.
-        effective_from: Business time of the first command it decides, UTC microseconds; None is from the beginning.
+        effective_from: The business time from which it decides, UTC microseconds; None is from the beginning.
     """
 
     topic: ClassVar[str] = "policy.adopted"
@@ -47,7 +47,7 @@ class PolicyAdopted(Event, frozen=True):
 
 
 class AdoptPolicy(Command):
-    """Go by these rules from `occurred_at` on; or, with `from_beginning`, for histories of any age."""
+    """Adopt rules from `occurred_at` on; or, with `from_beginning`, for histories of any age."""
 
     policy: Policy
     from_beginning: bool = False
@@ -61,7 +61,7 @@ class AdoptPolicy(Command):
 
 
 class Adoption(msgspec.Struct, frozen=True):
-    """One adopted policy and when it took effect, UTC microseconds (None: from the beginning)."""
+    """One adopted policy and when it took effect, in UTC microseconds (None: from the beginning)."""
 
     policy: msgspec.Raw
     number: int
@@ -77,7 +77,7 @@ class PolicyBook(msgspec.Struct, frozen=True):
 def evolve(state: PolicyBook, event: Event) -> PolicyBook:
     match event:
         case PolicyAdopted():
-            # Raw points into the buffer that it was decoded from; a copy lets that buffer go.
+            # Raw refers to the buffer that it was decoded from. A copy lets that buffer be freed.
             adoption = Adoption(event.policy.copy(), event.number, event.effective_from)
             return PolicyBook((*state.adoptions, adoption))
         case _:
@@ -85,21 +85,21 @@ def evolve(state: PolicyBook, event: Event) -> PolicyBook:
 
 
 REFUSALS: Mapping[str, str] = {
-    "method_missing": "An effort score says its method, agreement or effort: they are asked the other way round",
+    "method_missing": "An effort score has no method; it must be agreement or effort, whose scales are opposite",
     "programme_error": "A loyalty programme has an error that `relations programme check` reports",
-    "too_few_items": "A servqual asks at least two items",
+    "too_few_items": "A servqual instrument has fewer than two items",
 }
-"""Every code of refusal, with when it is given. What a policy is not at all, its own form refuses."""
+"""Every code of refusal and when it is given. Values of the wrong form are rejected earlier, by `Policy` itself."""
 
 
 def decide(state: PolicyBook, command: Command, policy: Policy) -> list[Event]:
-    """The policy as adopted.
+    """Return the event that adopts the policy.
 
     Raises:
-        CommandRefused: A rule forbids it; the codes are in `REFUSALS`.
+        CommandRefused: A rule forbids the command; the codes are in `REFUSALS`.
     """
     assert isinstance(command, AdoptPolicy)  # noqa: S101 - the engine routes by class
-    # Not in the policy's own form: what older versions adopted must be readable for ever.
+    # Checked here and not by `Policy`: policies that older versions adopted must stay readable.
     for instrument in command.policy.surveys.instruments:
         _check_instrument(instrument)
     for programme in command.policy.every_programme:
@@ -116,28 +116,28 @@ def _check_programme(programme: Programme) -> None:
             f"cannot adopt the programme {programme.id!r}: {found.reason}",
             code="programme_error",
             field="policy",
-            hint=found.hint or "Correct it; `relations programme check` lists everything that is wrong",
+            hint=found.hint or "Correct it; `relations programme check` lists every mistake",
         )
 
 
 def _check_instrument(instrument: Instrument) -> None:
     if instrument.kind == "ces" and instrument.method not in EFFORT_METHODS:
-        said = "does not say by which method it is asked"
+        said = "has no method"
         if instrument.method is not None:
-            said = f"cannot be asked by the method {instrument.method!r}"
+            said = f"has the unknown method {instrument.method!r}"
         raise CommandRefused(
             f"the effort score {instrument.id} {said}",
             code="method_missing",
             field="policy",
-            hint='Give its method: "agreement" where customers agree that it was made easy for them, "effort" where'
-            " they say how much effort it took",
+            hint='Set its method to "agreement" if customers agree that it was easy, or to "effort" if they rate how'
+            " much effort it took",
         )
     if instrument.kind == "servqual" and len(instrument.items) < _SERVQUAL_ITEMS_MIN:
         raise CommandRefused(
-            f"{instrument.id} has {len(instrument.items)} item; a servqual asks several and compares them",
+            f"the servqual instrument {instrument.id} has only {len(instrument.items)} item",
             code="too_few_items",
             field="policy",
-            hint=f"Give at least {_SERVQUAL_ITEMS_MIN} items, or ask it as a likert",
+            hint=f"Give at least {_SERVQUAL_ITEMS_MIN} items, or use the kind likert",
         )
 
 
@@ -159,7 +159,7 @@ def _parsed(body: bytes, effective_from: int | None) -> Policy:
 
 
 def adopt_default(moment: datetime) -> AdoptPolicy:
-    """Return the command by which a log adopts the default policy, so that the log alone explains every decision."""
+    """Return the command with which a new log adopts the default policy."""
     return AdoptPolicy(
         policy=_DEFAULT,
         from_beginning=True,

@@ -1,7 +1,7 @@
-"""What a loyalty programme has for all of its members together: goals to reach, and rewards of which there are few.
+"""The parts of a loyalty programme that all members share: its goals, and its stock of limited rewards.
 
-Stream `programme-<programme>`. Order of this module: events, commands, state, evolve, decide. The rules that members
-earn and spend by are no events of a programme: they are policy.
+Stream `programme-<programme>`. Order of this module: events, commands, state, evolve, decide. The rules for earning
+and spending are not events of a programme; they are policy.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ GoalMetric = Literal["members", "points_earned", "points_redeemed", "redemptions
 
 
 class ProgrammeGoalSet(Event, frozen=True):
-    """The business wants to reach so much in a time. Set again, it replaces what was wanted before.
+    """A goal was set for a period. Setting it again replaces it.
 
     Attributes:
         goal: Its id.
-        metric: What is counted.
-        target: How much of it.
+        metric: The figure that is counted.
+        target: The number to reach.
         starts: The first local day, as `2024-05-01`.
         ends: The local day after the last.
     """
@@ -59,7 +59,7 @@ class ProgrammeGoalSet(Event, frozen=True):
 
 
 class StockTaken(Event, frozen=True):
-    """A member has one of a limited reward; `left` are left by the policy of that moment."""
+    """A member took one of a limited reward; `left` remained under the policy at that moment."""
 
     topic: ClassVar[str] = "programme.stock_taken"
     reward: str
@@ -69,7 +69,7 @@ class StockTaken(Event, frozen=True):
 
 
 class StockReturned(Event, frozen=True):
-    """A member gave one of a limited reward back unused."""
+    """A member returned one of a limited reward unused."""
 
     topic: ClassVar[str] = "programme.stock_returned"
     reward: str
@@ -81,7 +81,7 @@ class StockReturned(Event, frozen=True):
 
 
 class ProgrammeCommand(Command):
-    """A command to a whole programme."""
+    """A command that concerns a whole programme."""
 
     programme: Id
 
@@ -91,7 +91,7 @@ class ProgrammeCommand(Command):
 
 
 class SetProgrammeGoal(ProgrammeCommand):
-    """Want to reach so much from `starts` until before `ends`, both local days."""
+    """Set a goal for the local days from `starts` (included) to `ends` (excluded)."""
 
     goal: Id
     metric: GoalMetric
@@ -102,7 +102,7 @@ class SetProgrammeGoal(ProgrammeCommand):
     @model_validator(mode="after")
     def _has_days(self) -> SetProgrammeGoal:
         if self.ends <= self.starts:
-            msg = f"the goal ends ({self.ends}) before it has begun ({self.starts})"
+            msg = f"the goal must end ({self.ends}) after it starts ({self.starts})"
             raise ValueError(msg)
         return self
 
@@ -120,7 +120,7 @@ class TakeStock(ProgrammeCommand):
 
 
 class ReturnStock(ProgrammeCommand):
-    """Give one of a limited reward back. A reaction to `RedemptionReversed`, `RewardExpired` and `AccountClosed`."""
+    """Return one of a limited reward. A reaction to `RedemptionReversed`, `RewardExpired` and `AccountClosed`."""
 
     reward: Label
     customer: Id
@@ -135,7 +135,7 @@ class ReturnStock(ProgrammeCommand):
 
 
 class Goal(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What the business wants to reach."""
+    """A goal of the business for a period."""
 
     metric: str
     target: int
@@ -144,12 +144,12 @@ class Goal(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class ProgrammeBook(msgspec.Struct, frozen=True, gc=False):
-    """A programme as a whole.
+    """The state of a programme as a whole.
 
     Attributes:
         goals: By id.
-        taken: How many of each limited reward are with members or used.
-        holders: Who has taken one and not given it back, as `<customer>/<coupon>`, and of which reward.
+        taken: The number of each limited reward that members hold or have used.
+        holders: The reward of each coupon taken and not returned, by `<customer>/<coupon>`.
     """
 
     goals: Map[str, Goal] = Map()
@@ -161,7 +161,7 @@ class ProgrammeBook(msgspec.Struct, frozen=True, gc=False):
 
 
 def evolve(state: ProgrammeBook, event: Event) -> ProgrammeBook:
-    """The programme after an event."""
+    """Return the state of the programme after an event."""
     match event:
         case StockTaken():
             return replace(
@@ -186,13 +186,13 @@ def evolve(state: ProgrammeBook, event: Event) -> ProgrammeBook:
 # --- decide ---------------------------------------------------------------------------------------------------------
 
 REFUSALS: dict[str, str] = {
-    "out_of_stock": "Nothing is left of the reward",
-    "unknown_programme": "The policy has no such programme",
+    "out_of_stock": "The reward is out of stock",
+    "unknown_programme": "The policy has no programme with this id",
 }
 
 
 def decide(state: ProgrammeBook, command: Command, policy: Policy) -> list[Event]:
-    """What a command leads to.
+    """Return the events that a command leads to.
 
     Raises:
         CommandRefused: A rule forbids the command; see `REFUSALS`.
@@ -219,7 +219,7 @@ def _take(state: ProgrammeBook, command: TakeStock, policy: Policy) -> list[Even
     left = None if stock is None else stock - state.taken.get(command.reward, 0) - 1
     if left is not None and left < 0:
         raise CommandRefused(
-            f"Nothing is left of the reward {command.reward!r}: {stock} have been given out",
+            f"cannot take the reward {command.reward!r}: all {stock} have been given out",
             code="out_of_stock",
             field="reward",
             hint="Choose another reward, or raise its stock in the policy",
@@ -231,10 +231,10 @@ def _set_goal(state: ProgrammeBook, command: SetProgrammeGoal, policy: Policy) -
     if policy.programme_of(command.programme) is None:
         known = ", ".join(repr(each.id) for each in policy.every_programme)
         raise CommandRefused(
-            f"There is no programme {command.programme!r}",
+            f"there is no programme {command.programme!r}",
             code="unknown_programme",
             field="programme",
-            hint=f"The policy in force has {known}",
+            hint=f"Use a programme of the policy in force: {known}",
         )
     goal = Goal(command.metric, command.target, command.starts.isoformat(), command.ends.isoformat())
     if state.goals.get(command.goal) == goal:

@@ -1,4 +1,4 @@
-"""What the business decides, as data: one pydantic model for each subject, all of them in `Policy`."""
+"""The policy of the business as data: one pydantic model for each subject, combined in `Policy`."""
 
 from relations.policies.complaints.authority import Desk, Limit
 from relations.policies.complaints.business_calendar import BusinessCalendar, OwnDay

@@ -1,4 +1,4 @@
-"""The business's own days and months: instants in UTC, seen in one IANA time zone.
+"""Local days and months of the business: instants in UTC as seen in one IANA time zone.
 
 All zones come from the package `tzdata`, not from the machine, so the same log gives the same days everywhere.
 """
@@ -20,8 +20,11 @@ __all__ = ["LocalTime", "local_time", "time_zone", "zone_data_version"]
 
 _DATA = "tzdata"
 _QUARTER_HOUR = 900_000_000
-"""All offsets in use since 1972 are whole quarter hours, so an instant and the start of its quarter hour fall on the
-same local day."""
+"""A quarter of an hour in microseconds.
+
+All offsets in use since 1972 are whole quarter hours, so an instant and the start of its quarter hour fall on the same
+local day.
+"""
 _DAY = 86_400_000_000
 _SECOND = 1_000_000
 
@@ -52,7 +55,7 @@ def time_zone(name: str) -> ZoneInfo:
 
 
 class LocalTime:
-    """Turns instants into the local days and months of one zone, fast enough for folds.
+    """A converter from instants to the local days and months of one zone, fast enough for folds.
 
     Args:
         zone: An IANA name, such as `Europe/Vienna`.
@@ -106,8 +109,8 @@ class LocalTime:
     def start(self, day: date) -> int:
         """Return the first instant of a local day, UTC microseconds.
 
-        Where clocks skip midnight, the day begins at the instant of the change: Cairo's 2024-04-26 at one o'clock. A
-        day that is skipped altogether begins with the day after it.
+        Where clocks skip midnight, the day begins at the instant of the change: 2024-04-26 in Cairo at one o'clock. A
+        day that is skipped altogether begins together with the next day.
         """
         midnight = datetime(day.year, day.month, day.day, tzinfo=self._zone).astimezone(UTC)
         found = round(midnight.timestamp())
@@ -126,5 +129,5 @@ class LocalTime:
 
 @lru_cache(maxsize=32)
 def local_time(zone: str) -> LocalTime:
-    """Return the one `LocalTime` of a zone in this process."""
+    """Return the shared `LocalTime` of a zone."""
     return LocalTime(zone)

@@ -1,4 +1,4 @@
-"""Checks of the standard codes that a policy or a mapping names."""
+"""Checks of the standard codes in a policy or a mapping."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["known_currency", "known_zone"]
 
 
 def known_currency(code: str) -> str:
-    """Return the code of a currency that can be, or once could be, paid with.
+    """Return the code of a present or former currency.
 
     Raises:
-        ValueError: ISO 4217 has never had such a currency.
+        ValueError: ISO 4217 has never had this currency.
     """
     try:
         minor_digits(code)

@@ -1,8 +1,8 @@
-"""Consents of one person under several ids.
+"""Consents of one person under several merged ids.
 
-A merge is found by chance, and must not cause anybody to hear more than they asked for. So what the ids said apart
-before the merge is combined strictly: whoever withdrew a consent under one id has withdrawn it, even if they gave it
-later under another. What is said after the merge is said by one person, and the newest word holds.
+A merge must not cause anybody to receive more messages than they asked for. So consents recorded under separate ids
+before the merge are combined strictly: a consent withdrawn under one id counts as withdrawn, even if it was given later
+under another. After the merge, the newest statement holds.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from collections.abc import Iterable, Mapping, Sequence
 __all__ = ["Change", "Merge", "Word", "order", "said_as_one", "standing_at"]
 
 Change = tuple[int, str | None]
-"""A basis from a business time on, in UTC microseconds; None: withdrawn."""
+"""A business time in UTC microseconds, and the basis of the consent from then on; None: withdrawn."""
 Merge = tuple[int, str, str]
 """The business time of a merge, the merged id and the surviving one."""
 Word = tuple[int, Change]
-"""The change that holds from a moment on; the moment is later where another id's change stopped hiding it."""
+"""A moment, and the change that holds from it on. The moment is later if another id's change overrode it at first."""
 
 
 def order(change: Change) -> tuple[int, bool, str]:
-    """Return the sort key of a change: at one instant, a withdrawal comes last and so holds."""
+    """Return the sort key of a change. At the same instant a withdrawal sorts last, so it holds."""
     return change[0], change[1] is None, change[1] or ""
 
 
 def standing_at(words: Iterable[Word], moment: int) -> Change | None:
-    """Return the change that holds at a moment; None where nothing was said by then."""
+    """Return the change that holds at a moment, or None if there was none by then."""
     found = None
     for since, change in words:
         if since > moment:
@@ -35,11 +35,11 @@ def standing_at(words: Iterable[Word], moment: int) -> Change | None:
 
 
 def said_as_one(said: Mapping[str, Sequence[Change]], merges: Iterable[Merge]) -> list[Word]:
-    """Return what one person said of a consent, in order, from what each of their ids said.
+    """Return one person's changes of a consent, in order, from the changes of each of their ids.
 
     Args:
         said: The changes of each id, in order of business time.
-        merges: The merges that made the ids one person. Ids that no merge joins are combined strictly.
+        merges: The merges of these ids. Ids that no merge joins are combined strictly.
     """
     group = {name: name for name in said}
     words = {name: [(change[0], change) for change in changes] for name, changes in said.items()}

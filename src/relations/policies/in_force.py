@@ -1,4 +1,4 @@
-"""Which policy is in force when."""
+"""The policies in force over time."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _BEGINNING = -(2**62)
 
 
 class Span(NamedTuple):
-    """A time in which one policy is in force.
+    """A period in which one policy is in force.
 
     Attributes:
         since: Its first moment, UTC microseconds; None is the beginning of time.
-        until: The first moment after it; None is never.
+        until: The first moment after it, UTC microseconds; None if it does not end.
         policy: The policy.
     """
 
@@ -28,17 +28,17 @@ class Span(NamedTuple):
 
 
 class InForce:
-    """Every policy that was adopted, and when each is in force.
+    """All adopted policies, and when each is in force.
 
-    For a moment it is the last adopted of those that are effective by then. Before any of them is, it is the first one,
-    and where none was adopted the default.
+    At any moment the policy in force is the last adopted one that is effective by then. Before the first takes effect,
+    it is the first. If none was adopted, it is the default.
 
     Args:
         adopted: Policies in the order of adoption, each with `effective_from`.
 
     Attributes:
         adopted: The same.
-        spans: The whole of time, each with its policy; neighbours differ.
+        spans: Consecutive periods that cover all time; neighbours have different policies.
     """
 
     __slots__ = ("_starts", "adopted", "spans")
@@ -63,12 +63,12 @@ class InForce:
         return self.adopted[0] if self.adopted else Policy()
 
     def at(self, moment: int) -> Policy:
-        """The policy in force at a moment, UTC microseconds."""
+        """Return the policy in force at a moment in UTC microseconds."""
         spans = self.spans
         return spans[0].policy if len(spans) == 1 else spans[bisect_right(self._starts, moment) - 1].policy
 
     def until(self, moment: int | None) -> Iterator[Span]:
-        """The spans that begin by a moment, in their order, the last one cut off behind it; all of them for None."""
+        """Yield the spans that begin by a moment, in order. The last one ends there. For None, yield all of them."""
         for span in self.spans:
             if moment is None:
                 yield span

@@ -1,4 +1,4 @@
-"""What customers are asked with: the instruments of surveys, each with its scale and its items."""
+"""The instruments of surveys, each with its scale and its items."""
 
 from __future__ import annotations
 
@@ -41,31 +41,31 @@ InstrumentKind: TypeAlias = Literal[
 INSTRUMENT_KINDS: tuple[InstrumentKind, ...] = get_args(InstrumentKind)
 
 PROMOTERS_FROM = 9
-"""The lowest answer to a recommendation question, on its scale of 0 to 10, that makes a promoter."""
+"""The lowest answer to a recommendation question, on its scale of 0 to 10, that counts as a promoter."""
 DETRACTORS_TO = 6
-"""The highest answer that makes a detractor."""
+"""The highest answer that counts as a detractor."""
 
 EFFORT_METHODS = ("agreement", "effort")
-"""How an effort score may be asked: as agreement that it was easy, or as how much effort it took."""
+"""The methods of an effort score: agreement that it was easy, or a rating of how much effort it took."""
 
 _FIXED: dict[str, tuple[int, int]] = {"nps": (0, 10), "csat": (1, 5), "semantic_differential": (-3, 3)}
-"""Kinds whose scale is what makes them what they are."""
+"""Kinds with a fixed scale."""
 _CODED = frozenset({"interview", "panel", "observation"})
-"""Kinds that are noted and coded, not scored."""
+"""Kinds whose answers are notes coded to themes, without scores."""
 _ITEMIZED = frozenset({"servqual", "semantic_differential"})
-"""Kinds that are nothing without items."""
+"""Kinds that need items."""
 _POINTS_MIN, _POINTS_MAX = 2, 11
 
 Step = Annotated[int, Field(strict=True, ge=-100, le=100)]
 
 
 class InstrumentItem(BaseModel):
-    """One statement, or one pair of opposites, of a questionnaire.
+    """One statement of a questionnaire, or one pair of opposites.
 
     Attributes:
-        id: Its id in the instrument; answers name it.
-        dimension: What it is an aspect of: figures are also given by dimension.
-        text: What customers read.
+        id: Its id in the instrument, which answers refer to.
+        dimension: The dimension to which it belongs. Figures are also given by dimension.
+        text: The text that customers read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,22 +76,21 @@ class InstrumentItem(BaseModel):
 
 
 class Instrument(BaseModel):
-    """One way to ask.
+    """One instrument of surveys.
 
     Attributes:
-        id: What answers name it by.
+        id: Its id, which answers refer to.
         kind: `nps` (0 to 10), `csat` (1 to 5), `ces` (effort; its scale and method are declared), `likert` (2 to 11
             points, one statement or several), `semantic_differential` (pairs of opposites, -3 to 3), `servqual` (items
-            in dimensions, each with what was expected and what was perceived), `review` (stars and words), `interview`,
-            `panel`, `observation` (notes coded to themes, not scored).
-        lowest: The low end of the scale; absent where there is none.
-        highest: The high end.
-        higher_is_better: False where a high score is a bad one. Where not given, an effort score goes by its method:
-            high is bad where it asks how much effort it took.
-        method: How it is asked, where ways differ. A `ces` is adopted with `agreement` (that it was made easy) or
-            `effort` (how much it took).
-        low: Answers up to this one (from this one on, where high is bad) ask for an answer of the business, and
-            questionnaires whose items' mean is; None where none does.
+            in dimensions, each with an expected and a perceived score), `review` (stars and words), `interview`,
+            `panel`, `observation` (notes coded to themes, without scores).
+        lowest: The lowest point of the scale; absent if there is no scale.
+        highest: The highest point.
+        higher_is_better: False if a high score is a bad one. If it is not given, an effort score follows its method:
+            high is bad if customers rate how much effort it took.
+        method: The method of a `ces`: `agreement` (that it was easy) or `effort` (how much it took).
+        low: Answers up to this score need a reply from the business; where high is bad, answers from this score on. A
+            questionnaire is judged by the mean of its items. None: no answer needs a reply.
         items: The statements or pairs of a questionnaire.
     """
 
@@ -118,18 +117,18 @@ class Instrument(BaseModel):
         scale = (self.lowest, self.highest)
         if self.kind in _CODED:
             if scale != (None, None) or self.items:
-                msg = f"{self.id}: what is noted of an {self.kind} is coded to themes; it has no scale and no items"
+                msg = f"{self.id}: an {self.kind} is coded to themes and must not have a scale or items"
                 raise ValueError(msg)
             return self
         if self.lowest is None or self.highest is None:
-            msg = f"{self.id}: a {self.kind} has a scale; give lowest and highest"
+            msg = f"{self.id}: a {self.kind} needs a scale; give lowest and highest"
             raise ValueError(msg)
         fixed = _FIXED.get(self.kind)
         if fixed is not None and scale != fixed:
-            msg = f"{self.id}: a {self.kind} goes from {fixed[0]} to {fixed[1]}, not {self.lowest} to {self.highest}"
+            msg = f"{self.id}: the scale of {self.kind} is {fixed[0]} to {fixed[1]}, not {scale[0]} to {scale[1]}"
             raise ValueError(msg)
         if not _POINTS_MIN <= self.highest - self.lowest + 1 <= _POINTS_MAX:
-            msg = f"{self.id}: a scale has {_POINTS_MIN} to {_POINTS_MAX} points, not {self.lowest} to {self.highest}"
+            msg = f"{self.id}: a scale must have {_POINTS_MIN} to {_POINTS_MAX} points, not {scale[0]} to {scale[1]}"
             raise ValueError(msg)
         if self.low is not None and not self.lowest <= self.low <= self.highest:
             msg = f"{self.id}: low is {self.low}, which is not on the scale from {self.lowest} to {self.highest}"
@@ -139,10 +138,10 @@ class Instrument(BaseModel):
     @model_validator(mode="after")
     def _items_suit_the_kind(self) -> Self:
         if self.kind in _ITEMIZED and not self.items:
-            msg = f"{self.id}: a {self.kind} is asked by items; give at least one"
+            msg = f"{self.id}: a {self.kind} needs at least one item"
             raise ValueError(msg)
         if self.items and self.kind not in (*_ITEMIZED, "likert"):
-            msg = f"{self.id}: a {self.kind} is one question and has no items"
+            msg = f"{self.id}: a {self.kind} is one question and must not have items"
             raise ValueError(msg)
         names = [item.id for item in self.items]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -151,22 +150,22 @@ class Instrument(BaseModel):
             raise ValueError(msg)
         undimensioned = [item.id for item in self.items if self.kind == "servqual" and item.dimension is None]
         if undimensioned:
-            msg = f"{self.id}: the item {undimensioned[0]!r} belongs to no dimension"
+            msg = f"{self.id}: the item {undimensioned[0]!r} needs a dimension"
             raise ValueError(msg)
         return self
 
     @property
     def scored(self) -> bool:
-        """Whether an answer is one score, not items nor notes."""
+        """True if an answer is one score, rather than items or notes."""
         return self.lowest is not None and not self.items
 
     @property
     def expects(self) -> bool:
-        """Whether items are answered twice: what was expected, what was perceived."""
+        """True if each item has two answers: expected and perceived."""
         return self.kind == "servqual"
 
     def is_low(self, *scores: int) -> bool:
-        """Whether the business should come back to somebody who answered this, or these items on the whole."""
+        """Return True if the business should reply to this answer, or to the mean of these items."""
         if self.low is None or not scores:
             return False
         total, bound = sum(scores), self.low * len(scores)
@@ -232,4 +231,4 @@ SERVQUAL = Instrument(
     ),
 )
 """22 items in the five dimensions of A. Parasuraman, V. Zeithaml and L. Berry, "SERVQUAL", Journal of Retailing 64 (1),
-1988, in words of our own. Replace the texts by those that your customers know."""
+1988. The wording is our own; replace it with the wording that your customers know."""

@@ -1,7 +1,7 @@
-"""When a customer counts as new, established, lapsing or lost, and how value is graded.
+"""The stages of customers, from new to lost, and the grading of their value.
 
-Customers of a shop or a hotel sign no contract and give no notice, so all of this is inferred from when they bought.
-Nothing here is ever written into the log with an event: views read it when they are asked.
+Customers of a shop or a hotel sign no contract and give no notice, so stages are inferred from their purchases. None of
+this is recorded in events; views read it when they are asked.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ __all__ = ["Lifecycle", "LoyaltyKinds", "OwnGap", "Rfm", "RfmBins", "RfmSegment"
 
 Days = Annotated[int, Field(strict=True, ge=1, le=36_500)]
 Range = tuple[Annotated[int, Field(ge=1, le=5)], Annotated[int, Field(ge=1, le=5)]]
-"""Lowest and highest score, both included."""
+"""The lowest and highest score, both included."""
 
 
 class OwnGap(BaseModel):
-    """Measure silence against the customer's own rhythm instead of fixed days.
+    """Limits of silence as multiples of the customer's own rhythm, instead of fixed days.
 
     Attributes:
-        lapsing_gaps: Lapsing after this many of the customer's own mean gaps between purchase days.
-        lost_gaps: Lost after this many.
-        purchase_days_min: With fewer purchase days than this there is no rhythm yet, and the fixed days hold.
-        gap_days_min: A shorter mean gap is taken for this long, so that nobody is lost after a quiet week.
+        lapsing_gaps: Customers lapse after this many of their own mean gaps between purchase days.
+        lost_gaps: Customers are lost after this many mean gaps.
+        purchase_days_min: With fewer purchase days than this there is no rhythm yet, and the fixed days apply.
+        gap_days_min: A shorter mean gap counts as this long, so that nobody is lost after a quiet week.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -49,9 +49,9 @@ class RfmBins(BaseModel):
     """Fixed limits for RFM scores, in place of quintiles.
 
     Attributes:
-        recency_days: The most days since the last purchase for the scores 5, 4, 3 and 2; ascending.
-        frequency: The fewest purchase days for the scores 2, 3, 4 and 5; ascending.
-        monetary: The least net amount, in minor units of the report's currency, for 2, 3, 4 and 5; ascending.
+        recency_days: The maximum days since the last purchase for the scores 5, 4, 3 and 2; ascending.
+        frequency: The minimum purchase days for the scores 2, 3, 4 and 5; ascending.
+        monetary: The minimum net amount, in minor units of the report's currency, for 2, 3, 4 and 5; ascending.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -68,19 +68,19 @@ class RfmBins(BaseModel):
             ("monetary", self.monetary),
         ):
             if list(limits) != sorted(set(limits)):
-                msg = f"the limits of {name} must ascend, none twice"
+                msg = f"the limits of {name} must be strictly ascending"
                 raise ValueError(msg)
         return self
 
 
 class RfmSegment(BaseModel):
-    """A named part of the cube of scores.
+    """A named set of customers, by ranges of their RFM scores.
 
     Attributes:
-        name: What the business calls these customers.
-        recency: Lowest and highest score of recency.
-        frequency: Likewise of frequency.
-        monetary: Likewise of money.
+        name: The segment's name.
+        recency: The lowest and highest score of recency.
+        frequency: The lowest and highest score of frequency.
+        monetary: The lowest and highest score of money.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -103,7 +103,7 @@ class RfmSegment(BaseModel):
         return self
 
     def holds(self, recency: int, frequency: int, monetary: int) -> bool:
-        """Whether these scores belong to the segment."""
+        """Return True if these scores belong to the segment."""
         return (
             self.recency[0] <= recency <= self.recency[1]
             and self.frequency[0] <= frequency <= self.frequency[1]
@@ -123,15 +123,15 @@ SEGMENTS = (
     RfmSegment(name="at risk", recency=(1, 2), frequency=(3, 4)),
     RfmSegment(name="hibernating", recency=(1, 2), frequency=(1, 2)),
 )
-"""The common grid of recency by frequency: each of its 25 fields has one name, whatever was spent."""
+"""The common grid of recency and frequency. Each of its 25 cells has one name, whatever was spent."""
 
 
 class Rfm(BaseModel):
-    """How recency, frequency and money are graded from 1 to 5, and what the grades are called.
+    """The grading of recency, frequency and money from 1 to 5, and the names of segments.
 
     Attributes:
-        bins: Fixed limits; quintiles of the customers who ever bought where absent.
-        segments: The first that holds a customer's scores names them. Together they hold every score.
+        bins: Fixed limits. If absent, quintiles of all customers who ever bought.
+        segments: A customer belongs to the first segment that includes their scores. Together they include all scores.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -144,22 +144,22 @@ class Rfm(BaseModel):
         scores = range(1, 6)
         for r, f, m in product(scores, scores, scores):
             if not any(segment.holds(r, f, m) for segment in self.segments):
-                msg = f"no segment holds the scores R {r}, F {f}, M {m}; add one for the rest as the last"
+                msg = f"no segment includes the scores R {r}, F {f}, M {m}; add one for the rest at the end"
                 raise ValueError(msg)
         return self
 
 
 class LoyaltyKinds(BaseModel):
-    """When behaviour and attitude count as those of a loyal customer.
+    """The limits from which behaviour and attitude count as loyal.
 
     Attributes:
-        months: How many months are looked at, the present one included.
-        purchase_days_min: They repeat: so many days with a purchase at least.
-        active_share_min: The share of those months, from their first purchase on, with a purchase.
-        satisfied_share_min: They are content: the share of satisfied answers.
-        full_price_share_min: They pay the full price: the share of purchases without a discount.
-        signs_min: How many of these signs make a good attitude: content, recommend, pay the full price. An answer
-            that says the opposite of one of the first two makes a poor one, whatever else there is.
+        months: The number of months considered, the present one included.
+        purchase_days_min: The minimum number of days with a purchase.
+        active_share_min: The minimum share of those months, from the first purchase on, with a purchase.
+        satisfied_share_min: The minimum share of satisfied answers.
+        full_price_share_min: The minimum share of purchases without a discount.
+        signs_min: The number of signs that make a good attitude; the signs are being satisfied, recommending, and
+            paying the full price. An answer that contradicts one of the first two makes a poor attitude in any case.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -173,19 +173,21 @@ class LoyaltyKinds(BaseModel):
 
 
 class Lifecycle(BaseModel):
-    """When a customer counts as new, established, lapsing or lost, and how value is graded.
+    """The limits of the stages new, established, lapsing and lost, and the grading of value.
 
     Attributes:
-        new_days: New for this many days after the first purchase.
-        lapsing_days: Lapsing once the last purchase is more days ago than this.
-        lost_days: Lost once it is more days ago than this; also how long somebody counts as active in the rates.
-        won_back_days: Won back for this many days after a purchase that ended a gap longer than lost.
-        own_gap: Measures lapsing and lost by the customer's own mean gap; fixed days where absent.
-        rfm: How value is graded.
-        loyalty: When somebody counts as loyal, and in which way.
-        grades: When a customer's value is high, mid or low.
-        segments: Named groups of customers, each by its conditions; a customer may belong to several. What is given
-            replaces the ones that ship, all of them.
+        new_days: Customers are new for this many days after the first purchase.
+        lapsing_days: Customers lapse when the last purchase is more than this many days ago.
+        lost_days: Customers are lost when it is more than this many days ago. In the rates they count as active until
+            then.
+        won_back_days: Customers count as won back for this many days after a purchase that ended a gap longer than
+            `lost_days`.
+        own_gap: Measure lapsing and lost by the customer's own mean gap. If absent, by fixed days.
+        rfm: The grading by recency, frequency and money.
+        loyalty: The limits from which customers count as loyal, and the kinds of loyalty.
+        grades: The limits of high, mid and low value.
+        segments: Named groups of customers, each with its conditions. A customer may belong to several. A given list
+            replaces all default segments.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -217,11 +219,11 @@ class Lifecycle(BaseModel):
         return self
 
     def limits(self, purchase_days: int, span_days: int) -> tuple[float, float]:
-        """The longest silence in days before somebody lapses, and before they are lost.
+        """Return the longest silence, in days, before a customer lapses and before they are lost.
 
         Args:
-            purchase_days: On how many different days they have bought so far.
-            span_days: Days from the first of them to the last.
+            purchase_days: The number of different days on which they have bought so far.
+            span_days: The days from the first of those to the last.
         """
         own = self.own_gap
         if own is None or purchase_days < own.purchase_days_min:

@@ -1,4 +1,4 @@
-"""All of a business's own rules in one value, adopted by an event."""
+"""All rules of the business in one value, adopted by an event."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ __all__ = ["Policy"]
 
 
 class Policy(BaseModel):
-    """What the business decides, as data. Every default is sensible; a business changes what it must.
+    """The rules of the business as data. Every field has a sensible default.
 
     Attributes:
-        version: Given by the log when the policy is adopted, from 1; 0 before.
-        effective_from: Likewise: the business time of the first command that it decides, UTC microseconds; None is from
-            the beginning. It stands in the event that adopts the policy, not in the policy's own JSON.
+        version: The version that the log gives the policy when it is adopted, from 1; 0 before.
+        effective_from: The business time from which it decides, UTC microseconds; None is from the beginning. It is
+            stored in the event that adopts the policy, not in the policy's JSON.
         zone: The IANA zone of the business's days, months and working hours.
-        currency: The currency that reports add up in (ISO 4217).
-        country: Where a telephone number is dialled that does not say so (ISO 3166), unless the customer's own region
-            does. None: such a number is compared with no other.
+        currency: The currency in which reports add up amounts (ISO 4217).
+        country: The country (ISO 3166) of telephone numbers without a country code, unless the customer's region names
+            one. None: such numbers are not compared with others.
         programme: The loyalty programme.
-        programmes: Further ones beside it. Members join each by itself, and their ledgers never mix.
-        service_levels: How fast complaints are answered.
-        surveys: How answers to surveys are read.
-        lifecycle: When a customer is new, lapsing, lost; how value is graded.
-        repair: When a damaged relation counts as repaired.
-        desk: Who at the complaint desk may promise what.
+        programmes: Further programmes. Members join each separately, and their ledgers never mix.
+        service_levels: The deadlines for complaints.
+        surveys: The settings of surveys and of how their answers are read.
+        lifecycle: The limits of the stages new, lapsing and lost, and the grading of value.
+        repair: The rules by which a damaged relation counts as repaired.
+        desk: The limits of what each role at the complaint desk may promise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -57,13 +57,13 @@ class Policy(BaseModel):
         ids = [programme.id for programme in self.every_programme]
         twice = sorted({name for name in ids if ids.count(name) > 1})
         if twice:
-            msg = f"two programmes have the id {twice[0]!r}; members' ledgers go by it"
+            msg = f"two programmes have the id {twice[0]!r}; each needs its own"
             raise ValueError(msg)
         return self
 
     @classmethod
     def recorded(cls, text: str | bytes) -> Self:
-        """Return a policy from its JSON in the log. It means what it meant when it was adopted."""
+        """Return a policy from its JSON in the log, with the meaning that it had when it was adopted."""
         return cls.model_validate_json(text, context={RECORDED: True})
 
     @property
@@ -72,7 +72,7 @@ class Policy(BaseModel):
         return (self.programme, *self.programmes)
 
     def programme_of(self, programme: str) -> Programme | None:
-        """The programme with this id; None where these rules have none."""
+        """Return the programme with this id, or None if there is none."""
         if self.programme.id == programme:
             return self.programme
         return next((each for each in self.programmes if each.id == programme), None)

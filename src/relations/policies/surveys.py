@@ -1,4 +1,4 @@
-"""How customers are asked, and how answers are read: instruments, invitations, themes, the smallest number shown."""
+"""The settings of surveys: instruments, invitations, themes, and the smallest number of answers shown."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Days = Annotated[int, Field(strict=True, ge=0, le=3650)]
 
 
 class Theme(BaseModel):
-    """What customers' words can be about.
+    """A theme of customers' words.
 
     Attributes:
-        name: The theme, as codings name it.
-        description: What belongs to it, for whoever codes.
+        name: The name, which codings use.
+        description: A description for the people who code.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,29 +30,30 @@ class Theme(BaseModel):
 
 
 class Surveys(BaseModel):
-    """How customers are asked, and how their answers are read.
+    """The settings of surveys, and of how answers are read.
 
-    What promoters and detractors are (9 to 10 and 0 to 6 of 0 to 10) is no policy: a score reckoned otherwise is not a
-    net promoter score (F. Reichheld, "The one number you need to grow", Harvard Business Review, December 2003).
+    The policy cannot change the limits of promoters and detractors (9 to 10 and 0 to 6, on a scale of 0 to 10). With
+    other limits the result would not be a net promoter score (F. Reichheld, "The one number you need to grow", Harvard
+    Business Review, December 2003).
 
     Attributes:
-        minimum_answers: Figures from fewer answers are suppressed: their number is shown, nothing else.
+        minimum_answers: Figures from fewer answers are suppressed; only the number of answers is shown.
         confidence: The two-sided confidence level of every interval shown.
-        csat_satisfied_from: From which of the scores 1 to 5 an answer counts as satisfied; 4 is the usual top two.
-        follow_up_days: How many days after a complaint was resolved the customer is to be asked how they see it now;
-            None where the business does not ask.
-        instruments: What is asked with. `nps` and `csat` are always there, given or not.
-        themes: What words are coded to. Empty: to any theme.
-        quarantine_days: For so many days after a customer *saw* an invitation no other one is sent to them.
-        reminder_days: So many days after an invitation was sent, or reminded of, the next reminder is due.
-        reminders: How often a customer is reminded of one invitation at most.
-        reminder_valid_days: A reminder that nobody sent for so many days after it was due lapses: the agenda has it no
-            longer, and the invitation stays unanswered. None where reminders never lapse.
-        answer_within_days: How soon the business comes back to a customer who gave a low answer.
-        low_sentiment: Words without a score ask for an answer of the business where a scorer gave them so much or less,
-            in thousandths; None where they never do.
-        consent_purpose: Nobody is invited or reminded through a channel on which they withdrew their consent for this;
-            None where the business does not ask for it.
+        csat_satisfied_from: The lowest score, from 1 to 5, that counts as satisfied. The usual one is 4.
+        follow_up_days: The days after a complaint is resolved until the customer is asked about it again. None if the
+            business does not ask.
+        instruments: The instruments. `nps` and `csat` are always included.
+        themes: The themes to which words can be coded. Empty: any theme.
+        quarantine_days: The days after a customer *saw* an invitation in which no other one is sent to them.
+        reminder_days: The days after an invitation or a reminder until the next reminder is due.
+        reminders: The maximum number of reminders for one invitation.
+        reminder_valid_days: The days after which a due reminder that nobody sent lapses. It then leaves the agenda, and
+            the invitation stays unanswered. None if reminders never lapse.
+        answer_within_days: The days within which the business replies to a low answer.
+        low_sentiment: The sentiment, in thousandths, at or below which words without a score need a reply. None if they
+            never do.
+        consent_purpose: The purpose for which consent is checked: nobody is invited or reminded through a channel on
+            which they withdrew it. None if consent is not checked.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -89,28 +90,31 @@ class Surveys(BaseModel):
         return self
 
     def instrument(self, name: str) -> Instrument | None:
-        """The instrument with this id; None where the business has none."""
+        """Return the instrument with this id, or None if there is none."""
         for each in (*self.instruments, NPS, CSAT):
             if each.id == name:
                 return each
         return None
 
     def answer_by(self, instrument: str, at: int, *scores: int) -> int | None:
-        """By when the business is to come back to whoever answered this, UTC microseconds; None: it need not.
+        """Return the time by which the business must reply to an answer, UTC microseconds; None if it need not.
 
         Args:
             instrument: The instrument's id.
-            at: When it was answered.
-            scores: The score, or those of all items.
+            at: The time of the answer, UTC microseconds.
+            scores: The score, or the scores of all items.
         """
         known = self.instrument(instrument)
         return at + self.answer_within_days * _DAY if known is not None and known.is_low(*scores) else None
 
     def lapsed_by(self, at: int) -> int | None:
-        """Until when a reminder was due that has lapsed by a moment, both UTC microseconds; None where none lapses."""
+        """Return the latest due time of reminders that have lapsed by a moment; None if reminders never lapse.
+
+        Both are UTC microseconds.
+        """
         return None if self.reminder_valid_days is None else at - self.reminder_valid_days * _DAY
 
     def unknown_themes(self, themes: tuple[str, ...]) -> list[str]:
-        """Those of the names that are no theme of the policy; none where it lists no themes."""
+        """Return the names that are not themes of the policy; none of them if it lists no themes."""
         names = {theme.name for theme in self.themes}
         return [name for name in themes if names and name not in names]

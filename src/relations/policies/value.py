@@ -1,4 +1,4 @@
-"""What customers are worth to the business, and which belong together: value grades, and segments by predicates."""
+"""Value grades of customers, and segments of customers by conditions."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ _NUMBERS: frozenset[str] = frozenset(get_args(NumberFact))
 
 
 class CurrencyGrades(BaseModel):
-    """The thresholds of one currency.
+    """The thresholds of value grades in one currency.
 
     Attributes:
-        currency: Which (ISO 4217).
-        high_from: High from this amount on, in its minor units.
-        mid_from: Mid from this amount on, in its minor units; low below.
+        currency: The currency (ISO 4217).
+        high_from: The lowest amount of high value, in minor units.
+        mid_from: The lowest amount of mid value, in minor units; less is low.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,15 +79,15 @@ class CurrencyGrades(BaseModel):
 
 
 class ValueGrades(BaseModel):
-    """When a customer's value is high, mid or low: by what they bought less what they gave back.
+    """The grading of a customer's value as high, mid or low, by purchases less refunds.
 
-    Amounts of one currency are graded at a time, and nothing is converted.
+    Each currency is graded separately, and nothing is converted.
 
     Attributes:
-        months: Over how many months, the one graded included.
-        high_from: High from this amount on, in minor units: of the policy's currency, and of any other that has no
-            thresholds of its own.
-        mid_from: Mid from this amount on, likewise; low below.
+        months: The number of months considered, the graded one included.
+        high_from: The lowest amount of high value, in minor units. It applies to the policy's currency, and to every
+            other currency without thresholds of its own.
+        mid_from: The lowest amount of mid value, likewise; less is low.
         currencies: Thresholds of other currencies.
     """
 
@@ -109,12 +109,12 @@ class ValueGrades(BaseModel):
         return self
 
     def thresholds(self, currency: str) -> tuple[int, int]:
-        """From which amounts on a customer is high and mid, in minor units of a currency."""
+        """Return the lowest amounts of high and of mid value, in minor units of a currency."""
         own = next((each for each in self.currencies if each.currency == currency), self)
         return own.high_from, own.mid_from
 
     def grade(self, amount: int, currency: str) -> ValueGrade:
-        """The grade of an amount in minor units of a currency."""
+        """Return the grade of an amount in minor units of a currency."""
         high_from, mid_from = self.thresholds(currency)
         return "high" if amount >= high_from else "mid" if amount >= mid_from else "low"
 
@@ -126,20 +126,20 @@ def _check_thresholds(high_from: int, mid_from: int) -> None:
 
 
 class Condition(BaseModel):
-    """What holds of one fact of a customer. A customer of whom the fact is not known does not meet it.
+    """A condition on one fact about a customer. A customer whose fact is unknown does not meet it.
 
     Attributes:
-        fact: A number: `purchases`, `purchase_days`, `net_amount` in minor units of the policy's currency (not known of
-            who only ever paid in others), `discount_share` from 0 to 1, `known_days`, `silent_days`, `mean_gap_days`,
-            and the last score of `satisfaction` (1 to 5) and of `recommendation` (0 to 10). Or a word: `stage`, value
-            `grade`, `kind` of loyalty, `rfm` segment; `language`, and all that they `speaks`; `region`; `channel` of
-            registration, the `preferred_channel` and `pace` of their culture; any `purchase_channel` and `category`
-            that they bought through and of; `need`, `preference`, `habit`, `taboo`: what these are about, or a need's
-            sort.
-        at_least: Of a number: the least.
-        at_most: Of a number: the most.
-        one_of: Of a word: any of these. A language also holds its own kinds: `zh` holds `zh-Hant`.
-        otherwise: The condition is turned round: met where it would not be, also where the fact is not known.
+        fact: A number: `purchases`, `purchase_days`, `net_amount` in minor units of the policy's currency (unknown for
+            customers who only paid in others), `discount_share` from 0 to 1, `known_days`, `silent_days`,
+            `mean_gap_days`, and the last score of `satisfaction` (1 to 5) and of `recommendation` (0 to 10). Or a word:
+            `stage`, value `grade`, `kind` of loyalty, `rfm` segment; `language`, and each language that they `speaks`;
+            `region`; `channel` of registration, the `preferred_channel` and `pace` of their culture; any
+            `purchase_channel` and `category` of their purchases; and the topics of their `need`, `preference`, `habit`
+            and `taboo` (for a need also its sort).
+        at_least: For a number: the minimum.
+        at_most: For a number: the maximum.
+        one_of: For a word: any of these. A language includes its variants: `zh` includes `zh-Hant`.
+        otherwise: Invert the condition. It is then also met if the fact is unknown.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -158,7 +158,7 @@ class Condition(BaseModel):
                 msg = f"{self.fact} is a number; give at_least, at_most or both"
                 raise ValueError(msg)
             if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
-                msg = f"no {self.fact} is at least {self.at_least:g} and at most {self.at_most:g}"
+                msg = f"{self.fact}: at_least ({self.at_least:g}) must not be above at_most ({self.at_most:g})"
                 raise ValueError(msg)
         elif bounded or not self.one_of:
             msg = f"{self.fact} is a word; give one_of"
@@ -166,7 +166,7 @@ class Condition(BaseModel):
         return self
 
     def holds(self, known: float | frozenset[str] | None) -> bool:
-        """Whether it is met by what is known: a number, some words, or nothing."""
+        """Return True if the known fact (a number, words, or nothing) meets the condition."""
         if isinstance(known, frozenset):
             met = any(
                 word == wanted or (self.fact in ("language", "speaks") and word.startswith(f"{wanted}-"))
@@ -183,12 +183,12 @@ class Condition(BaseModel):
 
 
 class Segment(BaseModel):
-    """Customers who belong together: those who meet all conditions.
+    """A segment of customers: all who meet every condition.
 
     Attributes:
-        name: Its name.
-        kind: What sort of segment it is, for whoever reads the list.
-        conditions: All of these.
+        name: The segment's name.
+        kind: The sort of segment, for readers of the list.
+        conditions: The conditions, all of which must hold.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -204,7 +204,7 @@ class Segment(BaseModel):
             least = max((each.at_least for each in plain if each.at_least is not None), default=None)
             most = min((each.at_most for each in plain if each.at_most is not None), default=None)
             if least is not None and most is not None and least > most:
-                msg = f"{self.name}: no {fact} is at least {least:g} and at most {most:g}"
+                msg = f"{self.name}: {fact} cannot be both at least {least:g} and at most {most:g}"
                 raise ValueError(msg)
         return self
 
@@ -249,4 +249,5 @@ DEFAULT_SEGMENTS = (
     Segment(name="promoters", kind="psychographic", conditions=(Condition(fact="recommendation", at_least=9),)),
     Segment(name="disappointed", kind="psychographic", conditions=(Condition(fact="satisfaction", at_most=2),)),
 )
-"""Segments that suit most businesses. Regions are each business's own, so geographic ones are for it to add."""
+"""Segments that suit most businesses. Regions differ from business to business, so geographic segments are not
+included."""

@@ -354,15 +354,15 @@ def test_nothing_came_of_an_answer_before_it_was_given() -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"kind": "nps", "lowest": 1, "highest": 10}, "goes from 0 to 10"),
+        ({"kind": "nps", "lowest": 1, "highest": 10}, "the scale of nps is 0 to 10"),
         ({"kind": "likert", "lowest": 1, "highest": 12}, "2 to 11 points"),
         ({"kind": "likert", "lowest": 1, "highest": 1}, "2 to 11 points"),
-        ({"kind": "ces"}, "has a scale"),
-        ({"kind": "interview", "lowest": 1, "highest": 5}, "no scale"),
+        ({"kind": "ces"}, "needs a scale"),
+        ({"kind": "interview", "lowest": 1, "highest": 5}, "must not have a scale"),
         ({"kind": "semantic_differential", "lowest": -3, "highest": 3}, "at least one"),
         ({"kind": "ces", "lowest": 1, "highest": 7, "low": 9}, "not on the scale"),
-        ({"kind": "csat", "lowest": 1, "highest": 5, "items": [{"id": "a"}]}, "has no items"),
-        ({"kind": "servqual", "lowest": 1, "highest": 7, "items": [{"id": "a"}]}, "no dimension"),
+        ({"kind": "csat", "lowest": 1, "highest": 5, "items": [{"id": "a"}]}, "must not have items"),
+        ({"kind": "servqual", "lowest": 1, "highest": 7, "items": [{"id": "a"}]}, "needs a dimension"),
         ({"kind": "likert", "lowest": 1, "highest": 5, "items": [{"id": "a"}, {"id": "a"}]}, "two items"),
     ],
 )

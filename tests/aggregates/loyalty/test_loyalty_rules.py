@@ -912,5 +912,5 @@ def test_a_goal_is_set_once_and_may_be_set_anew() -> None:
     assert "unknown_programme" in town.refused(
         SetProgrammeGoal, "2024-01-01", target=1, ends="2025-01-01", **{**goal, "programme": "crew"}
     )
-    with pytest.raises(ValueError, match="before it has begun"):
+    with pytest.raises(ValueError, match="the goal must end"):
         SetProgrammeGoal(occurred_at=at("2024-01-01"), target=1, ends="2024-01-01", **goal)
