@@ -17,7 +17,7 @@ from relations.log.tables import log as log_table
 from relations.messages import Money, Tender
 from relations.policies import Policy, Repair
 
-FIELDS = json.loads((Path(__file__).parents[1] / "recorded" / "command_fields.json").read_text())
+FIELDS = json.loads((Path(__file__).with_name("command_fields.json")).read_text())
 """The fields of every command as they were when commands were first recorded. New commands need not be added."""
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
