@@ -309,7 +309,7 @@ def tier_progress(row: AccountRow, programme: Programme, zone: str, *, as_of: in
 
 
 def tier_risk(row: AccountRow, rules: InForce, *, until: int) -> TierRisk | None:
-    """Return the loss of a tier by `until`, if nothing more is earned; None if there is none.
+    """Return the loss of a tier by `until`, if nothing more is earned, or None.
 
     The account takes the same steps, so exactly the members listed here fall when time is advanced to then.
     """

@@ -313,7 +313,7 @@ class ReferralRow(CustomerRow, gc=False):
     Attributes:
         programme: Of which programme.
         referral: Its id.
-        referred: To whom.
+        referred: The referred customer.
         made_at: When, UTC microseconds.
         rewarded_at: When it was worth something.
         points: What it was worth; nothing any more where the purchase that it led to was given back.
