@@ -57,12 +57,12 @@ class AgendaItem(BaseModel):
 
     def __eq__(self, other: object) -> bool:
         # The event that made an item due does not matter.
-        return isinstance(other, AgendaItem) and self._told() == other._told()
+        return isinstance(other, AgendaItem) and self._content() == other._content()
 
     def __hash__(self) -> int:
-        return hash(self._told())
+        return hash(self._content())
 
-    def _told(self) -> tuple[object, ...]:
+    def _content(self) -> tuple[object, ...]:
         return self.key, self.kind, self.detail, self.points
 
     @property
@@ -135,7 +135,7 @@ def open_asked(row: AskedRow, surveys: Surveys, moment: int, lapsed: int | None)
 
 
 def tier_review(member: Member, rules: InForce, until: int | None = None) -> AgendaItem | None:
-    """Return the next item of a member's tier: a warning, a review, or the end of its grace; None if there is none.
+    """Return the next item of a member's tier: a warning, a review, or the end of its grace; None if nothing is due.
 
     The account follows the same rule, so a tier is reviewed only at a time at which it may change. Tiers without
     requirements cannot be lost.

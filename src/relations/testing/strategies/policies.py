@@ -1,4 +1,4 @@
-"""Hypothesis strategies for policies, which differ in everything that rules go by."""
+"""Hypothesis strategies for policies that vary every setting that rules use."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["calendars", "policies"]
 
 
 def policies(*, zones: Sequence[str] = ("UTC", "Europe/Vienna", "Asia/Shanghai")) -> SearchStrategy[Policy]:
-    """Policies that differ in everything that rules go by.
+    """Return a strategy for policies that vary every setting that rules use.
 
     Args:
-        zones: IANA names.
+        zones: The IANA names of time zones.
     """
     return st.builds(
         Policy,
@@ -103,7 +103,7 @@ _LIMITS: tuple[tuple[Limit, ...], ...] = (
         Limit(role="restaurant", money=(Money(10**9, "EUR"), Money(10**9, "JPY"), Money(10**9, "KWD")), points=10**12),
     ),
 )
-# The same few calendars every time: what they find out about a day they keep.
+# The same few calendars every time, because they cache their days.
 _CALENDARS: tuple[BusinessCalendar | None, ...] = (
     None,
     None,
@@ -117,7 +117,7 @@ _CALENDARS: tuple[BusinessCalendar | None, ...] = (
 
 
 def calendars() -> SearchStrategy[BusinessCalendar]:
-    """Calendars of working time: split shifts, holidays, days of their own, zones whose clocks change."""
+    """Return a strategy for business calendars: split shifts, holidays, special days, zones with clock changes."""
     return st.sampled_from([calendar for calendar in _CALENDARS if calendar is not None])
 
 
