@@ -58,7 +58,7 @@ def invitation_seen(rows: Rows, event: InvitationSeen, at: Envelope) -> None:
 
 @FOLDS.on(ConsentGiven)
 def consent_given(rows: Rows, event: ConsentGiven, at: Envelope) -> None:
-    """Keep the consent, because nobody is reminded without it."""
+    """Keep the consent, on which reminders depend."""
     _consent(rows, event, at, event.basis)
 
 

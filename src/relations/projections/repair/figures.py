@@ -162,7 +162,7 @@ class ClockFigures(BaseModel):
         missed: The number that ended late, including those that ran out but are not recorded as missed yet.
         running: The number that still runs and is not late.
         paused: The number that is paused until the customer answers a question.
-        on_time: Met divided by met and missed; None where there are none.
+        on_time: `met` divided by `met` plus `missed`; None if there were none.
         interval: Wilson's interval of that share.
         corrected: Of `met`, the number that is recorded as missed: the step was taken in time and recorded late.
     """
