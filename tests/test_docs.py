@@ -19,6 +19,11 @@ from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
+def pages(generate: ModuleType) -> dict[str, str]:
+    return {name: make() for name, make in generate.PAGES.items()}
+
+
+@pytest.fixture(scope="module")
 def generate() -> ModuleType:
     spec = importlib.util.spec_from_file_location("generate_docs", ROOT / "docs" / "generate.py")
     assert spec is not None
@@ -87,15 +92,15 @@ PUBLIC_MODULES = ("engine", "testing", "exchange", "analytics", "audit")
 
 
 @pytest.mark.parametrize("name", PUBLIC_MODULES)
-def test_the_page_of_a_module_lists_exactly_its_public_names(generate: ModuleType, name: str) -> None:
+def test_the_page_of_a_module_lists_exactly_its_public_names(pages: dict[str, str], name: str) -> None:
     names = importlib.import_module(f"relations.{name}").__all__
-    headings = re.findall(r"^## (.+)$", generate.PAGES[f"{name}.md"](), re.MULTILINE)
+    headings = re.findall(r"^## (.+)$", pages[f"{name}.md"], re.MULTILINE)
     assert len(headings) >= 5
     assert sorted(headings) == sorted(names)
 
 
-def test_every_public_part_of_the_engine_is_on_its_page(generate: ModuleType) -> None:
-    page = generate.PAGES["engine.md"]()
+def test_every_public_part_of_the_engine_is_on_its_page(pages: dict[str, str]) -> None:
+    page = pages["engine.md"]
     methods = {name for name in dir(Relations) if not name.startswith("_")}
     assert {"open", "execute", "policy"} <= methods
     assert set(re.findall(r"^### Relations\.(\w+)$", page, re.MULTILINE)) == methods
@@ -109,12 +114,10 @@ def test_every_public_part_of_the_engine_is_on_its_page(generate: ModuleType) ->
 def test_a_public_object_without_a_docstring_stops_the_generator(
     generate: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = ModuleType("relations.undescribed", "A module.")
-
     class Undescribed: ...
 
-    module.__all__ = ["Undescribed"]  # type: ignore[attr-defined] - a module may have any attribute
-    module.Undescribed = Undescribed  # type: ignore[attr-defined] - likewise
+    module = ModuleType("relations.undescribed", "A module.")
+    vars(module).update(__all__=["Undescribed"], Undescribed=Undescribed)
     monkeypatch.setitem(sys.modules, module.__name__, module)
     with pytest.raises(LookupError, match="Undescribed is on a page of the reference, but has no docstring"):
         generate.ModulePage("A page", module.__name__)()
@@ -144,10 +147,10 @@ def test_a_public_attribute_or_method_without_a_description_stops_the_generator(
         generate.documented("UndescribedMethod", UndescribedMethod, 2)
 
 
-def test_every_import_line_of_the_reference_works(generate: ModuleType) -> None:
+def test_every_import_line_of_the_reference_works(pages: dict[str, str]) -> None:
     lines: dict[str, set[str]] = {}
-    for name, make in generate.PAGES.items():
-        lines[name] = set(re.findall(r"^`?(from relations[\w.]* import \w+)`?", make(), re.MULTILINE))
+    for name, page in pages.items():
+        lines[name] = set(re.findall(r"^`?(from relations[\w.]* import \w+)`?", page, re.MULTILINE))
     events = sum(len(aggregate.events) for aggregate in AGGREGATES)
     assert len(lines["events.md"]) == events
     assert {name for name, found in lines.items() if not found} == {"cli.md", "complaint-states.md"}
@@ -157,9 +160,8 @@ def test_every_import_line_of_the_reference_works(generate: ModuleType) -> None:
         assert hasattr(importlib.import_module(module), name), line
 
 
-def test_no_page_knows_the_machine_that_it_was_made_on(generate: ModuleType) -> None:
-    for name, make in generate.PAGES.items():
-        page = make()
+def test_no_page_knows_the_machine_that_it_was_made_on(pages: dict[str, str]) -> None:
+    for name, page in pages.items():
         assert str(ROOT) not in page, name
         assert "object at 0x" not in page, name
         assert "\x1b" not in page, name
