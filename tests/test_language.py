@@ -8,36 +8,29 @@ from collections import Counter
 from tests.conftest import ROOT
 
 PHRASES = re.compile(
-    r"\b(?:is no [a-z]+ (?:of|that|and)|is none\b|so many\b|goes by\b|go by\b|bears?\b|reckon\w*|rests? on\b"
+    r"\b(?:is no [a-z]+ (?:of|that|and)|(?-i:is none)\b|so many\b|goes by\b|go by\b|bears?\b|reckon\w*|rests? on\b"
     r"|mend(?:s|ed|ing)?\b|anew\b"
     r"|whom\b|c[ao]me upon\b|whoever\b|tells? of\b|is told\b|are told\b|lies with\b|from there:)",
     re.IGNORECASE,
 )
 ALLOWED: dict[str, int] = {
     "CHANGELOG.md": 13,
-    "docs/explanation": 15,
-    "docs/how-to": 6,
-    "docs/reference": 54,
+    "docs/explanation": 13,
+    "docs/how-to": 5,
+    "docs/reference": 17,
     "docs/tutorial": 2,
-    "src/relations/aggregates": 218,
-    "src/relations/analytics": 5,
-    "src/relations/audit": 13,
-    "src/relations/cli": 101,
-    "src/relations/currencies.py": 2,
-    "src/relations/decider.py": 4,
-    "src/relations/engine.py": 6,
+    "src/relations/aggregates": 2,
+    "src/relations/audit": 3,
+    "src/relations/cli": 6,
     "src/relations/errors.py": 3,
-    "src/relations/exchange": 86,
-    "src/relations/execution": 18,
-    "src/relations/log": 54,
+    "src/relations/exchange": 5,
+    "src/relations/execution": 2,
+    "src/relations/log": 13,
     "src/relations/messages.py": 1,
-    "src/relations/policies": 78,
-    "src/relations/projections": 260,
-    "src/relations/reactions.py": 7,
-    "src/relations/report": 19,
-    "src/relations/sentiment": 3,
-    "src/relations/testing": 117,
-    "src/relations/verification.py": 9,
+    "src/relations/policies": 3,
+    "src/relations/projections": 46,
+    "src/relations/sentiment": 2,
+    "src/relations/testing": 29,
 }
 """Hits that are left, by folder. Lower a number when you rewrite; a folder that is not named here has none."""
 
@@ -54,6 +47,10 @@ def hits() -> Counter[str]:
 
 def test_the_phrases_are_recognised() -> None:
     assert PHRASES.findall("Whoever reckons anew") == ["Whoever", "reckons", "anew"]
+
+
+def test_code_that_compares_with_none_is_no_phrase() -> None:
+    assert PHRASES.findall("return 0 if found is None else found  # 0 where there is none") == ["is none"]
 
 
 def test_no_folder_has_more_of_them_than_it_had() -> None:

@@ -115,7 +115,7 @@ class Aggregate(Generic[S]):
         decider: Its rules.
         events: Every event that it records.
         commands: Every command that it decides.
-        customer: `(state, command) -> id` of the customer to whom the command's events belong, empty for none.
+        customer: `(state, command) -> id` of the customer that the command's events belong to, empty for none.
         state: The class of its state, for snapshots.
         state_version: The version of the state's form and meaning. Raise it with every change; older snapshots are
             then ignored.
@@ -125,10 +125,12 @@ class Aggregate(Generic[S]):
         pinned: `state -> version` of the policy that decides a stream for all its life. None where each command is
             decided by the policy in force at its own time.
         merging: How merged streams are addressed by any of their ids. None where streams are never merged.
-        of_known: Commands that are refused for a customer of whom the log has nothing, because the id may be mistyped.
-            The value names the field to blame.
+        of_known: Commands that are refused for a customer that the log does not know, because the id may be mistyped.
+            The value is the field that the refusal names.
         keyed: Commands that are decided with the keyed digest of a text that the log holds only sealed. The value is
             `(command, digest) -> command`, and `digest` is `(text, purpose) -> digest`.
+        repeats: Commands whose form grows from version to version. The value is `(command, event) -> bool`: whether a
+            command that is sent again is the one that once led to this event.
         erases: Events that destroy the key of their customer, and with it the customer's personal fields.
         policies: How the policies in force are read. Given by exactly one aggregate, or by none.
     """
@@ -145,6 +147,7 @@ class Aggregate(Generic[S]):
     merging: Merging[S] | None = None
     of_known: Mapping[type[Command], str] = field(default_factory=dict)
     keyed: Mapping[type[Command], Callable[[Any, Callable[[str, str], str]], Command]] = field(default_factory=dict)
+    repeats: Mapping[type[Command], Callable[[Any, Any], bool]] = field(default_factory=dict)
     erases: tuple[type[Event], ...] = ()
     policies: PolicySource[S] | None = None
 

@@ -1,4 +1,7 @@
-"""`Relations`: the whole engine behind one door. Commands in, events out, views at any time."""
+"""The engine: execute commands, read the recorded events, and ask the views.
+
+`Relations.open` opens an engine on a database.
+"""
 
 from __future__ import annotations
 
@@ -66,10 +69,25 @@ def _utc_now() -> datetime:
 
 
 class Relations:
-    """An engine on one database. It is thread-safe; several processes may share the database.
+    """An engine on one database. It is thread-safe, and several processes may share the database.
 
-    Open it with `Relations.open`.
+    Open it with `Relations.open`, and use it as a context manager to close it.
+
+    Attributes:
+        views: The views, such as `engine.views.retention`.
+        log: The log of events.
+        codec: The codec of the events that this engine knows.
+        clock: The function that returns the time of recording.
+        runner: The runner of the projections.
+        view_context: The parts that every view is built from.
     """
+
+    views: Views
+    log: Log
+    codec: Codec
+    clock: Clock
+    runner: Runner
+    view_context: ViewContext
 
     def __init__(
         self,
@@ -152,17 +170,17 @@ class Relations:
         follow: bool = True,
         access: Access = "write",
     ) -> Self:
-        """Open the log of a database, making it where there is none.
+        """Open the log of a database, and create it if it does not exist.
 
         Args:
             url: An SQLAlchemy URL, such as `sqlite:///hotel.db` or `postgresql://user@host/name`.
-            create: Make the log where there is none; otherwise refuse.
-            clock: Says when the log takes an event, as an aware datetime.
+            create: Create the log if it does not exist; if False, a missing log is refused.
+            clock: Returns the time at which the log records an event, as an aware datetime.
             master_key: 32 bytes that wrap the customers' keys.
             durability: `full`: an acknowledged append survives a crash of the machine. `normal`, `off`: of the process.
-            snapshot_every: Keep the state of a stream each time it has grown by so many events.
+            snapshot_every: Store the state of a stream each time it has grown by this many events.
             aggregates: Every kind of aggregate: `(*AGGREGATES, mine)` adds a host's own.
-            reactions: What an event asks of other aggregates, by class of event: `{**REACTIONS, MyEvent: my_reaction}`.
+            reactions: The commands that follow from an event, by its class: `{**REACTIONS, MyEvent: my_reaction}`.
             projections: What is folded into tables: `(*PROJECTIONS, mine)`.
             views: The classes of the views: `(*VIEWS, MyView)`; ask one's own by `engine.view(MyView)`.
             follow: Fold what is new before a view answers, so that callers read their own writes. A service that runs
@@ -434,7 +452,7 @@ class Relations:
         return Status(self.log.database.name, head.position, head.digest.hex(), self.runner.status(), owed)
 
     def first_changed(self, commands: Sequence[Command]) -> Command | None:
-        """Return the first command whose id the log has with a different command; None where there is none."""
+        """Return the first command whose id the log has for a different command, or None."""
         with self.log.database.reading() as connection:
             known = self._repeats.known(connection, [each.command_id for each in commands if each.command_id])
             for command in commands:

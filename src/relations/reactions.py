@@ -119,7 +119,7 @@ def _copying(kind: type[Command], *names: str, customer: str = "", **taken: Take
 
 
 def _customer(_event: Any, envelope: Envelope) -> str:
-    """Return the customer to whom the event belongs."""
+    """Return the customer that the event belongs to."""
     return envelope.customer
 
 
@@ -240,7 +240,7 @@ def _rewards_return_to_stock(event: AccountClosed, envelope: Envelope, _policy: 
 def _stock(
     kind: type[TakeStock | ReturnStock], programme: str, reward: str, coupon: str, envelope: Envelope
 ) -> Command:
-    """Return the command for one reward in limited supply, in the name of the customer to whom it was issued."""
+    """Return the command for one limited reward, in the name of the customer that it was issued to."""
     holder, name = issued_to(envelope.customer, coupon)
     moment = from_micros(envelope.occurred_at)
     return kind(programme=programme, reward=reward, customer=holder, coupon=name, occurred_at=moment)

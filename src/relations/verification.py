@@ -142,7 +142,7 @@ class Verifier:
 
     @contextmanager
     def _findings(self, connection: Connection, what: str) -> Iterator[None]:
-        """Turn whatever a check meets into a finding: whoever verifies is to hear of it, and of all the rest."""
+        """Turn an error in a check into a finding, so that the report has it and all other findings."""
         try:
             with nullcontext() if self._database.is_sqlite else connection.begin_nested():
                 yield

@@ -112,7 +112,7 @@ def test_it_fits_a_terminal_of_80_columns(
     [
         (("complaint", "no-such"), "there is no complaint no-such"),
         (("complaint", "not an id"), "cannot be a complaint id"),
-        (("complaints", "--after", "nonsense"), "is not where a page of this list ended"),
+        (("complaints", "--after", "nonsense"), "is not the `next` of a page of this list"),
         (("complaints", "--status", "closed", "--overdue"), "apply to the work list"),
         (("repair", "not an id"), "cannot be a customer id"),
         (("complaints", "--status", "closed", "--since", "yesterday"), "neither a day nor a time"),

@@ -166,7 +166,7 @@ def fit_buying(
     """
     if model not in get_args(BuyingModelName):
         raise InvalidInput(
-            f"there is no model of buying {model!r}", code="unknown_model", field="model", hint="Give bg_nbd or mbg_nbd"
+            f"there is no buying model {model!r}", code="unknown_model", field="model", hint="Give bg_nbd or mbg_nbd"
         )
     if not 0 < unit_days < float("inf"):
         raise InvalidInput(

@@ -128,7 +128,7 @@ def test_an_assessment_says_what_it_judges() -> None:
     )
     judged.when(do(AssessComplaint, 1, impact="high", category="building")).then_nothing()
     judged.when(do(AssessComplaint, 1, impact="low")).then(ComplaintAssessed)
-    with pytest.raises(ValidationError, match="at least one thing"):
+    with pytest.raises(ValidationError, match="at least one field"):
         do(AssessComplaint, 1)
 
 
@@ -193,7 +193,7 @@ def test_findings_are_words_and_causes_are_known_later() -> None:
 
 
 def test_an_escalation_names_somebody() -> None:
-    with pytest.raises(ValidationError, match="names who"):
+    with pytest.raises(ValidationError, match="must name a recipient"):
         do(EscalateComplaint, 1)
 
 
@@ -265,7 +265,7 @@ def test_without_limits_everybody_may_offer_everything() -> None:
     "limits", [(Limit(role="a"), Limit(role="a")), ({"role": "a", "money": [Money(1, "EUR"), Money(2, "EUR")]},)]
 )
 def test_limits_that_contradict_each_other_are_refused(limits: Any) -> None:
-    with pytest.raises(ValidationError, match="stands once"):
+    with pytest.raises(ValidationError, match="may be given only once"):
         Desk(limits=limits)
 
 

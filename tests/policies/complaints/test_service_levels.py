@@ -92,9 +92,9 @@ TWO_DAYS = ServiceLevel(acknowledge=DayCount(days=1), resolve=DayCount(days=2))
 
 
 def test_days_need_a_calendar() -> None:
-    with pytest.raises(ValidationError, match="needs a calendar"):
+    with pytest.raises(ValidationError, match="requires a calendar"):
         ServiceLevels(low=TWO_DAYS)
-    with pytest.raises(ValidationError, match="needs a calendar"):
+    with pytest.raises(ValidationError, match="requires a calendar"):
         ServiceLevels(grades=(GradeLevels(grade="gold", low=TWO_DAYS),))
     # Thursday noon, 1 January 1970: the second business day after it is the Monday.
     levels = ServiceLevels(low=TWO_DAYS, calendar=BusinessCalendar.all_day("days"))
@@ -105,7 +105,7 @@ def test_a_grade_differs_where_it_says_so() -> None:
     levels = ServiceLevels(grades=(GradeLevels(grade="gold", low=ServiceLevels().critical),))
     assert levels.level("low", "gold") == levels.critical
     assert levels.level("high", "gold") == levels.level("high", "silver") == levels.high
-    with pytest.raises(ValidationError, match="stands once"):
+    with pytest.raises(ValidationError, match="may be given only once"):
         ServiceLevels(grades=(GradeLevels(grade="gold"), GradeLevels(grade="gold")))
 
 

@@ -27,7 +27,7 @@ def test_the_programme_that_ships_is_good() -> None:
         (
             {"tiers": [{"name": "base", "threshold": 0, "below": 100}, {"name": "gold", "threshold": 150}]},
             "tier_gap",
-            "from 100 to 149 there is none",
+            "no tier covers 100 to 149",
         ),
         (
             {"tiers": [{"name": "base", "threshold": 0, "below": 200}, {"name": "gold", "threshold": 150}]},
@@ -154,7 +154,7 @@ def test_the_programme_that_ships_is_good() -> None:
             "campaigns_together",
             "make 4 times the rate",
         ),
-        ({"authority": {"agent": 100}}, "authority_backwards", "whoever has no role any number"),
+        ({"authority": {"agent": 100}}, "authority_backwards", "people without a role may adjust any number"),
         ({"referral": {}}, "empty_referral", "gives no points to either customer"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What can be wanted of a complaint."""
+"""The commands to a complaint."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ __all__ = [
 ]
 
 Grading = Literal["low", "medium", "high"]
-"""How complex, how far-reaching, how urgent."""
+"""A grade of complexity, impact or urgency."""
 
 Conclusion = Literal["upheld", "partly_upheld", "not_upheld"]
-"""What an investigation found of the complaint."""
+"""The conclusion of an investigation."""
 
 RemedyKind = Literal["refund", "points", "voucher", "replacement", "service", "goodwill"]
 
@@ -64,7 +64,7 @@ Points = Annotated[int, Field(strict=True, gt=0, le=10**12)]
 
 def _not_negative(value: Money) -> Money:
     if value.amount < 0:
-        raise PydanticCustomError("negative_amount", "a remedy costs the business nothing or more")
+        raise PydanticCustomError("negative_amount", "the value of a remedy must not be negative")
     return value
 
 
@@ -75,8 +75,8 @@ class ComplaintCommand(Command):
     """A command to one complaint's stream.
 
     Attributes:
-        lenient: For histories of other systems: work on a complaint that has ended is recorded as a reopening first
-            instead of being refused.
+        lenient: Used by imports from other systems. Work on an ended complaint first records a reopening, instead of
+            being refused.
     """
 
     complaint: Id
@@ -88,12 +88,12 @@ class ComplaintCommand(Command):
 
 
 class FileComplaint(ComplaintCommand):
-    """Open a complaint.
+    """File a complaint.
 
     Attributes:
-        grade: The customer's value grade, where promises differ by it.
-        on_behalf_of: Who it is about, where the customer speaks for somebody else.
-        relationship: What that person is to the customer: child, guest of the booking, company.
+        grade: The customer's value grade, if service levels depend on it.
+        on_behalf_of: The person concerned, if the customer complains for somebody else.
+        relationship: That person's relationship to the customer: child, guest of the booking, company.
     """
 
     customer: Id
@@ -110,13 +110,13 @@ class FileComplaint(ComplaintCommand):
 
 
 class AcknowledgeComplaint(ComplaintCommand):
-    """Answer that it was heard."""
+    """Acknowledge the complaint to the customer."""
 
     channel: Channel | None = None
 
 
 class AssessComplaint(ComplaintCommand):
-    """Judge how bad it is. What is left out stays as it was judged before."""
+    """Assess the complaint. Fields that are left out keep their earlier values."""
 
     severity: Severity | None = None
     complexity: Grading | None = None
@@ -127,19 +127,19 @@ class AssessComplaint(ComplaintCommand):
     @model_validator(mode="after")
     def _judges_something(self) -> AssessComplaint:
         if not any((self.severity, self.complexity, self.impact, self.urgency, self.category)):
-            raise PydanticCustomError("nothing_assessed", "an assessment judges at least one thing")
+            raise PydanticCustomError("nothing_assessed", "an assessment must have at least one field")
         return self
 
 
 class AssignComplaint(ComplaintCommand):
-    """Give it to somebody to work on."""
+    """Assign the complaint to an owner."""
 
     owner: Label
     department: Label | None = None
 
 
 class TransferComplaint(ComplaintCommand):
-    """Hand it over to another department, and there to somebody if known."""
+    """Transfer the complaint to another department, and to an owner there if known."""
 
     department: Label
     owner: Label | None = None
@@ -147,38 +147,38 @@ class TransferComplaint(ComplaintCommand):
 
 
 class InvestigateComplaint(ComplaintCommand):
-    """Record what was found out."""
+    """Record the findings and the conclusion of an investigation."""
 
     findings: Text | None = None
     conclusion: Conclusion | None = None
 
 
 class NameRootCause(ComplaintCommand):
-    """Say why it happened. Mostly known later, so it may be said at any time."""
+    """Record the root cause. Allowed at any time, because it is often known only later."""
 
     cause: Term
 
 
 class AskInformation(ComplaintCommand):
-    """Ask the customer for something. The clocks that the policy names stand still until it comes."""
+    """Ask the customer for information. The clocks named in the policy are paused until it is received."""
 
     request: Id
     about: Label | None = None
 
 
 class ReceiveInformation(ComplaintCommand):
-    """Record that what was asked for has come."""
+    """Record that the customer gave the information asked for."""
 
     request: Id
     words: Text | None = None
 
 
 class ReceiveMessage(ComplaintCommand):
-    """Record a message that the customer sent unasked. It starts the clock of the next answer.
+    """Record a message that the customer sent unprompted. It starts the `next_response` clock.
 
     Attributes:
         message: The message's own id.
-        channel: The channel through which it came.
+        channel: The channel through which it was received.
         words: The customer's words.
     """
 
@@ -188,14 +188,14 @@ class ReceiveMessage(ComplaintCommand):
 
 
 class SendHoldingReply(ComplaintCommand):
-    """Tell the customer why it takes longer, and until when."""
+    """Tell the customer why the answer takes longer, and when to expect it."""
 
     reason: Term
     until: AwareDatetime | None = None
 
 
 class EscalateComplaint(ComplaintCommand):
-    """Call for somebody higher up. An emergency goes to whom the policy names and makes the complaint critical."""
+    """Escalate the complaint. An emergency goes to the recipient in the policy and makes the complaint critical."""
 
     to: Label | None = None
     reason: Term | None = None
@@ -204,21 +204,23 @@ class EscalateComplaint(ComplaintCommand):
     @model_validator(mode="after")
     def _goes_to_somebody(self) -> EscalateComplaint:
         if self.to is None and not self.emergency:
-            raise PydanticCustomError("escalated_to_nobody", "an escalation names who is to hear of it")
+            raise PydanticCustomError(
+                "escalated_to_nobody", "an escalation must name a recipient (`to`) unless it is an emergency"
+            )
         return self
 
 
 class GiveApology(ComplaintCommand):
-    """Apologise."""
+    """Apologise to the customer."""
 
     channel: Channel | None = None
 
 
 class ProposeRemedy(ComplaintCommand):
-    """Offer to make it good.
+    """Propose a remedy.
 
     Attributes:
-        role: The author's role, by which the policy limits what they may offer without asking.
+        role: The author's role. The policy sets the limit up to which it needs no approval.
     """
 
     remedy: Id
@@ -231,81 +233,81 @@ class ProposeRemedy(ComplaintCommand):
     def _points_name_their_number(self) -> ProposeRemedy:
         if (self.kind == "points") != (self.points is not None):
             raise PydanticCustomError(
-                "points_without_kind", "points are given with the kind `points`, and only with it"
+                "points_without_kind", "`points` must be given with the kind `points`, and only with it"
             )
         return self
 
 
 class ApproveRemedy(ComplaintCommand):
-    """Allow an offer that is above its author's limit; it is now the business's offer to the customer."""
+    """Approve a remedy above its author's limit, which makes it the business's offer to the customer."""
 
     remedy: Id
     role: Label | None = None
 
 
 class RefuseRemedy(ComplaintCommand):
-    """Do not allow an offer that is above its author's limit."""
+    """Refuse a remedy above its author's limit."""
 
     remedy: Id
     reason: Label | None = None
 
 
 class AcceptRemedy(ComplaintCommand):
-    """Record that the customer takes the offer."""
+    """Record that the customer accepts the remedy."""
 
     remedy: Id
 
 
 class DeclineRemedy(ComplaintCommand):
-    """Record that the customer does not take the offer."""
+    """Record that the customer declines the remedy."""
 
     remedy: Id
     reason: Label | None = None
 
 
 class CarryOutRemedy(ComplaintCommand):
-    """Record that the accepted offer was carried out."""
+    """Record that the accepted remedy was carried out."""
 
     remedy: Id
 
 
 class ResolveComplaint(ComplaintCommand):
-    """Hold the matter to be settled."""
+    """Resolve the complaint."""
 
     outcome: Label = "settled"
 
 
 class FollowUpComplaint(ComplaintCommand):
-    """Record how the customer sees it afterwards."""
+    """Record the customer's score and words after the resolution."""
 
     score: Annotated[int, Field(strict=True, ge=1, le=5)] | None = None
     words: Text | None = None
 
 
 class CloseComplaint(ComplaintCommand):
-    """Put the file away."""
+    """Close the complaint."""
 
 
 class ReopenComplaint(ComplaintCommand):
-    """Take it up again, with new deadlines."""
+    """Reopen the complaint, with new deadlines."""
 
     reason: Term
 
 
 class WithdrawComplaint(ComplaintCommand):
-    """Record that the customer takes it back."""
+    """Record that the customer withdraws the complaint."""
 
     reason: Term | None = None
 
 
 class MergeComplaint(ComplaintCommand):
-    """Record that it is a duplicate of another complaint, in which it goes on."""
+    """Merge the complaint into another one of which it is a duplicate. Work continues there."""
 
     into: Id
 
 
 class TakeDuplicate(ComplaintCommand):
-    """Record, in the complaint that goes on, which one was merged into it. Follows from `MergeComplaint`."""
+    """Record in the surviving complaint that a duplicate was merged into it. Sent by `MergeComplaint`."""
 
     duplicate: Id
 
@@ -325,10 +327,10 @@ class JudgePromise(ComplaintCommand):
 
 
 class RecogniseComplaint(ComplaintCommand):
-    """Say that it was useful, and thank for it with points or something of value.
+    """Recognise the complaint as useful, and reward it with points or something of value.
 
     Attributes:
-        reward: An id, from the same pool as those of remedies.
+        reward: The reward's id, which must differ from those of the complaint's remedies.
     """
 
     reward: Id
@@ -338,7 +340,7 @@ class RecogniseComplaint(ComplaintCommand):
 
 
 class RaiseImprovement(ComplaintCommand):
-    """Propose a change so that it does not happen again."""
+    """Propose an improvement that prevents the problem from happening again."""
 
     improvement: Id
     title: Label
@@ -347,17 +349,17 @@ class RaiseImprovement(ComplaintCommand):
 
 
 class CompleteImprovement(ComplaintCommand):
-    """Record that the change was made."""
+    """Record that the improvement was made."""
 
     improvement: Id
 
 
 class MeasureImprovement(ComplaintCommand):
-    """Compare how often it happened before the change and after it.
+    """Measure an improvement: compare the rate of such complaints before and after it.
 
     Attributes:
-        before: How many complaints of the kind in the days before.
-        after: How many in the days after.
+        before: The number of such complaints in `before_days` before it.
+        after: The number of such complaints in `after_days` after it.
     """
 
     improvement: Id
@@ -368,7 +370,7 @@ class MeasureImprovement(ComplaintCommand):
 
 
 class CheckDeadlines(ComplaintCommand):
-    """Record what time alone has done by `occurred_at`: deadlines that ran out, escalations that fell due.
+    """Record the deadlines missed and the escalations due by `occurred_at`.
 
-    The agenda says when this is due.
+    The agenda lists when this is needed.
     """

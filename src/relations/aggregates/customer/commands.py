@@ -1,10 +1,10 @@
-"""What can be wanted of a customer."""
+"""The commands to a customer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -50,18 +50,21 @@ __all__ = [
 ]
 
 _SCORES = {known.id: known for known in (NPS, CSAT)}
-"""The instruments that every policy has."""
+"""The instruments that every policy includes."""
 
 
 def _not_negative(amount: Money) -> Money:
     if amount.amount < 0:
-        raise PydanticCustomError("negative_amount", "a purchase is worth nothing or more; what goes back is a refund")
+        raise PydanticCustomError(
+            "negative_amount",
+            "the amount of a purchase must not be negative; send money given back as a refund (RefundPurchase)",
+        )
     return amount
 
 
 def _positive(amount: Money) -> Money:
     if amount.amount <= 0:
-        raise PydanticCustomError("refund_not_positive", "a refund gives back more than nothing")
+        raise PydanticCustomError("refund_not_positive", "the amount of a refund must be greater than zero")
     return amount
 
 
@@ -76,10 +79,11 @@ class CustomerCommand(Command):
 
 
 class RegisterCustomer(CustomerCommand):
-    """Begin to know a customer. Registering again the same way changes nothing.
+    """Register a customer. Registering again with the same details changes nothing.
 
-    The same way means: the same language, region, channel and source, and the same personal fields given. What those
-    fields say is not compared, for the state does not hold it; `CorrectProfile` changes it.
+    Details are the same if language, region, channel and source are equal and the same personal fields are given.
+    The contents of personal fields are not compared, because the state does not hold them; change them with
+    `CorrectProfile`.
     """
 
     name: Text | None = None
@@ -93,7 +97,7 @@ class RegisterCustomer(CustomerCommand):
 
 
 class CorrectProfile(CustomerCommand):
-    """Replace the fields given."""
+    """Correct the customer's profile: the given fields are replaced, the others stay as they are."""
 
     name: Text | None = None
     email: Email | None = None
@@ -113,7 +117,7 @@ class GiveConsent(CustomerCommand):
 
 
 class WithdrawConsent(CustomerCommand):
-    """Record that the customer takes a permission back."""
+    """Record that the customer withdraws a consent."""
 
     purpose: Label
     channel: Channel
@@ -121,7 +125,7 @@ class WithdrawConsent(CustomerCommand):
 
 
 class RecordInteraction(CustomerCommand):
-    """Record that business and customer were in touch."""
+    """Record contact between the business and the customer."""
 
     interaction: Id
     channel: Channel
@@ -132,12 +136,14 @@ class RecordInteraction(CustomerCommand):
 
 
 class RecordPurchase(CustomerCommand):
-    """Record that the customer bought something, for nothing or more. Unknown customers are registered.
+    """Record a purchase. The amount may be zero. Unknown customers are registered.
 
     Attributes:
         tenders: The parts of the amount by how they were paid, where that is known. The loyalty programme decides
-            which of them earn points; any part that is not named counts as paid with money.
+            which of them earn points; the rest of the amount counts as paid with money.
     """
+
+    added: ClassVar[frozenset[str]] = frozenset({"tenders"})
 
     purchase: Id
     amount: Annotated[Money, AfterValidator(_not_negative)]
@@ -154,7 +160,7 @@ class RecordPurchase(CustomerCommand):
         if last is not None and self.occurred_at.date() > last + timedelta(days=1):
             raise PydanticCustomError(
                 "withdrawn_currency",
-                "{currency} was withdrawn, and could last be paid with on {last}",
+                "{currency} is no longer in use; the last day to pay with it was {last}",
                 {"currency": self.amount.currency, "last": str(last)},
             )
         return self
@@ -173,7 +179,7 @@ class RecordPurchase(CustomerCommand):
 
 
 class RefundPurchase(CustomerCommand):
-    """Refund a purchase, in whole or in part. All its refunds together must not exceed what was paid."""
+    """Refund a purchase, in whole or in part. Its refunds together must not exceed the amount paid."""
 
     refund: Id
     purchase: Id
@@ -199,18 +205,18 @@ class ReinstatePurchase(CustomerCommand):
 
 
 class GiveFeedback(CustomerCommand):
-    """Take an answer to a survey, a review, or the notes of an interview, a panel or an observation.
+    """Record an answer to a survey, a review, or the notes of an interview, a panel or an observation.
 
-    The instrument is one of the policy's: `nps` (0 to 10) and `csat` (1 to 5) always, others as the business asks.
-    Whole numbers only, and what was not answered is left out.
+    The policy defines the instruments; `nps` (0 to 10) and `csat` (1 to 5) are always available.
+    Scores are whole numbers. Leave out questions that were not answered.
 
     Attributes:
-        instrument: Its id.
-        score: The answer to an instrument of one question.
+        instrument: The id of the instrument.
+        score: The score, for an instrument with a single question.
         items: The answers to the items of a questionnaire.
-        comment: The customer's words, or the notes.
-        themes: What the words are about, where they are coded already.
-        language: The language of the words.
+        comment: The customer's comment, or the notes.
+        themes: The themes of the comment, if it is already coded.
+        language: The language of the comment.
     """
 
     feedback: Id
@@ -232,13 +238,13 @@ class GiveFeedback(CustomerCommand):
             score = self.score
             if score is None:
                 raise PydanticCustomError(
-                    "score_missing", "{instrument} is one score; give it", {"instrument": self.instrument}
+                    "score_missing", "an answer to {instrument} must have a score", {"instrument": self.instrument}
                 )
             lowest, highest = known.lowest, known.highest
             if lowest is None or highest is None or not lowest <= score <= highest:
                 raise PydanticCustomError(
                     "score_out_of_range",
-                    "{instrument} is a whole number from {lowest} to {highest}, not {score}",
+                    "a score for {instrument} must be a whole number from {lowest} to {highest}, not {score}",
                     {"instrument": self.instrument, "lowest": lowest, "highest": highest, "score": score},
                 )
         return self
@@ -246,12 +252,12 @@ class GiveFeedback(CustomerCommand):
     @model_validator(mode="after")
     def _says_something(self) -> GiveFeedback:
         if self.score is None and not self.items and self.comment is None and not self.themes:
-            raise PydanticCustomError("nothing_answered", "an answer has a score, items, words or themes")
+            raise PydanticCustomError("nothing_answered", "an answer must have a score, items, a comment or themes")
         return self
 
 
 class CodeFeedback(CustomerCommand):
-    """Say what the words of an answer are about. The coding with the latest business time counts."""
+    """Assign themes to the comment of an answer. The coding with the latest business time counts."""
 
     feedback: Id
     themes: tuple[Label, ...]
@@ -259,9 +265,9 @@ class CodeFeedback(CustomerCommand):
 
 
 class ScoreSentiment(CustomerCommand):
-    """Record how favourable a model found the words of an answer, in thousandths from -1000 to 1000.
+    """Record the sentiment score that a model gave the comment of an answer, in thousandths from -1000 to 1000.
 
-    Refused where the answer has no words.
+    Refused if the answer has no comment.
     """
 
     feedback: Id
@@ -271,7 +277,7 @@ class ScoreSentiment(CustomerCommand):
 
 
 class AnswerFeedback(CustomerCommand):
-    """Record that the business came back to the customer about an answer."""
+    """Record that the business replied to the customer about an answer."""
 
     feedback: Id
     by: Label | None = None
@@ -279,9 +285,10 @@ class AnswerFeedback(CustomerCommand):
 
 
 class SendInvitation(CustomerCommand):
-    """Record that the customer is asked to answer a survey.
+    """Record an invitation to a survey.
 
-    Refused where they saw another invitation lately, or withdrew their consent to be asked through this channel.
+    Refused if the customer saw another invitation within the policy's quarantine, or withdrew their consent to
+    surveys through this channel.
     """
 
     invitation: Id
@@ -292,32 +299,33 @@ class SendInvitation(CustomerCommand):
 
 
 class RemindInvitation(CustomerCommand):
-    """Record that the customer is reminded of an invitation: not answered nor declined, as often as the policy lets.
+    """Record that the customer is reminded of an invitation that they have neither answered nor declined.
 
-    Refused before the reminder is due, and where an invitation would be refused.
+    Refused before the reminder is due, after the policy's last reminder, and whenever a new invitation would be
+    refused.
     """
 
     invitation: Id
 
 
 class SeeInvitation(CustomerCommand):
-    """Record that the customer saw an invitation. From then on they are left in peace for a while.
+    """Record that the customer saw an invitation. This starts the quarantine, during which no other is sent.
 
-    Whoever answers or declines an invitation has seen it, and needs no such command.
+    A customer who answers or declines an invitation counts as having seen it; this command is then not needed.
     """
 
     invitation: Id
 
 
 class DeclineInvitation(CustomerCommand):
-    """Record that the customer does not want to answer an invitation."""
+    """Record that the customer declines an invitation."""
 
     invitation: Id
     reason: Term | None = None
 
 
 class NoteTrait(CustomerCommand):
-    """Note what the customer likes, does, cannot bear or needs. Noting it again with other words replaces them."""
+    """Note a preference, habit, taboo or need of the customer. Noting it again with other words replaces them."""
 
     trait: Literal["preference", "habit", "taboo", "need"]
     about: Term
@@ -328,20 +336,21 @@ class NoteTrait(CustomerCommand):
     def _only_needs_have_a_sort(self) -> NoteTrait:
         if (self.need is not None) != (self.trait == "need"):
             raise PydanticCustomError(
-                "need_sort_misplaced", "a need, and nothing else, is functional, emotional or social"
+                "need_sort_misplaced",
+                "the kind of need (functional, emotional or social) must be given for a need, and only for a need",
             )
         return self
 
 
 class DropTrait(CustomerCommand):
-    """Note that a trait holds no longer. Nothing happens where it was not noted."""
+    """Drop a trait that no longer applies. Nothing happens if it was not noted."""
 
     trait: Literal["preference", "habit", "taboo", "need"]
     about: Term
 
 
 class NoteCulture(CustomerCommand):
-    """Note how the customer is used to be spoken and dealt with; what is left out stays as it was noted before."""
+    """Note how the customer wants to be addressed and served. Fields that are left out keep their earlier values."""
 
     languages: tuple[LanguageTag, ...] = ()
     preferred_channel: Channel | None = None
@@ -352,12 +361,12 @@ class NoteCulture(CustomerCommand):
     @model_validator(mode="after")
     def _notes_something(self) -> NoteCulture:
         if not any((self.languages, self.preferred_channel, self.pace, self.customs, self.taboos)):
-            raise PydanticCustomError("nothing_noted", "a note on culture says at least one thing")
+            raise PydanticCustomError("nothing_noted", "a note on culture must have at least one field")
         return self
 
 
 class RecordAcquisitionCost(CustomerCommand):
-    """Record what was spent to win this customer."""
+    """Record the cost of acquiring this customer."""
 
     acquisition: Id
     amount: Annotated[Money, AfterValidator(_not_negative)]
@@ -366,29 +375,29 @@ class RecordAcquisitionCost(CustomerCommand):
 
 
 class RecordLapse(CustomerCommand):
-    """Record that the customer is known to have left, and why. Nobody needs to: the retention view infers stages."""
+    """Record that the customer is known to have left, and why. Optional, since the retention view infers stages."""
 
     reason: Term | None = None
 
 
 class RecordWinBack(CustomerCommand):
-    """Record that a customer who had left came back. Nothing happens where no lapse was recorded before."""
+    """Record that a customer who had left came back. Nothing happens if no lapse was recorded before."""
 
     campaign: Label | None = None
 
 
 class EraseCustomer(CustomerCommand):
-    """Make the customer's personal words unreadable for ever; totals stay, the chain still verifies.
+    """Erase the customer: make their personal data unreadable for ever. Totals stay, and the chain still verifies.
 
-    A customer known only by complaints can be erased too, and one who complained again after an erasure can be erased
-    again. All ids that are merged with this one are the same person's, and are erased with it.
+    A customer known only from complaints can be erased, too. One who complained again after an erasure can be erased
+    again. All ids merged with this one belong to the same person and are erased with it.
     """
 
     reason: Term = "customer asked"
 
 
 class LinkIdentity(CustomerCommand):
-    """Record which id another system has for this customer. Whoever is erased is not linked any more."""
+    """Record the id of this customer in another system. Refused for an erased customer."""
 
     source: Label
     external_id: Label
@@ -407,33 +416,33 @@ class LinkIdentity(CustomerCommand):
 
 
 class MergeCustomer(CustomerCommand):
-    """Say that this customer is the same person as another, and make its id an alias of the other's.
+    """Merge this customer into another: both are the same person, and this id becomes an alias of the other.
 
-    Refused unless neither is merged into anybody yet: only whom views answer for can be merged, or take others in. So
-    there can be no circle. `UnmergeCustomer` undoes it.
+    Refused if either is already merged into another customer, so merges cannot form a circle. `UnmergeCustomer`
+    reverses it.
     """
 
     into: Id
 
 
 class UnmergeCustomer(CustomerCommand):
-    """Say that this customer is a person of their own after all. Nothing happens where they are not merged."""
+    """Reverse a merge: this customer is a separate person after all. Nothing happens if they are not merged."""
 
 
 class AbsorbCustomer(CustomerCommand):
-    """Take another id in. `MergeCustomer` asks for it and fails where it is refused; alone it makes nobody an alias."""
+    """Take in a merged customer. Sent by `MergeCustomer`, which fails if this is refused; alone it merges nothing."""
 
     merged: Id
 
 
 class ReleaseCustomer(CustomerCommand):
-    """Let an alias go. `UnmergeCustomer` asks for it; alone it frees nobody."""
+    """Release an alias. Sent by `UnmergeCustomer`; on its own it unmerges nothing."""
 
     merged: Id
 
 
 class EraseAlias(CustomerCommand):
-    """Erase this customer because one merged with it was erased. Nothing happens where the two are not merged."""
+    """Erase this customer because one merged with it was erased. Nothing happens if the two are not merged."""
 
     other: Id
     reason: Term = "customer asked"

@@ -1,4 +1,4 @@
-"""What can happen to a customer."""
+"""The events of a customer."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ __all__ = [
 
 
 class CustomerRegistered(Event, frozen=True):
-    """The business began to know this customer.
+    """The customer was registered.
 
     Attributes:
-        implicit: Nobody registered the customer: something they did made them known. At most one implicit event and
-            one explicit one are recorded of a customer, in this order.
-        at: Business time, UTC microseconds, as in the envelope. Here and below it stands in the body where a rule
-            needs it, for a state is evolved from bodies alone.
+        implicit: True if the customer became known by another event, such as a purchase. A customer has at most one
+            implicit and one explicit registration, in this order.
+        at: Business time, UTC microseconds, as in the envelope. Events repeat it in the body where a rule needs it,
+            because the state is built from bodies alone.
     """
 
     topic: ClassVar[str] = "customer.registered"
@@ -64,7 +64,7 @@ class CustomerRegistered(Event, frozen=True):
 
 
 class ProfileCorrected(Event, frozen=True):
-    """Something known of the customer was wrong or has changed; only the fields given are replaced."""
+    """The customer's profile was corrected; only the given fields are replaced."""
 
     topic: ClassVar[str] = "customer.profile_corrected"
     name: Personal | None = None
@@ -88,7 +88,7 @@ class ConsentGiven(Event, frozen=True):
 
 
 class ConsentWithdrawn(Event, frozen=True):
-    """The customer took that permission back."""
+    """The customer withdrew a consent."""
 
     topic: ClassVar[str] = "customer.consent_withdrawn"
     purpose: str
@@ -98,7 +98,7 @@ class ConsentWithdrawn(Event, frozen=True):
 
 
 class InteractionRecorded(Event, frozen=True):
-    """Business and customer were in touch: a call, a greeting, a visit."""
+    """The business and the customer were in contact: a call, a greeting, a visit."""
 
     topic: ClassVar[str] = "customer.interaction_recorded"
     interaction: str
@@ -116,10 +116,10 @@ class PurchaseRecorded(Event, frozen=True):
     Attributes:
         purchase: The purchase's id.
         amount: The amount paid.
-        category: Its category, in the host's own word.
-        touchpoint: Where it was made.
-        channel: The channel it came through.
-        discounted: It was bought at a discount.
+        category: The host's own category.
+        touchpoint: The touchpoint at which it was made.
+        channel: The channel through which it was made.
+        discounted: True if it was bought at a discount.
         at: Business time, UTC microseconds.
         tenders: The parts of the amount by how they were paid, where that is known.
     """
@@ -136,15 +136,15 @@ class PurchaseRecorded(Event, frozen=True):
 
 
 class PurchaseRefunded(Event, frozen=True):
-    """Money of one purchase went back, in whole or in part.
+    """A purchase was refunded, in whole or in part.
 
     Attributes:
         refund: The refund's own id.
-        purchase: The purchase that it gives back.
-        amount: Given back now.
-        refunded: Given back of that purchase so far, this refund included, in minor units.
-        bought: What the purchase was worth, in minor units.
-        bought_at: When it was bought, UTC microseconds.
+        purchase: The id of the purchase.
+        amount: The amount of this refund.
+        refunded: The running total refunded of that purchase, this refund included, in minor units.
+        bought: The amount of the purchase, in minor units.
+        bought_at: The time of the purchase, UTC microseconds.
     """
 
     topic: ClassVar[str] = "customer.purchase_refunded"
@@ -169,8 +169,8 @@ class RefundReversed(Event, frozen=True):
         bought: The amount of the purchase, in minor units.
         bought_at: When the purchase was made, UTC microseconds.
         refunded_at: When the refund was made, UTC microseconds.
-        reinstated: The purchase was reinstated, and with it all its refunds were reversed.
-        reason: Why, in the host's own word.
+        reinstated: True if the purchase was reinstated, which reverses all its refunds.
+        reason: The host's own reason.
         at: Business time, UTC microseconds.
     """
 
@@ -188,25 +188,24 @@ class RefundReversed(Event, frozen=True):
 
 
 class FeedbackGiven(Event, frozen=True):
-    """The customer answered a survey, wrote a review, or was heard or watched and it was noted.
+    """The customer answered a survey, wrote a review, or took part in an interview, a panel or an observation.
 
     Attributes:
         feedback: The answer's own id.
-        instrument: The id of an instrument of the policy: `nps` and `csat` always, others as the business asks.
-        score: A whole number in the instrument's range; absent where it has items instead, or was not scored.
+        instrument: The id of an instrument of the policy; `nps` and `csat` are always available.
+        score: A whole number in the instrument's range; absent if it has items instead, or was not scored.
         invitation: The invitation that it answers; one invitation and instrument count once.
-        regarding: What it is about, where known: a purchase, a stay, a complaint.
-        comment: The customer's words, or the notes of whoever listened.
-        kind: What kind the instrument is (`nps`, `csat`, `ces`, `likert`, `semantic_differential`, `servqual`,
-            `review`, `interview`, `panel`, `observation`). Empty in events from before there was more than one of a
-            kind: the instrument's id is its kind.
-        lowest: The low end of its scale, as the policy had it when this was taken; absent without a scale.
-        highest: The high end.
-        items: What was answered to the items of a questionnaire.
-        themes: What it is about in the policy's words, where it was coded as it was noted.
-        language: The language of the words (BCP 47).
-        answer_by: By when the business is to come back to the customer, UTC microseconds, where the answer is a low one
-            by the policy of its time.
+        regarding: The purchase, stay or complaint that it is about, if known.
+        comment: The customer's comment, or the notes that were taken.
+        kind: The kind of instrument (`nps`, `csat`, `ces`, `likert`, `semantic_differential`, `servqual`, `review`,
+            `interview`, `panel`, `observation`). Empty in older events and if the instrument's id is its kind.
+        lowest: The low end of the scale in the policy at the time; absent without a scale.
+        highest: The high end of the scale.
+        items: The answers to the items of a questionnaire.
+        themes: The policy's themes of the comment, if it was coded when it was recorded.
+        language: The language of the comment (BCP 47).
+        answer_by: The time by which the business has to reply, UTC microseconds, if the policy at the time counts the
+            answer as low.
     """
 
     topic: ClassVar[str] = "customer.feedback_given"
@@ -229,7 +228,7 @@ class FeedbackGiven(Event, frozen=True):
 
 
 class FeedbackCorrected(Event, frozen=True):
-    """The customer answered again: a slip was corrected, or the form was sent once more. The last word counts.
+    """The customer changed their answer: they corrected a slip or sent the form again. The latest answer counts.
 
     Attributes:
         feedback: The answer that it corrects.
@@ -237,9 +236,9 @@ class FeedbackCorrected(Event, frozen=True):
         kind: The kind of instrument, as in `FeedbackGiven`.
         score: The new score.
         items: The new answers to the items of a questionnaire.
-        comment: Words that came with it.
-        given_at: The business time of the word that it replaces, UTC microseconds.
-        answer_by: The time by which the business has to reply, if the new answer is a low one.
+        comment: A comment on the new answer.
+        given_at: The business time of the answer that it replaces, UTC microseconds.
+        answer_by: The time by which the business has to reply, UTC microseconds, if the new answer is low.
     """
 
     topic: ClassVar[str] = "customer.feedback_corrected"
@@ -255,12 +254,12 @@ class FeedbackCorrected(Event, frozen=True):
 
 
 class FeedbackCoded(Event, frozen=True):
-    """Somebody, or something, read the words and said which of the policy's themes they are about.
+    """The comment was coded to themes of the policy, by a person or a program.
 
     The coding with the latest business time counts.
 
     Attributes:
-        coder: Who read it.
+        coder: The person or program that coded it.
     """
 
     topic: ClassVar[str] = "customer.feedback_coded"
@@ -271,14 +270,14 @@ class FeedbackCoded(Event, frozen=True):
 
 
 class SentimentScored(Event, frozen=True):
-    """The words were given a score of how favourable they are. Recorded, so that a replay gives the same.
+    """A model gave the comment a sentiment score. The score is recorded, so that a replay gives the same result.
 
     Attributes:
-        score: Thousandths, from -1000 (unfavourable) to 1000.
-        scorer: Which model scored.
-        scorer_version: Its version: another one may say otherwise of the same words.
-        answer_by: By when the business is to come back to the customer, where these words have no score beside them and
-            this one is low by the policy of its time.
+        score: Thousandths, from -1000 (unfavourable) to 1000 (favourable).
+        scorer: The model.
+        scorer_version: The version of the model, as versions may differ on the same comment.
+        answer_by: The time by which the business has to reply, UTC microseconds, if the answer has no score of its own
+            and the policy at the time counts this one as low.
     """
 
     topic: ClassVar[str] = "customer.sentiment_scored"
@@ -291,11 +290,11 @@ class SentimentScored(Event, frozen=True):
 
 
 class FeedbackAnswered(Event, frozen=True):
-    """The business came back to the customer about an answer: the loop is closed.
+    """The business replied to the customer about an answer, which closes the loop.
 
     Attributes:
-        by: Who did.
-        action: What was done.
+        by: The person who replied.
+        action: The action taken.
     """
 
     topic: ClassVar[str] = "customer.feedback_answered"
@@ -306,14 +305,14 @@ class FeedbackAnswered(Event, frozen=True):
 
 
 class InvitationSent(Event, frozen=True):
-    """The customer was asked to answer a survey.
+    """The customer was invited to a survey.
 
     Attributes:
-        invitation: Its own id, which answers name.
-        instrument: The instrument it asks with.
-        regarding: What it asks about, where known.
-        remind_at: When the customer is to be reminded, UTC microseconds; absent where the policy of its time reminds
-            nobody, or the answer came before word of the invitation.
+        invitation: The invitation's own id, to which answers refer.
+        instrument: The instrument of the survey.
+        regarding: The purchase, stay or complaint that it asks about, if known.
+        remind_at: The time at which a reminder is due, UTC microseconds. Absent if the policy at the time has no
+            reminders, or if the answer was recorded before the invitation.
     """
 
     topic: ClassVar[str] = "customer.invitation_sent"
@@ -330,8 +329,8 @@ class InvitationReminded(Event, frozen=True):
     """The customer was reminded of an invitation.
 
     Attributes:
-        reminder: Which one it is, from 1.
-        remind_at: When the next one is due; absent where this is the last.
+        reminder: The number of the reminder, from 1.
+        remind_at: The time at which the next one is due, UTC microseconds; absent if this is the last.
     """
 
     topic: ClassVar[str] = "customer.invitation_reminded"
@@ -342,7 +341,7 @@ class InvitationReminded(Event, frozen=True):
 
 
 class InvitationSeen(Event, frozen=True):
-    """The customer saw an invitation: from then on they are left in peace for a while."""
+    """The customer saw an invitation. This starts the quarantine, during which no other is sent."""
 
     topic: ClassVar[str] = "customer.invitation_seen"
     invitation: str
@@ -350,7 +349,7 @@ class InvitationSeen(Event, frozen=True):
 
 
 class InvitationDeclined(Event, frozen=True):
-    """The customer does not want to answer an invitation."""
+    """The customer declined an invitation."""
 
     topic: ClassVar[str] = "customer.invitation_declined"
     invitation: str
@@ -359,13 +358,13 @@ class InvitationDeclined(Event, frozen=True):
 
 
 class TraitNoted(Event, frozen=True):
-    """Something that this customer likes, does, cannot bear or needs became known.
+    """A preference, habit, taboo or need of the customer was noted.
 
     Attributes:
         trait: `preference`, `habit`, `taboo` or `need`.
-        about: What it is about, in the business's words: `pillow`, `breakfast`.
-        words: What exactly.
-        need: Of a need, its sort: `functional`, `emotional` or `social`.
+        about: The subject, in the business's words: `pillow`, `breakfast`.
+        words: The details.
+        need: The kind of a need: `functional`, `emotional` or `social`.
     """
 
     topic: ClassVar[str] = "customer.trait_noted"
@@ -377,7 +376,7 @@ class TraitNoted(Event, frozen=True):
 
 
 class TraitDropped(Event, frozen=True):
-    """What was noted holds no longer."""
+    """A noted trait no longer applies."""
 
     topic: ClassVar[str] = "customer.trait_dropped"
     trait: str
@@ -386,14 +385,14 @@ class TraitDropped(Event, frozen=True):
 
 
 class CultureNoted(Event, frozen=True):
-    """How this customer is used to be spoken and dealt with. The newest note replaces those before, field by field.
+    """The way this customer wants to be addressed and served was noted. Newer notes replace older ones field by field.
 
     Attributes:
         languages: The languages they speak, the best first (BCP 47).
-        preferred_channel: How they want to be reached.
-        pace: How fast they want things done, in the business's words.
-        customs: What they hold dear: festivals, forms of address.
-        taboos: What is not done before them.
+        preferred_channel: The channel through which they want to be reached.
+        pace: The pace at which they want to be served, in the business's words.
+        customs: Customs that matter to them: festivals, forms of address.
+        taboos: Things to avoid in their presence.
     """
 
     topic: ClassVar[str] = "customer.culture_noted"
@@ -410,8 +409,8 @@ class AcquisitionCostRecorded(Event, frozen=True):
 
     Attributes:
         acquisition: The cost's own id.
-        channel: Through which channel they were won.
-        campaign: By which campaign.
+        channel: The channel through which they were won.
+        campaign: The campaign that won them.
     """
 
     topic: ClassVar[str] = "customer.acquisition_cost_recorded"
@@ -423,10 +422,10 @@ class AcquisitionCostRecorded(Event, frozen=True):
 
 
 class CustomerLapsed(Event, frozen=True):
-    """The business learnt that the customer has left. Stages that are only inferred are in the retention view.
+    """The business learnt that the customer has left. The retention view infers stages without this event.
 
     Attributes:
-        reason: Why, in the business's words.
+        reason: The reason, in the business's words.
     """
 
     topic: ClassVar[str] = "customer.lapsed"
@@ -438,7 +437,7 @@ class CustomerWonBack(Event, frozen=True):
     """A customer who had left came back.
 
     Attributes:
-        campaign: What won them back.
+        campaign: The campaign that won them back.
     """
 
     topic: ClassVar[str] = "customer.won_back"
@@ -447,10 +446,10 @@ class CustomerWonBack(Event, frozen=True):
 
 
 class CustomerErased(Event, frozen=True):
-    """The customer's personal words were made unreadable for ever, by destroying their key.
+    """The customer's personal data was made unreadable for ever by destroying the key.
 
     Attributes:
-        merged: The ids next to this one that were the same person's when it was erased; they are erased with it.
+        merged: The other ids of the same person at the time of the erasure; they are erased with it.
     """
 
     topic: ClassVar[str] = "customer.erased"
@@ -465,8 +464,8 @@ class IdentityLinked(Event, frozen=True):
     Attributes:
         source: The other system.
         external_id: The id there.
-        digest: The keyed digest of source and id, by which it is found. Absent in events of versions that recorded the
-            id in clear.
+        digest: The keyed digest of source and id, used to look it up. Absent in events of older versions, which
+            recorded the id in clear text.
     """
 
     topic: ClassVar[str] = "customer.identity_linked"
@@ -477,9 +476,9 @@ class IdentityLinked(Event, frozen=True):
 
 
 class CustomerMerged(Event, frozen=True):
-    """This id and another turned out to be one person's: from now on it is an alias of the other.
+    """This id was merged into another of the same person, and is an alias of it from now on.
 
-    Nothing is rewritten, and events go on under either id. Its counterpart in the survivor's stream is
+    Nothing is rewritten, and events continue under either id. Its counterpart in the survivor's stream is
     `CustomerAbsorbed`.
 
     Attributes:
@@ -492,10 +491,10 @@ class CustomerMerged(Event, frozen=True):
 
 
 class CustomerUnmerged(Event, frozen=True):
-    """This id turned out to be a person of its own after all, and is an alias no longer.
+    """This id belongs to a separate person after all, and is no longer an alias.
 
     Attributes:
-        survivor: The id that it was merged into.
+        survivor: The id that it had been merged into.
     """
 
     topic: ClassVar[str] = "customer.unmerged"
@@ -519,7 +518,7 @@ class CustomerReleased(Event, frozen=True):
     """An alias of this id became a customer of its own again.
 
     Attributes:
-        merged: What was the alias.
+        merged: The former alias.
     """
 
     topic: ClassVar[str] = "customer.released"

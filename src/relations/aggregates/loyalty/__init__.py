@@ -1,6 +1,6 @@
 """A member's account: one ledger of lots for each programme, in whole points.
 
-Stream `loyalty-<customer id>`. `lots` has the values that everything else is made of, and declares what a ledger holds.
+The stream is `loyalty-<customer id>`. `lots` defines the values that the rest uses, and declares what a ledger holds.
 `events`, `commands`, `state`, `evolve` and `decide` are the five parts of every aggregate.
 
 **Programmes.** A customer has one ledger for each programme that they have joined, all in one stream. Every event names
@@ -14,27 +14,30 @@ its end. Intervals are half-open: a lot that expires at the moment of a redempti
 and by the policy of that moment. See `decide.time` and `docs/explanation/points-and-time.md`.
 
 **Debts.** A debt is repaid from whatever is credited next. Only a merge can leave an account with both lots and a debt,
-and then the next decision repays first. Nothing is taken below zero and nothing is cut off silently.
+and then the next decision repays first. No lot falls below zero, and no points are dropped silently.
 
 **Refunds** take points back by the running total for each purchase: from the purchase's own lot, pending or not, and
-then from other lots, pending ones first. Points of it that had expired need no taking back. What is missing becomes a
-debt, or is recorded as a shortfall. Later earnings are not set against a shortfall, but points that come back from a
-redemption made before it are.
+then from other lots, pending ones first. Points of the purchase that had already expired are not taken back. What is
+missing becomes a debt, or is recorded as a shortfall. Later earnings are not set against a shortfall, but points that
+come back from a redemption made before it are.
 
-**Reversals.** Every command that moves points has an inverse, and a command followed by its inverse leaves nothing in
-any figure. A reversed refund gives back what it took, to the lots that it took it from. The tier that it cost and the
-referral that it revoked are as before.
+**Reversals.** What a purchase earns, a refund and a redemption can be reversed: a refund reverses the earning,
+`ReverseRefund` the refund, and `ReverseRedemption` the redemption. Such a pair leaves nothing in any figure. A reversed
+refund gives back what it took, to the lots that it took it from. The tier that it cost and the referral that it revoked
+are as before. Other commands have counter-commands instead, and both entries stand in the figures: an adjustment is
+corrected by an adjustment the other way, a credit by an adjustment, a transfer by a transfer back. `ReopenAccount`
+opens a closed account again, but brings back none of its points.
 
-**Late arrivals.** What was recorded is never decided again. A command that arrives late meets the account as it stands;
-its business time decides only which lots it may spend, which have expired by then, and in which month it earns. Nothing
-comes before its own cause: a redemption cannot be reversed before it was made, nor an account closed before what it
-holds.
+**Late arrivals.** What was recorded is never decided again. A command that arrives late is decided with the account as
+it stands. Its business time decides only which lots it may spend, which have expired by then, and in which month it
+earns. An effect cannot precede its cause: a redemption cannot be reversed before it was made, nor an account closed
+before it was last used.
 
 **Changed rules.** Every lot keeps the terms that it was earned under, and a new policy governs what comes after it.
 Points that lapse with inactivity follow the longest rule that the account has had since they last lapsed. A tier
-follows the rules of the day on which it is reviewed, and what was counted in their unit.
+follows the rules of the day on which it is reviewed, and what was counted in the unit that those rules use.
 
-**Activity.** What was reversed in full was no activity, and defers no expiry.
+**Activity.** Something that was reversed in full does not count as activity and does not defer expiry.
 
 **Retries.** Lots, redemptions, refunds, transfers, adjustments, rewards, referrals and merges have ids. The same
 command again adds nothing, and the same id for something else is refused.
@@ -46,7 +49,7 @@ rewards are void. A customer who comes back starts with nothing, and nothing fro
 in the surviving account (see `decide.forwarding` and `decide.merging`).
 
 **Two accounts.** A transfer, a referral and a merge reach the second account by a reaction in the same transaction.
-Where that account refuses (closed, merged, a member already), nothing happens in either.
+If that account refuses (closed, merged, already a member), nothing happens in either.
 """
 
 from __future__ import annotations

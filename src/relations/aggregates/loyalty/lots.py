@@ -131,7 +131,7 @@ class Lot(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class TierStanding(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a tier rests on.
+    """The dates that a member's tier depends on.
 
     Attributes:
         since: Since when the member has it, UTC microseconds.
@@ -173,7 +173,7 @@ class Earning(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     Attributes:
         points: Earned.
-        qualifying: What was earned of what tiers go by.
+        qualifying: What it counts towards a tier.
         month: In which it qualifies, and in what unit, as in `Ledger.months`.
         reason: purchase, remedy, bonus and so on.
         source: The purchase or complaint.
@@ -184,7 +184,7 @@ class Earning(msgspec.Struct, frozen=True, array_like=True, gc=False):
         expired: Points of it that expired.
         reversed: Taken back by refunds, from whichever lots, as a debt or shortfall, or `forgone`.
         forgone: Of these, those that had expired already.
-        reversed_qualifying: What was taken back of what tiers go by.
+        reversed_qualifying: What was taken back of `qualifying`.
         refunds: The refunds that took something back and still stand.
     """
 
@@ -458,40 +458,40 @@ def _shares_under(shares: tuple[LotShare, ...], prefix: str) -> tuple[LotShare, 
 
 
 def purchase_lot(purchase: str) -> str:
-    """The id of the lot that a purchase earns."""
+    """Return the id of the lot that a purchase earns."""
     return f"purchase/{purchase}"
 
 
 def remedy_lot(complaint: str, remedy: str) -> str:
-    """The id of the lot that a complaint's remedy in points gives."""
+    """Return the id of the lot that a complaint's remedy in points creates."""
     return f"remedy/{complaint}/{remedy}"
 
 
 def referral_lot(referrer: str, referral: str) -> str:
-    """The id of the lot that a referral gives, in either account."""
+    """Return the id of the lot that a referral creates, in either account."""
     return f"referral/{referrer}/{referral}"
 
 
 def merged_prefix(customer: str) -> str:
-    """What the ids of lots begin with that came with another account, whose ids may be the same as one's own."""
+    """Return the prefix of ids that came with another account, since both accounts may have used the same id."""
     return f"merged/{customer}/"
 
 
 def came_from(name: str) -> str | None:
-    """The customer whose account something came from that bears `merged/<customer>/`; None where it is one's own."""
+    """Return the customer named in the prefix `merged/<customer>/`, whose account it came from; None without one."""
     parts = name.split("/", 2)
     return parts[1] if len(parts) == 3 and parts[0] == "merged" else None
 
 
 def issued_to(customer: str, coupon: str) -> tuple[str, str]:
-    """Whom a reward was given to, and its id there: `merged/c2/k` of c1 is `k` of c2, whoever holds it now."""
+    """Return the customer to which a reward was issued, and its id there: `merged/c2/k` of c1 is `k` of c2."""
     while (source := came_from(coupon)) is not None:
         customer, coupon = source, coupon.removeprefix(merged_prefix(source))
     return customer, coupon
 
 
 def spending_order(item: tuple[str, Lot], lapses_at: int | None = None) -> tuple[int, int, str]:
-    """The key that sorts lots for spending: soonest to expire (never is last), then oldest, then by id."""
+    """Return the key that sorts lots for spending: soonest to expire (never is last), then oldest, then by id."""
     name, lot = item
     ends = lot.ends(lapses_at)
     return (_NEVER if ends is None else ends, lot.earned_at, name)

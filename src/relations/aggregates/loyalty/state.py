@@ -15,7 +15,7 @@ NEVER = 2**62
 
 
 class Received(msgspec.Struct, frozen=True, gc=False):
-    """The account that came with a merge, and the ledger as it was before it."""
+    """The account that came with a merge, and this ledger as it was before the merge."""
 
     source: str
     event: AccountReceived
@@ -61,9 +61,9 @@ class Account(msgspec.Struct, frozen=True, gc=False):
     merged_into: str | None = None
 
     def ledger(self, programme: str | None = None) -> Ledger:
-        """Return the ledger of a programme, or of the one joined first if none is named; an empty one if there is none.
+        """Return the ledger of a programme, or of the one joined first; an empty ledger if the customer has neither.
 
-        A referral alone creates a ledger without a membership. Without a programme, such a ledger is passed over
+        A referral alone creates a ledger without a membership. Without a programme, such a ledger is skipped
         where the customer has joined another programme.
         """
         for ledger in self.ledgers:

@@ -56,7 +56,7 @@ def show(engine: Relations, outcome: DemoOutcome, *, written: str | None, databa
     if written is not None:
         yield Text.assemble(("The page with charts: ", "bold"), written)
     else:
-        yield Text(f"For a page with charts: pip install '.[report]', then relations report --html FILE -d {database}")
+        yield Text(f"For a page with charts: relations report --html FILE -d {database}, after pip install '.[report]'")
 
 
 def _figures(engine: Relations, outcome: DemoOutcome) -> RenderableType:

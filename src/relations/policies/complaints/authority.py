@@ -1,4 +1,4 @@
-"""Who at the complaint desk may promise what, and what proves that an improvement works."""
+"""The limits of remedies by role, and the days required to prove an improvement."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["Desk", "Limit"]
 
 
 class Limit(BaseModel):
-    """How much somebody in a role may offer without asking.
+    """The limit up to which a role may propose remedies without approval.
 
     Attributes:
-        role: The role, as offers are proposed with it.
-        money: The most in each currency; in a currency that does not stand here, nothing.
-        points: The most in points.
+        role: The role with which remedies are proposed.
+        money: The highest amount in each currency. Currencies not listed have a limit of zero.
+        points: The highest number of points.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,12 +29,12 @@ class Limit(BaseModel):
     @model_validator(mode="after")
     def _a_limit_a_currency(self) -> Limit:
         if len({each.currency for each in self.money}) < len(self.money):
-            msg = "each currency stands once"
+            msg = "each currency may be given only once"
             raise ValueError(msg)
         return self
 
     def covers(self, value: Money | None, points: int | None) -> bool:
-        """Whether an offer of so much is within it. What costs nothing that is counted always is."""
+        """Return True if a remedy of this value is within the limit. One without a cost always is."""
         if points is not None and points > self.points:
             return False
         if value is None or value.amount == 0:
@@ -43,12 +43,12 @@ class Limit(BaseModel):
 
 
 class Desk(BaseModel):
-    """The complaint desk's own rules.
+    """The rules of the complaint desk.
 
     Attributes:
-        limits: Who may offer how much. Without any, everybody may offer everything. With some, an offer above its
-            author's limit, or by a role that does not stand here, waits until somebody whose limit covers it approves.
-        proof_days_min: So many days after an improvement have to be counted before they prove anything.
+        limits: The limits by role. Without any, no remedy needs approval. Otherwise a remedy above its author's limit,
+            or by a role not listed, waits for approval by a role whose limit covers it.
+        proof_days_min: The minimum number of days after an improvement before it can be measured.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,12 +59,12 @@ class Desk(BaseModel):
     @model_validator(mode="after")
     def _a_limit_a_role(self) -> Desk:
         if len({each.role for each in self.limits}) < len(self.limits):
-            msg = "each role stands once"
+            msg = "each role may be given only once"
             raise ValueError(msg)
         return self
 
     def allows(self, role: str | None, value: Money | None, points: int | None) -> bool:
-        """Whether somebody in this role may offer so much."""
+        """Return True if this role may offer a remedy of this value without approval."""
         if not self.limits:
             return True
         return any(each.role == role and each.covers(value, points) for each in self.limits) or not (

@@ -1,10 +1,10 @@
-"""What four regulators ask of those who are complained to, as service levels ready to adopt.
+"""Service levels that follow four regulations on complaint handling, ready to adopt.
 
-A regulation makes no difference by severity, so all four severities have the same promise; a business that promises
-more to some replaces theirs. The questions that it asks of a customer stop none of these clocks. Holidays are the
-business's own: give those of its country, for instance from `public_holidays`.
+The regulations do not distinguish by severity, so all four severities have the same level; replace the ones for which
+your business promises more. Questions to the customer pause none of these clocks. Holidays are not included: give
+those of your country, for instance from `public_holidays`.
 
-The texts: Directive (EU) 2015/2366, Article 101(2); the Bureau's Company Portal Manual, section 8.1; 14 CFR 259.7(c);
+Sources: Directive (EU) 2015/2366, Article 101(2); the CFPB's Company Portal Manual, section 8.1; 14 CFR 259.7(c);
 Regulation (EU) No 1177/2010, Article 24(2), whose months are counted by Regulation (EEC, Euratom) No 1182/71. None of
 this is legal advice.
 """
@@ -25,11 +25,11 @@ def _for_all(level: ServiceLevel, calendar: BusinessCalendar) -> ServiceLevels:
 
 
 def payment_services_eu(*, zone: str = "UTC", holidays: Iterable[date] = ()) -> ServiceLevels:
-    """PSD2, Article 101: a full reply within 15 business days; with a holding reply, the final one within 35.
+    """Return the levels of PSD2, Article 101: reply within 15 business days, or 35 after a holding reply.
 
     Args:
-        zone: Where the business days are.
-        holidays: Days that are none.
+        zone: The time zone of the business days.
+        holidays: Days that are not business days, besides weekends.
     """
     reply = DayCount(days=15)
     level = ServiceLevel(acknowledge=reply, resolve=reply, extended=DayCount(days=35))
@@ -37,10 +37,10 @@ def payment_services_eu(*, zone: str = "UTC", holidays: Iterable[date] = ()) -> 
 
 
 def consumer_finance_us(*, zone: str = "America/New_York") -> ServiceLevels:
-    """CFPB: a response within 15 calendar days; where work is in progress, the final one within 60.
+    """Return the levels of the CFPB: response within 15 calendar days, or 60 if work is in progress.
 
     Args:
-        zone: Where the days are.
+        zone: The time zone of the days.
     """
     response = DayCount(days=15)
     level = ServiceLevel(acknowledge=response, resolve=response, extended=DayCount(days=60))
@@ -48,22 +48,22 @@ def consumer_finance_us(*, zone: str = "America/New_York") -> ServiceLevels:
 
 
 def air_carriers_us(*, zone: str = "America/New_York") -> ServiceLevels:
-    """14 CFR 259.7(c): acknowledged within 30 days, a substantive written response within 60.
+    """Return the levels of 14 CFR 259.7(c): acknowledgement within 30 days, substantive response within 60.
 
     Args:
-        zone: Where the days are.
+        zone: The time zone of the days.
     """
     level = ServiceLevel(acknowledge=DayCount(days=30), resolve=DayCount(days=60))
     return _for_all(level, BusinessCalendar.all_day("14 CFR 259.7 days", zone=zone, weekends=True))
 
 
 def sea_passengers_eu(*, zone: str = "UTC", holidays: Iterable[date] = ()) -> ServiceLevels:
-    """Regulation (EU) 1177/2010, Article 24: within a month how it stands, the final reply within two.
+    """Return the levels of Regulation (EU) 1177/2010, Article 24: status within one month, final reply within two.
 
-    A month that would end on a holiday, a Saturday or a Sunday ends with the next working day.
+    A month that would end on a holiday, a Saturday or a Sunday ends on the next working day.
 
     Args:
-        zone: Where the days are.
+        zone: The time zone of the days.
         holidays: Days on which no period ends.
     """
     level = ServiceLevel(acknowledge=DayCount(months=1), resolve=DayCount(months=2))

@@ -1,4 +1,4 @@
-"""When a damaged relation counts as repaired, and what the things that happen to it weigh."""
+"""The policy of repair: the evidence that a relation is restored, and the weights of the emotional account."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Weight = Annotated[int, Field(strict=True, ge=-10_000, le=10_000)]
 
 
 class SeverityWeights(BaseModel):
-    """What a complaint takes from the account, by its severity: whole numbers, none above 0."""
+    """The weights of a complaint in the emotional account, by severity: whole numbers, 0 or below."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -29,29 +29,29 @@ class SeverityWeights(BaseModel):
     critical: Withdrawal = -40
 
     def of(self, severity: Severity | str) -> int:
-        """The weight of a severity; that of `medium` for a word that is none."""
+        """Return the weight of a severity; that of `medium` if the severity is unknown."""
         found: int = getattr(self, severity, self.medium)
         return found
 
 
 class EmotionalAccount(BaseModel):
-    """What each thing that happens adds to the goodwill between customer and business, or takes from it.
+    """The weights of events in the emotional account between a customer and the business.
 
-    The metaphor is Covey's: deposits of kindness and kept promises, withdrawals by failures, and a balance that bears
-    the next failure or does not. The weights have no unit but each other; the defaults say that it takes about five
+    The metaphor is Covey's: kindness and kept promises are deposits, failures are withdrawals, and the balance decides
+    whether the relation survives the next failure. Weights are relative to each other. By default it takes about five
     kept promises to make up for a broken one.
 
     Attributes:
-        half_life_days: After so many days an entry counts half: both kindness and hurt fade.
-        interactions: By the kind of an interaction, as recorded; kinds that are not in it weigh nothing.
-        filed: By severity, what a complaint takes.
-        reopened: A recovery that failed.
-        deadline_met: A promise of time kept.
-        deadline_missed: And broken.
-        apologised: The first apology in a round.
-        remedied: A remedy carried out.
-        declined: An offer that the customer would not have.
-        double_percent: What a failure upon a failure weighs, as a percentage of a first one.
+        half_life_days: The number of days after which an entry counts half.
+        interactions: The weights by kind of interaction; kinds not listed weigh nothing.
+        filed: The weights of a filed complaint, by severity.
+        reopened: The weight of a reopening.
+        deadline_met: The weight of a deadline met.
+        deadline_missed: The weight of a deadline missed.
+        apologised: The weight of the first apology in a round.
+        remedied: The weight of a remedy carried out.
+        declined: The weight of a remedy that the customer declined.
+        double_percent: The weight of a repeated failure, as a percentage of that of a first one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -77,23 +77,23 @@ class EmotionalAccount(BaseModel):
 
 
 class Repair(BaseModel):
-    """When a damaged relation counts as repaired. Read when a view is asked, never pinned in an event.
+    """The rules by which a damaged relation counts as repaired. Views read them when asked; no event stores them.
 
-    A relation is restored by the customer's own evidence alone; that an agent resolved or closed a complaint is none.
+    Only the customer's own evidence restores a relation; an agent's resolving or closing of a complaint does not.
 
     Attributes:
-        restored_score_min: A follow-up score from here on (1 to 5) is evidence that the relation is restored.
-        broken_score_max: A follow-up score up to here is evidence that it is not: strained again.
-        purchase_restores: Whether a purchase on a later day than the resolution is evidence too.
-        relapse_days: A new failure or a reopening so soon after a resolution is a relapse, even where nothing had
-            shown yet that the relation was restored. After a restored relation any is.
-        double_deviation_days: A new failure so soon after another one weighs double. One of the same kind always
-            does, and so does a reopening.
-        lapse_days: A customer with a damaged relation who had bought before, and of whom nothing was heard for so
-            long, has lapsed; that is inferred, for nobody gives notice. If they buy again, they are won back.
-        satisfaction_days: Answers to surveys count as before a complaint, or as after its settlement, if they were
-            given within so many days of it.
-        account: What the things that happen weigh in the emotional account.
+        restored_score_min: The lowest follow-up score (1 to 5) that restores the relation.
+        broken_score_max: The highest follow-up score that shows that the relation is strained again.
+        purchase_restores: True if a purchase on a day after the resolution restores the relation, too.
+        relapse_days: The number of days after a resolution in which a new failure or a reopening is a relapse. After a
+            restored relation every failure is one.
+        double_deviation_days: The number of days after a failure in which another failure weighs double. A reopening
+            and a failure of the same kind always do.
+        lapse_days: The number of days without any contact after which a former buyer with a damaged relation counts
+            as lapsed. If they buy again, they are won back.
+        satisfaction_days: The number of days before a complaint, or after its settlement, in which survey answers
+            count for the comparison.
+        account: The weights of the emotional account.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -110,6 +110,6 @@ class Repair(BaseModel):
     @model_validator(mode="after")
     def _no_score_says_both(self) -> Self:
         if self.broken_score_max >= self.restored_score_min:
-            msg = "broken_score_max must be less than restored_score_min: no score can say both"
+            msg = "broken_score_max must be less than restored_score_min"
             raise ValueError(msg)
         return self

@@ -1,13 +1,12 @@
-"""How fast a complaint is answered and resolved, by severity and by the customer's grade.
+"""Service levels: the promised times to answer and resolve complaints, by severity and the customer's grade.
 
-The defaults are those of a business that people visit: whoever stands at the desk with a critical complaint (safety,
-health, no room for the night) hears within two hours and has it settled within a day; a small annoyance is answered
-within two days and settled within a fortnight. They are stricter than what regulators ask of slow trades, and meant
-to be changed.
+The defaults suit a business that people visit. A critical complaint (safety, health, no room for the night) is answered
+within two hours and resolved within a day; a small annoyance is answered within two days and resolved within two
+weeks. They are stricter than most regulations, and meant to be changed.
 
 Without a calendar a duration is elapsed time: nights and holidays count. With one it is working time. A promise may
-also be counted in days or months of the calendar, as laws do. `ServiceLevels.within` is the only place where promises
-become amounts of time, and `deadlines` where they become instants.
+also be counted in days or months of the calendar, as laws do. Only `ServiceLevels.within` turns promises into amounts
+of time, and only `ServiceLevels.deadlines` into moments.
 """
 
 from __future__ import annotations
@@ -36,15 +35,15 @@ __all__ = [
 ]
 
 Severity = Literal["low", "medium", "high", "critical"]
-"""How much harm was done, by the business's own judgement at filing."""
+"""The severity of a complaint, as judged by the business."""
 
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 ClockName = Literal["acknowledge", "next_response", "resolve", "follow_up"]
-"""First answer, next answer (to what the customer said after that), resolution, asking how they see it now."""
+"""The clocks: the first answer, the next answer to a later message, the resolution, and the follow-up."""
 
 PausableClock = Literal["acknowledge", "next_response", "resolve"]
-"""A follow-up does not wait for anything."""
+"""The clocks that a question to the customer can pause: all but the follow-up."""
 
 CLOCKS: tuple[ClockName, ...] = get_args(ClockName)
 
@@ -55,7 +54,7 @@ _ALWAYS = BusinessCalendar.all_day("always", weekends=True)
 
 def _positive(duration: timedelta) -> timedelta:
     if not timedelta(0) < duration <= _LONGEST:
-        msg = f"a duration is more than nothing and at most {_LONGEST.days} days"
+        msg = f"a duration must be longer than zero and at most {_LONGEST.days} days"
         raise ValueError(msg)
     return duration
 
@@ -64,11 +63,11 @@ Duration = Annotated[timedelta, AfterValidator(_positive)]
 
 
 class DayCount(BaseModel):
-    """A promise counted in days or months of the calendar; the day that it starts on does not count.
+    """A promise counted in days or months of the calendar. The day on which it starts does not count.
 
     Attributes:
-        days: Days on which the calendar works: business days, or all days where it works on all.
-        months: Calendar months before them.
+        days: The number of working days of the calendar, counted after the months.
+        months: The number of calendar months, counted first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,7 +78,7 @@ class DayCount(BaseModel):
     @model_validator(mode="after")
     def _counts_something(self) -> DayCount:
         if not (self.days or self.months):
-            msg = "a promise is at least one day or month"
+            msg = "a promise must be at least one day or month"
             raise ValueError(msg)
         return self
 
@@ -88,22 +87,22 @@ Promise = Duration | DayCount
 
 
 class Deadlines(NamedTuple):
-    """Until when a complaint is to be answered and resolved, UTC microseconds. At the deadline itself it is late."""
+    """The deadlines to answer and resolve a complaint, UTC microseconds. At the deadline itself it is late."""
 
     acknowledge_by: int
     resolve_by: int
 
 
 class ServiceLevel(BaseModel):
-    """The promise for one severity.
+    """The promised times for one severity.
 
     Attributes:
-        acknowledge: From filing, or reopening, to the first answer.
-        resolve: From filing, or reopening, to the resolution; never shorter than `acknowledge`.
-        extended: To the resolution where a holding reply was sent; counted from filing too.
-        next_response: From what the customer says later (information that was asked for, an offer declined) to the
-            next answer. None is no such clock.
-        follow_up: From the resolution to asking how the customer sees it. None is no such clock.
+        acknowledge: The time from filing or reopening to the first answer.
+        resolve: The time from filing or reopening to the resolution; never shorter than `acknowledge`.
+        extended: The time from filing or reopening to the resolution after a holding reply.
+        next_response: The time from a later message of the customer (information, a declined remedy) to the next
+            answer. None means no such clock.
+        follow_up: The time from the resolution to the follow-up. None means no such clock.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -117,22 +116,22 @@ class ServiceLevel(BaseModel):
     @model_validator(mode="after")
     def _answered_before_resolved(self) -> ServiceLevel:
         if _is_longer(self.acknowledge, self.resolve):
-            msg = "acknowledge may not be longer than resolve: a resolution is an answer"
+            msg = "acknowledge must not be longer than resolve, because a resolution is an answer"
             raise ValueError(msg)
         if self.extended is not None and _is_longer(self.resolve, self.extended):
-            msg = "extended may not be shorter than resolve: a holding reply takes no time away"
+            msg = "extended must not be shorter than resolve, because a holding reply only adds time"
             raise ValueError(msg)
         return self
 
     @property
     def promises(self) -> tuple[Promise, ...]:
-        """All of its promises."""
+        """All promises of this level."""
         every = (self.acknowledge, self.resolve, self.extended, self.next_response, self.follow_up)
         return tuple(promise for promise in every if promise is not None)
 
 
 def _is_longer(one: Promise, other: Promise) -> bool:
-    """Whether one promise is surely longer; a duration and a count of days do not compare."""
+    """Return True if one promise is certainly longer; a duration and a count of days cannot be compared."""
     if isinstance(one, timedelta) and isinstance(other, timedelta):
         return one > other
     if isinstance(one, DayCount) and isinstance(other, DayCount):
@@ -141,14 +140,14 @@ def _is_longer(one: Promise, other: Promise) -> bool:
 
 
 class GradeLevels(BaseModel):
-    """What customers of one grade are promised, where it differs.
+    """The service levels of one customer grade that differ from the general ones.
 
     Attributes:
-        grade: The grade, as complaints are filed with it.
-        low: Instead of everybody's; None is as everybody's. Likewise the others.
-        medium: Likewise.
-        high: Likewise.
-        critical: Likewise.
+        grade: The grade with which complaints are filed.
+        low: The level for low severity; None means the general level.
+        medium: The level for medium severity; None means the general level.
+        high: The level for high severity; None means the general level.
+        critical: The level for critical severity; None means the general level.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -161,12 +160,12 @@ class GradeLevels(BaseModel):
 
 
 class EscalationStep(BaseModel):
-    """Somebody hears of it when so much of a clock's time is used.
+    """An escalation that is due when a percentage of a clock's time is used.
 
     Attributes:
-        clock: Which clock.
-        at_percent: From 1; 100 is at the miss.
-        to: Who is to hear of it.
+        clock: The clock.
+        at_percent: The percentage of its time, 1 to 100; 100 is the miss.
+        to: The recipient.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -177,18 +176,19 @@ class EscalationStep(BaseModel):
 
 
 class ServiceLevels(BaseModel):
-    """How fast a complaint is answered and resolved: one promise a severity, none left out.
+    """The promised times to answer and resolve complaints: one level for each severity.
 
     Attributes:
-        low: An annoyance: answered in 2 days, resolved in 14.
-        medium: A service that fell short: answered in 1 day, resolved in 7.
-        high: A stay or an order spoilt: answered in 8 hours, resolved in 3 days.
-        critical: Safety, health, or a guest without a bed: answered in 2 hours, resolved in 1 day.
-        grades: What some customers are promised beside that.
-        calendar: When the desk works; None is always.
-        paused_by_questions: The clocks that stand still while information is asked of the customer.
-        escalations: Who hears of a clock before and at its miss.
-        emergency_to: Who hears of an emergency.
+        low: The level for an annoyance; by default answered in 2 days, resolved in 14.
+        medium: The level for a service that fell short; by default answered in 1 day, resolved in 7.
+        high: The level for a spoilt stay or order; by default answered in 8 hours, resolved in 3 days.
+        critical: The level for safety, health, or a guest without a bed; by default answered in 2 hours, resolved in
+            1 day.
+        grades: The levels of customer grades that differ.
+        calendar: The working hours of the desk; None means always.
+        paused_by_questions: The clocks that are paused while a question to the customer is open.
+        escalations: The escalations before a clock is missed, and when it is.
+        emergency_to: The recipient of emergencies.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -206,12 +206,12 @@ class ServiceLevels(BaseModel):
     @model_validator(mode="after")
     def _days_need_a_calendar(self) -> ServiceLevels:
         if len({each.grade for each in self.grades}) < len(self.grades):
-            msg = "each grade stands once"
+            msg = "each grade may be given only once"
             raise ValueError(msg)
         if self.calendar is None:
             levels = [self.level(severity, grade) for severity in SEVERITIES for grade in self._grade_names]
             if any(isinstance(promise, DayCount) for level in levels for promise in level.promises):
-                msg = "a promise counted in days needs a calendar that says what a day is"
+                msg = "a promise counted in days or months requires a calendar"
                 raise ValueError(msg)
         return self
 
@@ -221,12 +221,12 @@ class ServiceLevels(BaseModel):
 
     @property
     def time(self) -> WorkingTime:
-        """The arithmetic of the calendar."""
+        """The working-time arithmetic of the calendar."""
         calendar = self.calendar
         return _ALWAYS.time if calendar is None else calendar.time
 
     def level(self, severity: Severity, grade: str | None = None) -> ServiceLevel:
-        """The promise for a severity and a grade; a grade that is not named has everybody's."""
+        """Return the level for a severity and a grade; the general one if the grade has none of its own."""
         found: ServiceLevel | None = None
         if grade is not None:
             for each in self.grades:
@@ -237,14 +237,14 @@ class ServiceLevels(BaseModel):
         return found
 
     def within(self, promise: Promise, start: int) -> int:
-        """How much working time a promise gives to a clock that starts at `start`, in microseconds."""
+        """Return the working time that a promise gives a clock started at `start`, in microseconds."""
         if isinstance(promise, timedelta):
             return _micros(promise)
         time = self.time
         return time.between(start, time.end_of_days(start, days=promise.days, months=promise.months))
 
     def deadlines(self, severity: Severity, start: int, grade: str | None = None) -> Deadlines:
-        """The deadlines of clocks that start at `start`, UTC microseconds."""
+        """Return the deadlines of clocks started at `start`, UTC microseconds."""
         level = self.level(severity, grade)
         acknowledge, resolve = self.within(level.acknowledge, start), self.within(level.resolve, start)
         if self.calendar is None:

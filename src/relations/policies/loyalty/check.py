@@ -143,7 +143,7 @@ def _tiers(programme: Programme) -> Iterator[Finding]:
         if lower.below is not None and lower.below < higher.threshold:
             reason = (
                 f"tier {lower.name!r} ends below {lower.below:,} and {higher.name!r} begins at "
-                f"{higher.threshold:,}: from {lower.below:,} to {higher.threshold - 1:,} there is none"
+                f"{higher.threshold:,}: no tier covers {lower.below:,} to {higher.threshold - 1:,}"
             )
             yield _error("tier_gap", programme.id, "tiers", reason, f"End {lower.name!r} below {higher.threshold:,}")
         elif lower.below is not None and lower.below > higher.threshold:
@@ -310,7 +310,7 @@ def _authority(programme: Programme) -> Iterator[Finding]:
     for role, most in programme.authority.items():
         if programme.adjustment_max is None or most < programme.adjustment_max:
             others = "any number" if programme.adjustment_max is None else f"{programme.adjustment_max:,}"
-            reason = f"the role {role!r} may adjust {most:,} points, and whoever has no role {others}"
+            reason = f"the role {role!r} may adjust {most:,} points, and people without a role may adjust {others}"
             yield _error("authority_backwards", programme.id, "authority", reason, "Set a lower `adjustment_max`")
     referral = programme.referral
     if referral is not None and not referral.referrer_points and not referral.referred_points:

@@ -116,7 +116,7 @@ def can_be_lost(programme: Programme, tier: str | None) -> bool:
 def due_step(
     rules: InForce, programme: str, standing: Standing, until: int | None = None
 ) -> tuple[TimedTierStep, Policy] | None:
-    """Return the next step that time takes with a member's tier, and the policy of that moment; None if there is none.
+    """Return the next change that time brings to a member's tier, and the policy of that moment, or None.
 
     Args:
         rules: Every policy, and when it is in force.
@@ -138,7 +138,7 @@ def due_step(
 def next_step(
     programme: Programme, zone: str, standing: Standing, until: int | None = None, *, since: int | None = None
 ) -> TimedTierStep | None:
-    """Return the next step by one set of rules, if nothing more is earned or refunded; None if there is none.
+    """Return the next step under one set of rules, if nothing more is earned or refunded, or None.
 
     Args:
         programme: The programme of the tier.

@@ -168,9 +168,9 @@ def month_of(zone: str, at: int) -> str:
 
 @lru_cache(maxsize=65_536)
 def yearly_after(zone: str, day: int, after: int, anniversary: bool) -> int | None:
-    """The first new year, or anniversary of a local day, that begins later than `after`; None is beyond the calendar.
+    """Return the first new year, or anniversary of a local day, after `after`; None is beyond the calendar.
 
-    The anniversary of 29 February is 1 March where there is none: what began then is over with the 28th.
+    In years without 29 February, its anniversary is 1 March: what began on that day ends with 28 February.
     """
     begin = date.fromordinal(day) if anniversary else date(2000, 1, 1)
     for year in range(local_time(zone).moment(after).year, MAXYEAR - 1):

@@ -1,4 +1,4 @@
-"""The agenda: everything that falls due, and what is overdue."""
+"""The agenda: the items that fall due or are overdue."""
 
 from relations.projections.agenda.view import (
     KINDS,

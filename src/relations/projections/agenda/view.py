@@ -1,12 +1,12 @@
-"""What falls due: deadlines of complaints, activations and expiries of points, reviews of tiers, work for people.
+"""The agenda: complaint deadlines, activations and expiries of points, tier reviews, and work for people.
 
-Time does not pass inside of the engine: it enters by commands that carry it. The agenda says which ones are due, and
-`commands_due` turns its items into them. An item leaves the agenda with the event that says that it is done, met,
-missed or void; so each is due once.
+Time does not pass inside the engine: it enters with commands. The agenda lists which ones are due, and `commands_due`
+turns its items into commands. An item leaves the agenda with the event that records it as done, met, missed or void,
+so each is due once.
 
-Only what is open has a row: one for each open clock and each lot with points left; beside those one a member, and one
-a customer who was asked. What a policy may move (the days until a follow-up, when a reminder lapses, the tiers'
-window and thresholds) is reckoned when the agenda is asked.
+Only open items have rows: one for each open clock and each lot with points left. Members and customers with
+invitations have one row each. Times that depend on the policy (follow-ups, lapsed reminders, tier reviews) are
+computed when the agenda is asked.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ PROJECTION = Projection(
 
 
 class AgendaView(View):
-    """What falls due, soonest first; what is due together is in the order of customers, streams and names."""
+    """The agenda, soonest first. Items due at the same time are in the order of customers, streams and names."""
 
     projection: ClassVar[Projection] = PROJECTION
 
@@ -66,24 +66,29 @@ class AgendaView(View):
         after: AgendaItem | None = None,
         as_of: datetime | None = None,
     ) -> list[AgendaItem]:
-        """Everything that is due at `until` or before, but for reminders that have lapsed.
+        """Return the items due at `until` or before, without lapsed reminders.
 
         Args:
-            until: An aware datetime.
-            kind: Only this kind.
-            limit: At most so many.
-            after: Go on behind this item, the last one of the page before.
-            as_of: The moment at which reminders have lapsed or not; now where absent, or `until` where that is before.
+            until: The latest due time, an aware datetime.
+            kind: Only items of this kind.
+            limit: At most this many items; None for all.
+            after: The last item of the page before.
+            as_of: The moment for which lapsed reminders are computed; by default now, or `until` if that is earlier.
 
         Raises:
-            InvalidInput: A naive datetime, an unknown kind, or a limit below 1.
+            InvalidInput: A datetime is naive, the kind is unknown, or the limit is below 1.
         """
         if kind is not None and kind not in KINDS:
             raise InvalidInput(
-                f"{kind!r} is no kind of agenda item", code="unknown_kind", field="kind", hint=f"One of {KINDS}"
+                f"{kind!r} is not a kind of agenda item",
+                code="unknown_kind",
+                field="kind",
+                hint=f"Use one of: {', '.join(KINDS)}",
             )
         if limit is not None and limit < 1:
-            raise InvalidInput(f"{limit} is no page", code="invalid_limit", field="limit", hint="Give 1 or more")
+            raise InvalidInput(
+                f"limit must be 1 or more, not {limit}", code="invalid_limit", field="limit", hint="Give 1 or more"
+            )
         policy, end = self.policy, to_micros(until)
         kinds = KINDS if kind is None else (kind,)
         reviews, asked = {"tier", "tier_warning"}, {"reminder", "answer"}
@@ -98,16 +103,16 @@ class AgendaView(View):
         return list(islice(merge(*found, key=lambda item: item.key), limit))
 
     def overdue(self, *, now: datetime | None = None, kind: Kind | None = None) -> list[AgendaItem]:
-        """Everything that is due and of which nothing has been recorded yet, as of `now`; the present by default.
+        """Return the items due at `now` or before; the present by default.
 
         Raises:
-            InvalidInput: A naive datetime or an unknown kind.
+            InvalidInput: The datetime is naive or the kind is unknown.
         """
         moment = from_micros(self.now) if now is None else now
         return self.due(until=moment, kind=kind, as_of=moment)
 
     def for_customer(self, customer: str) -> list[AgendaItem]:
-        """All that is open for one customer, however far off."""
+        """Return all open items of one customer, at any time in the future."""
         policy, rules = self.policy, self._rules()
         opened = (open_item(row, policy) for row in self.rows(Item, customer=customer))
         members = self.rows(Member, customer=customer)
@@ -132,14 +137,14 @@ class AgendaView(View):
         where = [columns.kind == kind, columns.at <= end - shift]
         if after is not None:
             moment, *names = after.key
-            # The first condition follows from the second, and lets the index find the page.
+            # The first condition follows from the second; with it the index finds the page.
             where += [columns.at >= moment - shift, tuple_(*order) > tuple_(moment - shift, *names)]
         rows = self.rows(Item, *where, order_by=order, limit=limit)
         return [item for item in (open_item(row, policy) for row in rows) if item is not None]
 
     def _lapses(self, end: int, limit: int | None, after: AgendaItem | None) -> list[AgendaItem]:
         columns = self.table(Lapse).c
-        # The moment is 0 until the first activity, and no row of it is due; emptied ones are few.
+        # The moment is 0 before the first activity, when nothing is due. Rows with nothing left are few.
         rows = self.rows(Lapse, columns.at <= end, columns.at > 0)
         found = sorted((item for item in map(open_lapse, rows) if item is not None), key=lambda item: item.key)
         return [item for item in found if after is None or item.key > after.key][:limit]
@@ -169,8 +174,8 @@ class AgendaView(View):
     ) -> list[AgendaItem]:
         rules = self._rules()
         spans = list(rules.until(end))
-        # What changes a tier depends on the policy, so no index can know it: members who have a tier to lose are
-        # looked at one by one. At once, nobody's who was heard of in the last month, unless they are to be warned.
+        # Tier changes depend on the policy, so no index can find them: members with a tier to lose are checked one by
+        # one. Under monthly terms, members active in the last month are skipped unless they are in a grace period.
         columns = self.table(Member).c
         where: list[ColumnElement[bool]] = [columns.tier.is_not(None)]
         if all(each.terms.monthly for span in spans for each in span.policy.every_programme):

@@ -1,7 +1,7 @@
 """One view of a customer: all ids of one person, their profile, their consents and their ids in other systems.
 
-Consents are kept as they changed, separately for each id. What the ids of one person said before a merge is combined
-strictly; what is said after it is one person's, and the newest word holds. See `relations.policies.consents`.
+The changes of consents are kept separately for each id. Changes before a merge are combined strictly; after it, the
+newest change holds. See `relations.policies.consents`.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class ExternalId(CustomerRow, gc=False):
     sealed: str | None = None
 
     def absorb(self, other: ExternalId) -> None:
-        """Keep one row: linked twice is linked."""
+        """Keep one row, because linking twice changes nothing."""
 
 
 PROJECTION = Projection(name="customers", version=4, tables=(Consent, ExternalId, PortraitRow, Parted))
@@ -164,26 +164,26 @@ class Identity(BaseModel):
 
 
 class Portrait(BaseModel):
-    """Who a customer is, over all their ids: of each thing what was said last by business time.
+    """The profile of a customer over all their ids, each field as last recorded by business time.
 
     Attributes:
-        customer: The id that views answer for.
-        ids: All ids that are this customer: the surviving one first, the others in order.
-        external_ids: What other systems call them: source and id, in order.
-        known_since: Since when the business knows them; None where all that is known are their complaints or points.
-        erased_at: When they were erased; nothing is said of them then. None: never.
-        name: Their name.
-        email: Their e-mail address.
-        phone: Their telephone number as it was given.
-        phone_number: The same in E.164; None where it says no country, and the policy none either.
-        birthday: A date, or --MM-DD without the year.
-        language: The language that they are spoken to in.
-        region: Where they are at home.
-        channel: How they came.
-        source: Where from.
-        traits: What they like, do, cannot bear and need.
-        culture: How they are used to be dealt with; None where nothing was noted.
-        consents: What they allow.
+        customer: The surviving id, which views answer for.
+        ids: All ids of this customer: the surviving one first, the others in order.
+        external_ids: The ids in other systems: source and id, in order.
+        known_since: The time of their registration; None if only complaints or points are recorded.
+        erased_at: The time of their erasure, after which the profile is empty; None if they were not erased.
+        name: The name.
+        email: The e-mail address.
+        phone: The phone number as it was given.
+        phone_number: The phone number in E.164; None if neither the number, the region nor the policy gives a country.
+        birthday: The birthday as a date, or as --MM-DD without the year.
+        language: The language in which to address them.
+        region: The region where they live.
+        channel: The channel through which they were registered.
+        source: The source of the registration.
+        traits: Their preferences, habits, taboos and needs.
+        culture: The way they want to be addressed and served; None if nothing was noted.
+        consents: Their consents and withdrawals.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -219,8 +219,8 @@ class CustomersView(View):
         """Return a customer's profile, with readable personal words unless they were erased.
 
         Args:
-            customer: Any of their ids; of one that nobody ever heard of nothing is said.
-            as_of: As it was by then, in business time; now where absent. An erasure is for all times.
+            customer: Any of their ids; an unknown id gives an empty portrait.
+            as_of: The moment, in business time; now by default. An erasure applies to all moments.
 
         Raises:
             InvalidInput: The view has no keys.
@@ -245,15 +245,15 @@ class CustomersView(View):
         )
 
     def duplicates(self, *, shared_by_at_most: int = 5, limit: int | None = None, offset: int = 0) -> list[Duplicate]:
-        """Return customers who are likely to be one and are not merged, the likeliest first.
+        """Return likely duplicates: pairs of unmerged customers who may be the same person, the likeliest first.
 
-        They have the same e-mail address, telephone number, or name and birthday, or the same id in another system;
-        `relations.projections.customers.matching` defines what counts as the same. Another birthday or another first
-        name speaks against a pair and lowers its rank. Pairs that were unmerged are left out. Words are opened some
-        thousand at a time and kept nowhere.
+        They share an e-mail address, a phone number, a name and birthday, or an id in another system;
+        `relations.projections.customers.matching` defines what counts as the same. A different birthday or first name
+        is evidence against a pair and lowers its rank. Pairs that were unmerged are left out. Personal data is read in
+        batches and not stored.
 
         Args:
-            shared_by_at_most: A value that more customers share is ignored: the number of a travel agency.
+            shared_by_at_most: A value shared by more customers is ignored, such as the number of a travel agency.
             limit: At most this many pairs; None for all.
             offset: The number of pairs to skip.
 
@@ -309,7 +309,7 @@ class CustomersView(View):
         )
         same = (columns.source == several.c.source) & (columns.external_id == several.c.external_id)
         found = [*self.execute(wanted.join(several, same)), *self.execute(wanted.where(columns.sealed.is_(None)))]
-        # An id that an older version recorded in clear is the same as one recorded since by its digest.
+        # An id recorded in clear text by an older version is the same as one recorded by its digest since.
         names = list({name for _, source, own, sealed in found if not sealed and (name := self._digest(own, source))})
         for start in range(0, len(names), _CHUNK):
             found += self.execute(wanted.where(columns.external_id.in_(names[start : start + _CHUNK])))
@@ -328,7 +328,7 @@ class CustomersView(View):
         return self._open_words([(customer, IdentityLinked.topic, "external_id", words) for customer, words in sealed])
 
     def _external_ids(self, ids: Sequence[str]) -> tuple[tuple[str, str], ...]:
-        """Return what other systems call a customer, source and id, in order."""
+        """Return a customer's ids in other systems, source and id, in order."""
         linked = self.rows_as_recorded(ExternalId, ids)
         opened_ids = self._opened([(row.customer, row.sealed or row.external_id) for row in linked])
         known = zip(linked, opened_ids, strict=True)
@@ -348,23 +348,23 @@ class CustomersView(View):
         return [self.identity(customer) for customer in sorted(self.aliases.groups)]
 
     def linked(self, source: str, external_id: str) -> list[str]:
-        """Return the customers with this id in another system. Several are a sign that they are one."""
+        """Return the customers with this id in another system. Several suggest that they are the same person."""
         columns = self.table(ExternalId).c
         names = [name for name in (external_id, self._digest(external_id, source)) if name is not None]
         return self.customers(ExternalId, columns.source == source, columns.external_id.in_(names))
 
     def consents(self, customer: str, *, as_of: datetime | None = None) -> list[ConsentStanding]:
-        """Return what a customer allows, over all their ids.
+        """Return a customer's consents over all their ids.
 
-        After a merge the newest word holds. What was said before it is combined strictly: a consent that was withdrawn
-        under any id is withdrawn.
+        Changes after a merge apply to the whole customer, and the newest holds. Changes before it are combined
+        strictly: a consent withdrawn under any id is withdrawn.
 
         Args:
             customer: Any of their ids.
-            as_of: The moment; now if absent.
+            as_of: The moment; now by default.
 
         Returns:
-            One entry for each channel and purpose on which anything was said by then, in order.
+            One entry for each channel and purpose with a consent or withdrawal by then, in order.
         """
         moment = self.now if as_of is None else to_micros(as_of)
         merges = [merge for row in self.rows(PortraitRow, customer=customer) for merge in row.merges]

@@ -1,7 +1,7 @@
-"""What a complaint desk works with: who has what to do by when, where a complaint stands, and which there were.
+"""The view of the complaint desk: the work list, the search, single tickets and the workload.
 
-Lists are paged by keyset: each page says after what it ends, and the next one begins there, however much is recorded in
-between. A page costs what it shows, not what comes before it.
+Lists are paged by keyset: each page gives a cursor at which the next one begins, even if events are recorded in
+between. The cost of a page depends on its size, not on the pages before it.
 """
 
 from __future__ import annotations
@@ -41,32 +41,32 @@ LoadBy: TypeAlias = Literal["owner", "department"]
 
 _PAGE_MAX = 1_000
 _SEPARATOR = "~"
-"""Between the parts of a cursor; no id has it."""
+"""The separator between the parts of a cursor; ids cannot contain it."""
 
 
 class TicketProfile(BaseModel):
-    """A complaint as it stands on the desk.
+    """A complaint as the desk sees it.
 
     Attributes:
-        complaint: Its id.
-        customer: Whose it is.
-        subject: What it is about.
-        channel: How it came in.
-        severity: As last assessed.
-        category: As last assessed, if it was.
-        status: Where it stands.
-        since: Since when.
-        filed_at: When it was filed.
-        round: 1, and one more for each reopening.
-        owner: Who works on it.
-        department: Where.
-        due_at: The next deadline that runs; None where none does.
-        due_clock: Whose.
-        late_by: How long ago that was, where it is past.
-        waiting: Whether the customer was asked something and has not answered.
-        escalated_to: Who was last called.
-        emergency: Whether that was on the emergency path.
-        merged_into: The complaint that it is a duplicate of.
+        complaint: The complaint's id.
+        customer: The customer who complained.
+        subject: The subject.
+        channel: The channel through which it was filed.
+        severity: The severity, as last assessed.
+        category: The category, as last assessed; None if it has none.
+        status: The status.
+        since: The time since when it has this status.
+        filed_at: The time of filing.
+        round: 1 from the filing, one more for each reopening.
+        owner: The owner.
+        department: The department.
+        due_at: The next deadline; None if no clock runs.
+        due_clock: The clock of that deadline.
+        late_by: The time by which that deadline has passed; None if it has not.
+        waiting: True if a question to the customer is open.
+        escalated_to: The recipient of the last escalation.
+        emergency: True if that escalation was an emergency.
+        merged_into: The complaint that it was merged into.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -93,11 +93,11 @@ class TicketProfile(BaseModel):
 
 
 class TicketPage(BaseModel):
-    """Part of a list.
+    """A page of a list.
 
     Attributes:
-        tickets: In the list's order.
-        next: Give this as `after` for the page that follows; None where this is the last.
+        tickets: The tickets, in the list's order.
+        next: The value of `after` for the next page; None on the last page.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -107,14 +107,14 @@ class TicketPage(BaseModel):
 
 
 class Load(BaseModel):
-    """How much lies with somebody.
+    """The workload of an owner or department.
 
     Attributes:
-        name: The owner or department; None for what nobody has.
-        open: Complaints still to be settled.
-        overdue: Of all that is to be done, what is late.
-        critical: Open complaints of the highest severity.
-        oldest_filed_at: When the oldest open one was filed; None where none is open.
+        name: The owner or department; None for complaints without one.
+        open: The number of open complaints.
+        overdue: The number of complaints, open or to be followed up, whose deadline has passed.
+        critical: The number of open complaints of critical severity.
+        oldest_filed_at: The time at which the oldest open complaint was filed; None if none is open.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -127,7 +127,7 @@ class Load(BaseModel):
 
 
 class DeskView(View):
-    """The complaint desk as it stands. Where a relation stood at any other time, the repair view says."""
+    """The complaint desk at the present. For the past, ask the repair view."""
 
     projection: ClassVar[Projection] = PROJECTION
 
@@ -145,23 +145,23 @@ class DeskView(View):
         after: str | None = None,
         as_of: datetime | None = None,
     ) -> TicketPage:
-        """What is to be done: all that is not settled, and settled ones whose customer is still to be asked.
+        """Return the work list: open complaints, and resolved ones that are still to be followed up.
 
         Args:
-            owner: Only what this person has.
-            department: Only what lies there.
-            severity: Only of this severity.
-            clock: Only where this clock is the next to run out.
-            unassigned: Only what nobody has.
-            due_by: Only what is due by then; the present moment gives what is overdue.
-            order: By the next deadline, or the worst severity first and then by deadline. What waits for the customer
-                and has no deadline that runs comes last.
-            limit: At most so many, up to 1,000.
-            after: Where the page before ended.
-            as_of: What lateness is reckoned from; now where absent.
+            owner: Only complaints of this owner.
+            department: Only complaints of this department.
+            severity: Only complaints of this severity.
+            clock: Only complaints whose next deadline is that of this clock.
+            unassigned: Only complaints without an owner.
+            due_by: Only complaints due by then; the present moment lists what is overdue.
+            order: `due` sorts by the next deadline, `severity` by the worst severity and then by deadline. Complaints
+                that wait for the customer and have no running deadline come last.
+            limit: The number of tickets, 1 to 1,000.
+            after: The `next` of the page before.
+            as_of: The moment for which lateness is computed; now by default.
 
         Raises:
-            InvalidInput: There is no such severity or order, `limit` is out of range, or `after` is no page's end.
+            InvalidInput: The severity or order is unknown, `limit` is out of range, or `after` is not a page's `next`.
         """
         _known(severity, (None, *SEVERITIES), "severity")
         _known(order, get_args(WorkOrder), "order")
@@ -195,23 +195,23 @@ class DeskView(View):
         after: str | None = None,
         as_of: datetime | None = None,
     ) -> TicketPage:
-        """All complaints that meet every condition, by the time of filing, the oldest first.
+        """Return the complaints that meet all conditions, by time of filing, the oldest first.
 
         Args:
-            status: Only those that stand there now.
-            severity: Only of this severity.
-            customer: Only this customer's.
-            subject: Only about this.
-            owner: Only what this person has, or had last.
-            department: Only what lies there, or lay last.
-            filed_from: Filed then or later.
-            filed_until: Filed before then.
-            limit: At most so many, up to 1,000.
-            after: Where the page before ended.
-            as_of: What lateness is reckoned from; now where absent.
+            status: Only complaints with this status now.
+            severity: Only complaints of this severity.
+            customer: Only complaints of this customer.
+            subject: Only complaints with this subject.
+            owner: Only complaints whose present or last owner this is.
+            department: Only complaints whose present or last department this is.
+            filed_from: Only complaints filed at this time or later.
+            filed_until: Only complaints filed before this time.
+            limit: The number of tickets, 1 to 1,000.
+            after: The `next` of the page before.
+            as_of: The moment for which lateness is computed; now by default.
 
         Raises:
-            InvalidInput: There is no such status or severity, `limit` is out of range, or `after` is no page's end.
+            InvalidInput: The status or severity is unknown, `limit` is out of range, or `after` is not a page's `next`.
         """
         _known(status, (None, *TICKET_STATUSES), "status")
         _known(severity, (None, *SEVERITIES), "severity")
@@ -231,24 +231,24 @@ class DeskView(View):
         return self._page(where, (columns.filed_at,), ("filed_at",), limit, after, as_of, customer)
 
     def ticket(self, complaint: str, *, as_of: datetime | None = None) -> TicketProfile | None:
-        """One complaint as it stands; None where it was never filed.
+        """Return one complaint; None if it was never filed.
 
         Args:
-            complaint: Its id.
-            as_of: What lateness is reckoned from; now where absent.
+            complaint: The complaint's id.
+            as_of: The moment for which lateness is computed; now by default.
         """
         found = self.rows(Ticket, self.table(Ticket).c.complaint == complaint)
         return _profile(found[0], self._moment(as_of)) if found else None
 
     def load(self, *, by: LoadBy = "owner", as_of: datetime | None = None) -> list[Load]:
-        """How much lies with everybody who has anything to do, the most overdue first.
+        """Return the workload per owner or department, the most overdue first.
 
         Args:
-            by: owner or department.
-            as_of: What lateness is reckoned from; now where absent.
+            by: `owner` or `department`.
+            as_of: The moment for which lateness is computed; now by default.
 
         Raises:
-            InvalidInput: It is neither.
+            InvalidInput: `by` is neither.
         """
         _known(by, get_args(LoadBy), "by")
         columns = self.table(Ticket).c
@@ -290,17 +290,15 @@ class DeskView(View):
         customer: str | None = None,
     ) -> TicketPage:
         if not 0 < limit <= _PAGE_MAX:
-            raise InvalidInput(
-                f"a page has from 1 to {_PAGE_MAX} tickets, not {limit}", code="invalid_page", field="limit"
-            )
+            raise InvalidInput(f"limit must be from 1 to {_PAGE_MAX}, not {limit}", code="invalid_page", field="limit")
         moment = self._moment(as_of)
         order = (*keys, self.table(Ticket).c.complaint)
         conditions = list(where)
         if after is not None:
             *numbers, last = _cursor(after, len(keys))
-            # The first condition follows from the second, and lets the index find the page.
+            # The first condition follows from the second; with it the index finds the page.
             conditions += [keys[0] >= numbers[0], tuple_(*order) > tuple_(*numbers, last)]
-        # One more than asked for tells whether there is another page.
+        # One more row than asked for shows that there is another page.
         found = self.rows(Ticket, *conditions, customer=customer, order_by=order, limit=limit + 1)
         shown = found[:limit]
         ends = None
@@ -314,10 +312,10 @@ def _cursor(after: str, width: int) -> tuple[Any, ...]:
     sound = len(numbers) == width and re.fullmatch(ID_PATTERN, complaint) is not None
     if not sound or any(re.fullmatch(r"-?[0-9]{1,18}|[0-9]{19}", number) is None for number in numbers):
         raise InvalidInput(
-            f"{after[:80]!r} is not where a page of this list ended",
+            f"{after[:80]!r} is not the `next` of a page of this list",
             code="invalid_cursor",
             field="after",
-            hint="Give what `next` said, with the same order",
+            hint="Pass the `next` of the page before, with the same order",
         )
     return (*(min(int(number), 2**63 - 1) for number in numbers), complaint)
 
@@ -326,10 +324,10 @@ def _known(value: Any, allowed: Iterable[Any], field: str) -> None:
     choices = tuple(allowed)
     if value not in choices:
         raise InvalidInput(
-            f"{value!r} is no {field} of the desk",
+            f"{value!r} is not a {field} that the desk knows",
             code=f"unknown_{field}",
             field=field,
-            hint=f"Give one of {', '.join(choice for choice in choices if choice is not None)}",
+            hint=f"Use one of: {', '.join(choice for choice in choices if choice is not None)}",
         )
 
 

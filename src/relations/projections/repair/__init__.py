@@ -1,4 +1,4 @@
-"""Relationship repair: the state of every damaged relation, and what repairing it takes."""
+"""Relationship repair: the state of every damaged relation, and the figures of its repair."""
 
 from relations.projections.repair.view import (
     PROJECTION,

@@ -1,7 +1,7 @@
-"""Whether damaged relations mend: where each stands, what is due and overdue, how long each step takes, what it costs.
+"""The view of repair: the states of damaged relations, due and overdue steps, and the times and costs of repair.
 
-The rows hold times (`relations.projections.repair.cases`), the state is read from them when a question is asked
-(`relations.projections.repair.relation_state`): as of any time, under the policy in force then.
+The rows hold times (`relations.projections.repair.cases`). States are computed from them when a question is asked
+(`relations.projections.repair.relation_state`), as of any time.
 """
 
 from __future__ import annotations
@@ -92,30 +92,30 @@ _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 
 class RepairView(View):
-    """Whether damaged relations mend. Without `as_of` the present is meant; what is dated after it is left out."""
+    """The repair of damaged relations. `as_of` is the present by default; anything dated after it is left out."""
 
     projection: ClassVar[Projection] = PROJECTION
 
     def relations(
         self, *, as_of: datetime | None = None, state: State | None = None, limit: int | None = 100, offset: int = 0
     ) -> list[RelationStanding]:
-        """Relations that anything has damaged: the least mended first, of these the longest so, restored ones last.
+        """Return the damaged relations: the least repaired first, then by time in that state, restored ones last.
 
         Args:
-            as_of: The moment; now where absent.
-            state: Only this one. Healthy relations are listed only if asked for, by customer.
-            limit: At most so many; None for all.
-            offset: After so many.
+            as_of: The moment; now by default.
+            state: Only relations in this state. Healthy ones are returned only if asked for, by customer.
+            limit: At most this many; None for all.
+            offset: The number of relations to skip.
 
         Raises:
-            InvalidInput: There is no such state, or `limit` or `offset` is negative.
+            InvalidInput: The state is unknown, or `limit` or `offset` is negative.
         """
         if state is not None and state not in STATES:
             raise InvalidInput(
-                f"{state!r} is no state of a relation",
+                f"{state!r} is not a state of a relation",
                 code="unknown_state",
                 field="state",
-                hint=f"Give one of {', '.join(STATES)}",
+                hint=f"Use one of: {', '.join(STATES)}",
             )
         page = _page(limit, offset)
         moment = self._moment(as_of)
@@ -126,11 +126,11 @@ class RepairView(View):
         return [standing(*named) for named in found[page]]
 
     def relation(self, customer: str, *, as_of: datetime | None = None) -> RelationProfile:
-        """One customer's relation with all that it rests on; healthy where nothing was ever filed."""
+        """Return one customer's relation with its evidence; healthy if no complaint was ever filed."""
         return relation_profile(self.aliases.survivor(customer), self._relation(customer, self._moment(as_of)))
 
     def account(self, customer: str, *, as_of: datetime | None = None) -> EmotionalBalance:
-        """One customer's emotional account with its entries; empty where nothing ever happened."""
+        """Return one customer's emotional account with its entries; empty if nothing ever happened."""
         moment = self._moment(as_of)
         years = self.rows(Moments, customer=customer)
         found = happenings(self._relation(customer, moment), years, as_of=moment)
@@ -139,7 +139,7 @@ class RepairView(View):
     def accounts(
         self, *, as_of: datetime | None = None, limit: int | None = 100, offset: int = 0
     ) -> list[EmotionalBalance]:
-        """The emotional accounts of everybody who ever complained, the most overdrawn first.
+        """Return the emotional accounts of all customers who ever complained, the lowest balance first.
 
         Raises:
             InvalidInput: `limit` or `offset` is negative.
@@ -153,9 +153,9 @@ class RepairView(View):
         return sorted(found, key=lambda account: (account.balance, account.customer))[page]
 
     def satisfaction(self, *, as_of: datetime | None = None) -> list[BeforeAfter]:
-        """Whether those who complained are more content after it than before, by instrument.
+        """Return the satisfaction of complainants before and after their complaints, by instrument.
 
-        Answers belong to satisfaction and to no other figure: nothing of this counts towards retention.
+        This is a figure of satisfaction only; it does not count towards retention.
         """
         moment, policy, years = self._moment(as_of), self.policy, self._years()
         within = policy.repair.satisfaction_days
@@ -169,31 +169,31 @@ class RepairView(View):
         return before_and_after(pairs, minimum=surveys.minimum_answers, confidence=surveys.confidence)
 
     def overdue(self, *, as_of: datetime | None = None, clock: ClockName | None = None) -> list[DueStep]:
-        """What should have been done by now and is not, the longest overdue first.
+        """Return the overdue steps, the longest overdue first.
 
         Args:
-            as_of: The moment; now where absent.
-            clock: Only this one.
+            as_of: The moment; now by default.
+            clock: Only steps of this clock.
 
         Raises:
-            InvalidInput: There is no such clock.
+            InvalidInput: The clock is unknown.
         """
         moment = self._moment(as_of)
         return self._due(moment, clock, begin=None, end=moment)
 
     def due(self, *, within: timedelta, as_of: datetime | None = None, clock: ClockName | None = None) -> list[DueStep]:
-        """What is to be done within some time from now, the soonest first; what is overdue is not in it.
+        """Return the steps due within some time from now, the soonest first, without overdue ones.
 
         Args:
-            within: How far to look.
-            as_of: The moment; now where absent.
-            clock: Only this one.
+            within: The span to look ahead.
+            as_of: The moment; now by default.
+            clock: Only steps of this clock.
 
         Raises:
-            InvalidInput: `within` is negative, or there is no such clock.
+            InvalidInput: `within` is negative, or the clock is unknown.
         """
         if within < timedelta(0):
-            raise InvalidInput(f"{within} lies in the past", code="invalid_range", field="within")
+            raise InvalidInput(f"within must not be negative, but is {within}", code="invalid_range", field="within")
         moment = self._moment(as_of)
         return self._due(moment, clock, begin=moment, end=moment + within // timedelta(microseconds=1))
 
@@ -205,16 +205,16 @@ class RepairView(View):
         since: str | None = None,
         until: str | None = None,
     ) -> list[StepTime]:
-        """Median and 90th percentile of the time to each step, and the share on time.
+        """Return the median and 90th percentile of the time to each step, and the share on time.
 
         Args:
-            as_of: The moment; now where absent.
+            as_of: The moment; now by default.
             severity: Only complaints of this severity.
             since: Only complaints filed in this month, such as `2024-05`, or later.
             until: Only complaints filed before this month.
 
         Raises:
-            InvalidInput: A bound that is no month.
+            InvalidInput: A bound is not a month.
         """
         first, after = _month(since, "since"), _month(until, "until")
         moment, local = self._moment(as_of), self.local
@@ -233,14 +233,14 @@ class RepairView(View):
         return step_times(histories, as_of=moment)
 
     def funnel(self, *, as_of: datetime | None = None) -> list[FunnelStep]:
-        """How many complaints reached each step of the way to a restored relation."""
+        """Return the number of complaints that reached each step towards a restored relation."""
         return repair_funnel(self._histories(self._moment(as_of)))
 
     def clocks(self, *, as_of: datetime | None = None, severity: str | None = None) -> list[ClockFigures]:
-        """How each clock ended, and how many run: the share on time with its interval.
+        """Return the outcomes of each clock, those still running, and the share on time with its interval.
 
         Args:
-            as_of: The moment; now where absent.
+            as_of: The moment; now by default.
             severity: Only complaints of this severity, as last assessed by then.
         """
         moment = self._moment(as_of)
@@ -248,37 +248,37 @@ class RepairView(View):
         return clock_figures(histories, as_of=moment, confidence=self.policy.surveys.confidence)
 
     def causes(self, *, as_of: datetime | None = None, by: CausesBy = "cause") -> list[CauseShare]:
-        """What complaints come from, the most frequent first (Pareto).
+        """Return the causes of complaints, the most frequent first (Pareto).
 
         Args:
-            as_of: The moment; now where absent.
-            by: The root cause as named by the business, or the category, subject or touchpoint.
+            as_of: The moment; now by default.
+            by: `cause` (the root cause named by the business), `category`, `subject` or `touchpoint`.
 
         Raises:
-            InvalidInput: Nothing can be grouped so.
+            InvalidInput: `by` is not one of these.
         """
         if by not in CAUSES_BY:
             raise InvalidInput(
-                f"{by!r} is nothing to group by",
+                f"complaints cannot be grouped by {by!r}",
                 code="unknown_dimension",
                 field="by",
-                hint=f"Give one of {', '.join(CAUSES_BY)}",
+                hint=f"Use one of: {', '.join(CAUSES_BY)}",
             )
         return causes(self._histories(self._moment(as_of)), by=by)
 
     def improvements(
         self, *, as_of: datetime | None = None, state: ImprovementState | None = None
     ) -> list[Improvement]:
-        """What is to be changed, was changed, and is proved to work."""
+        """Return the improvements: raised, done, and proved effective."""
         found = improvements(self._histories(self._moment(as_of)))
         return [each for each in found if state in (None, each.state)]
 
     def justice(self, *, as_of: datetime | None = None) -> list[JusticeServed]:
-        """Which kinds of justice repair served."""
+        """Return the kinds of justice that repair actions served."""
         return justice_served(self._read(self._moment(as_of)), confidence=self.policy.surveys.confidence)
 
     def summary(self, *, as_of: datetime | None = None) -> RepairSummary:
-        """All relations at a glance, with what their repair cost."""
+        """Return a summary of all relations, with the cost of their repair."""
         moment = self._moment(as_of)
         relations = self._read(moment)
         columns = self.table(Patron).c
@@ -302,7 +302,7 @@ class RepairView(View):
         return relation_state(patron, cases, self.policy.repair, as_of=moment, local=self.local)
 
     def _years(self) -> Mapping[str, list[Moments]]:
-        """The years of everybody who ever complained."""
+        """Return the years of all customers who ever complained."""
         patron, years = self.table(Patron).c, self.table(Moments).c
         if self.aliases:  # any of their ids may have complained
             theirs = set(self.customers(Patron, patron.complaints > 0))
@@ -313,9 +313,12 @@ class RepairView(View):
     def _due(self, moment: int, clock: ClockName | None, *, begin: int | None, end: int) -> list[DueStep]:
         if clock is not None and clock not in CLOCKS:
             raise InvalidInput(
-                f"{clock!r} is no clock", code="unknown_clock", field="clock", hint=f"Give one of {', '.join(CLOCKS)}"
+                f"{clock!r} is not a clock",
+                code="unknown_clock",
+                field="clock",
+                hint=f"Use one of: {', '.join(CLOCKS)}",
             )
-        # What is settled for good and was so by then cannot be due; all other complaints are few.
+        # Complaints that were closed for good by then cannot be due; the others are few.
         cases = self.table(Case).c
         relations = self._read(moment, or_(cases.pending, cases.last_at > moment))
         found = due_steps(
@@ -333,7 +336,7 @@ class RepairView(View):
 def _page(limit: int | None, offset: int) -> slice:
     if offset < 0 or (limit is not None and limit < 0):
         raise InvalidInput(
-            "a page has no negative limit or offset",
+            "limit and offset must not be negative",
             code="invalid_page",
             field="offset" if offset < 0 else "limit",
         )

@@ -150,7 +150,7 @@ class Runner:
         return end, sorted((name for name in wanted if not is_done(name)), key=lambda name: name != ALIASES)
 
     def _catch_up(self, name: str, batch: int, end: int) -> None:
-        """Fold up to a head that was seen once: whoever follows a growing log for an answer may never get one."""
+        """Fold up to a head that was read once. Following a growing log might never end."""
         projection = self.projections[name]
         while True:
             with self._database.reading() as connection:

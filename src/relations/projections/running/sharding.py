@@ -50,7 +50,7 @@ _EVERYBODY = Shard(None, None)
 _LOAD_BATCH = 20_000
 """Rows a transaction: few enough that a writer of the log waits less than a tenth of a second for its turn."""
 _STRETCH = 20_000
-"""Events at most before something is written, so that progress is told."""
+"""Events at most before something is written, so that progress is reported."""
 _SLICE = 500
 """Events folded before rows are taken from the folds: this many stay in the cache with their rows."""
 _CUSTOMER, _POSITION = COLUMNS.index("customer"), COLUMNS.index("position")

@@ -129,7 +129,7 @@ class Wording:
         return str(self._dates.format_skeleton("yMd", day, locale=self._locale))
 
     def driver(self, name: str, surveys: Surveys) -> str:
-        """Return the word for a driver such as `csat` or `stay.staff`; the business's own name if there is none."""
+        """Return the word for a driver such as `csat` or `stay.staff`, or else the name that the business gave it."""
         instrument, _, aspect = name.partition(".")
         if not aspect:
             return self.name("driver", name)

@@ -1,8 +1,8 @@
-"""A complaint's clocks: how much of their time is used, when they are due, and what happens to them.
+"""A complaint's clocks: the time they have used, their deadlines, and their events.
 
-Everything is reckoned anew from when a clock started, how severe the complaint is by the latest judgement, and when
-questions to the customer stood open; never from a running total. So the order in which these were recorded does not
-matter, time used never shrinks, and of a pause only its working time is deducted.
+Everything is computed from the start of a clock, the latest severity, and the times at which questions to the customer
+were open; never from a running total. So the order in which these were recorded does not matter, time used never
+shrinks, and only the working time of a pause is deducted.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _FOREVER = 2**62
 
 
 def levels_of(state: Complaint, levels: ServiceLevels) -> ServiceLevel:
-    """What is promised of this complaint now."""
+    """Return the service level that applies to this complaint now."""
     severity = state.severity
     grade = state.filing.grade if state.filing else None
     for known in SEVERITIES:
@@ -63,7 +63,7 @@ def _promise(state: Complaint, levels: ServiceLevels, name: str) -> Promise | No
 
 
 def _pauses(state: Complaint, levels: ServiceLevels, name: str) -> list[tuple[int, int]]:
-    """When questions of this round stood open, the open ones without end."""
+    """Return the intervals in which questions of this round were open; open ones have no end."""
     if not state.requests or name not in levels.paused_by_questions:
         return []
     return [
@@ -78,7 +78,7 @@ def _is_open(pauses: list[tuple[int, int]]) -> bool:
 
 
 def _due(state: Complaint, levels: ServiceLevels, clock: Clock, percent: int = 100) -> int:
-    """When so much of the clock's time is used; of one that stands still, as if it had not begun to."""
+    """Return the time at which this percentage of the clock's time is used, not counting a pause still open."""
     promise = _promise(state, levels, clock.name)
     if promise is None:
         return clock.due_at
@@ -88,7 +88,7 @@ def _due(state: Complaint, levels: ServiceLevels, clock: Clock, percent: int = 1
 
 
 def time_used(state: Complaint, policy: Policy, name: str, until: int) -> int:
-    """How much working time a running clock has used by `until`, pauses left out; microseconds. 0 if it has ended."""
+    """Return the working time that a running clock has used by `until`, without pauses; microseconds, 0 if it ended."""
     clock = state.clock(name)
     if clock is None:
         return 0
@@ -97,7 +97,7 @@ def time_used(state: Complaint, policy: Policy, name: str, until: int) -> int:
 
 
 def extended_due(state: Complaint, policy: Policy) -> int | None:
-    """The last moment for a resolution that a holding reply may announce; None where the policy sets none."""
+    """Return the latest resolution time that a holding reply may announce; None if the policy sets none."""
     clock, levels = state.clock("resolve"), policy.service_levels
     extended = levels_of(state, levels).extended
     if clock is None or extended is None:
@@ -110,19 +110,19 @@ def extended_due(state: Complaint, policy: Policy) -> int | None:
 
 
 def _ended(state: Complaint, clock: Clock, at: int) -> Event:
-    # One that stands still had not run out when it began to: that would have been recorded then.
+    # A paused clock had not run out when it was paused: the miss would have been recorded then.
     outcome = DeadlineMet if clock.paused or at < clock.due_at else DeadlineMissed
     return outcome(clock=clock.name, round=state.round, due_at=clock.due_at, number=clock.number)
 
 
 def ended_by(state: Complaint, kind: type[ComplaintCommand], at: int, *, answers: bool) -> list[Event]:
-    """The outcomes of the clocks that a command ends, in this round only: those of earlier rounds have ended.
+    """Return the outcomes of the clocks of this round that a command ends.
 
     Args:
-        state: The complaint before it.
+        state: The complaint before the command.
         kind: The command's class.
-        at: When it was done.
-        answers: Whether it tells the customer that they were heard.
+        at: The command's business time, UTC microseconds.
+        answers: True if the command answers the customer.
     """
     if not state.in_this_round(at):
         return []
@@ -149,17 +149,17 @@ def _cancelled(state: Complaint, clock: Clock, at: int) -> Event:
 
 
 def cancelled(state: Complaint, at: int) -> list[Event]:
-    """The end of all clocks that have no outcome yet."""
+    """Return the cancellations of all clocks that have no outcome yet."""
     return [_cancelled(state, clock, at) for clock in state.clocks]
 
 
 def ran_out(state: Complaint, at: int) -> list[Event]:
-    """The misses of all clocks that were due by then."""
+    """Return the misses of all clocks that were due by then."""
     return [_ended(state, clock, at) for clock in state.clocks if not clock.paused and clock.due_at <= at]
 
 
 def time_passed(state: Complaint, policy: Policy, at: int) -> list[Event]:
-    """What time alone has done by then: steps of escalation, in their order, and misses."""
+    """Return the escalations due by then, in order, and the misses."""
     events: list[Event] = []
     while (step := _next_step(state, policy.service_levels)) is not None and step.due_at <= at:
         escalated = ComplaintEscalated(to=step.to, clock=step.clock, number=step.number, percent=step.percent, at=at)
@@ -172,7 +172,7 @@ def time_passed(state: Complaint, policy: Policy, at: int) -> list[Event]:
 
 
 def started(state: Complaint, policy: Policy, name: str, at: int) -> list[Event]:
-    """Another clock's start, where the policy promises anything."""
+    """Return the start of a clock; nothing if the policy has no promise for it."""
     levels = policy.service_levels
     promise = _promise(state, levels, name)
     if promise is None:
@@ -183,7 +183,7 @@ def started(state: Complaint, policy: Policy, name: str, at: int) -> list[Event]
 
 
 def next_response_started(state: Complaint, policy: Policy, at: int) -> list[Event]:
-    """The customer has said something: the next answer is due, unless one is due already or was given since."""
+    """Return the start of the clock of the next answer, unless one runs already or an answer was given since."""
     if state.status in ENDED or not state.in_this_round(at):
         return []
     if state.clock("acknowledge") or state.clock("next_response"):
@@ -194,7 +194,7 @@ def next_response_started(state: Complaint, policy: Policy, at: int) -> list[Eve
 
 
 def synchronised(state: Complaint, policy: Policy, at: int, why: str) -> list[Event]:
-    """What makes the clocks what severity, questions and holding replies now ask for, misses that follow included."""
+    """Return the events that bring the clocks in line with severity, questions and holding replies, and any misses."""
     levels = policy.service_levels
     events: list[Event] = []
     for clock in state.clocks:
@@ -202,7 +202,7 @@ def synchronised(state: Complaint, policy: Policy, at: int, why: str) -> list[Ev
             if not clock.paused:
                 events.append(ClockPaused(clock=clock.name, round=state.round, number=clock.number, at=at))
             continue
-        # Less time than was used already is due at once, not in the past.
+        # If more time was used than is now allowed, the clock is due at once, not in the past.
         due_at = max(_due(state, levels, clock), min(at, clock.due_at))
         if clock.paused:
             events.append(ClockResumed(clock=clock.name, round=state.round, due_at=due_at, number=clock.number, at=at))
@@ -219,7 +219,7 @@ def synchronised(state: Complaint, policy: Policy, at: int, why: str) -> list[Ev
 
 
 def _next_step(state: Complaint, levels: ServiceLevels) -> Plan | None:
-    """The first step of escalation that is still to come of the clocks that run."""
+    """Return the next escalation step of the running clocks; None if there is none."""
     if not levels.escalations:
         return None
     found: Plan | None = None
@@ -237,7 +237,7 @@ def _next_step(state: Complaint, levels: ServiceLevels) -> Plan | None:
 
 
 def planned(state: Complaint, policy: Policy, at: int) -> list[Event]:
-    """The next escalation, where it is another one than was planned."""
+    """Return the plan of the next escalation, if it differs from the current plan."""
     step = _next_step(state, policy.service_levels)
     if step == state.plan:
         return []

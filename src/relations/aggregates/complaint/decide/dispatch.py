@@ -1,4 +1,4 @@
-"""From a command to all of its events: the check of the state, the command's own event and the clocks."""
+"""Decide a complaint command: check the state, then return the command's own event and those of the clocks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from relations.aggregates.complaint.decide.clocks import (
 from relations.aggregates.complaint.decide.endings import ENDINGS, reopening
 from relations.aggregates.complaint.decide.handling import HANDLING
 from relations.aggregates.complaint.decide.lessons import LESSONS
-from relations.aggregates.complaint.decide.refusals import Rules, illegal_move, names, out_of_order
+from relations.aggregates.complaint.decide.refusals import Rules, illegal_move, out_of_order
 from relations.aggregates.complaint.decide.remedies import REMEDIES
 from relations.aggregates.complaint.events.handling import (
     ComplaintAssessed,
@@ -249,10 +249,10 @@ def decide(state: Complaint, command: Command, policy: Policy) -> list[Event]:
         return passed + _plan_changed(state, passed, policy, at)
     if state.filing is None:
         raise CommandRefused(
-            f"no complaint {command.complaint} was filed; from there: {names(MOVES['unfiled'])}",
+            f"there is no complaint {command.complaint}",
             code="unknown_complaint",
             field="complaint",
-            hint="File it first",
+            hint="File it first (FileComplaint)",
         )
     try:
         event = _RULES[kind](state, command, policy, at)

@@ -1,4 +1,4 @@
-"""Endings and new beginnings: the events of the commands that resolve, close, reopen, withdraw and merge."""
+"""The rules of the commands that resolve, follow up, close, reopen, withdraw and merge a complaint."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def _reopen(state: Complaint, command: ReopenComplaint, policy: Policy, at: int)
 
 
 def reopening(state: Complaint, policy: Policy, at: int, reason: str, *, lenient: bool) -> ComplaintReopened:
-    """A reopening with the time that was promised, again."""
+    """Return the reopening of a complaint, with new deadlines."""
     filing, levels = state.filing, policy.service_levels
     if filing and levels.calendar is None and filing.calendar is None and state.severity == filing.severity:
-        # A reopened complaint has the same time again, whatever is promised to others now.
+        # A reopened complaint gets the same time again, even if the policy has changed.
         within = (filing.acknowledge_by - filing.at, filing.resolve_by - filing.at)
         due = (at + within[0], at + within[1])
     else:
@@ -68,30 +68,40 @@ def reopening(state: Complaint, policy: Policy, at: int, reason: str, *, lenient
 def _merge(state: Complaint, command: MergeComplaint, _policy: Policy, at: int) -> Event | None:
     into = command.into
     if into == command.complaint:
-        raise CommandRefused("a complaint is no duplicate of itself", code="self_merge", field="into")
+        raise CommandRefused(
+            f"cannot merge complaint {command.complaint} into itself",
+            code="self_merge",
+            field="into",
+            hint="Give two different ids",
+        )
     if state.merged_into == into:
         return None
     if into in state.duplicates:
         raise CommandRefused(
-            f"{into} was merged into {command.complaint}: two complaints cannot be duplicates of each other",
+            f"cannot merge complaint {command.complaint} into {into}: {into} is already merged into it",
             code="merge_cycle",
             field="into",
-            hint=f"Reopen {into} first",
+            hint=f"Reopen {into} first (ReopenComplaint)",
         )
     return ComplaintMerged(into=into, at=at)
 
 
 def _take_duplicate(state: Complaint, command: TakeDuplicate, _policy: Policy, at: int) -> Event | None:
     if command.duplicate == command.complaint:
-        raise CommandRefused("a complaint is no duplicate of itself", code="self_merge", field="duplicate")
+        raise CommandRefused(
+            f"cannot merge complaint {command.complaint} into itself",
+            code="self_merge",
+            field="duplicate",
+            hint="Give two different ids",
+        )
     if command.duplicate in state.duplicates:
         return None
     if state.merged_into is not None:
         raise CommandRefused(
-            f"the complaint {command.complaint} is a duplicate of {state.merged_into} itself",
+            f"cannot merge into complaint {command.complaint}: it is itself merged into {state.merged_into}",
             code="merged_itself",
             field="complaint",
-            hint=f"Merge it into {state.merged_into}",
+            hint=f"Merge into {state.merged_into} instead",
         )
     return DuplicateTaken(duplicate=command.duplicate, at=at)
 

@@ -1,4 +1,4 @@
-"""Handling a complaint: the events of the commands that answer it, look into it and pass it on."""
+"""The rules of the commands that answer, assess, assign, investigate and escalate a complaint."""
 
 from __future__ import annotations
 
@@ -94,15 +94,15 @@ def _ask(state: Complaint, command: AskInformation, _policy: Policy, at: int) ->
 
 
 def _receive(state: Complaint, command: ReceiveInformation, _policy: Policy, at: int) -> Event | None:
-    known = known_part(state.requests.get(command.request), command, "request", "Ask for it first")
+    known = known_part(state.requests.get(command.request), command, "request", "Ask for it first (AskInformation)")
     if known.received_at is not None:
         return None
     if at < known.asked_at:
         raise CommandRefused(
-            f"what was asked as {command.request} bears a time before it was asked",
+            f"cannot receive the information {command.request} before it was asked for",
             code="out_of_order",
             field="occurred_at",
-            hint="Send what happened in the order in which it happened, or mend the time",
+            hint="Send events in the order in which they happened, or correct the time",
         )
     return InformationReceived(request=command.request, words=command.words, at=at)
 
@@ -131,7 +131,7 @@ def _hold(state: Complaint, command: SendHoldingReply, policy: Policy, at: int) 
     latest = extended_due(state, policy) if state.in_this_round(at) else None
     if latest is not None and until > latest:
         raise CommandRefused(
-            f"the final answer to {command.complaint} cannot be announced for later than the policy allows",
+            f"cannot announce the final answer to complaint {command.complaint} for later than the policy allows",
             code="beyond_final_deadline",
             field="until",
             hint="Announce an earlier time",

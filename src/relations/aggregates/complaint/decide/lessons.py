@@ -1,4 +1,4 @@
-"""Lessons: the events of the commands that record what a complaint taught the business."""
+"""The rules of the commands that record lessons: recognition, improvements and judged promises."""
 
 from __future__ import annotations
 
@@ -50,31 +50,37 @@ def _raise_improvement(state: Complaint, command: RaiseImprovement, _policy: Pol
 
 
 def _complete(state: Complaint, command: CompleteImprovement, _policy: Policy, at: int) -> Event | None:
-    known = known_part(state.improvements.get(command.improvement), command, "improvement", "Raise it first")
+    known = known_part(
+        state.improvements.get(command.improvement), command, "improvement", "Raise it first (RaiseImprovement)"
+    )
     return ImprovementDone(improvement=command.improvement, at=at) if known.status == "raised" else None
 
 
 def _measure(state: Complaint, command: MeasureImprovement, policy: Policy, at: int) -> Event:
-    known = known_part(state.improvements.get(command.improvement), command, "improvement", "Raise it first")
+    known = known_part(
+        state.improvements.get(command.improvement), command, "improvement", "Raise it first (RaiseImprovement)"
+    )
     if MeasureImprovement not in IMPROVEMENT_MOVES[known.status]:
         raise CommandRefused(
-            f"MeasureImprovement is not possible: the improvement {command.improvement} is {known.status}; "
-            f"from there: {names(IMPROVEMENT_MOVES[known.status])}",
+            f"cannot measure the improvement {command.improvement}: it is {known.status}",
             code="illegal_move",
             field="improvement",
+            hint=f"Send one of: {names(IMPROVEMENT_MOVES[known.status])}",
         )
     if at < known.done_at:
         raise CommandRefused(
-            f"the improvement {command.improvement} cannot be measured before it was made",
+            f"cannot measure the improvement {command.improvement} before it was made",
             code="out_of_order",
             field="occurred_at",
+            hint="Correct the time",
         )
     if command.after_days < policy.desk.proof_days_min:
         raise CommandRefused(
-            f"{command.after_days} days prove nothing; the policy asks for {policy.desk.proof_days_min}",
+            f"cannot measure the improvement {command.improvement} after {command.after_days} days: "
+            f"the policy requires at least {policy.desk.proof_days_min}",
             code="too_soon_to_prove",
             field="after_days",
-            hint="Count for longer",
+            hint="Measure it again when enough days have passed",
         )
     # Rates compared without division: after / after_days < before / before_days.
     fewer = command.after * command.before_days < command.before * command.after_days

@@ -1,4 +1,4 @@
-"""Every code of refusal of a complaint, and what several rules share."""
+"""The refusals of the complaint commands, and helpers that several rules share."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def known_part(found: Part | None, command: ComplaintCommand, field: str, hint: 
 
 
 def id_reused(command: ComplaintCommand, field: str, code: str) -> CommandRefused:
-    """Return the refusal of other content under an id that the complaint has already."""
+    """Return the refusal of an id that the complaint already has with other content."""
     return CommandRefused(
         f"complaint {command.complaint} already has another {field} {getattr(command, field)}",
         code=code,

@@ -1,6 +1,8 @@
-"""Remedies: the events of the commands that offer one and decide on it."""
+"""The rules of the commands that propose a remedy and decide on it."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from relations.aggregates.complaint.commands import (
     AcceptRemedy,
@@ -48,19 +50,36 @@ def _propose(state: Complaint, command: ProposeRemedy, policy: Policy, at: int) 
 
 Offer = ApproveRemedy | RefuseRemedy | AcceptRemedy | DeclineRemedy | CarryOutRemedy
 
+_VERBS: Mapping[type[Offer], str] = {
+    ApproveRemedy: "approve",
+    RefuseRemedy: "refuse",
+    AcceptRemedy: "accept",
+    DeclineRemedy: "decline",
+    CarryOutRemedy: "carry out",
+}
+
+_STATUS_NAMES: Mapping[RemedyStatus, str] = {
+    "awaiting": "awaiting approval",
+    "refused": "refused",
+    "proposed": "proposed",
+    "accepted": "accepted",
+    "declined": "declined",
+    "carried_out": "carried out",
+}
+
 
 def _remedy(state: Complaint, command: Offer, done: tuple[RemedyStatus, ...]) -> Remedy | None:
-    """The remedy that a command moves; None where that was done before."""
-    known = known_part(state.remedies.get(command.remedy), command, "remedy", "Propose it first")
+    """Return the remedy that a command moves; None if it was already moved."""
+    known = known_part(state.remedies.get(command.remedy), command, "remedy", "Propose it first (ProposeRemedy)")
     if known.status in done:
         return None
     moves = REMEDY_MOVES[known.status]
     if type(command) not in moves:
         raise CommandRefused(
-            f"{type(command).__name__} is not possible: the remedy {command.remedy} is {known.status}; "
-            f"from there: {names(moves)}",
+            f"cannot {_VERBS[type(command)]} the remedy {command.remedy}: it is {_STATUS_NAMES[known.status]}",
             code="illegal_move",
             field="remedy",
+            hint=f"Send one of: {names(moves)}" if moves else "Propose another remedy under its own id (ProposeRemedy)",
         )
     return known
 
@@ -71,17 +90,18 @@ def _approve(state: Complaint, command: ApproveRemedy, policy: Policy, at: int) 
         return None
     if moved.author == command.actor:
         raise CommandRefused(
-            f"{command.actor} proposed the remedy {command.remedy} and cannot approve it",
+            f"{command.actor} cannot approve the remedy {command.remedy}: they proposed it",
             code="own_offer",
             field="actor",
             hint="Let somebody else approve it",
         )
     if not policy.desk.allows(command.role, moved.value, moved.points):
         raise CommandRefused(
-            f"the remedy {command.remedy} is above the limit of {command.role or 'somebody without a role'}, too",
+            f"cannot approve the remedy {command.remedy}: it is above the limit "
+            + (f"of the role {command.role}" if command.role else "for approvals without a role"),
             code="above_limit",
             field="role",
-            hint="Let somebody approve it whose limit covers it",
+            hint="Have it approved by a role whose limit covers it",
         )
     return RemedyApproved(remedy=command.remedy, role=command.role, at=at)
 

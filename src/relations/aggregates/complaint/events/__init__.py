@@ -1,1 +1,1 @@
-"""Everything that can happen to a complaint."""
+"""The events of a complaint."""

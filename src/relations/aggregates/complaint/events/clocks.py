@@ -1,7 +1,7 @@
-"""What can happen to a complaint's clocks.
+"""The events of a complaint's clocks.
 
-`acknowledge` and `resolve` start with `ComplaintFiled` and `ComplaintReopened`, whose bodies bear their deadlines; the
-other clocks with `ClockStarted`. Each ends in exactly one of met, missed and cancelled.
+The clocks `acknowledge` and `resolve` start with `ComplaintFiled` and `ComplaintReopened`, which carry their
+deadlines. The other clocks start with `ClockStarted`. Each clock ends once: met, missed or cancelled.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ __all__ = [
 
 
 class ClockStarted(Event, frozen=True):
-    """Another of the complaint's clocks runs.
+    """A clock of the complaint started.
 
     Attributes:
         clock: `next_response` or `follow_up`.
-        round: 1 for the first run of the complaint, one more for each reopening.
-        due_at: Its deadline, UTC microseconds. At the deadline itself it is late.
-        number: Which run of this clock in the round. Here and below 1 where it is absent.
+        round: 1 from the filing, one more for each reopening.
+        due_at: The deadline, UTC microseconds, exclusive: at the deadline itself it is late.
+        number: The number of the run of this clock in the round, from 1.
     """
 
     topic: ClassVar[str] = "complaint.clock_started"
@@ -41,7 +41,7 @@ class ClockStarted(Event, frozen=True):
 
 
 class ClockPaused(Event, frozen=True):
-    """A clock stands still while information is asked of the customer."""
+    """A clock was paused until the customer gives the information asked for."""
 
     topic: ClassVar[str] = "complaint.clock_paused"
     clock: str
@@ -51,7 +51,7 @@ class ClockPaused(Event, frozen=True):
 
 
 class ClockResumed(Event, frozen=True):
-    """A clock runs again, with a deadline later by the working time that it stood still.
+    """A clock was resumed. Its deadline is later by the working time of the pause.
 
     Attributes:
         due_at: The new deadline, UTC microseconds.
@@ -66,10 +66,10 @@ class ClockResumed(Event, frozen=True):
 
 
 class DeadlineMoved(Event, frozen=True):
-    """A running clock has another deadline: its severity changed, or a holding reply was sent. Time used stays used.
+    """The deadline of a running clock was moved. Time already used still counts.
 
     Attributes:
-        why: `severity`, `holding_reply` or `pause`.
+        why: The cause: `severity`, `holding_reply` or `pause`.
     """
 
     topic: ClassVar[str] = "complaint.deadline_moved"
@@ -82,11 +82,11 @@ class DeadlineMoved(Event, frozen=True):
 
 
 class DeadlineMet(Event, frozen=True):
-    """One of the complaint's clocks ended in time.
+    """A clock of the complaint ended before its deadline.
 
     Attributes:
         clock: `acknowledge`, `next_response`, `resolve` or `follow_up`.
-        round: 1 for the first run of the clocks, one more for each reopening.
+        round: 1 from the filing, one more for each reopening.
         due_at: The deadline, UTC microseconds.
     """
 
@@ -98,7 +98,7 @@ class DeadlineMet(Event, frozen=True):
 
 
 class DeadlineMissed(Event, frozen=True):
-    """One of the complaint's clocks ran out. Once recorded, a miss stays recorded."""
+    """A clock of the complaint ran out. A recorded miss is never removed."""
 
     topic: ClassVar[str] = "complaint.deadline_missed"
     clock: str
@@ -118,14 +118,14 @@ class ClockCancelled(Event, frozen=True):
 
 
 class EscalationPlanned(Event, frozen=True):
-    """When somebody is next to hear of a clock, if nothing happens before; a later one takes its place.
+    """The next escalation was planned. A later plan replaces an earlier one.
 
     Attributes:
-        due_at: UTC microseconds; None where nothing is planned any more.
-        clock: The clock whose time it is.
-        number: Which run of that clock.
-        percent: How much of that time will be used.
-        to: Who is to hear of it.
+        due_at: The time at which it is due, UTC microseconds; None if no escalation is planned any more.
+        clock: The clock whose time makes it due.
+        number: The number of the run of that clock in the round.
+        percent: The percentage of that clock's time that will be used.
+        to: The recipient of the escalation.
     """
 
     topic: ClassVar[str] = "complaint.escalation_planned"

@@ -1,4 +1,4 @@
-"""What can happen to a complaint."""
+"""The events of handling a complaint."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ __all__ = [
 
 
 class ComplaintFiled(Event, frozen=True):
-    """A customer said that something went wrong.
+    """A customer filed a complaint.
 
     Attributes:
-        customer: Whose complaint it is.
-        acknowledge_by: The deadline of the first answer, UTC microseconds. At the deadline itself it is late.
-        resolve_by: The deadline of the resolution, UTC microseconds.
-        policy: The version of the policy that set the deadlines; pinned for the complaint's life.
-        grade: The customer's value grade, where it was given.
-        on_behalf_of: Who it is about, where the customer speaks for somebody else.
-        relationship: What that person is to the customer.
-        calendar: The name of the calendar that its clocks go by; None is elapsed time. The calendar itself stands in
+        customer: The customer who complained.
+        acknowledge_by: The deadline of the first answer, UTC microseconds, exclusive: at that very time it is late.
+        resolve_by: The deadline of the resolution, UTC microseconds, exclusive.
+        policy: The version of the policy that set the deadlines; it applies to the complaint for all its life.
+        grade: The customer's value grade, if it was given.
+        on_behalf_of: The person concerned, if the customer complains for somebody else.
+        relationship: That person's relationship to the customer.
+        calendar: The name of the business calendar of its clocks; None means elapsed time. The calendar itself is in
             the pinned policy.
-        at: Business time, UTC microseconds, as in the envelope. Here and below it stands in the body where a rule
-            needs it, for a state is evolved from bodies alone.
+        at: Business time, UTC microseconds, as in the envelope. Events repeat it in the body where a rule needs it,
+            because the state is built from bodies alone.
     """
 
     topic: ClassVar[str] = "complaint.filed"
@@ -79,7 +79,7 @@ class ComplaintFiled(Event, frozen=True):
 
 
 class ComplaintAcknowledged(Event, frozen=True):
-    """The business answered that it has heard."""
+    """The business acknowledged the complaint."""
 
     topic: ClassVar[str] = "complaint.acknowledged"
     channel: str | None = None
@@ -87,11 +87,13 @@ class ComplaintAcknowledged(Event, frozen=True):
 
 
 class ComplaintAssessed(Event, frozen=True):
-    """The business judged how bad it is. What is absent stays as it was judged before.
+    """The business assessed the complaint. Absent fields keep their earlier values.
 
     Attributes:
-        severity: low, medium, high or critical; the clocks that run go by it from now on.
-        complexity: low, medium or high, and so are impact and urgency.
+        severity: `low`, `medium`, `high` or `critical`; running clocks follow it from now on.
+        complexity: `low`, `medium` or `high`.
+        impact: `low`, `medium` or `high`.
+        urgency: `low`, `medium` or `high`.
     """
 
     topic: ClassVar[str] = "complaint.assessed"
@@ -104,7 +106,7 @@ class ComplaintAssessed(Event, frozen=True):
 
 
 class ComplaintAssigned(Event, frozen=True):
-    """Somebody is to work on it."""
+    """The complaint was assigned to an owner."""
 
     topic: ClassVar[str] = "complaint.assigned"
     owner: str
@@ -113,10 +115,10 @@ class ComplaintAssigned(Event, frozen=True):
 
 
 class ComplaintTransferred(Event, frozen=True):
-    """Another department is to work on it.
+    """The complaint was transferred to another department.
 
     Attributes:
-        previous: The department that it came from, where one was known.
+        previous: The department before the transfer, if known.
     """
 
     topic: ClassVar[str] = "complaint.transferred"
@@ -128,7 +130,7 @@ class ComplaintTransferred(Event, frozen=True):
 
 
 class ComplaintInvestigated(Event, frozen=True):
-    """The business found out what had happened."""
+    """The business investigated the complaint."""
 
     topic: ClassVar[str] = "complaint.investigated"
     findings: Personal | None = None
@@ -137,7 +139,7 @@ class ComplaintInvestigated(Event, frozen=True):
 
 
 class RootCauseNamed(Event, frozen=True):
-    """The business found out why it had happened."""
+    """The business named the root cause."""
 
     topic: ClassVar[str] = "complaint.root_cause_named"
     cause: str
@@ -145,7 +147,7 @@ class RootCauseNamed(Event, frozen=True):
 
 
 class InformationAsked(Event, frozen=True):
-    """The business asked the customer for something."""
+    """The business asked the customer for information."""
 
     topic: ClassVar[str] = "complaint.information_asked"
     request: str
@@ -154,7 +156,7 @@ class InformationAsked(Event, frozen=True):
 
 
 class InformationReceived(Event, frozen=True):
-    """The customer gave what had been asked for."""
+    """The customer gave the information asked for."""
 
     topic: ClassVar[str] = "complaint.information_received"
     request: str
@@ -163,7 +165,7 @@ class InformationReceived(Event, frozen=True):
 
 
 class MessageReceived(Event, frozen=True):
-    """The customer wrote or called without being asked.
+    """The customer sent an unprompted message, for example by e-mail or phone.
 
     Attributes:
         message: The message's own id.
@@ -192,10 +194,10 @@ class PromiseJudged(Event, frozen=True):
 
 
 class HoldingReplySent(Event, frozen=True):
-    """The business said why it takes longer.
+    """The business told the customer why the answer takes longer.
 
     Attributes:
-        until: When the customer was told to expect the final answer, UTC microseconds.
+        until: The time at which the customer was told to expect the final answer, UTC microseconds.
     """
 
     topic: ClassVar[str] = "complaint.holding_reply_sent"
@@ -205,14 +207,14 @@ class HoldingReplySent(Event, frozen=True):
 
 
 class ComplaintEscalated(Event, frozen=True):
-    """Somebody higher up was called.
+    """The complaint was escalated.
 
     Attributes:
-        to: Who.
-        emergency: True for the emergency path.
-        clock: The clock whose time made it due; absent where somebody decided it.
-        number: Which run of that clock in the round.
-        percent: How much of that clock's time was used: 100 at its miss.
+        to: The recipient.
+        emergency: True for an emergency.
+        clock: The clock whose time made it due; absent if a person escalated it.
+        number: The number of the run of that clock in the round.
+        percent: The percentage of that clock's time that was used: 100 when it is missed.
     """
 
     topic: ClassVar[str] = "complaint.escalated"
@@ -234,14 +236,14 @@ class ApologyGiven(Event, frozen=True):
 
 
 class RemedyProposed(Event, frozen=True):
-    """The business offered to make it good.
+    """A remedy was proposed.
 
     Attributes:
-        kind: refund, points, voucher, replacement, service or goodwill.
-        value: What it costs the business, where it is money.
-        points: How many points, for the kind `points`.
-        needs_approval: True where it is above its author's limit: the customer does not know of it yet.
-        author: Who proposed it, where it needs approval: nobody approves their own.
+        kind: `refund`, `points`, `voucher`, `replacement`, `service` or `goodwill`.
+        value: The cost to the business, if it is money.
+        points: The number of points, for the kind `points`.
+        needs_approval: True if it is above its author's limit. The customer is not told before it is approved.
+        author: The person who proposed it, if it needs approval; they may not approve it themselves.
     """
 
     topic: ClassVar[str] = "complaint.remedy_proposed"
@@ -255,10 +257,10 @@ class RemedyProposed(Event, frozen=True):
 
 
 class RemedyApproved(Event, frozen=True):
-    """An offer above its author's limit was allowed, and is now the business's offer to the customer.
+    """A remedy above its author's limit was approved, and is now the business's offer to the customer.
 
     Attributes:
-        role: The role of who allowed it.
+        role: The role of the person who approved it.
     """
 
     topic: ClassVar[str] = "complaint.remedy_approved"
@@ -268,7 +270,7 @@ class RemedyApproved(Event, frozen=True):
 
 
 class RemedyRefused(Event, frozen=True):
-    """An offer above its author's limit was not allowed. The customer never heard of it."""
+    """A remedy above its author's limit was refused, before the customer was told of it."""
 
     topic: ClassVar[str] = "complaint.remedy_refused"
     remedy: str
@@ -277,14 +279,14 @@ class RemedyRefused(Event, frozen=True):
 
 
 class RemedyAccepted(Event, frozen=True):
-    """The customer took the offer."""
+    """The customer accepted the remedy."""
 
     topic: ClassVar[str] = "complaint.remedy_accepted"
     remedy: str
 
 
 class RemedyDeclined(Event, frozen=True):
-    """The customer did not take the offer."""
+    """The customer declined the remedy."""
 
     topic: ClassVar[str] = "complaint.remedy_declined"
     remedy: str
@@ -292,7 +294,7 @@ class RemedyDeclined(Event, frozen=True):
 
 
 class RemedyCarriedOut(Event, frozen=True):
-    """The business did what it had offered. Points are credited by a reaction."""
+    """The business carried out the remedy. Points are credited by a reaction."""
 
     topic: ClassVar[str] = "complaint.remedy_carried_out"
     remedy: str
@@ -303,7 +305,7 @@ class RemedyCarriedOut(Event, frozen=True):
 
 
 class ComplaintResolved(Event, frozen=True):
-    """The business holds the matter to be settled."""
+    """The business resolved the complaint."""
 
     topic: ClassVar[str] = "complaint.resolved"
     outcome: str
@@ -311,12 +313,12 @@ class ComplaintResolved(Event, frozen=True):
 
 
 class ComplaintFollowedUp(Event, frozen=True):
-    """The customer was asked afterwards how they see it now.
+    """The business followed up with the customer after the resolution.
 
     Attributes:
-        score: Their satisfaction with the handling, 1 to 5, where they gave one.
-        answer_by: By when the business is to come back to the customer, UTC microseconds, where the score is a low one
-            by the policy of its time.
+        score: The customer's satisfaction with the handling, 1 to 5, if they gave a score.
+        answer_by: The time by which the business has to reply, UTC microseconds, if the policy at the time counts the
+            score as low.
     """
 
     topic: ClassVar[str] = "complaint.followed_up"
@@ -327,17 +329,17 @@ class ComplaintFollowedUp(Event, frozen=True):
 
 
 class ComplaintClosed(Event, frozen=True):
-    """The file was put away."""
+    """The complaint was closed."""
 
     topic: ClassVar[str] = "complaint.closed"
     at: int = 0
 
 
 class ComplaintReopened(Event, frozen=True):
-    """It was not settled after all; new deadlines run.
+    """The complaint was reopened, with new deadlines.
 
     Attributes:
-        lenient: True where a history did work after the end, and an import recorded that as a reopening.
+        lenient: True if an import recorded the reopening because its history has work after the end.
     """
 
     topic: ClassVar[str] = "complaint.reopened"
@@ -349,7 +351,7 @@ class ComplaintReopened(Event, frozen=True):
 
 
 class ComplaintWithdrawn(Event, frozen=True):
-    """The customer took the complaint back."""
+    """The customer withdrew the complaint."""
 
     topic: ClassVar[str] = "complaint.withdrawn"
     reason: str | None = None
@@ -357,7 +359,7 @@ class ComplaintWithdrawn(Event, frozen=True):
 
 
 class ComplaintMerged(Event, frozen=True):
-    """It was a duplicate; the other one goes on."""
+    """The complaint was merged into another one of which it is a duplicate."""
 
     topic: ClassVar[str] = "complaint.merged"
     into: str
@@ -365,7 +367,7 @@ class ComplaintMerged(Event, frozen=True):
 
 
 class DuplicateTaken(Event, frozen=True):
-    """A duplicate was merged into this one."""
+    """A duplicate was merged into this complaint."""
 
     topic: ClassVar[str] = "complaint.duplicate_taken"
     duplicate: str
@@ -373,7 +375,7 @@ class DuplicateTaken(Event, frozen=True):
 
 
 class ComplaintRecognised(Event, frozen=True):
-    """The business said that it was useful: a rewarded complaint. Points are credited by a reaction."""
+    """The business recognised the complaint as useful and rewarded it. Points are credited by a reaction."""
 
     topic: ClassVar[str] = "complaint.recognised"
     reward: str
@@ -384,7 +386,7 @@ class ComplaintRecognised(Event, frozen=True):
 
 
 class ImprovementRaised(Event, frozen=True):
-    """A change was proposed so that it does not happen again."""
+    """An improvement was proposed that prevents the problem from happening again."""
 
     topic: ClassVar[str] = "complaint.improvement_raised"
     improvement: str
@@ -395,7 +397,7 @@ class ImprovementRaised(Event, frozen=True):
 
 
 class ImprovementDone(Event, frozen=True):
-    """The change was made."""
+    """The improvement was made."""
 
     topic: ClassVar[str] = "complaint.improvement_done"
     improvement: str
@@ -403,11 +405,11 @@ class ImprovementDone(Event, frozen=True):
 
 
 class ImprovementProved(Event, frozen=True):
-    """It has happened less often since: the change works.
+    """The improvement proved effective: such complaints are less frequent than before.
 
     Attributes:
-        before: How many complaints of the kind in `before_days` before the change.
-        after: How many in `after_days` after it.
+        before: The number of such complaints in `before_days` before the improvement.
+        after: The number of such complaints in `after_days` after it.
     """
 
     topic: ClassVar[str] = "complaint.improvement_proved"
@@ -420,7 +422,7 @@ class ImprovementProved(Event, frozen=True):
 
 
 class ImprovementNotProved(Event, frozen=True):
-    """It has happened as often as before, or more: nothing shows that the change works."""
+    """The improvement was not proved effective: such complaints are as frequent as before, or more."""
 
     topic: ClassVar[str] = "complaint.improvement_not_proved"
     improvement: str

@@ -1,4 +1,4 @@
-"""From a command to the rule that decides it."""
+"""The table from commands to the rules that decide them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COMMANDS = (*_DECISIONS, *_BY_POLICY)
 
 
 def decide(state: Customer, command: Command, policy: Policy) -> list[Event]:
-    """The events of a command; none where there is nothing left to do.
+    """Return the events of a command; none if there is nothing left to do.
 
     Raises:
         CommandRefused: A rule forbids it; the codes are in `REFUSALS`.

@@ -1,4 +1,4 @@
-"""Answering: the rules of answers, and of what is said about them."""
+"""The rules of answers, and of their coding, sentiment scores and replies."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _give_feedback(state: Customer, command: GiveFeedback, policy: Policy) -> li
 def _given_again(
     state: Customer, command: GiveFeedback, recorded: FeedbackGiven, event: FeedbackGiven, policy: Policy
 ) -> list[Event]:
-    """Decide a form that was sent again under its own id: a retry, a correction, or another form."""
+    """Decide a form that was sent again under the same id: a retry, a correction, or another form."""
     words_lost = command.comment is not None and command.feedback not in state.worded
     as_decided = {name: getattr(recorded, name) for name in ("kind", "lowest", "highest", "answer_by")}
     if _was_said(state, command, recorded.feedback) or (recorded == _replace(event, **as_decided) and not words_lost):
@@ -98,15 +98,15 @@ _FORM = ("instrument", "touchpoint", "channel", "invitation", "regarding", "them
 
 
 def _answered_before(state: Customer, answer: FeedbackGiven, command: GiveFeedback, policy: Policy) -> list[Event]:
-    """Decide another answer to one invitation and instrument: it counts once, with the last word."""
+    """Decide another answer to the same invitation and instrument: only the latest counts."""
     same = (answer.score, answer.items) == (command.score, command.items) and command.comment is None
     if same or _was_said(state, command, answer.feedback):
         return []
     if command.at == answer.at:
         first, second = _said(answer.score, answer.items), _said(command.score, command.items)
         raise refused(
-            f"the invitation {command.invitation} was answered with {first} ({answer.feedback}); "
-            f"it cannot be answered with {second} at the same time",
+            f"cannot answer the invitation {command.invitation} with {second}: "
+            f"it was answered with {first} ({answer.feedback}) at the same time",
             "invitation_already_answered",
             "invitation",
             "Send the answer with the time at which it was corrected",
@@ -119,7 +119,7 @@ def _was_said(state: Customer, command: GiveFeedback, feedback: str) -> bool:
 
 
 def _correction(state: Customer, command: GiveFeedback, answer: FeedbackGiven, policy: Policy) -> list[Event]:
-    """Return the event that replaces an answer; none where the command is older than the last word."""
+    """Return the event that replaces an answer; none if the command is older than the latest answer."""
     unchanged = (answer.score, answer.items) == (command.score, command.items) and command.comment is None
     if command.at < answer.at or unchanged:
         return []
@@ -147,82 +147,90 @@ def _correction(state: Customer, command: GiveFeedback, answer: FeedbackGiven, p
 def _said(score: int | None, items: Sequence[ItemAnswer]) -> str:
     if score is not None:
         return str(score)
-    return f"{len(items)} items" if items else "words"
+    return f"{len(items)} items" if items else "a comment"
 
 
 def _refuse_unsuitable(command: GiveFeedback, instrument: Instrument) -> None:
-    """Refuse what the instrument does not ask, and a score that is not on its scale."""
+    """Refuse items or scores that the instrument does not ask for, and scores outside its scale."""
     if command.items and not instrument.items:
-        raise refused(f"{instrument.id} has no items", "instrument_asks_no_items", "items", "Leave the items out")
+        raise refused(
+            f"instrument {instrument.id} has no items", "instrument_asks_no_items", "items", "Leave out items"
+        )
     if instrument.items:
         if command.score is not None:
             raise refused(
-                f"{instrument.id} is answered item by item, not by one score",
+                f"instrument {instrument.id} takes answers to items, not a single score",
                 "instrument_asks_items",
                 "score",
-                "Give the items' answers",
+                "Give items instead of score",
             )
         _refuse_items(command, instrument)
         return
     if instrument.lowest is None or instrument.highest is None:
         if command.score is not None:
             raise refused(
-                f"what is noted by {instrument.id} is coded to themes, not scored",
+                f"instrument {instrument.id} takes a comment and themes, not a score",
                 "instrument_is_not_scored",
                 "score",
-                "Leave the score out",
+                "Leave out score",
             )
         return
     if command.score is None:
         if instrument.kind == "review" and command.comment is not None:
-            return  # words without stars
+            return  # a comment without stars
         raise refused(
-            f"{instrument.id} is answered by a score",
+            f"instrument {instrument.id} requires a score",
             "instrument_asks_score",
             "score",
             f"Give a whole number from {instrument.lowest} to {instrument.highest}",
         )
-    _refuse_beyond_scale(command.score, instrument, "score", instrument.id)
+    _refuse_beyond_scale(command.score, instrument, "score", f"a score for {instrument.id}")
 
 
 def _refuse_items(command: GiveFeedback, instrument: Instrument) -> None:
     if not command.items:
         raise refused(
-            f"{instrument.id} is answered item by item", "instrument_asks_items", "items", "Give at least one item"
+            f"instrument {instrument.id} requires answers to items",
+            "instrument_asks_items",
+            "items",
+            "Give at least one item",
         )
     known = {item.id for item in instrument.items}
     seen: set[str] = set()
     for answer in command.items:
         if answer.item not in known:
             raise refused(
-                f"{instrument.id} has no item {answer.item!r}",
+                f"instrument {instrument.id} has no item {answer.item!r}",
                 "unknown_item",
                 "items",
-                f"Give those of {', '.join(item.id for item in instrument.items)}",
+                f"Use one of: {', '.join(item.id for item in instrument.items)}",
             )
         if answer.item in seen:
             raise refused(
-                f"the item {answer.item!r} is answered twice", "item_answered_twice", "items", "Give one answer"
+                f"the item {answer.item!r} is answered twice",
+                "item_answered_twice",
+                "items",
+                "Give one answer to each item",
             )
         seen.add(answer.item)
-        _refuse_beyond_scale(answer.score, instrument, "items", answer.item)
+        _refuse_beyond_scale(answer.score, instrument, "items", f"the score of item {answer.item}")
         if instrument.expects != (answer.expected is not None):
             raise refused(
-                f"{answer.item} of {instrument.id} has "
-                + ("no expectation" if instrument.expects else "an expectation, which it does not ask"),
+                f"the answer to item {answer.item} of instrument {instrument.id} "
+                + ("has no expectation" if instrument.expects else "has an expectation, which is not asked for"),
                 "item_expectation_missing",
                 "items",
-                "Give what was expected beside what was perceived" if instrument.expects else "Leave expected out",
+                "Give expected as well as score" if instrument.expects else "Leave out expected",
             )
         if answer.expected is not None:
-            _refuse_beyond_scale(answer.expected, instrument, "items", f"what was expected of {answer.item}")
+            _refuse_beyond_scale(answer.expected, instrument, "items", f"the expectation of item {answer.item}")
 
 
 def _refuse_beyond_scale(score: int, instrument: Instrument, field: str, what: str) -> None:
     low, high = instrument.lowest, instrument.highest
     if low is None or high is None or not low <= score <= high:
         raise refused(
-            f"{what} is a whole number from {low} to {high}, not {score}",
+            f"{what} must be a whole number from {low} to {high}, not {score}",
             "score_out_of_range",
             field,
             f"Give a whole number from {low} to {high}",
@@ -236,7 +244,7 @@ def _refuse_unknown_themes(themes: tuple[str, ...], surveys: Surveys) -> None:
             f"the policy has no theme {unknown[0]!r}",
             "unknown_theme",
             "themes",
-            f"Give those of {', '.join(theme.name for theme in surveys.themes)}",
+            f"Use themes of the policy: {', '.join(theme.name for theme in surveys.themes) or 'none'}",
         )
 
 
@@ -247,17 +255,18 @@ def _feedback(state: Customer, command: CodeFeedback | ScoreSentiment | AnswerFe
     found = state.feedback.get(command.feedback)
     if found is None:
         raise refused(
-            f"no answer {command.feedback} of the customer {command.customer} is recorded",
+            f"the customer {command.customer} has no answer {command.feedback}",
             "unknown_feedback",
             "feedback",
             "Record the answer first (GiveFeedback)",
         )
     if command.at < found.at:
         raise refused(
-            f"the answer {command.feedback} is of {from_micros(found.at).isoformat()}; nothing came of it before",
+            f"cannot code, score or reply to the answer {command.feedback} before it was given, "
+            f"on {from_micros(found.at).isoformat()}",
             "before_feedback",
             "occurred_at",
-            "Give the time at which it happened",
+            "Correct the time",
         )
     return found
 
@@ -276,10 +285,10 @@ def _score_sentiment(state: Customer, command: ScoreSentiment, policy: Policy) -
     given = _feedback(state, command)
     if command.feedback not in state.worded:
         raise refused(
-            f"the answer {command.feedback} of the customer {command.customer} has no words",
+            f"cannot score the answer {command.feedback} of the customer {command.customer}: it has no comment",
             "feedback_has_no_words",
             "feedback",
-            "Score the words of answers that have some",
+            "Score only answers that have a comment",
         )
     event = SentimentScored(
         feedback=command.feedback,
@@ -291,7 +300,7 @@ def _score_sentiment(state: Customer, command: ScoreSentiment, policy: Policy) -
     scorer = (command.scorer, command.scorer_version)
     known = state.sentiments.get(command.feedback, ())
     if any((each.scorer, each.scorer_version) == scorer for each in known):
-        return []  # a version of a scorer says one thing of the same words: what was said first stands
+        return []  # a version of a scorer gives one score for a comment: the first one recorded stands
     low = policy.surveys.low_sentiment
     stands = given.score is None and not given.items and command.feedback not in state.followed and not state.erased
     if stands and low is not None and command.score <= low:

@@ -1,4 +1,4 @@
-"""Asking: the rules of invitations and reminders."""
+"""The rules of invitations and reminders."""
 
 from __future__ import annotations
 
@@ -51,51 +51,51 @@ def _send_invitation(state: Customer, command: SendInvitation, policy: Policy) -
         if _replace(known.sent, remind_at=None) == event:
             return []
         raise id_reused("invitation", command.invitation)
-    refuse_if_erased(state, command, "customer", "Nothing: an erased customer is not asked any more")
+    refuse_if_erased(state, command, "customer", "Stop inviting and reminding this customer")
     known_instrument(command.instrument, policy.surveys)
     _refuse_in_quarantine(state, command, policy.surveys)
     _refuse_without_consent(state, command, command.channel, policy.surveys)
-    if not _is_answered(state, command.invitation):  # word of it may come after the answer
+    if not _is_answered(state, command.invitation):  # the invitation may be recorded after the answer
         event = _replace(event, remind_at=_remind_at(command, 0, policy.surveys))
     return making_known(state, command, event, command.channel)
 
 
 def _remind_at(command: Command, reminders: int, surveys: Surveys) -> int | None:
-    """When the next reminder is due; None where the customer is reminded no more."""
+    """Return the time at which the next reminder is due; None if there are no more reminders."""
     return command.at + surveys.reminder_days * _DAY if reminders < surveys.reminders else None
 
 
 def _refuse_in_quarantine(state: Customer, command: SendInvitation | RemindInvitation, surveys: Surveys) -> None:
-    """Leave whoever saw another invitation lately in peace.
+    """Refuse to ask a customer who saw another invitation within the quarantine.
 
-    What was seen after the command's business time is no reason: it had not been seen then.
+    Invitations seen after the command's business time do not count.
     """
     span = surveys.quarantine_days * _DAY
     others = [seen for name, seen in state.seen.items() if name != command.invitation]
     until = max((seen + span for seen in others if seen <= command.at < seen + span), default=None)
     if until is not None:
         raise refused(
-            f"the customer {command.customer} saw an invitation less than {surveys.quarantine_days} days before "
-            f"{command.occurred_at.isoformat()}",
+            f"cannot ask the customer {command.customer}: they saw an invitation less than "
+            f"{surveys.quarantine_days} days before {command.occurred_at.isoformat()}",
             "survey_quarantine",
             "occurred_at",
-            f"Ask again from {from_micros(until).isoformat()} on",
+            f"Ask again at or after {from_micros(until).isoformat()}",
         )
 
 
 def _refuse_without_consent(
     state: Customer, command: SendInvitation | RemindInvitation, channel: str, surveys: Surveys
 ) -> None:
-    """Ask nobody who said that they are not to be asked; whoever said nothing may be."""
+    """Refuse to ask a customer who withdrew the consent. One who neither gave nor withdrew it may be asked."""
     purpose = surveys.consent_purpose
     changes = () if purpose is None else state.consents.get(consent_key(channel, purpose), ())
     said = [basis for at, basis in changes if at <= command.at]
     if said and said[-1] is None:
         raise refused(
-            f"the customer {command.customer} withdrew the consent to {purpose} by {channel}",
+            f"cannot ask the customer {command.customer}: they withdrew the consent to {purpose} through {channel}",
             "consent_withdrawn",
             "channel" if isinstance(command, SendInvitation) else "invitation",
-            "Leave them in peace, or ask through a channel on which they allow it",
+            "Ask through a channel for which they have not withdrawn it, or do not ask",
         )
 
 
@@ -103,10 +103,10 @@ def _invitation(state: Customer, command: RemindInvitation | SeeInvitation | Dec
     found = state.invitations.get(command.invitation)
     if found is None:
         raise refused(
-            f"no invitation {command.invitation} of the customer {command.customer} is recorded",
+            f"the customer {command.customer} has no invitation {command.invitation}",
             "unknown_invitation",
             "invitation",
-            "Record that it was sent (SendInvitation)",
+            "Record it first (SendInvitation)",
         )
     return found
 
@@ -119,26 +119,27 @@ def _remind_invitation(state: Customer, command: RemindInvitation, policy: Polic
     invitation = _invitation(state, command)
     if invitation.declined:
         raise refused(
-            f"the customer declined the invitation {command.invitation}",
+            f"cannot remind the customer of the invitation {command.invitation}: they declined it",
             "invitation_declined",
             "invitation",
-            "Leave them in peace",
+            "Send no more reminders of it",
         )
     if _is_answered(state, command.invitation):
         raise refused(
-            f"the invitation {command.invitation} is answered",
+            f"cannot remind the customer of the invitation {command.invitation}: it is already answered",
             "invitation_already_answered",
             "invitation",
-            "Nothing: there is nothing left to remind of",
+            "Send no more reminders of it",
         )
     if invitation.reminders >= policy.surveys.reminders:
         raise refused(
-            f"the customer was reminded of the invitation {command.invitation} {invitation.reminders} times",
+            f"cannot remind the customer of the invitation {command.invitation} again: "
+            f"reminders sent: {invitation.reminders}, allowed by the policy: {policy.surveys.reminders}",
             "reminders_exhausted",
             "invitation",
-            f"The policy lets {policy.surveys.reminders} reminders be sent; leave them in peace",
+            "Send no more reminders of it",
         )
-    refuse_if_erased(state, command, "customer", "Nothing: an erased customer is not asked any more")
+    refuse_if_erased(state, command, "customer", "Stop inviting and reminding this customer")
     _refuse_undue_reminder(command, invitation, policy.surveys)
     _refuse_in_quarantine(state, command, policy.surveys)
     _refuse_without_consent(state, command, invitation.sent.channel, policy.surveys)
@@ -152,11 +153,11 @@ def _refuse_undue_reminder(command: RemindInvitation, invitation: Invitation, su
     due_at = last + surveys.reminder_days * _DAY
     if command.at < due_at:
         raise refused(
-            f"the customer was sent or reminded of the invitation {command.invitation} less than "
-            f"{surveys.reminder_days} days before {command.occurred_at.isoformat()}",
+            f"cannot remind the customer of the invitation {command.invitation} yet: it or its last reminder "
+            f"was sent less than {surveys.reminder_days} days before {command.occurred_at.isoformat()}",
             "reminder_not_due",
             "occurred_at",
-            f"Remind them from {from_micros(due_at).isoformat()} on",
+            f"Remind them at or after {from_micros(due_at).isoformat()}",
         )
 
 
@@ -164,7 +165,7 @@ def _see_invitation(state: Customer, command: SeeInvitation, _policy: Policy) ->
     _invitation(state, command)
     refuse_before_invitation(state, command, command.invitation)
     seen = state.seen.get(command.invitation)
-    # Seen earlier than was known is news, for the quarantine is counted from the first time.
+    # An earlier time is new: the quarantine is counted from the first time the invitation was seen.
     return (
         []
         if seen is not None and seen <= command.at

@@ -1,4 +1,4 @@
-"""Merging, unmerging and erasing: what concerns all ids of one person."""
+"""The rules of merging, unmerging and erasing, which concern all ids of one person."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["MERGE_RULES"]
 
 
 def _erase(state: Customer, command: EraseCustomer) -> list[Event]:
-    # Complaints are streams of their own and may bring new words after an erasure; a later erasure takes those too.
+    # Complaints are separate streams and may bring new personal data after an erasure; a later erasure covers it.
     at = command.at
     if state.erased_at is not None and at <= state.erased_at:
         return []
@@ -38,25 +38,25 @@ def _erase(state: Customer, command: EraseCustomer) -> list[Event]:
 
 
 def _erase_alias(state: Customer, command: EraseAlias) -> list[Event]:
-    # Erasing cannot be undone, so both sides have to know of the merge.
+    # Erasing cannot be reversed, so both streams must have recorded the merge.
     if command.other not in state.merged_with or (state.erased_at is not None and command.at <= state.erased_at):
         return []
     return [CustomerErased(reason=command.reason, at=command.at, merged=state.merged_with)]
 
 
 def _merge(state: Customer, command: MergeCustomer) -> list[Event]:
-    # Nobody is made known by a merge, so that one that is undone leaves nothing behind.
+    # A merge registers nobody, so that one that is reversed leaves nothing behind.
     _refuse_itself(command, command.into, "into")
     if state.into == command.into:
         return []
     if state.into is not None:
         raise CommandRefused(
-            f"the customer {command.customer} is merged into {state.into} already",
+            f"cannot merge the customer {command.customer}: it is already merged into {state.into}",
             code="already_merged",
             field="customer",
-            hint=f"Merge {state.into}, or send UnmergeCustomer first",
+            hint=f"Merge {state.into} instead, or unmerge {command.customer} first (UnmergeCustomer)",
         )
-    refuse_if_erased(state, command, "customer", "Nothing: whose history it was is not to be said again")
+    refuse_if_erased(state, command, "customer", "Leave it unmerged: an erased customer cannot be identified again")
     return [CustomerMerged(into=command.into, at=command.at)]
 
 
@@ -66,22 +66,22 @@ def _absorb(state: Customer, command: AbsorbCustomer) -> list[Event]:
         return []
     if state.into is not None:
         raise CommandRefused(
-            f"the customer {command.customer} is merged into {state.into} itself",
+            f"cannot merge into the customer {command.customer}: it is itself merged into {state.into}",
             code="survivor_is_merged",
             field="into",
-            hint=f"Merge into {state.into}, or unmerge {command.customer} first",
+            hint=f"Merge into {state.into}, or unmerge {command.customer} first (UnmergeCustomer)",
         )
-    refuse_if_erased(state, command, "into", "Nothing: whose history it was is not to be said again")
+    refuse_if_erased(state, command, "into", "Leave it unmerged: an erased customer cannot be identified again")
     return [CustomerAbsorbed(merged=command.merged, at=command.at)]
 
 
 def _refuse_itself(command: CustomerCommand, other: str, field: str) -> None:
     if other == command.customer:
         raise CommandRefused(
-            f"the customer {other} cannot be merged into itself",
+            f"cannot merge the customer {other} into itself",
             code="merged_into_itself",
             field=field,
-            hint="Name two ids",
+            hint="Give two different ids",
         )
 
 

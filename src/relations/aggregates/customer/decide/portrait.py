@@ -1,4 +1,4 @@
-"""Who the customer is: the rules of traits, culture, the cost of winning them, and their leaving and coming back."""
+"""The rules of traits, culture, acquisition cost, lapse and win-back."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from relations.messages import Command, Event
 
 __all__ = ["PORTRAIT_RULES"]
 
-_NOTHING_ERASED = "Nothing: what says something of an erased customer is not noted"
+_NOTHING_ERASED = "Note nothing about an erased customer"
 
 
 def _note_trait(state: Customer, command: NoteTrait) -> list[Event]:
     refuse_if_erased(state, command, None, _NOTHING_ERASED)
     changes = state.traits.get(trait_key(command.trait, command.about), ())
     change = (command.at, command.need or "")
-    # Words cannot be compared, for the state holds none; a retry at the same business time adds nothing.
+    # Words cannot be compared, because the state holds none; a retry at the same business time adds nothing.
     if change in changes or (command.words is None and changes_nothing(changes, change)):
         return []
     event = TraitNoted(trait=command.trait, about=command.about, words=command.words, need=command.need, at=command.at)
@@ -64,7 +64,7 @@ def _note_culture(state: Customer, command: NoteCulture) -> list[Event]:
 
 
 def _is_noted(state: Customer, command: NoteCulture) -> bool:
-    """Whether all of a note holds already. Words cannot be compared: only a retry at the same time adds nothing."""
+    """Return whether all of a note is recorded already. Words cannot be compared: only their time tells a retry."""
     said = {name: (command.at, value) for name, value in culture_of(command).items()}
     if command.customs is None and command.taboos is None:
         return all(changes_nothing(state.culture.get(name, ()), change) for name, change in said.items())
@@ -88,7 +88,7 @@ def _record_acquisition_cost(state: Customer, command: RecordAcquisitionCost) ->
 
 
 def _record_lapse(state: Customer, command: RecordLapse) -> list[Event]:
-    # Told again for the same reason is nothing new, unless they were back and bought; for another one, it is.
+    # A lapse recorded again for the same reason adds nothing, unless the customer bought again in between.
     last = max((at for at, _ in state.lapses if at <= command.at), default=command.at)
     back = any(last < purchase.at <= command.at for purchase in state.purchases.values())
     if not back and changes_nothing(state.lapses, (command.at, command.reason or "")):

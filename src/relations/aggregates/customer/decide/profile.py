@@ -1,4 +1,4 @@
-"""Who the customer is and what they allow: registration, corrections, consents, interactions, identities."""
+"""The rules of registration, corrections, consents, interactions and linked identities."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["PROFILE_RULES"]
 
 
 def _register(state: Customer, command: RegisterCustomer) -> list[Event]:
-    refuse_if_erased(state, command, None, "Register the person anew under another id")
+    refuse_if_erased(state, command, None, "Register the person again under another id")
     known = state.registration
     wanted = Registration(
         command.language, command.region, command.channel, command.source, given(command), implicit=False
@@ -39,10 +39,10 @@ def _register(state: Customer, command: RegisterCustomer) -> list[Event]:
         if known == wanted:
             return []
         raise CommandRefused(
-            f"the customer {command.customer} was registered before, with other details",
+            f"the customer {command.customer} is already registered with other details",
             code="already_registered",
             field="customer",
-            hint="Send CorrectProfile for what has changed",
+            hint="Send CorrectProfile to change them",
         )
     return [
         CustomerRegistered(
@@ -60,13 +60,13 @@ def _register(state: Customer, command: RegisterCustomer) -> list[Event]:
 
 
 def _correct(state: Customer, command: CorrectProfile) -> list[Event]:
-    refuse_if_erased(state, command, None, "Nothing: the profile is gone for ever")
+    refuse_if_erased(state, command, None, "Register the person again under another id")
     if not state.known:
         raise CommandRefused(
-            f"the customer {command.customer} is not known",
+            f"cannot correct the profile of the customer {command.customer}: there is none",
             code="unknown_customer",
             field="customer",
-            hint="Send RegisterCustomer",
+            hint="Register the customer first (RegisterCustomer)",
         )
     at = command.at
     changed: dict[str, str] = {}
@@ -74,13 +74,13 @@ def _correct(state: Customer, command: CorrectProfile) -> list[Event]:
         value: str | None = getattr(command, name)
         if value is not None and not changes_nothing(state.profile.get(name, ()), (at, value)):
             changed[name] = value
-    # Personal fields cannot be compared, so they are always recorded; replacing words by the same words is harmless.
+    # Personal fields cannot be compared, so they are always recorded; replacing a value by itself is harmless.
     changed |= {name: getattr(command, name) for name in given(command)}
     return [ProfileCorrected(**changed, at=at)] if changed else []
 
 
 def _give_consent(state: Customer, command: GiveConsent) -> list[Event]:
-    refuse_if_erased(state, command, None, "Nothing: an erased customer cannot be contacted")
+    refuse_if_erased(state, command, None, "Do not contact this customer")
     at = command.at
     if changes_nothing(state.consents.get(consent_key(command.channel, command.purpose), ()), (at, command.basis)):
         return []
@@ -91,8 +91,8 @@ def _give_consent(state: Customer, command: GiveConsent) -> list[Event]:
 
 
 def _withdraw_consent(state: Customer, command: WithdrawConsent) -> list[Event]:
-    # A consent that was never given can be withdrawn: that is an objection, and worth keeping. So is a withdrawal
-    # repeated at another time, for a consent from between the two may still be on its way.
+    # A consent that was never given can be withdrawn: that is an objection, and is recorded. So is a withdrawal
+    # repeated at another time, because a consent given between the two may be recorded later.
     at = command.at
     if (at, None) in state.consents.get(consent_key(command.channel, command.purpose), ()):
         return []
@@ -119,7 +119,7 @@ def _record_interaction(state: Customer, command: RecordInteraction) -> list[Eve
 
 
 def _link_identity(state: Customer, command: LinkIdentity) -> list[Event]:
-    refuse_if_erased(state, command, None, "Nothing: an erased customer is nobody's any more")
+    refuse_if_erased(state, command, None, "Link the id to another customer")
     if {command.external_id, command.digest} & {*state.identities.get(command.source, ())}:
         return []
     event = IdentityLinked(source=command.source, external_id=command.external_id, at=command.at, digest=command.digest)

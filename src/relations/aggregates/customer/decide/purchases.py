@@ -1,4 +1,4 @@
-"""Rules of purchases, refunds, and refunds that are reversed."""
+"""The rules of purchases, refunds and reversed refunds."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ def _refund_purchase(state: Customer, command: RefundPurchase) -> list[Event]:
     purchase = state.purchases.get(command.purchase)
     if purchase is None:
         raise CommandRefused(
-            f"no purchase {command.purchase} of the customer {command.customer} is recorded",
+            f"cannot refund the purchase {command.purchase}: the customer {command.customer} has no such purchase",
             code="refund_names_no_purchase",
             field="purchase",
-            hint="Record the purchase first, or name the one that is given back",
+            hint="Record it first (RecordPurchase), or correct the purchase id",
         )
     bought = purchase.amount
     if amount.currency != bought.currency:
         raise CommandRefused(
-            f"the purchase {command.purchase} was paid in {bought.currency}, not in {amount.currency}",
+            f"cannot refund {amount.currency}: the purchase {command.purchase} was paid in {bought.currency}",
             code="refund_currency_differs",
             field="amount",
             hint=f"Give the refund in {bought.currency}",
@@ -66,10 +66,10 @@ def _refund_purchase(state: Customer, command: RefundPurchase) -> list[Event]:
     if refunded > bought.amount:
         left = Money(bought.amount - refunded + amount.amount, bought.currency)
         raise CommandRefused(
-            f"of the purchase {command.purchase} ({bought}) at most {left} can still be given back, not {amount}",
+            f"cannot refund {amount} of the purchase {command.purchase} ({bought}): at most {left} is left to refund",
             code="refund_exceeds_purchase",
             field="amount",
-            hint=f"Give back at most {left}",
+            hint=f"Refund at most {left}",
         )
     return [
         PurchaseRefunded(

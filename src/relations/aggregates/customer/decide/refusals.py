@@ -1,4 +1,4 @@
-"""Every code of refusal of a customer, and what several rules share: refusing, and making somebody known."""
+"""The refusals of the customer commands, and helpers that several rules share."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ REFUSALS: Mapping[str, str] = {
     "already_merged": "The customer is already merged into another; `UnmergeCustomer` reverses that",
     "already_registered": "The customer is already registered with other details; `CorrectProfile` changes them",
     "consent_withdrawn": "The customer withdrew the consent to be asked through that channel",
-    "customer_erased": "The customer was erased, and the command says something of the person",
+    "customer_erased": "The customer was erased, and the command has data about the person",
     "before_feedback": "An answer cannot be coded, scored or replied to before it was given",
-    "before_refund": "A refund is reversed after it was made, not before",
+    "before_refund": "A refund cannot be reversed before it was made",
     "before_invitation": "An invitation cannot be seen, answered or declined before it was sent",
-    "feedback_has_no_words": "The answer has no words that could be scored",
+    "feedback_has_no_words": "The answer has no comment to score",
     "feedback_id_reused": "Another answer has this id",
-    "instrument_asks_items": "The instrument is a questionnaire; the answer has a score",
+    "instrument_asks_items": "The instrument takes answers to items, not a single score",
     "instrument_asks_no_items": "The instrument has no items",
-    "instrument_asks_score": "The instrument is one score; the answer has none",
-    "instrument_is_not_scored": "The instrument has no score, only themes; the answer has a score",
+    "instrument_asks_score": "The instrument requires a score",
+    "instrument_is_not_scored": "The instrument takes a comment and themes, not a score",
     "interaction_id_reused": "Another interaction has this id",
-    "invitation_already_answered": "The invitation has another answer of the same time",
-    "invitation_declined": "The customer does not want to answer the invitation",
+    "invitation_already_answered": "The invitation already has another answer at the same time",
+    "invitation_declined": "The customer declined the invitation",
     "invitation_id_reused": "Another invitation has this id",
     "item_answered_twice": "One item has two answers",
-    "item_expectation_missing": "An expectation is missing, or the instrument does not ask for one",
+    "item_expectation_missing": "An expectation is missing, or is given although the instrument does not ask for one",
     "merged_into_itself": "A customer cannot be merged into itself",
     "purchase_not_cancelled": "Only a purchase that was refunded in full can be reinstated",
     "purchase_id_reused": "Another purchase has this id",
-    "refund_currency_differs": "The refund is in another currency than the purchase",
-    "refund_exceeds_purchase": "All refunds of the purchase together would give back more than was paid",
+    "refund_currency_differs": "The refund is not in the currency of the purchase",
+    "refund_exceeds_purchase": "The refunds of the purchase would exceed the amount paid",
     "refund_id_reused": "Another refund has this id",
     "refund_names_no_purchase": "No purchase with that id is recorded for this customer",
     "reminder_not_due": "The policy requires more days before a reminder",
     "reminders_exhausted": "The policy allows no further reminder",
     "survey_quarantine": "The customer saw another invitation during the quarantine",
     "survivor_is_merged": "The surviving customer is itself merged into another",
-    "unknown_customer": "Nothing is recorded of this customer, or for a correction no profile",
+    "unknown_customer": "Nothing is recorded about this customer, or there is no profile to correct",
     "unknown_feedback": "No answer with that id is recorded for this customer",
     "unknown_instrument": "The policy has no such instrument",
     "unknown_invitation": "No invitation with that id is recorded for this customer",
@@ -62,19 +62,19 @@ REFUSALS: Mapping[str, str] = {
     "unknown_refund": "No refund with that id is recorded for this customer",
     "unknown_theme": "The policy has no such theme",
     # At the door:
-    "invalid_birthday": "Not a date such as 1980-02-29 or --02-29",
-    "invalid_email": "Not of the form name@host.domain",
-    "invalid_language": "Not of the form of a language tag",
-    "invalid_phone": "Not 5 to 15 digits",
-    "need_sort_misplaced": "A need, and nothing else, is functional, emotional or social",
-    "negative_amount": "A purchase is worth nothing or more; what goes back is a refund",
-    "nothing_answered": "An answer must have a score, items, words or themes",
-    "nothing_noted": "A note on culture must say at least one thing",
-    "refund_not_positive": "A refund gives back more than nothing",
-    "score_missing": "NPS and CSAT are one score",
+    "invalid_birthday": "The birthday is not a date such as 1980-02-29 or --02-29",
+    "invalid_email": "The e-mail address is not of the form name@host.domain",
+    "invalid_language": "The language is not a language tag such as en or pt-BR",
+    "invalid_phone": "The phone number does not have 5 to 15 digits",
+    "need_sort_misplaced": "The kind of need must be given for a need, and only for a need",
+    "negative_amount": "The amount of a purchase or an acquisition cost must not be negative",
+    "nothing_answered": "An answer must have a score, items, a comment or themes",
+    "nothing_noted": "A note on culture must have at least one field",
+    "refund_not_positive": "The amount of a refund must be greater than zero",
+    "score_missing": "An answer to NPS or CSAT must have a score",
     "tender_currency_differs": "The tenders of a purchase must be in the currency of its amount",
     "tenders_exceed_purchase": "The tenders of a purchase must not add up to more than its amount",
-    "score_out_of_range": "Beyond the instrument's scale: NPS is 0 to 10, CSAT 1 to 5",
+    "score_out_of_range": "The score is outside the instrument's scale: NPS is 0 to 10, CSAT 1 to 5",
 }
 """Every code of refusal, with the situation in which it is given."""
 
@@ -85,21 +85,21 @@ def refused(reason: str, code: str, field: str, hint: str) -> CommandRefused:
 
 
 def making_known(state: Customer, command: CustomerCommand, event: Event, channel: str | None) -> list[Event]:
-    """Return the event, after the implicit registration of a customer who was not known."""
+    """Return the event, preceded by an implicit registration if the customer was not known."""
     if state.known:
         return [event]
     return [CustomerRegistered(channel=channel, source="implicit", implicit=True, at=command.at), event]
 
 
 def refuse_if_erased(state: Customer, command: CustomerCommand, field: str | None, hint: str) -> None:
-    """Refuse what says something about an erased person.
+    """Refuse data about an erased person.
 
     Raises:
         CommandRefused: `customer_erased`.
     """
     if state.erased:
         raise CommandRefused(
-            f"the customer {command.customer} was erased, and nothing about the person is accepted any more",
+            f"the customer {command.customer} is erased, and no new data about them is accepted",
             code="customer_erased",
             field=field,
             hint=hint,
@@ -107,7 +107,7 @@ def refuse_if_erased(state: Customer, command: CustomerCommand, field: str | Non
 
 
 def id_reused(kind: str, known: str, hint: str | None = None) -> CommandRefused:
-    """Return the refusal of other content under a recorded id."""
+    """Return the refusal of an id that is already recorded with other content."""
     return CommandRefused(
         f"the {kind} {known} is already recorded, with other content or at another time",
         code=f"{kind}_id_reused",
@@ -117,7 +117,7 @@ def id_reused(kind: str, known: str, hint: str | None = None) -> CommandRefused:
 
 
 def known_instrument(name: str, surveys: Surveys) -> Instrument:
-    """Return the policy's instrument of that name.
+    """Return the policy's instrument with that name.
 
     Raises:
         CommandRefused: `unknown_instrument`.
@@ -129,13 +129,13 @@ def known_instrument(name: str, surveys: Surveys) -> Instrument:
             f"the policy has no instrument {name!r}",
             "unknown_instrument",
             "instrument",
-            f"Give one of {known}, or adopt a policy that has it",
+            f"Use one of: {known}; or adopt a policy that has it",
         )
     return found
 
 
 def refuse_before_invitation(state: Customer, command: Command, name: str) -> None:
-    """Refuse what is dated before the invitation was sent.
+    """Refuse a command that is dated before the invitation was sent.
 
     Raises:
         CommandRefused: `before_invitation`.
@@ -143,8 +143,8 @@ def refuse_before_invitation(state: Customer, command: Command, name: str) -> No
     known = state.invitations.get(name)
     if known is not None and command.at < known.sent.at:
         raise refused(
-            f"the invitation {name} was sent on {from_micros(known.sent.at).isoformat()}; nothing came of it before",
+            f"the invitation {name} was sent on {from_micros(known.sent.at).isoformat()}, after the command's time",
             "before_invitation",
             "occurred_at",
-            "Give the time at which it happened",
+            "Correct the time",
         )

@@ -256,7 +256,7 @@ def _holdings(ledger: Ledger) -> Holdings:
 
 
 def _unrewarded(ledger: Ledger) -> dict[str, str]:
-    return {name: whom for name, whom in ledger.referrals.items() if f"rewarded/{name}" not in ledger.done}
+    return {name: referred for name, referred in ledger.referrals.items() if f"rewarded/{name}" not in ledger.done}
 
 
 def _what_is_left(ledger: Ledger, received: Received, survivor: str, zone: str) -> Holdings:
