@@ -78,9 +78,7 @@ def database_url(database: str) -> str:
         InvalidInput: The text cannot name a database.
     """
     if not database.strip():
-        raise InvalidInput(
-            "no database was given", code="invalid_url", field="--database", hint="Give a path or a URL"
-        )
+        raise InvalidInput("no database was given", code="invalid_url", field="--database", hint="Give a path or a URL")
     if "\0" in database or any("\ud800" <= character <= "\udfff" for character in database):
         raise InvalidInput(
             f"{database!r} has characters that no path or URL may have", code="invalid_url", field="--database"
