@@ -1,4 +1,4 @@
-"""The newest value that is known of somebody, in whatever order values were recorded."""
+"""The newest known value of a customer, in whatever order values were recorded."""
 
 from __future__ import annotations
 

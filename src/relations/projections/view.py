@@ -219,9 +219,9 @@ class View:
     def _hold_tables(self, connection: Connection) -> None:
         """Keep a rebuild from switching tables during a question.
 
-        PostgreSQL takes a repeatable snapshot with the first query, but looks tables up anew for each one. A table
-        that a rebuild put in place after the snapshot would look as it did before it was filled. Locking them does not
-        take the snapshot yet.
+        PostgreSQL takes a repeatable snapshot with the first query, but looks up tables again for each one. A table
+        that a rebuild switched in after the snapshot would look empty. Locking the tables first does not yet take the
+        snapshot.
         """
         names = ", ".join(f'"{table.table.name}"' for table in self._tables.values())
         self._database.cursor(connection).execute(f"LOCK TABLE {names} IN ACCESS SHARE MODE")

@@ -28,12 +28,12 @@ class Views:
         kinds: The classes of the views. Each is an attribute with the name of its projection.
 
     Attributes:
-        satisfaction: How content customers are.
-        retention: Who stays, who leaves, and what they are worth.
-        repair: Which relations are damaged, and how their repair goes.
-        agenda: What falls due.
-        loyalty: What members have, and what the business owes them.
-        desk: What the complaint desk has to do, and its results.
+        satisfaction: The results of surveys.
+        retention: Customers who stay, customers who leave, and their value.
+        repair: Damaged relations, and the progress of their repair.
+        agenda: Everything that falls due.
+        loyalty: The points, tiers and rewards of members, and the liability.
+        desk: The work list of the complaint desk, and its results.
         customers: Customers by any of their ids, their consents, and likely duplicates.
     """
 

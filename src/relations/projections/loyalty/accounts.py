@@ -38,11 +38,11 @@ class MemberLot(BaseModel):
     Attributes:
         lot: Its id.
         points: What is left.
-        state: active; pending until `active_from`; or overdue: it has expired, which is not recorded yet.
-        active_from: From when it can be spent.
-        expires_at: From when it no longer can; None is never.
+        state: active; pending until `active_from`; or overdue, if it has expired and that is not recorded yet.
+        active_from: The first moment at which it can be spent.
+        expires_at: The first moment at which it no longer can; None is never.
         earned_at: When it was earned.
-        reason: Why there is it.
+        reason: Why it was credited.
         source: The purchase, complaint, referral, transfer or merge that it came by.
     """
 
@@ -82,15 +82,15 @@ class TierProgress(BaseModel):
     """A member's progress through the tiers.
 
     Attributes:
-        tier: The present one.
-        since: Since when.
+        tier: The present tier.
+        since: When the member reached it.
         basis: What counts: points, spend, stays or orders.
         qualifying: How much of it the window holds.
-        next_tier: The one above; None at the top.
-        missing: How much more it asks for.
-        change: What time does next if nothing more is earned: warning, review or grace_end.
-        change_at: When; None is never.
-        history: What happened to the tier so far, by time.
+        next_tier: The next higher tier; None at the top.
+        missing: How much more the next tier requires.
+        change: The next change by time if nothing more is earned: warning, review or grace_end.
+        change_at: When it happens; None is never.
+        history: The history of the tier, by time.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -110,12 +110,12 @@ class TierRisk(BaseModel):
     """A member who will lose a tier unless they earn more.
 
     Attributes:
-        losing_at: When, a grace included.
-        customer: Who.
-        tier: What they lose.
-        falls_to: What they have then.
+        losing_at: When they lose it, after any grace.
+        customer: The member.
+        tier: The tier that they lose.
+        falls_to: The tier that they have afterwards.
         qualifying: What will be left in the window.
-        missing: What they are short of to keep it.
+        missing: How much more they need to keep the tier.
         warned: They were warned of this loss.
     """
 
@@ -135,24 +135,24 @@ class MemberAccount(BaseModel):
 
     Attributes:
         customer: The member.
-        programme: Which programme.
+        programme: The programme's id.
         as_of: The moment.
-        enrolled_at: Since when; None is no member.
+        enrolled_at: When the member joined; None if they never did.
         closed_at: When the member left.
         balance: Points in lots, pending and overdue ones included, less points owed.
-        spendable: What could be redeemed at that moment.
+        spendable: Points that could be redeemed at that moment.
         pending: Points that cannot be spent yet.
-        overdue: Points that have expired, which is not recorded yet: time was not advanced.
+        overdue: Points that have expired without a record of it, since time was not advanced.
         debt: Points owed.
-        shortfall: What refunds should have taken back, no lot could give, and by policy is not owed.
+        shortfall: Points that refunds should have taken back, that no lot had, and that are not owed by policy.
         earned: Points ever earned.
         redeemed: Points ever spent, less what came back.
         expired: Points ever expired.
         lots: In the order in which they are spent.
-        tier: Where they stand on the ladder; None where the programme is not in force.
+        tier: The progress through the tiers; None if the programme is not in force.
         clubs: The clubs that they are in.
-        benefits: How often they used each.
-        referrer: Who recommended the programme to them.
+        benefits: How often they used each benefit.
+        referrer: The member who referred them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -204,9 +204,9 @@ def account_of(
         row: The account.
         lots: Its lots.
         as_of: The moment, UTC microseconds.
-        programme: The programme's rules; None where it is not in force.
-        zone: The policy's.
-        rules: Which policy is in force when.
+        programme: The programme's rules; None if it is not in force.
+        zone: The policy's time zone.
+        rules: The policies, and when each is in force.
     """
     never = 2**63
     shown: list[tuple[tuple[int, int, str], MemberLot]] = []
@@ -311,7 +311,7 @@ def tier_progress(row: AccountRow, programme: Programme, zone: str, *, as_of: in
 def tier_risk(row: AccountRow, rules: InForce, *, until: int) -> TierRisk | None:
     """Return the loss of a tier by `until`, if nothing more is earned, or None.
 
-    The account takes the same steps, so exactly the members listed here fall when time is advanced to then.
+    The account uses the same rules, so exactly these members lose their tier when time is advanced to `until`.
     """
     standing = _standing(row)
     while (found := due_step(rules, row.programme, standing, until)) is not None:

@@ -32,8 +32,8 @@ class LiabilityMonth(BaseModel):
 
     Attributes:
         month: The last month in which they can be spent; None is never.
-        points: How many.
-        overdue: The month is over: they have expired, which is not recorded, because time was not advanced.
+        points: The number of points.
+        overdue: The month is over: they have expired without a record of it, since time was not advanced.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -75,8 +75,8 @@ class VintageBreakage(BaseModel):
         taken_back: Gone with refunds and debts.
         expired: Never used.
         forfeited: Never used, because their members left.
-        open: Still to be used, or not recorded as expired yet.
-        rate: (Expired + forfeited) / issued; None before the month is over, or where nothing was issued.
+        open: Not used yet, or not recorded as expired yet.
+        rate: (Expired + forfeited) / issued; None before the month is over, or if nothing was issued.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -97,9 +97,9 @@ class BreakageReport(BaseModel):
     Attributes:
         programme: Whose.
         as_of: The moment, exactly.
-        issued: Of all months that are over.
-        expired: Of these, with what was forfeited.
-        rate: Expired / issued over these months; None where there are none.
+        issued: Points issued in all months that are over.
+        expired: Points of these that expired or were forfeited.
+        rate: Expired / issued over these months; None if no month is over.
         months: By month of expiry.
     """
 
@@ -117,14 +117,14 @@ class PointsMonth(BaseModel):
     """The movements of one month.
 
     Attributes:
-        month: As `2024-05`.
+        month: The month, such as `2024-05`.
         joined: New members, less those who left.
         earned: Credited.
         redeemed: Spent, less what came back.
         expired: Expired.
-        taken_back: Gone with refunds, debts and closed accounts.
-        moved: Received less sent, adjusted by hand included.
-        open: In open lots at its end.
+        taken_back: Taken back by refunds, used to repay debts, or forfeited with closed accounts.
+        moved: Received less sent, adjustments included.
+        open: In open lots at the end of the month.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -144,13 +144,13 @@ class GoalProgress(BaseModel):
 
     Attributes:
         goal: Its id.
-        metric: What is counted: members (who joined, less those who left), points_earned (less what refunds took
-            back and what repaid debts, on the day on which it went), points_redeemed and redemptions (less what was
-            undone), referrals (made), rewards_used.
-        target: How much of it.
+        metric: What is counted: members (joined less left), points_earned (less points taken back by refunds or used
+            to repay debts, on the day on which that happened), points_redeemed and redemptions (less those reversed),
+            referrals (made), rewards_used.
+        target: The value to reach.
         starts: The first local day.
         ends: The local day after the last.
-        actual: What was reached by the evening asked for.
+        actual: The value reached by the end of the day asked for.
         share: Actual / target.
         elapsed: The share of its days that are over.
         reached: The target is met.
@@ -173,13 +173,13 @@ class RewardFigures(BaseModel):
     """The outcome of one reward's coupons; they add up to `issued`.
 
     Attributes:
-        reward: Which.
-        issued: How many.
-        points: What was paid for those that are not void.
-        open: Can be used still.
-        used: Were used.
-        expired: Were not used in time.
-        void: Were given back.
+        reward: The reward's name.
+        issued: How many coupons were issued.
+        points: The points paid for coupons that are not void.
+        open: How many can still be used.
+        used: How many were used.
+        expired: How many were not used in time.
+        void: How many were given back.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -198,10 +198,10 @@ class ReferralFigures(BaseModel):
 
     Attributes:
         programme: Whose.
-        made: How many.
-        members: By how many members.
-        rewarded: The number of these that were rewarded.
-        points: The points for members who made them.
+        made: The number of referrals made.
+        members: The number of members who made them.
+        rewarded: The number of referrals that were rewarded.
+        points: The points given to the members who made them.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,4 +1,4 @@
-"""The rows of the loyalty view: accounts, lots, rewards, referrals, goals, and what moved on which day."""
+"""The rows of the loyalty view: accounts, lots, rewards, referrals, goals, and the movements of each day."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class TierStep(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Before(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """How an account stood before a merge: what is said of it again where the merge is undone."""
+    """The state of an account before a merge. Unmerging restores it."""
 
     enrolled_at: int | None = None
     lapses_at: int | None = None
@@ -67,29 +67,29 @@ class AccountRow(CustomerRow, gc=False):
     Attributes:
         programme: Which.
         enrolled_at: Since when, UTC microseconds.
-        closed_at: When the member left; None is a member still.
+        closed_at: When the member left; None while the account is open.
         points: In all open lots.
         debt: Points owed.
         earned: Points ever earned.
         redeemed: Points ever spent, less what came back.
         expired: Points ever expired.
-        shortfall: What refunds should have taken back, no lot could give, and is not owed.
+        shortfall: Points that refunds should have taken back, that no lot had, and that are not owed.
         tier: The present tier.
         tier_since: Since when.
         reviewed: When it was last reviewed or reached.
-        warned: The moment of the loss that was warned of last.
-        grace_until: Until when the member keeps it though it is no longer earned.
-        month: The latest month that the account's events spoke of, as `2024-05`.
+        warned: The moment of the loss that the latest warning announced.
+        grace_until: When the grace for a tier that is no longer earned ends.
+        month: The latest month that the account's events named, such as `2024-05`.
         months: What qualifies for tiers, by unit and month.
-        steps: What happened to the tier, in the order of recording.
-        lapses_at: When what expires with inactivity does, UTC microseconds.
-        lapsing: Points in lots that do so, by the month of their own expiry.
-        clubs: When each was joined; those that were left are gone.
-        benefits: How often each was used.
-        referrer: Who recommended the programme.
+        steps: The history of the tier, in the order of recording.
+        lapses_at: When lots that expire with inactivity expire, UTC microseconds.
+        lapsing: Points in such lots, by the month of their own expiry.
+        clubs: The clubs that the member is in, and when each was joined.
+        benefits: How often each benefit was used.
+        referrer: The member who made the referral.
         merged_into: The customer whose account holds everything now.
         merges: How the account stood before each merge into it.
-        away: The clubs that are with the account it is merged into, and when each was joined.
+        away: The clubs that moved to the account it is merged into, and when each was joined.
     """
 
     table: ClassVar[str] = "accounts"
@@ -134,7 +134,7 @@ class LotRow(CustomerRow, gc=False):
         earned_at: When it was earned.
         pending: It has not been activated yet.
         lapsing: It expires with the account's inactivity.
-        reason: Why there is it.
+        reason: Why it was credited.
         source: The purchase, complaint, referral, transfer or merge that it came by.
         since: When it came into this account, UTC microseconds. A late arrival may take from a lot before that; it
             counts from then on.
@@ -156,7 +156,7 @@ class LotRow(CustomerRow, gc=False):
 
 
 class SpentShare(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a redemption took of a lot, and what that lot was; see `LotRow`."""
+    """The points that a redemption took from a lot, with that lot's terms; see `LotRow`."""
 
     lot: str
     active_from: int
@@ -169,7 +169,7 @@ class SpentShare(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class RedemptionRow(CustomerRow, gc=False):
-    """A redemption that may be undone.
+    """A redemption that may be reversed.
 
     Attributes:
         programme: In whose ledger.
@@ -211,13 +211,13 @@ class Movement(Tally, gc=False):
         forfeited: Gone with closed accounts.
         lowered: Taken away by hand.
         shifted_out: Gone to another month of expiry.
-        owed: Debts incurred; these and the following expire never.
+        owed: Debts incurred; this and the following columns are kept in the row that never expires.
         settled: Debts repaid, written off, or gone to another account.
-        joined: Members come.
-        left: Members gone.
+        joined: The number of members who joined.
+        left: The number of members who left.
         redemptions: How many were made.
-        undone: How many redemptions were undone.
-        referrals: How many recommendations were made.
+        undone: How many redemptions were reversed.
+        referrals: How many referrals were made.
         rewards_used: How many rewards were used.
     """
 
@@ -286,8 +286,8 @@ class RewardRow(CustomerRow, gc=False):
         points: What it cost.
         issued_at: When, UTC microseconds; of one that came with a merge, when it came.
         expires_at: Until when it can be used.
-        status: open, used, expired or void; the last where its redemption was undone.
-        ended_at: When it came to be other than open.
+        status: open, used, expired, or void if its redemption was reversed.
+        ended_at: When it stopped being open.
     """
 
     table: ClassVar[str] = "rewards"
@@ -305,18 +305,18 @@ class RewardRow(CustomerRow, gc=False):
 
 
 class ReferralRow(CustomerRow, gc=False):
-    """A recommendation that a member made.
+    """A referral that a member made.
 
-    One that was worth something only after the member was merged into another has a second row there, with the id
+    A referral that was rewarded only after its member was merged into another has a second row there, with the id
     `merged/<member>/<referral>`.
 
     Attributes:
-        programme: Of which programme.
+        programme: The programme's id.
         referral: Its id.
         referred: The referred customer.
         made_at: When, UTC microseconds.
-        rewarded_at: When it was worth something.
-        points: What it was worth; nothing any more where the purchase that it led to was given back.
+        rewarded_at: When it was rewarded.
+        points: The points that its member received; 0 again if a refund revoked it.
     """
 
     table: ClassVar[str] = "referrals"
@@ -330,14 +330,14 @@ class ReferralRow(CustomerRow, gc=False):
 
 
 class GoalRow(CustomerRow, gc=False):
-    """What a programme is to reach. It is nobody's in particular: `customer` is empty.
+    """A goal of a programme. It belongs to no customer: `customer` is empty.
 
     Attributes:
         programme: Which.
         goal: Its id.
         metric: What is counted.
-        target: How much of it.
-        starts: The first local day, as `2024-05-01`.
+        target: The value to reach.
+        starts: The first local day, such as `2024-05-01`.
         ends: The local day after the last.
     """
 

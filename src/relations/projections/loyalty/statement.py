@@ -80,10 +80,10 @@ class EntryRow(CustomerRow, gc=False):
 
 
 class HomeRow(CustomerRow, kw_only=True):
-    """Where a customer's account is.
+    """The place of a customer's account.
 
     Attributes:
-        into: The customer whose account has it all; None where it is their own.
+        into: The customer whose account holds it after a merge; None for an account of its own.
     """
 
     table: ClassVar[str] = "loyalty_home"
@@ -256,18 +256,18 @@ class StatementEntry(BaseModel):
 
 
 class Statement(BaseModel):
-    """What moved in an account over a period. `opening + sum of entries = closing`, whatever page is shown.
+    """The movements in an account over a period. `opening + sum of entries = closing`, whichever page is shown.
 
     Attributes:
         customer: The member.
         programme: Whose ledger.
-        since: From then on; None is from the beginning.
-        until: Before then; None is all that is recorded.
+        since: The start of the period, inclusive; None is the beginning.
+        until: The end of the period, exclusive; None is everything recorded.
         opening: The balance before the first entry of the period.
         closing: The balance after the last.
         count: How many entries the period has.
         totals: Their changes of the balance, by kind.
-        entries: This page of them, by time; what happened at one moment is in the order of recording.
+        entries: This page of the entries, by time; entries of one moment are in the order of recording.
     """
 
     model_config = ConfigDict(frozen=True)

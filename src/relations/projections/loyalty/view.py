@@ -1,11 +1,11 @@
-"""What members have: balances and statements, tiers, what the business owes, and what comes of rewards and referrals.
+"""The loyalty view: balances and statements, tiers, liability, and the outcome of rewards and referrals.
 
-Three ways lead to an answer. How an account stands now is in its rows. How it stood at a moment, and its statement, are
-folded from that one customer's events, by business time, exactly. What all accounts together owed at a moment is the
-sum of what moved on all days before, which is kept by day, and of what moved since midnight: that is folded from the
-events of those to whom something happened on that one day.
+An answer is computed in one of three ways. The present state of an account is read from its rows. A past state and a
+statement are folded from that customer's events, by business time, exactly. The liability at a past moment is the sum
+of the stored movements of all earlier days, and of the movements since midnight. The latter are folded from the events
+of the customers who had any on that day.
 
-A merged id answers for the surviving account, as of whatever moment is asked about: before the merge it has its own.
+A merged id answers for the surviving account. As of a moment before the merge, it answers for its own account.
 """
 
 from __future__ import annotations
@@ -98,16 +98,16 @@ __all__ = [
 
 R = TypeVar("R", bound=Row)
 FoldCustomer = Callable[[Sequence[Projection], str, int | None], dict[str, Rows]]
-"""Folds one customer's events, as of a moment in UTC microseconds, or all."""
+"""A function that folds one customer's events: up to a moment in UTC microseconds, or all of them."""
 CustomersBetween = Callable[[Sequence[Projection], int, int], list[str]]
-"""Of whom something that projections fold occurred between two moments, both included."""
+"""A function that returns the customers with events, of those that projections fold, between two moments, inclusive."""
 
 
 class LoyaltyView(View):
-    """What members have.
+    """Balances, statements, tiers, liability, rewards and referrals of members.
 
-    Without `programme` the policy's first one is meant, or, where the question is about one customer, the one that
-    this customer joined first. Without `as_of` the present is meant: all that is recorded, today's whole.
+    `programme` defaults to the programme that the customer joined first or, in questions about all members, to the
+    policy's first one. `as_of` defaults to now: everything recorded up to the end of today.
     """
 
     projection: ClassVar[Projection] = PROJECTION
@@ -117,12 +117,12 @@ class LoyaltyView(View):
     def account(
         self, customer: str, *, programme: str | None = None, as_of: datetime | None = None
     ) -> MemberAccount | None:
-        """A member's balance, open lots and tier; None where the customer has no account in the programme.
+        """Return a member's balance, open lots and tier; None if the customer has no account in the programme.
 
         Args:
             customer: The member.
-            programme: Which programme.
-            as_of: The moment, exactly: what is dated after it is left out. Tiers are read by the present policy.
+            programme: The programme's id.
+            as_of: Exactly this moment: later events are left out. Tiers are computed by the present policy.
         """
         policy = self.policy
         if as_of is None:
@@ -135,7 +135,7 @@ class LoyaltyView(View):
             name = self._of(self._accounts(customer), programme)
             accounts = [row for row in rows.tables[AccountRow].values() if row.programme == name]
             held = [row for row in rows.tables[LotRow].values() if row.programme == name]
-        # One that came with a merge and went again, or with one that had nothing to bring, is none.
+        # Accounts that came with a merge and left again, or came with an empty account, do not count.
         if not accounts or msgspec.structs.replace(accounts[0], merges={}) == AccountRow(
             accounts[0].customer, accounts[0].programme
         ):
@@ -150,7 +150,7 @@ class LoyaltyView(View):
         )
 
     def programmes(self, customer: str) -> list[str]:
-        """The programmes in which the customer has an account, in the order of joining."""
+        """Return the programmes in which the customer has an account, in the order of joining."""
         return _joined(self._accounts_of(customer)[1])
 
     def statement(
@@ -163,19 +163,19 @@ class LoyaltyView(View):
         limit: int | None = 100,
         offset: int = 0,
     ) -> Statement:
-        """What moved in a member's account: opening balance, entries, closing balance.
+        """Return the movements in a member's account: opening balance, entries, closing balance.
 
         Args:
             customer: The member.
-            programme: Which programme.
-            since: From then on; from the beginning where absent.
-            until: Before then.
-            limit: At most so many entries; None is all of them. The balances are of the whole period.
-            offset: After so many.
+            programme: The programme's id.
+            since: The first moment of the period, inclusive. Default: the beginning.
+            until: The end of the period, exclusive. Default: everything recorded.
+            limit: At most this many entries; None is all of them. The balances are of the whole period.
+            offset: Skip this many entries.
 
         Raises:
-            InvalidInput: A naive datetime, a period that ends before it begins, a negative page, or a programme that
-                there never was.
+            InvalidInput: A naive datetime, a period that ends before it begins, a negative page, or an unknown
+                programme.
         """
         _check_page(limit, offset)
         begin = None if since is None else to_micros(since)
@@ -197,12 +197,12 @@ class LoyaltyView(View):
     # --- tiers ------------------------------------------------------------------------------------------------------
 
     def tiers(self, *, programme: str | None = None, as_of: datetime | None = None) -> dict[str | None, int]:
-        """How many members have each tier, lowest first; None is none.
+        """Return the number of members in each tier, lowest first; the key None stands for members without a tier.
 
         Args:
-            programme: Which programme.
-            as_of: The moment; now where absent. Accounts that are merged by now count as the one that they are; whoever
-                left and joined again since counts as having stayed.
+            programme: The programme's id.
+            as_of: The moment; now by default. Accounts merged since then count as one. Members who left and joined
+                again since then count as having stayed.
 
         Raises:
             InvalidInput: A naive datetime, or an unknown programme.
@@ -233,14 +233,14 @@ class LoyaltyView(View):
         limit: int | None = None,
         offset: int = 0,
     ) -> list[TierRisk]:
-        """Who loses a tier by `until` if nothing more is earned, soonest first.
+        """Return the members who lose a tier by `until` if nothing more is earned, soonest first.
 
         Args:
             until: An aware datetime.
-            programme: Which programme.
-            tier: Only those who lose this one.
-            limit: At most so many.
-            offset: After so many.
+            programme: The programme's id.
+            tier: Only members who lose this tier.
+            limit: At most this many members.
+            offset: Skip this many members.
 
         Raises:
             InvalidInput: A naive datetime, an unknown programme, or a negative page.
@@ -263,16 +263,16 @@ class LoyaltyView(View):
     # --- all members ------------------------------------------------------------------------------------------------
 
     def liability(self, *, programme: str | None = None, as_of: datetime | None = None) -> Liability:
-        """Points in open lots by month of expiry, at exactly the moment `as_of`.
+        """Return the points in open lots by month of expiry, at exactly the moment `as_of`.
 
-        It is the sum over all open lots at that moment, as far as they are recorded. What has expired and is not
-        recorded as expired is listed as overdue: advance time to be rid of it.
+        The figure is the sum over all lots open at that moment, as far as recorded. Points that have expired without a
+        record of it are listed as overdue until time is advanced.
         """
         name, moment = self._named_programme(programme), self._moment(as_of)
         return liability(name, moment, self.local.month(moment), self._by_expiry(name, as_of))
 
     def breakage(self, *, programme: str | None = None, as_of: datetime | None = None) -> BreakageReport:
-        """What became of all points by month of expiry, and the share that was never used."""
+        """Return the outcome of all points by month of expiry, and the share that was never used."""
         name, moment = self._named_programme(programme), self._moment(as_of)
         return breakage(name, moment, self.local.month(moment), self._by_expiry(name, as_of))
 
@@ -284,13 +284,13 @@ class LoyaltyView(View):
         until: str | None = None,
         as_of: datetime | None = None,
     ) -> list[PointsMonth]:
-        """What moved by month: members, points earned, redeemed, expired, and what was open at its end.
+        """Return the movements of each month: members, points earned, redeemed and expired, and points open at its end.
 
         Args:
-            programme: Which programme.
-            since: The first month, such as `2024-05`.
-            until: The month after the last one.
-            as_of: Up to the evening of its local day.
+            programme: The programme's id.
+            since: The first month, such as `2024-05`, inclusive.
+            until: The month after the last one, exclusive.
+            as_of: Count up to the end of this moment's local day.
         """
         columns = self.table(Movement).c
         day = self.local.day(self._moment(as_of))
@@ -305,9 +305,9 @@ class LoyaltyView(View):
         ]
 
     def goals(self, *, programme: str | None = None, as_of: datetime | None = None) -> list[GoalProgress]:
-        """The programme's goals against what was reached by the evening of the local day of `as_of`, by first day.
+        """Return the progress of the programme's goals up to the end of the local day of `as_of`, by first day.
 
-        Goals are those of now, also as of the past.
+        The goals are the present ones, also for a past moment.
         """
         name = self._named_programme(programme)
         day = self.local.day(self._moment(as_of))
@@ -322,7 +322,7 @@ class LoyaltyView(View):
         return found
 
     def rewards(self, *, programme: str | None = None) -> list[RewardFigures]:
-        """What became of each reward's coupons, by name."""
+        """Return the outcome of each reward's coupons, by name."""
         columns = self.table(RewardRow).c
         statement = (
             select(columns.reward, columns.status, func.count(), func.sum(columns.points))
@@ -343,7 +343,7 @@ class LoyaltyView(View):
         ]
 
     def coupons(self, customer: str, *, programme: str | None = None) -> list[RewardRow]:
-        """A member's rewards, the latest first."""
+        """Return a member's rewards, the latest first."""
         customer, known = self._accounts_of(customer)
         columns = self.table(RewardRow).c
         return self._recorded(
@@ -354,10 +354,10 @@ class LoyaltyView(View):
         )
 
     def referrals(self, *, programme: str | None = None) -> ReferralFigures:
-        """What recommendations came to."""
+        """Return the outcome of referrals."""
         name = self._named_programme(programme)
         columns = self.table(ReferralRow).c
-        made_here = columns.made_at != 0  # not so of what was rewarded after its member was merged into another
+        made_here = columns.made_at != 0  # 0 marks referrals that were rewarded after their member was merged
         statement = select(
             func.count().filter(made_here),
             func.count(columns.customer.distinct()).filter(made_here),
@@ -368,7 +368,7 @@ class LoyaltyView(View):
         return ReferralFigures(programme=name, made=made, members=members, rewarded=rewarded, points=int(points))
 
     def referrals_of(self, customer: str, *, programme: str | None = None) -> list[ReferralRow]:
-        """The recommendations that a member made under whichever id, the latest first."""
+        """Return the referrals that a member made under any of their ids, the latest first."""
         customer, known = self._accounts_of(customer)
         columns = self.table(ReferralRow).c
         return self._recorded(
@@ -378,23 +378,23 @@ class LoyaltyView(View):
             order_by=(columns.made_at.desc(), columns.referral),
         )
 
-    # --- what they share --------------------------------------------------------------------------------------------
+    # --- shared helpers ---------------------------------------------------------------------------------------------
 
     def _recorded(self, row: type[R], *where: Any, order_by: Sequence[Any] = ()) -> list[R]:
-        """Rows as recorded: accounts are merged by events of their own, which say what went where."""
+        """Return rows as recorded, without resolving ids: accounts have merge events of their own."""
         decode = self._tables[row].decode
         statement = select(self.table(row)).where(*where).order_by(*order_by)
         return [decode(values) for values in self.execute(statement)]
 
     def _of(self, known: Sequence[AccountRow], programme: str | None) -> str:
-        """The programme meant where the question is about one customer, whose accounts these are."""
+        """Return the programme of a question about one customer with these accounts."""
         return self._named_programme(programme or next(iter(_joined(known)), None))
 
     def _named_programme(self, programme: str | None) -> str:
-        """The programme meant: one that any policy has or had, or that anybody has an account in.
+        """Return the programme asked for, or the policy's first one.
 
         Raises:
-            InvalidInput: There never was one of this name.
+            InvalidInput: No policy ever had it, and nobody has an account in it.
         """
         if programme is None:
             return self.policy.programme.id
@@ -417,7 +417,7 @@ class LoyaltyView(View):
         return self._recorded(AccountRow, self.table(AccountRow).c.customer == customer)
 
     def _accounts_of(self, customer: str) -> tuple[str, list[AccountRow]]:
-        """The id whose account has what a customer has, and its accounts."""
+        """Return the surviving id of a customer, and the accounts under that id."""
         while True:
             found = self._accounts(customer)
             into = next((row.merged_into for row in found if row.merged_into), None)
@@ -426,7 +426,7 @@ class LoyaltyView(View):
             customer = into
 
     def _folded(self, projection: Projection, customer: str, until: int | None) -> tuple[str, Rows]:
-        """The id whose account had what a customer has as of a moment, and what a projection says of it by then."""
+        """Return the surviving id of a customer as of a moment, and a projection's rows for it at that moment."""
         while True:
             found = self._fold_customer([HOMES, projection], customer, until)
             homes = found[HOMES.name].tables[HomeRow].values()
@@ -436,14 +436,14 @@ class LoyaltyView(View):
             customer = into
 
     def _everybody_in(self, customer: str) -> list[str]:
-        """A customer and all whose accounts are merged into theirs."""
+        """Return a customer's id and every id whose account is merged into theirs."""
         columns, found = self.table(AccountRow).c, [customer]
         for each in found:
             found += {row.customer for row in self._recorded(AccountRow, columns.merged_into == each)} - set(found)
         return found
 
     def _programme(self, programme: str | None) -> Programme:
-        """Its rules: none where the policy no longer has it."""
+        """Return the programme's rules; empty rules if the policy no longer has the programme."""
         return programme_in(self.policy, self._named_programme(programme))
 
     def _members(self) -> list[Any]:
@@ -451,7 +451,7 @@ class LoyaltyView(View):
         return [columns.enrolled_at.is_not(None), columns.closed_at.is_(None), columns.merged_into.is_(None)]
 
     def _by_expiry(self, programme: str, as_of: datetime | None) -> list[tuple[str, Movement]]:
-        """What moved until a moment, by month of expiry: on all days before, and since that day's midnight."""
+        """Return the movements up to a moment, by month of expiry: all earlier days, and since that day's midnight."""
         moment = self._moment(as_of)
         day = self.local.day(moment)
         after = self.local.start(date.fromordinal(day) + timedelta(days=1))
@@ -471,7 +471,7 @@ class LoyaltyView(View):
         return list(found.items())
 
     def _moved_since_midnight(self, day: int, moment: int) -> Iterator[Movement]:
-        """What moved on a day until a moment. Nothing counts on a day on which nothing happened to its customer."""
+        """Yield the movements of a day up to a moment. Only customers with events on that day are folded."""
         midnight = self.local.start(date.fromordinal(day))
         for customer in self._customers_between([PROJECTION], midnight, moment):
             rows = self._fold_customer([PROJECTION], customer, moment)[PROJECTION.name].tables[Movement].values()
@@ -479,7 +479,7 @@ class LoyaltyView(View):
 
 
 def _joined(accounts: Iterable[AccountRow]) -> list[str]:
-    """The programmes that a customer has joined, in the order of joining."""
+    """Return the programmes that a customer has joined, in the order of joining."""
     joined = [row for row in accounts if row.enrolled_at is not None or row.steps]
     return [row.programme for row in sorted(joined, key=lambda row: (row.enrolled_at or 0, row.programme))]
 
@@ -487,6 +487,9 @@ def _joined(accounts: Iterable[AccountRow]) -> list[str]:
 def _check_page(limit: int | None, offset: int) -> slice:
     if offset < 0 or (limit is not None and limit < 0):
         raise InvalidInput(
-            "a page has no negative limit or offset", code="invalid_page", field="limit" if offset >= 0 else "offset"
+            "a page cannot have a negative limit or offset",
+            code="invalid_page",
+            field="limit" if offset >= 0 else "offset",
+            hint="Give 0 or more",
         )
     return slice(offset, None if limit is None else offset + limit)
