@@ -384,10 +384,10 @@ def commands_page() -> str:
             rows = fields_of(command.model_json_schema(), attributes_of(command), common)
             parts += table(("field", "type", "default", "meaning"), rows)
     intro = """
-What a caller may ask of the engine: `relations.execute(command)`. A command is a frozen pydantic model, and is
-validated when it is made. An id is 1 to 64 of letters, digits and `. _ : -`; money is
-`{"amount": 1230, "currency": "EUR"}`, in minor units. What the rules may then say to it is in [errors](errors.md);
-what it leads to in [events](events.md). `relations schema commands` prints the JSON Schema of all of them.
+Send a command with `engine.execute(command)`. A command is a frozen pydantic model and is validated when it is made. An
+id has 1 to 64 characters: letters, digits and `. _ : -`. Money is `{"amount": 1230, "currency": "EUR"}`, in minor
+units. The page [errors](errors.md) lists the refusals, and [events](events.md) the results. `relations schema commands`
+prints the JSON Schema of all commands.
 """
     return page("Commands", intro, parts)
 
@@ -446,9 +446,9 @@ def policies_page() -> str:
         parts += [paragraph(doc_of(model).text), ""]
         parts += table(("field", "type", "default", "meaning"), fields_of(schema, attributes_of(model), frozenset()))
     intro = """
-The business's own rules as data. A policy is adopted by a command (`relations.adopt(policy)`), and so stands in the
-log like everything else. What an event had to rest on is pinned in it; views read the policy in force when they are
-asked. `relations schema policy` prints the JSON Schema.
+The rules of a business, as data. Adopt a policy with `engine.adopt(policy)`, which records it in the log. An event keeps
+the values that it was decided by. Views use the policy in force when they are asked. `relations schema policy` prints
+the JSON Schema.
 """
     return page("Policies", intro, parts)
 
