@@ -17,8 +17,7 @@ ALLOWED: dict[str, int] = {
     "CHANGELOG.md": 13,
     "docs/explanation": 13,
     "docs/how-to": 5,
-    "docs/reference": 17,
-    "docs/tutorial": 2,
+    "docs/reference": 16,
     "src/relations/aggregates": 2,
     "src/relations/audit": 3,
     "src/relations/cli": 6,
@@ -28,9 +27,8 @@ ALLOWED: dict[str, int] = {
     "src/relations/log": 13,
     "src/relations/messages.py": 1,
     "src/relations/policies": 3,
-    "src/relations/projections": 46,
+    "src/relations/projections": 45,
     "src/relations/sentiment": 2,
-    "src/relations/testing": 29,
 }
 """Hits that are left, by folder. Lower a number when you rewrite; a folder that is not named here has none."""
 

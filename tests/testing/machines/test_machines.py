@@ -88,7 +88,7 @@ class TestBusiness(BusinessMachine.TestCase):  # type: ignore[misc, valid-type] 
 
 BUSINESS_LIVES = 60
 DOINGS = {"buys": 4, "gives_back": 3, "refund_is_reversed": 2,
-          "is_given": 3, "redeems": 3, "undoes": 3, "sends": 2, "wants": 4, "recommends": 2,
+          "is_given": 3, "redeems": 3, "undoes": 3, "sends": 2, "wants": 4, "refers": 2,
           "time_passes": 3, "are_found_to_be_one": 2, "are_two_after_all": 2, "uses": 3, "joins": 1, "leaves": 1,
           "comes_back": 1, "is_adjusted": 1, "time_is_told": 1}  # fmt: skip
 
@@ -117,7 +117,7 @@ def lived_together(rules: int, seed: int) -> Counter[str]:
     for where in ("main", "club") if seed % 4 == 1 else ():
         machine.joins("c1", where, 0)
         for number, whom in enumerate(("c3", "c2"), start=1):
-            machine.recommends("c1", whom, where, number, 0)
+            machine.refers("c1", whom, where, number, 0)
             machine.joins(whom, where, 0)
     for _ in range(60):
         (doing,) = chance.choices(list(DOINGS), list(DOINGS.values()))

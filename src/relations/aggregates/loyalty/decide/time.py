@@ -1,4 +1,4 @@
-"""What falls due in an account by time alone: lots become active and expire, tiers are reviewed, rewards expire.
+"""Everything that falls due in an account by time alone: lots become active or expire, tiers are reviewed, rewards end.
 
 Before a command is decided, everything that fell due by its time is done first, in order, each thing at its own moment
 and by the rules of that moment (`relations.decider.due_before`). So a decision does not depend on how often time was
