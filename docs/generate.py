@@ -15,8 +15,10 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
+from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import MemberDescriptorType
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -24,6 +26,7 @@ from pydantic import BaseModel
 from typer import Context, Typer
 from typer.models import ArgumentInfo, OptionInfo
 
+import relations
 from relations import errors
 from relations.aggregates import AGGREGATES, complaint, customer, loyalty
 from relations.aggregates import policy as policy_aggregate
@@ -54,12 +57,16 @@ class Doc(NamedTuple):
     """A docstring taken apart.
 
     Attributes:
-        text: Everything before its sections.
-        attributes: What its Attributes section says, by name.
+        text: The text before the sections.
+        sections: The text of each section, by its heading.
     """
 
     text: str
-    attributes: dict[str, str]
+    sections: dict[str, str]
+
+    def entries(self, section: str) -> dict[str, str]:
+        """Return the entries of a section by name; none if the section is missing."""
+        return _entries(self.sections.get(section, ""))
 
 
 _SECTION = re.compile(r"^(Args|Attributes|Raises|Returns|Yields):$", re.MULTILINE)
@@ -69,15 +76,14 @@ def doc_of(item: Any) -> Doc:
     """The docstring of a class or function, as it stands there."""
     text = inspect.cleandoc(item.__dict__.get("__doc__") or "" if isinstance(item, type) else item.__doc__ or "")
     parts = _SECTION.split(text)
-    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
-    return Doc(parts[0].strip(), _entries(sections.get("Attributes", "")))
+    return Doc(parts[0].strip(), dict(zip(parts[1::2], parts[2::2], strict=True)))
 
 
 def _entries(section: str) -> dict[str, str]:
     found: dict[str, str] = {}
     name = ""
     for line in inspect.cleandoc("\n" + section).splitlines():
-        match = re.match(r"(\w+): (.*)", line)
+        match = re.match(r"(\*{0,2}\w+): (.*)", line)
         if match:
             name = match[1]
             found[name] = match[2]
@@ -89,9 +95,8 @@ def _entries(section: str) -> dict[str, str]:
 def attributes_of(cls: type) -> dict[str, str]:
     """What the docstrings of a class and of those above it say of its fields; the class itself wins."""
     found: dict[str, str] = {}
-    for each in reversed(cls.__mro__):
-        if each.__doc__ and each.__module__.startswith("relations."):
-            found.update(doc_of(each).attributes)
+    for each in reversed(_own_classes(cls)):
+        found.update(doc_of(each).entries("Attributes"))
     return found
 
 
@@ -203,6 +208,162 @@ def _default(value: Any) -> str:
     return f"`{msgspec.json.encode(value).decode()}`"
 
 
+# --- public objects -------------------------------------------------------------------------------------------------
+
+
+def import_line(name: str, module: str) -> str:
+    """Return the line that imports a name: from `relations` if it has that name, otherwise from the module."""
+    return f"from {'relations' if name in relations.__all__ else module} import {name}"
+
+
+def documented(name: str, item: Any, level: int, module: str = "") -> list[str]:
+    """Return the section of a public module, class, function or property.
+
+    Args:
+        name: The name in the heading.
+        item: The object.
+        level: The level of the heading.
+        module: The module to import it from, if the section has an import line.
+
+    Raises:
+        LookupError: The object, or a public part of it, has no docstring.
+    """
+    doc = doc_of(item)
+    if not doc.text:
+        msg = f"{name} is on a page of the reference, but has no docstring"
+        raise LookupError(msg)
+    signature = signature_of(name, item)
+    lines = [f"{'#' * level} {name}", ""]
+    lines += [f"`{import_line(name, module)}`", ""] if module else []
+    lines += ["```python", signature, "```", ""] if signature else []
+    lines += [paragraph(doc.text), ""]
+    lines += table(("argument", "meaning"), _named_entries(doc.entries("Args")))
+    if isinstance(item, type):
+        lines += table(("attribute", "type", "default", "meaning"), _fields(item))
+    for section in ("Returns", "Yields"):
+        if section in doc.sections:
+            lines += [f"{section}: {' '.join(doc.sections[section].split())}", ""]
+    lines += table(("raises", "when"), _named_entries(doc.entries("Raises")))
+    for part, member in public_parts(item).items():
+        lines += documented(f"{name}.{part}", member, level + 1)
+    return lines
+
+
+def _named_entries(entries: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(f"`{name}`", meaning) for name, meaning in entries.items()]
+
+
+def public_parts(item: Any) -> dict[str, Any]:
+    """Return the public names of a module, or the public methods and properties of a class and its bases."""
+    if inspect.ismodule(item):
+        return {name: getattr(item, name) for name in item.__all__}
+    bases = reversed(_own_classes(item)) if isinstance(item, type) else ()
+    return {
+        name: getattr(item, name) if isinstance(member, classmethod | staticmethod) else member
+        for base in bases
+        for name, member in vars(base).items()
+        if not name.startswith("_")
+        and (inspect.isroutine(member) or isinstance(member, property | classmethod | staticmethod))
+        and not isinstance(member, MemberDescriptorType)
+    }
+
+
+def signature_of(name: str, item: Any) -> str:
+    """Return the signature as the source has it; empty for a module, and for a class that callers do not construct."""
+    if isinstance(item, property):
+        return f"{name}: {ast.unparse(_definition(item.fget).returns)}"
+    if isinstance(item, type):
+        if "Args" not in doc_of(item).sections:
+            return ""
+        arguments, returns = _arguments(_definition(item.__init__).args)[1:], ""
+    elif callable(item):
+        function = _definition(item)
+        method = "." in item.__qualname__ and not isinstance(item, staticmethod)
+        arguments, returns = _arguments(function.args)[method:], f" -> {ast.unparse(function.returns)}"
+    else:
+        return ""
+    line = f"{name}({', '.join(arguments)}){returns}"
+    return (
+        line if len(line) <= _WIDTH else "\n".join([f"{name}(", *(f"    {each}," for each in arguments), f"){returns}"])
+    )
+
+
+def _arguments(of: ast.arguments) -> list[str]:
+    plain = [*of.posonlyargs, *of.args]
+    defaults = [None] * (len(plain) - len(of.defaults)) + of.defaults
+    found = [_argument(*each) for each in zip(plain, defaults, strict=True)]
+    if of.posonlyargs:
+        found.insert(len(of.posonlyargs), "/")
+    if of.vararg or of.kwonlyargs:
+        found.append(f"*{ast.unparse(of.vararg) if of.vararg else ''}")
+    found += [_argument(*each) for each in zip(of.kwonlyargs, of.kw_defaults, strict=True)]
+    return [*found, f"**{ast.unparse(of.kwarg)}"] if of.kwarg else found
+
+
+def _argument(argument: ast.arg, default: ast.expr | None) -> str:
+    return ast.unparse(argument) + (f" = {_value(default)}" if default else "")
+
+
+def _value(default: ast.expr) -> str:
+    """Return a default as the source has it; a private name is of no use to a reader."""
+    return "..." if isinstance(default, ast.Name) and default.id.startswith("_") else ast.unparse(default)
+
+
+def _fields(cls: type) -> list[tuple[str, ...]]:
+    """Return a row for each public attribute of a class: its name, type, default and meaning."""
+    declared: dict[str, tuple[str, str]] = {}
+    for base in reversed(_own_classes(cls)):
+        for node in _definition(base).body:
+            if isinstance(node, ast.AnnAssign) and not (name := ast.unparse(node.target)).startswith("_"):
+                default = f"`{_value(node.value)}`" if node.value else ""
+                declared[name] = (f"`{ast.unparse(node.annotation)}`", default)
+    told = attributes_of(cls)
+    missing = declared.keys() - told.keys()
+    if missing:
+        msg = f"the docstring of {cls.__name__} does not describe {', '.join(sorted(missing))}"
+        raise LookupError(msg)
+    return [(f"`{name}`", *declared.get(name, ("", "")), meaning) for name, meaning in told.items()]
+
+
+def _own_classes(cls: type) -> list[type]:
+    """Return the class and those of its bases that are classes of relations."""
+    return [base for base in cls.__mro__ if base is cls or base.__module__.startswith("relations.")]
+
+
+def _definition(item: Any) -> Any:
+    """Return the syntax tree of the statement that defines a class or a function."""
+    found: Any = _tree_of(item.__module__)
+    for name in item.__qualname__.split("."):
+        found = next(node for node in reversed(found.body) if getattr(node, "name", None) == name)
+    return found
+
+
+@cache
+def _tree_of(module: str) -> ast.Module:
+    return ast.parse(inspect.getsource(sys.modules[module]))
+
+
+class ModulePage(NamedTuple):
+    """A page on the public objects of one module.
+
+    Attributes:
+        title: The title of the page.
+        module: The module; its docstring is the introduction.
+        first: The object to begin with.
+    """
+
+    title: str
+    module: str
+    first: str = ""
+
+    def __call__(self) -> str:
+        """Return the page."""
+        module = import_module(self.module)
+        names = sorted(module.__all__, key=lambda name: (name != self.first, not name[0].isupper(), name))
+        parts = [line for name in names for line in documented(name, getattr(module, name), 2, self.module)]
+        return page(self.title, paragraph(doc_of(module).text), parts)
+
+
 # --- pages ----------------------------------------------------------------------------------------------------------
 
 
@@ -218,7 +379,8 @@ def commands_page() -> str:
     for aggregate in AGGREGATES:
         parts += [f"## {aggregate.name.capitalize()}", ""]
         for command in aggregate.commands:
-            parts += [f"### {command.__name__}", "", paragraph(doc_of(command).text), ""]
+            parts += [f"### {command.__name__}", "", f"`{import_line(command.__name__, 'relations.commands')}`", ""]
+            parts += [paragraph(doc_of(command).text), ""]
             rows = fields_of(command.model_json_schema(), attributes_of(command), common)
             parts += table(("field", "type", "default", "meaning"), rows)
     intro = """
@@ -267,6 +429,8 @@ def _event(event: type[Event]) -> list[str]:
         "",
         f"`{event.topic}`{version}",
         "",
+        f"`{import_line(event.__name__, 'relations.events')}`",
+        "",
         paragraph(doc_of(event).text),
         "",
         *table(("field", "type", "default", "meaning"), rows),
@@ -278,7 +442,8 @@ def policies_page() -> str:
     parts: list[str] = []
     for model in _models(Policy, []):
         schema = model.model_json_schema()
-        parts += [f"## {model.__name__}", "", paragraph(doc_of(model).text), ""]
+        parts += [f"## {model.__name__}", "", f"`{import_line(model.__name__, door_of(model))}`", ""]
+        parts += [paragraph(doc_of(model).text), ""]
         parts += table(("field", "type", "default", "meaning"), fields_of(schema, attributes_of(model), frozenset()))
     intro = """
 The business's own rules as data. A policy is adopted by a command (`relations.adopt(policy)`), and so stands in the
@@ -323,6 +488,7 @@ def errors_page() -> str:
         for cls in classes
     ]
     parts += table(("error", "its own code", "exit code of the CLI", "meaning"), rows)
+    parts += ["```python", *(import_line(cls.__name__, "relations.errors") for cls in classes), "```", ""]
     told: set[str] = set()
     for name, module in MODULES.items():
         refusals: dict[str, str] = dict(getattr(module, "REFUSALS", {}))
@@ -546,7 +712,9 @@ def views_page() -> str:
     parts = []
     with Relations.open("sqlite://") as engine:
         for name, view in sorted(vars(engine.views).items()):
-            parts += [f"## views.{name}", "", paragraph(doc_of(type(view)).text), ""]
+            parts += [f"## views.{name}", ""]
+            parts += [f"`{import_line(type(view).__name__, 'relations.views')}` · `engine.views.{name}`", ""]
+            parts += [paragraph(doc_of(type(view)).text), ""]
             told: dict[Any, str] = {}
             for question, ask in questions(view).items():
                 parts += _question(question, ask, told)
@@ -562,17 +730,7 @@ thing is a frame of one row. In tables times are UTC microseconds, as whole numb
 
 def _question(name: str, ask: Callable[..., Any], told: dict[Any, str]) -> list[str]:
     """A question; of several with the same entries the first has their columns."""
-    takes = inspect.signature(ask)
-    given = str(takes.replace(return_annotation=inspect.Signature.empty)).replace("'", "")
-    answer = str(takes.return_annotation).strip("'")
-    lines = [
-        f"### {name}",
-        "",
-        f"`{name}{given}` → `{answer}`",
-        "",
-        paragraph(doc_of(ask).text.partition("\n\n")[0]),
-        "",
-    ]
+    lines = documented(name, ask, 3)
     kind = without_none(get_type_hints(ask)["return"])
     entry = get_args(kind)[0] if get_origin(kind) is list else kind
     first = told.setdefault(entry, name)
@@ -695,6 +853,11 @@ PAGES: dict[str, Callable[[], str]] = {
     "policies.md": policies_page,
     "errors.md": errors_page,
     "views.md": views_page,
+    "engine.md": ModulePage("The engine", "relations.engine", first="Relations"),
+    "testing.md": ModulePage("The test kit", "relations.testing", first="Scenario"),
+    "exchange.md": ModulePage("Exchange", "relations.exchange"),
+    "analytics.md": ModulePage("Analytics", "relations.analytics"),
+    "audit.md": ModulePage("Audit", "relations.audit", first="Seals"),
 }
 
 

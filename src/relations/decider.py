@@ -129,6 +129,8 @@ class Aggregate(Generic[S]):
             The value is the field that the refusal names.
         keyed: Commands that are decided with the keyed digest of a text that the log holds only sealed. The value is
             `(command, digest) -> command`, and `digest` is `(text, purpose) -> digest`.
+        repeats: Commands whose form grows from version to version. The value is `(command, event) -> bool`: whether a
+            command that is sent again is the one that once led to this event.
         erases: Events that destroy the key of their customer, and with it the customer's personal fields.
         policies: How the policies in force are read. Given by exactly one aggregate, or by none.
     """
@@ -145,6 +147,7 @@ class Aggregate(Generic[S]):
     merging: Merging[S] | None = None
     of_known: Mapping[type[Command], str] = field(default_factory=dict)
     keyed: Mapping[type[Command], Callable[[Any, Callable[[str, str], str]], Command]] = field(default_factory=dict)
+    repeats: Mapping[type[Command], Callable[[Any, Any], bool]] = field(default_factory=dict)
     erases: tuple[type[Event], ...] = ()
     policies: PolicySource[S] | None = None
 

@@ -1,4 +1,7 @@
-"""`Relations`: the engine. It executes commands, records events and answers questions from views."""
+"""The engine: execute commands, read the recorded events, and ask the views.
+
+`Relations.open` opens an engine on a database.
+"""
 
 from __future__ import annotations
 
@@ -66,10 +69,25 @@ def _utc_now() -> datetime:
 
 
 class Relations:
-    """An engine on one database. It is thread-safe; several processes may share the database.
+    """An engine on one database. It is thread-safe, and several processes may share the database.
 
-    Open it with `Relations.open`.
+    Open it with `Relations.open`, and use it as a context manager to close it.
+
+    Attributes:
+        views: The views, such as `engine.views.retention`.
+        log: The log of events.
+        codec: The codec of the events that this engine knows.
+        clock: The function that returns the time of recording.
+        runner: The runner of the projections.
+        view_context: The parts that every view is built from.
     """
+
+    views: Views
+    log: Log
+    codec: Codec
+    clock: Clock
+    runner: Runner
+    view_context: ViewContext
 
     def __init__(
         self,

@@ -289,6 +289,10 @@ class Command(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    added: ClassVar[frozenset[str]] = frozenset()
+    """Optional fields of later versions. At their defaults they are left out of the command's fingerprint, so a command
+    that an older version recorded is recognised when it is sent again."""
+
     occurred_at: Annotated[AwareDatetime, Field(ge=_EARLIEST, lt=_LATEST)]
     command_id: _Name | None = None
     actor: _Name = "system"

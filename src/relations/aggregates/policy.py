@@ -171,6 +171,15 @@ def adopt_default(moment: datetime) -> AdoptPolicy:
 
 _DEFAULT = Policy()
 
+
+def _led_to(command: AdoptPolicy, event: PolicyAdopted) -> bool:
+    """Return whether a policy that is adopted again is the recorded one; an older version wrote it with fewer parts."""
+    effective_from = None if command.from_beginning else command.at
+    adopted = _parsed(bytes(event.policy), event.effective_from)
+    wanted = command.policy.model_copy(update={"version": event.number, "effective_from": event.effective_from})
+    return effective_from == event.effective_from and adopted == wanted
+
+
 AGGREGATE = Aggregate(
     name="policy",
     decider=Decider(PolicyBook(), decide, evolve),
@@ -178,5 +187,6 @@ AGGREGATE = Aggregate(
     commands=(AdoptPolicy,),
     customer=lambda _state, _command: "",
     state=PolicyBook,
+    repeats={AdoptPolicy: _led_to},
     policies=PolicySource(in_force, adopt_default),
 )

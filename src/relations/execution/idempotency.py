@@ -24,7 +24,9 @@ Known = tuple[str, bytes | None]
 """The customer and the hash of a command that the log holds."""
 
 _encode_command = msgspec.json.Encoder(order="sorted", enc_hook=lambda model: model.model_dump_json()).encode
-_CUSTOMER, _HASH = COLUMNS.index("customer"), COLUMNS.index("command_hash")
+_CUSTOMER, _HASH, _TOPIC, _SCHEMA, _BODY = (
+    COLUMNS.index(name) for name in ("customer", "command_hash", "topic", "schema", "body")
+)
 
 
 class Repeats:
@@ -40,6 +42,8 @@ class Repeats:
     def __init__(self, database: Database, codec: Codec, keys: Keys, aggregates: Sequence[Aggregate[Any]]) -> None:
         self._database = database
         self._keys = keys
+        self._codec = codec
+        self._is_same = {kind: same for aggregate in aggregates for kind, same in aggregate.repeats.items()}
         self._personal = _fields_of_commands(codec, aggregates, lambda topic: topic.personal)
         # Only fields that are sealed in no other event: those were always hashed with the key.
         always = _fields_of_commands(codec, aggregates, lambda topic: set(topic.personal) - set(topic.once_clear))
@@ -82,12 +86,21 @@ class Repeats:
         if recorded is None or bytes(recorded)[: len(wanted)] == wanted:
             return
         former = self._former_fingerprint(connection, command, customer)
-        if bytes(recorded)[: len(former)] != former:
+        if bytes(recorded)[: len(former)] != former and not self._led_to_recorded(connection, command):
             raise IdempotencyConflict(
                 f"the command id {command.command_id!r} was used before for a different command",
                 field="command_id",
                 hint="Send the first command again unchanged, or give this one an id of its own",
             )
+
+    def _led_to_recorded(self, connection: Connection, command: Command) -> bool:
+        """Return whether the recorded event is what this command led to, where its aggregate can say so."""
+        is_same = self._is_same.get(type(command))
+        if is_same is None:
+            return False
+        cursor = self._database.cursor(connection, binary=True)
+        row = cursor.execute(self._command_sql.sql, (command.command_id,)).fetchone()
+        return is_same(command, self._codec.decode(row[_TOPIC], row[_SCHEMA], bytes(row[_BODY])))
 
     def fingerprint(self, connection: Connection, command: Command, customer: str, now: int | None = None) -> bytes:
         """Return what tells one command from another: a hash of all but its personal words, then a keyed one of these.
@@ -104,7 +117,7 @@ class Repeats:
     def _fingerprint(
         self, connection: Connection, command: Command, customer: str, names: Sequence[str], now: int | None
     ) -> bytes:
-        values = command.__dict__
+        values = _as_first_recorded(command)
         words = {field: values[field] for field in names if values[field] is not None}
         known = {**values, **dict.fromkeys(words, True)} if words else values
         plain = sha256(type(command).__name__.encode() + _encode_command(known)).digest()[:16]
@@ -119,6 +132,15 @@ class Repeats:
                 raise
             return plain
         return plain if key is None else plain + blake2b(_encode_command(words), digest_size=16, key=key).digest()
+
+
+def _as_first_recorded(command: Command) -> dict[str, Any]:
+    """Return a command's fields without those that later versions added and that are not used."""
+    values = command.__dict__
+    if not command.added:
+        return values
+    unused = {name for name in command.added if values[name] == type(command).model_fields[name].get_default()}
+    return {name: value for name, value in values.items() if name not in unused}
 
 
 def _fields_of_commands(

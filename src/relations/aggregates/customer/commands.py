@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -142,6 +142,8 @@ class RecordPurchase(CustomerCommand):
         tenders: The parts of the amount by how they were paid, where that is known. The loyalty programme decides
             which of them earn points; the rest of the amount counts as paid with money.
     """
+
+    added: ClassVar[frozenset[str]] = frozenset({"tenders"})
 
     purchase: Id
     amount: Annotated[Money, AfterValidator(_not_negative)]

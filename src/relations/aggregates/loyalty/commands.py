@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -146,6 +146,8 @@ class CreditPurchase(LoyaltyCommand):
         programme: Only this programme. Default: all programmes of the customer.
         prefix: Set where it was forwarded from a merged account.
     """
+
+    added: ClassVar[frozenset[str]] = frozenset({"tenders"})
 
     purchase: Id
     amount: Money

@@ -1,7 +1,7 @@
 """The rows of the repair view: the steps of each complaint with their times, and the days on which customers bought.
 
-Nothing is judged here. Steps are in order of business time, and at one instant in the order of their stream. So late
-records fall into place, and the order of recording does not matter. Clocks are in the order of the stream, because each
+Rows hold facts only. Steps are in order of business time, and at the same time in the order of their stream. So late
+records take their place, and the order of recording does not matter. Clocks follow the order of the stream, as each
 deadline was computed from what had been recorded before it.
 """
 
@@ -71,15 +71,16 @@ class CaseStep(msgspec.Struct, array_like=True, gc=False):
     Attributes:
         at: Its time, UTC microseconds.
         version: Its event's version in the complaint's stream.
-        what: filed, acknowledged, apologised, asked, received, held, awaiting, proposed, approved, refused, accepted,
+        what: The step: filed, acknowledged, apologised, asked, received, held, awaiting, proposed, approved, refused,
+            accepted,
             declined, carried_out, resolved, followed_up, closed, withdrawn, merged, reopened; assessed, categorised,
-            assigned, transferred, investigated, escalated, cause_named, recognised; resumed where an import recorded
+            assigned, transferred, investigated, escalated, cause_named, recognised; resumed if an import recorded
             work after the end as a reopening.
-        due: For filed, reopened and resumed: until when to acknowledge and to resolve, as the event says.
+        due: The deadlines to acknowledge and to resolve, for filed, reopened and resumed.
         detail: The severity of assessed, the category of categorised, the cause of cause_named.
-        score: The customer's, for followed_up.
-        cost: Of a remedy that was carried out, or a reward, where it is money.
-        points: Of a remedy that was carried out, or a reward, in points.
+        score: The customer's score, for followed_up.
+        cost: The cost of a remedy that was carried out, or of a reward, if it is money.
+        points: The points of a remedy that was carried out, or of a reward.
     """
 
     at: int
@@ -101,7 +102,7 @@ class Tick(msgspec.Struct, array_like=True, gc=False):
         round: The round: 1, and one more for each reopening.
         clock: acknowledge, next_response, resolve or follow_up.
         number: The number of the clock's run in the round.
-        what: started, moved, paused, resumed, met, missed or cancelled.
+        what: The event: started, moved, paused, resumed, met, missed or cancelled.
         due_at: The deadline, if the event has one, UTC microseconds.
     """
 
@@ -120,12 +121,12 @@ class Lesson(msgspec.Struct, array_like=True, gc=False):
     Attributes:
         at: Its time, UTC microseconds.
         version: Its event's version in the complaint's stream.
-        what: raised, done, proved or not_proved.
-        improvement: Its id within the complaint.
-        title: As raised.
-        cause: As raised.
-        owner: As raised.
-        counts: As measured: complaints before, in how many days, and after, in how many.
+        what: The step: raised, done, proved or not_proved.
+        improvement: The improvement's id within the complaint.
+        title: The title as raised.
+        cause: The cause as raised.
+        owner: The owner as raised.
+        counts: The measurement: complaints before, days before, complaints after, days after.
     """
 
     at: int
@@ -142,16 +143,16 @@ class Case(CustomerRow, gc=False):
     """A complaint.
 
     Attributes:
-        complaint: Its id.
-        subject: What it is about; two failures of the same subject are of the same kind.
-        severity: As filed; a step says what it was assessed as later.
-        touchpoint: Where it happened, if that was said.
-        filed_at: Its time, UTC microseconds.
-        last_at: The last step, UTC microseconds.
-        pending: Whether anything may fall due: after its last step it is open, or resolved and not followed up.
-        steps: In order of time.
-        ticks: Of its clocks, in the stream's order.
-        lessons: In order of time.
+        complaint: The complaint's id.
+        subject: The subject; failures with the same subject are of the same kind.
+        severity: The severity as filed; later assessments are steps.
+        touchpoint: The touchpoint at which it happened, if known.
+        filed_at: The time of filing, UTC microseconds.
+        last_at: The time of the last step, UTC microseconds.
+        pending: True if anything may fall due: it is open, or resolved and not followed up.
+        steps: The steps, in order of time.
+        ticks: The clock events, in the stream's order.
+        lessons: The steps of improvements, in order of time.
     """
 
     table: ClassVar[str] = "complaint"
@@ -300,7 +301,7 @@ _PLAIN: dict[type[Event], str] = {
     ComplaintWithdrawn: "withdrawn",
     ComplaintMerged: "merged",
 }
-"""Steps of which only the time is kept."""
+"""The steps of which only the time is kept."""
 
 STEP_OF: dict[type[Event], str] = {
     **_PLAIN,
@@ -402,7 +403,7 @@ _PENDING = {
     "withdrawn": False,
     "merged": False,
 }
-"""By step: whether anything may fall due after it. Other steps leave that unchanged."""
+"""The steps after which something may fall due (True) or not (False). Other steps leave that unchanged."""
 
 
 def _take(case: Case, step: CaseStep) -> None:
@@ -413,6 +414,6 @@ def _take(case: Case, step: CaseStep) -> None:
         case.pending = _PENDING.get(step.what, case.pending)
     else:
         insort(steps, step, key=lambda taken: (taken.at, taken.version))
-        # A late step may change which step is the last one that matters.
+        # A step recorded late may change which step is the last.
         telling = (_PENDING[taken.what] for taken in reversed(steps) if taken.what in _PENDING)
         case.pending = next(telling, False)

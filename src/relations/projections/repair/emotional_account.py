@@ -1,8 +1,8 @@
-"""The emotional account: what was done for the relation and against it, what is left of that, and what it comes to.
+"""The emotional account: the deposits and withdrawals of a relation, fading with time, and their balance.
 
-Nothing of it is stored. The entries are read from the complaints' steps and from the contacts when a question is asked,
-weighed by the policy in force, and fade by its half-life: an entry of age `t` counts `2^(-t / half-life)`. So the same
-facts give the same account, in whatever order they were recorded.
+Nothing is stored. The entries are computed from complaint steps and contacts when a question is asked. They are weighed
+by the policy in force and fade with its half-life: an entry of age `t` counts `2^(-t / half-life)`. So the same facts
+give the same account, in whatever order they were recorded.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _DAY = 86_400_000_000
 
 
 class Happening(NamedTuple):
-    """Something that weighs.
+    """An event that has a weight.
 
     Attributes:
-        at: When, UTC microseconds.
-        what: Which of the policy's weights it has.
+        at: The time, UTC microseconds.
+        what: The name of its weight in the policy.
         detail: The kind of an interaction, the severity of a complaint, the clock of a deadline; else empty.
-        complaint: The complaint that it belongs to, if it does.
-        is_double: Whether it is a failure upon a failure.
+        complaint: The complaint to which it belongs, if any.
+        is_double: True if it is a repeated failure.
     """
 
     at: int
@@ -57,14 +57,14 @@ class AccountEntry(BaseModel):
     """A deposit or a withdrawal.
 
     Attributes:
-        at: When.
-        what: What happened.
+        at: The time.
+        what: The name of its weight in the policy.
         detail: The kind of an interaction, the severity of a complaint, the clock of a deadline; else empty.
-        complaint: The complaint that it belongs to, if it does.
-        double: Whether it weighs more, as a failure upon a failure.
-        weight: As it counted then: above 0 a deposit, below a withdrawal.
-        left: What is left of it now.
-        balance: What the account came to right after it.
+        complaint: The complaint to which it belongs, if any.
+        double: True if it weighs more, as a repeated failure.
+        weight: The original weight: above 0 a deposit, below 0 a withdrawal.
+        left: The weight that is left at the moment asked for.
+        balance: The balance of the account right after it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -83,12 +83,12 @@ class EmotionalBalance(BaseModel):
     """A customer's emotional account as of a moment.
 
     Attributes:
-        customer: Whose it is.
+        customer: The customer.
         as_of: The moment.
-        balance: What all entries come to, faded.
-        deposits: The part above 0.
-        withdrawals: The part below 0.
-        entries: By time.
+        balance: The sum of all entries, faded.
+        deposits: The sum of the deposits, faded.
+        withdrawals: The sum of the withdrawals, faded.
+        entries: The entries, by time.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -102,12 +102,12 @@ class EmotionalBalance(BaseModel):
 
 
 def happenings(relation: Relation, moments: Iterable[Moments], *, as_of: int) -> list[Happening]:
-    """Everything up to a moment that may weigh, by time.
+    """Return the weighed events up to a moment, by time.
 
     Args:
-        relation: As of `as_of`.
+        relation: The relation as of `as_of`.
         moments: The customer's years.
-        as_of: UTC microseconds.
+        as_of: The moment, UTC microseconds.
     """
     upon_another = {deviation.complaint for deviation in relation.deviations if deviation.kind != "reopened"}
     found = [
@@ -148,18 +148,18 @@ def _of_clocks(complaint: str, opened: Round, as_of: int) -> Iterator[Happening]
         if met and at is not None:
             yield Happening(at, "deadline_met", clock, complaint)
         elif met is False and due_at <= as_of:
-            # It hurt when the time was up, whenever that was recorded.
+            # A miss counts from the deadline, whenever it was recorded.
             yield Happening(due_at, "deadline_missed", clock, complaint)
 
 
 def account_of(customer: str, found: Sequence[Happening], weights: EmotionalAccount, *, as_of: int) -> EmotionalBalance:
-    """The account that these happenings make, weighed and faded.
+    """Return the account of these events, weighed and faded.
 
     Args:
-        customer: Whose it is.
-        found: By time, none after `as_of`.
-        weights: The policy's.
-        as_of: UTC microseconds.
+        customer: The customer.
+        found: The events by time, none after `as_of`.
+        weights: The weights of the policy.
+        as_of: The moment, UTC microseconds.
     """
     half_life = weights.half_life_days * _DAY
     entries: list[AccountEntry] = []

@@ -1,4 +1,4 @@
-"""What the repair view answers, reckoned from the states of relations without a database."""
+"""The figures of the repair view, computed from the states of relations without a database."""
 
 from __future__ import annotations
 
@@ -72,17 +72,17 @@ Named: TypeAlias = tuple[str, Relation]
 
 
 class RelationStanding(BaseModel):
-    """Where one customer's relation stands.
+    """The state of one customer's relation.
 
     Attributes:
-        customer: Their id.
-        state: Its state.
-        since: Since when; None where it is healthy.
-        complaint: The complaint that it stands at; None where it is healthy.
-        complaints: How many were filed.
-        unsettled: How many of them are neither resolved nor withdrawn.
-        relapses: How many failures or reopenings came upon a mended relation.
-        deviations: How many failures came upon a failure.
+        customer: The customer's id.
+        state: The state.
+        since: The time since when it is in this state; None if it is healthy.
+        complaint: The complaint that determines the state; None if it is healthy.
+        complaints: The number of complaints filed.
+        unsettled: The number of them that are neither resolved nor withdrawn.
+        relapses: The number of failures or reopenings after the relation was restored.
+        deviations: The number of repeated failures.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -98,18 +98,18 @@ class RelationStanding(BaseModel):
 
 
 class DueStep(BaseModel):
-    """Something to be done about a complaint by a certain time.
+    """A step of a complaint with a deadline.
 
     Attributes:
-        customer: Whose complaint it is.
-        complaint: Its id.
-        subject: What it is about.
-        severity: As last assessed.
-        round: Which run of the clocks.
-        clock: Which of them. Where a complaint's service level has no follow_up, that is due when the policy of surveys
-            says; all others are pinned in the complaint.
+        customer: The customer who complained.
+        complaint: The complaint's id.
+        subject: The subject.
+        severity: The severity as last assessed.
+        round: The number of the round.
+        clock: The clock. If a complaint's service level has no `follow_up`, the survey policy sets that deadline; all
+            others are fixed in the complaint.
         due_at: The deadline. At that moment itself it is late.
-        late_by: How long ago that was; None where it is still to come.
+        late_by: The time by which the deadline has passed; None if it has not.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -125,21 +125,21 @@ class DueStep(BaseModel):
 
 
 class StepTime(BaseModel):
-    """How long it takes to get to a step, from the filing or the reopening before it.
+    """The time that a step takes from the filing or the reopening before it.
 
-    Median and 90th percentile are by nearest rank: the smallest observed time that at least so large a share of all
-    observed times does not exceed. Both are thus times that were really taken. Rounds that have not come to the step
-    are in neither. Nor are rounds that an import opened for work after the end, for they began with that work.
+    Median and 90th percentile are by nearest rank: the smallest observed time that this share of the observed times
+    does not exceed. So both are observed times. Rounds that have not reached the step do not count. Nor do rounds that
+    an import opened for work after the end, because they began with that work.
 
     Attributes:
-        step: Which step. `acknowledged` is the first answer of any kind: an acknowledgement, an apology, an offer, a
+        step: The step. `acknowledged` is the first answer of any kind: an acknowledgement, an apology, an offer, a
             remedy, a resolution.
-        reached: In how many rounds it was taken.
-        median: None where it was never taken.
-        p90: Likewise.
-        met: How many clocks for it ended in time; None for steps without a clock.
-        missed: How many did not, those that have run out and are recorded by nobody yet included.
-        on_time: Met by met and missed; None where there were none.
+        reached: The number of rounds in which it was taken.
+        median: The median; None if it was never taken.
+        p90: The 90th percentile; None if it was never taken.
+        met: The number of its clocks that ended in time; None for steps without a clock.
+        missed: The number of its clocks that did not, including those that ran out but are not recorded as missed yet.
+        on_time: `met` divided by `met` plus `missed`; None if there were none.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -180,23 +180,23 @@ class ClockFigures(BaseModel):
 
 
 class RepairSummary(BaseModel):
-    """All relations at a glance.
+    """A summary of all relations.
 
     Attributes:
         as_of: The moment asked for.
-        customers: Everybody known by then.
-        states: How many relations are in each state.
-        damaged: Relations with any complaint, mended or not.
-        restored_share: Of the damaged, those that are restored or won back now; None where none was damaged.
-        lapsed_share: Of the damaged, those who are taken for lost; inferred, None where none was damaged.
-        relapsed: Relations that ever relapsed.
-        relapsed_share: Of the damaged; None where none was.
-        complaints: How many were filed.
-        deviations: Failures upon failures, by kind.
-        cost: Of all remedies carried out, by currency.
-        points: Given as remedies.
-        cost_per_restored: All that remedies cost, those in vain too, by restored relation, rounded half up; None where
-            none is restored.
+        customers: The number of customers known by then.
+        states: The number of relations in each state.
+        damaged: The number of relations with any complaint, restored or not.
+        restored_share: The share of the damaged that are restored or won back now; None if none was damaged.
+        lapsed_share: The share of the damaged that have lapsed, which is inferred; None if none was damaged.
+        relapsed: The number of relations that ever relapsed.
+        relapsed_share: The share of the damaged that ever relapsed; None if none was damaged.
+        complaints: The number of complaints filed.
+        deviations: The number of repeated failures, by kind.
+        cost: The cost of all remedies carried out, by currency.
+        points: The points given as remedies.
+        cost_per_restored: The cost of all remedies divided by the restored relations, rounded half up; None if none is
+            restored.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -216,20 +216,20 @@ class RepairSummary(BaseModel):
     cost_per_restored: tuple[Total, ...] | None
 
 
-# --- reckoning ------------------------------------------------------------------------------------------------------
+# --- computing ------------------------------------------------------------------------------------------------------
 
 
 def read_relations(
     patrons: Iterable[Patron], cases: Iterable[Case], policy: Repair, *, as_of: int, local: LocalTime
 ) -> Iterator[Named]:
-    """The damaged relations as of a moment.
+    """Return the damaged relations as of a moment.
 
     Args:
         patrons: The rows of at least all customers with complaints.
-        cases: Complaints, each customer's together.
-        policy: What counts as evidence.
-        as_of: UTC microseconds.
-        local: The business's own days.
+        cases: The complaints, grouped by customer.
+        policy: The rules of evidence.
+        as_of: The moment, UTC microseconds.
+        local: The local days of the business.
     """
     by_customer = {patron.customer: patron for patron in patrons}
     for customer, theirs in groupby(cases, key=lambda case: case.customer):
@@ -239,7 +239,7 @@ def read_relations(
 
 
 def standing(customer: str, relation: Relation) -> RelationStanding:
-    """A relation as callers see it."""
+    """Return the public form of a relation's state."""
     return RelationStanding(
         customer=customer,
         state=relation.state,
@@ -259,14 +259,14 @@ def _relapses(relation: Relation) -> int:
 def due_steps(
     relations: Iterable[Named], *, begin: int | None, end: int, as_of: int, follow_up_days: int | None
 ) -> list[DueStep]:
-    """What is still to be done and has its deadline in (begin, end], the soonest first.
+    """Return the open steps with a deadline in (begin, end], the soonest first.
 
     Args:
-        relations: As of `as_of`.
-        begin: UTC microseconds; None has no beginning.
+        relations: The relations as of `as_of`.
+        begin: UTC microseconds; None for no lower bound.
         end: UTC microseconds.
-        as_of: UTC microseconds.
-        follow_up_days: How long after a resolution the customer is asked; None where they are not.
+        as_of: The moment, UTC microseconds.
+        follow_up_days: The number of days from a resolution to the follow-up; None if there is none.
     """
     found = [
         DueStep(
@@ -290,7 +290,7 @@ def due_steps(
 def _running(opened: Round, follow_up_days: int | None) -> Iterator[tuple[ClockName, int]]:
     for (name, number), clock in opened.clocks.items():
         if is_running(opened, name, number) and not clock.is_paused:
-            yield name, clock.due_at  # type: ignore[misc] # the events' clocks are the policy's, as a test holds
+            yield name, clock.due_at  # type: ignore[misc] # the events use the policy's clock names; a test checks it
     asks = follow_up_days is not None and ("follow_up", 1) not in opened.clocks
     if asks and follow_up_days is not None and _is_to_be_asked(opened):
         yield "follow_up", opened.first["resolved"] + follow_up_days * _DAY
@@ -302,12 +302,12 @@ def _is_to_be_asked(opened: Round) -> bool:
 
 
 def nearest_rank(ordered: Sequence[int], percent: int) -> int:
-    """The smallest of the ascending values that at least `percent` of a hundred of them do not exceed."""
+    """Return the smallest of the ascending values that at least `percent` % of them do not exceed."""
     return ordered[max(-(-len(ordered) * percent // 100), 1) - 1]
 
 
 def step_times(histories: Iterable[ComplaintHistory], *, as_of: int) -> list[StepTime]:
-    """How long each step takes, over all rounds, and how many were in time."""
+    """Return the time that each step takes over all rounds, and the share on time."""
     taken: dict[StepName, list[int]] = {step: [] for step in _STEPS}
     ended: Counter[tuple[str, bool]] = Counter()
     for history in histories:
@@ -326,7 +326,7 @@ def step_times(histories: Iterable[ComplaintHistory], *, as_of: int) -> list[Ste
 
 
 def clock_figures(histories: Iterable[ComplaintHistory], *, as_of: int, confidence: float) -> list[ClockFigures]:
-    """Return how each clock ended over all rounds, and how many run. Rounds resumed by an import are left out."""
+    """Return the outcomes of each clock over all rounds except those resumed by an import, and the running clocks."""
     ended: Counter[tuple[str, str]] = Counter()
     for history in histories:
         for opened in history.rounds:
@@ -381,12 +381,12 @@ def _reached_at(opened: Round, step: StepName) -> int | None:
 
 
 def repair_summary(relations: Sequence[Named], *, customers: int, as_of: int) -> RepairSummary:
-    """All relations at a glance.
+    """Return a summary of all relations.
 
     Args:
-        relations: The damaged ones.
-        customers: How many customers are known, damaged or not.
-        as_of: UTC microseconds.
+        relations: The damaged relations.
+        customers: The number of known customers, with or without complaints.
+        as_of: The moment, UTC microseconds.
     """
     states: dict[State, int] = dict.fromkeys(STATES, 0)
     cost: Counter[str] = Counter()

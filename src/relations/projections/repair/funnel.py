@@ -1,4 +1,4 @@
-"""How far complaints get on the way from the filing to a restored relation: a funnel."""
+"""The funnel of complaints, from the filing to a restored relation."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ FunnelName: TypeAlias = Literal["filed", "acknowledged", "apologised", "carried_
 
 
 class FunnelStep(BaseModel):
-    """One step of the way.
+    """One step of the funnel.
 
     Attributes:
-        step: Which. `acknowledged` is the first answer of any kind, `carried_out` a remedy, `restored` the customer's
-            own evidence that the relation is whole again, whether or not it lasted.
-        reached: How many complaints came to it or to a step behind it: never more than at the step before.
-        taken: With how many of these it was really taken; the others went past it.
-        share: Reached, by all complaints filed, from 0 to 1; None where there were none.
-        onward: Reached, by those who reached the step before; None for the first, and where nobody did.
+        step: The step. `acknowledged` is the first answer of any kind, `carried_out` a remedy, `restored` the
+            customer's own evidence that the relation is restored, whether or not it lasted.
+        reached: The number of complaints that reached it or a later step: never more than at the step before.
+        taken: The number of these in which it was taken; the others skipped it.
+        share: `reached` divided by all complaints filed, from 0 to 1; None if there were none.
+        onward: `reached` divided by that of the step before; None for the first step, or if none reached it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,7 +36,7 @@ class FunnelStep(BaseModel):
 
 
 def repair_funnel(histories: Iterable[ComplaintHistory]) -> list[FunnelStep]:
-    """How many complaints reached each step, the first one first. Duplicates are no complaints of their own.
+    """Return the number of complaints that reached each step, in order, without duplicates.
 
     Args:
         histories: The complaints, as of a moment.
@@ -67,7 +67,7 @@ def repair_funnel(histories: Iterable[ComplaintHistory]) -> list[FunnelStep]:
 
 
 def _done(history: ComplaintHistory) -> set[FunnelName]:
-    """What was done about a complaint in any of its rounds."""
+    """Return the steps taken in any round of a complaint."""
     done: set[FunnelName] = {"filed"}
     for opened in history.rounds:
         if opened.answered_at is not None:

@@ -1,4 +1,4 @@
-"""What is learnt from complaints: root causes, improvements and whether they work, and which justice repair serves."""
+"""Lessons from complaints: root causes, improvements and their effect, and the kinds of justice served."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ _CHANGES: dict[str, Justice] = {"raised": JUSTICE[ImprovementRaised], "done": JU
 
 
 class CauseShare(BaseModel):
-    """How many complaints have a cause.
+    """The number of complaints with one cause.
 
     Attributes:
-        cause: The cause, or what it was grouped by; None where it is not known yet, which is listed last.
-        complaints: How many, duplicates not counted.
-        share: Of those whose cause is known; None for the unknown.
-        cumulative: The share of this and all more frequent ones; None for the unknown.
+        cause: The cause, or the value of the dimension; None if it is not known yet, which is listed last.
+        complaints: The number of complaints, without duplicates.
+        share: The share of the complaints with a known cause; None for the unknown cause.
+        cumulative: The share of this and all more frequent causes; None for the unknown cause.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,21 +62,21 @@ class CauseShare(BaseModel):
 
 
 class Improvement(BaseModel):
-    """A change that is to keep something from happening again.
+    """An improvement that prevents a problem from happening again.
 
     Attributes:
-        improvement: Its id within the complaint.
-        complaint: Where it was raised.
-        customer: Whose complaint that is.
-        title: What is to be changed.
-        cause: What it is against.
-        owner: Who makes it.
-        state: open, done, proved, or not_proved where it happens as often as before.
-        raised_at: When.
-        done_at: When, where it is.
-        measured_at: When it was last measured.
-        before_per_30_days: Complaints of the kind in thirty days before the change, as last measured.
-        after_per_30_days: And after it.
+        improvement: The improvement's id within the complaint.
+        complaint: The complaint in which it was raised.
+        customer: The customer of that complaint.
+        title: The title.
+        cause: The cause that it removes.
+        owner: The owner.
+        state: `open`, `done`, `proved`, or `not_proved` if such complaints are as frequent as before.
+        raised_at: The time at which it was raised.
+        done_at: The time at which it was made; None if it was not.
+        measured_at: The time of the last measurement.
+        before_per_30_days: The number of such complaints per 30 days before it, as last measured.
+        after_per_30_days: The number of such complaints per 30 days after it, as last measured.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -96,18 +96,18 @@ class Improvement(BaseModel):
 
 
 class JusticeServed(BaseModel):
-    """What one kind of justice had a part in.
+    """The repair actions that served one kind of justice, and the relations restored.
 
-    That relations mended where it was served does not say that they mended by it.
+    This is a correlation: it does not show that the actions restored the relations.
 
     Attributes:
-        justice: distributive (what they got), procedural (how it was decided) or interactional (how they were treated).
-        actions: How many repair actions served it.
-        complaints: In how many complaints.
-        share: Of all complaints; None where there are none.
-        restored: The relations of how many of their customers are mended.
-        customers: Of how many.
-        interval: Wilson's, of that share.
+        justice: `distributive` (the compensation), `procedural` (the process) or `interactional` (the treatment).
+        actions: The number of repair actions that served it.
+        complaints: The number of complaints with such actions.
+        share: The share of all complaints; None if there are none.
+        restored: The number of those customers whose relation is restored.
+        customers: The number of customers with such complaints.
+        interval: Wilson's interval of the share of restored relations.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -121,11 +121,11 @@ class JusticeServed(BaseModel):
     interval: Interval | None
 
 
-# --- reckoning ------------------------------------------------------------------------------------------------------
+# --- computing ------------------------------------------------------------------------------------------------------
 
 
 def causes(histories: Iterable[ComplaintHistory], *, by: CausesBy = "cause") -> list[CauseShare]:
-    """The causes of complaints, the most frequent first, with the share that the first so many make up (Pareto)."""
+    """Return the causes of complaints, the most frequent first, with cumulative shares (Pareto)."""
     counts = Counter(_grouped(history, by) for history in histories if not history.is_merged)
     unknown = counts.pop(None, 0)
     known = counts.total()
@@ -152,7 +152,7 @@ def _grouped(history: ComplaintHistory, by: CausesBy) -> str | None:
 
 
 def improvements(histories: Iterable[ComplaintHistory]) -> list[Improvement]:
-    """All improvements raised by then: open ones first, then done, proved and not proved; the oldest first."""
+    """Return the improvements raised by then: open, done, proved and not proved ones, each with the oldest first."""
     found: list[Improvement | None] = []
     for history in histories:
         by_name: dict[str, list[Lesson]] = {}
@@ -167,7 +167,7 @@ def improvements(histories: Iterable[ComplaintHistory]) -> list[Improvement]:
 def _improvement(history: ComplaintHistory, lessons: Sequence[Lesson]) -> Improvement | None:
     raised = next((lesson for lesson in lessons if lesson.what == "raised"), None)
     if raised is None:
-        return None  # dated later than what was done about it
+        return None  # raised later than its other steps
     done = [lesson for lesson in lessons if lesson.what == "done"]
     measured = [lesson for lesson in lessons if lesson.counts is not None]
     state: ImprovementState = "done" if done else "open"
@@ -197,7 +197,7 @@ def _per_30_days(count: int, days: int) -> float | None:
 
 
 def justice_served(relations: Iterable[tuple[str, Relation]], *, confidence: float) -> list[JusticeServed]:
-    """Which kinds of justice repair serves, and how often relations mended where it did."""
+    """Return the kinds of justice that repair served, and the share of relations restored."""
     actions: Counter[Justice] = Counter()
     complaints: Counter[Justice] = Counter()
     customers: Counter[Justice] = Counter()

@@ -38,8 +38,8 @@ class Answer(msgspec.Struct, array_like=True, gc=False, order=True):
     Attributes:
         at: Its time, UTC microseconds.
         version: Its event's version in the customer's stream.
-        instrument: nps or csat.
-        score: In the instrument's range.
+        instrument: `nps` or `csat`.
+        score: The score.
         feedback: The answer's id.
     """
 
@@ -108,7 +108,7 @@ def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
 
 
 def feedback_corrected(rows: Rows, event: FeedbackCorrected, at: Envelope) -> None:
-    """Replace an answer by the customer's last word."""
+    """Replace an answer with the customer's latest one."""
     before = _of_year(rows, at, event.given_at)
     known = next((answer for answer in before.answers if answer.feedback == event.feedback), None)
     if known is None:

@@ -1,10 +1,10 @@
-"""What repair does to satisfaction: the same customers before their complaint and after its settlement.
+"""Satisfaction before a complaint and after its settlement, of the same customers.
 
-That customers may be more content after a good recovery than before the failure is the service recovery paradox
-(McCollough and Bharadwaj, 1992). A meta-analysis found it for satisfaction, but not for the intention to buy again (de
-Matos, Henrique and Rossi, "Service recovery paradox", *Journal of Service Research* 10, 2007, pages 60 to 77). So it is
-asked of the business's own answers, pair by pair, with an interval, and nothing of it counts towards retention: that
-somebody is content is not that they stay.
+Customers may be more satisfied after a good recovery than before the failure: the service recovery paradox (McCollough
+and Bharadwaj, 1992). A meta-analysis found it for satisfaction, but not for the intention to buy again (de Matos,
+Henrique and Rossi, "Service recovery paradox", *Journal of Service Research* 10, 2007, pages 60 to 77). So it is tested
+on the business's own answers, pair by pair, with an interval. It does not count towards retention, because a satisfied
+customer may still leave.
 """
 
 from __future__ import annotations
@@ -32,18 +32,19 @@ class BeforeAfter(BaseModel):
     """Satisfaction before complaints and after their settlement, by the same customers' answers to the same question.
 
     Attributes:
-        instrument: csat (1 to 5) or nps (0 to 10).
-        pairs: Complaints with an answer on both sides. With fewer than the policy's minimum nothing else is shown.
+        instrument: `csat` (1 to 5) or `nps` (0 to 10).
+        pairs: The number of complaints with an answer before and after. Below the policy's minimum nothing else is
+            shown.
         before: The mean score before.
         after: The mean score after.
-        difference: After less before.
-        interval: Of the difference, Student's; None for a single pair.
-        better: How many answered higher.
-        same: How many the same.
-        worse: How many lower.
-        paradox: `shown` where even the low end of the interval is above 0: those who complained are more content than
-            they were; `refuted` where its high end is not above 0; `unclear` in between.
-        suppressed: Whether there were too few.
+        difference: The mean of the score after minus the score before.
+        interval: Student's interval of the difference; None for a single pair.
+        better: The number of pairs with a higher score after.
+        same: The number of pairs with the same score.
+        worse: The number of pairs with a lower score after.
+        paradox: `shown` if the whole interval is above 0, so that complainants are more satisfied than before;
+            `refuted` if its high end is not above 0; `unclear` otherwise.
+        suppressed: True if there were too few pairs.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,15 +63,15 @@ class BeforeAfter(BaseModel):
 
 
 def pairs_of(relation: Relation, moments: Iterable[Moments], *, within_days: int, as_of: int) -> list[Pair]:
-    """A customer's answers around their complaints: the last one before it was filed, the first after its settlement.
+    """Return a customer's answers around their complaints: the last one before filing, the first after settlement.
 
-    An answer between the filing and the settlement belongs to neither side, nor does one after the next complaint.
+    Answers between filing and settlement, or after the next complaint, do not count.
 
     Args:
-        relation: As of `as_of`.
+        relation: The relation as of `as_of`.
         moments: The customer's years.
-        within_days: How far from the complaint an answer may be.
-        as_of: UTC microseconds.
+        within_days: The number of days before or after within which an answer counts.
+        as_of: The moment, UTC microseconds.
     """
     answers = sorted(answer for year in moments for answer in year.answers if answer.at <= as_of)
     found: list[Pair] = []
@@ -81,7 +82,7 @@ def pairs_of(relation: Relation, moments: Iterable[Moments], *, within_days: int
         next_at = opened[n + 1] if n + 1 < len(opened) else as_of + 1
         previous = relation.histories[n - 1].rounds[-1].settled_at if n else None
         if n and previous is None:
-            continue  # complaints that overlap cannot be told apart
+            continue  # overlapping complaints cannot be separated
         found.extend(_around(history, answers, previous or 0, next_at, within_days * _DAY))
     return found
 
@@ -101,12 +102,12 @@ def _around(history: ComplaintHistory, answers: Sequence[Answer], begin: int, en
 
 
 def before_and_after(pairs: Iterable[Pair], *, minimum: int, confidence: float) -> list[BeforeAfter]:
-    """The figures of all pairs, by instrument.
+    """Return the figures of all pairs, by instrument.
 
     Args:
-        pairs: Of all customers.
-        minimum: Fewer pairs are not shown.
-        confidence: Of the interval.
+        pairs: The pairs of all customers.
+        minimum: The minimum number of pairs that is shown.
+        confidence: The confidence of the interval.
     """
     by_instrument: dict[str, list[tuple[int, int]]] = {}
     for instrument, before, after in pairs:
@@ -139,7 +140,7 @@ def _figures(instrument: str, found: Sequence[tuple[int, int]], minimum: int, co
 
 
 def years_by_customer(moments: Iterable[Moments]) -> Mapping[str, list[Moments]]:
-    """The customers' years, each customer's together."""
+    """Return the years of each customer."""
     found: dict[str, list[Moments]] = {}
     for year in moments:
         found.setdefault(year.customer, []).append(year)

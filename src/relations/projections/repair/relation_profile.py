@@ -1,4 +1,4 @@
-"""A relation with all that it rests on, as callers see it."""
+"""The public form of a relation, with its evidence."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class RoundProfile(BaseModel):
     """One run of a complaint's clocks.
 
     Attributes:
-        number: 1, and one more for each reopening.
-        opened_by: filed, reopened, or resumed by an import.
-        opened_at: When.
+        number: 1 from the filing, one more for each reopening.
+        opened_by: `filed`, `reopened`, or `resumed` by an import.
+        opened_at: The time at which it began.
         acknowledge_by: The deadline of the first answer.
         resolve_by: The deadline of the resolution.
-        answered_at: When the customer first heard; None where they did not.
+        answered_at: The time of the first answer; None if there was none.
         steps: The first time of each step taken.
-        scores: What the customer answered, in order.
-        restored_at: Since when their evidence says that the relation is restored.
-        restored_by: score or purchase.
-        relapse: Whether it opened on a mended relation.
+        scores: The customer's follow-up scores, in order.
+        restored_at: The time since when their evidence shows that the relation is restored.
+        restored_by: `score` or `purchase`.
+        relapse: True if it began on a restored relation, or soon after a resolution.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,12 +56,12 @@ class ComplaintProfile(BaseModel):
     """One complaint, with all its rounds.
 
     Attributes:
-        complaint: Its id.
-        subject: What it is about.
-        severity: As last assessed.
-        state: Where it stands.
-        since: Since when.
-        rounds: At least one.
+        complaint: The complaint's id.
+        subject: The subject.
+        severity: The severity as last assessed.
+        state: The state.
+        since: The time since when it is in this state.
+        rounds: The rounds, at least one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -75,13 +75,13 @@ class ComplaintProfile(BaseModel):
 
 
 class DeviationProfile(BaseModel):
-    """A failure upon a failure.
+    """A double deviation: a repeated failure.
 
     Attributes:
-        complaint: The one that it is about.
-        kind: Reopened; the same subject as an earlier one; or soon after any earlier one.
-        at: When.
-        interval: Since the earlier failure, or for a reopening since the resolution.
+        complaint: The complaint about it.
+        kind: Reopened, the same subject as an earlier complaint, or soon after any earlier one.
+        at: The time.
+        interval: The time since the earlier failure, or for a reopening since the resolution.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -93,12 +93,12 @@ class DeviationProfile(BaseModel):
 
 
 class RelationProfile(BaseModel):
-    """One customer's relation with all that it rests on.
+    """One customer's relation with its evidence.
 
     Attributes:
-        standing: Where it stands.
-        complaints: By the time of filing.
-        deviations: By time.
+        standing: The state of the relation.
+        complaints: The complaints, by the time of filing.
+        deviations: The repeated failures, by time.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -109,7 +109,7 @@ class RelationProfile(BaseModel):
 
 
 def relation_profile(customer: str, relation: Relation) -> RelationProfile:
-    """A relation with all that it rests on, as callers see it."""
+    """Return the public form of a relation, with its evidence."""
     return RelationProfile(
         standing=standing(customer, relation),
         complaints=tuple(complaint_profile(history) for history in relation.histories),
@@ -126,7 +126,7 @@ def relation_profile(customer: str, relation: Relation) -> RelationProfile:
 
 
 def complaint_profile(history: ComplaintHistory) -> ComplaintProfile:
-    """A complaint with its rounds, as callers see it."""
+    """Return the public form of a complaint, with its rounds."""
     state, since = history.rounds[-1].position()
     return ComplaintProfile(
         complaint=history.case.complaint,

@@ -1,24 +1,22 @@
-"""The state of a relation, read from the times of what was done and from the customer's own evidence.
+"""The state of a relation, computed from the times of the steps taken and the customer's own evidence.
 
-Healthy → strained → acknowledged → apologised → remedied → verifying → restored; aside of these relapsed, withdrawn,
-lapsed and won back.
-A complaint goes as far as the furthest step taken since it was filed or last reopened, whatever the order of the
-steps; the relation is where its least mended complaint is. Nothing is remembered between two readings: as of any time
-the same times give the same state, in whatever order they were recorded.
+The states are healthy → strained → acknowledged → apologised → remedied → verifying → restored; and besides these
+relapsed, withdrawn, lapsed and won back. The state of a complaint is that of the furthest step since it was filed or
+last reopened, in any order of the steps. The state of the relation is that of its least repaired complaint. Nothing is
+stored: the same times give the same state, in whatever order they were recorded.
 
-Resolving or closing a complaint leads to verifying and no further: restored takes evidence that came from the customer,
-a follow-up score at or above the policy's, or a purchase on a later local day than the resolution. A follow-up score at
-or below the policy's says the contrary, and then only a better score, or another round, mends it. A complaint that was
-withdrawn is settled without the business having mended anything; a purchase later restores that too.
+Resolving or closing a complaint leads to verifying, no further. Restored needs evidence from the customer: a follow-up
+score at or above the policy's threshold, or a purchase on a later local day than the resolution. After a low follow-up
+score, only a better score or another round restores the relation. A withdrawn complaint is settled without any repair;
+a later purchase restores the relation, too.
 
-A customer with a damaged relation, who had bought before and of whom nothing is heard for the policy's time, has
-lapsed: no purchase, no complaint, no word. That is inferred. If they buy again after so long a silence, and that
-restores the relation, they are won back.
+A former buyer with a damaged relation has lapsed after the policy's time without a purchase, a complaint or a message.
+That is inferred. If they buy again after that, and the purchase restores the relation, they are won back.
 
-Double deviation is a failure upon a failure: the recovery failed and the complaint was reopened, the same kind of thing
-went wrong again, or anything did soon after (Bitner, Booms and Tetreault, "The service encounter", *Journal of
-Marketing* 54, 1990, pages 71 to 84, who name it). An import's reopenings of what was worked on after its end are none:
-they say that somebody worked, not that something failed.
+A double deviation is a repeated failure: a complaint was reopened, the same kind of failure happened again, or any
+failure happened soon after another. The term is by Bitner, Booms and Tetreault ("The service encounter", *Journal of
+Marketing* 54, 1990, pages 71 to 84). Reopenings that an import recorded for work after the end do not count: they show
+work, not a failure.
 """
 
 from __future__ import annotations
@@ -63,13 +61,13 @@ State: TypeAlias = Literal[
     "won_back",
 ]
 STATES: tuple[State, ...] = get_args(State)
-"""Healthy, then from the least mended to restored: a relation is where its first complaint in this order is.
+"""The states: healthy, then from the least repaired to restored. A relation has the first state of its complaints.
 
-No complaint is lapsed or won back; a whole relation is.
+A complaint is never lapsed or won back, only a whole relation.
 """
 
 MENDED: frozenset[State] = frozenset({"restored", "won_back"})
-"""What the customer's own evidence shows to be whole again."""
+"""The states in which the customer's own evidence shows a restored relation."""
 
 DeviationKind: TypeAlias = Literal["reopened", "same_kind", "soon_after"]
 
@@ -77,9 +75,9 @@ _DAY = 86_400_000_000
 _ENDS = frozenset({"met", "missed", "cancelled"})
 _NEVER = 2**63
 _ANSWERS = frozenset({"acknowledged", "apologised", "asked", "held", "proposed", "carried_out", "resolved"})
-"""What tells the customer that they were heard."""
+"""The steps that answer the customer."""
 _AS = {"approved": "proposed"}
-"""An offer that had to be approved reaches the customer by that."""
+"""The step by which a remedy that needed approval reaches the customer."""
 
 
 @dataclass(slots=True)
@@ -87,10 +85,10 @@ class ClockStanding:
     """A clock as of a moment.
 
     Attributes:
-        due_at: Its deadline, UTC microseconds. While it is paused, the one that it had before.
-        ended: met, missed or cancelled, where that is recorded.
-        is_paused: Whether it stands still.
-        started_at: When, UTC microseconds; for acknowledge and resolve that of their round.
+        due_at: The deadline, UTC microseconds; while the clock is paused, the one before the pause.
+        ended: `met`, `missed` or `cancelled`, if that is recorded.
+        is_paused: True if it is paused.
+        started_at: The start, UTC microseconds; for `acknowledge` and `resolve` that of their round.
     """
 
     due_at: int
@@ -104,16 +102,16 @@ class Round:
     """One run of a complaint's clocks: from its filing or a reopening to the next. Times in UTC microseconds.
 
     Attributes:
-        number: 1, and one more for each reopening.
-        opened_at: When.
-        opened_by: filed, reopened, or resumed by an import.
-        clocks: By name and number.
+        number: 1 from the filing, one more for each reopening.
+        opened_at: The time at which it began.
+        opened_by: `filed`, `reopened`, or `resumed` by an import.
+        clocks: The clocks by name and number.
         first: The first time of each step taken in the round.
-        answers: The times of all steps that tell the customer that they were heard.
-        scores: Of follow-ups, with their times.
-        ends_at: When it was reopened.
-        verdicts: What the customer's evidence said, and when: restored or not, by a score or a purchase.
-        is_relapse: Whether it opened on a relation that was restored, or soon after a resolution.
+        answers: The times of all steps that answer the customer.
+        scores: The follow-up scores with their times.
+        ends_at: The time of the next reopening; None if there was none.
+        verdicts: The customer's evidence by time: restored or not, by a score or a purchase.
+        is_relapse: True if it began on a restored relation, or soon after a resolution.
     """
 
     number: int
@@ -129,7 +127,7 @@ class Round:
 
     @property
     def answered_at(self) -> int | None:
-        """The first answer."""
+        """The time of the first answer; None if there was none."""
         return self.answers[0] if self.answers else None
 
     @property
@@ -144,12 +142,12 @@ class Round:
 
     @property
     def settled_at(self) -> int | None:
-        """When it was resolved, withdrawn or merged into another."""
+        """The time at which it was resolved, withdrawn or merged; None if it was not."""
         first = self.first
         return first.get("merged", first.get("withdrawn", first.get("resolved")))
 
     def restored_at(self, moment: int) -> int | None:
-        """Since when the evidence had said restored, as of a moment; None where it did not."""
+        """Return the time since when the evidence shows restored, as of a moment; None if it does not."""
         found = None
         for at, restored, _ in self.verdicts:
             if at > moment:
@@ -158,7 +156,7 @@ class Round:
         return found
 
     def position(self) -> tuple[State, int]:
-        """The state that this round has led to, and since when."""
+        """Return the state to which this round has led, and since when."""
         start: State = "relapsed" if self.is_relapse else "strained"
         if self.verdicts:
             at, restored, _ = self.verdicts[-1]
@@ -185,8 +183,8 @@ class ComplaintHistory:
     """A complaint as of a moment.
 
     Attributes:
-        case: Its row.
-        rounds: At least one.
+        case: The complaint's row.
+        rounds: The rounds, at least one.
         taken: The steps taken by then, in order.
         lessons: The steps of improvements taken by then, in order.
     """
@@ -198,17 +196,17 @@ class ComplaintHistory:
 
     @property
     def is_merged(self) -> bool:
-        """Whether it was a duplicate, which tells nothing that the other complaint does not."""
+        """True if it was merged into another complaint, which has all its evidence."""
         return "merged" in self.rounds[-1].first
 
     @property
     def severity(self) -> str:
-        """As last assessed by then, or as filed."""
+        """The severity as last assessed by then, or as filed."""
         return self._last("assessed") or self.case.severity
 
     @property
     def category(self) -> str | None:
-        """As last assessed by then."""
+        """The category as last assessed by then."""
         return self._last("categorised")
 
     @property
@@ -222,13 +220,13 @@ class ComplaintHistory:
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """A failure upon a failure.
+    """A double deviation: a repeated failure.
 
     Attributes:
-        complaint: The one that it is about.
-        kind: Reopened; the same subject as an earlier one; or soon after any earlier one.
-        at: When, UTC microseconds.
-        interval: Since the earlier failure, or for a reopening since the resolution, in microseconds.
+        complaint: The complaint about it.
+        kind: Reopened, the same subject as an earlier complaint, or soon after any earlier one.
+        at: The time, UTC microseconds.
+        interval: The time since the earlier failure, or for a reopening since the resolution, in microseconds.
     """
 
     complaint: str
@@ -242,11 +240,11 @@ class Relation:
     """A relation as of a moment.
 
     Attributes:
-        state: Where it stands.
-        since: Since when, UTC microseconds; None where it is healthy.
-        complaint: The complaint that it stands at.
+        state: The state.
+        since: The time since when it is in this state, UTC microseconds; None if it is healthy.
+        complaint: The complaint that determines the state.
         histories: All complaints, by the time of filing.
-        deviations: By time.
+        deviations: The repeated failures, by time.
     """
 
     state: State
@@ -259,14 +257,14 @@ class Relation:
 def relation_state(
     patron: Patron | None, cases: Iterable[Case], policy: Repair, *, as_of: int, local: LocalTime
 ) -> Relation:
-    """The state of one customer's relation.
+    """Return the state of one customer's relation.
 
     Args:
         patron: The customer's row.
         cases: All their complaints.
-        policy: What counts as evidence and as relapse.
-        as_of: UTC microseconds; later steps do not count. A purchase counts from the beginning of its local day.
-        local: The business's own days.
+        policy: The rules of evidence and relapse.
+        as_of: The moment, UTC microseconds; later steps do not count. Purchases count from the start of the local day.
+        local: The local days of the business.
     """
     bought = patron.purchase_days(local.day(as_of)) if patron else []
     days = bought if policy.purchase_restores else []
@@ -274,14 +272,14 @@ def relation_state(
     histories.sort(key=lambda history: (history.rounds[0].opened_at, history.case.complaint))
     if not histories:
         return Relation("healthy", None, None, [], [])
-    # A duplicate is no second failure, and mended with the other; where nothing else is left, it stands for it.
+    # A duplicate is not a second failure: it is skipped unless there is nothing else.
     counting = [history for history in histories if not history.is_merged]
     _mark_relapses(counting, policy)
     positions = [(*history.rounds[-1].position(), history.case.complaint) for history in counting or histories]
     state = min((found[0] for found in positions), key=STATES.index)
     there = [(since, complaint) for found, since, complaint in positions if found == state]
     since, complaint = max(there) if state == "restored" else min(there)
-    if bought:  # of people who never bought, silence says nothing
+    if bought:  # the silence of people who never bought means nothing
         state, since = _heard_of(state, since, histories, bought, policy.lapse_days * _DAY, as_of, local)
     return Relation(state, since, complaint, histories, _deviations(counting, policy))
 
@@ -295,7 +293,7 @@ def _heard_of(
     as_of: int,
     local: LocalTime,
 ) -> tuple[State, int]:
-    """The state in view of the customer's silence: lapsed where it lasts, won back where a purchase ended it."""
+    """Return the state after a long silence: lapsed while it lasts, won back if a purchase ended it."""
     if state != "restored":
         lapsed_at = _last_heard(histories, bought, as_of + 1, local) + silence
         return ("lapsed", lapsed_at) if lapsed_at <= as_of else (state, since)
@@ -306,8 +304,8 @@ def _heard_of(
 
 
 def _last_heard(histories: Sequence[ComplaintHistory], bought: Sequence[int], before: int, local: LocalTime) -> int:
-    """The customer's last sign of life before a moment: they bought, complained, came back, or answered."""
-    # A purchase counts from the beginning of its day, so the day of `before` may count or not.
+    """Return the last time before a moment at which the customer bought, complained, reopened or answered."""
+    # A purchase counts from the start of its day, so the day of `before` may or may not count.
     until = bisect_right(bought, local.day(before))
     signs = [local.start(date.fromordinal(day)) for day in bought[max(until - 2, 0) : until]]
     for history in histories:
@@ -322,7 +320,7 @@ def _last_heard(histories: Sequence[ComplaintHistory], bought: Sequence[int], be
 
 
 def _read(case: Case, days: Sequence[int], policy: Repair, as_of: int, local: LocalTime) -> ComplaintHistory | None:
-    """A complaint's rounds; None where it was not filed by then."""
+    """Return a complaint with its rounds; None if it was not filed by then."""
     if case.filed_at is None or case.filed_at > as_of:
         return None
     taken = [step for step in case.steps if step.at <= as_of]
@@ -358,10 +356,10 @@ def _rounds(taken: Sequence[CaseStep]) -> list[Round]:
 
 
 def _set_clocks(rounds: Sequence[Round], ticks: Iterable[Tick]) -> None:
-    """What became of the clocks, in the order of the stream: each deadline was reckoned from what came before it."""
+    """Apply the clock events in the order of the stream: each deadline was computed from what came before it."""
     for tick in ticks:
         if not 0 < tick.round <= len(rounds):
-            continue  # of a round that is dated later
+            continue  # the round is dated later
         clocks = rounds[tick.round - 1].clocks
         clock = clocks.get((tick.clock, tick.number))
         if clock is None:
@@ -379,7 +377,7 @@ def _set_clocks(rounds: Sequence[Round], ticks: Iterable[Tick]) -> None:
 def _note(opened: Round, step: CaseStep, at: int) -> None:
     what = _AS.get(step.what, step.what)
     if what == "followed_up" and opened.settled_at is None:
-        return  # dated before the settlement that it asks about: it says nothing of it
+        return  # dated before the settlement, so it is not about it
     opened.first.setdefault(what, at)
     if what in _ANSWERS:
         opened.answers.append(at)
@@ -388,7 +386,7 @@ def _note(opened: Round, step: CaseStep, at: int) -> None:
 
 
 def _judge(opened: Round, days: Sequence[int], policy: Repair, as_of: int, local: LocalTime) -> None:
-    """Hear the customer's evidence in its order: what came after the settlement and before the next round."""
+    """Apply the customer's evidence in order: from the settlement to the next round."""
     settled_at = opened.settled_at
     if settled_at is None:
         return
@@ -402,22 +400,21 @@ def _judge(opened: Round, days: Sequence[int], policy: Repair, as_of: int, local
         heard.append((purchased_at, "purchase", True))
     for at, by, good in sorted(heard):
         says = opened.verdicts[-1][1] if opened.verdicts else None
-        # A purchase is weaker evidence than words: it does not overrule a score, and changes nothing once restored.
+        # A purchase is weaker evidence than a score: it does not overrule one, and changes nothing once restored.
         if says != good and not (by == "purchase" and says is not None):
             opened.verdicts.append((at, good, by))
 
 
 def _purchased_after(moment: int, days: Sequence[int], local: LocalTime) -> int | None:
-    """The beginning of the first day with a purchase after the day of a moment."""
+    """Return the start of the first day with a purchase after the day of a moment; None if there is none."""
     later = bisect_right(days, local.day(moment))
     return local.start(date.fromordinal(days[later])) if later < len(days) else None
 
 
 def was_met(opened: Round, name: str, as_of: int, number: int = 1) -> bool | None:
-    """Return whether a clock ended in time; None while it runs or is paused, and where it was cancelled.
+    """Return whether a clock ended in time; None if it runs, is paused or was cancelled.
 
-    What truly happened counts: a clock whose miss is recorded was met if its step turns out to be dated before the
-    deadline.
+    A clock with a recorded miss was met if its step is dated before the deadline and was only recorded late.
     """
     clock = opened.clocks.get((name, number))
     if clock is None or clock.ended == "cancelled":
@@ -443,13 +440,13 @@ def was_corrected(opened: Round, name: str, number: int = 1) -> bool:
 
 
 def is_running(opened: Round, name: str, number: int = 1) -> bool:
-    """Whether what a clock waits for is still to be done; it may be overdue, or stand still."""
+    """Return True if the step of a clock is still to be done; the clock may be overdue or paused."""
     clock = opened.clocks.get((name, number))
     if clock is None or clock.ended in ("met", "cancelled") or _done_at(opened, name, number) is not None:
         return False
     if name == "follow_up":
         return opened.ends_at is None
-    # A miss does not end the waiting: it is overdue until it is done.
+    # A missed clock is overdue until its step is done.
     return opened.settled_at is None and opened.ends_at is None
 
 
@@ -465,14 +462,14 @@ def _done_at(opened: Round, name: str, number: int) -> int | None:
     return next((at for at in opened.answers if at >= started_at), None)
 
 
-# --- failures upon failures -----------------------------------------------------------------------------------------
+# --- repeated failures ----------------------------------------------------------------------------------------------
 
 
 def _mark_relapses(histories: Sequence[ComplaintHistory], policy: Repair) -> None:
-    """Mark the rounds that opened on a relation that was restored, or soon after a resolution.
+    """Mark the rounds that began on a restored relation, or soon after a resolution.
 
-    A reopening looks at the round before it, a new complaint at all others. Customers may have thousands, so the
-    spells in which anything was mended are laid out once and looked up.
+    A reopening depends on the round before it, a new complaint on all other complaints. Customers may have thousands,
+    so the restored periods are listed once and looked up.
     """
     spells = sorted(spell for history in histories for opened in history.rounds for spell in _mended(opened, policy))
     starts = [start for start, _ in spells]
@@ -488,7 +485,7 @@ def _mark_relapses(histories: Sequence[ComplaintHistory], policy: Repair) -> Non
 
 
 def _mended(opened: Round, policy: Repair) -> Iterator[tuple[int, int]]:
-    """When a failure would be a relapse, from and to: while restored, and for the policy's days after a resolution."""
+    """Return the periods in which a failure is a relapse: while restored, and the policy's days after a resolution."""
     ends_at = _NEVER if opened.ends_at is None else opened.ends_at
     verdicts = opened.verdicts
     for n, (at, restored, _) in enumerate(verdicts):
@@ -500,11 +497,11 @@ def _mended(opened: Round, policy: Repair) -> Iterator[tuple[int, int]]:
 
 
 def _deviations(histories: Sequence[ComplaintHistory], policy: Repair) -> list[Deviation]:
-    """Failures upon failures, by time."""
+    """Return the repeated failures, by time."""
     found: list[Deviation] = []
     last: int | None = None
     last_of: dict[str, int] = {}
-    # Complaints of one moment are one failure told in several, none upon another.
+    # Several complaints at the same moment are one failure, not repeated ones.
     for opened_at, together in groupby(histories, key=lambda history: history.rounds[0].opened_at):
         for case in (now := [history.case for history in together]):
             alike = last_of.get(case.subject)
