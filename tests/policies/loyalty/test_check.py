@@ -110,9 +110,9 @@ def test_the_programme_that_ships_is_good() -> None:
         (
             {"tiers": tiers(("a", 0), ("b", 10), benefits=["lounge"])},
             "benefit_twice",
-            "the benefit 'lounge' comes with two tiers",
+            "the benefit 'lounge' is named in two tiers",
         ),
-        ({"reversal_grace_days": 10}, "no_such_grace", "lets points expire"),
+        ({"reversal_grace_days": 10}, "no_such_grace", "points expire at once"),
         ({"tier_basis": "spend", "rates": {"EUR": 1, "JPY": 1}}, "spend_not_counted", "spend in JPY"),
         (
             {"campaigns": [{"id": "c", "starts": "2024-05-01", "ends": "2024-06-01"}]},
