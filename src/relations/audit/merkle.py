@@ -99,7 +99,7 @@ class Frontier:
 
 
 class Tree:
-    """A whole tree in memory: about 64 bytes a leaf.
+    """A whole tree in memory, about 64 bytes for each leaf.
 
     Args:
         leaves: The leaves in order, each 32 bytes.
@@ -159,7 +159,7 @@ class Tree:
     def consistency(self, old: int, size: int | None = None) -> list[bytes]:
         """Return the proof that a tree of `old` leaves is a prefix of a tree of `size` leaves.
 
-        Empty where there is nothing to prove: an empty old tree, or equal sizes.
+        It is empty if there is nothing to prove: an empty old tree, or equal sizes.
 
         Args:
             old: The size of the older tree.

@@ -180,14 +180,14 @@ Steps = list[tuple[str, tuple[Any, ...]]]
         ),
         pytest.param(
             4,
-            [("joins", ("c2", "main", 0)), ("recommends", ("c2", "c1", "main", 5, 0)),
+            [("joins", ("c2", "main", 0)), ("refers", ("c2", "c1", "main", 5, 0)),
              ("are_found_to_be_one", (False,)), ("buys", ("c2", 3, 0)), ("are_two_after_all", (False,)),
              ("are_found_to_be_one", (False,)), ("buys", ("c1", 35, 0)), ("are_two_after_all", (False,))],
             id="a recommendation rewarded during one merge is not counted again in the next",
         ),
         pytest.param(
             3,
-            [("joins", ("c2", "main", 0)), ("recommends", ("c2", "c1", "main", 1, 0)),
+            [("joins", ("c2", "main", 0)), ("refers", ("c2", "c1", "main", 1, 0)),
              ("is_given", ("c2", "main", 1, 5, 0)),
              ("are_found_to_be_one", (False,)), ("buys", ("c2", 6, 0)), ("redeems", ("c2", "main", 1, 9, 0)),
              ("gives_back", ("c2", 0, 7, 0))],
@@ -195,7 +195,7 @@ Steps = list[tuple[str, tuple[Any, ...]]]
         ),
         pytest.param(
             1,
-            [("joins", ("c1", "main", 0)), ("recommends", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
+            [("joins", ("c1", "main", 0)), ("refers", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
              ("buys", ("c3", 1, 0)), ("gives_back", ("c3", 0, 6, 0)), ("gives_back", ("c3", 0, 7, 0))],
             id="a purchase given back in parts takes its recommendation along, rounded up or not",
         ),
@@ -215,7 +215,7 @@ Steps = list[tuple[str, tuple[Any, ...]]]
         ),
         pytest.param(
             0,
-            [("joins", ("c1", "main", 0)), ("recommends", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
+            [("joins", ("c1", "main", 0)), ("refers", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
              ("are_found_to_be_one", (True,)), ("buys", ("c3", 2, 0)), ("are_two_after_all", (True,)),
              ("gives_back", ("c3", 0, 7, 0))],
             id="a recommendation rewarded during a merge and worth nothing after it leaves room for another",
@@ -229,7 +229,7 @@ Steps = list[tuple[str, tuple[Any, ...]]]
         ),
         pytest.param(
             4,
-            [("joins", ("c1", "main", 0)), ("recommends", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
+            [("joins", ("c1", "main", 0)), ("refers", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
              ("buys", ("c3", 2, 0)), ("leaves", ("c1", "main", 7)), ("gives_back", ("c3", 0, 7, 0))],
             id="a recommendation that a closing has settled is not revoked",
         ),
@@ -250,14 +250,14 @@ Steps = list[tuple[str, tuple[Any, ...]]]
         ),
         pytest.param(
             0,
-            [("joins", ("c1", "main", 0)), ("recommends", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
+            [("joins", ("c1", "main", 0)), ("refers", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
              ("buys", ("c3", 20, 0)), ("gives_back", ("c3", 0, 4, 0)), ("gives_back", ("c3", 0, 7, 0)),
              ("refund_is_reversed", (0, 0)), ("refund_is_reversed", (1, 0))],
             id="a referral that a refund revoked counts again with the reversal of any of the refunds",
         ),
         pytest.param(
             1,
-            [("joins", ("c1", "main", 0)), ("joins", ("c1", "club", 0)), ("recommends", ("c1", "c3", "main", 1, 0)),
+            [("joins", ("c1", "main", 0)), ("joins", ("c1", "club", 0)), ("refers", ("c1", "c3", "main", 1, 0)),
              ("joins", ("c3", "main", 0)), ("buys", ("c3", 20, 0)), ("are_found_to_be_one", (True,)),
              ("gives_back", ("c3", 0, 7, 0)), ("refund_is_reversed", (0, 0)), ("are_two_after_all", (True,)),
              ("gives_back", ("c3", 0, 7, 0)), ("refund_is_reversed", (0, 0))],

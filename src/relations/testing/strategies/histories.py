@@ -31,11 +31,11 @@ class Step(Generic[S]):
     """One command of a history.
 
     Attributes:
-        before: The state that it met.
+        before: The state before the command.
         command: The command.
-        events: What came of it.
-        refusal: Why nothing did, where a rule forbade it.
-        after: The state that it left.
+        events: The events that the command led to.
+        refusal: The refusal; None if the command was accepted.
+        after: The state after the command.
     """
 
     before: S
@@ -51,7 +51,7 @@ class History(Generic[S]):
 
     Attributes:
         aggregate: The kind of aggregate.
-        policy: What every command was decided by.
+        policy: The policy in force.
         steps: All commands with their outcomes, in order.
     """
 
@@ -61,12 +61,12 @@ class History(Generic[S]):
 
     @property
     def commands(self) -> tuple[Command, ...]:
-        """All commands, refused ones included, and those of the agenda for what fell due."""
+        """All commands, including the refused ones and those that the agenda sends when something falls due."""
         return tuple(step.command for step in self.steps)
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """All that happened."""
+        """All events, in order."""
         return tuple(event for step in self.steps for event in step.events)
 
     @property
