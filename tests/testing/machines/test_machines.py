@@ -98,7 +98,7 @@ def lived_together(rules: int, seed: int) -> Counter[str]:
     chance, machine = random.Random(seed), BusinessMachine()
     draw: dict[str, Callable[[], Any]] = {
         "to": lambda: chance.choice(("c1", "c2", "c3")),
-        "whom": lambda: chance.choice(("c1", "c2", "c3")),
+        "other": lambda: chance.choice(("c1", "c2", "c3")),
         "who": lambda: chance.choice(("c1", "c1", "c2", "c2", "c3")),
         "where": lambda: chance.choice(("main", "main", "club")),
         "late": lambda: chance.choice((0, 0, 0, 0, 2, 25)),
@@ -116,9 +116,9 @@ def lived_together(rules: int, seed: int) -> Counter[str]:
     machine.begin(rules, {("c1", "main"), ("c2", "main"), ("c2", "club")} if seed % 4 > 1 else set())
     for where in ("main", "club") if seed % 4 == 1 else ():
         machine.joins("c1", where, 0)
-        for number, whom in enumerate(("c3", "c2"), start=1):
-            machine.refers("c1", whom, where, number, 0)
-            machine.joins(whom, where, 0)
+        for number, other in enumerate(("c3", "c2"), start=1):
+            machine.refers("c1", other, where, number, 0)
+            machine.joins(other, where, 0)
     for _ in range(60):
         (doing,) = chance.choices(list(DOINGS), list(DOINGS.values()))
         does = getattr(machine, doing)
