@@ -735,14 +735,16 @@ def _question(name: str, ask: Callable[..., Any], told: dict[Any, str]) -> list[
     kind = without_none(get_type_hints(ask)["return"])
     entry = get_args(kind)[0] if get_origin(kind) is list else kind
     first = told.setdefault(entry, name)
-    return lines + (_columns(kind) if first == name else [f"Columns: as of `{first}`.", ""])
+    return lines + (_columns(kind) if first == name else [f"The columns are those of `{first}`.", ""])
 
 
 def _columns(kind: Any) -> list[str]:
     entry = get_args(kind)[0] if get_origin(kind) is list else kind
     about = attributes_of(entry) if is_record(entry) else {}
     columns = frame_of(None, kind).schema.items()
-    return table(("column", "type", ""), [(f"`{name}`", _dtype(dtype), about.get(name, "")) for name, dtype in columns])
+    return table(
+        ("column", "type", "meaning"), [(f"`{name}`", _dtype(dtype), about.get(name, "")) for name, dtype in columns]
+    )
 
 
 def _dtype(dtype: Any) -> str:

@@ -176,13 +176,13 @@ class Relations:
             url: An SQLAlchemy URL, such as `sqlite:///hotel.db` or `postgresql://user@host/name`.
             create: Create the log if it does not exist; if False, a missing log is refused.
             clock: Returns the time at which the log records an event, as an aware datetime.
-            master_key: 32 bytes that wrap the customers' keys.
+            master_key: 32 bytes that encrypt the customers' keys.
             durability: `full`: an acknowledged append survives a crash of the machine. `normal`, `off`: of the process.
             snapshot_every: Store the state of a stream each time it has grown by this many events.
-            aggregates: Every kind of aggregate: `(*AGGREGATES, mine)` adds a host's own.
+            aggregates: The kinds of aggregates: `(*AGGREGATES, mine)` adds a host's own.
             reactions: The commands that follow from an event, by its class: `{**REACTIONS, MyEvent: my_reaction}`.
-            projections: What is folded into tables: `(*PROJECTIONS, mine)`.
-            views: The classes of the views: `(*VIEWS, MyView)`; ask one's own by `engine.view(MyView)`.
+            projections: The projections to fold into tables: `(*PROJECTIONS, mine)` adds a host's own.
+            views: The classes of the views: `(*VIEWS, MyView)`; `engine.view(MyView)` returns a host's own.
             follow: Fold what is new before a view answers, so that callers read their own writes. A service that runs
                 `relations run` next to it can turn this off.
             access: `write`: record events. `fold`: record nothing, but bring views up to date. `read`: change nothing,
@@ -192,8 +192,8 @@ class Relations:
         Raises:
             InvalidInput: The URL is not one of a supported database.
             ForeignDatabase: It is not a database, or belongs to another application.
-            NewerLog: A newer version wrote it.
-            MissingExtra: PostgreSQL without the extra `postgres`.
+            NewerLog: A newer version of relations wrote it.
+            MissingExtra: The URL is one of PostgreSQL, and the extra `postgres` is not installed.
             LogError: The master key is not the one that wrapped the customers' keys, or none was given.
         """
         make = partial(
@@ -241,7 +241,7 @@ class Relations:
         """Execute a command: all its events, and those it leads to, are recorded in one transaction, or nothing is.
 
         Args:
-            command: What is wanted. With a `command_id`, the same command again returns the first receipt.
+            command: The command. With a `command_id`, the same command again returns the first receipt.
             connection: The host's own SQLAlchemy connection: the events commit or vanish with the host's rows.
             expected_version: Refuse unless the command's stream is at this version.
 
@@ -522,6 +522,6 @@ class Relations:
             on_progress: Called with the events checked and folded so far, and all there are to check and to fold.
 
         Raises:
-            InvalidInput: What is expected is not of the form `POSITION:DIGEST`.
+            InvalidInput: An entry of `expect` is not of the form `POSITION:DIGEST`.
         """
         return Verifier(self.log, self.codec, self.runner, self._keys, expect=expect, on_progress=on_progress).verify()

@@ -41,6 +41,9 @@ class LawBroken(AssertionError):
         difference: The first row that differs; None if the law is not about rows.
     """
 
+    law: str
+    difference: Difference | None
+
     def __init__(self, law: str, reason: str, difference: Difference | None = None) -> None:
         super().__init__(f"{law}: {reason}")
         self.law = law

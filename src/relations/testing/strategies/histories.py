@@ -92,7 +92,7 @@ def histories(
 
     Args:
         aggregate: The kind, such as `relations.aggregates.complaint.AGGREGATE`.
-        policies: What it is decided by; the default policy if absent.
+        policies: A strategy for the policy in force; the default policy if None.
         commands_min: How many commands there are at least; long histories get to what takes many steps.
         commands_max: How many commands there are at most, what time does by itself not counted.
         fields: Strategies for fields that are to be drawn otherwise, for the commands that have them.

@@ -38,8 +38,8 @@ def moments(*, earliest: datetime | None = None, latest: datetime | None = None)
     """Aware datetimes in several zones, to the microsecond.
 
     Args:
-        earliest: 2020 if absent.
-        latest: 2030 if absent.
+        earliest: The first moment; the beginning of 2020 by default.
+        latest: The last moment; the beginning of 2030 by default.
     """
     low = _EARLIEST if earliest is None else earliest.astimezone(UTC).replace(tzinfo=None)
     high = _LATEST if latest is None else latest.astimezone(UTC).replace(tzinfo=None)
