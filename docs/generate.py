@@ -120,8 +120,8 @@ def page(title: str, intro: str, parts: list[str]) -> str:
 
 
 def paragraph(text: str) -> str:
-    """Return the text of a docstring as Markdown, without the `::` of reStructuredText before examples."""
-    return text.replace("::\n", ":\n")
+    """Return the text of a docstring as Markdown: without `::` before examples, and with links to other pages."""
+    return re.sub(r"`docs/([\w/-]+\.md)`", r"[\1](../\1)", text.replace("::\n", ":\n"))
 
 
 # --- types, from JSON Schema ----------------------------------------------------------------------------------------

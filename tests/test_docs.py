@@ -160,6 +160,14 @@ def test_every_import_line_of_the_reference_works(pages: dict[str, str]) -> None
         assert hasattr(importlib.import_module(module), name), line
 
 
+def test_the_readme_links_every_page_and_the_pages_link_files_that_exist(pages: dict[str, str]) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in pages if f"](docs/reference/{name})" not in readme] == []
+    links = {link for page in pages.values() for link in re.findall(r"\]\(([\w./-]+\.md)\)", page)}
+    assert "../how-to/test-with-the-kit.md" in links
+    assert [link for link in links if not (ROOT / "docs" / "reference" / link).is_file()] == []
+
+
 def test_no_page_knows_the_machine_that_it_was_made_on(pages: dict[str, str]) -> None:
     for name, page in pages.items():
         assert str(ROOT) not in page, name
