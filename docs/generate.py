@@ -1,10 +1,10 @@
-"""Write the generated pages of the reference, or check that they are what they would be.
+"""Write the generated pages of the reference and the generated modules, or check that they are current.
 
-    python docs/generate.py            writes docs/reference/*.md
-    python docs/generate.py --check    fails where one of them is out of date, and says which
+    python docs/generate.py            writes docs/reference/*.md and the modules in PUBLIC
+    python docs/generate.py --check    fails if a file is out of date, and names it
 
-Everything on these pages stands in the code: in docstrings, in annotations, in the tables of refusals. A page thus
-cannot say what the code does not.
+Everything on these pages comes from the code: from docstrings, annotations and the tables of refusals. So the pages
+cannot contradict the code.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
+from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import MemberDescriptorType
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -24,6 +26,7 @@ from pydantic import BaseModel
 from typer import Context, Typer
 from typer.models import ArgumentInfo, OptionInfo
 
+import relations
 from relations import errors
 from relations.aggregates import AGGREGATES, complaint, customer, loyalty
 from relations.aggregates import policy as policy_aggregate
@@ -54,30 +57,33 @@ class Doc(NamedTuple):
     """A docstring taken apart.
 
     Attributes:
-        text: Everything before its sections.
-        attributes: What its Attributes section says, by name.
+        text: The text before the sections.
+        sections: The text of each section, by its heading.
     """
 
     text: str
-    attributes: dict[str, str]
+    sections: dict[str, str]
+
+    def entries(self, section: str) -> dict[str, str]:
+        """Return the entries of a section by name; none if the section is missing."""
+        return _entries(self.sections.get(section, ""))
 
 
 _SECTION = re.compile(r"^(Args|Attributes|Raises|Returns|Yields):$", re.MULTILINE)
 
 
 def doc_of(item: Any) -> Doc:
-    """The docstring of a class or function, as it stands there."""
+    """Return the docstring of a module, class or function; a class does not inherit one."""
     text = inspect.cleandoc(item.__dict__.get("__doc__") or "" if isinstance(item, type) else item.__doc__ or "")
     parts = _SECTION.split(text)
-    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
-    return Doc(parts[0].strip(), _entries(sections.get("Attributes", "")))
+    return Doc(parts[0].strip(), dict(zip(parts[1::2], parts[2::2], strict=True)))
 
 
 def _entries(section: str) -> dict[str, str]:
     found: dict[str, str] = {}
     name = ""
     for line in inspect.cleandoc("\n" + section).splitlines():
-        match = re.match(r"(\w+): (.*)", line)
+        match = re.match(r"(\*{0,2}\w+): (.*)", line)
         if match:
             name = match[1]
             found[name] = match[2]
@@ -87,11 +93,10 @@ def _entries(section: str) -> dict[str, str]:
 
 
 def attributes_of(cls: type) -> dict[str, str]:
-    """What the docstrings of a class and of those above it say of its fields; the class itself wins."""
+    """Return the descriptions of the attributes of a class and its bases; those of the class itself win."""
     found: dict[str, str] = {}
-    for each in reversed(cls.__mro__):
-        if each.__doc__ and each.__module__.startswith("relations."):
-            found.update(doc_of(each).attributes)
+    for each in reversed(_own_classes(cls)):
+        found.update(doc_of(each).entries("Attributes"))
     return found
 
 
@@ -99,7 +104,7 @@ def attributes_of(cls: type) -> dict[str, str]:
 
 
 def table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """A table; nothing without rows."""
+    """Return a table; nothing without rows."""
     listed = list(rows)
     if not listed:
         return []
@@ -109,21 +114,21 @@ def table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[st
 
 
 def page(title: str, intro: str, parts: list[str]) -> str:
-    """A whole page."""
+    """Return a whole page."""
     body = "\n".join([NOTE, "", f"# {title}", "", intro.strip(), "", *parts])
     return re.sub(r"\n{3,}", "\n\n", body).rstrip() + "\n"
 
 
 def paragraph(text: str) -> str:
-    """Text of a docstring as Markdown: `::` before an example stands there for reStructuredText's readers."""
-    return text.replace("::\n", ":\n")
+    """Return the text of a docstring as Markdown: without `::` before examples, and with links to other pages."""
+    return re.sub(r"`docs/([\w/-]+\.md)`", r"[\1](../\1)", text.replace("::\n", ":\n"))
 
 
-# --- types, as JSON Schema says them --------------------------------------------------------------------------------
+# --- types, from JSON Schema ----------------------------------------------------------------------------------------
 
 
 def schema_words(schema: dict[str, Any], defs: dict[str, Any]) -> str:
-    """A field's JSON Schema in a few words."""
+    """Return a field's JSON Schema in a few words."""
     match schema:
         case {"$ref": str(reference)}:
             name = reference.rpartition("/")[2]
@@ -153,7 +158,7 @@ def schema_words(schema: dict[str, Any], defs: dict[str, Any]) -> str:
 
 _NULL = {"type": "null"}
 _ANY_TEXT = (r"^[^\x00]*$",)
-"""Patterns that only keep out what no text has."""
+"""Patterns that are not worth showing: they only exclude the character NUL."""
 
 
 def _with_limits(kind: str, schema: dict[str, Any]) -> str:
@@ -184,7 +189,7 @@ def _with_limits(kind: str, schema: dict[str, Any]) -> str:
 
 
 def fields_of(schema: dict[str, Any], told: dict[str, str], left_out: frozenset[str]) -> Iterator[tuple[str, ...]]:
-    """Rows of name, type, default and meaning."""
+    """Yield rows of name, type, default and meaning."""
     defs = schema.get("$defs", {})
     required = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
@@ -203,11 +208,167 @@ def _default(value: Any) -> str:
     return f"`{msgspec.json.encode(value).decode()}`"
 
 
+# --- public objects -------------------------------------------------------------------------------------------------
+
+
+def import_line(name: str, module: str) -> str:
+    """Return the line that imports a name: from `relations` if it has that name, otherwise from the module."""
+    return f"from {'relations' if name in relations.__all__ else module} import {name}"
+
+
+def documented(name: str, item: Any, level: int, module: str = "") -> list[str]:
+    """Return the section of a public module, class, function or property.
+
+    Args:
+        name: The name in the heading.
+        item: The object.
+        level: The level of the heading.
+        module: The module to import it from, if the section has an import line.
+
+    Raises:
+        LookupError: The object, or a public part of it, has no docstring.
+    """
+    doc = doc_of(item)
+    if not doc.text:
+        msg = f"{name} is on a page of the reference, but has no docstring"
+        raise LookupError(msg)
+    signature = signature_of(name, item)
+    lines = [f"{'#' * level} {name}", ""]
+    lines += [f"`{import_line(name, module)}`", ""] if module else []
+    lines += ["```python", signature, "```", ""] if signature else []
+    lines += [paragraph(doc.text), ""]
+    lines += table(("argument", "meaning"), _named_entries(doc.entries("Args")))
+    if isinstance(item, type):
+        lines += table(("attribute", "type", "default", "meaning"), _fields(item))
+    for section in ("Returns", "Yields"):
+        if section in doc.sections:
+            lines += [f"{section}: {' '.join(doc.sections[section].split())}", ""]
+    lines += table(("raises", "when"), _named_entries(doc.entries("Raises")))
+    for part, member in public_parts(item).items():
+        lines += documented(f"{name}.{part}", member, level + 1)
+    return lines
+
+
+def _named_entries(entries: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(f"`{name}`", meaning) for name, meaning in entries.items()]
+
+
+def public_parts(item: Any) -> dict[str, Any]:
+    """Return the public names of a module, or the public methods and properties of a class and its bases."""
+    if inspect.ismodule(item):
+        return {name: getattr(item, name) for name in item.__all__}
+    bases = reversed(_own_classes(item)) if isinstance(item, type) else ()
+    return {
+        name: getattr(item, name) if isinstance(member, classmethod | staticmethod) else member
+        for base in bases
+        for name, member in vars(base).items()
+        if not name.startswith("_")
+        and (inspect.isroutine(member) or isinstance(member, property | classmethod | staticmethod))
+        and not isinstance(member, MemberDescriptorType)
+    }
+
+
+def signature_of(name: str, item: Any) -> str:
+    """Return the signature as the source has it; empty for a module, and for a class that callers do not construct."""
+    if isinstance(item, property):
+        return f"{name}: {ast.unparse(_definition(item.fget).returns)}"
+    if isinstance(item, type):
+        if "Args" not in doc_of(item).sections:
+            return ""
+        arguments, returns = _arguments(_definition(item.__init__).args)[1:], ""
+    elif callable(item):
+        function = _definition(item)
+        method = "." in item.__qualname__ and not isinstance(item, staticmethod)
+        arguments, returns = _arguments(function.args)[method:], f" -> {ast.unparse(function.returns)}"
+    else:
+        return ""
+    line = f"{name}({', '.join(arguments)}){returns}"
+    return (
+        line if len(line) <= _WIDTH else "\n".join([f"{name}(", *(f"    {each}," for each in arguments), f"){returns}"])
+    )
+
+
+def _arguments(of: ast.arguments) -> list[str]:
+    plain = [*of.posonlyargs, *of.args]
+    defaults = [None] * (len(plain) - len(of.defaults)) + of.defaults
+    found = [_argument(*each) for each in zip(plain, defaults, strict=True)]
+    if of.posonlyargs:
+        found.insert(len(of.posonlyargs), "/")
+    if of.vararg or of.kwonlyargs:
+        found.append(f"*{ast.unparse(of.vararg) if of.vararg else ''}")
+    found += [_argument(*each) for each in zip(of.kwonlyargs, of.kw_defaults, strict=True)]
+    return [*found, f"**{ast.unparse(of.kwarg)}"] if of.kwarg else found
+
+
+def _argument(argument: ast.arg, default: ast.expr | None) -> str:
+    return ast.unparse(argument) + (f" = {_value(default)}" if default else "")
+
+
+def _value(default: ast.expr) -> str:
+    """Return a default as the source has it; a private name is of no use to a reader."""
+    return "..." if isinstance(default, ast.Name) and default.id.startswith("_") else ast.unparse(default)
+
+
+def _fields(cls: type) -> list[tuple[str, ...]]:
+    """Return a row for each public attribute of a class: its name, type, default and meaning."""
+    declared: dict[str, tuple[str, str]] = {}
+    for base in reversed(_own_classes(cls)):
+        for node in _definition(base).body:
+            if isinstance(node, ast.AnnAssign) and not (name := ast.unparse(node.target)).startswith("_"):
+                default = f"`{_value(node.value)}`" if node.value else ""
+                declared[name] = (f"`{ast.unparse(node.annotation)}`", default)
+    told = attributes_of(cls)
+    missing = declared.keys() - told.keys()
+    if missing:
+        msg = f"the docstring of {cls.__name__} does not describe {', '.join(sorted(missing))}"
+        raise LookupError(msg)
+    return [(f"`{name}`", *declared.get(name, ("", "")), meaning) for name, meaning in told.items()]
+
+
+def _own_classes(cls: type) -> list[type]:
+    """Return the class and those of its bases that are classes of relations."""
+    return [base for base in cls.__mro__ if base is cls or base.__module__.startswith("relations.")]
+
+
+def _definition(item: Any) -> Any:
+    """Return the syntax tree of the statement that defines a class or a function."""
+    found: Any = _tree_of(item.__module__)
+    for name in item.__qualname__.split("."):
+        found = next(node for node in reversed(found.body) if getattr(node, "name", None) == name)
+    return found
+
+
+@cache
+def _tree_of(module: str) -> ast.Module:
+    return ast.parse(inspect.getsource(sys.modules[module]))
+
+
+class ModulePage(NamedTuple):
+    """A page on the public objects of one module.
+
+    Attributes:
+        title: The title of the page.
+        module: The module; its docstring is the introduction.
+        first: The object to begin with.
+    """
+
+    title: str
+    module: str
+    first: str = ""
+
+    def __call__(self) -> str:
+        """Return the page."""
+        module = import_module(self.module)
+        names = sorted(module.__all__, key=lambda name: (name != self.first, not name[0].isupper(), name))
+        parts = [line for name in names for line in documented(name, getattr(module, name), 2, self.module)]
+        return page(self.title, paragraph(doc_of(module).text), parts)
+
+
 # --- pages ----------------------------------------------------------------------------------------------------------
 
 
 def commands_page() -> str:
-    """Every command, aggregate by aggregate."""
+    """Return the page of commands, by aggregate."""
     parts: list[str] = []
     common = frozenset(Command.model_fields)
     parts += ["## Fields that every command has", ""]
@@ -218,30 +379,31 @@ def commands_page() -> str:
     for aggregate in AGGREGATES:
         parts += [f"## {aggregate.name.capitalize()}", ""]
         for command in aggregate.commands:
-            parts += [f"### {command.__name__}", "", paragraph(doc_of(command).text), ""]
+            parts += [f"### {command.__name__}", "", f"`{import_line(command.__name__, 'relations.commands')}`", ""]
+            parts += [paragraph(doc_of(command).text), ""]
             rows = fields_of(command.model_json_schema(), attributes_of(command), common)
             parts += table(("field", "type", "default", "meaning"), rows)
     intro = """
-What a caller may ask of the engine: `relations.execute(command)`. A command is a frozen pydantic model, and is
-validated when it is made. An id is 1 to 64 of letters, digits and `. _ : -`; money is
-`{"amount": 1230, "currency": "EUR"}`, in minor units. What the rules may then say to it is in [errors](errors.md);
-what it leads to in [events](events.md). `relations schema commands` prints the JSON Schema of all of them.
+Execute a command with `engine.execute(command)`. A command is a frozen pydantic model, and is validated when it is
+created. An id has 1 to 64 letters, digits and `. _ : -`. Money is `{"amount": 1230, "currency": "EUR"}`, in minor
+units. The [errors](errors.md) list the refusals, and the [events](events.md) what commands lead to.
+`relations schema commands` prints the JSON Schema of all commands.
 """
     return page("Commands", intro, parts)
 
 
 def events_page() -> str:
-    """Every event, aggregate by aggregate."""
+    """Return the page of events, by aggregate."""
     parts: list[str] = []
     for aggregate in AGGREGATES:
         parts += [f"## {aggregate.name.capitalize()}", ""]
         for event in aggregate.events:
             parts += _event(event)
     intro = """
-What can have happened, as the log stores it: the topic is in the column `topic`, the fields are the JSON in `body`.
-Times are whole microseconds since 1970 in UTC; money is `[amount, currency]` in minor units. A field marked *personal*
-is encrypted under the customer's own key, and unreadable for ever once the customer is erased. Fields at their
-defaults are left out. Topics and forms never change; a new form has a new schema number, and the old one is upcast.
+The events as the log stores them: the topic is in the column `topic`, and the fields are the JSON in `body`. Times are
+whole microseconds since 1970 in UTC. Money is `[amount, currency]` in minor units. A field marked *personal* is
+encrypted under the customer's own key, and can never be read again once the customer is erased. Fields at their
+defaults are left out. Topics and forms never change: a new form gets a new schema number, and the old one is upcast.
 """
     return page("Events", intro, parts)
 
@@ -267,6 +429,8 @@ def _event(event: type[Event]) -> list[str]:
         "",
         f"`{event.topic}`{version}",
         "",
+        f"`{import_line(event.__name__, 'relations.events')}`",
+        "",
         paragraph(doc_of(event).text),
         "",
         *table(("field", "type", "default", "meaning"), rows),
@@ -274,22 +438,23 @@ def _event(event: type[Event]) -> list[str]:
 
 
 def policies_page() -> str:
-    """The policy and all that it is made of."""
+    """Return the page of the policy and its parts."""
     parts: list[str] = []
     for model in _models(Policy, []):
         schema = model.model_json_schema()
-        parts += [f"## {model.__name__}", "", paragraph(doc_of(model).text), ""]
+        parts += [f"## {model.__name__}", "", f"`{import_line(model.__name__, door_of(model))}`", ""]
+        parts += [paragraph(doc_of(model).text), ""]
         parts += table(("field", "type", "default", "meaning"), fields_of(schema, attributes_of(model), frozenset()))
     intro = """
-The business's own rules as data. A policy is adopted by a command (`relations.adopt(policy)`), and so stands in the
-log like everything else. What an event had to rest on is pinned in it; views read the policy in force when they are
-asked. `relations schema policy` prints the JSON Schema.
+The business's own rules as data. A policy is adopted by a command (`engine.adopt(policy)`), so it is recorded in the
+log like everything else. An event keeps the figures that it was decided by. Views use the policy in force when they
+are asked. `relations schema policy` prints the JSON Schema.
 """
     return page("Policies", intro, parts)
 
 
 def _models(model: type[BaseModel], found: list[type[BaseModel]]) -> list[type[BaseModel]]:
-    """A model and those in its fields, each once, in the order in which they are met."""
+    """Return a model and the models in its fields, each once, in the order in which they are found."""
     if model not in found:
         found.append(model)
         for field in model.model_fields.values():
@@ -306,7 +471,7 @@ def _classes(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 class Raised(NamedTuple):
-    """An error with a code of its own, as it is raised somewhere."""
+    """An error with a code of its own, as the source raises it."""
 
     code: str
     error: str
@@ -314,7 +479,7 @@ class Raised(NamedTuple):
 
 
 def errors_page() -> str:
-    """The tree of errors, every code of refusal, and every other code."""
+    """Return the page of errors: the tree, every code of refusal, and every other code."""
     tree = inspect.cleandoc(errors.__doc__ or "").partition("::\n")[2].partition("\n\nAll of them")[0]
     parts = ["## The tree", "", "```text", inspect.cleandoc(tree), "```", ""]
     classes = [getattr(errors, name) for name in errors.__all__]
@@ -323,22 +488,23 @@ def errors_page() -> str:
         for cls in classes
     ]
     parts += table(("error", "its own code", "exit code of the CLI", "meaning"), rows)
+    parts += ["```python", *(import_line(cls.__name__, "relations.errors") for cls in classes), "```", ""]
     told: set[str] = set()
     for name, module in MODULES.items():
         refusals: dict[str, str] = dict(getattr(module, "REFUSALS", {}))
         if refusals:
-            parts += [f"## What the rules of a {name} refuse", ""]
+            parts += [f"## Refusals of a {name}", ""]
             parts += table(("code", "when"), [(f"`{code}`", when) for code, when in sorted(refusals.items())])
             told |= refusals.keys()
     own = {cls.code for cls in classes}
     others = [raised for raised in raised_codes() if raised.code not in told | own]
-    parts += ["## Other codes", "", "`…` stands for what is known only then.", ""]
+    parts += ["## Other codes", "", "`…` stands for words that are known only when the error is raised.", ""]
     parts += table(
         ("code", "error", "for example"), [(f"`{raised.code}`", f"`{raised.error}`", raised.says) for raised in others]
     )
     intro = """
-Everything that goes wrong is a `RelationsError` with a stable `code`, the `field`, the `reason` and a `hint`. Match
-on the code; the words may change at any time. A command that is refused has written nothing.
+Every error is a `RelationsError` with a stable `code`, the `field`, the `reason` and a `hint`. Match on the code: the
+words can change at any time. A refused command writes nothing.
 """
     return page("Errors", intro, parts)
 
@@ -350,7 +516,7 @@ def _exit_of(cls: type[RelationsError]) -> ExitCode:
 
 
 def raised_codes() -> list[Raised]:
-    """Every code that the source gives an error where it makes it; the longest of several sayings speaks."""
+    """Return every code in the source that is given to an error, with the longest of its messages."""
     found: dict[str, Raised] = {}
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -379,7 +545,7 @@ def _spelt(node: ast.expr) -> str:
 
 
 def cli_page() -> str:
-    """Every command of the program, from its functions' signatures."""
+    """Return the page of the command line, from its functions' signatures."""
     commands = list(_commands(app))
     parts = ["```text", "relations [--version] [--help] COMMAND …", "```", ""]
     parts += table(
@@ -396,9 +562,9 @@ def cli_page() -> str:
     intro = """
 Results go to stdout; progress bars, messages and errors to stderr. With `--json` stdout holds exactly one JSON
 document: the result, or `{"error": {"code", "field", "reason", "hint", "exit_code"}}` (a command line that cannot be
-understood is answered on stderr alone). An error never is a traceback. Colours appear on terminals only; where a
-terminal's encoding lacks a character, one that looks like it is shown. `-d` may be left out where `RELATIONS_URL` is
-set. Reading commands never make a database.
+understood is answered on stderr alone). Errors are never tracebacks. Colours appear on terminals only. If a terminal's
+encoding lacks a character, a similar one is shown. `-d` can be left out if `RELATIONS_URL` is set. Commands that only
+read never create a database.
 """
     return page("The command line", intro, parts)
 
@@ -466,7 +632,7 @@ def _spellings(name: str, info: OptionInfo) -> list[str]:
 
 
 def _kind(kind: Any, info: ArgumentInfo | OptionInfo) -> str:
-    """What kind of value it takes; nothing for a switch."""
+    """Return the kind of value that an option takes; nothing for a switch."""
     classes = [each for each in (kind, *get_args(kind)) if isinstance(each, type) and each is not type(None)]
     inner = [each for group in get_args(kind) for each in get_args(group) if isinstance(each, type)]
     for cls in [*inner, *classes]:
@@ -495,7 +661,7 @@ def _spaced(kinds: Iterable[type[Command]]) -> str:
 
 
 def _diagram() -> list[str]:
-    """Every move from one state to another, commands that lead the same way on one arrow."""
+    """Return every move from one state to another; commands that lead the same way share an arrow."""
     lines = ["```mermaid", "stateDiagram-v2", "    direction TB"]
     for state, moves in complaint.MOVES.items():
         ways: dict[str, list[str]] = {}
@@ -508,11 +674,12 @@ def _diagram() -> list[str]:
 
 
 def complaint_states_page() -> str:
-    """The table of moves as a diagram and in words."""
+    """Return the page of a complaint's states: the table of moves as a diagram and in words."""
     intro = (
-        "Which command is possible in which state of a complaint, and where it leads. An offer above its author's "
-        "limit moves nothing until it is approved. `CheckDeadlines` is possible in every state and moves none. What is "
-        "not here is refused with `illegal_move`, which names the state and what is possible from it."
+        "The commands that are possible in each state of a complaint, and the state that they lead to. An offer above "
+        "its author's limit changes nothing until it is approved. `CheckDeadlines` is possible in every state and "
+        "changes none. Any other command is refused with `illegal_move`, which names the state and the possible "
+        "commands."
     )
     stays = [
         (f"`{state}`", _spaced(command for command, after in moves.items() if after == state))
@@ -526,7 +693,7 @@ def complaint_states_page() -> str:
     improvements = [(f"`{state}`", _spaced(kinds)) for state, kinds in complaint.IMPROVEMENT_MOVES.items()]
     justice = [(f"`{event.__name__}`", kind) for event, kind in complaint.JUSTICE.items()]
     parts = ["## Moves", "", *_diagram()]
-    parts += ["## What leaves the state as it is", "", *table(("State", "Commands"), stays)]
+    parts += ["## Commands that leave the state as it is", "", *table(("State", "Commands"), stays)]
     parts += ["## Each remedy", "", *table(("State", "Moves"), remedies)]
     parts += ["## Each improvement", "", *table(("State", "Commands"), improvements)]
     parts += ["## The justice that each repair action serves", "", *table(("Event", "Justice"), justice)]
@@ -542,52 +709,46 @@ DTYPES = {
 
 
 def views_page() -> str:
-    """Every question of every view, with the columns of its answer; from signatures, annotations and docstrings."""
+    """Return the page of views: every question with the columns of its answer."""
     parts = []
     with Relations.open("sqlite://") as engine:
         for name, view in sorted(vars(engine.views).items()):
-            parts += [f"## views.{name}", "", paragraph(doc_of(type(view)).text), ""]
+            parts += [f"## views.{name}", ""]
+            parts += [f"`{import_line(type(view).__name__, 'relations.views')}` · `engine.views.{name}`", ""]
+            parts += [paragraph(doc_of(type(view)).text), ""]
             told: dict[Any, str] = {}
             for question, ask in questions(view).items():
                 parts += _question(question, ask, told)
             for row, kind in tables(view).items():
                 parts += [f"### Table {row}", "", paragraph(doc_of(kind).text), "", *_columns(kind)]
     intro = """
-What a view answers (`engine.views.retention.cohorts()`), and the columns of the answer as a frame
-(`relations.exchange.frame(engine.views.retention.cohorts)`, `relations frame retention.cohorts`). An answer that is one
-thing is a frame of one row. In tables times are UTC microseconds, as whole numbers.
+The questions of each view, such as `engine.views.retention.cohorts()`, and the columns of each answer as a frame
+(`relations.exchange.frame(engine.views.retention.cohorts)`, `relations frame retention.cohorts`). A single object is a
+frame of one row. Times in tables are UTC microseconds, as whole numbers.
 """
     return page("Views", intro, parts)
 
 
 def _question(name: str, ask: Callable[..., Any], told: dict[Any, str]) -> list[str]:
-    """A question; of several with the same entries the first has their columns."""
-    takes = inspect.signature(ask)
-    given = str(takes.replace(return_annotation=inspect.Signature.empty)).replace("'", "")
-    answer = str(takes.return_annotation).strip("'")
-    lines = [
-        f"### {name}",
-        "",
-        f"`{name}{given}` → `{answer}`",
-        "",
-        paragraph(doc_of(ask).text.partition("\n\n")[0]),
-        "",
-    ]
+    """Return a question's section. Only the first question with a kind of entry lists its columns."""
+    lines = documented(name, ask, 3)
     kind = without_none(get_type_hints(ask)["return"])
     entry = get_args(kind)[0] if get_origin(kind) is list else kind
     first = told.setdefault(entry, name)
-    return lines + (_columns(kind) if first == name else [f"Columns: as of `{first}`.", ""])
+    return lines + (_columns(kind) if first == name else [f"The columns are those of `{first}`.", ""])
 
 
 def _columns(kind: Any) -> list[str]:
     entry = get_args(kind)[0] if get_origin(kind) is list else kind
     about = attributes_of(entry) if is_record(entry) else {}
     columns = frame_of(None, kind).schema.items()
-    return table(("column", "type", ""), [(f"`{name}`", _dtype(dtype), about.get(name, "")) for name, dtype in columns])
+    return table(
+        ("column", "type", "meaning"), [(f"`{name}`", _dtype(dtype), about.get(name, "")) for name, dtype in columns]
+    )
 
 
 def _dtype(dtype: Any) -> str:
-    """A polars type in words."""
+    """Return a polars type in words."""
     match type(dtype).__name__:
         case "List":
             return f"list of {_dtype(dtype.inner)}"
@@ -695,17 +856,22 @@ PAGES: dict[str, Callable[[], str]] = {
     "policies.md": policies_page,
     "errors.md": errors_page,
     "views.md": views_page,
+    "engine.md": ModulePage("The engine", "relations.engine", first="Relations"),
+    "testing.md": ModulePage("The test kit", "relations.testing", first="Scenario"),
+    "exchange.md": ModulePage("Exchange", "relations.exchange"),
+    "analytics.md": ModulePage("Analytics", "relations.analytics"),
+    "audit.md": ModulePage("Audit", "relations.audit", first="Seals"),
 }
 
 
 def outputs() -> Iterator[tuple[Path, Callable[[], str]]]:
-    """Return every generated file, and what makes it."""
+    """Yield every generated file with the function that writes its text."""
     yield from ((SOURCE / name, make) for name, make in PUBLIC.items())
     yield from ((REFERENCE / name, make) for name, make in PAGES.items())
 
 
 def stale() -> list[str]:
-    """Return the generated files that are not what they would be."""
+    """Return the names of the generated files that are out of date."""
     return [path.name for path, make in outputs() if not path.is_file() or path.read_text("utf-8") != make()]
 
 

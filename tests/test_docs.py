@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 import sys
@@ -13,7 +14,13 @@ from typer.testing import CliRunner
 from relations.aggregates import AGGREGATES
 from relations.aggregates.complaint import MOVES
 from relations.cli.app import app
+from relations.engine import Relations
 from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def pages(generate: ModuleType) -> dict[str, str]:
+    return {name: make() for name, make in generate.PAGES.items()}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +35,7 @@ def generate() -> ModuleType:
 
 
 def test_the_generated_pages_are_current(generate: ModuleType) -> None:
-    assert len(generate.PAGES) == 7
+    assert len(generate.PAGES) == 12
     assert generate.stale() == [], "run: python docs/generate.py"
 
 
@@ -38,7 +45,7 @@ def test_the_diagram_of_a_complaint_and_its_table_of_moves_say_the_same(generate
     read = set()
     for state, after, commands in re.findall(r"^    (\S+) --> (\w+): (\S+)$", page, re.MULTILINE):
         read |= {("unfiled" if state == "[*]" else state, command, after) for command in commands.split("<br/>")}
-    stays = page.split("## What leaves the state as it is")[1].split("\n## ")[0]
+    stays = page.split("## Commands that leave the state as it is")[1].split("\n## ")[0]
     for state, commands in re.findall(r"^\| `(\w+)` \| (.*) \|$", stays, re.MULTILINE):
         read |= {(state, command.strip("` "), state) for command in commands.split(",")}
     moves = {(state, kind.__name__, after) for state, row in MOVES.items() for kind, after in row.items()}
@@ -81,9 +88,88 @@ def test_every_command_event_and_refusal_is_on_its_page(generate: ModuleType) ->
     assert "`illegal_move`" in errors
 
 
-def test_no_page_knows_the_machine_that_it_was_made_on(generate: ModuleType) -> None:
-    for name, make in generate.PAGES.items():
-        page = make()
+PUBLIC_MODULES = ("engine", "testing", "exchange", "analytics", "audit")
+
+
+@pytest.mark.parametrize("name", PUBLIC_MODULES)
+def test_the_page_of_a_module_lists_exactly_its_public_names(pages: dict[str, str], name: str) -> None:
+    names = importlib.import_module(f"relations.{name}").__all__
+    headings = re.findall(r"^## (.+)$", pages[f"{name}.md"], re.MULTILINE)
+    assert len(headings) >= 5
+    assert sorted(headings) == sorted(names)
+
+
+def test_every_public_part_of_the_engine_is_on_its_page(pages: dict[str, str]) -> None:
+    page = pages["engine.md"]
+    methods = {name for name in dir(Relations) if not name.startswith("_")}
+    assert {"open", "execute", "policy"} <= methods
+    assert set(re.findall(r"^### Relations\.(\w+)$", page, re.MULTILINE)) == methods
+    with Relations.open("sqlite://") as engine:
+        attributes = {name for name in vars(engine) if not name.startswith("_")}
+    section = page.split("\n### ")[0]
+    assert "views" in attributes
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == attributes
+
+
+def test_a_public_object_without_a_docstring_stops_the_generator(
+    generate: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Undescribed: ...
+
+    module = ModuleType("relations.undescribed", "A module.")
+    vars(module).update(__all__=["Undescribed"], Undescribed=Undescribed)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    with pytest.raises(LookupError, match="Undescribed is on a page of the reference, but has no docstring"):
+        generate.ModulePage("A page", module.__name__)()
+
+
+class HalfDescribed:
+    """A class with two attributes, one of them described.
+
+    Attributes:
+        known: The first.
+    """
+
+    known: int
+    unknown: int
+
+
+class UndescribedMethod:
+    """A class whose method has no docstring."""
+
+    def ask(self) -> None: ...
+
+
+def test_a_public_attribute_or_method_without_a_description_stops_the_generator(generate: ModuleType) -> None:
+    with pytest.raises(LookupError, match="HalfDescribed does not describe unknown"):
+        generate.documented("HalfDescribed", HalfDescribed, 2)
+    with pytest.raises(LookupError, match=r"UndescribedMethod\.ask is on a page of the reference"):
+        generate.documented("UndescribedMethod", UndescribedMethod, 2)
+
+
+def test_every_import_line_of_the_reference_works(pages: dict[str, str]) -> None:
+    lines: dict[str, set[str]] = {}
+    for name, page in pages.items():
+        lines[name] = set(re.findall(r"^`?(from relations[\w.]* import \w+)`?", page, re.MULTILINE))
+    events = sum(len(aggregate.events) for aggregate in AGGREGATES)
+    assert len(lines["events.md"]) == events
+    assert {name for name, found in lines.items() if not found} == {"cli.md", "complaint-states.md"}
+    for line in set().union(*lines.values()):
+        _, module, _, name = line.split()
+        assert name in importlib.import_module(module).__all__, line
+        assert hasattr(importlib.import_module(module), name), line
+
+
+def test_the_readme_links_every_page_and_the_pages_link_files_that_exist(pages: dict[str, str]) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in pages if f"](docs/reference/{name})" not in readme] == []
+    links = {link for page in pages.values() for link in re.findall(r"\]\(([\w./-]+\.md)\)", page)}
+    assert "../how-to/test-with-the-kit.md" in links
+    assert [link for link in links if not (ROOT / "docs" / "reference" / link).is_file()] == []
+
+
+def test_no_page_knows_the_machine_that_it_was_made_on(pages: dict[str, str]) -> None:
+    for name, page in pages.items():
         assert str(ROOT) not in page, name
         assert "object at 0x" not in page, name
         assert "\x1b" not in page, name

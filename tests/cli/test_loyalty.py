@@ -77,7 +77,7 @@ def test_a_programme_is_checked(run: Run, tmp_path: Path) -> None:
     bad.write_text('id = "main"\n[[tiers]]\nname = "gold"\nthreshold = 10\n[[tiers]]\nname = "silver"\nthreshold = 5\n')
     checked = run("programme", "check", good, "--json")
     assert (checked.code, checked.json["good"], checked.json["findings"]) == (0, True, [])
-    assert "Nothing is wrong" in run("programme", "check", good).out
+    assert "No mistakes found" in run("programme", "check", good).out
     found = run("programme", "check", bad)
     assert found.code == 1
     assert "silver" in found.out

@@ -16,7 +16,7 @@ _INTERRUPTED = 130
 def main() -> NoReturn:
     """Run the program.
 
-    An interrupt and a closed pipe end without a traceback, also while the program is still loading.
+    An interrupt or a closed pipe never causes a traceback, even while the program is still loading.
     """
     try:
         from relations.cli.app import run_app

@@ -78,7 +78,7 @@ def relations(
 ) -> None:
     """Record customer relations in one append-only log, and show satisfaction, retention and repair.
 
-    Commands go in, events are kept for ever, and every view can be rebuilt from them at any time. Start with
+    Commands become events, which are kept for ever. Every view can be rebuilt from them at any time. Start with
     `relations demo`.
     """
 
@@ -93,7 +93,7 @@ def run_app() -> int:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     else:
         code = int(ExitCode.GOOD)
-    # Typer replaces stdout and exits with 1 when the reader has gone, as `head` does. That is no error.
+    # Typer replaces stdout and exits with 1 when the reader closes the pipe, as `head` does. That is not an error.
     closed = sys.stdout is not stdout
     try:
         stdout.flush()

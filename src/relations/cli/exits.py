@@ -42,14 +42,14 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.GOOD: "The command succeeded.",
     ExitCode.PROBLEMS: "Recorded data is wrong: the chain is broken, an event cannot be read, or a view is stopped or "
     "differs from the log. Or a checked loyalty programme has errors.",
-    ExitCode.USAGE: "The command line is wrong, or a value on it is, such as an unknown id.",
+    ExitCode.USAGE: "The command line is wrong, or it has a wrong value, such as an unknown id.",
     ExitCode.REJECTED: "The import finished, and some rows were rejected.",
     ExitCode.DATABASE: "The database is missing, not a relations log, damaged, or cannot be reached.",
     ExitCode.NEWER: "The log was written by a newer version of relations.",
     ExitCode.FILE: "A file cannot be read completely, or cannot be written.",
     ExitCode.MAPPING: "The import mapping is missing or wrong.",
     ExitCode.EXTRA: "An optional package is missing; the message names it.",
-    ExitCode.CONFLICT: "Other writers were first every time, or a command id was used for two different commands.",
+    ExitCode.CONFLICT: "Other writers always came first, or a command id was used for two different commands.",
     ExitCode.FAULT: "There is a fault in relations itself. `-v` shows the traceback.",
     ExitCode.INTERRUPTED: "The command was interrupted; the message says what is safe.",
 }
@@ -83,7 +83,7 @@ def exit_code(error: RelationsError) -> ExitCode:
 
 
 def as_error(error: Exception) -> RelationsError | None:
-    """Return an exception as an error for people, or None where it is a fault of ours."""
+    """Return an exception as an error for people, or None if it is a fault in relations."""
     from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
     match error:

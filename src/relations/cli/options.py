@@ -78,7 +78,7 @@ def database_url(database: str) -> str:
         InvalidInput: The text cannot name a database.
     """
     if not database.strip():
-        raise InvalidInput("no database is named", code="invalid_url", field="--database", hint="Give a path or a URL")
+        raise InvalidInput("no database was given", code="invalid_url", field="--database", hint="Give a path or a URL")
     if "\0" in database or any("\ud800" <= character <= "\udfff" for character in database):
         raise InvalidInput(
             f"{database!r} has characters that no path or URL may have", code="invalid_url", field="--database"
@@ -93,11 +93,11 @@ def database_url(database: str) -> str:
 
 
 def read_master_key(file: Path | None) -> bytes | None:
-    """Return the master key in a file; None where no file is given.
+    """Return the master key in a file, or None if no file is given.
 
     Raises:
         SourceError: The file cannot be read.
-        InvalidInput: The file holds no master key.
+        InvalidInput: The file does not contain a master key.
     """
     if file is None:
         return None
@@ -115,7 +115,7 @@ def read_master_key(file: Path | None) -> bytes | None:
     if re.fullmatch(rb"[0-9A-Fa-f]{64}", digits):
         return bytes.fromhex(digits.decode())
     raise InvalidInput(
-        f"{file} holds no master key",
+        f"{file} does not contain a master key",
         code="invalid_master_key",
         field="--master-key-file",
         hint="Give a file of 32 bytes, or of 64 hexadecimal digits",
@@ -148,13 +148,13 @@ def _open(url: str, **options: Any) -> Relations:
 def open_to_read(database: str, master_key_file: Path | None = None, *, views: bool = True) -> Relations:
     """Open the engine for a command that only reads.
 
-    The database is recognised before anything in it may change. Views that are behind are then brought up to date, if
-    the database may be written; otherwise in memory, or on PostgreSQL not at all, with a warning.
+    Nothing is changed before the database is recognised as a log. Views that are behind are then brought up to date. If
+    the database is read-only, this is done in memory; on PostgreSQL it is not done, and a warning is shown.
 
     Args:
         database: A URL or a path.
         master_key_file: The file of the master key.
-        views: The command asks views. Otherwise nothing is changed at all.
+        views: True if the command reads views. Otherwise nothing is changed at all.
     """
     url, key = database_url(database), read_master_key(master_key_file)
     engine = _open(url, create=False, master_key=key, access="read", follow=False)
@@ -170,7 +170,7 @@ def open_to_read(database: str, master_key_file: Path | None = None, *, views: b
 
 
 def moment(given: str | None, zone: str, *, field: str = "--as-of") -> datetime | None:
-    """Return the moment that a day or a time stands for; None where nothing is given.
+    """Return the moment that a day or a time stands for, or None if nothing is given.
 
     A day stands for its last microsecond.
 

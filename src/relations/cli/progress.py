@@ -52,9 +52,9 @@ class ProgressBar:
 
         Args:
             done: The amount that is done.
-            total: The whole amount, where it is known only now.
+            total: The whole amount, if it was not known before.
             note: A few words after the bar, such as the number of rejected rows.
-            rate: Units a second, where that is not the speed of `done`.
+            rate: Units per second, if it is not the speed of `done`.
         """
         if rate is None and self.seconds > 0:
             rate = done / self.seconds
@@ -82,7 +82,7 @@ def progress_bar(
         total: The whole amount, if it is known.
         unit: The unit of the rate.
     """
-    # No thread refreshes it, so that a rebuild in several processes can fork, which is the fastest way to start.
+    # No thread refreshes the bar, so that a rebuild in several processes can fork, which starts fastest.
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=18),

@@ -26,7 +26,7 @@ __all__ = ["Screen", "running", "to_json", "visible"]
 def visible(text: str) -> str:
     """Return text with its control and bidirectional characters written as escape sequences.
 
-    Words in the log come from files and customers. Shown as they are, such characters can rewrite the screen.
+    Words in the log come from files and customers. Unescaped, such characters could rewrite the screen.
     """
     if text.isprintable():
         return text
@@ -164,7 +164,7 @@ def running(*, json: bool = False, verbose: bool = False, safe: str = "Nothing w
         sys.stderr.write(f"Interrupted. {safe}\n")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     except BrokenPipeError:
-        # The reader has gone, as `head` does. That is no error, and nothing more can be written there.
+        # The reader has closed the pipe, as `head` does. That is not an error, and nothing more can be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         raise typer.Exit(ExitCode.GOOD) from None
 

@@ -1,4 +1,4 @@
-"""Small things that tables are made of: bars, ranges, sparklines, numbers in words."""
+"""Parts of tables for the terminal: bars, ranges, sparklines and formatted numbers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _PLOT_WIDTH = 100
 
 
 def number(value: float | None) -> str:
-    """A whole number with its thousands apart."""
+    """Return a whole number with separators between thousands."""
     return ABSENT if value is None else f"{value:,.0f}"
 
 
@@ -52,12 +52,12 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 
 
 def percent(share: float | None, digits: int = 0) -> str:
-    """A share from 0 to 1 as per cent."""
+    """Return a share from 0 to 1 as a percentage."""
     return ABSENT if share is None else f"{100 * share:.{digits}f}%"
 
 
 def bar(share: float | None, width: int = 12) -> str:
-    """A bar for a share from 0 to 1, in eighths of a character."""
+    """Return a bar for a share from 0 to 1, in eighths of a character."""
     if share is None:
         return ""
     eighths = round(max(0.0, min(1.0, share)) * width * 8)
@@ -66,7 +66,7 @@ def bar(share: float | None, width: int = 12) -> str:
 
 
 def spark(values: Iterable[float | None], highest: float | None = None) -> str:
-    """A sparkline from 0 to the highest value; a blank where there is none."""
+    """Return a sparkline from 0 to the highest value, with blanks for missing values."""
     listed = list(values)
     top = highest or max((value for value in listed if value is not None), default=0) or 1
     return "".join(
@@ -76,7 +76,7 @@ def spark(values: Iterable[float | None], highest: float | None = None) -> str:
 
 
 def span(low: float, value: float, high: float, *, between: tuple[float, float], width: int = 22) -> str:
-    """An interval and the figure in it on a line from `between[0]` to `between[1]`."""
+    """Return an interval and the figure in it, drawn on a line from `between[0]` to `between[1]`."""
     lowest, highest = between
 
     def place(of: float) -> int:
@@ -92,18 +92,18 @@ def span(low: float, value: float, high: float, *, between: tuple[float, float],
 
 
 class Sheet(Table):
-    """A table that leaves out its spare columns where there is no room for them, rather than cutting letters off.
+    """A table that drops its spare columns if there is no room, instead of truncating text.
 
     Attributes:
-        spare: The columns to be left out, the first one first.
-        grow: The column that may be broken over lines.
+        spare: The columns that may be dropped, the first one first.
+        grow: The column whose text may wrap.
     """
 
     spare: Sequence[int] = ()
     grow: int | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The table, in as many columns as fit."""
+        """Yield the table with as many columns as fit."""
         kept = list(range(len(self.columns)))
         for index in self.spare:
             if self._width(console, options, kept) <= options.max_width:
@@ -115,7 +115,7 @@ class Sheet(Table):
             yield self._of(kept)
 
     def _of(self, kept: Sequence[int], grown: int | None = None) -> Table:
-        """A table of some of the columns; `grown` is the widest that the one that grows may be."""
+        """Return a table of some of the columns; `grown` is the greatest width of the column that may wrap."""
         made = Table(
             box=self.box, title=self.title, title_justify="left", title_style="bold", pad_edge=False, show_edge=False
         )
@@ -139,14 +139,14 @@ def table(
     grow: int | None = None,
     spare: Sequence[int] = (),
 ) -> Sheet:
-    """An empty table with headings.
+    """Return an empty table with headings.
 
     Args:
         *columns: The headings.
-        right: Which of them stand at the right, as numbers do.
-        title: What it shows.
-        grow: Which may be broken over lines; the others keep theirs whole.
-        spare: Which are left out where there is no room, the first one first.
+        right: The columns aligned to the right, such as numbers.
+        title: The table's title.
+        grow: The column whose text may wrap; the others do not wrap.
+        spare: The columns to drop if there is no room, the first one first.
     """
     made = Sheet(
         box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False, show_edge=False
@@ -163,15 +163,15 @@ def table(
 
 
 class HeatTable:
-    """Shares month by month, a row for each group: the darker the more, and each as a number of a hundred.
+    """A grid of percentages by month, with a row for each group. Higher shares are darker.
 
-    Where there is no room for all months, the last ones are left out and it says so.
+    If there is no room for all months, the last ones are left out, and the title says so.
 
     Args:
-        title: What it shows.
-        corner: What the rows' names are.
-        rows: A name, a size, and the shares from month 1 on; None where there is nothing.
-        highest: What is darkest; the highest share where absent.
+        title: The grid's title.
+        corner: The heading of the rows' names.
+        rows: A name, a size, and the shares from month 1 on; None for missing shares.
+        highest: The share with the darkest colour. Default: the highest share.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class HeatTable:
         self.highest = highest or max(known, default=0) or 1.0
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
-        """The grid, as many months wide as fit."""
+        """Yield the grid with as many months as fit."""
         first = max(len(self.corner), *(len(name) for name, _, _ in self.rows))
         second = max(len("Size"), *(len(size) for _, size, _ in self.rows))
         known = [share for _, _, shares in self.rows for share in shares if share is not None]
@@ -212,26 +212,26 @@ class HeatTable:
 
 
 def _heat(depth: float) -> str:
-    """A style from pale to dark, with letters that can be read on it."""
+    """Return a background from pale to dark, with a readable text colour."""
     held = max(0.0, min(1.0, depth))
     red, green, blue = (round(pale + (dark - pale) * held) for pale, dark in ((222, 8), (235, 69), (247, 122)))
     return f"{'rgb(255,255,255)' if held >= 0.6 else 'rgb(0,0,0)'} on rgb({red},{green},{blue})"
 
 
 class Curve:
-    """A curve of shares that falls in steps, as the ground below it.
+    """A falling step curve of shares, drawn as a filled area.
 
     Args:
-        corners: Where each step begins, ascending, and the share from there on.
-        below: What the horizontal axis counts.
-        height: In lines.
+        corners: The start of each step, ascending, and the share from there on.
+        below: The label of the horizontal axis.
+        height: The height in lines.
     """
 
     def __init__(self, corners: Sequence[tuple[float, float]], *, below: str, height: int = 8) -> None:
         self.corners, self.below, self.height = corners, below, height
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
-        """The plot, as wide as the terminal up to a point."""
+        """Yield the plot, as wide as the terminal up to a limit."""
         width = max(10, min(options.max_width, _PLOT_WIDTH) - 7)
         last = self.corners[-1][0] or 1.0
         starts = [at for at, _ in self.corners]
@@ -250,25 +250,25 @@ class Curve:
 
 
 def _eighth(share: float) -> str:
-    """A character filled from below, by a share of its height."""
+    """Return a character filled from below, by a share of its height."""
     return " " if share <= 0 else _LEVELS[min(7, max(0, round(share * 8) - 1))]
 
 
 def headline(text: str, detail: str = "") -> Text:
-    """The heading of a report."""
+    """Return the heading of a report."""
     return Text.assemble((text, "bold cyan"), (f"  {detail}" if detail else "", "dim"))
 
 
 def section(*parts: RenderableType) -> Padding:
-    """Parts that belong together, with a blank line below."""
+    """Return the parts of a section, followed by a blank line."""
     return Padding(Group(*parts), (0, 0, 1, 0))
 
 
 def words(text: str) -> Text:
-    """A line of explanation."""
+    """Return a line of explanation."""
     return Text(text, style="dim")
 
 
 def local_minute(at: datetime, zone: str) -> str:
-    """A moment to the minute, in the business's own zone."""
+    """Return a moment to the minute, in the business's time zone."""
     return f"{at.astimezone(time_zone(zone)):%Y-%m-%d %H:%M}"

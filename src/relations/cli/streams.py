@@ -1,4 +1,4 @@
-"""Output streams that take every character, whatever their encoding."""
+"""Output streams that accept every character, whatever their encoding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exchange: files by mappings, commands and recorded events as JSON Lines, and views as frames.
+"""Import and export: files with mappings, commands and recorded events as JSON Lines, and views as frames.
 
 See `docs/how-to/import-your-data.md` and `docs/how-to/take-views-as-frames.md`.
 """

@@ -14,9 +14,9 @@ class Receipt(msgspec.Struct, frozen=True):
     """The outcome of one command.
 
     Attributes:
-        command_id: The command's id, made up if it had none.
-        events: The events recorded for it, its reactions' included. Empty where there was nothing left to do.
-        repeated: Whether the log already held this command. Then `events` are those of the first time.
+        command_id: The command's id; a new one if the command had none.
+        events: The recorded events, including those of its reactions. Empty if the command changes nothing.
+        repeated: True if the log already had this command. Then `events` are those of the first time.
     """
 
     command_id: str
@@ -33,7 +33,7 @@ class Rejection(msgspec.Struct, frozen=True):
     """A command of a batch that was not recorded.
 
     Attributes:
-        index: Its place in the batch, from 0.
+        index: The command's index in the batch, from 0.
         command: The command.
         error: The reason.
     """
@@ -49,7 +49,7 @@ class BatchReport(msgspec.Struct):
     Attributes:
         accepted: Commands recorded now.
         repeated: Commands recorded before under the same id.
-        unchanged: Commands that left nothing to do.
+        unchanged: Commands that change nothing.
         events: Events recorded now.
         rejections: Commands that were refused, each with its place and reason.
     """

@@ -1,4 +1,4 @@
-"""Sentiment: models that score customers' words, and the recording of their scores."""
+"""Scoring of customers' words by sentiment models, and recording of the scores."""
 
 from relations.sentiment.scorers import SCORERS, Scorer, SnowNlp, Vader, scorers_named
 from relations.sentiment.scoring import ScorerCount, ScoringReport, score_feedback

@@ -18,8 +18,8 @@ _EXTRA = "sentiment"
 class Scorer(Protocol):
     """A model that scores how favourable words are. Any object with these members is a scorer.
 
-    One version has to give the same score to the same words: it is asked once, and its score stays in the log. A scorer
-    that is used in several processes has to be picklable.
+    One version must always give the same score to the same words, because it is asked once and its score stays in the
+    log. A scorer that is used in several processes must be picklable.
     """
 
     @property
@@ -32,19 +32,19 @@ class Scorer(Protocol):
 
     @property
     def languages(self) -> frozenset[str]:
-        """The languages that it reads, as primary subtags of BCP 47: `en` includes `en-GB`."""
+        """The languages that it reads, as primary subtags of BCP 47; `en` includes `en-GB`."""
 
     def score(self, text: str) -> int:
         """Return thousandths from -1000 (unfavourable) to 1000 (favourable); 0 is neither."""
 
 
 class Vader:
-    """English by VADER, a lexicon with rules for negation, emphasis and emoticons.
+    """A scorer of English with VADER, a lexicon with rules for negation, emphasis and emoticons.
 
     C. J. Hutto and E. Gilbert, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media Text",
     ICWSM 2014, in the package vaderSentiment. Its *compound*, from -1 to 1 in four decimals, is rounded to
-    thousandths. It is made for sentences: long texts tend to the ends of the scale. Its negations are written with
-    straight apostrophes, so curly ones are made straight first.
+    thousandths. It is made for sentences: long texts tend to the ends of the scale. It recognises negations only with
+    straight apostrophes, so curly ones are replaced first.
     """
 
     name = "vader"
@@ -70,10 +70,10 @@ class Vader:
 
 
 class SnowNlp:
-    """Chinese by SnowNLP, naive Bayes over its own segmentation into words, trained on reviews of shops.
+    """A scorer of Chinese with SnowNLP: naive Bayes over its own segmentation into words, trained on shop reviews.
 
     It gives the probability p that a text is favourable. The score is `2000 p - 1000`, rounded, so that 0.5 becomes 0.
-    Scores near the ends are common, because the model takes words for independent. Use the sign and the order of
+    Scores near the ends are common, because the model treats words as independent. Use the sign and the order of
     scores rather than their distance. Texts without words score 0.
     """
 
@@ -105,7 +105,7 @@ class SnowNlp:
 _VADER = "Scoring English words"
 _SNOWNLP = "Scoring Chinese words"
 _STRAIGHT = str.maketrans(dict.fromkeys("\u2019\u02bc\u2018\uff07", "'"))
-"""Apostrophes as phones, word processors and Chinese keyboards write them."""
+"""The apostrophes that phones, word processors and Chinese keyboards produce."""
 
 SCORERS: Mapping[str, Scorer] = {scorer.name: scorer for scorer in (Vader(), SnowNlp())}
 """The shipped scorers by name."""
@@ -115,7 +115,7 @@ def scorers_named(names: Iterable[str]) -> list[Scorer]:
     """Return shipped scorers by their names.
 
     Raises:
-        InvalidInput: There is no scorer of a name.
+        InvalidInput: There is no scorer with one of the names.
     """
     found = []
     for name in names:

@@ -1,7 +1,7 @@
-"""Scoring of words in the log, once: a score is recorded with its scorer and version, and no replay needs a model.
+"""Scoring of words in the log. Scores are recorded with scorer and version, so no replay needs a model.
 
-A score has the time of the words that it is about; `recorded_at` is the time of scoring. The command is made of the
-answer and the scorer alone, so scoring again, or in two processes at once, records nothing twice.
+A score has the time of the words; `recorded_at` is the time of scoring. The command depends only on the answer and the
+scorer, so scoring again, or in two processes at once, records nothing twice.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from relations.sentiment.scorers import SCORERS, Scorer
 __all__ = ["ScorerCount", "ScoringReport", "score_feedback"]
 
 _CHUNK = 16
-"""Texts sent to another process at a time: enough that sending costs little next to scoring."""
+"""The number of texts sent to another process at a time: enough that sending costs little compared with scoring."""
 
 
 class ScorerCount(msgspec.Struct):
@@ -94,13 +94,13 @@ def score_feedback(
 ) -> ScoringReport:
     """Score every answer with words by every scorer that reads its language and has not scored it yet.
 
-    An answer without a language is in the customer's language, as last known by then. An interrupted run can be started
-    again and continues. Answers that are recorded meanwhile are left to the next run.
+    An answer without a language has the customer's language, as last known at that time. An interrupted run continues
+    when it is started again. Answers that are recorded meanwhile are left to the next run.
 
     Args:
         engine: The engine that has the answers.
         scorers: The scorers. Default: all shipped ones.
-        language: The language (BCP 47) of answers without one, of customers whose language is unknown. Without it,
+        language: The language (BCP 47) of answers without one from customers whose language is unknown. By default
             such answers are left out.
         processes: The number of processes to score in. Models in plain Python are slow.
         batch: The number of answers to read, score and record at a time.
@@ -138,19 +138,19 @@ def _scored(engine: Relations, until: int) -> Iterator[_Key]:
 
 
 class _Spoken:
-    """The languages of customers over time: the last one known by a business time, under any id of theirs.
+    """The languages of customers over time, from events under any of their ids.
 
     Args:
         engine: The engine.
         until: The last position to read.
-        otherwise: The language of customers of whom none is known.
+        otherwise: The language of customers whose language is unknown.
     """
 
     def __init__(self, engine: Relations, until: int, otherwise: str) -> None:
         self._engine, self._until, self._otherwise = engine, until, otherwise
 
     def by(self, customer: str, at: int) -> str:
-        """Return the language of a customer at a moment in UTC microseconds."""
+        """Return a customer's last known language at a moment in UTC microseconds."""
         survivor = self._aliases.survivor(customer)
         known = [said for said in self._said.get(survivor, ()) if said[:1] <= (at,)]
         return max(known)[-1] if known else self._otherwise

@@ -66,9 +66,9 @@ def keygen(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Make the private keys of a log, and the policy file for everybody who checks its seals.
+    """Make the private keys of a log, and the policy file with which others check its seals.
 
-    Keep the key file away from the database. Publish the policy file, or hand it to the auditor.
+    Store the key file apart from the database. Publish the policy file, or give it to the auditor.
     """
     from relations.audit import SealingKey
 
@@ -82,7 +82,7 @@ def keygen(
 def seal(database: Database, key: KeyFile, output: Output = None, json: Json = False, verbose: Verbose = False) -> None:
     """Sign the log's size and Merkle root as they are now, and show the checkpoint.
 
-    Give the checkpoint to somebody else, or publish it: what it covers cannot be changed unnoticed any more.
+    Give the checkpoint to somebody else, or publish it. Any later change to the events that it covers is then detected.
     """
     from relations.audit import SealingKey, Seals
 
@@ -121,7 +121,7 @@ def prove(
 ) -> None:
     """Prove that an event is in the sealed log; the result is a tlog-proof file.
 
-    It is checked against the event's digest and shows nothing else of the log.
+    The proof is checked against the event's digest, and reveals nothing else of the log.
     """
     from relations.audit import Seals
 
@@ -132,14 +132,14 @@ def prove(
 
 @audit.command("continue")
 def continuation(
-    old: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="The older checkpoint, as it was handed over.")],
+    old: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="The older checkpoint.")],
     database: Database,
     size: Size = None,
     output: Output = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Prove that the sealed log continues an older checkpoint; the result is a request as witnesses take it."""
+    """Prove that the sealed log continues an older checkpoint; the result is a request that witnesses accept."""
     from relations.audit import Seals
 
     with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
@@ -165,7 +165,8 @@ def export(
     ] = Format.OCEL_JSON,
     after: Annotated[int, typer.Option("--after", min=0, help="Begin after this position.")] = 0,
     schema_strict: Annotated[
-        bool, typer.Option("--schema-strict", help="OCEL JSON: write numbers as text, as its published schema asks.")
+        bool,
+        typer.Option("--schema-strict", help="OCEL JSON: write numbers as text, as its published schema requires."),
     ] = False,
     source: Annotated[
         str, typer.Option("--source", metavar="URI", help="CloudEvents: the URI reference that names the log.")
@@ -197,11 +198,13 @@ def export(
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A checkpoint, or a proof of either kind.")],
     policy: Annotated[
-        Path, typer.Option("--policy", metavar="FILE", help="The policy file: whose signatures are trusted.")
+        Path, typer.Option("--policy", metavar="FILE", help="The policy file, which lists the trusted signers.")
     ],
     database: Annotated[
         str | None,
-        typer.Option("--database", "-d", metavar="URL|PATH", help="Check also that this database has all of it."),
+        typer.Option(
+            "--database", "-d", metavar="URL|PATH", help="Check also that this database has all these events unchanged."
+        ),
     ] = None,
     leaf: Annotated[
         str | None, typer.Option("--leaf", metavar="HEX", help="The event's digest, for the proof of an event.")
@@ -212,9 +215,9 @@ def check(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Check a checkpoint or a proof: signatures, Merkle path, and with a database that nothing was changed since.
+    """Check a checkpoint or a proof: signatures, Merkle path and, with a database, that nothing has changed since.
 
-    The file relations/audit/checker.py does the same without relations, with nothing but the package cryptography.
+    The file relations/audit/checker.py does the same on its own; it needs only the package cryptography.
     """
     from relations.audit.checker import Invalid
     from relations.cli.show import headline, section
@@ -238,10 +241,10 @@ def _checked(
     if text.startswith("c2sp.org/tlog-proof@"):
         if leaf is None:
             raise InvalidInput(
-                "the proof of an event is checked against the event's digest",
+                "cannot check the proof of an event without the event's digest",
                 code="leaf_needed",
                 field="leaf",
-                hint="Give --leaf with the digest that `relations history --json` or an export shows",
+                hint="Add --leaf with the digest from `relations history --json` or from an export",
             )
         proof = checker.Proof.parse(text)
         keys, checkpoint = checker.check_inclusion(proof, _digest(leaf), trusted), proof.checkpoint
@@ -249,10 +252,10 @@ def _checked(
     elif text.startswith("old "):
         if old is None:
             raise InvalidInput(
-                "a proof of continuation is checked against the older checkpoint",
+                "cannot check a proof of continuation without the older checkpoint",
                 code="old_needed",
                 field="old",
-                hint="Give --old with the checkpoint that you hold",
+                hint="Add --old with the older checkpoint",
             )
         request = checker.Request.parse(text)
         keys, checkpoint = checker.check_consistency(request, _checkpoint(old), trusted), request.checkpoint

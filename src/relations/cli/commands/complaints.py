@@ -47,14 +47,14 @@ def complaints_command(
         str | None,
         typer.Option(metavar="TIME", help="List complaints filed before this time: a day, or a time with its zone."),
     ] = None,
-    owner: Annotated[str | None, typer.Option(metavar="NAME", help="List only complaints of this owner.")] = None,
+    owner: Annotated[
+        str | None, typer.Option(metavar="NAME", help="List only complaints that this person owns.")
+    ] = None,
     department: Annotated[
         str | None, typer.Option(metavar="NAME", help="List only complaints of this department.")
     ] = None,
     severity: Annotated[SeverityChoice | None, typer.Option(help="List only complaints of this severity.")] = None,
-    unassigned: Annotated[
-        bool, typer.Option("--unassigned", help="List only complaints that nobody has been assigned.")
-    ] = False,
+    unassigned: Annotated[bool, typer.Option("--unassigned", help="List only complaints without an owner.")] = False,
     overdue: Annotated[bool, typer.Option("--overdue", help="List only complaints with a missed deadline.")] = False,
     order: Annotated[
         OrderChoice, typer.Option(help="Sort the work list by deadline or by severity.")
@@ -69,9 +69,9 @@ def complaints_command(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """List the complaints that need work, by the next deadline; or search all complaints.
+    """List the complaints that need work, sorted by the next deadline, or search all complaints.
 
-    With --status, --customer, --subject, --since or --until it searches all complaints, sorted by time of filing.
+    Use --status, --customer, --subject, --since or --until to search all complaints, sorted by time of filing.
     """
     with running(json=json, verbose=verbose) as screen, open_to_read(database) as engine:
         from relations.cli.pages import desk as page
@@ -182,7 +182,7 @@ def repair_command(
 ) -> None:
     """Show how damaged relations are repaired: states, times, deadlines, causes, improvements and satisfaction.
 
-    A relation counts as restored only by the customer's own evidence: a good answer, or a later purchase.
+    A relation counts as restored only after evidence from the customer: a good answer, or a later purchase.
     """
     with running(json=json, verbose=verbose) as screen:
         if customer is not None:

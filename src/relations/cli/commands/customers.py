@@ -23,7 +23,7 @@ def customer_command(
 ) -> None:
     """Show the whole file of one customer.
 
-    It has their profile and consents, events, complaints, points and tier, scores, the state of the relation, their
+    The file contains profile and consents, events, complaints, points and tier, scores, the state of the relation,
     value, and what falls due. Personal words are readable unless the customer was erased. The exit code is 2 for an
     unknown id.
     """
@@ -75,7 +75,7 @@ def history_command(
 def duplicates_command(
     database: Database,
     shared_by_at_most: Annotated[
-        int, typer.Option(min=2, help="Ignore an address, number or name that more customers than this share.")
+        int, typer.Option(min=2, help="Ignore an address, number or name shared by more customers than this.")
     ] = 5,
     limit: Annotated[int, typer.Option(min=0, help="Show at most this many pairs.")] = 50,
     offset: Annotated[int, typer.Option(min=0, help="Skip this many pairs first.")] = 0,
@@ -85,8 +85,9 @@ def duplicates_command(
 ) -> None:
     """List customers who are probably one person, with the evidence for each pair, the most likely first.
 
-    They share an e-mail address, a telephone number, a name and birthday, or an id in another system, whichever way
-    these are written. Merged and unmerged customers are left out. Nothing is changed: `MergeCustomer` merges a pair.
+    They share an e-mail address, a telephone number, a name and birthday, or an id in another system, even if these are
+    written differently. Pairs that were merged or unmerged are left out. Nothing is changed; to merge a pair, execute
+    `MergeCustomer`.
     """
     with running(json=json, verbose=verbose) as screen, open_to_read(database, master_key_file) as engine:
         from relations.cli.pages import customer as page

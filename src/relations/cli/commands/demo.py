@@ -35,8 +35,8 @@ class DemoOutcome(NamedTuple):
     """The result of recording the simulated commands.
 
     Attributes:
-        report: What became of the commands.
-        time: What became of the commands that fell due.
+        report: The outcome of the commands.
+        time: The outcome of the commands that fell due.
         ended_at: The end of the simulated history.
         seconds: The time that recording took.
         rebuild_seconds: The time that rebuilding the views took.
@@ -60,7 +60,7 @@ def demo(
         ),
     ] = _DATABASE,
     guests: Annotated[int, typer.Option(min=1, max=10_000_000, help="Simulate this many guests.")] = 5_000,
-    seed: Annotated[int, typer.Option(min=0, help="Simulate the history of this seed; the same seed repeats it.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Use this seed; the same seed gives the same history.")] = 1,
     as_of: Annotated[
         str | None, typer.Option(metavar="DAY", help="End the history on this day. Default: yesterday.")
     ] = None,
@@ -76,8 +76,8 @@ def demo(
 ) -> None:
     """Simulate two years of a hotel group, record them, and show a summary and a page with charts.
 
-    Every command passes through the engine and its rules. The data is invented. The same seed and the same last day
-    give the same history.
+    The data is invented. Every command passes through the engine and its rules. The same seed and last day give the
+    same history.
     """
     with running(json=json, verbose=verbose, safe=_SAFE) as screen:
         start, last = _period(as_of)
@@ -154,7 +154,7 @@ def _record(
 
 
 def _page(engine: Relations, path: Path | None, at: datetime) -> str | None:
-    """Write the page with charts; None where there is no place for it, or its extra is not installed."""
+    """Write the page with charts; return None if there is no place for it, or its extra is not installed."""
     from relations.cli.commands.reports import write_page
 
     if path is None:
@@ -217,7 +217,7 @@ def _sign(file: Path, digest: str) -> None:
 
 
 def _signed(file: Path) -> str | None:
-    """Return the digest that a demo left in its file; None where there is none."""
+    """Return the digest that a demo left in its file, or None."""
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         try:
             row = connection.execute("SELECT digest FROM demo_head").fetchone()
@@ -256,7 +256,7 @@ def _check_free(database: str) -> None:
             f"{database} holds a log that is not an unchanged demo",
             code="not_a_demo",
             field="--database",
-            hint="Give another file with --database; a demo replaces only a demo that nothing was added to",
+            hint="Choose another file with --database; only an unchanged demo is replaced",
         )
 
 

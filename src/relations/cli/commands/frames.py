@@ -60,12 +60,13 @@ def frame_command(
         typer.Option(
             "--part",
             metavar="COLUMN",
-            help="Write the entries of this column of lists as rows; repeat it to go deeper.",
+            help="Write the entries of this column of lists as rows; repeat it for nested lists.",
         ),
     ] = None,
     as_of: AsOf = None,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Write CSV texts unchanged, also those that a spreadsheet takes for formulas.")
+        bool,
+        typer.Option("--raw", help="Write CSV texts unchanged, even those that a spreadsheet would read as formulas."),
     ] = False,
     list_: Annotated[bool, typer.Option("--list", help="Show all questions and tables, and exit.")] = False,
     master_key_file: MasterKeyFile = None,
@@ -74,9 +75,8 @@ def frame_command(
 ) -> None:
     """Write the answer of a view, or a table behind it, to a Parquet, Arrow or CSV file.
 
-    Columns have the types of the answer: days, times in UTC, spans, and money in minor units next to its currency. An
-    empty answer has the same columns. In CSV, spans are ISO 8601, and lists and structs are JSON. Needs the extra
-    `data`.
+    Columns are typed: days, times in UTC, time spans, and money in minor units next to its currency. An empty answer
+    has the same columns. In CSV, time spans are ISO 8601, and lists and structs are JSON. Needs the extra `data`.
     """
     with running(json=json, verbose=verbose, safe=_SAFE) as screen:
         from relations.exchange.frames import part, write_frame
@@ -134,7 +134,7 @@ def _views(engine: Relations) -> dict[str, View]:
 
 
 def _arguments(question: Callable[..., Any], pairs: Sequence[str], zone: str) -> dict[str, Any]:
-    """Return the arguments on the command line as the types that the question takes."""
+    """Return the command line's arguments, converted to the types that the question takes."""
     hints, known = get_type_hints(question), signature(question).parameters
     written: dict[str, list[str]] = {}
     for pair in pairs:

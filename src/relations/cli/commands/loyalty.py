@@ -50,7 +50,7 @@ def loyalty(
 ) -> None:
     """Show a member's statement: opening balance, entries and closing balance, and the state of the account.
 
-    The account is shown as of --until, by default as of now. The balances are those of the whole period, whichever
+    The account is shown as of --until, by default as of now. The balances cover the whole period, even if only some
     entries are shown. The exit code is 2 for an unknown id.
     """
     with running(json=json, verbose=verbose) as screen:
@@ -84,9 +84,9 @@ def liability(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show the points owed to members by month of expiry, and the share of points that is never used.
+    """Show the points owed to members by month of expiry, and the share of points that are never used.
 
-    A day given as --as-of counts as a whole, in the zone of the policy. For a moment the figures are exact.
+    A day given as --as-of includes the whole day, in the policy's time zone. A time gives the figures of that moment.
     """
     with running(json=json, verbose=verbose) as screen, open_to_read(database, master_key_file) as engine:
         from relations.cli.pages import loyalty as page
@@ -115,10 +115,10 @@ def check(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Check the loyalty programmes in a file, and show each mistake with its place and a correction.
+    """Check the loyalty programmes in a file, and show where each mistake is and how to correct it.
 
-    It finds gaps between tiers, rewards that nobody can reach, and contradictory rules. The exit code is 1 for errors,
-    and 0 where there are only warnings.
+    The check finds gaps between tiers, rewards that nobody can reach, and contradictory rules. The exit code is 1 for
+    errors, and 0 if there are only warnings.
     """
     with running(json=json, verbose=verbose) as screen:
         from relations.cli.pages import loyalty as page

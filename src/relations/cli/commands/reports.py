@@ -26,7 +26,7 @@ _STALE = timedelta(days=30)
 
 
 def pages(engine: Relations, question: Question, views: list[str]) -> tuple[dict[str, Any], list[RenderableType]]:
-    """Return the documents and the pages of some views."""
+    """Return the JSON documents and the terminal pages of some views."""
     from relations.cli.pages import agenda, repair, retention, satisfaction
 
     documents: dict[str, Any] = {}
@@ -180,7 +180,7 @@ def write_page(
 
 
 def _warn_of_damage(engine: Relations, screen: Screen) -> None:
-    """Say that a view is stopped at an event that it cannot fold, so that its figures end there."""
+    """Warn that a view is stopped at an event that it cannot fold, so that its figures end there."""
     try:
         stopped = [each for each in engine.status().projections if each.failure]
     except RelationsError:
@@ -193,7 +193,7 @@ def _warn_of_damage(engine: Relations, screen: Screen) -> None:
 
 
 def _hint_at_age(engine: Relations, screen: Screen) -> None:
-    """Explain why every customer looks lost where nothing has been recorded for a long time."""
+    """Explain why every customer looks lost if nothing has been recorded for a long time."""
     if screen.json:
         return
     head = engine.status().position

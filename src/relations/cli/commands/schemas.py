@@ -1,4 +1,4 @@
-"""`relations schema`: JSON Schemas of everything that crosses a boundary."""
+"""`relations schema`: the JSON Schemas of commands, events, policies and mappings."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def schema(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show the JSON Schema of commands, events, policies and import mappings.
+    """Show the JSON Schemas of commands, events, policies and import mappings.
 
     The output is JSON with and without --json.
     """
@@ -85,6 +85,6 @@ def _chosen(documents: dict[str, Any], of: SchemaChoice | None, name: str | None
             f"there is no schema {name!r} among the {of.value}",
             code="unknown_schema",
             field="NAME",
-            hint=f"`relations schema {of.value}` shows all of them",
+            hint=f"Run `relations schema {of.value}` to see all of them",
         )
     return documents[of][name]

@@ -31,7 +31,7 @@ def score_command(
     ] = None,
     language: Annotated[
         str | None,
-        typer.Option(metavar="TAG", help="Take words without a known language for this one, such as en or zh."),
+        typer.Option(metavar="TAG", help="Assume this language for words without a known one, such as en or zh."),
     ] = None,
     processes: Annotated[
         int, typer.Option("--processes", "-p", min=1, max=64, help="Score in this many processes.")
@@ -40,11 +40,11 @@ def score_command(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Score how favourable customers' words are, and record the scores: English by VADER, Chinese by SnowNLP.
+    """Score how favourable customers' words are, and record the scores: English with VADER, Chinese with SnowNLP.
 
-    Each version of a scorer scores an answer once, if it reads the answer's language; run again, it scores new answers
-    only. Scores stay in the log, so no replay needs a model. An answer without a language has the customer's language.
-    Words of erased customers are gone and are left out. Needs the extra `sentiment`.
+    Each version of a scorer scores an answer once, if it reads the answer's language; a second run scores only new
+    answers. Scores stay in the log, so no replay needs a model. An answer without a language has the customer's
+    language. Words of erased customers are gone and are left out. Needs the extra `sentiment`.
     """
     with running(json=json, verbose=verbose, safe=_SAFE) as screen:
         from relations.cli.progress import progress_bar

@@ -1,4 +1,4 @@
-"""`relations import` and `export`: files into the log, and the log into a file."""
+"""`relations import` and `export`: import files into the log, and export the log to a file."""
 
 from __future__ import annotations
 
@@ -51,21 +51,21 @@ def import_command(
             "-m",
             metavar="NAME|FILE",
             autocompletion=complete_mapping,
-            help="Turn rows into commands by a shipped mapping or a TOML file. Without it, read native JSON Lines.",
+            help="Turn rows into commands with a shipped mapping or a TOML file. Without it, read native JSON Lines.",
         ),
     ] = None,
     rejects: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write rejected rows to a file, to correct and import again.")
+        Path | None, typer.Option(metavar="FILE", help="Write rejected rows to this file, to correct and import again.")
     ] = None,
     notes: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write accepted rows that have a note to a file.")
+        Path | None, typer.Option(metavar="FILE", help="Write accepted rows that have a note to this file.")
     ] = None,
     corrected: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Use the corrected rows in a file instead of FILE's own.")
+        Path | None, typer.Option(metavar="FILE", help="Use the corrected rows in this file instead of those in FILE.")
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(help="Import under this name instead of the mapping's; two files of one kind need two names."),
+        typer.Option(help="Use this import name instead of the mapping's; two files of one kind need two names."),
     ] = None,
     batch: Annotated[
         int, typer.Option(min=1, max=100_000, help="Record this many commands in one transaction.")
@@ -77,13 +77,13 @@ def import_command(
 ) -> None:
     """Import a file: turn its rows into commands, and report rejected rows with their reasons.
 
-    Every row is counted as accepted or rejected. Command ids are made of the import's name and the row, so an
+    Every row is counted as accepted or rejected. Command ids consist of the import's name and the row, so an
     interrupted import can be run again, and a finished one records nothing the second time. The exit code is 3 if rows
     were rejected.
 
-    Without --mapping the file holds JSON Lines of commands ({"command": "RecordPurchase", ...}), or of recorded
-    events as `relations export` writes them. Those are recorded unchanged, digests included, into an empty log or into
-    one that holds their beginning.
+    Without --mapping the file must contain JSON Lines: commands ({"command": "RecordPurchase", ...}), or recorded
+    events written by `relations export`. Recorded events are stored unchanged, digests included, in an empty log or in
+    one that has the first of them.
     """  # fmt: skip
     with running(json=json, verbose=verbose, safe=_SAFE) as screen:
         from relations.cli.pages.imported import show_import
@@ -157,8 +157,7 @@ def _native_kind(file: Path) -> str:
             raise SourceError(
                 f"{file} does not begin with a line of JSON",
                 code="not_native",
-                hint=f"Say how rows become commands: --mapping with one of {', '.join(shipped_mappings())}, or "
-                "your own TOML file",
+                hint=f"Add --mapping with one of {', '.join(shipped_mappings())}, or with your own TOML file",
             ) from None
     return "events" if isinstance(first, dict) and {"position", "topic", "digest"} <= first.keys() else "commands"
 
@@ -198,15 +197,15 @@ def export_command(
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to this file instead of stdout.")
     ] = None,
     after: Annotated[int, typer.Option(min=0, help="Export the events after this position.")] = 0,
-    until: Annotated[int | None, typer.Option(min=0, help="Export the events up to and with this position.")] = None,
+    until: Annotated[int | None, typer.Option(min=0, help="Export the events up to this position, included.")] = None,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Export the recorded events as JSON Lines, byte for byte as they are in the log, with their digests.
+    """Export the recorded events as JSON Lines, byte for byte as in the log, with their digests.
 
-    Personal words stay encrypted, because keys are not exported. `relations import` reads the file again. On stdout
-    there is nothing but the lines; with --output and --json the document has their number.
+    Personal words stay encrypted, because keys are not exported. `relations import` can read the file. Without --output
+    only the lines are written to stdout; with --output and --json the document contains their number.
     """
     with running(json=json, verbose=verbose, safe="The log is unchanged; the file was not written.") as screen:
         import msgspec

@@ -50,7 +50,7 @@ def verify(
     expect: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="POSITION:DIGEST", help="Check that the log had this digest at this position; repeat it for more."
+            metavar="POSITION:DIGEST", help="Check that the log has this digest at this position; repeat it for more."
         ),
     ] = None,
     master_key_file: MasterKeyFile = None,
@@ -59,8 +59,8 @@ def verify(
 ) -> None:
     """Verify the log and the views: the chain of digests, gaps, unreadable events, and views that differ from the log.
 
-    The exit code is 1 if something is wrong, and the first bad position is named. Otherwise the last position and its
-    digest are shown. Note them down and pass them to --expect later: they prove that nothing before was changed.
+    If something is wrong, the first bad position is shown and the exit code is 1. Otherwise the last position and its
+    digest are shown. Note them down and pass them to --expect later, to prove that no earlier event has changed.
     """
     with running(json=json, verbose=verbose) as screen:
         expected = [_noted(each) for each in expect or ()]
@@ -92,7 +92,7 @@ def _noted(given: str) -> tuple[int, str]:
             f"{given!r} is not a position and a digest",
             code="invalid_expectation",
             field="--expect",
-            hint="Write POSITION:DIGEST as `relations verify` shows them; 8 digits of the digest or more",
+            hint="Write POSITION:DIGEST as `relations verify` shows them, with at least 8 digits of the digest",
         )
     return int(match[1]), match[2].lower()
 
@@ -131,15 +131,13 @@ def rebuild(
     processes: Annotated[int, typer.Option(min=1, max=64, help="Rebuild in this many processes.")] = 1,
     shards: Annotated[
         int | None,
-        typer.Option(
-            min=1, max=1024, help="Divide the customers into this many shards. Default: one for each process."
-        ),
+        typer.Option(min=1, max=1024, help="Divide the customers into this many shards. Default: one per process."),
     ] = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Rebuild views from the log. The old ones keep serving until the new ones replace them."""
-    safe = "The old views are unchanged and keep serving."
+    """Rebuild views from the log. The old views stay in use until the new ones replace them."""
+    safe = "The old views are unchanged and still in use."
     with running(json=json, verbose=verbose, safe=safe) as screen:
         from relations.cli.progress import progress_bar
         from relations.cli.show import number
@@ -171,7 +169,7 @@ class _Follower:
         self._failure: ProjectionFailed | None = None
 
     def follow(self, heads: Iterable[int]) -> None:
-        """Catch up with the log, then again whenever it has grown."""
+        """Catch up with the log now, and whenever it grows."""
         self.catch_up()
         waiting = iter(heads)
         while True:
@@ -220,11 +218,11 @@ class _Follower:
         try:
             report = self.engine.advance_time(self.engine.clock())
         except (ProjectionFailed, ConcurrencyConflict, StoreError) as error:
-            self.screen.say(f"Commands that are due have to wait: {error}", "red")
+            self.screen.say(f"Due commands are postponed: {error}", "red")
             return
         self.executed += report.accepted
         for rejection in report.rejections:
-            self.screen.say(f"A command that was due was refused: {rejection.error}", "red")
+            self.screen.say(f"A due command was refused: {rejection.error}", "red")
 
     def document(self) -> dict[str, Any]:
         """Return the result for programs."""
@@ -268,7 +266,7 @@ def _stopped_by_signals(stop: Callable[[], object]) -> Iterator[None]:
 
 @contextmanager
 def _every(seconds: float, do: Callable[[], object], stop: Callable[[], object]) -> Iterator[None]:
-    """Call a function now and again after every interval while the body runs. If it fails, stop the body and raise."""
+    """Call a function at once and after every interval while the body runs. If it fails, stop the body and raise."""
     over = threading.Event()
     failed: list[Exception] = []
 
@@ -310,8 +308,8 @@ def run(
 ) -> None:
     """Keep the views up to date until interrupted.
 
-    Several may run at once, also next to services that embed the engine: no event is counted twice. A view that
-    cannot fold an event stops and is reported; the others continue.
+    Several processes may run at once, also alongside services that embed the engine; no event is counted twice. A view
+    that cannot fold an event stops and is reported; the others continue.
     """
     with running(json=json, verbose=verbose) as screen, open_engine(database, master_key_file) as engine:
         from relations.cli.show import number

@@ -1,4 +1,4 @@
-"""The whole file of a customer on one screen, for people; and who may be one under two ids."""
+"""The terminal pages of one customer's file, and of likely duplicates."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from relations.report.customer_file import CustomerFile
 __all__ = ["show", "show_duplicates"]
 
 _ROWS = 8
-"""The most rows of a list that is not the timeline."""
+"""The maximum rows of every list except the timeline."""
 _PLURALS = {"need": "Needs", "preference": "Likes", "habit": "Habits", "taboo": "Taboos"}
 
 Facts = list[tuple[str, str]]
 
 
 def show(file: CustomerFile, zone: str, *, events: int, asked: bool) -> Iterator[RenderableType]:
-    """The page.
+    """Yield the parts of the page.
 
     Args:
-        file: The customer's.
-        zone: The business's own.
-        events: The most events of the timeline.
-        asked: Whether a moment was asked for.
+        file: The customer's file.
+        zone: The business's time zone.
+        events: The maximum number of events in the timeline.
+        asked: True if a moment was given on the command line.
     """
     who = file.portrait
     yield headline(f"Customer {who.customer}", f"as of {local_minute(file.as_of, zone)}" if asked else "")
     if who.erased_at is not None:
-        yield Text(f"Erased on {_day(who.erased_at, zone)}: their words are gone for ever.", style="bold red")
+        yield Text(f"Erased on {_day(who.erased_at, zone)}: their personal words are gone for ever.", style="bold red")
     yield section(_facts(_person(who, zone)))
     yield section(_facts([*_relation(file, zone), *_points(file, zone), *_value(file)]))
     for listed in (_tickets(file, zone), _answers(file, zone), _due(file, zone), _timeline(file, zone, events)):
@@ -101,7 +101,7 @@ def _person(who: Portrait, zone: str) -> Facts:
 
 def _known(who: Portrait, zone: str) -> str:
     if who.known_since is None:
-        return "by complaints or points only, never registered"
+        return "not registered; known only by complaints or points"
     source, channel = who.source, who.channel
     came = _joined(f"from {source}" if source else None, f"by {_plain(channel)}" if channel else None, by=" ")
     return _joined(f"since {_day(who.known_since, zone)}", came)
@@ -129,7 +129,7 @@ def _relation(file: CustomerFile, zone: str) -> Facts:
         _counted(relation.complaints, "complaint"),
         f"{number(relation.unsettled)} unsettled" if relation.unsettled else None,
         _counted(relation.relapses, "relapse"),
-        f"{number(relation.deviations)} upon an earlier failure" if relation.deviations else None,
+        f"{number(relation.deviations)} after an earlier failure" if relation.deviations else None,
     )
     parts = f"deposits {feelings.deposits:+.1f}, withdrawals {feelings.withdrawals:+.1f}"
     felt = f"{feelings.balance:+.1f} ({parts}, as faded)"
@@ -182,7 +182,7 @@ def _value(file: CustomerFile) -> Facts:
         often = f"{file.worth.expected_purchases:.1f} days of buying within a year"
         rows.append(("Expected", f"{percent(file.worth.alive)} likely to come again; {often}"))
     elif file.worth_unknown is not None and bought is not None and bought.days:
-        rows.append(("Expected", f"cannot be said: {file.worth_unknown}"))
+        rows.append(("Expected", f"unknown: {file.worth_unknown}"))
     return rows
 
 
@@ -191,7 +191,7 @@ def _value(file: CustomerFile) -> Facts:
 
 def _cut(listed: Table, total: int) -> RenderableType:
     rest = total - _ROWS
-    return listed if rest <= 0 else Group(listed, words(f"and {number(rest)} more; --json has them all"))
+    return listed if rest <= 0 else Group(listed, words(f"and {number(rest)} more; --json lists them all"))
 
 
 def _tickets(file: CustomerFile, zone: str) -> RenderableType | None:
@@ -263,19 +263,21 @@ def _timeline(file: CustomerFile, zone: str, events: int) -> RenderableType | No
 
 
 def show_duplicates(found: list[Duplicate], people: Mapping[str, Portrait]) -> RenderableType:
-    """Pairs with what speaks for each.
+    """Yield the pairs with the evidence for each.
 
     Args:
         found: The pairs.
-        people: Who the customers are, by id.
+        people: The customers' profiles, by id.
     """
-    title = headline("Likely duplicates", "customers who may be one under two ids")
+    title = headline("Likely duplicates", "customers who may be one person under two ids")
     if not found:
-        return Group(title, section(words("None: no two customers have anything alike that says so.")))
-    made = table("Customers", "Names", "What they have alike", grow=2)
+        return Group(title, section(words("There are no likely duplicates.")))
+    made = table("Customers", "Names", "What they share", grow=2)
     for pair in found:
         alike = [f"{_plain(said.kind)}: {said.value}" for said in pair.evidence]
         names = [people[name].name or ABSENT for name in pair.customers]
         made.add_row("\n".join(pair.customers), "\n".join(names), "\n".join(alike))
-    lines = words(f"{number(len(found))} pairs. MergeCustomer merges two; unmerged again, they are proposed no more.")
+    lines = words(
+        f"{number(len(found))} pairs. MergeCustomer merges a pair. A pair that was unmerged is not proposed again."
+    )
     return Group(title, section(made, lines))

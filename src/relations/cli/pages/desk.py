@@ -1,4 +1,4 @@
-"""The complaint desk's lists, and the file of one complaint, for people."""
+"""The terminal pages of the complaint desk: its lists, and the file of one complaint."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def show_list(page: TicketPage, title: str, zone: str) -> RenderableType:
             f"{ticket.subject}\n{whose}",
             Text.assemble(_due(ticket, zone), f"\n{_what(ticket)}"),
         )
-    lines = [words("Below each id: the customer; below the date of filing: the status; below the subject: who has it.")]
+    lines = [words("Below each id: the customer; below the date of filing: the status; below the subject: the owner.")]
     if page.next is not None:
         lines.append(words(f"There is more: --after {page.next}"))
     return Group(headline("Complaints", title), section(made, *lines))

@@ -1,4 +1,4 @@
-"""One customer's history, for people."""
+"""The terminal page of one customer's history."""
 
 from __future__ import annotations
 

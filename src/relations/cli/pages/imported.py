@@ -1,4 +1,4 @@
-"""The result of an import, and the shipped mappings, for people."""
+"""The terminal pages of an import's result and of the shipped mappings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements, what is owed to members, and what a programme gets wrong, for people."""
+"""The terminal pages of statements, of points owed to members, and of a programme's mistakes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _change(points: int) -> str:
 
 
 def show_statement(account: MemberAccount | None, statement: Statement, zone: str) -> RenderableType:
-    """A member's statement, and how the account stands."""
+    """Yield a member's statement, and the state of the account."""
     title = headline(f"Statement of {statement.customer}", f"programme {statement.programme}")
     if account is None:
         return Group(title, section(words("There is no account in this programme.")))
@@ -75,12 +75,12 @@ def _standing(account: MemberAccount, zone: str) -> list[RenderableType]:
         lines.append(words(f"{number(account.pending)} are pending."))
     if account.overdue:
         lines.append(
-            words(f"{number(account.overdue)} have expired, which is not recorded: `relations run --advance-time`.")
+            words(f"{number(account.overdue)} have expired, not recorded yet; run `relations run --advance-time`.")
         )
     if account.debt:
-        lines.append(words(f"{number(account.debt)} are owed; what is earned repays them first."))
+        lines.append(words(f"{number(account.debt)} are owed and are repaid first from new points."))
     if account.shortfall:
-        lines.append(words(f"{number(account.shortfall)} could not be taken back with refunds, and are not owed."))
+        lines.append(words(f"{number(account.shortfall)} could not be taken back after refunds, and are not owed."))
     if account.closed_at is not None:
         lines.append(words(f"The member left on {_day(account.closed_at, zone)}."))
     if account.tier is not None and account.tier.tier is not None:
@@ -108,7 +108,7 @@ def _lots(account: MemberAccount, zone: str) -> Table:
 
 
 def show_liability(owed: Liability, unused: BreakageReport, zone: str) -> RenderableType:
-    """Points in open lots by month of expiry, and what became of those before."""
+    """Yield the points in open lots by month of expiry, and the outcome of earlier points."""
     title = headline("Points liability", f"programme {owed.programme}, on the evening of {_day(owed.as_of, zone)}")
     made = table("Spendable through", "Points", "", "", right=(1,), grow=3)
     most = max((month.points for month in owed.months), default=0)
@@ -118,7 +118,9 @@ def show_liability(owed: Liability, unused: BreakageReport, zone: str) -> Render
     made.add_row(Text("in all", "bold"), number(owed.points), "", "")
     lines: list[RenderableType] = [words(f"Members owe {number(owed.debt)} points.")] if owed.debt else []
     if any(month.overdue for month in owed.months):
-        lines.append(words("Overdue points have expired, which is not recorded: `relations run --advance-time`."))
+        lines.append(
+            words("Overdue points have expired, which is not recorded yet; run `relations run --advance-time`.")
+        )
     if unused.rate is not None:
         lines.append(
             words(
@@ -130,7 +132,7 @@ def show_liability(owed: Liability, unused: BreakageReport, zone: str) -> Render
 
 
 def show_check(report: ProgrammeReport) -> RenderableType:
-    """What a programme's file gets wrong."""
+    """Yield the mistakes in a programme's file."""
     names = ", ".join(programme.id for programme in report.programmes)
     parts: list[RenderableType] = [headline("Programme check", names)]
     for finding in report.findings:
@@ -143,5 +145,5 @@ def show_check(report: ProgrammeReport) -> RenderableType:
             lines.append(words(f"  {finding.hint}"))
         parts.append(section(*lines))
     if not report.findings:
-        parts.append(section(Text("Nothing is wrong with it.")))
+        parts.append(section(Text("No mistakes found.")))
     return Group(*parts)

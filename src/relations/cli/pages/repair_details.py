@@ -1,4 +1,4 @@
-"""What repair is worth, for people: clocks, causes, improvements, justice, satisfaction, emotional accounts."""
+"""The terminal pages of repair: clocks, causes, improvements, justice, satisfaction and emotional accounts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _JUSTICE = {
 
 
 class RepairDetails(msgspec.Struct, frozen=True):
-    """All that the page shows."""
+    """Everything that the page shows."""
 
     clocks: list[ClockFigures]
     causes: list[CauseShare]
@@ -56,7 +56,7 @@ class RelationPage(msgspec.Struct, frozen=True):
 
 
 def read(engine: Relations, question: Question, by: CausesBy) -> RepairDetails:
-    """Everything as of the moment asked for."""
+    """Read everything as of the moment asked about."""
     view, as_of = engine.views.repair, question.as_of
     return RepairDetails(
         clocks=view.clocks(as_of=as_of),
@@ -84,9 +84,7 @@ def show(page: RepairDetails, question: Question, by: CausesBy) -> RenderableTyp
     if page.improvements:
         parts.append(section(_improvements(page.improvements[: question.limit])))
     if any(served.actions for served in page.justice):
-        parts.append(
-            section(_justice(page.justice), words("Restored where it was served does not mean restored by it."))
-        )
+        parts.append(section(_justice(page.justice), words("Restored after an action does not mean restored by it.")))
     if page.satisfaction:
         parts.append(section(_satisfaction(page.satisfaction), *_satisfaction_explained(page.satisfaction)))
     if page.accounts:
@@ -113,7 +111,7 @@ def _clocks(clocks: list[ClockFigures]) -> RenderableType:
 
 
 def _causes(causes: list[CauseShare], by: CausesBy) -> RenderableType:
-    made = table(by.capitalize(), "Complaints", "Share", "So far", "", right=(1, 2, 3), title="What they come from")
+    made = table(by.capitalize(), "Complaints", "Share", "So far", "", right=(1, 2, 3), title="Causes")
     for cause in causes:
         name = "not known yet" if cause.cause is None else cause.cause
         made.add_row(
@@ -162,12 +160,12 @@ def _satisfaction(found: list[BeforeAfter]) -> RenderableType:
 
 def _satisfaction_explained(found: list[BeforeAfter]) -> list[RenderableType]:
     said = {
-        "shown": "more content than before they complained",
-        "refuted": "not more content than before they complained",
-        "unclear": "neither surely more content than before, nor surely not",
+        "shown": "more satisfied than before they complained",
+        "refuted": "not more satisfied than before they complained",
+        "unclear": "possibly, but not certainly, more satisfied than before",
     }
     lines = [f"By {each.instrument}, they are {said[each.paradox]}." for each in found if each.paradox]
-    return [words(line) for line in [*lines, "That is no sign that they stay: it counts towards no retention."]]
+    return [words(line) for line in [*lines, "This does not show that they stay, so retention does not use it."]]
 
 
 def _accounts(accounts: list[EmotionalBalance]) -> RenderableType:
@@ -189,7 +187,7 @@ def show_one(page: RelationPage, zone: str, limit: int) -> RenderableType:
         f"{standing.state.replace('_', ' ')}{since}; {standing.complaints} complaints, {standing.relapses} relapses"
     ]
     lines += [
-        f"{each.complaint}: a failure upon a failure ({each.kind.replace('_', ' ')}), after {duration(each.interval)}"
+        f"{each.complaint}: a failure after a failure ({each.kind.replace('_', ' ')}), after {duration(each.interval)}"
         for each in page.relation.deviations
     ]
     complaints = table("Complaint", "Severity", "State", "Since", "About", title="Complaints", grow=4)

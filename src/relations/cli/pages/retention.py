@@ -171,7 +171,7 @@ def _churn_explained(found: ChurnReport) -> list[RenderableType]:
 
 def _kinds(found: KindsReport) -> Sheet:
     meaning: dict[str, str] = {
-        "true": "come back, and mean it",
+        "true": "come back, and like us",
         "latent": "like us, but seldom come",
         "spurious": "come back out of habit only",
         "none": "neither",
@@ -187,7 +187,7 @@ def _kinds_explained(page: RetentionPage) -> list[RenderableType]:
     rules, found = page.policy.loyalty, page.kinds
     return [
         words(
-            f"Over the last {counted(rules.months, 'month')}. Coming back is measured by purchases, meaning it by"
+            f"Over the last {counted(rules.months, 'month')}. Coming back is measured by purchases, liking us by"
             f" answers and by paying the full price. In {found.month}, {number(found.progressed)} moved towards true"
             f" loyalty and {number(found.relapsed)} away from it."
         ),

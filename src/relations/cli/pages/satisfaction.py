@@ -282,7 +282,7 @@ def _loops_table(loops: OpenLoops, question: Question) -> Table:
 
 
 def _drivers(page: SatisfactionPage) -> list[RenderableType]:
-    """Lay out each driver's share of what all of them explain; the shares sum to 100 per cent."""
+    """Lay out each driver's share of the explained variance; the shares sum to 100 per cent."""
     title = "What goes with recommending"
     found = page.drivers
     if found is None:

@@ -1,4 +1,4 @@
-"""The state of the log and its views, and what verification found, for people."""
+"""The terminal pages of the log's state and of verification."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def show_status(found: Status) -> Iterator[RenderableType]:
     """Yield the parts of the page."""
     made = table("View", "Version", "Position", "Behind", "State", right=(1, 2, 3), grow=4)
     for view in found.projections:
-        state = Text("up to date", "green") if not view.behind else Text("catches up when it is asked", "yellow")
+        state = Text("up to date", "green") if not view.behind else Text("catches up when it is read", "yellow")
         if view.failure is not None:
             state = Text(f"stopped at position {view.failed_at}, {view.failed_stream}: {view.failure}", "red")
         made.add_row(view.name, number(view.version), number(view.position), number(view.behind), state)
@@ -49,7 +49,7 @@ def show_verification(found: Verification, differing: Sequence[dict[str, Any]] =
     yield Text(f"{number(found.events)} events: the chain is unbroken, without gaps, and every event can be read.")
     yield Text(f"Views equal to the log: {', '.join(found.views)}.")
     yield section(
-        words("Note this down, and pass it to --expect later. It proves that nothing before was changed:"),
+        words("Note this down, and pass it to --expect later to prove that no earlier event has changed:"),
         Text(f"position {found.position}"),
         Text(f"digest   {found.digest}"),
     )

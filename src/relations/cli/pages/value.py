@@ -185,7 +185,7 @@ def _historic(page: ValuePage) -> list[RenderableType]:
     found = page.worth
     assert found.no_fit is not None  # noqa: S101 - it is only called then
     hint = f" {found.no_fit.hint}." if found.no_fit.hint else ""
-    why = f"Nothing can be expected of them: {found.no_fit.reason}.{hint}"
+    why = f"No expected value: {found.no_fit.reason}.{hint}"
     title = f"Customer value so far, in {page.currency}"
     if not found.customers:
         return [Text(title, style="bold"), words(why)]

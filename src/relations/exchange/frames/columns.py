@@ -1,19 +1,19 @@
-"""Types as columns: which polars type the values of an annotation have, and what they become in it.
+"""Conversion of annotated types to polars columns.
 
 ===============================  ==========================================================================
 annotation                       column
 ===============================  ==========================================================================
 `int`, `float`, `bool`, `str`    Int64, Float64, Boolean, String
-`Literal["a", "b"]`              Enum of those words; of other values, as their own type
+`Literal["a", "b"]`              Enum of those words; for other values, their own type
 `date`, `datetime`, `timedelta`  Date; Datetime in microseconds, UTC; Duration in microseconds
-`Money` (and a `Total`)          two: its minor units (Int64) under the field's name, and `<name>_currency` (String)
+`Money` (and `Total`)            two: its minor units (Int64) under the field's name, and `<name>_currency` (String)
 a model or a struct              Struct of its fields
 `list[X]`, `tuple[X, ...]`       List of X
 `tuple[X, Y]`                    Struct of `field_0`, `field_1`
-`dict[Literal["a", "b"], X]`     Struct of `a`, `b`; null where a word is not there
+`dict[Literal["a", "b"], X]`     Struct of `a`, `b`; null where a word is missing
 `dict[K, X]`                     List of Structs of `key`, `value`
-`X | None`                       as X, null where there is none
-`Any`, and what is made of it    String: its JSON
+`X | None`                       as X; null for None
+`Any`, and types made of it      String: its JSON
 ===============================  ==========================================================================
 """
 
@@ -43,7 +43,7 @@ class Column(NamedTuple):
     Attributes:
         name: Its name.
         dtype: Its polars type.
-        series: The polars series of its values in these rows; a row that is None has no value.
+        series: A function that returns the polars series of its values in some rows; None has no value.
     """
 
     name: str
@@ -52,9 +52,9 @@ class Column(NamedTuple):
 
 
 class _Cell(NamedTuple):
-    """What values become that stand for themselves: their polars type, and the series of a name and some of them.
+    """A polars type, and the function that makes a named series of values.
 
-    All values go into a series at once, whatever is nested in them: polars is fast with columns, and slow with things.
+    All values go into a series at once, however deeply they are nested, because polars is slow with single values.
     """
 
     dtype: Any
@@ -62,7 +62,7 @@ class _Cell(NamedTuple):
 
 
 def polars() -> Any:
-    """The package polars.
+    """Return the package polars.
 
     Raises:
         MissingExtra: The extra `data` is not installed.
@@ -71,12 +71,12 @@ def polars() -> Any:
 
 
 def is_record(kind: Any) -> bool:
-    """Whether values of a type have fields, each of which is a column: a model, or a struct that is no money."""
+    """Return True if values of a type have fields that become columns: models, and structs except money."""
     return isinstance(kind, type) and issubclass(kind, BaseModel | msgspec.Struct) and not issubclass(kind, Money)
 
 
 def without_none(kind: Any) -> Any:
-    """An annotation without what says nothing of values (`Annotated`), and without None."""
+    """Return an annotation without `Annotated` and without None."""
     while get_origin(kind) is Annotated:
         kind = get_args(kind)[0]
     if get_origin(kind) in (Union, UnionType):
@@ -87,10 +87,10 @@ def without_none(kind: Any) -> Any:
 
 
 def columns_of(kind: Any) -> list[Column]:
-    """The columns of a type of rows: of its fields, where it has some, and otherwise one, `value`.
+    """Return the columns of a type of rows: one for each field or, without fields, a single one called `value`.
 
     Raises:
-        InvalidInput: Of some type there is no column.
+        InvalidInput: A type has no column type.
         MissingExtra: The extra `data` is not installed.
     """
     kind = without_none(kind)
@@ -100,7 +100,7 @@ def columns_of(kind: Any) -> list[Column]:
 
 
 def columns_of_entries(key: Any, value: Any) -> list[Column]:
-    """The columns of a dictionary's entries: `key` and `value`."""
+    """Return the columns of a dictionary's entries: `key` and `value`."""
     return [*_columns("key", key, itemgetter(0)), *_columns("value", value, itemgetter(1))]
 
 
@@ -112,7 +112,7 @@ def _fields(kind: Any) -> list[tuple[str, Any]]:
 
 
 def _columns(name: str, kind: Any, get: Get) -> list[Column]:
-    """The column of a field, or the two of money."""
+    """Return the column of a field, or the two columns of money."""
     kind = without_none(kind)
     if kind is not Money:
         return [_column(name, _cell(kind), get)]
@@ -211,7 +211,7 @@ def _list(item: _Cell, items_of: Callable[[Any], Iterable[Any]] = list) -> _Cell
             }
         )
         lists = flat.group_by("of", maintain_order=True).agg("items")["items"]
-        # Each list by its place among those that hold something; behind them is the one that holds nothing.
+        # Each list is found by its index among the non-empty lists. The empty list comes after them.
         places, count = [], 0
         for items in listed:
             places.append(count if items else None if items is None else len(full))

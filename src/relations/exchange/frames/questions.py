@@ -1,12 +1,11 @@
-"""Views as frames: the answer to any question, and the tables behind a view, as polars data frames.
+"""Answers of views, and the tables behind them, as polars data frames.
 
-    frame(engine.views.retention.cohorts)                       # the question, not yet asked
-    frame(engine.views.satisfaction.nps, by=["month"])          # its arguments after it
-    table(engine.views.retention, "Patronage")                  # what the view keeps
+    frame(engine.views.retention.cohorts)                       # pass the method itself
+    frame(engine.views.satisfaction.nps, by=["month"])          # and its arguments after it
+    table(engine.views.retention, "Patronage")                  # the rows that the view stores
 
-The types of columns come from what the question says that it returns, not from what it returned: an empty answer has
-the same columns. See `columns` for what becomes what. A frame goes on to Arrow as it is: `frame.to_arrow()`, or
-whatever takes Arrow's C stream. Needs the extra `data`.
+The columns come from the method's return annotation, so an empty answer has the same columns; see `columns`.
+A frame can be passed to Arrow unchanged, with `frame.to_arrow()` or by Arrow's C stream. Needs the extra `data`.
 """
 
 from __future__ import annotations
@@ -30,42 +29,42 @@ P = ParamSpec("P")
 
 
 def frame(question: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> DataFrame:
-    """Ask a view, and get the answer as a frame.
+    """Call a view's method and return the answer as a frame.
 
-    A list is a row for each of its entries; one thing is one row, and None is no row. Lists within rows stay lists:
-    `part` makes rows of them.
+    A list becomes one row per entry, a single object becomes one row, and None becomes no rows. Nested lists stay
+    lists; `part` turns them into rows.
 
     Args:
         question: A view's method, such as `engine.views.retention.cohorts`.
         *args: Its arguments.
-        **kwargs: Likewise.
+        **kwargs: Its keyword arguments.
 
     Raises:
         MissingExtra: The extra `data` is not installed.
-        InvalidInput: As the question raises it; or it does not say what it returns, or that is nothing for a frame.
+        InvalidInput: The method raises it, has no return annotation, or returns a type that has no columns.
     """
     kind = get_type_hints(question).get("return")
     if kind is None:
         raise InvalidInput(
-            f"{getattr(question, '__qualname__', question)} does not say what it returns",
+            f"{getattr(question, '__qualname__', question)} has no return annotation",
             code="no_column",
             field="question",
-            hint="Give a view's method, or an answer and its type to frame_of",
+            hint="Pass a view's method, or pass an answer and its type to frame_of",
         )
-    _rows_of(kind)  # what cannot become a frame is not asked first
+    _rows_of(kind)  # checked before the method is called
     return frame_of(question(*args, **kwargs), kind)
 
 
 def frame_of(answer: Any, kind: Any) -> DataFrame:
-    """An answer that is at hand as a frame.
+    """Return an existing answer as a frame.
 
     Args:
-        answer: What a view answered, or a part of it, such as `report.customers`.
-        kind: Its type, such as `list[RfmScore]`: columns come from it, so that no answer is too empty to have any.
+        answer: The answer of a view, or a part of it, such as `report.customers`.
+        kind: Its type, such as `list[RfmScore]`. The columns come from it, so an empty answer has them too.
 
     Raises:
         MissingExtra: The extra `data` is not installed.
-        InvalidInput: There is no column for something in it.
+        InvalidInput: A type in it has no column type.
     """
     columns, rows = _rows_of(kind)
     listed = list(rows(answer))
@@ -73,7 +72,7 @@ def frame_of(answer: Any, kind: Any) -> DataFrame:
 
 
 def _rows_of(kind: Any) -> tuple[list[Column], Callable[[Any], Iterable[Any]]]:
-    """The columns of an answer's rows, and how its rows are had."""
+    """Return the columns of an answer's rows, and a function that returns its rows."""
     kind = without_none(kind)
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is dict:
@@ -84,14 +83,14 @@ def _rows_of(kind: Any) -> tuple[list[Column], Callable[[Any], Iterable[Any]]]:
 
 
 def part(of: DataFrame, column: str) -> DataFrame:
-    """The entries of a column of lists as rows of their own, such as the customers of a report.
+    """Return the entries of a column of lists as rows, such as the customers of a report.
 
     Args:
         of: A frame.
-        column: One of its columns: of lists, or of structs, whose fields then are the columns.
+        column: One of its columns, of lists or of structs. The fields of a struct become the columns.
 
     Raises:
-        InvalidInput: The frame has no such column, or it holds neither.
+        InvalidInput: The frame has no such column, or the column has neither lists nor structs.
     """
     pl = polars()
     dtype = of.schema.get(column)
@@ -112,25 +111,25 @@ def part(of: DataFrame, column: str) -> DataFrame:
 
 
 def questions(view: View | type[View]) -> dict[str, Callable[..., Any]]:
-    """The questions that a view answers, by name: of a view at hand its methods, of a class its functions."""
+    """Return the questions that a view or its class answers, by name."""
     kind = view if isinstance(view, type) else type(view)
     own = (name for name in dir(kind) if not name.startswith("_") and not hasattr(View, name))
     return {name: getattr(view, name) for name in own if isinstance(getattr_static(kind, name), FunctionType)}
 
 
 def tables(view: View | type[View]) -> dict[str, type[Row]]:
-    """The classes of rows that a view keeps, by name."""
+    """Return the classes of rows that a view stores, by name."""
     return {row.__name__: row for row in view.projection.tables}
 
 
 def table(view: View, name: str) -> DataFrame:
-    """What a view keeps, in the order of its key, as a frame: merged customers under the surviving id.
+    """Return a table of a view as a frame, in the order of its key. Merged customers have the surviving id.
 
-    Rows are given as they are kept: times are UTC microseconds, as whole numbers.
+    Rows are returned as stored: times are UTC microseconds, as whole numbers.
 
     Args:
         view: The view, such as `engine.views.retention`.
-        name: A class of its rows, such as `Patronage`.
+        name: The name of a class of its rows, such as `Patronage`.
 
     Raises:
         MissingExtra: The extra `data` is not installed.

@@ -1,4 +1,4 @@
-"""Frames as files: Parquet, Arrow and CSV."""
+"""Writing of frames to files: Parquet, Arrow and CSV."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "write_frame"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""The first characters of a cell that a spreadsheet takes for a formula."""
+"""The first characters of cells that a spreadsheet reads as formulas."""
 
 
 def write_frame(frame: DataFrame, path: str | Path, *, raw: bool = False) -> None:
     """Write a frame to a file; the suffix of its name decides the format.
 
-    Cells of CSV are text: spans are written as ISO 8601 (`P1DT2H`), lists and structs as JSON.
+    CSV cells are text: time spans are written as ISO 8601 (`P1DT2H`), lists and structs as JSON.
 
     Args:
         frame: The frame.
         path: The file. It is replaced once the new one is complete.
-        raw: Write texts in CSV unchanged. Otherwise a text that a spreadsheet would take for a formula gets an
-            apostrophe in front.
+        raw: Write texts in CSV unchanged. By default a text that a spreadsheet would read as a formula gets a leading
+            apostrophe.
 
     Raises:
         InvalidInput: The name has no known suffix.

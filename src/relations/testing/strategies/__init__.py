@@ -1,4 +1,4 @@
-"""Hypothesis strategies for ids, times, money, commands, policies and whole histories."""
+"""Hypothesis strategies for everything that travels: ids, moments, money, commands, policies, whole histories."""
 
 from relations.testing.strategies.catalogue import (
     calendars,

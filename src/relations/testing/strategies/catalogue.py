@@ -1,8 +1,8 @@
-"""Hypothesis strategies for commands.
+"""Hypothesis strategies for everything that travels: ids, moments, money, commands, policies, whole histories.
 
-Ids come from small pools (`c1` to `c3`, `p1` to `p4` …), so that the commands of one example refer to each other: a
-refund names a recorded purchase, an acceptance a proposed remedy. Every command is valid, because its model checked it.
-It is *legal* only if the state allows it, which is for tests to find out.
+Ids come from small pools (`c1` to `c3`, `p1` to `p4` …), so that the commands of one example meet each other: a
+refund names a purchase that was made, a remedy is accepted that was proposed. Every command drawn is valid, that is,
+it went through its model; whether it is *legal* depends on what went before, and that is what tests are about.
 """
 
 from __future__ import annotations
@@ -97,47 +97,47 @@ _POOL_SIZE = 3
 
 
 def commands_of(kind: type[C], **fields: SearchStrategy[Any]) -> SearchStrategy[C]:
-    """Return a strategy for valid commands of one class.
+    """Valid commands of one class.
 
     Args:
         kind: The class.
-        fields: Strategies that replace those of fields, such as `customer=st.just("c1")`.
+        fields: Strategies for fields that are to be drawn otherwise, such as `customer=st.just("c1")`.
 
     Raises:
-        TypeError: There is no strategy for a field's type, and none was given.
+        TypeError: A field's type is not known here, and no strategy was given for it.
     """
-    others, fix = _others_of(kind, frozenset(fields)), _FIXES.get(kind)
+    others, correct = _others_of(kind, frozenset(fields)), _CORRECTIONS.get(kind)
 
     def built(drawn: tuple[dict[str, Any], dict[str, Any]]) -> C:
         values = drawn[0] | drawn[1]
-        return kind(**values) if fix is None else kind(**(values | fix(values, fields)))
+        return kind(**values) if correct is None else kind(**(values | correct(values, fields)))
 
     return st.tuples(others, st.fixed_dictionaries(fields)).map(built)
 
 
 def commands(*kinds: type[Command], **fields: SearchStrategy[Any]) -> SearchStrategy[Command]:
-    """Return a strategy for commands of several classes; of all classes if none is given.
+    """Return a strategy of commands of several classes; of all aggregates if none is named.
 
     Args:
         kinds: The classes.
-        fields: Strategies as in `commands_of`, for the classes that have such a field.
+        fields: As in `commands_of`, for the classes that have such a field.
     """
     every = kinds or tuple(kind for aggregate in AGGREGATES for kind in aggregate.commands)
     return st.one_of(*(commands_of(kind, **_of_kind(kind, fields)) for kind in every))
 
 
 def customer_commands(**fields: SearchStrategy[Any]) -> SearchStrategy[Command]:
-    """Return a strategy for commands to customers, with `fields` as in `commands`."""
+    """Commands of every class that customers have, `fields` as in `commands`."""
     return commands(*_subclasses(CustomerCommand), **fields)
 
 
 def complaint_commands(**fields: SearchStrategy[Any]) -> SearchStrategy[Command]:
-    """Return a strategy for commands to complaints, with `fields` as in `commands`."""
+    """Commands of every class that complaints have, `fields` as in `commands`."""
     return commands(*_subclasses(ComplaintCommand), **fields)
 
 
 def loyalty_commands(**fields: SearchStrategy[Any]) -> SearchStrategy[Command]:
-    """Return a strategy for commands to members' accounts, with `fields` as in `commands`."""
+    """Commands of every class that members' accounts have, `fields` as in `commands`."""
     return commands(*_subclasses(LoyaltyCommand), **fields)
 
 
@@ -151,7 +151,7 @@ def _subclasses(base: type[Command]) -> tuple[type[Command], ...]:
 
 @cache
 def _strategies_of(kind: type[Command]) -> dict[str, SearchStrategy[Any]]:
-    """Return a strategy for each field, derived from its type, so that new fields need no entry."""
+    """A strategy a field, from the field's own type, so that a new field needs nothing here."""
     hints = typing.get_type_hints(kind, include_extras=True)
     strategies: dict[str, SearchStrategy[Any]] = {}
     for name in kind.model_fields:
@@ -164,7 +164,7 @@ def _strategies_of(kind: type[Command]) -> dict[str, SearchStrategy[Any]]:
 
 @cache
 def _others_of(kind: type[Command], given: frozenset[str]) -> SearchStrategy[dict[str, Any]]:
-    """Return a strategy for the fields that are not given. It is cached, so that Hypothesis analyses it only once."""
+    """The fields that are not given. Kept, for what Hypothesis finds out about a strategy it finds out but once."""
     return st.fixed_dictionaries({name: drawn for name, drawn in _strategies_of(kind).items() if name not in given})
 
 
@@ -191,7 +191,7 @@ def _from_type(wanted: Any, where: str, name: str) -> SearchStrategy[Any]:
 
 
 def _integers(metadata: Sequence[Any]) -> SearchStrategy[int]:
-    """Return a strategy for whole numbers within a field's bounds, mostly small, so that they often coincide."""
+    """Whole numbers within a field's bounds, mostly small, for then they meet each other."""
     low, high = 0, 10_000
     bounds = [bound for item in metadata for bound in (item.metadata if isinstance(item, FieldInfo) else [item])]
     for bound in bounds:
@@ -216,7 +216,7 @@ _KNOWN: tuple[tuple[Any, Callable[[], SearchStrategy[Any]]], ...] = (
     (Phone, lambda: st.sampled_from(("+999 1 5550199", "+99955501"))),
     (Birthday, lambda: st.sampled_from(("1980-02-29", "--12-24", "2001-07-01"))),
     (LanguageTag, lambda: st.sampled_from(("de", "en-GB", "zh-Hant", "fr-CH"))),
-    (Prefix, lambda: st.just("")),  # only commands forwarded from a merged account have one
+    (Prefix, lambda: st.just("")),  # what is forwarded from a merged account has one, and never what a caller sends
     (AwareDatetime, moments),
     (date, lambda: st.dates(date(2024, 1, 1), date(2026, 12, 31))),
     (Holdings, lambda: holdings()),  # noqa: PLW0108 - it is defined further down
@@ -253,7 +253,7 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (ReleaseAccount, "into"): lambda: ids(among=["s1", "s2"]),
     (ReceivePoints, "transfer"): lambda: ids(among=["t1", "t2", "t3"]),
 }
-"""The strategies of fields whose validators are stricter than their types."""
+"""Fields whose types say less than their validators ask."""
 
 
 def _tenders() -> SearchStrategy[tuple[str, ...]]:
@@ -265,7 +265,7 @@ def _themes() -> SearchStrategy[tuple[str, ...]]:
 
 
 def _battery(first: int) -> tuple[ItemAnswer, ...]:
-    """Return answers to some items of the SERVQUAL battery."""
+    """Return answers to some items of the SERVQUAL battery; the others are left out."""
     return tuple(
         ItemAnswer(item.id, 1 + (first + place) % 7, 7 - place % 3)
         for place, item in enumerate(SERVQUAL.items[first : first + 4])
@@ -273,21 +273,21 @@ def _battery(first: int) -> tuple[ItemAnswer, ...]:
 
 
 def _answer_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return a score on the instrument's scale, its items, or themes, as the instrument requires."""
+    """Return an answer that suits the instrument: a score on its scale, its items, or words."""
     instrument = Surveys().instrument(values["instrument"])
     if instrument is None or instrument.lowest is None or instrument.highest is None:
-        fixed = {"score": None, "items": (), "themes": values["themes"] or ("noise",)}
+        corrected = {"score": None, "items": (), "themes": values["themes"] or ("noise",)}
     elif instrument.items:
-        fixed = {"score": None, "items": values["items"]}
+        corrected = {"score": None, "items": values["items"]}
     else:
         score = values["score"] if values["score"] is not None else instrument.lowest
         points = instrument.highest - instrument.lowest + 1
-        fixed = {"score": instrument.lowest + (score - instrument.lowest) % points, "items": ()}
-    return {name: value for name, value in fixed.items() if name not in given}
+        corrected = {"score": instrument.lowest + (score - instrument.lowest) % points, "items": ()}
+    return {name: value for name, value in corrected.items() if name not in given}
 
 
 def _tenders_suit(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Divide the amount among the drawn tenders."""
+    """Divide the amount among the tenders that were drawn by name."""
     if "tenders" in given:
         return {}
     amount, kinds = values["amount"], values["tenders"]
@@ -313,7 +313,7 @@ def _points_suit(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any
 
 
 def _refunded_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    # Mostly a possible running total; sometimes it exceeds the purchase, which is nearly legal.
+    # Mostly a running total that can be; beyond what was bought it stays near-illegal now and then.
     if "refunded" in given or values["refunded"] % 10 == 0:
         return {}
     return {"refunded": min(values["refunded"], values["bought"])}
@@ -333,7 +333,7 @@ def _somebody_hears(values: dict[str, Any], given: dict[str, Any]) -> dict[str, 
     return {} if values["to"] or values["emergency"] or "to" in given else {"to": "house manager"}
 
 
-_FIXES: dict[type[Command], Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]] = {
+_CORRECTIONS: dict[type[Command], Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]] = {
     RecordPurchase: _tenders_suit,
     CreditPurchase: _tenders_suit,
     GiveFeedback: _answer_suits,
@@ -346,7 +346,7 @@ _FIXES: dict[type[Command], Callable[[dict[str, Any], dict[str, Any]], dict[str,
     AssessComplaint: _something_is_judged,
     EscalateComplaint: _somebody_hears,
 }
-"""The functions that make separately drawn fields fit each other, by command."""
+"""What makes fields that were drawn one by one fit each other."""
 
 
 # --- accounts -------------------------------------------------------------------------------------------------------
@@ -355,7 +355,7 @@ _MICROS = st.integers(1_577_836_800_000_000, 1_893_456_000_000_000)
 
 
 def moved_lots() -> SearchStrategy[MovedLot]:
-    """Return a strategy for lots that are moved between accounts."""
+    """Return a strategy of points moving from one account to another."""
     return st.builds(
         MovedLot, lot=st.sampled_from(("l1", "purchase/p1")), points=st.integers(1, 500), active_from=_MICROS,
         expires_at=st.none() | _MICROS, earned_at=_MICROS,
@@ -363,7 +363,7 @@ def moved_lots() -> SearchStrategy[MovedLot]:
 
 
 def holdings() -> SearchStrategy[Holdings]:
-    """Return a strategy for the holdings of an account that is merged into another; some are empty."""
+    """Return a strategy of the contents of a merged account; some are empty."""
     lots = st.builds(Lot, st.integers(1, 500), _MICROS, st.none() | _MICROS, _MICROS)
     return st.builds(
         Holdings,

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for histories of one aggregate: legal and nearly legal commands, decided in order."""
+"""Histories of one aggregate, drawn by Hypothesis: commands legal and near-legal, decided one after another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from relations.messages import Command, Event, from_micros
 from relations.policies import Policy
 from relations.policies.in_force import InForce
 from relations.testing.strategies.catalogue import commands_of
-from relations.testing.strategies.next_commands import likely_commands
+from relations.testing.strategies.next_commands import likely
 
 __all__ = ["History", "Step", "histories"]
 
@@ -33,8 +33,8 @@ class Step(Generic[S]):
     Attributes:
         before: The state before the command.
         command: The command.
-        events: The events of the command.
-        refusal: The refusal, if a rule forbade it.
+        events: The events that the command led to.
+        refusal: The refusal; None if the command was accepted.
         after: The state after the command.
     """
 
@@ -51,7 +51,7 @@ class History(Generic[S]):
 
     Attributes:
         aggregate: The kind of aggregate.
-        policy: The policy by which every command was decided.
+        policy: The policy in force.
         steps: All commands with their outcomes, in order.
     """
 
@@ -61,7 +61,7 @@ class History(Generic[S]):
 
     @property
     def commands(self) -> tuple[Command, ...]:
-        """All commands, including refused ones and those of the agenda."""
+        """All commands, including the refused ones and those that the agenda sends when something falls due."""
         return tuple(step.command for step in self.steps)
 
     @property
@@ -83,19 +83,19 @@ def histories(
     commands_max: int = 20,
     fields: dict[str, SearchStrategy[Any]] | None = None,
 ) -> SearchStrategy[History[S]]:
-    """Return a strategy for histories of one stream of an aggregate.
+    """Return a strategy of histories of one stream of an aggregate.
 
-    Most commands refer to something that exists (see `relations.testing.strategies.next_commands`). Business time
-    mostly advances, by seconds, by months, or to the moment at which something is due; sometimes a command arrives
-    late. Some commands are sent again unchanged. Anything due before a command is done first, as in the engine, as a
-    separate step.
+    Most commands are about something that exists (see `relations.testing.strategies.next_commands`). Business time
+    mostly goes on, by seconds or by months or right to the moment when something falls due, and now and then a command
+    arrives late. A share of the commands is sent again as it was. What fell due before a command is done before it, as
+    the engine does, and is a step of its own.
 
     Args:
-        aggregate: The aggregate, such as `relations.aggregates.complaint.AGGREGATE`.
-        policies: A strategy for the policy; the default policy if not given.
-        commands_min: The minimum number of commands; long histories reach states that take many steps.
-        commands_max: The maximum number of commands, not counting those of the agenda.
-        fields: Strategies that replace those of fields, for the commands that have them.
+        aggregate: The kind, such as `relations.aggregates.complaint.AGGREGATE`.
+        policies: A strategy for the policy in force; the default policy if None.
+        commands_min: How many commands there are at least; long histories get to what takes many steps.
+        commands_max: How many commands there are at most, what time does by itself not counted.
+        fields: Strategies for fields that are to be drawn otherwise, for the commands that have them.
 
     Raises:
         ValueError: Two commands share no field that names their stream.
@@ -151,13 +151,13 @@ def _in_stream_of(first: Command, command: Command) -> Command:
 
 
 def _when_due(due: Callable[[Any, Any, int, Any], Due | None], state: Any, command: Command, rules: InForce) -> Command:
-    """Return the command at the moment at which something is due next, if that is not too far ahead."""
+    """The command at the very moment when time does something next, where that is not too far ahead."""
     found = due(state, command, command.at + _AHEAD, rules)
     return command if found is None else command.model_copy(update={"occurred_at": from_micros(found.at)})
 
 
 def _taken(aggregate: Aggregate[Any], state: Any, command: Command, policy: Policy, rules: InForce) -> list[Step[Any]]:
-    """Return the steps of a command: those due before it, and its own."""
+    """What becomes of a command: the steps that fell due before it, and its own."""
     decider, steps = aggregate.decider, []
     for due, before, events in due_before(aggregate, state, command, rules):
         state = fold(decider, events, before)
@@ -178,7 +178,7 @@ _DELAYS = st.one_of(
     st.integers(1, 40).map(lambda days: timedelta(days=days)),
     st.integers(1, 60).map(lambda weeks: timedelta(weeks=weeks)),
 )
-# A desk works by the hour; with months between commands every deadline would be missed.
+# A desk works by the hour; with months between any two commands every deadline would be missed.
 _DELAYS_OF = {
     "complaint": st.one_of(
         st.integers(0, 120).map(lambda minutes: timedelta(minutes=minutes)),
@@ -202,7 +202,7 @@ def _command(
     had: set[type[Command]],
 ) -> Command:
     if draw(st.integers(0, 5)):
-        kind, ways = draw(st.sampled_from(likely_commands(aggregate, state, policy, had)))
+        kind, ways = draw(st.sampled_from(likely(aggregate, state, policy, had)))
         better = {name: _drawn(value) for name, value in draw(st.sampled_from(ways)).items()}
     else:
         kind, better = draw(st.sampled_from(aggregate.commands)), {}

@@ -1,8 +1,8 @@
-"""The commands that the state of an aggregate probably allows next, with the ids that they can name.
+"""The commands that an aggregate's state may allow next, and the things in it that they name.
 
-Random commands are mostly refused: they score a comment that was never made, or use a coupon that nobody has. So most
-commands of a history come from here. Each class of command has its *ways*: the values of fields with which it refers to
-something that exists. A command without any way is not drawn.
+Commands drawn at random seldom get anywhere: a comment is scored that was never made, a coupon used that nobody has.
+So most commands of a history are drawn from here. Each class of command has its *ways*: what its fields say so that it
+is about something that exists. Where there is no way there is nothing that it could be about, and it is not drawn.
 """
 
 from __future__ import annotations
@@ -92,45 +92,45 @@ from relations.policies import Policy, Programme
 from relations.policies.loyalty.tier_clock import programme_in
 from relations.testing.strategies.catalogue import moneys
 
-__all__ = ["Fields", "likely_commands"]
+__all__ = ["Fields", "likely"]
 
 Fields = Mapping[str, Any]
-"""Values of some fields of a command, or strategies for them."""
+"""What some fields of a command say: values, or strategies for them."""
 Ways = Callable[[Any, Policy], Iterable[Fields]]
 _DAY = 86_400_000_000
 _EUROS = moneys(currencies=("EUR",), smallest=1, largest=500_000)
 
 
-def likely_commands(
+def likely(
     aggregate: Aggregate[Any], state: Any, policy: Policy, had: Container[type[Command]]
 ) -> list[tuple[type[Command], tuple[Fields, ...]]]:
-    """Return the classes of command that the state may allow, with their ways; frequent ones are repeated.
+    """The classes of command that the state may allow, each with its ways; what is to come more often, more often.
 
     Args:
-        aggregate: The aggregate; one that has no entry here allows all of its commands.
+        aggregate: The kind; one without anything here is taken to allow all of its commands.
         state: Its state.
-        policy: The policy by which it is decided.
-        had: The classes that came before. The others are more frequent, so that a history covers many.
+        policy: What it is decided by.
+        had: What came before: the rest comes more often, so that one history gets through much.
     """
     found: list[tuple[type[Command], tuple[Fields, ...]]] = []
     possible = _POSSIBLE.get(aggregate.name)
     for kind in aggregate.commands if possible is None else possible(state, aggregate):
-        ways = _NAMING.get(kind) or _OTHERS.get(kind)
+        ways = _NAMING.get(kind) or _FITTING.get(kind)
         given = ({},) if ways is None else tuple(ways(state, policy))
         if given:
-            # Few commands have something to name, so these, and the commands that they need, are more frequent.
+            # Few of the many commands have something to name, so those that do come more often, and what they need.
             often = 6 if kind in _NAMING or kind in _NEEDED else 1 if kind in _ENDING else 2
             found += [(kind, given)] * (often if kind in had else 2 * often)
     return found
 
 
 def _named(field: str, kept: Callable[[Any], Iterable[str]]) -> Ways:
-    """Return the ways of a command that names one of the state's ids in a field."""
+    """A command one field of which names something that is kept."""
     return lambda state, _policy: ({field: name} for name in kept(state))
 
 
 def _if(holds: Callable[[Any], Any]) -> Ways:
-    """Return the ways of a command that names no id and is possible only in some states."""
+    """A command that names nothing, and is about something only in some states."""
     return lambda state, _policy: ({},) if holds(state) else ()
 
 
@@ -155,7 +155,7 @@ def _improvements(kind: type[Any]) -> Ways:
 
 
 def _approvals(state: Complaint, policy: Policy) -> Iterator[Fields]:
-    # Somebody who may approve it, other than its author, who is mostly `system`.
+    # Somebody other than its author, who is mostly `system`, and who may.
     for name, remedy in state.remedies.items():
         if ApproveRemedy in REMEDY_MOVES[remedy.status]:
             for limit in policy.desk.limits:
@@ -164,7 +164,7 @@ def _approvals(state: Complaint, policy: Policy) -> Iterator[Fields]:
 
 
 def _deadlines(state: Complaint, _policy: Policy) -> Iterator[Fields]:
-    # The agenda checks at the deadline itself, or at an escalation before it.
+    # The agenda comes at the deadline itself, or at a step of escalation before it.
     clocks = [clock.due_at for clock in state.clocks if not clock.paused]
     for moment in [*clocks, *([state.plan.due_at] if clocks and state.plan else [])]:
         yield {"occurred_at": from_micros(moment)}
@@ -185,12 +185,12 @@ _OF_COMPLAINTS: dict[type[Command], Ways] = {
 
 
 def _all_but_erasures(_state: Customer, aggregate: Aggregate[Any]) -> Iterable[type[Command]]:
-    # Little is possible after an erasure.
+    # There is little left to say after one.
     return (kind for kind in aggregate.commands if kind not in (EraseCustomer, EraseAlias))
 
 
 def _reminders(state: Customer, policy: Policy) -> Iterator[Fields]:
-    # The agenda reminds when a reminder is due.
+    # The agenda comes when one is due.
     answered = {key.rpartition(" ")[2] for key in state.answers}
     for name, invitation in state.invitations.items():
         if not invitation.declined and name not in answered and invitation.reminders < policy.surveys.reminders:
@@ -248,8 +248,8 @@ _OF_CUSTOMERS: dict[type[Command], Ways] = {
 
 # --- accounts -------------------------------------------------------------------------------------------------------
 
-_OF_EVERY_ACCOUNT = (EarnPoints, ReceiveAccount)
-"""The commands that every account takes, of a member or not."""
+_ANYBODYS = (EarnPoints, ReceiveAccount)
+"""Commands that any account accepts, with or without a member."""
 _GUESTS = (EnrolMember, ReceiveReferral, ReceivePoints, ReleaseAccount)
 _MERGED = (CreditPurchase, ReverseEarning, RestoreEarning, EarnPoints, RedeemPoints, IssueReward, RestoreAccount)
 
@@ -259,14 +259,14 @@ def _open_to(state: Account, aggregate: Aggregate[Any]) -> Iterable[type[Command
     if state.merged_into is not None:
         return _MERGED
     if ledger.enrolled_at is None:
-        return (*_OF_EVERY_ACCOUNT, *_GUESTS)
+        return (*_ANYBODYS, *_GUESTS)
     if ledger.closed_at is not None:
-        return (*_OF_EVERY_ACCOUNT, ReopenAccount)
+        return (*_ANYBODYS, ReopenAccount)
     others = (EnrolMember, ReceiveReferral, ReopenAccount, RestoreAccount)
     return (kind for kind in aggregate.commands if kind not in others)
 
 
-def _manual_earnings(state: Account, policy: Policy) -> Iterator[Fields]:
+def _by_hand(state: Account, policy: Policy) -> Iterator[Fields]:
     most = _rules(state, policy).adjustment_max
     if state.merged_into is None and (state.enrolled_at is None or state.ledger().closed_at is not None):
         yield {"reason": "remedy", "points": st.integers(1, 10_000 if most is None else max(1, most)), "author": "a1"}
@@ -303,7 +303,7 @@ def _rewards(state: Account, policy: Policy) -> Iterator[Fields]:
             yield {"reward": reward.name}
 
 
-def _reversible_earnings(state: Account, _policy: Policy) -> Iterator[Fields]:
+def _earned_back(state: Account, _policy: Policy) -> Iterator[Fields]:
     if state.merged_into is not None:
         yield {}
     invited = state.ledger().invited
@@ -311,11 +311,11 @@ def _reversible_earnings(state: Account, _policy: Policy) -> Iterator[Fields]:
         if earning.reason == "purchase" and lot == purchase_lot(earning.source or "") and not _is_gone(earning):
             whole = {"purchase": earning.source, "bought": 1_000, "refunded": 1_000}
             yield whole
-            # In parts, too; but the purchase of a referral is reversed only as a whole.
+            # In parts, too; unless it is what a recommendation has come to, which goes only with all of it.
             yield whole if invited is not None and invited.lot == lot else {**whole, "refunded": st.integers(1, 1_000)}
 
 
-def _restorable_earnings(state: Account, _policy: Policy) -> Iterator[Fields]:
+def _given_back(state: Account, _policy: Policy) -> Iterator[Fields]:
     if state.merged_into is not None:
         yield {}
     for lot, takings in state.ledger().takings.items():
@@ -329,7 +329,7 @@ def _is_gone(earning: Earning) -> bool:
     return earning.reversed == earning.points and earning.reversed_qualifying == earning.qualifying
 
 
-def _reversible_redemptions(state: Account, _policy: Policy) -> Iterator[Fields]:
+def _undoing(state: Account, _policy: Policy) -> Iterator[Fields]:
     coupons = state.ledger().coupons
     for name, redemption in state.redemptions.items():
         used = name in coupons and coupons[name].status == "used"
@@ -350,7 +350,7 @@ def _clubs_to_join(state: Account, policy: Policy) -> Iterator[Fields]:
             yield {"club": club}
 
 
-def _possible_referrals(state: Account, policy: Policy) -> Iterable[Fields]:
+def _recommendations(state: Account, policy: Policy) -> Iterable[Fields]:
     return () if _rules(state, policy).referral is None else ({},)
 
 
@@ -368,9 +368,9 @@ def _merges(state: Account, _policy: Policy) -> Iterator[Fields]:
 
 
 _OF_ACCOUNTS: dict[type[Command], Ways] = {
-    ReverseRedemption: _reversible_redemptions,
-    ReverseEarning: _reversible_earnings,
-    RestoreEarning: _restorable_earnings,
+    ReverseRedemption: _undoing,
+    ReverseEarning: _earned_back,
+    RestoreEarning: _given_back,
     UseReward: _named("coupon", lambda state: (k for k, c in state.ledger().coupons.items() if c.status == "issued")),
     UseBenefit: _benefits,
     LeaveClub: _named("club", lambda state: state.ledger().clubs),
@@ -406,26 +406,26 @@ _POSSIBLE: dict[str, Callable[[Any, Aggregate[Any]], Iterable[type[Command]]]] =
     "customer": _all_but_erasures,
     "loyalty": _open_to,
 }
-"""The classes of command that a state allows, by aggregate; all of them for aggregates without an entry."""
+"""By aggregate, the classes of command that a state allows; all of them where it has nothing here."""
 _NAMING: dict[type[Command], Ways] = {**_OF_COMPLAINTS, **_OF_CUSTOMERS, **_OF_ACCOUNTS, ReturnStock: _holders}
-"""The ways of commands that name or reverse something that has to exist."""
-_OTHERS: dict[type[Command], Ways] = {
+"""Commands that name something or undo something, which has to exist."""
+_FITTING: dict[type[Command], Ways] = {
     RecordPurchase: lambda _state, _policy: ({"amount": _EUROS},),
     MergeCustomer: _if(lambda state: state.into is None),
     CreditPurchase: lambda _state, _policy: ({"amount": _EUROS},),
-    EarnPoints: _manual_earnings,
+    EarnPoints: _by_hand,
     RedeemPoints: _spending,
     TransferPoints: _transfers,
     AdjustPoints: _adjustments,
     IssueReward: _rewards,
     JoinClub: _clubs_to_join,
-    MakeReferral: _possible_referrals,
+    MakeReferral: _recommendations,
     ReceiveReferral: _if(lambda state: state.ledger().invited is None),
     TakeStock: _stock,
 }
-"""The ways of other commands, with values that fit the state and the policy."""
+"""Commands that name nothing that has to exist, with what fits the state and the policy."""
 _NEEDED = frozenset((ProposeRemedy, AskInformation, RaiseImprovement, GiveFeedback, SendInvitation))
 _NEEDED |= {ReopenAccount, ReceiveReferral, CreditPurchase, RedeemPoints, IssueReward, TakeStock}
-"""Commands on which others depend."""
+"""Commands that others need to have anything to name."""
 _ENDING = frozenset((ResolveComplaint, WithdrawComplaint, MergeComplaint, CloseAccount, ReleaseAccount))
 """Commands after which little else is possible."""

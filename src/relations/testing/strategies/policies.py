@@ -1,4 +1,4 @@
-"""Hypothesis strategies for policies that vary every setting that rules use."""
+"""Hypothesis strategies for policies, which differ in everything that decisions depend on."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ __all__ = ["calendars", "policies"]
 
 
 def policies(*, zones: Sequence[str] = ("UTC", "Europe/Vienna", "Asia/Shanghai")) -> SearchStrategy[Policy]:
-    """Return a strategy for policies that vary every setting that rules use.
+    """Return a strategy of policies, which differ in everything that decisions depend on.
 
     Args:
-        zones: The IANA names of time zones.
+        zones: IANA names.
     """
     return st.builds(
         Policy,
@@ -103,7 +103,7 @@ _LIMITS: tuple[tuple[Limit, ...], ...] = (
         Limit(role="restaurant", money=(Money(10**9, "EUR"), Money(10**9, "JPY"), Money(10**9, "KWD")), points=10**12),
     ),
 )
-# The same few calendars every time, because they cache their days.
+# The same few calendars every time: what they find out about a day they keep.
 _CALENDARS: tuple[BusinessCalendar | None, ...] = (
     None,
     None,
@@ -117,7 +117,7 @@ _CALENDARS: tuple[BusinessCalendar | None, ...] = (
 
 
 def calendars() -> SearchStrategy[BusinessCalendar]:
-    """Return a strategy for business calendars: split shifts, holidays, special days, zones with clock changes."""
+    """Return a strategy of calendars of working time: split shifts, holidays, special days, changing clocks."""
     return st.sampled_from([calendar for calendar in _CALENDARS if calendar is not None])
 
 

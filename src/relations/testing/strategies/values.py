@@ -1,4 +1,4 @@
-"""Hypothesis strategies for basic values: ids, times, money, words."""
+"""Hypothesis strategies for the values that everything is made of: ids, moments, money, words."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ CHANNELS = (
     "post", "fax",
 )  # fmt: skip
 _CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0")
-_EARLIEST = datetime(2020, 1, 1)  # noqa: DTZ001 - Hypothesis requires bounds without a zone, and adds one
+_EARLIEST = datetime(2020, 1, 1)  # noqa: DTZ001 - Hypothesis wants bounds without a zone, and adds one
 _LATEST = datetime(2030, 1, 1)  # noqa: DTZ001 - likewise
 _ID_ALPHABET = "abcXYZ019._:-"
 _ZONES = (UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-3, minutes=-30)))
 
 
 def ids(*, among: Sequence[str] | None = None) -> SearchStrategy[str]:
-    """Return a strategy for ids from a pool, or for any that the engine accepts.
+    """Return a strategy of ids: from a pool, or any that the engine accepts.
 
     Args:
-        among: The pool; None for any id.
+        among: The pool.
     """
     if among is not None:
         return st.sampled_from(among)
@@ -35,11 +35,11 @@ def ids(*, among: Sequence[str] | None = None) -> SearchStrategy[str]:
 
 
 def moments(*, earliest: datetime | None = None, latest: datetime | None = None) -> SearchStrategy[datetime]:
-    """Return a strategy for aware datetimes in several zones, to the microsecond.
+    """Aware datetimes in several zones, to the microsecond.
 
     Args:
-        earliest: The lower bound; 2020 by default.
-        latest: The upper bound; 2030 by default.
+        earliest: The first moment; the beginning of 2020 by default.
+        latest: The last moment; the beginning of 2030 by default.
     """
     low = _EARLIEST if earliest is None else earliest.astimezone(UTC).replace(tzinfo=None)
     high = _LATEST if latest is None else latest.astimezone(UTC).replace(tzinfo=None)
@@ -50,23 +50,23 @@ def moments(*, earliest: datetime | None = None, latest: datetime | None = None)
 def moneys(
     *, currencies: Sequence[str] = ("EUR", "JPY", "KWD"), smallest: int = 0, largest: int = 1_000_000
 ) -> SearchStrategy[Money]:
-    """Return a strategy for money in currencies of different precision.
+    """Money in currencies of different precision.
 
     Args:
-        currencies: The ISO 4217 codes.
-        smallest: The lower bound, in minor units.
-        largest: The upper bound, in minor units.
+        currencies: ISO 4217 codes.
+        smallest: Minor units.
+        largest: Minor units.
     """
     return st.builds(Money, st.integers(smallest, largest), st.sampled_from(currencies))
 
 
 def channels() -> SearchStrategy[str]:
-    """Return a strategy for channels."""
+    """Return a strategy of every channel between business and customer."""
     return st.sampled_from(CHANNELS)
 
 
 def labels(*, among: Sequence[str] = ("room", "restaurant", "spa")) -> SearchStrategy[str]:
-    """Return a strategy for labels: mostly from a pool, sometimes anything that is allowed.
+    """Short names of the host's vocabulary: mostly from a pool, now and then anything that is allowed.
 
     Args:
         among: The pool.
@@ -76,10 +76,10 @@ def labels(*, among: Sequence[str] = ("room", "restaurant", "spa")) -> SearchStr
 
 
 def terms() -> SearchStrategy[str]:
-    """Return a strategy for labels recorded in clear text, without anything like an e-mail address or phone number."""
+    """Labels that are recorded in clear, so without what looks like an address or a telephone number."""
     return labels().filter(lambda text: not looks_personal(text))
 
 
 def texts() -> SearchStrategy[str]:
-    """Return a strategy for free text in any script, without surrogates, which no encoding can store."""
+    """Free text in any script, without the surrogates that no encoding can store."""
     return st.text(_CHARACTERS, min_size=1, max_size=60)
