@@ -1,10 +1,10 @@
-"""Write the generated pages of the reference, or check that they are what they would be.
+"""Write the generated pages of the reference, or check that they are up to date.
 
     python docs/generate.py            writes docs/reference/*.md
-    python docs/generate.py --check    fails where one of them is out of date, and says which
+    python docs/generate.py --check    fails if a page is out of date, and names it
 
-Everything on these pages stands in the code: in docstrings, in annotations, in the tables of refusals. A page thus
-cannot say what the code does not.
+All content of these pages comes from the code: from docstrings, annotations and the tables of refusals. So the pages
+cannot contradict the code.
 """
 
 from __future__ import annotations
@@ -371,7 +371,7 @@ def commands_page() -> str:
     """Every command, aggregate by aggregate."""
     parts: list[str] = []
     common = frozenset(Command.model_fields)
-    parts += ["## Fields that every command has", ""]
+    parts += ["## Fields of every command", ""]
     parts += table(
         ("field", "type", "default", "meaning"),
         fields_of(Command.model_json_schema(), attributes_of(Command), frozenset()),
@@ -384,10 +384,10 @@ def commands_page() -> str:
             rows = fields_of(command.model_json_schema(), attributes_of(command), common)
             parts += table(("field", "type", "default", "meaning"), rows)
     intro = """
-What a caller may ask of the engine: `relations.execute(command)`. A command is a frozen pydantic model, and is
-validated when it is made. An id is 1 to 64 of letters, digits and `. _ : -`; money is
-`{"amount": 1230, "currency": "EUR"}`, in minor units. What the rules may then say to it is in [errors](errors.md);
-what it leads to in [events](events.md). `relations schema commands` prints the JSON Schema of all of them.
+Commands are executed with `engine.execute(command)`. A command is a frozen pydantic model, validated when it is
+created. An id is 1 to 64 letters, digits and `. _ : -`; money is `{"amount": 1230, "currency": "EUR"}`, in minor units.
+For possible refusals see [errors](errors.md); for the events that commands lead to see [events](events.md).
+`relations schema commands` prints the JSON Schemas.
 """
     return page("Commands", intro, parts)
 
@@ -400,10 +400,10 @@ def events_page() -> str:
         for event in aggregate.events:
             parts += _event(event)
     intro = """
-What can have happened, as the log stores it: the topic is in the column `topic`, the fields are the JSON in `body`.
-Times are whole microseconds since 1970 in UTC; money is `[amount, currency]` in minor units. A field marked *personal*
-is encrypted under the customer's own key, and unreadable for ever once the customer is erased. Fields at their
-defaults are left out. Topics and forms never change; a new form has a new schema number, and the old one is upcast.
+Events as the log stores them: the topic is in the column `topic`, and the fields are JSON in `body`. Times are whole
+microseconds since 1970 in UTC; money is `[amount, currency]` in minor units. A field marked *personal* is encrypted
+under the customer's own key, and is unreadable for ever once the customer is erased. Fields at their defaults are left
+out. Topics and forms never change; a new form gets a new schema number, and the old one is upcast.
 """
     return page("Events", intro, parts)
 
@@ -446,9 +446,9 @@ def policies_page() -> str:
         parts += [paragraph(doc_of(model).text), ""]
         parts += table(("field", "type", "default", "meaning"), fields_of(schema, attributes_of(model), frozenset()))
     intro = """
-The business's own rules as data. A policy is adopted by a command (`relations.adopt(policy)`), and so stands in the
-log like everything else. What an event had to rest on is pinned in it; views read the policy in force when they are
-asked. `relations schema policy` prints the JSON Schema.
+The rules of the business as data. A policy is adopted by a command (`engine.adopt(policy)`), so the log contains it
+like everything else. Events pin the parts on which they depend; views use the policy in force when they are read.
+`relations schema policy` prints the JSON Schema.
 """
     return page("Policies", intro, parts)
 
@@ -498,13 +498,13 @@ def errors_page() -> str:
             told |= refusals.keys()
     own = {cls.code for cls in classes}
     others = [raised for raised in raised_codes() if raised.code not in told | own]
-    parts += ["## Other codes", "", "`…` stands for what is known only then.", ""]
+    parts += ["## Other codes", "", "`…` stands for a value that is known only at run time.", ""]
     parts += table(
         ("code", "error", "for example"), [(f"`{raised.code}`", f"`{raised.error}`", raised.says) for raised in others]
     )
     intro = """
-Everything that goes wrong is a `RelationsError` with a stable `code`, the `field`, the `reason` and a `hint`. Match
-on the code; the words may change at any time. A command that is refused has written nothing.
+Every error is a `RelationsError` with a stable `code`, the `field`, the `reason` and a `hint`. Match on the code; the
+wording may change at any time. A refused command has written nothing.
 """
     return page("Errors", intro, parts)
 
@@ -560,11 +560,11 @@ def cli_page() -> str:
     parts += ["## Exit codes", ""]
     parts += table(("code", "name", "meaning"), [(str(int(code)), code.name, MEANINGS[code]) for code in ExitCode])
     intro = """
-Results go to stdout; progress bars, messages and errors to stderr. With `--json` stdout holds exactly one JSON
-document: the result, or `{"error": {"code", "field", "reason", "hint", "exit_code"}}` (a command line that cannot be
-understood is answered on stderr alone). An error never is a traceback. Colours appear on terminals only; where a
-terminal's encoding lacks a character, one that looks like it is shown. `-d` may be left out where `RELATIONS_URL` is
-set. Reading commands never make a database.
+Results go to stdout; progress bars, messages and errors go to stderr. With `--json` stdout contains exactly one JSON
+document: the result, or `{"error": {"code", "field", "reason", "hint", "exit_code"}}`. A command line that cannot be
+parsed is reported on stderr only. Errors are never shown as tracebacks. Colours appear on terminals only. If a
+terminal's encoding lacks a character, a similar one is shown. `-d` may be left out if `RELATIONS_URL` is set. Commands
+that only read never create a database.
 """
     return page("The command line", intro, parts)
 
@@ -676,9 +676,9 @@ def _diagram() -> list[str]:
 def complaint_states_page() -> str:
     """The table of moves as a diagram and in words."""
     intro = (
-        "Which command is possible in which state of a complaint, and where it leads. An offer above its author's "
-        "limit moves nothing until it is approved. `CheckDeadlines` is possible in every state and moves none. What is "
-        "not here is refused with `illegal_move`, which names the state and what is possible from it."
+        "The commands that are possible in each state of a complaint, and the states that they lead to. An offer above "
+        "its author's limit changes no state until it is approved. `CheckDeadlines` is possible in every state and "
+        "changes none. Any other command is refused with `illegal_move`, which names both the state and its commands."
     )
     stays = [
         (f"`{state}`", _spaced(command for command, after in moves.items() if after == state))
@@ -692,7 +692,7 @@ def complaint_states_page() -> str:
     improvements = [(f"`{state}`", _spaced(kinds)) for state, kinds in complaint.IMPROVEMENT_MOVES.items()]
     justice = [(f"`{event.__name__}`", kind) for event, kind in complaint.JUSTICE.items()]
     parts = ["## Moves", "", *_diagram()]
-    parts += ["## What leaves the state as it is", "", *table(("State", "Commands"), stays)]
+    parts += ["## Commands that leave the state unchanged", "", *table(("State", "Commands"), stays)]
     parts += ["## Each remedy", "", *table(("State", "Moves"), remedies)]
     parts += ["## Each improvement", "", *table(("State", "Commands"), improvements)]
     parts += ["## The justice that each repair action serves", "", *table(("Event", "Justice"), justice)]
@@ -721,9 +721,9 @@ def views_page() -> str:
             for row, kind in tables(view).items():
                 parts += [f"### Table {row}", "", paragraph(doc_of(kind).text), "", *_columns(kind)]
     intro = """
-What a view answers (`engine.views.retention.cohorts()`), and the columns of the answer as a frame
-(`relations.exchange.frame(engine.views.retention.cohorts)`, `relations frame retention.cohorts`). An answer that is one
-thing is a frame of one row. In tables times are UTC microseconds, as whole numbers.
+The questions that views answer (`engine.views.retention.cohorts()`), and the columns of the answers as frames
+(`relations.exchange.frame(engine.views.retention.cohorts)`, `relations frame retention.cohorts`). A single object
+becomes a frame of one row. In tables, times are UTC microseconds, as whole numbers.
 """
     return page("Views", intro, parts)
 

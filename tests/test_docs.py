@@ -45,7 +45,7 @@ def test_the_diagram_of_a_complaint_and_its_table_of_moves_say_the_same(generate
     read = set()
     for state, after, commands in re.findall(r"^    (\S+) --> (\w+): (\S+)$", page, re.MULTILINE):
         read |= {("unfiled" if state == "[*]" else state, command, after) for command in commands.split("<br/>")}
-    stays = page.split("## What leaves the state as it is")[1].split("\n## ")[0]
+    stays = page.split("## Commands that leave the state unchanged")[1].split("\n## ")[0]
     for state, commands in re.findall(r"^\| `(\w+)` \| (.*) \|$", stays, re.MULTILINE):
         read |= {(state, command.strip("` "), state) for command in commands.split(",")}
     moves = {(state, kind.__name__, after) for state, row in MOVES.items() for kind, after in row.items()}
