@@ -1,9 +1,9 @@
-"""Write the generated pages of the reference, or check that they are up to date.
+"""Write the generated pages of the reference and the generated modules, or check that they are current.
 
-    python docs/generate.py            writes docs/reference/*.md
-    python docs/generate.py --check    fails if a page is out of date, and names it
+    python docs/generate.py            writes docs/reference/*.md and the modules in PUBLIC
+    python docs/generate.py --check    fails if a file is out of date, and names it
 
-All content of these pages comes from the code: from docstrings, annotations and the tables of refusals. So the pages
+Everything on these pages comes from the code: from docstrings, annotations and the tables of refusals. So the pages
 cannot contradict the code.
 """
 
@@ -73,7 +73,7 @@ _SECTION = re.compile(r"^(Args|Attributes|Raises|Returns|Yields):$", re.MULTILIN
 
 
 def doc_of(item: Any) -> Doc:
-    """The docstring of a class or function, as it stands there."""
+    """Return the docstring of a module, class or function; a class does not inherit one."""
     text = inspect.cleandoc(item.__dict__.get("__doc__") or "" if isinstance(item, type) else item.__doc__ or "")
     parts = _SECTION.split(text)
     return Doc(parts[0].strip(), dict(zip(parts[1::2], parts[2::2], strict=True)))
@@ -93,7 +93,7 @@ def _entries(section: str) -> dict[str, str]:
 
 
 def attributes_of(cls: type) -> dict[str, str]:
-    """What the docstrings of a class and of those above it say of its fields; the class itself wins."""
+    """Return the descriptions of the attributes of a class and its bases; those of the class itself win."""
     found: dict[str, str] = {}
     for each in reversed(_own_classes(cls)):
         found.update(doc_of(each).entries("Attributes"))
@@ -104,7 +104,7 @@ def attributes_of(cls: type) -> dict[str, str]:
 
 
 def table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """A table; nothing without rows."""
+    """Return a table; nothing without rows."""
     listed = list(rows)
     if not listed:
         return []
@@ -114,21 +114,21 @@ def table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[st
 
 
 def page(title: str, intro: str, parts: list[str]) -> str:
-    """A whole page."""
+    """Return a whole page."""
     body = "\n".join([NOTE, "", f"# {title}", "", intro.strip(), "", *parts])
     return re.sub(r"\n{3,}", "\n\n", body).rstrip() + "\n"
 
 
 def paragraph(text: str) -> str:
-    """Text of a docstring as Markdown: `::` before an example stands there for reStructuredText's readers."""
-    return text.replace("::\n", ":\n")
+    """Return the text of a docstring as Markdown: without `::` before examples, and with links to other pages."""
+    return re.sub(r"`docs/([\w/-]+\.md)`", r"[\1](../\1)", text.replace("::\n", ":\n"))
 
 
-# --- types, as JSON Schema says them --------------------------------------------------------------------------------
+# --- types, from JSON Schema ----------------------------------------------------------------------------------------
 
 
 def schema_words(schema: dict[str, Any], defs: dict[str, Any]) -> str:
-    """A field's JSON Schema in a few words."""
+    """Return a field's JSON Schema in a few words."""
     match schema:
         case {"$ref": str(reference)}:
             name = reference.rpartition("/")[2]
@@ -158,7 +158,7 @@ def schema_words(schema: dict[str, Any], defs: dict[str, Any]) -> str:
 
 _NULL = {"type": "null"}
 _ANY_TEXT = (r"^[^\x00]*$",)
-"""Patterns that only keep out what no text has."""
+"""Patterns that are not worth showing: they only exclude the character NUL."""
 
 
 def _with_limits(kind: str, schema: dict[str, Any]) -> str:
@@ -189,7 +189,7 @@ def _with_limits(kind: str, schema: dict[str, Any]) -> str:
 
 
 def fields_of(schema: dict[str, Any], told: dict[str, str], left_out: frozenset[str]) -> Iterator[tuple[str, ...]]:
-    """Rows of name, type, default and meaning."""
+    """Yield rows of name, type, default and meaning."""
     defs = schema.get("$defs", {})
     required = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
@@ -368,10 +368,10 @@ class ModulePage(NamedTuple):
 
 
 def commands_page() -> str:
-    """Every command, aggregate by aggregate."""
+    """Return the page of commands, by aggregate."""
     parts: list[str] = []
     common = frozenset(Command.model_fields)
-    parts += ["## Fields of every command", ""]
+    parts += ["## Fields that every command has", ""]
     parts += table(
         ("field", "type", "default", "meaning"),
         fields_of(Command.model_json_schema(), attributes_of(Command), frozenset()),
@@ -384,26 +384,26 @@ def commands_page() -> str:
             rows = fields_of(command.model_json_schema(), attributes_of(command), common)
             parts += table(("field", "type", "default", "meaning"), rows)
     intro = """
-Commands are executed with `engine.execute(command)`. A command is a frozen pydantic model, validated when it is
-created. An id is 1 to 64 letters, digits and `. _ : -`; money is `{"amount": 1230, "currency": "EUR"}`, in minor units.
-For possible refusals see [errors](errors.md); for the events that commands lead to see [events](events.md).
-`relations schema commands` prints the JSON Schemas.
+Execute a command with `engine.execute(command)`. A command is a frozen pydantic model, and is validated when it is
+created. An id has 1 to 64 letters, digits and `. _ : -`. Money is `{"amount": 1230, "currency": "EUR"}`, in minor
+units. The [errors](errors.md) list the refusals, and the [events](events.md) what commands lead to.
+`relations schema commands` prints the JSON Schema of all commands.
 """
     return page("Commands", intro, parts)
 
 
 def events_page() -> str:
-    """Every event, aggregate by aggregate."""
+    """Return the page of events, by aggregate."""
     parts: list[str] = []
     for aggregate in AGGREGATES:
         parts += [f"## {aggregate.name.capitalize()}", ""]
         for event in aggregate.events:
             parts += _event(event)
     intro = """
-Events as the log stores them: the topic is in the column `topic`, and the fields are JSON in `body`. Times are whole
-microseconds since 1970 in UTC; money is `[amount, currency]` in minor units. A field marked *personal* is encrypted
-under the customer's own key, and is unreadable for ever once the customer is erased. Fields at their defaults are left
-out. Topics and forms never change; a new form gets a new schema number, and the old one is upcast.
+The events as the log stores them: the topic is in the column `topic`, and the fields are the JSON in `body`. Times are
+whole microseconds since 1970 in UTC. Money is `[amount, currency]` in minor units. A field marked *personal* is
+encrypted under the customer's own key, and can never be read again once the customer is erased. Fields at their
+defaults are left out. Topics and forms never change: a new form gets a new schema number, and the old one is upcast.
 """
     return page("Events", intro, parts)
 
@@ -438,7 +438,7 @@ def _event(event: type[Event]) -> list[str]:
 
 
 def policies_page() -> str:
-    """The policy and all that it is made of."""
+    """Return the page of the policy and its parts."""
     parts: list[str] = []
     for model in _models(Policy, []):
         schema = model.model_json_schema()
@@ -446,15 +446,15 @@ def policies_page() -> str:
         parts += [paragraph(doc_of(model).text), ""]
         parts += table(("field", "type", "default", "meaning"), fields_of(schema, attributes_of(model), frozenset()))
     intro = """
-The rules of the business as data. A policy is adopted by a command (`engine.adopt(policy)`), so the log contains it
-like everything else. Events pin the parts on which they depend; views use the policy in force when they are read.
-`relations schema policy` prints the JSON Schema.
+The business's own rules as data. A policy is adopted by a command (`engine.adopt(policy)`), so it is recorded in the
+log like everything else. An event keeps the figures that it was decided by. Views use the policy in force when they
+are asked. `relations schema policy` prints the JSON Schema.
 """
     return page("Policies", intro, parts)
 
 
 def _models(model: type[BaseModel], found: list[type[BaseModel]]) -> list[type[BaseModel]]:
-    """A model and those in its fields, each once, in the order in which they are met."""
+    """Return a model and the models in its fields, each once, in the order in which they are found."""
     if model not in found:
         found.append(model)
         for field in model.model_fields.values():
@@ -471,7 +471,7 @@ def _classes(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 class Raised(NamedTuple):
-    """An error with a code of its own, as it is raised somewhere."""
+    """An error with a code of its own, as the source raises it."""
 
     code: str
     error: str
@@ -479,7 +479,7 @@ class Raised(NamedTuple):
 
 
 def errors_page() -> str:
-    """The tree of errors, every code of refusal, and every other code."""
+    """Return the page of errors: the tree, every code of refusal, and every other code."""
     tree = inspect.cleandoc(errors.__doc__ or "").partition("::\n")[2].partition("\n\nAll of them")[0]
     parts = ["## The tree", "", "```text", inspect.cleandoc(tree), "```", ""]
     classes = [getattr(errors, name) for name in errors.__all__]
@@ -493,18 +493,18 @@ def errors_page() -> str:
     for name, module in MODULES.items():
         refusals: dict[str, str] = dict(getattr(module, "REFUSALS", {}))
         if refusals:
-            parts += [f"## What the rules of a {name} refuse", ""]
+            parts += [f"## Refusals of a {name}", ""]
             parts += table(("code", "when"), [(f"`{code}`", when) for code, when in sorted(refusals.items())])
             told |= refusals.keys()
     own = {cls.code for cls in classes}
     others = [raised for raised in raised_codes() if raised.code not in told | own]
-    parts += ["## Other codes", "", "`…` stands for a value that is known only at run time.", ""]
+    parts += ["## Other codes", "", "`…` stands for words that are known only when the error is raised.", ""]
     parts += table(
         ("code", "error", "for example"), [(f"`{raised.code}`", f"`{raised.error}`", raised.says) for raised in others]
     )
     intro = """
-Every error is a `RelationsError` with a stable `code`, the `field`, the `reason` and a `hint`. Match on the code; the
-wording may change at any time. A refused command has written nothing.
+Every error is a `RelationsError` with a stable `code`, the `field`, the `reason` and a `hint`. Match on the code: the
+words can change at any time. A refused command writes nothing.
 """
     return page("Errors", intro, parts)
 
@@ -516,7 +516,7 @@ def _exit_of(cls: type[RelationsError]) -> ExitCode:
 
 
 def raised_codes() -> list[Raised]:
-    """Every code that the source gives an error where it makes it; the longest of several sayings speaks."""
+    """Return every code in the source that is given to an error, with the longest of its messages."""
     found: dict[str, Raised] = {}
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -545,7 +545,7 @@ def _spelt(node: ast.expr) -> str:
 
 
 def cli_page() -> str:
-    """Every command of the program, from its functions' signatures."""
+    """Return the page of the command line, from its functions' signatures."""
     commands = list(_commands(app))
     parts = ["```text", "relations [--version] [--help] COMMAND …", "```", ""]
     parts += table(
@@ -560,11 +560,11 @@ def cli_page() -> str:
     parts += ["## Exit codes", ""]
     parts += table(("code", "name", "meaning"), [(str(int(code)), code.name, MEANINGS[code]) for code in ExitCode])
     intro = """
-Results go to stdout; progress bars, messages and errors go to stderr. With `--json` stdout contains exactly one JSON
-document: the result, or `{"error": {"code", "field", "reason", "hint", "exit_code"}}`. A command line that cannot be
-parsed is reported on stderr only. Errors are never shown as tracebacks. Colours appear on terminals only. If a
-terminal's encoding lacks a character, a similar one is shown. `-d` may be left out if `RELATIONS_URL` is set. Commands
-that only read never create a database.
+Results go to stdout; progress bars, messages and errors to stderr. With `--json` stdout holds exactly one JSON
+document: the result, or `{"error": {"code", "field", "reason", "hint", "exit_code"}}` (a command line that cannot be
+understood is answered on stderr alone). Errors are never tracebacks. Colours appear on terminals only. If a terminal's
+encoding lacks a character, a similar one is shown. `-d` can be left out if `RELATIONS_URL` is set. Commands that only
+read never create a database.
 """
     return page("The command line", intro, parts)
 
@@ -632,7 +632,7 @@ def _spellings(name: str, info: OptionInfo) -> list[str]:
 
 
 def _kind(kind: Any, info: ArgumentInfo | OptionInfo) -> str:
-    """What kind of value it takes; nothing for a switch."""
+    """Return the kind of value that an option takes; nothing for a switch."""
     classes = [each for each in (kind, *get_args(kind)) if isinstance(each, type) and each is not type(None)]
     inner = [each for group in get_args(kind) for each in get_args(group) if isinstance(each, type)]
     for cls in [*inner, *classes]:
@@ -661,7 +661,7 @@ def _spaced(kinds: Iterable[type[Command]]) -> str:
 
 
 def _diagram() -> list[str]:
-    """Every move from one state to another, commands that lead the same way on one arrow."""
+    """Return every move from one state to another; commands that lead the same way share an arrow."""
     lines = ["```mermaid", "stateDiagram-v2", "    direction TB"]
     for state, moves in complaint.MOVES.items():
         ways: dict[str, list[str]] = {}
@@ -674,11 +674,12 @@ def _diagram() -> list[str]:
 
 
 def complaint_states_page() -> str:
-    """The table of moves as a diagram and in words."""
+    """Return the page of a complaint's states: the table of moves as a diagram and in words."""
     intro = (
-        "The commands that are possible in each state of a complaint, and the states that they lead to. An offer above "
-        "its author's limit changes no state until it is approved. `CheckDeadlines` is possible in every state and "
-        "changes none. Any other command is refused with `illegal_move`, which names both the state and its commands."
+        "The commands that are possible in each state of a complaint, and the state that they lead to. An offer above "
+        "its author's limit changes nothing until it is approved. `CheckDeadlines` is possible in every state and "
+        "changes none. Any other command is refused with `illegal_move`, which names the state and the possible "
+        "commands."
     )
     stays = [
         (f"`{state}`", _spaced(command for command, after in moves.items() if after == state))
@@ -692,7 +693,7 @@ def complaint_states_page() -> str:
     improvements = [(f"`{state}`", _spaced(kinds)) for state, kinds in complaint.IMPROVEMENT_MOVES.items()]
     justice = [(f"`{event.__name__}`", kind) for event, kind in complaint.JUSTICE.items()]
     parts = ["## Moves", "", *_diagram()]
-    parts += ["## Commands that leave the state unchanged", "", *table(("State", "Commands"), stays)]
+    parts += ["## Commands that leave the state as it is", "", *table(("State", "Commands"), stays)]
     parts += ["## Each remedy", "", *table(("State", "Moves"), remedies)]
     parts += ["## Each improvement", "", *table(("State", "Commands"), improvements)]
     parts += ["## The justice that each repair action serves", "", *table(("Event", "Justice"), justice)]
@@ -708,7 +709,7 @@ DTYPES = {
 
 
 def views_page() -> str:
-    """Every question of every view, with the columns of its answer; from signatures, annotations and docstrings."""
+    """Return the page of views: every question with the columns of its answer."""
     parts = []
     with Relations.open("sqlite://") as engine:
         for name, view in sorted(vars(engine.views).items()):
@@ -721,31 +722,33 @@ def views_page() -> str:
             for row, kind in tables(view).items():
                 parts += [f"### Table {row}", "", paragraph(doc_of(kind).text), "", *_columns(kind)]
     intro = """
-The questions that views answer (`engine.views.retention.cohorts()`), and the columns of the answers as frames
-(`relations.exchange.frame(engine.views.retention.cohorts)`, `relations frame retention.cohorts`). A single object
-becomes a frame of one row. In tables, times are UTC microseconds, as whole numbers.
+The questions of each view, such as `engine.views.retention.cohorts()`, and the columns of each answer as a frame
+(`relations.exchange.frame(engine.views.retention.cohorts)`, `relations frame retention.cohorts`). A single object is a
+frame of one row. Times in tables are UTC microseconds, as whole numbers.
 """
     return page("Views", intro, parts)
 
 
 def _question(name: str, ask: Callable[..., Any], told: dict[Any, str]) -> list[str]:
-    """A question; of several with the same entries the first has their columns."""
+    """Return a question's section. Only the first question with a kind of entry lists its columns."""
     lines = documented(name, ask, 3)
     kind = without_none(get_type_hints(ask)["return"])
     entry = get_args(kind)[0] if get_origin(kind) is list else kind
     first = told.setdefault(entry, name)
-    return lines + (_columns(kind) if first == name else [f"Columns: as of `{first}`.", ""])
+    return lines + (_columns(kind) if first == name else [f"The columns are those of `{first}`.", ""])
 
 
 def _columns(kind: Any) -> list[str]:
     entry = get_args(kind)[0] if get_origin(kind) is list else kind
     about = attributes_of(entry) if is_record(entry) else {}
     columns = frame_of(None, kind).schema.items()
-    return table(("column", "type", ""), [(f"`{name}`", _dtype(dtype), about.get(name, "")) for name, dtype in columns])
+    return table(
+        ("column", "type", "meaning"), [(f"`{name}`", _dtype(dtype), about.get(name, "")) for name, dtype in columns]
+    )
 
 
 def _dtype(dtype: Any) -> str:
-    """A polars type in words."""
+    """Return a polars type in words."""
     match type(dtype).__name__:
         case "List":
             return f"list of {_dtype(dtype.inner)}"
@@ -862,13 +865,13 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def outputs() -> Iterator[tuple[Path, Callable[[], str]]]:
-    """Return every generated file, and what makes it."""
+    """Yield every generated file with the function that writes its text."""
     yield from ((SOURCE / name, make) for name, make in PUBLIC.items())
     yield from ((REFERENCE / name, make) for name, make in PAGES.items())
 
 
 def stale() -> list[str]:
-    """Return the generated files that are not what they would be."""
+    """Return the names of the generated files that are out of date."""
     return [path.name for path, make in outputs() if not path.is_file() or path.read_text("utf-8") != make()]
 
 

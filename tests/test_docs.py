@@ -45,7 +45,7 @@ def test_the_diagram_of_a_complaint_and_its_table_of_moves_say_the_same(generate
     read = set()
     for state, after, commands in re.findall(r"^    (\S+) --> (\w+): (\S+)$", page, re.MULTILINE):
         read |= {("unfiled" if state == "[*]" else state, command, after) for command in commands.split("<br/>")}
-    stays = page.split("## Commands that leave the state unchanged")[1].split("\n## ")[0]
+    stays = page.split("## Commands that leave the state as it is")[1].split("\n## ")[0]
     for state, commands in re.findall(r"^\| `(\w+)` \| (.*) \|$", stays, re.MULTILINE):
         read |= {(state, command.strip("` "), state) for command in commands.split(",")}
     moves = {(state, kind.__name__, after) for state, row in MOVES.items() for kind, after in row.items()}
@@ -158,6 +158,14 @@ def test_every_import_line_of_the_reference_works(pages: dict[str, str]) -> None
         _, module, _, name = line.split()
         assert name in importlib.import_module(module).__all__, line
         assert hasattr(importlib.import_module(module), name), line
+
+
+def test_the_readme_links_every_page_and_the_pages_link_files_that_exist(pages: dict[str, str]) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in pages if f"](docs/reference/{name})" not in readme] == []
+    links = {link for page in pages.values() for link in re.findall(r"\]\(([\w./-]+\.md)\)", page)}
+    assert "../how-to/test-with-the-kit.md" in links
+    assert [link for link in links if not (ROOT / "docs" / "reference" / link).is_file()] == []
 
 
 def test_no_page_knows_the_machine_that_it_was_made_on(pages: dict[str, str]) -> None:

@@ -44,6 +44,7 @@ class Frontier:
     """
 
     __slots__ = ("_hashes", "size")
+    size: int
 
     def __init__(self) -> None:
         self.size = 0
@@ -99,7 +100,7 @@ class Frontier:
 
 
 class Tree:
-    """A whole tree in memory: about 64 bytes a leaf.
+    """A whole tree in memory, about 64 bytes for each leaf.
 
     Args:
         leaves: The leaves in order, each 32 bytes.
@@ -109,6 +110,7 @@ class Tree:
     """
 
     __slots__ = ("_levels", "size")
+    size: int
 
     def __init__(self, leaves: Iterable[bytes]) -> None:
         level = [sha256(b"\x00" + leaf).digest() for leaf in leaves]
@@ -133,7 +135,7 @@ class Tree:
 
         Args:
             index: The leaf's index, from 0.
-            size: The tree's size; all leaves if absent.
+            size: The tree's size; all leaves by default.
 
         Raises:
             ValueError: There is no such leaf in a tree of that size.
@@ -159,11 +161,11 @@ class Tree:
     def consistency(self, old: int, size: int | None = None) -> list[bytes]:
         """Return the proof that a tree of `old` leaves is a prefix of a tree of `size` leaves.
 
-        Empty where there is nothing to prove: an empty old tree, or equal sizes.
+        It is empty if there is nothing to prove: an empty old tree, or equal sizes.
 
         Args:
             old: The size of the older tree.
-            size: The size of the newer tree; all leaves if absent.
+            size: The size of the newer tree; all leaves by default.
 
         Raises:
             ValueError: The older tree is the larger one, or this tree has fewer leaves.

@@ -48,10 +48,10 @@ class Seal:
     """A signed state of the log.
 
     Attributes:
-        size: How many events it covers: those up to this position.
+        size: The number of events that it covers: all up to this position.
         root: The root of their Merkle tree, 32 bytes.
         checkpoint: The signed checkpoint, as text.
-        sealed_at: When it was made, UTC.
+        sealed_at: When the log was sealed, in UTC.
     """
 
     size: int
@@ -72,17 +72,17 @@ class Seals:
         self._database = log.database
 
     def seal(self, key: SealingKey, *, at: datetime | None = None) -> Seal:
-        """Sign the log as it is now, and keep the seal. Where nothing is new, return the last seal.
+        """Sign the log as it is now, and keep the seal. Return the last seal if there are no new events.
 
-        Writers are not held up: the log is read in a transaction of its own.
+        Writers are not blocked: the log is read in a separate transaction.
 
         Args:
             key: The log's private keys.
-            at: When it is sealed, aware; now if absent.
+            at: The time of sealing, an aware datetime; now by default.
 
         Raises:
             InvalidInput: The log was sealed with other keys, or has no events.
-            LogError: The log is no continuation of what was sealed last (`seal_broken`).
+            LogError: The log does not continue the last seal (`seal_broken`).
         """
         moment = datetime.now(UTC) if at is None else at
         with self._database.reading() as connection:
@@ -133,11 +133,11 @@ class Seals:
 
         Args:
             position: The event's position in the log.
-            size: Which seal; the newest if absent.
+            size: The size of the seal to prove it by; the newest seal by default.
 
         Raises:
             InvalidInput: There is no such seal, or it does not reach that position.
-            LogError: The log no longer has what was sealed (`seal_broken`).
+            LogError: The log no longer has the events that were sealed (`seal_broken`).
         """
         with self._database.reading() as connection:
             seal = self._wanted(connection, size)
@@ -157,11 +157,11 @@ class Seals:
 
         Args:
             old: The size of the older tree: of a checkpoint that somebody holds, or 0.
-            size: Which seal; the newest if absent.
+            size: The size of the newer seal; the newest one by default.
 
         Raises:
             InvalidInput: There is no such seal, or it is the older one.
-            LogError: The log no longer has what was sealed (`seal_broken`).
+            LogError: The log no longer has the events that were sealed (`seal_broken`).
         """
         with self._database.reading() as connection:
             seal = self._wanted(connection, size)
@@ -179,10 +179,10 @@ class Seals:
     def check(self, checkpoint: Checkpoint) -> None:
         """Check that the log still has everything that a checkpoint covers, unchanged.
 
-        The signatures are checked apart from that, by `relations.audit.checker.check_checkpoint`.
+        It does not check the signatures: `relations.audit.checker.check_checkpoint` does.
 
         Raises:
-            LogError: It does not (`seal_broken`); the text says between which seals the first change is.
+            LogError: The log was changed (`seal_broken`). The message names the seals around the first change.
         """
         with self._database.reading() as connection:
             head = self._log.head(connection)

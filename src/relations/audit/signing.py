@@ -48,7 +48,7 @@ class SealingKey:
             origin: The log's name: no spaces and no `+`, at most 255 bytes. A URL without its scheme is customary.
 
         Raises:
-            InvalidInput: The name cannot be an origin.
+            InvalidInput: The name is not a valid origin.
         """
         if not _ORIGIN.fullmatch(origin) or len(origin.encode()) > _ORIGIN_BYTES_MAX:
             raise InvalidInput(
@@ -61,7 +61,7 @@ class SealingKey:
 
     @property
     def verifier_keys(self) -> tuple[VerifierKey, VerifierKey]:
-        """The public keys, for everybody who checks: Ed25519, then ML-DSA-44."""
+        """The public keys, for everyone who checks a seal: Ed25519, then ML-DSA-44."""
         return (
             VerifierKey(self.origin, ED25519, self._ed25519.public_key().public_bytes_raw()),
             VerifierKey(self.origin, ML_DSA_44, self._ml_dsa.public_key().public_bytes_raw()),

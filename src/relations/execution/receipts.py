@@ -14,9 +14,9 @@ class Receipt(msgspec.Struct, frozen=True):
     """The outcome of one command.
 
     Attributes:
-        command_id: The command's id, generated if it had none.
-        events: The events recorded for it and its reactions. Empty if there was nothing to do.
-        repeated: True if the log had this command already. Then `events` are those of the first time.
+        command_id: The command's id; a new one if the command had none.
+        events: The recorded events, including those of its reactions. Empty if the command changes nothing.
+        repeated: True if the log already had this command. Then `events` are those of the first time.
     """
 
     command_id: str
@@ -25,7 +25,7 @@ class Receipt(msgspec.Struct, frozen=True):
 
     @property
     def position(self) -> int | None:
-        """The position of the last event, or None without events."""
+        """The position of the last event, None without events."""
         return self.events[-1].position if self.events else None
 
 
@@ -33,7 +33,7 @@ class Rejection(msgspec.Struct, frozen=True):
     """A command of a batch that was not recorded.
 
     Attributes:
-        index: Its index in the batch, from 0.
+        index: The command's index in the batch, from 0.
         command: The command.
         error: The reason.
     """
@@ -44,14 +44,14 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 class BatchReport(msgspec.Struct):
-    """The outcome of a batch of commands, each counted once.
+    """The outcome of many commands, each counted once.
 
     Attributes:
         accepted: Commands recorded now.
         repeated: Commands recorded before under the same id.
-        unchanged: Commands that had nothing to do.
+        unchanged: Commands that change nothing.
         events: Events recorded now.
-        rejections: Commands that were refused, each with its index and reason.
+        rejections: Commands that were refused, each with its place and reason.
     """
 
     accepted: int = 0

@@ -34,12 +34,15 @@ _POSITION = COLUMNS.index("position")
 
 
 class LawBroken(AssertionError):
-    """A projection that does not keep a law.
+    """The error for a projection that breaks a law.
 
     Attributes:
         law: The law, such as `live in batches of 7`.
-        difference: The first row that differs; None where the law is not about rows.
+        difference: The first row that differs; None if the law is not about rows.
     """
+
+    law: str
+    difference: Difference | None
 
     def __init__(self, law: str, reason: str, difference: Difference | None = None) -> None:
         super().__init__(f"{law}: {reason}")
@@ -51,12 +54,12 @@ class LawsReport(msgspec.Struct, frozen=True):
     """The extent of a check.
 
     Attributes:
-        events: How many events the log had.
-        folded: How many of them the projection folds.
-        checks: How many comparisons were made.
-        size: The length of the final rows as canonical bytes.
-        refused: How many commands a rule refused.
-        exchanged: How many commands were folded in another order of recording.
+        events: The number of events in the log.
+        folded: The number of them that the projection folds.
+        checks: The number of comparisons.
+        size: The size of the final rows as canonical JSON, in bytes.
+        refused: The number of commands that were refused.
+        exchanged: The number of commands that were also folded in another order of recording.
     """
 
     events: int
@@ -88,30 +91,30 @@ def check_laws(
 
     - Live folding gives the same rows as a rebuild, at every batch size given.
     - Any number of shards gives the same rows.
-    - A crash at any point, with a resumption, gives the same rows as no crash.
-    - Folding again what was folded changes nothing.
-    - The rows as of position p are those of live folding up to p.
+    - A crash at any point and a restart give the same rows as no crash.
+    - Folding the same events again changes nothing.
+    - The rows as of a position are those of live folding up to it.
     - Another process gives the same rows, whatever its `PYTHONHASHSEED`.
-    - Where two commands of one stream could have been recorded the other way round, that gives the same rows: the
-      latest by business time counts, not the last recorded.
+    - Two commands of one stream that could be recorded in either order give the same rows in both: the latest by
+      business time counts, not the last recorded.
 
     Args:
         projection: The projection.
-        commands: The commands to execute; refused ones are left out and counted.
+        commands: The commands to execute. Refused ones are counted and otherwise ignored.
         url: The database; in memory by default.
         aggregates: Every kind of aggregate that the commands need: `(*AGGREGATES, mine)` for a host's own.
-        reactions: What an event asks of other aggregates.
-        batches: Events a live transaction.
-        shards: Into how many parts a rebuild is split.
-        points: At how many positions to crash and to look as of.
+        reactions: The commands that events lead to in other aggregates.
+        batches: The numbers of events in a transaction of live folding.
+        shards: The numbers of parts to split a rebuild into.
+        points: The number of positions at which to crash, and to compare the rows as of.
         hash_seeds: Values of `PYTHONHASHSEED` to fold under. The folds must be at the top level of a module that
-            another process can import; without that, give none.
-        any_order: Check the last law. Only a projection that keeps the order of recording on purpose does without.
+            another process can import; otherwise pass an empty sequence.
+        any_order: Check the last law. Turn it off only for a projection that keeps the order of recording on purpose.
 
     Raises:
-        LawBroken: One does not hold; says which, and the row.
-        ValueError: The commands led to no event that the projection folds, so nothing was seen; or no aggregate
-            decides one of the commands; or the folds cannot be sent to another process.
+        LawBroken: The projection breaks a law; the error names the law and the row.
+        ValueError: The commands lead to no event that the projection folds, no aggregate decides one of the commands,
+            or the folds cannot be sent to another process.
     """
     named = _named(commands, aggregates)
     with Relations.open(url, aggregates=aggregates, reactions=reactions, follow=False) as engine:

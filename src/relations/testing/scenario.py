@@ -1,4 +1,4 @@
-"""Given, when, then: tests of rules and folds by a past, a command, and the outcome.
+"""Given, when, then: tests of rules and projections by past events, a command, and the outcome.
 
 For an aggregate::
 
@@ -47,10 +47,10 @@ _LINE = 110
 
 @dataclass(frozen=True)
 class Scenario(Generic[S]):
-    """One aggregate with a past.
+    """A test of one aggregate: its past events, and the policy in force.
 
     Attributes:
-        aggregate: Whose rules are tested, such as `relations.aggregates.loyalty.AGGREGATE`.
+        aggregate: The aggregate to test, such as `relations.aggregates.loyalty.AGGREGATE`.
         policy: The policy in force.
         past: The events so far.
     """
@@ -60,10 +60,10 @@ class Scenario(Generic[S]):
     past: tuple[Event, ...] = ()
 
     def given(self, *history: Event | Command) -> Self:
-        """Add to the past, in this order: events as they are, commands by the events that they lead to.
+        """Add events to the past, in this order. A command adds the events that it leads to.
 
         Raises:
-            AssertionError: A command is refused, or is not one of this aggregate's.
+            AssertionError: A command is refused, or belongs to another aggregate.
         """
         past = list(self.past)
         for item in history:
@@ -77,10 +77,10 @@ class Scenario(Generic[S]):
         return replace(self, past=tuple(past))
 
     def when(self, command: Command) -> Outcome[S]:
-        """Decide a command after this past, and after what time has done by then.
+        """Decide a command after this past. Everything that falls due before the command is decided first.
 
         Raises:
-            AssertionError: The command is not one of this aggregate's.
+            AssertionError: The command belongs to another aggregate.
         """
         if type(command) not in self.aggregate.commands:
             _fail(f"when {_described(command)}", f"the aggregate {self.aggregate.name} has no rule for it")
@@ -105,10 +105,10 @@ class Outcome(Generic[S]):
     """The outcome of a command.
 
     Attributes:
-        before: The scenario that it was decided in.
+        before: The scenario before the command.
         command: The command.
-        events: What happened.
-        refusal: Why nothing did, where a rule forbade it.
+        events: The events that the command led to.
+        refusal: The refusal; None if the command was accepted.
     """
 
     before: Scenario[S]
@@ -120,7 +120,7 @@ class Outcome(Generic[S]):
         """Expect exactly these events, in this order. A class stands for any event of that class.
 
         Returns:
-            The scenario with these events in its past, for another `when`.
+            The scenario with these events added to its past, ready for another `when`.
         """
         if not expected:
             _fail(self._title, "then() expects events; for none there is then_nothing()")
@@ -153,12 +153,12 @@ class Outcome(Generic[S]):
 
     @property
     def after(self) -> Scenario[S]:
-        """The scenario with what happened in its past."""
+        """The scenario with these events added to its past."""
         return replace(self.before, past=self.before.past + self.events)
 
     @property
     def state(self) -> S:
-        """The aggregate's state after it."""
+        """The aggregate's state after the command."""
         return self.after.state
 
     @property
@@ -168,11 +168,11 @@ class Outcome(Generic[S]):
 
 @dataclass(frozen=True)
 class FoldedRows:
-    """A projection with a past: its rows after the events given.
+    """A test of one projection: its rows after the events given.
 
     Attributes:
-        projection: Whose folds are tested.
-        policy: The policy in force; folds know its time zone.
+        projection: The projection to test.
+        policy: The policy in force. Projections use its time zone.
         past: The events so far, with their envelopes.
     """
 
@@ -188,14 +188,14 @@ class FoldedRows:
         at: datetime | None = None,
         recorded_at: datetime | None = None,
     ) -> Self:
-        """Add events to the past in the order of recording; call it again for another customer, stream or time.
+        """Add events to the past in the order of recording. Call it again for another customer, stream or time.
 
         Args:
-            events: Bodies, to which the other arguments give their envelopes; or recorded events, which have theirs.
-            customer: Whose history they belong to.
-            stream: The aggregate's stream; after the event's topic and the customer if absent.
-            at: When they occurred; a day after the last ones if absent, from 1 January 2024 on.
-            recorded_at: When the log took them; when they occurred if absent.
+            events: Events, whose envelopes are made of the other arguments; or recorded events, which have envelopes.
+            customer: The customer whose history the events belong to.
+            stream: The aggregate's stream. By default it is named after the event's topic and the customer.
+            at: When the events occurred. By default a day after the previous ones, beginning on 1 January 2024.
+            recorded_at: When the events were recorded; `at` by default.
         """
         past = list(self.past)
         if at is None:
@@ -222,7 +222,7 @@ class FoldedRows:
         """Return the rows of one of the projection's tables, in the order of their keys.
 
         Raises:
-            AssertionError: The table is not the projection's.
+            AssertionError: The projection has no such table.
         """
         if table not in self.projection.tables:
             _fail(f"rows of {table.__name__}", f"the projection {self.projection.name} has no such table")

@@ -45,8 +45,8 @@ class Recorded(NamedTuple):
     """A command with the time at which the business's system records it.
 
     Attributes:
-        recorded_at: The aware time, never before that of the command before. Usually seconds after
-            `command.occurred_at`, for late arrivals days or weeks after it.
+        recorded_at: The time, with a zone; never earlier than that of the previous command. Usually seconds after
+            `command.occurred_at`, but days or weeks after it for late arrivals.
         command: The command.
     """
 

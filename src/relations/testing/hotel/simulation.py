@@ -42,7 +42,7 @@ _SENT_TWICE = 0.001
 def hotel_policy() -> Policy:
     """Return the hotel group's policy: the default one, with points that last one year instead of two.
 
-    Guests who are asked for a recommendation are also asked about their stay.
+    Guests who are asked how likely they are to recommend the hotel are also asked about their stay.
     """
     return Policy(
         zone="Europe/Vienna",
@@ -66,18 +66,17 @@ def simulate(
     Args:
         seed: The same seed and arguments give the same commands.
         customers: The number of guests.
-        commands: The number of commands; the number of guests is then chosen to give somewhat more, and the history
-            stops after this many.
+        commands: The number of commands. The history stops after it, and the number of guests is chosen to suit.
         start: The first day.
         months: The length of the history.
         policy: The group's policy, adopted by the first command; `hotel_policy()` by default.
 
     Yields:
-        Valid commands. Nearly all are accepted too; mistakes (see `is_mistake`) and commands sent twice are there on
+        Valid commands. Nearly all are accepted; some mistakes (see `is_mistake`) and repeated commands are included on
         purpose.
 
     Raises:
-        InvalidInput: There is less than 1 customer, command or month, or the calendar ends before the last month.
+        InvalidInput: The number of customers, commands or months is below 1, or the history would end after year 9999.
     """
     recorded = simulate_recorded(
         seed=seed, customers=customers, commands=commands, start=start, months=months, policy=policy
@@ -94,7 +93,7 @@ def simulate_recorded(
     months: int = 24,
     policy: Policy | None = None,
 ) -> Iterator[Recorded]:
-    """Return the same as `simulate` with the time of recording of each command; see `RecordingClock`."""
+    """Return the commands of `simulate`, each with its time of recording; see `RecordingClock`."""
     days = (_months_later(start, months) - start).days
     if commands is not None:
         _at_least_one("commands", commands)
@@ -114,14 +113,14 @@ def is_mistake(command: Command) -> bool:
 class RecordingClock:
     """A clock for `Relations.open` that shows the time of recording of the command last taken from it.
 
-    ::
+    Execute the commands that it yields::
 
         clock = RecordingClock(simulate_recorded(seed=1))
         with Relations.open("sqlite:///hotel.db", clock=clock) as engine:
             for command in clock:
                 engine.execute(command)
 
-    A batch recorded at once gets the time of its last command. `batches` keeps that right to the day::
+    A batch is recorded at the time of its last command. `batches` yields batches that lie within one day::
 
         for batch in clock.batches():
             engine.execute_many(batch)
@@ -154,7 +153,7 @@ class RecordingClock:
         """Yield the commands in batches, each recorded within one UTC day.
 
         Args:
-            size: The most commands of a batch.
+            size: The maximum number of commands in a batch.
         """
         batch: list[Command] = []
         day: date | None = None

@@ -31,11 +31,11 @@ class Step(Generic[S]):
     """One command of a history.
 
     Attributes:
-        before: The state that it met.
+        before: The state before the command.
         command: The command.
-        events: What came of it.
-        refusal: Why nothing did, where a rule forbade it.
-        after: The state that it left.
+        events: The events that the command led to.
+        refusal: The refusal; None if the command was accepted.
+        after: The state after the command.
     """
 
     before: S
@@ -47,11 +47,11 @@ class Step(Generic[S]):
 
 @dataclass(frozen=True)
 class History(Generic[S]):
-    """What became of an aggregate.
+    """The history of an aggregate.
 
     Attributes:
         aggregate: The kind of aggregate.
-        policy: What every command was decided by.
+        policy: The policy in force.
         steps: All commands with their outcomes, in order.
     """
 
@@ -61,12 +61,12 @@ class History(Generic[S]):
 
     @property
     def commands(self) -> tuple[Command, ...]:
-        """All commands, refused ones included, and those of the agenda for what fell due."""
+        """All commands, including the refused ones and those that the agenda sends when something falls due."""
         return tuple(step.command for step in self.steps)
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """All that happened."""
+        """All events, in order."""
         return tuple(event for step in self.steps for event in step.events)
 
     @property
@@ -83,7 +83,7 @@ def histories(
     commands_max: int = 20,
     fields: dict[str, SearchStrategy[Any]] | None = None,
 ) -> SearchStrategy[History[S]]:
-    """Histories of one stream of an aggregate.
+    """Return a strategy of histories of one stream of an aggregate.
 
     Most commands are about something that exists (see `relations.testing.strategies.next_commands`). Business time
     mostly goes on, by seconds or by months or right to the moment when something falls due, and now and then a command
@@ -92,7 +92,7 @@ def histories(
 
     Args:
         aggregate: The kind, such as `relations.aggregates.complaint.AGGREGATE`.
-        policies: What it is decided by; the default policy if absent.
+        policies: A strategy for the policy in force; the default policy if None.
         commands_min: How many commands there are at least; long histories get to what takes many steps.
         commands_max: How many commands there are at most, what time does by itself not counted.
         fields: Strategies for fields that are to be drawn otherwise, for the commands that have them.

@@ -24,7 +24,7 @@ _ZONES = (UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-3, minute
 
 
 def ids(*, among: Sequence[str] | None = None) -> SearchStrategy[str]:
-    """Ids: from a pool, or any that the engine takes.
+    """Return a strategy of ids: from a pool, or any that the engine accepts.
 
     Args:
         among: The pool.
@@ -38,8 +38,8 @@ def moments(*, earliest: datetime | None = None, latest: datetime | None = None)
     """Aware datetimes in several zones, to the microsecond.
 
     Args:
-        earliest: 2020 if absent.
-        latest: 2030 if absent.
+        earliest: The first moment; the beginning of 2020 by default.
+        latest: The last moment; the beginning of 2030 by default.
     """
     low = _EARLIEST if earliest is None else earliest.astimezone(UTC).replace(tzinfo=None)
     high = _LATEST if latest is None else latest.astimezone(UTC).replace(tzinfo=None)
@@ -61,7 +61,7 @@ def moneys(
 
 
 def channels() -> SearchStrategy[str]:
-    """Every channel through which business and customer meet."""
+    """Return a strategy of every channel between business and customer."""
     return st.sampled_from(CHANNELS)
 
 
