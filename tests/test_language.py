@@ -15,21 +15,19 @@ PHRASES = re.compile(
 )
 ALLOWED: dict[str, int] = {
     "CHANGELOG.md": 1,
-    "docs/explanation": 13,
-    "docs/how-to": 5,
-    "docs/reference": 17,
+    "docs/explanation": 2,
+    "docs/how-to": 2,
+    "docs/reference": 13,
     "src/relations/aggregates": 2,
-    "src/relations/audit": 3,
-    "src/relations/cli": 6,
+    "src/relations/audit": 2,
+    "src/relations/cli": 3,
     "src/relations/errors.py": 3,
-    "src/relations/exchange": 5,
+    "src/relations/exchange": 4,
     "src/relations/execution": 2,
     "src/relations/log": 13,
     "src/relations/messages.py": 1,
     "src/relations/policies": 3,
-    "src/relations/projections": 46,
-    "src/relations/sentiment": 2,
-    "src/relations/testing": 29,
+    "src/relations/projections": 23,
 }
 """Hits that are left, by folder. Lower a number when you rewrite; a folder that is not named here has none."""
 

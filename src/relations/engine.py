@@ -52,7 +52,7 @@ class Status(msgspec.Struct, frozen=True):
     Attributes:
         database: The database's URL, without its password.
         position: The last position of the log.
-        digest: Its digest, hexadecimal: note it down, and every event up to it is proved by it.
+        digest: Its digest, hexadecimal. Note it down: it proves every event up to this position.
         projections: How each projection stands.
         purge_owed: A destroyed key is still in the database's files; the next open or `relations run` removes it.
     """
@@ -184,14 +184,14 @@ class Relations:
             projections: The projections to fold into tables: `(*PROJECTIONS, mine)` adds a host's own.
             views: The classes of the views: `(*VIEWS, MyView)`; `engine.view(MyView)` returns a host's own.
             follow: Fold what is new before a view answers, so that callers read their own writes. A service that runs
-                `relations run` beside it may do without.
+                `relations run` next to it can turn this off.
             access: `write`: record events. `fold`: record nothing, but bring views up to date. `read`: change nothing,
                 neither in the database nor next to it. Views that are behind are then folded in a copy in memory, as of
                 the moment of opening. On PostgreSQL they answer from what is folded, with a warning.
 
         Raises:
             InvalidInput: The URL is not one of a supported database.
-            ForeignDatabase: It is no database, or not ours.
+            ForeignDatabase: It is not a database, or belongs to another application.
             NewerLog: A newer version of relations wrote it.
             MissingExtra: The URL is one of PostgreSQL, and the extra `postgres` is not installed.
             LogError: The master key is not the one that wrapped the customers' keys, or none was given.
@@ -270,14 +270,14 @@ class Relations:
         batch: int = 1_000,
         on_progress: Callable[[BatchReport], None] | None = None,
     ) -> BatchReport:
-        """Execute many commands, a batch a transaction. A refused command is reported, and the others go in.
+        """Execute many commands, one transaction for each batch. Refused ones are reported, the others recorded.
 
         Each command is all or nothing as in `execute`; a crash loses at most the batch under way, and sending all of
         it again records only what is missing, where commands have ids.
 
         Args:
             commands: Any iterable; it is read a batch at a time.
-            batch: Commands a transaction.
+            batch: The number of commands in a transaction.
             on_progress: Called after each batch with the report so far.
         """
         report = BatchReport(rejections=[])
@@ -304,9 +304,9 @@ class Relations:
 
         Args:
             policy: The rules.
-            since: An aware datetime, past or to come.
-            from_beginning: They have always been these.
-            command_id: The caller's own key.
+            since: An aware datetime, in the past or the future.
+            from_beginning: The policy is in force for events of any date.
+            command_id: The caller's own id for this command.
         """
         return self.execute(
             AdoptPolicy(
@@ -320,16 +320,16 @@ class Relations:
     def advance_time(self, to: datetime, *, on_progress: Callable[[BatchReport], None] | None = None) -> BatchReport:
         """Record everything that falls due by `to`: missed deadlines, expiries, tiers.
 
-        Each command is dated at the moment when it fell due and has an id made of what was due, so going to a time in
-        one step or in many, once or again, or from two processes, records the same events. So does not going at all,
-        where something else happens meanwhile: what had fallen due in an account is done before it.
+        Each command is dated at the moment when it fell due, and its id is made of what was due. So the same events are
+        recorded whether time is advanced in one step or in many, once or again, or by two processes. Other commands
+        also do first what fell due in their account, so an account does not depend on when time is advanced.
 
         Args:
             to: An aware datetime.
             on_progress: Called after each batch with the report so far.
 
         Returns:
-            What became of the commands.
+            The report of the commands.
         """
         report = BatchReport(rejections=[])
         asked: set[str | None] = set()
@@ -361,7 +361,7 @@ class Relations:
         """Return the state of one aggregate, such as `load("complaint", "k7")`; its initial state if it has no events.
 
         Raises:
-            InvalidInput: There is no such kind.
+            InvalidInput: There is no such kind of aggregate.
         """
         with self.log.database.reading() as connection:
             return self._executor.states.load(connection, f"{kind}-{name}" if name else kind)[1]
@@ -370,8 +370,8 @@ class Relations:
         """Return all events of a customer in the order of recording; personal words are readable unless erased.
 
         Args:
-            customer: The customer's id, or any that is merged with it: all are one history.
-            until: Only what had occurred by then.
+            customer: The customer's id, or any id merged with it: they share one history.
+            until: Only events that had occurred by then.
         """
         statement = select(log_table).order_by(log_table.c.position)
         if until is not None:
@@ -384,12 +384,12 @@ class Relations:
     def timeline(self, kind: str, name: str, *, until: datetime | None = None) -> list[RecordedEvent]:
         """Return everything recorded in one aggregate's stream, such as `timeline("complaint", "k7")`.
 
-        In the order of recording; personal words readable unless erased. Empty where nothing happened.
+        Events are in the order of recording, with personal words readable unless erased. The list can be empty.
 
         Args:
             kind: The kind of aggregate.
             name: Its own id.
-            until: Only what had occurred by then.
+            until: Only events that had occurred by then.
         """
         stream = f"{kind}-{name}" if name else kind
         statement = select(log_table).where(log_table.c.stream == stream).order_by(log_table.c.version)
@@ -406,7 +406,7 @@ class Relations:
         Args:
             after: Begin after this position.
             until: End with this position.
-            of: Only events of these classes; of all where empty.
+            of: Only events of these classes; all events by default.
         """
         # Page by page, with no transaction open while the caller looks at what it got: the log only grows.
         while True:
@@ -432,12 +432,12 @@ class Relations:
             return list(self._reader.recorded(connection, rows)), rows[-1][0] if rows else after
 
     def subscribe(self, *, after: int | None = None) -> Subscription[RecordedEvent]:
-        """Follow the log: an iterator of recorded events that waits for what is yet to come, until it is stopped.
+        """Follow the log: return an iterator of recorded events that waits for new ones until it is stopped.
 
         Use it as a context manager; any thread may call its `stop`. Waiting costs next to nothing.
 
         Args:
-            after: Begin after this position; None is the present head, so only what comes from now on.
+            after: Begin after this position; None is the present head, so only new events follow.
         """
         if after is None:
             after = self.status().position
@@ -464,13 +464,13 @@ class Relations:
         return None
 
     def digest(self, text: str, *, purpose: str = "") -> str:
-        """Return a keyed digest of a text: an id for what must not be recorded in clear, such as an e-mail address.
+        """Return a keyed digest: an id for a text that must not be recorded in clear, such as an e-mail address.
 
         The same text gives the same digest in this log, and another one in every other log. It cannot be computed
         without the log's own key, which is kept with the customers' keys.
 
         Args:
-            text: Any text. Bring it to one form first: an address in lower case, without spaces around it.
+            text: Any text. Normalise it first: an address in lower case, without surrounding spaces.
             purpose: Digests of the same text for different purposes differ.
 
         Returns:
@@ -484,17 +484,17 @@ class Relations:
             yield from self._keys.problems(connection, self.codec)
 
     def view(self, kind: type[V]) -> V:
-        """Return the view of a class, also a host's own.
+        """Return the view of a class; a host's own views are found the same way.
 
         Raises:
-            InvalidInput: The engine was opened without it.
+            InvalidInput: The engine was opened without this view.
         """
         return self.views.of(kind)
 
     # --- projections ------------------------------------------------------------------------------------------------
 
     def catch_up(self) -> None:
-        """Fold what is new into every view.
+        """Fold new events into every view.
 
         Raises:
             ProjectionFailed: One met a poison event; the others have gone on.
@@ -509,7 +509,7 @@ class Relations:
         shards: int | None = None,
         on_progress: Progress | None = None,
     ) -> None:
-        """Fold the whole log into fresh tables beside the old ones and switch; see `Runner.rebuild`."""
+        """Fold the whole log into fresh tables next to the old ones, and switch to them; see `Runner.rebuild`."""
         self.runner.rebuild(names, processes=processes, shards=shards, on_progress=on_progress)
 
     def verify(self, *, expect: Iterable[str] = (), on_progress: Progress | None = None) -> Verification:

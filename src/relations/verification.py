@@ -29,15 +29,15 @@ _NOTED = re.compile(r"(\d{1,18}):([0-9a-f]{64})", re.IGNORECASE)
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """A finding: something in the database that is not as it must be.
+    """A finding of a verification: something wrong in the database.
 
     Attributes:
         code: `chain_broken`, `undecodable_event`, `unknown_topic`, `log_emptied`, `not_as_noted`, `database_damaged`,
             `snapshot_damaged`, `view_differs`, `view_outdated`, `checkpoint_beyond_head`, `projection_failed`, a code
             of `KeyProblem`, or the code of the error that a check met.
         reason: What is wrong.
-        position: Where in the log, if it is there.
-        view: Which view, if it is one.
+        position: The position in the log, if there is one.
+        view: The name of the view, if the finding is about one.
     """
 
     code: str
@@ -54,7 +54,7 @@ class Verification(msgspec.Struct, frozen=True):
         position: The last good position.
         digest: Its digest, hexadecimal.
         views: The views that were refolded and compared.
-        problems: What does not hold; empty is good.
+        problems: Everything found wrong; empty if all is well.
     """
 
     events: int
@@ -65,7 +65,7 @@ class Verification(msgspec.Struct, frozen=True):
 
     @property
     def good(self) -> bool:
-        """Whether everything holds."""
+        """True if no problem was found."""
         return not self.problems
 
 
@@ -107,7 +107,7 @@ class Verifier:
         self._compared: list[str] = []
 
     def verify(self) -> Verification:
-        """Check everything, and report what does not hold."""
+        """Check everything, and report every problem."""
         head, events = Head(0, GENESIS), 0
         with self._database.snapshot() as connection:
             with self._findings(connection, "the database"):

@@ -1,4 +1,4 @@
-"""How often customers buy, and when they silently leave: BG/NBD and MBG/NBD.
+"""Models of how often customers buy and when they silently leave: BG/NBD and MBG/NBD.
 
 In both models, an active customer buys at random at a rate of their own, gamma distributed over customers with shape r
 and rate alpha. At a purchase the customer leaves for good with a probability of their own, beta distributed with a and

@@ -1,4 +1,4 @@
-"""How much customers spend when they buy: the Gamma-Gamma model.
+"""The Gamma-Gamma model of how much customers spend when they buy.
 
 A customer's amounts scatter around a mean of their own (gamma with shape p), and the means scatter over customers (the
 gamma's rate is itself gamma, with shape q and rate v). The expected amount is then a weighted mean of the customer's

@@ -1,4 +1,4 @@
-"""How long customers stay: the Kaplan-Meier curve with its errors, and the definition of leaving.
+"""The Kaplan-Meier curve of how long customers stay, with its errors, and the definition of leaving.
 
 Pure arithmetic; no extra is needed.
 

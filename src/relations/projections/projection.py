@@ -74,7 +74,7 @@ class Rows:
         return found
 
     def need(self, table: type[R], *key: Any) -> R:
-        """Return the row with this key; make it with its defaults if there is none."""
+        """Return the row with this key; create it with its defaults if it is missing."""
         rows = self.tables[table]
         row: R | None = rows.get(key)
         if row is None:
@@ -158,7 +158,7 @@ class Projection:
 
     Attributes:
         name: The view's name; the first part of its tables' names.
-        version: Raised whenever folds or rows change; the runner then rebuilds beside the old and switches.
+        version: Raised whenever folds or rows change; the runner then rebuilds next to the old tables and switches.
         tables: The classes of its rows.
         folds: By class of event; filled by `on`, or joined from several modules.
     """

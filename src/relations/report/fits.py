@@ -1,4 +1,4 @@
-"""What an expectation depends on: the parameters of the fitted models, with their standard errors."""
+"""The parameters of the fitted models that expectations depend on, with their standard errors."""
 
 from __future__ import annotations
 

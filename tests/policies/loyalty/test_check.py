@@ -49,7 +49,7 @@ def test_the_programme_that_ships_is_good() -> None:
         (
             {"campaigns": [{"id": "c", "starts": "2024-01-01", "ends": "2024-02-01", "multiplier": 2, "minimum": 9}]},
             "minimum_of_no_currency",
-            "9 minor units of whatever currency",
+            "9 minor units of any currency",
         ),
         (
             {
@@ -106,13 +106,13 @@ def test_the_programme_that_ships_is_good() -> None:
             "warning_too_early",
             "the window has 30 days only",
         ),
-        ({"warning_days": 10, "grace_days": 10}, "warned_by_grace", "is as long as the warning"),
+        ({"warning_days": 10, "grace_days": 10}, "warned_by_grace", "is not shorter than the warning"),
         (
             {"tiers": tiers(("a", 0), ("b", 10), benefits=["lounge"])},
             "benefit_twice",
-            "the benefit 'lounge' comes with two tiers",
+            "the benefit 'lounge' is named in two tiers",
         ),
-        ({"reversal_grace_days": 10}, "no_such_grace", "lets points expire"),
+        ({"reversal_grace_days": 10}, "no_such_grace", "points expire at once"),
         ({"tier_basis": "spend", "rates": {"EUR": 1, "JPY": 1}}, "spend_not_counted", "spend in JPY"),
         (
             {"campaigns": [{"id": "c", "starts": "2024-05-01", "ends": "2024-06-01"}]},

@@ -88,7 +88,7 @@ class TestBusiness(BusinessMachine.TestCase):  # type: ignore[misc, valid-type] 
 
 BUSINESS_LIVES = 60
 DOINGS = {"buys": 4, "gives_back": 3, "refund_is_reversed": 2,
-          "is_given": 3, "redeems": 3, "undoes": 3, "sends": 2, "wants": 4, "recommends": 2,
+          "is_given": 3, "redeems": 3, "undoes": 3, "sends": 2, "wants": 4, "refers": 2,
           "time_passes": 3, "are_found_to_be_one": 2, "are_two_after_all": 2, "uses": 3, "joins": 1, "leaves": 1,
           "comes_back": 1, "is_adjusted": 1, "time_is_told": 1}  # fmt: skip
 
@@ -98,7 +98,7 @@ def lived_together(rules: int, seed: int) -> Counter[str]:
     chance, machine = random.Random(seed), BusinessMachine()
     draw: dict[str, Callable[[], Any]] = {
         "to": lambda: chance.choice(("c1", "c2", "c3")),
-        "whom": lambda: chance.choice(("c1", "c2", "c3")),
+        "other": lambda: chance.choice(("c1", "c2", "c3")),
         "who": lambda: chance.choice(("c1", "c1", "c2", "c2", "c3")),
         "where": lambda: chance.choice(("main", "main", "club")),
         "late": lambda: chance.choice((0, 0, 0, 0, 2, 25)),
@@ -116,9 +116,9 @@ def lived_together(rules: int, seed: int) -> Counter[str]:
     machine.begin(rules, {("c1", "main"), ("c2", "main"), ("c2", "club")} if seed % 4 > 1 else set())
     for where in ("main", "club") if seed % 4 == 1 else ():
         machine.joins("c1", where, 0)
-        for number, whom in enumerate(("c3", "c2"), start=1):
-            machine.recommends("c1", whom, where, number, 0)
-            machine.joins(whom, where, 0)
+        for number, other in enumerate(("c3", "c2"), start=1):
+            machine.refers("c1", other, where, number, 0)
+            machine.joins(other, where, 0)
     for _ in range(60):
         (doing,) = chance.choices(list(DOINGS), list(DOINGS.values()))
         does = getattr(machine, doing)
@@ -180,14 +180,14 @@ Steps = list[tuple[str, tuple[Any, ...]]]
         ),
         pytest.param(
             4,
-            [("joins", ("c2", "main", 0)), ("recommends", ("c2", "c1", "main", 5, 0)),
+            [("joins", ("c2", "main", 0)), ("refers", ("c2", "c1", "main", 5, 0)),
              ("are_found_to_be_one", (False,)), ("buys", ("c2", 3, 0)), ("are_two_after_all", (False,)),
              ("are_found_to_be_one", (False,)), ("buys", ("c1", 35, 0)), ("are_two_after_all", (False,))],
             id="a recommendation rewarded during one merge is not counted again in the next",
         ),
         pytest.param(
             3,
-            [("joins", ("c2", "main", 0)), ("recommends", ("c2", "c1", "main", 1, 0)),
+            [("joins", ("c2", "main", 0)), ("refers", ("c2", "c1", "main", 1, 0)),
              ("is_given", ("c2", "main", 1, 5, 0)),
              ("are_found_to_be_one", (False,)), ("buys", ("c2", 6, 0)), ("redeems", ("c2", "main", 1, 9, 0)),
              ("gives_back", ("c2", 0, 7, 0))],
@@ -195,7 +195,7 @@ Steps = list[tuple[str, tuple[Any, ...]]]
         ),
         pytest.param(
             1,
-            [("joins", ("c1", "main", 0)), ("recommends", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
+            [("joins", ("c1", "main", 0)), ("refers", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
              ("buys", ("c3", 1, 0)), ("gives_back", ("c3", 0, 6, 0)), ("gives_back", ("c3", 0, 7, 0))],
             id="a purchase given back in parts takes its recommendation along, rounded up or not",
         ),
@@ -215,7 +215,7 @@ Steps = list[tuple[str, tuple[Any, ...]]]
         ),
         pytest.param(
             0,
-            [("joins", ("c1", "main", 0)), ("recommends", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
+            [("joins", ("c1", "main", 0)), ("refers", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
              ("are_found_to_be_one", (True,)), ("buys", ("c3", 2, 0)), ("are_two_after_all", (True,)),
              ("gives_back", ("c3", 0, 7, 0))],
             id="a recommendation rewarded during a merge and worth nothing after it leaves room for another",
@@ -229,7 +229,7 @@ Steps = list[tuple[str, tuple[Any, ...]]]
         ),
         pytest.param(
             4,
-            [("joins", ("c1", "main", 0)), ("recommends", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
+            [("joins", ("c1", "main", 0)), ("refers", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
              ("buys", ("c3", 2, 0)), ("leaves", ("c1", "main", 7)), ("gives_back", ("c3", 0, 7, 0))],
             id="a recommendation that a closing has settled is not revoked",
         ),
@@ -250,14 +250,14 @@ Steps = list[tuple[str, tuple[Any, ...]]]
         ),
         pytest.param(
             0,
-            [("joins", ("c1", "main", 0)), ("recommends", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
+            [("joins", ("c1", "main", 0)), ("refers", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
              ("buys", ("c3", 20, 0)), ("gives_back", ("c3", 0, 4, 0)), ("gives_back", ("c3", 0, 7, 0)),
              ("refund_is_reversed", (0, 0)), ("refund_is_reversed", (1, 0))],
             id="a referral that a refund revoked counts again with the reversal of any of the refunds",
         ),
         pytest.param(
             1,
-            [("joins", ("c1", "main", 0)), ("joins", ("c1", "club", 0)), ("recommends", ("c1", "c3", "main", 1, 0)),
+            [("joins", ("c1", "main", 0)), ("joins", ("c1", "club", 0)), ("refers", ("c1", "c3", "main", 1, 0)),
              ("joins", ("c3", "main", 0)), ("buys", ("c3", 20, 0)), ("are_found_to_be_one", (True,)),
              ("gives_back", ("c3", 0, 7, 0)), ("refund_is_reversed", (0, 0)), ("are_two_after_all", (True,)),
              ("gives_back", ("c3", 0, 7, 0)), ("refund_is_reversed", (0, 0))],

@@ -1,4 +1,4 @@
-"""What points are held in: lots, how they came about, where they went. Plain values that events and commands carry."""
+"""Lots of points, their origin and their use, as plain values that events and commands carry."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ class _Carried(msgspec.Struct, frozen=True, gc=False):
 
 
 class LotShare(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """How many points of one lot."""
+    """A number of points of one lot."""
 
     lot: str
     points: int
 
 
 class GracedLot(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A lot that came back after its expiry, and until when it can be spent now."""
+    """A lot that came back after its expiry, with the end of its grace."""
 
     lot: str
     expires_at: int
@@ -86,8 +86,8 @@ class MovedLot(_Carried, frozen=True, array_like=True, gc=False):
 
     Attributes:
         lot: The lot's id in the account that the event belongs to.
-        points: How many.
-        active_from: From when they can be spent, UTC microseconds.
+        points: The number of points.
+        active_from: When they can first be spent, UTC microseconds.
         expires_at: When they expire; None is never.
         earned_at: When they were earned.
     """
@@ -100,13 +100,13 @@ class MovedLot(_Carried, frozen=True, array_like=True, gc=False):
 
 
 class Lot(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What is left of a lot of points. A lot with nothing left is no longer among the account's lots.
+    """The rest of a lot of points. A lot without points is no longer among the account's lots.
 
     Attributes:
         points: What is left.
-        active_from: From when they can be spent, UTC microseconds.
+        active_from: When they can first be spent, UTC microseconds.
         expires_at: When they expire; None is never, or with the account's inactivity.
-        earned_at: When they were earned; of two that expire together the older is spent first.
+        earned_at: When they were earned. Of two lots that expire together, the older is spent first.
         pending: Not activated yet.
         lapsing: Expires when the account has been inactive for long enough.
     """
@@ -119,13 +119,13 @@ class Lot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     lapsing: bool = False
 
     def ends(self, lapses_at: int | None) -> int | None:
-        """When it expires, in an account that lapses then."""
+        """Return when it expires, in an account that lapses at `lapses_at`."""
         if not self.lapsing or lapses_at is None:
             return self.expires_at
         return lapses_at if self.expires_at is None else min(lapses_at, self.expires_at)
 
     def expired(self, at: int, lapses_at: int | None = None) -> bool:
-        """Whether it can no longer be spent at `at`."""
+        """Return whether it can no longer be spent at `at`."""
         ends = self.ends(lapses_at)
         return ends is not None and ends <= at
 
@@ -134,11 +134,11 @@ class TierStanding(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The dates that a member's tier depends on.
 
     Attributes:
-        since: Since when the member has it, UTC microseconds.
+        since: When the member reached it, UTC microseconds.
         month: The last month of the window that it was earned in.
         reviewed: When it was last reviewed or reached.
-        warned: The loss that was warned of last.
-        grace_until: Until when it is kept though it is no longer earned.
+        warned: The moment of the loss that the latest warning announced.
+        grace_until: When the grace for a tier that is no longer earned ends.
     """
 
     since: int = 0
@@ -149,13 +149,13 @@ class TierStanding(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Taking(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What one refund took back of an earning, and from where. Reversing the refund gives it back.
+    """The points of an earning that one refund took back, and their lots. Reversing the refund gives them back.
 
     Attributes:
         refund: The refund's id.
-        lots: The lots that gave points, in the order in which they were asked.
+        lots: The lots that points were taken from, in that order.
         expired: Points that had expired before.
-        shortfall: Points that no lot could give.
+        shortfall: Points that no lot had.
         owed: The shortfall became a debt.
         missed: The clock of missing points after it (see `LedgerContents.missed`).
     """
@@ -169,15 +169,15 @@ class Taking(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Earning(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """How a lot came about and what was taken back of it; kept for ever, so that nothing is credited twice.
+    """The origin of a lot and everything taken back of it. It is kept for ever, so that nothing is credited twice.
 
     Attributes:
         points: Earned.
         qualifying: What it counts towards a tier.
-        month: In which it qualifies, and in what unit, as in `Ledger.months`.
+        month: The unit and month in which it qualifies, as in `Ledger.months`.
         reason: purchase, remedy, bonus and so on.
         source: The purchase or complaint.
-        active_from: From when the points can be spent, UTC microseconds.
+        active_from: When the points can first be spent, UTC microseconds.
         expires_at: When they expire.
         earned_at: When they were earned.
         lapsing: They expire with the account's inactivity.
@@ -205,7 +205,7 @@ class Earning(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Redemption(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a redemption was: to tell a harmless retry from another use of its id, and to give its points back."""
+    """A redemption, kept to recognise a retry and to give its points back."""
 
     points: int
     reward: str | None
@@ -232,7 +232,7 @@ class VoidedReward(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Membership(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """From when a customer is a member, and when they left; UTC microseconds, None where they did not."""
+    """The times at which a customer joined and left, UTC microseconds; None if they did not."""
 
     enrolled_at: int | None
     closed_at: int | None

@@ -168,7 +168,7 @@ def _tiers(programme: Programme) -> Iterator[Finding]:
     if tiers and tiers[0].threshold:
         reason = f"members with less than {tiers[0].threshold:,} have no tier at all"
         yield _warning(
-            "tier_gap", programme.id, "tiers", reason, "Add a first tier with the threshold 0, or mean it so"
+            "tier_gap", programme.id, "tiers", reason, "Add a first tier with the threshold 0, or keep it as intended"
         )
     if tiers and tiers[-1].below is not None:
         reason = f"tier {tiers[-1].name!r} ends below {tiers[-1].below:,}, and nothing follows"
@@ -236,18 +236,21 @@ def _contradictions(programme: Programme) -> Iterator[Finding]:
     window_days = _window_days(programme)
     if programme.warning_days is not None and window_days is not None and programme.warning_days >= window_days:
         reason = f"members are warned {programme.warning_days} days before, but the window has {window_days} days only"
-        yield _error("warning_too_early", programme.id, "warning_days", reason, "Warn later")
+        yield _error("warning_too_early", programme.id, "warning_days", reason, "Set fewer `warning_days`")
     if programme.warning_days is not None and programme.grace_days >= programme.warning_days:
-        reason = f"the grace ({programme.grace_days} days) is as long as the warning ({programme.warning_days} days)"
-        yield _warning("warned_by_grace", programme.id, "warning_days", reason, "Warn earlier than the grace is long")
+        reason = (
+            f"the grace ({programme.grace_days} days) is not shorter than the warning "
+            f"({programme.warning_days} days before)"
+        )
+        yield _warning("warned_by_grace", programme.id, "warning_days", reason, "Set `warning_days` above `grace_days`")
     benefits = [benefit for tier in programme.tiers for benefit in tier.benefits]
     for benefit in sorted({each for each in benefits if benefits.count(each) > 1}):
-        reason = f"the benefit {benefit!r} comes with two tiers; the higher one has those of the lower anyway"
-        yield _warning("benefit_twice", programme.id, "tiers", reason, "Name it in the lower tier alone")
+        reason = f"the benefit {benefit!r} is named in two tiers; a higher tier has the benefits of the lower anyway"
+        yield _warning("benefit_twice", programme.id, "tiers", reason, "Name it in the lower tier only")
     # A policy that was read back has every field set, so only another value than the default says that it is meant.
     usual = type(programme).model_fields["reversal_grace_days"].default
     if programme.reversal_after_expiry == "expire" and programme.reversal_grace_days != usual:
-        reason = "`reversal_grace_days` sets a grace, but `reversal_after_expiry` lets points expire"
+        reason = "`reversal_grace_days` sets a grace, but with this `reversal_after_expiry` points expire at once"
         yield _error(
             "no_such_grace", programme.id, "reversal_grace_days", reason, "Set `reversal_after_expiry` to grace"
         )
@@ -276,8 +279,8 @@ def _idle(programme: Programme) -> Iterator[Finding]:
                 yield _warning("unused_minimum", programme.id, "campaigns", reason, f"Name a rate for {currency}")
         elif campaign.minimum and len(programme.rates) > 1:
             reason = (
-                f"campaign {campaign.id!r} asks for {campaign.minimum:,} minor units of whatever currency, which is "
-                "much in one and little in another"
+                f"campaign {campaign.id!r} has a minimum of {campaign.minimum:,} minor units of any currency, which is "
+                "much in one currency and little in another"
             )
             yield _warning("minimum_of_no_currency", programme.id, "campaigns", reason, "Give it by currency")
 
@@ -287,7 +290,7 @@ def _campaigns(programme: Programme) -> Iterator[Finding]:
     for campaign in programme.campaigns:
         what = f"campaign {campaign.id!r}"
         if campaign.multiplier == 1 and not campaign.bonus_points and not campaign.joining_points:
-            yield _error("empty_campaign", programme.id, "campaigns", f"{what} gives nothing", "Say what it gives")
+            yield _error("empty_campaign", programme.id, "campaigns", f"{what} gives nothing", "Give it points")
         for tier in sorted(set(campaign.tiers) - tiers):
             reason = f"{what} is for tier {tier!r}, which does not exist"
             yield _error("unknown_tier", programme.id, "campaigns", reason, _one_of(programme))
@@ -302,7 +305,7 @@ def _campaigns(programme: Programme) -> Iterator[Finding]:
                 both = ratio_text(one.multiplier + other.multiplier - 1)
                 reason = f"campaigns {one.id!r} and {other.id!r} run together and make {both} times the rate"
                 yield _warning(
-                    "campaigns_together", programme.id, "campaigns", reason, "Part their days, or mean it so"
+                    "campaigns_together", programme.id, "campaigns", reason, "Separate their days, or keep it"
                 )
 
 

@@ -20,7 +20,7 @@ _DENOMINATOR_MAX = 10**9
 def _exact(value: Any) -> Fraction:
     found: Fraction | None = None
     if isinstance(value, float | Decimal):
-        # str() of a float is the number that a person wrote in JSON or TOML, not the binary one beside it.
+        # str() of a float is the number that a person wrote in JSON or TOML, not its binary approximation.
         decimal = Decimal(str(value))
         if decimal.is_finite() and -9 <= decimal.adjusted() <= 9:
             found = Fraction(decimal)

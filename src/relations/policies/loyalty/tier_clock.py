@@ -1,4 +1,4 @@
-"""How time alone changes a member's tier. The account's rules, the agenda and the views all use this module.
+"""The changes that time alone makes to a member's tier. The account's rules, the agenda and the views use this module.
 
 Three things come with time: a warning before the tier is lost, a review, and the end of a grace. `due_step` returns the
 next one and its time, and `outcome` its result. The result is recorded, and the next step follows from there. So it

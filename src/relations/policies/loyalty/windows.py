@@ -58,7 +58,7 @@ class Part(BaseModel):
 
 
 class CalendarYear(Part):
-    """What was earned since January counts towards a tier. On 1 January it starts at zero."""
+    """A window of one calendar year. On 1 January, counting starts at zero."""
 
     kind: Literal["calendar_year"] = "calendar_year"
 
@@ -68,7 +68,7 @@ class CalendarYear(Part):
 
 
 class RollingMonths(Part):
-    """What was earned in the present month and the ones before it counts. Each new month drops the oldest.
+    """A window of the present month and the ones before it. Each new month drops the oldest.
 
     Attributes:
         months_count: The number of months, the present one included.

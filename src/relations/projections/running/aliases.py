@@ -1,8 +1,8 @@
 """Aliases: the ids that belong to one customer, so that views answer for the surviving id.
 
-Folds keep every row by the customer as recorded; no merge moves one. This small projection keeps where each merged id
-leads, and views resolve that when they are asked. So a merge costs nothing until somebody asks, an unmerge restores
-everything, and shards by customer stay right.
+Folds keep every row under the customer as recorded; a merge moves no rows. This small projection stores the survivor of
+each merged id, and views resolve ids when they are asked. So a merge costs nothing until a view is asked, an unmerge
+restores everything, and shards by customer stay correct.
 
 An id is an alias for all business times: the two ids were one person before somebody recorded it.
 """
@@ -28,7 +28,7 @@ class Alias(CustomerRow, gc=False):
 
     Attributes:
         survivor: The id next to it on the way to the one that views answer for; None where it was unmerged.
-        position: That of the event that said so. The highest of all tells one state of the table from any other.
+        position: The position of the event that recorded it. The highest position identifies a state of the table.
     """
 
     table: ClassVar[str] = "ids"

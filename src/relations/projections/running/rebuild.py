@@ -162,7 +162,7 @@ def _overtaken(projection: Projection) -> ConcurrencyConflict:
 
 
 def _create_without_indexes(connection: Connection, table: Table) -> None:
-    """Indexes come after the rows: filling a table without them is faster."""
+    """Create the tables without indexes, which are added after the rows: filling is faster that way."""
     indexes = set(table.indexes)
     table.indexes.clear()
     table.create(connection)

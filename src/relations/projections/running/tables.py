@@ -80,7 +80,7 @@ class RowTable:
         database: Whose SQL it speaks.
         projection: Whose rows they are.
         row: The class.
-        suffix: Added to the table's name; a rebuild fills tables beside those in use.
+        suffix: Added to the table's name; a rebuild fills tables next to those in use.
 
     Raises:
         TypeError: The class has a float column, a tally a column that does not add up, a row no customer, or a class
@@ -128,7 +128,7 @@ class RowTable:
                 for number, columns in enumerate(row.indexes, start=1)
             ),
             # One tree by the key, not two: less work to fill it. But such a tree keeps no more than a quarter of a page
-            # of a row, so rows with documents in them are kept in a tree by number, with one by the key beside it.
+            # of a row, so rows with documents in them are kept in a tree by number, with another tree by the key.
             sqlite_with_rowid=any(field.is_json for field in fields),
         )
         self._json_columns = [index for index, field in enumerate(fields) if field.is_json]

@@ -14,7 +14,7 @@ __all__ = ["Booking"]
 
 
 class Booking:
-    """A visit as it was booked: when, where and by whom, and what was bought.
+    """A visit as it was booked: its time, place and guest, and the items bought.
 
     Attributes:
         purchases: For each purchase, its id, minor units, time of recording and category.

@@ -113,7 +113,7 @@ def _policies() -> tuple[Policy, ...]:
 
 
 class BusinessMachine(RuleBasedStateMachine):
-    """Three customers' accounts in two programmes, two of whom may be one person, and `SlowBusiness` beside them.
+    """Three customers in two programmes, two of them possibly one person, compared with `SlowBusiness`.
 
     Attributes:
         policies: One of them is drawn for each example.
@@ -137,7 +137,7 @@ class BusinessMachine(RuleBasedStateMachine):
 
     @initialize(choice=st.integers(0, 10**6), joins=st.sets(st.tuples(_ANYBODY, _IN)))
     def begin(self, choice: int, joins: set[tuple[str, str]]) -> None:
-        """Draw the rules, and who is a member of what at once."""
+        """Draw the rules and the first members of each programme."""
         self._begin(self.policies[choice % len(self.policies)])
         for who, where in sorted(joins, reverse=True):
             self.joins(who, where, 0)
@@ -155,19 +155,19 @@ class BusinessMachine(RuleBasedStateMachine):
 
     @rule(who=_ANYBODY, where=_IN, late=_LATE)
     def joins(self, who: str, where: str, late: int) -> None:
-        """Becomes a member of a programme."""
+        """Enrol a customer in a programme."""
         self._do(EnrolMember, who, where, late)
 
     @rule(who=_ANYBODY, euros=st.integers(1, 40), late=_LATE)
     def buys(self, who: str, euros: int, late: int) -> None:
-        """A purchase, which counts in every programme."""
+        """Credit a purchase, which counts in every programme."""
         self.purchases += 1
         amount = Money(100 * euros, "EUR")
         self._do(CreditPurchase, who, None, late, purchase=f"p{self.purchases}", amount=amount)
 
     @rule(who=_ANYBODY, back=st.integers(0, 3), part=st.sampled_from((1, 4, 6, 7, 7)), late=_LATE)
     def gives_back(self, who: str, back: int, part: int, late: int) -> None:
-        """A refund of this many sevenths of one of the latest purchases, whoever made it."""
+        """Refund this many sevenths of one of the latest purchases of any customer."""
         self.refunds += 1
         refund, purchase = f"r{self.refunds}", f"p{max(1, self.purchases - back)}"
         self.refunded.append((who, refund, purchase, part))
@@ -175,7 +175,7 @@ class BusinessMachine(RuleBasedStateMachine):
 
     @rule(back=st.integers(0, 3), late=_LATE)
     def refund_is_reversed(self, back: int, late: int) -> None:
-        """One of the latest refunds is reversed; what other refunds of its purchase asked for stays refunded."""
+        """Reverse one of the latest refunds; other refunds of the purchase still stand."""
         if not self.refunded:
             return
         who, refund, purchase, _ = self.refunded[-1 - back % len(self.refunded)]
@@ -184,60 +184,60 @@ class BusinessMachine(RuleBasedStateMachine):
 
     @rule(who=_ANYBODY, where=_IN, number=_NUMBERS, points=st.integers(1, 15), late=_LATE)
     def is_given(self, who: str, where: str, number: int, points: int, late: int) -> None:
-        """A bonus."""
+        """Credit a bonus."""
         self._do(EarnPoints, who, where, late, lot=f"b{number}", points=points, author="anna")
 
     @rule(who=_ANYBODY, where=_IN, number=_NUMBERS, points=st.integers(1, 9), late=_LATE)
     def redeems(self, who: str, where: str, number: int, points: int, late: int) -> None:
-        """A redemption."""
+        """Redeem points."""
         self._do(RedeemPoints, who, where, late, redemption=f"x{number}", points=points)
 
     @rule(who=_ANYBODY, where=_IN, what=st.sampled_from("xk"), number=_NUMBERS, late=_LATE)
     def undoes(self, who: str, where: str, what: str, number: int, late: int) -> None:
-        """A redemption is reversed, or a reward given back."""
+        """Reverse a redemption, or give a reward back."""
         self._do(ReverseRedemption, who, where, late, redemption=f"{what}{number}")
 
     @rule(who=_ANYBODY, to=_ANYBODY, where=_IN, number=_NUMBERS, points=st.integers(1, 9), late=_LATE)
     def sends(self, who: str, to: str, where: str, number: int, points: int, late: int) -> None:
-        """Points for another member."""
+        """Transfer points to another member."""
         if who != to:
             self._do(TransferPoints, who, where, late, transfer=f"t{number}", to=to, points=points)
 
     @rule(who=_ANYBODY, where=_IN, number=_NUMBERS, points=st.integers(-9, 9))
     def is_adjusted(self, who: str, where: str, number: int, points: int) -> None:
-        """An adjustment by hand."""
+        """Adjust points by hand."""
         self._do(AdjustPoints, who, where, 0, adjustment=f"a{number}", points=points, reason="goodwill", author="anna")
 
     @rule(who=_ANYBODY, where=_IN, number=_NUMBERS, reward=_REWARDS, late=_LATE)
     def wants(self, who: str, where: str, number: int, reward: str, late: int) -> None:
-        """A reward is issued; some are limited."""
+        """Issue a reward; some are limited."""
         self._do(IssueReward, who, where, late, coupon=f"k{number}", reward=reward)
 
     @rule(who=_ANYBODY, where=_IN, number=_NUMBERS, late=_LATE)
     def uses(self, who: str, where: str, number: int, late: int) -> None:
-        """A reward is used."""
+        """Use a reward."""
         self._do(UseReward, who, where, late, coupon=f"k{number}")
 
-    @rule(who=_ANYBODY, whom=_ANYBODY, where=_IN, number=_NUMBERS, late=_LATE)
-    def recommends(self, who: str, whom: str, where: str, number: int, late: int) -> None:
-        """Refers another customer."""
-        if who != whom:
-            self._do(MakeReferral, who, where, late, referral=f"f{number}", referred=whom)
+    @rule(who=_ANYBODY, other=_ANYBODY, where=_IN, number=_NUMBERS, late=_LATE)
+    def refers(self, who: str, other: str, where: str, number: int, late: int) -> None:
+        """Refer another customer."""
+        if who != other:
+            self._do(MakeReferral, who, where, late, referral=f"f{number}", referred=other)
 
     @rule(who=_ANYBODY, where=_IN, sure=st.integers(0, 9))
     def leaves(self, who: str, where: str, sure: int) -> None:
-        """Leaves a programme, seldom."""
+        """Leave a programme, seldom."""
         if sure == 7:
             self._do(CloseAccount, who, where, 0)
 
     @rule(who=_ANYBODY, where=_IN)
     def comes_back(self, who: str, where: str) -> None:
-        """Is a member again."""
+        """Reopen an account."""
         self._do(ReopenAccount, who, where, 0)
 
     @rule(back=st.booleans())
     def are_found_to_be_one(self, back: bool) -> None:
-        """The first two customers are merged, in one direction or the other."""
+        """Merge the first two customers, in one direction or the other."""
         who, into = ("c1", "c2") if back else ("c2", "c1")
         for each in ("c1", "c2"):
             self.time_is_told(each)
@@ -247,13 +247,13 @@ class BusinessMachine(RuleBasedStateMachine):
 
     @rule(back=st.booleans())
     def are_two_after_all(self, back: bool) -> None:
-        """The merge is reversed."""
+        """Reverse the merge."""
         merged, survivor = ("c1", "c2") if back else ("c2", "c1")
         self._do(ReturnAccount, survivor, None, 0, merge=merged, to=merged)
 
     @invariant()
     def they_agree(self) -> None:
-        """Every account in every programme, the stock of every reward, and who is merged into whom."""
+        """Compare every account in every programme, the stock of every reward, and the merges."""
         for who in _MEMBERS:
             _same(f"merge of {who}", self._account(who).merged_into, self.oracle.merged.get(who))
             for where in _PROGRAMMES:
@@ -312,7 +312,7 @@ def _agree(what: str, ledger: Ledger, oracle: SlowAccount) -> None:
         invited = oracle.invited
         came_of_it = None if ledger.invited is None else (ledger.invited.referral, ledger.invited.fulfilled)
         _same(f"invitation of {what}", came_of_it, None if invited is None else (invited.referral, invited.fulfilled))
-        _same(f"recommendations rewarded of {what}", ledger.rewarded, len(oracle.thanked))
+        _same(f"rewarded referrals of {what}", ledger.rewarded, len(oracle.thanked))
         _same(f"closing of {what}", ledger.closed_at, None if oracle.closed is None else to_micros(oracle.closed))
     counted = {key.removeprefix("points/"): points for key, points in ledger.months.items() if points}
     _same(f"what counts of {what}", counted, oracle.qualifying)

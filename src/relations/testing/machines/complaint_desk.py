@@ -71,7 +71,7 @@ class ComplaintDesk(RuleBasedStateMachine):
     """The desk. Commands are legal or nearly so; what is refused has to say why and to change nothing.
 
     Attributes:
-        policy: What the desk goes by; a subclass may set its own.
+        policy: The policy of the desk; a subclass may set its own.
         complaints: The ids of the complaints that it may have.
     """
 
@@ -123,12 +123,12 @@ class ComplaintDesk(RuleBasedStateMachine):
 
     @initialize()
     def one_is_there(self) -> None:
-        """The desk has something to do."""
+        """File a first complaint, so that the desk has something to do."""
         self.files("k1", "medium")
 
     @rule(complaint=st.sampled_from(complaints), severity=st.sampled_from(("low", "medium", "critical")))
     def files(self, complaint: str, severity: str) -> None:
-        """A customer complains."""
+        """File a complaint."""
         self.do(FileComplaint, complaint=complaint, customer="c1", subject="noise", channel="web", severity=severity)
 
     @rule(
@@ -136,28 +136,28 @@ class ComplaintDesk(RuleBasedStateMachine):
         kind=st.sampled_from((AcknowledgeComplaint, GiveApology, ResolveComplaint, CloseComplaint, WithdrawComplaint)),
     )
     def takes_a_plain_step(self, complaint: str, kind: type[Command]) -> None:
-        """What needs no more than the complaint."""
+        """Take a step that needs only the complaint's id."""
         self.do(kind, complaint=complaint)
 
     @rule(complaint=st.sampled_from(complaints), severity=st.sampled_from(("low", "medium", "high", "critical")))
     def assesses(self, complaint: str, severity: str) -> None:
-        """Deadlines move."""
+        """Assess the severity, which moves the deadlines."""
         self.do(AssessComplaint, complaint=complaint, severity=severity)
 
     @rule(complaint=st.sampled_from(complaints), department=st.sampled_from(("front desk", "kitchen")))
     def hands_over(self, complaint: str, department: str) -> None:
-        """To a department, and there to somebody."""
+        """Transfer to a department, and assign an owner there."""
         self.do(TransferComplaint, complaint=complaint, department=department)
         self.do(AssignComplaint, complaint=complaint, owner="bert", department=department)
 
     @rule(complaint=st.sampled_from(complaints), request=st.sampled_from(("q1", "q2")), ask=st.booleans())
     def asks_or_hears(self, complaint: str, request: str, ask: bool) -> None:
-        """Clocks stop, and run again."""
+        """Ask for information, which stops clocks, or receive it, which starts them again."""
         self.do(AskInformation if ask else ReceiveInformation, complaint=complaint, request=request)
 
     @rule(complaint=st.sampled_from(complaints), remedy=st.sampled_from(("m1", "m2")), euros=st.integers(0, 100))
     def offers(self, complaint: str, remedy: str, euros: int) -> None:
-        """Within the limit or above it."""
+        """Propose a remedy within the limit or above it."""
         value = Money(euros * 100, "EUR")
         self.do(ProposeRemedy, complaint=complaint, remedy=remedy, kind="refund", value=value, role="clerk")
 
@@ -167,37 +167,37 @@ class ComplaintDesk(RuleBasedStateMachine):
         kind=st.sampled_from((ApproveRemedy, AcceptRemedy, DeclineRemedy, CarryOutRemedy)),
     )
     def moves_an_offer(self, complaint: str, remedy: str, kind: type[Command]) -> None:
-        """As far as it goes."""
+        """Move a remedy on, if its state allows it."""
         self.do(kind, complaint=complaint, remedy=remedy, actor="head of desk")
 
     @rule(complaint=st.sampled_from(complaints), emergency=st.booleans())
     def calls_for_help(self, complaint: str, emergency: bool) -> None:
-        """By hand."""
+        """Escalate by hand."""
         self.do(EscalateComplaint, complaint=complaint, to="director", emergency=emergency)
 
     @rule(complaint=st.sampled_from(complaints))
     def holds(self, complaint: str) -> None:
-        """It takes longer."""
+        """Send a holding reply."""
         self.do(SendHoldingReply, complaint=complaint, reason="waiting for the builder")
 
     @rule(complaint=st.sampled_from(complaints), score=st.integers(1, 5))
     def follows_up(self, complaint: str, score: int) -> None:
-        """The customer says how they see it."""
+        """Record the customer's view at the follow-up."""
         self.do(FollowUpComplaint, complaint=complaint, score=score)
 
     @rule(complaint=st.sampled_from(complaints))
     def reopens(self, complaint: str) -> None:
-        """It was not settled after all."""
+        """Reopen a complaint."""
         self.do(ReopenComplaint, complaint=complaint, reason="not settled")
 
     @rule(complaint=st.sampled_from(complaints), into=st.sampled_from(complaints))
     def merges(self, complaint: str, into: str) -> None:
-        """The same complaint twice."""
+        """Merge a complaint into another."""
         self.do(MergeComplaint, complaint=complaint, into=into)
 
     @rule(hours=st.integers(1, 60), looks=st.booleans())
     def time_goes_by(self, hours: int, looks: bool) -> None:
-        """Whether somebody looks at the agenda or not."""
+        """Let time pass, with or without advancing the engine's time."""
         self.now += timedelta(hours=hours)
         if looks:
             self.relations.advance_time(self.now)
@@ -209,13 +209,13 @@ class ComplaintDesk(RuleBasedStateMachine):
     # --- what always holds ------------------------------------------------------------------------------------------
 
     def state(self, complaint: str) -> Complaint:
-        """The state of one complaint."""
+        """Return the state of one complaint."""
         found: Complaint = self.relations.load("complaint", complaint)
         return found
 
     @invariant()
     def every_clock_runs_or_has_one_outcome(self) -> None:
-        """Started once, ended at most once, and what has not ended is in the state and on the agenda."""
+        """Check that each clock starts once, ends at most once, and is on the agenda until it ends."""
         items: dict[tuple[str, str], int] = {}
         for item in self.relations.views.agenda.for_customer("c1"):
             items[item.stream, item.kind] = to_micros(item.due_at)
@@ -250,7 +250,7 @@ class ComplaintDesk(RuleBasedStateMachine):
 
     @invariant()
     def states_are_in_the_table_and_merges_go_somewhere(self) -> None:
-        """Following duplicates ends at a complaint that is none."""
+        """Check that following duplicates ends at a complaint that is not a duplicate."""
         for complaint in self.complaints:
             state = self.state(complaint)
             _hold(state.status in MOVES, f"{complaint} is {state.status}")

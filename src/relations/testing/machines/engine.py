@@ -134,7 +134,7 @@ class LedgerMachine(RuleBasedStateMachine):
         late=_LATE,
     )
     def buys(self, number: int, amount: Money, category: str | None, sevenths: int, late: int) -> None:
-        """A purchase, some of them paid with points."""
+        """Credit a purchase, possibly paid in part with points."""
         paid = Money(amount.amount * sevenths // 7, amount.currency)
         tenders = (Tender("points", paid),) if paid.amount else ()
         self._do(CreditPurchase, late, purchase=f"p{number}", amount=amount, category=category, tenders=tenders)
@@ -147,65 +147,65 @@ class LedgerMachine(RuleBasedStateMachine):
         late=_LATE,
     )
     def is_given(self, number: int, points: int, reason: str, author: str | None, late: int) -> None:
-        """A bonus or a remedy."""
+        """Credit a bonus or a remedy."""
         self._do(EarnPoints, late, lot=f"b{number}", points=points, reason=reason, author=author)
 
     @rule(number=_NUMBERS, points=st.integers(1, 30), late=_LATE)
     def redeems(self, number: int, points: int, late: int) -> None:
-        """A redemption, of more than there is now and then."""
+        """Redeem points, sometimes more than the account has."""
         self._do(RedeemPoints, late, redemption=f"x{number}", points=points)
 
     @rule(number=st.integers(1, 8), points=st.integers(1, 3), late=_LATE)
     def redeems_a_little(self, number: int, points: int, late: int) -> None:
-        """A redemption that leaves something for others of the same lot."""
+        """Redeem few points, so that several redemptions share a lot."""
         self._do(RedeemPoints, late, redemption=f"x{number}", points=points)
 
     @rule(late=_LATE)
     def is_looked_at(self, late: int) -> None:
-        """The tier, by hand."""
+        """Evaluate the tier by hand."""
         self._do(EvaluateTier, late)
 
     @rule(number=_NUMBERS, late=_LATE)
     def undoes(self, number: int, late: int) -> None:
-        """A redemption is reversed."""
+        """Reverse a redemption."""
         self._do(ReverseRedemption, late, redemption=f"x{number}")
 
     @rule(number=_NUMBERS, refund=st.integers(1, 9), part=st.integers(0, 8), late=_LATE)
     def gives_back(self, number: int, refund: int, part: int, late: int) -> None:
-        """A refund of this many sevenths; eight are refused."""
+        """Refund this many sevenths; eight are refused."""
         self._do(ReverseEarning, late, refund=f"r{refund}", purchase=f"p{number}", refunded=part, bought=7)
 
     @rule(number=_NUMBERS, refund=st.integers(1, 9), part=st.integers(0, 8), late=_LATE)
     def is_given_again(self, number: int, refund: int, part: int, late: int) -> None:
-        """A refund reversed; this many sevenths stay refunded."""
+        """Reverse a refund; this many sevenths stay refunded."""
         self._do(RestoreEarning, late, refund=f"r{refund}", purchase=f"p{number}", refunded=part, bought=7)
 
     @rule(number=_NUMBERS, points=st.integers(1, 30), late=_LATE)
     def sends(self, number: int, points: int, late: int) -> None:
-        """Points for somebody else."""
+        """Transfer points to another member."""
         self._do(TransferPoints, late, transfer=f"t{number}", to="other", points=points)
 
     @rule(number=_NUMBERS, points=st.integers(-30, 30), role=st.sampled_from((None, "head")), late=_LATE)
     def is_adjusted(self, number: int, points: int, role: str | None, late: int) -> None:
-        """An adjustment by hand."""
+        """Adjust points by hand."""
         self._do(
             AdjustPoints, late, adjustment=f"a{number}", points=points, reason="goodwill", author="anna", role=role
         )
 
     @rule(sure=st.integers(0, 50))
     def leaves(self, sure: int) -> None:
-        """Leaves the programme, seldom."""
+        """Leave the programme, seldom."""
         if sure in (17, 31):
             self._do(CloseAccount, 0)
 
     @rule(late=_LATE)
     def comes_back(self, late: int) -> None:
-        """Is a member again, with an empty account; now and then dated before the leaving."""
+        """Reopen the account, empty; the command is sometimes dated before the closing."""
         self._do(ReopenAccount, late)
 
     @rule(number=_NUMBERS, points=st.integers(1, 30), lasts=st.sampled_from((None, 1, 20, 90)), late=_LATE)
     def is_sent(self, number: int, points: int, lasts: int | None, late: int) -> None:
-        """Points of somebody else's, which may be about to expire but have not yet."""
+        """Receive another member's points, which may expire soon but have not expired yet."""
         then = to_micros(self.now)
         until = None if lasts is None else then + lasts * _DAY
         lots = (MovedLot("l", points, then - 9 * _DAY, until, then - 9 * _DAY),)
@@ -213,7 +213,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def they_agree(self) -> None:
-        """Every lot and when it ends, every debt, and so the balance; the tier, since when, and its grace."""
+        """Compare every lot with its expiry, the debt and so the balance, and the tier with its dates."""
         ledger, oracle = self.account.ledger(), self.oracle
         _same("lots", {name: lot.points for name, lot in ledger.lots.items()}, oracle.lots)
         pending = {coin.lot for coin in oracle.coins if coin.pending}

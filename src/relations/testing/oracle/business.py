@@ -39,8 +39,8 @@ class SlowBusiness:
         policy: The rules.
         accounts: Every ledger, by customer and programme.
         out: How many of each limited reward are out, by programme and reward.
-        merged: Into whom each merged customer is.
-        sent: What was sent on from merged ids, and every transfer: it is not sent on again.
+        merged: The surviving customer of each merged customer.
+        sent: Commands forwarded from merged ids, and every transfer: they are not forwarded again.
     """
 
     policy: Policy
@@ -50,7 +50,7 @@ class SlowBusiness:
     sent: set[str] = field(default_factory=set)
 
     def account(self, customer: str, programme: str) -> SlowAccount:
-        """A customer's ledger in a programme."""
+        """Return a customer's ledger in a programme."""
         blank = SlowAccount(self.policy, programme, customer=customer)
         return self.accounts.setdefault((customer, programme), blank)
 

@@ -101,7 +101,7 @@ class SlowCoins(SlowTiers):
 
     @property
     def lots(self) -> dict[str, int]:
-        """How many coins of each lot there are."""
+        """The number of coins of each lot."""
         return {name: sum(coin.lot == name for coin in self.coins) for name in {coin.lot for coin in self.coins}}
 
     @property
@@ -160,7 +160,7 @@ class SlowCoins(SlowTiers):
         return first
 
     def _before(self, one: Coin, other: Coin) -> bool:
-        """Whether `one` is to be spent before `other`."""
+        """Return whether `one` is spent before `other`."""
         ends, others = self._until(one), self._until(other)
         if ends != others:
             return ends is not None and (others is None or ends < others)
@@ -279,7 +279,7 @@ class SlowCoins(SlowTiers):
             self._coins_pass(at)
 
     def _is_missing_no_more(self, owed: bool) -> bool:
-        """Take one off the debt or off what is forgone, whichever it is counted in; the other where there is none."""
+        """Take one point off the debt or off the forgone points: off the one it is counted in, if that is not 0."""
         for kind in ("debt", "forgone") if owed else ("forgone", "debt"):
             if getattr(self, kind):
                 setattr(self, kind, getattr(self, kind) - 1)

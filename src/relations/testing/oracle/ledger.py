@@ -40,7 +40,7 @@ __all__ = ["SlowLedger"]
 
 @dataclass
 class SlowLedger(SlowCoins):
-    """What a member has in one programme, and what it answers to every command that there is for points and tiers.
+    """A member's ledger in one programme, which handles every command for points and tiers.
 
     Attributes:
         customer: Whose it is.
@@ -70,7 +70,7 @@ class SlowLedger(SlowCoins):
             raise
 
     def copy(self) -> Self:
-        """The same, of its own."""
+        """Return a copy that shares nothing with it."""
         other = copy(self)
         for name, value in vars(self).items():
             if name == "takings":

@@ -35,7 +35,7 @@ class SlowAccount(SlowRewards):
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a member."""
+        """True if the account has a member."""
         return self.joined is not None and self.closed is None
 
     # --- coming -----------------------------------------------------------------------------------------------------
@@ -145,12 +145,12 @@ class SlowAccount(SlowRewards):
         back.undone, self.undone = _parted_set(self.undone, is_theirs, named)
         back.thanked, self.thanked = _parted_set(self.thanked, is_theirs, named)
         decayed = dict(self.decayed)
-        self.referrals = {name: whom for name, whom in self.referrals.items() if not is_theirs(name)}
+        self.referrals = {name: referred for name, referred in self.referrals.items() if not is_theirs(name)}
         for kind in (*_BY_LOT, "coupons"):
             theirs, own = _parted(getattr(self, kind), is_theirs)
             setattr(back, kind, {named(name): value for name, value in theirs.items()})
             setattr(self, kind, own)
-        # What had expired of a lot is known to whoever has spent of it.
+        # Each ledger that has spent points of a lot knows what had expired of that lot.
         self.decayed.update({lot: decayed[lot] for lot in _spent_of(self) if is_theirs(lot) and lot in decayed})
         own_of_theirs = (lot for lot in _spent_of(back) if lot.startswith(f"merged/{self.customer}/"))
         plain = {lot: lot.removeprefix(f"merged/{self.customer}/") for lot in own_of_theirs}

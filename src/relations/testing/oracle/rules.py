@@ -39,7 +39,7 @@ class SlowRules:
     # --- what a purchase earns --------------------------------------------------------------------------------------
 
     def _counts_for(self, command: CreditPurchase) -> int:
-        """What tiers go by: the points that it would give to a member without a tier, outside of campaigns."""
+        """Return what counts towards tiers: the points for a member without a tier, outside of campaigns."""
         plain = self.rules.model_copy(update={"campaigns": ()})
         other = SlowRules(self.policy.model_copy(update={"programme": plain}), self.programme)
         return other._points_for(command, command.occurred_at, None)
@@ -116,7 +116,7 @@ class SlowRules:
         return None
 
     def _months_later(self, at: datetime, months: int) -> datetime:
-        """The end of the day with the same date so many months later, or of the last day of that month."""
+        """Return the end of the same day this many months later, or of the last day of that month."""
         here = at.astimezone(time_zone(self.policy.zone))
         year, month = here.year + (here.month - 1 + months) // 12, (here.month - 1 + months) % 12 + 1
         day = here.day
@@ -135,7 +135,7 @@ class SlowRules:
         return self._here(at).strftime("%Y-%m")
 
     def _local_day(self, at: datetime, days: int) -> datetime:
-        """The first instant of the local day so many days later."""
+        """Return the first instant of the local day this many days later."""
         zone = time_zone(self.policy.zone)
         day = at.astimezone(zone).date() + timedelta(days=days)
         return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(time_zone("UTC"))

@@ -16,7 +16,7 @@ _STANDING = ("tier", "tier_since", "granted", "reviewed", "grace")
 
 @dataclass
 class SlowTiers(SlowRules):
-    """A member's tier in one programme. Tiers go by points here, whatever the programme says.
+    """A member's tier in one programme. Tiers count points here, whatever the programme's basis.
 
     Attributes:
         joined: Since when there is a member.
@@ -46,7 +46,7 @@ class SlowTiers(SlowRules):
 
     @property
     def qualifying(self) -> dict[str, int]:
-        """What qualifies, by month."""
+        """The qualifying points, by month."""
         found: dict[str, int] = {}
         for lot, (month, counted) in self.counts.items():
             left = counted - self.uncounted.get(lot, 0)
@@ -62,7 +62,7 @@ class SlowTiers(SlowRules):
         return later.tier_since if self._rank(later.tier) < self._rank(self.tier) else None
 
     def _tiers_pass(self, at: datetime, *, until_lost: bool = False) -> None:
-        """Goes through the days since the last review, and looks at the calendar on each."""
+        """Go through the days since the last review, and check the calendar on each."""
         day = max(filter(None, (self.tier_since, self.reviewed)), default=at)
         tier = self.tier
         while self._can_be_lost() and not (until_lost and self._rank(self.tier) < self._rank(tier)):
@@ -170,7 +170,7 @@ class SlowTiers(SlowRules):
         return total if self.rules.downgrade_when == "at_once" else max(total, self._total(self.granted))
 
     def _total(self, end: str) -> int:
-        """What qualified in the window that ends with a month."""
+        """Return the points that qualified in the window that ends with a month."""
         window, total = self.rules.tier_window, 0
         for lot, (month, counted) in self.counts.items():
             age = 12 * (int(end[:4]) - int(month[:4])) + int(end[5:]) - int(month[5:]) if end else 0

@@ -106,17 +106,17 @@ def commands_of(kind: type[C], **fields: SearchStrategy[Any]) -> SearchStrategy[
     Raises:
         TypeError: A field's type is not known here, and no strategy was given for it.
     """
-    others, mend = _others_of(kind, frozenset(fields)), _MENDS.get(kind)
+    others, correct = _others_of(kind, frozenset(fields)), _CORRECTIONS.get(kind)
 
     def built(drawn: tuple[dict[str, Any], dict[str, Any]]) -> C:
         values = drawn[0] | drawn[1]
-        return kind(**values) if mend is None else kind(**(values | mend(values, fields)))
+        return kind(**values) if correct is None else kind(**(values | correct(values, fields)))
 
     return st.tuples(others, st.fixed_dictionaries(fields)).map(built)
 
 
 def commands(*kinds: type[Command], **fields: SearchStrategy[Any]) -> SearchStrategy[Command]:
-    """Commands of several classes; of all aggregates' if none is named.
+    """Return a strategy of commands of several classes; of all aggregates if none is named.
 
     Args:
         kinds: The classes.
@@ -265,7 +265,7 @@ def _themes() -> SearchStrategy[tuple[str, ...]]:
 
 
 def _battery(first: int) -> tuple[ItemAnswer, ...]:
-    """Answers to some items of the SERVQUAL battery, the others left out."""
+    """Return answers to some items of the SERVQUAL battery; the others are left out."""
     return tuple(
         ItemAnswer(item.id, 1 + (first + place) % 7, 7 - place % 3)
         for place, item in enumerate(SERVQUAL.items[first : first + 4])
@@ -273,17 +273,17 @@ def _battery(first: int) -> tuple[ItemAnswer, ...]:
 
 
 def _answer_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """A score on the instrument's scale, its items, or words: whatever it asks for."""
+    """Return an answer that suits the instrument: a score on its scale, its items, or words."""
     instrument = Surveys().instrument(values["instrument"])
     if instrument is None or instrument.lowest is None or instrument.highest is None:
-        mended = {"score": None, "items": (), "themes": values["themes"] or ("noise",)}
+        corrected = {"score": None, "items": (), "themes": values["themes"] or ("noise",)}
     elif instrument.items:
-        mended = {"score": None, "items": values["items"]}
+        corrected = {"score": None, "items": values["items"]}
     else:
         score = values["score"] if values["score"] is not None else instrument.lowest
         points = instrument.highest - instrument.lowest + 1
-        mended = {"score": instrument.lowest + (score - instrument.lowest) % points, "items": ()}
-    return {name: value for name, value in mended.items() if name not in given}
+        corrected = {"score": instrument.lowest + (score - instrument.lowest) % points, "items": ()}
+    return {name: value for name, value in corrected.items() if name not in given}
 
 
 def _tenders_suit(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -333,7 +333,7 @@ def _somebody_hears(values: dict[str, Any], given: dict[str, Any]) -> dict[str, 
     return {} if values["to"] or values["emergency"] or "to" in given else {"to": "house manager"}
 
 
-_MENDS: dict[type[Command], Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]] = {
+_CORRECTIONS: dict[type[Command], Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]]] = {
     RecordPurchase: _tenders_suit,
     CreditPurchase: _tenders_suit,
     GiveFeedback: _answer_suits,
@@ -355,7 +355,7 @@ _MICROS = st.integers(1_577_836_800_000_000, 1_893_456_000_000_000)
 
 
 def moved_lots() -> SearchStrategy[MovedLot]:
-    """Points on their way from one account to another."""
+    """Return a strategy of points moving from one account to another."""
     return st.builds(
         MovedLot, lot=st.sampled_from(("l1", "purchase/p1")), points=st.integers(1, 500), active_from=_MICROS,
         expires_at=st.none() | _MICROS, earned_at=_MICROS,
@@ -363,7 +363,7 @@ def moved_lots() -> SearchStrategy[MovedLot]:
 
 
 def holdings() -> SearchStrategy[Holdings]:
-    """What an account has that is merged into another; some have nothing."""
+    """Return a strategy of the contents of a merged account; some are empty."""
     lots = st.builds(Lot, st.integers(1, 500), _MICROS, st.none() | _MICROS, _MICROS)
     return st.builds(
         Holdings,

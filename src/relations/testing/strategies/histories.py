@@ -47,7 +47,7 @@ class Step(Generic[S]):
 
 @dataclass(frozen=True)
 class History(Generic[S]):
-    """What became of an aggregate.
+    """The history of an aggregate.
 
     Attributes:
         aggregate: The kind of aggregate.
@@ -83,7 +83,7 @@ def histories(
     commands_max: int = 20,
     fields: dict[str, SearchStrategy[Any]] | None = None,
 ) -> SearchStrategy[History[S]]:
-    """Histories of one stream of an aggregate.
+    """Return a strategy of histories of one stream of an aggregate.
 
     Most commands are about something that exists (see `relations.testing.strategies.next_commands`). Business time
     mostly goes on, by seconds or by months or right to the moment when something falls due, and now and then a command

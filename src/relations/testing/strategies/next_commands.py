@@ -1,4 +1,4 @@
-"""What may be wanted next of an aggregate: the commands that its state may allow, and what they name in it.
+"""The commands that an aggregate's state may allow next, and the things in it that they name.
 
 Commands drawn at random seldom get anywhere: a comment is scored that was never made, a coupon used that nobody has.
 So most commands of a history are drawn from here. Each class of command has its *ways*: what its fields say so that it
@@ -249,7 +249,7 @@ _OF_CUSTOMERS: dict[type[Command], Ways] = {
 # --- accounts -------------------------------------------------------------------------------------------------------
 
 _ANYBODYS = (EarnPoints, ReceiveAccount)
-"""What comes to an account whoever has it, a member or not."""
+"""Commands that any account accepts, with or without a member."""
 _GUESTS = (EnrolMember, ReceiveReferral, ReceivePoints, ReleaseAccount)
 _MERGED = (CreditPurchase, ReverseEarning, RestoreEarning, EarnPoints, RedeemPoints, IssueReward, RestoreAccount)
 

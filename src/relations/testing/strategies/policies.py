@@ -1,4 +1,4 @@
-"""Hypothesis strategies for policies, which differ in everything that rules go by."""
+"""Hypothesis strategies for policies, which differ in everything that decisions depend on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["calendars", "policies"]
 
 
 def policies(*, zones: Sequence[str] = ("UTC", "Europe/Vienna", "Asia/Shanghai")) -> SearchStrategy[Policy]:
-    """Policies that differ in everything that rules go by.
+    """Return a strategy of policies, which differ in everything that decisions depend on.
 
     Args:
         zones: IANA names.
@@ -117,7 +117,7 @@ _CALENDARS: tuple[BusinessCalendar | None, ...] = (
 
 
 def calendars() -> SearchStrategy[BusinessCalendar]:
-    """Calendars of working time: split shifts, holidays, days of their own, zones whose clocks change."""
+    """Return a strategy of calendars of working time: split shifts, holidays, special days, changing clocks."""
     return st.sampled_from([calendar for calendar in _CALENDARS if calendar is not None])
 
 

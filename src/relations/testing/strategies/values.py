@@ -24,7 +24,7 @@ _ZONES = (UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-3, minute
 
 
 def ids(*, among: Sequence[str] | None = None) -> SearchStrategy[str]:
-    """Ids: from a pool, or any that the engine takes.
+    """Return a strategy of ids: from a pool, or any that the engine accepts.
 
     Args:
         among: The pool.
@@ -61,7 +61,7 @@ def moneys(
 
 
 def channels() -> SearchStrategy[str]:
-    """Every channel through which business and customer meet."""
+    """Return a strategy of every channel between business and customer."""
     return st.sampled_from(CHANNELS)
 
 

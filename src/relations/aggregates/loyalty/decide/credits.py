@@ -1,4 +1,4 @@
-"""Credit points that no purchase earns: for joining, by hand, for a remedy, for a referral."""
+"""Credits of points that no purchase earns: for joining, by hand, for a remedy, for a referral."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Forward commands under a merged id to the surviving account.
 
-Purchases, refunds and credits have events of their own, for the surviving account may answer them with no events.
-Everything else that a member asks for is one event, `RequestForwarded`. If the surviving account refuses the command,
-nothing is recorded in either account. Ids from here have the prefix `merged/<customer>/` there, so a redemption made
-under either id is reversed under the same id.
+Purchases, refunds and credits have their own events, since the surviving account may answer them with no events. All
+other commands of a member become one event, `RequestForwarded`. If the surviving account refuses the command, nothing
+is recorded in either account. Ids from here have the prefix `merged/<customer>/` there, so a redemption made under
+either id is reversed under the same id.
 
 Commands about the account as a whole are refused, and the refusal names the surviving id: joining, leaving, clubs,
 benefits, referrals and adjustments by hand.

@@ -1,4 +1,4 @@
-"""The tools of every rule: drafts, membership checks, the passing of time, and taking points from lots."""
+"""Helpers that the rules share: drafts, membership checks, the passing of time, and taking points from lots."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ _FEW = 10**9
 
 
 class Draft:
-    """A decision in the making: the events so far, and the ledger after them.
+    """A decision under construction.
 
     Attributes:
-        ledger: The ledger after them.
-        events: The events, in order.
+        ledger: The ledger after the events so far.
+        events: The events so far, in order.
     """
 
     __slots__ = ("events", "ledger")
@@ -70,7 +70,7 @@ class Draft:
         self.ledger = evolve_ledger(self.ledger, event)
 
 
-# --- who and what ---------------------------------------------------------------------------------------------------
+# --- membership and dates -------------------------------------------------------------------------------------------
 
 
 def require_member(state: Account, command: LoyaltyCommand) -> Ledger:
@@ -135,7 +135,7 @@ def require_made_before(ledger: Ledger, name: str, command: LoyaltyCommand, *, f
         )
 
 
-# --- what time does -------------------------------------------------------------------------------------------------
+# --- the passing of time --------------------------------------------------------------------------------------------
 
 
 def catch_up(draft: Draft, at: int) -> None:
@@ -158,7 +158,7 @@ def catch_up(draft: Draft, at: int) -> None:
 
 
 def expire_lots(draft: Draft, lots: Iterable[str]) -> None:
-    """Expire the lots named, as far as they exist, whatever their own end is."""
+    """Expire the named lots, if they exist, even before their own expiry."""
     ledger = draft.ledger
     due = [(name, ledger.lots[name]) for name in lots if name in ledger.lots]
     if due:
@@ -202,10 +202,10 @@ def defer_lapse(draft: Draft, programme: Programme, at: int, zone: str) -> None:
 
 
 def forget_activity(draft: Draft, at: int, zone: str, *, but: str | None = None) -> None:
-    """Let an account lapse as if an activity that was reversed had not been, at once if that time is over.
+    """Move the lapse of an account to where it is without a reversed activity; lapse it at once if that is over.
 
     Args:
-        draft: The account, up to date; points are taken back from its lots already.
+        draft: The account, up to date; points are already taken back from its lots.
         at: The time of the reversal, UTC microseconds.
         zone: The policy's zone.
         but: A redemption that is about to be reversed.
@@ -230,7 +230,7 @@ def forget_activity(draft: Draft, at: int, zone: str, *, but: str | None = None)
 
 
 def recall_activity(draft: Draft, lot: str, zone: str) -> None:
-    """Defer the expiry of a lapsing account again, where an earning that was taken back whole counts as an activity."""
+    """Defer the expiry of a lapsing account again, when an earning that was taken back whole is restored."""
     ledger = draft.ledger
     earning = ledger.earnings[lot]
     if ledger.lapses_at is None or not ledger.idle_months:

@@ -1,6 +1,6 @@
-"""Rules for merging two accounts of one person, and for taking them apart where that was a mistake.
+"""Rules for merging two accounts of one person, and for reversing a mistaken merge.
 
-What moves has ids with the prefix `merged/<customer>/` in the surviving account, since both may have used the same ids.
+Ids that move get the prefix `merged/<customer>/` in the surviving account, since both may have used the same ids.
 Commands under the old id are forwarded (see `forwarding`). A return takes back what came with the merge or was
 forwarded since, as far as it is left. If nothing has happened since the merge, both accounts are as before.
 
@@ -59,7 +59,7 @@ __all__ = ["receive_account", "release", "restore", "return_account"]
 
 
 def release(state: Account, command: ReleaseAccount, policy: Policy) -> list[Event]:
-    """Hand everything over, in every programme, empty ledgers included, so that later events can be told apart."""
+    """Release the ledgers of every programme, empty ones included, so that later events can be distinguished."""
     if state.merged_into is not None:
         if state.merged_into == command.into and state.ledgers[0].released == command.merge:
             return []
@@ -183,10 +183,10 @@ def _partly(
 
 
 def _own_standing(ledger: Ledger, before: Ledger, programme: Programme) -> tuple[str | None, TierStanding]:
-    """Return the survivor's tier as it stood before the merge, or the lower one that it fell to since.
+    """Return the survivor's tier as it was before the merge, or the lower one that it fell to since.
 
-    What both earned together is nobody's own, and neither is the outcome of its reviews. Reviews and ends of grace that
-    the tier from before would have had since the merge fall due after the return.
+    A tier that both earned together belongs to neither, and so do the outcomes of its reviews. Reviews and ends of
+    grace that the earlier tier would have had since the merge fall due after the return.
     """
     rank = programme.terms.rank
     stands = ledger if rank(ledger.tier) < rank(before.tier) else before

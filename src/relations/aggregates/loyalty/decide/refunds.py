@@ -1,4 +1,4 @@
-"""Take back points for refunds, and give them back when a refund is reversed; with the referrals that hang on them."""
+"""Rules for taking back points for refunds and giving them back when a refund is reversed, with their referrals."""
 
 from __future__ import annotations
 
@@ -113,11 +113,11 @@ def _take_back(ledger: Ledger, command: ReverseEarning, policy: Policy) -> list[
 def _reverse(
     draft: Draft, programme: Programme, own: str, due: int, qualifying: int, *, refund: str, purchase: str
 ) -> None:
-    """Take back points of a settled ledger that a lot had brought.
+    """Take back points that a lot had brought, from an up-to-date ledger.
 
-    They come from that lot first, pending or not. Points of it that have expired need no taking back: without the
-    purchase they would not have been there either. Then they come from other lots, pending ones first, since those
-    cannot be spent yet, and then in spending order. What no lot can give is the shortfall.
+    They come from that lot first, pending or not. Points of it that have expired are not taken back, since without the
+    purchase they would not have existed. Then other lots give points: pending ones first, since those cannot be spent
+    yet, and then in spending order. Points that no lot has are the shortfall.
     """
     ledger = draft.ledger
     earning, lots = ledger.earnings[own], ledger.lots
@@ -168,7 +168,7 @@ def _revoke(draft: Draft, programme: Programme, own: str, *, refund: str, purcha
 
 
 def revoke_referral(state: Account, command: RevokeReferral, policy: Policy) -> list[Event]:
-    """Take back the points of a referral, once. Nothing happens where it had none."""
+    """Take back the points of a referral, once. Nothing happens if it had none."""
     ledger = state.ledger(command.programme)
     lot = command.prefix + referral_lot(*issued_to(command.customer, command.prefix + command.referral))
     earning = ledger.earnings.get(lot)
@@ -183,7 +183,7 @@ def revoke_referral(state: Account, command: RevokeReferral, policy: Policy) -> 
 
 
 def _asked_back(earning: Earning, command: ReverseEarning | RestoreEarning, programme: Programme) -> tuple[int, int]:
-    """Return the points that the running total of refunds takes back in all, and what it takes of the tier's count."""
+    """Return what the running total of refunds takes back in all: points, and what counted towards a tier."""
     terms = programme.terms
     points = terms.round(earning.points * command.refunded, command.bought) if command.refunded else 0
     whole = earning.qualifying * command.refunded
@@ -256,7 +256,7 @@ def _restore_invited(
 
 
 def restore_referral(state: Account, command: RestoreReferral, policy: Policy) -> list[Event]:
-    """Give back the points of a referral. Nothing happens where none were taken, or the account was closed since."""
+    """Give back the points of a referral. Nothing happens if none were taken, or the account was closed since."""
     ledger = state.ledger(command.programme)
     lot = command.prefix + referral_lot(*issued_to(command.customer, command.prefix + command.referral))
     earning = ledger.earnings.get(lot)
@@ -277,12 +277,12 @@ def _restore(
     command: RestoreEarning | RestoreReferral,
     policy: Policy,
 ) -> None:
-    """Give points of a settled ledger back, in the opposite order of taking them.
+    """Give points back to an up-to-date ledger, in the opposite order of taking them.
 
-    First the points that were missing: their debt or shortfall ends, and what was repaid of it goes to the earning's
-    own lot. Then the other lots get theirs, then points that had expired before the refund count as expired, and the
-    rest goes to the own lot. So do points of lots that are another customer's since an unmerge. Points of lots that
-    have expired in the meantime expire at once, or have a grace, as policy says.
+    First come the points that were missing: their debt or shortfall ends, and repaid points go to the earning's own
+    lot. Then the other lots get theirs, then points that had expired before the refund count as expired, and the rest
+    goes to the own lot. Points of lots that went to another customer with an unmerge go to the own lot as well. Points
+    of lots that have expired in the meantime expire at once, or have a grace, as the policy sets.
     """
     if due:
         recall_activity(draft, own, policy.zone)
@@ -333,14 +333,14 @@ def _is_settled(ledger: Ledger, lot: str, earning: Earning) -> bool:
 
 
 class _Parts(NamedTuple):
-    """Points given back, by where they go.
+    """Points given back, by destination.
 
     Attributes:
-        lots: To lots, in the order of taking.
-        expired: To points that had expired before the refund.
-        debt: Off the debt.
-        shortfall: Off the shortfall that is not owed.
-        missing: No longer missing in all: those two, and what was repaid of the debt meanwhile.
+        lots: Points for lots, in the order of taking.
+        expired: Points that had expired before the refund.
+        debt: Points taken off the debt.
+        shortfall: Points taken off the shortfall that is not owed.
+        missing: All points no longer missing: the last two, and those repaid of the debt in the meantime.
     """
 
     lots: tuple[LotShare, ...]
@@ -371,7 +371,7 @@ def _divide(ledger: Ledger, own: str, taking: Taking, due: int) -> _Parts:
 
 
 def _is_over(ledger: Ledger, name: str, at: int) -> bool:
-    """Return whether a lot has ended since points were taken from it; one that is still there has not."""
+    """Return whether a lot has ended since points were taken from it; a lot with points left has not."""
     if name in ledger.lots:
         return False
     earning = ledger.earnings.get(name)

@@ -258,9 +258,9 @@ def receive_referral(state: Account, command: ReceiveReferral, _policy: Policy) 
 
 
 def reward_referral(state: Account, command: RewardReferral, policy: Policy) -> list[Event]:
-    """Reward a referral. Nothing happens if the account is closed or has had its most rewards.
+    """Reward a referral. Nothing happens if the account is closed or has reached its limit of rewards.
 
-    The referral names the customer it was made to, which may be another id of the one who has joined.
+    The referral names the customer that was referred, which may be another id of the customer who joined.
     """
     ledger = state.ledger(command.programme)
     programme = programme_of(policy, ledger.programme)

@@ -103,7 +103,7 @@ def _spendable(ledger: Ledger, points: int, at: int) -> list[tuple[str, Lot]]:
 def reverse_redemption(state: Account, command: ReverseRedemption, policy: Policy) -> list[Event]:
     """Put the points of a redemption back into the lots that they came from.
 
-    If a lot has expired since, its points expire at once or have a grace, as policy says. Points of a lot that went
+    If a lot has expired since, its points expire at once or have a grace, as the policy sets. Points of a lot that went
     back to another customer with an unmerge go to that customer, in the same transaction.
     """
     ledger = require_member(state, command)
@@ -299,8 +299,8 @@ def _moved(ledger: Ledger, share: LotShare) -> MovedLot:
 def receive(state: Account, command: ReceivePoints, policy: Policy) -> list[Event]:
     """Take in points from another member. Customers who have not joined are enrolled.
 
-    A closed or full account refuses the points. They can be spent from when they came, even if the sender could spend
-    them before: a late redemption cannot spend points that the member did not have yet.
+    A closed or full account refuses the points. They can be spent from the time of their arrival, even if the sender
+    could spend them before: a late redemption cannot spend points that the member did not have yet.
     """
     ledger = state.ledger(command.programme)
     if f"from/{command.source}/{command.transfer}" in ledger.done:

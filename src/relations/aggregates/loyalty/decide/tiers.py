@@ -26,7 +26,7 @@ __all__ = [
 
 
 def tier_facts(ledger: Ledger) -> Standing:
-    """Return what decides about a ledger's tier."""
+    """Return the facts that decide a ledger's tier."""
     return Standing(
         tier=ledger.tier,
         since=ledger.tier_since,
@@ -75,16 +75,16 @@ def evaluate_tier(state: Account, command: EvaluateTier, policy: Policy) -> list
 
 
 def is_member(ledger: Ledger) -> bool:
-    """Return whether the ledger has a member, whose tier time can change."""
+    """Return whether the ledger has a member; only a member's tier changes with time."""
     return ledger.enrolled_at is not None and ledger.closed_at is None
 
 
 def refund_costs_tier(draft: Draft, before: Ledger, programme: Programme, at: int, zone: str, *, refund: str) -> None:
     """Take the tier that was earned before a refund and is not earned after it.
 
-    The member falls to what is earned then: what was refunded was never bought, and `one_step` is only for what time
-    takes. So a refund in parts costs the same as one in full. A tier that was not earned before the refund either is
-    kept until its review or the end of its grace.
+    The member falls to the tier earned without the purchase. `one_step` applies only to tiers lost by time. So a refund
+    in parts costs the same as one in full. A tier that was not earned before the refund either is kept until its review
+    or the end of its grace.
     """
     terms, ledger = programme.terms, draft.ledger
     month = max(ledger.month, local_time(zone).month(at))
@@ -97,9 +97,9 @@ def refund_costs_tier(draft: Draft, before: Ledger, programme: Programme, at: in
 def tier_to_restore(
     ledger: Ledger, programme: Programme, refund: str, key: str, qualifying: int, zone: str
 ) -> LostTier | None:
-    """Return the tier that a refund cost, where it is earned again by what its reversal gives back; None where not.
+    """Return the tier that a refund cost, if the reversal of the refund earns it again, or None.
 
-    It is held against the windows that it was lost in and granted for.
+    It is checked in the windows in which it was lost and for which it was granted.
 
     Args:
         ledger: The ledger before the reversal.
@@ -129,7 +129,7 @@ def _counts(ledger: Ledger, programme: Programme, month: str) -> tuple[int, str]
 
 
 def evaluate(draft: Draft, programme: Programme, at: int, policy: Policy) -> None:
-    """Do all that time has done to a tier by `at`, and let the member rise to a tier that is earned."""
+    """Take every step that time brings to a tier by `at`, and let the member rise to a tier that is earned."""
     since = policy.effective_from
     since = None if since is None or since > at else since
     while True:
@@ -162,7 +162,7 @@ def _take_step(draft: Draft, programme: Programme, step: TimedTierStep, zone: st
 
 
 def _rise(draft: Draft, programme: Programme, at: int, zone: str) -> None:
-    """Let the member rise to a tier that is earned, for a changed programme may ask for less than before."""
+    """Let the member rise to a tier that is earned, since a changed programme may require less than before."""
     month = max(draft.ledger.month, local_time(zone).month(at))
     total = window_total(programme, draft.ledger.months, month)
     tier = programme.terms.tier(total)

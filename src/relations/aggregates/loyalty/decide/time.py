@@ -1,4 +1,4 @@
-"""What falls due in an account by time alone: lots become active and expire, tiers are reviewed, rewards expire.
+"""Everything that falls due in an account by time alone: lots become active or expire, tiers are reviewed, rewards end.
 
 Before a command is decided, everything that fell due by its time is done first, in order, each thing at its own moment
 and by the rules of that moment (`relations.decider.due_before`). So a decision does not depend on how often time was
@@ -32,8 +32,8 @@ __all__ = ["due"]
 def due(state: Account, command: LoyaltyCommand, at: int, rules: InForce) -> Due | None:
     """Return what fell due first by a command's time and is not done yet; None if the command itself does it.
 
-    Only the programmes that the command is for count. Of what falls due together, points come first, then tiers, then
-    rewards. Nothing is done before a merge is reversed: what fell due since then is due in each account by itself.
+    Only the command's programmes count. If several things fall due together, points come first, then tiers, then
+    rewards. Nothing is done before a merge is reversed: what fell due in the meantime is due in each account by itself.
 
     Args:
         state: The account.
@@ -113,7 +113,7 @@ def _tier_due(ledger: Ledger, at: int, rules: InForce) -> int | None:
 
 
 def _keeps_tier(ledger: Ledger, at: int, rules: InForce) -> bool:
-    """Return True where it is certain at little cost that nothing is due for the tier."""
+    """Return True if a cheap check shows that nothing is due for the tier."""
     tier = ledger.tier
     if tier is None:
         return True

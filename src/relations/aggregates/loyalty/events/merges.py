@@ -35,7 +35,7 @@ class AccountReceived(LoyaltyEvent, frozen=True):
     Attributes:
         merge: The merge's id.
         source: The other account's customer.
-        holdings: What came, as it was there. Its lots, earnings and redemptions have ids with `merged/<source>/` here.
+        holdings: The contents of the other ledger. In this account, the ids in it have the prefix `merged/<source>/`.
         enrolled: There was no membership here before.
         tier: The tier from now on: the higher of the two, or the one that both earned together.
         reopened: The account here was closed, and is open again with the one that came.

@@ -70,8 +70,8 @@ class AccountClosed(LoyaltyEvent, frozen=True):
         closed_at: The moment from which nothing is earned, UTC microseconds.
         reason: Why, in the host's own word.
         rewards: Rewards not used yet, which are void from now on.
-        settled: Nothing from before can be reversed or counted any more. This is so for every closing recorded since
-            the field exists. Before, what happened after a reopening could still reach back over the closing.
+        settled: Nothing from before can be reversed or counted any more. True for every closing recorded since the
+            field was added. With earlier closings, commands after a reopening can still reach back over the closing.
     """
 
     topic: ClassVar[str] = "loyalty.account_closed"
@@ -220,9 +220,9 @@ class EarningReversed(LoyaltyEvent, frozen=True):
         points: Points taken from lots now.
         qualifying: Taken back from what counts towards a tier.
         lots: The lots that gave them: the purchase's own first, then pending ones, then others in spending order.
-        expired: Points taken back as well that the purchase's own lot had let expire already.
-        shortfall: Points taken back as well that no lot could give: a debt recorded by `DebtIncurred`, or forgone by
-            policy.
+        expired: Points counted as taken back that had already expired in the purchase's own lot.
+        shortfall: Points that should be taken back but that no lot has: a debt recorded by `DebtIncurred`, or forgone
+            by policy.
         month: The month in which the purchase qualified, and now qualifies for less.
         lot: The purchase's own lot where it is not `purchase/<purchase>`, because it came with a merged account.
         unit: The unit of `qualifying`, as in `PointsEarned`.
@@ -251,7 +251,7 @@ class EarningRestored(LoyaltyEvent, frozen=True):
         purchase: The purchase that was refunded.
         points: Points given back to lots.
         qualifying: Given back to what counts towards a tier.
-        lots: The lots that have them now, with all that those lots were.
+        lots: The lots that have them now, with the terms of those lots.
         expired: Points no longer taken back that had expired before the refund.
         debt: Points no longer owed.
         shortfall: Points no longer missing, where the shortfall was not owed.

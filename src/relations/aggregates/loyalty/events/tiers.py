@@ -1,4 +1,4 @@
-"""What happens to the tier that a member has."""
+"""Events of a member's tier."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class TierWarned(LoyaltyEvent, frozen=True):
 
     Attributes:
         qualifying: What will be left in the window by then.
-        required: What the tier asks for.
+        required: What the tier requires.
         losing_at: When the tier will be lost, UTC microseconds.
         basis: As in `TierReached`.
         window: As in `TierReached`.

@@ -1,4 +1,4 @@
-"""Folds of commands that were forwarded from a merged id: what is remembered, so that nothing is forwarded twice."""
+"""Folds of commands that were forwarded from a merged id: each is remembered, so that nothing is forwarded twice."""
 
 from __future__ import annotations
 

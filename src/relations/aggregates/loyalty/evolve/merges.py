@@ -1,6 +1,6 @@
-"""Folds of merges: a ledger goes to another account, comes from one, goes back, and is its own again.
+"""Folds of merges: a ledger is released, received by another account, returned, and restored.
 
-`_JOINED` says for every field of a ledger how two ledgers become one. `_returned` takes the same apart again.
+`_JOINED` defines for every field how two ledgers become one. `_returned` separates the fields again.
 """
 
 from __future__ import annotations
@@ -174,8 +174,8 @@ def _returned(ledger: Ledger, event: AccountReturned) -> Ledger:
         return came.before
     back, prefix = event.holdings, merged_prefix(event.to)
     redemptions = _without(ledger.redemptions, prefix)
-    # Points of theirs that were spent here go to them if the redemption is reversed, so what their lots were is kept.
-    # What these lots counted towards a tier is theirs.
+    # The other customer's points that were spent here go to them if the redemption is reversed. So the terms of their
+    # lots are kept. What these lots counted towards a tier belongs to the other customer.
     spent = {share.lot for each in redemptions.values() if not each.reversed for share in each.lots}
     theirs = {
         name: replace(each, qualifying=0, reversed_qualifying=0)

@@ -53,7 +53,7 @@ def _closed(ledger: Ledger, event: AccountClosed) -> Ledger:
 
 
 def _settled(ledger: Ledger, event: AccountClosed) -> Ledger:
-    """Keep only the ids of what was before the closing: nothing of it can be reversed or counts any more."""
+    """Keep only the ids of everything before the closing, which can no longer be reversed or counted."""
     coupons = ledger.coupons
     for each in event.rewards:
         if each.coupon in coupons:
@@ -277,7 +277,7 @@ def _less_missing(ledger: Ledger, event: EarningRestored) -> Ledger:
 
 
 def _referral_counted(ledger: Ledger, own: str, earning: Earning) -> Ledger:
-    """Count a referral of this member as rewarded unless all of its points were taken back. Another one may be then."""
+    """Count a referral of this member as rewarded, unless all of its points were taken back, which makes room again."""
     owner, lot = issued_to("", own)
     _, referrer, referral = lot.split("/")
     name, invited = own.removesuffix(lot) + referral, ledger.invited
