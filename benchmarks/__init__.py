@@ -1,1 +1,1 @@
-"""Every budget of the engine, measured beside its peer and its limit in one run: `python -m benchmarks`."""
+"""Measurements of the engine's budgets, next to peers and limits, in one run: `python -m benchmarks`."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measure, show a table to people, write JSON for programs."""
+"""The program `python -m benchmarks`: measure, show a table, and write JSON."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ MEASUREMENTS: dict[str, ModuleType] = {
         sealing,
     )
 }
-"""By name, in the order in which they run: what waits for the disk first, while nothing else fills its caches."""
+"""The measurements by name, in order. Those that wait for the disk run first, before others fill its caches."""
 
 
 def run(names: Sequence[str], scale: Scale, console: Console) -> list[Line]:
-    """Measure what is named."""
+    """Run the named measurements."""
     lines: list[Line] = []
     begun = perf_counter()
 
@@ -75,7 +75,7 @@ def run(names: Sequence[str], scale: Scale, console: Console) -> list[Line]:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Return the description of the machine."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
@@ -89,7 +89,7 @@ def machine() -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and report; 1 where a budget is missed, so that a script notices."""
+    """Measure and report; return 1 if a budget is missed."""
     options = _parser().parse_args(arguments)
     scale = SMALL if options.small else FULL if options.full else NORMAL
     if options.events:
@@ -119,29 +119,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def as_json(line: Line) -> dict[str, Any]:
-    """A line for programs."""
+    """Return a line as JSON values."""
     return {**msgspec.structs.asdict(line), "met": line.met}
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measures every budget of the engine beside its peer and its limit, in one run.",
+        description="Measure every budget of the engine next to its peer and its limit, in one run.",
         epilog="; ".join(f"{name}: {module.ABOUT}" for name, module in MEASUREMENTS.items()),
     )
     parser.add_argument("--only", action="append", choices=list(MEASUREMENTS), metavar="NAME",
-                        help="measure only this; may be given again")  # fmt: skip
+                        help="measure only this; repeat it for more")  # fmt: skip
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--full", action="store_true", help="a log of 10 million events against one of 1 million")
-    size.add_argument("--small", action="store_true", help="hardly anything, to see that it runs; figures mean nothing")
+    size.add_argument("--full", action="store_true", help="compare a log of 10 million events with one of 1 million")
+    size.add_argument(
+        "--small", action="store_true", help="measure almost nothing, to test that it runs; the figures mean nothing"
+    )
     size.add_argument("--events", type=int, help=f"events of the large log, {NORMAL.events:,} by default")
-    parser.add_argument("--json", metavar="FILE", help="write the figures for programs")
-    parser.add_argument("--markdown", metavar="FILE", help="write the table for a page")
-    parser.add_argument("--quiet", action="store_true", help="say nothing while measuring")
+    parser.add_argument("--json", metavar="FILE", help="write the figures to this file as JSON")
+    parser.add_argument("--markdown", metavar="FILE", help="write the table to this file as Markdown")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
     return parser
 
 
 if __name__ == "__main__":
-    # Ended from outside, it still stops its server and removes its files.
+    # When terminated, it still stops its server and removes its files.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sys.exit(main())

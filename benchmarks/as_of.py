@@ -1,4 +1,4 @@
-"""One customer's history as of any time, out of a large log."""
+"""Measurement of one customer's history as of any time, in a large log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ABOUT = "one customer's history as of any time"
 
 
 def measure(workspace: Workspace) -> list[Line]:
-    """The lines of this measurement."""
+    """Return the lines of this measurement."""
     scale = workspace.scale
     path = large_log(workspace, scale.events)
     with open_log(path) as relations:
@@ -56,7 +56,7 @@ def _line(what: str, which: str, value: float, times: list[float], note: str = "
 
 
 def _customers(relations: Relations, count: int) -> list[str]:
-    """Customers of random events: whoever has more events is asked for more often, as it would be."""
+    """Return the customers of random events, so customers with more events are asked for more often."""
     random = Random(5)
     with relations.log.database.reading() as connection:
         last = connection.execute(select(func.max(log.c.position))).scalar_one()

@@ -1,4 +1,4 @@
-"""The limit of writing: rows that are ready, into the log's own table, its indexes and triggers, nothing else."""
+"""The limit of writing: finished rows inserted into the log's table, with its indexes and triggers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["BareTable"]
 
 
 class BareTable:
-    """The log's table on a connection of the driver's, set up as the engine's own connections are."""
+    """The log's table on a driver's connection with the engine's settings."""
 
     def __init__(self, path: Path, durability: Durability) -> None:
         self._log = Log(Database(f"sqlite:///{path}", durability=durability))
@@ -27,7 +27,7 @@ class BareTable:
         self._cursor = connection.cursor()
 
     def insert_each(self, transactions: Iterable[Sequence[tuple[Any, ...]]]) -> None:
-        """Insert and commit, transaction by transaction."""
+        """Insert and commit one transaction after another."""
         execute, insert = self._cursor.execute, self._log.insert_sql
         for rows in transactions:
             execute("BEGIN IMMEDIATE")
@@ -39,7 +39,7 @@ class BareTable:
 
     @property
     def durability(self) -> str:
-        """What SQLite says of the connection: its journal, and how it synchronises."""
+        """The connection's journal and synchronous modes, as SQLite reports them."""
         journal = self._cursor.execute("PRAGMA journal_mode").fetchone()[0]
         level = ("OFF", "NORMAL", "FULL", "EXTRA")[self._cursor.execute("PRAGMA synchronous").fetchone()[0]]
         return f"{journal.upper()}, synchronous={level}"

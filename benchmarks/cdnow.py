@@ -1,6 +1,6 @@
-"""CDNOW's purchases: the cohort of the first quarter of 1997, watched for 39 weeks and then for 39 more.
+"""CDNOW's purchases: the cohort of the first quarter of 1997, observed for 39 weeks and then for 39 more.
 
-The master file has all 23,570 customers; the sample is every tenth, the 2,357 of the literature. Weeks are counted from
+The master file has all 23,570 customers. The sample has every tenth, the 2,357 of the literature. Weeks count from
 1997-01-01, so the calibration ends with 1997-09-30 and the holdout with 1998-06-30.
 """
 
@@ -37,7 +37,7 @@ def data_file(name: str) -> Path:
 
 
 def read(path: Path) -> Purchases:
-    """Each customer's purchases, as the ordinal of the day and cents."""
+    """Return each customer's purchases, as ordinals of days with amounts in cents."""
     found: Purchases = defaultdict(list)
     for line in path.read_text(encoding="utf-8").splitlines():
         fields = line.split()
@@ -49,6 +49,6 @@ def read(path: Path) -> Purchases:
 
 
 def statistics(purchases: Purchases) -> list[RepeatStatistics]:
-    """Everybody's statistics as of the end of the calibration."""
+    """Return every customer's statistics as of the end of the calibration."""
     found = [repeat_statistics(bought, until=CALIBRATION_END) for bought in purchases.values()]
     return [one for one in found if one is not None]

@@ -1,4 +1,4 @@
-"""Rebuilding the repair view from a log of nothing but complaints, each through the whole of ISO 10002."""
+"""Measurement of rebuilding the repair view from a log of complaints, each with every step of ISO 10002."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _POLICY = Policy(
 
 
 def measure(workspace: Workspace) -> list[Line]:
-    """The lines of this measurement."""
+    """Return the lines of this measurement."""
     scale = workspace.scale
     base_events = min(scale.events, scale.base_events)
     path = workspace.once(f"a desk's log of {base_events:,} events", lambda path: _execute(path, base_events))
@@ -92,7 +92,7 @@ def _execute(path: Path, events: int) -> None:
 
 
 def _commands(complaints: int) -> Iterator[Command]:
-    """So many complaints, three a customer, each from its filing to the closing of its file."""
+    """Return commands for a number of complaints, three per customer, each from filing to closing."""
     random = Random(5)
     for number in range(complaints):
         customer = f"c{number % (complaints // 3)}"

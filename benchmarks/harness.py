@@ -1,9 +1,8 @@
-"""What all measurements share: sizes, timing in turns, and the lines that come out.
+"""Shared parts of all measurements: sizes, timing in turns, and result lines.
 
-A machine drifts: its disk, its clock rate, its neighbours. So contenders never run one after the other but in turns,
-forwards and backwards (A B C, C B A, …), and what is compared is each turn with its own neighbours; of the ratios the
-median counts. Times on the wall decide; the processor's time is kept beside them wherever no disk is waited for, to
-tell a slow engine from a busy machine.
+The speed of a machine drifts. So contenders take turns, forwards and backwards (A B C, C B A, …). Each turn is compared
+with its neighbours, and the median of the ratios counts. Wall-clock time decides. If no disk is involved, processor
+time is measured too, to distinguish a slow engine from a busy machine.
 """
 
 from __future__ import annotations
@@ -29,23 +28,23 @@ Direction = Literal["at least", "at most"]
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured.
+    """The sizes of the measurements.
 
     Attributes:
         events: Events of the large log.
-        fewer_events: Events of the log that the large one is compared with, for the time an event.
-        base_events: Events simulated for a log; the log is made of copies of them, each of other customers.
+        fewer_events: Events of the smaller log with which the time per event is compared.
+        base_events: Simulated events of a log. The log consists of copies of them for other customers.
         rounds: Turns of a rebuild.
         peer_events: Events that eventsourcing's runner projects.
-        block: Commands a turn, where each is a transaction.
+        block: Commands per turn, each in its own transaction.
         blocks: Turns of such blocks.
-        import_batches: Batches of 1,000 commands a turn.
+        import_batches: Batches of 1,000 commands per turn.
         import_rounds: Turns of an import.
         stream_events: Events of the aggregate that is loaded.
-        loads: How often it is loaded a turn.
-        customers: Customers of the logs that memory is measured on.
-        purchases: How often each of them bought, in the shorter of the logs.
-        histories: How many customers' histories are asked for.
+        loads: Loads per turn.
+        customers: Customers in the logs on which memory is measured.
+        purchases: Purchases of each of them, in the shorter log.
+        histories: The number of customers whose histories are read.
     """
 
     events: int = 1_000_000
@@ -89,19 +88,19 @@ class Line(msgspec.Struct, kw_only=True, omit_defaults=False):
 
     Attributes:
         measurement: The name that `--only` takes.
-        what: What was measured.
-        against: What it is compared with, and what kind of thing that is: a limit, a peer, the budget itself.
+        what: The work that was measured.
+        against: The kind and name of the comparison: a limit, a peer, or the budget itself.
         unit: The unit of `ours` and `theirs`.
         ours: The engine's median.
-        theirs: The other's median; None where a figure stands alone.
-        value: What the budget speaks of: the median of the ratios turn by turn, or `ours` where it stands alone.
+        theirs: The other's median; None if there is no comparison.
+        value: The figure that the budget limits: the median of the ratios of turns, or `ours` without a comparison.
         lowest: The lowest of the turns.
         highest: The highest.
-        value_cpu: The same as `value` by the processor's time; None where a disk or another process is waited for.
-        budget: What `value` has to be; None for a line that only explains.
-        direction: Whether the budget is a floor or a ceiling.
-        turns: How many turns there were.
-        note: What has to be known to read it.
+        value_cpu: `value` by processor time; None if the work waits for a disk or another process.
+        budget: The limit of `value`; None for a line that only explains.
+        direction: The kind of budget: a floor or a ceiling.
+        turns: The number of turns.
+        note: An explanation for readers.
     """
 
     measurement: str
@@ -121,21 +120,21 @@ class Line(msgspec.Struct, kw_only=True, omit_defaults=False):
 
     @property
     def met(self) -> bool | None:
-        """Whether the budget is kept; None without one."""
+        """True if the budget is kept; None without a budget."""
         if self.budget is None:
             return None
         return self.value >= self.budget if self.direction == "at least" else self.value <= self.budget
 
 
 class Timing(NamedTuple):
-    """How long something took, in seconds."""
+    """The duration of some work, in seconds."""
 
     wall: float
     cpu: float
 
 
 def timed(work: Work) -> Timing:
-    """Do it and say how long it took. What earlier work left behind is collected first."""
+    """Run some work and return its duration. Garbage from earlier work is collected first."""
     gc.collect()
     wall, cpu = perf_counter(), process_time()
     work()
@@ -143,7 +142,7 @@ def timed(work: Work) -> Timing:
 
 
 def alternate(contenders: Mapping[str, Work], turns: int) -> dict[str, list[Timing]]:
-    """Let contenders work in turns, every second turn in reverse order."""
+    """Run contenders in turns, every second turn in reverse order."""
     timings: dict[str, list[Timing]] = {name: [] for name in contenders}
     order = list(contenders)
     for _ in range(turns):
@@ -166,19 +165,19 @@ def compared(
     cpu: bool = True,
     note: str = "",
 ) -> Line:
-    """The line that compares two speeds, turn by turn.
+    """Return the line that compares two speeds, turn by turn.
 
     Args:
-        measurement: Its name.
-        what: What was measured.
-        against: With what it is compared.
+        measurement: The measurement's name.
+        what: The work that was measured.
+        against: The name of the comparison.
         ours: The engine's turns.
         theirs: The other's turns.
-        counts: How much either did in a turn.
-        unit: Of the speeds.
-        budget: The least ratio of ours to theirs.
-        cpu: Whether both spend their time on this process's processor.
-        note: What has to be known.
+        counts: The amount of work per turn.
+        unit: The unit of the speeds.
+        budget: The minimum ratio of ours to theirs.
+        cpu: True if both spend their time on this process's processor.
+        note: An explanation for readers.
     """
     ratios = [counts[0] / one.wall / (counts[1] / other.wall) for one, other in zip(ours, theirs, strict=True)]
     by_cpu = [counts[0] / one.cpu / (counts[1] / other.cpu) for one, other in zip(ours, theirs, strict=True)]
@@ -201,13 +200,13 @@ def compared(
 
 @dataclass
 class Workspace:
-    """A temporary folder, and the logs made in it, each once a run.
+    """A temporary folder and its logs, each created once per run.
 
     Attributes:
-        scale: How much is measured.
+        scale: The sizes.
         directory: The folder.
-        say: Told what is being done.
-        made: Logs by what they hold.
+        say: Called with a message about progress.
+        made: The logs by their content.
     """
 
     scale: Scale
@@ -217,18 +216,18 @@ class Workspace:
     _number: int = 0
 
     def path(self, name: str) -> Path:
-        """A path nobody has used yet."""
+        """Return an unused path."""
         self._number += 1
         return self.directory / f"{self._number:02d}-{name}.db"
 
     def copy(self, path: Path, name: str) -> Path:
-        """A copy of a closed database."""
+        """Return a copy of a closed database."""
         target = self.path(name)
         shutil.copyfile(path, target)
         return target
 
     def once(self, key: str, make: Callable[[Path], None]) -> Path:
-        """The log that `make` fills, made on first use."""
+        """Return the log that `make` fills, created on first use."""
         if key not in self.made:
             self.say(f"making {key}")
             path = self.path(key.replace(" ", "-").replace(",", ""))
@@ -239,6 +238,6 @@ class Workspace:
 
 @contextmanager
 def workspace(scale: Scale, say: Callable[[str], None] = lambda _words: None) -> Iterator[Workspace]:
-    """A workspace that is gone at the end."""
+    """Yield a workspace that is removed at the end."""
     with tempfile.TemporaryDirectory(prefix="relations-bench-") as directory:
         yield Workspace(scale, Path(directory), say)

@@ -1,9 +1,9 @@
-"""Logs to measure on: a simulated hotel group, executed by the engine, and as many copies of it as a size needs.
+"""Logs for measurements: the history of a simulated hotel group, and as many copies of it as a size needs.
 
-Simulating and deciding a million events takes more than a minute, so a large log is made of one simulated history and
-copies of it under other customers' names. The copies are no shortcut for what is measured: every row is its own, with
-its own link in the chain, personal words are sealed anew under each customer's own key, and the copies take turns page
-by page, so that all customers are spread over the whole log as they are in the history that was simulated.
+Simulating and deciding a million events takes more than a minute. So a large log consists of one simulated history and
+copies of it for other customers. The copies do not distort the measurements. Every row has its own link in the chain,
+and personal words are sealed again under each customer's key. The copies alternate page by page, so that customers are
+spread over the whole log as in the simulated history.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _COMMANDS_AN_EVENT = 0.86
 
 
 def open_log(path: Path, **options: Any) -> Relations:
-    """The engine on an SQLite file."""
+    """Return an engine on an SQLite file."""
     return Relations.open(f"sqlite:///{path}", **options)
 
 
 def large_log(workspace: Workspace, events: int) -> Path:
-    """A log of so many events, to within a copy; made once."""
+    """Return a log of about this many events, created once."""
     base_events = min(events, workspace.scale.base_events)
     base = workspace.once(f"a simulated log of {base_events:,} events", lambda path: _simulate(path, base_events))
     copies = round(events / base_events)
@@ -42,7 +42,7 @@ def large_log(workspace: Workspace, events: int) -> Path:
 
 
 def simulated_batches(commands: int, size: int) -> list[list[Command]]:
-    """A simulated history's commands in batches, ready to be executed."""
+    """Return a simulated history's commands in batches."""
     found = [command for _, command in simulate_recorded(seed=3, commands=commands)]
     return [found[start : start + size] for start in range(0, len(found), size)]
 
@@ -58,7 +58,7 @@ def _execute(path: Path, clock: RecordingClock) -> None:
 
 
 def copies_of(source: Path, target: Path, copies: int) -> None:
-    """A log of so many copies of another, each of other customers."""
+    """Fill a log with copies of another, each for other customers."""
     with open_log(source) as original, open_log(target, durability="off") as copy:
         copier = _Copier(original, copy)
         with original.log.database.reading() as reading:
@@ -69,7 +69,7 @@ def copies_of(source: Path, target: Path, copies: int) -> None:
 
 
 class _Copier:
-    """Turns rows of one log into entries of another, of other customers."""
+    """A converter of rows of one log to entries of another, for other customers."""
 
     def __init__(self, original: Relations, copy: Relations) -> None:
         self._codec = original.codec
@@ -102,7 +102,7 @@ class _Copier:
         topic = self._codec.topics[topic_name]
         event = self._codec.decode(topic_name, schema, body)
         key = self._from.get(reading, customer) if has_personal(event, topic) else None
-        if key is None:  # nothing personal was said, or the customer was erased since
+        if key is None:  # no personal words, or the customer was erased since
             return bytes(body)
         opened = open_event(event, topic, customer, key)
         sealed = seal_event(opened, topic, owner, self._to.need(writer.connection, owner, recorded_at))

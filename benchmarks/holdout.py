@@ -1,4 +1,4 @@
-"""`python -m benchmarks.holdout`: what CDNOW's customers were expected to do in weeks 40 to 78, and what they did.
+"""Comparison of expected and actual purchases of CDNOW's customers: `python -m benchmarks.holdout`.
 
 The purchases are imported; everything is read from the retention view over that log. Both models are fitted to the
 first 39 weeks and asked, for each customer, how many purchase days the next weeks will bring. The tables are those of
@@ -29,7 +29,7 @@ Fits = tuple[BuyingModel, BuyingModel]
 
 
 class Watched(NamedTuple):
-    """One customer: what the models are told, and on which days they bought afterwards."""
+    """One customer: the input of the models, and the days of later purchases."""
 
     before: RepeatStatistics
     later: tuple[int, ...]
@@ -67,7 +67,7 @@ def fits(customers: Sequence[Watched]) -> Fits:
 
 
 def by_week(customers: Sequence[Watched], models: Fits) -> str:
-    """Purchase days of all customers since the calibration's end, week by week."""
+    """Return the purchase days of all customers since the end of calibration, by week."""
     before = [one.before for one in customers]
     lines = [
         "| through week | actual | BG/NBD | off by | MBG/NBD | off by |",
@@ -83,7 +83,7 @@ def by_week(customers: Sequence[Watched], models: Fits) -> str:
 
 
 def by_frequency(customers: Sequence[Watched], models: Fits) -> str:
-    """Purchase days a customer in the 39 weeks, by how often they had come back before."""
+    """Return the purchase days per customer in the 39 weeks, by the number of earlier repeat purchases."""
     before = [one.before for one in customers]
     expected = [model.expected_purchases(before, _CALIBRATION_WEEKS * 7) for model in models]
     lines = [

@@ -1,4 +1,4 @@
-"""`execute_many`, as an import calls it, with all its checks, against inserting the same rows in the same batches.
+"""Measurement of `execute_many`, as in an import, against inserting the same rows in the same batches.
 
 Rows are compared with rows: a purchase of a customer not known before leads to two. The engine's commands are ready
 when it gets them, as the rows of the bare inserts are; one line makes and validates them within the time.
@@ -25,14 +25,14 @@ ABOUT = "execute_many with all checks on, against inserting the same rows"
 
 _BATCH = 1_000
 _PURCHASES_A_CUSTOMER = 3
-"""As in the histories of a shop that a model of buying is usually tried on: 69,659 purchases by 23,570 customers."""
+"""The purchases per customer of CDNOW, a common test of models of buying: 69,659 purchases by 23,570 customers."""
 
 Batches = Sequence[Sequence[Command]]
 Rows = list[list[tuple[Any, ...]]]
 
 
 def measure(workspace: Workspace) -> list[Line]:
-    """The lines of this measurement."""
+    """Return the lines of this measurement."""
     scale = workspace.scale
     batches = scale.import_batches * scale.import_rounds
     fields = _shop(batches * _BATCH)

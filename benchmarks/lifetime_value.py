@@ -1,4 +1,4 @@
-"""Fitting the models of customer value to the whole of CDNOW, beside PyPI's `lifetimes` on the same customers."""
+"""Measurement of fitting models of customer value to all of CDNOW, against the package `lifetimes`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TURNS, _FEWER_TURNS = 7, 2
 
 
 def measure(workspace: Workspace) -> list[Line]:
-    """The lines of this measurement."""
+    """Return the lines of this measurement."""
     small = workspace.scale == SMALL
     try:
         path = data_file(SAMPLE if small else MASTER)

@@ -1,4 +1,4 @@
-"""PyPI's `lifetimes` in a process of its own, and if need be in an environment of its own.
+"""The package `lifetimes` in its own process and, if necessary, in its own environment.
 
 The package's last release is of 2020. It is taken from this interpreter where it is installed, else from the one
 that RELATIONS_LIFETIMES_PYTHON names, else from a fresh virtual environment, for which the network is needed.

@@ -1,4 +1,4 @@
-"""Loading one aggregate with a long history, from its events."""
+"""Measurement of loading one aggregate with a long history from its events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NEVER = 1_000_000
 
 
 def measure(workspace: Workspace) -> list[Line]:
-    """The lines of this measurement."""
+    """Return the lines of this measurement."""
     scale = workspace.scale
     workspace.say("loading a long aggregate")
     commands = purchases(range(1, 2), range(scale.stream_events - 1))

@@ -1,4 +1,4 @@
-"""Members' points: rebuilding the loyalty view of a long log, and the statement of a busy account."""
+"""Measurement of members' points: rebuilding the loyalty view of a long log, and the statement of a busy account."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ASKED = 25
 
 
 def measure(workspace: Workspace) -> list[Line]:
-    """The lines of this measurement."""
+    """Return the lines of this measurement."""
     scale = workspace.scale
     events = min(scale.events, 1_000_000)
     path = workspace.once(f"a log of {events:,} loyalty events", lambda made: _fill(made, events, _EVENTS_A_MEMBER))

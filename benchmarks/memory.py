@@ -1,8 +1,7 @@
-"""How much memory a rebuild takes: of a log and one of five times the customers, and of the same customers' longer log.
+"""Measurement of a rebuild's memory: for five times the customers, and for a longer log of the same customers.
 
-Each rebuild runs in a process of its own, which says at its end how much of it was in memory at most, the interpreter
-and the libraries included. SQLite's map of the file and its cache are made small there, for they hold as much as they
-are let.
+Each rebuild runs in its own process, which reports its peak memory at the end, including the interpreter and the
+libraries. SQLite's memory map and cache are kept small there, because they use as much as they are allowed.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _TURNS = 3
 
 
 def measure(workspace: Workspace) -> list[Line]:
-    """The lines of this measurement."""
+    """Return the lines of this measurement."""
     scale = workspace.scale
     customers, often = scale.customers, scale.purchases
     few, many = (_regulars(workspace, customers, times) for times in (often, 2 * often))
@@ -85,7 +84,7 @@ def _customers(path: Path) -> int:
 
 
 def _peak(path: Path) -> float:
-    """The most memory of a process that rebuilds, in megabytes."""
+    """Return the peak memory of a process that rebuilds, in megabytes."""
     root = Path(__file__).parent.parent
     command = [sys.executable, "-m", "benchmarks.peak", str(path)]
     return float(subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout)

@@ -1,4 +1,4 @@
-"""The same model on eventsourcing's own application: what an engineer would write without this engine.
+"""The peer: the same model as an eventsourcing application, as an engineer would write it without this engine.
 
 The event's body has the same fields; the rules are the same: an unknown customer is registered first, the same purchase
 again changes nothing, another one under the same id is refused.
@@ -49,7 +49,7 @@ class PeerCustomer(Aggregate):
         if recorded is None:
             self._record(command.purchase, *facts)
         elif recorded != facts:
-            msg = f"another purchase bears the id {command.purchase}"
+            msg = f"another purchase has the id {command.purchase}"
             raise ValueError(msg)
 
     @event("PurchaseRecorded")

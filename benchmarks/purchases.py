@@ -1,4 +1,4 @@
-"""Plain purchases: the commands that the writing measurements execute."""
+"""Commands of plain purchases for the measurements of writing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _START = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def clock() -> datetime:
-    """A clock that stands, so that the same commands give the same rows."""
+    """A constant clock, so that the same commands give the same rows."""
     return _START + timedelta(days=1_000)
 
 

@@ -1,4 +1,4 @@
-"""Rebuilding all views: how near it comes to plainly reading the log, what a second process adds, and the peer."""
+"""Measurement of rebuilding all views: against reading the log, with a second process, and against the peer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TOPIC, _BODY = COLUMNS.index("topic"), COLUMNS.index("body")
 
 
 def measure(workspace: Workspace) -> list[Line]:
-    """The lines of this measurement."""
+    """Return the lines of this measurement."""
     scale = workspace.scale
     path = large_log(workspace, scale.events)
     with running_peer(scale.peer_events) as peer, open_log(path) as relations:

@@ -1,4 +1,4 @@
-"""The table of what was measured, for a terminal and for a page."""
+"""The table of results, for a terminal and as Markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an event takes longer to rebuild from where there are more of them."""
+"""Measurement of the time per event of a rebuild, for a large and a smaller log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ASKED = (10_000_000, 1_000_000)
 
 
 def measure(workspace: Workspace) -> list[Line]:
-    """The lines of this measurement."""
+    """Return the lines of this measurement."""
     scale = workspace.scale
     large, small = large_log(workspace, scale.events), large_log(workspace, scale.fewer_events)
     with open_log(large) as more, open_log(small) as fewer:

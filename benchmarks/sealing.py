@@ -1,4 +1,4 @@
-"""Sealing a large log, and making and checking a proof of one of its events."""
+"""Measurement of sealing a large log, and of making and checking a proof of one of its events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TURNS = 3
 
 
 def measure(workspace: Workspace) -> list[Line]:
-    """The lines of this measurement."""
+    """Return the lines of this measurement."""
     path = large_log(workspace, workspace.scale.events)
     key = SealingKey.generate("benchmark.example/log")
     sealing, reading, building = [], [], []

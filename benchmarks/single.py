@@ -1,4 +1,4 @@
-"""One command a transaction: load, decide, append, commit. Against the peer and against inserting alone.
+"""Measurement of one command per transaction, against the peer and against plain inserts.
 
 All three write purchases of customers who have ten already. "From the file" means that each command goes to a customer
 whom the process has not touched before, so the aggregate has to be loaded; "in memory", that it was touched just
@@ -36,7 +36,7 @@ Commands = Sequence[RecordPurchase]
 
 
 def measure(workspace: Workspace) -> list[Line]:
-    """The lines of this measurement."""
+    """Return the lines of this measurement."""
     scale = workspace.scale
     customers = range(1, scale.block * scale.blocks + 1)
     workspace.say(f"making logs of {len(customers):,} customers with {_BEFORE} purchases each")

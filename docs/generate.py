@@ -188,7 +188,7 @@ def _with_limits(kind: str, schema: dict[str, Any]) -> str:
             return f"{words}, {low} to {high}{unit}"
 
 
-def fields_of(schema: dict[str, Any], told: dict[str, str], left_out: frozenset[str]) -> Iterator[tuple[str, ...]]:
+def fields_of(schema: dict[str, Any], meanings: dict[str, str], left_out: frozenset[str]) -> Iterator[tuple[str, ...]]:
     """Yield rows of name, type, default and meaning."""
     defs = schema.get("$defs", {})
     required = schema.get("required", ())
@@ -196,7 +196,7 @@ def fields_of(schema: dict[str, Any], told: dict[str, str], left_out: frozenset[
         if name in left_out:
             continue
         default = "**required**" if name in required else _default(field.get("default"))
-        yield f"`{name}`", schema_words(field, defs), default, told.get(name, field.get("description", ""))
+        yield f"`{name}`", schema_words(field, defs), default, meanings.get(name, field.get("description", ""))
 
 
 def _default(value: Any) -> str:
@@ -317,12 +317,12 @@ def _fields(cls: type) -> list[tuple[str, ...]]:
             if isinstance(node, ast.AnnAssign) and not (name := ast.unparse(node.target)).startswith("_"):
                 default = f"`{_value(node.value)}`" if node.value else ""
                 declared[name] = (f"`{ast.unparse(node.annotation)}`", default)
-    told = attributes_of(cls)
-    missing = declared.keys() - told.keys()
+    meanings = attributes_of(cls)
+    missing = declared.keys() - meanings.keys()
     if missing:
         msg = f"the docstring of {cls.__name__} does not describe {', '.join(sorted(missing))}"
         raise LookupError(msg)
-    return [(f"`{name}`", *declared.get(name, ("", "")), meaning) for name, meaning in told.items()]
+    return [(f"`{name}`", *declared.get(name, ("", "")), meaning) for name, meaning in meanings.items()]
 
 
 def _own_classes(cls: type) -> list[type]:
@@ -413,10 +413,10 @@ def _event(event: type[Event]) -> list[str]:
     schema = full["$defs"][event.__name__]
     defs = full["$defs"]
     personal = personal_fields(event)
-    told = attributes_of(event)
+    meanings = attributes_of(event)
     rows = []
     for name, field in schema.get("properties", {}).items():
-        meaning = told.get(name, "")
+        meaning = meanings.get(name, "")
         if name == "at" and not meaning:
             meaning = "Business time, as in the envelope."
         if name in personal:
@@ -475,7 +475,7 @@ class Raised(NamedTuple):
 
     code: str
     error: str
-    says: str
+    message: str
 
 
 def errors_page() -> str:
@@ -489,18 +489,19 @@ def errors_page() -> str:
     ]
     parts += table(("error", "its own code", "exit code of the CLI", "meaning"), rows)
     parts += ["```python", *(import_line(cls.__name__, "relations.errors") for cls in classes), "```", ""]
-    told: set[str] = set()
+    listed: set[str] = set()
     for name, module in MODULES.items():
         refusals: dict[str, str] = dict(getattr(module, "REFUSALS", {}))
         if refusals:
             parts += [f"## Refusals of a {name}", ""]
             parts += table(("code", "when"), [(f"`{code}`", when) for code, when in sorted(refusals.items())])
-            told |= refusals.keys()
+            listed |= refusals.keys()
     own = {cls.code for cls in classes}
-    others = [raised for raised in raised_codes() if raised.code not in told | own]
+    others = [raised for raised in raised_codes() if raised.code not in listed | own]
     parts += ["## Other codes", "", "`…` stands for words that are known only when the error is raised.", ""]
     parts += table(
-        ("code", "error", "for example"), [(f"`{raised.code}`", f"`{raised.error}`", raised.says) for raised in others]
+        ("code", "error", "for example"),
+        [(f"`{raised.code}`", f"`{raised.error}`", raised.message) for raised in others],
     )
     intro = """
 Every error is a `RelationsError` with a stable `code`, the `field`, the `reason` and a `hint`. Match on the code: the
@@ -528,7 +529,7 @@ def raised_codes() -> list[Raised]:
                 continue
             code = str(codes[0].value)
             raised = Raised(code, node.func.id, _spelt(node.args[0]))
-            found[code] = max(found.get(code, raised), raised, key=lambda each: len(each.says))
+            found[code] = max(found.get(code, raised), raised, key=lambda each: len(each.message))
     return [found[code] for code in sorted(found)]
 
 
@@ -602,8 +603,8 @@ def _command(name: str, call: Callable[..., Any]) -> list[str]:
                 usage.append(f"{spelt[0]} {info.metavar or '…'}")
             names = ", ".join(f"`{each}`" for each in spelt)
             default = "**required**" if required else _option_default(parameter.default)
-            told = (info.help or "") + (f" Or the environment's `{info.envvar}`." if info.envvar else "")
-            options.append((names, _kind(kind, info), default, told))
+            meaning = (info.help or "") + (f" Or the environment's `{info.envvar}`." if info.envvar else "")
+            options.append((names, _kind(kind, info), default, meaning))
     return [
         f"## relations {name}",
         "",
@@ -716,9 +717,9 @@ def views_page() -> str:
             parts += [f"## views.{name}", ""]
             parts += [f"`{import_line(type(view).__name__, 'relations.views')}` · `engine.views.{name}`", ""]
             parts += [paragraph(doc_of(type(view)).text), ""]
-            told: dict[Any, str] = {}
+            first_by_entry: dict[Any, str] = {}
             for question, ask in questions(view).items():
-                parts += _question(question, ask, told)
+                parts += _question(question, ask, first_by_entry)
             for row, kind in tables(view).items():
                 parts += [f"### Table {row}", "", paragraph(doc_of(kind).text), "", *_columns(kind)]
     intro = """
@@ -729,12 +730,12 @@ frame of one row. Times in tables are UTC microseconds, as whole numbers.
     return page("Views", intro, parts)
 
 
-def _question(name: str, ask: Callable[..., Any], told: dict[Any, str]) -> list[str]:
+def _question(name: str, ask: Callable[..., Any], first_by_entry: dict[Any, str]) -> list[str]:
     """Return a question's section. Only the first question with a kind of entry lists its columns."""
     lines = documented(name, ask, 3)
     kind = without_none(get_type_hints(ask)["return"])
     entry = get_args(kind)[0] if get_origin(kind) is list else kind
-    first = told.setdefault(entry, name)
+    first = first_by_entry.setdefault(entry, name)
     return lines + (_columns(kind) if first == name else [f"The columns are those of `{first}`.", ""])
 
 

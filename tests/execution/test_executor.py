@@ -301,7 +301,7 @@ def test_reactions_that_run_in_a_circle_are_stopped(relations: Relations) -> Non
     def endless(_event: Event, at: Envelope, _policy: Policy) -> list[Command]:
         return [purchase(next(numbers), "c1", 0)]
 
-    with pytest.raises(RuntimeError, match="circle"):
+    with pytest.raises(RuntimeError, match="cycle of reactions"):
         executor(relations, react=endless).execute(register())
     assert count_events(relations) == 0
 

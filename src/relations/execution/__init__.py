@@ -1,4 +1,4 @@
-"""From commands to recorded events: load, decide, react and append, in one transaction under the log's write lock."""
+"""Execution of commands: load, decide, react and append, in one transaction under the log's write lock."""
 
 from relations.execution.executor import Clock, Executor
 from relations.execution.receipts import BatchReport, Receipt, Rejection

@@ -1,8 +1,8 @@
-"""Executing commands.
+"""Execution of commands.
 
-A decision is made under the log's write lock, on the newest state, so two writers never decide on the same past. Folded
-states stay in memory and are brought up to the log's head with what others have appended since; a writer that is alone
-loads nothing. See `docs/explanation/execution.md`.
+Decisions are made under the log's write lock on the newest state, so two writers never decide on the same past. Folded
+states stay in memory and are updated with the events that others have appended. A lone writer loads nothing. See
+`docs/explanation/execution.md`.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ React = Callable[[Event, Envelope, Policy], list[Command]]
 
 _REACTIONS_MAX = 1_000
 _FINAL = ("version_conflict", "log_busy")
-"""Conflicts that another try does not resolve: the caller's own, and a wait for the lock that took too long."""
+"""Conflicts that a new attempt does not resolve: the caller's own, and a timeout of the lock."""
 _entry: Callable[..., Entry] = tuple.__new__
 """`Entry._make` without its Python call, because this runs for every event."""
 
 
 class Executor:
-    """Executes commands against one log. Thread-safe; any number of processes may write to the same database.
+    """An executor of commands on one log. Thread-safe; any number of processes may write to the same database.
 
     Args:
         log: The log.
@@ -68,9 +68,9 @@ class Executor:
         aggregates: Every kind of aggregate.
         react: Returns the commands that an event leads to in other aggregates.
         only_if: Events that lead to nothing unless the customer's aggregate of this kind has begun.
-        clock: Returns the time at which the log takes an event.
+        clock: Returns the time at which the log records an event.
         snapshot_every: Keep a snapshot of a stream each time it has grown by this many events.
-        attempts: How often a command is tried against other writers before the conflict is raised.
+        attempts: The number of attempts against other writers before the conflict is raised.
     """
 
     def __init__(
@@ -393,11 +393,11 @@ class Executor:
                 cause = f"{step.stream}@{step.version + number}"
                 decision.pending.extend((command, cause) for command in wanted)
         if len(decision.own) > _REACTIONS_MAX:
-            msg = f"{type(step.command).__name__} leads to over {_REACTIONS_MAX} events: a circle of reactions?"
+            msg = f"{type(step.command).__name__} leads to over {_REACTIONS_MAX} events: is there a cycle of reactions?"
             raise RuntimeError(msg)
 
     def _must_be_known(self, unit: Unit, decision: Decision, customer: str, field: str) -> None:
-        """Refuse a command for a customer of whom nothing is in the log or about to be."""
+        """Refuse a command for a customer without any recorded or pending event."""
         if any(entry.customer == customer for entry in (*unit.entries, *decision.entries)):
             return
         cursor = self._database.cursor(unit.writer.connection)
@@ -431,7 +431,7 @@ class Executor:
 
 
 def _policies_of(aggregates: Sequence[Aggregate[Any]]) -> Aggregate[Any] | None:
-    """Return the one aggregate that says which policies are in force, or None."""
+    """Return the one aggregate that carries the policies, or None."""
     found = [aggregate for aggregate in aggregates if aggregate.policies is not None]
     if len(found) > 1:
         msg = f"only one aggregate can carry the policies, not {', '.join(each.name for each in found)}"
@@ -446,7 +446,7 @@ def _may_try_again(error: ConcurrencyConflict | StoreError) -> bool:
 
 
 def _has_begun(unit: Unit, decision: Decision, stream: str) -> bool:
-    """Return whether anything has happened in a stream."""
+    """Return True if a stream has any event."""
     return (decision.states.get(stream) or unit.state(stream))[0] > 0
 
 
@@ -460,7 +460,7 @@ def _refuse_unknown(command: Command) -> NoReturn:
 
 
 def _refuse_alone(command: Command) -> NoReturn:
-    """Refuse a command that only reactions send, because by itself it would do one half of something."""
+    """Refuse a command that only reactions may send, because alone it would record half of a transaction."""
     raise CommandRefused(
         f"cannot send {type(command).__name__} by itself: it follows from {command.follows}",
         code="only_follows",
@@ -474,5 +474,5 @@ def _must_be_at(expected: int, stream: str, version: int) -> None:
         raise ConcurrencyConflict(
             f"{stream} is at version {version}, not {expected}",
             code="version_conflict",
-            hint="Load the state again and decide on that",
+            hint="Load the state again, and decide on the new state",
         )

@@ -1,4 +1,4 @@
-"""Idempotency: the same command sent again is recognised, and another command under the same id is refused."""
+"""Recognition of repeated commands, and refusal of different commands under the same id."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CUSTOMER, _HASH, _TOPIC, _SCHEMA, _BODY = (
 
 
 class Repeats:
-    """Looks up command ids in the log, and compares the commands that came with them.
+    """A lookup of command ids in the log, which also compares the commands.
 
     Args:
         database: The log's database.
@@ -58,10 +58,10 @@ class Repeats:
         )
 
     def rows(self, connection: Connection, command: Command) -> list[Any]:
-        """Return the rows that the log holds under the command's id, none where it is new.
+        """Return the rows in the log with the command's id; none if it is new.
 
         Raises:
-            IdempotencyConflict: They came from a different command.
+            IdempotencyConflict: The rows came from a different command.
         """
         cursor = self._database.cursor(connection, binary=True)
         rows: list[Any] = cursor.execute(self._command_sql.sql, (command.command_id,)).fetchall()
@@ -90,7 +90,7 @@ class Repeats:
             raise IdempotencyConflict(
                 f"the command id {command.command_id!r} was used before for a different command",
                 field="command_id",
-                hint="Send the first command again unchanged, or give this one an id of its own",
+                hint="Send the first command again unchanged, or give this one a new id",
             )
 
     def _led_to_recorded(self, connection: Connection, command: Command) -> bool:
@@ -103,14 +103,14 @@ class Repeats:
         return is_same(command, self._codec.decode(row[_TOPIC], row[_SCHEMA], bytes(row[_BODY])))
 
     def fingerprint(self, connection: Connection, command: Command, customer: str, now: int | None = None) -> bytes:
-        """Return what tells one command from another: a hash of all but its personal words, then a keyed one of these.
+        """Return a command's fingerprint: a hash without its personal words, then a keyed hash of those.
 
-        The second is left out if there are no words, or no key for them. With `now`, a missing key is made.
+        The second is left out if there are no words, or no key for them. With `now`, a missing key is created.
         """
         return self._fingerprint(connection, command, customer, self._personal[type(command)], now)
 
     def _former_fingerprint(self, connection: Connection, command: Command, customer: str) -> bytes:
-        """Return the fingerprint that versions made which recorded some of the words in clear."""
+        """Return the fingerprint made by older versions, which stored some of the words unencrypted."""
         names = [name for name in self._personal[type(command)] if name not in self._once_clear[type(command)]]
         return self._fingerprint(connection, command, customer, names, None)
 

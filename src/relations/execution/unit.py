@@ -19,21 +19,21 @@ _NO_POLICIES = InForce()
 
 
 class UnitStep:
-    """One command on its way to events: the caller's, a reaction's, or one that only time asks for.
+    """One command to decide: from the caller, a reaction, or the passage of time.
 
     Attributes:
         aggregate: The kind of the stream.
         sent: The command as it was sent.
-        command: The command as it is decided, addressed to the merged id that holds what it names.
+        command: The command as it is decided, addressed to the merged id that has the entity it names.
         stream: The stream in which it is decided.
         version: The stream's version before it.
         state: The stream's state before it.
-        customer: Whose history its events belong to.
-        cause: `stream@version` of the event that led to it; None for the caller's command and for time's.
-        merged: The states of all ids that are merged, the command's own first; None where none are.
-        home: The id whose stream decides the command, where ids are merged.
+        customer: The customer whose history its events belong to.
+        cause: `stream@version` of the event that led to it; None for commands from the caller or from time.
+        merged: The states of all merged ids, the command's own first; None if there are none.
+        home: The id whose stream decides the command, if ids are merged.
         policy: The policy in force at the command's time.
-        is_due: Whether only time asks for it.
+        is_due: True if it comes from the passage of time.
     """
 
     __slots__ = (
@@ -82,7 +82,7 @@ class Decision:
         actor: The command's actor.
         entries: Everything to append for it.
         events: The same events, with personal fields still readable.
-        own: The indexes in `entries` of what the command itself led to. The others are what time did before it.
+        own: The indexes in `entries` of the command's own events. The others fell due before it.
         states: The new versions and states of the streams that it changes.
         pending: Reactions that are still to be decided, each with its cause.
     """
@@ -106,16 +106,16 @@ class Unit:
         writer: The transaction's view of the log.
         states: Loads states that are not in memory.
         cached: The states that are in memory, by stream. Loaded ones are added.
-        recorded_at: When the log takes what is decided here, in UTC microseconds.
+        recorded_at: When the log records these events, in UTC microseconds.
         snapshot_every: Keep a snapshot of a stream each time it has grown by this many events.
 
     Attributes:
         writer: The transaction's view of the log.
-        recorded_at: When the log takes what is decided here.
+        recorded_at: When the log records these events.
         position: The position of the last event, including those that are not appended yet.
         rules: The policies and when each is in force.
         states: The versions and states that this unit leads to, by stream.
-        entries: What is going to be appended.
+        entries: The entries to append.
     """
 
     __slots__ = (
@@ -175,7 +175,7 @@ class Unit:
             self.states[stream] = found
 
     def append(self) -> list[tuple[Any, ...]]:
-        """Write what the unit has taken, and return it as stored.
+        """Append the unit's entries, and return them as stored.
 
         Raises:
             ConcurrencyConflict: Another writer has recorded the same version of a stream, or the same command id.

@@ -1,4 +1,4 @@
-"""The one append-only log: table, codec, chain, keys of personal words, and eventsourcing's persistence on it."""
+"""The append-only log: table, codec, chain, keys of personal words, and eventsourcing's persistence."""
 
 from relations.log.codec import Codec
 from relations.log.database import Database

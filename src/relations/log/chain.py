@@ -1,8 +1,8 @@
-"""The digest chain: what makes any later change of the log show.
+"""The digest chain, which reveals any later change of the log.
 
 `digest = SHA-256(previous digest ‖ MessagePack array of the row's other columns)`, in the order of the table's columns,
 each value in MessagePack's shortest form: integers as int, text as str, bytes as bin, absent as nil. The digest before
-position 1 is 32 zero bytes. So an auditor can compute the chain again in any language.
+position 1 is 32 zero bytes. An auditor can compute the chain in any language.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def link(previous: bytes, row: Sequence[Any]) -> bytes:
-    """The digest of a row (all columns but the digest itself) that follows `previous`."""
+    """Return the digest of a row (all columns except the digest) that follows `previous`."""
     return sha256(previous + _encode(row)).digest()
 
 
@@ -40,7 +40,7 @@ def check(rows: Iterable[Sequence[Any]], *, previous: bytes = GENESIS, position:
         The last position and its digest.
 
     Raises:
-        ChainBroken: At the first position that is missing, out of order, or does not have the digest it must have.
+        ChainBroken: A position is missing or out of order, or a row does not match its digest. It has the first one.
     """
     for row in rows:
         position += 1
@@ -51,8 +51,6 @@ def check(rows: Iterable[Sequence[Any]], *, previous: bytes = GENESIS, position:
         except UnicodeEncodeError:  # a text that is none: see `Log.scan`, damaged
             digest = b""
         if digest != row[-1]:
-            raise ChainBroken(
-                "the row does not match its digest: it, or the one before, was changed", position=position
-            )
+            raise ChainBroken("the row does not match its digest: it or the row before was changed", position=position)
         previous = digest
     return position, previous

@@ -1,4 +1,4 @@
-"""Between events and the bytes that the log stores: JSON by msgspec, one decoder a topic, old forms upcast."""
+"""Encoding of events as JSON and decoding, with one decoder for each topic and upcasts of old forms."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["Codec", "Topic", "decode_state", "encode_state", "personal_fields"]
 
 
 class Topic(NamedTuple):
-    """What the codec knows of one topic.
+    """The codec's entry for one topic.
 
     Attributes:
         event: The class.
         schema: Its newest schema.
-        decode: Bytes of that schema into the class.
+        decode: Decodes bytes of that schema into the class.
         personal: The names of its personal fields.
-        once_clear: Those of them that older versions recorded in clear.
+        once_clear: Those of them that older versions stored unencrypted.
     """
 
     event: type[Event]
@@ -36,7 +36,7 @@ class Topic(NamedTuple):
 
 @cache
 def personal_fields(event: type[Event], mark: str = "personal") -> tuple[str, ...]:
-    """Return the names of an event's `Personal` fields, in their order."""
+    """Return the names of an event's `Personal` fields, in order."""
     info = msgspec.inspect.type_info(event)
     if not isinstance(info, msgspec.inspect.StructType):
         return ()
@@ -55,14 +55,14 @@ def _decoder(event: type[Event]) -> Callable[[bytes], Event]:
 
 
 class Codec:
-    """Encodes and decodes the bodies of a fixed set of events.
+    """An encoder and decoder of the bodies of a fixed set of events.
 
     Args:
-        events: The classes; each has a topic of its own.
-        upcasts: Steps from old forms, by topic and old schema.
+        events: The classes; each has its own topic.
+        upcasts: Upcasts from old forms, by topic and old schema.
 
     Raises:
-        ValueError: Two classes share a topic, a class has none, or a step is missing on the way to a newest schema.
+        ValueError: Two classes share a topic, a class has none, or an upcast to the newest schema is missing.
     """
 
     def __init__(self, events: Iterable[type[Event]], upcasts: Mapping[tuple[str, int], Upcast] = UPCASTS) -> None:
@@ -82,10 +82,10 @@ class Codec:
         self.encode = msgspec.json.Encoder().encode
 
     def decode(self, topic: str, schema: int, body: bytes) -> Event:
-        """The event of a stored body, in its newest form; personal fields stay sealed.
+        """Return the event of a stored body in its newest form. Personal fields stay sealed.
 
         Raises:
-            NewerLog: The schema is newer than this version knows.
+            NewerLog: The schema is newer than those known to this version.
             UndecodableEvent: The topic is unknown, or the body does not fit it.
         """
         known = self.topics.get(topic)
@@ -129,12 +129,12 @@ def _dec_hook(kind: Any, value: Any) -> Any:
 
 
 def encode_state(state: Any) -> bytes:
-    """A state as canonical JSON, for a snapshot: equal states give equal bytes."""
+    """Return a state as canonical JSON, for a snapshot. Equal states give equal bytes."""
     return msgspec.json.encode(state, enc_hook=_enc_hook, order="deterministic")
 
 
 def decode_state(body: bytes, kind: type[Any]) -> Any:
-    """The state of a snapshot.
+    """Return the state of a snapshot.
 
     Raises:
         msgspec.ValidationError: The form has changed since.

@@ -1,4 +1,4 @@
-"""How the log meets a database: connections, transactions, and what differs between SQLite and PostgreSQL."""
+"""The database of a log: connections, transactions, and the differences between SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -47,32 +47,32 @@ Access = Literal["write", "fold", "read"]
 Durability = Literal["full", "normal", "off"]
 
 CHANNEL = "relations_log"
-"""The PostgreSQL channel on which an append tells that there is something new."""
+"""The PostgreSQL channel on which an append announces new events."""
 
 _IDLE_SECONDS = 1.0
-"""A connection of PostgreSQL that was idle for longer is tried before it is used."""
+"""Seconds after which an idle PostgreSQL connection is tested before use."""
 
 _PURGE_MILLISECONDS = 1_000
 _PURGE_AGAIN_MILLISECONDS = 50
 
 _CHECKPOINTS = "relations_views"
-"""The table that a reader has to write to bring views up to date."""
+"""The table to which a reader must be able to write in order to bring views up to date."""
 
 _PURGE_OWED = "purge_owed"
 """The name of the row of `relations_meta` that says so."""
 
 _LOCK_KEY = 0x72656C6174696F6E
-"""The advisory lock that appends take turns by: the letters `relation` as a number."""
+"""The advisory lock that serialises appends: the letters `relation` as a number."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledStatement:
-    """A Core statement compiled once for the driver's own cursor.
+    """A Core statement, compiled once for the driver's cursor.
 
     Attributes:
         sql: The driver's SQL, with positional parameters.
-        names: The parameters' names in their order.
-        defaults: Values that the statement itself brings.
+        names: The parameters' names, in order.
+        defaults: Values of parameters that the statement itself supplies.
     """
 
     sql: str
@@ -80,28 +80,28 @@ class CompiledStatement:
     defaults: dict[str, Any]
 
     def bind(self, **values: Any) -> tuple[Any, ...]:
-        """The parameters in their order."""
+        """Return the parameters in order."""
         merged = {**self.defaults, **values}
         return tuple(merged[name] for name in self.names)
 
 
 class Database:
-    """One database that holds a log.
+    """One database with a log.
 
-    Opening a database changes nothing in it. An SQLite file is switched to write-ahead logging by `enable_wal`, once
-    the log has recognised it as ours.
+    Opening a database changes nothing in it. `enable_wal` switches an SQLite file to write-ahead logging after the log
+    has recognised it as its own.
 
     Args:
         url: An SQLAlchemy URL of SQLite or PostgreSQL (psycopg).
         durability: SQLite's `synchronous`: an acknowledged append survives a crash of the machine with `full`, of the
             process with `normal` and `off`. PostgreSQL: `synchronous_commit` is on with `full`, otherwise off.
-        busy_seconds: How long a writer waits for its turn.
+        busy_seconds: The seconds that a writer waits for its turn.
         access: `write`: events may be recorded. `fold`: only views may be brought up to date. `read`: nothing is
             changed, in the database or next to it; on read-only media an SQLite file is opened as immutable.
 
     Raises:
-        InvalidInput: The URL is not one.
-        MissingExtra: PostgreSQL without its driver.
+        InvalidInput: The URL is not a database URL.
+        MissingExtra: The URL is of PostgreSQL, and its driver is not installed.
         ForeignDatabase: With `read`, the SQLite file cannot be opened.
     """
 
@@ -139,7 +139,7 @@ class Database:
         after_fork(self)
 
     def _new_turn(self) -> AbstractContextManager[Any]:
-        # In memory there is one connection, which threads have to use in turn.
+        # A database in memory has one connection, which threads must use in turn.
         return RLock() if self.is_memory else nullcontext()
 
     def forked(self) -> None:
@@ -179,17 +179,17 @@ class Database:
 
     @property
     def is_memory(self) -> bool:
-        """Whether this is an SQLite database in memory, which one connection at a time shares."""
+        """True for an SQLite database in memory, whose one connection threads use in turn."""
         name = self.url.database or ""
         return self.is_sqlite and (name in ("", ":memory:") or "mode=memory" in name)
 
     @property
     def _is_plain_file(self) -> bool:
-        """Whether this is an SQLite file named by its path, not by a URI that has options of its own."""
+        """True for an SQLite file given as a path, not as a URI with options."""
         return self.is_sqlite and not self.is_memory and not (self.url.database or "").startswith("file:")
 
     def _sqlite(self) -> Engine:
-        # In memory all threads share the one connection; in a file each checks out its own.
+        # In memory all threads share one connection; with a file each checks out its own.
         # A connection is always returned with its transaction ended; to roll back once more would slow every command.
         options: dict[str, Any] = {"pool_reset_on_return": None}
         if self.is_memory:
@@ -257,7 +257,7 @@ class Database:
         return engine
 
     def enable_wal(self) -> None:
-        """Switch an SQLite file to write-ahead logging, for good; only for a database recognised as ours."""
+        """Switch an SQLite file permanently to write-ahead logging; only for a database recognised as a log."""
         if not self.is_sqlite or self.is_memory or self.read_only:
             return
         with self.translating():
@@ -286,25 +286,25 @@ class Database:
         return CompiledStatement(str(compiled), tuple(compiled.positiontup or ()), dict(compiled.params))
 
     def among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-        """Whether a column is among many values, given as one parameter (`many`): one statement for any number."""
+        """Return the condition that a column is among any number of values, given as one parameter (`many`)."""
         if self.is_sqlite:
             values = func.json_each(bindparam(name)).table_valued("value")
             return column.in_(select(values.c.value))
         return column == any_(bindparam(name))
 
     def many(self, values: Sequence[str]) -> Any:
-        """The parameter of `among`."""
+        """Return the parameter of `among`."""
         return json.dumps(list(values)) if self.is_sqlite else list(values)
 
     def fetch_many(self, connection: Connection, statement: CompiledStatement, **values: Sequence[str]) -> list[Any]:
-        """The rows of a compiled statement whose parameters are of many values each (`among`)."""
+        """Return the rows of a compiled statement whose parameters each hold many values (`among`)."""
         bound = statement.bind(**{name: self.many(many) for name, many in values.items()})
         rows: list[Any] = self.cursor(connection, binary=True).execute(statement.sql, bound).fetchall()
         return rows
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Open a read transaction, which sees one state of the database throughout."""
+        """Open a read transaction, which sees a single state of the database."""
         if (joined := getattr(self._joined, "connection", None)) is not None:
             yield joined
             return
@@ -328,7 +328,7 @@ class Database:
 
     @property
     def in_snapshot(self) -> bool:
-        """Whether this thread is within a `snapshot`."""
+        """Return True if this thread is within a `snapshot`."""
         return getattr(self._joined, "connection", None) is not None
 
     @contextmanager
@@ -376,7 +376,7 @@ class Database:
                 self.lock(connection)
                 yield connection
                 self._commit(transaction)
-        # Nothing is acknowledged that went into a file which is gone.
+        # A commit to a file that was removed or replaced must not be acknowledged.
         self._in_place.check()
 
     def _commit(self, transaction: RootTransaction) -> None:
@@ -389,7 +389,7 @@ class Database:
 
     @contextmanager
     def _noticing_loss(self, connection: Connection) -> Iterator[None]:
-        """Take the pool's connections for lost when one of them is."""
+        """Treat all connections of the pool as lost when one of them is."""
         try:
             yield
         except (DBAPIError, self._dbapi.Error, OutcomeUnknown) as error:
@@ -403,7 +403,7 @@ class Database:
         """Refuse to record anything in a database that was not opened for writing.
 
         Raises:
-            ForeignDatabase: It was not.
+            ForeignDatabase: The database was opened for reading only.
         """
         if not self.records:
             raise ForeignDatabase(
@@ -435,13 +435,13 @@ class Database:
         return driver.isolation_level is None and not driver.in_transaction
 
     def cursor(self, connection: Connection, *, binary: bool = False) -> Any:
-        """The driver's own cursor on SQLAlchemy's connection, for the hot paths."""
+        """Return the driver's cursor on SQLAlchemy's connection, for the hot paths."""
         raw: Any = connection.connection
         return raw.cursor() if self.is_sqlite or not binary else raw.cursor(binary=True)
 
     @contextmanager
     def tolerating_damage(self, connection: Connection) -> Iterator[Any]:
-        """A driver's cursor that reads on where damage has made a text that is not UTF-8.
+        """Return a driver's cursor that continues past damaged texts that are not UTF-8.
 
         The bytes that do not fit come as lone surrogates, which nothing can encode, so they cannot be taken for
         anything else. PostgreSQL refuses such texts itself.
@@ -487,7 +487,7 @@ class Database:
             cursor.execute(f"PRAGMA secure_delete={('OFF', 'ON', 'FAST')[before]}").fetchall()
 
     def notify(self, connection: Connection) -> None:
-        """Tell PostgreSQL's listeners, at commit, that there is something new."""
+        """Notify PostgreSQL's listeners, at commit, that there are new events."""
         if not self.is_sqlite:
             self.cursor(connection).execute(f"NOTIFY {CHANNEL}")
 
@@ -497,26 +497,26 @@ class Database:
 
     @property
     def driver_error(self) -> type[Exception]:
-        """The root of the driver's errors."""
+        """The base class of the driver's errors."""
         error: type[Exception] = self._dbapi.Error
         return error
 
     @property
     def integrity_error(self) -> type[Exception]:
-        """What the driver raises where a unique key is there already."""
+        """The errors that the driver raises if a unique key exists already."""
         error: type[Exception] = self._dbapi.IntegrityError
         return error
 
     @property
     def value_errors(self) -> tuple[type[Exception], ...]:
-        """What is raised where a value does not fit its column, by the driver or by Python itself."""
+        """The errors that the driver or Python raises if a value does not fit its column."""
         dbapi = self._dbapi
         theirs = (dbapi.DataError, dbapi.IntegrityError, dbapi.InterfaceError, dbapi.ProgrammingError)
         return (*theirs, ValueError, TypeError, OverflowError)
 
     @contextmanager
     def translating(self) -> Iterator[None]:
-        """Raise the errors of a driver or of SQLAlchemy as ours; see `relations.log.failures`."""
+        """Translate errors of the driver and of SQLAlchemy; see `relations.log.failures`."""
         try:
             yield
         except (DBAPIError, self._dbapi.Error, UnicodeDecodeError) as error:
@@ -525,7 +525,7 @@ class Database:
 
     @cached_property
     def name(self) -> str:
-        """The URL as people may read it, without its password."""
+        """The URL without its password, for messages."""
         return self.url.render_as_string(hide_password=True)
 
     # --- destroyed keys ---------------------------------------------------------------------------------------------
@@ -540,7 +540,7 @@ class Database:
         connection.execute(insert(meta).values(name=_PURGE_OWED, value=uuid4().hex))
 
     def owed_purge(self) -> str | None:
-        """Return the record of a purge that is owed; None if none is."""
+        """Return the record of a pending purge, or None."""
         with self.reading() as connection:
             found: str | None = connection.execute(select(meta.c.value).where(meta.c.name == _PURGE_OWED)).scalar()
         return found
@@ -608,7 +608,7 @@ class Database:
 
 
 def tables_of(connection: Connection, names: Sequence[str]) -> set[str]:
-    """Which of these tables there are."""
+    """Return those of the tables that exist."""
     if connection.dialect.name == "sqlite":
         found = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))
     else:

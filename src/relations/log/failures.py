@@ -1,8 +1,8 @@
-"""Failures of the store: what a driver or SQLAlchemy raises, as an error of ours with a code and a hint.
+"""Translation of errors from drivers and SQLAlchemy into our errors, with a code and a hint.
 
-SQLite's result codes and PostgreSQL's SQLSTATE decide; messages may be translated, so they are read only where there is
-no code. Errors that say something about a statement's values (a unique key that is taken, a value that does not fit)
-stay as they are, because the code that sent the statement answers them.
+The result codes of SQLite and the SQLSTATE of PostgreSQL decide. Messages may be translated, so they are read only if
+there is no code. Errors about a statement's values (a unique key that exists, a value that does not fit) stay
+unchanged, because the code that sent the statement handles them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _VALUE_ERRORS = ("IntegrityError", "DataError")
 
 
 def is_connection_lost(error: BaseException) -> bool:
-    """Return whether PostgreSQL's server or the network ended the connection."""
+    """Return True if PostgreSQL's server or the network ended the connection."""
     original = getattr(error, "orig", error)
     if isinstance(original, sqlite3.Error) or not _is_named(original, ("OperationalError", "InterfaceError")):
         return False
@@ -45,7 +45,7 @@ _LOST = (
 
 
 def translated(error: Exception) -> Exception:
-    """Return a driver's error as one of ours, or the error itself where it is about a statement's values."""
+    """Return a driver's error as one of ours, or unchanged if it is about a statement's values."""
     original: Any = getattr(error, "orig", error)
     if isinstance(original, UnicodeDecodeError):
         # SQLite's own message may quote a damaged text, which Python's driver then cannot read.
@@ -59,7 +59,7 @@ def translated(error: Exception) -> Exception:
 
 
 def _is_named(error: Any, names: tuple[str, ...]) -> bool:
-    """Return whether an error is one of PEP 249's kinds. Every driver has classes of its own with these names."""
+    """Return True if an error is of one of PEP 249's kinds. Every driver has its own classes with these names."""
     return any(kind.__name__ in names for kind in type(error).__mro__)
 
 
@@ -129,7 +129,11 @@ def _busy(said: str) -> RelationsError:
 
 
 def _read_only() -> RelationsError:
-    return ForeignDatabase("the database can only be read", code="read_only", hint="Open it where it may be written")
+    return ForeignDatabase(
+        "the database is read-only",
+        code="read_only",
+        hint="Move it to a writable place, or open it as a user who may write",
+    )
 
 
 def _missing(said: str) -> RelationsError:
@@ -164,12 +168,12 @@ def _unreachable(said: str) -> RelationsError:
     return StoreError(
         f"the database cannot be reached: {said}",
         code="database_unreachable",
-        hint="Check that the server runs and that the URL is right",
+        hint="Check the URL, and that the server is running",
     )
 
 
 def _denied(said: str) -> RelationsError:
-    return StoreError(f"the database refuses access: {said}", code="access_denied", hint="Check the user's rights")
+    return StoreError(f"the database refuses access: {said}", code="access_denied", hint="Check the user's permissions")
 
 
 def _other(said: str) -> RelationsError:
@@ -178,12 +182,12 @@ def _other(said: str) -> RelationsError:
 
 _SQLITE: dict[int, Callable[[str], RelationsError]] = {
     sqlite3.SQLITE_NOTADB: lambda said: ForeignDatabase(
-        f"this is not a database: {said}", hint="Give the file of a relations database"
+        f"this is not a database: {said}", hint="Use the file of a relations database"
     ),
     sqlite3.SQLITE_CANTOPEN: lambda _said: ForeignDatabase(
         "the database file cannot be opened",
         code="cannot_open",
-        hint="Check that its folder exists and that both may be written",
+        hint="Check that its folder exists, and that the file and the folder are writable",
     ),
     sqlite3.SQLITE_READONLY: lambda _said: _read_only(),
     sqlite3.SQLITE_BUSY: _busy,
@@ -193,7 +197,7 @@ _SQLITE: dict[int, Callable[[str], RelationsError]] = {
     sqlite3.SQLITE_IOERR: lambda said: StoreError(
         f"the database file cannot be read or written: {said}",
         code="store_failed",
-        hint="Check the disk, and run `relations verify` when it is well again",
+        hint="Check the disk, then run `relations verify`",
     ),
     sqlite3.SQLITE_PERM: lambda _said: _read_only(),
 }

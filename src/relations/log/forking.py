@@ -1,4 +1,4 @@
-"""Objects that have to be put right in a child process after a fork, because a connection or a lock came over."""
+"""Repair of objects in a child process after a fork, because connections and locks are inherited."""
 
 from __future__ import annotations
 

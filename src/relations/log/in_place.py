@@ -1,7 +1,7 @@
 """A check that an SQLite file is still the one that was opened.
 
-Where a file is removed or replaced under a running process, SQLite goes on writing into the old one, which nobody will
-read again. So the file's place is looked at before a connection is taken, and before anything is acknowledged.
+If a file is removed or replaced under a running process, SQLite continues to write to the old one, which nobody will
+read again. So the path is checked before a connection is used, and before anything is acknowledged.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class FileInPlace:
             self._path, self._file = path, (found.st_dev, found.st_ino)
 
     def check(self) -> None:
-        """Check that the file is where it was.
+        """Check that the file is still in its place.
 
         Raises:
             StoreError: It was removed, or another one is in its place.
@@ -50,5 +50,5 @@ class FileInPlace:
             raise StoreError(
                 f"the database file was {done} while it was in use: {self._path}",
                 code="database_replaced",
-                hint="Stop everything that uses it, put the right file in its place, and start again",
+                hint="Stop everything that uses it, restore the right file, and start again",
             )

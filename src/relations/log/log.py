@@ -1,4 +1,4 @@
-"""The log: append, read, check. Every write takes its turn, so positions are gap-free and in commit order."""
+"""The log: append, read and check. Writers take turns, so positions are gap-free and in the order of commits."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _CUSTOMERS_CHUNK = 500
 
 
 class Entry(NamedTuple):
-    """An event on its way into the log: what the caller decides. Position and digest are the log's."""
+    """An event to append, as the caller decides it. The log adds position and digest."""
 
     stream: str
     version: int
@@ -58,14 +58,14 @@ class Head(NamedTuple):
 
 
 class Shard(NamedTuple):
-    """A range of customers, `first` included, `last` excluded (None: no bound)."""
+    """A range of customers, with `first` included and `last` excluded (None: no bound)."""
 
     first: str | None
     last: str | None
 
 
 class Writer:
-    """One write transaction's view of the log. Made by `Log.writing`."""
+    """The log within one write transaction, created by `Log.writing`."""
 
     __slots__ = ("_log", "appended", "connection", "cursor", "head")
 
@@ -78,11 +78,11 @@ class Writer:
 
     @property
     def integrity_error(self) -> type[Exception]:
-        """The driver's error for a unique key that is taken."""
+        """The driver's error for a unique key that exists already."""
         return self._log.database.integrity_error
 
     def append(self, entries: Sequence[Entry]) -> list[Raw]:
-        """Append entries after the head, in their order.
+        """Append entries after the head, in order.
 
         Returns:
             The rows as stored, all columns.
@@ -125,10 +125,10 @@ class Writer:
         return None
 
     def restore(self, rows: Sequence[Raw]) -> None:
-        """Append rows of another log as they are, all columns, digests included: a copy that proves itself.
+        """Append rows of another log unchanged, with all columns and digests, so that the copy can be verified.
 
         Raises:
-            ChainBroken: They do not follow the head, or a row does not match its digest.
+            ChainBroken: The rows do not follow the head, or a row does not match its digest.
         """
         head = Head(*check(rows, previous=self.head.digest, position=self.head.position))
         self.cursor.executemany(self._log.insert_sql, rows)
@@ -140,11 +140,11 @@ class Log:
     """The log of one database.
 
     Args:
-        database: Where it is.
-        create: Make the tables where there are none.
+        database: The database.
+        create: Create the tables if they are missing.
 
     Raises:
-        ForeignDatabase: The database is no database, or has no log and none was to be made.
+        ForeignDatabase: The file is not a database, or it has no log and `create` is false.
         NewerLog: The tables are of a newer format.
     """
 
@@ -161,7 +161,7 @@ class Log:
 
     @classmethod
     def open(cls, url: str, *, create: bool = True, **options: Any) -> Self:
-        """The log at an SQLAlchemy URL. Options are those of `Database`."""
+        """Open the log at an SQLAlchemy URL, with the options of `Database`."""
         database = Database(url, **options)
         try:
             return cls(database, create=create)
@@ -179,17 +179,18 @@ class Log:
         if not found:
             if not create:
                 raise ForeignDatabase(
-                    f"{self.database.name} has no relations log", hint="Give the database of one, or import into it"
+                    f"{self.database.name} has no relations log",
+                    hint="Use a database with a log, or import into this one",
                 )
             self._create()
         elif meta.name not in found or log.name not in found:
             raise ForeignDatabase(
-                f"{self.database.name} has tables named as ours, but not all of them: {', '.join(sorted(found))}",
-                hint="Give a database of relations, or an empty one",
+                f"{self.database.name} has only some of the tables of a relations log: {', '.join(sorted(found))}",
+                hint="Use a database of relations, or an empty one",
             )
         self._check_format()
         if self.database.records:
-            # Only now: a database that is not ours is never changed.
+            # Only after these checks, so that a foreign database is never changed.
             self.database.enable_wal()
             self.database.purge()
 
@@ -217,15 +218,15 @@ class Log:
             written = connection.execute(select(meta.c.value).where(meta.c.name == "format")).scalar()
             self.id = self._id_in(connection)
         if written is None or not written.isdecimal():
-            raise ForeignDatabase(f"{self.database.name} does not say which format its log has")
+            raise ForeignDatabase(f"{self.database.name} does not record the format of its log")
         if int(written) > FORMAT:
             raise NewerLog(
                 f"the log has format {written}; this version of relations knows up to {FORMAT}",
-                hint="Use the newer version that wrote it",
+                hint="Use the version of relations that wrote it, or a newer one",
             )
 
     def head(self, connection: Connection) -> Head:
-        """The last position and its digest, as the transaction of `connection` sees them."""
+        """Return the last position and its digest, as the transaction of `connection` sees them."""
         found = self.database.cursor(connection, binary=True).execute(self._head).fetchone()
         return Head(0, GENESIS) if found is None else Head(found[0], bytes(found[1]))
 
@@ -254,7 +255,7 @@ class Log:
                 "the connection is in AUTOCOMMIT, so the events could not be committed with the host's rows",
                 code="autocommit",
                 field="connection",
-                hint="Use a connection with transactions, or leave it out",
+                hint="Use a connection with transactions, or omit `connection`",
             )
         try:
             self.database.lock(connection)
@@ -263,26 +264,26 @@ class Log:
             failure = translated(error)
             if isinstance(failure, StoreError) and failure.code == "table_missing":
                 raise ForeignDatabase(
-                    "the connection leads to a database without a relations log",
+                    "the connection's database has no relations log",
                     code="no_log",
                     hint="Connect to the database that the engine was opened on",
                 ) from error
             raise
         if self.id and found != self.id:
             raise ForeignDatabase(
-                "the connection leads to another log than the one that this engine was opened on",
+                "the connection's log is not the one that this engine was opened on",
                 code="other_log",
-                hint="Use the engine of that database",
+                hint="Use an engine opened on that database",
             )
 
     def digest(self, connection: Connection, position: int) -> bytes | None:
-        """Return the digest of one position, or None where the log ends before it."""
+        """Return the digest at a position, or None if the log ends before it."""
         found = self.database.cursor(connection, binary=True).execute(self._digest, (position,)).fetchone()
         return None if found is None else bytes(found[0])
 
     @contextmanager
     def writing(self, connection: Connection | None = None) -> Iterator[Writer]:
-        """A transaction that holds the write lock, committed at the end; or the host's own, which the host commits."""
+        """Open a transaction that holds the write lock, and commit it at the end; the host commits its own."""
         self.database.refuse_read_only()
         if connection is not None:
             with self.database.translating():
@@ -310,17 +311,17 @@ class Log:
         chunk: int = _CHUNK,
         damaged: bool = False,
     ) -> Iterator[list[Raw]]:
-        """Pages of rows in order of position, by the driver's own cursor.
+        """Yield pages of rows in order of position, with the driver's cursor.
 
         Args:
-            connection: Where to read.
-            columns: Which columns, `position` first.
+            connection: The connection.
+            columns: The columns, `position` first.
             after: Begin after this position.
             until: End with this position; None is the head as it is when the last page is read.
             shard: Only events of these customers.
-            chunk: Rows a page.
-            damaged: Read on where bytes on the disk were changed into what is no text: such bytes come as lone
-                surrogates, which nothing can encode, so that they cannot be taken for anything else.
+            chunk: The rows per page.
+            damaged: Continue past damaged texts that are not UTF-8. Their bytes are returned as lone surrogates, which
+                cannot be encoded, so they cannot be mistaken for real text.
 
         Yields:
             Lists of tuples, none empty.
@@ -369,11 +370,11 @@ class Log:
         after: tuple[str, int] | None = None,
         chunk: int = _CUSTOMERS_CHUNK,
     ) -> Iterator[list[Raw]]:
-        """Pages of rows, each customer's in order of position, one customer after the other.
+        """Yield pages of rows by customer, each customer's in order of position.
 
         Args:
             connection: Where to read.
-            columns: Which columns, `position` and `customer` among them.
+            columns: The columns, with `position` and `customer` among them.
             until: The last position.
             shard: Only events of these customers.
             after: Begin after this customer's event at this position.
@@ -396,7 +397,7 @@ class Log:
                 return
 
     def by_customer(self, columns: Sequence[str], shard: Shard) -> Select[Any]:
-        """A page of events after a place, one customer after the other; `place` gives its parameters."""
+        """Return the statement for a page of events by customer; `place` returns its parameters."""
         statement = (
             select(*(log.c[name] for name in columns))
             .where(
@@ -409,7 +410,7 @@ class Log:
         return statement if shard.last is None else statement.where(log.c.customer < bindparam("last"))
 
     def place(self, after: tuple[str, int], *, until: int, shard: Shard, chunk: int) -> dict[str, Any]:
-        """The parameters of `by_customer`: after this customer's event at this position."""
+        """Return the parameters of `by_customer`, to begin after this customer's event at this position."""
         return {"customer": after[0], "position": after[1], "until": until, "last": shard.last, "chunk": chunk}
 
     def shards(self, connection: Connection, count: int) -> list[Shard]:
@@ -441,6 +442,6 @@ class Log:
 
 
 def _must_exist(path: str) -> None:
-    """Opening an SQLite file makes one where there is none; reading must not."""
+    """Refuse a missing SQLite file, because opening it for reading must not create one."""
     if not path.startswith("file:") and not Path(path).is_file():
-        raise ForeignDatabase(f"there is no database at {path}", hint="Is the path right?")
+        raise ForeignDatabase(f"there is no database at {path}", hint="Check the path")

@@ -30,7 +30,8 @@ def parse_url(url: str | URL) -> URL:
     """Return a database URL with the driver that the log uses.
 
     Raises:
-        InvalidInput: It is not a URL (`invalid_url`), or one of another database or driver (`unsupported_database`).
+        InvalidInput: The text is not a URL (`invalid_url`), or the database or driver is not supported
+            (`unsupported_database`).
     """
     try:
         parsed = make_url(url)
@@ -44,7 +45,7 @@ def parse_url(url: str | URL) -> URL:
             "this is not a database URL",
             code="invalid_url",
             field="url",
-            hint="Give one such as sqlite:///hotel.db or postgresql://user@host/name",
+            hint="Use a URL such as sqlite:///hotel.db or postgresql://user@host/name",
         )
     driver = _DRIVERS.get(parsed.drivername)
     if driver is None:
@@ -91,7 +92,7 @@ class ReadOnlyFile:
             if self._had_wal and self._wal.stat().st_size:
                 raise ForeignDatabase(
                     f"{path} cannot be read where it is: changes in {self._wal.name} have not been written back",
-                    hint="Copy both files to a folder that may be written, and open the copy",
+                    hint="Copy both files to a writable folder, and open the copy",
                 ) from None
             if self.is_writable:
                 raise

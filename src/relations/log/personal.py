@@ -33,7 +33,7 @@ __all__ = ["ERASED", "UNREADABLE", "KeyProblem", "Keys", "has_personal", "open_e
 ERASED = "[erased]"
 """The text of a personal field whose key was destroyed."""
 UNREADABLE = "[unreadable]"
-"""The text of a personal field whose key is missing or damaged, or that was changed itself."""
+"""The text of a personal field that was changed, or whose key is missing or damaged."""
 
 _PREFIX = "sealed:"
 _NONCE = 12
@@ -58,7 +58,7 @@ class KeyUnreadable(LogError):
 
 
 class KeyProblem(msgspec.Struct, frozen=True):
-    """Something wrong with a customer's key.
+    """A problem of a customer's key.
 
     Attributes:
         code: `key_unreadable` (damaged, or wrapped for somebody else), `key_wrong` (it does not open the customer's
@@ -135,7 +135,7 @@ class Keys:
             return key
         if not stored:
             raise CommandRefused(
-                f"customer {customer!r} was erased; no personal words are kept of them",
+                f"cannot record personal words of {customer!r}: the customer was erased",
                 code="customer_erased",
                 field="customer",
                 hint="Leave the personal fields out",

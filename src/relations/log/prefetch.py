@@ -1,8 +1,8 @@
-"""Reading an SQLite file customer by customer while the page before is being folded.
+"""Reading of an SQLite file by customer while the previous page is being folded.
 
-Python runs one thread at a time, but SQLite needs none of it while it works. A driver that gives out row by row asks
-for Python after each; so here a page is one row, which SQLite puts together by itself: its rows as JSON. What is left
-to this thread is to read that, a fifth of the time that the rows would take.
+Python runs one thread at a time, but SQLite does not need the interpreter lock while it works. A driver that returns
+row by row needs the lock after each row. So here a page is a single row, which SQLite builds itself: its rows as JSON.
+Parsing that takes a fifth of the time of reading the rows.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _CHUNK = 6_000
 
 
 def pages_read_ahead(log_of: Log, columns: Sequence[str], *, until: int, shard: Shard) -> Iterator[list[Raw]]:
-    """Pages of rows, each customer's in order of position, one customer after the other; `body` comes as text.
+    """Yield pages of rows by customer, each customer's in order of position; `body` is text.
 
-    Each page is read in a transaction of its own: the log only grows, and what is beyond `until` is left out.
+    Each page is read in its own transaction, because the log only grows and events after `until` are left out.
 
     Args:
-        log_of: The log, in a file of SQLite's.
-        columns: Which columns, `position` and `customer` among them.
+        log_of: The log, in an SQLite file.
+        columns: The columns, with `position` and `customer` among them.
         until: The last position.
         shard: Only events of these customers.
     """

@@ -1,4 +1,4 @@
-"""Rows of the log as recorded events, with their personal words readable."""
+"""Conversion of the log's rows to recorded events, with readable personal words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Reader", "recorded_event"]
 
 
 class Reader:
-    """Decodes rows of the log.
+    """A decoder of the log's rows.
 
     Args:
         codec: Decodes bodies.
@@ -28,9 +28,9 @@ class Reader:
         self._keys = keys
 
     def recorded(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> Iterator[RecordedEvent]:
-        """Whole rows of the log as recorded events, personal fields readable unless erased.
+        """Yield whole rows as recorded events, with readable personal fields unless erased.
 
-        Rows of other applications that share the log are passed by.
+        Rows of other applications that share the log are skipped.
         """
         opener = self._keys.opener(connection)
         for row in rows:
@@ -45,7 +45,7 @@ class Reader:
 
 
 def recorded_event(row: Sequence[Any], event: Event) -> RecordedEvent:
-    """The recorded event of a whole row and its body."""
+    """Return the recorded event of a whole row and its body."""
     position, stream, version, topic, schema, customer, occurred_at, recorded_at = row[:8]
     actor, command_id, command_seq, _hash, cause, _body, digest = row[8:]
     return RecordedEvent(

@@ -1,4 +1,4 @@
-"""Snapshots that prove themselves: a state of a stream, with a digest that ties it to one place of one chain.
+"""Snapshots: states of streams, each with a digest that ties it to one position of one chain.
 
 The stored body is a format byte, a SHA-256 digest and the state's bytes. The digest covers the stream, the version, the
 topic, the chain's digest at that version, and the state. A snapshot that was changed, moved, or made on another chain

@@ -1,12 +1,11 @@
-"""Following the log as it grows: a subscription reads what is there, then waits for more, at next to no cost.
+"""Subscriptions, which read the log and then wait for new events at almost no cost.
 
-SQLite tells nobody about a commit, so it is asked: `PRAGMA data_version` on one kept connection changes whenever any
-other connection, of this process or another, has committed. Asking takes microseconds and reads no table; it is done
-every millisecond while the log is busy and ten times a second when it has gone quiet. PostgreSQL tells: an append
-notifies in its transaction, and the waiting is the operating system's. Should a notification be lost, a slow poll
-finds what it announced.
+SQLite does not announce commits, so it is polled: `PRAGMA data_version` on one open connection changes whenever any
+other connection, of this process or another, has committed. A poll takes microseconds and reads no table. It runs every
+millisecond while the log is busy, and ten times a second when it is quiet. On PostgreSQL an append sends a notification
+in its transaction, and the operating system waits for it. If a notification is lost, a slow poll finds the events.
 
-No thread runs behind a subscription: whoever takes the next item does the reading and the waiting.
+A subscription has no thread of its own: the thread that takes the next item reads and waits.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _MEMORY_PAUSE_SECONDS = 0.02
 
 
 class _Waker:
-    """Lets one thread wait for a time, a socket or a wake-up from another thread, whichever is first."""
+    """A wait for a time, a socket or a wake-up from another thread, whichever comes first."""
 
     def __init__(self) -> None:
         # A pair of sockets, and not a `threading.Event`: a socket can be waited for together with PostgreSQL's, and
@@ -45,12 +44,12 @@ class _Waker:
         self._selector.register(self._far, selectors.EVENT_READ)
 
     def wake(self) -> None:
-        # Closed already, or so many wake-ups pending that one more says nothing.
+        # Closed already, or so many wake-ups are pending that one more makes no difference.
         with contextlib.suppress(OSError):
             self._near.send(b"!")
 
     def wait(self, seconds: float) -> bool:
-        """Wait; whether something woke us before the time was over."""
+        """Wait, and return True if something ended the wait before the time was over."""
         return bool(self._selector.select(seconds))
 
     def watch(self, socket_number: int) -> None:
@@ -66,7 +65,7 @@ class _Waker:
 
 
 class _Watch(Protocol):
-    """Notices commits. What is committed after `arm` has returned ends the next `wait`."""
+    """A detector of commits. A commit after `arm` has returned ends the next `wait`."""
 
     def arm(self) -> None: ...
     def wait(self) -> None: ...
@@ -188,18 +187,18 @@ def _watch(database: Database, waker: _Waker) -> _Watch:
 
 
 class Subscription(Iterator[T], Generic[T]):
-    """Everything in the log after a position, and then, without end, whatever is appended.
+    """An endless iteration over the log after a position, including whatever is appended later.
 
-    Several threads may take items from one subscription, each item going to one of them. Any thread, and a signal
-    handler, may stop it; then the iteration ends, items read ahead included. What `read` raises comes out of the
-    iteration, which may go on afterwards at the same place. A context manager; leaving it closes the subscription.
+    Several threads may take items from one subscription; each item goes to one of them. Any thread or a signal handler
+    may stop it. The iteration then ends at once, without the items read ahead. Errors from `read` are raised by the
+    iteration, which may continue at the same position. A subscription is a context manager; leaving it closes it.
 
     Args:
         database: The log's database.
         read: `(after, limit) -> (items, position)`: the next items after a position, at most `limit`, and the
-            position up to which that read has looked; the same position again means that there is nothing new.
+            position up to which it has read. The same position again means that there is nothing new.
         after: Begin after this position.
-        batch: How many items to read at a time.
+        batch: The number of items to read at a time.
     """
 
     def __init__(
@@ -246,7 +245,7 @@ class Subscription(Iterator[T], Generic[T]):
 
     @property
     def stopped(self) -> bool:
-        """Whether the subscription has been stopped."""
+        """True if the subscription has been stopped."""
         return self._stopped
 
     def stop(self) -> None:
@@ -261,7 +260,7 @@ class Subscription(Iterator[T], Generic[T]):
                 self._lock.release()
 
     def close(self) -> None:
-        """Stop, wait for a thread inside the iteration to leave it, and give back what is held."""
+        """Stop, wait for a thread inside the iteration to leave it, and release all resources."""
         self.stop()
         with self._lock:
             self._release()

@@ -25,11 +25,11 @@ FORMAT = 1
 """The format of these tables. A log with a higher one was written by a newer version."""
 
 FOREIGN = 0
-"""The schema of events that are not ours: another application's, stored as they came."""
+"""The schema of events of other applications, which are stored unchanged."""
 
 metadata = MetaData()
 
-# Names compare byte by byte on both databases: that is what splits a log into shards by customer.
+# Names compare byte by byte on both databases, because shards are ranges of customers.
 _Name = Text().with_variant(Text(collation="C"), "postgresql")
 _Position = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -55,10 +55,10 @@ log = Table(
     UniqueConstraint("command_id", "command_seq", name="relations_log_command"),
     Index("relations_log_customer", "customer", "position"),
 )
-"""One row an event, in one gap-free order."""
+"""The table of the log: one row per event, in one gap-free order."""
 
 COLUMNS = tuple(column.name for column in log.columns)
-"""The log's columns in their order; all but the last, the digest, are what the chain covers."""
+"""The log's columns in order. The chain covers all except the last, which is the digest."""
 
 snapshots = Table(
     "relations_snapshots",
@@ -68,7 +68,7 @@ snapshots = Table(
     Column("topic", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
-"""States of long streams, to be thrown away at will: the log alone says what is."""
+"""The table of snapshots of long streams. It can be emptied at any time, because the log has all facts."""
 
 keys = Table(
     "relations_keys",
@@ -77,7 +77,7 @@ keys = Table(
     Column("key", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
 )
-"""One key a customer, for their personal words. Erasing the customer leaves an empty one."""
+"""The table of keys for personal words, one per customer. Erasing a customer leaves an empty key."""
 
 tracking = Table(
     "relations_tracking",
@@ -86,7 +86,7 @@ tracking = Table(
     Column("application", _Name, primary_key=True),
     Column("position", BigInteger, nullable=False),
 )
-"""How far each eventsourcing application has followed another: one row a pair, which only ever grows."""
+"""The table of positions up to which one eventsourcing application has followed another, one row per pair."""
 
 meta = Table(
     "relations_meta",
@@ -94,7 +94,7 @@ meta = Table(
     Column("name", _Name, primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""What the database says of itself: the format, and who made it."""
+"""The table of facts about the database, such as the log's format."""
 
 # SQLAlchemy's DDL has no annotations of its own yet; this gives it the one it needs.
 _ddl: Callable[[str], Any] = cast("Any", DDL)
@@ -109,7 +109,7 @@ for _verb in ("UPDATE", "DELETE"):
         ).execute_if(dialect="sqlite"),
     )
 
-# A statement that says OR REPLACE removes rows without asking the trigger before DELETE; so it must not come to that.
+# INSERT OR REPLACE removes rows without firing the trigger before DELETE, so this trigger refuses it.
 event.listen(
     log,
     "after_create",

@@ -1,4 +1,4 @@
-"""Old forms of bodies turned into the next form, step by step: pure functions from dictionary to dictionary.
+"""Upcasts, which turn old forms of bodies into the next form: pure functions from dictionary to dictionary.
 
 When an event's form changes, its class raises `schema` by one, and the step from the old form goes here under the
 event's topic and the *old* schema. Bytes as they were stored are kept in `tests/recorded/`, and are never edited.
@@ -14,4 +14,4 @@ __all__ = ["UPCASTS", "Upcast"]
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
 UPCASTS: Mapping[tuple[str, int], Upcast] = {}
-"""By topic and the schema that it starts from; each step leads to the next schema."""
+"""Upcasts by topic and old schema; each leads to the next schema."""

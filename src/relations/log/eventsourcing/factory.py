@@ -1,4 +1,4 @@
-"""Eventsourcing's infrastructure on the log: `PERSISTENCE_MODULE=relations.log` and `RELATIONS_URL=sqlite:///….db`."""
+"""The factory for eventsourcing: `PERSISTENCE_MODULE=relations.log` and `RELATIONS_URL=sqlite:///….db`."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ V = TypeVar("V")
 
 
 class Factory(InfrastructureFactory[TrackingRecorder]):
-    """Makes recorders on the log that the environment names.
+    """A factory of recorders on the log that environment variables name.
 
-    Environment, each with the application's name and an underscore before it or without:
+    The variables, each with or without the application's name and an underscore in front:
 
-    - `RELATIONS_URL`: an SQLAlchemy URL of SQLite or PostgreSQL. Needed.
-    - `RELATIONS_DURABILITY`: `full` (if absent), `normal` or `off`.
-    - `RELATIONS_BUSY_SECONDS`: how long a writer waits for its turn.
-    - `CREATE_TABLE`: `no` where the log must be there already.
-    - `ORIGINATOR_ID_TYPE`: `text` (if absent), or `uuid` to be given UUIDs in stored events and notifications.
+    - `RELATIONS_URL`: an SQLAlchemy URL of SQLite or PostgreSQL. Required.
+    - `RELATIONS_DURABILITY`: `full` (the default), `normal` or `off`.
+    - `RELATIONS_BUSY_SECONDS`: the seconds that a writer waits for its turn.
+    - `CREATE_TABLE`: `no` if the log must exist already.
+    - `ORIGINATOR_ID_TYPE`: `text` (the default), or `uuid` to get UUIDs in stored events and notifications.
       Aggregates with UUIDs work with both.
 
     Raises:
-        OSError: A value is missing or makes no sense.
-        MissingExtra: PostgreSQL without its driver.
+        OSError: A value is missing or invalid.
+        MissingExtra: The URL is of PostgreSQL, and its driver is not installed.
     """
 
     RELATIONS_URL = "RELATIONS_URL"
@@ -87,10 +87,10 @@ class Factory(InfrastructureFactory[TrackingRecorder]):
 
     @property
     def log(self) -> Log:
-        """The log, opened on first use, and made then where there is none.
+        """The log. It is opened on first use, and created if it is missing.
 
         Raises:
-            OperationalError: The database has no log and none was to be made, or cannot be read.
+            OperationalError: The database cannot be read, or has no log and must not be given one.
         """
         create = self._read(self.CREATE_TABLE, "yes", strtobool)
         with self._lock, persistence_errors():
@@ -115,7 +115,7 @@ class Factory(InfrastructureFactory[TrackingRecorder]):
         return chosen
 
     def aggregate_recorder(self, purpose: str = "events") -> persistence.AggregateRecorder:
-        """A recorder of events, or, with the purpose `snapshots`, of snapshots."""
+        """Return a recorder of events or, with the purpose `snapshots`, of snapshots."""
         if purpose == "events":
             return self._make(AggregateRecorder)
         if purpose == "snapshots":
@@ -124,15 +124,15 @@ class Factory(InfrastructureFactory[TrackingRecorder]):
         raise ERRORS["ProgrammingError"](msg)
 
     def application_recorder(self) -> persistence.ApplicationRecorder:
-        """A recorder of events with positions; `APPLICATION_RECORDER_TOPIC` may name a subclass."""
+        """Return a recorder of events with positions; `APPLICATION_RECORDER_TOPIC` may name a subclass."""
         return self._make(self._chosen(self.APPLICATION_RECORDER_TOPIC, ApplicationRecorder))
 
     def tracking_recorder(self, tracking_recorder_class: type[TrackingRecorder] | None = None) -> TrackingRecorder:
-        """A recorder of trackings; the argument or `TRACKING_RECORDER_TOPIC` may name a subclass."""
+        """Return a recorder of trackings; the argument or `TRACKING_RECORDER_TOPIC` may name a subclass."""
         return self._make(tracking_recorder_class or self._chosen(self.TRACKING_RECORDER_TOPIC, TrackingRecorder))
 
     def process_recorder(self) -> persistence.ProcessRecorder:
-        """A recorder of events and trackings; `PROCESS_RECORDER_TOPIC` may name a subclass."""
+        """Return a recorder of events and trackings; `PROCESS_RECORDER_TOPIC` may name a subclass."""
         return self._make(self._chosen(self.PROCESS_RECORDER_TOPIC, ProcessRecorder))
 
     def close(self) -> None:

@@ -1,11 +1,11 @@
-"""Eventsourcing's recorders on the log: events of any eventsourcing application get positions, digests and all.
+"""Recorders for eventsourcing, which store the events of any eventsourcing application in the log.
 
-An event of such an application is stored as it comes: the originator id is the stream, the topic is the one that
-eventsourcing gives, the body is whatever its mapper made. Its schema is 0, `FOREIGN`, and it belongs to no customer:
-the bytes are none of our events, and nothing of ours tries to decode them.
+Events of such an application are stored unchanged: the originator id is the stream, the topic is the one from
+eventsourcing, and the body is the output of its mapper. The schema is 0, `FOREIGN`, and the event belongs to no
+customer. The engine never decodes these bodies.
 
-Every application on one database shares the one log, as eventsourcing's own SQLite recorders share a file's one
-table. Applications that follow each other get a database each (`<APPLICATION>_RELATIONS_URL`).
+All applications on one database share one log, as eventsourcing's SQLite recorders share one table of a file.
+Applications that follow each other need a database each (`<APPLICATION>_RELATIONS_URL`).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ IdType = Literal["text", "uuid"]
 
 @contextmanager
 def persistence_errors() -> Iterator[None]:
-    """Raise failures of the store within eventsourcing's own tree of errors."""
+    """Raise failures of the store as eventsourcing's errors."""
     try:
         yield
     except PersistenceError:
@@ -76,12 +76,12 @@ def _kind(error: BaseException | None) -> type[Exception] | None:
 
 
 class _Recorder(persistence.Recorder):
-    """What all recorders have: a log, and how originator ids are given back.
+    """The base of all recorders: a log, and the type of originator ids.
 
     Args:
         log: The log to record in.
         name: The application's name: the actor of its events, and the follower in its tracking.
-        id_type: Whether originator ids are given back as they are stored or as UUIDs.
+        id_type: The type in which originator ids are returned: as stored, or as UUIDs.
     """
 
     def __init__(self, log: Log, *, name: str = "", id_type: IdType = "text") -> None:
@@ -261,7 +261,7 @@ class ApplicationRecorder(AggregateRecorder, persistence.ApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> Sequence[Notification]:
-        """Events in order of position, from `start` to `stop`, at most `limit`."""
+        """Return events in order of position, from `start` to `stop`, at most `limit`."""
         columns = tables.log.c
         statement: Select[Any] = select(
             columns.position,
@@ -284,7 +284,7 @@ class ApplicationRecorder(AggregateRecorder, persistence.ApplicationRecorder):
         return [notification(position, self._originator(stream), *rest) for position, stream, *rest in rows]
 
     def max_notification_id(self) -> int | None:
-        """The last position, or None while the log is empty."""
+        """Return the last position, or None if the log is empty."""
         with self.reading() as connection:
             return connection.execute(select(func.max(tables.log.c.position))).scalar()
 
@@ -372,7 +372,7 @@ class TrackingRecorder(_Recorder, persistence.TrackingRecorder):
             raise ERRORS["IntegrityError"](msg)
 
     def max_tracking_id(self, application_name: str) -> int | None:
-        """The last position recorded for an application, or None."""
+        """Return the last position recorded for an application, or None."""
         table = tables.tracking
         statement = select(table.c.position).where(
             table.c.follower == self.name, table.c.application == application_name
