@@ -300,7 +300,8 @@ def _nul() -> InvalidInput:
 
 def _delimited(source: Source, text: TextIO, reading: _Reading) -> tuple[tuple[str, ...], Iterator[RawRow]]:
     limit = source.limits.line
-    csv.field_size_limit(min(limit, _FIELD_MAX))
+    if csv.field_size_limit() < limit:  # one limit for the whole process: it may be raised, but never lowered
+        csv.field_size_limit(min(limit, _FIELD_MAX))
 
     def lines() -> Iterator[str]:
         for line in _limited(text, limit, reading):

@@ -71,7 +71,8 @@ def unvalidated(kind: type[Command], fields: dict[str, Any]) -> Command:
     _set(command, "__dict__", body)
     _set(command, "__pydantic_fields_set__", set(fields))
     _set(command, "__pydantic_extra__", None)
-    _set(command, "__pydantic_private__", None)
+    private = {name: each.get_default() for name, each in kind.__private_attributes__.items()}
+    _set(command, "__pydantic_private__", private or None)
     return command
 
 
