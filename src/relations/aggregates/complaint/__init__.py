@@ -1,32 +1,32 @@
 """A complaint, from filing to closing, after ISO 10002.
 
 The stream is `complaint-<id>`. The package has five doors: `events`, `commands`, `state`, `evolve` and `decide`.
-`moves` is the table of what each state allows, and `justice` tags the repair actions. Every code of refusal is in
+`moves` is the table of commands by state, and `justice` tags the repair actions. Every code of refusal is in
 `REFUSALS`.
 
 **Clocks.** Each round has the clocks `acknowledge` and `resolve`. Both start with the filing or reopening and depend
 on severity, the customer's grade and the policy in force at filing, which is pinned. A reopening gives the same time
-again. Where the policy promises more, `next_response` starts when the customer says something that wants an answer,
-and `follow_up` starts with the resolution. Each clock ends in one of three ways. It is met before its deadline. It is
+again. If the policy has promises for them, `next_response` starts with a message that needs an answer, and
+`follow_up` starts with the resolution. Each clock ends in one of three ways. It is met before its deadline. It is
 missed at the deadline or later: when the answering command or `CheckDeadlines` is recorded, whichever comes first. It
 is cancelled when the complaint is withdrawn, merged or reopened before. A recorded miss stays in the log; figures
-count what truly happened. The first answer is whatever shows the customer that they were heard: an acknowledgement, an
-apology, an offer, a question, a holding reply, a remedy carried out or the resolution.
+use the times of the steps. The first answer is anything that answers the customer: an acknowledgement, an apology, an
+offer, a question, a holding reply, a remedy carried out or the resolution.
 
-While a question to the customer is open, the clocks that the policy names are paused. Only the working time of the
+While a question to the customer is open, the clocks named in the policy are paused. Only the working time of the
 pause is deducted. Another severity or a holding reply moves the deadlines of running clocks; the time used stays used.
-Steps of escalation are planned by an event, so that the agenda knows when they are due, and taken by `CheckDeadlines`.
+Escalations are planned by an event, so that the agenda knows when they are due, and recorded by `CheckDeadlines`.
 
 **Retries.** Remedies, questions, messages, rewards and improvements are recognised by their ids, everything else by
-its content and time. The same command again adds nothing. Assigning, assessing and transferring add nothing where
-nothing is new. A later acknowledgement adds nothing either; an earlier one shows how soon the customer heard.
+its content and time. The same command again adds nothing. Assigning, assessing and transferring add nothing if they
+change nothing. A later acknowledgement adds nothing either; an earlier one is recorded as the first.
 
 **Late arrivals.** Work recorded late is judged by the state as of its business time. It is recorded if it was legal
 then, changes nothing that came after, and ends a clock only if that clock still runs in the same round. Commands that
 begin or end a round must come in order (`out_of_order`).
 
-**Merged complaints.** A merged complaint goes on in the surviving one. Commands to it are refused, and the refusal
-names the survivor. Only `ReopenComplaint` takes it up again.
+**Merged complaints.** Work on a merged complaint continues in the surviving one. Commands to it are refused, and the
+refusal names the survivor. Only `ReopenComplaint` takes it up again.
 
 **Lenient** commands are for histories of other systems. Work on a complaint that has ended, and a second resolution,
 are recorded after a `ComplaintReopened` with `lenient`, whose clocks they then end. Nothing else is allowed by it.
@@ -251,10 +251,10 @@ AGGREGATE = Aggregate(
     decider=Decider(Complaint(), decide, evolve),
     events=EVENTS,
     commands=COMMANDS,
-    # Only the filing command names the customer; from then on the state knows.
+    # Only the filing command names the customer; after that the state has it.
     customer=lambda state, command: state.customer or getattr(command, "customer", ""),
     state=Complaint,
     state_version=3,
-    # All of a complaint is decided by the policy that it was filed under: calendar, promises, limits.
+    # Everything about a complaint is decided by the policy under which it was filed: calendar, promises, limits.
     pinned=lambda state: state.filing.policy if state.filing else None,
 )

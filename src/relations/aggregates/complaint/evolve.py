@@ -1,4 +1,4 @@
-"""How a complaint comes about from its events. Nothing that was recorded is refused."""
+"""Evolve the state of a complaint with its events. No recorded event is refused."""
 
 from __future__ import annotations
 
@@ -80,12 +80,12 @@ _replace = msgspec.structs.replace
 
 
 def outcome_key(round_: int, clock: str, number: int) -> str:
-    """By what an ended clock is found in `Complaint.outcomes`."""
+    """Return the key of an ended clock in `Complaint.outcomes`."""
     return f"{round_} {clock}" if number == 1 else f"{round_} {clock} {number}"
 
 
 def _moved(state: Complaint, command: type[ComplaintCommand], at: int) -> tuple[tuple[int, Status], ...]:
-    """The history after a command's event; unchanged where the event was recorded late for an earlier round or end."""
+    """Return the history after a command's event; unchanged if it was recorded late for an earlier round or end."""
     after = MOVES[state.status].get(command)
     if after is None or after == state.status or not state.in_this_round(at):
         return state.history
@@ -178,7 +178,7 @@ def _only_noted(state: Complaint, event: Event) -> Complaint:
 
 
 def _asked(state: Complaint, event: InformationAsked) -> Complaint:
-    # What was asked in an earlier round stops no clock of this one.
+    # A question of an earlier round pauses no clock of this one.
     round_ = state.round if state.in_this_round(event.at) else 0
     return _replace(
         state,
@@ -285,7 +285,7 @@ def _withdrawn(state: Complaint, event: ComplaintWithdrawn) -> Complaint:
     return _replace(
         state,
         history=_moved(state, WithdrawComplaint, event.at),
-        # Also in logs from before clocks were cancelled by events of their own.
+        # Older logs have no events that cancel clocks.
         clocks=(),
         outcomes=_all_cancelled(state),
         facts=_noted(state, event),
@@ -444,6 +444,6 @@ EVENTS = tuple(_EVOLUTIONS)
 
 
 def evolve(state: Complaint, event: Event) -> Complaint:
-    """The state after an event; an event that it does not know changes nothing."""
+    """Return the state after an event; an unknown event changes nothing."""
     evolution = _EVOLUTIONS.get(type(event))
     return state if evolution is None else evolution(state, event)

@@ -1,7 +1,7 @@
-"""Which justice each repair action serves.
+"""The kind of justice that each repair action serves.
 
-Customers judge a recovery by what they got (distributive), by how it was decided (procedural) and by how they were
-treated (interactional): Tax, Brown and Chandrashekaran, "Customer evaluations of service complaint experiences",
+Customers judge a recovery by the compensation (distributive), the process (procedural) and the treatment
+(interactional): Tax, Brown and Chandrashekaran, "Customer evaluations of service complaint experiences",
 *Journal of Marketing* 62, 1998, pages 60 to 76.
 """
 
@@ -58,4 +58,4 @@ JUSTICE: Mapping[type[Event], Justice] = {
     HoldingReplySent: "interactional",
     ComplaintFollowedUp: "interactional",
 }
-"""By event. What is no repair action (what the customer does, clocks, putting a file away) is not in it."""
+"""The kind of justice by event. Actions of the customer, clocks and closing are not repair actions."""

@@ -1,9 +1,9 @@
 """The table of moves: the commands that each state of a complaint allows, and the state after them.
 
-A complaint that was answered stays `acknowledged` while the work goes on. Each remedy, improvement and question to the
-customer has a state of its own. Whatever shows the customer that they were heard is a first answer: an acknowledgement,
-an apology, an offer, a question, a holding reply or a remedy carried out. Lessons may be recorded in any state.
-`CheckDeadlines` is legal in every state: it checks the clocks that run and moves nothing.
+A complaint that was answered stays `acknowledged` while the work continues. Each remedy, improvement and question to
+the customer has its own state. Anything that answers the customer is a first answer: an acknowledgement, an apology, an
+offer, a question, a holding reply or a remedy carried out. Lessons may be recorded in any state. `CheckDeadlines` is
+legal in every state: it checks the running clocks and changes no state.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ MOVES: Mapping[Status, Mapping[type[ComplaintCommand], Status]] = {
         ReopenComplaint: "reopened",
     },
     "closed": {
-        # Customers may answer after the file was closed.
+        # Customers may answer after the complaint was closed.
         **_stays("closed", ReceiveInformation, ReceiveMessage),
         FollowUpComplaint: "closed",
         ReopenComplaint: "reopened",
@@ -142,7 +142,7 @@ MOVES: Mapping[Status, Mapping[type[ComplaintCommand], Status]] = {
         ReopenComplaint: "reopened",
     },
     "merged": {
-        # It goes on in the surviving complaint, which takes further duplicates too. If it was not one, it is reopened.
+        # Work continues in the surviving complaint, which takes further duplicates too. Wrong merges are reopened.
         **{kind: after for kind, after in _stays("merged").items() if kind is not TakeDuplicate},
         ReopenComplaint: "reopened",
     },
@@ -163,8 +163,8 @@ MOVES: Mapping[Status, Mapping[type[ComplaintCommand], Status]] = {
         MergeComplaint: "merged",
     },
 }
-"""By state and command, the state after it. Everything else is refused with `illegal_move`. A remedy that needs
-approval moves nothing until it is approved."""
+"""The state after each command, by state. All other commands are refused with `illegal_move`. A remedy that needs
+approval changes no state until it is approved."""
 
 REMEDY_MOVES: Mapping[RemedyStatus, Mapping[type[ComplaintCommand], RemedyStatus]] = {
     "awaiting": {ApproveRemedy: "proposed", RefuseRemedy: "refused"},
@@ -172,23 +172,23 @@ REMEDY_MOVES: Mapping[RemedyStatus, Mapping[type[ComplaintCommand], RemedyStatus
     "proposed": {AcceptRemedy: "accepted", DeclineRemedy: "declined"},
     # Until it is carried out, the customer may change their mind.
     "accepted": {CarryOutRemedy: "carried_out", DeclineRemedy: "declined"},
-    # A declined remedy is offered again under another id.
+    # To offer a declined remedy again, use another id.
     "declined": {},
     "carried_out": {},
 }
-"""The same for each remedy: `awaiting` approval where it is above its author's limit, else `proposed` at once."""
+"""The same for remedies: `awaiting` approval if it is above its author's limit, else `proposed` at once."""
 
 IMPROVEMENT_MOVES: Mapping[ImprovementStatus, tuple[type[ComplaintCommand], ...]] = {
     "raised": (CompleteImprovement,),
     "done": (MeasureImprovement,),
-    # It may be measured again: an improvement may stop working, or start to.
+    # It may be measured again, because its effect may change.
     "proved": (MeasureImprovement,),
     "not_proved": (MeasureImprovement,),
 }
 """The commands that each status of an improvement allows."""
 
 ENDED: frozenset[Status] = frozenset({"resolved", "closed", "withdrawn", "merged"})
-"""States in which no clock runs but, after a resolution, that of the follow-up."""
+"""States in which no clock runs, except that of the follow-up after a resolution."""
 
 WORK: frozenset[type[ComplaintCommand]] = frozenset(
     {

@@ -75,7 +75,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
 
 class ImprovementState(msgspec.Struct, frozen=True, gc=False):
-    """A proposed change and its status."""
+    """A proposed improvement and its status."""
 
     title: str
     cause: str | None
@@ -85,7 +85,7 @@ class ImprovementState(msgspec.Struct, frozen=True, gc=False):
 
 
 class Plan(msgspec.Struct, frozen=True, gc=False):
-    """The next escalation by time, if nothing happens before."""
+    """The next planned escalation."""
 
     due_at: int
     clock: str
@@ -111,18 +111,18 @@ class Complaint(msgspec.Struct, frozen=True, gc=False):
         held: True if a holding reply was sent in this round.
         severities: The judgements of severity in order of business time, the filing included.
         judged: The other values of assessments by field, in order of business time.
-        owner: The person who works on it.
-        department: The department that works on it.
+        owner: The owner.
+        department: The department.
         assigned_at: The time of the last assignment or transfer.
         remedies: By id; rewards of a recognition too.
         requests: Questions to the customer, by id.
         messages: The times of the customer's own messages, by id.
         improvements: By id.
-        merged_into: The complaint that this one is a duplicate of, while it is.
+        merged_into: The complaint into which this one is merged.
         duplicates: The complaints that were merged into this one.
         escalated: The escalations by time in this round, by clock, run and percent: `resolve 1 80`.
         plan: The next escalation by time.
-        facts: What was recorded without an id of its own, with its round, so that retries are recognised.
+        facts: The recorded events without an id of their own, with their round, so that retries are recognised.
     """
 
     filing: ComplaintFiled | None = None
@@ -181,7 +181,7 @@ class Complaint(msgspec.Struct, frozen=True, gc=False):
         return self._due("resolve")
 
     def clock(self, name: str) -> Clock | None:
-        """Return the clock of that name, while it has not ended."""
+        """Return the clock with that name; None if it has ended."""
         for clock in self.clocks:
             if clock.name == name:
                 return clock
@@ -201,7 +201,7 @@ class Complaint(msgspec.Struct, frozen=True, gc=False):
         return found
 
     def judged_at(self, field: str, at: int) -> str | None:
-        """Return a field of the assessment as of a business time; None where it was not judged by then."""
+        """Return a field of the assessment as of a business time; None if it was not assessed by then."""
         changes = self.severities if field == "severity" else self.judged.get(field, ())
         found = changes[0][1] if field == "severity" and changes else None
         for moment, value in changes:
@@ -211,7 +211,7 @@ class Complaint(msgspec.Struct, frozen=True, gc=False):
         return found
 
     def in_this_round(self, at: int) -> bool:
-        """Return whether something done at that time belongs to the present run of the clocks."""
+        """Return whether a step at that time belongs to the present round."""
         return self.reopened_at is None or at >= self.reopened_at
 
 
@@ -238,7 +238,7 @@ _CONTENT: dict[type[Event], tuple[str, ...]] = {
     ImprovementNotProved: ("improvement", "before", "before_days", "after", "after_days"),
     PromiseJudged: ("promise", "kept", "judged_by"),
 }
-"""The fields that tell one event of a class from another, besides its time. Personal words cannot."""
+"""The fields that distinguish two events of a class, besides their time. Personal words cannot be compared."""
 
 
 def fact(event: Any) -> str:

@@ -7,8 +7,8 @@ The stream is `customer-<id>`. The package has five doors: `events`, `commands`,
 business time is a retry and adds nothing. Other content under a recorded id is refused, because one of the two would
 be lost. Personal words are not compared, because the state never holds them.
 
-**Unknown customers.** Whatever a customer does makes them known: `CustomerRegistered` with `implicit` is recorded
-first. A later `RegisterCustomer` records a second, explicit one. There are never more than these two.
+**Unknown customers.** The first command for an unknown customer registers them: `CustomerRegistered` with `implicit` is
+recorded first. A later `RegisterCustomer` records a second, explicit one. There are never more than these two.
 
 **Late arrivals.** Consents and profile fields are decided as of the command's business time, so that a late record
 does not override what came after it. A value or consent that holds already at that time is not recorded again. A
@@ -21,17 +21,17 @@ customer known only by complaints can be erased too, because complaints hold the
 
 **Surveys.** An answer names an instrument of the policy and carries the scale that it had then, so that views do not
 need an older policy. A customer who *saw*, answered or declined an invitation is not asked again during the policy's
-quarantine. The times of the next reminder and of the business's reply are recorded with the event that asks for them,
-as deadlines of complaints are. An answer that is given again with another score corrects the first; the last word
+quarantine. The times of the next reminder and of the business's reply are recorded with the event that requires them,
+like the deadlines of complaints. An answer that is given again with another score corrects the first; the latest
 counts.
 
 **Answers to invitations that are not recorded** are accepted: a survey tool may export answers only. The invitation's
-id still makes an answer count once. Where the invitation is recorded, no answer may be older than it.
+id still makes an answer count once. If the invitation is recorded, no answer may be older than it.
 
 **Merging** makes an id the alias of another: `CustomerMerged` in its own stream and `CustomerAbsorbed` in the
 survivor's, in one transaction. Each stream keeps its own rules. A command that names a purchase, an answer, an
-invitation or a trait goes to the stream that has it. A person's newest word holds under every id. Views answer for all
-ids together, and erasing either id erases both. See `docs/explanation/merging.md`.
+invitation or a trait goes to the stream that has it. The newest value under any id holds for the person. Views answer
+for all ids together, and erasing either id erases both. See `docs/explanation/merging.md`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a customer comes about from their events."""
+"""Evolve the state of a customer with their events."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ EVENTS = tuple(_EVOLUTIONS)
 
 
 def evolve(state: Customer, event: Event) -> Customer:
-    """The state after an event; an event that it does not know changes nothing."""
-    # A dictionary, not a match: ten class patterns in a row would cost more than the evolution itself.
+    """Return the state after an event; an unknown event changes nothing."""
+    # A dictionary instead of `match`: many class patterns would cost more than the evolution itself.
     evolution = _EVOLUTIONS.get(type(event))
     return state if evolution is None else evolution(state, event)

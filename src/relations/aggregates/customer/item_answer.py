@@ -1,4 +1,4 @@
-"""What was answered to one item of a questionnaire: a plain value that the command and the event carry."""
+"""The answer to one item of a questionnaire: a plain value that both the command and the event carry."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["ItemAnswer"]
 
 
 class ItemAnswer(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What was answered to one item of a questionnaire. An item that was left out is absent, never 0.
+    """The answer to one item of a questionnaire. An item without an answer is absent, never 0.
 
     Attributes:
         item: The item's id in its instrument.
-        score: The answer, or what was perceived.
-        expected: What was expected, where the instrument asks for both (SERVQUAL).
+        score: The answer, or the perception.
+        expected: The expectation, if the instrument asks for both (SERVQUAL).
     """
 
     item: str
@@ -31,14 +31,14 @@ class ItemAnswer(msgspec.Struct, frozen=True, array_like=True, gc=False):
             try:
                 return value if isinstance(value, ItemAnswer) else cls(**value)
             except TypeError:
-                msg = 'an item\'s answer is an object such as {"item": "staff-is-prompt", "score": 6, "expected": 7}'
+                msg = 'an item answer must be an object such as {"item": "staff-is-prompt", "score": 6, "expected": 7}'
                 raise ValueError(msg) from None
 
         def checked(value: Any) -> ItemAnswer:
             found = parse(value)
             numbers = [found.score] if found.expected is None else [found.score, found.expected]
             if not isinstance(found.item, str) or any(type(number) is not int for number in numbers):
-                msg = "an item is a string, its score and what was expected are whole numbers"
+                msg = "an item must be a string, and its score and expected must be whole numbers"
                 raise ValueError(msg)
             return found
 

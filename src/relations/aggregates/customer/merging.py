@@ -4,8 +4,8 @@ A merge moves nothing: purchases, answers, invitations and traits stay in the st
 command that names one of them may use any id of the customer, and goes to the stream that has it. So each stream stays
 complete, and an unmerge has nothing to take apart.
 
-A person's consents, profile and traits are decided on what was said under all of their ids. What is said after the
-merge is decided as if one customer had said everything; see `relations.policies.consents` for consents.
+A person's consents, profile and traits are decided on the changes recorded under all of their ids. After the merge,
+they count as the changes of one customer; see `relations.policies.consents` for consents.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ __all__ = ["MERGING"]
 _replace = msgspec.structs.replace
 
 Has = Callable[[Any, Customer], bool]
-"""A test of a state for what a command names."""
+"""A test whether a state has the thing that a command names."""
 
 
 def _has_feedback(command: Any, state: Customer) -> bool:
@@ -92,7 +92,7 @@ _NAMES: Mapping[type[Command], tuple[Has, ...]] = {
     ),
     RecordWinBack: (lambda command, state: holds(state.lapses, command.at),),
 }
-"""By command: tests for the stream that has what it names, the surest first. A recorded refund is a retry."""
+"""The tests for the stream that has what a command names, by command, the most specific first."""
 
 
 def _home(command: CustomerCommand, states: Mapping[str, Customer]) -> str:
@@ -104,7 +104,7 @@ def _home(command: CustomerCommand, states: Mapping[str, Customer]) -> str:
 
 
 def _together(command: CustomerCommand, home: str, states: Mapping[str, Customer]) -> Customer:
-    """Return the state of the home id as one person would have it, as far as the command's rule asks."""
+    """Return the state of the home id combined with those of the other ids, as far as the command's rule needs."""
     state = states[home]
     fields = _SAID_AS_ONE.get(type(command))
     if fields is None:
@@ -127,7 +127,7 @@ def _asked(command: Any, state: Customer, states: Mapping[str, Customer]) -> Map
 
 
 def _united(name: str, states: Mapping[str, Customer]) -> Map[str, Any]:
-    """Return what is recorded under any id, by key; the first id wins, which is the one that the command names."""
+    """Return the values recorded under any id, by key; on conflict the id that the command names wins."""
     found: Map[str, Any] = Map()
     for state in reversed(list(states.values())):
         found = found.update(getattr(state, name))
@@ -135,7 +135,7 @@ def _united(name: str, states: Mapping[str, Customer]) -> Map[str, Any]:
 
 
 def _seen(states: Mapping[str, Customer]) -> Map[str, int]:
-    """Return when each invitation was first seen: an invitation is one, whichever id it went to."""
+    """Return the time at which each invitation was first seen under any id."""
     seen: dict[str, int] = {}
     for state in states.values():
         for invitation, at in state.seen.items():
@@ -144,7 +144,7 @@ def _seen(states: Mapping[str, Customer]) -> Map[str, int]:
 
 
 def _consents(states: Mapping[str, Customer]) -> Map[str, tuple[Change, ...]]:
-    """Return the consents of one person. Every change stays in it, so that a retry is known as one."""
+    """Return the consents of one person. Every change is kept, so that retries are recognised."""
     merges = [(state.into_at, name, state.into) for name, state in states.items() if state.into is not None]
     found: dict[str, tuple[Change, ...]] = {}
     for key in sorted({key for state in states.values() for key in state.consents}):
@@ -196,8 +196,8 @@ _SAID_AS_ONE: Mapping[type[Command], tuple[str, ...]] = {
     RecordLapse: ("lapses", "purchases"),
     RecordWinBack: ("lapses",),
 }
-"""By command: the parts of the state in which all ids of a person speak as one."""
+"""The parts of the state that are combined over all ids of a person, by command."""
 
 
 MERGING = Merging(next_to=lambda state: state.merged_with, home=_home, together=_together)
-"""How the streams of one person's ids go on together."""
+"""The functions that let the streams of one person's ids be addressed by any of them."""

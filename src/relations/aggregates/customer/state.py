@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 Change = tuple[int, str | None]
-"""A value from a business time on; None: it holds no longer."""
+"""A value since a business time; None means that it no longer applies."""
 
 
 EarlierWord = tuple[int, int | None, tuple[ItemAnswer, ...]]
@@ -50,7 +50,7 @@ class Registration(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         given: The names of the personal fields that were given.
-        implicit: True if something that they did made them known, and nobody registered them.
+        implicit: True if they became known by another event, not by a registration.
     """
 
     language: str | None
@@ -84,14 +84,14 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         registration: Their registration; None if they are not known.
         erased_at: The time of the last erasure; None if they were never erased.
         profile: By field (language, region), the values in order of business time.
-        consents: By channel and purpose, the bases in order of business time; None where withdrawn.
+        consents: By channel and purpose, the bases in order of business time; None if withdrawn.
         purchases: By id.
         refunds: By id.
         refunded: The running total refunded, by purchase, in minor units.
         reversed: Refunds that were reversed, by id.
         feedback: Answers by id, without their comments.
-        corrected: Earlier words of answers that were corrected: business time, score and items.
-        worded: Answers that have words, with the times at which they were given.
+        corrected: The earlier versions of corrected answers: business time, score and items.
+        worded: Answers that have a comment, with the times at which they were given.
         answers: By instrument and invitation, the id of the answer.
         interactions: By id.
         into: The id that this one is an alias of; None if it is not an alias.
@@ -103,7 +103,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         followed: Answers that the business replied to.
         invitations: By id.
         seen: By invitation, the first time at which it was seen, answered or declined, UTC microseconds.
-        traits: By trait and subject, the changes: the sort of a need, or "" for others; None where it was dropped.
+        traits: By trait and subject, the changes: the kind of a need, or "" for others; None if it was dropped.
         culture: By field, the values in order of business time; of words only that there were some.
         acquisitions: By id.
         lapses: The times at which the customer left (the reason, or "") or came back (None), in order.
@@ -164,7 +164,7 @@ def given(fields: Any) -> tuple[str, ...]:
 
 def consent_key(channel: str, purpose: str) -> str:
     """Return the key of `Customer.consents`."""
-    # A channel has no space in it, so the key is unambiguous whatever the purpose.
+    # A channel has no space in it, so the key is unambiguous for any purpose.
     return f"{channel} {purpose}"
 
 

@@ -1,4 +1,4 @@
-"""Open work on complaints: their clocks, the next escalation, and follow-ups after a resolution."""
+"""Folds of complaint work: clocks, the next escalation, and follow-ups after a resolution."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DEADLINES: dict[str, Kind] = {
     "acknowledge": "acknowledge",
     "next_response": "next_response",
     "resolve": "resolve",
-    # The item `follow_up` is work for people, from the surveys' policy; this is the promise of the service levels.
+    # The item `follow_up` is work for people, from the survey policy; this is the deadline of the service levels.
     "follow_up": "follow_up_deadline",
 }
 """The kind of item by clock."""
@@ -88,7 +88,7 @@ def resolved(rows: Rows, _event: ComplaintResolved, at: Envelope) -> None:
 def followed_up(rows: Rows, event: ComplaintFollowedUp, at: Envelope) -> None:
     """Close the follow-up, unless it was dated before the last resolution.
 
-    A low score opens an answer of the business: a reopening or another follow-up.
+    A low score requires a reply: a reopening or another follow-up.
     """
     came_back(rows, at, "")
     if event.answer_by is not None:
@@ -100,7 +100,7 @@ def followed_up(rows: Rows, event: ComplaintFollowedUp, at: Envelope) -> None:
 
 @FOLDS.on(ComplaintClosed, ComplaintWithdrawn, ComplaintMerged)
 def ended(rows: Rows, _event: ComplaintClosed | ComplaintWithdrawn | ComplaintMerged, at: Envelope) -> None:
-    """Close the clocks. A follow-up stays due: closing the file does not ask the customer."""
+    """Close the clocks. A follow-up stays due, because closing a complaint does not replace it."""
     _stop_clocks(rows, at)
 
 

@@ -1,4 +1,4 @@
-"""What is due, made of what is open, and the commands that it asks for."""
+"""The items of the agenda, computed from its rows, and the commands that they require."""
 
 from __future__ import annotations
 
@@ -22,28 +22,26 @@ __all__ = ["AgendaItem", "commands_due", "open_asked", "open_item", "open_lapse"
 _DAY = 86_400_000_000
 _COMMAND_ID_MAX = 200
 _NAMED = ("activation", "reward", "reminder", "answer")
-"""Kinds of which there can be several in one stream at one moment."""
+"""The kinds of which one stream can have several at the same time."""
 
 
 class AgendaItem(BaseModel):
-    """Something that is due.
+    """An item of the agenda.
 
     Attributes:
-        due_at: When, in UTC. At that moment itself a deadline is missed, a lot expired, a review to be made.
-        kind: `acknowledge`, `next_response`, `resolve` and `follow_up_deadline` are a complaint's deadlines;
-            `escalation` is when somebody is to hear of one; `follow_up` asks after a resolution; `activation` and
-            `expiry` are those of a lot of points; `tier` is the review that may change a member's tier, or the end of
-            its grace; `tier_warning` says that it will be lost; `reward` is the end of a reward; `reminder` is when a
-            customer is to be reminded of an invitation, `answer` by when the business is to come back on a low answer.
-        customer: Whose it is; of merged customers the surviving id.
-        stream: The aggregate: `complaint-<id>`, or `loyalty-<customer>` or `customer-<customer>` by the customer as
-            recorded. Of merged customers it names the id under which the thing was recorded, for there a command has to
-            go that ends it.
-        detail: The lot, the tier, the coupon, the invitation or the answer; empty otherwise, and for all that lapses
-            with inactivity.
-        points: How many points are activated or expire; absent for other kinds.
-        programme: Whose ledger it is in; empty for complaints.
-        again: The position of what made it due, where the same may have been due before.
+        due_at: The time at which it is due, in UTC. At that time itself a deadline is missed and a lot has expired.
+        kind: The kind. `acknowledge`, `next_response`, `resolve` and `follow_up_deadline` are deadlines of a complaint,
+            and `escalation` is its next escalation. `follow_up` asks the customer after a resolution. `activation` and
+            `expiry` concern a lot of points. `tier` is a tier review or the end of a grace, `tier_warning` the warning
+            before a loss. `reward` is the expiry of a reward. `reminder` is a reminder of an invitation, `answer` the
+            time by which the business has to reply to a low answer.
+        customer: The customer; for merged customers the surviving id.
+        stream: The stream: `complaint-<id>`, `loyalty-<customer>` or `customer-<customer>`. For merged customers it
+            names the id under which the item was recorded, because the command that ends it must go there.
+        detail: The lot, tier, coupon, invitation or answer; empty otherwise, and for points that lapse with inactivity.
+        points: The points that are activated or expire; None for other kinds.
+        programme: The loyalty programme; empty for complaints.
+        again: The log position of the event that made it due, if it may have been due before.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,25 +56,25 @@ class AgendaItem(BaseModel):
     again: int = 0
 
     def __eq__(self, other: object) -> bool:
-        # What is due is the same whichever event made it so.
-        return isinstance(other, AgendaItem) and self._told() == other._told()
+        # The event that made an item due does not matter.
+        return isinstance(other, AgendaItem) and self._content() == other._content()
 
     def __hash__(self) -> int:
-        return hash(self._told())
+        return hash(self._content())
 
-    def _told(self) -> tuple[object, ...]:
+    def _content(self) -> tuple[object, ...]:
         return self.key, self.kind, self.detail, self.points
 
     @property
     def key(self) -> tuple[int, str, str, str, str]:
-        """What the agenda is sorted by: the moment in UTC microseconds, customer, stream, programme, item's name."""
+        """The sort key of the agenda: time in UTC microseconds, customer, stream, programme, name."""
         what = self.kind + "/" + self.detail if self.kind in _NAMED else self.kind
         what = self.detail if self.kind == "expiry" else what
         return to_micros(self.due_at), self.customer, self.stream, self.programme, what
 
 
 def open_item(row: Item, policy: Policy) -> AgendaItem | None:
-    """A row as what is due under a policy; None where the policy asks for no follow-ups."""
+    """Return the item of a row under a policy; None if the policy has no follow-ups."""
     shift = shift_of(row.kind, policy)
     if shift is None:
         return None
@@ -95,7 +93,7 @@ def open_item(row: Item, policy: Policy) -> AgendaItem | None:
 
 
 def open_lapse(row: Lapse) -> AgendaItem | None:
-    """The expiry of all that lapses with inactivity; None where nothing does."""
+    """Return the expiry of all points that lapse with inactivity; None if there are none."""
     if not row.lots or not row.at:
         return None
     return AgendaItem(
@@ -110,16 +108,16 @@ def open_lapse(row: Lapse) -> AgendaItem | None:
 
 
 def open_asked(row: AskedRow, surveys: Surveys, moment: int, lapsed: int | None) -> list[AgendaItem]:
-    """Return the reminders and the answers of the business that are open with one customer.
+    """Return the reminders to send to one customer, and their answers to reply to.
 
-    A reminder that would be refused is left out: the customer withdrew the consent, saw another invitation lately, or
-    the policy has changed since.
+    A reminder that would be refused is left out: the customer withdrew the consent or saw another invitation recently,
+    or the policy has changed since.
 
     Args:
         row: The customer's row.
-        surveys: The policy of surveys.
-        moment: When the reminders are to be sent if they are due by then, else when they are due; UTC microseconds.
-        lapsed: Reminders that were due by then have lapsed, UTC microseconds; None if none has.
+        surveys: The survey policy.
+        moment: The time at which due reminders would be sent, UTC microseconds. Later ones are sent when they are due.
+        lapsed: Reminders due at or before this time have lapsed, UTC microseconds; None if none has.
     """
 
     def item(kind: Kind, due_at: int, stream: str, detail: str) -> AgendaItem:
@@ -137,15 +135,15 @@ def open_asked(row: AskedRow, surveys: Surveys, moment: int, lapsed: int | None)
 
 
 def tier_review(member: Member, rules: InForce, until: int | None = None) -> AgendaItem | None:
-    """What time alone does next to a member's tier, and when: a warning, a review, or the end of its grace.
+    """Return the next item of a member's tier: a warning, a review, or the end of its grace; None if nothing is due.
 
-    The account goes by the same rule; a tier is thus reviewed at the moment that may change it, and at no other. Tiers
-    that ask for nothing cannot be lost.
+    The account follows the same rule, so a tier is reviewed only at a time at which it may change. Tiers without
+    requirements cannot be lost.
 
     Args:
-        member: What the tier rests on.
-        rules: Which policy is in force when.
-        until: Look no further than this, UTC microseconds.
+        member: The facts on which the tier depends.
+        rules: The policies with the times at which they are in force.
+        until: The end of the search, UTC microseconds.
     """
     standing = Standing(
         tier=member.tier,
@@ -172,11 +170,11 @@ def tier_review(member: Member, rules: InForce, until: int | None = None) -> Age
 
 
 def commands_due(items: Iterable[AgendaItem]) -> Iterator[Command]:
-    """The commands that these items ask for, each dated at the moment when it fell due.
+    """Return the commands that these items require, each dated at its due time.
 
-    A follow-up, a reminder or an answer is work for people and asks for none. One command ends all of its kind that
-    falls due in one complaint, or in one programme of an account, at one moment. The ids say what was due: however
-    often the same items come, each command counts once.
+    Follow-ups, reminders and replies are work for people and require no command. One command ends all items of its kind
+    that are due at the same time in one complaint, or in one programme of an account. The command ids are derived from
+    the items, so the same items give commands that are recorded only once.
     """
     asked: set[tuple[str, str, str, datetime]] = set()
     for item in items:
@@ -191,7 +189,7 @@ def commands_due(items: Iterable[AgendaItem]) -> Iterator[Command]:
 def _command(item: AgendaItem) -> Command | None:
     common: dict[str, Any] = {"occurred_at": item.due_at, "command_id": _command_id(item), "actor": "agenda"}
     of_account: dict[str, Any] = {**common, "programme": item.programme or None}
-    # What is due is due in its stream: an account keeps its own id where its customer was merged into another.
+    # The command goes to the item's stream: an account keeps its own id after its customer was merged.
     name = item.stream.partition("-")[2]
     match item.kind:
         case "acknowledge" | "next_response" | "resolve" | "follow_up_deadline" | "escalation":
@@ -219,7 +217,7 @@ def _command_id(item: AgendaItem) -> str:
 
 
 def shift_of(kind: str, policy: Policy) -> int | None:
-    """From an item's moment until it is due, in microseconds."""
+    """Return the time from an item's moment until it is due, in microseconds; None if it is never due."""
     if kind != "follow_up":
         return 0
     days = policy.surveys.follow_up_days

@@ -1,4 +1,4 @@
-"""Folds of what falls due for members: lots that activate or expire, rewards that expire, and tiers."""
+"""Folds of due items of members: lots that activate or expire, rewards that expire, and tiers."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ FOLDS = Folds()
 
 @FOLDS.on(PointsEarned)
 def points_earned(rows: Rows, event: PointsEarned, at: Envelope) -> None:
-    """Add the expiry and the activation of a lot, and count what qualifies for a tier."""
+    """Add the expiry and the activation of a lot, and count the qualifying amount."""
     # A lot is always new here, and this is the fold that runs most, so existing items are not looked up.
     customer, stream, programme, lot = at.customer, at.stream, event.programme, event.lot
     if event.expires_at is not None and event.points:
@@ -102,7 +102,7 @@ def points_adjusted(rows: Rows, event: PointsAdjusted, at: Envelope) -> None:
 
 @FOLDS.on(PointsReceived)
 def points_received(rows: Rows, event: PointsReceived, at: Envelope) -> None:
-    """Add lots with the expiry that they had."""
+    """Add lots with their earlier expiry."""
     for lot in event.lots:
         _give(rows, at, event.programme, lot.lot, lot.points, lot.expires_at)
 
@@ -124,7 +124,7 @@ def expiry_deferred(rows: Rows, event: ExpiryDeferred, at: Envelope) -> None:
 
 @FOLDS.on(EarningReversed)
 def earning_reversed(rows: Rows, event: EarningReversed, at: Envelope) -> None:
-    """Take points back from these lots, and what qualified in the month of the purchase."""
+    """Take points back from these lots, and the qualifying amount from the month of the purchase."""
     _take(rows, at, event.programme, event.lots)
     if event.qualifying:
         _qualify(
@@ -135,7 +135,7 @@ def earning_reversed(rows: Rows, event: EarningReversed, at: Envelope) -> None:
 
 @FOLDS.on(EarningRestored)
 def earning_restored(rows: Rows, event: EarningRestored, envelope: Envelope) -> None:
-    """Put the points back into these lots; a tier that the refund had cost is there again, as it was."""
+    """Put the points back into these lots, and restore a tier that was lost by the refund."""
     programme = event.programme
     for each in event.lots:
         _give(rows, envelope, programme, each.lot, each.points, each.expires_at, lapsing=each.lapsing, back=True)
@@ -209,7 +209,7 @@ def reward_ended(rows: Rows, event: RewardUsed | RewardExpired, at: Envelope) ->
 
 @FOLDS.on(AccountReleased)
 def account_released(rows: Rows, event: AccountReleased, at: Envelope) -> None:
-    """Remove everything, which goes to another account."""
+    """Remove everything that was released to another account."""
     customer, stream, programme, came = at.customer, at.stream, event.programme, event.holdings
     _take(rows, at, programme, [LotShare(name, lot.points) for name, lot in came.lots.items()])
     for coupon in came.coupons:
@@ -233,7 +233,7 @@ def account_restored(rows: Rows, event: AccountRestored, at: Envelope) -> None:
 
 @FOLDS.on(AccountReceived)
 def account_received(rows: Rows, event: AccountReceived, at: Envelope) -> None:
-    """Add another account's lots, and count what qualified there."""
+    """Add the lots and the qualifying amounts of another account."""
     came = event.holdings
     _hold(rows, at, event.programme, came, merged_prefix(event.source))
     member = rows.need(Member, at.customer, at.stream, event.programme)
@@ -255,7 +255,7 @@ def account_received(rows: Rows, event: AccountReceived, at: Envelope) -> None:
 
 @FOLDS.on(AccountReturned)
 def account_returned(rows: Rows, event: AccountReturned, at: Envelope) -> None:
-    """Remove what came with a merge."""
+    """Remove everything that was added by a merge."""
     _take(rows, at, event.programme, event.lots)
     for coupon in event.holdings.coupons:
         rows.drop(Item, at.customer, at.stream, event.programme, f"reward/{merged_prefix(event.to)}{coupon}")

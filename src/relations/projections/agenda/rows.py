@@ -34,17 +34,17 @@ _DAY = 86_400_000_000
 
 
 class Item(CustomerRow, gc=False):
-    """Something open.
+    """An open item.
 
     Attributes:
-        stream: The aggregate that it is open in.
-        programme: Whose ledger it is in; empty for complaints.
-        what: Its name there: its kind, the lot that expires, `activation/<lot>` or `reward/<coupon>`.
+        stream: The stream of the aggregate.
+        programme: The loyalty programme; empty for complaints.
+        what: The name within the stream: the kind, the lot that expires, `activation/<lot>` or `reward/<coupon>`.
         kind: acknowledge, next_response, resolve, follow_up, follow_up_deadline, escalation, activation, expiry or
             reward.
-        at: The deadline or expiry; for a follow-up when the complaint was resolved. UTC microseconds.
-        points: What is left of the lot.
-        again: The position at which it came back after it had been done with; 0 is the first time.
+        at: The deadline or expiry, UTC microseconds; for a follow-up the time of the resolution.
+        points: The points left in the lot.
+        again: The log position at which it was opened again after it had been done; 0 the first time.
     """
 
     table: ClassVar[str] = "items"
@@ -63,11 +63,11 @@ class Lapse(CustomerRow, gc=False):
     """Points that expire together when the member has been inactive for long enough.
 
     Attributes:
-        stream: The account.
-        programme: Whose ledger they are in.
-        at: When, UTC microseconds; put off with every activity.
-        lots: What is left of each lot.
-        again: The position at which the first of them came.
+        stream: The stream of the account.
+        programme: The loyalty programme.
+        at: The time of expiry, UTC microseconds; every activity defers it.
+        lots: The points left in each lot.
+        again: The log position at which the first of them was added.
     """
 
     table: ClassVar[str] = "lapses"
@@ -81,20 +81,20 @@ class Lapse(CustomerRow, gc=False):
 
 
 class Member(CustomerRow, gc=False):
-    """What a member's tier rests on.
+    """The facts on which a member's tier depends.
 
     Attributes:
-        stream: The account.
-        programme: Whose tier it is.
+        stream: The stream of the account.
+        programme: The loyalty programme.
         tier: The present tier.
-        month: The latest month that the account's events spoke of, in the policy's zone, as `2024-05`.
-        months: What qualifies, by unit and month, less what refunds took back.
-        since: From when the member has the tier, UTC microseconds.
-        reviewed: When it was last reviewed or reached.
-        warned: The moment of the loss that was warned of last.
-        grace_until: Until when it is kept though it is no longer earned.
-        moved: The position of the last event that said something of the tier.
-        before: What it was before each merge, and when what lapses with inactivity did: to be that again.
+        month: The latest month in the account's events, in the policy's zone, as `2024-05`.
+        months: The qualifying amounts by unit and month, less refunds.
+        since: The time since when the member has the tier, UTC microseconds.
+        reviewed: The time at which it was last reviewed or reached, UTC microseconds.
+        warned: The time of the loss about which the member was last warned, UTC microseconds.
+        grace_until: The end of the grace in which the tier is kept though it is no longer earned, UTC microseconds.
+        moved: The log position of the last event about the tier.
+        before: The tier and the time of lapse before each merge, restored when the merge is reversed.
     """
 
     table: ClassVar[str] = "members"
@@ -116,7 +116,7 @@ class Reminder(msgspec.Struct, array_like=True, order=True, gc=False):
     """The next reminder of an invitation.
 
     Attributes:
-        due_at: When it is due, UTC microseconds.
+        due_at: The time at which it is due, UTC microseconds.
         stream: The stream that has the invitation.
         channel: The channel of the invitation.
         sent: The number of reminders sent so far.
@@ -138,21 +138,21 @@ class FirstAnswer(msgspec.Struct, array_like=True, order=True, gc=False):
 
 
 class AskedRow(CustomerRow, gc=False):
-    """What is open with a customer who was asked: reminders to send, low answers to come back on.
+    """The open survey work for one customer: reminders to send, low answers to reply to.
 
     Attributes:
-        answer_at: The moment of the soonest answer of the business; None where none is due.
-        remind_at: The moment of the last reminder; None where none is due.
-        reminders: By invitation.
-        answers: By stream and the answer's id (`customer-c1 f1`; of a complaint by its stream alone), when somebody is
-            to come back on it at the latest.
-        first: By invitation and instrument (`s1 nps`), what was answered first. Whoever answers it again, under another
-            id, has answered it once.
-        done: Invitations that nobody is to be reminded of though they are not answered.
-        seen: By invitation, when the customer is first known to have seen it, UTC microseconds.
-        consents: By channel and purpose, and by the id under which they were said, the changes of a consent.
+        answer_at: The time at which the first reply is due, UTC microseconds; None if none is due.
+        remind_at: The due time of the latest reminder, UTC microseconds; None if none is due.
+        reminders: The next reminder by invitation.
+        answers: The time by which a reply is due, by stream and the answer's id (`customer-c1 f1`; for a complaint its
+            stream alone).
+        first: The first answer by invitation and instrument (`s1 nps`). A second answer under another id does not
+            count.
+        done: The invitations that need no reminder though they are not answered.
+        seen: The time at which the customer first saw an invitation, by invitation, UTC microseconds.
+        consents: The changes of consents, by channel and purpose and by the id under which they were recorded.
         merges: The merges of this id into others.
-        erased: True once the customer was erased: there is nobody to remind or to come back to.
+        erased: True once the customer was erased: no reminders or replies are due any more.
     """
 
     table: ClassVar[str] = "asked"
@@ -190,14 +190,14 @@ class AskedRow(CustomerRow, gc=False):
         return standing is None or standing[1] is not None
 
     def erase(self) -> None:
-        """Close everything: nobody is left with whom anything could be open."""
+        """Close all open work of an erased customer."""
         self.erased = True
         self.reminders, self.answers, self.first, self.done = {}, {}, {}, []
         self.seen, self.consents = {}, {}
         self.settle()
 
     def absorb(self, other: AskedRow) -> None:
-        """Add what is open with another id; the customer was asked and answered once."""
+        """Add the open work of another id; invitations and answers count once."""
         if self.erased or other.erased:
             self.erase()
             return

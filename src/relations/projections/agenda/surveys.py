@@ -1,4 +1,4 @@
-"""Work with customers who were asked: reminders to send, and low answers to come back on."""
+"""Folds of survey work: reminders to send, and low answers to reply to."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FOLDS = Folds()
 
 @FOLDS.on(InvitationSent)
 def invitation_sent(rows: Rows, event: InvitationSent, at: Envelope) -> None:
-    """Open a reminder, if the policy in force reminds anybody."""
+    """Open a reminder, if the policy in force has reminders."""
     if event.remind_at is not None:
         row = rows.need(AskedRow, at.customer)
         row.reminders[event.invitation] = Reminder(event.remind_at, at.stream, event.channel, 0, at.occurred_at)
@@ -52,19 +52,19 @@ def invitation_reminded(rows: Rows, event: InvitationReminded, at: Envelope) -> 
 
 @FOLDS.on(InvitationSeen)
 def invitation_seen(rows: Rows, event: InvitationSeen, at: Envelope) -> None:
-    """Remember it: other invitations are not followed by reminders for a while."""
+    """Keep the time: reminders of other invitations wait for the end of the quarantine."""
     rows.need(AskedRow, at.customer).see(event.invitation, at.occurred_at)
 
 
 @FOLDS.on(ConsentGiven)
 def consent_given(rows: Rows, event: ConsentGiven, at: Envelope) -> None:
-    """Remember the consent: nobody is reminded against their will."""
+    """Keep the consent, on which reminders depend."""
     _consent(rows, event, at, event.basis)
 
 
 @FOLDS.on(ConsentWithdrawn)
 def consent_withdrawn(rows: Rows, event: ConsentWithdrawn, at: Envelope) -> None:
-    """Remember the withdrawal."""
+    """Keep the withdrawal."""
     _consent(rows, event, at, None)
 
 
@@ -77,13 +77,13 @@ def _consent(rows: Rows, event: ConsentGiven | ConsentWithdrawn, at: Envelope, b
 
 @FOLDS.on(CustomerMerged)
 def customer_merged(rows: Rows, event: CustomerMerged, at: Envelope) -> None:
-    """Remember since when two ids speak as one person."""
+    """Keep the time since when the two ids are one person."""
     rows.need(AskedRow, at.customer).merges.append((at.occurred_at, at.customer, event.into))
 
 
 @FOLDS.on(CustomerUnmerged)
 def customer_unmerged(rows: Rows, _event: CustomerUnmerged, at: Envelope) -> None:
-    """Forget the merge."""
+    """Remove the merge."""
     rows.need(AskedRow, at.customer).merges.clear()
 
 
@@ -104,7 +104,7 @@ def _remind_no_more(rows: Rows, at: Envelope, invitation: str) -> None:
 
 @FOLDS.on(FeedbackGiven)
 def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
-    """Close the reminder; open an answer of the business where the customer's is low."""
+    """Close the reminder, and open a reply if the answer is low."""
     if event.invitation is not None:
         row = rows.need(AskedRow, at.customer)
         row.see(event.invitation, at.occurred_at)
@@ -118,7 +118,7 @@ def feedback_given(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
 
 @FOLDS.on(FeedbackCorrected)
 def feedback_corrected(rows: Rows, event: FeedbackCorrected, at: Envelope) -> None:
-    """Replace the answer of the business by the one that the customer's last word asks for, if any."""
+    """Replace the open reply with the one that the new answer requires, if any."""
     came_back(rows, at, event.feedback)
     if event.answer_by is not None:
         come_back_by(rows, at, event.feedback, event.answer_by)
@@ -126,7 +126,7 @@ def feedback_corrected(rows: Rows, event: FeedbackCorrected, at: Envelope) -> No
 
 @FOLDS.on(SentimentScored)
 def sentiment_scored(rows: Rows, event: SentimentScored, at: Envelope) -> None:
-    """Open an answer of the business to unfavourable words without a score, once a scorer finds them so."""
+    """Open a reply to a comment without a score that a scorer found unfavourable."""
     if event.answer_by is not None:
         row = rows.get(AskedRow, at.customer)
         if row is None or f"{at.stream} {event.feedback}" not in row.answers:
@@ -135,18 +135,18 @@ def sentiment_scored(rows: Rows, event: SentimentScored, at: Envelope) -> None:
 
 @FOLDS.on(FeedbackAnswered)
 def feedback_answered(rows: Rows, event: FeedbackAnswered, at: Envelope) -> None:
-    """Close the answer of the business."""
+    """Close the reply."""
     came_back(rows, at, event.feedback)
 
 
 @FOLDS.on(CustomerErased)
 def customer_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
-    """Close everything: nobody is left to remind or to come back to."""
+    """Close all reminders and replies."""
     rows.need(AskedRow, at.customer).erase()
 
 
 def come_back_by(rows: Rows, at: Envelope, answer: str, due_at: int) -> None:
-    """Open an answer of the business to an answer of this stream."""
+    """Open a reply to an answer of this stream."""
     row = rows.need(AskedRow, at.customer)
     if not row.erased:
         row.answers[f"{at.stream} {answer}"] = due_at
@@ -154,7 +154,7 @@ def come_back_by(rows: Rows, at: Envelope, answer: str, due_at: int) -> None:
 
 
 def came_back(rows: Rows, at: Envelope, answer: str) -> None:
-    """Close an answer of the business, given or no longer needed."""
+    """Close a reply that was given or is no longer needed."""
     row = rows.get(AskedRow, at.customer)
     if row is not None and row.answers.pop(f"{at.stream} {answer}", None) is not None:
         row.settle()

@@ -1,4 +1,4 @@
-"""Customers who are likely to be one: the signs for it and against it."""
+"""Likely duplicates: the evidence for and against two customers being the same person."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["COMPARED", "Candidates", "Contradiction", "Duplicate", "Evidence", "
 
 EvidenceKind = Literal["email", "phone", "name_and_birthday", "external_id"]
 Mark = tuple[EvidenceKind, str]
-"""A value that few people share, in the form in which it is compared."""
+"""A value that few people share, in its normal form for comparison."""
 
 COMPARED = ("name", "email", "phone", "birthday", "region")
 """The fields of a profile that are compared."""
@@ -33,19 +33,19 @@ ContraryKind = Literal["birthday", "first_name"]
 
 
 class Person(NamedTuple):
-    """The parts of a profile that can speak against two customers being one."""
+    """The fields of a profile that can be evidence against a pair."""
 
     name: str | None
     birthday: str | None
 
 
 class Evidence(BaseModel):
-    """A sign that two customers are one.
+    """Evidence that two customers are the same person.
 
     Attributes:
         kind: `email`, `phone`, `name_and_birthday`, or `external_id`: another system has the same id for both.
-        value: The value that both have, in the form in which it was compared: an address without case, a number in
-            E.164, a name with its parts in alphabetical order, a source and an id.
+        value: The shared value in its normal form: an address in lower case, a number in E.164, a name with its parts
+            in alphabetical order, a source and an id.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,11 +55,11 @@ class Evidence(BaseModel):
 
 
 class Contradiction(BaseModel):
-    """A sign that two customers are not one.
+    """Evidence that two customers are not the same person.
 
     Attributes:
         kind: `birthday` or `first_name`.
-        values: What each of them has, in the order of the pair's ids.
+        values: The two differing values, in the order of the pair's ids.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -69,12 +69,12 @@ class Contradiction(BaseModel):
 
 
 class Duplicate(BaseModel):
-    """Two customers who are likely to be one.
+    """A pair of customers who are likely to be the same person.
 
     Attributes:
         customers: Their ids, in order.
-        evidence: The signs for it.
-        against: The signs against it; each lowers the rank of the pair.
+        evidence: The evidence for the pair.
+        against: The evidence against the pair; each item lowers its rank.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -85,17 +85,17 @@ class Duplicate(BaseModel):
 
     @property
     def rank(self) -> int:
-        """The kinds of evidence less the signs against it; the higher, the likelier."""
+        """The number of kinds of evidence minus that of contradictions; the higher, the likelier."""
         return len({sign.kind for sign in self.evidence}) - len(self.against)
 
 
 def person(said: Mapping[str, SaidTrait]) -> Person:
-    """Return the parts of a profile that can contradict another's."""
+    """Return the fields of a profile that can contradict another's."""
     return Person(*(said[name].value if name in said else None for name in Person._fields))
 
 
 def _against(one: Sequence[Person], other: Sequence[Person]) -> tuple[Contradiction, ...]:
-    """Return what contradicts two customers being one: nothing that any of their ids has is alike."""
+    """Return the contradictions of two customers: fields in which none of their ids agree."""
     found: list[Contradiction] = []
     compared: tuple[tuple[ContraryKind, str, Callable[[str, str], bool]], ...] = (
         ("birthday", "birthday", same_birthday),
@@ -110,11 +110,11 @@ def _against(one: Sequence[Person], other: Sequence[Person]) -> tuple[Contradict
 
 
 def marks(said: Mapping[str, SaidTrait], country: str | None) -> list[Mark]:
-    """Return the values by which a customer may be found to be the same as another.
+    """Return the values by which a customer can be matched with another.
 
     Args:
         said: The customer's profile, readable.
-        country: The country in which numbers are dialled, unless the customer's region says otherwise (ISO 3166).
+        country: The country in which numbers are dialled, unless the customer's region is a country (ISO 3166).
     """
 
     def value(name: str) -> str | None:
@@ -134,9 +134,9 @@ def marks(said: Mapping[str, SaidTrait], country: str | None) -> list[Mark]:
 
 
 class Candidates:
-    """A search for customers who share any mark, which keeps a number instead of each mark.
+    """A search for customers who share any mark. It keeps a hash of each mark instead of the mark.
 
-    Two marks with the same number make a needless candidate; `pairs` compares the marks themselves.
+    A collision of hashes only adds a false candidate; `pairs` compares the marks themselves.
     """
 
     __slots__ = ("_first", "_shared")
@@ -154,7 +154,7 @@ class Candidates:
                 self._shared.setdefault(number, {first}).add(customer)
 
     def found(self, at_most: int) -> list[str]:
-        """Return those who share a mark with another, and with at most this many in all; in order."""
+        """Return the customers who share a mark with others, at most this many in all; in order."""
         return sorted({name for names in self._shared.values() if len(names) <= at_most for name in names})
 
 
@@ -164,13 +164,13 @@ def pairs(
     at_most: int,
     people: Mapping[str, Sequence[Person]],
 ) -> list[Duplicate]:
-    """Return every two customers who share a mark, the likeliest first.
+    """Return the pairs of customers who share a mark, the likeliest first.
 
     Args:
-        marked: Customers with their marks; one customer may come several times.
-        parted: Pairs that were unmerged: somebody said that they are two persons.
-        at_most: A mark that more customers share is not a sign of anything: the number of a travel agency.
-        people: By customer, the names and birthdays of all their ids.
+        marked: Customers with their marks; a customer may occur several times.
+        parted: Pairs that were unmerged, and so are two persons.
+        at_most: A mark that more customers share is ignored, such as the number of a travel agency.
+        people: The names and birthdays of all ids of each customer.
     """
     holders: defaultdict[Mark, set[str]] = defaultdict(set)
     for customer, found in marked:

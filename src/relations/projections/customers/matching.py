@@ -1,6 +1,6 @@
-"""Normal forms in which addresses, telephone numbers and names are compared.
+"""Normal forms for comparing e-mail addresses, phone numbers and names.
 
-None of these forms is stored. The log keeps what was sent, and it is normalised where it is compared.
+None of these forms is stored. The log keeps the original values; they are normalised when they are compared.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import phonenumbers
 __all__ = ["same_birthday", "same_email", "same_first_name", "same_name", "same_phone"]
 
 _KANA_MARKS = "\u3099\u309a"
-"""In Japanese these marks turn a letter into another sound, and so into another name."""
+"""Japanese marks that change the sound of a letter, and so the name."""
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "\u0131": "i", "þ": "th"})
 """Letters that Unicode does not decompose."""
 _IDEOGRAPHIC = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
@@ -28,33 +28,33 @@ _DIGITS_MIN, _DIGITS_MAX = 5, 15
 
 def _folded(text: str, form: Literal["NFKC", "NFKD"]) -> str:
     """Return a text without case, normalised again until nothing changes."""
-    # Normalising can bring out a capital that case folding did not know, and folding can bring out a composed letter.
+    # Normalising can produce a capital that case folding does not change, and folding can produce a composed letter.
     while (folded := unicodedata.normalize(form, unicodedata.normalize(form, text).casefold())) != text:
         text = folded
     return text
 
 
 def same_email(address: str) -> str:
-    """Return an e-mail address for comparing: without case, which all large providers ignore.
+    """Return an e-mail address for comparison, in lower case, because all large providers ignore case.
 
-    Dots, and a plus sign with its suffix, stay: their meaning is up to the provider.
+    Dots, and a plus sign with its suffix, stay, because their meaning depends on the provider.
     """
     return _folded(address, "NFKC").strip()
 
 
 def same_phone(number: str, region: str | None = None) -> str | None:
-    """Return a telephone number in the form of ITU-T E.164, such as `+4315550199`.
+    """Return a phone number in the form of ITU-T E.164, such as `+4315550199`.
 
-    An extension follows as in RFC 3966, `+4315550199;ext=12`: it tells two people at one switchboard apart.
+    An extension follows as in RFC 3966, `+4315550199;ext=12`, because it distinguishes two people at one switchboard.
 
     Args:
         number: The number as it was written.
         region: The region in which it is dialled, if the number does not name a country (ISO 3166, such as AT).
 
     Returns:
-        The number. None where neither it nor the region names a country, and where no number has this length. A
-        country code that no country has is kept if the length is possible. The number is first read as it would be
-        dialled in the region. Only where that is not a valid number does a leading 00 stand for the plus sign.
+        The number; None if neither it nor the region names a country, or if no number has this length. An unassigned
+        country code is kept if the length is possible. The number is first read as dialled in the region. Only if that
+        is not a valid number does a leading 00 count as the plus sign.
     """
     known = region.upper() if region and region.upper() in phonenumbers.SUPPORTED_REGIONS else None
     stripped = number.strip()
@@ -63,7 +63,7 @@ def same_phone(number: str, region: str | None = None) -> str | None:
         stripped = "+" + stripped.removeprefix(_ABROAD)
         read.append(_parsed(stripped, None))
     valid = [each for each in read if each is not None and phonenumbers.is_valid_number(each)]
-    # What is dialled like a call abroad is one, if the number in the region would be none.
+    # A number dialled like a call abroad is one, if it is not a valid number in the region.
     possible = [each for each in reversed(read) if each is not None and phonenumbers.is_possible_number(each)]
     for found in (*valid, *possible):
         extension = f";ext={found.extension}" if found.extension else ""
@@ -86,7 +86,7 @@ def _parsed(number: str, region: str | None) -> phonenumbers.PhoneNumber | None:
 
 
 def same_name(name: str) -> str:
-    """Return a person's name without case, accents, spaces, hyphens, full stops, and the order of its parts.
+    """Return a person's name without case, accents, hyphens and full stops, its parts in alphabetical order.
 
     Chinese, Japanese and Korean names are compared character by character, because many people write no space between
     the parts.
@@ -106,10 +106,10 @@ def same_name(name: str) -> str:
 
 
 def same_first_name(one: str, other: str) -> bool:
-    """Return whether two names can be one person's, by their first names.
+    """Return whether two names can belong to the same person, judging by their first names.
 
-    A middle name, another order and an initial make no difference, and neither does another family name. Chinese,
-    Japanese and Korean names have to be the same but for characters left out.
+    Middle names, the order, initials and the family name make no difference. Chinese, Japanese and Korean names must be
+    the same, except that characters may be left out.
     """
     words, others = set(same_name(one).split()), set(same_name(other).split())
     if not words or not others or words <= others or others <= words:
@@ -121,7 +121,7 @@ def same_first_name(one: str, other: str) -> bool:
 
 
 def _first_name(name: str) -> str:
-    """Return the first name in the form in which it is compared: the part after a comma, or else the first word."""
+    """Return the first name in its normal form: the part after a comma, or else the first word."""
     _, comma, given = name.partition(",")
     return next((same_name(part) for part in (given if comma else name).split() if same_name(part)), "")
 
@@ -137,7 +137,7 @@ def _is_among(word: str, words: set[str]) -> bool:
 
 
 def same_birthday(one: str, other: str) -> bool:
-    """Return whether two birthdays can be one person's; either may be without its year, as `--02-29`."""
+    """Return whether two birthdays can belong to the same person; either may lack the year, as `--02-29`."""
     if one.startswith("--") or other.startswith("--"):
         return one[-5:] == other[-5:]
     return one == other

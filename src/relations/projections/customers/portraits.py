@@ -1,7 +1,7 @@
-"""What is known of a customer as a person: profile, traits, culture, each as it changed.
+"""The rows of portraits: the history of each customer's profile, traits and culture.
 
-Personal words stay in the rows as the log has them, sealed under the customer's own key; only a view with the engine's
-keys opens them. Erasing the customer drops them all. What counts is business time, whatever the order of recording.
+Personal data stays in the rows as in the log, sealed under the customer's own key; only a view with the engine's keys
+opens it. Erasing the customer removes it all. Values follow business time, not the order of recording.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ __all__ = [
 ]
 
 Sealed = tuple[str, str, str, str]
-"""A personal field as the log has it: customer, topic, field, sealed words."""
+"""A personal field as the log has it: customer, topic, field, sealed value."""
 OpenWords = Callable[[Sequence[Sealed]], list[str | None]]
-"""Opens personal words; None where the key is gone."""
+"""A function that opens sealed values; None for those whose key was destroyed."""
 
 _PERSONAL = ("name", "email", "phone", "birthday")
 _PLAIN = ("language", "region")
 
 
 class SaidTrait(msgspec.Struct, array_like=True, gc=False):
-    """One thing that was said of a customer.
+    """One recorded value of a customer's portrait.
 
     Attributes:
-        at: Its business time.
-        position: Where it was recorded.
-        value: What was said; None: that it holds no longer.
-        customer: Under which id; whose key opens it, if it is sealed.
-        topic: In which event; empty where nothing is sealed.
-        field: In which field, likewise.
-        need: Of which sort, if it is a need.
+        at: The business time, UTC microseconds.
+        position: The log position.
+        value: The value; None if it no longer applies.
+        customer: The id under which it was recorded, whose key opens a sealed value.
+        topic: The topic of the event; empty if the value is not sealed.
+        field: The field of the event; empty if the value is not sealed.
+        need: The kind of need, if it is one.
     """
 
     at: int
@@ -73,14 +73,14 @@ class SaidTrait(msgspec.Struct, array_like=True, gc=False):
 
 
 class PortraitRow(CustomerRow, gc=False):
-    """A customer as a person.
+    """The portrait of a customer.
 
     Attributes:
-        known_since: Since when they are known, the earliest business time.
-        erased_at: When they were erased; nothing is said of them after that.
+        known_since: The business time of the earliest registration, UTC microseconds.
+        erased_at: The time of the erasure, UTC microseconds; the portrait is empty after it.
         merges: The merges of this id into others: business time, this id, the surviving one.
-        said: What was said, in order of business time, by what it is about: a field of the profile, `culture` and a
-            field, `trait` with its kind and subject.
+        said: The values in order of business time, by subject: a field of the profile, `culture` and a field, or
+            `trait` with its kind and subject.
     """
 
     table: ClassVar[str] = "portraits"
@@ -90,7 +90,7 @@ class PortraitRow(CustomerRow, gc=False):
     said: dict[str, list[SaidTrait]] = msgspec.field(default_factory=dict)
 
     def absorb(self, other: PortraitRow) -> None:
-        """One person of whom both were said."""
+        """Add the values of another id of the same person."""
         times = [at for at in (self.known_since, other.known_since) if at is not None]
         self.known_since = min(times, default=None)
         self.erased_at = max((at for at in (self.erased_at, other.erased_at) if at is not None), default=None)
@@ -100,14 +100,14 @@ class PortraitRow(CustomerRow, gc=False):
 
 
 class Parted(CustomerRow, gc=False):
-    """Two ids of which somebody said that they are two persons after all."""
+    """Two ids that were unmerged, and so are two persons."""
 
     table: ClassVar[str] = "parted"
     key: ClassVar[tuple[str, ...]] = ("customer", "other")
     other: str
 
     def absorb(self, other: Parted) -> None:
-        """Said twice is said."""
+        """Keep one row, because unmerging twice changes nothing."""
 
 
 def _order(said: SaidTrait) -> tuple[int, int]:
@@ -115,7 +115,7 @@ def _order(said: SaidTrait) -> tuple[int, int]:
 
 
 def latest(said: Iterable[SaidTrait], moment: int) -> SaidTrait | None:
-    """What holds as of a moment: the later business time counts, at one instant the later record."""
+    """Return the value as of a moment: the latest by business time, and at the same time the one recorded last."""
     return max((each for each in said if each.at <= moment), key=_order, default=None)
 
 
@@ -123,7 +123,7 @@ def latest(said: Iterable[SaidTrait], moment: int) -> SaidTrait | None:
 
 
 def fold_portraits(projection: Projection) -> None:
-    """Let a projection that has their tables fold portraits."""
+    """Register the folds of portraits with a projection that has their tables."""
     projection.on(CustomerRegistered)(_registered)
     projection.on(ProfileCorrected)(_profile)
     projection.on(TraitNoted)(_trait_noted)
@@ -134,7 +134,7 @@ def fold_portraits(projection: Projection) -> None:
 
 
 def erase(rows: Rows, at: Envelope) -> None:
-    """Nothing of the person stays."""
+    """Remove all values of the person."""
     row = rows.need(PortraitRow, at.customer)
     row.erased_at = max(at.occurred_at, row.erased_at or at.occurred_at)
     row.said = {}
@@ -148,7 +148,7 @@ def _say(row: PortraitRow, about: str, said: SaidTrait) -> None:
 
 
 def _say_fields(row: PortraitRow, event: Event, at: Envelope, names: Iterable[str], about: str = "") -> None:
-    """Say the fields that an event gives."""
+    """Keep the fields that an event gives."""
     for name in names:
         value = getattr(event, name)
         if value is not None:
@@ -216,14 +216,14 @@ def _unmerged(rows: Rows, event: CustomerUnmerged, at: Envelope) -> None:
 
 
 class Trait(BaseModel):
-    """What a customer likes, does, cannot bear or needs.
+    """A preference, habit, taboo or need of a customer.
 
     Attributes:
         trait: `preference`, `habit`, `taboo` or `need`.
-        about: What it is about.
-        words: In more words.
+        about: The subject.
+        words: The details.
         need: `functional`, `emotional` or `social`, if it is a need.
-        since: Since when it was noted so.
+        since: The time at which it was noted.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -236,14 +236,14 @@ class Trait(BaseModel):
 
 
 class Culture(BaseModel):
-    """How a customer is used to be spoken and dealt with.
+    """The way in which a customer wants to be addressed and served.
 
     Attributes:
-        languages: What they speak, the dearest first.
-        preferred_channel: How they like to be met.
-        pace: How fast they like things to go.
-        customs: What they keep to.
-        taboos: What must not be.
+        languages: The languages they speak, the best first (BCP 47).
+        preferred_channel: The channel through which they want to be reached.
+        pace: The pace at which they want to be served, in the business's words.
+        customs: Customs that matter to them: festivals, forms of address.
+        taboos: Things to avoid in their presence.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -258,13 +258,13 @@ class Culture(BaseModel):
 def opened(
     rows: Sequence[PortraitRow], moment: int, open_words: OpenWords, names: Iterable[str] | None = None
 ) -> list[dict[str, SaidTrait]]:
-    """What holds of each customer as of a moment, with readable words.
+    """Return the values of each customer as of a moment, with readable words.
 
     Args:
         rows: The customers.
-        moment: UTC microseconds.
-        open_words: Opens what is sealed.
-        names: Only what is about these; all by default.
+        moment: The moment, UTC microseconds.
+        open_words: The function that opens sealed values.
+        names: Only these subjects; all by default.
     """
     standing: list[dict[str, SaidTrait]] = []
     wanted = None if names is None else tuple(names)
@@ -286,7 +286,7 @@ def opened(
 
 
 def traits_of(standing: Mapping[str, SaidTrait]) -> tuple[Trait, ...]:
-    """The traits that hold, in order."""
+    """Return the present traits, in order."""
     found = []
     for about, said in sorted(standing.items()):
         if not about.startswith("trait "):
@@ -298,7 +298,7 @@ def traits_of(standing: Mapping[str, SaidTrait]) -> tuple[Trait, ...]:
 
 
 def culture_of(standing: Mapping[str, SaidTrait]) -> Culture | None:
-    """What holds of a customer's culture; None where nothing was noted."""
+    """Return a customer's culture; None if nothing was noted."""
     noted = {name.partition(" ")[2]: said.value for name, said in standing.items() if name.startswith("culture ")}
     if not noted:
         return None

@@ -85,7 +85,7 @@ class Ticket(CustomerRow, gc=False):
         started: The start times of clocks that start later than the round, UTC microseconds.
         paused: The clocks that are paused.
         questions: The questions to the customer in this round that are not answered.
-        escalated_to: The person to whom it was last escalated.
+        escalated_to: The recipient of the last escalation.
         is_emergency: True if it was ever escalated as an emergency.
         merged_into: The surviving complaint, if it was merged.
     """

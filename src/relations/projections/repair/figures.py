@@ -17,7 +17,7 @@ from relations.policies.calendars import LocalTime
 from relations.policies.complaints.service_levels import CLOCKS, ClockName
 from relations.projections.repair.cases import Case, Patron
 from relations.projections.repair.relation_state import (
-    MENDED,
+    RESTORED,
     STATES,
     ComplaintHistory,
     Relation,
@@ -162,7 +162,7 @@ class ClockFigures(BaseModel):
         missed: The number that ended late, including those that ran out but are not recorded as missed yet.
         running: The number that still runs and is not late.
         paused: The number that is paused until the customer answers a question.
-        on_time: Met divided by met and missed; None where there are none.
+        on_time: `met` divided by `met` plus `missed`; None if there were none.
         interval: Wilson's interval of that share.
         corrected: Of `met`, the number that is recorded as missed: the step was taken in time and recorded late.
     """
@@ -266,7 +266,7 @@ def due_steps(
         begin: UTC microseconds; None for no lower bound.
         end: UTC microseconds.
         as_of: The moment, UTC microseconds.
-        follow_up_days: The number of days from a resolution to the follow-up; None if there is none.
+        follow_up_days: The number of days from a resolution to the follow-up; None if there are no follow-ups.
     """
     found = [
         DueStep(
@@ -401,7 +401,7 @@ def repair_summary(relations: Sequence[Named], *, customers: int, as_of: int) ->
             if step.cost is not None:
                 cost[step.cost.currency] += step.cost.amount
             points += step.points or 0
-    damaged, restored = len(relations), sum(states[state] for state in MENDED)
+    damaged, restored = len(relations), sum(states[state] for state in RESTORED)
     states["healthy"] = customers - damaged
     return RepairSummary(
         as_of=from_micros(as_of),

@@ -14,7 +14,7 @@ from relations.aggregates.complaint.justice import JUSTICE, Justice
 from relations.analytics.intervals import Interval, wilson
 from relations.messages import from_micros
 from relations.projections.repair.cases import STEP_OF, Lesson
-from relations.projections.repair.relation_state import MENDED, ComplaintHistory, Relation
+from relations.projections.repair.relation_state import RESTORED, ComplaintHistory, Relation
 
 __all__ = [
     "CAUSES_BY",
@@ -213,7 +213,7 @@ def justice_served(relations: Iterable[tuple[str, Relation]], *, confidence: flo
             complaints.update(set(served))
             theirs.update(served)
         customers.update(theirs)
-        if relation.state in MENDED:
+        if relation.state in RESTORED:
             restored.update(theirs)
     return [
         JusticeServed(

@@ -33,7 +33,7 @@ from relations.policies.calendars import LocalTime
 from relations.projections.repair.cases import Case, CaseStep, Lesson, Patron, Tick
 
 __all__ = [
-    "MENDED",
+    "RESTORED",
     "STATES",
     "ClockStanding",
     "ComplaintHistory",
@@ -66,7 +66,7 @@ STATES: tuple[State, ...] = get_args(State)
 A complaint is never lapsed or won back, only a whole relation.
 """
 
-MENDED: frozenset[State] = frozenset({"restored", "won_back"})
+RESTORED: frozenset[State] = frozenset({"restored", "won_back"})
 """The states in which the customer's own evidence shows a restored relation."""
 
 DeviationKind: TypeAlias = Literal["reopened", "same_kind", "soon_after"]
@@ -406,7 +406,7 @@ def _judge(opened: Round, days: Sequence[int], policy: Repair, as_of: int, local
 
 
 def _purchased_after(moment: int, days: Sequence[int], local: LocalTime) -> int | None:
-    """Return the start of the first day with a purchase after the day of a moment; None if there is none."""
+    """Return the start of the first day with a purchase after the day of a moment; None without one."""
     later = bisect_right(days, local.day(moment))
     return local.start(date.fromordinal(days[later])) if later < len(days) else None
 
@@ -471,7 +471,9 @@ def _mark_relapses(histories: Sequence[ComplaintHistory], policy: Repair) -> Non
     A reopening depends on the round before it, a new complaint on all other complaints. Customers may have thousands,
     so the restored periods are listed once and looked up.
     """
-    spells = sorted(spell for history in histories for opened in history.rounds for spell in _mended(opened, policy))
+    spells = sorted(
+        spell for history in histories for opened in history.rounds for spell in _restored_periods(opened, policy)
+    )
     starts = [start for start, _ in spells]
     ends = list(accumulate((end for _, end in spells), max))
     for history in histories:
@@ -480,11 +482,11 @@ def _mark_relapses(histories: Sequence[ComplaintHistory], policy: Repair) -> Non
         first.is_relapse = before > 0 and ends[before - 1] >= first.opened_at
         for earlier, opened in zip(history.rounds, reopened, strict=False):
             opened.is_relapse = opened.opened_by == "reopened" and any(
-                start <= opened.opened_at <= end for start, end in _mended(earlier, policy)
+                start <= opened.opened_at <= end for start, end in _restored_periods(earlier, policy)
             )
 
 
-def _mended(opened: Round, policy: Repair) -> Iterator[tuple[int, int]]:
+def _restored_periods(opened: Round, policy: Repair) -> Iterator[tuple[int, int]]:
     """Return the periods in which a failure is a relapse: while restored, and the policy's days after a resolution."""
     ends_at = _NEVER if opened.ends_at is None else opened.ends_at
     verdicts = opened.verdicts

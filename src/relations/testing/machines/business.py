@@ -144,7 +144,7 @@ class BusinessMachine(RuleBasedStateMachine):
 
     @rule(days=st.sampled_from((0, 1, 4, 15, 40, 75)), hours=st.integers(0, 23))
     def time_passes(self, days: int, hours: int) -> None:
-        """Time passes without a command."""
+        """Let time pass without a command."""
         self.now += timedelta(days=days, hours=hours)
 
     @rule(who=_ANYBODY)

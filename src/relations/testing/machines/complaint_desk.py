@@ -68,7 +68,7 @@ def _hold(holds: bool, otherwise: str) -> None:
 
 
 class ComplaintDesk(RuleBasedStateMachine):
-    """The desk. Commands are legal or nearly so; what is refused has to say why and to change nothing.
+    """A complaint desk. Commands are legal or nearly so; a refusal must have a known code and change nothing.
 
     Attributes:
         policy: The policy of the desk; a subclass may set its own.
@@ -263,7 +263,7 @@ class ComplaintDesk(RuleBasedStateMachine):
 
     @invariant()
     def nobody_carries_out_what_was_not_allowed(self) -> None:
-        """Above the clerk's limit somebody else has to approve, and here nobody's limit covers money."""
+        """Check that remedies above the clerk's limit are not carried out: nobody here may approve money."""
         for complaint in self.complaints:
             for remedy in self.state(complaint).remedies.values():
                 if remedy.value is not None and remedy.value.amount > 5_000:

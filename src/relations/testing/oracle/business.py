@@ -33,7 +33,7 @@ _FOR_ALL = (CreditPurchase, ReverseEarning, RestoreEarning, *_OF_TIME)
 
 @dataclass
 class SlowBusiness:
-    """Ledgers by member and programme. What one asks of another happens with it, or nothing does.
+    """Ledgers by member and programme. A command and the commands that follow from it happen together or not at all.
 
     Attributes:
         policy: The rules.
@@ -116,7 +116,7 @@ class SlowBusiness:
     # --- merges -----------------------------------------------------------------------------------------------------
 
     def _sent_on(self, command: Any, into: str) -> Any:
-        """What is asked under a merged id, asked of the survivor."""
+        """Return the command for the survivor that a command under a merged id becomes."""
         prefix = f"merged/{command.customer}/"
         match command:
             case TransferPoints() if command.to == into:

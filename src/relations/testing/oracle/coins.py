@@ -132,7 +132,7 @@ class SlowCoins(SlowTiers):
             self.lapses = until if self.lapses is None else max(until, self.lapses)
 
     def _never_was(self, what: str, at: datetime) -> None:
-        """Something done was undone: what lapses does so as if it had not been."""
+        """Recompute the lapse without an activity that was reversed."""
         if self.acts.pop(what, None) is not None and self.acts and self.lapses is not None:
             self.lapses = min(self.lapses, self._months_later(max(self.acts.values()), self.patience))
             self._coins_pass(at)
@@ -167,7 +167,7 @@ class SlowCoins(SlowTiers):
         return (one.earned, one.lot) < (other.earned, other.lot)
 
     def _come_back(self, spent: list[Coin], at: datetime) -> None:
-        """Coins of a redemption undone, each as the others of its lot are now, or with a grace, or only to expire."""
+        """Put coins of a reversed redemption back: as the others of their lot are now, with a grace, or to expire."""
         open_lots = {coin.lot: coin for coin in self.coins}
         grace = self._local_day(at, self.rules.reversal_grace_days + 1)
         for coin in spent:
@@ -184,7 +184,7 @@ class SlowCoins(SlowTiers):
                 self._unless_owed(coin)
 
     def _owe_forgone(self, redemption: str) -> None:
-        """Coins that were spent and then found nowhere are owed as soon as they come back."""
+        """Owe coins that were spent and then found missing, as soon as they come back."""
         found_missing_since = self.missed - self.spent_when[redemption]
         for coin in self.spent[redemption]:
             if self.forgone and found_missing_since and not self._is_of_another(coin):
@@ -192,11 +192,11 @@ class SlowCoins(SlowTiers):
                 found_missing_since -= 1
 
     def _is_of_another(self, _coin: Coin) -> bool:
-        """Whether a coin that was spent here is somebody else's: none is where nobody was ever merged."""
+        """Return whether a coin that was spent here belongs to another customer; only merges make that possible."""
         return False
 
     def _unless_owed(self, coin: Coin) -> None:
-        """What would expire at once repays a debt before it does."""
+        """Let coins that would expire at once repay a debt first."""
         if self.debt:
             self.debt -= 1
             self.decayed[coin.lot] -= 1
@@ -210,7 +210,7 @@ class SlowCoins(SlowTiers):
     # --- taking back ------------------------------------------------------------------------------------------------
 
     def _asked_back(self, lot: str, share: Fraction) -> int:
-        """How many points of a lot a refund takes that so great a share of it is given back with in all."""
+        """Return how many points of a lot refunds take back in all, for the share of the purchase refunded."""
         return max(0, self._round(self.credits[lot] * share) - self.taken.get(lot, 0))
 
     def _take_away(self, lot: str, points: int, refund: str) -> None:

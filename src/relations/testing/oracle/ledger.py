@@ -206,7 +206,7 @@ class SlowLedger(SlowCoins):
         self._give_away(spent, command.to, command.prefix + command.transfer, at)
 
     def _give_away(self, coins: list[Coin], to: str, transfer: str, at: datetime) -> None:
-        """Coins for somebody else: they keep the expiry that they have now."""
+        """Take coins for another member; they keep the expiry that they have now."""
         lots = []
         for name, same in groupby(coins, key=lambda coin: coin.lot):
             first, *more = same
@@ -237,7 +237,7 @@ class SlowLedger(SlowCoins):
         self._repay()
 
     def _others_go_home(self, redemption: str, at: datetime) -> None:
-        """Coins that have come back and are not one's own: there are none where nobody was ever merged."""
+        """Send home coins that came back but belong to another customer; only merges make that possible."""
 
     # --- taking back ------------------------------------------------------------------------------------------------
 

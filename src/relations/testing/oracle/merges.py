@@ -41,7 +41,7 @@ class SlowAccount(SlowRewards):
     # --- coming -----------------------------------------------------------------------------------------------------
 
     def take_in(self, other: SlowAccount, at: datetime) -> None:
-        """Everything of another ledger comes here, under names that say whose it is."""
+        """Take in everything of another ledger, under ids with the prefix of its customer."""
         was, prefix = self.copy(), f"merged/{other.customer}/"
         self._take_membership(other)
         self._take_tier(other, was, at)
@@ -82,7 +82,7 @@ class SlowAccount(SlowRewards):
         self.joined = min(filter(None, (self.joined, other.joined)))
 
     def _take_tier(self, other: SlowAccount, was: SlowAccount, at: datetime) -> None:
-        """The higher of both, or what both have earned together where that is more."""
+        """Take the higher tier of both, or the one that both have earned together if that is higher."""
         if self._rank(other.tier) > self._rank(self.tier):
             self._stand_as(other)
         both = replace(was, counts={**was.counts, **{f"merged/{k}": v for k, v in other.counts.items()}})
@@ -99,7 +99,7 @@ class SlowAccount(SlowRewards):
     # --- going ------------------------------------------------------------------------------------------------------
 
     def give_back(self, guest: str, at: datetime) -> SlowAccount:
-        """A ledger that came goes again. Returns it."""
+        """Separate a ledger that came with a merge, and return it."""
         came, (was, since) = self.came.pop(guest), self.before.pop(guest)
         if self == since:
             vars(self).update(vars(was))
@@ -176,7 +176,7 @@ class SlowAccount(SlowRewards):
         return coin.lot.startswith("merged/") and coin.lot.split("/")[1] not in self.guests
 
     def _others_go_home(self, redemption: str, at: datetime) -> None:
-        """Points that one spent of the other's while they were taken for one go to the other."""
+        """Send points that one customer spent of the other's during a merge to the other."""
         lots = dict.fromkeys(coin.lot for coin in self.spent[redemption] if coin.lot.startswith("merged/"))
         for customer in dict.fromkeys(lot.split("/")[1] for lot in lots):
             if customer in self.guests:

@@ -156,7 +156,7 @@ class SlowTiers(SlowRules):
             self.lost = (refund, stood)
 
     def _tier_comes_back(self, refund: str) -> None:
-        """Have the tier again that a refund cost, as if it had never been lost."""
+        """Restore the tier that a refund cost, as if it had never been lost."""
         if self.lost is None or self.lost[0] != refund or self.tier_since is None:
             return
         stood = self.lost[1]
@@ -188,6 +188,6 @@ class SlowTiers(SlowRules):
         return next((each.name for each in reversed(self.rules.tiers) if each.threshold <= total), None)
 
     def _rank(self, tier: str | None) -> int:
-        """A tier's place; -1 for none, and above all others for one that there is no longer."""
+        """Return a tier's place; -1 for none. A tier that no longer exists ranks above all others."""
         names = [None, *(each.name for each in self.rules.tiers), tier]
         return names.index(tier) - 1

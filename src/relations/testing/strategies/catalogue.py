@@ -97,7 +97,7 @@ _POOL_SIZE = 3
 
 
 def commands_of(kind: type[C], **fields: SearchStrategy[Any]) -> SearchStrategy[C]:
-    """Valid commands of one class.
+    """Return a strategy of valid commands of one class.
 
     Args:
         kind: The class.
@@ -127,17 +127,17 @@ def commands(*kinds: type[Command], **fields: SearchStrategy[Any]) -> SearchStra
 
 
 def customer_commands(**fields: SearchStrategy[Any]) -> SearchStrategy[Command]:
-    """Commands of every class that customers have, `fields` as in `commands`."""
+    """Return a strategy of all commands of customers; `fields` as in `commands`."""
     return commands(*_subclasses(CustomerCommand), **fields)
 
 
 def complaint_commands(**fields: SearchStrategy[Any]) -> SearchStrategy[Command]:
-    """Commands of every class that complaints have, `fields` as in `commands`."""
+    """Return a strategy of all commands of complaints; `fields` as in `commands`."""
     return commands(*_subclasses(ComplaintCommand), **fields)
 
 
 def loyalty_commands(**fields: SearchStrategy[Any]) -> SearchStrategy[Command]:
-    """Commands of every class that members' accounts have, `fields` as in `commands`."""
+    """Return a strategy of all commands of members' accounts; `fields` as in `commands`."""
     return commands(*_subclasses(LoyaltyCommand), **fields)
 
 

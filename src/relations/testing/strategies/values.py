@@ -35,7 +35,7 @@ def ids(*, among: Sequence[str] | None = None) -> SearchStrategy[str]:
 
 
 def moments(*, earliest: datetime | None = None, latest: datetime | None = None) -> SearchStrategy[datetime]:
-    """Aware datetimes in several zones, to the microsecond.
+    """Return a strategy of aware datetimes in several zones, to the microsecond.
 
     Args:
         earliest: The first moment; the beginning of 2020 by default.
@@ -50,7 +50,7 @@ def moments(*, earliest: datetime | None = None, latest: datetime | None = None)
 def moneys(
     *, currencies: Sequence[str] = ("EUR", "JPY", "KWD"), smallest: int = 0, largest: int = 1_000_000
 ) -> SearchStrategy[Money]:
-    """Money in currencies of different precision.
+    """Return a strategy of money in currencies of different precision.
 
     Args:
         currencies: ISO 4217 codes.
@@ -66,7 +66,7 @@ def channels() -> SearchStrategy[str]:
 
 
 def labels(*, among: Sequence[str] = ("room", "restaurant", "spa")) -> SearchStrategy[str]:
-    """Short names of the host's vocabulary: mostly from a pool, now and then anything that is allowed.
+    """Return a strategy of labels of the host: mostly from a pool, sometimes anything that is allowed.
 
     Args:
         among: The pool.
@@ -76,10 +76,10 @@ def labels(*, among: Sequence[str] = ("room", "restaurant", "spa")) -> SearchStr
 
 
 def terms() -> SearchStrategy[str]:
-    """Labels that are recorded in clear, so without what looks like an address or a telephone number."""
+    """Return a strategy of labels recorded in clear, without anything like an address or a phone number."""
     return labels().filter(lambda text: not looks_personal(text))
 
 
 def texts() -> SearchStrategy[str]:
-    """Free text in any script, without the surrogates that no encoding can store."""
+    """Return a strategy of free text in any script, without surrogates, which no encoding can store."""
     return st.text(_CHARACTERS, min_size=1, max_size=60)

@@ -219,7 +219,7 @@ def synchronised(state: Complaint, policy: Policy, at: int, why: str) -> list[Ev
 
 
 def _next_step(state: Complaint, levels: ServiceLevels) -> Plan | None:
-    """Return the next escalation step of the running clocks; None if there is none."""
+    """Return the next escalation step of the running clocks; None if no step is left."""
     if not levels.escalations:
         return None
     found: Plan | None = None

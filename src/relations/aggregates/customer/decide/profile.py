@@ -63,7 +63,7 @@ def _correct(state: Customer, command: CorrectProfile) -> list[Event]:
     refuse_if_erased(state, command, None, "Register the person again under another id")
     if not state.known:
         raise CommandRefused(
-            f"cannot correct the profile of the customer {command.customer}: there is none",
+            f"cannot correct the profile of the customer {command.customer}: they are not registered",
             code="unknown_customer",
             field="customer",
             hint="Register the customer first (RegisterCustomer)",
