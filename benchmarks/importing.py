@@ -112,7 +112,7 @@ def _execute(relations: Relations, commands: Any) -> None:
 
 
 def _rows(workspace: Workspace, batches: Batches) -> Rows:
-    """What each batch leads to."""
+    """Return the outcome of each batch."""
     found: Rows = []
     with open_log(workspace.path("scratch"), clock=clock, durability="off") as relations:
         after = 0

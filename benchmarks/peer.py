@@ -92,7 +92,7 @@ def _datastore(application: PeerApplication) -> SQLiteDatastore:
 
 
 def durability_of(application: PeerApplication) -> str:
-    """What SQLite says of the connection in use: its journal, and how it synchronises."""
+    """Return the journal and synchronous modes of the connection in use, as SQLite reports them."""
     with _datastore(application).transaction(commit=False) as cursor:
         cursor.execute("PRAGMA journal_mode")
         journal = cursor.fetchone()[0]

@@ -74,7 +74,7 @@ class CounterProjection(Projection[CounterView]):
 
 
 class RunnerPeer:
-    """The runner on a server of its own, with so many events to project."""
+    """The runner on its own server, with a number of events to project."""
 
     def __init__(self, url: URL, events: int) -> None:
         self._env = {
@@ -135,6 +135,6 @@ def _customer(number: int) -> PeerCustomer:
 
 @contextmanager
 def running_peer(events: int) -> Iterator[RunnerPeer]:
-    """The peer, ready to project so many events, to within a customer."""
+    """Yield the peer, ready to project about this many events."""
     with running_postgres() as url:
         yield RunnerPeer(url, events)

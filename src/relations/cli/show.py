@@ -37,7 +37,7 @@ ABSENT = "\u2013"
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _LEVELS = "▁▂▃▄▅▆▇█"
 _GROWING = 16
-"""How narrow a column that may be broken over lines is taken to be, when it is asked whether a table fits."""
+"""The assumed minimum width of a column that may wrap, for deciding whether a table fits."""
 _PLOT_WIDTH = 100
 
 

@@ -153,7 +153,7 @@ class Keys:
     def seal(self, connection: Connection, event: Event, topic: Topic, customer: str, now: int) -> Event:
         """Return the event with its personal fields sealed under the customer's key, which is made if there is none.
 
-        For an erased customer, words that older versions recorded in clear become `ERASED`.
+        For an erased customer, words that older versions stored unencrypted become `ERASED`.
 
         Raises:
             CommandRefused: The customer was erased, or their key cannot be read, and there are other personal words.
@@ -196,7 +196,7 @@ class Keys:
 
     def _open_word(self, cipher: AESGCM | None, customer: str, topic: str, field: str, words: str) -> str | None:
         if not words.startswith(_PREFIX):
-            return words  # recorded in clear, by a version that did not seal this field
+            return words  # stored unencrypted by a version that did not seal this field
         if cipher is None:
             return None
         try:
@@ -501,7 +501,7 @@ def seal_event(event: Event, topic: Topic, customer: str, key: bytes) -> Event:
 def open_event(event: Event, topic: Topic, customer: str, key: bytes | None) -> Event:
     """Return the event with its personal fields readable, or `ERASED` without a key.
 
-    A field that was recorded in clear, before its words were sealed, stays as it is.
+    A field that an older version stored unencrypted stays unchanged.
 
     Raises:
         LogError: A sealed field was changed or moved, or the key is another customer's.

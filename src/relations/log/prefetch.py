@@ -23,7 +23,7 @@ __all__ = ["pages_read_ahead"]
 Raw = tuple[Any, ...]
 
 _CHUNK = 6_000
-"""Rows a page: so many that the waits of one thread for the other, a few of 5 ms each a page, are not felt."""
+"""Rows per page: enough that the waits between threads, a few of 5 ms per page, do not matter."""
 
 
 def pages_read_ahead(log_of: Log, columns: Sequence[str], *, until: int, shard: Shard) -> Iterator[list[Raw]]:

@@ -44,7 +44,7 @@ class _Waker:
         self._selector.register(self._far, selectors.EVENT_READ)
 
     def wake(self) -> None:
-        # Closed already, or so many wake-ups are pending that one more makes no difference.
+        # Closed already, or the buffer is full of pending wake-ups, and one more makes no difference.
         with contextlib.suppress(OSError):
             self._near.send(b"!")
 

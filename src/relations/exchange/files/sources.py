@@ -41,7 +41,7 @@ _FIELD_MAX = 2**31 - 1
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
 """The texts of a line of JSON, as wholes, and the brackets between them."""
 _NO_VALUE = frozenset({"nan", "nat", "none", "null"})
-"""What programs write into typed XES attributes that have no value, in lower case."""
+"""The texts that programs write into typed XES attributes without a value, in lower case."""
 _FOREIGN = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "Unpack it, or save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel or Word file", "Save the sheet as CSV"),
@@ -110,7 +110,7 @@ def first_bytes(path: Path) -> bytes:
 
 @dataclass(slots=True)
 class _Reading:
-    """How far a file has been read, for what an error says.
+    """The position up to which a file has been read, for error messages.
 
     It holds the text until the file below is closed: a text that goes first closes the file with a warning.
     """

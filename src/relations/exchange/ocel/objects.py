@@ -36,7 +36,7 @@ ENVELOPE: tuple[tuple[str, AttributeType], ...] = (
     ("cause", "string"),
     ("digest", "string"),
 )
-"""What every event says of itself, besides its body."""
+"""The attributes of every event from its envelope."""
 
 _OBJECT_TYPES = {"loyalty": "account"}
 _NAMED: dict[str, tuple[tuple[str, str], ...]] = {

@@ -100,7 +100,7 @@ class _Recorder(persistence.Recorder):
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A connection in a write transaction beside the log, for snapshots, trackings and a subclass's own rows."""
+        """Open a write transaction outside the log, for snapshots, trackings and a subclass's own rows."""
         database = self.log.database
         # SQLite has one writer anyway; on PostgreSQL nothing here needs the log's turn.
         write = database.writing if database.is_sqlite else database.transaction
