@@ -483,6 +483,15 @@ class Relations:
         with self.log.database.reading() as connection:
             yield from self._keys.problems(connection, self.codec)
 
+    def note_copied(self, connection: Connection, position: int) -> None:
+        """Note that events up to a position were imported from another log; its keys did not come with them.
+
+        Args:
+            connection: The write transaction of the import.
+            position: The last imported position.
+        """
+        self._keys.note_copied(connection, position)
+
     def view(self, kind: type[V]) -> V:
         """Return the view of a class; a host's own views are found the same way.
 

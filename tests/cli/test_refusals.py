@@ -58,7 +58,7 @@ def imported(program: Run, shop: Path, body: str | bytes, *more: object) -> Ran:
         ("c1,o2,12.30,XYZ,2024-05-01T10:00:00Z\n", "unknown_currency"),
         (f"{'x' * 65},o2,12.30,EUR,2024-05-01T10:00:00Z\n", "invalid_customer"),
         ("c1,o2,12.30,EUR\n", "ragged_row"),
-        ("c1,o2,12.345,EUR,2024-05-01T10:00:00Z\n", "invalid_amount"),
+        ("c1,o2,12.345,EUR,2024-05-01T10:00:00Z\n", "ambiguous_number"),
     ],
 )
 def test_a_bad_row_is_counted_with_its_reason_and_the_others_go_in(
@@ -201,7 +201,9 @@ def test_a_master_key_is_needed_read_and_checked(program: Run, hotel: Path, tmp_
     sealed = tmp_path / "sealed.db"
     assert program("import", lines, "-d", sealed, "--master-key-file", key).code == 0
     assert "Ann" in program("history", "c1", "-d", sealed, "--master-key-file", key).out
-    refused(program("history", "c1", "-d", sealed), 2, "master key")
+    without = program("history", "c1", "-d", sealed)
+    assert "Ann" not in without.out
+    refused(program("import", lines, "-d", sealed), 2, "master key")
     key.write_text("cd" * 32)
     refused(program("history", "c1", "-d", sealed, "--master-key-file", key), 2, "not the one")
 

@@ -43,6 +43,8 @@ _WRAPPED_BYTES = len(_WRAPPED) + _NONCE + _KEY_BYTES + 16
 
 _CHECK = "master_key_check"
 _NO_MASTER = "none"
+_COPIED = "copied_until"
+"""The last position of the events that were imported from another log, without its keys."""
 _CHECK_DATA = b"relations master key"
 """The associated data of the check value, which is an empty text sealed under the master key."""
 _DIGEST_KEY = "#digests"
@@ -94,6 +96,7 @@ class Keys:
         self._master = AESGCM(master_key) if master_key else None
         self._database = database
         self._digest_key: bytes | None = None
+        self._is_locked = False  # wrapped keys, and no master key to unwrap them
         dialect = sqlite if database.is_sqlite else postgresql
         insert = dialect.insert(table)
         self._insert = database.compile(insert.on_conflict_do_nothing())
@@ -255,6 +258,15 @@ class Keys:
                 key = self.need(connection, _DIGEST_KEY, 0)
         return key
 
+    def note_copied(self, connection: Connection, position: int) -> None:
+        """Note that the events up to a position were imported from another log, whose keys did not come with them."""
+        connection.execute(meta.delete().where(meta.c.name == _COPIED))
+        connection.execute(self._insert_meta.values(name=_COPIED, value=str(position)))
+
+    def _copied_until(self, connection: Connection) -> int:
+        value = connection.execute(select(meta.c.value).where(meta.c.name == _COPIED)).scalar()
+        return int(value) if value is not None and value.isdecimal() else 0
+
     # --- checks -----------------------------------------------------------------------------------------------------
 
     def problems(
@@ -263,6 +275,7 @@ class Keys:
         """Check every key against the log: damaged, swapped, missing, emptied, and restored after an erasure.
 
         Reads the events that have personal fields, page by page. One word of each customer is opened for each page.
+        Without the master key that wraps the keys nothing can be checked, and nothing is reported.
 
         Args:
             connection: A read transaction.
@@ -272,6 +285,9 @@ class Keys:
         Yields:
             The problems found, each customer at most once.
         """
+        if self._is_locked:
+            return
+        copied = self._copied_until(connection)
         known: dict[str, bytes | None] = {}  # None: destroyed; a customer that is not here has no key
         broken: set[str] = set()
         for customer, stored in self._all(connection):
@@ -299,6 +315,8 @@ class Keys:
                 tried.add(customer)
                 if customer not in known:
                     broken.add(customer)
+                    if position <= copied:
+                        continue  # keys do not travel with an exported log
                     yield KeyProblem("key_missing", customer, f"{customer} has sealed words and no key", position)
                 elif (key := known[customer]) is not None:
                     try:
@@ -382,6 +400,7 @@ class Keys:
                 code="master_key_needed",
                 hint="Give the master key (master_key, --master-key-file), or open the database for reading",
             )
+        self._is_locked = True
         logger.warning("no master key was given: personal words are unreadable", database=self._database.name)
 
     def _record_check(self) -> None:

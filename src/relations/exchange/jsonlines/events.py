@@ -192,4 +192,6 @@ def _append(engine: Relations, batch: list[EventLine]) -> int:
         new = [line for line in batch if line.position > head.position]
         check((line.row for line in new), previous=head.digest, position=head.position)
         writer.append([line.entry for line in new])
+        if new:
+            engine.note_copied(writer.connection, new[-1].position)
     return len(new)

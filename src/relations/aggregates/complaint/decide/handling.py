@@ -48,12 +48,10 @@ def _apologise(_state: Complaint, command: GiveApology, _policy: Policy, at: int
     return ApologyGiven(channel=command.channel, at=at)
 
 
-def _assess(state: Complaint, command: AssessComplaint, _policy: Policy, at: int) -> Event | None:
+def _assess(_state: Complaint, command: AssessComplaint, _policy: Policy, at: int) -> Event:
+    # An assessment that changes nothing now is recorded too: one from before may yet arrive and be overruled by it.
     given = {field: getattr(command, field) for field in ("severity", *JUDGED)}
-    said = {field: value for field, value in given.items() if value is not None}
-    if all(state.judged_at(field, at) == value for field, value in said.items()):
-        return None
-    return ComplaintAssessed(**said, at=at)
+    return ComplaintAssessed(**{field: value for field, value in given.items() if value is not None}, at=at)
 
 
 def _assign(state: Complaint, command: AssignComplaint, _policy: Policy, at: int) -> Event | None:
