@@ -87,7 +87,7 @@ def test_repair_is_shown_whole_and_for_one_customer(run: Run, hotel: Path) -> No
     accounts = document["details"]["accounts"]
     assert accounts
     shown = run("repair", "-d", hotel, *AS_OF)
-    for heading in ("Clock", "What was done", "Emotional accounts", "How fast we are"):
+    for heading in ("Clock", "What was done", "Emotional accounts", "Time to each step"):
         assert heading in shown.out
     customer = accounts[0]["customer"]
     one = run("repair", customer, "-d", hotel, *AS_OF, "--json").json

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from relations.aggregates import complaint as complaints
-from relations.aggregates.customer import GiveFeedback, RecordInteraction, RecordPurchase, RegisterCustomer
+from relations.aggregates.customer import (
+    FeedbackCorrected,
+    GiveFeedback,
+    RecordInteraction,
+    RecordPurchase,
+    RegisterCustomer,
+)
 from relations.aggregates.policy import AdoptPolicy
 from relations.engine import Relations
 from relations.messages import Command, Money
@@ -108,6 +114,6 @@ def test_the_commands_lead_to_every_event_that_the_projections_fold(sqlite_url: 
                 for command in commands(seed)
             )
         seen = {type(recorded.event) for recorded in relations.events()}
-    from_others = {complaints.ComplaintMerged, complaints.RemedyApproved, complaints.RemedyRefused}
+    from_others = {FeedbackCorrected, complaints.ComplaintMerged, complaints.RemedyApproved, complaints.RemedyRefused}
     folded = repair.PROJECTION.folds.keys() | desk.PROJECTION.folds.keys()
     assert folded - seen <= from_others | {complaints.ImprovementNotProved}

@@ -11,7 +11,6 @@ REFUSALS = {
     "refund_beyond_purchase": {"refund_exceeds_purchase"},
     "refund_of_nothing": {"refund_names_no_purchase"},
     "redemption_beyond_balance": {"insufficient_points", "not_a_member"},
-    "answered_twice": {"invitation_already_answered"},
 }
 
 

@@ -245,8 +245,8 @@ class Visit(Booking):
             if instrument == "nps":
                 self._rate_stay(at + MINUTE, channel)
             if random.random() < 0.003:
-                # The form was sent twice, and changed in between.
-                self._give_feedback(at + 90, instrument, score - 1 or 2, channel, mistake="answered_twice")
+                # The form was sent twice and changed in between: the second answer corrects the first.
+                self._give_feedback(at + 90, instrument, score - 1 or 2, channel, corrects=True)
             at += 2 * MINUTE
         invite(self, answered_at)
 
@@ -274,12 +274,12 @@ class Visit(Booking):
             )  # fmt: skip
 
     def _give_feedback(
-        self, at: int, instrument: str, score: int, channel: str, comment: str | None = None, *, mistake: str = ""
+        self, at: int, instrument: str, score: int, channel: str, comment: str | None = None, *, corrects: bool = False
     ) -> None:
         self.diary.write(
-            self.guest, GiveFeedback, at, "survey", mistake=mistake,
+            self.guest, GiveFeedback, at, "survey",
             customer=self.guest.id,
-            feedback=f"f{self.key}-{instrument}{mistake and '-2'}",
+            feedback=f"f{self.key}-{instrument}{'-2' if corrects else ''}",
             instrument=instrument,
             score=max(0, score),
             touchpoint=self.hotel.touchpoint,
@@ -290,7 +290,7 @@ class Visit(Booking):
             language=self.guest.language if comment else None,
             themes=themes_of(self, instrument) if comment else (),
         )  # fmt: skip
-        if mistake:
+        if corrects:
             return
         if comment:
             score_comment(self, f"f{self.key}-{instrument}", at)
