@@ -73,7 +73,7 @@ def test_nothing_that_the_rules_should_have_taken_is_refused(run: Run, tmp_path:
     document = run("demo", "-d", tmp_path / "hotel.db", "--guests", "400", "--json").json
     recorded = document["recorded"]
     assert recorded["refused_unexpectedly"] == 0
-    assert sum(recorded["refused"].values()) > 0
+    assert recorded["accepted"] > 2_000
     rest = recorded["accepted"] + recorded["repeated"] + recorded["unchanged"]
     assert recorded["commands"] == rest + sum(recorded["refused"].values())
 

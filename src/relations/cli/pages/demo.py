@@ -54,7 +54,8 @@ def show(engine: Relations, outcome: DemoOutcome, *, written: str | None, databa
     yield headline("To look further")
     yield made
     if written is not None:
-        yield Text.assemble(("The page with charts: ", "bold"), written)
+        # A path in one piece, however long it is, can be copied.
+        yield Text.assemble(("The page with charts: ", "bold"), written, no_wrap=True, overflow="ignore")
     else:
         yield Text(f"For a page with charts: relations report --html FILE -d {database}, after pip install '.[report]'")
 
