@@ -87,15 +87,18 @@ class TestBusiness(BusinessMachine.TestCase):  # type: ignore[misc, valid-type] 
 
 
 BUSINESS_LIVES = 60
-OPEN = (6, 6025)
-"""Rules and seed of a life in which account and oracle still disagree; see the test that expects it to fail."""
+RARE = {6: (6351,)}
+"""By rules, seeds of lives that come to what others seldom reach: here the grace of a tier."""
+
+OPEN = {(6, 6025): 39}
+"""Rules and seed of a life in which account and oracle still disagree after this many steps; a test expects it to."""
 DOINGS = {"buys": 4, "gives_back": 3, "refund_is_reversed": 2,
           "is_given": 3, "redeems": 3, "undoes": 3, "sends": 2, "wants": 4, "refers": 2,
           "time_passes": 3, "are_found_to_be_one": 2, "are_two_after_all": 2, "uses": 3, "joins": 1, "leaves": 1,
           "comes_back": 1, "is_adjusted": 1, "time_is_told": 1}  # fmt: skip
 
 
-def lived_together(rules: int, seed: int) -> Counter[str]:
+def lived_together(rules: int, seed: int, steps: int = 60) -> Counter[str]:
     """What three customers did with one another, every account held against the oracle at each step."""
     chance, machine = random.Random(seed), BusinessMachine()
     draw: dict[str, Callable[[], Any]] = {
@@ -121,7 +124,7 @@ def lived_together(rules: int, seed: int) -> Counter[str]:
         for number, other in enumerate(("c3", "c2"), start=1):
             machine.refers("c1", other, where, number, 0)
             machine.joins(other, where, 0)
-    for _ in range(60):
+    for _ in range(steps):
         (doing,) = chance.choices(list(DOINGS), list(DOINGS.values()))
         does = getattr(machine, doing)
         names = list(inspect.signature(does).parameters)
@@ -136,9 +139,8 @@ def lived_together(rules: int, seed: int) -> Counter[str]:
 @pytest.mark.parametrize("rules", range(len(BusinessMachine.policies)))
 def test_what_members_do_with_one_another_comes_out_as_slowly_reckoned(rules: int) -> None:
     seen: Counter[str] = Counter()
-    for seed in range(1_000 * rules, 1_000 * rules + BUSINESS_LIVES):
-        if (rules, seed) != OPEN:
-            seen += lived_together(rules, seed)
+    for seed in (*range(1_000 * rules, 1_000 * rules + BUSINESS_LIVES), *RARE.get(rules, ())):
+        seen += lived_together(rules, seed, OPEN.get((rules, seed), 60))
     kinds = {"AccountReceived", "AccountReturned", "RewardIssued", "RewardUsed", "StockTaken", "StockReturned"}
     kinds |= {"RequestForwarded", "PointsReceived", "ReferralMade", "RedemptionReversed", "refused: out_of_stock"}
     assert kinds <= seen.keys()
@@ -150,7 +152,7 @@ def test_what_members_do_with_one_another_comes_out_as_slowly_reckoned(rules: in
 
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="an open fault: the account counts one referral too few")
 def test_a_referral_between_two_ids_of_one_person_is_restored_with_the_refund_that_revoked_it() -> None:
-    lived_together(*OPEN)
+    lived_together(6, 6025)
 
 
 Steps = list[tuple[str, tuple[Any, ...]]]
