@@ -25,7 +25,7 @@ def test_the_demo_ends_with_one_screen_and_a_page(run: Run, tmp_path: Path) -> N
         assert words in ran.out
     lines = ran.out.splitlines()
     assert 10 < len(lines) <= 30
-    assert "hotel.html" in ran.out.partition("The page with charts")[2]
+    assert "hotel.html" in ran.out.partition("The page with charts")[2].replace("\n", "")
     assert "<svg" in (tmp_path / "hotel.html").read_text("utf-8")
     assert run("verify", "-d", tmp_path / "hotel.db").code == 0
     assert not list(tmp_path.glob("*.partial*"))

@@ -132,7 +132,7 @@ def test_a_log_of_a_newer_version_is_left_alone(program: Run, hotel: Path) -> No
     with closing(sqlite3.connect(hotel)) as connection:
         connection.execute("UPDATE relations_meta SET value = '99' WHERE name = 'format'")
         connection.commit()
-    refused(program("status", "-d", hotel), 5, "format 99", "newer version")
+    refused(program("status", "-d", hotel), 5, "format 99", "newer_log")
     document = program("verify", "-d", hotel, "--json")
     assert document.code == 5
     assert document.json["error"]["code"] == "newer_log"

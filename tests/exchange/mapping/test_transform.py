@@ -439,4 +439,4 @@ def test_every_shipped_mapping_compiles_and_says_its_rules() -> None:
 def test_the_form_of_mappings_has_a_json_schema() -> None:
     schema = Mapping.model_json_schema()
     assert {"source", "values", "reject", "match", "note", "command"} <= schema["properties"].keys()
-    assert "in" in schema["$defs"]["Condition"]["properties"]
+    assert "in" in schema["$defs"]["RowCondition"]["properties"]

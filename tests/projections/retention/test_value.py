@@ -455,7 +455,7 @@ def test_revenue_retention_and_survival_of_the_segments_add_up(split: Relations)
     [
         ({"fact": "purchases", "one_of": ["a"]}, "is a number"),
         ({"fact": "purchases"}, "is a number"),
-        ({"fact": "purchases", "at_least": 3, "at_most": 2}, "at least 3 and at most 2"),
+        ({"fact": "purchases", "at_least": 3, "at_most": 2}, r"at_least \(3\) must not be above at_most \(2\)"),
         ({"fact": "region", "at_least": 3}, "is a word"),
         ({"fact": "region"}, "is a word"),
         ({"fact": "shoe size", "at_least": 3}, "Input should be"),
