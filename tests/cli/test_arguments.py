@@ -118,6 +118,11 @@ def test_very_many_arguments_are_understood_or_refused_in_words(hotel: Path, lin
     said(invoke(*line, "-d", hotel))
 
 
+def test_a_position_beyond_every_database_is_refused(hotel: Path) -> None:
+    ran = invoke("export", "--after", str(2**63), "-d", hotel)
+    assert (ran.code, "too large" in ran.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("database", "code", "words"),
     [

@@ -102,6 +102,10 @@ def as_error(error: Exception) -> RelationsError | None:
                 code="database_error",
                 hint="Check the URL, the name and the password, and that the server is running",
             )
+        case OverflowError():
+            return InvalidInput(
+                f"a number is too large: {error}", code="number_out_of_range", hint="Use a number below 2^63"
+            )
         case OSError():
             name = f"{error.filename}: " if error.filename else ""
             return SourceError(f"{name}{error.strerror or error}", code="file_error")
