@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import assume, event, given
+from hypothesis import Phase, assume, event, given, settings
 from hypothesis import strategies as st
 
 from relations import Relations
@@ -375,8 +375,12 @@ def histories(draw: st.DrawFn) -> list[Command]:
     return found
 
 
-# Passes alone, and differed in `agenda.due` in two runs of the whole suite; the cause is not known yet.
-@pytest.mark.xfail(strict=False, reason="an open fault: differs in agenda.due in some runs of the whole suite")
+# An open fault, which not every search comes to: purchases of 3.00, 1.00 and 1.00, a refund of 1.00 of the first, then
+# one of 1.02 that is reversed: `agenda.due` differs. Not shrunk again each time, for that takes minutes.
+@pytest.mark.xfail(
+    strict=False, reason="an open fault: a second refund in part, reversed, leaves something in agenda.due"
+)
+@settings(phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(st.sampled_from(RULES), histories(), st.sampled_from(PURCHASES), st.integers(1, 100), st.integers(0, 3))
 def test_a_refund_and_its_reversal_leave_nothing_in_any_view(
     rules: Policy, history: list[Command], purchase: str, percent: int, wait: int
