@@ -30,6 +30,7 @@ LAYERS = (
     {"execution", "engine", "views", "verification"},
     {"audit", "exchange", "sentiment"},
     {"report"},
+    {"relay"},
     {"testing", "cli", "__main__"},
 )
 """What may import what: a module imports its own layer and those before it."""

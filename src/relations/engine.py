@@ -22,6 +22,7 @@ from relations.errors import IdempotencyConflict, InvalidInput
 from relations.execution import BatchReport, Clock, Executor, Reader, Receipt, Rejection
 from relations.execution.idempotency import Repeats
 from relations.log.codec import Codec
+from relations.log.consuming import Consumer, ConsumerStatus, consumer_statuses, move_consumer
 from relations.log.database import Access, Database, Durability
 from relations.log.log import Log
 from relations.log.personal import KeyProblem, Keys
@@ -55,6 +56,7 @@ class Status(msgspec.Struct, frozen=True):
         digest: Its digest, hexadecimal. Note it down: it proves every event up to this position.
         projections: How each projection stands.
         purge_owed: A destroyed key is still in the database's files; the next open or `relations run` removes it.
+        consumers: How each durable consumer stands, relays included.
     """
 
     database: str
@@ -62,6 +64,7 @@ class Status(msgspec.Struct, frozen=True):
     digest: str
     projections: list[ProjectionStatus]
     purge_owed: bool = False
+    consumers: list[ConsumerStatus] = []
 
 
 def _utc_now() -> datetime:
@@ -410,17 +413,34 @@ class Relations:
         """
         # Page by page, with no transaction open while the caller looks at what it got: the log only grows.
         while True:
-            page, last = self._page(after, until=until, of=of)
+            page, last = self.page(after, until=until, of=of)
             yield from page
             if last == after:
                 return
             after = last
 
-    def _page(
-        self, after: int, limit: int = 1_000, *, until: int | None = None, of: Collection[type[Event]] = ()
+    def page(
+        self,
+        after: int,
+        limit: int = 1_000,
+        *,
+        until: int | None = None,
+        of: Collection[type[Event]] = (),
+        sealed: bool = False,
+        to_head: bool = False,
     ) -> tuple[list[RecordedEvent], int]:
-        """Return the next events and the position read up to; a page of other applications' events is empty."""
+        """Return the next events and the position read up to; a page of other applications' events is empty.
+
+        Args:
+            after: Begin after this position.
+            limit: Return at most this many events.
+            until: End with this position.
+            of: Only events of these classes; all events by default.
+            sealed: Leave personal words sealed.
+            to_head: If no wanted event is left, return the head's position.
+        """
         with self.log.database.reading() as connection:
+            head = self.log.head(connection).position if to_head else 0
             if of:
                 position, topic = log_table.c.position, log_table.c.topic
                 wanted = select(log_table).where(position > after, topic.in_([each.topic for each in of]))
@@ -429,7 +449,9 @@ class Relations:
                 rows: Sequence[Any] = connection.execute(wanted.order_by(position).limit(limit)).all()
             else:
                 rows = next(self.log.scan(connection, after=after, until=until, chunk=limit), [])
-            return list(self._reader.recorded(connection, rows)), rows[-1][0] if rows else after
+            last = rows[-1][0] if rows else after
+            found = list(self._reader.recorded(connection, rows, sealed=sealed))
+            return found, last if len(rows) == limit else max(last, head)
 
     def subscribe(self, *, after: int | None = None) -> Subscription[RecordedEvent]:
         """Follow the log: return an iterator of recorded events that waits for new ones until it is stopped.
@@ -442,14 +464,79 @@ class Relations:
         if after is None:
             after = self.status().position
 
-        return Subscription(self.log.database, self._page, after=after)
+        return Subscription(self.log.database, self.page, after=after)
+
+    def consume(
+        self,
+        name: str,
+        *,
+        after: int = 0,
+        of: Collection[type[Event]] = (),
+        wait: bool = True,
+        standby: bool = True,
+        lease_seconds: float = 10.0,
+        save_every: int = 1,
+        sealed: bool = False,
+        before_read: Callable[[], object] = lambda: None,
+    ) -> Consumer[RecordedEvent]:
+        """Follow the log under a name whose position is kept in the database, so that no event is missed.
+
+        An event is acknowledged when the next one is asked for. After a crash, those that were not come again. Of all
+        consumers with one name, in any number of processes, one runs at a time. `subscribe` keeps nothing.
+
+        Args:
+            name: The consumer's name; a new one begins after the position `after`.
+            after: The position after which a consumer with a new name begins.
+            of: Only events of these classes; all events by default.
+            wait: Wait for new events at the end of the log; otherwise the iteration ends there.
+            standby: Wait for the turn while another consumer has the name; otherwise refuse.
+            lease_seconds: After this time, the name of a consumer that was killed is free.
+            save_every: Write the position after this many events. After a crash, up to as many more come again.
+            sealed: Leave personal words sealed.
+            before_read: Called before each read of the log.
+
+        Raises:
+            InvalidInput: The name or a number is out of range.
+            ForeignDatabase: The engine was opened for reading only.
+        """
+
+        def read(position: int, limit: int) -> tuple[list[RecordedEvent], int]:
+            return self.page(position, limit, of=of, sealed=sealed, to_head=True)
+
+        return Consumer(
+            self.log.database,
+            read,
+            name=name,
+            after=after,
+            wait=wait,
+            standby=standby,
+            lease_seconds=lease_seconds,
+            save_every=save_every,
+            before_read=before_read,
+        )
+
+    def move_consumer(self, name: str, position: int) -> None:
+        """Move a durable consumer that does not run: it goes on with the events after this position.
+
+        Raises:
+            InvalidInput: There is no such consumer.
+            ConcurrencyConflict: It is running.
+        """
+        move_consumer(self.log.database, name, position)
 
     def status(self) -> Status:
-        """Return the state of the log and of each projection."""
+        """Return the state of the log, of each projection, and of each durable consumer."""
         with self.log.database.reading() as connection:
             head = self.log.head(connection)
         owed = self.log.database.owed_purge() is not None
-        return Status(self.log.database.name, head.position, head.digest.hex(), self.runner.status(), owed)
+        return Status(
+            database=self.log.database.name,
+            position=head.position,
+            digest=head.digest.hex(),
+            projections=self.runner.status(),
+            purge_owed=owed,
+            consumers=consumer_statuses(self.log.database),
+        )
 
     def first_changed(self, commands: Sequence[Command]) -> Command | None:
         """Return the first command whose id the log has for a different command, or None."""

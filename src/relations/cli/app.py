@@ -18,6 +18,7 @@ from relations.cli.commands.customers import customer_command, duplicates_comman
 from relations.cli.commands.demo import demo
 from relations.cli.commands.frames import frame_command
 from relations.cli.commands.loyalty import liability, loyalty, programme
+from relations.cli.commands.relaying import dead_letters_command, relay_command
 from relations.cli.commands.reports import report
 from relations.cli.commands.schemas import schema
 from relations.cli.commands.scoring import score_command
@@ -57,6 +58,8 @@ for _name, _command in (
     ("verify", verify),
     ("rebuild", rebuild),
     ("run", run),
+    ("relay", relay_command),
+    ("dead-letters", dead_letters_command),
     ("schema", schema),
 ):
     app.command(_name)(_command)

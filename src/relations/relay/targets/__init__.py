@@ -1,0 +1,1 @@
+"""Where a relay can send events: webhooks, files, and brokers."""
