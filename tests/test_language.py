@@ -30,7 +30,10 @@ FORMER = {"CHANGELOG.md": "(was `mended`)"}
 """Former names in the changelog."""
 QUESTIONS = re.compile(r"(?:What|Whether|Which|Who|Whom|Whose|How|Where|When|Why)\b")
 
-PAGES = [*(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 SOURCES = [path for path in sorted((ROOT / "src").rglob("*")) if path.suffix in {".py", ".toml", ".html", ".j2"}]
 
 
