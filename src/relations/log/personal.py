@@ -154,7 +154,7 @@ class Keys:
             ) from None
 
     def seal(self, connection: Connection, event: Event, topic: Topic, customer: str, now: int) -> Event:
-        """Return the event with its personal fields sealed under the customer's key, which is created if it does not exist.
+        """Return the event with its personal fields sealed under the customer's key, created if missing.
 
         For an erased customer, words that older versions stored unencrypted become `ERASED`.
 
