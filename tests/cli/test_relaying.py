@@ -58,7 +58,7 @@ def test_dead_letters_are_shown_sent_again_and_discarded(run: Run, tmp_path: Pat
         ran = run("relay", "-d", log, "--to", "webhook", "--url", receiver.url, "--secret-file", secret, "--once")
         assert ran.code == 0
         assert f"{head} were not delivered" in ran.err
-        shown = run("dead-letters", "-d", log)
+        shown = run("dead-letters", "-d", log, COLUMNS="140")
         assert "answered 422" in shown.out
         letters = run("dead-letters", "-d", log, "--json").json
         assert letters["total"] == len(letters["letters"]) == head
@@ -66,7 +66,7 @@ def test_dead_letters_are_shown_sent_again_and_discarded(run: Run, tmp_path: Pat
         assert run("dead-letters", "-d", log, "--discard").code == 2
         assert run("dead-letters", "-d", log, "--discard", "--id", last, "--json").json == {"changed": 1}
         assert run("dead-letters", "-d", log, "--send-again", "--json").json == {"changed": head - 1}
-        assert "to be sent again" in run("dead-letters", "-d", log).out
+        assert "to be sent again" in run("dead-letters", "-d", log, COLUMNS="140").out
         receiver.answer = lambda _: 204
         run("relay", "-d", log, "--to", "webhook", "--url", receiver.url, "--once")
     assert len(receiver.accepted) == head - 1

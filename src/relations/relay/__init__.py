@@ -8,7 +8,7 @@
 
 from relations.relay.dead_letters import DeadLetter, DeadLetters
 from relations.relay.delivery import DeliveryFailed, MessageRefused, Target, TargetMisconfigured, TargetUnreachable
-from relations.relay.message import Message, Mode, PersonalWords, message_of
+from relations.relay.message import Message, message_of
 from relations.relay.relay import Relay, RelayReport
 from relations.relay.signing import new_secret, signed_headers
 from relations.relay.targets.files import FileTarget, StreamTarget
@@ -21,8 +21,6 @@ __all__ = [
     "FileTarget",
     "Message",
     "MessageRefused",
-    "Mode",
-    "PersonalWords",
     "Relay",
     "RelayReport",
     "StreamTarget",

@@ -94,6 +94,7 @@ def relay_command(
         from relations.relay import Relay
         from relations.relay.targets.opening import open_target
 
+        of = _events(engine, topics or ())
         target = open_target(to, url=url, mode=mode.value, secrets=_secrets(secret_file))
         with Relay(
             engine,
@@ -101,7 +102,7 @@ def relay_command(
             name=name,
             source=source,
             personal=personal.value,
-            of=_events(engine, topics or ()),
+            of=of,
             after=after,
             batch=batch,
             attempts=attempts,

@@ -30,6 +30,7 @@ class StreamTarget:
         self._stream = stream
 
     def send(self, messages: Sequence[Message]) -> None:
+        """Deliver messages in order."""
         self._stream.write(b"".join(message.structured + b"\n" for message in messages))
         self._stream.flush()
 
@@ -77,6 +78,7 @@ class FileTarget:
             self._file.truncate(position)
 
     def send(self, messages: Sequence[Message]) -> None:
+        """Deliver messages in order."""
         with self._lock:
             end = self._file.seek(0, os.SEEK_END)
             try:
@@ -88,4 +90,5 @@ class FileTarget:
                 raise DeliveryFailed(f"cannot write {self.name}: {error.strerror}") from error
 
     def close(self) -> None:
+        """Release what is open."""
         self._file.close()

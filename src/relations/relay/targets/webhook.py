@@ -77,6 +77,7 @@ class WebhookTarget:
         )
 
     def send(self, messages: Sequence[Message]) -> None:
+        """Deliver messages in order."""
         for number, message in enumerate(messages):
             try:
                 self._post(message)
@@ -114,6 +115,7 @@ class WebhookTarget:
         raise MessageRefused(reason)
 
     def close(self) -> None:
+        """Release what is open."""
         self._pool.clear()
 
 
