@@ -96,7 +96,7 @@ def _rebuild_error(cls: type[RelationsError], attributes: dict[str, Any]) -> Rel
 
 
 class InvalidInput(RelationsError):
-    """What a caller sent cannot be understood."""
+    """Input that cannot be understood: a wrong value, an unknown name, a malformed file."""
 
     code = "invalid_input"
 
@@ -197,7 +197,7 @@ class ChainBroken(LogError):
 
 
 class ProjectionFailed(RelationsError):
-    """A projection met an event that it cannot fold; it stands still until that is mended.
+    """A projection met an event that it cannot fold, and stays at that position until this is fixed.
 
     Args:
         projection: The projection's name.
@@ -211,7 +211,7 @@ class ProjectionFailed(RelationsError):
         super().__init__(
             reason,
             field=f"{projection}, position {position}, stream {stream}",
-            hint="Mend the projection or add an upcast, then run `relations rebuild`",
+            hint="Fix the projection or add an upcast, then run `relations rebuild`",
         )
         self.projection = projection
         self.position = position

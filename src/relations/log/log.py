@@ -25,7 +25,7 @@ __all__ = ["Entry", "Head", "Log", "Shard", "Writer"]
 Raw = tuple[Any, ...]
 
 _CHUNK = 1_000
-"""Rows a read: keyset pages need no transaction of their own to stay open, on either database. So many stay in the
+"""Rows a read: keyset pages need no transaction of their own to stay open, on either database. This many stay in the
 processor's cache until they are done with; ten times as many take a quarter longer to read."""
 
 _CUSTOMERS_CHUNK = 500

@@ -136,7 +136,7 @@ class _PostgresWatch:
             try:
                 self._drain()
             except self._error:
-                # The server has ended the session; whatever it told meanwhile, the next read will find.
+                # The server has ended the session; the next read finds what was committed in the meantime.
                 self.close()
         if self._connection is None:
             self._listen()

@@ -65,7 +65,7 @@ class Transform:
         columns: The file's columns, if they are the same for all rows.
         name: The import's name instead of the mapping's: the first part of command ids, and `{source}`.
         digest: The function that makes keyed digests, such as `engine.digest`.
-        withdrawn: The function that tells if the consent of a `GiveConsent` has been withdrawn.
+        withdrawn: A function that returns True if the consent of a `GiveConsent` has been withdrawn.
 
     Raises:
         MappingError: The mapping names a column, value, command or field that does not exist.
