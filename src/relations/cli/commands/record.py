@@ -68,7 +68,7 @@ def record(
     unless it is given. With a `command_id` the same command can be sent again safely.
     """
     with running(json=json, verbose=verbose) as screen:
-        from relations.cli.pages import record as page
+        from relations.cli.pages import recording as page
         from relations.exchange.jsonlines.commands import command_class, known_commands
         from relations.exchange.jsonlines.pairs import command_fields
 
@@ -129,7 +129,7 @@ def _tried(engine: Relations, command: Command) -> Receipt:
 
 
 def _show(screen: Screen, command: Command, receipt: Receipt, zone: str, *, dry_run: bool) -> None:
-    from relations.cli.pages import record as page
+    from relations.cli.pages import recording as page
     from relations.cli.pages.history import as_dict
 
     document = {
