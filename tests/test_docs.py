@@ -58,7 +58,7 @@ def test_every_command_has_its_help_and_its_page(generate: ModuleType) -> None:
     names = [info.name for info in app.registered_commands]
     assert set(names) == {
         "demo", "import", "export", "rebuild", "report", "history", "loyalty", "liability", "status", "verify", "run",
-        "schema", "complaints", "complaint", "repair", "customer", "duplicates", "frame", "score",
+        "schema", "complaints", "complaint", "repair", "customer", "duplicates", "frame", "score", "record",
     }  # fmt: skip
     assert [group.name for group in app.registered_groups] == ["programme", "audit"]
     assert "\n## relations programme check\n" in page
