@@ -231,6 +231,17 @@ class Subscription(Iterator[T], Generic[T]):
             self._release()
             raise StopIteration
 
+    def batch(self) -> list[T]:
+        """Return the next items, at least one, and wait for it where there is none; empty once it is stopped."""
+        try:
+            first = next(self)
+        except StopIteration:
+            return []
+        with self._lock:
+            rest = list(self._items[self._next :])
+            self._next += len(rest)
+        return [first, *rest]
+
     def _fill(self) -> None:
         # First arm, then read: whatever is committed after the arming ends the wait, so nothing falls in between.
         with _translating():
