@@ -400,7 +400,7 @@ with Relations.open("sqlite://") as engine:
     assert engine.verify().good
 try:
     Relations.open("postgresql://nobody@localhost/none")
-except relations.MissingExtra as error:
+except relations.errors.MissingExtra as error:
     assert "relations-engine[postgres]" in str(error)
 print("eventsourcing" in sys.modules, len(engine.__class__.__name__))
 """

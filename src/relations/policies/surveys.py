@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from relations.messages import Label
+from relations.messages import Checked, Label
 from relations.policies.codes import OR_NONE
 from relations.policies.instruments import CES, CSAT, INTERVIEW, NPS, OBSERVATION, PANEL, REVIEW, SERVQUAL, Instrument
 
@@ -16,7 +16,7 @@ _DAY = 86_400_000_000
 Days = Annotated[int, Field(strict=True, ge=0, le=3650)]
 
 
-class Theme(BaseModel):
+class Theme(Checked):
     """A theme of customers' words.
 
     Attributes:
@@ -30,7 +30,7 @@ class Theme(BaseModel):
     description: Annotated[str, Field(max_length=1000)] = ""
 
 
-class Surveys(BaseModel):
+class Surveys(Checked):
     """The settings of surveys, and of how answers are read.
 
     The policy cannot change the limits of promoters and detractors (9 to 10 and 0 to 6, on a scale of 0 to 10). With

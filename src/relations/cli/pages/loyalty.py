@@ -64,7 +64,9 @@ def _entries(statement: Statement, zone: str) -> Table:
 def _shown(statement: Statement, zone: str) -> list[RenderableType]:
     lines = [words(f"{number(statement.count)} entries. Times are in {zone}.")]
     if len(statement.entries) < statement.count:
-        lines.append(words(f"{number(len(statement.entries))} of them are shown: see --limit and --offset."))
+        lines.append(words(f"{number(len(statement.entries))} of them are shown; --limit shows more."))
+    if statement.entries and len(statement.entries) < statement.count:
+        lines.append(words(f"The page after this one: --after {statement.entries[-1].position}"))
     return list(lines)
 
 

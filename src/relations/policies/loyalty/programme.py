@@ -14,10 +14,10 @@ from functools import cached_property
 from math import ceil
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from relations.errors import InvalidInput
-from relations.messages import Id, Label, Money, Tender, minor_digits
+from relations.messages import Checked, Id, Label, Money, Tender, minor_digits
 from relations.policies.calendars import local_time
 from relations.policies.codes import NONE_WORD, OR_NONE, known_currency
 from relations.policies.loyalty.offers import Campaign, Referral, Reward, Tier
@@ -132,7 +132,7 @@ def _known_currencies(rates: dict[str, Fraction]) -> dict[str, Fraction]:
     return rates
 
 
-class Programme(BaseModel):
+class Programme(Checked):
     """The loyalty programme: what is earned, how long it lasts, and the tiers.
 
     Attributes:
