@@ -18,8 +18,7 @@ import msgspec
 
 from relations.errors import InvalidInput
 from relations.exchange.jsonlines.commands import command_class, command_from_json
-from relations.exchange.mapping.texts import shown
-from relations.messages import Command, Money
+from relations.messages import Command, Money, shown
 
 __all__ = ["CommandField", "command_fields", "command_from_pairs"]
 
