@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from relations.messages import Checked, Label
+from relations.policies.codes import OR_NONE
 from relations.policies.instruments import CES, CSAT, INTERVIEW, NPS, OBSERVATION, PANEL, REVIEW, SERVQUAL, Instrument
 
 __all__ = ["Surveys", "Theme"]
@@ -61,16 +62,16 @@ class Surveys(Checked):
     minimum_answers: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 5
     confidence: Annotated[float, Field(ge=0.5, le=0.999_999)] = 0.95
     csat_satisfied_from: Annotated[int, Field(strict=True, ge=2, le=5)] = 4
-    follow_up_days: Days | None = 7
+    follow_up_days: Annotated[Days | None, OR_NONE] = 7
     instruments: tuple[Instrument, ...] = (NPS, CSAT, CES, REVIEW, SERVQUAL, INTERVIEW, PANEL, OBSERVATION)
     themes: tuple[Theme, ...] = ()
     quarantine_days: Days = 30
     reminder_days: Annotated[int, Field(strict=True, ge=1, le=3650)] = 7
     reminders: Annotated[int, Field(strict=True, ge=0, le=10)] = 1
-    reminder_valid_days: Annotated[int, Field(strict=True, ge=1, le=3650)] | None = 14
+    reminder_valid_days: Annotated[Annotated[int, Field(strict=True, ge=1, le=3650)] | None, OR_NONE] = 14
     answer_within_days: Days = 2
-    low_sentiment: Annotated[int, Field(strict=True, ge=-1000, le=0)] | None = -500
-    consent_purpose: Label | None = "surveys"
+    low_sentiment: Annotated[Annotated[int, Field(strict=True, ge=-1000, le=0)] | None, OR_NONE] = -500
+    consent_purpose: Annotated[Label | None, OR_NONE] = "surveys"
 
     @model_validator(mode="after")
     def _names_stand_once(self) -> Self:

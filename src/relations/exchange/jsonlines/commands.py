@@ -39,14 +39,16 @@ def command_class(name: str) -> type[Command]:
             f"there is no command {name!r}",
             code="unknown_command",
             field="command",
-            hint=f"{f'Did you mean {close[0]}? ' if close else ''}There are: {', '.join(known_commands())}",
+            hint=f"Did you mean {close[0]}?" if close else f"There are: {', '.join(known_commands())}",
         )
     return found
 
 
 def command_to_json(command: Command) -> str:
     """Return a command as one line of JSON without a newline. Fields at their defaults are left out."""
-    fields = command.model_dump(mode="json", exclude_defaults=True)
+    # The parts of a field stay whole: the `kind` that names a rule may be a default.
+    defaults = {name for name, field in type(command).model_fields.items() if getattr(command, name) == field.default}
+    fields = command.model_dump(mode="json", exclude=defaults)
     return json.dumps({"command": type(command).__name__, **fields}, ensure_ascii=False)
 
 
