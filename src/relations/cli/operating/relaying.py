@@ -179,7 +179,7 @@ def dead_letters_command(
         changes = send_again or discard
         opened = open_engine(database) if changes else open_to_read(database, views=False)
         with opened as engine:
-            from relations.cli.pages.relaying import show_dead_letters
+            from relations.cli.operating.letters_page import show_dead_letters
             from relations.relay import DeadLetters
 
             letters = DeadLetters(engine.log.database, name)
