@@ -20,13 +20,13 @@ from relations.cli.commands.frames import frame_command
 from relations.cli.commands.loyalty import liability, loyalty, programme
 from relations.cli.commands.policy import policy
 from relations.cli.commands.record import record
-from relations.cli.operating.relaying import dead_letters_command, relay_command
 from relations.cli.commands.reports import report
 from relations.cli.commands.schemas import schema
 from relations.cli.commands.scoring import score_command
 from relations.cli.commands.transfer import export_command, import_command
 from relations.cli.commands.upkeep import rebuild, run, status, verify
 from relations.cli.exits import ExitCode
+from relations.cli.operating.relaying import dead_letters_command, relay_command
 from relations.cli.streams import prepare_streams
 from relations.version import VERSION
 
