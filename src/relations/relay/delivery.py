@@ -1,4 +1,4 @@
-"""What a target is, and how a delivery can fail."""
+"""Targets of a relay, and the ways in which a delivery can fail."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _GROWTH = 2.0
 
 
 class RelayReport(msgspec.Struct):
-    """What a relay has done since it was opened.
+    """The work of a relay since it was opened.
 
     Attributes:
         delivered: Messages that the target has acknowledged.

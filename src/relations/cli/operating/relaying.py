@@ -28,7 +28,7 @@ class ModeChoice(StrEnum):
 
 
 class PersonalChoice(StrEnum):
-    """What becomes of personal words."""
+    """The treatment of personal words."""
 
     sealed = "sealed"
     omit = "omit"

@@ -1,1 +1,1 @@
-"""Where a relay can send events: webhooks, files, and brokers."""
+"""Targets of a relay: webhooks, files, and brokers."""
