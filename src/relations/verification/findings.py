@@ -109,7 +109,7 @@ class Findings:
 
     Attributes:
         problems: The problems in the order of the checks.
-        omitted: How many were not kept, because there are so many of their kind.
+        omitted: How many were not kept, because there are too many of their kind.
     """
 
     def __init__(self, *, is_sqlite: bool) -> None:
