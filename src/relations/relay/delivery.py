@@ -47,7 +47,7 @@ class TargetMisconfigured(RelationsError):
 
 
 class Target(Protocol):
-    """Where a relay sends messages.
+    """A receiver of messages.
 
     Attributes:
         name: What it is called in messages for people; without secrets.
