@@ -18,6 +18,7 @@ from relations.aggregates.customer import (
     RefundReversed,
     ReinstatePurchase,
     ReverseRefund,
+    UnmergeCustomer,
 )
 from relations.aggregates.loyalty import (
     EarningRestored,
@@ -33,7 +34,7 @@ from relations.aggregates.loyalty import (
 )
 from relations.aggregates.policy import AdoptPolicy
 from relations.errors import CommandRefused, InvalidInput
-from relations.messages import Command, Money, Tender
+from relations.messages import Command, Money, Tender, to_micros
 from relations.policies import Policy
 from relations.projections import agenda, loyalty, retention
 from relations.projections.loyalty import MemberAccount
@@ -235,6 +236,42 @@ def test_a_referral_that_a_refund_revoked_counts_again_on_both_sides() -> None:
         engine.execute(ReverseRefund(customer="c3", refund="r1", occurred_at=on(5)))
         assert any(isinstance(each.event, ReferralRestored) for each in engine.events())
         assert (figures(engine), balance(engine), balance(engine, "c3")) == before
+
+
+@pytest.mark.parametrize(
+    "order", ["refund merge reversal", "merge refund unmerge reversal", "merge refund reversal unmerge"]
+)
+def test_a_revoked_referral_counts_again_however_a_merge_comes_between(order: str) -> None:
+    rules = policy(referral={"referrer_points": 50, "referred_points": 20})
+    refer = MakeReferral(customer="c1", referral="f", referred="c3", occurred_at=on(1))
+    history: list[Command] = [
+        refer,
+        EnrolMember(customer="c3", occurred_at=on(2)),
+        buy("p", 10, 3, customer="c3"),
+    ]
+    steps = {
+        "refund": refund("p", 10, 4, customer="c3"),
+        "merge": MergeCustomer(customer="c1", into="c2", occurred_at=on(5)),
+        "reversal": ReverseRefund(customer="c3", refund="r1", occurred_at=on(6)),
+        "unmerge": UnmergeCustomer(customer="c1", occurred_at=on(7)),
+    }
+    names = order.split()
+    with opened(rules, *history) as engine, opened(rules, *history) as other:
+        for number, name in enumerate(names):
+            engine.execute(steps[name].model_copy(update={"occurred_at": on(10 + number)}))
+            if name == "refund":
+                assert engine.views.loyalty.referrals().points == 0
+                assert [each.points for each in engine.views.loyalty.referrals_of("c1")] == [0]
+            elif "merge" in name:
+                other.execute(steps[name].model_copy(update={"occurred_at": on(10 + number)}))
+        assert any(isinstance(each.event, ReferralRestored) for each in engine.events())
+        whose = "c1" if "unmerge" in names else "c2"
+        assert engine.views.loyalty.referrals() == other.views.loyalty.referrals()
+        for each in (engine, other):
+            assert [(row.points, row.rewarded_at) for row in each.views.loyalty.referrals_of("c1")] == [
+                (50, to_micros(on(3)))
+            ]
+            assert balance(each, whose) == 50
 
 
 def test_a_refund_under_a_merged_id_is_reversed_in_the_surviving_account() -> None:
