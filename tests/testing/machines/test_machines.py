@@ -88,7 +88,7 @@ class TestBusiness(BusinessMachine.TestCase):  # type: ignore[misc, valid-type] 
 
 BUSINESS_LIVES = 60
 RARE = {6: (6351, 6645)}
-"""By rules, seeds of lives that come to what others seldom reach: the grace of a tier; a referral restored in a merge."""
+"""By rules, seeds of lives that seldom come about: with the grace of a tier; with a referral restored in a merge."""
 DOINGS = {"buys": 4, "gives_back": 3, "refund_is_reversed": 2,
           "is_given": 3, "redeems": 3, "undoes": 3, "sends": 2, "wants": 4, "refers": 2,
           "time_passes": 3, "are_found_to_be_one": 2, "are_two_after_all": 2, "uses": 3, "joins": 1, "leaves": 1,
