@@ -46,7 +46,8 @@ from relations.verification import Problem, Verification, Verifier
 __all__ = ["BatchReport", "Problem", "Receipt", "Rejection", "Relations", "Status", "Verification", "Views"]
 
 
-def _utc_now() -> datetime:
+def utc_now() -> datetime:
+    """Return the system's time: an engine's clock unless it is given another."""
     return datetime.now(UTC)
 
 
@@ -72,7 +73,7 @@ class Relations(Questions):
         self,
         log: Log,
         *,
-        clock: Clock = _utc_now,
+        clock: Clock = utc_now,
         master_key: bytes | None = None,
         snapshot_every: int = 500,
         aggregates: Sequence[Aggregate[Any]] = AGGREGATES,
@@ -143,7 +144,7 @@ class Relations(Questions):
         url: str,
         *,
         create: bool = True,
-        clock: Clock = _utc_now,
+        clock: Clock = utc_now,
         master_key: bytes | None = None,
         durability: Durability = "full",
         snapshot_every: int = 500,
@@ -154,6 +155,10 @@ class Relations(Questions):
         follow: bool = True,
         access: Access = "write",
         kept_states: Path | None = None,
+        busy_seconds: float = 30.0,
+        pool_size: int = 15,
+        pool_seconds: float = 30.0,
+        connect_seconds: float = 10.0,
     ) -> Self:
         """Open the log of a database, and create it if it does not exist.
 
@@ -175,9 +180,13 @@ class Relations(Questions):
                 the moment of opening. On PostgreSQL they answer from what is folded, with a warning.
             kept_states: A folder in which `as_of` keeps states of views from one process to the next. By default they
                 are kept until the engine is closed.
+            busy_seconds: The seconds that a command waits for its turn to write, before `log_busy` is raised.
+            pool_size: The most connections that read or write at once. Subscriptions have their own.
+            pool_seconds: The seconds that a caller waits for a free connection, before `pool_exhausted` is raised.
+            connect_seconds: The seconds that PostgreSQL may take to answer a new connection.
 
         Raises:
-            InvalidInput: The URL is not one of a supported database.
+            InvalidInput: The URL is not one of a supported database, or a limit makes no sense.
             ForeignDatabase: It is not a database, or belongs to another application.
             NewerLog: A newer version of relations wrote it.
             MissingExtra: The URL is one of PostgreSQL, and the extra `postgres` is not installed.
@@ -195,7 +204,15 @@ class Relations(Questions):
             follow=follow,
             kept_states=kept_states,
         )
-        database = Database(url, durability=durability, access=access)
+        database = Database(
+            url,
+            durability=durability,
+            access=access,
+            busy_seconds=busy_seconds,
+            pool_size=pool_size,
+            pool_seconds=pool_seconds,
+            connect_seconds=connect_seconds,
+        )
         try:
             log = Log(database, create=create)
             engine = make(log)
