@@ -102,6 +102,7 @@ class Relations(Questions):
         self.runner = Runner(log, self.codec, projections, lambda: self.policy.zone)
         self._follow = follow
         self._aggregates, self._kinds = aggregates, views
+        self.bounds = None
         self._bounds = BoundsFinder(log)
         self._states = KeptStates(log, self.codec, directory=kept_states)
         self._customers = CustomerTables(self.codec)

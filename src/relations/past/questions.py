@@ -61,7 +61,7 @@ class Questions(ABC):
     log: Log
     codec: Codec
     clock: Clock
-    bounds: Bounds | None = None
+    bounds: Bounds | None
     _reader: Reader
 
     @property
