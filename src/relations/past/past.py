@@ -84,7 +84,7 @@ class Past(Questions):
     `close` removes its temporary files, as does the garbage collector.
 
     Attributes:
-        customer: The customer to whom everything is limited, if it is.
+        customer: The only customer in this past; None for everybody.
     """
 
     def __init__(self, parts: PastParts, bounds: Bounds, moment: datetime, customer: str | None = None) -> None:
