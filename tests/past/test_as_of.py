@@ -13,9 +13,9 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from relations import MergeCustomer, RegisterCustomer, Relations
+from relations import RegisterCustomer, Relations
 from relations.aggregates import AGGREGATES
-from relations.aggregates.policy import AdoptPolicy
+from relations.commands import AdoptPolicy, MergeCustomer
 from relations.errors import InvalidInput
 from relations.log.tables import keys
 from relations.messages import Command, from_micros, to_micros
