@@ -7,7 +7,7 @@ DEV    := $(VENV)/.ready-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak browser check lint types docs docs-check record wheel smoke bench clean
+.PHONY: help demo test soak browser brokers check lint types docs docs-check record wheel smoke bench clean
 
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,13 @@ browser: ## install the browser for the report's tests (Debian, as root)
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	    chromium chromium-driver fonts-noto-cjk >/dev/null; }
+
+# Likewise the tests of the relay, which need brokers, and the tests behind a pooler of connections. They run on ports of
+# 127.0.0.1 that are free, and only while their tests run.
+brokers: ## install Redis, RabbitMQ and PgBouncer for the relay's tests (Debian, as root)
+	@command -v redis-server >/dev/null && command -v pgbouncer >/dev/null && test -x /usr/lib/rabbitmq/bin/rabbitmq-server || { \
+	  apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	    redis-server rabbitmq-server pgbouncer >/dev/null; }
 
 test: $(DEV) ## run every test but the long searches, on SQLite and on a real PostgreSQL
 	$(BIN)/python -m pytest -n 2 --dist loadfile

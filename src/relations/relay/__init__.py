@@ -11,16 +11,22 @@ from relations.relay.delivery import DeliveryFailed, MessageRefused, Target, Tar
 from relations.relay.message import Message, message_of
 from relations.relay.relay import Relay, RelayReport
 from relations.relay.signing import new_secret, signed_headers
+from relations.relay.targets.amqp import AmqpTarget
 from relations.relay.targets.files import FileTarget, StreamTarget
+from relations.relay.targets.kafka import KafkaTarget
+from relations.relay.targets.redis_streams import RedisTarget
 from relations.relay.targets.webhook import WebhookTarget
 
 __all__ = [
+    "AmqpTarget",
     "DeadLetter",
     "DeadLetters",
     "DeliveryFailed",
     "FileTarget",
+    "KafkaTarget",
     "Message",
     "MessageRefused",
+    "RedisTarget",
     "Relay",
     "RelayReport",
     "StreamTarget",

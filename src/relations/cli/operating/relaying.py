@@ -49,6 +49,14 @@ def relay_command(
     url: Annotated[
         str | None, typer.Option("--url", metavar="URL", help="The address of the webhook or of the broker.")
     ] = None,
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            "--channel",
+            help="Send to this exchange, topic or stream of the broker. Default: relations.",
+            metavar="NAME",
+        ),
+    ] = None,
     name: Annotated[str, typer.Option("--name", help=_NAME)] = "relay",
     source: Annotated[
         str, typer.Option("--source", metavar="URI", help="Name the log with this CloudEvents source.")
@@ -95,7 +103,7 @@ def relay_command(
         from relations.relay.targets.opening import open_target
 
         of = _events(engine, topics or ())
-        target = open_target(to, url=url, mode=mode.value, secrets=_secrets(secret_file))
+        target = open_target(to, url=url, channel=channel, mode=mode.value, secrets=_secrets(secret_file))
         with Relay(
             engine,
             target,

@@ -1,0 +1,120 @@
+"""Real brokers on this machine: Redis and RabbitMQ from the system's packages, started and stopped by a test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+REDIS = shutil.which("redis-server")
+RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+EPMD = shutil.which("epmd")
+_SECONDS = 90
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+    return port
+
+
+def _wait(process: subprocess.Popen[bytes], is_ready: Callable[[], bool], log: Path) -> None:
+    end = time.monotonic() + _SECONDS
+    while True:
+        with suppress(Exception):
+            if is_ready():
+                return
+        if process.poll() is not None or time.monotonic() > end:
+            said = log.read_text(errors="replace")[-2_000:]
+            raise RuntimeError(f"the broker did not start: {said}")
+        time.sleep(0.05)
+
+
+@contextmanager
+def _running(
+    command: list[str], log: Path, environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def redis_running(home: Path) -> Iterator[str]:
+    """Run Redis, and give its URL."""
+    import redis
+
+    assert REDIS is not None
+    port = free_port()
+    command = [
+        REDIS,
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--dir",
+        str(home),
+    ]
+    url = f"redis://127.0.0.1:{port}/0"
+    with _running(command, home / "redis.log") as process, redis.Redis.from_url(url) as client:
+        _wait(process, lambda: bool(client.ping()), home / "redis.log")
+        yield url
+
+
+@contextmanager
+def rabbitmq_running(home: Path) -> Iterator[str]:
+    """Run RabbitMQ with its own Erlang port mapper, and give its URL."""
+    import pika
+
+    port, distribution, mapper = free_port(), free_port(), free_port()
+    (home / "plugins").write_text("[].")
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "ERL_EPMD_PORT": str(mapper),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODENAME": "relations@localhost",
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_DIST_PORT": str(distribution),
+        "RABBITMQ_MNESIA_BASE": str(home / "data"),
+        "RABBITMQ_LOG_BASE": str(home / "log"),
+        "RABBITMQ_PID_FILE": str(home / "pid"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "plugins"),
+        "RABBITMQ_CONFIG_FILE": str(home / "none"),
+        "RABBITMQ_CONF_ENV_FILE": str(home / "none.conf"),
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 -kernel inet_dist_use_interface {127,0,0,1}",
+    }
+    url = f"amqp://guest:guest@127.0.0.1:{port}/%2F"
+
+    def is_ready() -> bool:
+        pika.BlockingConnection(pika.URLParameters(url)).close()
+        return True
+
+    assert EPMD is not None
+    with (
+        _running([EPMD, "-port", str(mapper), "-address", "127.0.0.1", "-relaxed_command_check"], home / "epmd.log"),
+        _running([str(RABBITMQ)], home / "rabbitmq.log", environment) as process,
+    ):
+        _wait(process, is_ready, home / "rabbitmq.log")
+        yield url
