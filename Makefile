@@ -36,10 +36,14 @@ browser: ## install the browser for the report's tests (Debian, as root)
 
 # Likewise the tests of the relay, which need brokers, and the tests behind a pooler of connections. They run on ports of
 # 127.0.0.1 that are free, and only while their tests run.
-brokers: ## install Redis, RabbitMQ and PgBouncer for the relay's tests (Debian, as root)
+brokers: $(BIN)/python ## install Redis, RabbitMQ, PgBouncer and AsyncAPI's schema for the relay's tests (Debian, as root)
 	@command -v redis-server >/dev/null && command -v pgbouncer >/dev/null && test -x /usr/lib/rabbitmq/bin/rabbitmq-server || { \
 	  apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	    redis-server rabbitmq-server pgbouncer >/dev/null; }
+	@test -f $(VENV)/asyncapi-3.0.0.json || ! command -v npm >/dev/null || { \
+	  cd $(VENV) && npm pack --silent @asyncapi/specs@6.11.1 >/dev/null && \
+	  tar xzf asyncapi-specs-6.11.1.tgz --strip-components=2 package/schemas/3.0.0.json && \
+	  mv 3.0.0.json asyncapi-3.0.0.json && rm asyncapi-specs-6.11.1.tgz; }
 
 test: $(DEV) ## run every test but the long searches, on SQLite and on a real PostgreSQL
 	$(BIN)/python -m pytest -n 2 --dist loadfile

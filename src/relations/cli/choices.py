@@ -103,6 +103,7 @@ class SchemaChoice(StrEnum):
     events = "events"
     policy = "policy"
     mapping = "mapping"
+    asyncapi = "asyncapi"
 
 
 def complete_command(incomplete: str) -> list[str]:

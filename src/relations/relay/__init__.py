@@ -6,9 +6,11 @@
         relay.run()
 """
 
+from relations.relay.asyncapi import asyncapi_document
 from relations.relay.dead_letters import DeadLetter, DeadLetters
 from relations.relay.delivery import DeliveryFailed, MessageRefused, Target, TargetMisconfigured, TargetUnreachable
 from relations.relay.message import Message, message_of
+from relations.relay.outbox_view import create_outbox_view, drop_outbox_view
 from relations.relay.relay import Relay, RelayReport
 from relations.relay.signing import new_secret, signed_headers
 from relations.relay.targets.amqp import AmqpTarget
@@ -34,6 +36,9 @@ __all__ = [
     "TargetMisconfigured",
     "TargetUnreachable",
     "WebhookTarget",
+    "asyncapi_document",
+    "create_outbox_view",
+    "drop_outbox_view",
     "message_of",
     "new_secret",
     "signed_headers",

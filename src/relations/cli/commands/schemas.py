@@ -53,7 +53,7 @@ def schema(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show the JSON Schemas of commands, events, policies and import mappings.
+    """Show the JSON Schemas of commands, events, policies and import mappings, and the relay's AsyncAPI document.
 
     The output is JSON with and without --json.
     """
@@ -72,7 +72,16 @@ def schema(
                     documents[choice] = Policy.model_json_schema()
                 case SchemaChoice.mapping:
                     documents[choice] = Mapping.model_json_schema()
+                case SchemaChoice.asyncapi:
+                    documents[choice] = _asyncapi()
         screen.document(_chosen(documents, of, name))
+
+
+def _asyncapi() -> dict[str, Any]:
+    from relations.aggregates import AGGREGATES
+    from relations.relay import asyncapi_document
+
+    return asyncapi_document([event for aggregate in AGGREGATES for event in aggregate.events])
 
 
 def _chosen(documents: dict[str, Any], of: SchemaChoice | None, name: str | None) -> Any:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from relations.engine import Relations
     from relations.messages import Event
 
-__all__ = ["dead_letters_command", "relay_command"]
+__all__ = ["dead_letters_command", "outbox_view_command", "relay_command"]
 
 
 class ModeChoice(StrEnum):
@@ -201,3 +201,19 @@ def dead_letters_command(
             screen.result(
                 {"total": total, "letters": found}, lambda screen: screen.print(*show_dead_letters(found, total))
             )
+
+
+def outbox_view_command(
+    database: Database,
+    drop: Annotated[bool, typer.Option("--drop", help="Drop the view instead.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Create the view `relations_outbox` on PostgreSQL, in the column layout of Debezium's outbox event router.
+
+    Connectors that query tables read new events from it in order of the column `position`.
+    """
+    with running(verbose=verbose) as screen, open_engine(database) as engine:
+        from relations.relay import create_outbox_view, drop_outbox_view
+
+        (drop_outbox_view if drop else create_outbox_view)(engine.log.database)
+        screen.say("The view relations_outbox is dropped." if drop else "The view relations_outbox is ready.")
