@@ -95,6 +95,7 @@ class RepairView(View):
     """The repair of damaged relations. `as_of` is the present by default; anything dated after it is left out."""
 
     projection: ClassVar[Projection] = PROJECTION
+    keeps_answers: ClassVar[bool] = True
 
     def relations(
         self, *, as_of: datetime | None = None, state: State | None = None, limit: int | None = 100, offset: int = 0

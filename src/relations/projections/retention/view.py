@@ -77,6 +77,7 @@ class RetentionView(View):
     """
 
     projection: ClassVar[Projection] = PROJECTION
+    keeps_answers: ClassVar[bool] = True
 
     # --- who stays --------------------------------------------------------------------------------------------------
 
@@ -105,7 +106,7 @@ class RetentionView(View):
             InvalidInput: The stage is unknown, or `limit` is negative.
         """
         checked_choice(stage, STAGES, "stage")
-        page, today = Page(limit, after), self._day(as_of)
+        page, today = Page(limit, after), self.day(as_of)
         found = customer_stages(self._by_customer(), self.policy.lifecycle, today=today, local=self.local)
         return page.of_names([entry for entry in found if stage in (None, entry.stage)], lambda entry: entry.customer)
 
@@ -134,7 +135,7 @@ class RetentionView(View):
         """
         checked_choice(period, PERIODS, "period")
         first, end = checked_month(since, "since"), checked_month(until, "until")
-        today = self._day(as_of)
+        today = self.day(as_of)
         lives = [
             Life(row.purchase_days(today), row.turns(today, self.local))
             for row in self._selected(today, cohort, segment)
@@ -153,7 +154,7 @@ class RetentionView(View):
         Raises:
             InvalidInput: The segment is unknown.
         """
-        today = self._day(as_of)
+        today = self.day(as_of)
         return cohort_table(self._selected(today, None, segment), today=today)
 
     def survival(
@@ -176,7 +177,7 @@ class RetentionView(View):
         Raises:
             InvalidInput: `cohort` is not a month, or the segment is unknown.
         """
-        policy, local, today = self.policy, self.local, self._day(as_of)
+        policy, local, today = self.policy, self.local, self.day(as_of)
         found = (
             time_to_loss(row.purchase_days(today), today, policy.lifecycle, row.turns(today, local))
             for row in self._selected(today, cohort, segment)
@@ -203,7 +204,7 @@ class RetentionView(View):
             InvalidInput: A bound is not a month, or the segment is unknown.
         """
         first, end = checked_month(since, "since"), checked_month(until, "until")
-        today = self._day(as_of)
+        today = self.day(as_of)
         rows = self._selected(today, None, segment)
         return churn_report(rows, today=today, local=self.local, since=first, until=end)
 
@@ -237,14 +238,14 @@ class RetentionView(View):
     def kind_of(self, customer: str, *, as_of: datetime | None = None) -> CustomerKind | None:
         """Return one customer's kind of loyalty and its history; None before any purchase or answer."""
         rows = self.rows(Patronage, customer=customer)
-        return _kind(rows[0], self.policy, month_of(self._day(as_of))) if rows else None
+        return _kind(rows[0], self.policy, month_of(self.day(as_of))) if rows else None
 
     def customer(self, customer: str, *, as_of: datetime | None = None) -> CustomerProfile | None:
         """Return one customer's purchases; None if the customer is not known."""
         rows = self.rows(Patronage, customer=customer)
         if not rows:
             return None
-        return customer_profile(rows[0], self.policy.lifecycle, today=self._day(as_of), local=self.local)
+        return customer_profile(rows[0], self.policy.lifecycle, today=self.day(as_of), local=self.local)
 
     # --- what they are worth ----------------------------------------------------------------------------------------
 
@@ -324,7 +325,7 @@ class RetentionView(View):
         return worth_report(
             self._by_customer(),
             currency=code,
-            through=self._day(as_of),
+            through=self.day(as_of),
             days=ahead / timedelta(days=1),
             yearly_rate=yearly_rate,
             model=model,
@@ -356,7 +357,7 @@ class RetentionView(View):
         Raises:
             InvalidInput: The currency or segment is unknown, `cohort` is not a month, or `months` is below 1.
         """
-        code, today = self._currency(currency), self._day(as_of)
+        code, today = self._currency(currency), self.day(as_of)
         if months < 1:
             raise InvalidInput(
                 f"a span cannot have {months} months", code="invalid_months", field="months", hint="Give 1 or more"
@@ -395,7 +396,7 @@ class RetentionView(View):
             InvalidInput: The currency or grade is unknown, or `limit` is negative.
         """
         checked_choice(grade, get_args(ValueGrade), "grade", called="value grade")
-        page, code, month = Page(limit, after), self._currency(currency), month_of(self._day(as_of))
+        page, code, month = Page(limit, after), self._currency(currency), month_of(self.day(as_of))
         policy = self.policy.lifecycle.grades
         return grades_report(self._by_customer(), policy, currency=code, month=month, grade=grade, page=page)
 
@@ -419,7 +420,7 @@ class RetentionView(View):
         Raises:
             InvalidInput: The currency is unknown.
         """
-        code, month = self._currency(currency), month_of(self._day(as_of))
+        code, month = self._currency(currency), month_of(self.day(as_of))
         rows = self.rows(Patronage, customer=customer)
         return customer_grade(rows[0], self.policy.lifecycle.grades, currency=code, month=month) if rows else None
 
@@ -436,12 +437,12 @@ class RetentionView(View):
         Raises:
             InvalidInput: `limit` is negative.
         """
-        page, today = Page(limit, after), self._day(as_of)
+        page, today = Page(limit, after), self.day(as_of)
         return segment_figures(self._by_customer(), self.policy, today=today, local=self.local, page=page)
 
     def members(self, *, as_of: datetime | None = None) -> dict[str, tuple[str, ...]]:
         """Return the names of the policy's segments by customer, for every customer who belongs to any."""
-        policy, today = self.policy, self._day(as_of)
+        policy, today = self.policy, self.day(as_of)
         belong = members(self._by_customer(), policy, policy.lifecycle.segments, today=today, local=self.local)
         found: dict[str, tuple[str, ...]] = {}
         for name, rows in belong.items():
@@ -454,7 +455,7 @@ class RetentionView(View):
         found = self.rows(Patronage, customer=customer)
         if not found:
             return ()
-        policy, today = self.policy, self._day(as_of)
+        policy, today = self.policy, self.day(as_of)
         segments, survivor = policy.lifecycle.segments, found[0].customer
         rows = self.rows(Patronage) if any(map(_compares_customers, segments)) else found
         belong = members(rows, policy, segments, today=today, local=self.local)
@@ -486,16 +487,12 @@ class RetentionView(View):
         return acquisition_figures(
             self.rows(Patronage),
             currency=self._currency(currency),
-            until=self._day(as_of),
+            until=self.day(as_of),
             campaigns=campaigns,
             expected=expected,
         )
 
     # --- reading ----------------------------------------------------------------------------------------------------
-
-    def _day(self, as_of: datetime | None) -> int:
-        """Return the ordinal of the local day of a moment."""
-        return self.local.day(self.moment(as_of))
 
     def _currency(self, currency: str | None) -> str:
         code = currency or self.policy.currency
