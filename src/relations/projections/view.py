@@ -8,6 +8,7 @@ if there were no merges.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,11 +25,14 @@ from sqlalchemy import Connection, FromClause, Select, Table, func, select
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from relations.errors import InvalidInput, StoreError
-from relations.log.database import Database
+from relations.gc_pause import collector_paused
+from relations.log.database import CompiledStatement, Database
+from relations.log.tables import log
 from relations.messages import to_micros
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime, local_time
 from relations.policies.in_force import InForce
+from relations.projections.columns import Codes, ColumnGroups, Columns, ColumnStore, Fetched, Source
 from relations.projections.keeping import KeptAnswers, ViewState, copied, key_of_call
 from relations.projections.projection import CustomerRow, Projection, Row, Rows
 from relations.projections.running.aliases import Aliases, combined, key_of
@@ -44,6 +48,8 @@ C = TypeVar("C", bound=CustomerRow)
 
 _ATTEMPTS = 10
 """The most times that a question starts again because the aliases are newer than the view's tables."""
+_CHANGES_MAX = 20_000
+"""Events since columns were read from which on all rows are read again, not only those of changed customers."""
 _WORTH_KEEPING = 0.002
 """Seconds from which on an answer is kept: a faster one is computed again sooner than its memory is worth."""
 
@@ -107,6 +113,8 @@ class View:
         self._aliases = context.aliases
         self._asking = _Asking()
         self._kept = KeptAnswers()
+        self._stores: defaultdict[type[CustomerRow], ColumnStore] = defaultdict(ColumnStore)
+        self._field_queries: dict[tuple[type[CustomerRow], tuple[str, ...]], CompiledStatement] = {}
         self._fold_customer = self._unkept(context.fold_customer)
         self._customers_between = self._unkept(context.customers_between)
         self._open_words = self._unkept(context.open_words)
@@ -257,6 +265,81 @@ class View:
         answer = compute()
         self._kept.put(key, answer, state, rules, policy)
         return answer
+
+    def columns(self, row: type[CustomerRow], groups: ColumnGroups) -> Columns:
+        """Return the rows of one class as columns, of all customers by their surviving ids.
+
+        Args:
+            row: A class with one row a customer.
+            groups: The parts of the columns, and the fields that they are read from.
+        """
+        with self._answering() as connection:
+            aliases, state, local = self._aliases.read(connection), self._state(), self.local
+            source = Source(partial(self._fetch_all, row), partial(self._fetch, row))
+
+            def read(codes: Codes) -> Columns:
+                return Columns.of(row, source, groups(codes, local))
+
+            if state is None:
+                return read(self.codes(row))
+            return self._stores[row].at(
+                state, aliases, read=read, changed_since=partial(self._changed, until=state.position)
+            )
+
+    def codes(self, row: type[CustomerRow]) -> Codes:
+        """Return the numbers that stand for texts in the columns of a class of rows."""
+        return self._stores[row].codes
+
+    def _fetch_all(self, row: type[CustomerRow], fields: tuple[str, ...]) -> Fetched:
+        with self._answering() as connection, collector_paused():
+            statement, aliases = self._field_query(row, fields), self._aliases.read(connection)
+            found = self._database.cursor(connection).execute(statement.sql, statement.bind()).fetchall()
+            merged: list[Any] = []
+            if aliases:
+                found = [each for each in found if each[0] not in aliases.survivors and each[0] not in aliases.groups]
+                ids = [name for group in aliases.groups.values() for name in group]
+                merged = combined(self._rows_of(connection, row, ids), aliases)
+            return self._fetched(row, fields, found, merged)
+
+    def _fetch(self, row: type[CustomerRow], customers: Sequence[str], fields: tuple[str, ...]) -> Fetched:
+        with self._answering() as connection:
+            aliases = self._aliases.read(connection)
+            ids = [name for customer in customers for name in aliases.ids(customer)]
+            return self._fetched(row, fields, [], combined(self._rows_of(connection, row, ids), aliases))
+
+    def _fetched(
+        self, row: type[CustomerRow], fields: tuple[str, ...], stored: list[Any], merged: Sequence[CustomerRow]
+    ) -> Fetched:
+        """Return stored rows and combined rows together, by customer."""
+        table = self._tables[row]
+        names, *columns = zip(*stored, strict=True) if stored else [()] * (len(fields) + 1)
+        decoded = [table.decode_column(name, column) for name, column in zip(fields, columns, strict=True)]
+        if merged:
+            names = (*names, *(each.customer for each in merged))
+            decoded = [
+                [*column, *(getattr(each, name) for each in merged)]
+                for name, column in zip(fields, decoded, strict=True)
+            ]
+        order = sorted(range(len(names)), key=names.__getitem__)
+        if order != list(range(len(names))):
+            names, decoded = [names[n] for n in order], [[column[n] for n in order] for column in decoded]
+        return list(names), decoded
+
+    def _field_query(self, row: type[CustomerRow], fields: tuple[str, ...]) -> CompiledStatement:
+        found = self._field_queries.get((row, fields))
+        if found is None:
+            columns = self.table(row).c
+            found = self._database.compile(select(columns.customer, *(columns[name] for name in fields)))
+            self._field_queries[row, fields] = found
+        return found
+
+    def _changed(self, after: int, *, until: int) -> set[str] | None:
+        """Return the customers with events between two positions; None if it is faster to read everybody."""
+        if until - after > _CHANGES_MAX:
+            return None
+        wanted = select(log.c.customer).distinct().where(log.c.position > after, log.c.position <= until)
+        with self._answering() as connection:
+            return {name for (name,) in connection.execute(wanted) if name}
 
     def _state(self) -> ViewState | None:
         """Return the state of the tables in this question's transaction; None if nothing can be kept."""
