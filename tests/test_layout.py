@@ -49,7 +49,7 @@ IMPURE_PACKAGES = {
     "socket",
     "pathlib",
 }
-MACHINERY = {"running", "projection", "view", "arguments", "known", "totals", "purchase_days"}
+MACHINERY = {"running", "projection", "view", "arguments", "known", "totals", "purchase_days", "columns", "keeping"}
 """Of `projections`, what runs or carries any of them; every other name is a projection's own package."""
 
 

@@ -27,13 +27,13 @@ from relations.projections.running.aliases import Aliases
 __all__ = [
     "Codes",
     "ColumnGroups",
+    "ColumnPart",
     "ColumnStore",
     "Columns",
     "Fetched",
     "FieldGroup",
     "Ints",
-    "Part",
-    "Source",
+    "RowSource",
     "grouped_sums",
     "ints",
     "numbered",
@@ -48,7 +48,7 @@ Array: TypeAlias = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ColumnPart:
     """Entries of customers, in the order of customers.
 
     Attributes:
@@ -65,17 +65,17 @@ class Part:
     def __len__(self) -> int:
         return len(self.owner)
 
-    def where(self, chosen: Array) -> Part:
+    def where(self, chosen: Array) -> ColumnPart:
         """Return the entries for which an array is true."""
-        return Part(self.owner[chosen], {name: values[chosen] for name, values in self.values.items()})
+        return ColumnPart(self.owner[chosen], {name: values[chosen] for name, values in self.values.items()})
 
-    def sorted_by(self, *fields: Array) -> Part:
+    def sorted_by(self, *fields: Array) -> ColumnPart:
         """Return the entries by customer, and those of one customer by some fields."""
         order = np.lexsort((*reversed(fields), self.owner))
-        return Part(self.owner[order], {name: values[order] for name, values in self.values.items()})
+        return ColumnPart(self.owner[order], {name: values[order] for name, values in self.values.items()})
 
 
-Parts: TypeAlias = dict[str, Part]
+Parts: TypeAlias = dict[str, ColumnPart]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ Fetched: TypeAlias = tuple[list[str], list[Sequence[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class RowSource:
     """Where columns are read from: the rows of one class, of the surviving ids.
 
     Attributes:
@@ -150,7 +150,7 @@ class Columns:
         derived: What was computed from them.
     """
 
-    source: Source
+    source: RowSource
     groups: Mapping[str, FieldGroup]
     names: list[str]
     parts: Parts = field(default_factory=dict)
@@ -159,7 +159,7 @@ class Columns:
 
     @classmethod
     def of(
-        cls, row: type[CustomerRow], source: Source, groups: Iterable[tuple[tuple[str, ...], FieldGroup]]
+        cls, row: type[CustomerRow], source: RowSource, groups: Iterable[tuple[tuple[str, ...], FieldGroup]]
     ) -> Columns:
         """Return the columns of all customers; their parts are read when they are needed."""
         assert row.key == CustomerRow.key  # noqa: S101 - one row a customer
@@ -169,7 +169,7 @@ class Columns:
     def __len__(self) -> int:
         return len(self.names)
 
-    def part(self, name: str) -> Part:
+    def part(self, name: str) -> ColumnPart:
         """Return a part; it is read where it is needed for the first time."""
         with self._lock:
             found = self.parts.get(name)
@@ -228,12 +228,12 @@ class _Moved:
     now: Ints
     fresh: Ints
 
-    def merged(self, before: Part, read: Part) -> Part:
+    def merged(self, before: ColumnPart, read: ColumnPart) -> ColumnPart:
         stays = self.stays[before.owner]
         owner = np.concatenate((self.now[before.owner[stays]], self.fresh[read.owner]))
         order = np.argsort(owner, kind="stable")
         values = {name: np.concatenate((kept[stays], read[name]))[order] for name, kept in before.values.items()}
-        return Part(owner[order], values)
+        return ColumnPart(owner[order], values)
 
 
 def _moved(names: Sequence[str], changed: Collection[str], read: Sequence[str]) -> _Moved:

@@ -32,7 +32,7 @@ from relations.messages import to_micros
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime, local_time
 from relations.policies.in_force import InForce
-from relations.projections.columns import Codes, ColumnGroups, Columns, ColumnStore, Fetched, Source
+from relations.projections.columns import Codes, ColumnGroups, Columns, ColumnStore, Fetched, RowSource
 from relations.projections.keeping import KeptAnswers, ViewState, copied, key_of_call
 from relations.projections.projection import CustomerRow, Projection, Row, Rows
 from relations.projections.running.aliases import Aliases, combined, key_of
@@ -275,7 +275,7 @@ class View:
         """
         with self._answering() as connection:
             aliases, state, local = self._aliases.read(connection), self._state(), self.local
-            source = Source(partial(self._fetch_all, row), partial(self._fetch, row))
+            source = RowSource(partial(self._fetch_all, row), partial(self._fetch, row))
 
             def read(codes: Codes) -> Columns:
                 return Columns.of(row, source, groups(codes, local))
@@ -312,6 +312,7 @@ class View:
     ) -> Fetched:
         """Return stored rows and combined rows together, by customer."""
         table = self._tables[row]
+        names: Sequence[str]
         names, *columns = zip(*stored, strict=True) if stored else [()] * (len(fields) + 1)
         decoded = [table.decode_column(name, column) for name, column in zip(fields, columns, strict=True)]
         if merged:

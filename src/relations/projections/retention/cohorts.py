@@ -11,7 +11,7 @@ from relations.months import last_day, month_of, months_between
 from relations.projections.retention.patronage import Patronage
 from relations.projections.totals import Total
 
-__all__ = ["Cell", "Cohort", "CohortMonth", "cohort_of", "cohort_table"]
+__all__ = ["Cohort", "CohortCell", "CohortMonth", "cohort_of", "cohort_table"]
 
 
 class CohortMonth(BaseModel):
@@ -59,7 +59,7 @@ class Cohort(BaseModel):
     months: tuple[CohortMonth, ...]
 
 
-class Cell:
+class CohortCell:
     """Sums of one cohort in one month."""
 
     __slots__ = ("active", "bought", "purchases", "refunded")
@@ -79,7 +79,7 @@ def cohort_table(rows: Iterable[Patronage], *, today: int) -> list[Cohort]:
         today: The ordinal of the day asked about.
     """
     last = month_of(today)
-    cells: dict[str, dict[str, Cell]] = {}
+    cells: dict[str, dict[str, CohortCell]] = {}
     for row in rows:
         active = {month for month, days in row.months().items() if days and month <= last}
         if active:
@@ -87,18 +87,18 @@ def cohort_table(rows: Iterable[Patronage], *, today: int) -> list[Cohort]:
     return [cohort_of(first, found, today) for first, found in sorted(cells.items())]
 
 
-def _count(row: Patronage, active: set[str], last: str, cells: dict[str, Cell]) -> None:
+def _count(row: Patronage, active: set[str], last: str, cells: dict[str, CohortCell]) -> None:
     for month in active:
         cell = cells.get(month)
         if cell is None:
-            cell = cells[month] = Cell()
+            cell = cells[month] = CohortCell()
         cell.active += 1
     for month, currency, activity in row.entries():
         if month > last:
             continue
         cell = cells.get(month)
         if cell is None:
-            cell = cells[month] = Cell()
+            cell = cells[month] = CohortCell()
         if activity.purchases:
             cell.purchases += activity.purchases
             cell.bought[currency] = cell.bought.get(currency, 0) + activity.bought
@@ -106,10 +106,10 @@ def _count(row: Patronage, active: set[str], last: str, cells: dict[str, Cell]) 
             cell.refunded[currency] = cell.refunded.get(currency, 0) + activity.refunded
 
 
-def cohort_of(first: str, cells: Mapping[str, Cell], today: int) -> Cohort:
+def cohort_of(first: str, cells: Mapping[str, CohortCell], today: int) -> Cohort:
     """Return the cohort of a month from its sums by month."""
     size = cells[first].active
-    empty = Cell()
+    empty = CohortCell()
     return Cohort(
         month=first,
         size=size,
@@ -120,7 +120,7 @@ def cohort_of(first: str, cells: Mapping[str, Cell], today: int) -> Cohort:
     )
 
 
-def _month(month: str, since: int, size: int, cell: Cell, *, complete: bool) -> CohortMonth:
+def _month(month: str, since: int, size: int, cell: CohortCell, *, complete: bool) -> CohortMonth:
     currencies = sorted(cell.bought.keys() | cell.refunded.keys())
     return CohortMonth(
         month=month,

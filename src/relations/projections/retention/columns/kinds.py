@@ -17,7 +17,7 @@ from relations.months import last_day, month_number, month_of_number
 from relations.policies.instruments import DETRACTORS_TO, PROMOTERS_FROM
 from relations.policies.lifecycle import LoyaltyKinds
 from relations.projections.arguments import Page
-from relations.projections.columns import Array, Columns, Ints, Part
+from relations.projections.columns import Array, ColumnPart, Columns, Ints
 from relations.projections.retention.columns.patrons import KINDS_OF_SCORE, kept_amounts, month_numbers
 from relations.projections.retention.loyalty_kinds import (
     KINDS,
@@ -53,7 +53,7 @@ class Kinds(NamedTuple):
     known: Array
     kind: Ints
     signs: dict[str, Array]
-    steps: Part
+    steps: ColumnPart
 
 
 def kinds_of(columns: Columns, policy: LoyaltyKinds, *, satisfied_from: int, month: str) -> Kinds:
@@ -123,7 +123,7 @@ def _kinds(columns: Columns, policy: LoyaltyKinds, satisfied_from: int, last: in
             values[block] = found[name][:, -1]
         steps.append(_steps(found["kind"], begins[block] - first, block, first))
     owner, month, to, before = np.concatenate(steps, axis=1) if steps else np.zeros((4, 0), np.int64)
-    return Kinds(known, kind, signs, Part(owner, {"month": month, "kind": to, "before": before}).sorted_by(month))
+    return Kinds(known, kind, signs, ColumnPart(owner, {"month": month, "kind": to, "before": before}).sorted_by(month))
 
 
 def _blocks(begins: Ints, last: int) -> Iterator[Ints]:

@@ -17,7 +17,7 @@ from relations.policies.lifecycle import Rfm
 from relations.policies.value import ValueGrade, ValueGrades
 from relations.projections.arguments import Page
 from relations.projections.columns import Array, Columns, Ints, grouped_sums, offsets_of
-from relations.projections.retention.cohorts import Cell, Cohort, cohort_of
+from relations.projections.retention.cohorts import Cohort, CohortCell, cohort_of
 from relations.projections.retention.columns.patrons import bought_in, buyers, kept_amounts, net_amounts
 from relations.projections.retention.lifetime_value import Observations
 from relations.projections.retention.revenue import RevenueRetention, SpanSums, retained
@@ -300,10 +300,10 @@ def cohorts_of(columns: Columns, currencies: Sequence[str], *, today: int, chose
     begins = np.full(len(columns), last + 1, np.int64)
     np.minimum.at(begins, did.owner[bought], did["month"][bought])
     active = np.unique(did.owner[bought] << 32 | did["month"][bought])
-    cells: dict[int, dict[int, Cell]] = {}
+    cells: dict[int, dict[int, CohortCell]] = {}
 
-    def cell(first: int, month: int) -> Cell:
-        return cells.setdefault(first, {}).setdefault(month, Cell())
+    def cell(first: int, month: int) -> CohortCell:
+        return cells.setdefault(first, {}).setdefault(month, CohortCell())
 
     for (first, month), count in _pairs(begins[active >> 32], active & 0xFFFFFFFF):
         cell(first, month).active = count

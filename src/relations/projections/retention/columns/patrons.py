@@ -20,10 +20,10 @@ from relations.policies.calendars import LocalTime
 from relations.projections.columns import (
     Array,
     Codes,
+    ColumnPart,
     Columns,
     FieldGroup,
     Ints,
-    Part,
     Parts,
     grouped_sums,
     ints,
@@ -101,8 +101,10 @@ def _activity(codes: Codes, activity: Sequence[Mapping[str, Activity]]) -> Parts
     listed = ints(list(chain.from_iterable(amounts)))
     starts = _first_days(month)
     return {
-        "activity": Part(owner, values),
-        "amounts": Part(owner[entry], {"day": starts[entry] + bit, "currency": currency[entry], "amount": listed}),
+        "activity": ColumnPart(owner, values),
+        "amounts": ColumnPart(
+            owner[entry], {"day": starts[entry] + bit, "currency": currency[entry], "amount": listed}
+        ),
     }
 
 
@@ -127,20 +129,20 @@ def _returned(codes: Codes, returned: Sequence[Mapping[str, int]]) -> Parts:
         "counted": np.array(counted, np.int64),
         "amount": ints(amount),
     }
-    return {"returned": Part(numbered(list(map(len, returned))), values)}
+    return {"returned": ColumnPart(numbered(list(map(len, returned))), values)}
 
 
 def _contact(local: LocalTime, contact_at: Sequence[int | None]) -> Parts:
     known = [n for n, at in enumerate(contact_at) if at is not None]
     days = [local.day(at) for at in contact_at if at is not None]
-    return {"contact": Part(np.array(known, np.int64), {"day": np.array(days, np.int64)})}
+    return {"contact": ColumnPart(np.array(known, np.int64), {"day": np.array(days, np.int64)})}
 
 
 def _objects(name: str, entries: Sequence[Sequence[object]]) -> Parts:
     listed = list(chain.from_iterable(entries))
     values = np.empty(len(listed), object)
     values[:] = listed
-    return {name: Part(numbered(list(map(len, entries))), {"entry": values})}
+    return {name: ColumnPart(numbered(list(map(len, entries))), {"entry": values})}
 
 
 def _departures(departures: Sequence[Sequence[Departure]]) -> Parts:
@@ -157,7 +159,7 @@ def _opinions(opinions: Sequence[Sequence[Opinion]]) -> Parts:
     found = [(months[each.month], KINDS_OF_SCORE[each.kind], each.score, each.at, each.position) for each in entries]
     month, kind, score, at, position = np.array(found, np.int64).reshape(-1, 5).T
     values: dict[str, Array] = {"month": month, "kind": kind, "score": score, "at": at, "position": position}
-    return {"opinions": Part(numbered(list(map(len, opinions))), values)}
+    return {"opinions": ColumnPart(numbered(list(map(len, opinions))), values)}
 
 
 def _known(codes: Codes, name: str, known: Sequence[Mapping[str, Known]]) -> Parts:
@@ -165,7 +167,7 @@ def _known(codes: Codes, name: str, known: Sequence[Mapping[str, Known]]) -> Par
         "name": codes.all_of(chain.from_iterable(known)),
         "value": codes.all_of(one.value for each in known for one in each.values()),
     }
-    return {name: Part(numbered(list(map(len, known))), values)}
+    return {name: ColumnPart(numbered(list(map(len, known))), values)}
 
 
 def _firsts(codes: Codes, name: str, firsts: Sequence[Mapping[str, int]]) -> Parts:
@@ -173,7 +175,7 @@ def _firsts(codes: Codes, name: str, firsts: Sequence[Mapping[str, int]]) -> Par
         "name": codes.all_of(chain.from_iterable(firsts)),
         "day": np.fromiter(chain.from_iterable(each.values() for each in firsts), np.int64),
     }
-    return {name: Part(numbered(list(map(len, firsts))), values)}
+    return {name: ColumnPart(numbered(list(map(len, firsts))), values)}
 
 
 # --- purchase days --------------------------------------------------------------------------------------------------
@@ -228,7 +230,7 @@ def buyers(columns: Columns, until: int) -> Buyers:
     return columns.derive(("buyers", until), compute)
 
 
-def _distinct_days(amounts: Part) -> tuple[Ints, Ints]:
+def _distinct_days(amounts: ColumnPart) -> tuple[Ints, Ints]:
     found = np.unique(amounts.owner << 32 | amounts["day"])
     return found >> 32, found & 0xFFFFFFFF
 
@@ -263,7 +265,7 @@ def acquired(columns: Columns, currency: int, until: int) -> list[Acquired]:
     ]
 
 
-def _by_owner(part: Part) -> Iterator[tuple[int, list[Any]]]:
+def _by_owner(part: ColumnPart) -> Iterator[tuple[int, list[Any]]]:
     pairs = zip(part.owner.tolist(), part["entry"].tolist(), strict=True)
     for owner, entries in groupby(pairs, key=itemgetter(0)):
         yield owner, [entry for _, entry in entries]
@@ -313,13 +315,13 @@ def net_amounts(columns: Columns, currency: int, until: int) -> Array:
     return columns.derive(("net", currency, until), compute)
 
 
-def kept_amounts(columns: Columns, until: int) -> Part:
+def kept_amounts(columns: Columns, until: int) -> ColumnPart:
     """Return the amounts bought on each day up to `until`, less what was refunded by then.
 
     Days that were refunded in full are left out. So is a refund without a purchase on its day.
     """
 
-    def compute() -> Part:
+    def compute() -> ColumnPart:
         amounts, back = columns.part("amounts"), columns.part("returned")
         amounts, back = amounts.where(amounts["day"] <= until), back.where(back["counted"] <= until)
         keys, days = _day_keys(amounts, "day"), _day_keys(back, "bought")
@@ -335,11 +337,11 @@ def kept_amounts(columns: Columns, until: int) -> Part:
         left[places] -= sums
         kept = np.ones(len(keys), np.bool_)
         kept[places] = left[places] > 0
-        return Part(amounts.owner, {**amounts.values, "amount": left}).where(kept)
+        return ColumnPart(amounts.owner, {**amounts.values, "amount": left}).where(kept)
 
     return columns.derive(("kept", until), compute)
 
 
-def _day_keys(part: Part, day: str) -> Ints:
+def _day_keys(part: ColumnPart, day: str) -> Ints:
     """Return one number for each customer, currency and day. The last day of the year 9999 needs 22 bits."""
     return np.asarray(part.owner << 32 | part["currency"] << 22 | part[day])
