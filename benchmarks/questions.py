@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from random import Random
 from time import perf_counter
@@ -20,6 +21,7 @@ from benchmarks.harness import Line, Workspace
 from benchmarks.histories import large_log, open_log
 from relations import Relations
 from relations.commands import RecordPurchase
+from relations.errors import InvalidInput
 from relations.events import PurchaseRecorded
 from relations.log.tables import log
 from relations.messages import Money, from_micros
@@ -134,7 +136,8 @@ def _arguments(question: Callable[..., Any], customer: str, last: datetime) -> d
 
 def _milliseconds(question: Callable[..., Any], values: dict[str, Any]) -> float:
     begun = perf_counter()
-    question(**values)
+    with suppress(InvalidInput):  # a small log has too few answers for some figures
+        question(**values)
     return (perf_counter() - begun) * 1_000
 
 

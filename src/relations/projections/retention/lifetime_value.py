@@ -184,7 +184,7 @@ def valued(
     days: float,
     yearly_rate: float,
     model: BuyingModelName,
-    page: Page,
+    page: Page[str],
 ) -> WorthReport:
     """Fit both models to all buyers, and value each buyer.
 

@@ -281,7 +281,7 @@ _FACTS: dict[Fact, Callable[[Members], _Number | _Words]] = {
 }
 
 
-def listed_segments(members: Members, page: Page) -> list[SegmentFigure]:
+def listed_segments(members: Members, page: Page[str]) -> list[SegmentFigure]:
     """Return a figure for every segment of the policy, in its order, and a page of its customers."""
     columns, policy = members.columns, members.policy
     net = net_amounts(columns, members.currency[1], members.today)

@@ -204,7 +204,7 @@ def listed_kinds(
     month: str,
     as_of: int,
     kind: LoyaltyKind | None,
-    page: Page,
+    page: Page[str],
 ) -> KindsReport:
     """Count the customers of each kind at the end of a month, and list a page of them."""
     found = kinds_of(columns, policy, satisfied_from=satisfied_from, month=month)

@@ -174,7 +174,7 @@ def lifecycle_counts(columns: Columns, policy: Lifecycle, *, as_of: int, local: 
 
 
 def listed_stages(
-    columns: Columns, policy: Lifecycle, *, today: int, local: LocalTime, stage: Stage | None, page: Page
+    columns: Columns, policy: Lifecycle, *, today: int, local: LocalTime, stage: Stage | None, page: Page[str]
 ) -> list[CustomerStage]:
     """Return the stages of the known customers of a page, by id."""
     found, bought = known_stages(columns, policy, today=today, local=local), buyers(columns, today)

@@ -112,7 +112,7 @@ def listed_rfm(
     today: int,
     as_of: int,
     segment: str | None,
-    page: Page,
+    page: Page[str],
 ) -> RfmReport:
     """Return the sizes of the segments, and a page of the graded customers.
 
@@ -252,7 +252,7 @@ def listed_grades(
     *,
     month: str,
     grade: ValueGrade | None,
-    page: Page,
+    page: Page[str],
 ) -> GradesReport:
     """Count the customers of each grade at the end of a month, and list a page of them."""
     found = grades_of(columns, policy, code, month=month)
