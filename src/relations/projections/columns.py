@@ -99,7 +99,7 @@ Fetched: TypeAlias = tuple[list[str], list[Sequence[Any]]]
 
 @dataclass(frozen=True, slots=True)
 class RowSource:
-    """Where columns are read from: the rows of one class, of the surviving ids.
+    """A reader of the rows of one class, by surviving id.
 
     Attributes:
         everybody: Returns the ids of all customers in order, and the values of some fields in the same order.

@@ -42,7 +42,7 @@ class _Number(NamedTuple):
 
     Attributes:
         values: The numbers.
-        known: True for each customer for whom the number is known.
+        known: True for each customer with a known number.
     """
 
     values: Array

@@ -257,7 +257,7 @@ def departing(columns: Columns, until: int, chosen: Array) -> list[Departing]:
 
 
 def acquired(columns: Columns, currency: int, until: int) -> list[Acquired]:
-    """Return the customers for whom something was spent up to a day."""
+    """Return the customers on which something was spent up to a day."""
     bought, net = buyers(columns, until), net_amounts(columns, currency, until)
     return [
         Acquired(columns.names[owner], list(costs_until(entries, until)), bool(bought.days[owner]), int(net[owner]))
