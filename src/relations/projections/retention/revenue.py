@@ -130,7 +130,7 @@ def _pair(
 
 
 class SpanSums(NamedTuple):
-    """What customers spent in one span and in the next: those who spent anything in the first.
+    """Sums over two spans of the customers who spent anything in the first.
 
     Attributes:
         customers: Their number.

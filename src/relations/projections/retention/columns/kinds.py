@@ -63,7 +63,7 @@ def kinds_of(columns: Columns, policy: LoyaltyKinds, *, satisfied_from: int, mon
 
 
 class _Entries(NamedTuple):
-    """What was counted of a customer in a month: many entries may be of the same customer and month."""
+    """Counts of customers by month; several entries may have the same customer and month."""
 
     owner: Ints
     month: Ints
