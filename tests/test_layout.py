@@ -31,6 +31,7 @@ LAYERS = (
     {"aio"},
     {"audit", "exchange", "sentiment"},
     {"report"},
+    {"relay"},
     {"testing", "cli", "asgi", "__main__"},
 )
 """What may import what: a module imports its own layer and those before it."""
