@@ -46,7 +46,7 @@ brokers: $(BIN)/python ## install Redis, RabbitMQ, PgBouncer and AsyncAPI's sche
 	  mv 3.0.0.json asyncapi-3.0.0.json && rm asyncapi-specs-6.11.1.tgz; }
 
 test: $(DEV) ## run every test but the long searches, on SQLite and on a real PostgreSQL
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=15
 
 SEED     ?= $(shell date +%s)
 EXAMPLES ?= 500
