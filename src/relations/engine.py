@@ -25,6 +25,7 @@ from relations.log.codec import Codec
 from relations.log.consuming import Consumer, consumer_statuses, move_consumer
 from relations.log.database import Access, Database, Durability
 from relations.log.log import Log
+from relations.log.notes import last_verified, note_verified
 from relations.log.personal import Keys
 from relations.log.subscription import Subscription
 from relations.messages import Command, Event, RecordedEvent, to_micros
@@ -41,7 +42,7 @@ from relations.projections.running.resolving import AliasReader
 from relations.projections.running.runner import ALIASES, Progress, Runner
 from relations.projections.views import Views
 from relations.reactions import ONLY_IF, REACTIONS, Reaction, react
-from relations.telemetry import is_verbose, logger
+from relations.telemetry import Observer, is_verbose, logger
 from relations.verification import KeyCheck, KeyProblem, Problem, Verification, Verifier
 
 __all__ = ["BatchReport", "Problem", "Receipt", "Rejection", "Relations", "Status", "Verification", "Views"]
@@ -259,7 +260,12 @@ class Relations(Questions):
             IdempotencyConflict: Its id was used for a different command.
             ConcurrencyConflict: The stream is at another version, or others kept writing first.
         """
-        receipt = self._executor.execute(command, connection=connection, expected_version=expected_version)
+        if self.log.database.observers:
+            with self.log.database.observed("execute", type(command).__name__) as facts:
+                receipt = self._executor.execute(command, connection=connection, expected_version=expected_version)
+                facts.update(receipt=receipt, stream=command.stream)
+        else:
+            receipt = self._executor.execute(command, connection=connection, expected_version=expected_version)
         if is_verbose():
             logger.debug(
                 "executed",
@@ -293,11 +299,25 @@ class Relations(Questions):
         rest = iter(commands)
         offset = 0
         while part := list(islice(rest, batch)):
-            self._executor.execute_many(part, report, offset)
+            self._execute_batch(part, report, offset)
             offset += len(part)
             if on_progress is not None:
                 on_progress(report)
         return report
+
+    def _execute_batch(self, part: Sequence[Command], report: BatchReport, offset: int) -> None:
+        if not self.log.database.observers:
+            self._executor.execute_many(part, report, offset)
+            return
+        with self.log.database.observed("execute_many", "batch") as facts:
+            outcome = BatchReport(rejections=[])
+            self._executor.execute_many(part, outcome, offset)
+            facts.update(commands=part, offset=offset, report=outcome, events=outcome.events)
+            report.add(outcome)
+
+    def observe(self, observer: Observer) -> None:
+        """Let an observer see this engine's commands, folds and appends; see `relations.observability`."""
+        self.log.database.observers = (*self.log.database.observers, observer)
 
     def adopt(
         self,
@@ -504,6 +524,7 @@ class Relations(Questions):
             projections=self.runner.status(),
             purge_owed=owed,
             consumers=consumer_statuses(self.log.database),
+            verified=last_verified(self.log.database),
         )
 
     def first_changed(self, commands: Sequence[Command]) -> Command | None:
@@ -568,7 +589,28 @@ class Relations(Questions):
         on_progress: Progress | None = None,
     ) -> None:
         """Fold the whole log into fresh tables next to the old ones, and switch to them; see `Runner.rebuild`."""
-        self.runner.rebuild(names, processes=processes, shards=shards, on_progress=on_progress)
+        wanted = list(self.runner.projections if names is None else names)
+        observers = self.log.database.observers
+
+        def report(done: int, total: int) -> None:
+            for observer in observers:
+                observer.progressed(", ".join(wanted), done, total)
+            if on_progress is not None:
+                on_progress(done, total)
+
+        with self.log.database.observed("rebuild", ", ".join(wanted)):
+            self.runner.rebuild(
+                wanted, processes=processes, shards=shards, on_progress=report if observers else on_progress
+            )
+
+    def note_verified(self, found: Verification) -> None:
+        """Note in the database that the log was found good up to a position, for status and metrics.
+
+        Args:
+            found: A verification without problems; one with problems is not noted.
+        """
+        if found.good:
+            note_verified(self.log.database, found.position, found.digest, to_micros(self.clock()))
 
     def verify(self, *, expect: Iterable[str] = (), on_progress: Progress | None = None) -> Verification:
         """Prove the log and the views: chain, gaps, every body readable, every view equal to its refold.

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-__all__ = ["is_verbose", "logger"]
+__all__ = ["Observer", "is_verbose", "logger"]
 
 _standard = logging.getLogger("relations")
 
@@ -22,3 +22,33 @@ logger: Any = structlog.wrap_logger(_standard)
 def is_verbose() -> bool:
     """Return whether debug lines are wanted. Ask first where making a line would cost more than the work itself."""
     return _standard.isEnabledFor(logging.DEBUG)
+
+
+class Observer:
+    """An observer of an engine's work, for spans and metrics. This one does nothing; override what you need.
+
+    `begin` and `end` enclose a piece of work in one thread. An observer must be quick and must not raise.
+    """
+
+    def begin(self, work: str, name: str) -> Any:
+        """Note that a piece of work begins, and return what `end` needs.
+
+        Args:
+            work: `execute` (a command), `execute_many` (a batch), `append` or `read` (the store), `fold` or `rebuild`.
+            name: The command's class, the table, or the projection.
+        """
+
+    def end(self, begun: Any, error: BaseException | None, facts: dict[str, Any]) -> None:
+        """Note that it has ended.
+
+        Args:
+            begun: What `begin` returned.
+            error: Why it failed, or None.
+            facts: More about it, such as the number of events.
+        """
+
+    def conflicted(self) -> None:
+        """Note that a command is decided again because another writer was first."""
+
+    def progressed(self, name: str, done: int, total: int) -> None:
+        """Note the progress of a rebuild of these projections, in events."""

@@ -123,7 +123,7 @@ def test_a_relay_that_is_killed_at_every_step_delivers_everything_in_order(sqlit
 @pytest.mark.soak
 def test_ten_thousand_events_survive_kills_at_every_step(sqlite_url: str, tmp_path: Path) -> None:
     with Relations.open(sqlite_url) as engine:
-        engine.execute_many(islice(simulate(), 9_000))
+        engine.execute_many(islice(simulate(), 9_500))
         assert engine.status().position > 10_000
     path, kills, step = tmp_path / "events", 0, 0
     while not relay_until(sqlite_url, path, 1 + step % 61, batch=50):

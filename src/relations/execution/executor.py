@@ -150,6 +150,7 @@ class Executor:
             except (ConcurrencyConflict, StoreError) as error:
                 if last or not _may_try_again(error):
                     raise
+                self._note_conflict()
         raise AssertionError  # pragma: no cover - the last try returns or raises
 
     def execute_many(self, commands: Sequence[Command], report: BatchReport, offset: int) -> None:
@@ -163,6 +164,7 @@ class Executor:
             except (ConcurrencyConflict, StoreError) as error:
                 if last or not _may_try_again(error):
                     raise
+                self._note_conflict()
                 continue
             self._after_commit(unit, own=True)
             report.add(outcome)
@@ -230,6 +232,10 @@ class Executor:
                 unit = Unit(writer, self.states, self.states.cached, self._now(), self._snapshot_every)
                 yield self._begun(unit)
             self.states.keep(unit.states, unit.writer.head)
+
+    def _note_conflict(self) -> None:
+        for observer in self._database.observers:
+            observer.conflicted()
 
     def _begun(self, unit: Unit) -> Unit:
         if self._policies is not None:

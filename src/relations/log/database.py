@@ -49,7 +49,7 @@ from relations.log.forking import after_fork
 from relations.log.in_place import FileInPlace
 from relations.log.opening import ReadOnlyFile, parse_url
 from relations.log.tables import PURGE_OWED, meta
-from relations.telemetry import logger
+from relations.telemetry import Observer, logger
 
 __all__ = ["CHANNEL", "Access", "CompiledStatement", "Database", "Durability"]
 
@@ -153,6 +153,7 @@ class Database:
             raise MissingExtra(error.name or "psycopg", extra="postgres", purpose="PostgreSQL") from None
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise translated(error) from error
+        self.observers: tuple[Observer, ...] = ()
         self._turn = self._new_turn()
         self._joined = local()
         self.purge_owed = False
@@ -311,6 +312,21 @@ class Database:
                 target.close()
                 source.close()
         return copy
+
+    @contextmanager
+    def observed(self, work: str, name: str) -> Iterator[dict[str, Any]]:
+        """Let the observers see a piece of work. Yield the facts, to which the work may add."""
+        facts: dict[str, Any] = {}
+        begun = [(observer, observer.begin(work, name)) for observer in self.observers]
+        error: BaseException | None = None
+        try:
+            yield facts
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            for observer, token in reversed(begun):
+                observer.end(token, error, facts)
 
     def compile(self, statement: ClauseElement) -> CompiledStatement:
         """Compile a Core statement for the driver's own cursor, with positional parameters."""

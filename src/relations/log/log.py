@@ -95,6 +95,17 @@ class Writer:
             row = (position, *entry)
             digest = link(digest, row)
             rows.append((*row, digest))
+        if self._log.database.observers:
+            with self._log.database.observed("append", "relations_log") as facts:
+                facts["events"] = len(rows)
+                self._insert(rows, entries)
+        else:
+            self._insert(rows, entries)
+        self.head = Head(position, digest)
+        self.appended += len(rows)
+        return rows
+
+    def _insert(self, rows: Sequence[Raw], entries: Sequence[Entry]) -> None:
         try:
             self.cursor.executemany(self._log.insert_sql, rows)
         except self.integrity_error as error:
@@ -102,9 +113,6 @@ class Writer:
             if taken is None:
                 raise
             raise self.integrity_error(taken) from error
-        self.head = Head(position, digest)
-        self.appended += len(rows)
-        return rows
 
     def _taken(self, entries: Sequence[Entry]) -> str | None:
         """Return which entry's place is taken, on SQLite, whose trigger only says that the log is append-only."""

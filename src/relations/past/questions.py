@@ -14,6 +14,7 @@ from relations.execution import Clock, Reader
 from relations.log.codec import Codec
 from relations.log.consuming import ConsumerStatus
 from relations.log.log import Log
+from relations.log.notes import Verified
 from relations.log.tables import log as log_table
 from relations.messages import Event, RecordedEvent, to_micros
 from relations.past.bounds import Bounds
@@ -39,6 +40,7 @@ class Status(msgspec.Struct, frozen=True):
         projections: How each projection stands.
         purge_owed: A destroyed key is still in the database's files; the next open or `relations run` removes it.
         consumers: How each durable consumer stands, relays included.
+        verified: The last verification that was noted, by `note_verified` or `relations verify --note`.
     """
 
     database: str
@@ -47,6 +49,7 @@ class Status(msgspec.Struct, frozen=True):
     projections: list[ProjectionStatus]
     purge_owed: bool = False
     consumers: list[ConsumerStatus] = []
+    verified: Verified | None = None
 
 
 class Questions(ABC):
@@ -164,7 +167,8 @@ class Questions(ABC):
             sealed: Leave personal words sealed.
             to_head: If no wanted event is left, return the head's position.
         """
-        with self.log.database.reading() as connection:
+        database = self.log.database
+        with database.observed("read", "relations_log"), database.reading() as connection:
             head = self.log.head(connection).position if to_head else 0
             if of or self.bounds is not None:
                 position = log_table.c.position

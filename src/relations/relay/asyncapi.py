@@ -39,7 +39,7 @@ def asyncapi_document(
             "title": title,
             "version": VERSION,
             "description": "Each event is sent at least once, and the events of one subject in order. An event that is "
-            "sent again has the same id. Personal fields are sealed unless the sender was told otherwise.",
+            "sent again has the same id. Personal fields are sealed unless the sender opens them.",
         },
         "defaultContentType": "application/cloudevents+json",
         "channels": {

@@ -51,11 +51,14 @@ def verify(
             metavar="POSITION:DIGEST", help="Check that the log has this digest at this position; repeat it for more."
         ),
     ] = None,
+    note: Annotated[
+        bool, typer.Option("--note", help="Note a good result in the database; `status` and the metrics show it.")
+    ] = False,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Verify the log, the keys, the snapshots, the seals and the views, and change nothing.
+    """Verify the log, the keys, the snapshots, the seals and the views. Without --note nothing is changed.
 
     Every finding is shown with its table, row and column, and the exit code is 1. Otherwise the last position and its
     digest are shown. Note them down and pass them to --expect later, to prove that no earlier event has changed.
@@ -69,6 +72,9 @@ def verify(
         # Nothing is folded, so the views are compared as they stand.
         with open_to_read(database, master_key_file, views=False) as engine, progress_bar(screen, "Verifying") as bar:
             found = engine.verify(expect=expect or (), on_progress=bar.show)
+        if note and found.good:
+            with open_engine(database, master_key_file, access="fold") as engine:
+                engine.note_verified(found)
         document = {"good": found.good, **msgspec.structs.asdict(found)}
         screen.result(document, lambda screen: screen.print(*show_verification(found)))
         if not found.good:
@@ -256,6 +262,21 @@ def run(
         float, typer.Option(min=1, help="Look for due commands after this many seconds, with --advance-time.")
     ] = 60,
     once: Annotated[bool, typer.Option("--once", help="Catch up once and exit.")] = False,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics",
+            metavar="[HOST]:PORT",
+            help="Serve metrics for Prometheus under /metrics; without a host, on all addresses of the machine.",
+        ),
+    ] = None,
+    health: Annotated[
+        bool,
+        typer.Option("--health", help="Serve /live and /ready, too, for probes of the process and of its views."),
+    ] = False,
+    max_lag: Annotated[
+        float, typer.Option(min=0, help="Report not ready if a view is this many seconds behind, with --health.")
+    ] = 60,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
@@ -269,12 +290,21 @@ def run(
         from relations.cli.show import number
 
         follower = _Follower(engine, screen)
+        if health and metrics is None:
+            raise InvalidInput(
+                "--health needs an address", code="address_missing", field="--health", hint="Add --metrics :9100"
+            )
         if once:
             if advance_time:
                 follower.advance()
             follower.catch_up()
         else:
-            with _heads(engine) as heads, stopped_by_signals(heads.stop):
+            from relations.observability.serving import serving
+
+            served = nullcontext() if metrics is None else serving(engine, metrics, health=health, max_lag=max_lag)
+            with served as address, _heads(engine) as heads, stopped_by_signals(heads.stop):
+                if address is not None:
+                    screen.say(f"Metrics at {address}/metrics")
                 screen.say(f"Keeping the views of {engine.log.database.name} up to date. Stop with Ctrl-C.")
                 with _every(every, follower.advance, heads.stop) if advance_time else nullcontext():
                     follower.follow(heads)

@@ -35,6 +35,10 @@ def show_status(found: Status) -> Iterator[RenderableType]:
             state = Text("runs", "green") if each.is_held else Text("does not run", "" if not each.behind else "yellow")
             consumers.add_row(each.name, number(each.position), number(each.behind), state)
         yield section(consumers)
+    if found.verified is not None:
+        yield Text(
+            f"Verified up to position {number(found.verified.position)} on {found.verified.at:%Y-%m-%d %H:%M} UTC."
+        )
     if found.purge_owed:
         yield Text("A destroyed key is still in the database's files. The next `relations run` removes it.", "yellow")
 

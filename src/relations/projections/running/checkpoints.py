@@ -12,14 +12,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Connection, MetaData, Table, Text, and_
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, MetaData, Table, Text, and_, select
 
-from relations.log.database import Database
+from relations.log.database import Database, tables_of
 from relations.messages import to_micros
 from relations.policies.calendars import zone_data_version
 from relations.projections.projection import Projection
 
-__all__ = ["checkpoints", "edition_suffix", "is_edition_of", "now_micros", "writing_views"]
+__all__ = [
+    "ABANDONED_AFTER",
+    "checkpoints",
+    "edition_suffix",
+    "is_edition_of",
+    "now_micros",
+    "rebuilds_under_way",
+    "writing_views",
+]
 
 checkpoints = Table(
     "relations_views",
@@ -42,6 +50,10 @@ is a JSON list of names; `rebuild` is the token of a rebuild under way, which wa
 microseconds."""
 
 
+ABANDONED_AFTER = 60_000_000
+"""Microseconds without a sign of life after which a rebuild's tables are leftovers."""
+
+
 def is_edition_of(projection: Projection) -> ColumnElement[bool]:
     """Return the condition that finds the checkpoint of a projection's present edition."""
     return and_(
@@ -59,6 +71,16 @@ def now_micros() -> int:
 def edition_suffix(projection: Projection) -> str:
     """Return the end of the names of the present edition's tables, such as `_v5_2026f`."""
     return f"_v{projection.version}_{zone_data_version()}"
+
+
+def rebuilds_under_way(database: Database) -> list[str]:
+    """Return the projections that a process, this one or another, is rebuilding now."""
+    alive = checkpoints.c.rebuild_at > now_micros() - ABANDONED_AFTER
+    with database.reading() as connection:
+        if not tables_of(connection, [checkpoints.name]):
+            return []
+        found = select(checkpoints.c.name).where(checkpoints.c.rebuild.is_not(None), alive)
+        return sorted(connection.execute(found).scalars())
 
 
 @contextmanager

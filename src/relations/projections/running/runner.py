@@ -20,7 +20,13 @@ from relations.log.tables import log as log_table
 from relations.policies.calendars import local_time, zone_data_version
 from relations.projections.projection import Projection, Row, Rows
 from relations.projections.running.aliases import PROJECTION as ALIASES_PROJECTION
-from relations.projections.running.checkpoints import checkpoints, is_edition_of, now_micros, writing_views
+from relations.projections.running.checkpoints import (
+    ABANDONED_AFTER,
+    checkpoints,
+    is_edition_of,
+    now_micros,
+    writing_views,
+)
 from relations.projections.running.folding import COLUMNS, Folding
 from relations.projections.running.live import RowsUnwritable, fold_live
 from relations.projections.running.rebuild import Rebuild
@@ -37,8 +43,6 @@ _LIVE_MAX = 10_000
 """Events from which on it is faster to rebuild an empty edition than to fold into it live."""
 _RETIRED_AFTER = 86_400_000_000
 """Microseconds without a fold after which a later edition retires an older one."""
-_ABANDONED_AFTER = 60_000_000
-"""Microseconds without a sign of life after which a rebuild's tables are leftovers."""
 _LEGACY = "relations_projections"
 """The checkpoints of releases in which all versions of a projection shared their tables."""
 ALIASES = ALIASES_PROJECTION.name
@@ -167,7 +171,13 @@ class Runner:
                 return
             if checkpoint.position >= end:
                 return
-            self._step(projection, zone, checkpoint.position, min(end, checkpoint.position + batch))
+            until = min(end, checkpoint.position + batch)
+            if self._database.observers:
+                with self._database.observed("fold", name) as facts:
+                    facts["events"] = until - checkpoint.position
+                    self._step(projection, zone, checkpoint.position, until)
+            else:
+                self._step(projection, zone, checkpoint.position, until)
 
     def reset(self, name: str) -> None:
         """Empty a projection's tables and begin again at the log's beginning, live."""
@@ -452,7 +462,7 @@ class Runner:
     def _unneeded(self) -> Select[Any]:
         """Return the query for rebuilds that have ended without a word, and for editions that nobody folds any more."""
         now = now_micros()
-        is_abandoned = and_(checkpoints.c.rebuild.is_not(None), checkpoints.c.rebuild_at < now - _ABANDONED_AFTER)
+        is_abandoned = and_(checkpoints.c.rebuild.is_not(None), checkpoints.c.rebuild_at < now - ABANDONED_AFTER)
         is_older = or_(
             *(
                 and_(
