@@ -498,7 +498,7 @@ def page(rows: list[Row]) -> str:
         *(f"| {' | '.join(row)} |" for row in rows),
         "",
         "The table `relations_tracking` belongs to the applications of the eventsourcing library that follow the log.",
-        "Only they can tell whether its positions are right.",
+        "Only they know which positions are right.",
         "",
     ]
     return "\n".join(lines)
