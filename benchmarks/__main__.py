@@ -32,6 +32,7 @@ from benchmarks import (
     scaling,
     sealing,
     single,
+    verifying,
 )
 from benchmarks.harness import FULL, NORMAL, SMALL, Line, Scale, workspace
 from benchmarks.report import markdown, table
@@ -55,6 +56,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
         lifetime_value,
         memory,
         sealing,
+        verifying,
     )
 }
 """The measurements by name, in order. Those that wait for the disk run first, before others fill its caches."""
