@@ -64,7 +64,8 @@ class Status(msgspec.Struct, frozen=True):
     purge_owed: bool = False
 
 
-def _utc_now() -> datetime:
+def utc_now() -> datetime:
+    """Return the system's time: an engine's clock unless it is given another."""
     return datetime.now(UTC)
 
 
@@ -93,7 +94,7 @@ class Relations:
         self,
         log: Log,
         *,
-        clock: Clock = _utc_now,
+        clock: Clock = utc_now,
         master_key: bytes | None = None,
         snapshot_every: int = 500,
         aggregates: Sequence[Aggregate[Any]] = AGGREGATES,
@@ -159,7 +160,7 @@ class Relations:
         url: str,
         *,
         create: bool = True,
-        clock: Clock = _utc_now,
+        clock: Clock = utc_now,
         master_key: bytes | None = None,
         durability: Durability = "full",
         snapshot_every: int = 500,
@@ -169,6 +170,10 @@ class Relations:
         views: Sequence[type[View]] = VIEWS,
         follow: bool = True,
         access: Access = "write",
+        busy_seconds: float = 30.0,
+        pool_size: int = 15,
+        pool_seconds: float = 30.0,
+        connect_seconds: float = 10.0,
     ) -> Self:
         """Open the log of a database, and create it if it does not exist.
 
@@ -188,9 +193,13 @@ class Relations:
             access: `write`: record events. `fold`: record nothing, but bring views up to date. `read`: change nothing,
                 neither in the database nor next to it. Views that are behind are then folded in a copy in memory, as of
                 the moment of opening. On PostgreSQL they answer from what is folded, with a warning.
+            busy_seconds: The seconds that a command waits for its turn to write, before `log_busy` is raised.
+            pool_size: The most connections that read or write at once. Subscriptions have their own.
+            pool_seconds: The seconds that a caller waits for a free connection, before `pool_exhausted` is raised.
+            connect_seconds: The seconds that PostgreSQL may take to answer a new connection.
 
         Raises:
-            InvalidInput: The URL is not one of a supported database.
+            InvalidInput: The URL is not one of a supported database, or a limit makes no sense.
             ForeignDatabase: It is not a database, or belongs to another application.
             NewerLog: A newer version of relations wrote it.
             MissingExtra: The URL is one of PostgreSQL, and the extra `postgres` is not installed.
@@ -207,7 +216,15 @@ class Relations:
             views=views,
             follow=follow,
         )
-        database = Database(url, durability=durability, access=access)
+        database = Database(
+            url,
+            durability=durability,
+            access=access,
+            busy_seconds=busy_seconds,
+            pool_size=pool_size,
+            pool_seconds=pool_seconds,
+            connect_seconds=connect_seconds,
+        )
         try:
             log = Log(database, create=create)
             engine = make(log)

@@ -17,21 +17,14 @@ import pytest
 from sqlalchemy import Column, MetaData, Table, Text, create_engine, insert, select, text
 
 from relations import (
-    AdoptPolicy,
-    BatchReport,
-    CarryOutRemedy,
     Command,
     CommandRefused,
-    ConcurrencyConflict,
-    EarnPoints,
     EnrolMember,
     Event,
     GiveFeedback,
-    IdempotencyConflict,
     InvalidInput,
     Money,
     Policy,
-    ProposeRemedy,
     RedeemPoints,
     Relations,
 )
@@ -40,6 +33,9 @@ from relations.aggregates.complaint import AcceptRemedy
 from relations.aggregates.loyalty import Holdings, MovedLot, ReceiveAccount, ReceivePoints, RewardReferral
 from relations.aggregates.policy import PolicyBook
 from relations.aggregates.programme import ReturnStock
+from relations.commands import AdoptPolicy, CarryOutRemedy, EarnPoints, ProposeRemedy
+from relations.engine import BatchReport
+from relations.errors import ConcurrencyConflict, IdempotencyConflict
 from relations.execution import Executor
 from relations.log import Codec, Database, Log
 from relations.log.codec import decode_state, encode_state

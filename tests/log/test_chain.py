@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 
-from relations import ChainBroken, Relations
+from relations import Relations
+from relations.errors import ChainBroken
 from relations.log.chain import GENESIS, check, link
 from relations.log.tables import COLUMNS
 from tests.support.effort import part

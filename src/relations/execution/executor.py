@@ -52,7 +52,7 @@ DueBy = Callable[[Any, Command, int, InForce], Due | None]
 React = Callable[[Event, Envelope, Policy], list[Command]]
 
 _REACTIONS_MAX = 1_000
-_FINAL = ("version_conflict", "log_busy")
+_FINAL = ("version_conflict", "log_busy", "own_transaction")
 """Conflicts that a new attempt does not resolve: the caller's own, and a timeout of the lock."""
 _entry: Callable[..., Entry] = tuple.__new__
 """`Entry._make` without its Python call, because this runs for every event."""

@@ -120,7 +120,7 @@ class Keys:
         return self._unwrap(customer, stored) if stored else None
 
     def need(self, connection: Connection, customer: str, now: int) -> bytes:
-        """Return the customer's key, and make one if there is none yet.
+        """Return the customer's key, and create it if it does not exist yet.
 
         Args:
             connection: A write transaction.
@@ -154,7 +154,7 @@ class Keys:
             ) from None
 
     def seal(self, connection: Connection, event: Event, topic: Topic, customer: str, now: int) -> Event:
-        """Return the event with its personal fields sealed under the customer's key, which is made if there is none.
+        """Return the event with its personal fields sealed under the customer's key, created if missing.
 
         For an erased customer, words that older versions stored unencrypted become `ERASED`.
 
@@ -223,8 +223,8 @@ class Keys:
         """Return a keyed digest of a text: the same for the same text in this log, and of no use without its key.
 
         It is an HMAC-SHA256, cut to 160 bits: 32 lower-case letters and digits, so it can be an id. Its key is kept in
-        the table of keys, wrapped like the others. Whoever has that key can test whether a guessed text was meant; the
-        digest of an erased customer stays in the log.
+        the table of keys, wrapped like the others. With that key, anybody can test whether a guessed text was meant.
+        The digest of an erased customer stays in the log.
 
         Args:
             text: Any text, brought to one form first (an e-mail address in lower case, say).

@@ -136,7 +136,7 @@ class _PostgresWatch:
             try:
                 self._drain()
             except self._error:
-                # The server has ended the session; whatever it told meanwhile, the next read will find.
+                # The server has ended the session; the next read finds what was committed in the meantime.
                 self.close()
         if self._connection is None:
             self._listen()
@@ -230,6 +230,17 @@ class Subscription(Iterator[T], Generic[T]):
                 self._fill()
             self._release()
             raise StopIteration
+
+    def batch(self) -> list[T]:
+        """Return the next items, at least one, and wait for it where there is none; empty once it is stopped."""
+        try:
+            first = next(self)
+        except StopIteration:
+            return []
+        with self._lock:
+            rest = list(self._items[self._next :])
+            self._next += len(rest)
+        return [first, *rest]
 
     def _fill(self) -> None:
         # First arm, then read: whatever is committed after the arming ends the wait, so nothing falls in between.

@@ -1,7 +1,7 @@
 """RFM: recency, frequency and money, each graded from 1 to 5, and the segments that the grades make.
 
-Quintiles treat equal values alike. Of n customers, of whom b have a lower value and t the same one (themselves
-included), the middle of their ranks gives the grade 1 + floor(5 (2 b + t) / (2 n)).
+Quintiles treat equal values alike. The grade comes from the middle of a customer's ranks. Of n customers, let b
+have a lower value and t the same one (including the customer): the grade is 1 + floor(5 (2 b + t) / (2 n)).
 
 Where many values are equal, that alone would leave grades empty: if 80 of 100 customers bought once, all of them would
 get a 3 for frequency. So no grade is skipped while there are different values for it. From one value to the next higher
