@@ -24,7 +24,7 @@ from relations.execution.idempotency import Repeats
 from relations.log.codec import Codec
 from relations.log.database import Access, Database, Durability
 from relations.log.log import Log
-from relations.log.personal import KeyProblem, Keys
+from relations.log.personal import Keys
 from relations.log.subscription import Subscription
 from relations.log.tables import log as log_table
 from relations.messages import Command, Event, RecordedEvent, to_micros
@@ -38,7 +38,7 @@ from relations.projections.running.runner import ALIASES, Progress, ProjectionSt
 from relations.projections.views import Views
 from relations.reactions import ONLY_IF, REACTIONS, Reaction, react
 from relations.telemetry import is_verbose, logger
-from relations.verification import Problem, Verification, Verifier
+from relations.verification import KeyCheck, KeyProblem, Problem, Verification, Verifier
 
 __all__ = ["BatchReport", "Problem", "Receipt", "Rejection", "Relations", "Status", "Verification", "Views"]
 
@@ -498,7 +498,9 @@ class Relations:
     def key_problems(self) -> Iterator[KeyProblem]:
         """Check every customer's key against the log: damaged, swapped, missing, emptied, or back after an erasure."""
         with self.log.database.reading() as connection:
-            yield from self._keys.problems(connection, self.codec)
+            check = KeyCheck(self._keys, self.codec, self._executor.aggregates, connection)
+            if check.is_possible:
+                yield from check.key_problems(self.log, connection)
 
     def note_copied(self, connection: Connection, position: int) -> None:
         """Note that events up to a position were imported from another log; its keys did not come with them.
@@ -550,4 +552,15 @@ class Relations:
         Raises:
             InvalidInput: An entry of `expect` is not of the form `POSITION:DIGEST`.
         """
-        return Verifier(self.log, self.codec, self.runner, self._keys, expect=expect, on_progress=on_progress).verify()
+        verifier = Verifier(
+            self.log,
+            self.codec,
+            self.runner,
+            self._keys,
+            self._executor.states,
+            self._executor.aggregates,
+            self._executor.rules,
+            expect=expect,
+            on_progress=on_progress,
+        )
+        return verifier.verify()

@@ -42,6 +42,7 @@ __all__ = [
     "Label",
     "Money",
     "Personal",
+    "PolicyNumber",
     "RecordedEvent",
     "SealedSince",
     "Tender",
@@ -98,6 +99,8 @@ SealedSince = Annotated[str, msgspec.Meta(extra={"personal": True, "once_clear":
 
 For an erased customer the rest of the event is recorded, and the field holds `[erased]`.
 """
+PolicyNumber = Annotated[int, msgspec.Meta(extra={"policy": True})]
+"""A field of an event that names the adopted policy that decided it. `verify` checks that it was adopted before."""
 
 Channel = Annotated[
     str,
