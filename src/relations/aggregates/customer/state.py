@@ -79,7 +79,7 @@ class Invitation(msgspec.Struct, frozen=True, gc=False):
 
 
 class Customer(msgspec.Struct, frozen=True, gc=False):
-    """The state of a customer. It holds no personal words, and its maps are only read (see `relations.aggregates.maps`).
+    """The state of a customer, without personal words. Its maps are only read; see `relations.aggregates.maps`.
 
     Attributes:
         registration: Their registration; None if they are not known.
