@@ -27,7 +27,7 @@ LAYERS = (
     {"reactions"},
     {"log", "analytics"},
     {"projections"},
-    {"execution", "engine", "views", "verification"},
+    {"execution", "past", "engine", "views", "verification"},
     {"aio"},
     {"audit", "exchange", "sentiment"},
     {"report"},
