@@ -385,6 +385,7 @@ class Relations(Questions):
             log=self.log,
             codec=self.codec,
             reader=self._reader,
+            finder=self._bounds,
             aggregates=self._aggregates,
             kinds=self._kinds,
             runner=self.runner,
