@@ -141,7 +141,7 @@ def _account(questions: Questions, view: str, customer: str) -> Account | None:
 
 def _identity(event: RecordedEvent) -> tuple[Any, ...]:
     """Return what is the same about an event in two logs: digests and positions differ after the first other event."""
-    return event.stream, event.version, event.topic, event.occurred_at, event.command_id
+    return event.stream, event.topic, event.occurred_at, msgspec.json.encode(event.event)
 
 
 def _differences(name: str, table: type[Row], before: View, after: View) -> Iterator[RowDifference]:
