@@ -29,7 +29,14 @@ from relations.log.subscription import Subscription
 from relations.messages import Command, Event, RecordedEvent, to_micros
 from relations.past.bounds import BoundsFinder
 from relations.past.differences import DifferenceFinder
-from relations.past.explaining import Account, Decision, TallyAccount, account_of, decision_at, tally_account
+from relations.past.explaining import (
+    EventExplanation,
+    RowsExplanation,
+    TallyExplanation,
+    event_explained,
+    rows_explained,
+    tally_explained,
+)
 from relations.past.past import Past, PastParts
 from relations.past.questions import Questions, Status
 from relations.past.states import CustomerTables, KeptStates
@@ -397,7 +404,7 @@ class Relations(Questions):
         )
         return Past(parts, bounds, moment, customer)
 
-    def explain(self, view: str, customer: str, **moment: Any) -> Account:
+    def explain(self, view: str, customer: str, **moment: Any) -> RowsExplanation:
         """Return how the rows of one customer in a view came about: each event, and what it changed from what to what.
 
         Args:
@@ -409,7 +416,7 @@ class Relations(Questions):
             InvalidInput: There is no such view, or nothing is recorded of the customer.
         """
         with self.as_of(**moment, customer=customer) as past:
-            return account_of(past, view, customer)
+            return rows_explained(past, view, customer)
 
     def explain_tally(
         self,
@@ -420,14 +427,14 @@ class Relations(Questions):
         limit: int = 100,
         after: str | None = None,
         **moment: Any,
-    ) -> TallyAccount:
+    ) -> TallyExplanation:
         """Return a page of the customers and events that made up a tally, with what each added.
 
         Args:
             view: The name of the view, such as `loyalty`.
             table: The class of the row, such as `Movement`.
             key: The values of the row's key, in the order of its columns.
-            limit: The page ends with the customer with whom it has this many events.
+            limit: The page ends after the customer whose events reach this number.
             after: Continue after this customer.
             moment: The bounds of `as_of`; by default everything recorded so far.
 
@@ -435,9 +442,9 @@ class Relations(Questions):
             InvalidInput: The view has no such tally or row.
         """
         with self.as_of(**moment) as past:
-            return tally_account(past if moment else self, view, table, key, limit=limit, after=after)
+            return tally_explained(past if moment else self, view, table, key, limit=limit, after=after)
 
-    def explain_event(self, position: int) -> Decision:
+    def explain_event(self, position: int) -> EventExplanation:
         """Return why an event was recorded: the rule, the policy that applied, its causes and its effects.
 
         Args:
@@ -447,7 +454,7 @@ class Relations(Questions):
             InvalidInput: There is no such event.
         """
         with self.as_of() as past:
-            return decision_at(past, position)
+            return event_explained(past, position)
 
     def compare(self, before: Questions, after: Questions | None = None) -> DifferenceFinder:
         """Return the differences of the views between two states: two moments, or two databases.

@@ -14,7 +14,7 @@ from relations import RecordPurchase, Relations
 from relations.commands import EnrolMember, FileComplaint, MergeCustomer
 from relations.errors import InvalidInput
 from relations.messages import Command, Money, from_micros
-from relations.past.explaining import account_of, tally_account
+from relations.past.explaining import rows_explained, tally_explained
 from relations.policies import Policy, Surveys
 from relations.projections.projection import CustomerRow, Tally
 from tests.past.test_as_of import lived, lives
@@ -51,7 +51,7 @@ def test_the_steps_of_a_customer_lead_to_the_rows(life: list[Command], eighths: 
             for view, asked in vars(past.views).items():
                 if not past.history(customer):
                     continue
-                account = account_of(past, view, customer)
+                account = rows_explained(past, view, customer)
                 assert account.replayed() == account.rows
                 for table in asked.projection.tables:
                     if issubclass(table, CustomerRow):
@@ -76,7 +76,7 @@ def test_the_contributions_to_a_tally_add_up_to_it(database_url: str) -> None:
                     key = [str(getattr(row, name)) for name in row.key]
                     pages, after = [], None
                     while True:
-                        page = tally_account(engine, view, table.__name__, key, limit=2, after=after)
+                        page = tally_explained(engine, view, table.__name__, key, limit=2, after=after)
                         pages.append(page)
                         if (after := page.after) is None:
                             break

@@ -9,7 +9,7 @@ import msgspec
 
 from relations.errors import InvalidInput
 from relations.messages import RecordedEvent
-from relations.past.explaining import Account, account_of
+from relations.past.explaining import RowsExplanation, rows_explained
 from relations.past.questions import Questions
 from relations.projections.projection import CustomerRow, Row
 from relations.projections.view import View
@@ -63,7 +63,7 @@ class DifferenceFinder:
     def __init__(self, before: Questions, after: Questions) -> None:
         self._before, self._after = before, after
         self.views = [name for name in vars(before.views) if name in vars(after.views)]
-        self._accounts: dict[tuple[bool, str, str], Account | None] = {}
+        self._accounts: dict[tuple[bool, str, str], RowsExplanation | None] = {}
         if not self.views:
             raise InvalidInput("the two engines have no view in common", code="unknown_view", field="views")
 
@@ -135,8 +135,8 @@ def applied(rows: Mapping[tuple[str, str, Key], dict[str, Any]], differences: It
     return found
 
 
-def _account(questions: Questions, view: str, customer: str) -> Account | None:
-    return account_of(questions, view, customer) if questions.history(customer) else None
+def _account(questions: Questions, view: str, customer: str) -> RowsExplanation | None:
+    return rows_explained(questions, view, customer) if questions.history(customer) else None
 
 
 def _identity(event: RecordedEvent) -> tuple[Any, ...]:

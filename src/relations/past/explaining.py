@@ -21,15 +21,15 @@ from relations.projections.projection import CustomerRow, Projection, Row, Tally
 from relations.projections.running.folding import COLUMNS, Folding
 
 __all__ = [
-    "Account",
     "Change",
     "Contribution",
-    "Decision",
-    "Step",
-    "TallyAccount",
-    "account_of",
-    "decision_at",
-    "tally_account",
+    "EventExplanation",
+    "ExplainedStep",
+    "RowsExplanation",
+    "TallyExplanation",
+    "event_explained",
+    "rows_explained",
+    "tally_explained",
 ]
 
 _CUSTOMER, _POSITION = COLUMNS.index("customer"), COLUMNS.index("position")
@@ -56,7 +56,7 @@ class Change(msgspec.Struct, frozen=True):
     after: Any
 
 
-class Step(msgspec.Struct, frozen=True):
+class ExplainedStep(msgspec.Struct, frozen=True):
     """An event and what it changed.
 
     Attributes:
@@ -70,8 +70,8 @@ class Step(msgspec.Struct, frozen=True):
     removed: tuple[tuple[str, tuple[Any, ...]], ...] = ()
 
 
-class Account(msgspec.Struct, frozen=True):
-    """How the rows of one customer in a view came about.
+class RowsExplanation(msgspec.Struct, frozen=True):
+    """An explanation of the rows of one customer in a view, step by step.
 
     Attributes:
         view: The name of the view.
@@ -83,7 +83,7 @@ class Account(msgspec.Struct, frozen=True):
 
     view: str
     ids: tuple[str, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[ExplainedStep, ...]
     events: int
     rows: dict[str, dict[tuple[Any, ...], dict[str, Any]]]
 
@@ -99,7 +99,7 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Contribution(msgspec.Struct, frozen=True):
-    """What one event added to a tally.
+    """The part of a tally that one event added.
 
     Attributes:
         customer: Whose event it is.
@@ -116,7 +116,7 @@ class Contribution(msgspec.Struct, frozen=True):
     added: dict[str, int]
 
 
-class TallyAccount(msgspec.Struct, frozen=True):
+class TallyExplanation(msgspec.Struct, frozen=True):
     """A page of the events that made up a tally, by customer.
 
     Attributes:
@@ -136,8 +136,8 @@ class TallyAccount(msgspec.Struct, frozen=True):
     after: str | None
 
 
-class Decision(msgspec.Struct, frozen=True):
-    """Why an event was recorded.
+class EventExplanation(msgspec.Struct, frozen=True):
+    """An explanation of one event.
 
     Attributes:
         event: The event.
@@ -170,7 +170,7 @@ class Decision(msgspec.Struct, frozen=True):
 # --- one customer ---------------------------------------------------------------------------------------------------
 
 
-def account_of(past: Questions, view: str, customer: str) -> Account:
+def rows_explained(past: Questions, view: str, customer: str) -> RowsExplanation:
     """Return how the rows of a customer came about, step by step.
 
     Args:
@@ -194,7 +194,7 @@ def account_of(past: Questions, view: str, customer: str) -> Account:
     topics = {event.topic for event in projection.folds}
     folding = Folding(past.codec, [projection], local_time(past.policy.zone))
     tables: list[type[Row]] = [table for table in projection.tables if issubclass(table, CustomerRow)]
-    steps: list[Step] = []
+    steps: list[ExplainedStep] = []
     before: dict[type[Row], dict[tuple[Any, ...], dict[str, Any]]] = {table: {} for table in tables}
     count = 0
     for event, row in zip(recorded, _rows_of(past, recorded), strict=True):
@@ -205,12 +205,12 @@ def account_of(past: Questions, view: str, customer: str) -> Account:
         for failure in folding.failures.values():
             raise failure
         now = {table: _plain(folding.rows[projection.name].tables[table]) for table in tables}
-        step = Step(event, tuple(_changes(before, now)), tuple(_removed(before, now)))
+        step = ExplainedStep(event, tuple(_changes(before, now)), tuple(_removed(before, now)))
         if step.changes or step.removed:
             steps.append(step)
         before = now
     ids = tuple(dict.fromkeys(event.customer for event in recorded))
-    return Account(view, ids, tuple(steps), count, {table.__name__: rows for table, rows in before.items()})
+    return RowsExplanation(view, ids, tuple(steps), count, {table.__name__: rows for table, rows in before.items()})
 
 
 def projection_of(past: Questions, view: str) -> Projection:
@@ -271,9 +271,9 @@ def _removed(
 # --- tallies --------------------------------------------------------------------------------------------------------
 
 
-def tally_account(
+def tally_explained(
     past: Questions, view: str, table: str, key: Sequence[Any], *, limit: int = 100, after: str | None = None
-) -> TallyAccount:
+) -> TallyExplanation:
     """Return a page of the events that made up a tally.
 
     Args:
@@ -281,7 +281,7 @@ def tally_account(
         view: The name of the view.
         table: The class of the row, such as `Movement`.
         key: The row's key, in the order of its columns.
-        limit: The page ends with the customer with whom it has this many events.
+        limit: The page ends after the customer whose events reach this number.
         after: Continue after this customer.
 
     Raises:
@@ -320,7 +320,7 @@ def tally_account(
         if len(contributions) >= limit:
             last = customer
             break
-    return TallyAccount(view, table, wanted, _amounts(row, found), tuple(contributions), last)
+    return TallyExplanation(view, table, wanted, _amounts(row, found), tuple(contributions), last)
 
 
 def _tally_of(projection: Projection, view: str, table: str) -> type[Tally]:
@@ -382,7 +382,7 @@ def _by_customer(past: Questions, after: str | None) -> Iterator[tuple[str, list
 # --- decisions ------------------------------------------------------------------------------------------------------
 
 
-def decision_at(past: Past, position: int) -> Decision:
+def event_explained(past: Past, position: int) -> EventExplanation:
     """Return why the event at a position was recorded.
 
     Args:
@@ -406,7 +406,7 @@ def decision_at(past: Past, position: int) -> Decision:
     rule, settings = rule_of(event, policy)
     # What follows from an event is recorded in the same transaction, under the same command.
     together = past.select_events(log_table.c.command_id == event.command_id)
-    return Decision(
+    return EventExplanation(
         event=event,
         rule=rule,
         settings=settings,

@@ -67,7 +67,7 @@ def explain(
                 hint="Give VIEW and CUSTOMER, or VIEW with --tally and --key, or --event POSITION",
             )
         with open_to_read(database, master_key_file, views=False) as engine:
-            from relations.cli.pages import explaining as page
+            from relations.cli.pages.audit import explaining as page
             from relations.cli.pages.history import as_dict
 
             zone = engine.policy.zone
@@ -85,7 +85,7 @@ def explain(
                     "effects": [as_dict(each) for each in decision.effects],
                     "together": [as_dict(each) for each in decision.together],
                 }
-                screen.result(document, lambda screen: screen.print(*page.show_decision(decision, zone)))
+                screen.result(document, lambda screen: screen.print(*page.show_event(decision, zone)))
             elif tally is not None:
                 found = engine.explain_tally(str(view), tally, key or [], limit=limit, after=after, **bounds)
                 screen.result(found, lambda screen: screen.print(*page.show_tally(found, zone)))
@@ -104,7 +104,7 @@ def explain(
                             {"table": name, "row": row} for name, rows in account.rows.items() for row in rows.values()
                         ],
                     },
-                    lambda screen: screen.print(*page.show_account(account, zone, limit=limit)),
+                    lambda screen: screen.print(*page.show_rows(account, zone, limit=limit)),
                 )
 
 
@@ -147,7 +147,7 @@ def diff(
             open_to_read(database, master_key_file, views=False) as engine,
             open_to_read(other or database, master_key_file, views=False) as second,
         ):
-            from relations.cli.pages import explaining as page
+            from relations.cli.pages.audit import explaining as page
             from relations.cli.pages.history import as_dict
 
             zone = engine.policy.zone

@@ -14,15 +14,15 @@ from relations.cli.pages.history import line as history_line
 from relations.cli.show import ABSENT, counted, headline, local_minute, number, section, table, words
 from relations.messages import RecordedEvent, from_micros
 from relations.past.differences import RowDifference
-from relations.past.explaining import Account, Change, Decision, TallyAccount
+from relations.past.explaining import Change, EventExplanation, RowsExplanation, TallyExplanation
 
-__all__ = ["show_account", "show_decision", "show_differences", "show_tally"]
+__all__ = ["show_differences", "show_event", "show_rows", "show_tally"]
 
 _TIMES = range(300_000_000_000_000, 7_000_000_000_000_000)
 """Whole numbers that are shown as times: microseconds from 1979 to 2191. Rows have no counts or amounts that large."""
 
 
-def show_account(found: Account, zone: str, *, limit: int) -> Iterator[RenderableType]:
+def show_rows(found: RowsExplanation, zone: str, *, limit: int) -> Iterator[RenderableType]:
     """Yield the parts of the page on how a customer's rows came about.
 
     Args:
@@ -53,7 +53,7 @@ def show_account(found: Account, zone: str, *, limit: int) -> Iterator[Renderabl
             yield section(Text(f"{name} {_key(key)} in the end", "bold"), Text("; ".join(shown)))
 
 
-def show_tally(found: TallyAccount, zone: str) -> Iterator[RenderableType]:
+def show_tally(found: TallyExplanation, zone: str) -> Iterator[RenderableType]:
     """Yield the parts of the page on the events behind a tally."""
     total = "; ".join(f"{name} {number(value)}" for name, value in found.row.items() if value)
     yield headline(f"{found.view}.{found.table} {_key(found.key)}", total)
@@ -68,7 +68,7 @@ def show_tally(found: TallyAccount, zone: str) -> Iterator[RenderableType]:
     yield section(*parts, words(f"Times are in {zone}."))
 
 
-def show_decision(found: Decision, zone: str) -> Iterator[RenderableType]:
+def show_event(found: EventExplanation, zone: str) -> Iterator[RenderableType]:
     """Yield the parts of the page on why an event was recorded."""
     event = found.event
     yield headline(
