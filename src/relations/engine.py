@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -22,12 +22,22 @@ from relations.errors import IdempotencyConflict, InvalidInput
 from relations.execution import BatchReport, Clock, Executor, Reader, Receipt, Rejection
 from relations.execution.idempotency import Repeats
 from relations.log.codec import Codec
+from relations.log.consuming import Consumer, consumer_statuses, move_consumer
 from relations.log.database import Access, Database, Durability
 from relations.log.log import Log
 from relations.log.personal import Keys
 from relations.log.subscription import Subscription
 from relations.messages import Command, Event, RecordedEvent, to_micros
 from relations.past.bounds import BoundsFinder
+from relations.past.differences import DifferenceFinder
+from relations.past.explaining import (
+    EventExplanation,
+    RowsExplanation,
+    TallyExplanation,
+    event_explained,
+    rows_explained,
+    tally_explained,
+)
 from relations.past.past import Past, PastParts
 from relations.past.questions import Questions, Status
 from relations.past.states import CustomerTables, KeptStates
@@ -385,6 +395,7 @@ class Relations(Questions):
             log=self.log,
             codec=self.codec,
             reader=self._reader,
+            finder=self._bounds,
             aggregates=self._aggregates,
             kinds=self._kinds,
             runner=self.runner,
@@ -393,6 +404,67 @@ class Relations(Questions):
             context=self.view_context,
         )
         return Past(parts, bounds, moment, customer)
+
+    def explain(self, view: str, customer: str, **moment: Any) -> RowsExplanation:
+        """Return how the rows of one customer in a view came about: each event, and what it changed from what to what.
+
+        Args:
+            view: The name of the view, such as `loyalty`.
+            customer: Any id of the customer.
+            moment: The bounds of `as_of`; by default everything recorded so far.
+
+        Raises:
+            InvalidInput: There is no such view, or nothing is recorded of the customer.
+        """
+        with self.as_of(**moment, customer=customer) as past:
+            return rows_explained(past, view, customer)
+
+    def explain_tally(
+        self,
+        view: str,
+        table: str,
+        key: Sequence[Any],
+        *,
+        limit: int = 100,
+        after: str | None = None,
+        **moment: Any,
+    ) -> TallyExplanation:
+        """Return a page of the customers and events that made up a tally, with what each added.
+
+        Args:
+            view: The name of the view, such as `loyalty`.
+            table: The class of the row, such as `Movement`.
+            key: The values of the row's key, in the order of its columns.
+            limit: The page ends after the customer whose events reach this number.
+            after: Continue after this customer.
+            moment: The bounds of `as_of`; by default everything recorded so far.
+
+        Raises:
+            InvalidInput: The view has no such tally or row.
+        """
+        with self.as_of(**moment) as past:
+            return tally_explained(past if moment else self, view, table, key, limit=limit, after=after)
+
+    def explain_event(self, position: int) -> EventExplanation:
+        """Return why an event was recorded: the rule, the policy that applied, its causes and its effects.
+
+        Args:
+            position: The event's position.
+
+        Raises:
+            InvalidInput: There is no such event.
+        """
+        with self.as_of() as past:
+            return event_explained(past, position)
+
+    def compare(self, before: Questions, after: Questions | None = None) -> DifferenceFinder:
+        """Return the differences of the views between two states: two moments, or two databases.
+
+        Args:
+            before: A past of this engine, or another engine.
+            after: What it is compared with; this engine by default.
+        """
+        return DifferenceFinder(before, after or self)
 
     def keep_states(self, names: Iterable[str] | None = None) -> None:
         """Keep states of views at evenly spread positions of the log, so that `as_of` any position is answered soon.
@@ -431,14 +503,79 @@ class Relations(Questions):
         if after is None:
             after = self.status().position
 
-        return Subscription(self.log.database, self._page, after=after)
+        return Subscription(self.log.database, self.page, after=after)
+
+    def consume(
+        self,
+        name: str,
+        *,
+        after: int = 0,
+        of: Collection[type[Event]] = (),
+        wait: bool = True,
+        standby: bool = True,
+        lease_seconds: float = 10.0,
+        save_every: int = 1,
+        sealed: bool = False,
+        before_read: Callable[[], object] = lambda: None,
+    ) -> Consumer[RecordedEvent]:
+        """Follow the log under a name whose position is kept in the database, so that no event is missed.
+
+        An event is acknowledged when the next one is asked for. After a crash, those that were not come again. Of all
+        consumers with one name, in any number of processes, one runs at a time. `subscribe` keeps nothing.
+
+        Args:
+            name: The consumer's name; a new one begins after the position `after`.
+            after: The position after which a consumer with a new name begins.
+            of: Only events of these classes; all events by default.
+            wait: Wait for new events at the end of the log; otherwise the iteration ends there.
+            standby: Wait for the turn while another consumer has the name; otherwise refuse.
+            lease_seconds: After this time, the name of a consumer that was killed is free.
+            save_every: Write the position after this many events. After a crash, up to as many more come again.
+            sealed: Leave personal words sealed.
+            before_read: Called before each read of the log.
+
+        Raises:
+            InvalidInput: The name or a number is out of range.
+            ForeignDatabase: The engine was opened for reading only.
+        """
+
+        def read(position: int, limit: int) -> tuple[list[RecordedEvent], int]:
+            return self.page(position, limit, of=of, sealed=sealed, to_head=True)
+
+        return Consumer(
+            self.log.database,
+            read,
+            name=name,
+            after=after,
+            wait=wait,
+            standby=standby,
+            lease_seconds=lease_seconds,
+            save_every=save_every,
+            before_read=before_read,
+        )
+
+    def move_consumer(self, name: str, position: int) -> None:
+        """Move a durable consumer that does not run: it goes on with the events after this position.
+
+        Raises:
+            InvalidInput: There is no such consumer.
+            ConcurrencyConflict: It is running.
+        """
+        move_consumer(self.log.database, name, position)
 
     def status(self) -> Status:
-        """Return the state of the log and of each projection."""
+        """Return the state of the log, of each projection, and of each durable consumer."""
         with self.log.database.reading() as connection:
             head = self.log.head(connection)
         owed = self.log.database.owed_purge() is not None
-        return Status(self.log.database.name, head.position, head.digest.hex(), self.runner.status(), owed)
+        return Status(
+            database=self.log.database.name,
+            position=head.position,
+            digest=head.digest.hex(),
+            projections=self.runner.status(),
+            purge_owed=owed,
+            consumers=consumer_statuses(self.log.database),
+        )
 
     def first_changed(self, commands: Sequence[Command]) -> Command | None:
         """Return the first command whose id the log has for a different command, or None."""
