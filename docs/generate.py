@@ -864,6 +864,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "testing.md": ModulePage("The test kit", "relations.testing", first="Scenario"),
     "exchange.md": ModulePage("Exchange", "relations.exchange"),
     "relay.md": ModulePage("Relay", "relations.relay"),
+    "fleet.md": ModulePage("Fleet", "relations.fleet"),
     "observability.md": ModulePage("Observability", "relations.observability"),
     "analytics.md": ModulePage("Analytics", "relations.analytics"),
     "audit.md": ModulePage("Audit", "relations.audit", first="Seals"),

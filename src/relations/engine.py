@@ -171,6 +171,8 @@ class Relations(Questions):
         pool_size: int = 15,
         pool_seconds: float = 30.0,
         connect_seconds: float = 10.0,
+        schema: str | None = None,
+        shares: Database | None = None,
     ) -> Self:
         """Open the log of a database, and create it if it does not exist.
 
@@ -196,6 +198,8 @@ class Relations(Questions):
             pool_size: The most connections that read or write at once. Subscriptions have their own.
             pool_seconds: The seconds that a caller waits for a free connection, before `pool_exhausted` is raised.
             connect_seconds: The seconds that PostgreSQL may take to answer a new connection.
+            schema: On PostgreSQL, the schema that has the log's tables; by default that of the user's search path.
+            shares: Another open database on the same server, whose connections this engine uses (`Fleet` does this).
 
         Raises:
             InvalidInput: The URL is not one of a supported database, or a limit makes no sense.
@@ -224,6 +228,8 @@ class Relations(Questions):
             pool_size=pool_size,
             pool_seconds=pool_seconds,
             connect_seconds=connect_seconds,
+            schema=schema,
+            shares=shares,
         )
         try:
             log = Log(database, create=create)

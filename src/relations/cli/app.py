@@ -26,6 +26,7 @@ from relations.cli.commands.scoring import score_command
 from relations.cli.commands.transfer import export_command, import_command
 from relations.cli.commands.upkeep import rebuild, run, status, verify
 from relations.cli.exits import ExitCode
+from relations.cli.operating.fleets import fleet
 from relations.cli.operating.relaying import dead_letters_command, outbox_view_command, relay_command
 from relations.cli.streams import prepare_streams
 from relations.version import VERSION
@@ -70,6 +71,7 @@ for _name, _command in (
 app.add_typer(policy, name="policy")
 app.add_typer(programme, name="programme")
 app.add_typer(audit, name="audit")
+app.add_typer(fleet, name="fleet")
 
 
 def _show_version(asked: bool) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from math import ceil, isfinite
 from threading import RLock, local
-from time import monotonic
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -31,7 +30,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.sql import ClauseElement
 
@@ -48,6 +47,7 @@ from relations.log.failures import is_connection_lost, translated
 from relations.log.forking import after_fork
 from relations.log.in_place import FileInPlace
 from relations.log.opening import ReadOnlyFile, parse_url
+from relations.log.postgres.sessions import SCHEMA_OPTION, Sessions, checked_schema, lock_key, schema_channel
 from relations.log.tables import PURGE_OWED, meta
 from relations.telemetry import Observer, logger
 
@@ -58,9 +58,6 @@ Durability = Literal["full", "normal", "off"]
 
 CHANNEL = "relations_log"
 """The PostgreSQL channel on which an append announces new events."""
-
-_IDLE_SECONDS = 1.0
-"""Seconds after which an idle PostgreSQL connection is tested before use."""
 
 _LONGEST_SECONDS = 86_400
 
@@ -111,6 +108,8 @@ class Database:
         pool_size: The most connections that read or write at once. Subscriptions have their own.
         pool_seconds: The seconds that a caller waits for one of them.
         connect_seconds: The seconds that PostgreSQL may take to answer a new connection.
+        schema: On PostgreSQL, the schema that has the tables; by default the one that the user's search path names.
+        shares: Another database on the same server, whose pool of connections this one uses. It must outlive this one.
         access: `write`: events may be recorded. `fold`: only views may be brought up to date. `read`: nothing is
             changed, in the database or next to it; on read-only media an SQLite file is opened as immutable.
 
@@ -130,6 +129,8 @@ class Database:
         pool_size: int = 15,
         pool_seconds: float = 30.0,
         connect_seconds: float = 10.0,
+        schema: str | None = None,
+        shares: Database | None = None,
     ) -> None:
         _check_limits(
             busy_seconds=busy_seconds, pool_size=pool_size, pool_seconds=pool_seconds, connect_seconds=connect_seconds
@@ -143,12 +144,19 @@ class Database:
         kept = min(pool_size, _KEPT_CONNECTIONS)
         self._pool: dict[str, Any] = {"pool_size": kept, "max_overflow": pool_size - kept, "pool_timeout": pool_seconds}
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.schema = None if schema is None else checked_schema(schema)
+        if schema is not None and self.is_sqlite:
+            raise InvalidInput(
+                "SQLite has no schemas", code="schema_not_applicable", field="schema", hint="Use one file for each log"
+            )
+        self.sessions: Sessions | None = None
+        self._shares = shares
         self._in_place = FileInPlace()
         self._reader: ReadOnlyFile | None = None
         try:
             if self.read_only and self._is_plain_file:
                 self._reader = ReadOnlyFile(self.url.database or "")
-            self.engine: Engine = self._sqlite() if self.is_sqlite else self._postgresql()
+            self.engine: Engine = self._sqlite() if self.is_sqlite else self._in_schema(shares)
         except ModuleNotFoundError as error:
             raise MissingExtra(error.name or "psycopg", extra="postgres", purpose="PostgreSQL") from None
         except (sqlite3.Error, UnicodeDecodeError) as error:
@@ -255,38 +263,35 @@ class Database:
 
         return engine
 
+    def _in_schema(self, shares: Database | None) -> Engine:
+        if shares is None:
+            engine = self._postgresql()
+        else:
+            engine, self.sessions = shares.engine, shares.sessions
+        return engine if self.schema is None else engine.execution_options(**{SCHEMA_OPTION: self.schema})
+
+    @property
+    def is_pooled(self) -> bool:
+        """True if the connections lead to a pooler, whose sessions change with each transaction."""
+        return self.sessions is not None and self.sessions.is_pooled
+
+    @property
+    def channel(self) -> str:
+        """The PostgreSQL channel on which appends to this log are announced."""
+        return schema_channel(self.schema, CHANNEL)
+
     def _postgresql(self) -> Engine:
         # libpq counts whole seconds and takes 1 for 2.
         connect = (
             {} if "connect_timeout" in self.url.query else {"connect_timeout": max(2, ceil(self._connect_seconds))}
         )
         engine = create_engine(self.url, paramstyle="format", connect_args=connect, **self._pool)
-        commit = "on" if self.durability == "full" else "off"
-
-        @event.listens_for(engine, "connect")
-        def configure(connection: Any, _record: object) -> None:
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET synchronous_commit = {commit}")
-                cursor.execute(f"SET lock_timeout = {int(self.busy_seconds * 1000)}")
-                if self.read_only:
-                    cursor.execute("SET default_transaction_read_only = on")
-            connection.commit()
-
-        @event.listens_for(engine, "checkin")
-        def used(_connection: Any, record: Any) -> None:
-            record.info["used"] = monotonic()
-
-        @event.listens_for(engine, "checkout")
-        def revive(connection: Any, record: Any, _proxy: object) -> None:
-            # The server may have been restarted while the connection was not in use.
-            if monotonic() - record.info.get("used", monotonic()) < _IDLE_SECONDS:
-                return
-            try:
-                connection.execute("SELECT 1")
-                connection.rollback()
-            except self._dbapi.Error as error:
-                raise InvalidatePoolError from error
-
+        self.sessions = Sessions(
+            synchronous_commit="on" if self.durability == "full" else "off",
+            lock_milliseconds=int(self.busy_seconds * 1000),
+            read_only=self.read_only,
+        )
+        self.sessions.attach(engine)
         return engine
 
     def enable_wal(self) -> None:
@@ -466,7 +471,7 @@ class Database:
             ConcurrencyConflict: A deferred SQLite transaction of the host's has read before and can write no more.
         """
         if not self.is_sqlite:
-            self.cursor(connection).execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+            self.cursor(connection).execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(self.schema, _LOCK_KEY),))
         elif connection.get_execution_options().get("relations_begin") is None:
             # The host's own transaction may have begun as a reader. A write that changes nothing makes it a writer.
             cursor = self.cursor(connection)
@@ -543,7 +548,7 @@ class Database:
     def notify(self, connection: Connection) -> None:
         """Notify PostgreSQL's listeners, at commit, that there are new events."""
         if not self.is_sqlite:
-            self.cursor(connection).execute(f"NOTIFY {CHANNEL}")
+            self.cursor(connection).execute(f"NOTIFY {self.channel}")
 
     @property
     def _dbapi(self) -> Any:
@@ -658,7 +663,8 @@ class Database:
             cursor = self.cursor(connection)
             cursor.execute(f"SET lock_timeout = {milliseconds}")
             try:
-                cursor.execute("VACUUM FULL relations_keys")
+                table = "relations_keys" if self.schema is None else f'"{self.schema}".relations_keys'
+                cursor.execute(f"VACUUM FULL {table}")
             finally:
                 cursor.execute(f"SET lock_timeout = {int(self.busy_seconds * 1000)}")
             return True
@@ -667,7 +673,8 @@ class Database:
         """Close every connection."""
         if self._writer is not None:
             self._writer.close()
-        self.engine.dispose()
+        if self._shares is None:
+            self.engine.dispose()
         if self._reader is not None:
             self._reader.close()
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Select, bindparam, func, insert, literal_column, select, tuple_
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateSchema
 
 from relations.errors import ForeignDatabase, InvalidInput, NewerLog, StoreError
 from relations.log.chain import GENESIS, check, link
@@ -210,6 +211,8 @@ class Log:
             with connection.begin():
                 if not self.database.is_sqlite:
                     self.database.lock(connection)
+                if self.database.schema is not None:
+                    connection.execute(CreateSchema(self.database.schema, if_not_exists=True))
                 # Another process may have been faster; then there is nothing left to make.
                 metadata.create_all(connection)
                 if connection.execute(select(meta.c.value).where(meta.c.name == "format")).first() is None:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-from relations.log.database import CHANNEL, Database
+from relations.log.database import Database
 from relations.log.failures import translated
 
 __all__ = ["Subscription", "Waker"]
@@ -108,17 +108,21 @@ class _SqliteWatch:
             self._connection = None
 
 
-class _MemoryWatch:
-    """In memory there is one connection and nothing to ask it from outside, so the log itself is read again."""
+class _PollingWatch:
+    """A watch that only lets the log be read again, for databases that nothing announces commits of.
 
-    def __init__(self, waker: Waker) -> None:
+    In memory there is one connection, and behind a pooler of PostgreSQL nobody can listen.
+    """
+
+    def __init__(self, waker: Waker, pause_seconds: float) -> None:
         self._waker = waker
+        self._pause_seconds = pause_seconds
 
     def arm(self) -> None:
         pass
 
     def wait(self) -> None:
-        self._waker.wait(_MEMORY_PAUSE_SECONDS)
+        self._waker.wait(self._pause_seconds)
 
     def close(self) -> None:
         pass
@@ -154,7 +158,7 @@ class _PostgresWatch:
         connection = _own_connection(self._database)
         try:
             connection.autocommit = True
-            connection.execute(f"LISTEN {CHANNEL}")
+            connection.execute(f"LISTEN {self._database.channel}")
             self._socket = connection.fileno()
             self._waker.watch(self._socket)
         except BaseException:
@@ -181,9 +185,11 @@ def _translating() -> Iterator[None]:
 
 
 def _watch(database: Database, waker: Waker) -> _Watch:
+    if database.is_pooled:
+        return _PollingWatch(waker, _PAUSE_MAX_SECONDS)
     if not database.is_sqlite:
         return _PostgresWatch(database, waker)
-    return _MemoryWatch(waker) if database.is_memory else _SqliteWatch(database, waker)
+    return _PollingWatch(waker, _MEMORY_PAUSE_SECONDS) if database.is_memory else _SqliteWatch(database, waker)
 
 
 class Subscription(Iterator[T], Generic[T]):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from relations.engine import Relations
     from relations.log.subscription import Subscription
 
-__all__ = ["rebuild", "run", "status", "verify"]
+__all__ = ["checked_views", "rebuild", "run", "status", "verify"]
 
 
 def status(
@@ -81,7 +81,12 @@ def verify(
             raise typer.Exit(ExitCode.PROBLEMS)
 
 
-def _checked_views(views: list[str] | None) -> list[str]:
+def checked_views(views: list[str] | None) -> list[str]:
+    """Return the names of views from the command line; all of them if none is given.
+
+    Raises:
+        InvalidInput: There is no such view.
+    """
     from relations.projections import PROJECTIONS
 
     known = [projection.name for projection in PROJECTIONS]
@@ -115,7 +120,7 @@ def rebuild(
         from relations.cli.progress import progress_bar
         from relations.cli.show import number
 
-        names = _checked_views(views)
+        names = checked_views(views)
         with open_engine(database, access="fold") as engine:
             with progress_bar(screen, "Rebuilding") as bar:
                 engine.rebuild(names, processes=processes, shards=shards, on_progress=bar.show)

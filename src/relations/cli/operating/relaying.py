@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from relations.engine import Relations
     from relations.messages import Event
 
-__all__ = ["dead_letters_command", "outbox_view_command", "relay_command"]
+__all__ = [
+    "ModeChoice",
+    "PersonalChoice",
+    "dead_letters_command",
+    "outbox_view_command",
+    "read_secrets",
+    "relay_command",
+]
 
 
 class ModeChoice(StrEnum):
@@ -103,7 +110,7 @@ def relay_command(
         from relations.relay.targets.opening import open_target
 
         of = _events(engine, topics or ())
-        target = open_target(to, url=url, channel=channel, mode=mode.value, secrets=_secrets(secret_file))
+        target = open_target(to, url=url, channel=channel, mode=mode.value, secrets=read_secrets(secret_file))
         with Relay(
             engine,
             target,
@@ -133,7 +140,12 @@ def _say_report(screen: Screen, name: str, report: Any) -> None:
         )
 
 
-def _secrets(file: Path | None) -> list[str]:
+def read_secrets(file: Path | None) -> list[str]:
+    """Return the secrets in a file, one per line.
+
+    Raises:
+        SourceError: The file cannot be read.
+    """
     if file is None:
         return []
     try:

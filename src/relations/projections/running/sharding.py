@@ -166,7 +166,9 @@ class Work:
         with ProcessPoolExecutor(
             processes, mp_context=context, initializer=_start_worker, initargs=(seen, context.Lock())
         ) as pool:
-            pending = {pool.submit(_fold_shard, self, url, database.durability, shard) for shard in ranges}
+            pending = {
+                pool.submit(_fold_shard, self, url, database.durability, database.schema, shard) for shard in ranges
+            }
             try:
                 while pending:
                     done, pending = wait_for(pending, timeout=0.1, return_when="FIRST_COMPLETED")
@@ -270,12 +272,12 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _fold_shard(work: Work, url: str, durability: Durability, shard: Shard) -> Failures:
+def _fold_shard(work: Work, url: str, durability: Durability, schema: str | None, shard: Shard) -> Failures:
     def count(number: int) -> None:
         with _seen.get_lock():
             _seen.value += number
 
-    database = Database(url, durability=durability)
+    database = Database(url, durability=durability, schema=schema)
     try:
         return work.fold(database, Shard(*shard), count, _turn)
     finally:
