@@ -25,7 +25,6 @@ from relations.log.codec import Codec
 from relations.log.consuming import Consumer, consumer_statuses, move_consumer
 from relations.log.database import Access, Database, Durability
 from relations.log.log import Log
-from relations.log.notes import last_verified, note_verified
 from relations.log.personal import Keys
 from relations.log.subscription import Subscription
 from relations.messages import Command, Event, RecordedEvent, to_micros
@@ -53,6 +52,7 @@ from relations.projections.views import Views
 from relations.reactions import ONLY_IF, REACTIONS, Reaction, react
 from relations.telemetry import Observer, is_verbose, logger
 from relations.verification import KeyCheck, KeyProblem, Problem, Verification, Verifier
+from relations.verification.notes import last_verified, note_verified
 
 __all__ = ["BatchReport", "Problem", "Receipt", "Rejection", "Relations", "Status", "Verification", "Views"]
 

@@ -14,7 +14,6 @@ from relations.execution import Clock, Reader
 from relations.log.codec import Codec
 from relations.log.consuming import ConsumerStatus
 from relations.log.log import Log
-from relations.log.notes import Verified
 from relations.log.tables import log as log_table
 from relations.messages import Event, RecordedEvent, to_micros
 from relations.past.bounds import Bounds
@@ -24,6 +23,7 @@ from relations.projections.running.resolving import ids_in_log
 from relations.projections.running.runner import ProjectionStatus
 from relations.projections.view import View
 from relations.projections.views import Views
+from relations.verification.notes import Verified
 
 __all__ = ["Questions", "Status"]
 
