@@ -6,7 +6,7 @@
         engine.execute(command)
 """
 
-from relations.fleet.fleet import Fleet, Outcome
+from relations.fleet.fleet import Fleet, TenantOutcome
 from relations.fleet.places import tenant_name
 
-__all__ = ["Fleet", "Outcome", "tenant_name"]
+__all__ = ["Fleet", "TenantOutcome", "tenant_name"]

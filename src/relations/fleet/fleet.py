@@ -18,13 +18,13 @@ from relations.fleet.places import places_of, tenant_name
 from relations.past.questions import Status
 from relations.verification import Verification
 
-__all__ = ["Fleet", "Outcome"]
+__all__ = ["Fleet", "TenantOutcome"]
 
 T = TypeVar("T")
 OnTenant = Callable[[int, int], object]
 
 
-class Outcome(msgspec.Struct, Generic[T], frozen=True):
+class TenantOutcome(msgspec.Struct, Generic[T], frozen=True):
     """The outcome of a piece of work for one tenant.
 
     Attributes:
@@ -154,7 +154,7 @@ class Fleet:
         *,
         tenants: Iterable[str] | None = None,
         on_progress: OnTenant | None = None,
-    ) -> list[Outcome[T]]:
+    ) -> list[TenantOutcome[T]]:
         """Do a piece of work for every tenant, several at once. A failure of one does not stop the others.
 
         Args:
@@ -167,18 +167,18 @@ class Fleet:
         """
         names = sorted(self.tenants() if tenants is None else map(tenant_name, tenants))
 
-        def run(tenant: str) -> Outcome[T]:
+        def run(tenant: str) -> TenantOutcome[T]:
             try:
                 with self.engine(tenant) as engine:
-                    return Outcome(tenant, work(tenant, engine))
+                    return TenantOutcome(tenant, work(tenant, engine))
             except RelationsError as error:
-                return Outcome(tenant, error=error.with_traceback(None))
+                return TenantOutcome(tenant, error=error.with_traceback(None))
 
-        outcomes: list[Outcome[T]] = []
+        outcomes: list[TenantOutcome[T]] = []
         waiting = iter(names)
         with ThreadPoolExecutor(self._threads, thread_name_prefix="fleet") as pool:
             # Only as many are handed out as there are threads, so that an error or an interrupt ends it soon.
-            running: set[Future[Outcome[T]]] = {pool.submit(run, name) for name in islice(waiting, self._threads)}
+            running: set[Future[TenantOutcome[T]]] = {pool.submit(run, name) for name in islice(waiting, self._threads)}
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 outcomes += [future.result() for future in done]
@@ -187,11 +187,11 @@ class Fleet:
                     on_progress(len(outcomes), len(names))
         return sorted(outcomes, key=lambda outcome: outcome.tenant)
 
-    def status(self, *, on_progress: OnTenant | None = None) -> list[Outcome[Status]]:
+    def status(self, *, on_progress: OnTenant | None = None) -> list[TenantOutcome[Status]]:
         """Return the status of every tenant's log and projections."""
         return self.each(lambda _, engine: engine.status(), on_progress=on_progress)
 
-    def catch_up(self, *, advance_time: bool = False, on_progress: OnTenant | None = None) -> list[Outcome[int]]:
+    def catch_up(self, *, advance_time: bool = False, on_progress: OnTenant | None = None) -> list[TenantOutcome[int]]:
         """Fold new events into the views of every tenant.
 
         Args:
@@ -215,12 +215,12 @@ class Fleet:
         *,
         tenants: Iterable[str] | None = None,
         on_progress: OnTenant | None = None,
-    ) -> list[Outcome[None]]:
+    ) -> list[TenantOutcome[None]]:
         """Rebuild views of every tenant, or of some. The views of the others are not touched."""
         wanted = None if names is None else list(names)
         return self.each(lambda _, engine: engine.rebuild(wanted), tenants=tenants, on_progress=on_progress)
 
-    def verify(self, *, on_progress: OnTenant | None = None) -> list[Outcome[Verification]]:
+    def verify(self, *, on_progress: OnTenant | None = None) -> list[TenantOutcome[Verification]]:
         """Verify the log and the views of every tenant."""
         return self.each(lambda _, engine: engine.verify(), on_progress=on_progress)
 

@@ -17,7 +17,7 @@ from relations.cli.signals import stopped_by_signals
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from relations.fleet import Fleet, Outcome
+    from relations.fleet import Fleet, TenantOutcome
 
 __all__ = ["fleet"]
 
@@ -48,8 +48,8 @@ def _open(database: str, schema: str, max_open: int, threads: int, master_key_fi
 
 
 def _over_all(
-    screen: Screen, what: str, work: Callable[[Callable[[int, int], None]], Sequence[Outcome[Any]]]
-) -> Sequence[Outcome[Any]]:
+    screen: Screen, what: str, work: Callable[[Callable[[int, int], None]], Sequence[TenantOutcome[Any]]]
+) -> Sequence[TenantOutcome[Any]]:
     from relations.cli.progress import progress_bar
 
     with progress_bar(screen, what, unit="tenants") as bar:
@@ -57,7 +57,10 @@ def _over_all(
 
 
 def _finish(
-    screen: Screen, outcomes: Sequence[Outcome[Any]], row: Callable[[Any], tuple[tuple[str, ...], bool]], *heads: str
+    screen: Screen,
+    outcomes: Sequence[TenantOutcome[Any]],
+    row: Callable[[Any], tuple[tuple[str, ...], bool]],
+    *heads: str,
 ) -> None:
     """Show one table, and end with 1 if a tenant has a problem."""
     from rich.text import Text
