@@ -66,7 +66,7 @@ def serving(engine: Relations, address: str, *, health: bool = False, max_lag: f
 
     pages = {"/metrics": metrics, **({"/live": live, "/ready": ready} if health else {})}
 
-    class Handler(BaseHTTPRequestHandler):
+    class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             page = pages.get(self.path.partition("?")[0])
             try:
@@ -85,7 +85,7 @@ def serving(engine: Relations, address: str, *, health: bool = False, max_lag: f
 
     host, port = _address_of(address)
     try:
-        server = ThreadingHTTPServer((host, port), Handler)
+        server = ThreadingHTTPServer((host, port), Page)
     except OSError as error:
         raise InvalidInput(
             f"cannot listen on {address}: {error.strerror or error}",
