@@ -1,4 +1,4 @@
-"""Where the log of a tenant is: an SQLite file each, or a PostgreSQL schema each."""
+"""The places of the logs of tenants: an SQLite file each, or a PostgreSQL schema each."""
 
 from __future__ import annotations
 
