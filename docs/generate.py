@@ -865,6 +865,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "exchange.md": ModulePage("Exchange", "relations.exchange"),
     "relay.md": ModulePage("Relay", "relations.relay"),
     "fleet.md": ModulePage("Fleet", "relations.fleet"),
+    "operations.md": ModulePage("Operations", "relations.operations"),
     "observability.md": ModulePage("Observability", "relations.observability"),
     "analytics.md": ModulePage("Analytics", "relations.analytics"),
     "audit.md": ModulePage("Audit", "relations.audit", first="Seals"),

@@ -32,7 +32,7 @@ LAYERS = (
     {"audit", "exchange", "sentiment"},
     {"report"},
     {"relay"},
-    {"observability", "fleet"},
+    {"observability", "fleet", "operations"},
     {"testing", "cli", "asgi", "__main__"},
 )
 """What may import what: a module imports its own layer and those before it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args
@@ -399,10 +400,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     Attributes:
         topic: The short name that the log stores and that never changes, such as `complaint.filed`.
         schema: The version of the body's form. Whenever the form changes it is raised, and an upcast is added.
+        upcasts: For events of a host: by old schema, the function from a body of that schema to one of the next.
     """
 
     topic: ClassVar[str] = ""
     schema: ClassVar[int] = 1
+    upcasts: ClassVar[Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):

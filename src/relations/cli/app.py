@@ -26,8 +26,10 @@ from relations.cli.commands.scoring import score_command
 from relations.cli.commands.transfer import export_command, import_command
 from relations.cli.commands.upkeep import rebuild, run, status, verify
 from relations.cli.exits import ExitCode
+from relations.cli.extensions import use_extensions
 from relations.cli.operating.fleets import fleet
 from relations.cli.operating.relaying import dead_letters_command, outbox_view_command, relay_command
+from relations.cli.operating.upkeep_of_logs import backup_command, restore_command, schema_diff_command
 from relations.cli.streams import prepare_streams
 from relations.version import VERSION
 
@@ -65,6 +67,9 @@ for _name, _command in (
     ("relay", relay_command),
     ("dead-letters", dead_letters_command),
     ("outbox-view", outbox_view_command),
+    ("backup", backup_command),
+    ("restore", restore_command),
+    ("schema-diff", schema_diff_command),
     ("schema", schema),
 ):
     app.command(_name)(_command)
@@ -85,12 +90,22 @@ def relations(
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    with_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            envvar="RELATIONS_WITH",
+            metavar="MODULE",
+            help="Use the aggregates, projections, views and reactions of this Python module, too; repeat it for more.",
+        ),
+    ] = None,
 ) -> None:
     """Record customer relations in one append-only log, and show satisfaction, retention and repair.
 
     Commands become events, which are kept for ever. Every view can be rebuilt from them at any time. Start with
     `relations demo`.
     """
+    use_extensions(with_ or [])
 
 
 def run_app() -> int:

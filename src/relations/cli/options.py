@@ -131,10 +131,12 @@ def open_engine(
 
 
 def _open(url: str, **options: Any) -> Relations:
+    from relations.cli.extensions import extension_options
     from relations.engine import Relations
 
+    own = extension_options()
     try:
-        return Relations.open(url, **options)
+        return Relations.open(url, **own, **options)
     except (ValueError, TypeError) as error:
         # Drivers raise these for ports, hosts and options that cannot be right.
         raise InvalidInput(

@@ -12,7 +12,7 @@ from relations.errors import NewerLog, UndecodableEvent
 from relations.log.upcasts import UPCASTS, Upcast
 from relations.messages import Event
 
-__all__ = ["Codec", "Topic", "decode_state", "encode_state", "marked_fields", "personal_fields"]
+__all__ = ["Codec", "Topic", "decode_state", "encode_state", "marked_fields", "personal_fields", "upcasts_of"]
 
 
 class Topic(NamedTuple):
@@ -53,6 +53,11 @@ def _is_marked(kind: msgspec.inspect.Type, mark: str) -> bool:
     return isinstance(kind, msgspec.inspect.Metadata) and bool((kind.extra or {}).get(mark))
 
 
+def upcasts_of(event: type[Event], upcasts: Mapping[tuple[str, int], Upcast] = UPCASTS) -> dict[int, Upcast]:
+    """Return the upcasts of an event by old schema: those of the table, and those that the class itself has."""
+    return {schema: step for (topic, schema), step in upcasts.items() if topic == event.topic} | dict(event.upcasts)
+
+
 @cache
 def _decoder(event: type[Event]) -> Callable[[bytes], Event]:
     return msgspec.json.Decoder(event).decode
@@ -70,13 +75,14 @@ class Codec:
     """
 
     def __init__(self, events: Iterable[type[Event]], upcasts: Mapping[tuple[str, int], Upcast] = UPCASTS) -> None:
-        self._upcasts = upcasts
+        self._upcasts: dict[str, dict[int, Upcast]] = {}
         self.topics: dict[str, Topic] = {}
         for event in events:
             if not event.topic or event.topic in self.topics:
                 msg = f"{event.__name__}: the topic {event.topic!r} is empty or taken"
                 raise ValueError(msg)
-            missing = [schema for schema in range(1, event.schema) if (event.topic, schema) not in upcasts]
+            steps = self._upcasts[event.topic] = upcasts_of(event, upcasts)
+            missing = [schema for schema in range(1, event.schema) if schema not in steps]
             if missing:
                 msg = f"{event.topic}: no upcast from schema {missing[0]}"
                 raise ValueError(msg)
@@ -110,7 +116,7 @@ class Codec:
     def _upcast(self, known: Topic, topic: str, schema: int, body: bytes) -> Event:
         form = msgspec.json.decode(body, type=dict[str, Any])
         for step in range(schema, known.schema):
-            form = self._upcasts[topic, step](form)
+            form = self._upcasts[topic][step](form)
         return msgspec.convert(form, known.event)
 
 

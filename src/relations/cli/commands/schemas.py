@@ -29,14 +29,17 @@ def events_schema() -> dict[str, Any]:
     import msgspec
 
     from relations.aggregates import AGGREGATES
-    from relations.log.codec import personal_fields
+    from relations.cli.extensions import extension_options
+    from relations.log.codec import personal_fields, upcasts_of
 
-    events = sorted((event for aggregate in AGGREGATES for event in aggregate.events), key=lambda event: event.topic)
+    aggregates = extension_options().get("aggregates", AGGREGATES)
+    events = sorted((event for aggregate in aggregates for event in aggregate.events), key=lambda event: event.topic)
     return {
         event.topic: {
             **msgspec.json.schema(event),
             "x-schema-version": event.schema,
             "x-personal": list(personal_fields(event)),
+            "x-upcasts": sorted(upcasts_of(event)),
         }
         for event in events
     }
