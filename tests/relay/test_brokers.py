@@ -12,7 +12,7 @@ from socket import SHUT_RDWR
 from typing import Any
 
 import confluent_kafka
-import pika
+import pika  # type: ignore[import-untyped] # it has no annotations
 import pytest
 import redis
 from cloudevents.core.formats.json import JSONFormat
@@ -131,7 +131,7 @@ def test_kafka_has_each_customers_events_in_one_partition_in_order(engine: Relat
         )
         consumer.subscribe(["relations"])
         try:
-            got = [consumer.poll(10) for _ in range(engine.status().position)]
+            got: list[Any] = [consumer.poll(10) for _ in range(engine.status().position)]
         finally:
             consumer.close()
     assert None not in got

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -74,7 +74,7 @@ def relay_until(url: str, path: Path, fatal: int, batch: int) -> bool:
             stepping(DeadLetters, "blocked", steps)
             with Relations.open(url) as engine:
                 target = FileTarget(path)
-                target._file = _Halving(target._file, steps)
+                target._file = cast("Any", _Halving(target._file, steps))
                 with Relay(engine, target, batch=batch, lease_seconds=0.02) as relay:
                     report: RelayReport = relay.run(once=True)
                     code = 0 if report.position else 3

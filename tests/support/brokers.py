@@ -84,7 +84,7 @@ def redis_running(home: Path) -> Iterator[str]:
 @contextmanager
 def rabbitmq_running(home: Path) -> Iterator[str]:
     """Run RabbitMQ with its own Erlang port mapper, and give its URL."""
-    import pika
+    import pika  # type: ignore[import-untyped] # it has no annotations
 
     port, distribution, mapper = free_port(), free_port(), free_port()
     (home / "plugins").write_text("[].")

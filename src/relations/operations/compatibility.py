@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Change", "Compatibility", "compare_schemas"]
+__all__ = ["Compatibility", "SchemaChange", "compare_schemas"]
 
 
-class Change(msgspec.Struct, frozen=True):
+class SchemaChange(msgspec.Struct, frozen=True):
     """One difference between two forms of an event.
 
     Attributes:
@@ -40,7 +40,7 @@ class Compatibility(msgspec.Struct, frozen=True):
         forward: True if the old version can read all new events.
     """
 
-    changes: list[Change]
+    changes: list[SchemaChange]
     backward: bool
     forward: bool
 
@@ -61,48 +61,48 @@ def compare_schemas(old: Mapping[str, Any], new: Mapping[str, Any]) -> Compatibi
     return Compatibility(changes, all(each.backward for each in changes), all(each.forward for each in changes))
 
 
-def _of_topic(topic: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Iterator[Change]:
+def _of_topic(topic: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Iterator[SchemaChange]:
     if old is None or new is None:
         if new is None:
-            yield Change(topic, "the event was removed, so recorded events cannot be read", backward=False)
+            yield SchemaChange(topic, "the event was removed, so recorded events cannot be read", backward=False)
         else:
-            yield Change(topic, "the event is new, and the old version does not know it", forward=False)
+            yield SchemaChange(topic, "the event is new, and the old version does not know it", forward=False)
         return
     before, after = old["x-schema-version"], new["x-schema-version"]
     if after < before:
-        yield Change(topic, f"the schema went back from {before} to {after}", backward=False)
+        yield SchemaChange(topic, f"the schema went back from {before} to {after}", backward=False)
         return
     if after > before:
         missing = [step for step in range(before, after) if step not in new.get("x-upcasts", ())]
-        yield Change(topic, f"the schema is {after} and was {before}", forward=False)
+        yield SchemaChange(topic, f"the schema is {after} and was {before}", forward=False)
         for step in missing:
-            yield Change(topic, f"there is no upcast from schema {step}", backward=False)
+            yield SchemaChange(topic, f"there is no upcast from schema {step}", backward=False)
         return
     yield from _of_fields(topic, old, new)
 
 
-def _of_fields(topic: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+def _of_fields(topic: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[SchemaChange]:
     """Compare two bodies of one schema version. Unknown fields are ignored by a reader, missing ones take defaults."""
     before, after = _body(old), _body(new)
     had, has = before.get("properties", {}), after.get("properties", {})
     for name in sorted(has.keys() - had.keys()):
         if name in after.get("required", ()):
             text = f"the new field {name} is required; give it a default, or raise the schema and add an upcast"
-            yield Change(topic, text, backward=False)
+            yield SchemaChange(topic, text, backward=False)
         else:
-            yield Change(topic, f"the field {name} is new and has a default")
+            yield SchemaChange(topic, f"the field {name} is new and has a default")
     for name in sorted(had.keys() - has.keys()):
         needed = name in before.get("required", ())
-        yield Change(topic, f"the field {name} was removed", forward=not needed)
+        yield SchemaChange(topic, f"the field {name} was removed", forward=not needed)
     for name in sorted(had.keys() & has.keys()):
         was, now = name in before.get("required", ()), name in after.get("required", ())
         if now and not was:
-            yield Change(topic, f"the field {name} is required now, and old events may lack it", backward=False)
+            yield SchemaChange(topic, f"the field {name} is required now, and old events may lack it", backward=False)
         if was and not now:
-            yield Change(topic, f"the field {name} has a default now, and new events may lack it", forward=False)
+            yield SchemaChange(topic, f"the field {name} has a default now, and new events may lack it", forward=False)
         one, two = _kinds(had[name], old), _kinds(has[name], new)
         if one != two:
-            yield Change(
+            yield SchemaChange(
                 topic,
                 f"the type of {name} has changed; raise the schema and add an upcast",
                 backward=one <= two,
@@ -111,7 +111,9 @@ def _of_fields(topic: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> It
     personal, was_personal = set(new.get("x-personal", ())), set(old.get("x-personal", ()))
     for name in sorted((personal ^ was_personal) & had.keys() & has.keys()):
         what = "personal now, and recorded in clear before" if name in personal else "no longer personal"
-        yield Change(topic, f"the field {name} is {what}", backward=name not in personal, forward=name in personal)
+        yield SchemaChange(
+            topic, f"the field {name} is {what}", backward=name not in personal, forward=name in personal
+        )
 
 
 def _body(document: Mapping[str, Any]) -> Mapping[str, Any]:
