@@ -105,15 +105,12 @@ def test_a_refused_command_has_its_code_and_no_words(
 def scraped(registry: CollectorRegistry) -> dict[str, dict[tuple[str, ...], float]]:
     """Every sample by name and labels (in order of their names), parsed from both formats, which must agree."""
     found: dict[str, dict[tuple[str, ...], float]] = {}
-    exposed: Any = generate_latest(registry)  # type: ignore[no-untyped-call] # the library's
-    for family in text_string_to_metric_families(exposed.decode()):  # type: ignore[no-untyped-call] # likewise
+    for family in text_string_to_metric_families(generate_latest(registry).decode()):
         for sample in family.samples:
             found.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
-    names = {
-        sample.name
-        for family in parse_openmetrics(generate_openmetrics(registry).decode())
-        for sample in family.samples
-    }
+    openmetrics: Any = generate_openmetrics(registry)  # type: ignore[no-untyped-call] # the library's
+    families = parse_openmetrics(openmetrics.decode())  # type: ignore[no-untyped-call] # likewise
+    names = {sample.name for family in families for sample in family.samples}
     assert found.keys() == names
     return found
 
