@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from relations.errors import ProjectionFailed
 from relations.log.codec import Codec
@@ -74,7 +74,7 @@ def fold_rows(
     projection = folding.projections[0]
     customers = sorted({row[5] for row in found})
     rows = folding.rows[projection.name]
-    before = {row: _load(connection, table, rows, customers) for row, table in tables.items()}
+    before = {row: _load(database, connection, table, rows, customers) for row, table in tables.items()}
     folding.fold([found] if found else [])
     if folding.failures:
         return
@@ -91,19 +91,18 @@ def _unwritable(error: Exception, projection: str, found: Sequence[tuple[Any, ..
     return RowsUnwritable(f"{type(error).__name__}: {error}", projection=projection, position=until, stream=stream)
 
 
-def _load(connection: Connection, table: RowTable, rows: Rows, customers: Sequence[str]) -> dict[Any, tuple[Any, ...]]:
+def _load(
+    database: Database, connection: Connection, table: RowTable, rows: Rows, customers: Sequence[str]
+) -> dict[Any, tuple[Any, ...]]:
     """Load the customers' rows, and return them encoded as they were."""
     found: dict[Any, tuple[Any, ...]] = {}
-    if table.is_tally:
+    if table.select_of_customers is None or not customers:
         return found  # tallies are written as what is added
     into = rows.tables[table.row]
     width = len(table.row.key)
-    for start in range(0, len(customers), 500):
-        part = customers[start : start + 500]
-        for values in connection.execute(select(table.table).where(table.table.c.customer.in_(part))):
-            encoded = tuple(values)
-            into[encoded[:width]] = table.decode(encoded)
-            found[encoded[:width]] = encoded
+    for encoded in database.fetch_many(connection, table.select_of_customers, customers=customers):
+        into[encoded[:width]] = table.decode(encoded)
+        found[encoded[:width]] = encoded
     return found
 
 
@@ -135,7 +134,7 @@ def _check_customers(row: Any, rows: Rows, customers: Sequence[str]) -> None:
             raise ValueError(msg)
 
 
-_ROWS_KEPT = 200_000
+_ROWS_KEPT = 100_000
 """Rows that stay in memory between stretches; with more, all are forgotten and loaded again where they are needed."""
 
 
@@ -194,12 +193,12 @@ class LiveFolding:
             name: sorted({row[_CUSTOMER] for row in found if row[_TOPIC] in topics})
             for name, topics in self._topics.items()
         }
+        database = self._log.database
         for kept in self._kept:
-            kept.begin(connection, customers[kept.projection])
+            kept.begin(database, connection, customers[kept.projection])
         self._folding.fold([found] if found else [])
         for failure in self._folding.failures.values():
             raise failure
-        database = self._log.database
         for kept in self._kept:
             try:
                 kept.end(database, connection, customers[kept.projection])
@@ -229,7 +228,7 @@ class _KeptRows:
         self._before: dict[Any, tuple[Any, ...]] = {}
         self.count = 0
 
-    def begin(self, connection: Connection, customers: Sequence[str]) -> None:
+    def begin(self, database: Database, connection: Connection, customers: Sequence[str]) -> None:
         """Give the folds the rows of some customers, from memory or from the table."""
         into = self._rows.tables[self._table.row]
         into.clear()
@@ -244,7 +243,7 @@ class _KeptRows:
                 continue
             for key, (row, encoded) in known.items():
                 into[key], self._before[key] = row, encoded
-        self._before |= _load(connection, self._table, self._rows, missing)
+        self._before |= _load(database, connection, self._table, self._rows, missing)
 
     def end(self, database: Database, connection: Connection, customers: Sequence[str]) -> None:
         """Write what has changed, and keep the rows."""

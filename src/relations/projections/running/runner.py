@@ -92,6 +92,7 @@ class Runner:
         }
         self._prepared = False
         self._warned = False
+        self._live: LiveFolding | None = None
 
     # --- live -------------------------------------------------------------------------------------------------------
 
@@ -144,7 +145,6 @@ class Runner:
             The projections that met a poison event in a rebuild.
         """
         failures: dict[str, ProjectionFailed] = {}
-        folding: LiveFolding | None = None
         while True:
             zone = self._zone()
             with self._database.reading() as connection:
@@ -160,6 +160,7 @@ class Runner:
             lowest = min(positions.values())
             above = min((each for each in positions.values() if each > lowest), default=end)
             group = tuple(name for name in names if positions.get(name) == lowest)
+            folding, self._live = self._live, None
             if folding is None or (folding.names, folding.position, folding.local.zone) != (group, lowest, zone):
                 projections = [self.projections[name] for name in group]
                 folding = LiveFolding(self._log, self._codec, self._tables, projections, local_time(zone), lowest)
@@ -167,6 +168,7 @@ class Runner:
                 self._step_together(folding, min(lowest + batch, above))
             except (ProjectionFailed, _Overtaken):
                 return failures
+            self._live = folding
 
     def _step_together(self, folding: LiveFolding, until: int) -> None:
         """Fold one stretch in one transaction with the checkpoints of all its projections."""
@@ -241,6 +243,7 @@ class Runner:
         """Empty a projection's tables and begin again at the log's beginning, live."""
         with self._lock:
             self._prepare()
+            self._live = None
             with writing_views(self._database) as connection:
                 for table in self._tables[name].values():
                     connection.execute(table.table.delete())
@@ -321,6 +324,7 @@ class Runner:
         if self._database.is_memory:
             processes = 1  # there is nothing that another process could open
         self._prepare()
+        self._live = None
         with self._rebuilding:  # and not the other lock: views go on answering from the old tables
             rebuild = Rebuild(self._log, self._codec, wanted, self._zone())
             failures = rebuild.run(
