@@ -141,6 +141,10 @@ class RowTable:
         self.delete_sql = database.compile(
             self.table.delete().where(*(self.table.c[name] == "" for name in row.key))
         ).sql
+        self.select_of_customers: CompiledStatement | None = None
+        if not self.is_tally:
+            these = database.among(self.table.c.customer, "customers")
+            self.select_of_customers = database.compile(select(self.table).where(these))
         self.select_sql = database.compile(select(self.table)).sql
 
     def _upsert(self, database: Database) -> Any:
