@@ -122,7 +122,7 @@ class Runner:
                 return
         with self._lock:
             self._prepare()
-            # Whoever waited for the lock needs no more than what was recorded before: it may be folded by now.
+            # The thread that had the lock may have folded all that this one needs: what was recorded before it waited.
             end, behind = self._behind(wanted, until)
             failures = self._catch_up_together(behind, batch, end)
             for name in behind:
