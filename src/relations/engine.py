@@ -27,7 +27,7 @@ from relations.log.log import Log
 from relations.log.personal import KeyProblem, Keys
 from relations.log.subscription import Subscription
 from relations.log.tables import log as log_table
-from relations.messages import Command, Event, RecordedEvent, to_micros
+from relations.messages import Command, Event, JsonForm, RecordedEvent, to_micros
 from relations.policies import Policy
 from relations.policies.in_force import InForce
 from relations.projections import PROJECTIONS, VIEWS, View, ViewContext
@@ -46,7 +46,7 @@ __all__ = ["BatchReport", "Problem", "Receipt", "Rejection", "Relations", "Statu
 V = TypeVar("V", bound=View)
 
 
-class Status(msgspec.Struct, frozen=True):
+class Status(JsonForm, msgspec.Struct, frozen=True):
     """The state of an engine's log and projections.
 
     Attributes:
@@ -76,6 +76,7 @@ class Relations:
 
     Attributes:
         views: The views, such as `engine.views.retention`.
+        commands: The classes of the commands that it executes, by name.
         log: The log of events.
         codec: The codec of the events that this engine knows.
         clock: The function that returns the time of recording.
@@ -84,6 +85,7 @@ class Relations:
     """
 
     views: Views
+    commands: Mapping[str, type[Command]]
     log: Log
     codec: Codec
     clock: Clock
@@ -105,6 +107,7 @@ class Relations:
     ) -> None:
         self.log = log
         self.codec = Codec(event for aggregate in aggregates for event in aggregate.events)
+        self.commands = {command.__name__: command for aggregate in aggregates for command in aggregate.commands}
         self.clock = clock
         self._keys = Keys(log.database, master_key)
         self._repeats = Repeats(log.database, self.codec, self._keys, aggregates)

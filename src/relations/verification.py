@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from sqlalchemy import Connection, func, select, text
@@ -19,6 +19,7 @@ from relations.log.personal import Keys
 from relations.log.snapshots import stored_snapshots
 from relations.log.tables import FOREIGN, keys, snapshots
 from relations.log.tables import log as log_table
+from relations.messages import JsonForm
 from relations.policies.calendars import zone_data_version
 from relations.projections.running.comparing import Comparison
 from relations.projections.running.runner import Progress, Runner
@@ -28,7 +29,7 @@ __all__ = ["Problem", "Verification", "Verifier"]
 _NOTED = re.compile(r"(\d{1,18}):([0-9a-f]{64})", re.IGNORECASE)
 
 
-class Problem(msgspec.Struct, frozen=True):
+class Problem(JsonForm, msgspec.Struct, frozen=True):
     """A finding of a verification: something wrong in the database.
 
     Attributes:
@@ -46,7 +47,7 @@ class Problem(msgspec.Struct, frozen=True):
     view: str | None = None
 
 
-class Verification(msgspec.Struct, frozen=True):
+class Verification(JsonForm, msgspec.Struct, frozen=True):
     """The result of `verify`.
 
     Attributes:
@@ -57,6 +58,7 @@ class Verification(msgspec.Struct, frozen=True):
         problems: Everything found wrong; empty if all is well.
     """
 
+    derived: ClassVar[tuple[str, ...]] = ("good",)
     events: int
     position: int
     digest: str

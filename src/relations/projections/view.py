@@ -127,7 +127,7 @@ class View:
     @property
     def aliases(self) -> Aliases:
         """The ids that belong to one customer."""
-        with self._answering() as connection:
+        with self.answering() as connection:
             return self._aliases.read(connection)
 
     def table(self, row: type[Row]) -> Table:
@@ -156,7 +156,7 @@ class View:
             limit: At most this many rows.
             offset: Skip this many rows first.
         """
-        with self._answering() as connection:
+        with self.answering() as connection:
             if issubclass(row, CustomerRow) and (aliases := self._aliases.read(connection)):
                 page = slice(offset or 0, None if limit is None else (offset or 0) + limit)
                 # Any: that R is a class of customers' rows here is lost on a TypeVar.
@@ -171,19 +171,19 @@ class View:
 
     def rows_as_recorded(self, row: type[R], customers: Sequence[str]) -> list[R]:
         """Return all rows of these ids by key, without regard to merges."""
-        with self._answering() as connection:
+        with self.answering() as connection:
             return self._rows_of(connection, row, customers)
 
     def customers(self, row: type[CustomerRow], *where: Any) -> list[str]:
         """Return the customers with a row that meets all conditions, in order."""
-        with self._answering() as connection:
+        with self.answering() as connection:
             found = self._named(row, [self.table(row).c.customer], where, self._aliases.read(connection))
             names = found.distinct().order_by(found.selected_columns[0])
             return [name for (name,) in connection.execute(names)]
 
     def count(self, row: type[CustomerRow], *where: Any) -> int:
         """Return the number of customers with a row that meets all conditions."""
-        with self._answering() as connection:
+        with self.answering() as connection:
             aliases = self._aliases.read(connection)
             found = self._named(row, [self.table(row).c.customer], where, aliases)
             if aliases or row.key != CustomerRow.key:
@@ -192,11 +192,11 @@ class View:
 
     def execute(self, statement: Select[Any]) -> list[Any]:
         """Return the rows of any query over the tables, which hold customers as recorded."""
-        with self._answering() as connection:
+        with self.answering() as connection:
             return list(connection.execute(statement))
 
     @contextmanager
-    def _answering(self) -> Iterator[Connection]:
+    def answering(self) -> Iterator[Connection]:
         """Open the one state of the database that a whole question is answered from.
 
         New events are folded first, up to the head as it is now. Then one read transaction serves everything that this
@@ -301,7 +301,7 @@ def _question(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def ask(self: View, *args: Any, **kwargs: Any) -> Any:
         try:
-            with self._answering():
+            with self.answering():
                 return method(self, *args, **kwargs)
         except (OverflowError, ValueError) as error:
             if isinstance(error, ValidationError | msgspec.MsgspecError):

@@ -10,7 +10,7 @@ import msgspec
 from relations.aggregates.customer import FeedbackCorrected, FeedbackGiven
 from relations.engine import Relations
 from relations.errors import InvalidInput
-from relations.messages import RecordedEvent, from_micros
+from relations.messages import JsonForm, RecordedEvent, from_micros
 from relations.projections.agenda.view import AgendaItem
 from relations.projections.customers.view import Portrait
 from relations.projections.desk.view import TicketProfile
@@ -30,7 +30,7 @@ __all__ = ["CustomerFile", "GivenAnswer", "customer_file", "unknown_customer"]
 _TICKETS_MAX = 1_000
 
 
-class GivenAnswer(msgspec.Struct, frozen=True):
+class GivenAnswer(JsonForm, msgspec.Struct, frozen=True):
     """An answer of the customer.
 
     Attributes:
@@ -52,7 +52,7 @@ class GivenAnswer(msgspec.Struct, frozen=True):
     words: str | None
 
 
-class CustomerFile(msgspec.Struct, frozen=True):
+class CustomerFile(JsonForm, msgspec.Struct, frozen=True):
     """A customer's file.
 
     Attributes:

@@ -17,6 +17,7 @@ from relations.log.codec import Codec
 from relations.log.database import CompiledStatement, Database, tables_of
 from relations.log.log import Log, Shard
 from relations.log.tables import log as log_table
+from relations.messages import JsonForm
 from relations.policies.calendars import local_time, zone_data_version
 from relations.projections.projection import Projection, Row, Rows
 from relations.projections.running.aliases import PROJECTION as ALIASES_PROJECTION
@@ -42,7 +43,7 @@ _LEGACY = "relations_projections"
 ALIASES = ALIASES_PROJECTION.name
 
 
-class ProjectionStatus(msgspec.Struct, frozen=True):
+class ProjectionStatus(JsonForm, msgspec.Struct, frozen=True):
     """The state of a projection.
 
     Attributes:
