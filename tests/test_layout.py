@@ -21,13 +21,24 @@ from relations.projections import PROJECTIONS
 SOURCES = Path(relations.__file__).parent
 
 LAYERS = (
-    {"version", "errors", "extras", "currencies", "months", "messages", "decider", "telemetry", "gc_pause"},
+    {
+        "version",
+        "errors",
+        "extras",
+        "json_form",
+        "currencies",
+        "months",
+        "messages",
+        "decider",
+        "telemetry",
+        "gc_pause",
+    },
     {"policies"},
     {"aggregates", "commands", "events"},
     {"reactions"},
     {"log", "analytics"},
     {"projections"},
-    {"execution", "engine", "views", "verification"},
+    {"execution", "past", "engine", "views", "verification"},
     {"aio"},
     {"audit", "exchange", "sentiment"},
     {"report"},
@@ -400,7 +411,7 @@ with Relations.open("sqlite://") as engine:
     assert engine.verify().good
 try:
     Relations.open("postgresql://nobody@localhost/none")
-except relations.MissingExtra as error:
+except relations.errors.MissingExtra as error:
     assert "relations-engine[postgres]" in str(error)
 print("eventsourcing" in sys.modules, len(engine.__class__.__name__))
 """

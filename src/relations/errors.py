@@ -26,6 +26,7 @@ All of them carry a stable `code` that programs may match on; the text may be re
 from __future__ import annotations
 
 from typing import Any
+from warnings import warn
 
 __all__ = [
     "ChainBroken",
@@ -77,6 +78,7 @@ class RelationsError(Exception):
     @property
     def remedy(self) -> str | None:
         """The hint under its former name. Deprecated: read `hint`; this alias goes with version 0.2."""
+        warn("`remedy` of an error is now called `hint`", DeprecationWarning, stacklevel=2)
         return self.hint
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -7,13 +7,11 @@ they are UTC microseconds since 1970 (`int`), because arithmetic and decoding ha
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable, Mapping, Set
 from datetime import UTC, datetime, timedelta
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
-from functools import cache
-from types import UnionType
-from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args
 
 import msgspec
 from pydantic import (
@@ -25,35 +23,37 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     StringConstraints,
-    TypeAdapter,
+    ValidationError,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from relations.currencies import minor_digits
 from relations.errors import InvalidInput
+from relations.json_form import JsonForm
 
 __all__ = [
     "ID_PATTERN",
     "Channel",
+    "Checked",
     "Command",
     "Envelope",
     "Event",
     "Id",
-    "JsonForm",
     "Label",
     "Money",
     "Personal",
+    "PolicyNumber",
     "RecordedEvent",
     "SealedSince",
     "Tender",
     "Term",
     "Text",
     "from_micros",
-    "is_time_field",
-    "json_form",
+    "invalid_value",
     "looks_personal",
     "minor_digits",
+    "shown",
     "to_micros",
 ]
 
@@ -100,6 +100,8 @@ SealedSince = Annotated[str, msgspec.Meta(extra={"personal": True, "once_clear":
 
 For an erased customer the rest of the event is recorded, and the field holds `[erased]`.
 """
+PolicyNumber = Annotated[int, msgspec.Meta(extra={"policy": True})]
+"""A field of an event that names the adopted policy that decided it. `verify` checks that it was adopted before."""
 
 Channel = Annotated[
     str,
@@ -284,7 +286,73 @@ def _beyond() -> InvalidInput:
     )
 
 
-class Command(BaseModel):
+_SHOWN = 60
+_PYDANTIC_TYPES = frozenset(get_args(core_schema.ErrorType))
+"""The kinds of errors that are pydantic's own; the others are codes of this package, such as `negative_amount`."""
+
+
+def shown(found: Any) -> str:
+    """Return a value as messages quote it: money as people write it, texts not longer than a line."""
+    if isinstance(found, Money):
+        return str(found).replace("-", "\N{MINUS SIGN}")
+    text = found if isinstance(found, str) else str(found)
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+
+
+def invalid_value(cls: type[BaseModel], error: ValidationError) -> InvalidInput:
+    """Return the first mistake in the values of a command, or of a part of a policy, as an error for people."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    given, said, hint = shown(first["input"]), str(first["msg"]).removeprefix("Value error, "), None
+    match first["type"]:
+        case "missing":
+            reason = f"{cls.__name__} needs it, and it is missing"
+            hint = f"Give {field}"
+        case "string_pattern_mismatch" if ID_PATTERN in said:
+            reason = f"{given} is not an id: 1 to 64 of letters, digits and . _ : -"
+            hint = "Leave out spaces and other characters"
+        case "string_pattern_mismatch":
+            reason = f"{given} does not have the form that {cls.__name__} needs"
+            hint = f"Match the pattern {said.partition(' pattern ')[2]}"
+        case "timezone_aware":
+            reason = f"{given} has no time zone"
+            hint = "Add the zone: 2024-05-01T10:00:00Z, or in Python datetime(2024, 5, 1, 10, tzinfo=UTC)"
+        case "extra_forbidden":
+            reason = f"{cls.__name__} has no such field"
+            close = difflib.get_close_matches(field.rpartition(".")[2], cls.model_fields, 1)
+            hint = f"Did you mean {close[0]}?" if close else f"The fields are: {', '.join(cls.model_fields)}"
+        case "literal_error" | "enum":
+            reason = f"{given} is not one of {said.removeprefix('Input should be ')}"
+        case _ if said.startswith("Input should be "):
+            reason = f"{given} is not {said.removeprefix('Input should be ')}"
+        case _:
+            reason = f"{said} (given: {given})" if field else said
+    known = first["type"] in _PYDANTIC_TYPES
+    code = f"invalid_{(field or cls.__name__).split('.')[0]}".lower() if known else first["type"]
+    return InvalidInput(reason, code=code, field=field or cls.__name__, hint=hint)
+
+
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass as _Type
+else:
+
+    class _Type(type(BaseModel)):
+        def __call__(cls, *args: Any, **values: Any) -> Any:
+            try:
+                return super().__call__(*args, **values)
+            except ValidationError as error:
+                raise invalid_value(cls, error) from None
+
+
+class Checked(BaseModel, metaclass=_Type):
+    """Values that are checked when they are put together: a command, or a part of a policy.
+
+    A wrong value in a call of the class raises `InvalidInput`, with the field and what would be right. Only
+    pydantic's own methods, such as `model_validate`, raise pydantic's `ValidationError`.
+    """
+
+
+class Command(Checked):
     """A request to record or change something.
 
     Attributes:
@@ -322,113 +390,6 @@ class Command(BaseModel):
     def at(self) -> int:
         """`occurred_at` in UTC microseconds."""
         return to_micros(self.occurred_at)
-
-
-_TIME_FIELDS = frozenset(
-    ("at", "since", "until", "acknowledge_by", "resolve_by", "answer_by", "active_from", "effective_from")
-)
-
-
-def is_time_field(name: str) -> bool:
-    """Return True if a whole number in a field of this name is a time, in UTC microseconds: `at`, `resolved_at`."""
-    return name.endswith("_at") or name in _TIME_FIELDS
-
-
-def json_form(value: Any) -> Any:
-    """Return the body of an event, or a part of it, as JSON has it: times as ISO 8601, money as in commands."""
-    if isinstance(value, msgspec.Struct):
-        fields = {name: getattr(value, name) for name in value.__struct_fields__}
-        return {
-            name: _EPOCH + timedelta(microseconds=each)
-            if isinstance(each, int) and not isinstance(each, bool) and is_time_field(name)
-            else json_form(each)
-            for name, each in fields.items()
-        }
-    if isinstance(value, msgspec.Raw):
-        return msgspec.json.decode(value)
-    if isinstance(value, Mapping):
-        return {name: json_form(each) for name, each in value.items()}
-    if isinstance(value, list | tuple | Set):
-        return [json_form(each) for each in value]
-    return value.hex() if isinstance(value, bytes) else value
-
-
-class JsonForm:
-    """A base of structs that leave the engine: they serve as a `response_model` of FastAPI, and have a JSON form.
-
-    In JSON, times are ISO 8601 in UTC and digests are hexadecimal. Properties named in `derived` are included.
-    """
-
-    __slots__ = ()
-
-    derived: ClassVar[tuple[str, ...]] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the JSON form as a dictionary of plain values."""
-        found: dict[str, Any] = self._adapter().dump_python(self, mode="json")
-        return found
-
-    def to_json(self) -> str:
-        """Return the JSON form as text."""
-        return self._adapter().dump_json(self).decode()
-
-    @classmethod
-    def _adapter(cls) -> TypeAdapter[Any]:
-        kind: Any = cls  # for `cache`, whose arguments are hashable: classes are
-        return _adapter_of(kind)
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        hints = get_type_hints(cls, include_extras=True)
-        derived = {name: get_type_hints(getattr(cls, name).fget)["return"] for name in cls.derived}
-        struct: Any = cls
-        form = {name: _form_of(name, hints[name]) for name in struct.__struct_fields__} | {
-            name: (kind, _unchanged) for name, kind in derived.items()
-        }
-
-        def values(found: Any) -> dict[str, Any]:
-            return {name: change(getattr(found, name)) for name, (_kind, change) in form.items()}
-
-        fields = {
-            name: core_schema.typed_dict_field(handler.generate_schema(kind)) for name, (kind, _change) in form.items()
-        }
-        return core_schema.is_instance_schema(
-            cls,
-            serialization=core_schema.plain_serializer_function_ser_schema(
-                values, return_schema=core_schema.typed_dict_schema(fields, config={"title": cls.__name__})
-            ),
-        )
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        # The form as it is sent; nothing reads it back.
-        returned: Any = schema["serialization"]
-        return handler(returned["return_schema"])
-
-
-@cache
-def _adapter_of(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
-
-
-def _unchanged(value: Any) -> Any:
-    return value
-
-
-def _form_of(name: str, kind: Any) -> tuple[Any, Callable[[Any], Any]]:
-    """Return the type of a field in the JSON form, and the function that brings its values into it."""
-    plain = [each for each in get_args(kind) if each is not type(None)] if get_origin(kind) in _UNIONS else [kind]
-    if is_time_field(name) and plain == [int]:
-        optional = len(plain) < len(get_args(kind))
-        return (datetime | None if optional else datetime), lambda value: None if value is None else from_micros(value)
-    if kind is bytes:
-        return str, bytes.hex
-    if isinstance(kind, type) and issubclass(kind, Event):
-        return dict[str, Any], json_form
-    return kind, _unchanged
-
-
-_UNIONS = (Union, UnionType)
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

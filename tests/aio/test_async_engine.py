@@ -23,8 +23,8 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 SAME = [
     name
-    for name, found in vars(Relations).items()
-    if not name.startswith("_") and inspect.isfunction(found) and name not in ("close", "note_copied")
+    for name, found in inspect.getmembers(Relations, inspect.isfunction)
+    if not name.startswith("_") and name not in ("close", "note_copied")
 ]
 """Every method of `Relations` that a host calls. `note_copied` takes the connection of an import."""
 
@@ -103,6 +103,9 @@ def test_commands_and_questions_are_answered(database_url: str) -> None:
         assert len(await engine.digest("ada@example.org")) == 32
         assert await engine.first_changed([buy(1)]) is None
         assert await engine.key_problems() == []
+        past = await engine.as_of(position=0)
+        assert await engine.ask(past.history, "c1") == []
+        await engine.keep_states(["retention"])
         await engine.catch_up()
         await engine.rebuild(["retention"])
         assert engine.view(type(engine.views.desk)) is engine.views.desk

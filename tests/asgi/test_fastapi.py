@@ -20,14 +20,14 @@ from relations.aggregates import AGGREGATES
 from relations.aggregates.customer import RecordPurchase, RegisterCustomer
 from relations.aggregates.loyalty import EarnPoints, EnrolMember
 from relations.asgi import combined, lifespan
-from relations.engine import Relations, Status
+from relations.engine import Relations, Status, Verification
 from relations.execution import Receipt
-from relations.messages import Command, Event, Money, RecordedEvent, is_time_field
+from relations.json_form import is_time_field
+from relations.messages import Command, Event, Money, RecordedEvent
 from relations.policies import Policy
 from relations.projections import VIEWS
 from relations.projections.loyalty.rows import RewardRow
 from relations.projections.view import View
-from relations.verification import Verification
 from tests.asgi.serving import running
 from tests.recorded.test_recorded import MEANT
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 from weakref import WeakSet
 
@@ -21,8 +22,8 @@ from relations.errors import InvalidInput
 from relations.execution import BatchReport, Clock, Receipt
 from relations.log.connections import acting_for
 from relations.log.database import Access, Durability
-from relations.log.personal import KeyProblem
 from relations.messages import Command, Event, RecordedEvent
+from relations.past.past import Past
 from relations.policies import Policy
 from relations.policies.in_force import InForce
 from relations.projections import PROJECTIONS, VIEWS, View
@@ -30,7 +31,7 @@ from relations.projections.projection import Projection
 from relations.projections.running.runner import Progress
 from relations.projections.views import Views
 from relations.reactions import REACTIONS, Reaction
-from relations.verification import Verification
+from relations.verification import KeyProblem, Verification
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection  # needs greenlet, which only its users have
@@ -86,6 +87,7 @@ class AsyncRelations:
         views: Sequence[type[View]] = VIEWS,
         follow: bool = True,
         access: Access = "write",
+        kept_states: Path | None = None,
         busy_seconds: float = 30.0,
         pool_size: int = 15,
         pool_seconds: float = 30.0,
@@ -110,6 +112,7 @@ class AsyncRelations:
             views=views,
             follow=follow,
             access=access,
+            kept_states=kept_states,
             busy_seconds=busy_seconds,
             pool_size=pool_size,
             pool_seconds=pool_seconds,
@@ -258,6 +261,40 @@ class AsyncRelations:
             kwargs: Its named arguments.
         """
         return await self._threads.read(question, *args, **kwargs)
+
+    async def as_of(
+        self,
+        *,
+        position: int | None = None,
+        recorded: datetime | None = None,
+        occurred: datetime | None = None,
+        customer: str | None = None,
+    ) -> Past:
+        """Return the log and its views as they stood, to be asked with `ask`; see `Relations.as_of`.
+
+        `past = await engine.as_of(position=7)`, then `await engine.ask(past.views.retention.stages)`.
+
+        Args:
+            position: The last position that is known; 0 is before the first event.
+            recorded: An aware datetime. Known is what had been recorded by then.
+            occurred: An aware datetime in business time.
+            customer: Answer about this customer alone, under any of their ids.
+
+        Raises:
+            InvalidInput: Both a position and a time of recording are given, the log has no such position, or a time has
+                no zone.
+        """
+        return await self._threads.read(
+            self.sync.as_of, position=position, recorded=recorded, occurred=occurred, customer=customer
+        )
+
+    async def keep_states(self, names: Iterable[str] | None = None) -> None:
+        """Keep states of views at evenly spread positions of the log, so that `as_of` any position is answered soon.
+
+        Args:
+            names: The projections; all by default.
+        """
+        await self._threads.read(self.sync.keep_states, names)
 
     async def policy(self) -> Policy:
         """Return the policy in force now; the default policy if none was adopted."""

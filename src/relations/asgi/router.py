@@ -25,9 +25,8 @@ from relations.asgi.problems import HttpProblem, problem_response
 from relations.asgi.questions import Parameter, Question, checked_limit, questions_of
 from relations.engine import Relations
 from relations.errors import InvalidInput, RelationsError
-from relations.exchange.jsonlines.commands import invalid_command
 from relations.execution import Receipt
-from relations.messages import Command, RecordedEvent
+from relations.messages import Command, RecordedEvent, invalid_value
 from relations.report.customer_file import customer_file, unknown_customer
 
 __all__ = ["BODY_MAX", "PAGE_MAX", "router"]
@@ -272,7 +271,7 @@ def _command(kind: type[Command], body: bytes) -> Command:
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
-        raise invalid_command(kind, error) from None
+        raise invalid_value(kind, error) from None
 
 
 def _read(parameters: dict[str, Parameter], request: Request) -> dict[str, Any]:

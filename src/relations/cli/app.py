@@ -18,6 +18,8 @@ from relations.cli.commands.customers import customer_command, duplicates_comman
 from relations.cli.commands.demo import demo
 from relations.cli.commands.frames import frame_command
 from relations.cli.commands.loyalty import liability, loyalty, programme
+from relations.cli.commands.policy import policy
+from relations.cli.commands.record import record
 from relations.cli.commands.reports import report
 from relations.cli.commands.schemas import schema
 from relations.cli.commands.scoring import score_command
@@ -40,6 +42,7 @@ app = typer.Typer(
 
 for _name, _command in (
     ("demo", demo),
+    ("record", record),
     ("import", import_command),
     ("export", export_command),
     ("frame", frame_command),
@@ -60,6 +63,7 @@ for _name, _command in (
     ("schema", schema),
 ):
     app.command(_name)(_command)
+app.add_typer(policy, name="policy")
 app.add_typer(programme, name="programme")
 app.add_typer(audit, name="audit")
 

@@ -71,6 +71,10 @@ class Executor:
         clock: Returns the time at which the log records an event.
         snapshot_every: Keep a snapshot of a stream each time it has grown by this many events.
         attempts: The number of attempts against other writers before the conflict is raised.
+
+    Attributes:
+        aggregates: Every kind of aggregate.
+        states: The states of the log's streams.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class Executor:
         snapshot_every: int = 500,
         attempts: int = 5,
     ) -> None:
+        self.aggregates = tuple(aggregates)
         self._log = log
         self._database: Database = log.database
         self._codec = codec
@@ -253,6 +258,10 @@ class Executor:
 
     def _decide(self, unit: Unit, command: Command, command_id: str, expected_version: int | None = None) -> Decision:
         """Decide a command and everything that it leads to. The unit is unchanged until it takes the decision."""
+        with self._keys.deciding(unit.writer.connection):
+            return self._decided(unit, command, command_id, expected_version)
+
+    def _decided(self, unit: Unit, command: Command, command_id: str, expected_version: int | None) -> Decision:
         policies = self._policies
         if policies is not None and not unit.rules.adopted and type(command) not in policies.commands:
             self._adopt_default(unit, policies)

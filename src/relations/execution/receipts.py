@@ -7,7 +7,8 @@ from typing import ClassVar
 import msgspec
 
 from relations.errors import RelationsError
-from relations.messages import Command, JsonForm, RecordedEvent
+from relations.json_form import JsonForm
+from relations.messages import Command, RecordedEvent
 
 __all__ = ["BatchReport", "Receipt", "Rejection"]
 

@@ -10,7 +10,8 @@ import msgspec
 from relations.aggregates.customer import FeedbackCorrected, FeedbackGiven
 from relations.engine import Relations
 from relations.errors import InvalidInput
-from relations.messages import JsonForm, RecordedEvent, from_micros
+from relations.json_form import JsonForm
+from relations.messages import RecordedEvent, from_micros
 from relations.projections.agenda.view import AgendaItem
 from relations.projections.customers.view import Portrait
 from relations.projections.desk.view import TicketProfile

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from relations.messages import JsonForm
+from relations.json_form import JsonForm
 from relations.projections.projection import CustomerRow, Tally
 
 __all__ = [
@@ -308,8 +308,8 @@ class RewardRow(JsonForm, CustomerRow, gc=False):
 class ReferralRow(JsonForm, CustomerRow, gc=False):
     """A referral that a member made.
 
-    A referral that was rewarded only after its member was merged into another has a second row there, with the id
-    `merged/<member>/<referral>`.
+    A referral that was rewarded, revoked or restored only after its member was merged into another has a second row
+    there, with the id `merged/<member>/<referral>`. Its points add to those of the first.
 
     Attributes:
         programme: The programme's id.

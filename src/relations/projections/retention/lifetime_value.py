@@ -133,7 +133,7 @@ def worth_report(
     days: float,
     yearly_rate: float,
     model: BuyingModelName,
-    page: Page,
+    page: Page[str],
 ) -> WorthReport:
     """Fit both models to all buyers, and value each buyer.
 

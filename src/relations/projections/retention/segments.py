@@ -216,7 +216,7 @@ def members(
 
 
 def segment_figures(
-    rows: Sequence[Patronage], policy: Policy, *, today: int, local: LocalTime, page: Page
+    rows: Sequence[Patronage], policy: Policy, *, today: int, local: LocalTime, page: Page[str]
 ) -> list[SegmentFigure]:
     """Return a figure for every segment of the policy, in its order.
 

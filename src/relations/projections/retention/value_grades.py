@@ -88,7 +88,13 @@ class GradesReport(BaseModel):
 
 
 def grades_report(
-    rows: Sequence[Patronage], policy: ValueGrades, *, currency: str, month: str, grade: ValueGrade | None, page: Page
+    rows: Sequence[Patronage],
+    policy: ValueGrades,
+    *,
+    currency: str,
+    month: str,
+    grade: ValueGrade | None,
+    page: Page[str],
 ) -> GradesReport:
     """Grade all customers at the end of a month.
 

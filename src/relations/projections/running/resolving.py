@@ -78,13 +78,14 @@ class AliasReader:
 _MERGING = (CustomerMerged, CustomerUnmerged, CustomerAbsorbed, CustomerReleased)
 
 
-def ids_in_log(connection: Connection, codec: Codec, customer: str) -> list[str]:
+def ids_in_log(connection: Connection, codec: Codec, customer: str, *, until: int | None = None) -> list[str]:
     """Return all ids of one customer from the log alone, in order, so that histories wait for no view.
 
     Args:
         connection: Sees the log.
         codec: Decodes its events.
         customer: Any of the ids.
+        until: The last position to consider; None is the head.
     """
     nexts: dict[str, str | None] = {}
     found, open_ids = [], [customer]
@@ -92,7 +93,7 @@ def ids_in_log(connection: Connection, codec: Codec, customer: str) -> list[str]
         name = open_ids.pop()
         if name in nexts:
             continue
-        into, absorbed = _neighbours(connection, codec, name)
+        into, absorbed = _neighbours(connection, codec, name, until)
         nexts[name] = into
         found.append(name)
         open_ids += absorbed if into is None else [*absorbed, into]
@@ -101,12 +102,14 @@ def ids_in_log(connection: Connection, codec: Codec, customer: str) -> list[str]
     return sorted(name for name in found if aliases.survivor(name) == aliases.survivor(customer))
 
 
-def _neighbours(connection: Connection, codec: Codec, customer: str) -> tuple[str | None, list[str]]:
+def _neighbours(connection: Connection, codec: Codec, customer: str, until: int | None) -> tuple[str | None, list[str]]:
     """Return the id that an id was merged into, and those that it absorbed."""
     into: str | None = None
     absorbed: list[str] = []
     columns = log.c.topic, log.c.schema, log.c.body
-    ours = log.c.stream == f"customer-{customer}", log.c.topic.in_([event.topic for event in _MERGING])
+    ours = [log.c.stream == f"customer-{customer}", log.c.topic.in_([event.topic for event in _MERGING])]
+    if until is not None:
+        ours.append(log.c.position <= until)
     for topic, schema, body in connection.execute(select(*columns).where(*ours).order_by(log.c.version)):
         match codec.decode(topic, schema, body):
             case CustomerMerged() as event:
