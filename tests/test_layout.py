@@ -42,6 +42,7 @@ LAYERS = (
     {"aio"},
     {"audit", "exchange", "sentiment"},
     {"report"},
+    {"relay"},
     {"testing", "cli", "asgi", "__main__"},
 )
 """What may import what: a module imports its own layer and those before it."""
@@ -61,7 +62,7 @@ IMPURE_PACKAGES = {
     "socket",
     "pathlib",
 }
-MACHINERY = {"running", "projection", "view", "arguments", "known", "totals", "purchase_days"}
+MACHINERY = {"running", "projection", "view", "arguments", "known", "totals", "purchase_days", "columns", "keeping"}
 """Of `projections`, what runs or carries any of them; every other name is a projection's own package."""
 
 

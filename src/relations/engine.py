@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -22,6 +22,7 @@ from relations.errors import IdempotencyConflict, InvalidInput
 from relations.execution import BatchReport, Clock, Executor, Reader, Receipt, Rejection
 from relations.execution.idempotency import Repeats
 from relations.log.codec import Codec
+from relations.log.consuming import Consumer, consumer_statuses, move_consumer
 from relations.log.database import Access, Database, Durability
 from relations.log.log import Log
 from relations.log.personal import Keys
@@ -434,14 +435,79 @@ class Relations(Questions):
         if after is None:
             after = self.status().position
 
-        return Subscription(self.log.database, self._page, after=after)
+        return Subscription(self.log.database, self.page, after=after)
+
+    def consume(
+        self,
+        name: str,
+        *,
+        after: int = 0,
+        of: Collection[type[Event]] = (),
+        wait: bool = True,
+        standby: bool = True,
+        lease_seconds: float = 10.0,
+        save_every: int = 1,
+        sealed: bool = False,
+        before_read: Callable[[], object] = lambda: None,
+    ) -> Consumer[RecordedEvent]:
+        """Follow the log under a name whose position is kept in the database, so that no event is missed.
+
+        An event is acknowledged when the next one is asked for. After a crash, those that were not come again. Of all
+        consumers with one name, in any number of processes, one runs at a time. `subscribe` keeps nothing.
+
+        Args:
+            name: The consumer's name; a new one begins after the position `after`.
+            after: The position after which a consumer with a new name begins.
+            of: Only events of these classes; all events by default.
+            wait: Wait for new events at the end of the log; otherwise the iteration ends there.
+            standby: Wait for the turn while another consumer has the name; otherwise refuse.
+            lease_seconds: After this time, the name of a consumer that was killed is free.
+            save_every: Write the position after this many events. After a crash, up to as many more come again.
+            sealed: Leave personal words sealed.
+            before_read: Called before each read of the log.
+
+        Raises:
+            InvalidInput: The name or a number is out of range.
+            ForeignDatabase: The engine was opened for reading only.
+        """
+
+        def read(position: int, limit: int) -> tuple[list[RecordedEvent], int]:
+            return self.page(position, limit, of=of, sealed=sealed, to_head=True)
+
+        return Consumer(
+            self.log.database,
+            read,
+            name=name,
+            after=after,
+            wait=wait,
+            standby=standby,
+            lease_seconds=lease_seconds,
+            save_every=save_every,
+            before_read=before_read,
+        )
+
+    def move_consumer(self, name: str, position: int) -> None:
+        """Move a durable consumer that does not run: it goes on with the events after this position.
+
+        Raises:
+            InvalidInput: There is no such consumer.
+            ConcurrencyConflict: It is running.
+        """
+        move_consumer(self.log.database, name, position)
 
     def status(self) -> Status:
-        """Return the state of the log and of each projection."""
+        """Return the state of the log, of each projection, and of each durable consumer."""
         with self.log.database.reading() as connection:
             head = self.log.head(connection)
         owed = self.log.database.owed_purge() is not None
-        return Status(self.log.database.name, head.position, head.digest.hex(), self.runner.status(), owed)
+        return Status(
+            database=self.log.database.name,
+            position=head.position,
+            digest=head.digest.hex(),
+            projections=self.runner.status(),
+            purge_owed=owed,
+            consumers=consumer_statuses(self.log.database),
+        )
 
     def first_changed(self, commands: Sequence[Command]) -> Command | None:
         """Return the first command whose id the log has for a different command, or None."""

@@ -105,6 +105,7 @@ class Executor:
         self._erasures = frozenset(event for aggregate in aggregates for event in aggregate.erases)
         self._policies = _policies_of(aggregates)
         self._rules: tuple[Any, InForce] = None, InForce()
+        self._read_rules: tuple[Any, InForce] = None, InForce()
         self._lock = RLock()
         self._repeats = Repeats(self._database, codec, keys, aggregates)
         self._reader = Reader(codec, keys)
@@ -423,8 +424,13 @@ class Executor:
     def rules(self, connection: Connection) -> InForce:
         """Return the policies that are adopted as `connection` sees them, and when each is in force."""
         if self._policies is None:
-            return InForce()
-        return self._rules_of(self.states.load(connection, self._policies.name)[1])
+            return self._read_rules[1]
+        newest = self.states.newest(connection, self._policies.name)
+        known, rules = self._read_rules
+        if newest != known:
+            rules = self._rules_of(self.states.load(connection, self._policies.name)[1])
+            self._read_rules = newest, rules
+        return rules
 
     def _rules_of(self, state: Any) -> InForce:
         known, rules = self._rules

@@ -76,6 +76,12 @@ class States:
             .order_by(log_table.c.version)
             .limit(bindparam("limit"))
         )
+        self._newest_sql = compiled(
+            select(log_table.c.version, log_table.c.digest)
+            .where(log_table.c.stream == bindparam("stream"))
+            .order_by(log_table.c.version.desc())
+            .limit(1)
+        )
         at_version = and_(log_table.c.stream == snapshots.c.stream, log_table.c.version == snapshots.c.version)
         self._snapshot_sql = compiled(
             select(snapshots.c.version, BODY_BYTES, log_table.c.digest)
@@ -136,6 +142,12 @@ class States:
         for version, topic, schema, body in rows:  # noqa: B007 - the last one is the version
             state = evolve(state, decode(topic, schema, body))
         return version, state
+
+    def newest(self, connection: Connection, stream: str) -> tuple[int, bytes] | None:
+        """Return the version and digest of a stream's last event; None if it has none. They identify its state."""
+        cursor = self._database.cursor(connection, binary=True)
+        row = cursor.execute(self._newest_sql.sql, self._newest_sql.bind(stream=stream)).fetchone()
+        return None if row is None else (row[0], bytes(row[1]))
 
     def _page(self, cursor: Any, stream: str, version: int, limit: int) -> list[Any]:
         cursor.execute(self._load_sql.sql, self._load_sql.bind(stream=stream, version=version, limit=limit))

@@ -464,13 +464,18 @@ def has_personal(event: Event, topic: Topic) -> bool:
     return any(getattr(event, name) is not None for name in topic.personal)
 
 
+def is_sealed(words: Any) -> bool:
+    """Return True for words in their sealed form."""
+    return isinstance(words, str) and words.startswith(_PREFIX)
+
+
 def has_sealed(event: Event, topic: Topic) -> bool:
     """Return whether any personal field of the event is sealed."""
     return bool(_sealed_fields(event, topic))
 
 
 def _sealed_fields(event: Event, topic: Topic) -> list[str]:
-    return [name for name in topic.personal if str(getattr(event, name)).startswith(_PREFIX)]
+    return [name for name in topic.personal if is_sealed(getattr(event, name))]
 
 
 def _marked(event: Event, topic: Topic, mark: str) -> Event:

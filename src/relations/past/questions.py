@@ -13,6 +13,7 @@ from sqlalchemy import Select, select
 from relations.execution import Clock, Reader
 from relations.json_form import JsonForm
 from relations.log.codec import Codec
+from relations.log.consuming import ConsumerStatus
 from relations.log.log import Log
 from relations.log.tables import log as log_table
 from relations.messages import Event, RecordedEvent, to_micros
@@ -38,6 +39,7 @@ class Status(JsonForm, msgspec.Struct, frozen=True):
         digest: Its digest, hexadecimal. Note it down: it proves every event up to this position.
         projections: How each projection stands.
         purge_owed: A destroyed key is still in the database's files; the next open or `relations run` removes it.
+        consumers: How each durable consumer stands, relays included.
     """
 
     database: str
@@ -45,6 +47,7 @@ class Status(JsonForm, msgspec.Struct, frozen=True):
     digest: str
     projections: list[ProjectionStatus]
     purge_owed: bool = False
+    consumers: list[ConsumerStatus] = []
 
 
 class Questions(ABC):
@@ -136,17 +139,34 @@ class Questions(ABC):
         """
         # Page by page, with no transaction open while the caller looks at what it got: the log only grows.
         while True:
-            page, last = self._page(after, until=until, of=of)
+            page, last = self.page(after, until=until, of=of)
             yield from page
             if last == after:
                 return
             after = last
 
-    def _page(
-        self, after: int, limit: int = 1_000, *, until: int | None = None, of: Collection[type[Event]] = ()
+    def page(
+        self,
+        after: int,
+        limit: int = 1_000,
+        *,
+        until: int | None = None,
+        of: Collection[type[Event]] = (),
+        sealed: bool = False,
+        to_head: bool = False,
     ) -> tuple[list[RecordedEvent], int]:
-        """Return the next events and the position read up to; a page of other applications' events is empty."""
+        """Return the next events and the position read up to; a page of other applications' events is empty.
+
+        Args:
+            after: Begin after this position.
+            limit: Return at most this many events.
+            until: End with this position.
+            of: Only events of these classes; all events by default.
+            sealed: Leave personal words sealed.
+            to_head: If no wanted event is left, return the head's position.
+        """
         with self.log.database.reading() as connection:
+            head = self.log.head(connection).position if to_head else 0
             if of or self.bounds is not None:
                 position = log_table.c.position
                 wanted = self._within(select(log_table).where(position > after))
@@ -157,7 +177,9 @@ class Questions(ABC):
                 rows: Sequence[Any] = connection.execute(wanted.order_by(position).limit(limit)).all()
             else:
                 rows = next(self.log.scan(connection, after=after, until=until, chunk=limit), [])
-            return list(self._reader.recorded(connection, rows)), rows[-1][0] if rows else after
+            last = rows[-1][0] if rows else after
+            found = list(self._reader.recorded(connection, rows, sealed=sealed))
+            return found, last if len(rows) == limit else max(last, head)
 
     def view(self, kind: type[V]) -> V:
         """Return the view of a class; a host's own views are found the same way.

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +14,7 @@ from relations.cli.choices import complete_view
 from relations.cli.exits import ExitCode
 from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine, open_to_read
 from relations.cli.screen import Screen, running
+from relations.cli.signals import stopped_by_signals
 from relations.errors import ConcurrencyConflict, InvalidInput, ProjectionFailed, StoreError
 
 if TYPE_CHECKING:
@@ -220,19 +219,6 @@ def _heads(engine: Relations) -> Subscription[int]:
 
 
 @contextmanager
-def _stopped_by_signals(stop: Callable[[], object]) -> Iterator[None]:
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop()
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
 def _every(seconds: float, do: Callable[[], object], stop: Callable[[], object]) -> Iterator[None]:
     """Call a function at once and after every interval while the body runs. If it fails, stop the body and raise."""
     over = threading.Event()
@@ -288,7 +274,7 @@ def run(
                 follower.advance()
             follower.catch_up()
         else:
-            with _heads(engine) as heads, _stopped_by_signals(heads.stop):
+            with _heads(engine) as heads, stopped_by_signals(heads.stop):
                 screen.say(f"Keeping the views of {engine.log.database.name} up to date. Stop with Ctrl-C.")
                 with _every(every, follower.advance, heads.stop) if advance_time else nullcontext():
                     follower.follow(heads)

@@ -29,6 +29,12 @@ def show_status(found: Status) -> Iterator[RenderableType]:
     yield headline("Status", found.database)
     yield section(Text(f"{number(found.position)} events"), Text(f"digest {found.digest}"))
     yield section(made)
+    if found.consumers:
+        consumers = table("Consumer", "Position", "Behind", "State", right=(1, 2), grow=3)
+        for each in found.consumers:
+            state = Text("runs", "green") if each.is_held else Text("does not run", "" if not each.behind else "yellow")
+            consumers.add_row(each.name, number(each.position), number(each.behind), state)
+        yield section(consumers)
     if found.purge_owed:
         yield Text("A destroyed key is still in the database's files. The next `relations run` removes it.", "yellow")
 

@@ -114,6 +114,7 @@ class LoyaltyView(View):
     """
 
     projection: ClassVar[Projection] = PROJECTION
+    keeps_answers: ClassVar[bool] = True
 
     # --- one member -------------------------------------------------------------------------------------------------
 

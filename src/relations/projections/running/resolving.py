@@ -8,6 +8,7 @@ from relations.aggregates.customer import CustomerAbsorbed, CustomerMerged, Cust
 from relations.log.codec import Codec
 from relations.log.database import Database, tables_of
 from relations.log.tables import log
+from relations.projections.keeping import ViewState
 from relations.projections.projection import Projection
 from relations.projections.running.aliases import NONE, PROJECTION, Alias, Aliases
 from relations.projections.running.checkpoints import checkpoints, is_edition_of
@@ -54,6 +55,23 @@ class AliasReader:
             return True  # one of them has not been folded yet
         newest: int = connection.execute(select(func.max(self._rows.table.c.position))).scalar() or 0
         return newest <= positions[projection.name] <= positions[PROJECTION.name]
+
+    def state(self, connection: Connection, projection: Projection, generation: int) -> ViewState | None:
+        """Return the state of a projection's tables; None if they or the aliases were never folded.
+
+        Args:
+            connection: Sees the tables.
+            projection: The projection.
+            generation: The identity of its tables.
+        """
+        if not self._exists and self._rows.table.name not in tables_of(connection, [self._rows.table.name]):
+            return None
+        ours = select(checkpoints.c.position, checkpoints.c.zone).where(is_edition_of(projection))
+        row = connection.execute(ours).first()
+        if row is None:
+            return None
+        newest: int = connection.execute(select(func.max(self._rows.table.c.position))).scalar() or 0
+        return ViewState(row.position, row.zone, generation, newest)
 
     def survivors(self) -> CTE:
         """Return all merged ids as a table of a query: `customer`, and `survivor`, the id that views answer for."""
