@@ -301,7 +301,9 @@ def shown(found: Any) -> str:
 
 def invalid_value(cls: type[BaseModel], error: ValidationError) -> InvalidInput:
     """Return the first mistake in the values of a command, or of a part of a policy, as an error for people."""
-    first = error.errors(include_url=False, include_context=False)[0]
+    found = error.errors(include_url=False, include_context=False)
+    # A misspelt field is both unknown and missing: its name says more.
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     field = ".".join(str(part) for part in first["loc"])
     given, said, hint = shown(first["input"]), str(first["msg"]).removeprefix("Value error, "), None
     match first["type"]:

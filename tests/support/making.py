@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
@@ -25,6 +26,12 @@ from relations.engine import Verification
 from relations.projections.projection import Projection
 from relations.projections.running.checkpoints import edition_suffix
 
+OF_THE_DATABASE: dict[str, Any] = {"hash_seeds": (), "any_order": False}
+"""Leaves out the laws that are checked in memory and in other processes, whatever the database."""
+ON_BOTH_IN_SOAK = pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)], indirect=True
+)
+"""For a costly test whose SQL other tests run on both databases: `make test` runs it on SQLite only."""
 START = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
 
