@@ -57,12 +57,12 @@ def _moment(micros: int) -> datetime:
 class JsonForm:
     """A base of structs that leave the engine: they serve as a `response_model` of FastAPI, and have a JSON form.
 
-    In JSON, times are ISO 8601 in UTC and digests are hexadecimal. Properties named in `derived` are included.
+    In JSON, times are ISO 8601 in UTC and digests are hexadecimal. Properties named in `_derived` are included.
     """
 
     __slots__ = ()
 
-    derived: ClassVar[tuple[str, ...]] = ()
+    _derived: ClassVar[tuple[str, ...]] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form as a dictionary of plain values."""
@@ -81,7 +81,7 @@ class JsonForm:
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         hints = get_type_hints(cls, include_extras=True)
-        derived = {name: get_type_hints(getattr(cls, name).fget)["return"] for name in cls.derived}
+        derived = {name: get_type_hints(getattr(cls, name).fget)["return"] for name in cls._derived}
         struct: Any = cls
         form = {name: _form_of(name, hints[name]) for name in struct.__struct_fields__} | {
             name: (kind, _unchanged) for name, kind in derived.items()

@@ -22,7 +22,7 @@ class Receipt(JsonForm, msgspec.Struct, frozen=True):
         repeated: True if the log already had this command. Then `events` are those of the first time.
     """
 
-    derived: ClassVar[tuple[str, ...]] = ("position",)
+    _derived: ClassVar[tuple[str, ...]] = ("position",)
     command_id: str
     events: tuple[RecordedEvent, ...]
     repeated: bool = False

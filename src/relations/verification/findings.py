@@ -90,7 +90,7 @@ class Verification(JsonForm, msgspec.Struct, frozen=True):
         omitted: How many further problems of the same kinds were found. At most 1,000 of each kind are listed.
     """
 
-    derived: ClassVar[tuple[str, ...]] = ("good",)
+    _derived: ClassVar[tuple[str, ...]] = ("good",)
     events: int
     position: int
     digest: str
