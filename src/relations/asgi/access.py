@@ -40,7 +40,7 @@ class Caller(msgspec.Struct, frozen=True):
 
     Attributes:
         actor: The name to record with commands: a user, a system. A client cannot choose it.
-        customer: The one customer for whom the caller may act or ask; None for all customers. A request that names no
+        customer: The only customer that the caller may act for; None for all customers. A request that names no
             customer, or another one, is then refused.
     """
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from relations.asgi.keys import KEY_PATTERN
 from relations.asgi.problems import PROBLEM_TYPE
-from relations.asgi.questions import Question, questions_of
+from relations.asgi.questions import ViewQuestion, questions_of
 from relations.engine import Relations
 from relations.execution import Receipt
 from relations.messages import ID_PATTERN, RecordedEvent
@@ -199,7 +199,7 @@ def _command(engine: Relations, name: str) -> dict[str, Any]:
     }
 
 
-def _question(question: Question, schemas: dict[Any, Any], page_max: int) -> dict[str, Any]:
+def _question(question: ViewQuestion, schemas: dict[Any, Any], page_max: int) -> dict[str, Any]:
     parameters = []
     for name, parameter in question.parameters.items():
         schema = dict(schemas["parameter", question.path, name])

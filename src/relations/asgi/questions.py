@@ -16,7 +16,7 @@ from relations.engine import Relations
 from relations.errors import InvalidInput
 from relations.projections.view import View
 
-__all__ = ["Parameter", "Question", "checked_limit", "questions_of"]
+__all__ = ["Parameter", "ViewQuestion", "checked_limit", "questions_of"]
 
 _SEGMENTS = "segments"
 _SHOWN_MAX = 60
@@ -86,7 +86,7 @@ class Parameter:
         return self.adapter
 
 
-class Question:
+class ViewQuestion:
     """A question of one view, which a request can ask.
 
     Args:
@@ -182,15 +182,15 @@ def checked_limit(limit: int | None, page_max: int) -> int:
     return limit
 
 
-def questions_of(engine: Relations) -> dict[str, Question]:
+def questions_of(engine: Relations) -> dict[str, ViewQuestion]:
     """Return every question of every view of an engine, by its path."""
     views = [view for view in vars(engine.views).values() if isinstance(view, View)]
-    found: dict[str, Question] = {}
+    found: dict[str, ViewQuestion] = {}
     for view in views:
         for name in sorted(set(dir(type(view))) - set(dir(View))):
             method = getattr(view, name)
             if not name.startswith("_") and inspect.ismethod(method):
-                question = Question(view.projection.name, name, method)
+                question = ViewQuestion(view.projection.name, name, method)
                 found[question.path] = question
     return found
 

@@ -22,7 +22,7 @@ from relations.asgi.document import openapi
 from relations.asgi.keys import command_id_of
 from relations.asgi.lifespan import EngineLifespan
 from relations.asgi.problems import HttpProblem, problem_response
-from relations.asgi.questions import Parameter, Question, checked_limit, questions_of
+from relations.asgi.questions import Parameter, ViewQuestion, checked_limit, questions_of
 from relations.engine import Relations
 from relations.errors import InvalidInput, RelationsError
 from relations.execution import Receipt
@@ -129,14 +129,14 @@ class _Interface:
         self._body_max = body_max
         self._page_max = page_max
         self._lag_max = lag_max
-        self._questions: tuple[Relations, dict[str, Question]] | None = None
+        self._questions: tuple[Relations, dict[str, ViewQuestion]] | None = None
         self._document: tuple[Relations, dict[str, Any]] | None = None
 
     @property
     def _engine(self) -> AsyncRelations:
         return self._source if isinstance(self._source, AsyncRelations) else self._source.engine
 
-    def _questions_of(self, engine: Relations) -> dict[str, Question]:
+    def _questions_of(self, engine: Relations) -> dict[str, ViewQuestion]:
         if self._questions is None or self._questions[0] is not engine:
             self._questions = engine, questions_of(engine)
         return self._questions[1]

@@ -222,7 +222,7 @@ class View:
     def stored(self, row: type[Row]) -> Iterator[tuple[Any, ...]]:
         """Yield all rows of a table as recorded, encoded, in the order of their keys; see `decoded`."""
         table = self.table(row)
-        with self._answering() as connection:
+        with self.answering() as connection:
             found = connection.execute(select(table).order_by(*table.primary_key))
             for part in found.partitions(1_000):
                 yield from map(tuple, part)
