@@ -64,6 +64,7 @@ class Relations(Questions):
         bounds: None: an engine answers from the whole log.
         runner: The runner of the projections.
         view_context: The parts that every view is built from.
+        aggregates: Every kind of aggregate that it was opened with.
     """
 
     runner: Runner
@@ -101,7 +102,7 @@ class Relations(Questions):
         )
         self.runner = Runner(log, self.codec, projections, lambda: self.policy.zone)
         self._follow = follow
-        self._aggregates, self._kinds = aggregates, views
+        self.aggregates, self._kinds = aggregates, views
         self.bounds = None
         self._bounds = BoundsFinder(log)
         self._states = KeptStates(log, self.codec, directory=kept_states)
@@ -385,7 +386,7 @@ class Relations(Questions):
             log=self.log,
             codec=self.codec,
             reader=self._reader,
-            aggregates=self._aggregates,
+            aggregates=self.aggregates,
             kinds=self._kinds,
             runner=self.runner,
             states=self._states,
