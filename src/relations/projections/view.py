@@ -8,7 +8,7 @@ if there were no merges.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,6 +58,8 @@ class ViewContext:
         customers_between: Returns the customers with events, of those that the projections fold, between two moments.
         open_words: Opens sealed personal words; None for the erased.
         digest: Returns the keyed digest of a text for a purpose, by which sealed words are found.
+        last_events: Returns the time of each customer's last event, and whether they have a key of personal words;
+            nothing as of the past.
     """
 
     database: Database
@@ -70,6 +72,7 @@ class ViewContext:
     customers_between: Callable[[Sequence[Projection], int, int], list[str]]
     open_words: Callable[[Sequence[tuple[str, str, str, str]]], list[str | None]]
     digest: Callable[[str, str], str | None]
+    last_events: Callable[[], Mapping[str, tuple[int, bool]]] = dict
 
 
 class View:
@@ -99,6 +102,7 @@ class View:
         self._customers_between = context.customers_between
         self._open_words = context.open_words
         self._digest = context.digest
+        self._last_events = context.last_events
         self._tables = {row: RowTable.of(context.database, self.projection, row) for row in self.projection.tables}
 
     @property
