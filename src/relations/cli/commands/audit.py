@@ -19,7 +19,7 @@ __all__ = ["audit", "read_text", "write_text"]
 audit = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Seal the log with signed checkpoints, prove what it held, check such proofs, and export the log.",
+    help="Seal the log, prove what it held, answer for what is held on one person, and export the log.",
 )
 
 KeyFile = Annotated[Path, typer.Option("--key", metavar="FILE", help="The file with the log's private keys.")]
