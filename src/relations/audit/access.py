@@ -32,7 +32,7 @@ _ELSEWHERE: Final = (
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}"
     "table{border-collapse:collapse;width:100%}"
-    "td,th{border-bottom:1px solid #ddd;padding:.3rem .6rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}"
+    "td,th{border-bottom:1px solid #ddd;padding:.3rem .6rem;text-align:left;vertical-align:top;overflow-wrap:break-word;max-width:40rem}th,td:first-child{white-space:nowrap}"
 )
 _TIMES: Final = range(10**14, 4 * 10**15)
 """Microseconds that are shown as times, if a field's name says that it is one: the years 1973 to 2096."""
@@ -200,13 +200,15 @@ class AccessReport(msgspec.Struct, frozen=True):
     def _sections(self) -> Iterator[_Section]:
         rows = [(each.customer, each.state, _minute(each.created_at) if each.created_at else "") for each in self.keys]
         yield _Section("Keys of personal words", ("Id", "State", "Since"), rows)
-        events = [(_minute(each.occurred_at), each.topic, _said(each.details), each.actor) for each in self.events]
+        events = [
+            (_minute(each.occurred_at), _words(each.topic), _said(each.details), each.actor) for each in self.events
+        ]
         yield _Section("Events", ("When", "What", "Details", "Recorded by"), events)
         views = [(held.table, _said(row)) for held in self.views for row in held.rows]
         yield _Section("Rows of views", ("Table", "Values"), views)
         states = [(each.stream, f"{each.version:,}") for each in self.snapshots]
         yield _Section("Stored states", ("Stream", "Events"), states)
-        mentions = [(f"{each.position:,}", each.topic, ", ".join(each.fields)) for each in self.mentions]
+        mentions = [(f"{each.position:,}", _words(each.topic), ", ".join(each.fields)) for each in self.mentions]
         yield _Section("Named in events of others", ("Position", "What", "Fields"), mentions)
 
 
@@ -347,6 +349,10 @@ def _shown(name: str, value: Any) -> str:
     if isinstance(value, str | int):
         return str(value)
     return msgspec.json.encode(value).decode()
+
+
+def _words(topic: str) -> str:
+    return topic.replace(".", " ").replace("_", " ")
 
 
 def _minute(moment: datetime) -> str:

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from relations.aggregates.complaint import CheckDeadlines
 from relations.aggregates.customer import EraseCustomer
 from relations.aggregates.loyalty import EvaluateTier, ExpirePoints, ExpireRewards
+from relations.aggregates.terms import RETENTION
 from relations.messages import Command, from_micros, to_micros
 from relations.policies import Policy, Surveys
 from relations.policies.in_force import InForce
@@ -216,7 +217,7 @@ def _command(item: AgendaItem) -> Command | None:
         case "reward":
             return ExpireRewards(customer=name, **of_account)
         case "erasure" if item.detail == AUTOMATIC:
-            return EraseCustomer(customer=name, reason="retention period", **common)
+            return EraseCustomer(customer=name, reason=RETENTION, **common)
         case "follow_up" | "reminder" | "answer" | "erasure":
             return None
 
