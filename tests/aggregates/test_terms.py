@@ -59,4 +59,4 @@ def test_listed_terms_defaults_and_the_engines_own_are_accepted(command: Command
 def test_a_list_is_of_a_field_that_has_terms_and_has_no_personal_data() -> None:
     for terms in ({"comment": ("x",)}, {"subject": ("ada@mail.example",)}):
         with pytest.raises(InvalidInput):
-            PersonalData(terms=terms)  # type: ignore[arg-type] # a wrong name on purpose
+            PersonalData(terms=terms)

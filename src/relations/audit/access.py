@@ -32,7 +32,8 @@ _ELSEWHERE: Final = (
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}"
     "table{border-collapse:collapse;width:100%}"
-    "td,th{border-bottom:1px solid #ddd;padding:.3rem .6rem;text-align:left;vertical-align:top;overflow-wrap:break-word;max-width:40rem}th,td:first-child{white-space:nowrap}"
+    "td,th{border-bottom:1px solid #ddd;padding:.3rem .6rem;text-align:left;vertical-align:top}"
+    "td{overflow-wrap:break-word;max-width:40rem}th,td:first-child{white-space:nowrap}"
 )
 _TIMES: Final = range(10**14, 4 * 10**15)
 """Microseconds that are shown as times, if a field's name says that it is one: the years 1973 to 2096."""

@@ -18,8 +18,8 @@ class PersonalData(Checked):
         erase_after_months: Customers are due for erasure this many months after their last event. None: never.
         erased_by: `person`: the erasure is an item of the agenda for people. `advance_time`: the engine erases when
             time is advanced. An erasure cannot be undone, so people are the default.
-        terms: The allowed terms by field: the `subject` of a complaint, what a trait is `about`, a root `cause`, and the
-            `reason` of commands that have a term there. Terms are stored unencrypted for ever, and nothing can
+        terms: The allowed terms by field: the `subject` of a complaint, what a trait is `about`, a root `cause`, and
+            the `reason` of commands that have a term there. Terms are stored unencrypted for ever, and nothing can
             recognise a name in a text; a list keeps free text out. A field without a list takes any term.
     """
 
