@@ -14,7 +14,7 @@ __all__ = ["last_events"]
 def last_events(database: Database, *, but_by: str) -> dict[str, tuple[int, bool]]:
     """Return the business time of the last event of each customer, and whether there is a key of personal words.
 
-    It reads every row's time, for no index has them: about a second for a million events.
+    It reads every row's time, for no index has them: less than a second for a million events.
 
     Args:
         database: The log's database.
