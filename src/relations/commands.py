@@ -41,6 +41,7 @@ from relations.aggregates.complaint import (
 from relations.aggregates.customer import (
     AbsorbCustomer,
     AnswerFeedback,
+    CancelAcquisitionCost,
     CodeFeedback,
     CorrectProfile,
     DeclineInvitation,
@@ -130,6 +131,7 @@ __all__ = [
     "AskInformation",
     "AssessComplaint",
     "AssignComplaint",
+    "CancelAcquisitionCost",
     "CarryOutRemedy",
     "CheckDeadlines",
     "CloseAccount",

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal, select
 
 from relations.aggregates import AGGREGATES
 from relations.aggregates.policy import AdoptPolicy
@@ -136,6 +136,11 @@ class Relations:
             with self.log.database.reading() as connection:
                 return self._keys.open_words(connection, sealed)
 
+        def is_recorded(customers: Sequence[str]) -> bool:
+            found = select(literal(1)).where(log_table.c.customer.in_(customers), log_table.c.customer != "").limit(1)
+            with self.log.database.reading() as connection:
+                return connection.execute(found).first() is not None
+
         return ViewContext(
             database=self.log.database,
             policy=lambda: self.policy,
@@ -147,6 +152,7 @@ class Relations:
             customers_between=self.runner.customers_between,
             open_words=open_words,
             digest=self._keys.known_digest,
+            is_recorded=is_recorded,
         )
 
     def _refresh(self, projection: Projection) -> None:

@@ -46,6 +46,7 @@ from relations.aggregates.complaint import (
     RootCauseNamed,
 )
 from relations.aggregates.customer import (
+    AcquisitionCostCancelled,
     AcquisitionCostRecorded,
     ConsentGiven,
     ConsentWithdrawn,
@@ -147,6 +148,7 @@ __all__ = [
     "AccountReopened",
     "AccountRestored",
     "AccountReturned",
+    "AcquisitionCostCancelled",
     "AcquisitionCostRecorded",
     "ApologyGiven",
     "BenefitUsed",

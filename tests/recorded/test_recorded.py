@@ -33,6 +33,7 @@ from relations.aggregates.complaint import (
     RemedyProposed,
 )
 from relations.aggregates.customer import (
+    AcquisitionCostCancelled,
     AcquisitionCostRecorded,
     ConsentGiven,
     ConsentWithdrawn,
@@ -339,6 +340,9 @@ MEANT: dict[str, Event] = {
     ),
     "customer.acquisition_cost_recorded.1.full": AcquisitionCostRecorded(
         acquisition="ad-7", amount=Money(1250, "EUR"), channel="social", campaign="spring", at=AT
+    ),
+    "customer.acquisition_cost_cancelled.1.full": AcquisitionCostCancelled(
+        acquisition="ad-7", amount=Money(1250, "EUR"), channel="social", campaign="spring", spent_at=AT, at=AT + 1
     ),
     "customer.lapsed.1.full": CustomerLapsed(reason="moved away", at=AT),
     "customer.lapsed.1.bare": CustomerLapsed(),

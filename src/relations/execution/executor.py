@@ -393,8 +393,11 @@ class Executor:
                 cause = f"{step.stream}@{step.version + number}"
                 decision.pending.extend((command, cause) for command in wanted)
         if len(decision.own) > _REACTIONS_MAX:
-            msg = f"{type(step.command).__name__} leads to over {_REACTIONS_MAX} events: is there a cycle of reactions?"
-            raise RuntimeError(msg)
+            raise RelationsError(
+                f"{type(step.command).__name__} leads to more than {_REACTIONS_MAX} events",
+                code="reactions_in_a_circle",
+                hint="Check the reactions that the engine was opened with: one of them leads back to itself",
+            )
 
     def _must_be_known(self, unit: Unit, decision: Decision, customer: str, field: str) -> None:
         """Refuse a command for a customer without any recorded or pending event."""

@@ -8,6 +8,7 @@ if there were no merges.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from relations.projections.running.aliases import Aliases, combined, key_of
 from relations.projections.running.resolving import AliasReader
 from relations.projections.running.tables import RowTable
 
-__all__ = ["View", "ViewContext"]
+__all__ = ["View", "ViewContext", "unknown_customer"]
 
 R = TypeVar("R", bound=Row)
 C = TypeVar("C", bound=CustomerRow)
@@ -58,6 +59,7 @@ class ViewContext:
         customers_between: Returns the customers with events, of those that the projections fold, between two moments.
         open_words: Opens sealed personal words; None for the erased.
         digest: Returns the keyed digest of a text for a purpose, by which sealed words are found.
+        is_recorded: Returns True if the log has an event of any of these customers, at any time.
     """
 
     database: Database
@@ -70,10 +72,14 @@ class ViewContext:
     customers_between: Callable[[Sequence[Projection], int, int], list[str]]
     open_words: Callable[[Sequence[tuple[str, str, str, str]]], list[str | None]]
     digest: Callable[[str, str], str | None]
+    is_recorded: Callable[[Sequence[str]], bool]
 
 
 class View:
     """Typed queries over one projection's tables. Subclasses name their `projection` and add questions as methods.
+
+    A question about a `customer` of whom nothing is recorded is refused, whatever the view: an answer would look like
+    one about a customer with whom nothing is wrong.
 
     Args:
         context: Everything that the engine gives to a view.
@@ -99,6 +105,7 @@ class View:
         self._customers_between = context.customers_between
         self._open_words = context.open_words
         self._digest = context.digest
+        self._is_recorded = context.is_recorded
         self._tables = {row: RowTable.of(context.database, self.projection, row) for row in self.projection.tables}
 
     @property
@@ -194,6 +201,15 @@ class View:
         """Return the rows of any query over the tables, which hold customers as recorded."""
         with self._answering() as connection:
             return list(connection.execute(statement))
+
+    def _require_recorded(self, customer: str) -> None:
+        """Refuse a question about a customer of whom nothing is recorded.
+
+        Raises:
+            InvalidInput: There is no event of this customer (`unknown_customer`).
+        """
+        if not self._is_recorded(self.aliases.ids(customer)):
+            raise unknown_customer(customer)
 
     @contextmanager
     def _answering(self) -> Iterator[Connection]:
@@ -297,11 +313,28 @@ _OUTSIDE = ("out of range", "must be in 1..")
 """What `datetime` says of a year, month or day that does not exist."""
 
 
+def unknown_customer(customer: str) -> InvalidInput:
+    """Return the error for an id of which nothing is recorded."""
+    return InvalidInput(
+        f"nothing is recorded of the customer {customer}",
+        code="unknown_customer",
+        field="customer",
+        hint="Check the id; it is the one that the log has, not another system's",
+    )
+
+
 def _question(method: Callable[..., Any]) -> Callable[..., Any]:
+    names = list(inspect.signature(method).parameters)[1:]
+    place = names.index("customer") if "customer" in names else None
+
     @wraps(method)
     def ask(self: View, *args: Any, **kwargs: Any) -> Any:
         try:
             with self._answering():
+                if place is not None:
+                    customer = args[place] if place < len(args) else kwargs.get("customer")
+                    if customer is not None:
+                        self._require_recorded(customer)
                 return method(self, *args, **kwargs)
         except (OverflowError, ValueError) as error:
             if isinstance(error, ValidationError | msgspec.MsgspecError):

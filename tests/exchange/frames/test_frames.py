@@ -233,7 +233,7 @@ def arguments_of(engine: Relations) -> dict[str, list[Any]]:
     member = engine.views.loyalty.losing_tier(until=AFTER + timedelta(days=700))[0].customer
     merged = engine.views.customers.identity("own-0")
     return {
-        "customer": [relation.customer, member, merged.customer, "twin-1", "nobody"],
+        "customer": [relation.customer, member, merged.customer, "twin-1"],
         "complaint": [engine.views.desk.search(limit=1).tickets[0].complaint, "nothing"],
         "instrument": ["nps", "csat", "review"],
         "until": [AFTER + timedelta(days=400)],

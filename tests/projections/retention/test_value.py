@@ -215,7 +215,8 @@ def test_segments_are_named_predicates_over_what_is_known(relations: Relations) 
     assert found["regulars"].net_amount == 1_000
     assert found["tyrol"].share == pytest.approx(2 / 3)
     assert relations.views.retention.segments_of("c2", as_of=on(3)) == ("tyrol", "quiet seekers", "not yet convinced")
-    assert relations.views.retention.segments_of("nobody") == ()
+    with pytest.raises(InvalidInput, match="nothing is recorded of the customer"):
+        relations.views.retention.segments_of("nobody")
 
 
 def test_conditions_ask_for_culture_words_scores_and_what_was_bought(relations: Relations) -> None:

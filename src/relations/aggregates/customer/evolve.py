@@ -8,6 +8,7 @@ from typing import Any
 from immutables import Map
 
 from relations.aggregates.customer.events import (
+    AcquisitionCostCancelled,
     AcquisitionCostRecorded,
     ConsentGiven,
     ConsentWithdrawn,
@@ -223,6 +224,10 @@ def _acquisition_cost_recorded(state: Customer, event: AcquisitionCostRecorded) 
     return _replace(state, acquisitions=state.acquisitions.set(event.acquisition, event))
 
 
+def _acquisition_cost_cancelled(state: Customer, event: AcquisitionCostCancelled) -> Customer:
+    return _replace(state, costs_cancelled=state.costs_cancelled.set(event.acquisition, event.at))
+
+
 def _lapsed_or_won_back(state: Customer, event: CustomerLapsed | CustomerWonBack) -> Customer:
     value = (event.reason or "") if isinstance(event, CustomerLapsed) else None
     return _replace(state, lapses=with_change(state.lapses, (event.at, value)))
@@ -256,6 +261,7 @@ _EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
     TraitDropped: _trait_changed,
     CultureNoted: _culture_noted,
     AcquisitionCostRecorded: _acquisition_cost_recorded,
+    AcquisitionCostCancelled: _acquisition_cost_cancelled,
     CustomerLapsed: _lapsed_or_won_back,
     CustomerWonBack: _lapsed_or_won_back,
 }

@@ -106,6 +106,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         traits: By trait and subject, the changes: the kind of a need, or "" for others; None if it was dropped.
         culture: By field, the values in order of business time; of words only that there were some.
         acquisitions: By id.
+        costs_cancelled: When these were cancelled, by id, UTC microseconds.
         lapses: The times at which the customer left (the reason, or "") or came back (None), in order.
     """
 
@@ -134,6 +135,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     traits: Map[str, tuple[Change, ...]] = Map()
     culture: Map[str, tuple[Change, ...]] = Map()
     acquisitions: Map[str, AcquisitionCostRecorded] = Map()
+    costs_cancelled: Map[str, int] = Map()
     lapses: tuple[Change, ...] = ()
 
     @property

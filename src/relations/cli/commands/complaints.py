@@ -190,13 +190,10 @@ def repair_command(
         with open_to_read(database) as engine:
             from relations.cli.pages import repair, repair_details
             from relations.cli.pages.question import Question
-            from relations.report.customer_file import unknown_customer
 
             zone = engine.policy.zone
             at = moment(as_of, zone) or engine.clock()
             if customer is not None:
-                if not engine.history(customer):
-                    raise unknown_customer(customer)
                 one = repair_details.read_one(engine, customer, at)
                 screen.result(one, lambda screen: screen.print(repair_details.show_one(one, zone, limit)))
                 return

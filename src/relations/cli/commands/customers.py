@@ -61,7 +61,7 @@ def history_command(
         checked_id(customer)
         with open_to_read(database, master_key_file, views=False) as engine:
             from relations.cli.pages import history
-            from relations.report.customer_file import unknown_customer
+            from relations.projections.view import unknown_customer
 
             zone = engine.policy.zone
             end = moment(until, zone, field="--until")

@@ -6,7 +6,7 @@ from typing import Any
 
 from relations.messages import Money
 
-__all__ = ["shown"]
+__all__ = ["JsonNumber", "shown"]
 
 _SHOWN = 60
 
@@ -17,3 +17,13 @@ def shown(found: Any) -> str:
         return str(found).replace("-", "\N{MINUS SIGN}")
     text = found if isinstance(found, str) else str(found)
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+
+
+class JsonNumber(str):
+    """The text of a number in JSON. It has one reading, whatever marks the mapping states for texts."""
+
+    __slots__ = ()
+
+    def strip(self, _chars: str | None = None, /) -> JsonNumber:
+        """Return itself: there is nothing around a number in JSON."""
+        return self
