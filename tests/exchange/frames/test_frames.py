@@ -233,7 +233,7 @@ def arguments_of(engine: Relations) -> dict[str, list[Any]]:
     member = engine.views.loyalty.losing_tier(until=AFTER + timedelta(days=700))[0].customer
     merged = engine.views.customers.identity("own-0")
     return {
-        "customer": [relation.customer, member, merged.customer, "twin-1"],
+        "customer": [relation.customer, member, merged.customer, "twin-1", "friend-own-0"],
         "complaint": [engine.views.desk.search(limit=1).tickets[0].complaint, "nothing"],
         "instrument": ["nps", "csat", "review"],
         "until": [AFTER + timedelta(days=400)],
@@ -373,7 +373,7 @@ def test_columns_have_the_types_of_what_is_in_them(engine: Relations) -> None:
     assert due["due_at"] == pl.Datetime("us", "UTC")
     steps = frame(engine.views.repair.steps).schema
     assert steps["median"] == pl.Duration("us")
-    spending = part(frame(engine.views.retention.customer, "nobody"), "spending").schema
+    spending = part(frame(engine.views.retention.customer, "friend-own-0"), "spending").schema
     assert [spending["net"], spending["net_currency"]] == [pl.Int64(), pl.String()]
 
 
