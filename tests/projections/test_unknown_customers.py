@@ -19,7 +19,7 @@ ABOUT_ONE = [
     for name, question in questions(Relations.open("sqlite://")).items()
     if "customer" in inspect.signature(question).parameters
 ]
-NOT_MEMBERS = {"loyalty.account": None, "loyalty.programmes": [], "retention.grade_of": None}
+NOT_MEMBERS: dict[str, Any] = {"loyalty.account": None, "loyalty.programmes": [], "retention.grade_of": None}
 """The answers about a customer who only registered, where such an answer has a meaning of its own."""
 
 
