@@ -71,10 +71,10 @@ def read_and_decode(relations: Relations) -> int:
 
 
 class _Parallel:
-    """Rebuilds in two processes, and keeps what they and this one spent on the processor.
+    """Rebuild in two processes, and record the processor time of both and of this one.
 
-    Two processes need two processors that nobody else uses. What they would do on such is told by the time that they
-    spent: half of the children's and all of the parent's, against all of the one process's.
+    Two processes need two processors that nobody else uses. Their time on such a machine is estimated from the
+    processor time: half of the children's and all of the parent's, against all of the one process's.
     """
 
     def __init__(self, relations: Relations) -> None:

@@ -9,16 +9,10 @@ from typing import Any
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from relations import (
-    Event,
-    InvalidInput,
-    NewerLog,
-    Policy,
-    Relations,
-    UndecodableEvent,
-)
+from relations import Event, InvalidInput, Policy, Relations
 from relations.aggregates.complaint import ComplaintFiled
 from relations.aggregates.customer import Customer, PurchaseRecorded, SentimentScored
+from relations.errors import NewerLog, UndecodableEvent
 from relations.log.eventsourcing.recorders import AggregateRecorder
 from relations.projections import PROJECTIONS
 from relations.testing import simulate

@@ -9,7 +9,8 @@ from uuid import UUID
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 
-from relations import EnrolMember, RecordInteraction, Relations
+from relations import EnrolMember, Relations
+from relations.commands import RecordInteraction
 
 NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from relations import InvalidInput, Money, RecordPurchase, RegisterCustomer
 from relations.aggregates import AGGREGATES
@@ -69,7 +69,7 @@ def test_amounts_end_at_a_quadrillion(value: int) -> None:
     with pytest.raises(InvalidInput) as caught:
         Money.of(value, "JPY")
     assert caught.value.code == "invalid_amount"
-    with pytest.raises(ValidationError):
+    with pytest.raises(InvalidInput):
         TypeAdapter(Money).validate_python({"amount": value, "currency": "JPY"})
 
 
@@ -126,7 +126,7 @@ def test_money_travels_by_json(amount: int, currency: str) -> None:
     ],
 )
 def test_money_of_another_form_is_refused_at_the_door(value: Any) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(InvalidInput):
         TypeAdapter(Money).validate_python(value)
 
 
@@ -169,7 +169,7 @@ def test_naive_times_are_refused(zone: tzinfo | None) -> None:
     with pytest.raises(InvalidInput) as caught:
         to_micros(moment)
     assert caught.value.code == "naive_datetime"
-    with pytest.raises(ValidationError):
+    with pytest.raises(InvalidInput):
         register_at(moment)
 
 
@@ -191,7 +191,7 @@ def register_at(moment: Any, **fields: Any) -> RegisterCustomer:
     ],
 )
 def test_placeholders_are_no_business_times(moment: Any) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(InvalidInput):
         register_at(moment)
 
 
@@ -218,14 +218,14 @@ def test_ids_are_the_hosts_own(name: str) -> None:
 @example("x" * 65)
 def test_other_ids_are_refused(name: str) -> None:
     assume(not (0 < len(name) <= 64 and all(c.isascii() and (c.isalnum() or c in "._:-") for c in name)))
-    with pytest.raises(ValidationError):
+    with pytest.raises(InvalidInput):
         RegisterCustomer(customer=name, occurred_at=NOW)
 
 
 @pytest.mark.parametrize("field", ["command_id", "actor", "name", "region", "source"])
 @pytest.mark.parametrize("value", ["", "a\0b", "\ud800", "x" * 10_001, 5])
 def test_texts_that_no_database_could_hold_are_refused(field: str, value: Any) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(InvalidInput):
         register_at(NOW, **{field: value})
 
 
@@ -248,5 +248,5 @@ def test_every_command_is_frozen_closed_and_names_its_stream() -> None:
 
 
 def test_what_a_command_does_not_know_is_refused_with_its_name() -> None:
-    with pytest.raises(ValidationError, match="amonut"):
+    with pytest.raises(InvalidInput, match="amonut"):
         RecordPurchase(customer="c1", purchase="p", amonut=Money(1, "EUR"), occurred_at=NOW)  # type: ignore[call-arg]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, get_args, get_type_hints
@@ -17,6 +18,7 @@ from relations.aggregates import AGGREGATES
 from relations.exchange import command_from_json
 from relations.projections import PROJECTIONS, VIEWS
 from relations.projections.view import View
+from tests.conftest import ROOT
 
 PUBLIC = ("commands", "events", "policies", "views", "errors", "testing", "exchange", "analytics", "messages", "engine")
 
@@ -96,7 +98,9 @@ def test_a_first_service_needs_twenty_names() -> None:
 def test_former_names_can_still_be_imported_and_others_cannot() -> None:
     former = {*commands.__all__, *policies.__all__, *errors.__all__} - {*relations.__all__, "AGGREGATES"}
     assert len(former) > 100
-    assert all(getattr(relations, name) for name in former)
+    with pytest.warns(DeprecationWarning, match="goes with version") as warned:
+        assert all(getattr(relations, name) for name in former)
+    assert len(warned) == len(former)
     with pytest.raises(AttributeError, match="no attribute 'RecordPurchases'"):
         _ = relations.RecordPurchases
 
@@ -116,3 +120,28 @@ def test_a_wrong_command_is_an_error_of_ours_without_an_address(line: str, code:
     assert caught.value.code == code
     assert "http" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+def test_a_former_name_still_works_and_the_warning_says_where_it_is_now() -> None:
+    with pytest.warns(DeprecationWarning, match=r"import it from `relations\.commands`") as warned:
+        found = relations.MergeCustomer
+    assert found is commands.MergeCustomer
+    assert [warning.filename for warning in warned] == [__file__]
+    error = errors.InvalidInput("the reason", hint="Do this instead")
+    with pytest.warns(DeprecationWarning, match="now called `hint`") as warned:
+        assert error.remedy == "Do this instead"
+    assert [warning.filename for warning in warned] == [__file__]
+
+
+KINDS = {".py", ".md"}
+
+
+def test_nothing_of_ours_uses_a_former_name() -> None:
+    seen = 0
+    files = [file for tree in ("src", "tests", "docs") for file in (ROOT / tree).rglob("*.*") if file.suffix in KINDS]
+    for file in files:
+        for names in re.findall(r"^ *from relations import (\([^)]*\)|[^\n(]*)", file.read_text("utf-8"), re.MULTILINE):
+            for name in re.findall(r"\w+", re.sub(r"#.*| as \w+", "", names)):
+                seen += 1
+                assert name in relations.__all__ or name[0].islower() or name[0] == "_", f"{file}: {name}"
+    assert seen > 200

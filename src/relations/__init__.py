@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 if TYPE_CHECKING:
     from relations.commands import *  # noqa: F403 - the former home of these names, for one more version
@@ -82,7 +83,15 @@ def __getattr__(name: str) -> Any:
         for home in _HOMES:
             module = import_module(f"relations.{home}")
             if name in module.__all__:
-                found = globals()[name] = getattr(module, name)
+                found = getattr(module, name)
+                if name in __all__:
+                    globals()[name] = found
+                else:
+                    warn(
+                        f"`relations.{name}` goes with version 0.2; import it from `relations.{home}`",
+                        DeprecationWarning,
+                        stacklevel=2,
+                    )
                 return found
     msg = f"module 'relations' has no attribute {name!r}"
     raise AttributeError(msg)

@@ -26,6 +26,7 @@ All of them carry a stable `code` that programs may match on; the text may be re
 from __future__ import annotations
 
 from typing import Any
+from warnings import warn
 
 __all__ = [
     "ChainBroken",
@@ -56,6 +57,9 @@ class RelationsError(Exception):
         code: A stable word for programs, such as `refund_exceeds_purchase`.
         field: The field that was wrong, if one was.
         hint: What to do instead.
+
+    Attributes:
+        code: A stable word for programs, such as `refund_exceeds_purchase`.
     """
 
     code: str = "relations_error"
@@ -77,6 +81,7 @@ class RelationsError(Exception):
     @property
     def remedy(self) -> str | None:
         """The hint under its former name. Deprecated: read `hint`; this alias goes with version 0.2."""
+        warn("`remedy` of an error is now called `hint`", DeprecationWarning, stacklevel=2)
         return self.hint
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -96,7 +101,7 @@ def _rebuild_error(cls: type[RelationsError], attributes: dict[str, Any]) -> Rel
 
 
 class InvalidInput(RelationsError):
-    """What a caller sent cannot be understood."""
+    """Input that cannot be understood: a wrong value, an unknown name, a malformed file."""
 
     code = "invalid_input"
 
@@ -197,7 +202,7 @@ class ChainBroken(LogError):
 
 
 class ProjectionFailed(RelationsError):
-    """A projection met an event that it cannot fold; it stands still until that is mended.
+    """A projection met an event that it cannot fold, and stays at that position until this is fixed.
 
     Args:
         projection: The projection's name.
@@ -211,7 +216,7 @@ class ProjectionFailed(RelationsError):
         super().__init__(
             reason,
             field=f"{projection}, position {position}, stream {stream}",
-            hint="Mend the projection or add an upcast, then run `relations rebuild`",
+            hint="Fix the projection or add an upcast, then run `relations rebuild`",
         )
         self.projection = projection
         self.position = position

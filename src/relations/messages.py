@@ -7,10 +7,11 @@ they are UTC microseconds since 1970 (`int`), because arithmetic and decoding ha
 
 from __future__ import annotations
 
+import difflib
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
-from typing import Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args
 
 import msgspec
 from pydantic import (
@@ -22,6 +23,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     StringConstraints,
+    ValidationError,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -32,6 +34,7 @@ from relations.errors import InvalidInput
 __all__ = [
     "ID_PATTERN",
     "Channel",
+    "Checked",
     "Command",
     "Envelope",
     "Event",
@@ -39,14 +42,17 @@ __all__ = [
     "Label",
     "Money",
     "Personal",
+    "PolicyNumber",
     "RecordedEvent",
     "SealedSince",
     "Tender",
     "Term",
     "Text",
     "from_micros",
+    "invalid_value",
     "looks_personal",
     "minor_digits",
+    "shown",
     "to_micros",
 ]
 
@@ -93,6 +99,8 @@ SealedSince = Annotated[str, msgspec.Meta(extra={"personal": True, "once_clear":
 
 For an erased customer the rest of the event is recorded, and the field holds `[erased]`.
 """
+PolicyNumber = Annotated[int, msgspec.Meta(extra={"policy": True})]
+"""A field of an event that names the adopted policy that decided it. `verify` checks that it was adopted before."""
 
 Channel = Annotated[
     str,
@@ -277,7 +285,73 @@ def _beyond() -> InvalidInput:
     )
 
 
-class Command(BaseModel):
+_SHOWN = 60
+_PYDANTIC_TYPES = frozenset(get_args(core_schema.ErrorType))
+"""The kinds of errors that are pydantic's own; the others are codes of this package, such as `negative_amount`."""
+
+
+def shown(found: Any) -> str:
+    """Return a value as messages quote it: money as people write it, texts not longer than a line."""
+    if isinstance(found, Money):
+        return str(found).replace("-", "\N{MINUS SIGN}")
+    text = found if isinstance(found, str) else str(found)
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+
+
+def invalid_value(cls: type[BaseModel], error: ValidationError) -> InvalidInput:
+    """Return the first mistake in the values of a command, or of a part of a policy, as an error for people."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    given, said, hint = shown(first["input"]), str(first["msg"]).removeprefix("Value error, "), None
+    match first["type"]:
+        case "missing":
+            reason = f"{cls.__name__} needs it, and it is missing"
+            hint = f"Give {field}"
+        case "string_pattern_mismatch" if ID_PATTERN in said:
+            reason = f"{given} is not an id: 1 to 64 of letters, digits and . _ : -"
+            hint = "Leave out spaces and other characters"
+        case "string_pattern_mismatch":
+            reason = f"{given} does not have the form that {cls.__name__} needs"
+            hint = f"Match the pattern {said.partition(' pattern ')[2]}"
+        case "timezone_aware":
+            reason = f"{given} has no time zone"
+            hint = "Add the zone: 2024-05-01T10:00:00Z, or in Python datetime(2024, 5, 1, 10, tzinfo=UTC)"
+        case "extra_forbidden":
+            reason = f"{cls.__name__} has no such field"
+            close = difflib.get_close_matches(field.rpartition(".")[2], cls.model_fields, 1)
+            hint = f"Did you mean {close[0]}?" if close else f"The fields are: {', '.join(cls.model_fields)}"
+        case "literal_error" | "enum":
+            reason = f"{given} is not one of {said.removeprefix('Input should be ')}"
+        case _ if said.startswith("Input should be "):
+            reason = f"{given} is not {said.removeprefix('Input should be ')}"
+        case _:
+            reason = f"{said} (given: {given})" if field else said
+    known = first["type"] in _PYDANTIC_TYPES
+    code = f"invalid_{(field or cls.__name__).split('.')[0]}".lower() if known else first["type"]
+    return InvalidInput(reason, code=code, field=field or cls.__name__, hint=hint)
+
+
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass as _Type
+else:
+
+    class _Type(type(BaseModel)):
+        def __call__(cls, *args: Any, **values: Any) -> Any:
+            try:
+                return super().__call__(*args, **values)
+            except ValidationError as error:
+                raise invalid_value(cls, error) from None
+
+
+class Checked(BaseModel, metaclass=_Type):
+    """Values that are checked when they are put together: a command, or a part of a policy.
+
+    A wrong value in a call of the class raises `InvalidInput`, with the field and what would be right. Only
+    pydantic's own methods, such as `model_validate`, raise pydantic's `ValidationError`.
+    """
+
+
+class Command(Checked):
     """A request to record or change something.
 
     Attributes:

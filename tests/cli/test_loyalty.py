@@ -32,8 +32,13 @@ def test_a_statement_adds_up_for_people_and_for_programs(run: Run, hotel: Path, 
 
     shown = run("loyalty", member, "-d", hotel, *period, "--limit", 1)
     assert shown.code == 0
-    for said in ("opening balance", "closing balance", f"{part['closing']:,}", "--offset", "Open lots"):
+    for said in ("opening balance", "closing balance", f"{part['closing']:,}", "--after", "Open lots"):
         assert said in shown.out
+    last = part["entries"][0]["position"]
+    rest = run("loyalty", member, "-d", hotel, *period, "--after", last, "--json").json["statement"]
+    assert [rest["count"], len(rest["entries"])] == [part["count"], part["count"] - 1]
+    wrong = run("loyalty", member, "-d", hotel, *period, "--after", 0)
+    assert (wrong.code, "no entry of the list" in wrong.err) == (2, True)
 
 
 @pytest.mark.parametrize("command", ["loyalty", "repair", "customer", "history"])

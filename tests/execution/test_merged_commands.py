@@ -12,24 +12,26 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from relations import (
-    AnswerFeedback,
-    CodeFeedback,
     CommandRefused,
-    DeclineInvitation,
-    DropTrait,
     EnrolMember,
     GiveConsent,
     GiveFeedback,
-    IdempotencyConflict,
-    MergeCustomer,
     Money,
-    NoteTrait,
-    RecordLapse,
     RecordPurchase,
-    RecordWinBack,
     RefundPurchase,
     RegisterCustomer,
     Relations,
+)
+from relations.aggregates.customer import AbsorbCustomer
+from relations.commands import (
+    AnswerFeedback,
+    CodeFeedback,
+    DeclineInvitation,
+    DropTrait,
+    MergeCustomer,
+    NoteTrait,
+    RecordLapse,
+    RecordWinBack,
     RemindInvitation,
     ScoreSentiment,
     SeeInvitation,
@@ -37,7 +39,7 @@ from relations import (
     UnmergeCustomer,
     WithdrawConsent,
 )
-from relations.aggregates.customer import AbsorbCustomer
+from relations.errors import IdempotencyConflict
 from relations.messages import Command
 from relations.policies import Policy, Surveys
 from tests.support.effort import part

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from immutables import Map
 
-from relations import Event, Money, NewerLog, Personal, UndecodableEvent
+from relations import Event, Money
 from relations.aggregates import AGGREGATES
+from relations.errors import NewerLog, UndecodableEvent
 from relations.log.codec import Codec, decode_state, encode_state, personal_fields
 from relations.log.upcasts import UPCASTS
-from relations.messages import Envelope
+from relations.messages import Envelope, Personal
 from relations.projections.projection import CustomerRow, Projection, Rows
 from relations.testing.laws import LawBroken, check_upcasts
 

@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
-from relations import ConcurrencyConflict, ForeignDatabase, InvalidInput, MissingExtra, NewerLog, Relations, StoreError
+from relations import InvalidInput, Relations
+from relations.errors import ConcurrencyConflict, ForeignDatabase, MissingExtra, NewerLog, StoreError
 from relations.log import Database, Log
 from relations.log.database import Access
 from tests.support.making import assert_sound, database_bytes, purchase, register, sqlite_file, tamper

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from relations import ChainBroken, Relations
+from relations import Relations
+from relations.errors import ChainBroken
 from relations.log import Database, Entry, Log, Shard
 from relations.log.chain import GENESIS, link
 from relations.log.tables import COLUMNS

@@ -13,17 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, select, text
 
-from relations import (
-    CorrectProfile,
-    FollowUpComplaint,
-    GiveFeedback,
-    InvalidInput,
-    LogError,
-    RegisterCustomer,
-    Relations,
-)
+from relations import GiveFeedback, InvalidInput, RegisterCustomer, Relations
 from relations.aggregates.complaint import ComplaintFiled
 from relations.aggregates.customer import CustomerRegistered
+from relations.commands import CorrectProfile, FollowUpComplaint
+from relations.errors import LogError
 from relations.log import Codec
 from relations.log.personal import ERASED, UNREADABLE, open_event, seal_event
 from relations.log.tables import keys

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import ValidationError
 
-from relations import (
-    AskInformation,
-    CommandRefused,
-    CorrectProfile,
-    FileComplaint,
-    IdempotencyConflict,
-    LinkIdentity,
-    NoteTrait,
-    ReceiveInformation,
-    Relations,
-)
+from relations import CommandRefused, FileComplaint, Relations
 from relations.aggregates.customer import IdentityLinked
+from relations.commands import AskInformation, CorrectProfile, LinkIdentity, NoteTrait, ReceiveInformation
+from relations.errors import IdempotencyConflict, InvalidInput
 from relations.log.personal import ERASED
 from tests.support.making import assert_sound, complaint, database_bytes, day, erase, register
 
@@ -116,9 +107,9 @@ def test_work_on_an_erased_customers_complaint_goes_on_without_the_words(databas
 @pytest.mark.parametrize("words", ["+43 1 555 0199", "ada@example.org", "card 4111111111111111", "id 1234-5678"])
 def test_a_term_holds_no_address_and_no_number(words: str) -> None:
     common = {"customer": "c1", "occurred_at": day(1)}
-    with pytest.raises(ValidationError, match="stored unencrypted for ever"):
+    with pytest.raises(InvalidInput, match="stored unencrypted for ever"):
         FileComplaint.model_validate({**common, "complaint": "k1", "subject": words, "channel": "web"})
-    with pytest.raises(ValidationError, match="stored unencrypted for ever"):
+    with pytest.raises(InvalidInput, match="stored unencrypted for ever"):
         NoteTrait.model_validate({**common, "kind": "habit", "about": words})
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from relations.errors import InvalidInput
-from relations.projections.arguments import Page, checked_choice, checked_month
+from relations.projections.arguments import (
+    Page,
+    checked_choice,
+    checked_month,
+    formerly_by_offset,
+    renamed_arguments,
+)
 
 NAMES = st.lists(st.text("abcxyz", min_size=1, max_size=4), unique=True, max_size=12)
 
@@ -53,3 +61,36 @@ def test_a_page_cannot_be_negative_or_follow_nobody() -> None:
         Page(-1)
     with pytest.raises(InvalidInput, match="is named 'z'"):
         Page(1, "z").of_ranks(["b", "a"], str)
+
+
+@formerly_by_offset()
+def first_letters(*, limit: int | None = 3, after: str | None = None) -> list[str]:
+    return Page(limit, after).of_names("abcdef", str)
+
+
+@given(st.integers(0, 8), st.none() | st.integers(0, 8))
+def test_a_former_offset_still_skips_entries_and_names_the_new_argument(offset: int, limit: int | None) -> None:
+    former: Any = first_letters  # the present signature has no `offset`
+    with pytest.warns(DeprecationWarning, match="`offset` is now called `after`"):
+        found = former(offset=offset, limit=limit)
+    assert found == list("abcdef"[offset : None if limit is None else offset + limit])
+
+
+def test_a_former_offset_keeps_the_default_limit_and_must_not_be_negative() -> None:
+    former: Any = first_letters
+    with pytest.warns(DeprecationWarning, match="offset"):
+        assert former(offset=2) == ["c", "d", "e"]
+    with pytest.warns(DeprecationWarning, match="offset"), pytest.raises(InvalidInput) as caught:
+        former(offset=-1)
+    assert (caught.value.code, caught.value.field) == ("invalid_page", "offset")
+
+
+def test_an_argument_is_found_by_its_former_name_for_one_more_version() -> None:
+    @renamed_arguments(filed_from="since")
+    def search(*, since: int = 0) -> int:
+        return since
+
+    former: Any = search
+    with pytest.warns(DeprecationWarning, match="`filed_from` is now called `since`"):
+        assert former(filed_from=5) == 5
+    assert search(since=6) == 6

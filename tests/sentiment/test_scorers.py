@@ -91,7 +91,7 @@ def absent(name): raise metadata.PackageNotFoundError(name)
 import relations.sentiment.scorers as scorers
 if sys.argv[1] == "absent":
     scorers.version = absent
-from relations import MissingExtra
+from relations.errors import MissingExtra
 for scorer in scorers.SCORERS.values():
     for ask in (lambda: scorer.version, lambda: scorer.score("words")):
         try:

@@ -8,16 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from relations import (
-    CorrectProfile,
-    EraseCustomer,
-    GiveFeedback,
-    InvalidInput,
-    MergeCustomer,
-    RegisterCustomer,
-    Relations,
-)
+from relations import EraseCustomer, GiveFeedback, InvalidInput, RegisterCustomer, Relations
 from relations.aggregates.customer import SentimentScored
+from relations.commands import CorrectProfile, MergeCustomer
 from relations.projections.satisfaction import Respondent
 from relations.sentiment import SCORERS, ScorerCount, score_feedback
 

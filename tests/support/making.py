@@ -110,14 +110,17 @@ def stored_as(label: str, projection: Projection) -> str:
 
 
 def tamper(url: str, *statements: tuple[str, tuple[Any, ...]] | str) -> None:
-    """Change a log as somebody with the database's password would: without its triggers."""
+    """Change a log as somebody with the database's password would: past its triggers, which are there again after."""
     if url.startswith("sqlite"):
         file = sqlite3.connect(sqlite_file(url))
-        for verb in ("update", "delete"):
-            file.execute(f"DROP TRIGGER IF EXISTS relations_log_no_{verb}")
+        triggers = file.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            file.execute(f"DROP TRIGGER {name}")
         for statement in statements:
             sql, values = (statement, ()) if isinstance(statement, str) else statement
             file.execute(sql, values)
+        for _, sql in triggers:
+            file.execute(sql)
         file.commit()
         file.close()
         return
@@ -128,6 +131,7 @@ def tamper(url: str, *statements: tuple[str, tuple[Any, ...]] | str) -> None:
         for statement in statements:
             sql, values = (statement, ()) if isinstance(statement, str) else statement
             raw.execute(sql.replace("?", "%s"), values)
+        connection.execute(text("ALTER TABLE relations_log ENABLE TRIGGER ALL"))
     engine.dispose()
 
 

@@ -16,14 +16,11 @@ from pydantic import ValidationError
 from relations.decider import Aggregate, Decider, PolicySource
 from relations.errors import CommandRefused, UndecodableEvent
 from relations.messages import Command, Event
-from relations.policies import Policy, Programme
+from relations.policies import Policy
+from relations.policies.check import check_policy
 from relations.policies.in_force import InForce
-from relations.policies.instruments import EFFORT_METHODS, Instrument
-from relations.policies.loyalty.check import check_programme
 
 __all__ = ["AGGREGATE", "REFUSALS", "AdoptPolicy", "Adoption", "PolicyAdopted", "PolicyBook"]
-
-_SERVQUAL_ITEMS_MIN = 2
 
 # --- events ---------------------------------------------------------------------------------------------------------
 
@@ -100,45 +97,24 @@ def decide(state: PolicyBook, command: Command, policy: Policy) -> list[Event]:
     """
     assert isinstance(command, AdoptPolicy)  # noqa: S101 - the engine routes by class
     # Checked here and not by `Policy`: policies that older versions adopted must stay readable.
-    for instrument in command.policy.surveys.instruments:
-        _check_instrument(instrument)
-    for programme in command.policy.every_programme:
-        _check_programme(programme)
+    _check(command.policy)
     number = len(state.adoptions) + 1
     body = msgspec.Raw(command.policy.model_copy(update={"version": number}).model_dump_json().encode())
     return [PolicyAdopted(policy=body, number=number, effective_from=None if command.from_beginning else command.at)]
 
 
-def _check_programme(programme: Programme) -> None:
-    found = next((each for each in check_programme(programme) if each.severity == "error"), None)
-    if found is not None:
+def _check(policy: Policy) -> None:
+    found = next((each for each in check_policy(policy) if each.severity == "error"), None)
+    if found is None:
+        return
+    if found.programme:
         raise CommandRefused(
-            f"cannot adopt the programme {programme.id!r}: {found.reason}",
+            f"cannot adopt the programme {found.programme!r}: {found.reason}",
             code="programme_error",
             field="policy",
             hint=found.hint or "Correct it; `relations programme check` lists every mistake",
         )
-
-
-def _check_instrument(instrument: Instrument) -> None:
-    if instrument.kind == "ces" and instrument.method not in EFFORT_METHODS:
-        said = "has no method"
-        if instrument.method is not None:
-            said = f"has the unknown method {instrument.method!r}"
-        raise CommandRefused(
-            f"the effort score {instrument.id} {said}",
-            code="method_missing",
-            field="policy",
-            hint='Set its method to "agreement" if customers agree that it was easy, or to "effort" if they rate how'
-            " much effort it took",
-        )
-    if instrument.kind == "servqual" and len(instrument.items) < _SERVQUAL_ITEMS_MIN:
-        raise CommandRefused(
-            f"the servqual instrument {instrument.id} has only {len(instrument.items)} item",
-            code="too_few_items",
-            field="policy",
-            hint=f"Give at least {_SERVQUAL_ITEMS_MIN} items, or use the kind likert",
-        )
+    raise CommandRefused(found.reason, code=found.code, field="policy", hint=found.hint)
 
 
 # --- for the engine -------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ Shares are those of R. H. Lindeman, P. F. Merenda and R. Z. Gold, "Introduction 
 (1980), also known as LMG or Shapley values of R squared (U. Groemping, "Relative importance for linear regression in R:
 the package relaimpo", Journal of Statistical Software 17 (2006) 1): how much a driver adds to R squared, averaged over
 all orders in which drivers can be entered. They are never negative and sum to R squared, even if drivers are correlated
-with each other. Which of two correlated drivers "really" matters, no figure can tell, and `collinear` names them.
+with each other. No figure shows which of two correlated drivers "really" matters; `collinear` names them.
 
 Pure Python: all regressions of up to twelve drivers come from one matrix of correlations.
 """

@@ -223,7 +223,7 @@ def _signature(line: str) -> tuple[str, bytes, bytes]:
 
 @dataclass(frozen=True)
 class Policy:
-    """Whose signatures are trusted, after `tlog-policy`.
+    """The keys whose signatures are trusted, after `tlog-policy`.
 
     Attributes:
         logs: The keys of accepted logs.

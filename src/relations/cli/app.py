@@ -18,12 +18,15 @@ from relations.cli.commands.customers import customer_command, duplicates_comman
 from relations.cli.commands.demo import demo
 from relations.cli.commands.frames import frame_command
 from relations.cli.commands.loyalty import liability, loyalty, programme
+from relations.cli.commands.policy import policy
+from relations.cli.commands.record import record
 from relations.cli.commands.reports import report
 from relations.cli.commands.schemas import schema
 from relations.cli.commands.scoring import score_command
 from relations.cli.commands.transfer import export_command, import_command
 from relations.cli.commands.upkeep import rebuild, run, status, verify
 from relations.cli.exits import ExitCode
+from relations.cli.operating.relaying import dead_letters_command, relay_command
 from relations.cli.streams import prepare_streams
 from relations.version import VERSION
 
@@ -40,6 +43,7 @@ app = typer.Typer(
 
 for _name, _command in (
     ("demo", demo),
+    ("record", record),
     ("import", import_command),
     ("export", export_command),
     ("frame", frame_command),
@@ -57,9 +61,12 @@ for _name, _command in (
     ("verify", verify),
     ("rebuild", rebuild),
     ("run", run),
+    ("relay", relay_command),
+    ("dead-letters", dead_letters_command),
     ("schema", schema),
 ):
     app.command(_name)(_command)
+app.add_typer(policy, name="policy")
 app.add_typer(programme, name="programme")
 app.add_typer(audit, name="audit")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+import typer
+
 __all__ = [
     "CausesChoice",
     "DimensionChoice",
@@ -14,7 +16,9 @@ __all__ = [
     "SeverityChoice",
     "StatusChoice",
     "ViewChoice",
+    "complete_command",
     "complete_mapping",
+    "complete_pair",
     "complete_question",
     "complete_view",
 ]
@@ -99,6 +103,31 @@ class SchemaChoice(StrEnum):
     events = "events"
     policy = "policy"
     mapping = "mapping"
+
+
+def complete_command(incomplete: str) -> list[str]:
+    """Return the commands that begin with a text, whatever its case."""
+    from relations.exchange.jsonlines.commands import known_commands
+
+    return sorted(name for name in known_commands() if name.lower().startswith(incomplete.lower()))
+
+
+def complete_pair(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the fields of the command on the line, or the words of the field that is being typed."""
+    from relations.exchange.jsonlines.commands import known_commands
+    from relations.exchange.jsonlines.pairs import command_fields
+
+    command = known_commands().get(ctx.params.get("command") or "")
+    if command is None:
+        return []
+    fields = command_fields(command)
+    key, equals, typed = incomplete.partition("=")
+    if not equals:
+        given = {pair.partition("=")[0] for pair in ctx.params.get("pairs") or ()}
+        return [f"{name}=" for name in fields if name.startswith(key) and name not in given]
+    field = fields.get(key)
+    values = () if field is None else ("yes", "no") if field.form == "yes or no" else field.words
+    return [f"{key}={value}" for value in values if value.startswith(typed)]
 
 
 def complete_mapping(incomplete: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from relations.errors import (
+    CommandRefused,
     ConcurrencyConflict,
     ForeignDatabase,
     IdempotencyConflict,
@@ -41,9 +42,10 @@ class ExitCode(IntEnum):
 MEANINGS: dict[ExitCode, str] = {
     ExitCode.GOOD: "The command succeeded.",
     ExitCode.PROBLEMS: "Recorded data is wrong: the chain is broken, an event cannot be read, or a view is stopped or "
-    "differs from the log. Or a checked loyalty programme has errors.",
+    "differs from the log. Or a checked policy or loyalty programme has errors.",
     ExitCode.USAGE: "The command line is wrong, or it has a wrong value, such as an unknown id.",
-    ExitCode.REJECTED: "The import finished, and some rows were rejected.",
+    ExitCode.REJECTED: "A rule refused the command; nothing was recorded. Or the import finished, and some rows were "
+    "rejected.",
     ExitCode.DATABASE: "The database is missing, not a relations log, damaged, or cannot be reached.",
     ExitCode.NEWER: "The log was written by a newer version of relations.",
     ExitCode.FILE: "A file cannot be read completely, or cannot be written.",
@@ -66,6 +68,7 @@ _OF_ERRORS: tuple[tuple[type[RelationsError], ExitCode], ...] = (
     (ConcurrencyConflict, ExitCode.CONFLICT),
     (IdempotencyConflict, ExitCode.CONFLICT),
     (InvalidInput, ExitCode.USAGE),
+    (CommandRefused, ExitCode.REJECTED),
 )
 _OF_CODES: dict[str, ExitCode] = {
     # The command line is wrong here, and not the log.

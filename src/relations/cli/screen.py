@@ -1,4 +1,4 @@
-"""Where output goes: results to stdout, everything else to stderr, errors as a sentence and an exit code."""
+"""Output: results to stdout, everything else to stderr, errors as a sentence and an exit code."""
 
 from __future__ import annotations
 

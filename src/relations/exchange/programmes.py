@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from relations.errors import InvalidInput
+from relations.exchange.policies import read_text
 from relations.policies import Programme
 from relations.policies.loyalty.check import ProgrammeReport, read_programmes
 
@@ -31,17 +32,4 @@ def check_programme_file(path: Path | str) -> ProgrammeReport:
         InvalidInput: The file is missing, or is not TOML.
     """
     file = Path(path)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InvalidInput(
-            f"{file} cannot be read: {error.strerror}",
-            code="unreadable_file",
-            field="file",
-            hint="Give the path of a TOML file",
-        ) from None
-    except UnicodeDecodeError:
-        raise InvalidInput(
-            f"{file} is not UTF-8", code="unreadable_file", field="file", hint="Save it as UTF-8"
-        ) from None
-    return read_programmes(text, str(file))
+    return read_programmes(read_text(file), str(file))

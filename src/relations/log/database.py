@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
+from math import ceil, isfinite
 from threading import RLock, local
 from time import monotonic
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from uuid import uuid4
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Dialect,
     Engine,
     RootTransaction,
     any_,
@@ -30,15 +32,23 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.sql import ClauseElement
 
-from relations.errors import ConcurrencyConflict, ForeignDatabase, MissingExtra, OutcomeUnknown, StoreError
+from relations.errors import (
+    ConcurrencyConflict,
+    ForeignDatabase,
+    InvalidInput,
+    MissingExtra,
+    OutcomeUnknown,
+    StoreError,
+)
+from relations.log.connections import HeldTransactions, WriterConnection, host_cursor
 from relations.log.failures import is_connection_lost, translated
 from relations.log.forking import after_fork
 from relations.log.in_place import FileInPlace
 from relations.log.opening import ReadOnlyFile, parse_url
-from relations.log.tables import meta
-from relations.log.writer_connection import WriterConnection
+from relations.log.tables import PURGE_OWED, meta
 from relations.telemetry import logger
 
 __all__ = ["CHANNEL", "Access", "CompiledStatement", "Database", "Durability"]
@@ -52,14 +62,16 @@ CHANNEL = "relations_log"
 _IDLE_SECONDS = 1.0
 """Seconds after which an idle PostgreSQL connection is tested before use."""
 
+_LONGEST_SECONDS = 86_400
+
+_KEPT_CONNECTIONS = 5
+"""The most connections that stay open while nobody uses them."""
+
 _PURGE_MILLISECONDS = 1_000
 _PURGE_AGAIN_MILLISECONDS = 50
 
 _CHECKPOINTS = "relations_views"
 """The table to which a reader must be able to write in order to bring views up to date."""
-
-_PURGE_OWED = "purge_owed"
-"""The name of the row of `relations_meta` that says so."""
 
 _LOCK_KEY = 0x72656C6174696F6E
 """The advisory lock that serialises appends: the letters `relation` as a number."""
@@ -96,6 +108,9 @@ class Database:
         durability: SQLite's `synchronous`: an acknowledged append survives a crash of the machine with `full`, of the
             process with `normal` and `off`. PostgreSQL: `synchronous_commit` is on with `full`, otherwise off.
         busy_seconds: The seconds that a writer waits for its turn.
+        pool_size: The most connections that read or write at once. Subscriptions have their own.
+        pool_seconds: The seconds that a caller waits for one of them.
+        connect_seconds: The seconds that PostgreSQL may take to answer a new connection.
         access: `write`: events may be recorded. `fold`: only views may be brought up to date. `read`: nothing is
             changed, in the database or next to it; on read-only media an SQLite file is opened as immutable.
 
@@ -112,11 +127,21 @@ class Database:
         durability: Durability = "full",
         busy_seconds: float = 30.0,
         access: Access = "write",
+        pool_size: int = 15,
+        pool_seconds: float = 30.0,
+        connect_seconds: float = 10.0,
     ) -> None:
+        _check_limits(
+            busy_seconds=busy_seconds, pool_size=pool_size, pool_seconds=pool_seconds, connect_seconds=connect_seconds
+        )
         self.url = parse_url(url)
         self.durability = durability
         self.busy_seconds = busy_seconds
         self.access = access
+        self.held = HeldTransactions()
+        self._connect_seconds = connect_seconds
+        kept = min(pool_size, _KEPT_CONNECTIONS)
+        self._pool: dict[str, Any] = {"pool_size": kept, "max_overflow": pool_size - kept, "pool_timeout": pool_seconds}
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._in_place = FileInPlace()
         self._reader: ReadOnlyFile | None = None
@@ -196,6 +221,9 @@ class Database:
             from sqlalchemy.pool import StaticPool  # noqa: PLC0415 - only where it is needed
 
             options["poolclass"] = StaticPool
+        else:
+            # One more for the connection that writes, which stays out of the pool.
+            options.update(self._pool, max_overflow=self._pool["max_overflow"] + 1)
         if self._reader is not None:
             options["creator"] = partial(self._reader.connect, timeout=self.busy_seconds)
         engine = create_engine(
@@ -227,7 +255,11 @@ class Database:
         return engine
 
     def _postgresql(self) -> Engine:
-        engine = create_engine(self.url, paramstyle="format")
+        # libpq counts whole seconds and takes 1 for 2.
+        connect = (
+            {} if "connect_timeout" in self.url.query else {"connect_timeout": max(2, ceil(self._connect_seconds))}
+        )
+        engine = create_engine(self.url, paramstyle="format", connect_args=connect, **self._pool)
         commit = "on" if self.durability == "full" else "off"
 
         @event.listens_for(engine, "connect")
@@ -356,6 +388,7 @@ class Database:
         """
         if self.read_only:
             self.refuse_read_only()
+        self.held.refuse_wait()
         if self._writer is not None and self._writer.lock.acquire(blocking=False):
             try:
                 if not self._writer.is_open:
@@ -421,7 +454,8 @@ class Database:
         elif connection.get_execution_options().get("relations_begin") is None:
             # The host's own transaction may have begun as a reader. A write that changes nothing makes it a writer.
             cursor = self.cursor(connection)
-            if not cursor.connection.in_transaction:
+            driver: Any = connection.connection.driver_connection
+            if not driver.in_transaction:
                 cursor.execute("BEGIN IMMEDIATE")
             cursor.execute("UPDATE relations_meta SET value = value WHERE name = 'format'")
 
@@ -429,13 +463,17 @@ class Database:
         """Return whether a host's connection, in which SQLAlchemy has begun, is in no transaction of the driver's."""
         driver: Any = connection.connection.driver_connection
         if not self.is_sqlite:
-            return bool(driver.autocommit)
+            # The driver asyncpg has no such setting; SQLAlchemy's adapter of it has.
+            adapter: Any = connection.connection.dbapi_connection
+            return bool(driver.autocommit if hasattr(driver, "autocommit") else adapter.autocommit)
         if getattr(driver, "autocommit", None) is True:
             return True
         return driver.isolation_level is None and not driver.in_transaction
 
     def cursor(self, connection: Connection, *, binary: bool = False) -> Any:
         """Return the driver's cursor on SQLAlchemy's connection, for the hot paths."""
+        if connection.dialect is not self.engine.dialect:
+            return host_cursor(connection, binary=binary)
         raw: Any = connection.connection
         return raw.cursor() if self.is_sqlite or not binary else raw.cursor(binary=True)
 
@@ -503,8 +541,12 @@ class Database:
 
     @property
     def integrity_error(self) -> type[Exception]:
-        """The errors that the driver raises if a unique key exists already."""
-        error: type[Exception] = self._dbapi.IntegrityError
+        """The errors that the log's own driver raises if a unique key exists already."""
+        return self.integrity_error_of(self.engine.dialect)
+
+    def integrity_error_of(self, dialect: Dialect) -> type[Exception]:
+        """Return the error that a dialect's driver raises if a unique key exists already."""
+        error: type[Exception] = dialect.loaded_dbapi.IntegrityError
         return error
 
     @property
@@ -515,11 +557,18 @@ class Database:
         return (*theirs, ValueError, TypeError, OverflowError)
 
     @contextmanager
-    def translating(self) -> Iterator[None]:
-        """Translate errors of the driver and of SQLAlchemy; see `relations.log.failures`."""
+    def translating(self, connection: Connection | None = None) -> Iterator[None]:
+        """Translate errors of SQLAlchemy and of the driver, or a host's driver; see `relations.log.failures`."""
+        driver = self._dbapi if connection is None else connection.dialect.loaded_dbapi
         try:
             yield
-        except (DBAPIError, self._dbapi.Error, UnicodeDecodeError) as error:
+        except PoolTimeout as error:
+            raise StoreError(
+                f"all {self._pool['pool_size'] + self._pool['max_overflow']} connections to the database are in use",
+                code="pool_exhausted",
+                hint="Try again, or open the engine with a larger pool_size",
+            ) from error
+        except (DBAPIError, driver.Error, UnicodeDecodeError) as error:
             # The driver's own errors too: the hot paths use its cursor without SQLAlchemy in between.
             raise translated(error) from error
 
@@ -536,13 +585,13 @@ class Database:
         A process that is killed before the purge leaves the record; the next one that opens the log purges.
         """
         self.purge_owed = True
-        connection.execute(delete(meta).where(meta.c.name == _PURGE_OWED))
-        connection.execute(insert(meta).values(name=_PURGE_OWED, value=uuid4().hex))
+        connection.execute(delete(meta).where(meta.c.name == PURGE_OWED))
+        connection.execute(insert(meta).values(name=PURGE_OWED, value=uuid4().hex))
 
     def owed_purge(self) -> str | None:
         """Return the record of a pending purge, or None."""
         with self.reading() as connection:
-            found: str | None = connection.execute(select(meta.c.value).where(meta.c.name == _PURGE_OWED)).scalar()
+            found: str | None = connection.execute(select(meta.c.value).where(meta.c.name == PURGE_OWED)).scalar()
         return found
 
     def purge(self) -> None:
@@ -563,7 +612,7 @@ class Database:
             if not self._purge_failed:
                 with self.transaction() as connection:
                     # Only this record: a key that was destroyed meanwhile is still owed.
-                    connection.execute(delete(meta).where(meta.c.name == _PURGE_OWED, meta.c.value == owed))
+                    connection.execute(delete(meta).where(meta.c.name == PURGE_OWED, meta.c.value == owed))
                 self.purge_owed = self.owed_purge() is not None
         except (DBAPIError, self._dbapi.Error, ConcurrencyConflict, StoreError) as error:
             self._purge_failed = True
@@ -605,6 +654,24 @@ class Database:
         self.engine.dispose()
         if self._reader is not None:
             self._reader.close()
+
+
+def _check_limits(*, pool_size: int, **seconds: float) -> None:
+    if pool_size < 1:
+        raise InvalidInput(
+            f"an engine cannot work with {pool_size} connections",
+            code="invalid_pool_size",
+            field="pool_size",
+            hint="Give 1 or more",
+        )
+    for name, value in seconds.items():
+        if not (isfinite(value) and 0 <= value <= _LONGEST_SECONDS):
+            raise InvalidInput(
+                f"{value} is not a number of seconds to wait",
+                code=f"invalid_{name}",
+                field=name,
+                hint="Give 0 to 86400",
+            )
 
 
 def tables_of(connection: Connection, names: Sequence[str]) -> set[str]:

@@ -124,7 +124,9 @@ def _conflict(said: str) -> RelationsError:
 
 def _busy(said: str) -> RelationsError:
     return ConcurrencyConflict(
-        f"another writer kept the database for too long ({said})", code="log_busy", hint="Try again"
+        f"another writer kept the database for too long ({said})",
+        code="log_busy",
+        hint="Try again; if a transaction of your own is open, pass its connection",
     )
 
 

@@ -15,9 +15,10 @@ from sqlalchemy.exc import DBAPIError
 
 from relations.errors import ForeignDatabase, InvalidInput, NewerLog, StoreError
 from relations.log.chain import GENESIS, check, link
+from relations.log.connections import checked_host
 from relations.log.database import Database, tables_of
 from relations.log.failures import translated
-from relations.log.tables import COLUMNS, FORMAT, log, meta, metadata
+from relations.log.tables import COLUMNS, FORMAT, log, meta, metadata, record_facts
 from relations.version import VERSION
 
 __all__ = ["Entry", "Head", "Log", "Shard", "Writer"]
@@ -25,7 +26,7 @@ __all__ = ["Entry", "Head", "Log", "Shard", "Writer"]
 Raw = tuple[Any, ...]
 
 _CHUNK = 1_000
-"""Rows a read: keyset pages need no transaction of their own to stay open, on either database. So many stay in the
+"""Rows a read: keyset pages need no transaction of their own to stay open, on either database. This many stay in the
 processor's cache until they are done with; ten times as many take a quarter longer to read."""
 
 _CUSTOMERS_CHUNK = 500
@@ -79,7 +80,7 @@ class Writer:
     @property
     def integrity_error(self) -> type[Exception]:
         """The driver's error for a unique key that exists already."""
-        return self._log.database.integrity_error
+        return self._log.database.integrity_error_of(self.connection.dialect)
 
     def append(self, entries: Sequence[Entry]) -> list[Raw]:
         """Append entries after the head, in order.
@@ -204,14 +205,8 @@ class Log:
                 # Another process may have been faster; then there is nothing left to make.
                 metadata.create_all(connection)
                 if connection.execute(select(meta.c.value).where(meta.c.name == "format")).first() is None:
-                    connection.execute(
-                        insert(meta),
-                        [
-                            {"name": "format", "value": str(FORMAT)},
-                            {"name": "id", "value": uuid4().hex},
-                            {"name": "created_by", "value": f"relations {VERSION}"},
-                        ],
-                    )
+                    created_by = f"relations {VERSION}"
+                    record_facts(connection, {"format": str(FORMAT), "id": uuid4().hex, "created_by": created_by})
 
     def _check_format(self) -> None:
         with self.database.reading() as connection:
@@ -260,7 +255,7 @@ class Log:
         try:
             self.database.lock(connection)
             found = self._id_in(connection)
-        except (DBAPIError, self.database.driver_error) as error:
+        except (DBAPIError, connection.dialect.loaded_dbapi.Error) as error:
             failure = translated(error)
             if isinstance(failure, StoreError) and failure.code == "table_missing":
                 raise ForeignDatabase(
@@ -269,6 +264,7 @@ class Log:
                     hint="Connect to the database that the engine was opened on",
                 ) from error
             raise
+        self.database.held.add(connection)
         if self.id and found != self.id:
             raise ForeignDatabase(
                 "the connection's log is not the one that this engine was opened on",
@@ -286,7 +282,8 @@ class Log:
         """Open a transaction that holds the write lock, and commit it at the end; the host commits its own."""
         self.database.refuse_read_only()
         if connection is not None:
-            with self.database.translating():
+            checked_host(connection, self.database.engine.dialect)
+            with self.database.translating(connection):
                 self._lock_host(connection)
                 writer = Writer(self, connection)
             with self.database.overwriting(connection):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from relations.messages import Id, Label, Text
+from relations.messages import Checked, Id, Label, Text
 
 __all__ = [
     "CES",
@@ -59,7 +59,7 @@ _POINTS_MIN, _POINTS_MAX = 2, 11
 Step = Annotated[int, Field(strict=True, ge=-100, le=100)]
 
 
-class InstrumentItem(BaseModel):
+class InstrumentItem(Checked):
     """One statement of a questionnaire, or one pair of opposites.
 
     Attributes:
@@ -75,7 +75,7 @@ class InstrumentItem(BaseModel):
     text: Text | None = None
 
 
-class Instrument(BaseModel):
+class Instrument(Checked):
     """One instrument of surveys.
 
     Attributes:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from itertools import product
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
+from relations.messages import Checked
 from relations.policies.value import DEFAULT_SEGMENTS, Segment, ValueGrades
 
 __all__ = ["Lifecycle", "LoyaltyKinds", "OwnGap", "Rfm", "RfmBins", "RfmSegment"]
@@ -20,7 +21,7 @@ Range = tuple[Annotated[int, Field(ge=1, le=5)], Annotated[int, Field(ge=1, le=5
 """The lowest and highest score, both included."""
 
 
-class OwnGap(BaseModel):
+class OwnGap(Checked):
     """Limits of silence as multiples of the customer's own rhythm, instead of fixed days.
 
     Attributes:
@@ -45,7 +46,7 @@ class OwnGap(BaseModel):
         return self
 
 
-class RfmBins(BaseModel):
+class RfmBins(Checked):
     """Fixed limits for RFM scores, in place of quintiles.
 
     Attributes:
@@ -73,7 +74,7 @@ class RfmBins(BaseModel):
         return self
 
 
-class RfmSegment(BaseModel):
+class RfmSegment(Checked):
     """A named set of customers, by ranges of their RFM scores.
 
     Attributes:
@@ -126,7 +127,7 @@ SEGMENTS = (
 """The common grid of recency and frequency. Each of its 25 cells has one name, whatever was spent."""
 
 
-class Rfm(BaseModel):
+class Rfm(Checked):
     """The grading of recency, frequency and money from 1 to 5, and the names of segments.
 
     Attributes:
@@ -149,7 +150,7 @@ class Rfm(BaseModel):
         return self
 
 
-class LoyaltyKinds(BaseModel):
+class LoyaltyKinds(Checked):
     """The limits from which behaviour and attitude count as loyal.
 
     Attributes:
@@ -172,7 +173,7 @@ class LoyaltyKinds(BaseModel):
     signs_min: Annotated[int, Field(strict=True, ge=1, le=3)] = 2
 
 
-class Lifecycle(BaseModel):
+class Lifecycle(Checked):
     """The limits of the stages new, established, lapsing and lost, and the grading of value.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from relations.messages import Checked
 from relations.policies.codes import known_currency, known_zone
 from relations.policies.complaints.authority import Desk
 from relations.policies.complaints.repair import Repair
@@ -17,7 +18,7 @@ from relations.policies.surveys import Surveys
 __all__ = ["Policy"]
 
 
-class Policy(BaseModel):
+class Policy(Checked):
     """The rules of the business as data. Every field has a sensible default.
 
     Attributes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from relations.messages import Label
+from relations.messages import Checked, Label
+from relations.policies.codes import OR_NONE
 from relations.policies.instruments import CES, CSAT, INTERVIEW, NPS, OBSERVATION, PANEL, REVIEW, SERVQUAL, Instrument
 
 __all__ = ["Surveys", "Theme"]
@@ -15,7 +16,7 @@ _DAY = 86_400_000_000
 Days = Annotated[int, Field(strict=True, ge=0, le=3650)]
 
 
-class Theme(BaseModel):
+class Theme(Checked):
     """A theme of customers' words.
 
     Attributes:
@@ -29,7 +30,7 @@ class Theme(BaseModel):
     description: Annotated[str, Field(max_length=1000)] = ""
 
 
-class Surveys(BaseModel):
+class Surveys(Checked):
     """The settings of surveys, and of how answers are read.
 
     The policy cannot change the limits of promoters and detractors (9 to 10 and 0 to 6, on a scale of 0 to 10). With
@@ -61,16 +62,16 @@ class Surveys(BaseModel):
     minimum_answers: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 5
     confidence: Annotated[float, Field(ge=0.5, le=0.999_999)] = 0.95
     csat_satisfied_from: Annotated[int, Field(strict=True, ge=2, le=5)] = 4
-    follow_up_days: Days | None = 7
+    follow_up_days: Annotated[Days | None, OR_NONE] = 7
     instruments: tuple[Instrument, ...] = (NPS, CSAT, CES, REVIEW, SERVQUAL, INTERVIEW, PANEL, OBSERVATION)
     themes: tuple[Theme, ...] = ()
     quarantine_days: Days = 30
     reminder_days: Annotated[int, Field(strict=True, ge=1, le=3650)] = 7
     reminders: Annotated[int, Field(strict=True, ge=0, le=10)] = 1
-    reminder_valid_days: Annotated[int, Field(strict=True, ge=1, le=3650)] | None = 14
+    reminder_valid_days: Annotated[Annotated[int, Field(strict=True, ge=1, le=3650)] | None, OR_NONE] = 14
     answer_within_days: Days = 2
-    low_sentiment: Annotated[int, Field(strict=True, ge=-1000, le=0)] | None = -500
-    consent_purpose: Label | None = "surveys"
+    low_sentiment: Annotated[Annotated[int, Field(strict=True, ge=-1000, le=0)] | None, OR_NONE] = -500
+    consent_purpose: Annotated[Label | None, OR_NONE] = "surveys"
 
     @model_validator(mode="after")
     def _names_stand_once(self) -> Self:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self, TypeAlias, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from relations.messages import Label
+from relations.messages import Checked, Label
 from relations.policies.codes import known_currency
 
 __all__ = [
@@ -57,7 +57,7 @@ Fact: TypeAlias = NumberFact | WordFact
 _NUMBERS: frozenset[str] = frozenset(get_args(NumberFact))
 
 
-class CurrencyGrades(BaseModel):
+class CurrencyGrades(Checked):
     """The thresholds of value grades in one currency.
 
     Attributes:
@@ -78,7 +78,7 @@ class CurrencyGrades(BaseModel):
         return self
 
 
-class ValueGrades(BaseModel):
+class ValueGrades(Checked):
     """The grading of a customer's value as high, mid or low, by purchases less refunds.
 
     Each currency is graded separately, and nothing is converted.
@@ -125,7 +125,7 @@ def _check_thresholds(high_from: int, mid_from: int) -> None:
         raise ValueError(msg)
 
 
-class Condition(BaseModel):
+class Condition(Checked):
     """A condition on one fact about a customer. A customer whose fact is unknown does not meet it.
 
     Attributes:
@@ -182,7 +182,7 @@ class Condition(BaseModel):
         return met != self.otherwise
 
 
-class Segment(BaseModel):
+class Segment(Checked):
     """A segment of customers: all who meet every condition.
 
     Attributes:

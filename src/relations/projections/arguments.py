@@ -6,13 +6,18 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import wraps
+from inspect import signature
+from typing import Any, Generic, ParamSpec, TypeVar
+from warnings import warn
 
 from relations.errors import InvalidInput
 
-__all__ = ["Page", "checked_choice", "checked_month"]
+__all__ = ["Page", "checked_choice", "checked_month", "formerly_by_offset", "renamed_arguments"]
 
 T = TypeVar("T")
+K = TypeVar("K")
+P = ParamSpec("P")
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
@@ -28,20 +33,23 @@ def checked_month(value: str | None, field: str) -> str | None:
     return value
 
 
-def checked_choice(value: str | None, choices: Iterable[str], field: str, *, called: str | None = None) -> None:
+def checked_choice(
+    value: str | None, choices: Iterable[str], field: str, *, called: str | None = None, needed: bool = False
+) -> None:
     """Check that a value is one of a fixed list; None asks for no particular one.
 
     Args:
         value: The value given.
         choices: The values that there are.
         field: The argument's name; the error's code is `unknown_` and this name.
-        called: What a value is in words, if not the argument's name.
+        called: The name of a value in words, if not the argument's.
+        needed: True refuses None too.
 
     Raises:
         InvalidInput: The value is not in the list.
     """
     known = list(choices)
-    if value is not None and value not in known:
+    if (needed or value is not None) and value not in known:
         raise InvalidInput(
             f"there is no {called or field} {value!r}",
             code=f"unknown_{field}",
@@ -51,7 +59,7 @@ def checked_choice(value: str | None, choices: Iterable[str], field: str, *, cal
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Page(Generic[K]):
     """A part of a list: at most `limit` entries, after the one named `after`.
 
     Attributes:
@@ -60,7 +68,7 @@ class Page:
     """
 
     limit: int | None = None
-    after: str | None = None
+    after: K | None = None
 
     def __post_init__(self) -> None:
         """Refuse a negative limit."""
@@ -69,12 +77,12 @@ class Page:
                 f"a page cannot have {self.limit} entries", code="invalid_page", field="limit", hint="Give 0 or more"
             )
 
-    def of_names(self, entries: Sequence[T], name: Callable[[T], str]) -> list[T]:
+    def of_names(self: Page[str], entries: Sequence[T], name: Callable[[T], str]) -> list[T]:
         """Return the page of a list sorted by name; the entry named `after` need not be in it."""
         start = 0 if self.after is None else bisect_right(entries, self.after, key=name)
         return list(entries[start : None if self.limit is None else start + self.limit])
 
-    def of_ranks(self, entries: Sequence[T], name: Callable[[T], str]) -> list[T]:
+    def of_ranks(self, entries: Sequence[T], name: Callable[[T], K]) -> list[T]:
         """Return the page of a list in any other order.
 
         Raises:
@@ -91,3 +99,66 @@ class Page:
                     hint="Give the name of the last entry of the page before",
                 )
         return list(entries[start : None if self.limit is None else start + self.limit])
+
+
+def renamed_arguments(**new_names: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Accept former names of a question's arguments, with a `DeprecationWarning` that gives the new one.
+
+    Args:
+        new_names: The present name of each former one.
+    """
+
+    def decorated(question: Callable[P, T]) -> Callable[P, T]:
+        @wraps(question)
+        def ask(*args: P.args, **kwargs: P.kwargs) -> T:
+            given: dict[str, Any] = kwargs
+            for former in given.keys() & new_names.keys():
+                _warn_of(former, new_names[former])
+                given[new_names[former]] = given.pop(former)
+            return question(*args, **kwargs)
+
+        return ask
+
+    return decorated
+
+
+def _rest(found: Any, offset: int) -> Any:
+    return found[offset:]
+
+
+def formerly_by_offset(skipped: Callable[[Any, int], Any] = _rest) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Accept the former argument `offset` of a question with pages, with a `DeprecationWarning` that gives `after`.
+
+    Args:
+        skipped: Returns an answer without its first entries; the default does so for a list.
+    """
+
+    def decorated(question: Callable[P, T]) -> Callable[P, T]:
+        default = signature(question).parameters["limit"].default
+
+        @wraps(question)
+        def ask(*args: P.args, **kwargs: P.kwargs) -> T:
+            given: dict[str, Any] = kwargs
+            if "offset" not in given:
+                return question(*args, **kwargs)
+            _warn_of("offset", "after")
+            offset, limit = given.pop("offset"), given.get("limit", default)
+            if offset < 0:
+                raise InvalidInput(
+                    f"a page cannot begin {-offset} entries before the list",
+                    code="invalid_page",
+                    field="offset",
+                    hint="Give the last entry of the page before as `after`",
+                )
+            Page(limit)
+            given["limit"] = None if limit is None else offset + limit
+            found: T = skipped(question(*args, **kwargs), offset)
+            return found
+
+        return ask
+
+    return decorated
+
+
+def _warn_of(former: str, new: str) -> None:
+    warn(f"the argument `{former}` is now called `{new}`", DeprecationWarning, stacklevel=4)

@@ -244,7 +244,7 @@ class FoldedRows:
 
 
 def _key(row: Row) -> tuple[str, ...]:
-    # As text, for a key may hold None beside strings.
+    # As text, because a key may contain None next to strings.
     return tuple(str(getattr(row, name)) for name in row.key)
 
 

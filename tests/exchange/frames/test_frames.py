@@ -18,31 +18,33 @@ import pytest
 from pydantic import BaseModel
 
 from relations import (
-    AssignComplaint,
-    CodeFeedback,
     Command,
-    EarnPoints,
     EnrolMember,
     FileComplaint,
     GiveFeedback,
     InvalidInput,
-    ItemAnswer,
-    LinkIdentity,
-    MergeCustomer,
     Money,
     Policy,
-    RaiseImprovement,
-    RecordAcquisitionCost,
-    RecordLapse,
     RecordPurchase,
     RegisterCustomer,
     Relations,
-    ScoreSentiment,
-    UnmergeCustomer,
 )
 from relations.aggregates.customer import FeedbackGiven
 from relations.aggregates.loyalty import IssueReward, MakeReferral
 from relations.aggregates.programme import SetProgrammeGoal
+from relations.commands import (
+    AssignComplaint,
+    CodeFeedback,
+    EarnPoints,
+    ItemAnswer,
+    LinkIdentity,
+    MergeCustomer,
+    RaiseImprovement,
+    RecordAcquisitionCost,
+    RecordLapse,
+    ScoreSentiment,
+    UnmergeCustomer,
+)
 from relations.exchange.frames.questions import frame, frame_of, part, questions, table, tables
 from relations.policies.instruments import SERVQUAL
 from relations.policies.loyalty.offers import Referral, Reward
@@ -474,7 +476,7 @@ def test_a_value_that_its_column_cannot_hold_is_refused_and_never_becomes_null()
 WITHOUT = """
 import sys
 sys.modules["polars"] = None
-from relations import MissingExtra, Relations
+from relations.errors import MissingExtra, Relations
 from relations.exchange.frames.questions import frame, frame_of, part, table
 with Relations.open("sqlite://") as engine:
     retention = engine.views.retention

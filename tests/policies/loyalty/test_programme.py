@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
+from relations.errors import InvalidInput
 from relations.messages import from_micros, minor_digits, to_micros
 from relations.policies import Policy, Programme
 from relations.policies.loyalty.programme import CalendarYear, Lifetime, RollingMonths, Tier
@@ -24,7 +24,7 @@ def programme(**values: Any) -> Programme:
 
 
 def complaint_of(**values: Any) -> str:
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(InvalidInput) as caught:
         programme(**values)
     return str(caught.value)
 

@@ -10,16 +10,8 @@ from typing import Any
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from relations import (
-    CorrectProfile,
-    EraseCustomer,
-    LinkIdentity,
-    MergeCustomer,
-    Policy,
-    RegisterCustomer,
-    Relations,
-    UnmergeCustomer,
-)
+from relations import EraseCustomer, Policy, RegisterCustomer, Relations
+from relations.commands import CorrectProfile, LinkIdentity, MergeCustomer, UnmergeCustomer
 from relations.messages import Command
 from relations.projections.customers.matching import same_email, same_name, same_phone
 from tests.support.effort import part
@@ -77,7 +69,7 @@ def test_likely_duplicates_are_proposed_with_what_speaks_for_each(database_url: 
         assert [said.value for said in first.evidence] == [
             "anna@example.org", "+4315550199", "anna muller, 1980-02-29",
         ]  # fmt: skip
-        assert proposed(relations, offset=3, limit=1) == [(("c4", "c5"), ["phone"])]
+        assert proposed(relations, after=("c6", "c7"), limit=1) == [(("c4", "c5"), ["phone"])]
         stored = relations.runner.stored("customers").decode().casefold()
         assert not [word for word in ("anna", "example.org", "5550199", "1980") if word in stored]
 

@@ -9,19 +9,14 @@ from typing import Any
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from relations import (
+from relations import EraseCustomer, FileComplaint, GiveConsent, Policy, RegisterCustomer, Relations
+from relations.commands import (
     CorrectProfile,
     DropTrait,
-    EraseCustomer,
-    FileComplaint,
-    GiveConsent,
     LinkIdentity,
     MergeCustomer,
     NoteCulture,
     NoteTrait,
-    Policy,
-    RegisterCustomer,
-    Relations,
     UnmergeCustomer,
 )
 from relations.messages import Command

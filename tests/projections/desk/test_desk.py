@@ -275,8 +275,12 @@ def test_search_by_state_and_time(desk: Relations) -> None:
     assert names(all_pages(lambda **page: view.search(status="resolved", **page), 2)) == names(
         [view.search(status="resolved")]
     )
-    assert names([view.search(filed_from=day(10), filed_until=day(13))]) == ["k10", "k11", "k12"]
-    assert names([view.search(filed_from=day(10), filed_until=day(13), status="filed")]) == ["k11", "k12"]
+    assert names([view.search(since=day(10), until=day(13))]) == ["k10", "k11", "k12"]
+    former: Any = view.search
+    with pytest.warns(DeprecationWarning, match="`filed_from` is now called `since`") as warned:
+        assert names([former(filed_from=day(10), until=day(13))]) == ["k10", "k11", "k12"]
+    assert [warning.filename for warning in warned] == [__file__]
+    assert names([view.search(since=day(10), until=day(13), status="filed")]) == ["k11", "k12"]
     assert names([view.search(customer="c1", subject="bill", limit=2)]) == ["k01", "k11"]
     assert names([view.search(owner="bo", severity="critical", department="desk")]) == ["k07", "k11", "k19", "k23"]
     assert view.search(status="closed").tickets == ()

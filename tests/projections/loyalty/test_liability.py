@@ -89,7 +89,8 @@ def test_a_statement_is_paged_by_period_and_adds_up(relations: Relations) -> Non
         ("earned", 80, 0, 30),
         ("repaid", -50, -50, 30),
     ]
-    part = view.statement("ada", since=after(2), until=after(5), limit=1, offset=1)
+    position = whole.entries[1].position
+    part = view.statement("ada", since=after(2), until=after(5), limit=1, after=position)
     assert (part.opening, part.closing, part.count) == (200, -50, 3)
     assert part.totals == {"redeemed": -150, "reversed": -50, "debt": -50}
     assert [entry.about for entry in part.entries] == ["b1"]
@@ -98,8 +99,10 @@ def test_a_statement_is_paged_by_period_and_adds_up(relations: Relations) -> Non
         view.statement("nobody")
     with pytest.raises(InvalidInput, match="before it begins"):
         view.statement("ada", since=after(2), until=after(1))
-    with pytest.raises(InvalidInput, match="negative"):
-        view.statement("ada", offset=-1)
+    with pytest.raises(InvalidInput, match="-1 entries"):
+        view.statement("ada", limit=-1)
+    with pytest.raises(InvalidInput, match="no entry of the list"):
+        view.statement("ada", since=after(2), after=whole.entries[0].position)
 
 
 def test_an_account_is_as_it_was_at_any_moment(relations: Relations) -> None:
@@ -168,7 +171,7 @@ def test_who_is_about_to_lose_a_tier_loses_it(relations: Relations) -> None:
         ("bo", "silver", "member", 100),
     ]
     assert [risk.customer for risk in view.losing_tier(until=may, tier="silver")] == ["bo"]
-    assert view.losing_tier(until=may, limit=1, offset=1) == risks[1:]
+    assert view.losing_tier(until=may, limit=1, after="ada") == risks[1:]
     relations.advance_time(april)
     assert view.tiers() == {"member": 1, "silver": 1}
     account = view.account("ada")

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from relations import MergeCustomer, Money, RecordPurchase, RefundPurchase, UnmergeCustomer
+from relations import Money, RecordPurchase, RefundPurchase
 from relations.aggregates.customer import PurchaseRecorded
 from relations.analytics import RepeatStatistics, lifetime_values, repeat_statistics
+from relations.commands import MergeCustomer, UnmergeCustomer
 from relations.engine import Relations
 from relations.errors import InvalidInput
 from relations.exchange.importing import import_file

@@ -18,9 +18,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from relations import Lifecycle, Policy, Relations
+from relations import Policy, Relations
 from relations.analytics import RepeatStatistics
 from relations.exchange.importing import import_file
+from relations.policies import Lifecycle
 from relations.policies.lifecycle import SEGMENTS
 from relations.projections.retention.patronage import Patronage
 

@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from relations import Command, MergeCustomer, ProjectionFailed, RecordPurchase, RedeemPoints, UnmergeCustomer
+from relations import Command, RecordPurchase, RedeemPoints
 from relations.aggregates.customer import PurchaseRecorded
+from relations.commands import MergeCustomer, UnmergeCustomer
+from relations.errors import ProjectionFailed
 from relations.messages import Envelope
 from relations.projections import PROJECTIONS, CustomerRow, Projection, Rows, Tally
 from relations.testing import simulate

@@ -14,41 +14,43 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from relations import (
-    AcceptRemedy,
-    CarryOutRemedy,
-    CodeFeedback,
     CommandRefused,
-    CorrectProfile,
-    DropTrait,
     EnrolMember,
     EraseCustomer,
     FileComplaint,
-    FollowUpComplaint,
-    GiveApology,
     GiveConsent,
     GiveFeedback,
-    ItemAnswer,
-    LinkIdentity,
-    MergeCustomer,
     Money,
-    NoteCulture,
-    NoteTrait,
-    ProposeRemedy,
-    RecordAcquisitionCost,
-    RecordLapse,
     RecordPurchase,
     RedeemPoints,
     RefundPurchase,
     RegisterCustomer,
     Relations,
-    ReopenComplaint,
     ResolveComplaint,
+)
+from relations.aggregates.customer import AGGREGATE, AbsorbCustomer, EraseAlias, ReleaseCustomer
+from relations.commands import (
+    AcceptRemedy,
+    CarryOutRemedy,
+    CodeFeedback,
+    CorrectProfile,
+    DropTrait,
+    FollowUpComplaint,
+    GiveApology,
+    ItemAnswer,
+    LinkIdentity,
+    MergeCustomer,
+    NoteCulture,
+    NoteTrait,
+    ProposeRemedy,
+    RecordAcquisitionCost,
+    RecordLapse,
+    ReopenComplaint,
     ScoreSentiment,
     SendInvitation,
     UnmergeCustomer,
     WithdrawConsent,
 )
-from relations.aggregates.customer import AGGREGATE, AbsorbCustomer, EraseAlias, ReleaseCustomer
 from relations.messages import Command
 from relations.policies import Policy, Surveys
 from relations.policies.instruments import SERVQUAL

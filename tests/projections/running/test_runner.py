@@ -15,9 +15,10 @@ from typing import Any, ClassVar
 import pytest
 from sqlalchemy import create_engine, inspect, select, text
 
-from relations import ConcurrencyConflict, Money, Policy, ProjectionFailed, Relations
+from relations import Money, Policy, Relations
 from relations.aggregates.complaint import ComplaintFiled
 from relations.aggregates.customer import CustomerRegistered, PurchaseRecorded
+from relations.errors import ConcurrencyConflict, ProjectionFailed
 from relations.messages import Envelope
 from relations.policies.calendars import local_time
 from relations.projections import PROJECTIONS, CustomerRow, Projection, Rows, Runner, Tally, View

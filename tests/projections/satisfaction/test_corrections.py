@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from relations import FileComplaint, GiveFeedback, Policy, Relations, SendInvitation
+from relations import FileComplaint, GiveFeedback, Policy, Relations
+from relations.commands import SendInvitation
 from relations.errors import CommandRefused
 from relations.messages import Command
 from relations.policies import Surveys

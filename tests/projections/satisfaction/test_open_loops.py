@@ -9,16 +9,12 @@ from typing import Any
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from relations import (
+from relations import EraseCustomer, FileComplaint, GiveFeedback, Relations, ResolveComplaint
+from relations.commands import (
     AnswerFeedback,
-    EraseCustomer,
-    FileComplaint,
     FollowUpComplaint,
-    GiveFeedback,
     MergeCustomer,
-    Relations,
     ReopenComplaint,
-    ResolveComplaint,
     ScoreSentiment,
     UnmergeCustomer,
     WithdrawComplaint,

@@ -8,31 +8,23 @@ from typing import Any
 
 import pytest
 
-from relations import (
+from relations import EraseCustomer, FileComplaint, GiveFeedback, Policy, RegisterCustomer, Relations, ResolveComplaint
+from relations.commands import (
     AnswerFeedback,
     CodeFeedback,
     CorrectProfile,
     DeclineInvitation,
-    EraseCustomer,
-    FileComplaint,
     FollowUpComplaint,
-    GiveFeedback,
-    Instrument,
-    InstrumentItem,
     ItemAnswer,
     MergeCustomer,
-    Policy,
-    RegisterCustomer,
-    Relations,
-    ResolveComplaint,
     ScoreSentiment,
     SeeInvitation,
     SendInvitation,
-    Surveys,
     UnmergeCustomer,
 )
 from relations.errors import InvalidInput
 from relations.messages import Command
+from relations.policies import Instrument, InstrumentItem, Surveys
 from relations.policies.instruments import SERVQUAL
 
 MOOD = Instrument(

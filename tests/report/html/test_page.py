@@ -19,22 +19,13 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import relations.report.html.page
-from relations import (
-    FileComplaint,
-    Policy,
-    RecordAcquisitionCost,
-    RecordInteraction,
-    RecordLapse,
-    RecordPurchase,
-    RecordWinBack,
-    RegisterCustomer,
-    Relations,
-)
+from relations import FileComplaint, Policy, RecordPurchase, RegisterCustomer, Relations
 from relations.aggregates.customer import GiveFeedback
 from relations.cli.app import app
 from relations.cli.options import moment
 from relations.cli.pages import agenda
 from relations.cli.pages.question import Question
+from relations.commands import RecordAcquisitionCost, RecordInteraction, RecordLapse, RecordWinBack
 from relations.errors import InvalidInput, MissingExtra
 from relations.messages import Command, Money
 from relations.policies import Instrument, Programme, Surveys

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from relations import ApproveRemedy
+from relations.commands import ApproveRemedy
 from relations.testing.machines.complaint_desk import ComplaintDesk
 from tests.support.effort import part
 

@@ -381,7 +381,7 @@ class LedgerContents(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def member_since(self) -> int | None:
-        """When the customer joined, or None where they have left again or never joined."""
+        """The time at which the customer joined; None if they never did or have left again."""
         return self.enrolled_at if self.closed_at is None else None
 
     @property

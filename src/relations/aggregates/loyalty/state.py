@@ -77,7 +77,7 @@ class Account(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def enrolled_at(self) -> int | None:
-        """When the customer joined their first programme, UTC microseconds."""
+        """The time at which the customer joined their first programme, UTC microseconds."""
         return self.ledger().enrolled_at
 
     @property
@@ -97,7 +97,7 @@ class Account(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def months(self) -> Map[str, int]:
-        """What qualifies for tiers, by month, in the programme joined first."""
+        """The amounts that qualify for tiers in the programme joined first, by month."""
         return self.ledger().months
 
     @property

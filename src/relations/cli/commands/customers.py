@@ -78,7 +78,10 @@ def duplicates_command(
         int, typer.Option(min=2, help="Ignore an address, number or name shared by more customers than this.")
     ] = 5,
     limit: Annotated[int, typer.Option(min=0, help="Show at most this many pairs.")] = 50,
-    offset: Annotated[int, typer.Option(min=0, help="Skip this many pairs first.")] = 0,
+    after: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="CUSTOMER CUSTOMER", help="Show only pairs after the one of these two customers."),
+    ] = None,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
@@ -93,6 +96,6 @@ def duplicates_command(
         from relations.cli.pages import customer as page
 
         view = engine.views.customers
-        found = view.duplicates(shared_by_at_most=shared_by_at_most, limit=limit, offset=offset)
+        found = view.duplicates(shared_by_at_most=shared_by_at_most, limit=limit, after=after)
         people = {name: view.portrait(name) for each in found for name in each.customers}
         screen.result({"duplicates": found}, lambda screen: screen.print(page.show_duplicates(found, people)))

@@ -43,7 +43,10 @@ def loyalty(
         typer.Option(metavar="TIME", help="End the statement with a day (its end), or at a time with its zone."),
     ] = None,
     limit: Annotated[int, typer.Option(min=0, help="Show at most this many entries.")] = 100,
-    offset: Annotated[int, typer.Option(min=0, help="Skip this many entries first.")] = 0,
+    after: Annotated[
+        int | None,
+        typer.Option(metavar="POSITION", help="Show only entries after the one with this position in the log."),
+    ] = None,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
@@ -66,7 +69,7 @@ def loyalty(
                 since=beginning(since, zone, field="--since"),
                 until=None if end is None else end + timedelta(microseconds=1),
                 limit=limit,
-                offset=offset,
+                after=after,
             )
             account = view.account(customer, programme=statement.programme, as_of=end)
         document = {"account": account, "statement": statement}

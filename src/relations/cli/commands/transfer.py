@@ -86,7 +86,7 @@ def import_command(
     one that has the first of them.
     """  # fmt: skip
     with running(json=json, verbose=verbose, safe=_SAFE) as screen:
-        from relations.cli.pages.imported import show_import
+        from relations.cli.pages.recording import show_import
         from relations.cli.progress import progress_bar
         from relations.exchange.importing import import_commands, import_file
         from relations.exchange.mapping.model import load_mapping
@@ -183,7 +183,7 @@ def _import_recorded(engine: Relations, screen: Screen, file: Path) -> None:
 
 
 def _list_mappings(screen: Screen) -> None:
-    from relations.cli.pages.imported import show_mappings
+    from relations.cli.pages.recording import show_mappings
     from relations.exchange.mapping.model import load_mapping, shipped_mappings
 
     found = [(name, load_mapping(name)) for name in shipped_mappings()]

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from relations.cli.pages.policy import show_findings
 from relations.cli.show import ABSENT, bar, headline, local_minute, number, percent, section, table, words
 from relations.policies.calendars import time_zone
 from relations.policies.loyalty.check import ProgrammeReport
@@ -63,7 +64,9 @@ def _entries(statement: Statement, zone: str) -> Table:
 def _shown(statement: Statement, zone: str) -> list[RenderableType]:
     lines = [words(f"{number(statement.count)} entries. Times are in {zone}.")]
     if len(statement.entries) < statement.count:
-        lines.append(words(f"{number(len(statement.entries))} of them are shown: see --limit and --offset."))
+        lines.append(words(f"{number(len(statement.entries))} of them are shown; --limit shows more."))
+    if statement.entries and len(statement.entries) < statement.count:
+        lines.append(words(f"The page after this one: --after {statement.entries[-1].position}"))
     return list(lines)
 
 
@@ -134,16 +137,4 @@ def show_liability(owed: Liability, unused: BreakageReport, zone: str) -> Render
 def show_check(report: ProgrammeReport) -> RenderableType:
     """Yield the mistakes in a programme's file."""
     names = ", ".join(programme.id for programme in report.programmes)
-    parts: list[RenderableType] = [headline("Programme check", names)]
-    for finding in report.findings:
-        style = "bold red" if finding.severity == "error" else "bold yellow"
-        lines = [
-            Text.assemble((finding.severity, style), f"  {finding.field}  ", (f"[{finding.code}]", "dim")),
-            Text(f"  {finding.reason}"),
-        ]
-        if finding.hint:
-            lines.append(words(f"  {finding.hint}"))
-        parts.append(section(*lines))
-    if not report.findings:
-        parts.append(section(Text("No mistakes found.")))
-    return Group(*parts)
+    return Group(headline("Programme check", names), *show_findings(report.findings))

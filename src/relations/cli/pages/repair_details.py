@@ -133,9 +133,9 @@ def _improvements(found: list[Improvement]) -> RenderableType:
 def _justice(found: list[JusticeServed]) -> RenderableType:
     made = table("Justice", "", "Actions", "Complaints", "Restored", right=(2, 3, 4), title="What was done")
     for served in found:
-        mended = percent(served.restored / served.customers) if served.customers else ABSENT
+        restored = percent(served.restored / served.customers) if served.customers else ABSENT
         made.add_row(
-            served.justice, words(_JUSTICE[served.justice]), number(served.actions), percent(served.share), mended
+            served.justice, words(_JUSTICE[served.justice]), number(served.actions), percent(served.share), restored
         )
     return made
 

@@ -15,10 +15,9 @@ from pydantic import ValidationError
 
 from relations.aggregates import AGGREGATES
 from relations.errors import InvalidInput, MappingError
-from relations.exchange.mapping.texts import shown
-from relations.messages import ID_PATTERN, Command
+from relations.messages import Command, invalid_value
 
-__all__ = ["command_class", "command_from_json", "command_to_json", "invalid_command", "known_commands"]
+__all__ = ["command_class", "command_from_json", "command_to_json", "known_commands"]
 
 
 @cache
@@ -40,35 +39,16 @@ def command_class(name: str) -> type[Command]:
             f"there is no command {name!r}",
             code="unknown_command",
             field="command",
-            hint=f"{f'Did you mean {close[0]}? ' if close else ''}There are: {', '.join(known_commands())}",
+            hint=f"Did you mean {close[0]}?" if close else f"There are: {', '.join(known_commands())}",
         )
     return found
 
 
-def invalid_command(cls: type[Command], error: ValidationError) -> InvalidInput:
-    """Return the first mistake in a command's fields as an error for people."""
-    first = error.errors(include_url=False, include_context=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or cls.__name__
-    given = shown(first["input"])
-    match first["type"]:
-        case "missing":
-            reason = f"{cls.__name__} needs it, and it is missing"
-        case "string_pattern_mismatch" if ID_PATTERN in str(first["msg"]):
-            reason = f"{given} is not an id: 1 to 64 of letters, digits and . _ : -"
-        case "string_pattern_mismatch":
-            reason = f"{given} does not have the form that {cls.__name__} needs"
-        case "timezone_aware":
-            reason = f"{given} has no time zone"
-        case "extra_forbidden":
-            reason = f"{cls.__name__} has no such field"
-        case _:
-            reason = f"{str(first['msg']).removeprefix('Value error, ')} (given: {given})"
-    return InvalidInput(reason, code=f"invalid_{field.split('.')[0]}".lower(), field=field)
-
-
 def command_to_json(command: Command) -> str:
     """Return a command as one line of JSON without a newline. Fields at their defaults are left out."""
-    fields = command.model_dump(mode="json", exclude_defaults=True)
+    # The parts of a field stay whole: the `kind` that names a rule may be a default.
+    defaults = {name for name, field in type(command).model_fields.items() if getattr(command, name) == field.default}
+    fields = command.model_dump(mode="json", exclude=defaults)
     return json.dumps({"command": type(command).__name__, **fields}, ensure_ascii=False)
 
 
@@ -95,7 +75,7 @@ def command_from_json(line: str | bytes | dict[str, Any]) -> Command:
     try:
         return cls.model_validate_json(json.dumps(fields))
     except ValidationError as error:
-        raise invalid_command(cls, error) from None
+        raise invalid_value(cls, error) from None
 
 
 def commands_from_lines(lines: Iterable[str]) -> Iterator[Command]:

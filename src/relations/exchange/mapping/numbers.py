@@ -9,8 +9,8 @@ from typing import Any
 
 from relations.errors import InvalidInput
 from relations.exchange.mapping.model import Value
-from relations.exchange.mapping.texts import JsonNumber, shown
-from relations.messages import Money, minor_digits
+from relations.exchange.mapping.texts import JsonNumber
+from relations.messages import Money, minor_digits, shown
 
 __all__ = ["decimal_number", "integer_reader", "money_reader", "number_reader"]
 

@@ -1,22 +1,8 @@
-"""Texts from files as messages quote them."""
+"""Texts of files that are more than texts."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from relations.messages import Money
-
-__all__ = ["JsonNumber", "shown"]
-
-_SHOWN = 60
-
-
-def shown(found: Any) -> str:
-    """Return a value from a file as messages quote it: money as people write it, texts not longer than a line."""
-    if isinstance(found, Money):
-        return str(found).replace("-", "\N{MINUS SIGN}")
-    text = found if isinstance(found, str) else str(found)
-    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+__all__ = ["JsonNumber"]
 
 
 class JsonNumber(str):

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from relations.errors import InvalidInput
 from relations.exchange.mapping.model import Value
-from relations.exchange.mapping.texts import shown
+from relations.messages import shown
 from relations.policies.calendars import time_zone
 
 __all__ = ["compile_time", "shift_days"]

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from relations.errors import InvalidInput, MappingError
-from relations.exchange.jsonlines.commands import command_class, invalid_command
+from relations.exchange.jsonlines.commands import command_class
 from relations.exchange.mapping.checks import template_names
 from relations.exchange.mapping.conditions import Test, compile_conditions
 from relations.exchange.mapping.model import CommandRule, Mapping, Match, RowCondition, Value
@@ -32,7 +32,7 @@ from relations.exchange.mapping.values import (
     compile_value,
     group_key,
 )
-from relations.messages import ID_PATTERN, Command
+from relations.messages import ID_PATTERN, Command, invalid_value
 
 __all__ = ["RowCommands", "Transform"]
 
@@ -65,7 +65,7 @@ class Transform:
         columns: The file's columns, if they are the same for all rows.
         name: The import's name instead of the mapping's: the first part of command ids, and `{source}`.
         digest: The function that makes keyed digests, such as `engine.digest`.
-        withdrawn: The function that tells if the consent of a `GiveConsent` has been withdrawn.
+        withdrawn: A function that returns True if the consent of a `GiveConsent` has been withdrawn.
 
     Raises:
         MappingError: The mapping names a column, value, command or field that does not exist.
@@ -328,7 +328,7 @@ def _maker(
             except ValidationError as error:
                 wrong = {str(each["loc"][0]) for each in error.errors(include_url=False) if each["loc"]}
                 if not wrong or not wrong <= optional.keys() & fields.keys():
-                    raise invalid_command(cls, error) from None
+                    raise invalid_value(cls, error) from None
                 for field in wrong:
                     del fields[field]
                     values.left_out.append(optional[field])

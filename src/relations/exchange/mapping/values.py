@@ -18,9 +18,8 @@ from typing import Any
 from relations.errors import InvalidInput, MappingError
 from relations.exchange.mapping.model import Value
 from relations.exchange.mapping.numbers import decimal_number, integer_reader, money_reader, number_reader
-from relations.exchange.mapping.texts import shown
 from relations.exchange.mapping.times import compile_time, shift_days
-from relations.messages import Money, Tender
+from relations.messages import Money, Tender, shown
 from relations.policies.calendars import time_zone
 
 __all__ = [

@@ -5,7 +5,7 @@ topic. Its objects are
 
 * the aggregate whose stream it belongs to: a `customer`, a `complaint`, an `account`, a `programme` or the `policy`;
 * the customer whose history it belongs to;
-* whoever acted, as `staff`;
+* the person who acted, as `staff`;
 * customers, complaints and staff that its body names, such as the other id of a merge.
 
 Personal fields are left out, sealed or not: a log for process mining is copied and passed on.

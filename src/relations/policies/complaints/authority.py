@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from relations.messages import Label, Money
+from relations.messages import Checked, Label, Money
 
 __all__ = ["Desk", "Limit"]
 
 
-class Limit(BaseModel):
+class Limit(Checked):
     """The limit up to which a role may propose remedies without approval.
 
     Attributes:
@@ -42,7 +42,7 @@ class Limit(BaseModel):
         return any(each.currency == value.currency and value.amount <= each.amount for each in self.money)
 
 
-class Desk(BaseModel):
+class Desk(Checked):
     """The rules of the complaint desk.
 
     Attributes:

@@ -15,11 +15,11 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from relations.errors import InvalidInput
 from relations.extras import needed
-from relations.messages import Label, from_micros
+from relations.messages import Checked, Label, from_micros
 from relations.months import add_months
 from relations.policies.calendars import local_time, time_zone
 from relations.policies.codes import known_zone
@@ -72,7 +72,7 @@ Shifts = Annotated[tuple[Shift, ...], Field(max_length=24), AfterValidator(_in_o
 Holidays = Annotated[tuple[date, ...], Field(max_length=5_000), AfterValidator(lambda days: tuple(sorted(set(days))))]
 
 
-class OwnDay(BaseModel):
+class OwnDay(Checked):
     """A day with its own hours, which override holidays and weekdays: Christmas Eve until noon.
 
     Attributes:
@@ -91,7 +91,7 @@ _ALL_DAY: tuple[str, ...] = ("00:00-24:00",)
 _WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-class BusinessCalendar(BaseModel):
+class BusinessCalendar(Checked):
     """The hours in which a desk works, as data.
 
     Attributes:

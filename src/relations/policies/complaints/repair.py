@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from relations.messages import Label
+from relations.messages import Checked, Label
 from relations.policies.complaints.service_levels import Severity
 
 __all__ = ["EmotionalAccount", "Repair", "SeverityWeights"]
@@ -18,7 +18,7 @@ Withdrawal = Annotated[int, Field(strict=True, ge=-10_000, le=0)]
 Weight = Annotated[int, Field(strict=True, ge=-10_000, le=10_000)]
 
 
-class SeverityWeights(BaseModel):
+class SeverityWeights(Checked):
     """The weights of a complaint in the emotional account, by severity: whole numbers, 0 or below."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -34,7 +34,7 @@ class SeverityWeights(BaseModel):
         return found
 
 
-class EmotionalAccount(BaseModel):
+class EmotionalAccount(Checked):
     """The weights of events in the emotional account between a customer and the business.
 
     The metaphor is Covey's: kindness and kept promises are deposits, failures are withdrawals, and the balance decides
@@ -76,7 +76,7 @@ class EmotionalAccount(BaseModel):
     double_percent: Annotated[int, Field(strict=True, ge=100, le=1_000)] = 200
 
 
-class Repair(BaseModel):
+class Repair(Checked):
     """The rules by which a damaged relation counts as repaired. Views read them when asked; no event stores them.
 
     Only the customer's own evidence restores a relation; an agent's resolving or closing of a complaint does not.

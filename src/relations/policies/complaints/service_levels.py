@@ -15,9 +15,9 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from relations.messages import Label
+from relations.messages import Checked, Label
 from relations.policies.complaints.business_calendar import BusinessCalendar, WorkingTime
 
 __all__ = [
@@ -62,7 +62,7 @@ def _positive(duration: timedelta) -> timedelta:
 Duration = Annotated[timedelta, AfterValidator(_positive)]
 
 
-class DayCount(BaseModel):
+class DayCount(Checked):
     """A promise counted in days or months of the calendar. The day on which it starts does not count.
 
     Attributes:
@@ -93,7 +93,7 @@ class Deadlines(NamedTuple):
     resolve_by: int
 
 
-class ServiceLevel(BaseModel):
+class ServiceLevel(Checked):
     """The promised times for one severity.
 
     Attributes:
@@ -139,7 +139,7 @@ def _is_longer(one: Promise, other: Promise) -> bool:
     return False
 
 
-class GradeLevels(BaseModel):
+class GradeLevels(Checked):
     """The service levels of one customer grade that differ from the general ones.
 
     Attributes:
@@ -159,7 +159,7 @@ class GradeLevels(BaseModel):
     critical: ServiceLevel | None = None
 
 
-class EscalationStep(BaseModel):
+class EscalationStep(Checked):
     """An escalation that is due when a percentage of a clock's time is used.
 
     Attributes:
@@ -175,7 +175,7 @@ class EscalationStep(BaseModel):
     to: Label
 
 
-class ServiceLevels(BaseModel):
+class ServiceLevels(Checked):
     """The promised times to answer and resolve complaints: one level for each severity.
 
     Attributes:

@@ -31,13 +31,13 @@ _EVERY_DAY = range(date(2001, 1, 1).toordinal(), date(2005, 1, 1).toordinal())
 
 
 class Finding(BaseModel):
-    """A fault in a programme, or what looks like one.
+    """A fault in a programme or policy, or what looks like one.
 
     Attributes:
         severity: `error`: it cannot be read or does not do what it says, and `AdoptPolicy` refuses it. `warning`: it
             may be meant.
         code: A stable name, such as `tier_gap`.
-        programme: The programme's id.
+        programme: The programme's id; empty for other parts of a policy.
         field: The field that it is in.
         reason: What is wrong.
         hint: What to do instead.
@@ -47,7 +47,7 @@ class Finding(BaseModel):
 
     severity: Literal["error", "warning"]
     code: str
-    programme: str
+    programme: str = ""
     field: str
     reason: str
     hint: str = ""

@@ -14,12 +14,12 @@ from functools import cached_property
 from math import ceil
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from relations.errors import InvalidInput
-from relations.messages import Id, Label, Money, Tender, minor_digits
+from relations.messages import Checked, Id, Label, Money, Tender, minor_digits
 from relations.policies.calendars import local_time
-from relations.policies.codes import known_currency
+from relations.policies.codes import NONE_WORD, OR_NONE, known_currency
 from relations.policies.loyalty.offers import Campaign, Referral, Reward, Tier
 from relations.policies.loyalty.ratios import ROUNDINGS, Ratio, Rounding, ratio_text
 from relations.policies.loyalty.windows import (
@@ -132,7 +132,7 @@ def _known_currencies(rates: dict[str, Fraction]) -> dict[str, Fraction]:
     return rates
 
 
-class Programme(BaseModel):
+class Programme(Checked):
     """The loyalty programme: what is earned, how long it lasts, and the tiers.
 
     Attributes:
@@ -194,7 +194,7 @@ class Programme(BaseModel):
     excluded_tenders: tuple[Label, ...] = ("points", "gift_card")
     campaigns: tuple[Campaign, ...] = ()
     pending_days: Annotated[int, Field(strict=True, ge=0, le=3_650)] = 0
-    months_to_expiry: Annotated[int, Field(strict=True, ge=1, le=1_200)] | None = 24
+    months_to_expiry: Annotated[Annotated[int, Field(strict=True, ge=1, le=1_200)] | None, OR_NONE] = 24
     expiry: Annotated[EndOfPeriod | Inactivity, Field(discriminator="kind")] | None = None
     tiers: tuple[Tier, ...] = (
         Tier(name="member", threshold=0),
@@ -234,7 +234,7 @@ class Programme(BaseModel):
             return data
         months = None if (info.context or {}).get(RECORDED) else data.get("months_to_expiry")
         rule = dict(expiry) if isinstance(expiry, dict) else expiry.model_dump()
-        if months is not None:
+        if months is not None and months != NONE_WORD:
             if rule.get("latest_months_count") not in (None, months):
                 msg = "`months_to_expiry` and the `latest_months_count` of `expiry` must not differ; give one of them"
                 raise ValueError(msg)

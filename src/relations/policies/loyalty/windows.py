@@ -7,8 +7,9 @@ from datetime import MAXYEAR, date, timedelta
 from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from relations.messages import Checked
 from relations.months import add_months, first_day, months_after, months_until, period_start
 from relations.policies.calendars import local_time
 
@@ -51,7 +52,7 @@ def counted_in(unit: str, months: tuple[str, ...]) -> tuple[str, ...]:
     return (*(counted_as(unit, month) for month in months), *months)
 
 
-class Part(BaseModel):
+class Part(Checked):
     """A part of a programme: frozen, and without unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

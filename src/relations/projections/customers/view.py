@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 from relations.aggregates.customer import ConsentGiven, ConsentWithdrawn, CustomerErased, IdentityLinked
 from relations.messages import Envelope, from_micros, to_micros
 from relations.policies.consents import Change, said_as_one, standing_at
+from relations.projections.arguments import Page, formerly_by_offset
 from relations.projections.customers.duplicates import (
     COMPARED,
     Candidates,
@@ -214,6 +215,7 @@ class CustomersView(View):
     """One view of a customer, by any of their ids."""
 
     projection: ClassVar[Projection] = PROJECTION
+    keeps_answers: ClassVar[bool] = True
 
     def portrait(self, customer: str, *, as_of: datetime | None = None) -> Portrait:
         """Return a customer's profile, with readable personal words unless they were erased.
@@ -244,7 +246,10 @@ class CustomersView(View):
             consents=tuple(self.consents(customer, as_of=as_of)),
         )
 
-    def duplicates(self, *, shared_by_at_most: int = 5, limit: int | None = None, offset: int = 0) -> list[Duplicate]:
+    @formerly_by_offset()
+    def duplicates(
+        self, *, shared_by_at_most: int = 5, limit: int | None = None, after: tuple[str, str] | None = None
+    ) -> list[Duplicate]:
         """Return likely duplicates: pairs of unmerged customers who may be the same person, the likeliest first.
 
         They share an e-mail address, a phone number, a name and birthday, or an id in another system;
@@ -255,11 +260,12 @@ class CustomersView(View):
         Args:
             shared_by_at_most: A value shared by more customers is ignored, such as the number of a travel agency.
             limit: At most this many pairs; None for all.
-            offset: The number of pairs to skip.
+            after: Only pairs after the one of these two customers.
 
         Raises:
-            InvalidInput: The view has no keys.
+            InvalidInput: The view has no keys, `limit` is negative, or the list has no pair `after`.
         """
+        page = Page(limit, after)
         keys, aliases, country = self._open_words, self.aliases, self.policy.country
         candidates = Candidates()
         for names in self._names_in_parts():
@@ -279,8 +285,8 @@ class CustomersView(View):
             frozenset((aliases.survivor(one), aliases.survivor(other)))
             for one, other in self.execute(select(columns.customer, columns.other))
         )
-        found_pairs = pairs(marked, parted, shared_by_at_most, people)
-        return found_pairs[offset : None if limit is None else offset + limit]
+        ranked = pairs(marked, parted, shared_by_at_most, people)
+        return page.of_ranks(ranked, lambda pair: pair.customers)
 
     def _names_in_parts(self) -> Iterator[list[str]]:
         column = self.table(PortraitRow).c.customer

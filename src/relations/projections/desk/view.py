@@ -7,7 +7,7 @@ between. The cost of a page depends on its size, not on the pages before it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
@@ -17,6 +17,7 @@ from sqlalchemy import case, func, select, tuple_
 from relations.errors import InvalidInput
 from relations.messages import ID_PATTERN, from_micros, to_micros
 from relations.policies.complaints.service_levels import SEVERITIES, ClockName, Severity
+from relations.projections.arguments import checked_choice, renamed_arguments
 from relations.projections.desk.tickets import NEVER, PROJECTION, Ticket
 from relations.projections.projection import Projection
 from relations.projections.view import View
@@ -138,6 +139,7 @@ class DeskView(View):
     """The complaint desk at the present. For the past, ask the repair view."""
 
     projection: ClassVar[Projection] = PROJECTION
+    keeps_answers: ClassVar[bool] = True
 
     def work(
         self,
@@ -171,8 +173,8 @@ class DeskView(View):
         Raises:
             InvalidInput: The severity or order is unknown, `limit` is out of range, or `after` is not a page's `next`.
         """
-        _known(severity, (None, *SEVERITIES), "severity")
-        _known(order, get_args(WorkOrder), "order")
+        checked_choice(severity, SEVERITIES, "severity")
+        checked_choice(order, get_args(WorkOrder), "order", needed=True)
         columns = self.table(Ticket).c
         where: list[Any] = [columns.due_at <= NEVER] if order == "due" else [columns.is_pending]
         for column, wanted in ((columns.owner, owner), (columns.department, department), (columns.severity, severity)):
@@ -188,6 +190,7 @@ class DeskView(View):
         names = ("due_at",) if order == "due" else ("urgency", "due_at")
         return self._page(where, keys, names, limit, after, as_of)
 
+    @renamed_arguments(filed_from="since", filed_until="until")
     def search(
         self,
         *,
@@ -197,8 +200,8 @@ class DeskView(View):
         subject: str | None = None,
         owner: str | None = None,
         department: str | None = None,
-        filed_from: datetime | None = None,
-        filed_until: datetime | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
         limit: int = 50,
         after: str | None = None,
         as_of: datetime | None = None,
@@ -212,8 +215,8 @@ class DeskView(View):
             subject: Only complaints with this subject.
             owner: Only complaints whose present or last owner this is.
             department: Only complaints whose present or last department this is.
-            filed_from: Only complaints filed at this time or later.
-            filed_until: Only complaints filed before this time.
+            since: Only complaints filed at this time or later.
+            until: Only complaints filed before this time.
             limit: The number of tickets, 1 to 1,000.
             after: The `next` of the page before.
             as_of: The moment for which lateness is computed; now by default.
@@ -221,8 +224,8 @@ class DeskView(View):
         Raises:
             InvalidInput: The status or severity is unknown, `limit` is out of range, or `after` is not a page's `next`.
         """
-        _known(status, (None, *TICKET_STATUSES), "status")
-        _known(severity, (None, *SEVERITIES), "severity")
+        checked_choice(status, TICKET_STATUSES, "status")
+        checked_choice(severity, SEVERITIES, "severity")
         columns = self.table(Ticket).c
         wanted = {
             columns.status: status,
@@ -232,10 +235,10 @@ class DeskView(View):
             columns.department: department,
         }
         where: list[Any] = [column == value for column, value in wanted.items() if value is not None]
-        if filed_from is not None:
-            where.append(columns.filed_at >= to_micros(filed_from))
-        if filed_until is not None:
-            where.append(columns.filed_at < to_micros(filed_until))
+        if since is not None:
+            where.append(columns.filed_at >= to_micros(since))
+        if until is not None:
+            where.append(columns.filed_at < to_micros(until))
         return self._page(where, (columns.filed_at,), ("filed_at",), limit, after, as_of, customer)
 
     def ticket(self, complaint: str, *, as_of: datetime | None = None) -> TicketProfile | None:
@@ -246,7 +249,7 @@ class DeskView(View):
             as_of: The moment for which lateness is computed; now by default.
         """
         found = self.rows(Ticket, self.table(Ticket).c.complaint == complaint)
-        return _profile(found[0], self._moment(as_of)) if found else None
+        return _profile(found[0], self.moment(as_of)) if found else None
 
     def load(self, *, by: LoadBy = "owner", as_of: datetime | None = None) -> list[Load]:
         """Return the workload per owner or department, the most overdue first.
@@ -258,9 +261,9 @@ class DeskView(View):
         Raises:
             InvalidInput: `by` is neither.
         """
-        _known(by, get_args(LoadBy), "by")
+        checked_choice(by, get_args(LoadBy), "by", called="grouping of the workload called", needed=True)
         columns = self.table(Ticket).c
-        name, moment = columns[by], self._moment(as_of)
+        name, moment = columns[by], self.moment(as_of)
         statement = (
             select(
                 name,
@@ -284,9 +287,6 @@ class DeskView(View):
         ]
         return sorted(found, key=lambda load: (-load.overdue, -load.open, load.name is None, load.name or ""))
 
-    def _moment(self, as_of: datetime | None) -> int:
-        return self.now if as_of is None else to_micros(as_of)
-
     def _page(
         self,
         where: Sequence[Any],
@@ -299,7 +299,7 @@ class DeskView(View):
     ) -> TicketPage:
         if not 0 < limit <= _PAGE_MAX:
             raise InvalidInput(f"limit must be from 1 to {_PAGE_MAX}, not {limit}", code="invalid_page", field="limit")
-        moment = self._moment(as_of)
+        moment = self.moment(as_of)
         order = (*keys, self.table(Ticket).c.complaint)
         conditions = list(where)
         if after is not None:
@@ -326,17 +326,6 @@ def _cursor(after: str, width: int) -> tuple[Any, ...]:
             hint="Pass the `next` of the page before, with the same order",
         )
     return (*(min(int(number), 2**63 - 1) for number in numbers), complaint)
-
-
-def _known(value: Any, allowed: Iterable[Any], field: str) -> None:
-    choices = tuple(allowed)
-    if value not in choices:
-        raise InvalidInput(
-            f"{value!r} is not a {field} that the desk knows",
-            code=f"unknown_{field}",
-            field=field,
-            hint=f"Use one of: {', '.join(choice for choice in choices if choice is not None)}",
-        )
 
 
 def _profile(ticket: Ticket, moment: int) -> TicketProfile:

@@ -6,7 +6,6 @@ moment, and the view's tables do not grow with the log.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import ClassVar, Literal, TypeAlias
@@ -32,6 +31,7 @@ from relations.aggregates.loyalty import (
     RedemptionReversed,
 )
 from relations.messages import Envelope, from_micros
+from relations.projections.arguments import Page
 from relations.projections.projection import CustomerRow, Projection, Rows
 
 __all__ = ["ENTRIES", "EntryKind", "EntryRow", "Statement", "StatementEntry", "statement_of"]
@@ -293,8 +293,7 @@ def statement_of(
     *,
     since: int | None = None,
     until: int | None = None,
-    limit: int | None = None,
-    offset: int = 0,
+    page: Page[int] = Page(),  # noqa: B008 - it cannot be changed
 ) -> Statement:
     """Return the statement of these entries.
 
@@ -304,13 +303,11 @@ def statement_of(
         rows: All entries of the account in this programme, in the order of recording.
         since: The period's first moment, UTC microseconds.
         until: The moment after its last one.
-        limit: At most this many entries.
-        offset: Skip this many entries.
+        page: The entries to return, by position.
     """
-    opening = balance = count = 0
+    opening = balance = 0
     totals: dict[EntryKind, int] = {}
-    page: list[StatementEntry] = []
-    beyond = sys.maxsize if limit is None else offset + limit
+    found: list[tuple[EntryRow, int]] = []
     for row in sorted(rows, key=_TIME):
         if until is not None and row.at >= until:
             break
@@ -320,9 +317,7 @@ def statement_of(
             opening = balance
             continue
         totals[row.kind] = totals.get(row.kind, 0) + change
-        if offset <= count < beyond:
-            page.append(_entry(row, balance))
-        count += 1
+        found.append((row, balance))
     return Statement(
         customer=customer,
         programme=programme,
@@ -330,10 +325,15 @@ def statement_of(
         until=None if until is None else from_micros(until),
         opening=opening,
         closing=balance,
-        count=count,
+        count=len(found),
         totals=totals,
-        entries=tuple(page),
+        entries=tuple(_entry(*entry) for entry in page.of_ranks(found, lambda entry: entry[0].position)),
     )
+
+
+def without_first(statement: Statement, count: int) -> Statement:
+    """Return a statement without the first entries of its page; balances and totals stay."""
+    return statement.model_copy(update={"entries": statement.entries[count:]})
 
 
 def _entry(row: EntryRow, balance: int) -> StatementEntry:

@@ -23,6 +23,7 @@ from relations.errors import InvalidInput
 from relations.messages import to_micros
 from relations.policies import Programme
 from relations.policies.loyalty.tier_clock import programme_in
+from relations.projections.arguments import Page, formerly_by_offset
 from relations.projections.loyalty.accounts import (
     MemberAccount,
     MemberLot,
@@ -67,6 +68,7 @@ from relations.projections.loyalty.statement import (
     Statement,
     StatementEntry,
     statement_of,
+    without_first,
 )
 from relations.projections.projection import Projection, Row, Rows
 from relations.projections.view import View
@@ -112,6 +114,7 @@ class LoyaltyView(View):
     """
 
     projection: ClassVar[Projection] = PROJECTION
+    keeps_answers: ClassVar[bool] = True
 
     # --- one member -------------------------------------------------------------------------------------------------
 
@@ -144,7 +147,7 @@ class LoyaltyView(View):
         return account_of(
             accounts[0],
             held,
-            as_of=self._moment(as_of),
+            as_of=self.moment(as_of),
             programme=policy.programme_of(name),
             zone=policy.zone,
             rules=self._rules(),
@@ -154,6 +157,7 @@ class LoyaltyView(View):
         """Return the programmes in which the customer has an account, in the order of joining."""
         return _joined(self._accounts_of(customer)[1])
 
+    @formerly_by_offset(without_first)
     def statement(
         self,
         customer: str,
@@ -162,7 +166,7 @@ class LoyaltyView(View):
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int | None = 100,
-        offset: int = 0,
+        after: int | None = None,
     ) -> Statement:
         """Return the movements in a member's account: opening balance, entries, closing balance.
 
@@ -172,13 +176,13 @@ class LoyaltyView(View):
             since: The first moment of the period, inclusive. Default: the beginning.
             until: The end of the period, exclusive. Default: everything recorded.
             limit: At most this many entries; None is all of them. The balances are of the whole period.
-            offset: Skip this many entries.
+            after: The position of the last entry of the page before.
 
         Raises:
-            InvalidInput: A naive datetime, a period that ends before it begins, a negative page, or an unknown
-                programme.
+            InvalidInput: A naive datetime, a period that ends before it begins, a negative limit, an unknown
+                programme, or a position that is not in the statement.
         """
-        _check_page(limit, offset)
+        page = Page(limit, after)
         begin = None if since is None else to_micros(since)
         end = None if until is None else to_micros(until)
         if begin is not None and end is not None and end < begin:
@@ -191,8 +195,7 @@ class LoyaltyView(View):
             [row for row in rows.tables[EntryRow].values() if row.programme == name],
             since=begin,
             until=end,
-            limit=limit,
-            offset=offset,
+            page=page,
         )
 
     # --- tiers ------------------------------------------------------------------------------------------------------
@@ -225,6 +228,7 @@ class LoyaltyView(View):
                     counts[tier_at(row, moment)] += 1
         return dict(sorted(counts.items(), key=lambda item: (rules.terms.rank(item[0]), item[0] or "")))
 
+    @formerly_by_offset()
     def losing_tier(
         self,
         *,
@@ -232,7 +236,7 @@ class LoyaltyView(View):
         programme: str | None = None,
         tier: str | None = None,
         limit: int | None = None,
-        offset: int = 0,
+        after: str | None = None,
     ) -> list[TierRisk]:
         """Return the members who lose a tier by `until` if nothing more is earned, soonest first.
 
@@ -241,12 +245,12 @@ class LoyaltyView(View):
             programme: The programme's id.
             tier: Only members who lose this tier.
             limit: At most this many members.
-            offset: Skip this many members.
+            after: Only members after this one in the list.
 
         Raises:
-            InvalidInput: A naive datetime, an unknown programme, or a negative page.
+            InvalidInput: A naive datetime, an unknown programme, a negative limit, or a customer not in the list.
         """
-        page = _check_page(limit, offset)
+        page = Page(limit, after)
         name, rules, end = self._programme(programme).id, self._rules(), to_micros(until)
         columns = self.table(AccountRow).c
         where = [columns.programme == name, columns.tier.is_not(None), *self._members()]
@@ -257,9 +261,8 @@ class LoyaltyView(View):
         if base is not None and not bases:
             where.append(columns.tier != base)
         found = (tier_risk(row, rules, until=end) for row in self._recorded(AccountRow, *where))
-        return sorted((risk for risk in found if risk is not None), key=lambda risk: (risk.losing_at, risk.customer))[
-            page
-        ]
+        risks = sorted((risk for risk in found if risk is not None), key=lambda risk: (risk.losing_at, risk.customer))
+        return page.of_ranks(risks, lambda risk: risk.customer)
 
     # --- all members ------------------------------------------------------------------------------------------------
 
@@ -269,12 +272,12 @@ class LoyaltyView(View):
         The figure is the sum over all lots open at that moment, as far as recorded. Points that have expired without a
         record of it are listed as overdue until time is advanced.
         """
-        name, moment = self._named_programme(programme), self._moment(as_of)
+        name, moment = self._named_programme(programme), self.moment(as_of)
         return liability(name, moment, self.local.month(moment), self._by_expiry(name, as_of))
 
     def breakage(self, *, programme: str | None = None, as_of: datetime | None = None) -> BreakageReport:
         """Return the outcome of all points by month of expiry, and the share that was never used."""
-        name, moment = self._named_programme(programme), self._moment(as_of)
+        name, moment = self._named_programme(programme), self.moment(as_of)
         return breakage(name, moment, self.local.month(moment), self._by_expiry(name, as_of))
 
     def months(
@@ -294,7 +297,7 @@ class LoyaltyView(View):
             as_of: Count up to the end of this moment's local day.
         """
         columns = self.table(Movement).c
-        day = self.local.day(self._moment(as_of))
+        day = self.local.day(self.moment(as_of))
         statement = (
             select(columns.day, *(func.sum(columns[name]) for name in COUNTS))
             .where(columns.programme == self._named_programme(programme), columns.day <= day)
@@ -311,7 +314,7 @@ class LoyaltyView(View):
         The goals are the present ones, also for a past moment.
         """
         name = self._named_programme(programme)
-        day = self.local.day(self._moment(as_of))
+        day = self.local.day(self.moment(as_of))
         goals, columns = self.table(GoalRow).c, self.table(Movement).c
         found = []
         for row in self._recorded(GoalRow, goals.programme == name, order_by=(goals.starts, goals.goal)):
@@ -419,9 +422,6 @@ class LoyaltyView(View):
             )
         return programme
 
-    def _moment(self, as_of: datetime | None) -> int:
-        return self.now if as_of is None else to_micros(as_of)
-
     def _accounts(self, customer: str) -> list[AccountRow]:
         return self._recorded(AccountRow, self.table(AccountRow).c.customer == customer)
 
@@ -461,7 +461,7 @@ class LoyaltyView(View):
 
     def _by_expiry(self, programme: str, as_of: datetime | None) -> list[tuple[str, Movement]]:
         """Return the movements up to a moment, by month of expiry: all earlier days, and since that day's midnight."""
-        moment = self._moment(as_of)
+        moment = self.moment(as_of)
         day = self.local.day(moment)
         after = self.local.start(date.fromordinal(day) + timedelta(days=1))
         whole = as_of is None or moment == after - 1
@@ -491,14 +491,3 @@ def _joined(accounts: Iterable[AccountRow]) -> list[str]:
     """Return the programmes that a customer has joined, in the order of joining."""
     joined = [row for row in accounts if row.enrolled_at is not None or row.steps]
     return [row.programme for row in sorted(joined, key=lambda row: (row.enrolled_at or 0, row.programme))]
-
-
-def _check_page(limit: int | None, offset: int) -> slice:
-    if offset < 0 or (limit is not None and limit < 0):
-        raise InvalidInput(
-            "a page cannot have a negative limit or offset",
-            code="invalid_page",
-            field="limit" if offset >= 0 else "offset",
-            hint="Give 0 or more",
-        )
-    return slice(offset, None if limit is None else offset + limit)

@@ -426,5 +426,5 @@ def _take(case: Case, step: CaseStep) -> None:
     else:
         insort(steps, step, key=lambda taken: (taken.at, taken.version))
         # A step recorded late may change which step is the last.
-        telling = (_PENDING[taken.what] for taken in reversed(steps) if taken.what in _PENDING)
-        case.pending = next(telling, False)
+        latest = (_PENDING[taken.what] for taken in reversed(steps) if taken.what in _PENDING)
+        case.pending = next(latest, False)

@@ -6,7 +6,6 @@ The rows hold times (`relations.projections.repair.cases`). States are computed 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -14,7 +13,7 @@ from typing import Any, ClassVar
 from sqlalchemy import or_, select
 
 from relations.errors import InvalidInput
-from relations.messages import to_micros
+from relations.projections.arguments import Page, checked_choice, checked_month, formerly_by_offset
 from relations.projections.projection import Projection
 from relations.projections.repair.cases import PROJECTION, Case, CaseStep, Lesson, Patron, Tick
 from relations.projections.repair.emotional_account import AccountEntry, EmotionalBalance, account_of, happenings
@@ -88,16 +87,21 @@ __all__ = [
     "relation_profile",
 ]
 
-_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
-
 
 class RepairView(View):
     """The repair of damaged relations. `as_of` is the present by default; anything dated after it is left out."""
 
     projection: ClassVar[Projection] = PROJECTION
+    keeps_answers: ClassVar[bool] = True
 
+    @formerly_by_offset()
     def relations(
-        self, *, as_of: datetime | None = None, state: State | None = None, limit: int | None = 100, offset: int = 0
+        self,
+        *,
+        as_of: datetime | None = None,
+        state: State | None = None,
+        limit: int | None = 100,
+        after: str | None = None,
     ) -> list[RelationStanding]:
         """Return the damaged relations: the least repaired first, then by time in that state, restored ones last.
 
@@ -105,59 +109,60 @@ class RepairView(View):
             as_of: The moment; now by default.
             state: Only relations in this state. Healthy ones are returned only if asked for, by customer.
             limit: At most this many; None for all.
-            offset: The number of relations to skip.
+            after: Only relations after the one of this customer.
 
         Raises:
-            InvalidInput: The state is unknown, or `limit` or `offset` is negative.
+            InvalidInput: The state is unknown, `limit` is negative, or the list has no customer `after`.
         """
-        if state is not None and state not in STATES:
-            raise InvalidInput(
-                f"{state!r} is not a state of a relation",
-                code="unknown_state",
-                field="state",
-                hint=f"Use one of: {', '.join(STATES)}",
-            )
-        page = _page(limit, offset)
-        moment = self._moment(as_of)
+        checked_choice(state, STATES, "state", called="state of a relation called")
+        page = Page(limit, after)
+        moment = self.moment(as_of)
         if state == "healthy":
-            return self._healthy(moment)[page]
+            return page.of_ranks(self._healthy(moment), lambda healthy: healthy.customer)
         found = [named for named in self._read(moment) if state in (None, named[1].state)]
         found.sort(key=lambda named: (STATES.index(named[1].state), named[1].since, named[0]))
-        return [standing(*named) for named in found[page]]
+        return [standing(*named) for named in page.of_ranks(found, lambda named: named[0])]
 
     def relation(self, customer: str, *, as_of: datetime | None = None) -> RelationProfile:
         """Return one customer's relation with its evidence; healthy if they never filed a complaint."""
-        return relation_profile(self.aliases.survivor(customer), self._relation(customer, self._moment(as_of)))
+        return relation_profile(self.aliases.survivor(customer), self._relation(customer, self.moment(as_of)))
 
     def account(self, customer: str, *, as_of: datetime | None = None) -> EmotionalBalance:
         """Return one customer's emotional account with its entries; empty if nothing that it weighs ever happened."""
-        moment = self._moment(as_of)
+        moment = self.moment(as_of)
         years = self.rows(Moments, customer=customer)
         found = happenings(self._relation(customer, moment), years, as_of=moment)
         return account_of(self.aliases.survivor(customer), found, self.policy.repair.account, as_of=moment)
 
+    @formerly_by_offset()
     def accounts(
-        self, *, as_of: datetime | None = None, limit: int | None = 100, offset: int = 0
+        self, *, as_of: datetime | None = None, limit: int | None = 100, after: str | None = None
     ) -> list[EmotionalBalance]:
         """Return the emotional accounts of all customers who ever complained, the lowest balance first.
 
+        Args:
+            as_of: The moment; now by default.
+            limit: At most this many; None for all.
+            after: Only accounts after the one of this customer.
+
         Raises:
-            InvalidInput: `limit` or `offset` is negative.
+            InvalidInput: `limit` is negative, or the list has no customer `after`.
         """
-        page, moment = _page(limit, offset), self._moment(as_of)
+        page, moment = Page(limit, after), self.moment(as_of)
         years, weights = self._years(), self.policy.repair.account
         found = [
             account_of(customer, happenings(relation, years.get(customer, ()), as_of=moment), weights, as_of=moment)
             for customer, relation in self._read(moment)
         ]
-        return sorted(found, key=lambda account: (account.balance, account.customer))[page]
+        found.sort(key=lambda account: (account.balance, account.customer))
+        return page.of_ranks(found, lambda account: account.customer)
 
     def satisfaction(self, *, as_of: datetime | None = None) -> list[BeforeAfter]:
         """Return the satisfaction of complainants before and after their complaints, by instrument.
 
         This is a figure of satisfaction only; it does not count towards retention.
         """
-        moment, policy, years = self._moment(as_of), self.policy, self._years()
+        moment, policy, years = self.moment(as_of), self.policy, self._years()
         within = policy.repair.satisfaction_days
         pairs = (
             pair
@@ -178,7 +183,7 @@ class RepairView(View):
         Raises:
             InvalidInput: The clock is unknown.
         """
-        moment = self._moment(as_of)
+        moment = self.moment(as_of)
         return self._due(moment, clock, begin=None, end=moment)
 
     def due(self, *, within: timedelta, as_of: datetime | None = None, clock: ClockName | None = None) -> list[DueStep]:
@@ -194,7 +199,7 @@ class RepairView(View):
         """
         if within < timedelta(0):
             raise InvalidInput(f"within must not be negative, but is {within}", code="invalid_range", field="within")
-        moment = self._moment(as_of)
+        moment = self.moment(as_of)
         return self._due(moment, clock, begin=moment, end=moment + within // timedelta(microseconds=1))
 
     def steps(
@@ -216,15 +221,13 @@ class RepairView(View):
         Raises:
             InvalidInput: A bound is not a month.
         """
-        first, after = _month(since, "since"), _month(until, "until")
-        moment, local = self._moment(as_of), self.local
+        first, end = checked_month(since, "since"), checked_month(until, "until")
+        moment, local = self.moment(as_of), self.local
 
         def chosen(case: Case) -> bool:
             month = local.month(case.filed_at or 0)
             return (
-                severity in (None, case.severity)
-                and (first is None or month >= first)
-                and (after is None or month < after)
+                severity in (None, case.severity) and (first is None or month >= first) and (end is None or month < end)
             )
 
         histories = (
@@ -234,7 +237,7 @@ class RepairView(View):
 
     def funnel(self, *, as_of: datetime | None = None) -> list[FunnelStep]:
         """Return the number of complaints that reached each step towards a restored relation."""
-        return repair_funnel(self._histories(self._moment(as_of)))
+        return repair_funnel(self._histories(self.moment(as_of)))
 
     def clocks(self, *, as_of: datetime | None = None, severity: str | None = None) -> list[ClockFigures]:
         """Return the outcomes of each clock, those still running, and the share on time with its interval.
@@ -243,7 +246,7 @@ class RepairView(View):
             as_of: The moment; now by default.
             severity: Only complaints of this severity, as last assessed by then.
         """
-        moment = self._moment(as_of)
+        moment = self.moment(as_of)
         histories = (history for history in self._histories(moment) if severity in (None, history.severity))
         return clock_figures(histories, as_of=moment, confidence=self.policy.surveys.confidence)
 
@@ -264,28 +267,25 @@ class RepairView(View):
                 field="by",
                 hint=f"Use one of: {', '.join(CAUSES_BY)}",
             )
-        return causes(self._histories(self._moment(as_of)), by=by)
+        return causes(self._histories(self.moment(as_of)), by=by)
 
     def improvements(
         self, *, as_of: datetime | None = None, state: ImprovementState | None = None
     ) -> list[Improvement]:
         """Return the improvements: raised, done, and proved effective."""
-        found = improvements(self._histories(self._moment(as_of)))
+        found = improvements(self._histories(self.moment(as_of)))
         return [each for each in found if state in (None, each.state)]
 
     def justice(self, *, as_of: datetime | None = None) -> list[JusticeServed]:
         """Return the kinds of justice that repair actions served."""
-        return justice_served(self._read(self._moment(as_of)), confidence=self.policy.surveys.confidence)
+        return justice_served(self._read(self.moment(as_of)), confidence=self.policy.surveys.confidence)
 
     def summary(self, *, as_of: datetime | None = None) -> RepairSummary:
         """Return a summary of all relations, with the cost of their repair."""
-        moment = self._moment(as_of)
+        moment = self.moment(as_of)
         relations = self._read(moment)
         columns = self.table(Patron).c
         return repair_summary(relations, customers=self.count(Patron, columns.known_at <= moment), as_of=moment)
-
-    def _moment(self, as_of: datetime | None) -> int:
-        return self.now if as_of is None else to_micros(as_of)
 
     def _read(self, moment: int, *where: Any) -> list[Named]:
         cases = self.table(Case).c
@@ -331,19 +331,3 @@ class RepairView(View):
         known = self.customers(Patron, self.table(Patron).c.known_at <= moment)
         healthy = Relation("healthy", None, None, [], [])
         return [standing(customer, healthy) for customer in known if customer not in damaged]
-
-
-def _page(limit: int | None, offset: int) -> slice:
-    if offset < 0 or (limit is not None and limit < 0):
-        raise InvalidInput(
-            "limit and offset must not be negative",
-            code="invalid_page",
-            field="offset" if offset < 0 else "limit",
-        )
-    return slice(offset, None if limit is None else offset + limit)
-
-
-def _month(value: str | None, field: str) -> str | None:
-    if value is not None and (not isinstance(value, str) or not _MONTH.fullmatch(value)):
-        raise InvalidInput(f"{value!r} is not a month", code="invalid_month", field=field, hint="Write 2024-05")
-    return value

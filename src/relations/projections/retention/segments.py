@@ -19,7 +19,7 @@ from relations.projections.retention.rfm import rfm_segments
 from relations.projections.retention.stages import Life, stage_of
 from relations.projections.retention.value_grades import customer_grade
 
-__all__ = ["Facts", "SegmentFigure", "customer_facts", "customer_segments", "members", "segment_figures"]
+__all__ = ["Facts", "SegmentFigure", "asked_facts", "customer_facts", "customer_segments", "members", "segment_figures"]
 
 Value = float | frozenset[str] | None
 Facts = Mapping[Fact, Value]
@@ -216,7 +216,7 @@ def members(
 
 
 def segment_figures(
-    rows: Sequence[Patronage], policy: Policy, *, today: int, local: LocalTime, page: Page
+    rows: Sequence[Patronage], policy: Policy, *, today: int, local: LocalTime, page: Page[str]
 ) -> list[SegmentFigure]:
     """Return a figure for every segment of the policy, in its order.
 

@@ -1,6 +1,6 @@
 """The satisfaction view's row for each respondent: what they were asked and what they answered.
 
-There are no tallies. A count of answers cannot tell how many *people* a figure is about, nor which figures would
+There are no tallies. A count of answers does not show how many *people* a figure is about, nor which figures would
 disclose each other.
 
 The customer aggregate already refuses a second answer to an invitation, so every event counts here. If one invitation

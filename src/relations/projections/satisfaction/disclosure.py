@@ -156,11 +156,11 @@ class _Dealing:
                     break
                 self._dealt.add(who)
                 cell = self._first(self._table.answered[who], rest)
-            assert cell is not None  # noqa: S101 - they answered something that the figure tells
+            assert cell is not None  # noqa: S101 - they answered something that the figure counts
             found_for.append((hand, rest, cell, who))
         for hand, rest, cell, who in found_for:
             if found:
-                hand.tells(rest, cell, () if who is None else self._table.answered[who])
+                hand.add(rest, cell, () if who is None else self._table.answered[who])
             elif who is not None:
                 self._dealt.discard(who)
         return found
@@ -175,7 +175,7 @@ class _Dealing:
         return next((self._table.cells[sort] for sort in sorts if self._table.cells[sort] in rest), None)
 
     def _next(self, rest: Mapping[int, int]) -> str | None:
-        """Return the next respondent to deal: of those left whom the figure counts, the one with most answers."""
+        """Return the next respondent to deal: of the rest that the figure counts, the one with most answers."""
         found: str | None = None
         for cell in rest:
             for sort in self._table.sorts[cell]:
@@ -227,7 +227,7 @@ class _Hand:
                     del rest[cell]
         return rest
 
-    def tells(self, rest: Sums, pivot: int, sorts: Sequence[int]) -> None:
+    def add(self, rest: Sums, pivot: int, sorts: Sequence[int]) -> None:
         """Add a figure that the hand tells apart by its answers in a cell, with a new respondent's sorts of answers."""
         inverse = pow(rest[pivot], -1, _PRIME)
         row = {pivot: 1}

@@ -27,7 +27,7 @@ class ResponseRate(BaseModel):
     Attributes:
         group: The group's value in each dimension of the question; the month is that of sending.
         sent: The number of invitations sent.
-        respondents: The number of people to whom they were sent.
+        respondents: The number of people who received one.
         suppressed: True if these are fewer than the policy's `minimum_answers`, or if the figure would disclose such a
             group; all counts and rates below are then absent.
         complete: False if the group's month is not over yet.

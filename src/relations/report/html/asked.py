@@ -98,7 +98,7 @@ class Asked:
 
     @cached_property
     def days(self) -> str:
-        """How far ahead to look, in words."""
+        """The number of days to look ahead, in words."""
         return self.say.count("days", self.ahead // timedelta(days=1))
 
     def is_over(self, month: str) -> bool:

@@ -231,10 +231,10 @@ class LedgerMachine(RuleBasedStateMachine):
         _same("grace", ledger.grace_until, None if oracle.grace is None else to_micros(oracle.grace))
         if oracle.tier_since is not None:
             _same("tier since", ledger.tier_since, to_micros(oracle.tier_since))
-        _same("points beside a debt", bool(ledger.debt and ledger.lots), False)
+        _same("points next to a debt", bool(ledger.debt and ledger.lots), False)
 
     def teardown(self) -> None:
-        """Say what was seen."""
+        """Report what this history contained."""
         for outcome in self.outcomes:
             note(outcome)
 

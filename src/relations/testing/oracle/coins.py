@@ -106,7 +106,7 @@ class SlowCoins(SlowTiers):
 
     @property
     def ends(self) -> dict[str, datetime | None]:
-        """When what is left of each lot expires."""
+        """The time at which the rest of each lot expires."""
         return {coin.lot: self._until(coin) for coin in self.coins}
 
     def _coins_pass(self, at: datetime) -> None:

@@ -55,7 +55,7 @@ class SlowTiers(SlowRules):
         return found
 
     def loses_at(self, at: datetime) -> datetime | None:
-        """When the member loses the tier if nothing more happens; None where they keep it through the coming years."""
+        """Return when the member loses the tier if nothing more happens; None if it is kept for the coming years."""
         later = replace(self)
         horizon = at + timedelta(days=1_200)
         later._tiers_pass(horizon, until_lost=True)

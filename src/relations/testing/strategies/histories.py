@@ -157,7 +157,7 @@ def _when_due(due: Callable[[Any, Any, int, Any], Due | None], state: Any, comma
 
 
 def _taken(aggregate: Aggregate[Any], state: Any, command: Command, policy: Policy, rules: InForce) -> list[Step[Any]]:
-    """What becomes of a command: the steps that fell due before it, and its own."""
+    """Return the steps of a command: those that fell due before it, and its own."""
     decider, steps = aggregate.decider, []
     for due, before, events in due_before(aggregate, state, command, rules):
         state = fold(decider, events, before)

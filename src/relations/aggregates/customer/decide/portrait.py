@@ -66,7 +66,10 @@ def _note_culture(state: Customer, command: NoteCulture) -> list[Event]:
 
 
 def _is_noted(state: Customer, command: NoteCulture) -> bool:
-    """Return whether all of a note is recorded already. Words cannot be compared: only their time tells a retry."""
+    """Return True if all of a note is recorded already.
+
+    Words cannot be compared, so a retry is recognised by its time.
+    """
     said = {name: (command.at, value) for name, value in culture_of(command).items()}
     if command.customs is None and command.taboos is None:
         return all(changes_nothing(state.culture.get(name, ()), change) for name, change in said.items())

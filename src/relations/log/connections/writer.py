@@ -18,11 +18,11 @@ class WriterConnection:
     """One connection to an SQLite file that stays open from one write transaction to the next.
 
     Taking a connection from the pool, beginning and committing by SQLAlchemy and giving it back costs as much again as
-    appending an event. Here SQLAlchemy sees one transaction that never ends, and the driver is told of each. A thread
-    that finds the connection taken uses the pool.
+    appending an event. Here SQLAlchemy sees one transaction that never ends, and this class begins and commits each
+    one through the driver. A thread that finds the connection taken uses the pool.
 
     Attributes:
-        lock: Whoever holds it may use the connection.
+        lock: Only the thread that holds it may use the connection.
     """
 
     def __init__(self, engine: Engine) -> None:

@@ -1,0 +1,388 @@
+"""`AsyncRelations`: the engine for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from weakref import WeakSet
+
+import msgspec
+from sqlalchemy import Connection
+
+from relations.aggregates import AGGREGATES
+from relations.aio.subscription import AsyncSubscription
+from relations.aio.threads import Threads, finished
+from relations.decider import Aggregate
+from relations.engine import Relations, Status, utc_now
+from relations.errors import InvalidInput
+from relations.execution import BatchReport, Clock, Receipt
+from relations.log.connections import acting_for
+from relations.log.database import Access, Durability
+from relations.messages import Command, Event, RecordedEvent
+from relations.policies import Policy
+from relations.policies.in_force import InForce
+from relations.projections import PROJECTIONS, VIEWS, View
+from relations.projections.projection import Projection
+from relations.projections.running.runner import Progress
+from relations.projections.views import Views
+from relations.reactions import REACTIONS, Reaction
+from relations.verification import KeyProblem, Verification
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection  # needs greenlet, which only its users have
+
+__all__ = ["AsyncRelations"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+V = TypeVar("V", bound=View)
+
+_PAGE = 500
+"""The number of events that `events` reads at a time."""
+
+
+class AsyncRelations:
+    """An engine for asyncio: the methods of `Relations`, to be awaited, in threads of its own.
+
+    Commands run in one thread on SQLite, where writers take turns in any case, and in several on PostgreSQL. Everything
+    else runs in other threads. A task that is cancelled while it awaits a command leaves it recorded as a whole or not
+    at all: send it again with its `command_id` to learn which.
+
+    Open it with `AsyncRelations.open`, or give it an engine, and use it as an asynchronous context manager to close it.
+
+    Args:
+        engine: The engine that does the work. `close` closes it too.
+        threads: The most threads that read at once; on PostgreSQL also the most that write.
+
+    Attributes:
+        sync: The engine that does the work. Its methods block: call them in threads of your own.
+    """
+
+    sync: Relations
+
+    def __init__(self, engine: Relations, *, threads: int = 8) -> None:
+        self.sync = engine
+        self._threads = Threads(writers=1 if engine.log.database.is_sqlite else threads, readers=threads)
+        self._subscriptions: WeakSet[AsyncSubscription] = WeakSet()
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        threads: int = 8,
+        create: bool = True,
+        clock: Clock = utc_now,
+        master_key: bytes | None = None,
+        durability: Durability = "full",
+        snapshot_every: int = 500,
+        aggregates: Sequence[Aggregate[Any]] = AGGREGATES,
+        reactions: Mapping[type[Event], Reaction] = REACTIONS,
+        projections: Sequence[Projection] = PROJECTIONS,
+        views: Sequence[type[View]] = VIEWS,
+        follow: bool = True,
+        access: Access = "write",
+        busy_seconds: float = 30.0,
+        pool_size: int = 15,
+        pool_seconds: float = 30.0,
+        connect_seconds: float = 10.0,
+    ) -> Self:
+        """Open the log of a database, and create it if it does not exist.
+
+        `threads` is the most threads that read at once; on PostgreSQL also the most that write. See `Relations.open`
+        for the other arguments. The URL names no driver for asyncio: `sqlite:///hotel.db` or `postgresql://…/hotel`.
+        """
+        opening = asyncio.to_thread(
+            Relations.open,
+            url,
+            create=create,
+            clock=clock,
+            master_key=master_key,
+            durability=durability,
+            snapshot_every=snapshot_every,
+            aggregates=aggregates,
+            reactions=reactions,
+            projections=projections,
+            views=views,
+            follow=follow,
+            access=access,
+            busy_seconds=busy_seconds,
+            pool_size=pool_size,
+            pool_seconds=pool_seconds,
+            connect_seconds=connect_seconds,
+        )
+        return cls(await finished(opening), threads=threads)
+
+    async def release(self) -> None:
+        """Stop subscriptions, wait for running calls and end the threads. The engine itself stays open."""
+        for subscription in list(self._subscriptions):
+            subscription.stop()
+        await self._threads.close()
+
+    async def close(self) -> None:
+        """Stop subscriptions, wait for running calls, and close every connection."""
+        await self.release()
+        await finished(asyncio.to_thread(self.sync.close))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    # --- commands ---------------------------------------------------------------------------------------------------
+
+    async def execute(
+        self,
+        command: Command,
+        *,
+        connection: AsyncConnection | None = None,
+        expected_version: int | None = None,
+    ) -> Receipt:
+        """Execute a command: all its events, and those it leads to, are recorded in one transaction, or nothing is.
+
+        Args:
+            command: The command. With a `command_id`, the same command again returns the first receipt.
+            connection: The host's own SQLAlchemy connection for asyncio, with the driver aiosqlite, psycopg or
+                asyncpg: the events commit or vanish with the host's rows. The work is then done in the event loop.
+            expected_version: Refuse unless the command's stream is at this version.
+
+        Raises:
+            CommandRefused: A rule of the domain forbids it.
+            IdempotencyConflict: Its id was used for a different command.
+            ConcurrencyConflict: The stream is at another version, or others kept writing first.
+        """
+        if connection is None:
+            self.sync.log.database.held.refuse_wait()
+            return await self._threads.write(self.sync.execute, command, expected_version=expected_version)
+        if not hasattr(connection, "run_sync") or hasattr(connection, "get_bind"):
+            raise InvalidInput(
+                f"an object of the class {type(connection).__name__} is not a connection of SQLAlchemy for asyncio",
+                code="invalid_connection",
+                field="connection",
+                hint="Pass an AsyncConnection; a session has one: connection=await session.connection()",
+            )
+        caller = asyncio.current_task()
+
+        def execute(host: Connection) -> Receipt:
+            return self.sync.execute(command, connection=host, expected_version=expected_version)
+
+        async def work() -> Receipt:
+            acting_for.set(caller)
+            return await connection.run_sync(execute)
+
+        # To its end, even if the task is cancelled: the host might commit its transaction all the same.
+        return await finished(work())
+
+    async def execute_many(
+        self,
+        commands: Iterable[Command],
+        *,
+        batch: int = 1_000,
+        on_progress: Callable[[BatchReport], None] | None = None,
+    ) -> BatchReport:
+        """Execute many commands, one transaction for each batch. Refused ones are reported, the others recorded.
+
+        Each command is all or nothing as in `execute`; a crash loses at most the batch under way, and sending all of
+        it again records only what is missing, where commands have ids. Other commands may run between two batches.
+
+        Args:
+            commands: Any iterable; it is read a batch at a time, in a thread.
+            batch: The number of commands in a transaction.
+            on_progress: Called after each batch with the report so far.
+        """
+        report = BatchReport(rejections=[])
+        rest = iter(commands)
+        while part := await self._threads.read(list, islice(rest, batch)):
+            done = await self._threads.write(self.sync.execute_many, part, batch=batch)
+            before = report.commands
+            done.rejections = [msgspec.structs.replace(each, index=before + each.index) for each in done.rejections]
+            report.add(done)
+            if on_progress is not None:
+                on_progress(report)
+        return report
+
+    async def adopt(
+        self,
+        policy: Policy,
+        *,
+        since: datetime | None = None,
+        from_beginning: bool = False,
+        command_id: str | None = None,
+    ) -> Receipt:
+        """Adopt a policy from now on, from `since` on, or with `from_beginning` for histories of any age.
+
+        Events dated before the policy takes effect are decided by the previous policy, even if recorded later.
+
+        Args:
+            policy: The rules.
+            since: An aware datetime, in the past or the future.
+            from_beginning: The policy is in force for events of any date.
+            command_id: The caller's own id for this command.
+        """
+        return await self._threads.write(
+            self.sync.adopt, policy, since=since, from_beginning=from_beginning, command_id=command_id
+        )
+
+    async def advance_time(
+        self, to: datetime, *, on_progress: Callable[[BatchReport], None] | None = None
+    ) -> BatchReport:
+        """Record everything that falls due by `to`: missed deadlines, expiries, tiers.
+
+        Args:
+            to: An aware datetime.
+            on_progress: Called after each batch with the report so far, in a thread.
+
+        Returns:
+            The report of the commands.
+        """
+        return await self._threads.write(self.sync.advance_time, to, on_progress=on_progress)
+
+    # --- what is known ----------------------------------------------------------------------------------------------
+
+    @property
+    def views(self) -> Views:
+        """The views, to be asked with `ask`. Their questions read the database, so they block when called directly."""
+        return self.sync.views
+
+    async def ask(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Ask a view, or call any other function that reads the engine: `await engine.ask(engine.views.desk.work)`.
+
+        Args:
+            question: A question of a view, or a function. It runs in a thread.
+            args: Its arguments.
+            kwargs: Its named arguments.
+        """
+        return await self._threads.read(question, *args, **kwargs)
+
+    async def policy(self) -> Policy:
+        """Return the policy in force now; the default policy if none was adopted."""
+        return await self._threads.read(lambda: self.sync.policy)
+
+    async def rules(self) -> InForce:
+        """Return every policy that was adopted, and when each is in force."""
+        return await self._threads.read(lambda: self.sync.rules)
+
+    async def load(self, kind: str, name: str) -> Any:
+        """Return the state of one aggregate, such as `load("complaint", "k7")`; its initial state if it has no events.
+
+        Raises:
+            InvalidInput: There is no such kind of aggregate.
+        """
+        return await self._threads.read(self.sync.load, kind, name)
+
+    async def history(self, customer: str, *, until: datetime | None = None) -> list[RecordedEvent]:
+        """Return all events of a customer in the order of recording; personal words are readable unless erased.
+
+        Args:
+            customer: The customer's id, or any id merged with it: they share one history.
+            until: Only events that had occurred by then.
+        """
+        return await self._threads.read(self.sync.history, customer, until=until)
+
+    async def timeline(self, kind: str, name: str, *, until: datetime | None = None) -> list[RecordedEvent]:
+        """Return everything recorded in one aggregate's stream, such as `timeline("complaint", "k7")`.
+
+        Args:
+            kind: The kind of aggregate.
+            name: Its own id.
+            until: Only events that had occurred by then.
+        """
+        return await self._threads.read(self.sync.timeline, kind, name, until=until)
+
+    async def events(
+        self, *, after: int = 0, until: int | None = None, of: Collection[type[Event]] = ()
+    ) -> AsyncIterator[RecordedEvent]:
+        """Yield the log's events in order of position; personal words are readable unless erased.
+
+        Args:
+            after: Begin after this position.
+            until: End with this position.
+            of: Only events of these classes; all events by default.
+        """
+        rest: Iterator[RecordedEvent] = self.sync.events(after=after, until=until, of=of)
+        while page := await self._threads.read(list, islice(rest, _PAGE)):
+            for recorded in page:
+                yield recorded
+
+    def subscribe(self, *, after: int | None = None) -> AsyncSubscription:
+        """Follow the log: return an asynchronous iterator of recorded events that waits for new ones.
+
+        Use it as an asynchronous context manager, or stop it. Waiting costs next to nothing.
+
+        Args:
+            after: Begin after this position; None is the head when it is entered or first asked, so only new events
+                follow.
+        """
+        subscription = AsyncSubscription(lambda: self.sync.subscribe(after=after))
+        self._subscriptions.add(subscription)
+        return subscription
+
+    async def status(self) -> Status:
+        """Return the state of the log and of each projection."""
+        return await self._threads.read(self.sync.status)
+
+    async def first_changed(self, commands: Sequence[Command]) -> Command | None:
+        """Return the first command whose id the log has for a different command, or None."""
+        return await self._threads.read(self.sync.first_changed, commands)
+
+    async def digest(self, text: str, *, purpose: str = "") -> str:
+        """Return a keyed digest: an id for a text that must not be recorded in clear, such as an e-mail address.
+
+        Args:
+            text: Any text. Normalise it first: an address in lower case, without surrounding spaces.
+            purpose: Digests of the same text for different purposes differ.
+
+        Returns:
+            32 lower-case letters and digits.
+        """
+        return await self._threads.read(self.sync.digest, text, purpose=purpose)
+
+    async def key_problems(self) -> list[KeyProblem]:
+        """Check every customer's key against the log: damaged, swapped, missing, emptied, or back after an erasure."""
+        return await self._threads.read(lambda: list(self.sync.key_problems()))
+
+    def view(self, kind: type[V]) -> V:
+        """Return the view of a class, to be asked with `ask`; a host's own views are found the same way.
+
+        Raises:
+            InvalidInput: The engine was opened without this view.
+        """
+        return self.sync.view(kind)
+
+    # --- projections ------------------------------------------------------------------------------------------------
+
+    async def catch_up(self) -> None:
+        """Fold new events into every view.
+
+        Raises:
+            ProjectionFailed: One met a poison event; the others have gone on.
+        """
+        await self._threads.read(self.sync.catch_up)
+
+    async def rebuild(
+        self,
+        names: Iterable[str] | None = None,
+        *,
+        processes: int = 1,
+        shards: int | None = None,
+        on_progress: Progress | None = None,
+    ) -> None:
+        """Fold the whole log into fresh tables next to the old ones, and switch to them; see `Runner.rebuild`."""
+        await self._threads.read(self.sync.rebuild, names, processes=processes, shards=shards, on_progress=on_progress)
+
+    async def verify(self, *, expect: Iterable[str] = (), on_progress: Progress | None = None) -> Verification:
+        """Prove the log and the views: chain, gaps, every body readable, every view equal to its refold.
+
+        Args:
+            expect: Positions and digests that were noted down, as `POSITION:DIGEST`; see `status`.
+            on_progress: Called with the events checked and folded so far, and all there are to check and to fold; in
+                a thread.
+
+        Raises:
+            InvalidInput: An entry of `expect` is not of the form `POSITION:DIGEST`.
+        """
+        return await self._threads.read(self.sync.verify, expect=expect, on_progress=on_progress)
