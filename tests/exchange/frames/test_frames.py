@@ -476,7 +476,8 @@ def test_a_value_that_its_column_cannot_hold_is_refused_and_never_becomes_null()
 WITHOUT = """
 import sys
 sys.modules["polars"] = None
-from relations.errors import MissingExtra, Relations
+from relations import Relations
+from relations.errors import MissingExtra
 from relations.exchange.frames.questions import frame, frame_of, part, table
 with Relations.open("sqlite://") as engine:
     retention = engine.views.retention
