@@ -94,7 +94,8 @@ def test_a_grade_says_since_when_and_time_alone_lowers_it(relations: Relations) 
         ("low", "2024-05", 0),
         ("low", "2024-05", 0),
     ]
-    assert view.grade_of("c2") is None
+    with pytest.raises(InvalidInput, match="nothing is recorded of the customer"):
+        view.grade_of("c2")
     assert view.grades(as_of=on(3)) == [found[3]]
 
 
