@@ -21,7 +21,18 @@ from relations.projections import PROJECTIONS
 SOURCES = Path(relations.__file__).parent
 
 LAYERS = (
-    {"version", "errors", "extras", "currencies", "months", "messages", "decider", "telemetry", "gc_pause"},
+    {
+        "version",
+        "errors",
+        "extras",
+        "json_form",
+        "currencies",
+        "months",
+        "messages",
+        "decider",
+        "telemetry",
+        "gc_pause",
+    },
     {"policies"},
     {"aggregates", "commands", "events"},
     {"reactions"},
@@ -129,10 +140,6 @@ def circles(edges: dict[str, set[str]]) -> list[set[str]]:
     return found
 
 
-KNOWN_CIRCLE = {"relations.cli.commands.demo", "relations.cli.pages.demo"}
-"""A page that names the type of what it shows, and is loaded when it is shown."""
-
-
 def test_no_imports_go_in_a_circle() -> None:
     """Neither at run time nor for type checkers."""
     edges = {
@@ -141,7 +148,7 @@ def test_no_imports_go_in_a_circle() -> None:
         if module != "relations"
     }
     assert sum(map(len, edges.values())) > 500
-    assert [group for group in circles(edges | {"relations": set()}) if group != KNOWN_CIRCLE] == []
+    assert circles(edges | {"relations": set()}) == []
 
 
 def test_a_circle_is_found() -> None:
@@ -149,7 +156,7 @@ def test_a_circle_is_found() -> None:
 
 
 MODULES_MAX = 15
-LARGER = {"relations": 16, "relations.cli": 19}
+LARGER = {"relations": 16}
 """Folders that have more so far; they may shrink and not grow."""
 
 
@@ -199,7 +206,7 @@ def test_rules_read_no_clock() -> None:
 
 def test_one_aggregate_never_imports_another() -> None:
     kinds = {aggregate.name for aggregate in AGGREGATES}
-    assert kinds == {"policy", "customer", "complaint", "loyalty", "programme"}
+    assert kinds >= {"policy", "customer", "complaint", "loyalty", "programme"}
     for module in FILES:
         parts = module.split(".")
         if parts[1:2] == ["aggregates"] and len(parts) > 2:

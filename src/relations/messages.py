@@ -30,6 +30,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from relations.currencies import minor_digits
 from relations.errors import InvalidInput
+from relations.json_form import JsonForm
 
 __all__ = [
     "ID_PATTERN",
@@ -300,7 +301,9 @@ def shown(found: Any) -> str:
 
 def invalid_value(cls: type[BaseModel], error: ValidationError) -> InvalidInput:
     """Return the first mistake in the values of a command, or of a part of a policy, as an error for people."""
-    first = error.errors(include_url=False, include_context=False)[0]
+    found = error.errors(include_url=False, include_context=False)
+    # A misspelt field is both unknown and missing: its name says more.
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     field = ".".join(str(part) for part in first["loc"])
     given, said, hint = shown(first["input"]), str(first["msg"]).removeprefix("Value error, "), None
     match first["type"]:
@@ -403,7 +406,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     schema: ClassVar[int] = 1
 
 
-class Envelope(msgspec.Struct, frozen=True, gc=False):
+class Envelope(JsonForm, msgspec.Struct, frozen=True, gc=False):
     """Everything that a rule or a fold may know about an event besides its body.
 
     Attributes:

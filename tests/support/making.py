@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
@@ -25,6 +27,20 @@ from relations.engine import Verification
 from relations.projections.projection import Projection
 from relations.projections.running.checkpoints import edition_suffix
 
+OF_THE_DATABASE: dict[str, Any] = {"hash_seeds": (), "any_order": False}
+"""Leaves out the laws that are checked in memory and in other processes, whatever the database."""
+ON_BOTH_IN_SOAK = pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)], indirect=True
+)
+"""For a costly test whose SQL other tests run on both databases: `make test` runs it on SQLite only."""
+ON_POSTGRESQL_AND_BOTH_IN_SOAK = pytest.mark.parametrize(
+    "database_url", [pytest.param("sqlite", marks=pytest.mark.soak), "postgresql"], indirect=True
+)
+"""Likewise for one that `make test` runs on PostgreSQL only."""
+SOAKING = "SOAK_EXAMPLES" in os.environ
+"""True in `make soak`."""
+HASH_SEEDS = (1, 2) if SOAKING else (1,)
+"""The values of PYTHONHASHSEED under which laws fold in processes of their own."""
 START = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
 

@@ -20,35 +20,18 @@ from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput, MissingExtra, RelationsError
 
 if TYPE_CHECKING:
+    from relations.cli.pages.demo import DemoOutcome
     from relations.cli.progress import ProgressBar
-    from relations.engine import BatchReport, Relations
+    from relations.engine import Relations
     from relations.messages import Command
     from relations.testing.hotel.simulation import Recorded
 
-__all__ = ["DemoOutcome", "demo"]
+__all__ = ["demo"]
 
 _VIEWS = ("satisfaction", "retention", "repair", "agenda")
 _SAFE = "An earlier demo is unchanged; run the command again to start over."
 _DATABASE = "hotel-demo.db"
 _MONTHS = 24
-
-
-class DemoOutcome(NamedTuple):
-    """The result of recording the simulated commands.
-
-    Attributes:
-        report: The outcome of the commands.
-        time: The outcome of the commands that fell due.
-        ended_at: The end of the simulated history.
-        seconds: The time that recording took.
-        rebuild_seconds: The time that rebuilding the views took.
-    """
-
-    report: BatchReport
-    time: BatchReport
-    ended_at: datetime
-    seconds: float
-    rebuild_seconds: float
 
 
 def demo(
@@ -197,6 +180,7 @@ def _page(engine: Relations, path: Path | None, at: datetime) -> str | None:
 
 def _play(engine: Relations, clock: Any, screen: Screen, period: _Period) -> DemoOutcome:
     """Record the history, advance the time to its end, and rebuild the views."""
+    from relations.cli.pages.demo import DemoOutcome
     from relations.cli.progress import progress_bar
     from relations.engine import BatchReport
 

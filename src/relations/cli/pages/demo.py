@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from relations.cli.show import headline, number, percent, section, table
-from relations.engine import Relations
+from relations.engine import BatchReport, Relations
 
-if TYPE_CHECKING:
-    from relations.cli.commands.demo import DemoOutcome
-
-__all__ = ["show"]
+__all__ = ["DemoOutcome", "show"]
 
 _AHEAD = timedelta(days=14)
+
+
+class DemoOutcome(NamedTuple):
+    """The result of recording the simulated commands.
+
+    Attributes:
+        report: The outcome of the commands.
+        time: The outcome of the commands that fell due.
+        ended_at: The end of the simulated history.
+        seconds: The time that recording took.
+        rebuild_seconds: The time that rebuilding the views took.
+    """
+
+    report: BatchReport
+    time: BatchReport
+    ended_at: datetime
+    seconds: float
+    rebuild_seconds: float
 
 
 def show(engine: Relations, outcome: DemoOutcome, *, written: str | None, database: str) -> Iterator[RenderableType]:
