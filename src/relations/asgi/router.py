@@ -213,7 +213,7 @@ class _Interface:
         limit = checked_limit(given.get("limit"), self._page_max)
         found = await engine.history(customer, until=given.get("until"))
         if not found:
-            raise unknown_customer(customer)
+            raise unknown_customer(customer, given.get("until"))
         rest = [each for each in found if each.position > given.get("after", 0)]
         page = {"events": rest[:limit], "next": rest[limit - 1].position if len(rest) > limit else None}
         return _tagged(request, found[-1].position, _HISTORY_PAGE.dump_json(page))

@@ -529,10 +529,11 @@ _OUTSIDE = ("out of range", "must be in 1..")
 """What `datetime` says of a year, month or day that does not exist."""
 
 
-def unknown_customer(customer: str) -> InvalidInput:
-    """Return the error for an id of which nothing is recorded."""
+def unknown_customer(customer: str, until: datetime | None = None) -> InvalidInput:
+    """Return the error for an id of which nothing is recorded, or nothing up to a moment."""
     return InvalidInput(
-        f"nothing is recorded of the customer {customer}",
+        f"nothing is recorded of the customer {customer}"
+        + ("" if until is None else f" up to {until.isoformat(timespec='seconds')}"),
         code="unknown_customer",
         field="customer",
         hint="Check the id; it is the one that the log has, not another system's",
