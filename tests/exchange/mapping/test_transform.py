@@ -104,6 +104,12 @@ def test_a_questionnaire_comes_of_several_columns_and_themes_of_one() -> None:
         Transform(mapping(values={**VALUES, "asked": ASKED}, command=[ANSWER]), [*ROW, "q1", "e1", "q2", "e2", "about"])
 
 
+@pytest.mark.parametrize("name", ["row", "source"])
+def test_reserved_names_are_named_in_the_refusal(name: str) -> None:
+    with pytest.raises(ValueError, match="Reserved are `row` .* and `source`"):
+        mapping(values={**VALUES, name: {"column": "who"}})
+
+
 def test_the_tenders_of_a_purchase_come_of_several_columns() -> None:
     paid = {"type": "money", "currency": "EUR", "blank": "absent"}
     values = {
