@@ -106,7 +106,7 @@ def test_a_questionnaire_comes_of_several_columns_and_themes_of_one() -> None:
 
 @pytest.mark.parametrize("name", ["row", "source"])
 def test_reserved_names_are_named_in_the_refusal(name: str) -> None:
-    with pytest.raises(ValueError, match="Reserved are `row` .* and `source`"):
+    with pytest.raises(ValueError, match=r"Reserved are `row` .* and `source`"):
         mapping(values={**VALUES, name: {"column": "who"}})
 
 
