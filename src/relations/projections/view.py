@@ -21,7 +21,7 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 from pydantic import ValidationError
-from sqlalchemy import Connection, FromClause, Select, Table, func, select
+from sqlalchemy import Connection, FromClause, Select, Table, func, literal, select, tuple_
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from relations.errors import InvalidInput, StoreError
@@ -46,6 +46,7 @@ T = TypeVar("T")
 C = TypeVar("C", bound=CustomerRow)
 
 
+_STORED_PAGE = 5_000
 _ATTEMPTS = 10
 """The most times that a question starts again because the aliases are newer than the view's tables."""
 _CHANGES_MAX = 20_000
@@ -220,12 +221,18 @@ class View:
             return connection.execute(select(func.count()).select_from(found.subquery())).scalar_one()
 
     def stored(self, row: type[Row]) -> Iterator[tuple[Any, ...]]:
-        """Yield all rows of a table as recorded, encoded, in the order of their keys; see `decoded`."""
+        """Yield all rows of a table as recorded, encoded, in the order of their keys; see `decoded`.
+
+        They are read page by page, so that no transaction stays open. New events may be folded between two pages.
+        """
         table = self.table(row)
-        with self._answering() as connection:
-            found = connection.execute(select(table).order_by(*table.primary_key))
-            for part in found.partitions(1_000):
-                yield from map(tuple, part)
+        key, width = tuple_(*table.primary_key), len(row.key)
+        wanted = select(table).order_by(*table.primary_key).limit(_STORED_PAGE)
+        page = self.execute(wanted)
+        while page:
+            yield from map(tuple, page)
+            last = tuple_(*(literal(value) for value in page[-1][:width]))
+            page = self.execute(wanted.where(key > last)) if len(page) == _STORED_PAGE else []
 
     def decoded(self, row: type[R], values: Sequence[Any]) -> R:
         """Return the row of the encoded values that `stored` yields."""
