@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relations import RecordPurchase, Relations
-from relations.audit.what_if import Outcome, what_if
-from relations.audit.what_if.facts import Fact, Restated, Rewriter, facts_of, with_restated
+from relations.audit.what_if import OtherDecision, what_if
+from relations.audit.what_if.facts import OutsideFact, Restated, Rewriter, facts_of, with_restated
 from relations.commands import EnrolMember, FileComplaint, MergeCustomer, RedeemPoints, RefundPurchase, ResolveComplaint
 from relations.messages import Command, Money
 from relations.policies import Policy
@@ -69,7 +69,7 @@ def test_the_same_policy_makes_no_difference_in_a_simulated_history() -> None:
         aggregates, kinds = with_restated(engine.aggregates)
         rewriter, again = Rewriter(engine, kinds), 0
         for fact in facts_of(engine.events()):
-            if isinstance(fact, Fact) and fact.events[0].stream.startswith(("loyalty-", "complaint-")):
+            if isinstance(fact, OutsideFact) and fact.events[0].stream.startswith(("loyalty-", "complaint-")):
                 assert not isinstance(rewriter.command(fact), Restated)
                 again += 1
         assert again > 50
@@ -120,7 +120,7 @@ def test_the_same_question_has_the_same_answer_and_no_file_changes(sqlite_url: s
     with lived(LIFE, sqlite_url):
         pass
     before = sqlite_bytes(sqlite_url)
-    found: list[list[Outcome]] = []
+    found: list[list[OtherDecision]] = []
     for _ in range(2):
         with Relations.open(sqlite_url, access="read") as engine, what_if(engine, CHEAPER) as other:
             found.append([_without_positions(each) for each in other.outcomes()])
@@ -128,7 +128,7 @@ def test_the_same_question_has_the_same_answer_and_no_file_changes(sqlite_url: s
     assert sqlite_bytes(sqlite_url) == before
 
 
-def _without_positions(outcome: Outcome) -> Any:
+def _without_positions(outcome: OtherDecision) -> Any:
     return outcome.stream, outcome.reason, [(event.topic, event.event) for event in outcome.instead]
 
 

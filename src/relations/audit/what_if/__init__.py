@@ -1,5 +1,5 @@
-"""What if: the recorded outside facts, decided again under another policy."""
+"""Decisions on the recorded outside facts under another policy."""
 
-from relations.audit.what_if.deciding import Figure, Outcome, WhatIf, what_if
+from relations.audit.what_if.deciding import FigureInSum, OtherDecision, WhatIf, what_if
 
-__all__ = ["Figure", "Outcome", "WhatIf", "what_if"]
+__all__ = ["FigureInSum", "OtherDecision", "WhatIf", "what_if"]

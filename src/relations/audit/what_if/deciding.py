@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import msgspec
 
-from relations.audit.what_if.facts import Fact, Restated, Rewriter, TimePassed, facts_of, with_restated
+from relations.audit.what_if.facts import OutsideFact, Restated, Rewriter, TimePassed, facts_of, with_restated
 from relations.engine import Relations
 from relations.execution import BatchReport
 from relations.log.tables import COLUMNS
@@ -21,7 +21,7 @@ from relations.past.by_customer import rows_by_customer
 from relations.past.rules import rule_of
 from relations.policies import Policy
 
-__all__ = ["Figure", "Outcome", "WhatIf", "what_if"]
+__all__ = ["FigureInSum", "OtherDecision", "WhatIf", "what_if"]
 
 Progress = Callable[[int, int], None]
 _BATCH = 500
@@ -44,7 +44,7 @@ _IGNORED = frozenset({"policy"})
 """Fields of events that name a policy's version: another number is no other decision."""
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class OtherDecision(msgspec.Struct, frozen=True):
     """The decisions about one customer in one stream that would have been others.
 
     Attributes:
@@ -62,7 +62,7 @@ class Outcome(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Figure(msgspec.Struct, frozen=True):
+class FigureInSum(msgspec.Struct, frozen=True):
     """One figure in sum.
 
     Attributes:
@@ -112,7 +112,7 @@ class WhatIf:
     ) -> None:
         self.close()
 
-    def outcomes(self) -> Iterator[Outcome]:
+    def outcomes(self) -> Iterator[OtherDecision]:
         """Yield the decisions that would have been others, by customer and stream."""
         for customer, happened, instead in _both(self._happened, self.engine):
             gone, new = _only(happened, instead), _only(instead, happened)
@@ -122,7 +122,7 @@ class WhatIf:
                 theirs = tuple(event for event in new if event.stream == stream)
                 if (ours and ours[0].topic.startswith("policy.")) or (theirs and theirs[0].topic.startswith("policy.")):
                     continue
-                yield Outcome(customer, stream, ours, theirs, self._reason(ours, theirs))
+                yield OtherDecision(customer, stream, ours, theirs, self._reason(ours, theirs))
 
     def _reason(self, happened: Sequence[RecordedEvent], instead: Sequence[RecordedEvent]) -> str:
         for event in happened:
@@ -131,12 +131,12 @@ class WhatIf:
         first = (*instead, *happened)[0]
         return rule_of(first, self.engine.rules.at(first.occurred_at))[0]
 
-    def figures(self) -> list[Figure]:
+    def figures(self) -> list[FigureInSum]:
         """Return the figures in sum, those that are equal too."""
         sums = [_sums(engine) for engine in (self._happened, self.engine)]
         names = dict.fromkeys((*sums[0], *sums[1]))
-        found = [Figure(name, sums[0].get(name, 0), sums[1].get(name, 0)) for name in names]
-        found.append(Figure("commands refused", 0, len(self.refusals)))
+        found = [FigureInSum(name, sums[0].get(name, 0), sums[1].get(name, 0)) for name in names]
+        found.append(FigureInSum("commands refused", 0, len(self.refusals)))
         return found
 
 
@@ -196,7 +196,7 @@ def _decide(
             continue
         batch: list[Command] = []
         for fact in group:
-            assert isinstance(fact, Fact)  # noqa: S101 - that is what it is grouped by
+            assert isinstance(fact, OutsideFact)  # noqa: S101 - that is what it is grouped by
             position = fact.events[-1].position
             if fact.events[0].stream == "policy" and result.policy is not None:
                 continue
@@ -213,7 +213,7 @@ def _decide(
     clock.now = engine.clock()
 
 
-def _together(fact: Fact | TimePassed) -> tuple[type[Fact | TimePassed], datetime]:
+def _together(fact: OutsideFact | TimePassed) -> tuple[type[OutsideFact | TimePassed], datetime]:
     return type(fact), fact.recorded_at
 
 

@@ -22,7 +22,7 @@ from relations.engine import Relations
 from relations.errors import RelationsError
 from relations.messages import Command, Event, RecordedEvent, from_micros
 
-__all__ = ["Fact", "Restated", "Rewriter", "TimePassed", "facts_of", "with_restated"]
+__all__ = ["OutsideFact", "Restated", "Rewriter", "TimePassed", "facts_of", "with_restated"]
 
 _DUE_ID = "due:"
 _POLICY_FREE = frozenset({"customer", "programme", "policy"})
@@ -57,7 +57,7 @@ class Restated(Command):
 
 
 @dataclass(frozen=True)
-class Fact:
+class OutsideFact:
     """One command from outside.
 
     Attributes:
@@ -68,7 +68,7 @@ class Fact:
 
     @property
     def recorded_at(self) -> datetime:
-        """When it was recorded."""
+        """The time of recording."""
         return from_micros(self.events[0].recorded_at)
 
 
@@ -89,7 +89,7 @@ class TimePassed:
     programme: str | None = None
 
 
-def facts_of(events: Iterable[RecordedEvent]) -> Iterator[Fact | TimePassed]:
+def facts_of(events: Iterable[RecordedEvent]) -> Iterator[OutsideFact | TimePassed]:
     """Yield the outside facts of a log in the order of recording.
 
     Args:
@@ -101,7 +101,7 @@ def facts_of(events: Iterable[RecordedEvent]) -> Iterator[Fact | TimePassed]:
         if event.cause is not None:
             continue  # a reaction, which is decided again by itself
         if open_events and open_events[0].command_id != event.command_id:
-            yield Fact(tuple(open_events))
+            yield OutsideFact(tuple(open_events))
             open_events = []
         if event.command_id.startswith(_DUE_ID):
             is_of_one = event.command_id.startswith(f"{_DUE_ID}{event.stream}@")
@@ -118,7 +118,7 @@ def facts_of(events: Iterable[RecordedEvent]) -> Iterator[Fact | TimePassed]:
             passed = None
         open_events.append(event)
     if open_events:
-        yield Fact(tuple(open_events))
+        yield OutsideFact(tuple(open_events))
     if passed is not None:
         yield passed
 
@@ -178,7 +178,7 @@ class Rewriter:
         self._aggregates = {aggregate.name: aggregate for aggregate in engine.aggregates}
         self._usual: dict[str, type[Command]] = {}
 
-    def command(self, fact: Fact) -> Command:
+    def command(self, fact: OutsideFact) -> Command:
         """Return the command that led to a fact, or one that records its events as they were."""
         first = fact.events[0]
         kind = first.stream.partition("-")[0]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from relations.audit.what_if import Figure, Outcome, WhatIf
+from relations.audit.what_if import FigureInSum, OtherDecision, WhatIf
 from relations.cli.pages.history import details, field_text
 from relations.cli.show import ABSENT, counted, headline, local_minute, number, section, table, words
 from relations.messages import RecordedEvent, from_micros
@@ -20,7 +20,12 @@ _LENGTH = 120
 
 
 def show(
-    found: WhatIf, figures: Sequence[Figure], outcomes: Sequence[Outcome], total: int, customers: int, zone: str
+    found: WhatIf,
+    figures: Sequence[FigureInSum],
+    outcomes: Sequence[OtherDecision],
+    total: int,
+    customers: int,
+    zone: str,
 ) -> Iterator[RenderableType]:
     """Yield the parts of the page.
 
@@ -29,7 +34,7 @@ def show(
         figures: The figures in sum.
         outcomes: The decisions to show.
         total: The number of all decisions that differ.
-        customers: The number of customers whom they are about.
+        customers: The number of customers in them.
         zone: The business's time zone.
     """
     yield headline("What if", f"{counted(found.commands, 'command')} from outside, decided again")
@@ -53,7 +58,7 @@ def show(
     yield section(made, *lines)
 
 
-def _decisions(outcome: Outcome, zone: str) -> list[str]:
+def _decisions(outcome: OtherDecision, zone: str) -> list[str]:
     """Return the decisions in words: what differs in the same decision, and what is only on one side."""
     instead = list(outcome.instead)
     said = []
