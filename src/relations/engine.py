@@ -472,7 +472,7 @@ class Relations(Doors):
         return None
 
     def is_same_command(self, command: Command, customer: str) -> bool | None:
-        """Return whether a command is the one that the log recorded under its id; None if the log has no fingerprint of it.
+        """Return whether a command is the one that was recorded under its id; None if the log has no fingerprint.
 
         Args:
             command: A command with an id.
