@@ -62,6 +62,7 @@ class Relations(Doors):
         log: The log of events.
         codec: The codec of the events that this engine knows.
         clock: The function that returns the time of recording.
+        commands: The classes of the commands that it executes, by name.
         bounds: None: an engine answers from the whole log.
         aggregates: Every kind of aggregate.
         runner: The runner of the projections.
@@ -69,6 +70,7 @@ class Relations(Doors):
     """
 
     aggregates: tuple[Aggregate[Any], ...]
+    commands: Mapping[str, type[Command]]
     runner: Runner
     view_context: ViewContext
 
@@ -88,6 +90,7 @@ class Relations(Doors):
     ) -> None:
         self.log = log
         self.codec = Codec(event for aggregate in aggregates for event in aggregate.events)
+        self.commands = {command.__name__: command for aggregate in aggregates for command in aggregate.commands}
         self.clock = clock
         self._keys = Keys(log.database, master_key)
         self._repeats = Repeats(log.database, self.codec, self._keys, aggregates)
