@@ -37,6 +37,7 @@ from relations.policies.in_force import InForce
 from relations.projections import PROJECTIONS, VIEWS, View, ViewContext
 from relations.projections.agenda.view import commands_due
 from relations.projections.projection import Projection
+from relations.projections.running.last_events import last_events
 from relations.projections.running.resolving import AliasReader
 from relations.projections.running.runner import ALIASES, Progress, Runner
 from relations.projections.views import Views
@@ -141,6 +142,7 @@ class Relations(Doors):
             customers_between=self.runner.customers_between,
             open_words=open_words,
             digest=self._keys.known_digest,
+            last_events=partial(last_events, self.log.database, but_by="agenda"),
         )
 
     def _refresh(self, projection: Projection) -> None:
