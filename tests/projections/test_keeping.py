@@ -15,7 +15,9 @@ from relations import Relations
 from relations.aggregates.customer import AGGREGATE as CUSTOMER
 from relations.aggregates.customer import (
     AbsorbCustomer,
+    CorrectProfile,
     EraseAlias,
+    EraseCustomer,
     MergeCustomer,
     RecordPurchase,
     RegisterCustomer,
@@ -275,6 +277,30 @@ def test_a_caller_may_change_the_list_that_it_got(
     view = opened().views.retention
     view.stages().clear()
     assert [stage.customer for stage in view.stages()] == ["c1", "c2", "c3"]
+
+
+def test_duplicates_follow_the_customers_who_changed() -> None:
+    now = [LATER]
+    with Relations.open("sqlite://", clock=lambda: now[0], durability="off") as engine:
+        engine.execute_many(_KNOWN)
+        view, pair = engine.views.customers, ("c1", "c2")
+
+        def correct(customer: str, email: str, days: int = 0) -> None:
+            at = LATER + timedelta(days=days)
+            engine.execute(CorrectProfile(customer=customer, email=email, occurred_at=at))
+
+        assert [each.customers for each in view.duplicates()] == []
+        correct("c1", "ada@example.com")
+        correct("c2", "ADA@example.com")
+        assert [each.customers for each in view.duplicates()] == [pair]
+        correct("c2", "bea@example.com")
+        assert [each.customers for each in view.duplicates()] == []
+        correct("c2", "ada@example.com", days=10)  # takes effect later, without another event
+        assert [each.customers for each in view.duplicates()] == []
+        now[0] = LATER + timedelta(days=11)
+        assert [each.customers for each in view.duplicates()] == [pair]
+        engine.execute(EraseCustomer(customer="c1", occurred_at=now[0]))
+        assert [each.customers for each in view.duplicates()] == []
 
 
 def test_what_is_kept_is_bounded_by_number_and_by_size() -> None:
