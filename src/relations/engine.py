@@ -46,6 +46,7 @@ from relations.policies.in_force import InForce
 from relations.projections import PROJECTIONS, VIEWS, View, ViewContext
 from relations.projections.agenda.view import commands_due
 from relations.projections.projection import Projection
+from relations.projections.running.last_events import last_events
 from relations.projections.running.resolving import AliasReader
 from relations.projections.running.runner import ALIASES, Progress, Runner
 from relations.projections.views import Views
@@ -75,6 +76,7 @@ class Relations(Questions):
         bounds: None: an engine answers from the whole log.
         runner: The runner of the projections.
         view_context: The parts that every view is built from.
+        aggregates: Every kind of aggregate that it was opened with.
     """
 
     commands: Mapping[str, type[Command]]
@@ -114,7 +116,7 @@ class Relations(Questions):
         )
         self.runner = Runner(log, self.codec, projections, lambda: self.policy.zone)
         self._follow = follow
-        self._aggregates, self._kinds = aggregates, views
+        self.aggregates, self._kinds = aggregates, views
         self.bounds = None
         self._bounds = BoundsFinder(log)
         self._states = KeptStates(log, self.codec, directory=kept_states)
@@ -146,6 +148,7 @@ class Relations(Questions):
             customers_between=self.runner.customers_between,
             open_words=open_words,
             digest=self._keys.known_digest,
+            last_events=partial(last_events, self.log.database, but_by="agenda"),
         )
 
     def _refresh(self, projection: Projection) -> None:
@@ -399,7 +402,7 @@ class Relations(Questions):
             codec=self.codec,
             reader=self._reader,
             finder=self._bounds,
-            aggregates=self._aggregates,
+            aggregates=self.aggregates,
             kinds=self._kinds,
             runner=self.runner,
             states=self._states,

@@ -69,6 +69,8 @@ class ViewContext:
         customers_between: Returns the customers with events, of those that the projections fold, between two moments.
         open_words: Opens sealed personal words; None for the erased.
         digest: Returns the keyed digest of a text for a purpose, by which sealed words are found.
+        last_events: Returns the time of each customer's last event, and whether they have a key of personal words;
+            nothing as of the past.
     """
 
     database: Database
@@ -81,6 +83,7 @@ class ViewContext:
     customers_between: Callable[[Sequence[Projection], int, int], list[str]]
     open_words: Callable[[Sequence[tuple[str, str, str, str]]], list[str | None]]
     digest: Callable[[str, str], str | None]
+    last_events: Callable[[], Mapping[str, tuple[int, bool]]] = dict
 
 
 class View:
@@ -118,6 +121,7 @@ class View:
         self._customers_between = self._kept_at_head(context.customers_between)
         self._open_words = self._unkept(context.open_words)
         self._digest = self._unkept(context.digest)
+        self._last_events = self._unkept(context.last_events)
         self._tables = {row: RowTable.of(context.database, self.projection, row) for row in self.projection.tables}
 
     @property
