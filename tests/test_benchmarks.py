@@ -22,6 +22,7 @@ BUDGETS = {
     "import": {0.5},
     "loading": {8.0},
     "rebuild": {0.35, 150.0, 1.7},
+    "live": {0.35},
     "complaints": {0.35},
     "members": {0.35, 20.0},
     "scaling": {1.2},

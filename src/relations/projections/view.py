@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial, wraps
-from threading import local
 from time import perf_counter
 from types import FunctionType
 from typing import Any, ClassVar, TypeVar
@@ -26,14 +25,14 @@ from sqlalchemy.sql.visitors import replacement_traverse
 
 from relations.errors import InvalidInput, StoreError
 from relations.gc_pause import collector_paused
-from relations.log.database import CompiledStatement, Database
+from relations.log.database import CompiledStatement, Database, tables_of
 from relations.log.tables import log
 from relations.messages import to_micros
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime, local_time
 from relations.policies.in_force import InForce
 from relations.projections.columns import Codes, ColumnGroups, Columns, ColumnStore, Fetched, RowSource
-from relations.projections.keeping import KeptAnswers, ViewState, copied, key_of_call
+from relations.projections.keeping import Asking, KeptAnswers, ViewState, copied, key_of_call
 from relations.projections.projection import CustomerRow, Projection, Row, Rows
 from relations.projections.running.aliases import Aliases, combined, key_of
 from relations.projections.running.resolving import AliasReader
@@ -115,12 +114,12 @@ class View:
         self._present = context.now
         self._refresh: Callable[[], None] = partial(context.refresh, self.projection)
         self._aliases = context.aliases
-        self._asking = _Asking()
+        self._asking = Asking()
         self._kept = KeptAnswers()
         self._stores: defaultdict[type[CustomerRow], ColumnStore] = defaultdict(ColumnStore)
         self._field_queries: dict[tuple[type[CustomerRow], tuple[str, ...]], CompiledStatement] = {}
-        self._fold_customer = self._unkept(context.fold_customer)
-        self._customers_between = self._unkept(context.customers_between)
+        self._fold_customer = self._kept_at_head(context.fold_customer)
+        self._customers_between = self._kept_at_head(context.customers_between)
         self._open_words = self._unkept(context.open_words)
         self._digest = self._unkept(context.digest)
         self._last_events = self._unkept(context.last_events)
@@ -384,8 +383,29 @@ class View:
         found = self._database.cursor(connection).execute("SELECT to_regclass(%s)::oid", (f'"{first}"',)).fetchone()[0]
         return int(found or 0)
 
+    def _kept_at_head(self, read: Callable[..., T]) -> Callable[..., T]:
+        """Return a function that reads the log: answers are kept if the tables are as new as the log."""
+
+        @wraps(read)
+        def reading(*args: Any, **kwargs: Any) -> T:
+            if not self._is_at_head():
+                self._asking.is_lasting = False
+            return read(*args, **kwargs)
+
+        return reading
+
+    def _is_at_head(self) -> bool:
+        state = self._state()
+        if state is None:
+            return False
+        with self._database.reading() as connection:
+            if log.name not in tables_of(connection, [log.name]):
+                return False  # a view of the past has tables of its own
+            newest: int | None = connection.execute(select(func.max(log.c.position))).scalar()
+        return newest == state.position
+
     def _unkept(self, read: Callable[..., T]) -> Callable[..., T]:
-        """Return a function of which no answer is kept: it reads the log or the keys, not only the view's tables."""
+        """Return a function that leads to no kept answer: it reads the keys, not only the view's tables."""
 
         @wraps(read)
         def reading(*args: Any, **kwargs: Any) -> T:
@@ -497,27 +517,6 @@ class View:
             .where(*map(surviving, where))
             .order_by(*map(surviving, order_by))
         )
-
-
-class _Asking(local):
-    """The question that a thread is asking.
-
-    Attributes:
-        is_lasting: False once it has read something that may change while the tables and the policies do not.
-        days: The present days that it depends on.
-        state: The state of the tables; None if it is not known, or if there are no tables yet.
-        is_state_known: True once the state was read.
-    """
-
-    def __init__(self) -> None:
-        self.begin()
-
-    def begin(self) -> None:
-        """Begin a question."""
-        self.is_lasting = True
-        self.days: set[int] = set()
-        self.state: ViewState | None = None
-        self.is_state_known = False
 
 
 _OUTSIDE = ("out of range", "must be in 1..")
