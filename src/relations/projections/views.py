@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from relations.errors import InvalidInput
 from relations.projections.agenda.view import AgendaView
+from relations.projections.board.view import BoardView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
@@ -32,6 +33,7 @@ class Views:
         retention: Customers who stay, customers who leave, and their value.
         repair: Damaged relations, and the progress of their repair.
         agenda: Everything that falls due.
+        board: The indicators of the business against its goals.
         loyalty: The points, tiers and rewards of members, and the liability.
         desk: The work list of the complaint desk, and its results.
         customers: Customers by any of their ids, their consents, and likely duplicates.
@@ -41,6 +43,7 @@ class Views:
     retention: RetentionView
     repair: RepairView
     agenda: AgendaView
+    board: BoardView
     loyalty: LoyaltyView
     desk: DeskView
     customers: CustomersView
