@@ -331,7 +331,7 @@ class BoardView(View):
             goal = next((each for each in goals if (each.indicator, each.scope) == (name, scope)), None)
             months = months_until(chosen, _months_needed(indicator))[::-1]
             figure = self._figure(indicator, scope, self._series(indicator, scope, months, moment), goal)
-            if wanted is not None or goal is not None or figure.month.n or figure.previous.n:
+            if wanted is not None or goal is not None or _is_known(figure.month) or _is_known(figure.previous):
                 found.append(figure)
         return found
 
@@ -339,8 +339,8 @@ class BoardView(View):
         self,
         indicator: str,
         *,
-        since: str,
-        until: str,
+        since: str | None = None,
+        until: str | None = None,
         scope: Mapping[str, str] | None = None,
         as_of: datetime | None = None,
     ) -> list[IndicatorMonth]:
@@ -348,8 +348,8 @@ class BoardView(View):
 
         Args:
             indicator: Its name.
-            since: The first month.
-            until: The month after the last one.
+            since: The first month; by default a year before the end.
+            until: The month after the last one; by default the present month, which is not over.
             scope: The part of the business, such as `{"touchpoint": "bar"}`.
             as_of: The moment; now by default.
 
@@ -359,7 +359,8 @@ class BoardView(View):
         checked_choice(indicator, INDICATORS, "indicator", needed=True)
         first, end = checked_month(since, "since"), checked_month(until, "until")
         moment = self.moment(as_of)
-        last = min(months_after(str(end), -1), self.local.month(moment))
+        present = self.local.month(moment)
+        last = months_after(present if end is None else min(end, months_after(present)), -1)
         unknown = sorted((scope or {}).keys() - INDICATORS[indicator].scopes)
         if unknown:
             raise InvalidInput(
@@ -368,7 +369,7 @@ class BoardView(View):
                 field="scope",
                 hint=f"Its scopes are {', '.join(sorted(INDICATORS[indicator].scopes)) or 'none'}",
             )
-        months = months_between(str(first), last)
+        months = months_between(first or months_after(last, 1 - _MONTHS_FOR_LIMITS), last)
         return self._series(INDICATORS[indicator], scope or {}, months, moment) if months else []
 
     def goals(self, *, as_of: datetime | None = None) -> list[GoalProfile]:
@@ -563,6 +564,10 @@ def _month(month: str, value: MonthValue, *, complete: bool) -> IndicatorMonth:
         interval=value.interval,
         suppressed=value.suppressed,
     )
+
+
+def _is_known(month: IndicatorMonth) -> bool:
+    return month.value is not None or month.suppressed
 
 
 def _signal(month: IndicatorMonth, earlier: Sequence[IndicatorMonth]) -> Signal | None:

@@ -43,7 +43,14 @@ from relations.aggregates.customer import (
     ScoreSentiment,
     SendInvitation,
 )
-from relations.aggregates.goal import MeasureGoalImprovement, Measurement, SetGoal
+from relations.aggregates.goal import (
+    EndGoal,
+    MeasureGoalImprovement,
+    Measurement,
+    RaiseGoalImprovement,
+    ReviewGoal,
+    SetGoal,
+)
 from relations.aggregates.loyalty import (
     CreditPurchase,
     HeldId,
@@ -260,6 +267,11 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (SetGoal, "scope"): lambda: st.just({}),
     (SetGoal, "starts"): lambda: st.dates(date(2024, 1, 1), date(2024, 12, 31)),
     (SetGoal, "ends"): lambda: st.dates(date(2025, 1, 1), date(2025, 12, 31)),
+    (ReviewGoal, "finding"): terms,
+    (ReviewGoal, "root_cause"): terms,
+    (ReviewGoal, "decision"): terms,
+    (RaiseGoalImprovement, "what"): terms,
+    (EndGoal, "reason"): terms,
     (MeasureGoalImprovement, "before"): lambda: _measurements(),  # noqa: PLW0108 - it is defined further down
     (MeasureGoalImprovement, "after"): lambda: _measurements(),  # noqa: PLW0108 - it is defined further down
 }
