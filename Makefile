@@ -35,7 +35,7 @@ browser: ## install the browser for the report's tests (Debian, as root)
 	    chromium chromium-driver fonts-noto-cjk >/dev/null; }
 
 test: $(DEV) ## run every test but the long searches, on SQLite and on a real PostgreSQL
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=15
 
 SEED     ?= $(shell date +%s)
 EXAMPLES ?= 500

@@ -28,6 +28,7 @@ from benchmarks import (
     loading,
     members,
     memory,
+    questions,
     rebuild,
     scaling,
     sealing,
@@ -55,6 +56,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
         lifetime_value,
         memory,
         sealing,
+        questions,
     )
 }
 """The measurements by name, in order. Those that wait for the disk run first, before others fill its caches."""

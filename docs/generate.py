@@ -860,6 +860,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "engine.md": ModulePage("The engine", "relations.engine", first="Relations"),
     "testing.md": ModulePage("The test kit", "relations.testing", first="Scenario"),
     "exchange.md": ModulePage("Exchange", "relations.exchange"),
+    "relay.md": ModulePage("Relay", "relations.relay"),
     "analytics.md": ModulePage("Analytics", "relations.analytics"),
     "audit.md": ModulePage("Audit", "relations.audit", first="Seals"),
 }

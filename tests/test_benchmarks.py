@@ -29,9 +29,10 @@ BUDGETS = {
     "value": {3.0},
     "memory": {1.25},
     "sealing": {2.0, 5.0},
+    "questions": {500.0, 100.0, 20.0},
 }
 """What each measurement holds the engine to."""
-COSTLY = {"import", "memory", "rebuild", "single"}
+COSTLY = {"import", "memory", "questions", "rebuild", "single"}
 """Each starts processes or waits for the disk again and again: `make soak` runs them."""
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import Phase, assume, event, given, settings
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from relations import Relations
@@ -18,6 +18,7 @@ from relations.aggregates.customer import (
     RefundReversed,
     ReinstatePurchase,
     ReverseRefund,
+    UnmergeCustomer,
 )
 from relations.aggregates.loyalty import (
     EarningRestored,
@@ -33,7 +34,7 @@ from relations.aggregates.loyalty import (
 )
 from relations.aggregates.policy import AdoptPolicy
 from relations.errors import CommandRefused, InvalidInput
-from relations.messages import Command, Money, Tender
+from relations.messages import Command, Money, Tender, to_micros
 from relations.policies import Policy
 from relations.projections import agenda, loyalty, retention
 from relations.projections.loyalty import MemberAccount
@@ -70,12 +71,19 @@ def refund(purchase: str, amount: int, day: int, name: str = "r1", **more: Any) 
     return RefundPurchase(refund=name, purchase=purchase, amount=euros(amount), occurred_at=on(day), **{**SOME, **more})
 
 
-def figures(engine: Relations) -> Answers:
-    """Every answer of every view but lists of what happened: a statement and a tier's history show both entries."""
-    found = answers(engine, customers=("c1", "c2"), but=("loyalty.statement", "loyalty.points_by_month"))
-    for said in found.values():
+def figures(engine: Relations, *, but: tuple[str, ...] = ()) -> Answers:
+    """Every answer of every view, with lists of what happened left to what they add up to.
+
+    A statement and a tier's history show both entries. Movements by month do too where a month ends between the two, so
+    that their sums and the points that are open in the end are compared.
+    """
+    found = answers(engine, customers=("c1", "c2"), but=("loyalty.statement", *but))
+    for (name, _), said in found.items():
         if isinstance(said, dict) and isinstance(said.get("tier"), dict):
             said["tier"].pop("history", None)
+        if name == "loyalty.months" and said:
+            moved = [key for key in said[0] if key not in ("month", "open")]
+            said[:] = [{key: sum(each[key] for each in said) for key in moved} | {"open": said[-1]["open"]}]
     return found
 
 
@@ -153,6 +161,27 @@ def test_what_was_missing_is_neither_owed_nor_missing_any_more(shortfall: str) -
         assert balance(engine) == 40  # nothing is set against what is missing no longer
 
 
+def test_a_refund_in_one_month_and_its_reversal_in_the_next_add_up_to_nothing() -> None:
+    with opened(policy(), buy("p", 3, 28), refund("p", 1, 30)) as engine:
+        before, months = figures(engine), engine.views.loyalty.months()
+        engine.execute(refund("p", 1, 30, name="r2"))
+        engine.execute(ReverseRefund(refund="r2", occurred_at=on(30), **SOME))
+        assert engine.views.loyalty.months() == months
+        engine.execute(refund("p", 1, 30, name="r3"))
+        engine.execute(ReverseRefund(refund="r3", occurred_at=on(40), **SOME))
+        assert [each.taken_back for each in engine.views.loyalty.months()] == [2, -1]
+        assert figures(engine) == before
+
+
+def test_a_month_in_which_points_only_went_and_came_back_is_no_month_of_movements() -> None:
+    with opened(policy(), buy("p", 3, 28)) as engine:
+        before = engine.views.loyalty.months()
+        engine.execute(refund("p", 1, 40))
+        engine.execute(ReverseRefund(refund="r1", occurred_at=on(41), **SOME))
+        assert engine.views.loyalty.months() == before
+        assert len(before) == 1
+
+
 def test_a_debt_that_was_repaid_meanwhile_comes_back_as_points() -> None:
     spend = RedeemPoints(redemption="x", points=40, occurred_at=on(2), **SOME)
     with opened(policy(), buy("p", 40, 1), spend, refund("p", 40, 3), buy("q", 25, 4)) as engine:
@@ -207,6 +236,42 @@ def test_a_referral_that_a_refund_revoked_counts_again_on_both_sides() -> None:
         engine.execute(ReverseRefund(customer="c3", refund="r1", occurred_at=on(5)))
         assert any(isinstance(each.event, ReferralRestored) for each in engine.events())
         assert (figures(engine), balance(engine), balance(engine, "c3")) == before
+
+
+@pytest.mark.parametrize(
+    "order", ["refund merge reversal", "merge refund unmerge reversal", "merge refund reversal unmerge"]
+)
+def test_a_revoked_referral_counts_again_however_a_merge_comes_between(order: str) -> None:
+    rules = policy(referral={"referrer_points": 50, "referred_points": 20})
+    refer = MakeReferral(customer="c1", referral="f", referred="c3", occurred_at=on(1))
+    history: list[Command] = [
+        refer,
+        EnrolMember(customer="c3", occurred_at=on(2)),
+        buy("p", 10, 3, customer="c3"),
+    ]
+    steps = {
+        "refund": refund("p", 10, 4, customer="c3"),
+        "merge": MergeCustomer(customer="c1", into="c2", occurred_at=on(5)),
+        "reversal": ReverseRefund(customer="c3", refund="r1", occurred_at=on(6)),
+        "unmerge": UnmergeCustomer(customer="c1", occurred_at=on(7)),
+    }
+    names = order.split()
+    with opened(rules, *history) as engine, opened(rules, *history) as other:
+        for number, name in enumerate(names):
+            engine.execute(steps[name].model_copy(update={"occurred_at": on(10 + number)}))
+            if name == "refund":
+                assert engine.views.loyalty.referrals().points == 0
+                assert [each.points for each in engine.views.loyalty.referrals_of("c1")] == [0]
+            elif "merge" in name:
+                other.execute(steps[name].model_copy(update={"occurred_at": on(10 + number)}))
+        assert any(isinstance(each.event, ReferralRestored) for each in engine.events())
+        whose = "c1" if "unmerge" in names else "c2"
+        assert engine.views.loyalty.referrals() == other.views.loyalty.referrals()
+        for each in (engine, other):
+            assert [(row.points, row.rewarded_at) for row in each.views.loyalty.referrals_of("c1")] == [
+                (50, to_micros(on(3)))
+            ]
+            assert balance(each, whose) == 50
 
 
 def test_a_refund_under_a_merged_id_is_reversed_in_the_surviving_account() -> None:
@@ -356,6 +421,8 @@ RULES = (
     ),
 )
 PURCHASES = ("p1", "p2", "p3")
+UNTOUCHED = ("satisfaction", "desk", "retention.lifetime_values")
+"""What the property does not ask: it has neither purchases in it, nor is quickly fitted. The tests above ask it."""
 
 
 @st.composite
@@ -375,12 +442,6 @@ def histories(draw: st.DrawFn) -> list[Command]:
     return found
 
 
-# An open fault, which not every search comes to: purchases of 3.00, 1.00 and 1.00, a refund of 1.00 of the first, then
-# one of 1.02 that is reversed: `agenda.due` differs. Not shrunk again each time, for that takes minutes.
-@pytest.mark.xfail(
-    strict=False, reason="an open fault: a second refund in part, reversed, leaves something in agenda.due"
-)
-@settings(phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(st.sampled_from(RULES), histories(), st.sampled_from(PURCHASES), st.integers(1, 100), st.integers(0, 3))
 def test_a_refund_and_its_reversal_leave_nothing_in_any_view(
     rules: Policy, history: list[Command], purchase: str, percent: int, wait: int
@@ -392,7 +453,7 @@ def test_a_refund_and_its_reversal_leave_nothing_in_any_view(
         later = max(each.occurred_at for each in history) + timedelta(days=1)
         engine.advance_time(later + timedelta(days=wait))
         bought = next(each for each in history if isinstance(each, RecordPurchase) and each.purchase == purchase)
-        before = figures(engine)
+        before = figures(engine, but=UNTOUCHED)
         amount = Money(max(1, bought.amount.amount * percent // 100), "EUR")
         back = RefundPurchase(refund="mine", purchase=purchase, amount=amount, occurred_at=later, **SOME)
         try:
@@ -402,7 +463,7 @@ def test_a_refund_and_its_reversal_leave_nothing_in_any_view(
         assert any(isinstance(each.event, PurchaseRefunded) for each in engine.events())
         undo = ReverseRefund(refund="mine", occurred_at=later + timedelta(days=wait), **SOME)
         engine.execute(undo)
-        assert figures(engine) == before
+        assert figures(engine, but=UNTOUCHED) == before
         moved = [each.event for each in engine.events()]
         event("points were given back" if any(isinstance(each, EarningRestored) for each in moved) else "none were")
         event("a tier was lost" if any(isinstance(each, TierLost) for each in moved) else "no tier was lost")

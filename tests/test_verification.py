@@ -209,8 +209,8 @@ def test_a_question_is_answered_from_one_state(database_url: str) -> None:
         assert len(engine.view(TwoLooks).looks()[0]) > len(first)
 
 
-def verified_beside_a_writer(url: str, rounds: int, seconds: float) -> int:
-    """Verify while one thread writes and another catches up; return how often."""
+def verified_beside_a_writer(url: str, rounds: int, seconds: float, pause: float = 0) -> int:
+    """Verify while one thread writes, with pauses, and another catches up; return how often."""
     stop, count, before = threading.Event(), 0, 0
     with Relations.open(url) as engine, Relations.open(url) as writer, Relations.open(url) as reader:
         engine.execute_many(purchase(number, f"c{number % 5}") for number in range(50))
@@ -219,11 +219,11 @@ def verified_beside_a_writer(url: str, rounds: int, seconds: float) -> int:
             number = 100
             while not stop.is_set():
                 number += 1
-                customer = f"c{number % 7}"
-                writer.execute(purchase(number, customer))
+                writer.execute(purchase(number, f"c{number % 7}"))
                 if number % 11 == 0:
-                    writer.execute(register(customer))
-                    writer.execute(erase(customer, occurred_at=day(900) + timedelta(hours=number)))
+                    writer.execute(register(f"e{number}"))
+                    writer.execute(erase(f"e{number}", occurred_at=day(900) + timedelta(hours=number)))
+                stop.wait(pause)
 
         def follow() -> None:
             while not stop.is_set():
@@ -254,4 +254,4 @@ def test_verify_beside_a_writer_raises_no_alarm(database_url: str) -> None:
 
 @pytest.mark.soak
 def test_verify_beside_a_writer_raises_no_alarm_for_five_minutes(database_url: str) -> None:
-    assert verified_beside_a_writer(database_url, rounds=8, seconds=300) > 8
+    assert verified_beside_a_writer(database_url, rounds=8, seconds=300, pause=0.05) > 8

@@ -9,11 +9,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
-import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from relations.aggregates import AGGREGATES
 from relations.aggregates.policy import AdoptPolicy
@@ -22,46 +22,29 @@ from relations.errors import IdempotencyConflict, InvalidInput
 from relations.execution import BatchReport, Clock, Executor, Reader, Receipt, Rejection
 from relations.execution.idempotency import Repeats
 from relations.log.codec import Codec
+from relations.log.consuming import Consumer, consumer_statuses, move_consumer
 from relations.log.database import Access, Database, Durability
 from relations.log.log import Log
-from relations.log.personal import KeyProblem, Keys
+from relations.log.personal import Keys
 from relations.log.subscription import Subscription
-from relations.log.tables import log as log_table
 from relations.messages import Command, Event, RecordedEvent, to_micros
+from relations.past.bounds import BoundsFinder
+from relations.past.past import Past, PastParts
+from relations.past.questions import Questions, Status
+from relations.past.states import CustomerTables, KeptStates
 from relations.policies import Policy
 from relations.policies.in_force import InForce
 from relations.projections import PROJECTIONS, VIEWS, View, ViewContext
 from relations.projections.agenda.view import commands_due
 from relations.projections.projection import Projection
-from relations.projections.running.resolving import AliasReader, ids_in_log
-from relations.projections.running.runner import ALIASES, Progress, ProjectionStatus, Runner
+from relations.projections.running.resolving import AliasReader
+from relations.projections.running.runner import ALIASES, Progress, Runner
 from relations.projections.views import Views
 from relations.reactions import ONLY_IF, REACTIONS, Reaction, react
 from relations.telemetry import is_verbose, logger
-from relations.verification import Problem, Verification, Verifier
+from relations.verification import KeyCheck, KeyProblem, Problem, Verification, Verifier
 
 __all__ = ["BatchReport", "Problem", "Receipt", "Rejection", "Relations", "Status", "Verification", "Views"]
-
-
-V = TypeVar("V", bound=View)
-
-
-class Status(msgspec.Struct, frozen=True):
-    """The state of an engine's log and projections.
-
-    Attributes:
-        database: The database's URL, without its password.
-        position: The last position of the log.
-        digest: Its digest, hexadecimal. Note it down: it proves every event up to this position.
-        projections: How each projection stands.
-        purge_owed: A destroyed key is still in the database's files; the next open or `relations run` removes it.
-    """
-
-    database: str
-    position: int
-    digest: str
-    projections: list[ProjectionStatus]
-    purge_owed: bool = False
 
 
 def utc_now() -> datetime:
@@ -69,7 +52,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Relations:
+class Relations(Questions):
     """An engine on one database. It is thread-safe, and several processes may share the database.
 
     Open it with `Relations.open`, and use it as a context manager to close it.
@@ -79,14 +62,11 @@ class Relations:
         log: The log of events.
         codec: The codec of the events that this engine knows.
         clock: The function that returns the time of recording.
+        bounds: None: an engine answers from the whole log.
         runner: The runner of the projections.
         view_context: The parts that every view is built from.
     """
 
-    views: Views
-    log: Log
-    codec: Codec
-    clock: Clock
     runner: Runner
     view_context: ViewContext
 
@@ -102,6 +82,7 @@ class Relations:
         projections: Sequence[Projection] = PROJECTIONS,
         views: Sequence[type[View]] = VIEWS,
         follow: bool = True,
+        kept_states: Path | None = None,
     ) -> None:
         self.log = log
         self.codec = Codec(event for aggregate in aggregates for event in aggregate.events)
@@ -121,6 +102,11 @@ class Relations:
         )
         self.runner = Runner(log, self.codec, projections, lambda: self.policy.zone)
         self._follow = follow
+        self._aggregates, self._kinds = aggregates, views
+        self.bounds = None
+        self._bounds = BoundsFinder(log)
+        self._states = KeptStates(log, self.codec, directory=kept_states)
+        self._customers = CustomerTables(self.codec)
         for view in views:
             if view not in VIEWS and view.projection not in projections:
                 raise InvalidInput(
@@ -170,6 +156,7 @@ class Relations:
         views: Sequence[type[View]] = VIEWS,
         follow: bool = True,
         access: Access = "write",
+        kept_states: Path | None = None,
         busy_seconds: float = 30.0,
         pool_size: int = 15,
         pool_seconds: float = 30.0,
@@ -193,6 +180,8 @@ class Relations:
             access: `write`: record events. `fold`: record nothing, but bring views up to date. `read`: change nothing,
                 neither in the database nor next to it. Views that are behind are then folded in a copy in memory, as of
                 the moment of opening. On PostgreSQL they answer from what is folded, with a warning.
+            kept_states: A folder in which `as_of` keeps states of views from one process to the next. By default they
+                are kept until the engine is closed.
             busy_seconds: The seconds that a command waits for its turn to write, before `log_busy` is raised.
             pool_size: The most connections that read or write at once. Subscriptions have their own.
             pool_seconds: The seconds that a caller waits for a free connection, before `pool_exhausted` is raised.
@@ -215,6 +204,7 @@ class Relations:
             projections=projections,
             views=views,
             follow=follow,
+            kept_states=kept_states,
         )
         database = Database(
             url,
@@ -240,6 +230,8 @@ class Relations:
 
     def close(self) -> None:
         """Close every connection."""
+        self._states.close()
+        self._customers.close()
         self.log.database.close()
 
     def __enter__(self) -> Self:
@@ -363,10 +355,56 @@ class Relations:
 
     # --- what is known ----------------------------------------------------------------------------------------------
 
-    @property
-    def policy(self) -> Policy:
-        """The policy in force now; the default policy if none was adopted."""
-        return self.rules.at(to_micros(self.clock()))
+    def as_of(
+        self,
+        *,
+        position: int | None = None,
+        recorded: datetime | None = None,
+        occurred: datetime | None = None,
+        customer: str | None = None,
+    ) -> Past:
+        """Return the log and its views as they stood, with the same questions as the engine. Nothing is changed.
+
+        `position` and `recorded` answer "as we knew it then": from what had been recorded by then, and nothing else.
+        `occurred` answers "as we now know it was": from everything dated up to then, whenever it was recorded. Together
+        they answer what was known at one time about another. Without any, the log is taken as it is now.
+
+        Args:
+            position: The last position that is known; 0 is before the first event.
+            recorded: An aware datetime. Known is what had been recorded by then.
+            occurred: An aware datetime in business time.
+            customer: Answer about this customer alone, under any of their ids. That takes milliseconds, and no more in
+                a long log. Figures that compare customers, such as ranks, then compare nobody else.
+
+        Raises:
+            InvalidInput: Both a position and a time of recording are given, the log has no such position, or a time has
+                no zone.
+        """
+        bounds = self._bounds.find(position, recorded, occurred)
+        moment = occurred or recorded or self._bounds.recorded_at(bounds.position) or self.clock()
+        parts = PastParts(
+            log=self.log,
+            codec=self.codec,
+            reader=self._reader,
+            aggregates=self._aggregates,
+            kinds=self._kinds,
+            runner=self.runner,
+            states=self._states,
+            customers=self._customers,
+            context=self.view_context,
+        )
+        return Past(parts, bounds, moment, customer)
+
+    def keep_states(self, names: Iterable[str] | None = None) -> None:
+        """Keep states of views at evenly spread positions of the log, so that `as_of` any position is answered soon.
+
+        Without it, states are kept at the positions that questions pass on their way. It folds the log once.
+
+        Args:
+            names: The projections; all by default.
+        """
+        wanted = self.runner.projections if names is None else names
+        self._states.fill([self.runner.projections[name] for name in wanted], self.policy.zone)
 
     @property
     def rules(self) -> InForce:
@@ -383,71 +421,6 @@ class Relations:
         with self.log.database.reading() as connection:
             return self._executor.states.load(connection, f"{kind}-{name}" if name else kind)[1]
 
-    def history(self, customer: str, *, until: datetime | None = None) -> list[RecordedEvent]:
-        """Return all events of a customer in the order of recording; personal words are readable unless erased.
-
-        Args:
-            customer: The customer's id, or any id merged with it: they share one history.
-            until: Only events that had occurred by then.
-        """
-        statement = select(log_table).order_by(log_table.c.position)
-        if until is not None:
-            statement = statement.where(log_table.c.occurred_at <= to_micros(until))
-        with self.log.database.reading() as connection:
-            ids = ids_in_log(connection, self.codec, customer)
-            statement = statement.where(log_table.c.customer.in_(ids))
-            return list(self._reader.recorded(connection, connection.execute(statement)))
-
-    def timeline(self, kind: str, name: str, *, until: datetime | None = None) -> list[RecordedEvent]:
-        """Return everything recorded in one aggregate's stream, such as `timeline("complaint", "k7")`.
-
-        Events are in the order of recording, with personal words readable unless erased. The list can be empty.
-
-        Args:
-            kind: The kind of aggregate.
-            name: Its own id.
-            until: Only events that had occurred by then.
-        """
-        stream = f"{kind}-{name}" if name else kind
-        statement = select(log_table).where(log_table.c.stream == stream).order_by(log_table.c.version)
-        if until is not None:
-            statement = statement.where(log_table.c.occurred_at <= to_micros(until))
-        with self.log.database.reading() as connection:
-            return list(self._reader.recorded(connection, connection.execute(statement)))
-
-    def events(
-        self, *, after: int = 0, until: int | None = None, of: Collection[type[Event]] = ()
-    ) -> Iterator[RecordedEvent]:
-        """Yield the log's events in order of position; personal words are readable unless erased.
-
-        Args:
-            after: Begin after this position.
-            until: End with this position.
-            of: Only events of these classes; all events by default.
-        """
-        # Page by page, with no transaction open while the caller looks at what it got: the log only grows.
-        while True:
-            page, last = self._page(after, until=until, of=of)
-            yield from page
-            if last == after:
-                return
-            after = last
-
-    def _page(
-        self, after: int, limit: int = 1_000, *, until: int | None = None, of: Collection[type[Event]] = ()
-    ) -> tuple[list[RecordedEvent], int]:
-        """Return the next events and the position read up to; a page of other applications' events is empty."""
-        with self.log.database.reading() as connection:
-            if of:
-                position, topic = log_table.c.position, log_table.c.topic
-                wanted = select(log_table).where(position > after, topic.in_([each.topic for each in of]))
-                if until is not None:
-                    wanted = wanted.where(position <= until)
-                rows: Sequence[Any] = connection.execute(wanted.order_by(position).limit(limit)).all()
-            else:
-                rows = next(self.log.scan(connection, after=after, until=until, chunk=limit), [])
-            return list(self._reader.recorded(connection, rows)), rows[-1][0] if rows else after
-
     def subscribe(self, *, after: int | None = None) -> Subscription[RecordedEvent]:
         """Follow the log: return an iterator of recorded events that waits for new ones until it is stopped.
 
@@ -459,14 +432,79 @@ class Relations:
         if after is None:
             after = self.status().position
 
-        return Subscription(self.log.database, self._page, after=after)
+        return Subscription(self.log.database, self.page, after=after)
+
+    def consume(
+        self,
+        name: str,
+        *,
+        after: int = 0,
+        of: Collection[type[Event]] = (),
+        wait: bool = True,
+        standby: bool = True,
+        lease_seconds: float = 10.0,
+        save_every: int = 1,
+        sealed: bool = False,
+        before_read: Callable[[], object] = lambda: None,
+    ) -> Consumer[RecordedEvent]:
+        """Follow the log under a name whose position is kept in the database, so that no event is missed.
+
+        An event is acknowledged when the next one is asked for. After a crash, those that were not come again. Of all
+        consumers with one name, in any number of processes, one runs at a time. `subscribe` keeps nothing.
+
+        Args:
+            name: The consumer's name; a new one begins after the position `after`.
+            after: The position after which a consumer with a new name begins.
+            of: Only events of these classes; all events by default.
+            wait: Wait for new events at the end of the log; otherwise the iteration ends there.
+            standby: Wait for the turn while another consumer has the name; otherwise refuse.
+            lease_seconds: After this time, the name of a consumer that was killed is free.
+            save_every: Write the position after this many events. After a crash, up to as many more come again.
+            sealed: Leave personal words sealed.
+            before_read: Called before each read of the log.
+
+        Raises:
+            InvalidInput: The name or a number is out of range.
+            ForeignDatabase: The engine was opened for reading only.
+        """
+
+        def read(position: int, limit: int) -> tuple[list[RecordedEvent], int]:
+            return self.page(position, limit, of=of, sealed=sealed, to_head=True)
+
+        return Consumer(
+            self.log.database,
+            read,
+            name=name,
+            after=after,
+            wait=wait,
+            standby=standby,
+            lease_seconds=lease_seconds,
+            save_every=save_every,
+            before_read=before_read,
+        )
+
+    def move_consumer(self, name: str, position: int) -> None:
+        """Move a durable consumer that does not run: it goes on with the events after this position.
+
+        Raises:
+            InvalidInput: There is no such consumer.
+            ConcurrencyConflict: It is running.
+        """
+        move_consumer(self.log.database, name, position)
 
     def status(self) -> Status:
-        """Return the state of the log and of each projection."""
+        """Return the state of the log, of each projection, and of each durable consumer."""
         with self.log.database.reading() as connection:
             head = self.log.head(connection)
         owed = self.log.database.owed_purge() is not None
-        return Status(self.log.database.name, head.position, head.digest.hex(), self.runner.status(), owed)
+        return Status(
+            database=self.log.database.name,
+            position=head.position,
+            digest=head.digest.hex(),
+            projections=self.runner.status(),
+            purge_owed=owed,
+            consumers=consumer_statuses(self.log.database),
+        )
 
     def first_changed(self, commands: Sequence[Command]) -> Command | None:
         """Return the first command whose id the log has for a different command, or None."""
@@ -498,7 +536,9 @@ class Relations:
     def key_problems(self) -> Iterator[KeyProblem]:
         """Check every customer's key against the log: damaged, swapped, missing, emptied, or back after an erasure."""
         with self.log.database.reading() as connection:
-            yield from self._keys.problems(connection, self.codec)
+            check = KeyCheck(self._keys, self.codec, self._executor.aggregates, connection)
+            if check.is_possible:
+                yield from check.key_problems(self.log, connection)
 
     def note_copied(self, connection: Connection, position: int) -> None:
         """Note that events up to a position were imported from another log; its keys did not come with them.
@@ -508,14 +548,6 @@ class Relations:
             position: The last imported position.
         """
         self._keys.note_copied(connection, position)
-
-    def view(self, kind: type[V]) -> V:
-        """Return the view of a class; a host's own views are found the same way.
-
-        Raises:
-            InvalidInput: The engine was opened without this view.
-        """
-        return self.views.of(kind)
 
     # --- projections ------------------------------------------------------------------------------------------------
 
@@ -550,4 +582,15 @@ class Relations:
         Raises:
             InvalidInput: An entry of `expect` is not of the form `POSITION:DIGEST`.
         """
-        return Verifier(self.log, self.codec, self.runner, self._keys, expect=expect, on_progress=on_progress).verify()
+        verifier = Verifier(
+            self.log,
+            self.codec,
+            self.runner,
+            self._keys,
+            self._executor.states,
+            self._executor.aggregates,
+            self._executor.rules,
+            expect=expect,
+            on_progress=on_progress,
+        )
+        return verifier.verify()

@@ -57,6 +57,9 @@ class RelationsError(Exception):
         code: A stable word for programs, such as `refund_exceeds_purchase`.
         field: The field that was wrong, if one was.
         hint: What to do instead.
+
+    Attributes:
+        code: A stable word for programs, such as `refund_exceeds_purchase`.
     """
 
     code: str = "relations_error"

@@ -42,6 +42,7 @@ __all__ = [
     "Label",
     "Money",
     "Personal",
+    "PolicyNumber",
     "RecordedEvent",
     "SealedSince",
     "Tender",
@@ -104,6 +105,8 @@ SealedSince = Annotated[str, msgspec.Meta(extra={"personal": True, "once_clear":
 
 For an erased customer the rest of the event is recorded, and the field holds `[erased]`.
 """
+PolicyNumber = Annotated[int, msgspec.Meta(extra={"policy": True})]
+"""A field of an event that names the adopted policy that decided it. `verify` checks that it was adopted before."""
 
 Channel = Annotated[
     str,
@@ -303,7 +306,9 @@ def shown(found: Any) -> str:
 
 def invalid_value(cls: type[BaseModel], error: ValidationError) -> InvalidInput:
     """Return the first mistake in the values of a command, or of a part of a policy, as an error for people."""
-    first = error.errors(include_url=False, include_context=False)[0]
+    found = error.errors(include_url=False, include_context=False)
+    # A misspelt field is both unknown and missing: its name says more.
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     field = ".".join(str(part) for part in first["loc"])
     given, said, hint = shown(first["input"]), str(first["msg"]).removeprefix("Value error, "), None
     match first["type"]:

@@ -11,7 +11,9 @@ __all__ = [
     "first_day",
     "last_day",
     "month_name",
+    "month_number",
     "month_of",
+    "month_of_number",
     "months_after",
     "months_between",
     "months_until",
@@ -33,30 +35,32 @@ def month_of(day: int) -> str:
     return month_name(found.year, found.month)
 
 
-def _index(month: str) -> int:
+def month_number(month: str) -> int:
+    """Return the number of a month, counted from the first month of the year 0."""
     return int(month[:4]) * 12 + int(month[5:]) - 1
 
 
-def _name(index: int) -> str:
-    return month_name(index // 12, index % 12 + 1)
+def month_of_number(number: int) -> str:
+    """Return the name of the month with a number (`month_number`)."""
+    return month_name(number // 12, number % 12 + 1)
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def months_after(month: str, count: int = 1) -> str:
     """Return the month that follows `count` months later; earlier for a negative count."""
-    return _name(_index(month) + count)
+    return month_of_number(month_number(month) + count)
 
 
 def months_between(first: str, last: str) -> list[str]:
     """Return all months from `first` to `last`, both included; none if `last` is the earlier."""
-    return [_name(index) for index in range(_index(first), _index(last) + 1)]
+    return [month_of_number(index) for index in range(month_number(first), month_number(last) + 1)]
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def months_until(last: str, count: int) -> tuple[str, ...]:
     """Return the `count` months that end with `last`, the latest first."""
-    end = _index(last)
-    return tuple(_name(index) for index in range(end, end - count, -1))
+    end = month_number(last)
+    return tuple(month_of_number(index) for index in range(end, end - count, -1))
 
 
 @lru_cache(maxsize=_REMEMBERED)

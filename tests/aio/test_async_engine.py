@@ -253,7 +253,7 @@ def test_stopping_and_closing_end_an_iteration_that_waits(sqlite_url: str) -> No
 def test_an_error_of_a_subscription_is_raised_and_it_goes_on(sqlite_url: str) -> None:
     async def work(engine: AsyncRelations) -> None:
         await engine.execute(buy(1))
-        read = engine.sync._page
+        read = engine.sync.page
         failures = [RuntimeError("once")]
 
         def failing(*args: Any, **kwargs: Any) -> Any:
@@ -261,7 +261,7 @@ def test_an_error_of_a_subscription_is_raised_and_it_goes_on(sqlite_url: str) ->
                 raise failures.pop()
             return read(*args, **kwargs)
 
-        engine.sync._page = failing  # type: ignore[method-assign] # a failure in the middle
+        engine.sync.page = failing  # type: ignore[method-assign] # a failure in the middle
         async with engine.subscribe(after=0) as events:
             with pytest.raises(RuntimeError, match="once"):
                 await anext(events)

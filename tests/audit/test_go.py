@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from relations.audit import SealingKey, Tree
-from relations.audit.merkle import leaf_hash
+from relations.verification.merkle import leaf_hash
 
 SOURCES = Path("/usr/share/gocode")
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tlog_scales.tlog import ConsistencyProof, InclusionProof
 
-from relations.audit.merkle import HASH_SIZE, Frontier, Tree, leaf_hash
+from relations.verification.merkle import HASH_SIZE, Frontier, Tree, leaf_hash
 
 LEAVES = [sha256(str(number).encode()).digest() for number in range(70)]
 

@@ -34,11 +34,11 @@ from relations.audit.checker import (
     check_consistency,
     check_inclusion,
 )
-from relations.audit.merkle import leaf_hash
 from relations.errors import InvalidInput, LogError
 from relations.log.chain import GENESIS, link
 from relations.log.tables import log as log_table
 from relations.testing import simulate
+from relations.verification.merkle import leaf_hash
 
 ORIGIN = "hotel.example/customers"
 KEY = SealingKey.generate(ORIGIN)

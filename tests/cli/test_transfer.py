@@ -131,7 +131,7 @@ def test_native_commands_that_are_refused_are_counted(run: Run, tmp_path: Path) 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_import_goes_on_where_it_stopped(run: Run, tmp_path: Path, number: signal.Signals) -> None:
     lines, database = tmp_path / "commands.jsonl", tmp_path / "x.db"
-    count = 30_000
+    count = 10_000
     lines.write_text(purchases(count))
     process = subprocess.Popen(
         command_line("import", lines, "-d", database, "--batch", 20), env=environment(), stderr=subprocess.PIPE

@@ -55,7 +55,7 @@ def first_bad(url: str) -> int | None:
     """The first bad position that `verify` names."""
     with Relations.open(url) as relations:
         problems = [problem for problem in relations.verify().problems if problem.code == "chain_broken"]
-    assert len(problems) <= 1
+    assert problems == sorted(problems, key=lambda problem: problem.position or 0)
     return problems[0].position if problems else None
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
-from relations import Relations
 from relations.errors import RelationsError
+from relations.past.questions import Questions
 from relations.projections.agenda.view import AgendaItem
 from relations.projections.view import View
 
@@ -56,7 +56,7 @@ _ALSO: dict[str, tuple[dict[str, Any], ...]] = {
 """What is asked with beside that."""
 
 
-def questions(relations: Relations) -> dict[str, Callable[..., Any]]:
+def questions(relations: Questions) -> dict[str, Callable[..., Any]]:
     """Every public question of every view."""
     return {
         f"{name}.{question}": getattr(view, question)
@@ -77,7 +77,7 @@ def arguments_of(name: str, question: Callable[..., Any], customers: tuple[str, 
     return asked + [each | also for each in asked for also in _ALSO.get(name, ())]
 
 
-def answers(relations: Relations, *, customers: tuple[str, ...] = IDS, but: Iterable[str] = ()) -> Answers:
+def answers(relations: Questions, *, customers: tuple[str, ...] = IDS, but: Iterable[str] = ()) -> Answers:
     """What every view answers to every question, as plain data; why it does not, where it does not.
 
     Args:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
@@ -25,6 +26,12 @@ from relations.engine import Verification
 from relations.projections.projection import Projection
 from relations.projections.running.checkpoints import edition_suffix
 
+OF_THE_DATABASE: dict[str, Any] = {"hash_seeds": (), "any_order": False}
+"""Leaves out the laws that are checked in memory and in other processes, whatever the database."""
+ON_BOTH_IN_SOAK = pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)], indirect=True
+)
+"""For a costly test whose SQL other tests run on both databases: `make test` runs it on SQLite only."""
 START = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
 
@@ -110,14 +117,17 @@ def stored_as(label: str, projection: Projection) -> str:
 
 
 def tamper(url: str, *statements: tuple[str, tuple[Any, ...]] | str) -> None:
-    """Change a log as somebody with the database's password would: without its triggers."""
+    """Change a log as somebody with the database's password would: past its triggers, which are there again after."""
     if url.startswith("sqlite"):
         file = sqlite3.connect(sqlite_file(url))
-        for verb in ("update", "delete"):
-            file.execute(f"DROP TRIGGER IF EXISTS relations_log_no_{verb}")
+        triggers = file.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            file.execute(f"DROP TRIGGER {name}")
         for statement in statements:
             sql, values = (statement, ()) if isinstance(statement, str) else statement
             file.execute(sql, values)
+        for _, sql in triggers:
+            file.execute(sql)
         file.commit()
         file.close()
         return
@@ -128,6 +138,7 @@ def tamper(url: str, *statements: tuple[str, tuple[Any, ...]] | str) -> None:
         for statement in statements:
             sql, values = (statement, ()) if isinstance(statement, str) else statement
             raw.execute(sql.replace("?", "%s"), values)
+        connection.execute(text("ALTER TABLE relations_log ENABLE TRIGGER ALL"))
     engine.dispose()
 
 

@@ -21,7 +21,6 @@ from relations.errors import InvalidInput
 from relations.execution import BatchReport, Clock, Receipt
 from relations.log.connections import acting_for
 from relations.log.database import Access, Durability
-from relations.log.personal import KeyProblem
 from relations.messages import Command, Event, RecordedEvent
 from relations.policies import Policy
 from relations.policies.in_force import InForce
@@ -30,7 +29,7 @@ from relations.projections.projection import Projection
 from relations.projections.running.runner import Progress
 from relations.projections.views import Views
 from relations.reactions import REACTIONS, Reaction
-from relations.verification import Verification
+from relations.verification import KeyProblem, Verification
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection  # needs greenlet, which only its users have

@@ -5,8 +5,8 @@
 * `relations.audit.checker`: check all of it on a machine with nothing but `cryptography`.
 """
 
-from relations.audit.merkle import Frontier, Tree
 from relations.audit.seals import Seal, Seals
 from relations.audit.signing import SealingKey
+from relations.verification.merkle import Frontier, Tree
 
 __all__ = ["Frontier", "Seal", "SealingKey", "Seals", "Tree"]

@@ -15,32 +15,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, LargeBinary, MetaData, Table, Text, insert, select
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from relations.audit.checker import Checkpoint, Invalid, Policy, check_checkpoint
-from relations.audit.merkle import Frontier, Tree
 from relations.audit.signing import SealingKey
 from relations.errors import InvalidInput, LogError
 from relations.log.database import tables_of
 from relations.log.log import Log
 from relations.messages import from_micros, to_micros
+from relations.verification.merkle import Frontier, Tree
+from relations.verification.seals import seals
 
 __all__ = ["Seal", "Seals"]
-
-_Size = BigInteger().with_variant(Integer(), "sqlite")
-
-_metadata = MetaData()
-_seals = Table(
-    "relations_seals",
-    _metadata,
-    Column("size", _Size, primary_key=True, autoincrement=False),
-    Column("digest", LargeBinary, nullable=False),
-    Column("root", LargeBinary, nullable=False),
-    Column("frontier", LargeBinary, nullable=False),
-    Column("checkpoint", Text, nullable=False),
-    Column("sealed_at", BigInteger, nullable=False),
-)
 
 
 @dataclass(frozen=True)
@@ -114,8 +101,8 @@ class Seals:
         }
         try:
             with self._database.transaction() as connection:
-                _metadata.create_all(connection)
-                connection.execute(insert(_seals), [row])
+                seals.create(connection, checkfirst=True)
+                connection.execute(insert(seals), [row])
         except IntegrityError:  # somebody else sealed the same size meanwhile
             with self._database.reading() as connection:
                 return self._at(connection, head.position)
@@ -216,7 +203,7 @@ class Seals:
 
     def _resume(self, connection: Connection, size: int) -> Frontier:
         """Return the frontier of the last seal, after checking that the log still continues it."""
-        row = connection.execute(select(_seals).where(_seals.c.size == size)).one()
+        row = connection.execute(select(seals).where(seals.c.size == size)).one()
         found = next(iter(self._digests(connection, size - 1, size)), [])
         try:
             frontier = Frontier.from_bytes(size, bytes(row.frontier))
@@ -246,9 +233,9 @@ class Seals:
             yield [bytes(digest) for _position, digest in page]
 
     def _read(self, connection: Connection) -> Iterator[Seal]:
-        if not tables_of(connection, [_seals.name]):
+        if not tables_of(connection, [seals.name]):
             return
-        for row in connection.execute(select(_seals).order_by(_seals.c.size)):
+        for row in connection.execute(select(seals).order_by(seals.c.size)):
             yield Seal(row.size, bytes(row.root), row.checkpoint, from_micros(row.sealed_at))
 
     def _last(self, connection: Connection) -> Seal | None:

@@ -26,6 +26,7 @@ from relations.cli.commands.scoring import score_command
 from relations.cli.commands.transfer import export_command, import_command
 from relations.cli.commands.upkeep import rebuild, run, status, verify
 from relations.cli.exits import ExitCode
+from relations.cli.operating.relaying import dead_letters_command, relay_command
 from relations.cli.streams import prepare_streams
 from relations.version import VERSION
 
@@ -60,6 +61,8 @@ for _name, _command in (
     ("verify", verify),
     ("rebuild", rebuild),
     ("run", run),
+    ("relay", relay_command),
+    ("dead-letters", dead_letters_command),
     ("schema", schema),
 ):
     app.command(_name)(_command)

@@ -111,9 +111,14 @@ class Screen:
         sys.stdout.buffer.flush()
 
     def print(self, *what: RenderableType) -> None:
-        """Print things to stdout, one below the other."""
+        """Print things to stdout, one below the other.
+
+        A text that must not be wrapped stays in one piece, however long: a path or a command can then be copied.
+        """
+        from rich.text import Text
+
         for each in what:
-            self.out.print(each)
+            self.out.print(each, soft_wrap=isinstance(each, Text) and bool(each.no_wrap))
 
     def say(self, text: str, style: str = "") -> None:
         """Print a message to stderr."""

@@ -8,7 +8,7 @@ format's integers end at 2^31 - 1, and its binary values are not written alike b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,13 @@ __all__ = ["cloud_event", "write_cloud_events"]
 _SOURCE = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 
 
-def cloud_event(recorded: RecordedEvent, source: str) -> dict[str, Any]:
-    """Return one event in CloudEvents' JSON form. Personal fields are left out.
+def cloud_event(recorded: RecordedEvent, source: str, *, keep: Callable[[Any], bool] | None = None) -> dict[str, Any]:
+    """Return one event in CloudEvents' JSON form. Personal fields are left out unless they are to be kept.
 
     Args:
         recorded: The event.
         source: A URI reference that names the log, such as `/hotel/customers`.
+        keep: Returns True for the words of personal fields that are kept.
 
     Raises:
         InvalidInput: The source is not a URI reference.
@@ -49,7 +50,7 @@ def cloud_event(recorded: RecordedEvent, source: str) -> dict[str, Any]:
         "datacontenttype": "application/json",
         "relationsdigest": recorded.digest.hex(),
         "relationsposition": str(recorded.position),
-        "data": {name: value for name, value in body.items() if name not in personal},
+        "data": {name: value for name, value in body.items() if name not in personal or (keep and keep(value))},
     }
     return {**found, "subject": recorded.customer} if recorded.customer else found
 

@@ -71,6 +71,10 @@ class Executor:
         clock: Returns the time at which the log records an event.
         snapshot_every: Keep a snapshot of a stream each time it has grown by this many events.
         attempts: The number of attempts against other writers before the conflict is raised.
+
+    Attributes:
+        aggregates: Every kind of aggregate.
+        states: The states of the log's streams.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class Executor:
         snapshot_every: int = 500,
         attempts: int = 5,
     ) -> None:
+        self.aggregates = tuple(aggregates)
         self._log = log
         self._database: Database = log.database
         self._codec = codec
@@ -100,6 +105,7 @@ class Executor:
         self._erasures = frozenset(event for aggregate in aggregates for event in aggregate.erases)
         self._policies = _policies_of(aggregates)
         self._rules: tuple[Any, InForce] = None, InForce()
+        self._read_rules: tuple[Any, InForce] = None, InForce()
         self._lock = RLock()
         self._repeats = Repeats(self._database, codec, keys, aggregates)
         self._reader = Reader(codec, keys)
@@ -253,6 +259,10 @@ class Executor:
 
     def _decide(self, unit: Unit, command: Command, command_id: str, expected_version: int | None = None) -> Decision:
         """Decide a command and everything that it leads to. The unit is unchanged until it takes the decision."""
+        with self._keys.deciding(unit.writer.connection):
+            return self._decided(unit, command, command_id, expected_version)
+
+    def _decided(self, unit: Unit, command: Command, command_id: str, expected_version: int | None) -> Decision:
         policies = self._policies
         if policies is not None and not unit.rules.adopted and type(command) not in policies.commands:
             self._adopt_default(unit, policies)
@@ -414,8 +424,13 @@ class Executor:
     def rules(self, connection: Connection) -> InForce:
         """Return the policies that are adopted as `connection` sees them, and when each is in force."""
         if self._policies is None:
-            return InForce()
-        return self._rules_of(self.states.load(connection, self._policies.name)[1])
+            return self._read_rules[1]
+        newest = self.states.newest(connection, self._policies.name)
+        known, rules = self._read_rules
+        if newest != known:
+            rules = self._rules_of(self.states.load(connection, self._policies.name)[1])
+            self._read_rules = newest, rules
+        return rules
 
     def _rules_of(self, state: Any) -> InForce:
         known, rules = self._rules

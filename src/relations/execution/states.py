@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, and_, bindparam, select
@@ -19,7 +19,7 @@ from relations.log.snapshots import BODY_BYTES, StoredSnapshot, open_snapshot, s
 from relations.log.tables import COLUMNS, snapshots
 from relations.log.tables import log as log_table
 
-__all__ = ["State", "States"]
+__all__ = ["BadSnapshot", "State", "States"]
 
 State = tuple[int, Any]
 """A stream's version and the state at it."""
@@ -28,8 +28,25 @@ _CACHED_STREAMS = 50_000
 _CATCH_UP_MAX = 5_000
 _SHORT_STREAM = 64
 _SNAPSHOTS_TRIED = 3
+_PAGE = 1_000
 _ALL = 2**62
 _STREAM, _VERSION, _DIGEST = (COLUMNS.index(name) for name in ("stream", "version", "digest"))
+
+
+class BadSnapshot(NamedTuple):
+    """A snapshot that does not hold.
+
+    Attributes:
+        stream: The stream.
+        version: The version.
+        reason: What is wrong with the snapshot, as the end of a sentence.
+        is_intact: Whether it matches its digest. If not, the engine ignores it.
+    """
+
+    stream: str
+    version: int
+    reason: str
+    is_intact: bool
 
 
 class States:
@@ -58,6 +75,12 @@ class States:
             .where(log_table.c.stream == bindparam("stream"), log_table.c.version > bindparam("version"))
             .order_by(log_table.c.version)
             .limit(bindparam("limit"))
+        )
+        self._newest_sql = compiled(
+            select(log_table.c.version, log_table.c.digest)
+            .where(log_table.c.stream == bindparam("stream"))
+            .order_by(log_table.c.version.desc())
+            .limit(1)
         )
         at_version = and_(log_table.c.stream == snapshots.c.stream, log_table.c.version == snapshots.c.version)
         self._snapshot_sql = compiled(
@@ -120,6 +143,12 @@ class States:
             state = evolve(state, decode(topic, schema, body))
         return version, state
 
+    def newest(self, connection: Connection, stream: str) -> tuple[int, bytes] | None:
+        """Return the version and digest of a stream's last event; None if it has none. They identify its state."""
+        cursor = self._database.cursor(connection, binary=True)
+        row = cursor.execute(self._newest_sql.sql, self._newest_sql.bind(stream=stream)).fetchone()
+        return None if row is None else (row[0], bytes(row[1]))
+
     def _page(self, cursor: Any, stream: str, version: int, limit: int) -> list[Any]:
         cursor.execute(self._load_sql.sql, self._load_sql.bind(stream=stream, version=version, limit=limit))
         rows: list[Any] = cursor.fetchall()
@@ -170,38 +199,36 @@ class States:
             bound = self._keep_sql.bind(stream=stream, version=version, topic=topic, body=body)
             writer.cursor.execute(self._keep_sql.sql, bound)
 
-    def bad_snapshots(self, connection: Connection) -> Iterator[tuple[str, int, str]]:
-        """Compare every snapshot with its digest and with the events of its stream.
+    def bad_snapshots(self, connection: Connection) -> Iterator[BadSnapshot]:
+        """Compare every snapshot with its digest and with the events of its stream, and yield those that do not hold.
 
-        Yields:
-            The stream, the version and the reason of each snapshot that does not hold. The engine never decides on one
-            whose digest does not match.
+        The engine never decides on a snapshot whose digest does not match.
         """
         for stream, group in groupby(stored_snapshots(self._database, connection), lambda found: found.stream):
             current: list[StoredSnapshot] = []
             for found in group:
                 if found.state is None:
                     if not found.is_older:
-                        yield stream, found.version, "the snapshot does not match its digest"
+                        yield BadSnapshot(stream, found.version, "does not match its digest, and is ignored", False)
                 elif (kind := self._by_name.get(stream.partition("-")[0])) and found.topic == _snapshot_topic(kind):
                     current.append(found)
             if current:
                 yield from self._differing(connection, stream, current)
 
-    def _differing(
-        self, connection: Connection, stream: str, found: Sequence[StoredSnapshot]
-    ) -> Iterator[tuple[str, int, str]]:
+    def _differing(self, connection: Connection, stream: str, found: Sequence[StoredSnapshot]) -> Iterator[BadSnapshot]:
         aggregate = self.aggregate(stream)
         expected = {each.version: each.state for each in found}
         state = aggregate.decider.initial
         try:
-            rows = self._page(self._database.cursor(connection, binary=True), stream, 0, _ALL)
-            for version, topic, schema, body in rows:
-                state = aggregate.decider.evolve(state, self._codec.decode(topic, schema, body))
-                if version in expected and expected[version] != encode_state(state):
-                    yield stream, version, "the snapshot differs from the events that it stands for"
+            version = 0
+            while page := self._page(self._database.cursor(connection, binary=True), stream, version, _PAGE):
+                for version, topic, schema, body in page:
+                    state = aggregate.decider.evolve(state, self._codec.decode(topic, schema, body))
+                    if version in expected and expected[version] != encode_state(state):
+                        yield BadSnapshot(stream, version, "differs from the events that it stands for", True)
         except RelationsError as error:
-            yield stream, found[-1].version, f"the snapshot cannot be compared with its events: {error.reason}"
+            reason = f"cannot be compared with its events: {error.reason}"
+            yield BadSnapshot(stream, found[-1].version, reason, True)
 
     # --- caching ----------------------------------------------------------------------------------------------------
 

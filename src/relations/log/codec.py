@@ -13,7 +13,7 @@ from relations.errors import NewerLog, UndecodableEvent
 from relations.log.upcasts import UPCASTS, Upcast
 from relations.messages import Event
 
-__all__ = ["Codec", "Topic", "decode_state", "encode_state", "personal_fields"]
+__all__ = ["Codec", "Topic", "decode_state", "encode_state", "marked_fields", "personal_fields"]
 
 
 class Topic(NamedTuple):
@@ -34,9 +34,14 @@ class Topic(NamedTuple):
     once_clear: tuple[str, ...] = ()
 
 
-@cache
-def personal_fields(event: type[Event], mark: str = "personal") -> tuple[str, ...]:
+def personal_fields(event: type[Event]) -> tuple[str, ...]:
     """Return the names of an event's `Personal` fields, in order."""
+    return marked_fields(event, "personal")
+
+
+@cache
+def marked_fields(event: type[Event], mark: str) -> tuple[str, ...]:
+    """Return the names of an event's fields whose type has a mark, such as `Personal` or `PolicyNumber`, in order."""
     info = msgspec.inspect.type_info(event)
     if not isinstance(info, msgspec.inspect.StructType):
         return ()
@@ -77,7 +82,7 @@ class Codec:
                 msg = f"{event.topic}: no upcast from schema {missing[0]}"
                 raise ValueError(msg)
             self.topics[event.topic] = Topic(
-                event, event.schema, _decoder(event), personal_fields(event), personal_fields(event, "once_clear")
+                event, event.schema, _decoder(event), personal_fields(event), marked_fields(event, "once_clear")
             )
         self.encode = msgspec.json.Encoder().encode
 

@@ -48,7 +48,7 @@ from relations.log.failures import is_connection_lost, translated
 from relations.log.forking import after_fork
 from relations.log.in_place import FileInPlace
 from relations.log.opening import ReadOnlyFile, parse_url
-from relations.log.tables import meta
+from relations.log.tables import PURGE_OWED, meta
 from relations.telemetry import logger
 
 __all__ = ["CHANNEL", "Access", "CompiledStatement", "Database", "Durability"]
@@ -72,9 +72,6 @@ _PURGE_AGAIN_MILLISECONDS = 50
 
 _CHECKPOINTS = "relations_views"
 """The table to which a reader must be able to write in order to bring views up to date."""
-
-_PURGE_OWED = "purge_owed"
-"""The name of the row of `relations_meta` that says so."""
 
 _LOCK_KEY = 0x72656C6174696F6E
 """The advisory lock that serialises appends: the letters `relation` as a number."""
@@ -588,13 +585,13 @@ class Database:
         A process that is killed before the purge leaves the record; the next one that opens the log purges.
         """
         self.purge_owed = True
-        connection.execute(delete(meta).where(meta.c.name == _PURGE_OWED))
-        connection.execute(insert(meta).values(name=_PURGE_OWED, value=uuid4().hex))
+        connection.execute(delete(meta).where(meta.c.name == PURGE_OWED))
+        connection.execute(insert(meta).values(name=PURGE_OWED, value=uuid4().hex))
 
     def owed_purge(self) -> str | None:
         """Return the record of a pending purge, or None."""
         with self.reading() as connection:
-            found: str | None = connection.execute(select(meta.c.value).where(meta.c.name == _PURGE_OWED)).scalar()
+            found: str | None = connection.execute(select(meta.c.value).where(meta.c.name == PURGE_OWED)).scalar()
         return found
 
     def purge(self) -> None:
@@ -615,7 +612,7 @@ class Database:
             if not self._purge_failed:
                 with self.transaction() as connection:
                     # Only this record: a key that was destroyed meanwhile is still owed.
-                    connection.execute(delete(meta).where(meta.c.name == _PURGE_OWED, meta.c.value == owed))
+                    connection.execute(delete(meta).where(meta.c.name == PURGE_OWED, meta.c.value == owed))
                 self.purge_owed = self.owed_purge() is not None
         except (DBAPIError, self._dbapi.Error, ConcurrencyConflict, StoreError) as error:
             self._purge_failed = True

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hmac
 import os
 from base64 import b32encode, urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -20,15 +21,24 @@ from sqlalchemy import Connection, LargeBinary, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from relations.errors import CommandRefused, InvalidInput, LogError, RelationsError
-from relations.log.codec import Codec, Topic
+from relations.log.codec import Topic
 from relations.log.database import Database
-from relations.log.tables import FOREIGN, meta
 from relations.log.tables import keys as table
-from relations.log.tables import log as log_table
+from relations.log.tables import meta, record_facts
 from relations.messages import Event
 from relations.telemetry import logger
 
-__all__ = ["ERASED", "UNREADABLE", "KeyProblem", "Keys", "has_personal", "open_event", "seal_event"]
+__all__ = [
+    "ERASED",
+    "UNREADABLE",
+    "KeyUnreadable",
+    "Keys",
+    "StoredKey",
+    "has_personal",
+    "has_sealed",
+    "open_event",
+    "seal_event",
+]
 
 ERASED = "[erased]"
 """The text of a personal field whose key was destroyed."""
@@ -47,6 +57,8 @@ _COPIED = "copied_until"
 """The last position of the events that were imported from another log, without its keys."""
 _CHECK_DATA = b"relations master key"
 """The associated data of the check value, which is an empty text sealed under the master key."""
+_DIGEST_CHECK = "digest_key_check"
+"""The fact that shows a change of the key of digests."""
 _DIGEST_KEY = "#digests"
 """The name of the key of `Keys.digest`. No customer can have this id."""
 _DIGEST_BYTES = 20
@@ -59,22 +71,18 @@ class KeyUnreadable(LogError):
     code = "key_unreadable"
 
 
-class KeyProblem(msgspec.Struct, frozen=True):
-    """A problem of a customer's key.
+class StoredKey(NamedTuple):
+    """A row of the table of keys.
 
     Attributes:
-        code: `key_unreadable` (damaged, or wrapped for somebody else), `key_wrong` (it does not open the customer's
-            words), `key_missing`, `key_emptied` (destroyed without an erasure) or `key_restored` (present although the
-            customer was erased).
-        customer: The customer's id; empty for the master key and the key of digests.
-        reason: A sentence for people.
-        position: The position of the event that shows the problem, if one does.
+        customer: The customer's id.
+        key: The key as stored; empty if it was destroyed.
+        created_at: When it was created, UTC microseconds.
     """
 
-    code: str
     customer: str
-    reason: str
-    position: int | None = None
+    key: bytes
+    created_at: int
 
 
 class Keys:
@@ -96,6 +104,7 @@ class Keys:
         self._master = AESGCM(master_key) if master_key else None
         self._database = database
         self._digest_key: bytes | None = None
+        self._made: list[str] = []  # by the present decision, within the one write transaction that there can be
         self._is_locked = False  # wrapped keys, and no master key to unwrap them
         dialect = sqlite if database.is_sqlite else postgresql
         insert = dialect.insert(table)
@@ -107,7 +116,6 @@ class Keys:
         self._destroy = database.compile(
             insert.on_conflict_do_update(index_elements=["customer"], set_={"key": insert.excluded.key})
         )
-        self._insert_meta = dialect.insert(meta).on_conflict_do_nothing()
         self._check_master_key()
 
     def get(self, connection: Connection, customer: str) -> bytes | None:
@@ -117,7 +125,7 @@ class Keys:
             KeyUnreadable: The key is damaged, or wrapped and there is no master key.
         """
         stored = self._stored(connection, customer)
-        return self._unwrap(customer, stored) if stored else None
+        return self.unwrap(customer, stored) if stored else None
 
     def need(self, connection: Connection, customer: str, now: int) -> bytes:
         """Return the customer's key, and create it if it does not exist yet.
@@ -135,6 +143,10 @@ class Keys:
             key = AESGCM.generate_key(256)
             row = self._insert.bind(customer=customer, key=self._wrap(customer, key), created_at=now)
             self._database.cursor(connection).execute(self._insert.sql, row)
+            if customer == _DIGEST_KEY:
+                record_facts(connection, {_DIGEST_CHECK: _digest(key, "", _DIGEST_CHECK)})
+            else:
+                self._made.append(customer)
             return key
         if not stored:
             raise CommandRefused(
@@ -144,7 +156,7 @@ class Keys:
                 hint="Leave the personal fields out",
             )
         try:
-            return self._unwrap(customer, stored)
+            return self.unwrap(customer, stored)
         except KeyUnreadable as error:
             raise CommandRefused(
                 f"cannot record personal words of {customer!r}: {error.reason}",
@@ -152,6 +164,17 @@ class Keys:
                 field="customer",
                 hint="Restore the customer's row of relations_keys from a backup, or leave the personal fields out",
             ) from None
+
+    @contextmanager
+    def deciding(self, connection: Connection) -> Iterator[None]:
+        """Remove the keys that a decision has made if it is refused: nothing is sealed with them."""
+        self._made.clear()
+        try:
+            yield
+        except RelationsError:
+            if self._made:
+                connection.execute(table.delete().where(table.c.customer.in_(self._made)))
+            raise
 
     def seal(self, connection: Connection, event: Event, topic: Topic, customer: str, now: int) -> Event:
         """Return the event with its personal fields sealed under the customer's key, created if missing.
@@ -192,7 +215,7 @@ class Keys:
         for customer, stored in found:
             if stored:
                 try:
-                    ciphers[customer] = AESGCM(self._unwrap(customer, bytes(stored)))
+                    ciphers[customer] = AESGCM(self.unwrap(customer, bytes(stored)))
                 except KeyUnreadable as error:
                     _warn_unreadable(customer, error)
         return [self._open_word(ciphers.get(customer), customer, *word) for customer, *word in sealed]
@@ -215,7 +238,7 @@ class Keys:
             stored = self._stored(connection, customer)
             if stored is None:
                 raise KeyUnreadable("there is no key")
-            return self._unwrap(customer, stored) if stored else None
+            return self.unwrap(customer, stored) if stored else None
 
         return WordOpener(get)
 
@@ -260,105 +283,45 @@ class Keys:
 
     def note_copied(self, connection: Connection, position: int) -> None:
         """Note that the events up to a position were imported from another log, whose keys did not come with them."""
-        connection.execute(meta.delete().where(meta.c.name == _COPIED))
-        connection.execute(self._insert_meta.values(name=_COPIED, value=str(position)))
+        record_facts(connection, {_COPIED: str(position)})
 
-    def _copied_until(self, connection: Connection) -> int:
+    def copied_until(self, connection: Connection) -> int:
+        """Return the last position of the events that were imported from another log, or 0."""
         value = connection.execute(select(meta.c.value).where(meta.c.name == _COPIED)).scalar()
         return int(value) if value is not None and value.isdecimal() else 0
 
     # --- checks -----------------------------------------------------------------------------------------------------
 
-    def problems(
-        self, connection: Connection, codec: Codec, *, erasures: Collection[str] = ("customer.erased",)
-    ) -> Iterator[KeyProblem]:
-        """Check every key against the log: damaged, swapped, missing, emptied, and restored after an erasure.
+    @property
+    def is_locked(self) -> bool:
+        """True if the keys are wrapped, and no master key was given to unwrap them."""
+        return self._is_locked
 
-        Reads the events that have personal fields, page by page. One word of each customer is opened for each page.
-        Without the master key that wraps the keys nothing can be checked, and nothing is reported.
-
-        Args:
-            connection: A read transaction.
-            codec: Decodes the events.
-            erasures: The topics of the events that destroy a key.
-
-        Yields:
-            The problems found, each customer at most once.
-        """
-        if self._is_locked:
-            return
-        copied = self._copied_until(connection)
-        known: dict[str, bytes | None] = {}  # None: destroyed; a customer that is not here has no key
-        broken: set[str] = set()
-        for customer, stored in self._all(connection):
-            try:
-                known[customer] = self._unwrap(customer, stored) if stored else None
-            except KeyUnreadable as error:
-                broken.add(customer)
-                name = "" if customer == _DIGEST_KEY else customer
-                yield KeyProblem(error.code, name, f"the key of {customer} cannot be read: {error.reason}")
-        erased: set[str] = set()
-        for page in self._pages(connection, codec, erasures):
-            tried: set[str] = set()
-            for position, topic, schema, customer, body in page:
-                if topic in erasures:
-                    erased.add(customer)
-                    continue
-                if customer in broken or customer in tried:
-                    continue
-                try:
-                    event = codec.decode(topic, schema, body)
-                except RelationsError:
-                    continue  # `verify` reports it
-                if not _sealed_fields(event, codec.topics[topic]):
-                    continue
-                tried.add(customer)
-                if customer not in known:
-                    broken.add(customer)
-                    if position <= copied:
-                        continue  # keys do not travel with an exported log
-                    yield KeyProblem("key_missing", customer, f"{customer} has sealed words and no key", position)
-                elif (key := known[customer]) is not None:
-                    try:
-                        open_event(event, codec.topics[topic], customer, key)
-                    except LogError:
-                        broken.add(customer)
-                        reason = f"the key of {customer} does not open their words"
-                        yield KeyProblem("key_wrong", customer, reason, position)
-        for customer in sorted(known.keys() - broken - {_DIGEST_KEY}):
-            if known[customer] is None and customer not in erased:
-                reason = f"the key of {customer} is empty although they were not erased"
-                yield KeyProblem("key_emptied", customer, reason)
-            elif known[customer] is not None and customer in erased:
-                yield KeyProblem("key_restored", customer, f"{customer} was erased and has a key again")
-
-    def _all(self, connection: Connection) -> Iterator[tuple[str, bytes]]:
+    def stored(self, connection: Connection) -> Iterator[StoredKey]:
+        """Yield every stored key, ordered by customer."""
         after = ""
         while True:
-            statement = select(table.c.customer, table.c.key).order_by(table.c.customer).limit(_CHUNK)
-            rows = connection.execute(statement.where(table.c.customer > after)).all()
-            yield from ((row.customer, bytes(row.key)) for row in rows)
+            columns = table.c.customer, table.c.key, table.c.created_at
+            statement = select(*columns).where(table.c.customer > after).order_by(table.c.customer).limit(_CHUNK)
+            rows = connection.execute(statement).all()
+            yield from (StoredKey(row.customer, bytes(row.key), row.created_at) for row in rows)
             if len(rows) < _CHUNK:
                 return
             after = rows[-1].customer
 
-    def _pages(self, connection: Connection, codec: Codec, erasures: Collection[str]) -> Iterator[Sequence[Any]]:
-        topics = [name for name, topic in codec.topics.items() if topic.personal or name in erasures]
-        names = ("position", "topic", "schema", "customer", "body")
-        after = 0
-        while True:
-            statement = (
-                select(*(log_table.c[name] for name in names))
-                .where(log_table.c.position > after, log_table.c.topic.in_(topics), log_table.c.schema != FOREIGN)
-                .order_by(log_table.c.position)
-                .limit(_CHUNK)
-            )
-            rows = connection.execute(statement).all()
-            if rows:
-                yield rows
-                after = rows[-1].position
-            if len(rows) < _CHUNK:
-                return
+    def is_of_digests(self, connection: Connection, stored: StoredKey) -> bool:
+        """Return whether a key is the one of `Keys.digest`, and not a customer's.
+
+        Raises:
+            KeyUnreadable: It is that one, and it is damaged or was changed.
+        """
+        if stored.customer != _DIGEST_KEY:
+            return False
+        key = self.unwrap(stored.customer, stored.key)
+        check = connection.execute(select(meta.c.value).where(meta.c.name == _DIGEST_CHECK)).scalar()
+        if stored.created_at != 0 or (check is not None and check != _digest(key, "", _DIGEST_CHECK)):
+            raise KeyUnreadable("the key is not the one that the log's digests were made with")
+        return True
 
     def _check_master_key(self) -> None:
         """Compare the master key with the check value that the log keeps, and record one if there is none."""
@@ -371,7 +334,7 @@ class Keys:
                 sample = connection.execute(wrapped).first()
         if recorded in (None, _NO_MASTER):
             if sample is not None:
-                self._must_unwrap(sample.customer, bytes(sample.key))
+                self._mustunwrap(sample.customer, bytes(sample.key))
             if self._database.records and (recorded is None or self._master is not None):
                 self._record_check()
             return
@@ -384,12 +347,12 @@ class Keys:
         except (InvalidTag, ValueError):
             raise _wrong_master() from None
 
-    def _must_unwrap(self, customer: str, stored: bytes) -> None:
+    def _mustunwrap(self, customer: str, stored: bytes) -> None:
         if self._master is None:
             self._refuse_missing()
             return
         try:
-            self._unwrap(customer, stored)
+            self.unwrap(customer, stored)
         except KeyUnreadable:
             raise _wrong_master() from None
 
@@ -409,10 +372,10 @@ class Keys:
             nonce = os.urandom(_NONCE)
             value = (nonce + self._master.encrypt(nonce, b"", _CHECK_DATA)).hex()
         with self._database.writing() as connection:
-            if self._master is not None:
-                connection.execute(meta.delete().where(meta.c.name == _CHECK, meta.c.value == _NO_MASTER))
-            connection.execute(self._insert_meta.values(name=_CHECK, value=value))
             recorded = connection.execute(select(meta.c.value).where(meta.c.name == _CHECK)).scalar()
+            if recorded is None or (recorded == _NO_MASTER and self._master is not None):
+                record_facts(connection, {_CHECK: value})
+                recorded = value
         if recorded != value:
             self._check_master_key()  # another process was faster
 
@@ -429,7 +392,12 @@ class Keys:
         nonce = os.urandom(_NONCE)
         return _WRAPPED + nonce + self._master.encrypt(nonce, key, customer.encode())
 
-    def _unwrap(self, customer: str, stored: bytes) -> bytes:
+    def unwrap(self, customer: str, stored: bytes) -> bytes:
+        """Return a stored key in readable form.
+
+        Raises:
+            KeyUnreadable: The key is damaged, or wrapped and there is no master key.
+        """
         if stored[:1] == _PLAIN and len(stored) == len(_PLAIN) + _KEY_BYTES:
             return stored[1:]
         if stored[:1] != _WRAPPED or len(stored) != _WRAPPED_BYTES:
@@ -496,8 +464,18 @@ def has_personal(event: Event, topic: Topic) -> bool:
     return any(getattr(event, name) is not None for name in topic.personal)
 
 
+def is_sealed(words: Any) -> bool:
+    """Return True for words in their sealed form."""
+    return isinstance(words, str) and words.startswith(_PREFIX)
+
+
+def has_sealed(event: Event, topic: Topic) -> bool:
+    """Return whether any personal field of the event is sealed."""
+    return bool(_sealed_fields(event, topic))
+
+
 def _sealed_fields(event: Event, topic: Topic) -> list[str]:
-    return [name for name in topic.personal if str(getattr(event, name)).startswith(_PREFIX)]
+    return [name for name in topic.personal if is_sealed(getattr(event, name))]
 
 
 def _marked(event: Event, topic: Topic, mark: str) -> Event:

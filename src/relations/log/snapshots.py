@@ -24,6 +24,8 @@ BODY_BYTES = cast(snapshots.c.body, LargeBinary)
 """The body as bytes, even where damage has made SQLite take it for a text."""
 
 _FORMAT = b"\x01"
+_OLDER_START = b"{"
+"""The first byte of the bodies of older versions, which were a state's JSON and nothing else."""
 _DIGEST = slice(1, 33)
 _STATE = slice(33, None)
 _encode = msgspec.msgpack.Encoder().encode
@@ -96,5 +98,5 @@ def stored_snapshots(database: Database, connection: Connection) -> Iterator[Sto
     with database.tolerating_damage(connection) as cursor:
         for stream, version, topic, body, chain in cursor.execute(statement.sql, statement.bind()):
             state = open_snapshot(stream, version, topic, chain, body)
-            is_older = isinstance(body, bytes | memoryview) and bytes(body[:1]) != _FORMAT
+            is_older = isinstance(body, bytes | memoryview) and bytes(body[:1]) == _OLDER_START
             yield StoredSnapshot(stream, version, topic, state, is_older)

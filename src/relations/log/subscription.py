@@ -20,7 +20,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from relations.log.database import CHANNEL, Database
 from relations.log.failures import translated
 
-__all__ = ["Subscription"]
+__all__ = ["Subscription", "Waker"]
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ _SLOW_POLL_SECONDS = 5.0
 _MEMORY_PAUSE_SECONDS = 0.02
 
 
-class _Waker:
+class Waker:
     """A wait for a time, a socket or a wake-up from another thread, whichever comes first."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ def _own_connection(database: Database) -> Any:
 
 
 class _SqliteWatch:
-    def __init__(self, database: Database, waker: _Waker) -> None:
+    def __init__(self, database: Database, waker: Waker) -> None:
         self._database = database
         self._waker = waker
         self._connection: Any = None
@@ -111,7 +111,7 @@ class _SqliteWatch:
 class _MemoryWatch:
     """In memory there is one connection and nothing to ask it from outside, so the log itself is read again."""
 
-    def __init__(self, waker: _Waker) -> None:
+    def __init__(self, waker: Waker) -> None:
         self._waker = waker
 
     def arm(self) -> None:
@@ -125,7 +125,7 @@ class _MemoryWatch:
 
 
 class _PostgresWatch:
-    def __init__(self, database: Database, waker: _Waker) -> None:
+    def __init__(self, database: Database, waker: Waker) -> None:
         self._database = database
         self._waker = waker
         self._connection: Any = None
@@ -180,7 +180,7 @@ def _translating() -> Iterator[None]:
         raise translated(error) from error
 
 
-def _watch(database: Database, waker: _Waker) -> _Watch:
+def _watch(database: Database, waker: Waker) -> _Watch:
     if not database.is_sqlite:
         return _PostgresWatch(database, waker)
     return _MemoryWatch(waker) if database.is_memory else _SqliteWatch(database, waker)
@@ -217,7 +217,7 @@ class Subscription(Iterator[T], Generic[T]):
         self._lock = Lock()
         self._stopped = False
         self._closed = False
-        self._waker = _Waker()
+        self._waker = Waker()
         self._watch = _watch(database, self._waker)
 
     def __next__(self) -> T:

@@ -1,14 +1,17 @@
-"""The tables of the log, and the triggers that keep it append-only."""
+"""The tables of the log, the triggers that keep it append-only, and the recording of facts about the database."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any, cast
 
 from sqlalchemy import (
     DDL,
     BigInteger,
     Column,
+    Connection,
     Index,
     Integer,
     LargeBinary,
@@ -17,9 +20,24 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     event,
+    select,
 )
 
-__all__ = ["COLUMNS", "FOREIGN", "FORMAT", "keys", "log", "meta", "metadata", "snapshots", "tracking"]
+__all__ = [
+    "COLUMNS",
+    "FOREIGN",
+    "FORMAT",
+    "PURGE_OWED",
+    "TRIGGERS",
+    "facts_digests",
+    "keys",
+    "log",
+    "meta",
+    "metadata",
+    "record_facts",
+    "snapshots",
+    "tracking",
+]
 
 FORMAT = 1
 """The format of these tables. A log with a higher one was written by a newer version."""
@@ -99,50 +117,73 @@ meta = Table(
 # SQLAlchemy's DDL has no annotations of its own yet; this gives it the one it needs.
 _ddl: Callable[[str], Any] = cast("Any", DDL)
 
-for _verb in ("UPDATE", "DELETE"):
-    event.listen(
-        log,
-        "after_create",
-        _ddl(
-            f"CREATE TRIGGER relations_log_no_{_verb.lower()} BEFORE {_verb} ON relations_log "
-            "BEGIN SELECT RAISE(ABORT, 'relations: the log is append-only'); END"
-        ).execute_if(dialect="sqlite"),
-    )
+_REFUSAL = "relations: the log is append-only"
+_REFUSE_ON_SQLITE = f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
+_REFUSE_ON_POSTGRESQL = f"BEGIN RAISE EXCEPTION '{_REFUSAL}'; END"
 
 # INSERT OR REPLACE removes rows without firing the trigger before DELETE, so this trigger refuses it.
-event.listen(
-    log,
-    "after_create",
-    _ddl(
-        "CREATE TRIGGER relations_log_no_replace BEFORE INSERT ON relations_log WHEN EXISTS "
-        "(SELECT 1 FROM relations_log WHERE position >= NEW.position) OR EXISTS "
-        "(SELECT 1 FROM relations_log WHERE stream = NEW.stream AND version = NEW.version) OR EXISTS "
-        "(SELECT 1 FROM relations_log WHERE command_id = NEW.command_id AND command_seq = NEW.command_seq) "
-        "BEGIN SELECT RAISE(ABORT, 'relations: the log is append-only'); END"
-    ).execute_if(dialect="sqlite"),
+_NO_REPLACE = (
+    "CREATE TRIGGER relations_log_no_replace BEFORE INSERT ON relations_log WHEN EXISTS "
+    "(SELECT 1 FROM relations_log WHERE position >= NEW.position) OR EXISTS "
+    "(SELECT 1 FROM relations_log WHERE stream = NEW.stream AND version = NEW.version) OR EXISTS "
+    "(SELECT 1 FROM relations_log WHERE command_id = NEW.command_id AND command_seq = NEW.command_seq) "
 )
 
-event.listen(
-    log,
-    "after_create",
-    _ddl(
-        "CREATE OR REPLACE FUNCTION relations_log_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        "'BEGIN RAISE EXCEPTION ''relations: the log is append-only''; END'"
-    ).execute_if(dialect="postgresql"),
+TRIGGERS: dict[str, dict[str, str]] = {
+    "sqlite": {
+        "relations_log_no_update": "CREATE TRIGGER relations_log_no_update BEFORE UPDATE ON relations_log "
+        + _REFUSE_ON_SQLITE,
+        "relations_log_no_delete": "CREATE TRIGGER relations_log_no_delete BEFORE DELETE ON relations_log "
+        + _REFUSE_ON_SQLITE,
+        "relations_log_no_replace": _NO_REPLACE + _REFUSE_ON_SQLITE,
+    },
+    "postgresql": {
+        "relations_log_no_change": f"27 {_REFUSE_ON_POSTGRESQL}",
+        "relations_log_no_truncate": f"34 {_REFUSE_ON_POSTGRESQL}",
+    },
+}
+"""By dialect, each trigger as the database describes it. On SQLite that is its statement. On PostgreSQL it is its
+`tgtype` (27: before UPDATE or DELETE, for each row; 34: before TRUNCATE) and the source of its function."""
+
+for _statement in TRIGGERS["sqlite"].values():
+    event.listen(log, "after_create", _ddl(_statement).execute_if(dialect="sqlite"))
+
+_ON_POSTGRESQL = (
+    "CREATE OR REPLACE FUNCTION relations_log_refuse() RETURNS trigger "
+    f"LANGUAGE plpgsql AS $${_REFUSE_ON_POSTGRESQL}$$;"
+    "CREATE TRIGGER relations_log_no_change BEFORE UPDATE OR DELETE ON relations_log "
+    "FOR EACH ROW EXECUTE FUNCTION relations_log_refuse();"
+    "CREATE TRIGGER relations_log_no_truncate BEFORE TRUNCATE ON relations_log "
+    "FOR EACH STATEMENT EXECUTE FUNCTION relations_log_refuse()"
 )
-event.listen(
-    log,
-    "after_create",
-    _ddl(
-        "CREATE TRIGGER relations_log_no_change BEFORE UPDATE OR DELETE ON relations_log "
-        "FOR EACH ROW EXECUTE FUNCTION relations_log_refuse()"
-    ).execute_if(dialect="postgresql"),
-)
-event.listen(
-    log,
-    "after_create",
-    _ddl(
-        "CREATE TRIGGER relations_log_no_truncate BEFORE TRUNCATE ON relations_log "
-        "FOR EACH STATEMENT EXECUTE FUNCTION relations_log_refuse()"
-    ).execute_if(dialect="postgresql"),
-)
+event.listen(log, "after_create", _ddl(_ON_POSTGRESQL).execute_if(dialect="postgresql"))
+
+
+# --- facts ----------------------------------------------------------------------------------------------------------
+
+_DIGESTS = "digests"
+PURGE_OWED = "purge_owed"
+"""The name of the fact that a destroyed key is still in the database's files."""
+_UNCHECKED = (_DIGESTS, PURGE_OWED)
+_DIGEST_DIGITS = 16
+
+
+def facts_digests(facts: Mapping[str, str]) -> dict[str, str]:
+    """Return the digest of each fact that has one recorded next to it, by name."""
+    return {
+        name: sha256(f"{name}\0{value}".encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_DIGITS]
+        for name, value in facts.items()
+        if name not in _UNCHECKED
+    }
+
+
+def record_facts(connection: Connection, facts: Mapping[str, str]) -> None:
+    """Record facts in `relations_meta`, in place of former ones, with the digests that `verify` compares.
+
+    A log of an older version has no digests; then all its facts get one.
+    """
+    found = {row.name: row.value for row in connection.execute(select(meta))}
+    recorded = json.loads(found[_DIGESTS]) if _DIGESTS in found else facts_digests(found)
+    written = {**facts, _DIGESTS: json.dumps({**recorded, **facts_digests(facts)}, sort_keys=True)}
+    connection.execute(meta.delete().where(meta.c.name.in_(written)))
+    connection.execute(meta.insert(), [{"name": name, "value": value} for name, value in written.items()])

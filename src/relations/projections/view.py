@@ -8,11 +8,14 @@ if there were no merges.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial, wraps
+from threading import local
+from time import perf_counter
 from types import FunctionType
 from typing import Any, ClassVar, TypeVar
 
@@ -22,11 +25,15 @@ from sqlalchemy import Connection, FromClause, Select, Table, func, select
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from relations.errors import InvalidInput, StoreError
-from relations.log.database import Database
+from relations.gc_pause import collector_paused
+from relations.log.database import CompiledStatement, Database
+from relations.log.tables import log
 from relations.messages import to_micros
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime, local_time
 from relations.policies.in_force import InForce
+from relations.projections.columns import Codes, ColumnGroups, Columns, ColumnStore, Fetched, RowSource
+from relations.projections.keeping import KeptAnswers, ViewState, copied, key_of_call
 from relations.projections.projection import CustomerRow, Projection, Row, Rows
 from relations.projections.running.aliases import Aliases, combined, key_of
 from relations.projections.running.resolving import AliasReader
@@ -35,11 +42,16 @@ from relations.projections.running.tables import RowTable
 __all__ = ["View", "ViewContext"]
 
 R = TypeVar("R", bound=Row)
+T = TypeVar("T")
 C = TypeVar("C", bound=CustomerRow)
 
 
 _ATTEMPTS = 10
 """The most times that a question starts again because the aliases are newer than the view's tables."""
+_CHANGES_MAX = 20_000
+"""Events since columns were read from which on all rows are read again, not only those of changed customers."""
+_WORTH_KEEPING = 0.002
+"""Seconds from which on an answer is kept: a faster one is computed again sooner than its memory is worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +87,15 @@ class ViewContext:
 class View:
     """Typed queries over one projection's tables. Subclasses name their `projection` and add questions as methods.
 
+    Answers are kept for as long as they hold, if the class says so with `keeps_answers`. Its questions may then depend
+    on nothing but their arguments, the view's tables, the policies, and what `View` reads for them.
+
     Args:
         context: Everything that the engine gives to a view.
     """
 
     projection: ClassVar[Projection]
+    keeps_answers: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Answer every question of a view from one state of the database."""
@@ -92,13 +108,17 @@ class View:
         self._database = context.database
         self._policy = context.policy
         self._rules = context.rules
-        self._now = context.now
+        self._present = context.now
         self._refresh: Callable[[], None] = partial(context.refresh, self.projection)
         self._aliases = context.aliases
-        self._fold_customer = context.fold_customer
-        self._customers_between = context.customers_between
-        self._open_words = context.open_words
-        self._digest = context.digest
+        self._asking = _Asking()
+        self._kept = KeptAnswers()
+        self._stores: defaultdict[type[CustomerRow], ColumnStore] = defaultdict(ColumnStore)
+        self._field_queries: dict[tuple[type[CustomerRow], tuple[str, ...]], CompiledStatement] = {}
+        self._fold_customer = self._unkept(context.fold_customer)
+        self._customers_between = self._unkept(context.customers_between)
+        self._open_words = self._unkept(context.open_words)
+        self._digest = self._unkept(context.digest)
         self._tables = {row: RowTable.of(context.database, self.projection, row) for row in self.projection.tables}
 
     @property
@@ -108,8 +128,17 @@ class View:
 
     @property
     def now(self) -> int:
-        """The present, UTC microseconds."""
-        return self._now()
+        """The present, UTC microseconds. An answer that depends on it is not kept."""
+        self._asking.is_lasting = False
+        return self._present()
+
+    def day(self, as_of: datetime | None) -> int:
+        """Return the ordinal of the local day of a moment; None is the present, whose answers are kept for its day."""
+        if as_of is not None:
+            return self.local.day(to_micros(as_of))
+        today = self.local.day(self._present())
+        self._asking.days.add(today)
+        return today
 
     def moment(self, as_of: datetime | None) -> int:
         """Return a moment in UTC microseconds; None is the present.
@@ -209,12 +238,165 @@ class View:
         for attempt in range(1, _ATTEMPTS + 1):
             self._refresh()
             with self._database.snapshot() as connection:
+                self._asking.begin()
                 if not self._database.is_sqlite:
                     self._hold_tables(connection)
                 # Another process may have folded a merge into the aliases that this view's tables have not seen yet.
                 if attempt == _ATTEMPTS or self._aliases.agree(connection, self.projection):
                     yield connection
                     return
+
+    # --- kept answers -----------------------------------------------------------------------------------------------
+
+    def keep(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return the part of an answer that was kept under a key, or compute and keep it.
+
+        It is kept while the tables and the policies are the same, so everything else that it depends on has to be part
+        of the key. The caller must not change it.
+        """
+        state = self._state()
+        if state is None:
+            return compute()
+        rules, policy = self._rules(), self.policy
+        found = self._kept.get(key, state, rules, policy)
+        if found is not None:
+            part: T = found[0]
+            return part
+        answer = compute()
+        self._kept.put(key, answer, state, rules, policy)
+        return answer
+
+    def columns(self, row: type[CustomerRow], groups: ColumnGroups) -> Columns:
+        """Return the rows of one class as columns, of all customers by their surviving ids.
+
+        Args:
+            row: A class with one row a customer.
+            groups: The parts of the columns, and the fields that they are read from.
+        """
+        with self._answering() as connection:
+            aliases, state, local = self._aliases.read(connection), self._state(), self.local
+            source = RowSource(partial(self._fetch_all, row), partial(self._fetch, row))
+
+            def read(codes: Codes) -> Columns:
+                return Columns.of(row, source, groups(codes, local))
+
+            if state is None:
+                return read(self.codes(row))
+            return self._stores[row].at(
+                state, aliases, read=read, changed_since=partial(self._changed, until=state.position)
+            )
+
+    def codes(self, row: type[CustomerRow]) -> Codes:
+        """Return the numbers that stand for texts in the columns of a class of rows."""
+        return self._stores[row].codes
+
+    def _fetch_all(self, row: type[CustomerRow], fields: tuple[str, ...]) -> Fetched:
+        with self._answering() as connection, collector_paused():
+            statement, aliases = self._field_query(row, fields), self._aliases.read(connection)
+            found = self._database.cursor(connection).execute(statement.sql, statement.bind()).fetchall()
+            merged: list[Any] = []
+            if aliases:
+                found = [each for each in found if each[0] not in aliases.survivors and each[0] not in aliases.groups]
+                ids = [name for group in aliases.groups.values() for name in group]
+                merged = combined(self._rows_of(connection, row, ids), aliases)
+            return self._fetched(row, fields, found, merged)
+
+    def _fetch(self, row: type[CustomerRow], customers: Sequence[str], fields: tuple[str, ...]) -> Fetched:
+        with self._answering() as connection:
+            aliases = self._aliases.read(connection)
+            ids = [name for customer in customers for name in aliases.ids(customer)]
+            return self._fetched(row, fields, [], combined(self._rows_of(connection, row, ids), aliases))
+
+    def _fetched(
+        self, row: type[CustomerRow], fields: tuple[str, ...], stored: list[Any], merged: Sequence[CustomerRow]
+    ) -> Fetched:
+        """Return stored rows and combined rows together, by customer."""
+        table = self._tables[row]
+        names: Sequence[str]
+        names, *columns = zip(*stored, strict=True) if stored else [()] * (len(fields) + 1)
+        decoded = [table.decode_column(name, column) for name, column in zip(fields, columns, strict=True)]
+        if merged:
+            names = (*names, *(each.customer for each in merged))
+            decoded = [
+                [*column, *(getattr(each, name) for each in merged)]
+                for name, column in zip(fields, decoded, strict=True)
+            ]
+        order = sorted(range(len(names)), key=names.__getitem__)
+        if order != list(range(len(names))):
+            names, decoded = [names[n] for n in order], [[column[n] for n in order] for column in decoded]
+        return list(names), decoded
+
+    def _field_query(self, row: type[CustomerRow], fields: tuple[str, ...]) -> CompiledStatement:
+        found = self._field_queries.get((row, fields))
+        if found is None:
+            columns = self.table(row).c
+            found = self._database.compile(select(columns.customer, *(columns[name] for name in fields)))
+            self._field_queries[row, fields] = found
+        return found
+
+    def _changed(self, after: int, *, until: int) -> set[str] | None:
+        """Return the customers with events between two positions; None if it is faster to read everybody."""
+        if until - after > _CHANGES_MAX:
+            return None
+        wanted = select(log.c.customer).distinct().where(log.c.position > after, log.c.position <= until)
+        with self._answering() as connection:
+            return {name for (name,) in connection.execute(wanted) if name}
+
+    def _state(self) -> ViewState | None:
+        """Return the state of the tables in this question's transaction; None if nothing can be kept."""
+        if not self.keeps_answers or not self._database.in_snapshot:
+            return None
+        if not self._asking.is_state_known:
+            with self._database.reading() as connection:
+                self._asking.state = self._aliases.state(connection, self.projection, self._generation(connection))
+                self._asking.is_state_known = True
+        return self._asking.state
+
+    def _generation(self, connection: Connection) -> int:
+        """Return a number that changes when a rebuild switches tables, in any process."""
+        if self._database.is_sqlite:
+            return int(self._database.cursor(connection).execute("PRAGMA schema_version").fetchone()[0])
+        first = next(iter(self._tables.values())).table.name
+        found = self._database.cursor(connection).execute("SELECT to_regclass(%s)::oid", (f'"{first}"',)).fetchone()[0]
+        return int(found or 0)
+
+    def _unkept(self, read: Callable[..., T]) -> Callable[..., T]:
+        """Return a function of which no answer is kept: it reads the log or the keys, not only the view's tables."""
+
+        @wraps(read)
+        def reading(*args: Any, **kwargs: Any) -> T:
+            self._asking.is_lasting = False
+            return read(*args, **kwargs)
+
+        return reading
+
+    def _keeping(self, method: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Return the kept answer of a question, or compute it."""
+        asking, name = self._asking, method.__name__
+        state = self._state()
+        key = None if state is None else key_of_call(name, args, kwargs)
+        if state is None or key is None:
+            return method(self, *args, **kwargs)
+        rules, policy = self._rules(), self.policy
+        today = self.local.day(self._present())
+        found = self._kept.get(key, state, rules, policy)
+        if found is None and (found := self._kept.get((key, today), state, rules, policy)) is not None:
+            asking.days.add(today)
+        if found is not None:
+            return copied(found[0])
+        outer = asking.is_lasting, asking.days
+        asking.is_lasting, asking.days = True, set()
+        begun = perf_counter()
+        try:
+            answer = method(self, *args, **kwargs)
+            if asking.is_lasting and perf_counter() - begun >= _WORTH_KEEPING:
+                if not asking.days:
+                    self._kept.put(key, copied(answer), state, rules, policy)
+                elif asking.days == {today}:
+                    self._kept.put((key, today), copied(answer), state, rules, policy)
+            return answer
+        finally:
+            asking.is_lasting, asking.days = outer[0] and asking.is_lasting, outer[1] | asking.days
 
     def _hold_tables(self, connection: Connection) -> None:
         """Keep a rebuild from switching tables during a question.
@@ -293,6 +475,27 @@ class View:
         )
 
 
+class _Asking(local):
+    """The question that a thread is asking.
+
+    Attributes:
+        is_lasting: False once it has read something that may change while the tables and the policies do not.
+        days: The present days that it depends on.
+        state: The state of the tables; None if it is not known, or if there are no tables yet.
+        is_state_known: True once the state was read.
+    """
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a question."""
+        self.is_lasting = True
+        self.days: set[int] = set()
+        self.state: ViewState | None = None
+        self.is_state_known = False
+
+
 _OUTSIDE = ("out of range", "must be in 1..")
 """What `datetime` says of a year, month or day that does not exist."""
 
@@ -302,7 +505,7 @@ def _question(method: Callable[..., Any]) -> Callable[..., Any]:
     def ask(self: View, *args: Any, **kwargs: Any) -> Any:
         try:
             with self._answering():
-                return method(self, *args, **kwargs)
+                return self._keeping(method, args, kwargs)
         except (OverflowError, ValueError) as error:
             if isinstance(error, ValidationError | msgspec.MsgspecError):
                 raise StoreError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from relations.errors import InvalidInput
@@ -11,6 +11,7 @@ from relations.projections.board.view import BoardView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
+from relations.projections.projection import Projection
 from relations.projections.repair.view import RepairView
 from relations.projections.retention.view import RetentionView
 from relations.projections.satisfaction.view import SatisfactionView
@@ -49,9 +50,12 @@ class Views:
     customers: CustomersView
 
     def __init__(self, context: ViewContext, kinds: Sequence[type[View]]) -> None:
+        self._add(kinds, lambda _projection: context)
+
+    def _add(self, kinds: Sequence[type[View]], context_of: Callable[[Projection], ViewContext]) -> None:
         for kind in kinds:
             name = kind.projection.name
-            setattr(self, kind.__name__ if name in vars(self) else name, kind(context))
+            setattr(self, kind.__name__ if name in vars(self) else name, kind(context_of(kind.projection)))
 
     def of(self, kind: type[V]) -> V:
         """Return the view of a class, also a host's own.

@@ -102,7 +102,7 @@ def micros(number: float) -> int:
 
 
 def do(command: type[ComplaintCommand], at: float, /, **fields: Any) -> ComplaintCommand:
-    return command.model_validate({"complaint": "k1", "occurred_at": hour(at), **fields})
+    return command(**{"complaint": "k1", "occurred_at": hour(at), **fields})
 
 
 def file(at: float = 0, **fields: Any) -> ComplaintCommand:
@@ -505,9 +505,9 @@ def test_a_promise_can_be_kept_after_the_resolution() -> None:
         ({"kind": "points"}, "points_without_kind"),
         ({"kind": "voucher", "points": 5}, "points_without_kind"),
         ({"kind": "refund", "value": Money(-1, "EUR")}, "negative_amount"),
-        ({"kind": "points", "points": 0}, "greater_than"),
-        ({"kind": "points", "points": 1.5}, "int_type"),
-        ({"kind": "cake"}, "literal_error"),
+        ({"kind": "points", "points": 0}, "invalid_points"),
+        ({"kind": "points", "points": 1.5}, "invalid_points"),
+        ({"kind": "cake"}, "invalid_kind"),
     ],
 )
 def test_offers_that_make_no_sense_are_refused_at_the_door(fields: dict[str, Any], code: str) -> None:

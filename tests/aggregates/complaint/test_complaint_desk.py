@@ -84,7 +84,7 @@ def micros(number: float) -> int:
 
 
 def do(command: type[ComplaintCommand], at: float, /, **fields: Any) -> ComplaintCommand:
-    return command.model_validate({"complaint": "k1", "occurred_at": hour(at), **fields})
+    return command(**{"complaint": "k1", "occurred_at": hour(at), **fields})
 
 
 def file(at: float = 0, **fields: Any) -> ComplaintCommand:

@@ -1,4 +1,4 @@
-"""The help desk's log under a service-level policy, against figures reckoned from the file without the engine."""
+"""The help desk's log under a service-level policy, against figures computed from the file without the engine."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class Told(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def told(data_dir: Path) -> dict[str, list[Told]]:
+def told(helpdesk: Path) -> dict[str, list[Told]]:
     """The events of each case, in the file's order."""
     space = "{http://www.xes-standard.org/}"
-    with gzip.open(data_dir / "helpdesk" / "helpdesk.xes.gz") as file:
+    with gzip.open(helpdesk) as file:
         root = ET.parse(file).getroot()
     found = {}
     for trace in root.iter(f"{space}trace"):
@@ -112,7 +112,7 @@ def runs(events: list[Told]) -> list[Run]:
     return found
 
 
-def reckoned(told: dict[str, list[Told]], step: str) -> dict[str, Figures]:
+def expected_figures(told: dict[str, list[Told]], step: str) -> dict[str, Figures]:
     """The first answer or the resolution in each run of a case, by the service level that the case began with."""
     times: dict[str, list[timedelta]] = defaultdict(list)
     met: Counter[str] = Counter()
@@ -157,7 +157,9 @@ def mapping_by_level(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def replayed(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Relations, Path]]:
+def replayed(
+    helpdesk: Path, told: dict[str, list[Told]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Relations, Path]]:
     """The whole log, imported under the policy; and the file of what was noted."""
     folder = tmp_path_factory.mktemp("help-desk")
     levels = {name: ServiceLevel(acknowledge=answer, resolve=resolve) for name, (answer, resolve) in PROMISES.items()}
@@ -166,32 +168,33 @@ def replayed(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         report = import_file(
             relations,
             str(mapping_by_level(folder)),
-            data_dir / "helpdesk" / "helpdesk.xes.gz",
+            helpdesk,
             rejects=folder / "rejects.jsonl",
             notes=folder / "notes.jsonl",
         )
-        assert report.rows == 21_348
+        assert report.rows == sum(map(len, told.values()))
         yield relations, folder
 
 
 @pytest.mark.parametrize("step", ["acknowledged", "resolved"])
 def test_shares_met_and_times_are_those_of_a_plain_reading(
-    replayed: tuple[Relations, Path], told: dict[str, list[Told]], step: str
+    replayed: tuple[Relations, Path], told: dict[str, list[Told]], nth_case: int, step: str
 ) -> None:
     relations, _ = replayed
-    expected = reckoned(told, step)
+    expected = expected_figures(told, step)
     for level in LEVELS.values():
         found: StepTime = next(
             entry for entry in relations.views.repair.steps(as_of=END, severity=level) if entry.step == step
         )
         assert (found.reached, found.median, found.p90, found.met, found.missed) == expected[level], level
         assert found.on_time == expected[level].met / (expected[level].met + expected[level].missed)
-    assert sum(entry.met + entry.missed for entry in expected.values()) >= len(told) == 4_580
-    assert all(entry.met and entry.missed for entry in expected.values()), "the promises tell the levels apart"
+    assert sum(entry.met + entry.missed for entry in expected.values()) >= len(told) >= 4_580 // nth_case
+    both = [level for level, entry in expected.items() if entry.met and entry.missed]
+    assert len(both) >= (len(LEVELS) if nth_case == 1 else 3), "the promises tell the levels apart"
 
 
 def test_every_history_that_breaks_the_rules_is_listed_with_its_rows(
-    replayed: tuple[Relations, Path], told: dict[str, list[Told]]
+    replayed: tuple[Relations, Path], told: dict[str, list[Told]], nth_case: int
 ) -> None:
     _, folder = replayed
     rows: dict[int, str] = {}
@@ -208,14 +211,15 @@ def test_every_history_that_breaks_the_rules_is_listed_with_its_rows(
     }
     resolved_again = {name for name, done in activities.items() if done.count("Resolve ticket") > 1}
     two_customers = {name for name, events in told.items() if len({event.customer for event in events}) > 1}
-    assert (len(after_closing), len(resolved_again), len(two_customers)) == (17, 386, 7)
+    counts = (len(after_closing), len(resolved_again), len(two_customers))
+    assert counts == (17, 386, 7) if nth_case == 1 else min(counts) > 0
     assert listed["work_after_closing"] == after_closing
     assert listed["resolved_again"] == resolved_again
     assert listed["second_customer"] == two_customers
 
 
 def test_every_case_is_with_who_took_it_in_charge_last_before_it_was_settled(
-    replayed: tuple[Relations, Path], told: dict[str, list[Told]]
+    replayed: tuple[Relations, Path], told: dict[str, list[Told]], nth_case: int
 ) -> None:
     relations, _ = replayed
     expected: dict[str, str | None] = {}
@@ -235,4 +239,4 @@ def test_every_case_is_with_who_took_it_in_charge_last_before_it_was_settled(
         if after is None:
             break
     assert found == expected
-    assert sum(owner is not None for owner in found.values()) > 3_000
+    assert sum(owner is not None for owner in found.values()) > 3_000 // nth_case

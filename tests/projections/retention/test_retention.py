@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from relations.aggregates.complaint import FileComplaint
 from relations.aggregates.customer import (
@@ -634,7 +634,7 @@ def test_sums_may_exceed_what_one_amount_may_be() -> None:
     (score,) = rfm_scores(rfm_buyers(rows, "EUR", today=START + 9)[0], Rfm(), "EUR")
     assert score.model_dump(mode="json")["monetary"] == {"amount": 3 * 10**15, "currency": "EUR"}
     assert RfmScore.model_validate_json(score.model_dump_json()) == score
-    with pytest.raises(InvalidInput, match="a total is an object"):
+    with pytest.raises(ValidationError, match="a total is an object"):
         RfmScore.model_validate(score.model_dump() | {"monetary": {"amount": 1.5, "currency": "EUR"}})
     assert cohort_table(rows, today=date(2024, 1, 31).toordinal())[0].months[0].net[0].amount == 3 * 10**15
 

@@ -62,7 +62,7 @@ from relations.testing.laws import check_laws
 from relations.testing.strategies.catalogue import commands, commands_of
 from tests.support.asking import IDS, LATER, START, answers, arguments_of, of_customer, questions, without
 from tests.support.effort import part
-from tests.support.making import assert_sound
+from tests.support.making import ON_BOTH_IN_SOAK, assert_sound
 
 PROGRAMME = Policy().programme.id
 _EVERYTHING_SHOWN = Surveys(minimum_answers=1)
@@ -403,7 +403,7 @@ def test_a_question_that_nobody_knows_how_to_ask_is_noticed() -> None:
             assert arguments_of(name, question), name
 
 
-@part(12)
+@part(4)
 @given(st.lists(_anything, max_size=15), st.sampled_from(IDS), st.sampled_from(IDS))
 def test_merge_then_unmerge_changes_nothing(more: list[Command], customer: str, into: str) -> None:
     with opened(RICH) as relations:
@@ -461,6 +461,7 @@ def assert_saw_something(relations: Relations) -> None:
     assert views.retention.lifetime_values().historic > 0
 
 
+@ON_BOTH_IN_SOAK
 def test_merge_then_unmerge_leaves_every_answer_of_every_view_as_it_was(database_url: str) -> None:
     with opened(RICH, database_url) as relations:
         relations.adopt(Policy(surveys=_EVERYTHING_SHOWN), from_beginning=True)
@@ -538,7 +539,7 @@ def _one_life(draw: st.DrawFn) -> list[Command]:
     return commands
 
 
-@part(25)
+@part(8)
 @given(_one_life())
 def test_a_merged_pair_has_the_figures_of_one_customer(life: list[Command]) -> None:
     def known(customer: str) -> Command:

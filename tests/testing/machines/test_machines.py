@@ -87,11 +87,8 @@ class TestBusiness(BusinessMachine.TestCase):  # type: ignore[misc, valid-type] 
 
 
 BUSINESS_LIVES = 60
-RARE = {6: (6351,)}
-"""By rules, seeds of lives that come to what others seldom reach: here the grace of a tier."""
-
-OPEN = {(6, 6025): 39}
-"""Rules and seed of a life in which account and oracle still disagree after this many steps; a test expects it to."""
+RARE = {6: (6351, 6645)}
+"""By rules, seeds of lives that seldom come about: with the grace of a tier; with a referral restored in a merge."""
 DOINGS = {"buys": 4, "gives_back": 3, "refund_is_reversed": 2,
           "is_given": 3, "redeems": 3, "undoes": 3, "sends": 2, "wants": 4, "refers": 2,
           "time_passes": 3, "are_found_to_be_one": 2, "are_two_after_all": 2, "uses": 3, "joins": 1, "leaves": 1,
@@ -140,7 +137,7 @@ def lived_together(rules: int, seed: int, steps: int = 60) -> Counter[str]:
 def test_what_members_do_with_one_another_comes_out_as_slowly_reckoned(rules: int) -> None:
     seen: Counter[str] = Counter()
     for seed in (*range(1_000 * rules, 1_000 * rules + BUSINESS_LIVES), *RARE.get(rules, ())):
-        seen += lived_together(rules, seed, OPEN.get((rules, seed), 60))
+        seen += lived_together(rules, seed)
     kinds = {"AccountReceived", "AccountReturned", "RewardIssued", "RewardUsed", "StockTaken", "StockReturned"}
     kinds |= {"RequestForwarded", "PointsReceived", "ReferralMade", "RedemptionReversed", "refused: out_of_stock"}
     assert kinds <= seen.keys()
@@ -148,11 +145,6 @@ def test_what_members_do_with_one_another_comes_out_as_slowly_reckoned(rules: in
     programme = BusinessMachine.policies[rules].programme
     if programme.tiers and programme.tier_window.kind != "lifetime":
         assert {"TierLost", "TierGraceGiven" if programme.grace_days else "TierReached"} <= seen.keys()
-
-
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="an open fault: the account counts one referral too few")
-def test_a_referral_between_two_ids_of_one_person_is_restored_with_the_refund_that_revoked_it() -> None:
-    lived_together(6, 6025)
 
 
 Steps = list[tuple[str, tuple[Any, ...]]]
@@ -272,6 +264,21 @@ Steps = list[tuple[str, tuple[Any, ...]]]
              ("gives_back", ("c3", 0, 7, 0)), ("refund_is_reversed", (0, 0)), ("are_two_after_all", (True,)),
              ("gives_back", ("c3", 0, 7, 0)), ("refund_is_reversed", (0, 0))],
             id="a referral counts again for a member who is merged, and who is not any more",
+        ),
+        pytest.param(
+            0,
+            [("joins", ("c1", "main", 0)), ("refers", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
+             ("buys", ("c3", 20, 0)), ("gives_back", ("c3", 0, 7, 0)), ("are_found_to_be_one", (True,)),
+             ("refund_is_reversed", (0, 0)), ("are_two_after_all", (True,)), ("gives_back", ("c3", 0, 7, 0)),
+             ("refund_is_reversed", (0, 0))],
+            id="a referral that was revoked before a merge counts again during it, and after it",
+        ),
+        pytest.param(
+            0,
+            [("joins", ("c1", "main", 0)), ("refers", ("c1", "c3", "main", 1, 0)), ("joins", ("c3", "main", 0)),
+             ("buys", ("c3", 20, 0)), ("are_found_to_be_one", (True,)), ("gives_back", ("c3", 0, 7, 0)),
+             ("are_two_after_all", (True,)), ("refund_is_reversed", (0, 0))],
+            id="a referral that was revoked during a merge counts again after it",
         ),
         pytest.param(
             1,

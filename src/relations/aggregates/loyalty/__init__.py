@@ -276,6 +276,6 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Account,
-    state_version=7,
+    state_version=8,
     due=due,
 )

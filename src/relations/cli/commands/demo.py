@@ -8,7 +8,8 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -19,34 +20,18 @@ from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput, MissingExtra, RelationsError
 
 if TYPE_CHECKING:
+    from relations.cli.pages.demo import DemoOutcome
     from relations.cli.progress import ProgressBar
-    from relations.engine import BatchReport, Relations
+    from relations.engine import Relations
     from relations.messages import Command
+    from relations.testing.hotel.simulation import Recorded
 
-__all__ = ["DemoOutcome", "demo"]
+__all__ = ["demo"]
 
 _VIEWS = ("satisfaction", "retention", "repair", "agenda")
 _SAFE = "An earlier demo is unchanged; run the command again to start over."
 _DATABASE = "hotel-demo.db"
 _MONTHS = 24
-
-
-class DemoOutcome(NamedTuple):
-    """The result of recording the simulated commands.
-
-    Attributes:
-        report: The outcome of the commands.
-        time: The outcome of the commands that fell due.
-        ended_at: The end of the simulated history.
-        seconds: The time that recording took.
-        rebuild_seconds: The time that rebuilding the views took.
-    """
-
-    report: BatchReport
-    time: BatchReport
-    ended_at: datetime
-    seconds: float
-    rebuild_seconds: float
 
 
 def demo(
@@ -62,7 +47,7 @@ def demo(
     guests: Annotated[int, typer.Option(min=1, max=10_000_000, help="Simulate this many guests.")] = 5_000,
     seed: Annotated[int, typer.Option(min=0, help="Use this seed; the same seed gives the same history.")] = 1,
     as_of: Annotated[
-        str | None, typer.Option(metavar="DAY", help="End the history on this day. Default: yesterday.")
+        str | None, typer.Option(metavar="DAY", help="End the history on this day. Default: today, now.")
     ] = None,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the page with charts here. Default: next to the file.")
@@ -77,22 +62,22 @@ def demo(
     """Simulate two years of a hotel group, record them, and show a summary and a page with charts.
 
     The data is invented. Every command passes through the engine and its rules. The same seed and last day give the
-    same history.
+    same history. Of today only the past is recorded.
     """
     with running(json=json, verbose=verbose, safe=_SAFE) as screen:
-        start, last = _period(as_of)
+        period = _period(as_of)
         if commands_to is not None:
-            _write_commands(screen, commands_to, seed, guests, start, last)
+            _write_commands(screen, commands_to, seed, guests, period)
             return
         _check_free(database)
         if "://" in database:
-            _record(screen, database, database, seed, guests, start, last, html)
+            _record(screen, database, database, seed, guests, period, html)
             return
         target = Path(database)
         partial = target.with_name(f"{target.name}.partial")
         _remove(partial)
         try:
-            digest = _record(screen, str(partial), database, seed, guests, start, last, html)
+            digest = _record(screen, str(partial), database, seed, guests, period, html)
             _sign(partial, digest)
             _remove(target)
             partial.replace(target)
@@ -100,15 +85,42 @@ def demo(
             _remove(partial)
 
 
-def _period(as_of: str | None) -> tuple[date, date]:
-    """Return the first and the last day of the history.
+class _Period(NamedTuple):
+    """The time that the history covers.
+
+    Attributes:
+        start: The first day.
+        last: The last day.
+        until: Nothing is recorded after this moment.
+    """
+
+    start: date
+    last: date
+    until: datetime
+
+    @property
+    def days(self) -> int:
+        """The number of days."""
+        return (self.last - self.start).days + 1
+
+    def recorded(self, seed: int, guests: int) -> Iterator[Recorded]:
+        """Yield the simulated commands of the period."""
+        from relations.testing.hotel.simulation import simulate_recorded
+
+        simulated = simulate_recorded(seed=seed, customers=guests, start=self.start, months=_MONTHS)
+        return takewhile(lambda each: each.recorded_at <= self.until, simulated)
+
+
+def _period(as_of: str | None) -> _Period:
+    """Return the period that ends on a day, or now.
 
     Raises:
         InvalidInput: The text is not a day.
     """
+    now = datetime.now(UTC)
+    today = now.astimezone().date()
     if as_of is None:
-        # Today is not over, and nothing is recorded before it happens.
-        last = date.today() - timedelta(days=1)  # noqa: DTZ011 - the user's own day
+        last = today
     elif re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", as_of):
         try:
             last = date.fromisoformat(as_of)
@@ -122,22 +134,23 @@ def _period(as_of: str | None) -> tuple[date, date]:
         raise InvalidInput(f"{as_of} is out of range", code="invalid_time", field="--as-of")
     after = last + timedelta(days=1)
     start = date(after.year - _MONTHS // 12, after.month, min(after.day, 28))
-    return start, last
+    # Nothing of today is recorded before it happens. A later day was asked for.
+    return _Period(start, last, now if last == today else datetime.max.replace(tzinfo=UTC))
 
 
 def _record(
-    screen: Screen, file: str, database: str, seed: int, guests: int, start: date, last: date, html: Path | None
+    screen: Screen, file: str, database: str, seed: int, guests: int, period: _Period, html: Path | None
 ) -> str:
     """Record the history in a file, show it, and return the digest of its last event."""
     from relations.cli.commands.reports import pages
     from relations.cli.pages.demo import show
     from relations.cli.pages.question import Question
     from relations.engine import Relations
-    from relations.testing.hotel.simulation import RecordingClock, simulate_recorded
+    from relations.testing.hotel.simulation import RecordingClock
 
-    clock = RecordingClock(simulate_recorded(seed=seed, customers=guests, start=start, months=_MONTHS))
+    clock = RecordingClock(period.recorded(seed, guests))
     with Relations.open(database_url(file), clock=clock, durability="normal") as engine:
-        outcome = _play(engine, clock, screen, start, last)
+        outcome = _play(engine, clock, screen, period)
         question = Question(as_of=outcome.ended_at, zone=engine.policy.zone, asked=True)
         page = html
         if html is None and "://" not in database:
@@ -165,21 +178,21 @@ def _page(engine: Relations, path: Path | None, at: datetime) -> str | None:
         return None
 
 
-def _play(engine: Relations, clock: Any, screen: Screen, start: date, last: date) -> DemoOutcome:
+def _play(engine: Relations, clock: Any, screen: Screen, period: _Period) -> DemoOutcome:
     """Record the history, advance the time to its end, and rebuild the views."""
+    from relations.cli.pages.demo import DemoOutcome
     from relations.cli.progress import progress_bar
     from relations.engine import BatchReport
 
     report = BatchReport(rejections=[])
-    days = (last - start).days + 1
-    with progress_bar(screen, "Recording two years", total=days, unit="commands") as bar:
+    with progress_bar(screen, "Recording two years", total=period.days, unit="commands") as bar:
         for batch in clock.batches():
             report.add(engine.execute_many(batch))
             day = clock()
-            bar.show((day.date() - start).days, note=f"{day:%Y-%m}", rate=report.commands / bar.seconds)
-        bar.show(days, rate=report.commands / bar.seconds)
+            bar.show((day.date() - period.start).days, note=f"{day:%Y-%m}", rate=report.commands / bar.seconds)
+        bar.show(period.days, rate=report.commands / bar.seconds)
         seconds = bar.seconds
-    ended_at = moment(f"{last}", engine.policy.zone) or clock()
+    ended_at = min(moment(f"{period.last}", engine.policy.zone) or clock(), period.until)
     time = engine.advance_time(ended_at)
     with progress_bar(screen, "Rebuilding the views") as bar:
         engine.rebuild(on_progress=bar.show)
@@ -268,22 +281,19 @@ def _remove(path: Path) -> None:
 # --- the commands ---------------------------------------------------------------------------------------------------
 
 
-def _write_commands(screen: Screen, path: Path, seed: int, guests: int, start: date, last: date) -> None:
+def _write_commands(screen: Screen, path: Path, seed: int, guests: int, period: _Period) -> None:
     from relations.cli.progress import progress_bar
     from relations.cli.show import number
     from relations.exchange.jsonlines.exporting import export_commands
 
-    with progress_bar(screen, "Simulating two years", total=(last - start).days + 1, unit="commands") as bar:
-        count = export_commands(_watched(bar, seed, guests, start), path)
+    with progress_bar(screen, "Simulating two years", total=period.days, unit="commands") as bar:
+        count = export_commands(_watched(bar, seed, guests, period), path)
     said = f"{number(count)} commands are in {path}. To record them: relations import {path} -d FILE"
     screen.result({"path": str(path), "commands": count}, lambda screen: screen.print(said))
 
 
-def _watched(bar: ProgressBar, seed: int, guests: int, start: date) -> Iterator[Command]:
-    from relations.testing.hotel.simulation import simulate_recorded
-
-    recorded = simulate_recorded(seed=seed, customers=guests, start=start, months=_MONTHS)
-    for count, (recorded_at, command) in enumerate(recorded, 1):
+def _watched(bar: ProgressBar, seed: int, guests: int, period: _Period) -> Iterator[Command]:
+    for count, (recorded_at, command) in enumerate(period.recorded(seed, guests), 1):
         if count % 500 == 0:
-            bar.show((recorded_at.date() - start).days, rate=count / bar.seconds)
+            bar.show((recorded_at.date() - period.start).days, rate=count / bar.seconds)
         yield command

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +14,7 @@ from relations.cli.choices import complete_view
 from relations.cli.exits import ExitCode
 from relations.cli.options import Database, Json, MasterKeyFile, Verbose, open_engine, open_to_read
 from relations.cli.screen import Screen, running
+from relations.cli.signals import stopped_by_signals
 from relations.errors import ConcurrencyConflict, InvalidInput, ProjectionFailed, StoreError
 
 if TYPE_CHECKING:
@@ -57,55 +55,24 @@ def verify(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Verify the log and the views: the chain of digests, gaps, unreadable events, and views that differ from the log.
+    """Verify the log, the keys, the snapshots, the seals and the views, and change nothing.
 
-    If something is wrong, the first bad position is shown and the exit code is 1. Otherwise the last position and its
+    Every finding is shown with its table, row and column, and the exit code is 1. Otherwise the last position and its
     digest are shown. Note them down and pass them to --expect later, to prove that no earlier event has changed.
     """
     with running(json=json, verbose=verbose) as screen:
-        expected = [_noted(each) for each in expect or ()]
-        with open_engine(database, master_key_file, access="fold") as engine:
-            import msgspec
+        import msgspec
 
-            from relations.cli.pages.upkeep import show_verification
-            from relations.cli.progress import progress_bar
+        from relations.cli.pages.upkeep import show_verification
+        from relations.cli.progress import progress_bar
 
-            with progress_bar(screen, "Verifying") as bar:
-                found = engine.verify(on_progress=bar.show)
-            differing = _differing(engine, expected)
-        good = found.good and not differing
-        document = {"good": good, **msgspec.structs.asdict(found), "expected": differing}
-        screen.result(document, lambda screen: screen.print(*show_verification(found, differing)))
-        if not good:
+        # Nothing is folded, so the views are compared as they stand.
+        with open_to_read(database, master_key_file, views=False) as engine, progress_bar(screen, "Verifying") as bar:
+            found = engine.verify(expect=expect or (), on_progress=bar.show)
+        document = {"good": found.good, **msgspec.structs.asdict(found)}
+        screen.result(document, lambda screen: screen.print(*show_verification(found)))
+        if not found.good:
             raise typer.Exit(ExitCode.PROBLEMS)
-
-
-def _noted(given: str) -> tuple[int, str]:
-    """Return the position and the digest that were noted down.
-
-    Raises:
-        InvalidInput: The text is not a position and a digest.
-    """
-    match = re.fullmatch(r"([0-9]{1,18}):([0-9a-fA-F]{8,64})", given)
-    if match is None:
-        raise InvalidInput(
-            f"{given!r} is not a position and a digest",
-            code="invalid_expectation",
-            field="--expect",
-            hint="Write POSITION:DIGEST as `relations verify` shows them, with at least 8 digits of the digest",
-        )
-    return int(match[1]), match[2].lower()
-
-
-def _differing(engine: Relations, expected: list[tuple[int, str]]) -> list[dict[str, Any]]:
-    """Return the noted digests that the log does not have at their positions."""
-    differing = []
-    for position, digest in expected:
-        recorded = next(engine.events(after=position - 1, until=position), None) if position else None
-        found = "" if recorded is None else recorded.digest.hex()
-        if not found.startswith(digest):
-            differing.append({"position": position, "expected": digest, "found": found or None})
-    return differing
 
 
 def _checked_views(views: list[str] | None) -> list[str]:
@@ -252,19 +219,6 @@ def _heads(engine: Relations) -> Subscription[int]:
 
 
 @contextmanager
-def _stopped_by_signals(stop: Callable[[], object]) -> Iterator[None]:
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop()
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
 def _every(seconds: float, do: Callable[[], object], stop: Callable[[], object]) -> Iterator[None]:
     """Call a function at once and after every interval while the body runs. If it fails, stop the body and raise."""
     over = threading.Event()
@@ -320,7 +274,7 @@ def run(
                 follower.advance()
             follower.catch_up()
         else:
-            with _heads(engine) as heads, _stopped_by_signals(heads.stop):
+            with _heads(engine) as heads, stopped_by_signals(heads.stop):
                 screen.say(f"Keeping the views of {engine.log.database.name} up to date. Stop with Ctrl-C.")
                 with _every(every, follower.advance, heads.stop) if advance_time else nullcontext():
                     follower.follow(heads)

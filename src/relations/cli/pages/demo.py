@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from relations.cli.show import headline, number, percent, section, table
-from relations.engine import Relations
+from relations.engine import BatchReport, Relations
 
-if TYPE_CHECKING:
-    from relations.cli.commands.demo import DemoOutcome
-
-__all__ = ["show"]
+__all__ = ["DemoOutcome", "show"]
 
 _AHEAD = timedelta(days=14)
+
+
+class DemoOutcome(NamedTuple):
+    """The result of recording the simulated commands.
+
+    Attributes:
+        report: The outcome of the commands.
+        time: The outcome of the commands that fell due.
+        ended_at: The end of the simulated history.
+        seconds: The time that recording took.
+        rebuild_seconds: The time that rebuilding the views took.
+    """
+
+    report: BatchReport
+    time: BatchReport
+    ended_at: datetime
+    seconds: float
+    rebuild_seconds: float
 
 
 def show(engine: Relations, outcome: DemoOutcome, *, written: str | None, database: str) -> Iterator[RenderableType]:
@@ -34,28 +49,28 @@ def show(engine: Relations, outcome: DemoOutcome, *, written: str | None, databa
     rate = report.commands / outcome.seconds if outcome.seconds > 0 else 0
     refused = Counter(rejection.error.code for rejection in report.rejections)
     kinds = ", ".join(f"{number(count)} {code}" for code, count in refused.most_common(2))
+    more = ", …" if len(refused) > 2 else ""
     yield headline("A hotel group, two years", f"simulated, to {outcome.ended_at:%Y-%m-%d}")
     yield section(
         Text(f"{number(report.commands)} commands gave {number(report.events)} events ({number(rate)} commands/s)."),
         Text(f"{number(report.repeated)} were sent twice and recorded once; {number(len(report.rejections))} refused"
-             + (f" ({kinds}, …)." if kinds else ".")),
+             + (f" ({kinds}{more})." if kinds else ".")),
         Text(f"{number(status.position)} events; the views were rebuilt from them in {outcome.rebuild_seconds:.1f} s."),
     )  # fmt: skip
     yield section(_figures(engine, outcome))
-    made = table("To look further", "")
-    made.show_header = False
-    for command, what in (
-        (f"relations report -d {database}", "all views in the terminal"),
-        (f"relations customer g000001 -d {database}", "the file of one guest"),
-        (f"relations complaints -d {database}", "the complaints that need work"),
-        (f"relations verify -d {database}", "prove that nothing was changed"),
-    ):
-        made.add_row(command, Text(what, "dim"))
     yield headline("To look further")
-    yield made
+    commands = {
+        f"relations report -d {database}": "all views in the terminal",
+        f"relations customer g000001 -d {database}": "the file of one guest",
+        f"relations complaints -d {database}": "the complaints that need work",
+        f"relations verify -d {database}": "prove that nothing was changed",
+    }
+    width = max(map(len, commands))
+    for command, what in commands.items():  # commands and paths can be copied in one piece, however long they are
+        yield Text.assemble(f"  {command:<{width}}  ", (what, "dim"), no_wrap=True)
+    yield Text()
     if written is not None:
-        # A path in one piece, however long it is, can be copied.
-        yield Text.assemble(("The page with charts: ", "bold"), written, no_wrap=True, overflow="ignore")
+        yield Text.assemble(("The page with charts: ", "bold"), written, no_wrap=True)
     else:
         yield Text(f"For a page with charts: relations report --html FILE -d {database}, after pip install '.[report]'")
 

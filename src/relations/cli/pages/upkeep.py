@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from relations.cli.show import headline, number, section, table, words
-from relations.engine import Status, Verification
+from relations.engine import Problem, Status, Verification
 
 __all__ = ["show_status", "show_verification"]
 
 _PROBLEMS_SHOWN = 20
+_REBUILT = ("view_differs", "view_outdated", "checkpoint_damaged", "checkpoint_missing", "table_missing")
+"""Findings that a rebuild of the view ends."""
 
 
 def show_status(found: Status) -> Iterator[RenderableType]:
@@ -27,27 +29,25 @@ def show_status(found: Status) -> Iterator[RenderableType]:
     yield headline("Status", found.database)
     yield section(Text(f"{number(found.position)} events"), Text(f"digest {found.digest}"))
     yield section(made)
+    if found.consumers:
+        consumers = table("Consumer", "Position", "Behind", "State", right=(1, 2), grow=3)
+        for each in found.consumers:
+            state = Text("runs", "green") if each.is_held else Text("does not run", "" if not each.behind else "yellow")
+            consumers.add_row(each.name, number(each.position), number(each.behind), state)
+        yield section(consumers)
     if found.purge_owed:
         yield Text("A destroyed key is still in the database's files. The next `relations run` removes it.", "yellow")
 
 
-def show_verification(found: Verification, differing: Sequence[dict[str, Any]] = ()) -> Iterator[RenderableType]:
-    """Yield the parts of the page.
-
-    Args:
-        found: The result of the verification.
-        differing: Noted digests that the log does not have.
-    """
-    for each in differing:
-        yield Text(f"At position {each['position']} the digest is not the expected one.", style="bold red")
-        yield section(Text(f"expected {each['expected']}"), Text(f"found    {each['found'] or 'no such position'}"))
+def show_verification(found: Verification) -> Iterator[RenderableType]:
+    """Yield the parts of the page."""
     if not found.good:
         yield from _problems(found)
         return
-    if not differing:
-        yield Text("The log is good.", style="bold green")
+    yield Text("The log is good.", style="bold green")
     yield Text(f"{number(found.events)} events: the chain is unbroken, without gaps, and every event can be read.")
-    yield Text(f"Views equal to the log: {', '.join(found.views)}.")
+    compared = f"Views equal to the log: {', '.join(found.views)}." if found.views else "No view was folded so far."
+    yield words(f"Keys, snapshots and seals match the log. {compared}")
     yield section(
         words("Note this down, and pass it to --expect later to prove that no earlier event has changed:"),
         Text(f"position {found.position}"),
@@ -56,19 +56,27 @@ def show_verification(found: Verification, differing: Sequence[dict[str, Any]] =
 
 
 def _problems(found: Verification) -> Iterator[RenderableType]:
+    count = len(found.problems) + found.omitted
+    yield Text(f"{number(count)} {'problem was' if count == 1 else 'problems were'} found.", style="bold red")
     placed = [problem.position for problem in found.problems if problem.position is not None]
     if placed:
         yield Text(f"The first bad position is {min(placed)}.", style="bold red")
-    else:
+    elif all(problem.view for problem in found.problems):
         yield Text("The log is good; a view is not.", style="bold red")
-    made = table("Problem", "Where", "", right=(1,), grow=2)
     for problem in found.problems[:_PROBLEMS_SHOWN]:
-        where = problem.view or (f"position {problem.position}" if problem.position is not None else "")
-        made.add_row(problem.code, where, problem.reason)
-    lines = [words(f"Good up to position {number(found.position)}, digest {found.digest or '(none)'}")]
-    hidden = len(found.problems) - _PROBLEMS_SHOWN
+        yield Text.assemble((problem.code, "bold"), f"  {_place(problem)}")
+        yield Padding(Text(problem.reason), (0, 0, 0, 4))
+    lines = [words(f"The chain is good up to position {number(found.position)}, digest {found.digest or '(none)'}")]
+    hidden = count - min(len(found.problems), _PROBLEMS_SHOWN)
     if hidden > 0:
-        lines.insert(0, words(f"and {number(hidden)} more; --json lists them all"))
-    if any(problem.view and problem.position is None for problem in found.problems):
+        listed = "the first 1,000 of each kind" if found.omitted else "them all"
+        lines.insert(0, words(f"and {number(hidden)} more; --json lists {listed}"))
+    if any(problem.code in _REBUILT for problem in found.problems):
         lines.append(words("`relations rebuild` rebuilds a view from the log."))
-    yield section(made, *lines)
+    yield section(Text(), *lines)
+
+
+def _place(problem: Problem) -> str:
+    if problem.position is not None:
+        return f"position {problem.position}"
+    return problem.view or " ".join(part for part in (problem.table, problem.key) if part)

@@ -56,6 +56,7 @@ class AgendaView(View):
     """The agenda, soonest first. Items due at the same time are in the order of customers, streams and names."""
 
     projection: ClassVar[Projection] = PROJECTION
+    keeps_answers: ClassVar[bool] = True
 
     def due(
         self,

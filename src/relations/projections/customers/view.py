@@ -215,6 +215,7 @@ class CustomersView(View):
     """One view of a customer, by any of their ids."""
 
     projection: ClassVar[Projection] = PROJECTION
+    keeps_answers: ClassVar[bool] = True
 
     def portrait(self, customer: str, *, as_of: datetime | None = None) -> Portrait:
         """Return a customer's profile, with readable personal words unless they were erased.

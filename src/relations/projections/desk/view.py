@@ -131,6 +131,7 @@ class DeskView(View):
     """The complaint desk at the present. For the past, ask the repair view."""
 
     projection: ClassVar[Projection] = PROJECTION
+    keeps_answers: ClassVar[bool] = True
 
     def work(
         self,

@@ -300,7 +300,7 @@ def goal_progress(row: GoalRow, sums: Movement, *, day: int) -> GoalProgress:
 
 
 def points_by_month(days: Iterable[tuple[int, Movement]]) -> list[PointsMonth]:
-    """Return the movements by month from those by local day."""
+    """Return the movements by month from those by local day, without months whose movements cancel out."""
     months: dict[str, list[Movement]] = {}
     for day, sums in sorted(days):
         months.setdefault(f"{date.fromordinal(day):%Y-%m}", []).append(sums)
@@ -308,16 +308,16 @@ def points_by_month(days: Iterable[tuple[int, Movement]]) -> list[PointsMonth]:
     for month, parts in months.items():
         total = total_of(sum(getattr(each, name) for each in parts) for name in COUNTS)
         left += total.net
-        found.append(
-            PointsMonth(
-                month=month,
-                joined=total.joined - total.left,
-                earned=total.earned,
-                redeemed=total.redeemed - total.restored,
-                expired=total.expired,
-                taken_back=total.taken_back + total.forfeited,
-                moved=total.issued - total.earned,
-                open=left,
-            )
+        row = PointsMonth(
+            month=month,
+            joined=total.joined - total.left,
+            earned=total.earned,
+            redeemed=total.redeemed - total.restored,
+            expired=total.expired,
+            taken_back=total.taken_back + total.forfeited,
+            moved=total.issued - total.earned,
+            open=left,
         )
+        if any((row.joined, row.earned, row.redeemed, row.expired, row.taken_back, row.moved)):
+            found.append(row)  # else all that happened in it was reversed in it
     return found

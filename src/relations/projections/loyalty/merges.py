@@ -10,7 +10,9 @@ from relations.aggregates.loyalty import (
     Earning,
     Holdings,
     LotShare,
+    issued_to,
     merged_prefix,
+    referral_lot,
 )
 from relations.messages import Envelope
 from relations.projections.loyalty.members import count_member
@@ -20,6 +22,7 @@ from relations.projections.loyalty.rows import (
     Before,
     LotRow,
     RedemptionRow,
+    ReferralRow,
     RewardRow,
     SpentShare,
     TierStep,
@@ -94,6 +97,11 @@ def account_restored(rows: Rows, event: AccountRestored, at: Envelope) -> None:
         account.referrer = back.invited.referrer
     lapse(rows, account, at, back.lapses_at)
     _hold(rows, account, back, "", at)
+    for lot, earning in _of_referrals(back):
+        row = rows.get(ReferralRow, account.customer, account.programme, lot.rpartition("/")[2])
+        if row is not None and lot == referral_lot(account.customer, row.referral):
+            row.points = 0 if earning.reversed >= earning.points else earning.points
+            row.rewarded_at = earning.earned_at if row.rewarded_at is None else row.rewarded_at
     _restand(account, _standing(back, back.tier))
 
 
@@ -108,6 +116,12 @@ def account_returned(rows: Rows, event: AccountReturned, at: Envelope) -> None:
         rows.drop(RedemptionRow, account.customer, account.programme, prefix + redemption)
     for coupon in back.coupons:
         rows.drop(RewardRow, account.customer, account.programme, prefix + coupon)
+    for lot, _ in _of_referrals(back):  # what happened to them here is in the restored account from now on
+        owner, own = issued_to(event.to, lot)
+        name = prefix + lot.removesuffix(own) + own.rpartition("/")[2]
+        row = rows.get(ReferralRow, account.customer, account.programme, name)
+        if row is not None and not row.made_at and own == referral_lot(owner, own.rpartition("/")[2]):
+            rows.drop(ReferralRow, account.customer, account.programme, name)
     owe(rows, account, at, -back.debt)
     for month, points in back.months.items():
         qualify(account, month, -points)
@@ -165,6 +179,10 @@ def _hold(rows: Rows, account: AccountRow, holdings: Holdings, prefix: str, at: 
     owe(rows, account, at, holdings.debt)
     for month, points in holdings.months.items():
         qualify(account, month, points)
+
+
+def _of_referrals(holdings: Holdings) -> list[tuple[str, Earning]]:
+    return [(lot, earning) for lot, earning in holdings.earnings.items() if earning.reason == "referral"]
 
 
 def _share_of(earning: Earning, lot: str, at: Envelope) -> SpentShare:

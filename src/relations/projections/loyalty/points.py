@@ -228,6 +228,7 @@ def earning_restored(rows: Rows, event: EarningRestored, envelope: Envelope) -> 
         row = _referral_of(rows, event, envelope)
         if row is not None:
             row.points += event.points + event.expired + event.debt + event.shortfall
+            _drop_empty(rows, row)
     if event.qualifying:
         qualify(account, counted_as(event.unit, event.month), event.qualifying)
     if event.standing is not None:
@@ -241,18 +242,29 @@ def _unreward(rows: Rows, event: EarningReversed, at: Envelope) -> None:
     """Take the points off a referral, where its lot is taken back from the member who made it."""
     row = _referral_of(rows, event, at)
     if row is not None:
-        row.points = 0
+        row.points -= event.points + event.expired + event.shortfall
+        _drop_empty(rows, row)
 
 
 def _referral_of(rows: Rows, event: EarningReversed | EarningRestored, envelope: Envelope) -> ReferralRow | None:
-    """Return the referral that this member made and that the event's lot rewarded, if any."""
+    """Return the referral that this member made and that the event's lot rewarded, if any.
+
+    The row of a referral that was rewarded before its member was merged stays with that member. What happens to its
+    points here is in a second row, which adds to the first.
+    """
     owner, lot = issued_to(envelope.customer, event.lot or "")
     kind, _, rest = lot.partition("/")
     referrer, _, referral = rest.partition("/")
     if kind != "referral" or referrer != owner:
         return None
     prefix = (event.lot or "").removesuffix(lot)
-    return rows.get(ReferralRow, envelope.customer, event.programme, prefix + referral)
+    find = rows.need if prefix else rows.get
+    return find(ReferralRow, envelope.customer, event.programme, prefix + referral)
+
+
+def _drop_empty(rows: Rows, row: ReferralRow) -> None:
+    if not row.points and row.rewarded_at is None and not row.made_at:
+        rows.drop(ReferralRow, row.customer, row.programme, row.referral)
 
 
 @FOLDS.on(DebtIncurred)

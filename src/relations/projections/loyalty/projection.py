@@ -26,7 +26,7 @@ __all__ = ["PROJECTION"]
 
 PROJECTION = Projection(
     name="loyalty",
-    version=6,
+    version=7,
     tables=(AccountRow, LotRow, RedemptionRow, Movement, RewardRow, ReferralRow, GoalRow),
     folds=Folds.of(points.FOLDS, members.FOLDS, merges.FOLDS),
 )

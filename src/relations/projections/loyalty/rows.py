@@ -307,8 +307,8 @@ class RewardRow(CustomerRow, gc=False):
 class ReferralRow(CustomerRow, gc=False):
     """A referral that a member made.
 
-    A referral that was rewarded only after its member was merged into another has a second row there, with the id
-    `merged/<member>/<referral>`.
+    A referral that was rewarded, revoked or restored only after its member was merged into another has a second row
+    there, with the id `merged/<member>/<referral>`. Its points add to those of the first.
 
     Attributes:
         programme: The programme's id.

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 from sqlalchemy import func, select
 
+from relations.aggregates.loyalty import issued_to
 from relations.errors import InvalidInput
 from relations.messages import to_micros
 from relations.policies import Programme
@@ -113,6 +114,7 @@ class LoyaltyView(View):
     """
 
     projection: ClassVar[Projection] = PROJECTION
+    keeps_answers: ClassVar[bool] = True
 
     # --- one member -------------------------------------------------------------------------------------------------
 
@@ -373,12 +375,20 @@ class LoyaltyView(View):
         """Return the referrals that a member made under any of their ids, the latest first."""
         customer, known = self._accounts_of(customer)
         columns = self.table(ReferralRow).c
-        return self._recorded(
+        found = self._recorded(
             ReferralRow,
             columns.customer.in_(self._everybody_in(customer)),
             columns.programme == self._of(known, programme),
             order_by=(columns.made_at.desc(), columns.referral),
         )
+        made = {(row.customer, row.referral): row for row in found if row.made_at}
+        for row in (row for row in found if not row.made_at):  # the rest of one, in the account it was merged into
+            owner, referral = issued_to(row.customer, row.referral)
+            first = made.setdefault((owner, referral), row)
+            if first is not row:
+                first.points += row.points
+                first.rewarded_at = row.rewarded_at if first.rewarded_at is None else first.rewarded_at
+        return list(made.values())
 
     # --- shared helpers ---------------------------------------------------------------------------------------------
 

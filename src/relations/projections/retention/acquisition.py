@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from relations.projections.retention.patronage import Patronage
+from relations.projections.retention.patronage import Cost
 
-__all__ = ["AcquisitionFigure", "acquisition_figures"]
+__all__ = ["Acquired", "AcquisitionFigure", "acquisition_figures"]
 
 
 class AcquisitionFigure(BaseModel):
@@ -43,11 +44,26 @@ class AcquisitionFigure(BaseModel):
     ratio: float | None
 
 
+class Acquired(NamedTuple):
+    """A customer with what was spent to win them.
+
+    Attributes:
+        customer: The id.
+        costs: Day, channel, campaign, currency and amount of every cost.
+        has_bought: True if they have bought anything.
+        net_amount: Their purchases less refunds, in minor units of the currency asked for.
+    """
+
+    customer: str
+    costs: Sequence[Cost]
+    has_bought: bool
+    net_amount: int
+
+
 def acquisition_figures(
-    rows: Iterable[Patronage],
+    customers: Iterable[Acquired],
     *,
     currency: str,
-    until: int,
     campaigns: bool,
     expected: Mapping[str, float] | None = None,
 ) -> list[AcquisitionFigure]:
@@ -57,18 +73,17 @@ def acquisition_figures(
     several on one day, to the highest, then to the first by name.
 
     Args:
-        rows: The customers.
+        customers: The customers with a recorded cost.
         currency: Only costs and amounts in it count.
-        until: The ordinal of the last day on which costs and purchases count.
         campaigns: Give each campaign on its own.
         expected: The expected value of each customer, in minor units.
     """
     sums: dict[tuple[str, str], list[float]] = {}
-    for row in rows:
+    for one in customers:
         ways: Counter[tuple[str, str]] = Counter()
         firsts: Counter[tuple[str, str]] = Counter()
         first_day = ""
-        for day, channel, campaign, code, cost in sorted(row.costs(until)):
+        for day, channel, campaign, code, cost in sorted(one.costs):
             if code == currency:
                 way = channel, campaign if campaigns else ""
                 ways[way] += cost
@@ -81,17 +96,17 @@ def acquisition_figures(
             into[0] += 1
             into[2] += cost
             if way == won_by:
-                into[1] += bool(row.purchase_days(until))
-                into[3] += row.net_amount(currency, until)
-                into[4] += (expected or {}).get(row.customer, 0.0)
+                into[1] += one.has_bought
+                into[3] += one.net_amount
+                into[4] += (expected or {}).get(one.customer, 0.0)
     found = []
-    for (channel, campaign), (customers, buyers, spent, brought, value) in sorted(sums.items()):
+    for (channel, campaign), (people, buyers, spent, brought, value) in sorted(sums.items()):
         worth = brought + (value if expected is not None else 0)
         found.append(
             AcquisitionFigure(
                 channel=channel or None,
                 campaign=campaign or None,
-                customers=int(customers),
+                customers=int(people),
                 buyers=int(buyers),
                 cost=int(spent),
                 cac=spent / buyers if buyers else None,

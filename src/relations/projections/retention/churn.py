@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
 from relations.months import last_day
 from relations.policies.calendars import LocalTime
-from relations.projections.retention.patronage import Patronage
+from relations.projections.retention.activity import Departure
 
-__all__ = ["ChurnMonth", "ChurnReason", "ChurnReport", "churn_report"]
+__all__ = ["ChurnMonth", "ChurnReason", "ChurnReport", "Departing", "churn_report"]
 
 _Outcome: TypeAlias = Literal["won_back", "bought_again", "gone"]
 
@@ -94,13 +94,32 @@ class _Departed:
     campaign: str = ""
 
 
+class Departing(NamedTuple):
+    """A customer with their recorded departures and returns.
+
+    Attributes:
+        customer: The id.
+        departures: The departures and returns, in order of business time.
+        days: The ordinals of their purchase days, ascending.
+    """
+
+    customer: str
+    departures: Sequence[Departure]
+    days: Sequence[int]
+
+
 def churn_report(
-    rows: Iterable[Patronage], *, today: int, local: LocalTime, since: str | None = None, until: str | None = None
+    customers: Iterable[Departing],
+    *,
+    today: int,
+    local: LocalTime,
+    since: str | None = None,
+    until: str | None = None,
 ) -> ChurnReport:
     """Count why customers left, and what won them back.
 
     Args:
-        rows: The customers.
+        customers: The customers; those without a recorded departure may be left out.
         today: The ordinal of the day asked about; anything dated later is left out.
         local: The business's days and months.
         since: The first month whose departures count; all from the beginning by default.
@@ -108,8 +127,8 @@ def churn_report(
     """
     found = [
         departed
-        for row in rows
-        for departed in _departures(row, today, local)
+        for each in customers
+        for departed in _departures(each, today, local)
         if (since is None or departed.month >= since) and (until is None or departed.month < until)
     ]
     outcomes = Counter(each.outcome for each in found)
@@ -145,14 +164,14 @@ def _outcomes(departed: Sequence[_Departed]) -> dict[str, int]:
     return {"lapses": len(departed), "won_back": counts["won_back"], "bought_again": counts["bought_again"]}
 
 
-def _departures(row: Patronage, today: int, local: LocalTime) -> list[_Departed]:
+def _departures(customer: Departing, today: int, local: LocalTime) -> list[_Departed]:
     """Return every departure of a customer with its outcome.
 
     A purchase ends a departure only if no return is recorded before the next lapse: a customer who was won back usually
     buys first, and the return is recorded later.
     """
-    known = [each for each in row.departures if local.day(each.at) <= today]
-    days = row.purchase_days(today) if known else []
+    known = [each for each in customer.departures if local.day(each.at) <= today]
+    days = [day for day in customer.days if day <= today]
     found: list[_Departed] = []
     gone_on = 0  # the day of the last lapse of the departure that is not over yet
     for each in known:
@@ -165,7 +184,7 @@ def _departures(row: Patronage, today: int, local: LocalTime) -> list[_Departed]
         if current is not None and any(gone_on < bought < day for bought in days):
             current.outcome, current = "bought_again", None
         if current is None:
-            found.append(_Departed(row.customer, local.month(each.at), {each.why}))
+            found.append(_Departed(customer.customer, local.month(each.at), {each.why}))
         else:
             current.reasons.add(each.why)
         gone_on = day

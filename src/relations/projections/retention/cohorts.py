@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,7 +11,7 @@ from relations.months import last_day, month_of, months_between
 from relations.projections.retention.patronage import Patronage
 from relations.projections.totals import Total
 
-__all__ = ["Cohort", "CohortMonth", "cohort_table"]
+__all__ = ["Cohort", "CohortCell", "CohortMonth", "cohort_of", "cohort_table"]
 
 
 class CohortMonth(BaseModel):
@@ -59,7 +59,9 @@ class Cohort(BaseModel):
     months: tuple[CohortMonth, ...]
 
 
-class _Cell:
+class CohortCell:
+    """Sums of one cohort in one month."""
+
     __slots__ = ("active", "bought", "purchases", "refunded")
 
     def __init__(self) -> None:
@@ -77,26 +79,26 @@ def cohort_table(rows: Iterable[Patronage], *, today: int) -> list[Cohort]:
         today: The ordinal of the day asked about.
     """
     last = month_of(today)
-    cells: dict[str, dict[str, _Cell]] = {}
+    cells: dict[str, dict[str, CohortCell]] = {}
     for row in rows:
         active = {month for month, days in row.months().items() if days and month <= last}
         if active:
             _count(row, active, last, cells.setdefault(min(active), {}))
-    return [_cohort(first, found, today) for first, found in sorted(cells.items())]
+    return [cohort_of(first, found, today) for first, found in sorted(cells.items())]
 
 
-def _count(row: Patronage, active: set[str], last: str, cells: dict[str, _Cell]) -> None:
+def _count(row: Patronage, active: set[str], last: str, cells: dict[str, CohortCell]) -> None:
     for month in active:
         cell = cells.get(month)
         if cell is None:
-            cell = cells[month] = _Cell()
+            cell = cells[month] = CohortCell()
         cell.active += 1
     for month, currency, activity in row.entries():
         if month > last:
             continue
         cell = cells.get(month)
         if cell is None:
-            cell = cells[month] = _Cell()
+            cell = cells[month] = CohortCell()
         if activity.purchases:
             cell.purchases += activity.purchases
             cell.bought[currency] = cell.bought.get(currency, 0) + activity.bought
@@ -104,9 +106,10 @@ def _count(row: Patronage, active: set[str], last: str, cells: dict[str, _Cell])
             cell.refunded[currency] = cell.refunded.get(currency, 0) + activity.refunded
 
 
-def _cohort(first: str, cells: dict[str, _Cell], today: int) -> Cohort:
+def cohort_of(first: str, cells: Mapping[str, CohortCell], today: int) -> Cohort:
+    """Return the cohort of a month from its sums by month."""
     size = cells[first].active
-    empty = _Cell()
+    empty = CohortCell()
     return Cohort(
         month=first,
         size=size,
@@ -117,7 +120,7 @@ def _cohort(first: str, cells: dict[str, _Cell], today: int) -> Cohort:
     )
 
 
-def _month(month: str, since: int, size: int, cell: _Cell, *, complete: bool) -> CohortMonth:
+def _month(month: str, since: int, size: int, cell: CohortCell, *, complete: bool) -> CohortMonth:
     currencies = sorted(cell.bought.keys() | cell.refunded.keys())
     return CohortMonth(
         month=month,

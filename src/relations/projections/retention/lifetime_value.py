@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -32,7 +33,7 @@ from relations.errors import MissingExtra, NoFit
 from relations.projections.arguments import Page
 from relations.projections.retention.patronage import Patronage
 
-__all__ = ["CustomerWorth", "NoExpectation", "WorthReport", "worth_report"]
+__all__ = ["CustomerWorth", "NoExpectation", "Observations", "WorthReport", "valued", "worth_report"]
 
 _STRONG = 0.3
 """From this correlation on, spending is hardly independent of buying."""
@@ -140,9 +141,58 @@ def worth_report(
     Raises:
         InvalidInput: The horizon or the discount rate makes no sense.
     """
-    check_forecast(days, yearly_rate)
     buyers, all_returned, others = _observed(rows, currency, through)
-    statistics = [one for _, one in buyers]
+    found = Observations(
+        customers=[row.customer for row, _ in buyers],
+        statistics=[one for _, one in buyers],
+        historic=[row.net_amount(currency, through) for row, _ in buyers],
+        all_returned=all_returned,
+        others=others,
+        bought=sum(sum(row.bought_by_day(currency, through).values()) for row in rows),
+        returned=sum(sum(row.returned_by_day(currency, through).values()) for row in rows),
+    )
+    return valued(found, currency=currency, through=through, days=days, yearly_rate=yearly_rate, model=model, page=page)
+
+
+class Observations(NamedTuple):
+    """The input of the models of buying and spending, of all customers.
+
+    Attributes:
+        customers: The ids of the customers in the fit.
+        statistics: Their statistics.
+        historic: Their purchases less refunds.
+        all_returned: The number of customers who returned everything.
+        others: The number of customers who bought only in other currencies.
+        bought: The sum of all purchases.
+        returned: The sum of all refunds.
+    """
+
+    customers: Sequence[str]
+    statistics: Sequence[RepeatStatistics]
+    historic: Sequence[int]
+    all_returned: int
+    others: int
+    bought: int
+    returned: int
+
+
+def valued(
+    found: Observations,
+    *,
+    currency: str,
+    through: int,
+    days: float,
+    yearly_rate: float,
+    model: BuyingModelName,
+    page: Page[str],
+) -> WorthReport:
+    """Fit both models to all buyers, and value each buyer.
+
+    Raises:
+        InvalidInput: The horizon or the discount rate makes no sense.
+    """
+    check_forecast(days, yearly_rate)
+    buyers, statistics, all_returned, others = found.customers, found.statistics, found.all_returned, found.others
     buying, spending, no_fit = None, None, None
     values: Sequence[LifetimeValue | None] = [None] * len(buyers)
     try:
@@ -154,8 +204,8 @@ def worth_report(
         buying, spending, no_fit = None, None, _why(error)
     customers = [
         CustomerWorth(
-            customer=row.customer,
-            historic=row.net_amount(currency, through),
+            customer=customer,
+            historic=historic,
             frequency=one.frequency,
             recency_days=one.recency_days,
             age_days=one.age_days,
@@ -163,7 +213,7 @@ def worth_report(
             expected_purchases=value.purchases if value else None,
             expected_value=value.value if value else None,
         )
-        for (row, one), value in zip(buyers, values, strict=True)
+        for customer, historic, one, value in zip(buyers, found.historic, statistics, values, strict=True)
     ]
     customers.sort(key=lambda each: (-(each.historic if no_fit else each.expected_value or 0), each.customer))
     correlation = _correlation(statistics)
@@ -175,7 +225,7 @@ def worth_report(
         no_fit=no_fit,
         buying=buying,
         spending=spending,
-        refund_share=_refund_share(rows, currency, through),
+        refund_share=found.returned / found.bought if found.bought else None,
         correlation=correlation,
         independent=None if correlation is None else abs(correlation) < _STRONG,
         buyers=len(customers),
@@ -217,13 +267,6 @@ def _nobody(currency: str, all_returned: int, others: int) -> NoFit:
         field="currency" if others else None,
         hint="Ask for a currency that they paid in" if others else "Ask again when somebody has bought",
     )
-
-
-def _refund_share(rows: Sequence[Patronage], currency: str, through: int) -> float | None:
-    """Return the share of all purchases that was refunded; None if nothing was spent."""
-    bought = sum(sum(row.bought_by_day(currency, through).values()) for row in rows)
-    back = sum(sum(row.returned_by_day(currency, through).values()) for row in rows)
-    return back / bought if bought else None
 
 
 def _correlation(statistics: Sequence[RepeatStatistics]) -> float | None:

@@ -27,11 +27,13 @@ from relations.projections.retention.patronage import Patronage
 __all__ = [
     "KINDS",
     "CustomerKind",
+    "Direction",
     "KindStep",
     "KindsReport",
     "LoyaltyKind",
     "LoyaltySigns",
     "customer_kind",
+    "kind_step",
     "kinds_report",
 ]
 
@@ -225,7 +227,7 @@ def customer_kind(row: Patronage, policy: LoyaltyKinds, *, satisfied_from: int, 
         window = [*window[-(policy.months - 1) :], name] if policy.months > 1 else [name]
         signs = _signs(months, window, first_purchase, policy)
         if not steps or steps[-1].kind != signs.kind:
-            steps.append(_step(name, signs.kind, steps[-1].kind if steps else None))
+            steps.append(kind_step(name, signs.kind, steps[-1].kind if steps else None))
     assert signs is not None  # noqa: S101 - there is at least the month of the first purchase or answer
     return CustomerKind(
         customer=row.customer,
@@ -236,7 +238,8 @@ def customer_kind(row: Patronage, policy: LoyaltyKinds, *, satisfied_from: int, 
     )
 
 
-def _step(month: str, kind: LoyaltyKind, previous: LoyaltyKind | None) -> KindStep:
+def kind_step(month: str, kind: LoyaltyKind, previous: LoyaltyKind | None) -> KindStep:
+    """Return the change from one kind to another; `previous` is None at the beginning."""
     direction: Direction = "begins"
     if previous is not None:
         change = _RANK[kind] - _RANK[previous]

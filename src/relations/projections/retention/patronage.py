@@ -7,9 +7,9 @@ a number, takes a minimum or sets a bit. So neither the order of recording nor t
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import msgspec
 
@@ -43,12 +43,15 @@ from relations.projections.projection import CustomerRow, Projection, Rows
 from relations.projections.purchase_days import days_of, month_and_bit
 from relations.projections.retention.activity import Activity, Departure, Opinion
 
-__all__ = ["PROJECTION", "Patronage"]
+__all__ = ["PROJECTION", "Cost", "Patronage", "costs_until", "refund_key_parts", "trait_words", "turns_until"]
 
 _MONTH, _DAY = 7, 10
 """The length of a month in a key such as `2024-05EUR`, and of a day such as `2024-05-17`."""
 
 _HELD = "yes"
+
+Cost: TypeAlias = tuple[str, str, str, str, int]
+"""Day, channel, campaign, currency and amount of a cost."""
 
 _keys: dict[str, dict[int, tuple[str, int]]] = {}
 
@@ -121,20 +124,9 @@ class Patronage(CustomerRow, gc=False):
             return True
         return bool(self.purchase_days(today))
 
-    def costs(self, until: int) -> Iterator[tuple[str, str, str, str, int]]:
-        """Yield day, channel, campaign, currency and amount of every cost to win them by the evening of `until`."""
-        last = date.fromordinal(until).isoformat()
-        for way, cost in self.acquisition.items():
-            if way[:_DAY] <= last:
-                currency, channel, campaign = way[_DAY:].split("|", 2)
-                yield way[:_DAY], channel, campaign, currency, cost
-
     def turns(self, until: int, local: LocalTime) -> list[Turn]:
         """Return the local days with a recorded departure or return, ascending, with the last record of each day."""
-        last: dict[int, bool] = {}
-        for each in self.departures:
-            last[local.day(each.at)] = each.back
-        return [Turn(day, back) for day, back in last.items() if day <= until]
+        return turns_until(self.departures, until, local)
 
     def last_score(self, kind: str, month: str) -> int | None:
         """Return the last score of satisfaction (`csat`) or recommendation (`nps`) given by the end of a month."""
@@ -144,10 +136,7 @@ class Patronage(CustomerRow, gc=False):
 
     def traits_of(self, sort: str) -> frozenset[str]:
         """Return the subjects of all current traits of a kind, and for needs also the kinds of need."""
-        held = [(name, known.value) for name, known in self.traits.items() if known.value]
-        named = [(name.partition(" "), value) for name, value in held]
-        mine = [(about, value) for (kind, _, about), value in named if kind == sort]
-        return frozenset(about for about, _ in mine) | frozenset(value for _, value in mine if value != _HELD)
+        return frozenset(word for name, known in self.traits.items() for word in trait_words(name, known.value, sort))
 
     def months(self) -> dict[str, int]:
         """Return the bits of all purchase days by month, in any currency."""
@@ -250,6 +239,44 @@ class Patronage(CustomerRow, gc=False):
             age_days=through - first,
             repeat_amount=sum(kept.values()) - kept[first],
         )
+
+
+def turns_until(departures: Iterable[Departure], until: int, local: LocalTime) -> list[Turn]:
+    """Return the local days with a recorded departure or return, ascending, with the last record of each day."""
+    last: dict[int, bool] = {}
+    for each in departures:
+        last[local.day(each.at)] = each.back
+    return [Turn(day, back) for day, back in last.items() if day <= until]
+
+
+def costs_until(acquisition: Iterable[tuple[str, int]], until: int) -> Iterator[Cost]:
+    """Yield every cost to win a customer by the evening of `until`; see `Patronage.acquisition`."""
+    last = date.fromordinal(until).isoformat()
+    for way, cost in acquisition:
+        if way[:_DAY] <= last:
+            currency, channel, campaign = way[_DAY:].split("|", 2)
+            yield way[:_DAY], channel, campaign, currency, cost
+
+
+def trait_words(name: str, value: str, sort: str) -> Iterator[str]:
+    """Yield the words of a trait of a kind: its subject, and for a need its kind; nothing if it was dropped.
+
+    Args:
+        name: The kind and the subject, such as `need quiet`.
+        value: The kind of need, or `yes`; empty once dropped.
+        sort: The kind that is asked for.
+    """
+    kind, _, about = name.partition(" ")
+    if value and kind == sort:
+        yield about
+        if value != _HELD:
+            yield value
+
+
+def refund_key_parts(key: str) -> tuple[int, str, int]:
+    """Return the day of the purchase, the currency, and the day from which a refund counts; see `returned`."""
+    bought, counted = date.fromisoformat(key[:_DAY]), date.fromisoformat(key[-_DAY:])
+    return bought.toordinal(), key[_DAY:-_DAY], counted.toordinal()
 
 
 def _earlier(one: int | None, other: int | None) -> int | None:

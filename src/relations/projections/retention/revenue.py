@@ -9,6 +9,7 @@ back in the later span counts with a negative amount. So gross never exceeds net
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,7 +17,15 @@ from relations.months import last_day, month_of, months_between
 from relations.projections.retention.cohorts import Cohort
 from relations.projections.retention.patronage import Patronage
 
-__all__ = ["CohortRevenue", "CohortRevenueMonth", "RevenueRetention", "cohort_revenue", "revenue_retention"]
+__all__ = [
+    "CohortRevenue",
+    "CohortRevenueMonth",
+    "RevenueRetention",
+    "SpanSums",
+    "cohort_revenue",
+    "retained",
+    "revenue_retention",
+]
 
 
 class RevenueRetention(BaseModel):
@@ -117,16 +126,37 @@ def _pair(
         before += then
         now += here
         kept += min(then, here)
+    return retained(SpanSums(customers, before, now, kept), later, today)
+
+
+class SpanSums(NamedTuple):
+    """Sums over two spans of the customers who spent anything in the first.
+
+    Attributes:
+        customers: Their number.
+        before: The sum of the first span.
+        now: The sum of the second.
+        kept: The sum of the lesser of both, customer by customer.
+    """
+
+    customers: int
+    before: int
+    now: int
+    kept: int
+
+
+def retained(sums: SpanSums, later: Sequence[str], today: int) -> RevenueRetention:
+    """Return the comparison of two spans, given the months of the second."""
     return RevenueRetention(
         month=later[-1],
         months=len(later),
         complete=last_day(later[-1]) <= today,
-        customers=customers,
-        before=before,
-        now=now,
-        kept=kept,
-        net=now / before if before else None,
-        gross=kept / before if before else None,
+        customers=sums.customers,
+        before=sums.before,
+        now=sums.now,
+        kept=sums.kept,
+        net=sums.now / sums.before if sums.before else None,
+        gross=sums.kept / sums.before if sums.before else None,
     )
 
 

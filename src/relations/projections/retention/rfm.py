@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
-from typing import Literal
+from functools import cache, partial
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -31,11 +31,14 @@ __all__ = [
     "RfmReport",
     "RfmScore",
     "RfmSegmentSize",
+    "grade_functions",
     "quintiles",
     "rfm_buyers",
     "rfm_scores",
     "rfm_segments",
+    "segment_name",
     "segment_sizes",
+    "sizes_of",
 ]
 
 Buyer = tuple[str, int, int, int]
@@ -129,7 +132,11 @@ def quintiles(values: Iterable[int], *, if_all_equal: int = 3) -> dict[int, int]
         values: One value a customer.
         if_all_equal: The grade if there is only one value.
     """
-    counts = sorted(Counter(values).items())
+    return _quintiles_of(Counter(values), if_all_equal)
+
+
+def _quintiles_of(values: Mapping[int, int], if_all_equal: int) -> dict[int, int]:
+    counts = sorted(values.items())
     n, different = sum(count for _, count in counts), len(counts)
     if different == 1:
         return {counts[0][0]: if_all_equal}
@@ -145,7 +152,22 @@ def quintiles(values: Iterable[int], *, if_all_equal: int = 3) -> dict[int, int]
     return found
 
 
-def _by_bins(bins: RfmBins) -> tuple[Callable[[int], int], Callable[[int], int], Callable[[int], int]]:
+Grading: TypeAlias = tuple[Callable[[int], int], Callable[[int], int], Callable[[int], int]]
+"""The functions from days since the last purchase, purchase days and net amount to grades."""
+
+
+def grade_functions(
+    policy: Rfm, recency: Mapping[int, int], frequency: Mapping[int, int], monetary: Mapping[int, int]
+) -> Grading:
+    """Return the functions that grade recency, frequency and money, given how many buyers have each value."""
+    if policy.bins:
+        return _by_bins(policy.bins)
+    recent = _quintiles_of({-days: count for days, count in recency.items()}, 3)
+    frequent, spent = _quintiles_of(frequency, 1), _quintiles_of(monetary, 3)
+    return lambda days: recent[-days], frequent.__getitem__, spent.__getitem__
+
+
+def _by_bins(bins: RfmBins) -> Grading:
     return (
         lambda days: 5 - bisect_left(bins.recency_days, days),
         lambda count: 1 + bisect_right(bins.frequency, count),
@@ -153,23 +175,18 @@ def _by_bins(bins: RfmBins) -> tuple[Callable[[int], int], Callable[[int], int],
     )
 
 
-def _by_quintiles(
-    buyers: Sequence[Buyer],
-) -> tuple[Callable[[int], int], Callable[[int], int], Callable[[int], int]]:
-    recent = quintiles(-buyer[1] for buyer in buyers)
-    frequent = quintiles((buyer[2] for buyer in buyers), if_all_equal=1)
-    spent = quintiles(buyer[3] for buyer in buyers)
-    return lambda days: recent[-days], frequent.__getitem__, spent.__getitem__
+def segment_name(policy: Rfm, r: int, f: int, m: int) -> str:
+    """Return the policy's name for three grades."""
+    return next(segment.name for segment in policy.segments if segment.holds(r, f, m))
 
 
 def rfm_scores(buyers: Sequence[Buyer], policy: Rfm, currency: str) -> list[RfmScore]:
     """Grade every buyer against the others, or by the policy's fixed limits."""
-    recency, frequency, money = _by_bins(policy.bins) if policy.bins else _by_quintiles(buyers)
-
-    @cache
-    def name(r: int, f: int, m: int) -> str:
-        return next(segment.name for segment in policy.segments if segment.holds(r, f, m))
-
+    recency, frequency, money = grade_functions(
+        policy,
+        *(Counter(values) for values in (zip(*(buyer[1:] for buyer in buyers), strict=True) if buyers else ((),) * 3)),
+    )
+    name = cache(partial(segment_name, policy))
     found = []
     for customer, days, count, amount in buyers:
         r, f, m = recency(days), frequency(count), money(amount)
@@ -200,12 +217,27 @@ def segment_sizes(scores: Sequence[RfmScore], policy: Rfm, currency: str) -> tup
     amounts: Counter[str] = Counter()
     for score in scores:
         amounts[score.segment] += score.monetary.amount
+    return sizes_of(policy, currency, len(scores), customers, amounts)
+
+
+def sizes_of(
+    policy: Rfm, currency: str, buyers: int, customers: Mapping[str, int], amounts: Mapping[str, int]
+) -> tuple[RfmSegmentSize, ...]:
+    """Return the segments of the policy, given the customers and the money in each by name.
+
+    Args:
+        policy: The segments.
+        currency: The currency of the money.
+        buyers: The number of all graded customers.
+        customers: The number of customers in each segment that has any.
+        amounts: Their money.
+    """
     return tuple(
         RfmSegmentSize(
             segment=name,
-            customers=customers[name],
-            share=customers[name] / len(scores) if scores else None,
-            monetary=Money(amounts[name], currency),
+            customers=customers.get(name, 0),
+            share=customers.get(name, 0) / buyers if buyers else None,
+            monetary=Money(amounts.get(name, 0), currency),
         )
         for name in dict.fromkeys(segment.name for segment in policy.segments)
     )

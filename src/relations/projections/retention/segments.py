@@ -19,7 +19,7 @@ from relations.projections.retention.rfm import rfm_segments
 from relations.projections.retention.stages import Life, stage_of
 from relations.projections.retention.value_grades import customer_grade
 
-__all__ = ["Facts", "SegmentFigure", "customer_facts", "customer_segments", "members", "segment_figures"]
+__all__ = ["Facts", "SegmentFigure", "asked_facts", "customer_facts", "customer_segments", "members", "segment_figures"]
 
 Value = float | frozenset[str] | None
 Facts = Mapping[Fact, Value]

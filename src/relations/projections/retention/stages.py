@@ -34,18 +34,23 @@ from relations.projections.retention.patronage import Patronage
 __all__ = [
     "PERIODS",
     "STAGES",
+    "ActivityCounts",
     "Basis",
     "CustomerStage",
     "Life",
     "LifecycleReport",
     "Period",
     "PeriodRates",
+    "Periods",
     "Stage",
+    "count_activity",
+    "counted_lifecycle",
     "customer_stages",
     "known_customers",
     "lifecycle_report",
     "period_rates",
     "stage_of",
+    "staged",
 ]
 
 Stage: TypeAlias = Literal["prospect", "new", "established", "lapsing", "lost", "won_back"]
@@ -218,18 +223,24 @@ def customer_stages(rows: list[Patronage], policy: Lifecycle, *, today: int, loc
     found = []
     for row, life in known_customers(rows, today, local):
         days, (stage, basis) = life.days, stage_of(life, today, policy)
-        found.append(
-            CustomerStage(
-                customer=row.customer,
-                stage=stage,
-                basis=basis,
-                first_day=date.fromordinal(days[0]) if days else None,
-                last_day=date.fromordinal(days[-1]) if days else None,
-                purchase_days=len(days),
-                silent_days=today - days[-1] if days else None,
-            )
-        )
+        first, last = (days[0], days[-1]) if days else (0, 0)
+        found.append(staged(row.customer, stage, basis, first, last, len(days), today))
     return found
+
+
+def staged(
+    customer: str, stage: Stage, basis: Basis, first: int, last: int, purchase_days: int, today: int
+) -> CustomerStage:
+    """Return a customer's stage, given their first and last purchase day, 0 without one."""
+    return CustomerStage(
+        customer=customer,
+        stage=stage,
+        basis=basis,
+        first_day=date.fromordinal(first) if first else None,
+        last_day=date.fromordinal(last) if last else None,
+        purchase_days=purchase_days,
+        silent_days=today - last if last else None,
+    )
 
 
 def lifecycle_report(rows: list[Patronage], policy: Lifecycle, *, as_of: int, local: LocalTime) -> LifecycleReport:
@@ -244,6 +255,13 @@ def lifecycle_report(rows: list[Patronage], policy: Lifecycle, *, as_of: int, lo
         recorded[stage] += basis == "recorded"
         buyers += bool(life.days)
         repeat_buyers += len(life.days) > 1
+    return counted_lifecycle(as_of, counts, recorded, buyers=buyers, repeat_buyers=repeat_buyers)
+
+
+def counted_lifecycle(
+    as_of: int, counts: dict[Stage, int], recorded: dict[Stage, int], *, buyers: int, repeat_buyers: int
+) -> LifecycleReport:
+    """Return the report of customers that were counted by stage."""
     return LifecycleReport(
         as_of=from_micros(as_of),
         customers=sum(counts.values()),
@@ -255,7 +273,7 @@ def lifecycle_report(rows: list[Patronage], policy: Lifecycle, *, as_of: int, lo
     )
 
 
-class _Counts:
+class ActivityCounts:
     """Sums over customers by period, from which rates follow."""
 
     __slots__ = ("lost", "new", "recorded", "repeat_buyers", "starts", "total_buyers", "won_back")
@@ -283,28 +301,58 @@ def period_rates(
         period: The length of a period.
     """
     known = [life for life in customers if life.days]
-    if not known:
+    periods = Periods.of(min((life.days[0] for life in known), default=None), today=today, since=since, period=period)
+    if periods is None:
         return []
-    months = months_between(since or month_of(min(life.days[0] for life in known)), month_of(today))
-    if not months:
-        return []
-    length = PERIODS[period]
-    starts = list(dict.fromkeys(period_start(month, length) for month in months))
-    ends = [first_day(months_after(start, length)) - 1 for start in starts]
-    # Boundary i is the evening before period i; the last one is the evening of the last day that counts.
-    boundaries = [first_day(start) - 1 for start in starts] + [min(ends[-1], today)]
-    counts = _Counts(len(starts))
+    counts = ActivityCounts(len(periods.starts))
     for life in known:
-        _count_activity(life, policy, boundaries, counts)
-        _count_buying(life.days, boundaries, counts)
-    active, found = 0, []
-    for index, start in enumerate(starts):
-        active += counts.starts[index]
-        found.append(_rates(start, period, index, active, counts, complete=today >= ends[index]))
-    return found
+        count_activity(life, policy, periods.boundaries, counts)
+        _count_buying(life.days, periods.boundaries, counts)
+    return periods.rates(counts)
 
 
-def _count_activity(life: Life, policy: Lifecycle, boundaries: Sequence[int], counts: _Counts) -> None:
+class Periods(NamedTuple):
+    """The periods of a question about rates.
+
+    Attributes:
+        period: The length of a period.
+        starts: The first month of each.
+        ends: The ordinal of the last day of each.
+        boundaries: The evening before each period, and at the end the evening of the last day that counts.
+        today: The ordinal of the last day that counts.
+    """
+
+    period: Period
+    starts: Sequence[str]
+    ends: Sequence[int]
+    boundaries: Sequence[int]
+    today: int
+
+    @classmethod
+    def of(cls, first: int | None, *, today: int, since: str | None, period: Period) -> Periods | None:
+        """Return the periods from `since`, or from the day of the first purchase, to today; None if there are none."""
+        if first is None:
+            return None
+        months = months_between(since or month_of(first), month_of(today))
+        if not months:
+            return None
+        length = PERIODS[period]
+        starts = list(dict.fromkeys(period_start(month, length) for month in months))
+        ends = [first_day(months_after(start, length)) - 1 for start in starts]
+        boundaries = [first_day(start) - 1 for start in starts] + [min(ends[-1], today)]
+        return cls(period, starts, ends, boundaries, today)
+
+    def rates(self, counts: ActivityCounts) -> list[PeriodRates]:
+        """Return the rates that follow from what was counted."""
+        active, found = 0, []
+        for index, start in enumerate(self.starts):
+            active += counts.starts[index]
+            complete = self.today >= self.ends[index]
+            found.append(_rates(start, self.period, index, active, counts, complete=complete))
+        return found
+
+
+def count_activity(life: Life, policy: Lifecycle, boundaries: Sequence[int], counts: ActivityCounts) -> None:
     """Add the ranges of boundaries at which a customer is active; a departure within one period does not show."""
     begin = end = -1  # the range that is still growing, half-open
     for spell in spells(life.days, policy, life.turns):
@@ -320,7 +368,7 @@ def _count_activity(life: Life, policy: Lifecycle, boundaries: Sequence[int], co
         _count_range(begin, end, life, boundaries, counts)
 
 
-def _count_range(begin: int, end: int, life: Life, boundaries: Sequence[int], counts: _Counts) -> None:
+def _count_range(begin: int, end: int, life: Life, boundaries: Sequence[int], counts: ActivityCounts) -> None:
     counts.starts[begin] += 1
     counts.starts[end] -= 1
     if begin > 0:
@@ -330,7 +378,7 @@ def _count_range(begin: int, end: int, life: Life, boundaries: Sequence[int], co
         counts.recorded[end - 1] += life.left_on_record(boundaries[end])
 
 
-def _count_buying(days: Sequence[int], boundaries: Sequence[int], counts: _Counts) -> None:
+def _count_buying(days: Sequence[int], boundaries: Sequence[int], counts: ActivityCounts) -> None:
     last = -1
     repeated = -1
     for n, day in enumerate(days):
@@ -345,7 +393,9 @@ def _count_buying(days: Sequence[int], boundaries: Sequence[int], counts: _Count
             repeated = index
 
 
-def _rates(month: str, period: Period, index: int, at_start: int, counts: _Counts, *, complete: bool) -> PeriodRates:
+def _rates(
+    month: str, period: Period, index: int, at_start: int, counts: ActivityCounts, *, complete: bool
+) -> PeriodRates:
     lost, new, won_back = counts.lost[index], counts.new[index], counts.won_back[index]
     retained = at_start - lost
     buyers, repeat_buyers = counts.total_buyers[index], counts.repeat_buyers[index]

@@ -6,7 +6,7 @@ Nothing is converted: a grade depends on what was paid in one currency, and a cu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from pydantic import BaseModel, ConfigDict
@@ -18,7 +18,7 @@ from relations.projections.arguments import Page
 from relations.projections.retention.patronage import Patronage
 from relations.projections.totals import Total
 
-__all__ = ["CustomerGrade", "GradeSize", "GradesReport", "customer_grade", "grades_report"]
+__all__ = ["CustomerGrade", "GradeSize", "GradesReport", "customer_grade", "graded_report", "grades_report"]
 
 _GRADES: tuple[ValueGrade, ...] = get_args(ValueGrade)
 
@@ -110,30 +110,56 @@ def grades_report(
     found = [each for each in graded if each is not None]
     buyers = sum(bool(row.purchase_days(last_day(month))) for row in rows)
     sizes = Counter(each.grade for each in found)
-    amounts: Counter[str] = Counter()
+    amounts: Counter[ValueGrade] = Counter()
     for each in found:
         amounts[each.grade] += each.amount
+    listed = page.of_names([each for each in found if grade in (None, each.grade)], lambda each: each.customer)
+    return graded_report(
+        policy, currency=currency, month=month, buyers=buyers, sizes=sizes, amounts=amounts, customers=tuple(listed)
+    )
+
+
+def graded_report(
+    policy: ValueGrades,
+    *,
+    currency: str,
+    month: str,
+    buyers: int,
+    sizes: Mapping[ValueGrade, int],
+    amounts: Mapping[ValueGrade, int],
+    customers: tuple[CustomerGrade, ...],
+) -> GradesReport:
+    """Return the report of customers that were counted by grade.
+
+    Args:
+        policy: The thresholds.
+        currency: The currency of the amounts.
+        month: The month at whose end they were graded.
+        buyers: The number of customers with a purchase in any currency.
+        sizes: The number of customers with each grade.
+        amounts: What they spent together.
+        customers: The customers listed.
+    """
     high_from, mid_from = policy.thresholds(currency)
+    graded = sum(sizes.values())
     return GradesReport(
         month=month,
         months=policy.months,
         currency=currency,
         high_from=Money(high_from, currency),
         mid_from=Money(mid_from, currency),
-        graded=len(found),
-        other_currencies=buyers - len(found),
+        graded=graded,
+        other_currencies=buyers - graded,
         sizes=tuple(
             GradeSize(
                 grade=name,
-                customers=sizes[name],
-                share=sizes[name] / len(found) if found else None,
-                monetary=Money(amounts[name], currency),
+                customers=sizes.get(name, 0),
+                share=sizes.get(name, 0) / graded if graded else None,
+                monetary=Money(amounts.get(name, 0), currency),
             )
             for name in _GRADES
         ),
-        customers=tuple(
-            page.of_names([each for each in found if grade in (None, each.grade)], lambda each: each.customer)
-        ),
+        customers=customers,
     )
 
 

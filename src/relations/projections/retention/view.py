@@ -11,50 +11,60 @@ lifetime value, which leave out whatever was refunded.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import ClassVar, get_args
 
-from relations.analytics import SurvivalCurve, survival_curve, time_to_loss
+import numpy as np
+
+from relations.analytics import SurvivalCurve, survival_curve
 from relations.analytics.buying import BuyingModelName
 from relations.errors import InvalidInput
-from relations.messages import from_micros, minor_digits
-from relations.months import month_of
+from relations.messages import minor_digits
+from relations.months import first_day, last_day, month_of
 from relations.policies import Policy
 from relations.policies.value import Segment, ValueGrade
 from relations.projections.arguments import Page, checked_choice, checked_month
+from relations.projections.columns import Array, Codes, Columns
 from relations.projections.projection import Projection
 from relations.projections.retention.acquisition import AcquisitionFigure, acquisition_figures
 from relations.projections.retention.churn import ChurnReport, churn_report
-from relations.projections.retention.cohorts import Cohort, cohort_table
-from relations.projections.retention.lifetime_value import WorthReport, worth_report
+from relations.projections.retention.cohorts import Cohort
+from relations.projections.retention.columns.facts import Members, listed_segments
+from relations.projections.retention.columns.kinds import listed_kinds
+from relations.projections.retention.columns.lives import lifecycle_counts, listed_stages, losses, rates_of
+from relations.projections.retention.columns.money import (
+    cohorts_of,
+    listed_grades,
+    listed_rfm,
+    observed,
+    revenue_of,
+)
+from relations.projections.retention.columns.patrons import acquired, buyers, departing, patronage_groups
+from relations.projections.retention.lifetime_value import WorthReport, valued
 from relations.projections.retention.loyalty_kinds import (
     KINDS,
     CustomerKind,
     KindsReport,
     LoyaltyKind,
     customer_kind,
-    kinds_report,
 )
 from relations.projections.retention.patronage import PROJECTION, Patronage
 from relations.projections.retention.purchases import CustomerProfile, customer_profile
-from relations.projections.retention.revenue import CohortRevenue, RevenueRetention, cohort_revenue, revenue_retention
-from relations.projections.retention.rfm import RfmReport, rfm_buyers, rfm_scores, segment_sizes
-from relations.projections.retention.segments import SegmentFigure, members, segment_figures
+from relations.projections.retention.revenue import CohortRevenue, RevenueRetention, cohort_revenue
+from relations.projections.retention.rfm import RfmReport
+from relations.projections.retention.segments import SegmentFigure, asked_facts, customer_facts, customer_segments
 from relations.projections.retention.stages import (
     PERIODS,
     STAGES,
     CustomerStage,
-    Life,
     LifecycleReport,
     Period,
     PeriodRates,
     Stage,
-    customer_stages,
-    lifecycle_report,
-    period_rates,
 )
-from relations.projections.retention.value_grades import CustomerGrade, GradesReport, customer_grade, grades_report
+from relations.projections.retention.value_grades import CustomerGrade, GradesReport, customer_grade
 from relations.projections.view import View
 
 __all__ = ["RetentionView"]
@@ -77,13 +87,14 @@ class RetentionView(View):
     """
 
     projection: ClassVar[Projection] = PROJECTION
+    keeps_answers: ClassVar[bool] = True
 
     # --- who stays --------------------------------------------------------------------------------------------------
 
     def lifecycle(self, *, as_of: datetime | None = None) -> LifecycleReport:
         """Count the customers in each stage: prospect, new, established, lapsing, lost, won back."""
         moment = self.moment(as_of)
-        return lifecycle_report(self.rows(Patronage), self.policy.lifecycle, as_of=moment, local=self.local)
+        return lifecycle_counts(self._columns(), self.policy.lifecycle, as_of=moment, local=self.local)
 
     def stages(
         self,
@@ -105,9 +116,8 @@ class RetentionView(View):
             InvalidInput: The stage is unknown, or `limit` is negative.
         """
         checked_choice(stage, STAGES, "stage")
-        page, today = Page(limit, after), self._day(as_of)
-        found = customer_stages(self._by_customer(), self.policy.lifecycle, today=today, local=self.local)
-        return page.of_names([entry for entry in found if stage in (None, entry.stage)], lambda entry: entry.customer)
+        page, today, policy = Page(limit, after), self.day(as_of), self.policy.lifecycle
+        return listed_stages(self._columns(), policy, today=today, local=self.local, stage=stage, page=page)
 
     def rates(
         self,
@@ -134,12 +144,16 @@ class RetentionView(View):
         """
         checked_choice(period, PERIODS, "period")
         first, end = checked_month(since, "since"), checked_month(until, "until")
-        today = self._day(as_of)
-        lives = [
-            Life(row.purchase_days(today), row.turns(today, self.local))
-            for row in self._selected(today, cohort, segment)
-        ]
-        found = period_rates(lives, self.policy.lifecycle, today=today, since=first, period=period)
+        today = self.day(as_of)
+        found = rates_of(
+            self._columns(),
+            self.policy.lifecycle,
+            today=today,
+            since=first,
+            period=period,
+            local=self.local,
+            chosen=self._chosen(today, cohort, segment),
+        )
         return [each for each in found if end is None or each.month < end]
 
     def cohorts(self, *, as_of: datetime | None = None, segment: str | None = None) -> list[Cohort]:
@@ -153,8 +167,9 @@ class RetentionView(View):
         Raises:
             InvalidInput: The segment is unknown.
         """
-        today = self._day(as_of)
-        return cohort_table(self._selected(today, None, segment), today=today)
+        today = self.day(as_of)
+        chosen = self._chosen(today, None, segment)
+        return cohorts_of(self._columns(), self._codes().texts, today=today, chosen=chosen)
 
     def survival(
         self, *, as_of: datetime | None = None, cohort: str | None = None, segment: str | None = None
@@ -176,12 +191,10 @@ class RetentionView(View):
         Raises:
             InvalidInput: `cohort` is not a month, or the segment is unknown.
         """
-        policy, local, today = self.policy, self.local, self._day(as_of)
-        found = (
-            time_to_loss(row.purchase_days(today), today, policy.lifecycle, row.turns(today, local))
-            for row in self._selected(today, cohort, segment)
-        )
-        return survival_curve((each for each in found if each is not None), confidence=policy.surveys.confidence)
+        policy, local, today = self.policy, self.local, self.day(as_of)
+        chosen = self._chosen(today, cohort, segment)
+        found = losses(self._columns(), policy.lifecycle, today=today, local=local, chosen=chosen)
+        return survival_curve(found, confidence=policy.surveys.confidence)
 
     def churn_reasons(
         self,
@@ -203,9 +216,9 @@ class RetentionView(View):
             InvalidInput: A bound is not a month, or the segment is unknown.
         """
         first, end = checked_month(since, "since"), checked_month(until, "until")
-        today = self._day(as_of)
-        rows = self._selected(today, None, segment)
-        return churn_report(rows, today=today, local=self.local, since=first, until=end)
+        today = self.day(as_of)
+        found = departing(self._columns(), today, self._chosen(today, None, segment))
+        return churn_report(found, today=today, local=self.local, since=first, until=end)
 
     def kinds(
         self,
@@ -228,23 +241,28 @@ class RetentionView(View):
         """
         checked_choice(kind, KINDS, "kind", called="kind of loyalty")
         page, moment = Page(limit, after), self.moment(as_of)
-        month, policy = month_of(self.local.day(moment)), self.policy
-        kinds = (_kind(row, policy, month) for row in self._by_customer())
-        found = [each for each in kinds if each is not None]
-        listed = page.of_names([each for each in found if kind in (None, each.kind)], lambda each: each.customer)
-        return kinds_report(found, as_of=moment, month=month, listed=listed)
+        policy = self.policy
+        return listed_kinds(
+            self._columns(),
+            policy.lifecycle.loyalty,
+            satisfied_from=policy.surveys.csat_satisfied_from,
+            month=month_of(self.local.day(moment)),
+            as_of=moment,
+            kind=kind,
+            page=page,
+        )
 
     def kind_of(self, customer: str, *, as_of: datetime | None = None) -> CustomerKind | None:
         """Return one customer's kind of loyalty and its history; None before any purchase or answer."""
         rows = self.rows(Patronage, customer=customer)
-        return _kind(rows[0], self.policy, month_of(self._day(as_of))) if rows else None
+        return _kind(rows[0], self.policy, month_of(self.day(as_of))) if rows else None
 
     def customer(self, customer: str, *, as_of: datetime | None = None) -> CustomerProfile | None:
         """Return one customer's purchases; None if the customer is not known."""
         rows = self.rows(Patronage, customer=customer)
         if not rows:
             return None
-        return customer_profile(rows[0], self.policy.lifecycle, today=self._day(as_of), local=self.local)
+        return customer_profile(rows[0], self.policy.lifecycle, today=self.day(as_of), local=self.local)
 
     # --- what they are worth ----------------------------------------------------------------------------------------
 
@@ -274,17 +292,14 @@ class RetentionView(View):
         page, code, moment = Page(limit, after), self._currency(currency), self.moment(as_of)
         policy = self.policy.lifecycle.rfm
         checked_choice(segment, sorted({known.name for known in policy.segments}), "segment")
-        buyers, others = rfm_buyers(self._by_customer(), code, today=self.local.day(moment))
-        scores = rfm_scores(buyers, policy, code)
-        listed = [score for score in scores if segment in (None, score.segment)]
-        return RfmReport(
-            as_of=from_micros(moment),
-            currency=code,
-            rule="bins" if policy.bins else "quintiles",
-            buyers=len(scores),
-            other_currencies=others,
-            segments=segment_sizes(scores, policy, code),
-            customers=tuple(page.of_names(listed, lambda score: score.customer)),
+        return listed_rfm(
+            self._columns(),
+            policy,
+            self._numbered(code),
+            today=self.local.day(moment),
+            as_of=moment,
+            segment=segment,
+            page=page,
         )
 
     def lifetime_values(
@@ -321,10 +336,11 @@ class RetentionView(View):
             InvalidInput: An argument makes no sense, or `after` is not a customer of the list.
         """
         page, code = Page(limit, after), self._currency(currency)
-        return worth_report(
-            self._by_customer(),
+        through = self.day(as_of)
+        return valued(
+            observed(self._columns(), self._numbered(code)[1], through=through),
             currency=code,
-            through=self._day(as_of),
+            through=through,
             days=ahead / timedelta(days=1),
             yearly_rate=yearly_rate,
             model=model,
@@ -356,12 +372,13 @@ class RetentionView(View):
         Raises:
             InvalidInput: The currency or segment is unknown, `cohort` is not a month, or `months` is below 1.
         """
-        code, today = self._currency(currency), self._day(as_of)
+        code, today = self._currency(currency), self.day(as_of)
         if months < 1:
             raise InvalidInput(
                 f"a span cannot have {months} months", code="invalid_months", field="months", hint="Give 1 or more"
             )
-        return revenue_retention(self._selected(today, cohort, segment), currency=code, months=months, today=today)
+        chosen, number = self._chosen(today, cohort, segment), self._numbered(code)[1]
+        return revenue_of(self._columns(), number, months=months, today=today, chosen=chosen)
 
     def cohort_revenue(
         self, *, as_of: datetime | None = None, currency: str | None = None, segment: str | None = None
@@ -395,9 +412,9 @@ class RetentionView(View):
             InvalidInput: The currency or grade is unknown, or `limit` is negative.
         """
         checked_choice(grade, get_args(ValueGrade), "grade", called="value grade")
-        page, code, month = Page(limit, after), self._currency(currency), month_of(self._day(as_of))
+        page, code, month = Page(limit, after), self._currency(currency), month_of(self.day(as_of))
         policy = self.policy.lifecycle.grades
-        return grades_report(self._by_customer(), policy, currency=code, month=month, grade=grade, page=page)
+        return listed_grades(self._columns(), policy, self._numbered(code), month=month, grade=grade, page=page)
 
     def grades(self, *, as_of: datetime | None = None, currency: str | None = None) -> list[CustomerGrade]:
         """Return everybody's value grade and since when they have had it; `value_grades` counts them.
@@ -419,7 +436,7 @@ class RetentionView(View):
         Raises:
             InvalidInput: The currency is unknown.
         """
-        code, month = self._currency(currency), month_of(self._day(as_of))
+        code, month = self._currency(currency), month_of(self.day(as_of))
         rows = self.rows(Patronage, customer=customer)
         return customer_grade(rows[0], self.policy.lifecycle.grades, currency=code, month=month) if rows else None
 
@@ -436,17 +453,15 @@ class RetentionView(View):
         Raises:
             InvalidInput: `limit` is negative.
         """
-        page, today = Page(limit, after), self._day(as_of)
-        return segment_figures(self._by_customer(), self.policy, today=today, local=self.local, page=page)
+        page = Page(limit, after)
+        return listed_segments(self._members(self.day(as_of)), page)
 
     def members(self, *, as_of: datetime | None = None) -> dict[str, tuple[str, ...]]:
         """Return the names of the policy's segments by customer, for every customer who belongs to any."""
-        policy, today = self.policy, self._day(as_of)
-        belong = members(self._by_customer(), policy, policy.lifecycle.segments, today=today, local=self.local)
-        found: dict[str, tuple[str, ...]] = {}
-        for name, rows in belong.items():
-            for row in rows:
-                found[row.customer] = (*found.get(row.customer, ()), name)
+        members, found = self._members(self.day(as_of)), dict[str, tuple[str, ...]]()
+        for segment in members.policy.lifecycle.segments:
+            for customer in members.names(segment):
+                found[customer] = (*found.get(customer, ()), segment.name)
         return found
 
     def segments_of(self, customer: str, *, as_of: datetime | None = None) -> tuple[str, ...]:
@@ -454,11 +469,14 @@ class RetentionView(View):
         found = self.rows(Patronage, customer=customer)
         if not found:
             return ()
-        policy, today = self.policy, self._day(as_of)
-        segments, survivor = policy.lifecycle.segments, found[0].customer
-        rows = self.rows(Patronage) if any(map(_compares_customers, segments)) else found
-        belong = members(rows, policy, segments, today=today, local=self.local)
-        return tuple(name for name, those in belong.items() if any(row.customer == survivor for row in those))
+        policy, today = self.policy, self.day(as_of)
+        segments = policy.lifecycle.segments
+        if any(map(_compares_customers, segments)):
+            members = self._members(today)
+            place = bisect_left(members.columns.names, found[0].customer)
+            return tuple(segment.name for segment in segments if members.of(segment)[place])
+        facts = customer_facts(found[0], policy, asked_facts(segments), today=today, local=self.local, rfm={})
+        return customer_segments(facts, segments)
 
     def acquisition(
         self,
@@ -483,39 +501,47 @@ class RetentionView(View):
         Raises:
             InvalidInput: The currency is unknown.
         """
+        code = self._currency(currency)
         return acquisition_figures(
-            self.rows(Patronage),
-            currency=self._currency(currency),
-            until=self._day(as_of),
+            acquired(self._columns(), self._numbered(code)[1], self.day(as_of)),
+            currency=code,
             campaigns=campaigns,
             expected=expected,
         )
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
-    def _day(self, as_of: datetime | None) -> int:
-        """Return the ordinal of the local day of a moment."""
-        return self.local.day(self.moment(as_of))
-
     def _currency(self, currency: str | None) -> str:
         code = currency or self.policy.currency
         minor_digits(code)
         return code
 
-    def _selected(self, today: int, cohort: str | None, segment: str | None) -> list[Patronage]:
-        """Return all customers, or those of a cohort and of a segment."""
-        month, rows = checked_month(cohort, "cohort"), self.rows(Patronage)
-        if segment is not None:
-            policy = self.policy
-            checked_choice(segment, [each.name for each in policy.lifecycle.segments], "segment")
-            wanted = [each for each in policy.lifecycle.segments if each.name == segment]
-            rows = members(rows, policy, wanted, today=today, local=self.local)[segment]
-        if month is None:
-            return rows
-        return [row for row in rows if (days := row.purchase_days(today)) and month_of(days[0]) == month]
+    def _columns(self) -> Columns:
+        return self.columns(Patronage, patronage_groups)
 
-    def _by_customer(self) -> list[Patronage]:
-        return self.rows(Patronage, order_by=(self.table(Patronage).c.customer,))
+    def _members(self, today: int) -> Members:
+        return Members(self._columns(), self._codes(), self.policy, today, self.local)
+
+    def _codes(self) -> Codes:
+        return self.codes(Patronage)
+
+    def _numbered(self, currency: str) -> tuple[str, int]:
+        """Return a currency with its number in the columns."""
+        return currency, self._codes().of(currency)
+
+    def _chosen(self, today: int, cohort: str | None, segment: str | None) -> Array:
+        """Return for each customer whether they belong to a cohort and a segment; to all where none is asked for."""
+        month, columns = checked_month(cohort, "cohort"), self._columns()
+        chosen = np.ones(len(columns), np.bool_)
+        if segment is not None:
+            members = self._members(today)
+            known = {each.name: each for each in members.policy.lifecycle.segments}
+            checked_choice(segment, known, "segment")
+            chosen = members.of(known[segment])
+        if month is not None:
+            first = buyers(columns, today).first
+            chosen &= (first >= first_day(month)) & (first <= last_day(month))
+        return chosen
 
 
 def _kind(row: Patronage, policy: Policy, month: str) -> CustomerKind | None:

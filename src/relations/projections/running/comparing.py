@@ -81,19 +81,28 @@ class Comparison:
     counts: dict[str, int] = field(default_factory=dict)
     failures: dict[str, ProjectionFailed] = field(default_factory=dict)
 
-    def run(self, connection: Connection, until: int, on_count: Callable[[int], None] = lambda _count: None) -> None:
+    def run(
+        self,
+        connection: Connection,
+        until: int,
+        on_count: Callable[[int], None] = lambda _count: None,
+        on_page: Callable[[Sequence[Values]], None] | None = None,
+    ) -> None:
         """Compare.
 
         Args:
             connection: The read transaction.
             until: The position that the tables have come to.
             on_count: Called with the number of events folded since the last call.
+            on_page: Called with each page of events, in the order of customers and positions.
         """
         folding = Folding(self.codec, self.projections, local_time(self.zone))
         first = ""
         with collector_paused():
             for page in self._stretches(connection, until):
                 folding.fold((page,))
+                if on_page is not None:
+                    on_page(page)
                 # Of the last customer there may be more to come.
                 first = self._compare(connection, folding, first, page[-1][_CUSTOMER])
                 on_count(len(page))

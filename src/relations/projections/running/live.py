@@ -14,7 +14,7 @@ from relations.projections.projection import CustomerRow, Rows
 from relations.projections.running.folding import COLUMNS, Folding
 from relations.projections.running.tables import RowTable
 
-__all__ = ["RowsUnwritable", "fold_live"]
+__all__ = ["RowsUnwritable", "fold_live", "fold_rows"]
 
 
 class RowsUnwritable(ProjectionFailed):
@@ -38,23 +38,48 @@ def fold_live(
     Raises:
         RowsUnwritable: The tables cannot hold what the folds made.
     """
+    topics = {event.topic for projection in folding.projections for event in projection.folds}
+    pages = log.scan(connection, COLUMNS, after=after, until=until)
+    fold_rows(
+        log.database, connection, folding, tables, [row for page in pages for row in page if row[3] in topics], until
+    )
+
+
+def fold_rows(
+    database: Database,
+    connection: Connection,
+    folding: Folding,
+    tables: dict[Any, RowTable],
+    found: Sequence[tuple[Any, ...]],
+    until: int,
+) -> None:
+    """Fold rows of the log into tables, within a transaction; the rows may be of another database.
+
+    Args:
+        database: The database of the tables.
+        connection: Its transaction.
+        folding: A fresh folding of one projection; its `failures` say if a poison event stopped it. Then nothing
+            was written.
+        tables: The tables of that projection's rows.
+        found: Rows of the log (`COLUMNS`), in order of position.
+        until: The end of the stretch, for errors.
+
+    Raises:
+        RowsUnwritable: The tables cannot hold what the folds made.
+    """
     projection = folding.projections[0]
-    topics = {event.topic for event in projection.folds}
-    pages = [
-        [row for row in page if row[3] in topics] for page in log.scan(connection, COLUMNS, after=after, until=until)
-    ]
-    customers = sorted({row[5] for page in pages for row in page})
+    customers = sorted({row[5] for row in found})
     rows = folding.rows[projection.name]
     before = {row: _load(connection, table, rows, customers) for row, table in tables.items()}
-    folding.fold(page for page in pages if page)
+    folding.fold([found] if found else [])
     if folding.failures:
         return
     try:
         for row, table in tables.items():
-            _write(log.database, connection, table, rows, before[row])
+            _write(database, connection, table, rows, before[row])
             _check_customers(row, rows, customers)
-    except log.database.value_errors as error:
-        stream = next((row[1] for page in reversed(pages) for row in reversed(page)), "")
+    except database.value_errors as error:
+        stream = found[-1][1] if found else ""
         reason = f"{type(error).__name__}: {error}"
         raise RowsUnwritable(reason, projection=projection.name, position=until, stream=stream) from error
 

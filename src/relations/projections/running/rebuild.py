@@ -18,7 +18,7 @@ from relations.projections.running.live import fold_live
 from relations.projections.running.sharding import Failures, Progress, Work, fresh_tables
 from relations.projections.running.tables import RowTable
 
-__all__ = ["Rebuild"]
+__all__ = ["Rebuild", "create_without_indexes"]
 
 _LIVE_BATCH = 2_000
 _GAP_MAX = 2_000
@@ -100,7 +100,7 @@ class Rebuild:
                     checkpoints.update().where(mine).values(rebuild=self._token, rebuild_at=now_micros())
                 )
                 for table in self._fresh[projection.name].values():
-                    _create_without_indexes(connection, table.table)
+                    create_without_indexes(connection, table.table)
 
     def _fold_all(self, processes: int, shards: int, on_progress: Progress | None) -> tuple[Failures, int]:
         """Fold everything up to the head as it is now into the fresh tables."""
@@ -161,7 +161,7 @@ def _overtaken(projection: Projection) -> ConcurrencyConflict:
     return ConcurrencyConflict(f"another rebuild of {projection.name} began after this one", hint="Let it finish")
 
 
-def _create_without_indexes(connection: Connection, table: Table) -> None:
+def create_without_indexes(connection: Connection, table: Table) -> None:
     """Create the tables without indexes, which are added after the rows: filling is faster that way."""
     indexes = set(table.indexes)
     table.indexes.clear()

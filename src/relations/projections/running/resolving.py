@@ -8,6 +8,7 @@ from relations.aggregates.customer import CustomerAbsorbed, CustomerMerged, Cust
 from relations.log.codec import Codec
 from relations.log.database import Database, tables_of
 from relations.log.tables import log
+from relations.projections.keeping import ViewState
 from relations.projections.projection import Projection
 from relations.projections.running.aliases import NONE, PROJECTION, Alias, Aliases
 from relations.projections.running.checkpoints import checkpoints, is_edition_of
@@ -55,6 +56,23 @@ class AliasReader:
         newest: int = connection.execute(select(func.max(self._rows.table.c.position))).scalar() or 0
         return newest <= positions[projection.name] <= positions[PROJECTION.name]
 
+    def state(self, connection: Connection, projection: Projection, generation: int) -> ViewState | None:
+        """Return the state of a projection's tables; None if they or the aliases were never folded.
+
+        Args:
+            connection: Sees the tables.
+            projection: The projection.
+            generation: The identity of its tables.
+        """
+        if not self._exists and self._rows.table.name not in tables_of(connection, [self._rows.table.name]):
+            return None
+        ours = select(checkpoints.c.position, checkpoints.c.zone).where(is_edition_of(projection))
+        row = connection.execute(ours).first()
+        if row is None:
+            return None
+        newest: int = connection.execute(select(func.max(self._rows.table.c.position))).scalar() or 0
+        return ViewState(row.position, row.zone, generation, newest)
+
     def survivors(self) -> CTE:
         """Return all merged ids as a table of a query: `customer`, and `survivor`, the id that views answer for."""
         first, table = self._rows.table.alias("first"), self._rows.table
@@ -78,13 +96,14 @@ class AliasReader:
 _MERGING = (CustomerMerged, CustomerUnmerged, CustomerAbsorbed, CustomerReleased)
 
 
-def ids_in_log(connection: Connection, codec: Codec, customer: str) -> list[str]:
+def ids_in_log(connection: Connection, codec: Codec, customer: str, *, until: int | None = None) -> list[str]:
     """Return all ids of one customer from the log alone, in order, so that histories wait for no view.
 
     Args:
         connection: Sees the log.
         codec: Decodes its events.
         customer: Any of the ids.
+        until: The last position to consider; None is the head.
     """
     nexts: dict[str, str | None] = {}
     found, open_ids = [], [customer]
@@ -92,7 +111,7 @@ def ids_in_log(connection: Connection, codec: Codec, customer: str) -> list[str]
         name = open_ids.pop()
         if name in nexts:
             continue
-        into, absorbed = _neighbours(connection, codec, name)
+        into, absorbed = _neighbours(connection, codec, name, until)
         nexts[name] = into
         found.append(name)
         open_ids += absorbed if into is None else [*absorbed, into]
@@ -101,12 +120,14 @@ def ids_in_log(connection: Connection, codec: Codec, customer: str) -> list[str]
     return sorted(name for name in found if aliases.survivor(name) == aliases.survivor(customer))
 
 
-def _neighbours(connection: Connection, codec: Codec, customer: str) -> tuple[str | None, list[str]]:
+def _neighbours(connection: Connection, codec: Codec, customer: str, until: int | None) -> tuple[str | None, list[str]]:
     """Return the id that an id was merged into, and those that it absorbed."""
     into: str | None = None
     absorbed: list[str] = []
     columns = log.c.topic, log.c.schema, log.c.body
-    ours = log.c.stream == f"customer-{customer}", log.c.topic.in_([event.topic for event in _MERGING])
+    ours = [log.c.stream == f"customer-{customer}", log.c.topic.in_([event.topic for event in _MERGING])]
+    if until is not None:
+        ours.append(log.c.position <= until)
     for topic, schema, body in connection.execute(select(*columns).where(*ours).order_by(log.c.version)):
         match codec.decode(topic, schema, body):
             case CustomerMerged() as event:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any, ClassVar, get_type_hints
 
@@ -133,6 +134,7 @@ class RowTable:
         )
         self._json_columns = [index for index, field in enumerate(fields) if field.is_json]
         self._decoders = [(index, field.decode) for index, field in enumerate(fields) if field.decode]
+        self._decode_by_name = {field.name: field.decode for field in fields}
         self.insert: CompiledStatement = database.compile(insert(self.table))
         self.upsert: CompiledStatement = database.compile(self._upsert(database))
         self._rows_a_statement = _PARAMETERS_MAX // len(fields) if database.is_sqlite else 1
@@ -211,16 +213,33 @@ class RowTable:
         if not self._decoders:
             return self.row(*values)
         decoded = list(values)
-        try:
+        with self._noticing_damage():
             for index, decode in self._decoders:
                 decoded[index] = decode(decoded[index])
+        return self.row(*decoded)
+
+    def decode_column(self, name: str, values: Sequence[Any]) -> Sequence[Any]:
+        """Return the values of one column of many rows.
+
+        Raises:
+            StoreError: A stored row is damaged.
+        """
+        decode = self._decode_by_name[name]
+        if decode is None:
+            return values
+        with self._noticing_damage():
+            return list(map(decode, values))
+
+    @contextmanager
+    def _noticing_damage(self) -> Iterator[None]:
+        try:
+            yield
         except (msgspec.MsgspecError, UnicodeDecodeError, TypeError) as error:
             raise StoreError(
                 f"a row of the view table {self.table.name} is damaged: {error}",
                 code="view_damaged",
                 hint="Run `relations rebuild`",
             ) from error
-        return self.row(*decoded)
 
 
 def canonical(tables: Iterable[tuple[RowTable, Iterable[Sequence[Any]]]]) -> bytes:

@@ -14,6 +14,7 @@ from relations.analytics.control_charts import ControlChart
 from relations.analytics.drivers import DriverReport
 from relations.errors import InvalidInput
 from relations.messages import to_micros
+from relations.months import month_of
 from relations.policies import Instrument
 from relations.policies.instruments import InstrumentKind
 from relations.projections.arguments import checked_month
@@ -68,6 +69,7 @@ class SatisfactionView(View):
     """
 
     projection: ClassVar[Projection] = PROJECTION
+    keeps_answers: ClassVar[bool] = True
 
     def nps(
         self,
@@ -403,7 +405,7 @@ class SatisfactionView(View):
             )
 
     def _marked(self, figures: list[F]) -> list[F]:
-        return marked(figures, self.local.month(self.now))
+        return marked(figures, month_of(self.day(None)))
 
     def _cuts(
         self,

@@ -329,6 +329,9 @@ def plan_visit(diary: Diary, guest: Guest, day: int, random: Random, seed: int) 
     remind(visit)
     if comes:
         note_person(visit, name)  # last, so that its random numbers change nothing of the visits
+    if guest.number == guest.visits == 1:
+        # Other mistakes are drawn, and a short history may have none of them.
+        visit.refund(f"p{visit.key}-99", 100, visit.booked + DAY, "typing error", mistake="refund_of_nothing")
 
 
 def _write_stay(visit: Visit) -> None:

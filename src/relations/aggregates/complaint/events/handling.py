@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from relations.messages import Event, Money, Personal, SealedSince
+from relations.messages import Event, Money, Personal, PolicyNumber, SealedSince
 
 __all__ = [
     "ApologyGiven",
@@ -65,7 +65,7 @@ class ComplaintFiled(Event, frozen=True):
     severity: str
     acknowledge_by: int
     resolve_by: int
-    policy: int
+    policy: PolicyNumber
     text: Personal | None = None
     remedy_sought: SealedSince | None = None
     touchpoint: str | None = None

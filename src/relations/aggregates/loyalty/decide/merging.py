@@ -30,6 +30,7 @@ from relations.aggregates.loyalty.events.merges import (
     AccountReturned,
 )
 from relations.aggregates.loyalty.evolve.dispatch import evolve_ledger
+from relations.aggregates.loyalty.evolve.points import referrals_revoked
 from relations.aggregates.loyalty.lots import (
     Earning,
     Holdings,
@@ -265,6 +266,7 @@ def _what_is_left(ledger: Ledger, received: Received, survivor: str, zone: str) 
     earnings = _of(ledger.earnings, prefix)
     redemptions = _of(ledger.redemptions, prefix)
     since = sum(f"rewarded/{prefix}{name}" in ledger.done for name in came.referrals)
+    since += sum(referrals_revoked(came, received.source).values())
     since -= sum(name.startswith(f"revoked/{prefix}") for name in ledger.done)
     months: Counter[str] = Counter()
     for earning in earnings.values():

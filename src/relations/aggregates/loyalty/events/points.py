@@ -12,7 +12,7 @@ from relations.aggregates.loyalty.lots import (
     TierStanding,
     VoidedReward,
 )
-from relations.messages import Event
+from relations.messages import Event, PolicyNumber
 
 __all__ = [
     "AccountClosed",
@@ -123,7 +123,7 @@ class PointsEarned(LoyaltyEvent, frozen=True):
     qualifying: int
     active_from: int
     reason: str
-    policy: int
+    policy: PolicyNumber
     expires_at: int | None = None
     source: str | None = None
     month: str = ""

@@ -17,6 +17,7 @@ from relations.aggregates.loyalty.events.merges import (
     AccountRestored,
     AccountReturned,
 )
+from relations.aggregates.loyalty.evolve.points import referrals_revoked
 from relations.aggregates.loyalty.lots import (
     Membership,
     TierStanding,
@@ -64,6 +65,7 @@ def _restored(ledger: Ledger, event: AccountRestored) -> Ledger:
         ledger,
         **{**from_holdings(back), **kept},
         qualified=sum(back.months.values()),
+        done=_with_revoked(ledger.done, referrals_revoked(back)),
         released=None,
         due_at=NEVER,
     )
@@ -153,8 +155,20 @@ def _received(ledger: Ledger, event: AccountReceived) -> Ledger:
         warned=standing.warned,
         grace_until=standing.grace_until,
         lost_tier=None,
+        done=_with_revoked(ledger.done, referrals_revoked(came, event.source), prefix),
         received=ledger.received.set(event.merge, Received(event.source, event, ledger)),
     )
+
+
+def _with_revoked(done: Map[str, str], referrals: Mapping[str, bool], prefix: str = "") -> Map[str, str]:
+    """Mark the revoked referrals, so that they count again when the refund that revoked them is reversed."""
+    for name, is_revoked in referrals.items():
+        mark = f"revoked/{prefix}{name}"
+        if is_revoked:
+            done = done.set(mark, "")
+        elif mark in done:
+            done = done.delete(mark)
+    return done
 
 
 def _standing_received(ledger: Ledger, event: AccountReceived) -> TierStanding:

@@ -28,6 +28,8 @@ from relations.aggregates.loyalty.events.points import (
 )
 from relations.aggregates.loyalty.lots import (
     Earning,
+    Invited,
+    LedgerContents,
     Lot,
     LotShare,
     MovedLot,
@@ -39,7 +41,7 @@ from relations.aggregates.loyalty.lots import (
 from relations.aggregates.loyalty.state import Ledger
 from relations.messages import Event
 
-__all__ = ["POINTS"]
+__all__ = ["POINTS", "referrals_revoked"]
 
 
 def _enrolled(ledger: Ledger, event: MemberEnrolled) -> Ledger:
@@ -278,19 +280,49 @@ def _less_missing(ledger: Ledger, event: EarningRestored) -> Ledger:
 
 def _referral_counted(ledger: Ledger, own: str, earning: Earning) -> Ledger:
     """Count a referral of this member as rewarded, unless all of its points were taken back, which makes room again."""
-    owner, lot = issued_to("", own)
-    _, referrer, referral = lot.split("/")
-    name, invited = own.removesuffix(lot) + referral, ledger.invited
-    if owner:  # made by the customer of a merged account
-        made = owner == referrer
-    else:
-        made = invited is None or (invited.referral, invited.referrer) != (referral, referrer)
+    name = _referral_made(own, ledger.invited)
+    if name is None:
+        return ledger
     revoked = f"revoked/{name}"
     is_gone, was_gone = earning.reversed >= earning.points, revoked in ledger.done
-    if not made or is_gone == was_gone:
+    if is_gone == was_gone:
         return ledger
     done = ledger.done.set(revoked, "") if is_gone else ledger.done.delete(revoked)
     return replace(ledger, done=done, rewarded=ledger.rewarded + (-1 if is_gone else 1))
+
+
+def _referral_made(own: str, invited: Invited | None, customer: str = "") -> str | None:
+    """Return the name of a referral that this member, or one who is merged into this account, has made.
+
+    Args:
+        own: The lot of its points.
+        invited: The referral that brought this member, whose points are in a lot of the same form.
+        customer: Whose account it is, where that is known.
+
+    Returns:
+        The referral, with the prefix of a merged account; None where the member was the one referred.
+    """
+    owner, lot = issued_to(customer, own)
+    _, referrer, referral = lot.split("/")
+    if owner:  # known, or made by the customer of a merged account
+        made = owner == referrer
+    else:
+        made = invited is None or (invited.referral, invited.referrer) != (referral, referrer)
+    return own.removesuffix(lot) + referral if made else None
+
+
+def referrals_revoked(contents: LedgerContents, customer: str = "") -> dict[str, bool]:
+    """Return the referrals made that have points, with whether a refund has revoked them.
+
+    Referrals that a closing of the account settled are left out: they neither count nor come back.
+    """
+    found: dict[str, bool] = {}
+    for lot, earning in contents.earnings.items():
+        is_gone = earning.reversed >= earning.points
+        name = _referral_made(lot, contents.invited, customer) if earning.reason == "referral" else None
+        if name is not None and (lot in contents.takings or not is_gone):
+            found[name] = is_gone
+    return found
 
 
 def _owes(ledger: Ledger, event: DebtIncurred) -> Ledger:

@@ -1,0 +1,177 @@
+"""Measurement of every question of every view: asked first, asked again, and asked after 100 new events.
+
+Each question gets an engine that has answered nothing yet. Its first answer is timed, then the same question with
+nothing new, then the same question after one new purchase of each of 100 customers. The last time includes folding
+these purchases. The budgets hold for the slowest question.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from random import Random
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from sqlalchemy import func, select
+
+from benchmarks.harness import Line, Workspace
+from benchmarks.histories import large_log, open_log
+from relations import Relations
+from relations.commands import RecordPurchase
+from relations.errors import InvalidInput
+from relations.events import PurchaseRecorded
+from relations.log.tables import log
+from relations.messages import Money, from_micros
+from relations.projections.view import View
+
+NAME = "questions"
+ABOUT = "every question of every view: asked first, again, and after 100 new events"
+
+__all__ = ["ABOUT", "NAME", "Asked", "ask_all", "measure", "questions_of"]
+
+_NEW = 100
+_FIRST_MS, _AGAIN_MS, _AFTER_MS = 500.0, 20.0, 100.0
+_LISTED = 5
+"""The number of slowest questions that a note names."""
+
+
+class Asked(NamedTuple):
+    """The times of one question, in milliseconds."""
+
+    question: str
+    first: float
+    again: float
+    after: float
+
+
+def measure(workspace: Workspace) -> list[Line]:
+    """Return the lines of this measurement."""
+    lines: list[Line] = []
+    for events in dict.fromkeys((workspace.scale.fewer_events, workspace.scale.events)):
+        path = workspace.copy(_folded(workspace, events), "questions")
+        workspace.say(f"asking every question, {events:,} events in the log")
+        found = ask_all(lambda path=path: open_log(path, durability="off"))  # type: ignore[misc]  # bound on purpose
+        budgets = events <= 1_000_000
+        lines += [
+            _line(f"asked first, {events:,} events", found, lambda one: one.first, _FIRST_MS if budgets else None),
+            _line(f"asked again, {events:,} events", found, lambda one: one.again, _AGAIN_MS if budgets else None),
+            _line(
+                f"asked after {_NEW} new events of {_NEW} customers, {events:,} events",
+                found,
+                lambda one: one.after,
+                _AFTER_MS if budgets else None,
+            ),
+        ]
+    return lines
+
+
+def _folded(workspace: Workspace, events: int) -> Any:
+    path = large_log(workspace, events)
+    with open_log(path) as engine:
+        engine.catch_up()
+    return path
+
+
+def ask_all(open_engine: Callable[[], Relations], only: Callable[[str], bool] = lambda _name: True) -> list[Asked]:
+    """Return the times of every question.
+
+    Args:
+        open_engine: Returns a new engine on the same log.
+        only: Returns whether to ask a question, given its name, such as `retention.rfm`.
+    """
+    with open_engine() as engine:
+        names = [name for name in questions_of(engine) if only(name)]
+        customers, last = _customers(engine)
+    found: list[Asked] = []
+    for number, name in enumerate(names):
+        with open_engine() as engine:
+            engine.policy  # noqa: B018 - every service has read it before the first question
+            question = questions_of(engine)[name]
+            values = _arguments(question, customers[0], last)
+            first, again = _milliseconds(question, values), _milliseconds(question, values)
+            buying = Random(number).sample(customers, min(_NEW, len(customers)))
+            engine.execute_many(
+                RecordPurchase(
+                    customer=customer, purchase=f"bench-{number}", amount=Money(1_000, "EUR"), occurred_at=last
+                )
+                for customer in buying
+            )
+            found.append(Asked(name, first, again, _milliseconds(question, values)))
+    return found
+
+
+def questions_of(engine: Relations) -> dict[str, Callable[..., Any]]:
+    """Return every question of every view by name, such as `retention.rfm`."""
+    return {
+        f"{name}.{question}": getattr(view, question)
+        for name, view in vars(engine.views).items()
+        for question in dir(view)
+        if not question.startswith("_") and question not in dir(View) and question != "projection"
+    }
+
+
+def _arguments(question: Callable[..., Any], customer: str, last: datetime) -> dict[str, Any]:
+    """Return the arguments that a question needs. A moment is the log's last, so that every answer has its figures."""
+    known: dict[str, Any] = {
+        "as_of": last,
+        "now": last,
+        "complaint": "complaint-of-nobody",
+        "customer": customer,
+        "external_id": "77",
+        "instrument": "ces",
+        "source": "crm",
+        "until": last + timedelta(days=30),
+        "within": timedelta(days=30),
+    }
+    parameters = inspect.signature(question).parameters.values()
+    return {
+        each.name: known[each.name]
+        for each in parameters
+        if each.default is each.empty or each.name in ("as_of", "now")
+    }
+
+
+def _milliseconds(question: Callable[..., Any], values: dict[str, Any]) -> float:
+    begun = perf_counter()
+    with suppress(InvalidInput):  # a small log has too few answers for some figures
+        question(**values)
+    return (perf_counter() - begun) * 1_000
+
+
+def _customers(engine: Relations) -> tuple[list[str], datetime]:
+    """Return the customers of random events, each once, and the time of the log's last event."""
+    random = Random(9)
+    with engine.log.database.reading() as connection:
+        position, last = connection.execute(select(func.max(log.c.position), func.max(log.c.occurred_at))).one()
+        wanted = [random.randrange(2, position + 1) for _ in range(3 * _NEW)]
+        bought = log.c.topic == PurchaseRecorded.topic
+        named = (
+            select(log.c.customer).where(log.c.position >= each, bought).order_by(log.c.position).limit(1)
+            for each in wanted
+        )
+        found = [connection.execute(each).scalar() for each in named]
+    return list(dict.fromkeys(name for name in found if name)), from_micros(last)
+
+
+def _line(what: str, found: list[Asked], of: Callable[[Asked], float], budget: float | None) -> Line:
+    slowest = sorted(found, key=of, reverse=True)
+    worst = of(slowest[0])
+    named = ", ".join(f"{one.question} {of(one):,.0f} ms" for one in slowest[:_LISTED])
+    return Line(
+        measurement=NAME,
+        what=f"the slowest of {len(found)} questions, {what}",
+        against="the budget itself: the slowest" if budget else "no budget",
+        unit="ms",
+        ours=worst,
+        theirs=None,
+        value=worst,
+        lowest=of(slowest[-1]),
+        highest=worst,
+        budget=budget,
+        direction="at most",
+        turns=len(found),
+        note=f"{what}: {named}; {sum(of(one) > 300 for one in found)} of {len(found)} over 300 ms",
+    )

@@ -1,0 +1,1 @@
+"""The commands for operating a service: relays, metrics, tenants, backups."""

@@ -1,0 +1,362 @@
+"""Rows of customers as columns: arrays that a question computes with at once, instead of one object after the other.
+
+A question over all customers reads the few stored fields that it needs, turns them into numpy arrays, and computes with
+those. The arrays are kept by the view. When new events were folded, only the customers with new events are read again,
+and take the place of what was known of them.
+
+Customers are numbered by the order of their surviving ids. A part has any number of entries a customer, in their order.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from threading import RLock
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from relations.policies.calendars import LocalTime
+from relations.projections.keeping import ViewState
+from relations.projections.projection import CustomerRow
+from relations.projections.running.aliases import Aliases
+
+__all__ = [
+    "Codes",
+    "ColumnGroups",
+    "ColumnPart",
+    "ColumnStore",
+    "Columns",
+    "Fetched",
+    "FieldGroup",
+    "Ints",
+    "RowSource",
+    "grouped_sums",
+    "ints",
+    "numbered",
+    "offsets_of",
+]
+
+T = TypeVar("T")
+_STATES_KEPT = 2
+"""Two, because a question may still be answered from the state before."""
+Ints: TypeAlias = npt.NDArray[np.int64]
+Array: TypeAlias = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPart:
+    """Entries of customers, in the order of customers.
+
+    Attributes:
+        owner: The number of each entry's customer, ascending.
+        values: The entries' fields, by name.
+    """
+
+    owner: Ints
+    values: Mapping[str, Array]
+
+    def __getitem__(self, name: str) -> Array:
+        return self.values[name]
+
+    def __len__(self) -> int:
+        return len(self.owner)
+
+    def where(self, chosen: Array) -> ColumnPart:
+        """Return the entries for which an array is true."""
+        return ColumnPart(self.owner[chosen], {name: values[chosen] for name, values in self.values.items()})
+
+    def sorted_by(self, *fields: Array) -> ColumnPart:
+        """Return the entries by customer, and those of one customer by some fields."""
+        order = np.lexsort((*reversed(fields), self.owner))
+        return ColumnPart(self.owner[order], {name: values[order] for name, values in self.values.items()})
+
+
+Parts: TypeAlias = dict[str, ColumnPart]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldGroup:
+    """Stored fields that are read together, and the parts that they become.
+
+    Attributes:
+        fields: The fields of the row, without `customer`.
+        parts: Returns the parts by name, given each field's values in the order of customers.
+    """
+
+    fields: tuple[str, ...]
+    parts: Callable[..., Parts]
+
+
+ColumnGroups: TypeAlias = "Callable[[Codes, LocalTime], Iterable[tuple[tuple[str, ...], FieldGroup]]]"
+"""Returns the groups of fields, each with the names of its parts."""
+Fetched: TypeAlias = tuple[list[str], list[Sequence[Any]]]
+"""Ids, and the values of each field."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowSource:
+    """A reader of the rows of one class, by surviving id.
+
+    Attributes:
+        everybody: Returns the ids of all customers in order, and the values of some fields in the same order.
+        of: Returns the same of some customers, as far as they have a row.
+    """
+
+    everybody: Callable[[tuple[str, ...]], Fetched]
+    of: Callable[[Sequence[str], tuple[str, ...]], Fetched]
+
+
+class Codes:
+    """Numbers that stand for texts. A text keeps its number for as long as the view is open."""
+
+    __slots__ = ("_lock", "_numbers", "texts")
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._numbers: dict[str, int] = {}
+        self.texts: list[str] = []
+
+    def of(self, text: str) -> int:
+        """Return the number of a text."""
+        found = self._numbers.get(text)
+        if found is None:
+            with self._lock:
+                found = self._numbers.get(text)
+                if found is None:
+                    found = len(self.texts)
+                    self.texts.append(text)
+                    self._numbers[text] = found
+        return found
+
+    def all_of(self, texts: Iterable[str]) -> Ints:
+        """Return the numbers of texts."""
+        numbers, of = self._numbers, self.of
+        return np.array([found if (found := numbers.get(text)) is not None else of(text) for text in texts], np.int64)
+
+
+@dataclass
+class Columns:
+    """The columns of one class of rows, in one state of the tables.
+
+    Attributes:
+        source: Reads the rows.
+        groups: Every group of fields, by the name of each of its parts.
+        names: The surviving ids, in order.
+        parts: The parts read so far.
+        derived: What was computed from them.
+    """
+
+    source: RowSource
+    groups: Mapping[str, FieldGroup]
+    names: list[str]
+    parts: Parts = field(default_factory=dict)
+    derived: dict[Hashable, Any] = field(default_factory=dict)
+    _lock: RLock = field(default_factory=RLock)
+
+    @classmethod
+    def of(
+        cls, row: type[CustomerRow], source: RowSource, groups: Iterable[tuple[tuple[str, ...], FieldGroup]]
+    ) -> Columns:
+        """Return the columns of all customers; their parts are read when they are needed."""
+        assert row.key == CustomerRow.key  # noqa: S101 - one row a customer
+        by_part = {name: group for names, group in groups for name in names}
+        return cls(source, by_part, source.everybody(())[0])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def part(self, name: str) -> ColumnPart:
+        """Return a part; it is read where it is needed for the first time."""
+        with self._lock:
+            found = self.parts.get(name)
+            if found is None:
+                group = self.groups[name]
+                self.parts |= group.parts(*self.source.everybody(group.fields)[1])
+                found = self.parts[name]
+            return found
+
+    def derive(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return what was computed from the columns under a key, or compute it. Nobody may change it."""
+        with self._lock:
+            if key not in self.derived:
+                self.derived[key] = compute()
+            found: T = self.derived[key]
+            return found
+
+    def with_changes(self, changed: Collection[str]) -> Columns:
+        """Return the columns with some customers read again, who may be new, changed or gone.
+
+        Args:
+            changed: The surviving ids, of before and of now.
+        """
+        with self._lock:
+            parts = dict(self.parts)
+        groups = list({id(self.groups[name]): self.groups[name] for name in parts}.values())
+        fields = tuple(dict.fromkeys(each for group in groups for each in group.fields))
+        names, columns = self.source.of(sorted(changed), fields)
+        by_field = dict(zip(fields, columns, strict=True))
+        moved = _moved(self.names, changed, names)
+        fresh: Parts = {}
+        for group in groups:
+            fresh |= group.parts(*(by_field[each] for each in group.fields))
+        merged = {name: moved.merged(part, fresh[name]) for name, part in parts.items()}
+        return Columns(self.source, self.groups, moved.names, merged)
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the arrays, without what was derived from them."""
+        return sum(values.nbytes for part in self.parts.values() for values in (part.owner, *part.values.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """The numbers of customers after some were replaced.
+
+    Attributes:
+        names: The new names in order.
+        stays: True for each former customer who is not read again.
+        now: The new number of each former customer who stays.
+        fresh: The number of each customer who was read again.
+    """
+
+    names: list[str]
+    stays: npt.NDArray[np.bool_]
+    now: Ints
+    fresh: Ints
+
+    def merged(self, before: ColumnPart, read: ColumnPart) -> ColumnPart:
+        stays = self.stays[before.owner]
+        owner = np.concatenate((self.now[before.owner[stays]], self.fresh[read.owner]))
+        order = np.argsort(owner, kind="stable")
+        values = {name: np.concatenate((kept[stays], read[name]))[order] for name, kept in before.values.items()}
+        return ColumnPart(owner[order], values)
+
+
+def _moved(names: Sequence[str], changed: Collection[str], read: Sequence[str]) -> _Moved:
+    stays = np.ones(len(names), np.bool_)
+    for name in changed:
+        place = bisect_left(names, name)
+        if place < len(names) and names[place] == name:
+            stays[place] = False
+    kept = list(names)
+    for place in np.flatnonzero(~stays)[::-1].tolist():
+        del kept[place]
+    before = np.array([bisect_left(kept, name) for name in read], np.int64)
+    now = np.zeros(len(names), np.int64)
+    count = np.arange(len(kept), dtype=np.int64)
+    now[stays] = count + np.searchsorted(before, count, side="right")
+    for name in read:
+        insort(kept, name)
+    return _Moved(kept, stays, now, before + np.arange(len(read), dtype=np.int64))
+
+
+# --- arrays ---------------------------------------------------------------------------------------------------------
+
+
+def ints(values: Sequence[int]) -> Array:
+    """Return whole numbers as an array; those beyond 64 bits stay Python's own, so that they remain exact."""
+    try:
+        return np.array(values, np.int64)
+    except OverflowError:
+        return np.array(values, object)
+
+
+def numbered(counts: Sequence[int]) -> Ints:
+    """Return the owner of each entry, given how many entries each customer has."""
+    return np.repeat(np.arange(len(counts), dtype=np.int64), np.array(counts, np.int64))
+
+
+def offsets_of(owner: Ints, count: int) -> Ints:
+    """Return where the entries of each customer begin, and at the end their number."""
+    return np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=count)))).astype(np.int64)
+
+
+def grouped_sums(values: Array, owner: Ints, count: int) -> Array:
+    """Return the sum of each customer's entries, exactly.
+
+    Args:
+        values: Whole numbers in the order of `owner`.
+        owner: The number of each entry's customer, ascending.
+        count: The number of customers.
+    """
+    if values.dtype != object and len(values) and _may_overflow(values):
+        values = values.astype(object)
+    offsets = offsets_of(owner, count)
+    if values.dtype == object:
+        listed, ends = values.tolist(), offsets.tolist()
+        found = [sum(listed[begin:end]) for begin, end in pairwise(ends)]
+        return ints(found)
+    sums = np.concatenate((np.zeros(1, values.dtype), np.cumsum(values)))
+    return np.asarray(sums[offsets[1:]] - sums[offsets[:-1]])
+
+
+def _may_overflow(values: Array) -> bool:
+    largest = max(abs(int(values.max())), abs(int(values.min())))
+    return largest * len(values) >= 2**62
+
+
+@dataclass
+class ColumnStore:
+    """The columns of one class of rows that a view keeps: those of the newest states that were asked for.
+
+    Attributes:
+        codes: The numbers of texts, shared by all states.
+    """
+
+    codes: Codes = field(default_factory=Codes)
+    _versions: list[tuple[ViewState, Aliases, Columns]] = field(default_factory=list)
+    _lock: RLock = field(default_factory=RLock)
+
+    def at(
+        self,
+        state: ViewState,
+        aliases: Aliases,
+        *,
+        read: Callable[[Codes], Columns],
+        changed_since: Callable[[int], Collection[str] | None],
+    ) -> Columns:
+        """Return the columns of a state.
+
+        Args:
+            state: The state.
+            aliases: Who is merged in this state.
+            read: Reads the columns of all customers.
+            changed_since: Returns the ids with events after a position; None if these are too many.
+        """
+        with self._lock:
+            for known, _, columns in self._versions:
+                if known == state:
+                    return columns
+            found = self._updated(state, aliases, changed_since) or read(self.codes)
+            self._versions = [(state, aliases, found), *self._versions[: _STATES_KEPT - 1]]
+            self._versions.sort(key=lambda version: -version[0].position)
+            return found
+
+    def _updated(
+        self, state: ViewState, aliases: Aliases, changed_since: Callable[[int], Collection[str] | None]
+    ) -> Columns | None:
+        for known, before, columns in self._versions:
+            if (known.zone, known.generation) != (state.zone, state.generation) or known.position > state.position:
+                continue
+            changed = changed_since(known.position)
+            if changed is None:
+                return None
+            names = {resolved.survivor(name) for name in changed for resolved in (before, aliases)}
+            if known.aliases != state.aliases:
+                names |= _regrouped(before, aliases)
+            return columns.with_changes(names)
+        return None
+
+
+def _regrouped(before: Aliases, now: Aliases) -> set[str]:
+    """Return the surviving ids, of before and now, of the customers whose ids are not the same."""
+    found: set[str] = set()
+    for survivor in before.groups.keys() | now.groups.keys():
+        ids = set(before.groups.get(survivor, ())) ^ set(now.groups.get(survivor, ()))
+        for name in ids:
+            found |= {survivor, before.survivor(name), now.survivor(name)}
+    return found

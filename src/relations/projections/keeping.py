@@ -1,0 +1,143 @@
+"""Answers and columns that a view keeps for as long as they hold.
+
+A view computes an answer from three things: the state of its tables, the policy, and the arguments. While none of them
+has changed, the same question has the same answer, so it is kept. What is kept is bounded by number and by size: the
+answer that was not asked for the longest time goes first.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel
+
+from relations.policies.in_force import InForce
+from relations.policies.policy import Policy
+
+__all__ = ["KeptAnswers", "ViewState", "copied", "key_of_call", "size_of"]
+
+_COUNT_MAX = 256
+_BYTES_MAX = 128 * 1024 * 1024
+_SAMPLED = 16
+"""The number of entries of a long list whose size stands for that of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewState:
+    """The state of a view's tables, as one read transaction sees them.
+
+    Attributes:
+        position: The last position of the log that was folded into them.
+        zone: The zone of their days and months.
+        generation: The identity of the tables, which changes when a rebuild switches them.
+        aliases: The position of the last change of who is merged.
+    """
+
+    position: int
+    zone: str
+    generation: int
+    aliases: int
+
+
+class KeptAnswers:
+    """Answers by question, arguments, policy and state of the tables. Threads may use it at the same time.
+
+    Args:
+        count: The most answers to keep.
+        size: The most bytes to keep, as far as `size_of` can estimate them.
+    """
+
+    def __init__(self, count: int = _COUNT_MAX, size: int = _BYTES_MAX) -> None:
+        self._count = count
+        self._size = size
+        self._lock = Lock()
+        self._state: ViewState | None = None
+        self._rules: InForce | None = None
+        self._policy: Policy | None = None
+        self._answers: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: Hashable, state: ViewState, rules: InForce, policy: Policy) -> tuple[Any] | None:
+        """Return a kept answer in a tuple; None if there is none for this state and these policies."""
+        with self._lock:
+            if not self._holds(state, rules, policy):
+                return None
+            found = self._answers.get(key)
+            if found is None:
+                return None
+            self._answers.move_to_end(key)
+            return (found[0],)
+
+    def put(self, key: Hashable, answer: Any, state: ViewState, rules: InForce, policy: Policy) -> None:
+        """Keep an answer. The answers of an earlier state go: the tables do not return to it."""
+        size = size_of(answer)
+        if size > self._size:
+            return
+        with self._lock:
+            if not self._holds(state, rules, policy):
+                if self._state is not None and state.position < self._state.position:
+                    return  # computed from an older state than the others that are kept
+                self._answers.clear()
+                self._bytes = 0
+                self._state, self._rules, self._policy = state, rules, policy
+            before = self._answers.pop(key, None)
+            self._bytes += size - (0 if before is None else before[1])
+            self._answers[key] = answer, size
+            while len(self._answers) > self._count or self._bytes > self._size:
+                _, (_, less) = self._answers.popitem(last=False)
+                self._bytes -= less
+
+    def _holds(self, state: ViewState, rules: InForce, policy: Policy) -> bool:
+        return self._state == state and self._rules is rules and self._policy is policy
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+
+def size_of(value: Any) -> int:
+    """Return about how many bytes a value takes. Of a long list, a few entries stand for all."""
+    size = sys.getsizeof(value)
+    match value:
+        case str() | bytes() | int() | float() | None:
+            return size
+        case BaseModel():
+            return size + size_of(vars(value))
+        case msgspec.Struct():
+            return size + sum(size_of(getattr(value, name)) for name in value.__struct_fields__)
+        case Mapping():
+            return size + _sampled([*value.values()]) + _sampled([*value.keys()])
+        case Sequence() | set() | frozenset():
+            return size + _sampled([*value])
+    return size + int(getattr(value, "nbytes", 0))
+
+
+def _sampled(entries: Sequence[Any]) -> int:
+    step = max(len(entries) // _SAMPLED, 1)
+    sample = entries[::step]
+    return sum(map(size_of, sample)) * len(entries) // max(len(sample), 1)
+
+
+def copied(answer: Any) -> Any:
+    """Return a list or dictionary as a copy, so that a caller may change it; anything else as it is."""
+    return answer.copy() if type(answer) in (list, dict) else answer
+
+
+def frozen(value: Any) -> Any:
+    """Return an argument so that it can be part of a key; a list becomes a tuple."""
+    return tuple(value) if type(value) is list else value
+
+
+def key_of_call(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Hashable | None:
+    """Return the key of a question with its arguments; None if an argument cannot be part of one."""
+    key = name, tuple(map(frozen, args)), tuple(sorted((each, frozen(value)) for each, value in kwargs.items()))
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key

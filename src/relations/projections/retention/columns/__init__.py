@@ -1,0 +1,1 @@
+"""Questions of the retention view about all customers at once, computed from columns."""

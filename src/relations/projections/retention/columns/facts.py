@@ -1,0 +1,304 @@
+"""The policy's segments of all customers at once; `segments` defines the facts about one customer.
+
+A fact is a number for each customer, or any number of words. A condition on words is decided once for each different
+word, and a condition on numbers for all customers at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil, floor
+from typing import NamedTuple
+
+import numpy as np
+
+from relations.months import month_number, month_of
+from relations.policies import Policy
+from relations.policies.calendars import LocalTime
+from relations.policies.value import Condition, Fact, Segment
+from relations.projections.arguments import Page
+from relations.projections.columns import Array, Codes, Columns, Ints, grouped_sums
+from relations.projections.retention.columns.kinds import kinds_of
+from relations.projections.retention.columns.lives import known_stages
+from relations.projections.retention.columns.money import GRADES, grades_of, rfm_of
+from relations.projections.retention.columns.patrons import (
+    KINDS_OF_SCORE,
+    bought_in,
+    buyers,
+    first_days_known,
+    net_amounts,
+)
+from relations.projections.retention.loyalty_kinds import KINDS
+from relations.projections.retention.patronage import trait_words
+from relations.projections.retention.segments import SegmentFigure
+from relations.projections.retention.stages import STAGES
+
+__all__ = ["Members", "listed_segments"]
+
+
+class _Number(NamedTuple):
+    """A number for each customer.
+
+    Attributes:
+        values: The numbers.
+        known: True for each customer with a known number.
+    """
+
+    values: Array
+    known: Array
+
+
+class _Words(NamedTuple):
+    """Words of customers.
+
+    Attributes:
+        owner: The number of each entry's customer.
+        key: A number that stands for the entry's words.
+        words: Returns the words of a number.
+    """
+
+    owner: Ints
+    key: Ints
+    words: Callable[[int], frozenset[str]]
+
+
+@dataclass(frozen=True)
+class Members:
+    """The members of the policy's segments on the evening of a day.
+
+    Attributes:
+        columns: The customers.
+        codes: The numbers of texts in them.
+        policy: The rules.
+        today: The ordinal of the day.
+        local: The business's days.
+    """
+
+    columns: Columns
+    codes: Codes
+    policy: Policy
+    today: int
+    local: LocalTime
+
+    def of(self, segment: Segment) -> Array:
+        """Return for each customer whether they meet all conditions of a segment."""
+        found = np.ones(len(self.columns), np.bool_)
+        for condition in segment.conditions:
+            found &= self._meets(condition)
+        return found
+
+    def names(self, segment: Segment) -> list[str]:
+        """Return the ids of the members of a segment, in order."""
+        names = self.columns.names
+        return [names[place] for place in np.flatnonzero(self.of(segment)).tolist()]
+
+    def _meets(self, condition: Condition) -> Array:
+        fact = _FACTS[condition.fact](self)
+        met = _number_meets(fact, condition) if isinstance(fact, _Number) else self._words_meet(fact, condition)
+        return np.asarray(met != condition.otherwise)
+
+    def _words_meet(self, fact: _Words, condition: Condition) -> Array:
+        known, which = np.unique(fact.key, return_inverse=True)
+        # `holds` already inverts what `otherwise` asks for; here it is the words that are asked about.
+        held = [condition.holds(fact.words(key)) != condition.otherwise for key in known.tolist()]
+        met = np.zeros(len(self.columns), np.bool_)
+        if held:
+            met[fact.owner[np.array(held, np.bool_)[which]]] = True
+        return met
+
+    @property
+    def month(self) -> str:
+        return month_of(self.today)
+
+    @property
+    def currency(self) -> tuple[str, int]:
+        return self.policy.currency, self.codes.of(self.policy.currency)
+
+
+def _number_meets(fact: _Number, condition: Condition) -> Array:
+    met, values = fact.known.copy(), fact.values
+    whole = values.dtype != np.float64
+    if condition.at_least is not None:
+        least = ceil(condition.at_least) if whole else condition.at_least
+        met &= np.asarray(_comparable(values, least) >= least, np.bool_)
+    if condition.at_most is not None:
+        most = floor(condition.at_most) if whole else condition.at_most
+        met &= np.asarray(_comparable(values, most) <= most, np.bool_)
+    return met
+
+
+def _comparable(values: Array, bound: float) -> Array:
+    """Return values that can be compared exactly with a bound that may have more than 64 bits."""
+    return values.astype(object) if isinstance(bound, int) and abs(bound) >= 2**63 else values
+
+
+def _everywhere(one: Members) -> Array:
+    return np.ones(len(one.columns), np.bool_)
+
+
+def _did(one: Members, name: str) -> Array:
+    did = one.columns.part("activity")
+    did = did.where(did["month"] <= month_number(one.month))
+    return grouped_sums(did[name], did.owner, len(one.columns))
+
+
+def _purchases(one: Members) -> Array:
+    return one.columns.derive(("purchases", one.month), lambda: _did(one, "purchases"))
+
+
+def _net_amount(one: Members) -> _Number:
+    number = one.currency[1]
+    # Nothing is known of a customer who only paid in other currencies; 0 would make them look poor.
+    known = bought_in(one.columns, number, one.today) | (buyers(one.columns, one.today).days == 0)
+    return _Number(net_amounts(one.columns, number, one.today), known)
+
+
+def _discount_share(one: Members) -> _Number:
+    purchases = _purchases(one)
+    known = purchases != 0
+    share = np.zeros(len(purchases))
+    share[known] = (_did(one, "discounted")[known] / purchases[known]).astype(np.float64)
+    return _Number(share, known)
+
+
+def _known_days(one: Members) -> _Number:
+    first = first_days_known(one.columns, one.today)
+    return _Number(one.today - first, first > 0)
+
+
+def _silent_days(one: Members) -> _Number:
+    bought = buyers(one.columns, one.today)
+    return _Number(one.today - bought.last, bought.days > 0)
+
+
+def _mean_gap_days(one: Members) -> _Number:
+    bought = buyers(one.columns, one.today)
+    return _Number((bought.last - bought.first) / np.maximum(bought.days - 1, 1), bought.days > 1)
+
+
+def _last_score(kind: str) -> Callable[[Members], _Number]:
+    def read(one: Members) -> _Number:
+        said = one.columns.part("opinions")
+        said = said.where((said["kind"] == KINDS_OF_SCORE[kind]) & (said["month"] <= month_number(one.month)))
+        said = said.sorted_by(said["at"], said["position"])
+        score = np.zeros(len(one.columns), np.int64)
+        known = np.zeros(len(one.columns), np.bool_)
+        is_last = np.ones(len(said), np.bool_)
+        is_last[:-1] = said.owner[1:] != said.owner[:-1]
+        score[said.owner[is_last]] = said["score"][is_last]
+        known[said.owner] = True
+        return _Number(score, known)
+
+    return read
+
+
+def _named(owner: Ints, places: Ints, names: Sequence[str]) -> _Words:
+    return _Words(owner, places, lambda place: frozenset((names[place],)))
+
+
+def _stage(one: Members) -> _Words:
+    found = known_stages(one.columns, one.policy.lifecycle, today=one.today, local=one.local)
+    return _named(np.arange(len(one.columns)), found.stage, STAGES)
+
+
+def _grade(one: Members) -> _Words:
+    found = grades_of(one.columns, one.policy.lifecycle.grades, one.currency, month=one.month)
+    return _named(found.customer, found.grade, GRADES)
+
+
+def _kind(one: Members) -> _Words:
+    policy = one.policy
+    satisfied_from = policy.surveys.csat_satisfied_from
+    found = kinds_of(one.columns, policy.lifecycle.loyalty, satisfied_from=satisfied_from, month=one.month)
+    owner = np.flatnonzero(found.known)
+    return _named(owner, found.kind[owner], KINDS)
+
+
+def _rfm(one: Members) -> _Words:
+    found = rfm_of(one.columns, one.policy.lifecycle.rfm, one.currency[1], today=one.today)
+    return _named(found.buyer, found.segment, found.names)
+
+
+def _profile(*names: str) -> Callable[[Members], _Words]:
+    """Return a reader of profile fields as last known; a value with commas is several words."""
+
+    def read(one: Members) -> _Words:
+        known, texts = one.columns.part("profile"), one.codes.texts
+        chosen = np.isin(known["name"], one.codes.all_of(names))
+        return _Words(known.owner[chosen], known["value"][chosen], lambda key: frozenset(texts[key].split(",")))
+
+    return read
+
+
+def _firsts(part: str) -> Callable[[Members], _Words]:
+    def read(one: Members) -> _Words:
+        firsts = one.columns.part(part)
+        chosen = firsts["day"] <= one.today
+        return _named(firsts.owner[chosen], firsts["name"][chosen], one.codes.texts)
+
+    return read
+
+
+def _traits(sort: str) -> Callable[[Members], _Words]:
+    def read(one: Members) -> _Words:
+        traits, texts = one.columns.part("traits"), one.codes.texts
+
+        def words(key: int) -> frozenset[str]:
+            return frozenset(trait_words(texts[key >> 32], texts[key & 0xFFFFFFFF], sort))
+
+        return _Words(traits.owner, traits["name"] << 32 | traits["value"], words)
+
+    return read
+
+
+_FACTS: dict[Fact, Callable[[Members], _Number | _Words]] = {
+    "purchases": lambda one: _Number(_purchases(one), _everywhere(one)),
+    "purchase_days": lambda one: _Number(buyers(one.columns, one.today).days, _everywhere(one)),
+    "net_amount": _net_amount,
+    "discount_share": _discount_share,
+    "known_days": _known_days,
+    "silent_days": _silent_days,
+    "mean_gap_days": _mean_gap_days,
+    "satisfaction": _last_score("csat"),
+    "recommendation": _last_score("nps"),
+    "stage": _stage,
+    "grade": _grade,
+    "kind": _kind,
+    "rfm": _rfm,
+    "language": _profile("language"),
+    "speaks": _profile("language", "languages"),
+    "region": _profile("region"),
+    "channel": _profile("channel"),
+    "preferred_channel": _profile("preferred_channel"),
+    "pace": _profile("pace"),
+    "purchase_channel": _firsts("channels"),
+    "category": _firsts("categories"),
+    "need": _traits("need"),
+    "preference": _traits("preference"),
+    "habit": _traits("habit"),
+    "taboo": _traits("taboo"),
+}
+
+
+def listed_segments(members: Members, page: Page[str]) -> list[SegmentFigure]:
+    """Return a figure for every segment of the policy, in its order, and a page of its customers."""
+    columns, policy = members.columns, members.policy
+    net = net_amounts(columns, members.currency[1], members.today)
+    found = []
+    for segment in policy.lifecycle.segments:
+        places = np.flatnonzero(members.of(segment))
+        amounts = net[places]
+        found.append(
+            SegmentFigure(
+                name=segment.name,
+                kind=segment.kind,
+                size=len(places),
+                share=len(places) / len(columns) if len(columns) else None,
+                net_amount=int(grouped_sums(amounts, np.zeros(len(amounts), np.int64), 1)[0]),
+                customers=tuple(
+                    columns.names[place] for place in page.of_names(places.tolist(), columns.names.__getitem__)
+                ),
+            )
+        )
+    return found

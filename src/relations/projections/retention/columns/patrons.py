@@ -1,0 +1,347 @@
+"""The customers of the retention view as columns: `Patronage`, one array per fact instead of one object per customer.
+
+Days are ordinals, months are numbered from year 0, and texts have the numbers that `Codes` gives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from functools import partial
+from itertools import chain, groupby
+from operator import attrgetter, itemgetter
+from typing import Any
+
+import numpy as np
+
+from relations.analytics import Turn
+from relations.months import first_day, month_number, month_of_number
+from relations.policies.calendars import LocalTime
+from relations.projections.columns import (
+    Array,
+    Codes,
+    ColumnPart,
+    Columns,
+    FieldGroup,
+    Ints,
+    Parts,
+    grouped_sums,
+    ints,
+    numbered,
+    offsets_of,
+)
+from relations.projections.known import Known
+from relations.projections.retention.acquisition import Acquired
+from relations.projections.retention.activity import Activity, Departure, Opinion
+from relations.projections.retention.churn import Departing
+from relations.projections.retention.patronage import costs_until, refund_key_parts, turns_until
+
+__all__ = [
+    "KINDS_OF_SCORE",
+    "Buyers",
+    "acquired",
+    "bought_in",
+    "buyers",
+    "departing",
+    "first_days_known",
+    "kept_amounts",
+    "lives_with_turns",
+    "month_index",
+    "month_numbers",
+    "net_amounts",
+    "patronage_groups",
+]
+
+_MONTH = 7
+KINDS_OF_SCORE = {"csat": 0, "nps": 1}
+_COUNTS = ("days", "purchases", "bought", "refunds", "refunded", "discounted")
+_BITS = np.arange(31, dtype=np.int64)
+
+
+def month_index(day: int) -> int:
+    """Return the number of a day's month."""
+    found = date.fromordinal(day)
+    return found.year * 12 + found.month - 1
+
+
+def month_numbers(days: Ints) -> Ints:
+    """Return the number of each day's month."""
+    known, which = np.unique(days, return_inverse=True)
+    return np.array(list(map(month_index, known.tolist())), np.int64)[which] if len(known) else days
+
+
+def patronage_groups(codes: Codes, local: LocalTime) -> Iterable[tuple[tuple[str, ...], FieldGroup]]:
+    """Return the parts of the columns, and how they are read."""
+    return (
+        (("activity", "amounts"), FieldGroup(("activity",), partial(_activity, codes))),
+        (("returned",), FieldGroup(("returned",), partial(_returned, codes))),
+        (("contact",), FieldGroup(("contact_at",), partial(_contact, local))),
+        (("departures",), FieldGroup(("departures",), _departures)),
+        (("opinions",), FieldGroup(("opinions",), _opinions)),
+        (("profile",), FieldGroup(("profile",), partial(_known, codes, "profile"))),
+        (("traits",), FieldGroup(("traits",), partial(_known, codes, "traits"))),
+        (("channels",), FieldGroup(("channels",), partial(_firsts, codes, "channels"))),
+        (("categories",), FieldGroup(("categories",), partial(_firsts, codes, "categories"))),
+        (("acquisition",), FieldGroup(("acquisition",), _acquisition)),
+    )
+
+
+def _activity(codes: Codes, activity: Sequence[Mapping[str, Activity]]) -> Parts:
+    owner = numbered(list(map(len, activity)))
+    months: dict[str, tuple[int, int]] = {}
+    keys = [months.get(key) or _month_key(codes, months, key) for each in activity for key in each]
+    entries = list(chain.from_iterable(each.values() for each in activity))
+    month, currency = np.array(keys, np.int64).reshape(-1, 2).T
+    values: dict[str, Array] = {"month": month, "currency": currency}
+    for name in _COUNTS:
+        values[name] = ints(list(map(attrgetter(name), entries)))
+    amounts = [each.amounts or ((each.bought,) if each.days else ()) for each in entries]
+    bits = (values["days"].astype(np.int64)[:, None] >> _BITS) & 1
+    entry, bit = np.nonzero(bits)
+    listed = ints(list(chain.from_iterable(amounts)))
+    starts = _first_days(month)
+    return {
+        "activity": ColumnPart(owner, values),
+        "amounts": ColumnPart(
+            owner[entry], {"day": starts[entry] + bit, "currency": currency[entry], "amount": listed}
+        ),
+    }
+
+
+def _month_key(codes: Codes, months: dict[str, tuple[int, int]], key: str) -> tuple[int, int]:
+    found = months[key] = month_number(key[:_MONTH]), codes.of(key[_MONTH:])
+    return found
+
+
+def _first_days(months: Ints) -> Ints:
+    """Return the first day of each month."""
+    known, which = np.unique(months, return_inverse=True)
+    starts = [first_day(month_of_number(number)) for number in known.tolist()]
+    return np.array(starts, np.int64)[which] if len(known) else np.zeros(0, np.int64)
+
+
+def _returned(codes: Codes, returned: Sequence[Mapping[str, int]]) -> Parts:
+    found = [(*refund_key_parts(key), amount) for each in returned for key, amount in each.items()]
+    bought, currency, counted, amount = zip(*found, strict=True) if found else ((), (), (), ())
+    values: dict[str, Array] = {
+        "bought": np.array(bought, np.int64),
+        "currency": codes.all_of(currency),
+        "counted": np.array(counted, np.int64),
+        "amount": ints(amount),
+    }
+    return {"returned": ColumnPart(numbered(list(map(len, returned))), values)}
+
+
+def _contact(local: LocalTime, contact_at: Sequence[int | None]) -> Parts:
+    known = [n for n, at in enumerate(contact_at) if at is not None]
+    days = [local.day(at) for at in contact_at if at is not None]
+    return {"contact": ColumnPart(np.array(known, np.int64), {"day": np.array(days, np.int64)})}
+
+
+def _objects(name: str, entries: Sequence[Sequence[object]]) -> Parts:
+    listed = list(chain.from_iterable(entries))
+    values = np.empty(len(listed), object)
+    values[:] = listed
+    return {name: ColumnPart(numbered(list(map(len, entries))), {"entry": values})}
+
+
+def _departures(departures: Sequence[Sequence[Departure]]) -> Parts:
+    return _objects("departures", departures)
+
+
+def _acquisition(acquisition: Sequence[Mapping[str, int]]) -> Parts:
+    return _objects("acquisition", [list(each.items()) for each in acquisition])
+
+
+def _opinions(opinions: Sequence[Sequence[Opinion]]) -> Parts:
+    entries = list(chain.from_iterable(opinions))
+    months = {month: month_number(month) for month in {each.month for each in entries}}
+    found = [(months[each.month], KINDS_OF_SCORE[each.kind], each.score, each.at, each.position) for each in entries]
+    month, kind, score, at, position = np.array(found, np.int64).reshape(-1, 5).T
+    values: dict[str, Array] = {"month": month, "kind": kind, "score": score, "at": at, "position": position}
+    return {"opinions": ColumnPart(numbered(list(map(len, opinions))), values)}
+
+
+def _known(codes: Codes, name: str, known: Sequence[Mapping[str, Known]]) -> Parts:
+    values: dict[str, Array] = {
+        "name": codes.all_of(chain.from_iterable(known)),
+        "value": codes.all_of(one.value for each in known for one in each.values()),
+    }
+    return {name: ColumnPart(numbered(list(map(len, known))), values)}
+
+
+def _firsts(codes: Codes, name: str, firsts: Sequence[Mapping[str, int]]) -> Parts:
+    values: dict[str, Array] = {
+        "name": codes.all_of(chain.from_iterable(firsts)),
+        "day": np.fromiter(chain.from_iterable(each.values() for each in firsts), np.int64),
+    }
+    return {name: ColumnPart(numbered(list(map(len, firsts))), values)}
+
+
+# --- purchase days --------------------------------------------------------------------------------------------------
+
+
+class Buyers:
+    """The purchase days of all customers up to a day.
+
+    Attributes:
+        count: The number of customers, buyers or not.
+        owner: The number of the customer of each purchase day, ascending.
+        day: The purchase days, ascending for each customer.
+        offsets: Where the days of each customer begin, and at the end their number.
+        days: The number of purchase days of each customer.
+        first: The first purchase day of each customer; 0 without one.
+        last: The last purchase day of each customer; 0 without one.
+    """
+
+    __slots__ = ("count", "day", "days", "first", "last", "offsets", "owner")
+
+    def __init__(self, owner: Ints, day: Ints, count: int) -> None:
+        self.count = count
+        self.owner = owner
+        self.day = day
+        self.offsets = offsets_of(owner, count)
+        self.days: Ints = np.diff(self.offsets)
+        some = self.days > 0
+        self.first: Ints = np.zeros(count, np.int64)
+        self.last: Ints = np.zeros(count, np.int64)
+        self.first[some] = day[self.offsets[:-1][some]]
+        self.last[some] = day[self.offsets[1:][some] - 1]
+
+    def days_of(self, customer: int) -> list[int]:
+        """Return the purchase days of one customer."""
+        found: list[int] = self.day[self.offsets[customer] : self.offsets[customer + 1]].tolist()
+        return found
+
+    @property
+    def number(self) -> Ints:
+        """The place of each purchase day among those of its customer, from 0."""
+        return np.arange(len(self.day), dtype=np.int64) - self.offsets[:-1][self.owner]
+
+
+def buyers(columns: Columns, until: int) -> Buyers:
+    """Return the purchase days of all customers up to and including a day."""
+
+    def compute() -> Buyers:
+        owner, day = columns.derive("purchase days", lambda: _distinct_days(columns.part("amounts")))
+        known = day <= until
+        return Buyers(owner[known], day[known], len(columns))
+
+    return columns.derive(("buyers", until), compute)
+
+
+def _distinct_days(amounts: ColumnPart) -> tuple[Ints, Ints]:
+    found = np.unique(amounts.owner << 32 | amounts["day"])
+    return found >> 32, found & 0xFFFFFFFF
+
+
+def lives_with_turns(columns: Columns, until: int, local: LocalTime) -> dict[int, list[Turn]]:
+    """Return the recorded departures and returns up to a day, by the number of the customer; most have none."""
+
+    def compute() -> dict[int, list[Turn]]:
+        departures = _by_owner(columns.part("departures"))
+        found = {owner: turns_until(entries, until, local) for owner, entries in departures}
+        return {owner: turns for owner, turns in found.items() if turns}
+
+    return columns.derive(("turns", until), compute)
+
+
+def departing(columns: Columns, until: int, chosen: Array) -> list[Departing]:
+    """Return the chosen customers with a recorded departure or return, and their purchase days up to a day."""
+    bought = buyers(columns, until)
+    return [
+        Departing(columns.names[owner], entries, bought.days_of(owner))
+        for owner, entries in _by_owner(columns.part("departures"))
+        if chosen[owner]
+    ]
+
+
+def acquired(columns: Columns, currency: int, until: int) -> list[Acquired]:
+    """Return the customers on which something was spent up to a day."""
+    bought, net = buyers(columns, until), net_amounts(columns, currency, until)
+    return [
+        Acquired(columns.names[owner], list(costs_until(entries, until)), bool(bought.days[owner]), int(net[owner]))
+        for owner, entries in _by_owner(columns.part("acquisition"))
+    ]
+
+
+def _by_owner(part: ColumnPart) -> Iterator[tuple[int, list[Any]]]:
+    pairs = zip(part.owner.tolist(), part["entry"].tolist(), strict=True)
+    for owner, entries in groupby(pairs, key=itemgetter(0)):
+        yield owner, [entry for _, entry in entries]
+
+
+def first_days_known(columns: Columns, until: int) -> Ints:
+    """Return the day on which the business came to know each customer; 0 if that is after `until`."""
+    found = buyers(columns, until).first.copy()
+    contact = columns.part("contact")
+    known = contact["day"] <= until
+    owner, day = contact.owner[known], contact["day"][known]
+    before = found[owner]
+    found[owner] = np.where(before > 0, np.minimum(before, day), day)
+    return found
+
+
+# --- money ----------------------------------------------------------------------------------------------------------
+
+
+def bought_in(columns: Columns, currency: int, until: int) -> Array:
+    """Return for each customer whether they bought anything in a currency up to a day."""
+    amounts = columns.part("amounts")
+    found = np.zeros(len(columns), np.bool_)
+    found[amounts.owner[(amounts["currency"] == currency) & (amounts["day"] <= until)]] = True
+    return found
+
+
+def net_amounts(columns: Columns, currency: int, until: int) -> Array:
+    """Return purchases less refunds up to a day, in minor units of a currency, for each customer.
+
+    A month that has ended counts as it was summed up. In the last month, the days after `until` are taken off again.
+    """
+
+    def compute() -> Array:
+        count, last = len(columns), month_index(until)
+        did = columns.part("activity")
+        did = did.where((did["currency"] == currency) & (did["month"] <= last))
+        amount = grouped_sums(did["bought"] - did["refunded"], did.owner, count)
+        later = columns.part("amounts")
+        starts = _first_days(np.array([last, last + 1], np.int64))
+        later = later.where((later["currency"] == currency) & (later["day"] > until) & (later["day"] < starts[1]))
+        amount = amount - grouped_sums(later["amount"], later.owner, count)
+        back = columns.part("returned")
+        back = back.where((back["currency"] == currency) & (back["counted"] > until) & (back["counted"] < starts[1]))
+        return np.asarray(amount + grouped_sums(back["amount"], back.owner, count))
+
+    return columns.derive(("net", currency, until), compute)
+
+
+def kept_amounts(columns: Columns, until: int) -> ColumnPart:
+    """Return the amounts bought on each day up to `until`, less what was refunded by then.
+
+    Days that were refunded in full are left out. So is a refund without a purchase on its day.
+    """
+
+    def compute() -> ColumnPart:
+        amounts, back = columns.part("amounts"), columns.part("returned")
+        amounts, back = amounts.where(amounts["day"] <= until), back.where(back["counted"] <= until)
+        keys, days = _day_keys(amounts, "day"), _day_keys(back, "bought")
+        order = np.argsort(keys, kind="stable")
+        refunded, which = np.unique(days, return_inverse=True)
+        by_day = np.argsort(which, kind="stable")
+        sums = grouped_sums(back["amount"][by_day], which[by_day], len(refunded))
+        places = np.searchsorted(keys[order], refunded)
+        found = places < len(keys)
+        found[found] = keys[order][places[found]] == refunded[found]
+        places, sums = order[places[found]], sums[found]
+        left = amounts["amount"].copy() if sums.dtype != object else amounts["amount"].astype(object)
+        left[places] -= sums
+        kept = np.ones(len(keys), np.bool_)
+        kept[places] = left[places] > 0
+        return ColumnPart(amounts.owner, {**amounts.values, "amount": left}).where(kept)
+
+    return columns.derive(("kept", until), compute)
+
+
+def _day_keys(part: ColumnPart, day: str) -> Ints:
+    """Return one number for each customer, currency and day. The last day of the year 9999 needs 22 bits."""
+    return np.asarray(part.owner << 32 | part["currency"] << 22 | part[day])

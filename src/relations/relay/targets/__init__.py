@@ -1,0 +1,1 @@
+"""Targets of a relay: webhooks, files, and brokers."""

@@ -1,0 +1,300 @@
+"""Views keep answers and columns: whatever happens in between, they answer like a view that has kept nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, assume, given
+from hypothesis import strategies as st
+
+from relations import Relations
+from relations.aggregates.customer import AGGREGATE as CUSTOMER
+from relations.aggregates.customer import (
+    AbsorbCustomer,
+    EraseAlias,
+    MergeCustomer,
+    RecordPurchase,
+    RegisterCustomer,
+    ReleaseCustomer,
+    UnmergeCustomer,
+)
+from relations.analytics import survival_curve, time_to_loss
+from relations.messages import Command, Money, to_micros
+from relations.months import month_of
+from relations.policies import Lifecycle, Policy, Surveys
+from relations.policies.lifecycle import LoyaltyKinds, OwnGap, Rfm, RfmBins
+from relations.policies.value import Condition, Segment, ValueGrades
+from relations.projections.arguments import Page
+from relations.projections.keeping import KeptAnswers, ViewState, size_of
+from relations.projections.retention import Patronage
+from relations.projections.retention.acquisition import Acquired, acquisition_figures
+from relations.projections.retention.churn import Departing, churn_report
+from relations.projections.retention.cohorts import cohort_table
+from relations.projections.retention.lifetime_value import worth_report
+from relations.projections.retention.loyalty_kinds import customer_kind, kinds_report
+from relations.projections.retention.patronage import costs_until
+from relations.projections.retention.revenue import revenue_retention
+from relations.projections.retention.rfm import rfm_buyers, rfm_scores
+from relations.projections.retention.segments import members, segment_figures
+from relations.projections.retention.stages import Life, customer_stages, lifecycle_report, period_rates
+from relations.projections.retention.value_grades import grades_report
+from relations.projections.view import View
+from relations.testing.strategies.catalogue import commands
+from tests.support.asking import IDS, LATER, START, answers
+from tests.support.effort import part
+
+_CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+_SLOW = "retention.lifetime_values"
+"""Fitting takes long, and with a handful of customers it only fails; the law of columns asks it once."""
+_SEGMENTS = (
+    Segment(name="new", kind="value", conditions=(Condition(fact="known_days", at_most=90),)),
+    Segment(name="often", kind="value", conditions=(Condition(fact="mean_gap_days", at_most=40.5),)),
+    Segment(name="rich", kind="value", conditions=(Condition(fact="net_amount", at_least=1000.5, otherwise=True),)),
+    Segment(name="full price", kind="value", conditions=(Condition(fact="discount_share", at_most=0.3),)),
+    Segment(name="silent", kind="value", conditions=(Condition(fact="silent_days", at_least=30),)),
+    Segment(name="regular", kind="value", conditions=(Condition(fact="purchase_days", at_least=2, at_most=5),)),
+    Segment(name="happy", kind="value", conditions=(Condition(fact="satisfaction", at_least=4),)),
+    Segment(name="critics", kind="value", conditions=(Condition(fact="recommendation", at_most=6),)),
+    Segment(name="best", kind="value", conditions=(Condition(fact="rfm", one_of=("champions", "new customers")),)),
+    Segment(name="German", kind="descriptive", conditions=(Condition(fact="speaks", one_of=("de",)),)),
+    Segment(name="not here", kind="geographic", conditions=(Condition(fact="region", one_of=("AT",), otherwise=True),)),
+    Segment(name="web", kind="behavioural", conditions=(Condition(fact="purchase_channel", one_of=("web", "shop")),)),
+    Segment(name="rooms", kind="behavioural", conditions=(Condition(fact="category", one_of=("room", "spa")),)),
+    Segment(name="needy", kind="needs", conditions=(Condition(fact="need", one_of=("functional", "quiet")),)),
+    Segment(name="habits", kind="needs", conditions=(Condition(fact="habit", one_of=("late",), otherwise=True),)),
+)
+_POLICIES = (
+    Policy(),
+    Policy(
+        surveys=Surveys(minimum_answers=1),
+        lifecycle=Lifecycle(
+            new_days=20,
+            lapsing_days=30,
+            lost_days=60,
+            won_back_days=40,
+            own_gap=OwnGap(purchase_days_min=2, gap_days_min=3),
+            loyalty=LoyaltyKinds(months=2, purchase_days_min=1, active_share_min=0.5, signs_min=1),
+            grades=ValueGrades(months=2, high_from=50_000, mid_from=1_000),
+            segments=_SEGMENTS,
+        ),
+    ),
+    Policy(
+        lifecycle=Lifecycle(
+            rfm=Rfm(bins=RfmBins(recency_days=(10, 20, 30, 40), frequency=(1, 2, 3, 4), monetary=(1, 100, 1000, 9999))),
+            segments=(*Lifecycle().segments, _SEGMENTS[2]),
+        ),
+        zone="Asia/Shanghai",
+    ),
+)
+_BY_THE_LOG = (AbsorbCustomer, EraseAlias, ReleaseCustomer)
+_KINDS = [kind for kind in CUSTOMER.commands if kind not in _BY_THE_LOG]
+_times = st.integers(0, 300).map(lambda day: START + timedelta(days=day))
+_steps = st.one_of(
+    commands(*_KINDS, customer=st.sampled_from(IDS), occurred_at=_times),
+    commands(RecordPurchase, customer=st.sampled_from(IDS), occurred_at=_times),
+    commands(MergeCustomer, customer=st.sampled_from(IDS), into=st.sampled_from(IDS), occurred_at=_times),
+    commands(UnmergeCustomer, customer=st.sampled_from(IDS), occurred_at=_times),
+    st.sampled_from(_POLICIES),
+)
+_KNOWN: list[Command] = [
+    RegisterCustomer(customer=name, language=language, region=region, occurred_at=START)
+    for name, language, region in (("c1", "de-AT", "AT"), ("c2", "zh", None), ("c3", None, "DE"))
+]
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[], Relations]]:
+    engines: list[Relations] = []
+
+    def new() -> Relations:
+        engines.append(Relations.open("sqlite://", clock=lambda: LATER, durability="off"))
+        engines[-1].execute_many(_KNOWN)
+        return engines[-1]
+
+    yield new
+    for engine in engines:
+        engine.close()
+
+
+def take(engine: Relations, step: Command | Policy) -> None:
+    if isinstance(step, Policy):
+        engine.adopt(step, from_beginning=True)
+    else:
+        engine.execute_many([step])
+
+
+def forget(engine: Relations) -> None:
+    """Let the views forget all that they have kept, as if the engine had just been opened."""
+    for view in vars(engine.views).values():
+        view.__dict__.update(type(view)(engine.view_context).__dict__)
+
+
+@part(2, suppress_health_check=_CHECKS)
+@given(steps=st.lists(st.lists(_steps, min_size=1, max_size=6), min_size=1, max_size=4))
+def test_a_view_that_keeps_answers_like_one_that_has_kept_nothing(
+    opened: Callable[[], Relations], steps: list[list[Command | Policy]]
+) -> None:
+    engine = opened()
+    answers(engine, but=[_SLOW])
+    for batch in steps:
+        for step in batch:
+            take(engine, step)
+        found = answers(engine, but=[_SLOW])
+        assert answers(engine, but=[_SLOW]) == found  # asked again, from what was kept
+        forget(engine)
+        assert answers(engine, but=[_SLOW]) == found
+        assert len(found) > 100
+
+
+# --- columns --------------------------------------------------------------------------------------------------------
+
+
+def slow_answers(engine: Relations, rows: list[Patronage], as_of: datetime) -> dict[str, Any]:
+    """Return what the retention view has to answer, customer by customer."""
+    policy, local = engine.policy, engine.views.retention.local
+    lifecycle, currency, moment = policy.lifecycle, policy.currency, to_micros(as_of)
+    today = local.day(moment)
+    month, satisfied_from = month_of(today), policy.surveys.csat_satisfied_from
+    lives = [Life(row.purchase_days(today), row.turns(today, local)) for row in rows]
+    every = [customer_kind(row, lifecycle.loyalty, satisfied_from=satisfied_from, month=month) for row in rows]
+    kinds = [kind for kind in every if kind is not None]
+    losses = [time_to_loss(life.days, today, lifecycle, life.turns) for life in lives]
+    belong: dict[str, tuple[str, ...]] = {}
+    for name, those in members(rows, policy, lifecycle.segments, today=today, local=local).items():
+        for row in those:
+            belong[row.customer] = (*belong.get(row.customer, ()), name)
+    return {
+        "lifecycle": lifecycle_report(rows, lifecycle, as_of=moment, local=local),
+        "stages": customer_stages(rows, lifecycle, today=today, local=local),
+        "rates": period_rates(lives, lifecycle, today=today),
+        "survival": survival_curve((each for each in losses if each), confidence=policy.surveys.confidence),
+        "kinds": kinds_report(kinds, as_of=moment, month=month, listed=kinds),
+        "cohorts": cohort_table(rows, today=today),
+        "rfm": tuple(rfm_scores(rfm_buyers(rows, currency, today=today)[0], lifecycle.rfm, currency)),
+        "value_grades": grades_report(rows, lifecycle.grades, currency=currency, month=month, grade=None, page=Page()),
+        "segments": segment_figures(rows, policy, today=today, local=local, page=Page()),
+        "members": belong,
+        "revenue_retention": revenue_retention(rows, currency=currency, months=1, today=today),
+        "lifetime_values": worth_report(
+            rows, currency=currency, through=today, days=365.0, yearly_rate=0.1, model="bg_nbd", page=Page()
+        ),
+        "acquisition": acquisition_figures(
+            [
+                Acquired(
+                    row.customer,
+                    list(costs_until(row.acquisition.items(), today)),
+                    bool(row.purchase_days(today)),
+                    row.net_amount(currency, today),
+                )
+                for row in rows
+            ],
+            currency=currency,
+            campaigns=True,
+        ),
+        "churn_reasons": churn_report(
+            [Departing(row.customer, row.departures, row.purchase_days(today)) for row in rows],
+            today=today,
+            local=local,
+        ),
+    }
+
+
+_ALSO: dict[str, dict[str, Any]] = {"revenue_retention": {"months": 1}, "acquisition": {"campaigns": True}}
+
+
+@part(8, suppress_health_check=_CHECKS)
+@given(
+    steps=st.lists(_steps, min_size=4, max_size=25),
+    policy=st.sampled_from(_POLICIES),
+    ages=st.lists(st.integers(0, 500), min_size=1, max_size=2),
+)
+def test_columns_give_what_every_customer_gives_alone(
+    opened: Callable[[], Relations], steps: list[Command | Policy], policy: Policy, ages: list[int]
+) -> None:
+    engine = opened()
+    view = engine.views.retention
+    for step in (policy, *steps):
+        view.lifecycle()  # so that columns are brought up to date, and not only read
+        take(engine, step)
+    for age in ages:
+        as_of = LATER - timedelta(days=age)
+        rows = view.rows(Patronage, order_by=(view.table(Patronage).c.customer,))
+        assume(rows)
+        for name, expected in slow_answers(engine, rows, as_of).items():
+            found = getattr(view, name)(as_of=as_of, **_ALSO.get(name, {}))
+            assert (found.customers if name == "rfm" else found) == expected, name
+
+
+def test_sums_beyond_64_bits_stay_exact(opened: Callable[[], Relations]) -> None:
+    engine, most = opened(), 10**15
+    view = engine.views.retention
+    engine.execute_many(
+        RecordPurchase(customer=name, purchase=f"p{n}", amount=Money(most, "EUR"), occurred_at=START)
+        for name in IDS
+        for n in range(3)
+    )
+    rfm, (cohort,) = view.rfm(), view.cohorts()
+    assert sum(score.monetary.amount for score in rfm.customers) == 12 * most
+    assert cohort.months[0].net[0].amount == 12 * most
+
+
+# --- kept answers ---------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_is_computed_once_while_nothing_changes(
+    opened: Callable[[], Relations], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = opened()
+    monkeypatch.setattr("relations.projections.view._WORTH_KEEPING", 0.0)
+    view, counted = engine.views.retention, [0]
+    columns = View.columns
+
+    def counting(self: View, *args: Any) -> Any:
+        counted[0] += 1
+        return columns(self, *args)
+
+    monkeypatch.setattr(View, "columns", counting)
+    first = view.cohorts()
+    asked = counted[0]
+    assert asked > 0
+    assert view.cohorts() == first
+    assert counted[0] == asked
+    engine.execute(RecordPurchase(customer="c1", purchase="p", amount=Money(100, "EUR"), occurred_at=START))
+    assert view.cohorts() != first
+    assert counted[0] > asked
+
+
+def test_a_caller_may_change_the_list_that_it_got(
+    opened: Callable[[], Relations], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relations.projections.view._WORTH_KEEPING", 0.0)
+    view = opened().views.retention
+    view.stages().clear()
+    assert [stage.customer for stage in view.stages()] == ["c1", "c2", "c3"]
+
+
+def test_what_is_kept_is_bounded_by_number_and_by_size() -> None:
+    rules, policy, state = object(), object(), ViewState(1, "UTC", 1, 0)
+    kept = KeptAnswers(count=3, size=10_000)
+    for number in range(5):
+        kept.put(number, "x" * 1_000, state, rules, policy)  # type: ignore[arg-type]  # only their identity counts
+    assert [kept.get(number, state, rules, policy) is not None for number in range(5)] == [  # type: ignore[arg-type]
+        False, False, True, True, True,
+    ]  # fmt: skip
+    kept.put("large", ["y" * 1_000] * 9, state, rules, policy)  # type: ignore[arg-type]
+    assert len(kept) == 1
+    kept.put("too large", "z" * 20_000, state, rules, policy)  # type: ignore[arg-type]
+    assert len(kept) == 1
+    assert kept.get("large", ViewState(2, "UTC", 1, 0), rules, policy) is None  # type: ignore[arg-type]
+
+
+def test_the_size_of_a_long_list_is_estimated_from_some_of_it() -> None:
+    class Entry(msgspec.Struct):
+        text: str
+
+    listed = [Entry("a" * 100) for _ in range(10_000)]
+    assert 1_500_000 < size_of(listed) < 3_000_000
