@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from relations.cli.commands.audit import audit
+from relations.cli.commands.board import board
 from relations.cli.commands.complaints import complaint_command, complaints_command, repair_command
 from relations.cli.commands.customers import customer_command, duplicates_command, history_command
 from relations.cli.commands.demo import demo
@@ -66,6 +67,7 @@ for _name, _command in (
     ("schema", schema),
 ):
     app.command(_name)(_command)
+app.add_typer(board, name="board")
 app.add_typer(policy, name="policy")
 app.add_typer(programme, name="programme")
 app.add_typer(audit, name="audit")

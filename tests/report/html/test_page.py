@@ -23,8 +23,8 @@ from relations import FileComplaint, Policy, RecordPurchase, RegisterCustomer, R
 from relations.aggregates.customer import GiveFeedback
 from relations.cli.app import app
 from relations.cli.options import moment
-from relations.cli.pages import agenda
-from relations.cli.pages.question import Question
+from relations.cli.pages.report import agenda
+from relations.cli.pages.report.question import Question
 from relations.commands import RecordAcquisitionCost, RecordInteraction, RecordLapse, RecordWinBack
 from relations.errors import InvalidInput, MissingExtra
 from relations.messages import Command, Money

@@ -188,8 +188,8 @@ def repair_command(
         if customer is not None:
             checked_id(customer)
         with open_to_read(database) as engine:
-            from relations.cli.pages import repair, repair_details
-            from relations.cli.pages.question import Question
+            from relations.cli.pages.report import repair, repair_details
+            from relations.cli.pages.report.question import Question
             from relations.report.customer_file import unknown_customer
 
             zone = engine.policy.zone

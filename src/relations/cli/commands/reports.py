@@ -17,7 +17,7 @@ from relations.errors import InvalidInput, RelationsError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from relations.cli.pages.question import Question
+    from relations.cli.pages.report.question import Question
     from relations.engine import Relations
 
 __all__ = ["pages", "report", "write_page"]
@@ -27,12 +27,16 @@ _STALE = timedelta(days=30)
 
 def pages(engine: Relations, question: Question, views: list[str]) -> tuple[dict[str, Any], list[RenderableType]]:
     """Return the JSON documents and the terminal pages of some views."""
-    from relations.cli.pages import agenda, repair, retention, satisfaction
+    from relations.cli.pages.report import agenda, board, repair, retention, satisfaction
 
     documents: dict[str, Any] = {}
     shown: list[RenderableType] = []
     for view in views:
         match view:
+            case "board":
+                judged = board.read(engine, question)
+                documents[view] = judged
+                shown.append(board.show(judged, question))
             case "satisfaction":
                 answers = satisfaction.read(engine, question)
                 documents[view] = answers
@@ -53,6 +57,7 @@ def pages(engine: Relations, question: Question, views: list[str]) -> tuple[dict
 
 
 _OPTIONS: dict[str | None, frozenset[str]] = {
+    "board": frozenset({"as_of"}),
     "satisfaction": frozenset({"as_of", "since", "until", "by", "segments", "limit", "currency"}),
     "retention": frozenset({"as_of", "since", "until", "limit", "currency"}),
     "repair": frozenset({"as_of", "since", "until", "ahead", "limit"}),
@@ -129,7 +134,7 @@ def report(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show satisfaction, retention, the repair of relations, and what falls due.
+    """Show the board, satisfaction, retention, the repair of relations, and what falls due.
 
     The answers include every recorded event. Months and days are those of the policy's time zone. --since and --until
     limit satisfaction, the monthly rates, the cohorts and the times of repair. Options that do not apply to the chosen
@@ -146,7 +151,7 @@ def report(
             )
             screen.result(written, lambda screen: screen.print(f"Written: {html} ({written['bytes']:,} bytes)"))
             return
-        from relations.cli.pages.question import Question
+        from relations.cli.pages.report.question import Question
 
         question = Question(
             as_of=moment(as_of, zone) or engine.clock(),

@@ -11,7 +11,7 @@ from relations.messages import minor_digits
 from relations.report.due import has_gone_on
 from relations.report.html.asked import Asked
 from relations.report.html.figures import Section
-from relations.report.html.sections import due, loyalty, repair, retention, satisfaction, value
+from relations.report.html.sections import board, due, loyalty, repair, retention, satisfaction, value
 from relations.report.html.wording import Wording, of_the_page
 
 __all__ = ["AHEAD", "render_html"]
@@ -20,6 +20,7 @@ AHEAD = timedelta(days=14)
 """How far ahead a page looks for what is due, by default."""
 
 _SECTIONS: tuple[Callable[[Asked], Section], ...] = (
+    board.section,
     satisfaction.section,
     retention.section,
     value.section,
