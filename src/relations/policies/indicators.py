@@ -67,15 +67,19 @@ INDICATORS: Mapping[str, Indicator] = {
     for each in (
         Indicator("nps", "score", "higher", "The net promoter score of the period's answers", _CUTS),
         Indicator("satisfaction", "share", "higher", "The share of satisfied answers (CSAT)", _CUTS),
+        Indicator("retention", "share", "higher", "The share of active customers who stayed active", _SEGMENT),
+        Indicator("revenue", "money", "higher", "Purchases less refunds"),
+        Indicator("open_cases", "count", "lower", "Complaints that are open", standing=True),
+        Indicator("overdue_cases", "count", "lower", "Complaints with a deadline that has passed", standing=True),
+        Indicator("first_response_on_time", "share", "higher", "The share of complaints answered in time", _SEVERITY),
+        Indicator("resolution_on_time", "share", "higher", "The share of complaints resolved in time", _SEVERITY),
         Indicator("effort", "mean", "higher", "The mean agreement that it was easy (CES)", _CUTS),
         Indicator(
             "complaint_satisfaction", "share", "higher", "The share satisfied with the handling of complaints", _CUTS
         ),
         Indicator("response_rate", "share", "higher", "The share of survey invitations that were answered"),
-        Indicator("retention", "share", "higher", "The share of active customers who stayed active", _SEGMENT),
         Indicator("churn", "share", "lower", "The share of active customers who were lost", _SEGMENT),
         Indicator("repeat_rate", "share", "higher", "The share of buyers who had bought before", _SEGMENT),
-        Indicator("revenue", "money", "higher", "Purchases less refunds"),
         Indicator("average_order_value", "money", "higher", "Purchases before refunds, divided by their number"),
         Indicator(
             "lifetime_value",
@@ -88,17 +92,13 @@ INDICATORS: Mapping[str, Indicator] = {
         Indicator("acquisition_cost", "money", "lower", "What it costs to win a buyer", standing=True),
         Indicator("complaint_rate", "share", "lower", "Complaints filed, divided by purchases"),
         Indicator("complaints", "count", "lower", "Complaints filed"),
-        Indicator("first_response_on_time", "share", "higher", "The share of complaints answered in time", _SEVERITY),
-        Indicator("resolution_on_time", "share", "higher", "The share of complaints resolved in time", _SEVERITY),
-        Indicator("open_cases", "count", "lower", "Complaints that are open", standing=True),
-        Indicator("overdue_cases", "count", "lower", "Complaints with a deadline that has passed", standing=True),
         Indicator(
             "restored_relations", "share", "higher", "The share of damaged relations now restored", standing=True
         ),
         Indicator("liability", "points", "lower", "Points that members may still spend", standing=True),
     )
 }
-"""Every indicator by name, in the order of the board."""
+"""Every indicator by name, in the order of the board: what a manager looks at first comes first."""
 
 
 def indicator_named(name: str) -> Indicator | None:

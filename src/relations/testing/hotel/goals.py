@@ -33,6 +33,7 @@ _FINDINGS = (
     ("The summer was better than the spring", "The second counter is open", "Keep it open"),
     ("Little has changed", "Two posts are vacant", "Hire before the season"),
 )
+_FIRST_AFTER = 2
 _HALF_YEAR = 6
 
 
@@ -45,7 +46,8 @@ def plan_goals(diary: Diary, start: date, days: int) -> None:
         days: The number of days.
     """
     end = start + timedelta(days=days)
-    since = start
+    # The last goals are still running when the history ends.
+    since = add_months(start, _FIRST_AFTER) or end
     round_ = 0
     while since < end:
         until = add_months(since, _HALF_YEAR) or end

@@ -15,7 +15,7 @@ from relations.months import months_after
 from relations.policies.indicators import Unit
 from relations.projections.board.view import BoardFigure, GoalImprovementProfile, GoalProfile
 
-__all__ = ["BoardPage", "read", "show", "show_effect", "written"]
+__all__ = ["BoardPage", "read", "show", "show_effect", "show_figures", "written"]
 
 _NAMES = {"nps": "NPS"}
 _LIGHTS = {"green": ("on target", "green"), "amber": ("acceptable", "yellow"), "red": ("off target", "bold red")}
@@ -64,24 +64,20 @@ def show(page: BoardPage, question: Question) -> RenderableType:
     month = page.figures[0].month.month
     parts: list[RenderableType] = [
         headline("Board", f"{month}, the last full month"),
-        section(*_figures(page)),
+        section(*show_figures(page.figures)),
     ]
     if page.goals:
         parts.append(section(*_goals(page.goals, question.limit)))
     return Group(*parts)
 
 
-def _figures(page: BoardPage) -> Iterator[RenderableType]:
-    first, has_goals = page.figures[0], any(figure.goal for figure in page.figures)
-    columns = (
-        "Indicator",
-        first.month.month,
-        first.previous.month,
-        "Change",
-        *(("Target", "", "Owner") if has_goals else ()),
-    )
+def show_figures(figures: list[BoardFigure]) -> Iterator[RenderableType]:
+    """Yield the indicators as a table."""
+    first, has_goals = figures[0], any(figure.goal for figure in figures)
+    columns = ["Indicator", first.month.month, first.previous.month, "Change"]
+    columns += ["Target", "", "Owner"] if has_goals else []
     made = table(*columns, right=(1, 2, 3, 4), spare=(6,), grow=0)
-    for figure in page.figures:
+    for figure in figures:
         month, previous = (
             "too few" if each.suppressed else written(each.value, figure.unit)
             for each in (figure.month, figure.previous)
@@ -99,7 +95,7 @@ def _figures(page: BoardPage) -> Iterator[RenderableType]:
             row += [target, Text(light, style), figure.owner or ""]
         made.add_row(*row)
     yield made
-    if any(figure.signal for figure in page.figures):
+    if any(figure.signal for figure in figures):
         yield words("* outside the limits of chance of the twelve months before")
     if not has_goals:
         yield words("No goal is set for this month. Set one with `relations record SetGoal`.")

@@ -27,12 +27,9 @@ from relations.report.html.wording import Wording
 __all__ = ["section"]
 
 _MONTHS = 12
-_GOALS = 4
-_FIRST = (
-    "nps", "satisfaction", "retention", "revenue", "open_cases", "overdue_cases", "first_response_on_time",
-    "resolution_on_time",
-)  # fmt: skip
-"""The indicators that come first, so that a manager sees them on the first screen."""
+_GOALS = 2
+_CURVES = ("nps", "satisfaction", "retention", "revenue")
+"""The indicators with a curve even without a goal."""
 
 
 def section(asked: Asked) -> Section:
@@ -40,7 +37,6 @@ def section(asked: Asked) -> Section:
     say = asked.say
     board = asked.engine.views.board
     found = board.figures(as_of=asked.at)
-    found.sort(key=lambda each: _FIRST.index(each.indicator) if each.indicator in _FIRST else len(_FIRST))
     if not found:
         empty = asked.empty("board", say("board.indicators"), "no_indicators")
         return Section("board", say("board.title"), "", [empty])
@@ -51,7 +47,7 @@ def section(asked: Asked) -> Section:
             as_of=asked.at,
         )
         for each in found
-        if each.signal is not None or each.goal is not None or each.indicator in _FIRST[:4]
+        if each.signal is not None or each.goal is not None or each.indicator in _CURVES
     }  # fmt: skip
     tiles = [_tile(each, series.get((each.indicator, *each.scope.items()), ()), say) for each in found]
     figures = [Figure("board", say("board.indicators"), Tiles(tiles), is_wide=True)]
@@ -60,9 +56,10 @@ def section(asked: Asked) -> Section:
 
 
 def _told(goals: Sequence[GoalProfile]) -> list[GoalProfile]:
-    """Return the goals with something to tell, the ones with a measured improvement first."""
+    """Return the latest goals with something to tell, the ones with a measured improvement first."""
     told = [goal for goal in goals if goal.improvements or goal.reviews]
-    told.sort(key=lambda goal: (all(each.effect is None for each in goal.improvements), goal.state != "running"))
+    told.sort(key=lambda goal: goal.ends, reverse=True)
+    told.sort(key=lambda goal: all(each.effect is None for each in goal.improvements))
     return told[:_GOALS]
 
 
@@ -92,6 +89,8 @@ def _tile(figure: BoardFigure, series: Sequence[IndicatorMonth], say: Wording) -
     previous = say.month(figure.previous.month)
     if figure.change is not None:
         change = written(say, figure.change, figure.unit, figure.currency)
+        if figure.unit == "share":
+            change = say("board.percent_points", n=say.number(100 * figure.change, 1))
         lines.append(say("board.change", change=("+" if figure.change > 0 else "") + change, month=previous))
     elif month.value is not None:
         lines.append(say("board.no_previous", month=previous))
