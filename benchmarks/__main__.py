@@ -33,6 +33,7 @@ from benchmarks import (
     scaling,
     sealing,
     single,
+    verifying,
 )
 from benchmarks.harness import FULL, NORMAL, SMALL, Line, Scale, workspace
 from benchmarks.report import markdown, table
@@ -57,6 +58,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
         memory,
         sealing,
         questions,
+        verifying,
     )
 }
 """The measurements by name, in order. Those that wait for the disk run first, before others fill its caches."""

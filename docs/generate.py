@@ -41,6 +41,7 @@ from relations.messages import ID_PATTERN, Command, Envelope, Event, RecordedEve
 from relations.policies import Policy
 from relations.projections import VIEWS, CustomerRow, Projection, Row, Rows, Tally, View, ViewContext
 from relations.projections.views import Views
+from relations.verification.findings import MEANINGS as FINDINGS
 
 ROOT = Path(__file__).parent
 REFERENCE = ROOT / "reference"
@@ -560,6 +561,8 @@ def cli_page() -> str:
         parts += _command(name, call)
     parts += ["## Exit codes", ""]
     parts += table(("code", "name", "meaning"), [(str(int(code)), code.name, MEANINGS[code]) for code in ExitCode])
+    parts += ["## Findings of verify", ""]
+    parts += table(("code", "meaning"), [(f"`{code}`", f"{meaning}.") for code, meaning in FINDINGS.items()])
     intro = """
 Results go to stdout; progress bars, messages and errors to stderr. With `--json` stdout holds exactly one JSON
 document: the result, or `{"error": {"code", "field", "reason", "hint", "exit_code"}}` (a command line that cannot be

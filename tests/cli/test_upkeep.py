@@ -5,13 +5,15 @@ import signal
 import sqlite3
 import subprocess
 import time
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from relations import RegisterCustomer, Relations
+from relations.errors import StoreError
 from relations.projections import PROJECTIONS, satisfaction
 from tests.cli.conftest import Run, command_line, environment
 from tests.support.making import stored_as
@@ -139,6 +141,63 @@ def test_run_follows_the_log_until_it_is_told_to_stop(run: Run, hotel: Path, num
     assert process.returncode == 0
     assert b'"folded":1' in out
     assert b"Traceback" not in err
+
+
+def test_run_survives_a_restart_of_the_server(
+    postgres_url: str, postgres_restart: Callable[[], AbstractContextManager[None]]
+) -> None:
+    def positions() -> set[int]:
+        with Relations.open(postgres_url, access="read", follow=False) as engine:
+            return {view.position for view in engine.status().projections}
+
+    def until(position: int) -> None:
+        while positions() != {position}:
+            assert process.poll() is None
+            time.sleep(0.01)
+
+    with Relations.open(postgres_url) as engine:
+        engine.execute(RegisterCustomer(customer="before", occurred_at=datetime(2025, 12, 31, tzinfo=UTC)))
+        position = engine.status().position
+    process = subprocess.Popen(
+        command_line("run", "-d", postgres_url, "--advance-time", "--every", "1", "--json"),
+        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    until(position)
+    assert process.stderr is not None
+    assert b"Stop with Ctrl-C" in process.stderr.readline()
+    with postgres_restart():
+        line = process.stderr.readline()
+        while b"Trying again until the database answers." not in line:
+            assert line, "it has ended"
+            line = process.stderr.readline()
+    with Relations.open(postgres_url) as engine:
+        engine.execute(RegisterCustomer(customer="after", occurred_at=datetime(2025, 12, 31, tzinfo=UTC)))
+    until(position + 1)
+    process.terminate()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert json.loads(out)["position"] == position + 1
+    assert b"Traceback" not in err
+
+
+def test_an_engine_goes_on_after_a_restart_and_says_what_was_not_recorded(
+    postgres_url: str, postgres_restart: Callable[[], AbstractContextManager[None]]
+) -> None:
+    with Relations.open(postgres_url) as engine:
+        first, second = (
+            RegisterCustomer(customer=name, occurred_at=datetime(2025, 12, 31, tzinfo=UTC), command_id=name)
+            for name in ("a", "b")
+        )
+        engine.execute(first)
+        with postgres_restart():
+            for ask in (lambda: engine.execute(second), engine.status, engine.views.desk.load):
+                with pytest.raises(StoreError) as failed:
+                    ask()
+                assert failed.value.code in ("connection_lost", "database_unreachable")
+                assert failed.value.hint
+        assert engine.execute(first).repeated
+        assert engine.execute(second).position == engine.status().position
+        assert engine.verify().good
 
 
 def test_run_lets_time_pass_beside_following_the_log(hotel: Path) -> None:

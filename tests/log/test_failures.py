@@ -103,7 +103,7 @@ def test_a_connection_to_a_database_without_a_log_is_refused(relations: Relation
 def test_a_log_of_an_older_version_has_an_id_too(relations: Relations, database_url: str) -> None:
     relations.execute(register())
     assert len(relations.log.id) == 32
-    tamper(database_url, "DELETE FROM relations_meta WHERE name IN ('id', 'digests')")
+    tamper(database_url, "DELETE FROM relations_meta WHERE name IN ('id', 'created_by', 'digests')")
     with Relations.open(database_url) as again:
         assert len(again.log.id) == 64
         host = create_engine(database_url)

@@ -108,6 +108,8 @@ def _without_state(error: Any, said: str) -> RelationsError | None:
 
 
 _CONNECTING = (
+    "connection to server",
+    "connection is bad",
     "refused",
     "could not connect",
     "connection failed",

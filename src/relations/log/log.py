@@ -18,7 +18,7 @@ from relations.log.chain import GENESIS, check, link
 from relations.log.connections import checked_host
 from relations.log.database import Database, tables_of
 from relations.log.failures import translated
-from relations.log.tables import COLUMNS, FORMAT, log, meta, metadata, record_facts
+from relations.log.tables import COLUMNS, FORMAT, WITH_DIGESTS, log, meta, metadata, record_facts
 from relations.version import VERSION
 
 __all__ = ["Entry", "Head", "Log", "Shard", "Writer"]
@@ -205,7 +205,7 @@ class Log:
                 # Another process may have been faster; then there is nothing left to make.
                 metadata.create_all(connection)
                 if connection.execute(select(meta.c.value).where(meta.c.name == "format")).first() is None:
-                    created_by = f"relations {VERSION}"
+                    created_by = f"relations {VERSION}, {WITH_DIGESTS}"
                     record_facts(connection, {"format": str(FORMAT), "id": uuid4().hex, "created_by": created_by})
 
     def _check_format(self) -> None:

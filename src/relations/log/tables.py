@@ -29,6 +29,7 @@ __all__ = [
     "FORMAT",
     "PURGE_OWED",
     "TRIGGERS",
+    "WITH_DIGESTS",
     "facts_digests",
     "keys",
     "log",
@@ -162,6 +163,8 @@ event.listen(log, "after_create", _ddl(_ON_POSTGRESQL).execute_if(dialect="postg
 # --- facts ----------------------------------------------------------------------------------------------------------
 
 _DIGESTS = "digests"
+WITH_DIGESTS = "with digests of its facts"
+"""The end of the fact `created_by` in a log that has had digests of its facts from the beginning."""
 PURGE_OWED = "purge_owed"
 """The name of the fact that a destroyed key is still in the database's files."""
 _UNCHECKED = (_DIGESTS, PURGE_OWED)

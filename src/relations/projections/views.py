@@ -53,9 +53,16 @@ class Views:
         self._add(kinds, lambda _projection: context)
 
     def _add(self, kinds: Sequence[type[View]], context_of: Callable[[Projection], ViewContext]) -> None:
+        made: dict[type[View], View] = {}
+
+        def make(kind: type[View]) -> View:
+            if kind not in made:
+                made[kind] = kind(context_of(kind.projection), *map(make, kind.reads))
+            return made[kind]
+
         for kind in kinds:
             name = kind.projection.name
-            setattr(self, kind.__name__ if name in vars(self) else name, kind(context_of(kind.projection)))
+            setattr(self, kind.__name__ if name in vars(self) else name, make(kind))
 
     def of(self, kind: type[V]) -> V:
         """Return the view of a class, also a host's own.

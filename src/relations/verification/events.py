@@ -68,8 +68,8 @@ class EventCheck:
         self._computed: bytes | None = None
         self._is_whole = True
         self._policies = 0
-        self._events: dict[str, int] = {}
-        self._events_before: dict[str, int] = {}
+        self._versions: dict[str, int] = {}
+        self._versions_before: dict[str, int] = {}
         self._commands: dict[str, _Command] = {}
         self._commands_before: dict[str, _Command] = {}
         self.head = Head(0, GENESIS)
@@ -138,7 +138,7 @@ class EventCheck:
 
     def _check_events(self, connection: Connection, page: Sequence[Raw]) -> None:
         # An event's cause and the event before it of the same command are near: in this page or the one before.
-        self._events_before, self._events = self._events, {}
+        self._versions_before, self._versions = self._versions, {}
         self._commands_before, self._commands = self._commands, {}
         topics, decode = self._codec.topics, self._codec.decode
         for row in page:
@@ -149,7 +149,7 @@ class EventCheck:
                     self._add("undecodable_event", f"{topic} has schema {FOREIGN}, which it never had", position)
                 continue
             try:
-                self._events[f"{stream}@{version}"] = position
+                self._versions[stream] = version
                 if topic not in topics:
                     self._add("unknown_topic", f"the topic {topic!r} is unknown to this version", position)
                     continue
@@ -201,15 +201,14 @@ class EventCheck:
         return None if found is None else (found[0], found[1], found[2])
 
     def _check_cause(self, connection: Connection, position: int, cause: str) -> None:
-        if cause in self._events or cause in self._events_before:
-            return
-        stream, at, version = cause.rpartition("@")
-        found = None
-        if at and version.isdecimal():
-            columns = log_table.c
-            found = connection.execute(
-                select(columns.position).where(columns.stream == stream, columns.version == int(version))
-            ).scalar()
+        stream, _, number = cause.rpartition("@")
+        version = int(number) if number.isdecimal() else 0
+        seen = self._versions.get(stream) or self._versions_before.get(stream) or 0
+        if 0 < version <= seen:
+            return  # a stream has all versions up to this one: see `check_streams`
+        columns = log_table.c
+        statement = select(columns.position).where(columns.stream == stream, columns.version == version)
+        found = connection.execute(statement).scalar()
         if found is None or found >= position:
             self._add("cause_missing", f"the cause {cause!r} is not in the log before the event", position, "cause")
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select, text
 
 from relations.execution.states import States
 from relations.log.database import tables_of
-from relations.log.tables import FOREIGN, FORMAT, TRIGGERS, facts_digests, keys, meta, metadata, snapshots
+from relations.log.tables import FOREIGN, FORMAT, TRIGGERS, WITH_DIGESTS, facts_digests, keys, meta, metadata, snapshots
 from relations.log.tables import log as log_table
 from relations.verification.findings import Problem
 
@@ -112,6 +112,8 @@ def check_facts(connection: Connection, head: int) -> Iterator[Problem]:
     found = {row.name: row.value for row in connection.execute(select(meta))}
     noted = facts_digests(found)
     recorded = _recorded_digests(found)
+    if not recorded and found.get("created_by", "").endswith(WITH_DIGESTS):
+        yield _fact("digests", "the digests of the facts are missing")
     if recorded is None:
         yield _fact("digests", "the digests of the facts cannot be read")
         recorded = {}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from relations.decider import Aggregate
-from relations.errors import InvalidInput
+from relations.errors import InvalidInput, RelationsError
 from relations.execution.states import States
 from relations.log.codec import Codec
 from relations.log.log import Log
@@ -77,8 +79,8 @@ class Verifier:
 
     def verify(self) -> Verification:
         """Check everything, and report every problem."""
-        with self._database.snapshot() as connection:
-            self._check_database(connection)
+        with self._files_checked(), self._database.snapshot() as connection:
+            self._check_tables(connection)
             last, groups = self._plan(connection)
             events = self._check_log(connection)
             self._check("the facts in relations_meta", connection, lambda: stored.check_facts(connection, last))
@@ -123,8 +125,37 @@ class Verifier:
 
     # --- each part --------------------------------------------------------------------------------------------------
 
-    def _check_database(self, connection: Connection) -> None:
-        self._check("the database", connection, lambda: stored.check_files(connection))
+    @contextmanager
+    def _files_checked(self) -> Iterator[None]:
+        """Let the database check its own files meanwhile, in a thread with a connection of its own.
+
+        SQLite does it without holding up Python, so that on two processors it takes no time of its own.
+        """
+        found: list[Problem] = []
+
+        def check() -> None:
+            findings = Findings(is_sqlite=self._database.is_sqlite)
+            try:
+                with self._database.reading() as connection, findings.catching(connection, "the database"):
+                    findings.add_all(stored.check_files(connection))
+            except RelationsError as error:
+                findings.add(Problem(error.code, f"the database: {error.reason}"))
+            found.extend(findings.problems)
+
+        if self._database.is_memory:  # which has one connection
+            check()
+            self._findings.add_all(found)
+            yield
+            return
+        thread = threading.Thread(target=check, name="check the files")
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join()
+            self._findings.add_all(found)
+
+    def _check_tables(self, connection: Connection) -> None:
         self._check("the tables", connection, lambda: stored.check_tables(connection))
         self._check("the triggers", connection, lambda: stored.check_triggers(connection))
 

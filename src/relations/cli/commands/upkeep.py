@@ -122,6 +122,11 @@ def rebuild(
 
 
 _RETRY_SECONDS = 1.0
+_PASSING = ("connection_lost", "database_unreachable", "outcome_unknown")
+"""Failures of the store that end by themselves, such as when a server restarts.
+
+The work of `relations run` may be repeated: an event is folded once, and a due command has the same id each time.
+"""
 
 
 class _Follower:
@@ -134,6 +139,7 @@ class _Follower:
         self.executed = 0
         self._position = -1
         self._failure: ProjectionFailed | None = None
+        self._is_lost = False
 
     def follow(self, heads: Iterable[int]) -> None:
         """Catch up with the log now, and whenever it grows."""
@@ -151,16 +157,27 @@ class _Follower:
                 self.catch_up()
 
     def _wait_for_store(self, error: StoreError) -> None:
-        """Report a failure of the store, and wait before the next attempt; a server may be restarting."""
-        if error.code not in ("connection_lost", "database_unreachable"):
+        """Report once that the store cannot be reached, and wait before the next attempt; a server may be restarting.
+
+        Raises:
+            StoreError: It is another failure, which does not end by itself.
+        """
+        if error.code not in _PASSING:
             raise error
-        self.screen.say(str(error), "yellow")
+        if not self._is_lost:
+            self.screen.say(f"{error.reason}. Trying again until the database answers.", "yellow")
+        self._is_lost = True
         time.sleep(_RETRY_SECONDS)
+
+    def _is_back(self) -> None:
+        if self._is_lost:
+            self.screen.say("The database answers again.")
+        self._is_lost = False
 
     def catch_up(self) -> None:
         """Fold new events. A stopped view is reported once, and the others continue."""
-        head = self.engine.status().position
         try:
+            head = self.engine.status().position
             self.engine.catch_up()
         except ProjectionFailed as failure:
             if self._failure is None or self._failure.position != failure.position:
@@ -175,17 +192,19 @@ class _Follower:
             return
         else:
             self._failure = None
+        self._is_back()
         if self._position >= 0:
             self.folded += head - self._position
         self._position = head
 
     def advance(self) -> None:
         """Execute the commands that are due by now, and purge destroyed keys."""
-        self.engine.log.database.purge()
         try:
+            self.engine.log.database.purge()
             report = self.engine.advance_time(self.engine.clock())
         except (ProjectionFailed, ConcurrencyConflict, StoreError) as error:
-            self.screen.say(f"Due commands are postponed: {error}", "red")
+            if not (isinstance(error, StoreError) and error.code in _PASSING and self._is_lost):
+                self.screen.say(f"Due commands are postponed: {error}", "red")
             return
         self.executed += report.accepted
         for rejection in report.rejections:

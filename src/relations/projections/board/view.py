@@ -14,7 +14,6 @@ from statistics import fmean
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Connection
 
 from relations.aggregates.goal import Measured, MeasureGoalImprovement, Measurement
 from relations.analytics.intervals import Interval
@@ -37,7 +36,7 @@ from relations.projections.projection import Projection
 from relations.projections.repair.view import RepairView
 from relations.projections.retention.view import RetentionView
 from relations.projections.satisfaction.view import SatisfactionView
-from relations.projections.view import View, ViewContext
+from relations.projections.view import View
 
 __all__ = [
     "BoardFigure",
@@ -275,24 +274,7 @@ class BoardView(View):
     projection: ClassVar[Projection] = PROJECTION
     reads: ClassVar[tuple[type[View], ...]] = (SatisfactionView, RetentionView, RepairView, LoyaltyView)
 
-    def __init__(self, context: ViewContext) -> None:
-        super().__init__(context)
-        self._satisfaction = SatisfactionView(context)
-        self._retention = RetentionView(context)
-        self._repair = RepairView(context)
-        self._loyalty = LoyaltyView(context)
-        self._others: tuple[View, ...] = (self._satisfaction, self._retention, self._repair, self._loyalty)
-
-        def refresh() -> None:
-            for projection in (self.projection, *(view.projection for view in self._others)):
-                context.refresh(projection)
-
-        self._refresh = refresh
-
-    def _hold_tables(self, connection: Connection) -> None:
-        for view in self._others:
-            view._hold_tables(connection)
-        super()._hold_tables(connection)
+    _others: tuple[SatisfactionView, RetentionView, RepairView, LoyaltyView]
 
     def figures(
         self, *, month: str | None = None, as_of: datetime | None = None, indicators: Iterable[str] | None = None
@@ -437,6 +419,7 @@ class BoardView(View):
 
     def _asked(self, scope: Mapping[str, str], months: Sequence[str], moment: int) -> IndicatorQuestion:
         currency = self.policy.currency
+        satisfaction, retention, repair, loyalty = self._others
         return IndicatorQuestion(
             months=list(months),
             as_of=from_micros(moment),
@@ -445,10 +428,10 @@ class BoardView(View):
             local=self.local,
             trade={row.month: row for row in self.rows(TradeMonth) if row.currency == currency},
             cases={row.month: row for row in self.rows(CaseMonth)},
-            satisfaction=self._satisfaction,
-            retention=self._retention,
-            repair=self._repair,
-            loyalty=self._loyalty,
+            satisfaction=satisfaction,
+            retention=retention,
+            repair=repair,
+            loyalty=loyalty,
         )
 
     def _series(

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, or_, select, text
 
 from relations.errors import ProjectionFailed
 from relations.gc_pause import collector_paused
+from relations.json_form import JsonForm
 from relations.log.codec import Codec
 from relations.log.database import CompiledStatement, Database, tables_of
 from relations.log.log import Log, Shard
@@ -44,7 +45,7 @@ _LEGACY = "relations_projections"
 ALIASES = ALIASES_PROJECTION.name
 
 
-class ProjectionStatus(msgspec.Struct, frozen=True):
+class ProjectionStatus(JsonForm, msgspec.Struct, frozen=True):
     """The state of a projection.
 
     Attributes:

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from relations.cli.pages.report.question import Question
 from relations.cli.show import ABSENT, headline, number, section, table, words
-from relations.engine import Relations
 from relations.months import months_after
 from relations.policies.indicators import Unit
 from relations.projections.board.view import BoardFigure, GoalImprovementProfile, GoalProfile
@@ -28,7 +27,7 @@ class BoardPage(msgspec.Struct, frozen=True):
     goals: list[GoalProfile]
 
 
-def read(engine: Relations, question: Question) -> BoardPage:
+def read(engine: Questions, question: Question) -> BoardPage:
     """Ask the view."""
     view, at = engine.views.board, question.as_of if question.asked else None
     return BoardPage(view.figures(as_of=at), view.goals(as_of=at))
@@ -110,10 +109,10 @@ def _change(figure: BoardFigure) -> str | Text:
 
 
 def _goals(goals: list[GoalProfile], limit: int) -> Iterator[RenderableType]:
-    told = [goal for goal in goals if goal.state in ("ahead", "running") or goal.improvements or goal.reviews]
-    told.sort(key=lambda goal: (goal.state == "ended", goal.state == "over", goal.ends))
+    chosen = [goal for goal in goals if goal.state in ("ahead", "running") or goal.improvements or goal.reviews]
+    chosen.sort(key=lambda goal: (goal.state == "ended", goal.state == "over", goal.ends))
     made = table("Goal", "Target", "", "Ends", "", right=(1,), title="Goals", grow=4)
-    for goal in told[:limit]:
+    for goal in chosen[:limit]:
         light, style = _LIGHTS.get(goal.light or "", ("", ""))
         name = ", ".join((name_of(goal.indicator), *goal.scope.values()))
         about = [_improvement(each, goal) for each in goal.improvements]
@@ -121,8 +120,8 @@ def _goals(goals: list[GoalProfile], limit: int) -> Iterator[RenderableType]:
         state = Text(light, style) if goal.state in ("running", "over") else Text(goal.state)
         made.add_row(name, written(goal.target, goal.unit), state, f"{goal.ends:%Y-%m-%d}", "; ".join(about))
     yield made
-    if len(told) < len(goals) or len(told) > limit:
-        shown = min(limit, len(told))
+    if len(chosen) < len(goals) or len(chosen) > limit:
+        shown = min(limit, len(chosen))
         yield words(f"{number(shown)} of {number(len(goals))} goals are shown; --json has all of them.")
 
 

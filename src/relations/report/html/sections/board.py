@@ -51,16 +51,16 @@ def section(asked: Asked) -> Section:
     }  # fmt: skip
     tiles = [_tile(each, series.get((each.indicator, *each.scope.items()), ()), say) for each in found]
     figures = [Figure("board", say("board.indicators"), Tiles(tiles), is_wide=True)]
-    figures += [_goal(asked, goal) for goal in _told(board.goals(as_of=asked.at))]
+    figures += [_goal(asked, goal) for goal in _chosen(board.goals(as_of=asked.at))]
     return Section("board", say("board.title"), say("board.note", month=say.month(month)), figures)
 
 
-def _told(goals: Sequence[GoalProfile]) -> list[GoalProfile]:
-    """Return the latest goals with something to tell, the ones with a measured improvement first."""
-    told = [goal for goal in goals if goal.improvements or goal.reviews]
-    told.sort(key=lambda goal: goal.ends, reverse=True)
-    told.sort(key=lambda goal: all(each.effect is None for each in goal.improvements))
-    return told[:_GOALS]
+def _chosen(goals: Sequence[GoalProfile]) -> list[GoalProfile]:
+    """Return the latest goals with a review or an improvement, the ones with a measured improvement first."""
+    chosen = [goal for goal in goals if goal.improvements or goal.reviews]
+    chosen.sort(key=lambda goal: goal.ends, reverse=True)
+    chosen.sort(key=lambda goal: all(each.effect is None for each in goal.improvements))
+    return chosen[:_GOALS]
 
 
 def written(say: Wording, value: float, unit: Unit, currency: str | None) -> str:
@@ -161,7 +161,7 @@ def _goal(asked: Asked, goal: GoalProfile) -> Figure:
     dots = [
         Dot(
             at[index], scale.place(value), value,
-            f"{say.month(each.month)}: {written(say, value, goal.unit, currency)}",
+            say("part", month=say.month(each.month), name=name, value=written(say, value, goal.unit, currency)),
         )
         for index, each, value in known
     ]  # fmt: skip
