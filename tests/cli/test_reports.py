@@ -35,12 +35,12 @@ def test_all_views_are_reported_for_people_and_for_programs(run: Run, hotel: Pat
     assert document["satisfaction"]["nps"]["n"] > 0
     assert document["retention"]["lifecycle"]["customers"] > 30
     assert document["board"]["figures"][0]["indicator"] == "nps"
-    assert set(document) == {"as_of", "zone", "board", "satisfaction", "retention", "repair", "agenda"}
+    assert set(document) == {"as_of", "known", "zone", "board", "satisfaction", "retention", "repair", "agenda"}
 
 
 @pytest.mark.parametrize("view", ["board", "satisfaction", "retention", "repair", "agenda"])
 def test_one_view_is_reported_alone(run: Run, hotel: Path, view: str) -> None:
-    assert set(run("report", view, "-d", hotel, *AS_OF, "--json").json) == {"as_of", "zone", view}
+    assert set(run("report", view, "-d", hotel, *AS_OF, "--json").json) == {"as_of", "known", "zone", view}
     assert view.capitalize() in run("report", view, "-d", hotel, *AS_OF).out
 
 

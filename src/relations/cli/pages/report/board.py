@@ -11,6 +11,7 @@ from rich.text import Text
 from relations.cli.pages.report.question import Question
 from relations.cli.show import ABSENT, headline, number, section, table, words
 from relations.months import months_after
+from relations.past.questions import Questions
 from relations.policies.indicators import Unit
 from relations.projections.board.view import BoardFigure, GoalImprovementProfile, GoalProfile
 
