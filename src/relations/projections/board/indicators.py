@@ -189,11 +189,15 @@ def _acquisition_cost(asked: IndicatorQuestion, at: datetime) -> MonthValue:
 
 
 def _open_cases(asked: IndicatorQuestion, at: datetime) -> MonthValue:
+    if not asked.cases:
+        return NOTHING
     unsettled = sum(relation.unsettled for relation in asked.repair.relations(as_of=at, limit=None))
     return MonthValue(float(unsettled), unsettled)
 
 
 def _overdue_cases(asked: IndicatorQuestion, at: datetime) -> MonthValue:
+    if not asked.cases:
+        return NOTHING
     late = {step.complaint for step in asked.repair.overdue(as_of=at)}
     return MonthValue(float(len(late)), len(late))
 
@@ -207,7 +211,7 @@ def _restored(asked: IndicatorQuestion, at: datetime) -> MonthValue:
 
 def _liability(asked: IndicatorQuestion, at: datetime) -> MonthValue:
     owed = asked.loyalty.liability(as_of=at)
-    return MonthValue(float(owed.points), len(owed.months))
+    return MonthValue(float(owed.points), len(owed.months)) if owed.months else NOTHING
 
 
 COMPUTED: Mapping[str, Computed] = {

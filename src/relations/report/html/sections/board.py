@@ -146,7 +146,7 @@ def _goal(asked: Asked, goal: GoalProfile) -> Figure:
         ("blue", points([(at[index], scale.place(value)) for index, _, value in known])),
     ]
     legend = [("blue", name), ("target", say("board.target_line"))]
-    changes = []
+    changes = 0
     for each in goal.improvements:
         if each.completed_at is None:
             continue
@@ -155,7 +155,8 @@ def _goal(asked: Asked, goal: GoalProfile) -> Figure:
             day = asked.local.day(to_micros(each.completed_at)) - first_day(month)
             length = last_day(month) - first_day(month) + 1
             x = 100 * (months.index(month) + day / length) / len(months)
-            changes.append(("change", points([(x, 0), (x, 100)])))
+            lines.append(("change", points([(x, 0), (x, 100)])))
+            changes += 1
     if changes:
         legend.append(("change", say("board.change_line")))
     dots = [
@@ -169,7 +170,6 @@ def _goal(asked: Asked, goal: GoalProfile) -> Figure:
         x_ticks=ticks_at([say.month(month) for month in months]),
         y_ticks=[(scale.place(tick), written(say, tick, goal.unit, currency)) for tick in scale.ticks],
         lines=lines,
-        curves=changes,
         dots=dots,
         legend=legend,
     )
