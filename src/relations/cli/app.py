@@ -14,7 +14,6 @@ import typer
 
 from relations.cli.commands import audit_people as _people  # noqa: F401 - it adds its commands to `audit`
 from relations.cli.commands.audit import audit
-from relations.cli.commands.board import board
 from relations.cli.commands.complaints import complaint_command, complaints_command, repair_command
 from relations.cli.commands.customers import customer_command, duplicates_command, history_command
 from relations.cli.commands.demo import demo
@@ -22,7 +21,7 @@ from relations.cli.commands.frames import frame_command
 from relations.cli.commands.loyalty import liability, loyalty, programme
 from relations.cli.commands.policy import policy
 from relations.cli.commands.record import record
-from relations.cli.commands.reports import report
+from relations.cli.commands.reports import board, report
 from relations.cli.commands.schemas import schema
 from relations.cli.commands.scoring import score_command
 from relations.cli.commands.transfer import export_command, import_command
