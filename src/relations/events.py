@@ -78,6 +78,15 @@ from relations.aggregates.customer import (
     TraitDropped,
     TraitNoted,
 )
+from relations.aggregates.goal import (
+    GoalEnded,
+    GoalImprovementCompleted,
+    GoalImprovementMeasured,
+    GoalImprovementRaised,
+    GoalReviewed,
+    GoalSet,
+    Measured,
+)
 from relations.aggregates.loyalty import (
     AccountClosed,
     AccountReceived,
@@ -202,6 +211,12 @@ __all__ = [
     "FeedbackCoded",
     "FeedbackCorrected",
     "FeedbackGiven",
+    "GoalEnded",
+    "GoalImprovementCompleted",
+    "GoalImprovementMeasured",
+    "GoalImprovementRaised",
+    "GoalReviewed",
+    "GoalSet",
     "GracedLot",
     "HoldingReplySent",
     "Holdings",
@@ -222,6 +237,7 @@ __all__ = [
     "LostTier",
     "Lot",
     "LotShare",
+    "Measured",
     "MemberEnrolled",
     "Membership",
     "MessageReceived",

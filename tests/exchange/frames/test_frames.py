@@ -57,7 +57,7 @@ from relations.testing import simulate
 from relations.testing.hotel.simulation import hotel_policy, is_mistake
 
 AFTER = datetime(2025, 7, 1, tzinfo=UTC)
-VIEWS = ["satisfaction", "retention", "repair", "agenda", "loyalty", "desk", "customers"]
+VIEWS = ["board", "satisfaction", "retention", "repair", "agenda", "loyalty", "desk", "customers"]
 
 
 def clock() -> datetime:
@@ -242,6 +242,9 @@ def arguments_of(engine: Relations) -> dict[str, list[Any]]:
         "within": [timedelta(days=3650)],
         "source": ["crm"],
         "external_id": [merged.external_ids[0][1]],
+        "goal": ["satisfaction-0"],
+        "improvement": ["counter"],
+        "indicator": ["nps", "revenue"],
     }
 
 
