@@ -116,7 +116,9 @@ class Relations(Doors):
         self._states = KeptStates(log, self.codec, directory=kept_states)
         self._customers = CustomerTables(self.codec)
         for view in views:
-            if view not in VIEWS and view.projection not in projections:
+            if view not in VIEWS and any(
+                each not in projections for each in (view.projection, *(v.projection for v in view.reads))
+            ):
                 raise InvalidInput(
                     f"the engine was opened with the view {view.__name__}, but without its projection",
                     code="unknown_projection",

@@ -77,6 +77,15 @@ from relations.aggregates.customer import (
     TraitDropped,
     TraitNoted,
 )
+from relations.aggregates.goal import (
+    GoalEnded,
+    GoalImprovementCompleted,
+    GoalImprovementMeasured,
+    GoalImprovementRaised,
+    GoalReviewed,
+    GoalSet,
+    Measured,
+)
 from relations.aggregates.loyalty import (
     AccountClosed,
     AccountReceived,
@@ -200,6 +209,12 @@ __all__ = [
     "FeedbackCoded",
     "FeedbackCorrected",
     "FeedbackGiven",
+    "GoalEnded",
+    "GoalImprovementCompleted",
+    "GoalImprovementMeasured",
+    "GoalImprovementRaised",
+    "GoalReviewed",
+    "GoalSet",
     "GracedLot",
     "HoldingReplySent",
     "Holdings",
@@ -220,6 +235,7 @@ __all__ = [
     "LostTier",
     "Lot",
     "LotShare",
+    "Measured",
     "MemberEnrolled",
     "Membership",
     "MessageReceived",

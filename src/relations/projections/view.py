@@ -95,9 +95,12 @@ class View:
 
     Args:
         context: Everything that the engine gives to a view.
+        *others: The views that it reads, in the order of `reads`.
     """
 
     projection: ClassVar[Projection]
+    reads: ClassVar[tuple[type[View], ...]] = ()
+    """The classes of the other views that this one is computed from. They answer from the same state."""
     keeps_answers: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -107,8 +110,9 @@ class View:
             if isinstance(found, FunctionType) and not name.startswith("_"):
                 setattr(cls, name, _question(found))
 
-    def __init__(self, context: ViewContext) -> None:
+    def __init__(self, context: ViewContext, *others: View) -> None:
         self._database = context.database
+        self._others = others
         self._policy = context.policy
         self._rules = context.rules
         self._present = context.now
@@ -258,14 +262,17 @@ class View:
             with self._database.reading() as connection:
                 yield connection
             return
+        parts = (self, *(view for view in self._others if view._database is self._database))
         for attempt in range(1, _ATTEMPTS + 1):
-            self._refresh()
+            for view in parts:
+                view._refresh()
             with self._database.snapshot() as connection:
-                self._asking.begin()
-                if not self._database.is_sqlite:
-                    self._hold_tables(connection)
-                # Another process may have folded a merge into the aliases that this view's tables have not seen yet.
-                if attempt == _ATTEMPTS or self._aliases.agree(connection, self.projection):
+                for view in parts:
+                    view._asking.begin()
+                    if not self._database.is_sqlite:
+                        view._hold_tables(connection)
+                # Another process may have folded a merge into the aliases that a view's tables have not seen yet.
+                if attempt == _ATTEMPTS or all(self._aliases.agree(connection, view.projection) for view in parts):
                     yield connection
                     return
 

@@ -57,7 +57,7 @@ from relations.testing import simulate
 from relations.testing.hotel.simulation import hotel_policy, is_mistake
 
 AFTER = datetime(2025, 7, 1, tzinfo=UTC)
-VIEWS = ["satisfaction", "retention", "repair", "agenda", "loyalty", "desk", "customers"]
+VIEWS = ["board", "satisfaction", "retention", "repair", "agenda", "loyalty", "desk", "customers"]
 
 
 def clock() -> datetime:
@@ -242,6 +242,9 @@ def arguments_of(engine: Relations) -> dict[str, list[Any]]:
         "within": [timedelta(days=3650)],
         "source": ["crm"],
         "external_id": [merged.external_ids[0][1]],
+        "goal": ["satisfaction-0"],
+        "improvement": ["counter"],
+        "indicator": ["nps", "revenue"],
     }
 
 
@@ -476,7 +479,8 @@ def test_a_value_that_its_column_cannot_hold_is_refused_and_never_becomes_null()
 WITHOUT = """
 import sys
 sys.modules["polars"] = None
-from relations.errors import MissingExtra, Relations
+from relations import Relations
+from relations.errors import MissingExtra
 from relations.exchange.frames.questions import frame, frame_of, part, table
 with Relations.open("sqlite://") as engine:
     retention = engine.views.retention

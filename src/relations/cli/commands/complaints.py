@@ -196,8 +196,8 @@ def repair_command(
         if customer is not None:
             checked_id(customer)
         with open_as_known(screen, database, known=known) as engine:
-            from relations.cli.pages import repair, repair_details
-            from relations.cli.pages.question import Question
+            from relations.cli.pages.report import repair, repair_details
+            from relations.cli.pages.report.question import Question
             from relations.report.customer_file import unknown_customer
 
             zone = engine.policy.zone

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from relations.cli.pages import history
-from relations.cli.pages.repair import duration
+from relations.cli.pages.report.repair import duration
 from relations.cli.show import ABSENT, headline, local_minute, number, section, table, words
 from relations.messages import RecordedEvent
 from relations.projections.desk.view import Load, TicketPage, TicketProfile
