@@ -340,3 +340,22 @@ def test_a_lost_connection_is_an_error_of_ours_and_leaves_the_hosts_pool(postgre
             assert (await engine.execute(buy(f"{made}-lost"), connection=connection)).events
 
     assert with_each_driver(postgres_url, work) == 2
+
+
+def test_what_a_host_rolls_back_is_forgotten_and_what_it_commits_is_kept(database_url: str) -> None:
+    host = create_engine(database_url)
+    with Relations.open(database_url) as engine:
+        engine.execute(RegisterCustomer(customer="c1", name="Ada", occurred_at=NOON))
+        recorded = 0
+        for number, ended in enumerate(("rollback", "commit", "rollback", "rollback", "commit", "commit")):
+            with host.connect() as connection:
+                for part in range(2):
+                    assert engine.execute(buy(f"p{number}-{part}"), connection=connection).events
+                getattr(connection, ended)()
+            recorded += 2 * (ended == "commit")
+            again = [engine.execute(buy(f"p{number}-{part}")).repeated for part in range(2)]
+            assert again == [ended == "commit"] * 2
+            assert len(engine.load("customer", "c1").purchases) == 2 * (number + 1)
+        assert recorded == 6
+        assert engine.verify().good
+    host.dispose()
