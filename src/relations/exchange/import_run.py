@@ -226,7 +226,7 @@ class Run:
         if any(isinstance(each, WithdrawConsent) and each.stream == command.stream for each in self.commands):
             self.flush()
         if not self.engine.view_context.is_recorded((command.customer,)):
-            return False  # of whom nothing is recorded yet
+            return False  # nothing is recorded of this customer yet
         consents = self.engine.views.customers.consents(command.customer)
         return any(
             not each.allowed and (each.purpose, each.channel) == (command.purpose, command.channel) for each in consents

@@ -93,7 +93,7 @@ class ViewContext:
 class View:
     """Typed queries over one projection's tables. Subclasses name their `projection` and add questions as methods.
 
-    A question about a `customer` of whom nothing is recorded is refused, whatever the view: an answer would look like
+    A question about a `customer` without any recorded event is refused, whatever the view: an answer would look like
     one about a customer with whom nothing is wrong.
 
     Answers are kept for as long as they hold, if the class says so with `keeps_answers`. Its questions may then depend
@@ -259,7 +259,7 @@ class View:
             return list(connection.execute(statement))
 
     def _require_recorded(self, customer: str) -> None:
-        """Refuse a question about a customer of whom nothing is recorded.
+        """Refuse a question about a customer without any recorded event.
 
         Raises:
             InvalidInput: There is no event of this customer (`unknown_customer`).
