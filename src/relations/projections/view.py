@@ -94,7 +94,7 @@ class View:
     """Typed queries over one projection's tables. Subclasses name their `projection` and add questions as methods.
 
     A question about a `customer` without any recorded event is refused, whatever the view: an answer would look like
-    one about a customer with whom nothing is wrong.
+    one about a customer without any trouble.
 
     Answers are kept for as long as they hold, if the class says so with `keeps_answers`. Its questions may then depend
     on nothing but their arguments, the view's tables, the policies, and what `View` reads for them.
