@@ -8,44 +8,45 @@ if there were no merges.
 
 from __future__ import annotations
 
+import inspect
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial, wraps
-from threading import local
 from time import perf_counter
 from types import FunctionType
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
 from pydantic import ValidationError
-from sqlalchemy import Connection, FromClause, Select, Table, func, select
+from sqlalchemy import Connection, FromClause, Select, Table, func, literal, select, tuple_
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from relations.errors import InvalidInput, StoreError
 from relations.gc_pause import collector_paused
-from relations.log.database import CompiledStatement, Database
+from relations.log.database import CompiledStatement, Database, tables_of
 from relations.log.tables import log
 from relations.messages import to_micros
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime, local_time
 from relations.policies.in_force import InForce
 from relations.projections.columns import Codes, ColumnGroups, Columns, ColumnStore, Fetched, RowSource
-from relations.projections.keeping import KeptAnswers, ViewState, copied, key_of_call
+from relations.projections.keeping import Asking, KeptAnswers, ViewState, copied, key_of_call
 from relations.projections.projection import CustomerRow, Projection, Row, Rows
 from relations.projections.running.aliases import Aliases, combined, key_of
 from relations.projections.running.resolving import AliasReader
 from relations.projections.running.tables import RowTable
 
-__all__ = ["View", "ViewContext"]
+__all__ = ["View", "ViewContext", "unknown_customer"]
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
 C = TypeVar("C", bound=CustomerRow)
 
 
+_STORED_PAGE = 5_000
 _ATTEMPTS = 10
 """The most times that a question starts again because the aliases are newer than the view's tables."""
 _CHANGES_MAX = 20_000
@@ -70,6 +71,7 @@ class ViewContext:
         customers_between: Returns the customers with events, of those that the projections fold, between two moments.
         open_words: Opens sealed personal words; None for the erased.
         digest: Returns the keyed digest of a text for a purpose, by which sealed words are found.
+        is_recorded: Returns True if the log has an event of any of these customers, at any time.
         last_events: Returns the time of each customer's last event, and whether they have a key of personal words;
             nothing as of the past.
     """
@@ -84,20 +86,27 @@ class ViewContext:
     customers_between: Callable[[Sequence[Projection], int, int], list[str]]
     open_words: Callable[[Sequence[tuple[str, str, str, str]]], list[str | None]]
     digest: Callable[[str, str], str | None]
+    is_recorded: Callable[[Sequence[str]], bool]
     last_events: Callable[[], Mapping[str, tuple[int, bool]]] = dict
 
 
 class View:
     """Typed queries over one projection's tables. Subclasses name their `projection` and add questions as methods.
 
+    A question about a `customer` without any recorded event is refused, whatever the view: an answer would look like
+    one about a customer without any trouble.
+
     Answers are kept for as long as they hold, if the class says so with `keeps_answers`. Its questions may then depend
     on nothing but their arguments, the view's tables, the policies, and what `View` reads for them.
 
     Args:
         context: Everything that the engine gives to a view.
+        *others: The views that it reads, in the order of `reads`.
     """
 
     projection: ClassVar[Projection]
+    reads: ClassVar[tuple[type[View], ...]] = ()
+    """The classes of the other views that this one is computed from. They answer from the same state."""
     keeps_answers: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -107,21 +116,23 @@ class View:
             if isinstance(found, FunctionType) and not name.startswith("_"):
                 setattr(cls, name, _question(found))
 
-    def __init__(self, context: ViewContext) -> None:
+    def __init__(self, context: ViewContext, *others: View) -> None:
         self._database = context.database
+        self._others = others
         self._policy = context.policy
         self._rules = context.rules
         self._present = context.now
         self._refresh: Callable[[], None] = partial(context.refresh, self.projection)
         self._aliases = context.aliases
-        self._asking = _Asking()
+        self._asking = Asking()
         self._kept = KeptAnswers()
         self._stores: defaultdict[type[CustomerRow], ColumnStore] = defaultdict(ColumnStore)
         self._field_queries: dict[tuple[type[CustomerRow], tuple[str, ...]], CompiledStatement] = {}
-        self._fold_customer = self._unkept(context.fold_customer)
-        self._customers_between = self._unkept(context.customers_between)
+        self._fold_customer = self._kept_at_head(context.fold_customer)
+        self._customers_between = self._kept_at_head(context.customers_between)
         self._open_words = self._unkept(context.open_words)
         self._digest = self._unkept(context.digest)
+        self._is_recorded = context.is_recorded
         self._last_events = self._unkept(context.last_events)
         self._tables = {row: RowTable.of(context.database, self.projection, row) for row in self.projection.tables}
 
@@ -224,12 +235,18 @@ class View:
             return connection.execute(select(func.count()).select_from(found.subquery())).scalar_one()
 
     def stored(self, row: type[Row]) -> Iterator[tuple[Any, ...]]:
-        """Yield all rows of a table as recorded, encoded, in the order of their keys; see `decoded`."""
+        """Yield all rows of a table as recorded, encoded, in the order of their keys; see `decoded`.
+
+        They are read page by page, so that no transaction stays open. New events may be folded between two pages.
+        """
         table = self.table(row)
-        with self.answering() as connection:
-            found = connection.execute(select(table).order_by(*table.primary_key))
-            for part in found.partitions(1_000):
-                yield from map(tuple, part)
+        key, width = tuple_(*table.primary_key), len(row.key)
+        wanted = select(table).order_by(*table.primary_key).limit(_STORED_PAGE)
+        page = self.execute(wanted)
+        while page:
+            yield from map(tuple, page)
+            last = tuple_(*(literal(value) for value in page[-1][:width]))
+            page = self.execute(wanted.where(key > last)) if len(page) == _STORED_PAGE else []
 
     def decoded(self, row: type[R], values: Sequence[Any]) -> R:
         """Return the row of the encoded values that `stored` yields."""
@@ -240,6 +257,15 @@ class View:
         """Return the rows of any query over the tables, which hold customers as recorded."""
         with self.answering() as connection:
             return list(connection.execute(statement))
+
+    def _require_recorded(self, customer: str) -> None:
+        """Refuse a question about a customer without any recorded event.
+
+        Raises:
+            InvalidInput: There is no event of this customer (`unknown_customer`).
+        """
+        if not self._is_recorded(self.aliases.ids(customer)):
+            raise unknown_customer(customer)
 
     @contextmanager
     def answering(self) -> Iterator[Connection]:
@@ -252,14 +278,17 @@ class View:
             with self._database.reading() as connection:
                 yield connection
             return
+        parts = (self, *(view for view in self._others if view._database is self._database))
         for attempt in range(1, _ATTEMPTS + 1):
-            self._refresh()
+            for view in parts:
+                view._refresh()
             with self._database.snapshot() as connection:
-                self._asking.begin()
-                if not self._database.is_sqlite:
-                    self._hold_tables(connection)
-                # Another process may have folded a merge into the aliases that this view's tables have not seen yet.
-                if attempt == _ATTEMPTS or self._aliases.agree(connection, self.projection):
+                for view in parts:
+                    view._asking.begin()
+                    if not self._database.is_sqlite:
+                        view._hold_tables(connection)
+                # Another process may have folded a merge into the aliases that a view's tables have not seen yet.
+                if attempt == _ATTEMPTS or all(self._aliases.agree(connection, view.projection) for view in parts):
                     yield connection
                     return
 
@@ -377,8 +406,29 @@ class View:
         found = self._database.cursor(connection).execute("SELECT to_regclass(%s)::oid", (f'"{first}"',)).fetchone()[0]
         return int(found or 0)
 
+    def _kept_at_head(self, read: Callable[..., T]) -> Callable[..., T]:
+        """Return a function that reads the log: answers are kept if the tables are as new as the log."""
+
+        @wraps(read)
+        def reading(*args: Any, **kwargs: Any) -> T:
+            if not self._is_at_head():
+                self._asking.is_lasting = False
+            return read(*args, **kwargs)
+
+        return reading
+
+    def _is_at_head(self) -> bool:
+        state = self._state()
+        if state is None:
+            return False
+        with self._database.reading() as connection:
+            if log.name not in tables_of(connection, [log.name]):
+                return False  # a view of the past has tables of its own
+            newest: int | None = connection.execute(select(func.max(log.c.position))).scalar()
+        return newest == state.position
+
     def _unkept(self, read: Callable[..., T]) -> Callable[..., T]:
-        """Return a function of which no answer is kept: it reads the log or the keys, not only the view's tables."""
+        """Return a function that leads to no kept answer: it reads the keys, not only the view's tables."""
 
         @wraps(read)
         def reading(*args: Any, **kwargs: Any) -> T:
@@ -492,36 +542,33 @@ class View:
         )
 
 
-class _Asking(local):
-    """The question that a thread is asking.
-
-    Attributes:
-        is_lasting: False once it has read something that may change while the tables and the policies do not.
-        days: The present days that it depends on.
-        state: The state of the tables; None if it is not known, or if there are no tables yet.
-        is_state_known: True once the state was read.
-    """
-
-    def __init__(self) -> None:
-        self.begin()
-
-    def begin(self) -> None:
-        """Begin a question."""
-        self.is_lasting = True
-        self.days: set[int] = set()
-        self.state: ViewState | None = None
-        self.is_state_known = False
-
-
 _OUTSIDE = ("out of range", "must be in 1..")
 """What `datetime` says of a year, month or day that does not exist."""
 
 
+def unknown_customer(customer: str, until: datetime | None = None) -> InvalidInput:
+    """Return the error for an id of which nothing is recorded, or nothing up to a moment."""
+    return InvalidInput(
+        f"nothing is recorded of the customer {customer}"
+        + ("" if until is None else f" up to {until.isoformat(timespec='seconds')}"),
+        code="unknown_customer",
+        field="customer",
+        hint="Check the id; it is the one that the log has, not another system's",
+    )
+
+
 def _question(method: Callable[..., Any]) -> Callable[..., Any]:
+    names = list(inspect.signature(method).parameters)[1:]
+    place = names.index("customer") if "customer" in names else None
+
     @wraps(method)
     def ask(self: View, *args: Any, **kwargs: Any) -> Any:
         try:
             with self.answering():
+                if place is not None:
+                    customer = args[place] if place < len(args) else kwargs.get("customer")
+                    if customer is not None:
+                        self._require_recorded(customer)
                 return self._keeping(method, args, kwargs)
         except (OverflowError, ValueError) as error:
             if isinstance(error, ValidationError | msgspec.MsgspecError):

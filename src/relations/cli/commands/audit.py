@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from relations.cli.commands.explaining import diff, explain
+from relations.cli.commands.explaining import diff, explain, what_if_command
 from relations.cli.options import Database, Json, Verbose, open_engine
 from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput, LogError, SourceError
@@ -321,3 +321,4 @@ def _digest(leaf: str) -> bytes:
 
 audit.command("explain")(explain)
 audit.command("diff")(diff)
+audit.command("what-if")(what_if_command)

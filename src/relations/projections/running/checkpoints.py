@@ -18,6 +18,7 @@ from relations.log.database import Database, tables_of
 from relations.messages import to_micros
 from relations.policies.calendars import zone_data_version
 from relations.projections.projection import Projection
+from relations.projections.running.rebuild_tokens import has_ended
 
 __all__ = [
     "ABANDONED_AFTER",
@@ -79,8 +80,10 @@ def rebuilds_under_way(database: Database) -> list[str]:
     with database.reading() as connection:
         if not tables_of(connection, [checkpoints.name]):
             return []
-        found = select(checkpoints.c.name).where(checkpoints.c.rebuild.is_not(None), alive)
-        return sorted(connection.execute(found).scalars())
+        found = connection.execute(
+            select(checkpoints.c.name, checkpoints.c.rebuild).where(checkpoints.c.rebuild.is_not(None), alive)
+        )
+        return sorted({name for name, token in found if not has_ended(token)})
 
 
 @contextmanager
