@@ -1,4 +1,4 @@
-"""What a currency means does not depend on the version of a package."""
+"""The meaning of a currency does not depend on the version of a package."""
 
 from __future__ import annotations
 

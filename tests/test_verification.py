@@ -1,4 +1,4 @@
-"""What `verify` finds, in a database that others are writing to, and what it leaves alone."""
+"""The findings of `verify` in a database that others are writing to, and the things it ignores."""
 
 from __future__ import annotations
 

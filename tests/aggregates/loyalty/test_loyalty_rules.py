@@ -501,7 +501,7 @@ YEARLY = {"tiers": TIERS, "tier_window": {"kind": "calendar_year"}, "downgrade_w
 
 
 def evaluate(town: Town, on: str) -> list[Event]:
-    """What happened to the tier; that points expire meanwhile is another matter."""
+    """The events of the tier, without the points that expire in the meantime."""
     return [each for each in town.do(EvaluateTier, on) if not isinstance(each, PointsExpired)]
 
 

@@ -1,4 +1,4 @@
-"""What is promised for complaints, and what is no sensible promise."""
+"""Promises for complaints, and promises that make no sense."""
 
 from __future__ import annotations
 
