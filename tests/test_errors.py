@@ -105,5 +105,6 @@ def test_a_wrong_value_in_python_is_refused_with_its_field_and_without_a_url(
 
 
 def test_values_are_given_by_name() -> None:
+    by_position: Any = RecordPurchase
     with pytest.raises(TypeError, match="positional"):
-        RecordPurchase("c1")  # type: ignore[misc]
+        by_position("c1")
