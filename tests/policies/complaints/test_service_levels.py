@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from relations.errors import InvalidInput
 from relations.policies import BusinessCalendar, Policy
@@ -75,7 +76,7 @@ URGENT: dict[str, Any] = {"urgent": {"acknowledge": "PT1H", "resolve": "PT2H"}}
 
 def test_a_severity_that_does_not_exist_has_no_promise() -> None:
     with pytest.raises(InvalidInput, match="urgent"):
-        ServiceLevels(urgent=LEVEL)
+        ServiceLevels(**URGENT)
 
 
 def test_equal_durations_are_a_promise() -> None:
@@ -86,7 +87,7 @@ def test_equal_durations_are_a_promise() -> None:
 def test_promises_cannot_be_changed_and_survive_the_log() -> None:
     policy = Policy(service_levels=ServiceLevels(low=ServiceLevel(acknowledge="PT90M", resolve="P1DT1S")))
     assert Policy.model_validate_json(policy.model_dump_json()) == policy
-    with pytest.raises(InvalidInput):
+    with pytest.raises(ValidationError, match="frozen"):
         policy.service_levels.low.resolve = timedelta(days=1)  # type: ignore[misc] # that is what is tested
 
 
