@@ -29,6 +29,15 @@ from relations.log.personal import Keys
 from relations.log.subscription import Subscription
 from relations.messages import Command, Event, RecordedEvent, to_micros
 from relations.past.bounds import BoundsFinder
+from relations.past.differences import DifferenceFinder
+from relations.past.explaining import (
+    EventExplanation,
+    RowsExplanation,
+    TallyExplanation,
+    event_explained,
+    rows_explained,
+    tally_explained,
+)
 from relations.past.past import Past, PastParts
 from relations.past.questions import Questions, Status
 from relations.past.states import CustomerTables, KeptStates
@@ -386,6 +395,7 @@ class Relations(Questions):
             log=self.log,
             codec=self.codec,
             reader=self._reader,
+            finder=self._bounds,
             aggregates=self._aggregates,
             kinds=self._kinds,
             runner=self.runner,
@@ -394,6 +404,67 @@ class Relations(Questions):
             context=self.view_context,
         )
         return Past(parts, bounds, moment, customer)
+
+    def explain(self, view: str, customer: str, **moment: Any) -> RowsExplanation:
+        """Return how the rows of one customer in a view came about: each event, and what it changed from what to what.
+
+        Args:
+            view: The name of the view, such as `loyalty`.
+            customer: Any id of the customer.
+            moment: The bounds of `as_of`; by default everything recorded so far.
+
+        Raises:
+            InvalidInput: There is no such view, or nothing is recorded of the customer.
+        """
+        with self.as_of(**moment, customer=customer) as past:
+            return rows_explained(past, view, customer)
+
+    def explain_tally(
+        self,
+        view: str,
+        table: str,
+        key: Sequence[Any],
+        *,
+        limit: int = 100,
+        after: str | None = None,
+        **moment: Any,
+    ) -> TallyExplanation:
+        """Return a page of the customers and events that made up a tally, with what each added.
+
+        Args:
+            view: The name of the view, such as `loyalty`.
+            table: The class of the row, such as `Movement`.
+            key: The values of the row's key, in the order of its columns.
+            limit: The page ends after the customer whose events reach this number.
+            after: Continue after this customer.
+            moment: The bounds of `as_of`; by default everything recorded so far.
+
+        Raises:
+            InvalidInput: The view has no such tally or row.
+        """
+        with self.as_of(**moment) as past:
+            return tally_explained(past if moment else self, view, table, key, limit=limit, after=after)
+
+    def explain_event(self, position: int) -> EventExplanation:
+        """Return why an event was recorded: the rule, the policy that applied, its causes and its effects.
+
+        Args:
+            position: The event's position.
+
+        Raises:
+            InvalidInput: There is no such event.
+        """
+        with self.as_of() as past:
+            return event_explained(past, position)
+
+    def compare(self, before: Questions, after: Questions | None = None) -> DifferenceFinder:
+        """Return the differences of the views between two states: two moments, or two databases.
+
+        Args:
+            before: A past of this engine, or another engine.
+            after: What it is compared with; this engine by default.
+        """
+        return DifferenceFinder(before, after or self)
 
     def keep_states(self, names: Iterable[str] | None = None) -> None:
         """Keep states of views at evenly spread positions of the log, so that `as_of` any position is answered soon.

@@ -37,7 +37,7 @@ _SHOWN = Surveys(minimum_answers=1)
 FITTED = "retention.lifetime_values"
 """Left out where there are too few to fit to: it would only say so, after a long search."""
 _KINDS = [kind for each in AGGREGATES for kind in each.commands if kind is not AdoptPolicy]
-_lives = st.lists(commands(*_KINDS, customer=st.sampled_from(IDS)), min_size=5, max_size=20)
+lives = st.lists(commands(*_KINDS, customer=st.sampled_from(IDS)), min_size=5, max_size=20)
 
 
 class Ticking:
@@ -107,7 +107,7 @@ def refolded(engine: Relations, name: str, bounds: Bounds, zone: str) -> bytes:
 
 
 @part(20)
-@given(_lives, st.integers(0, 8))
+@given(lives, st.integers(0, 8))
 def test_as_of_a_position_is_a_rebuild_of_the_first_events(life: list[Command], eighths: int) -> None:
     with lived(life) as engine:
         position = engine.status().position * eighths // 8
@@ -123,7 +123,7 @@ def test_as_of_a_position_is_a_rebuild_of_the_first_events(life: list[Command], 
 
 
 @part(40)
-@given(_lives, st.integers(0, 8), st.integers(0, 7))
+@given(lives, st.integers(0, 8), st.integers(0, 7))
 def test_as_of_both_clocks_is_a_fold_of_what_lies_within(life: list[Command], eighths: int, part_of: int) -> None:
     with lived(life) as engine:
         position = engine.status().position * eighths // 8
@@ -140,7 +140,7 @@ def test_as_of_both_clocks_is_a_fold_of_what_lies_within(life: list[Command], ei
 
 
 @part(40)
-@given(_lives, st.integers(0, 8), st.sampled_from(IDS))
+@given(lives, st.integers(0, 8), st.sampled_from(IDS))
 def test_one_customer_is_answered_as_by_whole_views(life: list[Command], eighths: int, customer: str) -> None:
     with lived(life) as engine:
         position = engine.status().position * eighths // 8

@@ -6,14 +6,15 @@ and spending are not events of a programme; they are policy.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
-from immutables import Map
 from msgspec.structs import replace
 from pydantic import Field, model_validator
 
+from relations.aggregates.maps import EMPTY, with_item, without_item
 from relations.decider import Aggregate, Decider
 from relations.errors import CommandRefused
 from relations.messages import Command, Event, Id, Label
@@ -152,9 +153,9 @@ class ProgrammeBook(msgspec.Struct, frozen=True, gc=False):
         holders: The reward of each coupon taken and not returned, by `<customer>/<coupon>`.
     """
 
-    goals: Map[str, Goal] = Map()
-    taken: Map[str, int] = Map()
-    holders: Map[str, str] = Map()
+    goals: Mapping[str, Goal] = EMPTY
+    taken: Mapping[str, int] = EMPTY
+    holders: Mapping[str, str] = EMPTY
 
 
 # --- evolve ---------------------------------------------------------------------------------------------------------
@@ -166,19 +167,19 @@ def evolve(state: ProgrammeBook, event: Event) -> ProgrammeBook:
         case StockTaken():
             return replace(
                 state,
-                taken=state.taken.set(event.reward, state.taken.get(event.reward, 0) + 1),
-                holders=state.holders.set(f"{event.customer}/{event.coupon}", event.reward),
+                taken=with_item(state.taken, event.reward, state.taken.get(event.reward, 0) + 1),
+                holders=with_item(state.holders, f"{event.customer}/{event.coupon}", event.reward),
             )
         case StockReturned():
             holder = f"{event.customer}/{event.coupon}"
             return replace(
                 state,
-                taken=state.taken.set(event.reward, state.taken.get(event.reward, 0) - 1),
-                holders=state.holders.delete(holder) if holder in state.holders else state.holders,
+                taken=with_item(state.taken, event.reward, state.taken.get(event.reward, 0) - 1),
+                holders=without_item(state.holders, holder) if holder in state.holders else state.holders,
             )
         case ProgrammeGoalSet():
             goal = Goal(event.metric, event.target, event.starts, event.ends)
-            return replace(state, goals=state.goals.set(event.goal, goal))
+            return replace(state, goals=with_item(state.goals, event.goal, goal))
         case _:
             return state
 

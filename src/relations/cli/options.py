@@ -145,7 +145,9 @@ def _open(url: str, **options: Any) -> Relations:
         ) from None
 
 
-def open_to_read(database: str, master_key_file: Path | None = None, *, views: bool = True) -> Relations:
+def open_to_read(
+    database: str, master_key_file: Path | None = None, *, views: bool = True, kept_states: Path | None = None
+) -> Relations:
     """Open the engine for a command that only reads.
 
     Nothing is changed before the database is recognised as a log. Views that are behind are then brought up to date. If
@@ -155,9 +157,10 @@ def open_to_read(database: str, master_key_file: Path | None = None, *, views: b
         database: A URL or a path.
         master_key_file: The file of the master key.
         views: True if the command reads views. Otherwise nothing is changed at all.
+        kept_states: The folder for states of views as of a moment.
     """
     url, key = database_url(database), read_master_key(master_key_file)
-    engine = _open(url, create=False, master_key=key, access="read", follow=False)
+    engine = _open(url, create=False, master_key=key, access="read", follow=False, kept_states=kept_states)
     try:
         if not views or not engine.runner.is_behind():
             return engine

@@ -138,9 +138,19 @@ class States:
             # Most streams are short and need this one query. A long one may have a snapshot.
             version, state = self._snapshot(cursor, stream, aggregate)
             rows = self._page(cursor, stream, version, _ALL)
-        decode, evolve = self._codec.decode, aggregate.decider.evolve
-        for version, topic, schema, body in rows:  # noqa: B007 - the last one is the version
-            state = evolve(state, decode(topic, schema, body))
+        topics, evolve = self._codec.topics, aggregate.decider.evolve
+        topic, schema, body = "", 0, b""
+        try:
+            for version, topic, schema, body in rows:  # noqa: B007 - the last one is the version
+                known = topics.get(topic)
+                if known is not None and known.schema == schema:
+                    event = known.decode(body)
+                else:
+                    event = self._codec.decode(topic, schema, body)
+                state = evolve(state, event)
+        except (msgspec.MsgspecError, UnicodeError):
+            self._codec.decode(topic, schema, body)  # raises what says which body it is
+            raise
         return version, state
 
     def newest(self, connection: Connection, stream: str) -> tuple[int, bytes] | None:

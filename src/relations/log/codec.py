@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import msgspec
-from immutables import Map
 
 from relations.errors import NewerLog, UndecodableEvent
 from relations.log.upcasts import UPCASTS, Upcast
@@ -116,20 +115,9 @@ class Codec:
 
 
 def _enc_hook(value: Any) -> Any:
-    if isinstance(value, Map):
+    if isinstance(value, Mapping):
         return dict(value.items())
     msg = f"a state cannot hold a {type(value).__name__}"
-    raise NotImplementedError(msg)
-
-
-def _dec_hook(kind: Any, value: Any) -> Any:
-    if kind is Map or getattr(kind, "__origin__", None) is Map:
-        arguments = get_args(kind)
-        if not arguments:
-            return Map(value)
-        of_pairs: Any = dict.__class_getitem__(arguments)
-        return Map(msgspec.convert(value, of_pairs, dec_hook=_dec_hook))
-    msg = f"a state cannot hold a {kind}"
     raise NotImplementedError(msg)
 
 
@@ -144,4 +132,4 @@ def decode_state(body: bytes, kind: type[Any]) -> Any:
     Raises:
         msgspec.ValidationError: The form has changed since.
     """
-    return msgspec.json.decode(body, type=kind, dec_hook=_dec_hook)
+    return msgspec.json.decode(body, type=kind)

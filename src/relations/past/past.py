@@ -25,8 +25,8 @@ from relations.log.codec import Codec
 from relations.log.database import Database
 from relations.log.log import Log
 from relations.log.tables import log as log_table
-from relations.messages import to_micros
-from relations.past.bounds import Bounds
+from relations.messages import RecordedEvent, to_micros
+from relations.past.bounds import Bounds, BoundsFinder
 from relations.past.questions import Questions, Status
 from relations.past.states import CustomerTables, KeptStates, StateTables
 from relations.policies.in_force import InForce
@@ -47,6 +47,7 @@ class PastParts(msgspec.Struct, frozen=True):
         log: The log.
         codec: Decodes its events.
         reader: Opens personal words.
+        finder: Finds the bounds of pasts.
         aggregates: Every kind of aggregate.
         kinds: The classes of the views.
         runner: Folds single customers.
@@ -58,6 +59,7 @@ class PastParts(msgspec.Struct, frozen=True):
     log: Log
     codec: Codec
     reader: Reader
+    finder: BoundsFinder
     aggregates: Sequence[Aggregate[Any]]
     kinds: Sequence[type[View]]
     runner: Runner
@@ -143,6 +145,42 @@ class Past(Questions):
                 hint=f"Choose one of {', '.join(sorted(each.name for each in self._parts.aggregates))}",
             )
         return self._state(found, f"{kind}-{name}" if name else kind, self.bounds.occurred)
+
+    def as_of(
+        self,
+        *,
+        position: int | None = None,
+        recorded: datetime | None = None,
+        occurred: datetime | None = None,
+        customer: str | None = None,
+    ) -> Past:
+        """Return a part of this past: what was known even earlier, or of an earlier business time.
+
+        Args:
+            position: The last position that is known.
+            recorded: Known is what had been recorded by then.
+            occurred: Events dated later are left out.
+            customer: Answer about this customer alone.
+
+        Raises:
+            InvalidInput: The bounds make no sense; see `Relations.as_of`.
+        """
+        asked = self._parts.finder.find(position, recorded, occurred)
+        times = [each for each in (asked.occurred, self.bounds.occurred) if each is not None]
+        bounds = Bounds(min(asked.position, self.bounds.position), min(times, default=None))
+        known = None if recorded is None else min(recorded, self.clock())
+        moment = (
+            occurred or known or (position is not None and self._parts.finder.recorded_at(position)) or self.clock()
+        )
+        return Past(self._parts, bounds, moment, customer or self.customer)
+
+    def pinned_version(self, event: RecordedEvent) -> int | None:
+        """Return the version of the policy that decides an event's stream for all its life, or None."""
+        kind = event.stream.partition("-")[0]
+        for aggregate in self._parts.aggregates:
+            if aggregate.name == kind and aggregate.pinned is not None:
+                return aggregate.pinned(self._state(aggregate, event.stream, None))
+        return None
 
     def _state(self, aggregate: Aggregate[Any], stream: str, occurred: int | None) -> Any:
         columns = log_table.c.topic, log_table.c.schema, log_table.c.body

@@ -86,8 +86,29 @@ class Questions(ABC):
         """
 
     @abstractmethod
+    def as_of(
+        self,
+        *,
+        position: int | None = None,
+        recorded: datetime | None = None,
+        occurred: datetime | None = None,
+        customer: str | None = None,
+    ) -> Questions:
+        """Return the log and its views as they stood; see `Relations.as_of`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close every connection, and remove temporary files."""
+
+    @abstractmethod
     def status(self) -> Status:
         """Return the state of the log and of each projection."""
+
+    def select_events(self, *where: Any) -> list[RecordedEvent]:
+        """Return the events that meet conditions on the log's columns, in order of position."""
+        statement = self._within(select(log_table).where(*where).order_by(log_table.c.position))
+        with self.log.database.reading() as connection:
+            return list(self._reader.recorded(connection, connection.execute(statement)))
 
     def _within(self, statement: Select[Any], until: datetime | None = None) -> Select[Any]:
         """Return a query of the log, limited to its bounds and to what had occurred by a moment."""

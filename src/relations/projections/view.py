@@ -219,6 +219,19 @@ class View:
                 found = found.distinct()
             return connection.execute(select(func.count()).select_from(found.subquery())).scalar_one()
 
+    def stored(self, row: type[Row]) -> Iterator[tuple[Any, ...]]:
+        """Yield all rows of a table as recorded, encoded, in the order of their keys; see `decoded`."""
+        table = self.table(row)
+        with self._answering() as connection:
+            found = connection.execute(select(table).order_by(*table.primary_key))
+            for part in found.partitions(1_000):
+                yield from map(tuple, part)
+
+    def decoded(self, row: type[R], values: Sequence[Any]) -> R:
+        """Return the row of the encoded values that `stored` yields."""
+        found: R = self._tables[row].decode(values)
+        return found
+
     def execute(self, statement: Select[Any]) -> list[Any]:
         """Return the rows of any query over the tables, which hold customers as recorded."""
         with self._answering() as connection:

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from relations.aggregates.customer import FeedbackCorrected, FeedbackGiven
-from relations.engine import Relations
 from relations.errors import InvalidInput
 from relations.messages import RecordedEvent, from_micros
+from relations.past.questions import Questions
 from relations.projections.agenda.view import AgendaItem
 from relations.projections.customers.view import Portrait
 from relations.projections.desk.view import TicketProfile
@@ -95,7 +95,7 @@ class CustomerFile(msgspec.Struct, frozen=True):
     due: list[AgendaItem]
 
 
-def customer_file(engine: Relations, customer: str, *, as_of: datetime | None = None) -> CustomerFile:
+def customer_file(engine: Questions, customer: str, *, as_of: datetime | None = None) -> CustomerFile:
     """Return everything that is known of one customer.
 
     Args:
@@ -159,7 +159,7 @@ def unknown_customer(customer: str, as_of: datetime | None = None) -> InvalidInp
     )
 
 
-def _tickets(engine: Relations, customer: str, moment: datetime) -> list[TicketProfile]:
+def _tickets(engine: Questions, customer: str, moment: datetime) -> list[TicketProfile]:
     found = engine.views.desk.search(customer=customer, limit=_TICKETS_MAX, as_of=moment).tickets
     return [ticket for ticket in reversed(found) if ticket.filed_at <= moment]
 
@@ -190,7 +190,7 @@ def _answers(history: list[RecordedEvent]) -> list[GivenAnswer]:
     return sorted(found.values(), key=lambda answer: (answer.given_at, answer.feedback), reverse=True)
 
 
-def _worth(engine: Relations, customer: str, moment: datetime) -> dict[str, Any]:
+def _worth(engine: Questions, customer: str, moment: datetime) -> dict[str, Any]:
     """Return their value, and the reason if nothing is expected of them."""
     report = engine.views.retention.lifetime_values(as_of=moment)
     worth = next((each for each in report.customers if each.customer == customer), None)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from relations.engine import Relations
 from relations.messages import to_micros
+from relations.past.questions import Questions
 from relations.policies.complaints.service_levels import CLOCKS
 from relations.projections.agenda.view import AgendaItem
 from relations.projections.repair.figures import DueStep
@@ -22,14 +22,14 @@ _DEADLINES = frozenset({*CLOCKS, "follow_up_deadline"}) - {"follow_up"}
 """Kinds of the agenda for which the repair view has the deadlines."""
 
 
-def has_gone_on(engine: Relations, at: datetime) -> bool:
+def has_gone_on(engine: Questions, at: datetime) -> bool:
     """Return True if anything was recorded after a moment."""
     head = engine.status().position
     last = next(engine.events(after=head - 1), None) if head else None
     return last is not None and last.recorded_at > to_micros(at)
 
 
-def due_within(engine: Relations, at: datetime, ahead: timedelta) -> list[AgendaItem]:
+def due_within(engine: Questions, at: datetime, ahead: timedelta) -> list[AgendaItem]:
     """Return everything overdue at a moment or due soon after it, soonest first.
 
     Args:
@@ -48,7 +48,7 @@ def due_within(engine: Relations, at: datetime, ahead: timedelta) -> list[Agenda
     return sorted(found, key=lambda item: item.key)
 
 
-def due_for_customer(engine: Relations, at: datetime, customer: str) -> list[AgendaItem]:
+def due_for_customer(engine: Questions, at: datetime, customer: str) -> list[AgendaItem]:
     """Return everything overdue at a moment or due after it for one customer, soonest first.
 
     Args:
@@ -61,7 +61,7 @@ def due_for_customer(engine: Relations, at: datetime, customer: str) -> list[Age
     return [item for item in _of_complaints(engine, at, _END_OF_TIME - at) if item.customer == customer]
 
 
-def _of_complaints(engine: Relations, at: datetime, ahead: timedelta) -> list[AgendaItem]:
+def _of_complaints(engine: Questions, at: datetime, ahead: timedelta) -> list[AgendaItem]:
     view = engine.views.repair
     return sorted(map(_item, [*view.overdue(as_of=at), *view.due(within=ahead, as_of=at)]), key=lambda item: item.key)
 

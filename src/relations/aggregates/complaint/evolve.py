@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from bisect import insort_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from immutables import Map
 
 from relations.aggregates.complaint.commands import (
     AcceptRemedy,
@@ -72,6 +71,7 @@ from relations.aggregates.complaint.events.handling import (
 )
 from relations.aggregates.complaint.moves import MOVES, REMEDY_MOVES, Status
 from relations.aggregates.complaint.state import JUDGED, Clock, Complaint, ImprovementState, Plan, Remedy, Request, fact
+from relations.aggregates.maps import with_item
 from relations.messages import Event
 
 __all__ = ["EVENTS", "evolve", "outcome_key"]
@@ -92,8 +92,8 @@ def _moved(state: Complaint, command: type[ComplaintCommand], at: int) -> tuple[
     return (*[entry for entry in state.history if entry[0] <= at], (at, after))
 
 
-def _noted(state: Complaint, event: Any) -> Map[str, int]:
-    return state.facts.set(fact(event), state.round)
+def _noted(state: Complaint, event: Any) -> Mapping[str, int]:
+    return with_item(state.facts, fact(event), state.round)
 
 
 def _answered(state: Complaint, at: int) -> int | None:
@@ -101,10 +101,10 @@ def _answered(state: Complaint, at: int) -> int | None:
     return at if state.in_this_round(at) and (last is None or at > last) else last
 
 
-def _all_cancelled(state: Complaint) -> Map[str, str]:
+def _all_cancelled(state: Complaint) -> Mapping[str, str]:
     outcomes = state.outcomes
     for clock in state.clocks:
-        outcomes = outcomes.set(outcome_key(state.round, clock.name, clock.number), "cancelled")
+        outcomes = with_item(outcomes, outcome_key(state.round, clock.name, clock.number), "cancelled")
     return outcomes
 
 
@@ -155,7 +155,7 @@ def _assessed(state: Complaint, event: ComplaintAssessed) -> Complaint:
     for field in JUDGED:
         value: str | None = getattr(event, field)
         if value is not None:
-            judged = judged.set(field, _in_order(judged.get(field, ()), event.at, value))
+            judged = with_item(judged, field, _in_order(judged.get(field, ()), event.at, value))
     return _replace(state, severities=severities, judged=judged, facts=_noted(state, event))
 
 
@@ -184,7 +184,7 @@ def _asked(state: Complaint, event: InformationAsked) -> Complaint:
         state,
         history=_moved(state, AskInformation, event.at),
         answered_at=_answered(state, event.at),
-        requests=state.requests.set(event.request, Request(round_, event.at)),
+        requests=with_item(state.requests, event.request, Request(round_, event.at)),
     )
 
 
@@ -192,11 +192,11 @@ def _received(state: Complaint, event: InformationReceived) -> Complaint:
     known = state.requests.get(event.request)
     if known is None:
         return state
-    return _replace(state, requests=state.requests.set(event.request, _replace(known, received_at=event.at)))
+    return _replace(state, requests=with_item(state.requests, event.request, _replace(known, received_at=event.at)))
 
 
 def _message_received(state: Complaint, event: MessageReceived) -> Complaint:
-    return _replace(state, messages=state.messages.set(event.message, event.at))
+    return _replace(state, messages=with_item(state.messages, event.message, event.at))
 
 
 def _held(state: Complaint, event: HoldingReplySent) -> Complaint:
@@ -223,21 +223,21 @@ def _escalated(state: Complaint, event: ComplaintEscalated) -> Complaint:
 def _remedy_proposed(state: Complaint, event: RemedyProposed) -> Complaint:
     if event.needs_approval:
         remedy = Remedy(event.kind, event.value, event.points, "awaiting", event.author)
-        return _replace(state, remedies=state.remedies.set(event.remedy, remedy))
+        return _replace(state, remedies=with_item(state.remedies, event.remedy, remedy))
     return _replace(
         state,
         history=_moved(state, ProposeRemedy, event.at),
         answered_at=_answered(state, event.at),
-        remedies=state.remedies.set(event.remedy, Remedy(event.kind, event.value, event.points, "proposed")),
+        remedies=with_item(state.remedies, event.remedy, Remedy(event.kind, event.value, event.points, "proposed")),
     )
 
 
-def _remedy_moved(state: Complaint, remedy: str, command: type[ComplaintCommand]) -> Map[str, Remedy]:
+def _remedy_moved(state: Complaint, remedy: str, command: type[ComplaintCommand]) -> Mapping[str, Remedy]:
     known = state.remedies.get(remedy)
     after = REMEDY_MOVES[known.status].get(command) if known else None
     if known is None or after is None:
         return state.remedies
-    return state.remedies.set(remedy, _replace(known, status=after))
+    return with_item(state.remedies, remedy, _replace(known, status=after))
 
 
 def _remedy_approved(state: Complaint, event: RemedyApproved) -> Complaint:
@@ -333,12 +333,12 @@ def _duplicate_taken(state: Complaint, event: DuplicateTaken) -> Complaint:
 
 def _recognised(state: Complaint, event: ComplaintRecognised) -> Complaint:
     reward = Remedy("recognition", event.value, event.points, "carried_out")
-    return _replace(state, remedies=state.remedies.set(event.reward, reward))
+    return _replace(state, remedies=with_item(state.remedies, event.reward, reward))
 
 
 def _improvement_raised(state: Complaint, event: ImprovementRaised) -> Complaint:
     improvement = ImprovementState(event.title, event.cause, event.owner, "raised")
-    return _replace(state, improvements=state.improvements.set(event.improvement, improvement))
+    return _replace(state, improvements=with_item(state.improvements, event.improvement, improvement))
 
 
 def _improvement_moved(
@@ -349,9 +349,11 @@ def _improvement_moved(
         return state
     if isinstance(event, ImprovementDone):
         after = _replace(known, status="done", done_at=event.at)
-        return _replace(state, improvements=state.improvements.set(event.improvement, after))
+        return _replace(state, improvements=with_item(state.improvements, event.improvement, after))
     after = _replace(known, status="proved" if isinstance(event, ImprovementProved) else "not_proved")
-    return _replace(state, improvements=state.improvements.set(event.improvement, after), facts=_noted(state, event))
+    return _replace(
+        state, improvements=with_item(state.improvements, event.improvement, after), facts=_noted(state, event)
+    )
 
 
 # --- clocks ---------------------------------------------------------------------------------------------------------
@@ -383,7 +385,7 @@ _ENDS: dict[type[Event], str] = {DeadlineMet: "met", DeadlineMissed: "missed", C
 
 def _clock_ended(state: Complaint, event: DeadlineMet | DeadlineMissed | ClockCancelled) -> Complaint:
     name, number = event.clock, event.number
-    outcomes = state.outcomes.set(outcome_key(event.round, name, number), _ENDS[type(event)])
+    outcomes = with_item(state.outcomes, outcome_key(event.round, name, number), _ENDS[type(event)])
     if event.round != state.round:
         return _replace(state, outcomes=outcomes)
     left = tuple([clock for clock in state.clocks if clock.name != name or clock.number != number])

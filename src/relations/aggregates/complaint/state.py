@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from immutables import Map
 
 from relations.aggregates.complaint.events.handling import (
     ApologyGiven,
@@ -29,6 +29,7 @@ from relations.aggregates.complaint.events.handling import (
     RootCauseNamed,
 )
 from relations.aggregates.complaint.moves import ImprovementStatus, RemedyStatus, Status
+from relations.aggregates.maps import EMPTY
 from relations.messages import Event, Money
 
 __all__ = ["JUDGED", "Clock", "Complaint", "ImprovementState", "Plan", "Remedy", "Request", "fact"]
@@ -130,25 +131,25 @@ class Complaint(msgspec.Struct, frozen=True, gc=False):
     round: int = 0
     reopened_at: int | None = None
     clocks: tuple[Clock, ...] = ()
-    outcomes: Map[str, str] = Map()
+    outcomes: Mapping[str, str] = EMPTY
     acknowledged_at: int | None = None
     answered_at: int | None = None
     turns: int = 0
     held: bool = False
     severities: tuple[tuple[int, str], ...] = ()
-    judged: Map[str, tuple[tuple[int, str], ...]] = Map()
+    judged: Mapping[str, tuple[tuple[int, str], ...]] = EMPTY
     owner: str | None = None
     department: str | None = None
     assigned_at: int | None = None
-    remedies: Map[str, Remedy] = Map()
-    requests: Map[str, Request] = Map()
-    messages: Map[str, int] = Map()
-    improvements: Map[str, ImprovementState] = Map()
+    remedies: Mapping[str, Remedy] = EMPTY
+    requests: Mapping[str, Request] = EMPTY
+    messages: Mapping[str, int] = EMPTY
+    improvements: Mapping[str, ImprovementState] = EMPTY
     merged_into: str | None = None
     duplicates: tuple[str, ...] = ()
     escalated: tuple[str, ...] = ()
     plan: Plan | None = None
-    facts: Map[str, int] = Map()
+    facts: Mapping[str, int] = EMPTY
 
     @property
     def customer(self) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
-
-from immutables import Map
 
 from relations.aggregates.customer.events import (
     AcquisitionCostRecorded,
@@ -52,17 +50,18 @@ from relations.aggregates.customer.state import (
     trait_key,
     with_change,
 )
+from relations.aggregates.maps import with_item
 from relations.messages import Event
 
 __all__ = ["EVENTS", "evolve"]
 
 
-def _profile_after(state: Customer, event: CustomerRegistered | ProfileCorrected) -> Map[str, tuple[Change, ...]]:
+def _profile_after(state: Customer, event: CustomerRegistered | ProfileCorrected) -> Mapping[str, tuple[Change, ...]]:
     profile = state.profile
     for name in PROFILE:
         value: str | None = getattr(event, name)
         if value is not None:
-            profile = profile.set(name, with_change(profile.get(name, ()), (event.at, value)))
+            profile = with_item(profile, name, with_change(profile.get(name, ()), (event.at, value)))
     return profile
 
 
@@ -78,48 +77,48 @@ def _profile_corrected(state: Customer, event: ProfileCorrected) -> Customer:
 def _consent_given(state: Customer, event: ConsentGiven) -> Customer:
     key = consent_key(event.channel, event.purpose)
     changes = with_change(state.consents.get(key, ()), (event.at, event.basis))
-    return _replace(state, consents=state.consents.set(key, changes))
+    return _replace(state, consents=with_item(state.consents, key, changes))
 
 
 def _consent_withdrawn(state: Customer, event: ConsentWithdrawn) -> Customer:
     key = consent_key(event.channel, event.purpose)
     changes = with_change(state.consents.get(key, ()), (event.at, None))
-    return _replace(state, consents=state.consents.set(key, changes))
+    return _replace(state, consents=with_item(state.consents, key, changes))
 
 
 def _interaction_recorded(state: Customer, event: InteractionRecorded) -> Customer:
-    return _replace(state, interactions=state.interactions.set(event.interaction, event))
+    return _replace(state, interactions=with_item(state.interactions, event.interaction, event))
 
 
 def _purchase_recorded(state: Customer, event: PurchaseRecorded) -> Customer:
-    return _replace(state, purchases=state.purchases.set(event.purchase, event))
+    return _replace(state, purchases=with_item(state.purchases, event.purchase, event))
 
 
 def _purchase_refunded(state: Customer, event: PurchaseRefunded) -> Customer:
     return _replace(
         state,
-        refunds=state.refunds.set(event.refund, event),
-        refunded=state.refunded.set(event.purchase, event.refunded),
+        refunds=with_item(state.refunds, event.refund, event),
+        refunded=with_item(state.refunded, event.purchase, event.refunded),
     )
 
 
 def _refund_reversed(state: Customer, event: RefundReversed) -> Customer:
     return _replace(
         state,
-        refunded=state.refunded.set(event.purchase, event.refunded),
-        reversed=state.reversed.set(event.refund, event),
+        refunded=with_item(state.refunded, event.purchase, event.refunded),
+        reversed=with_item(state.reversed, event.refund, event),
     )
 
 
 def _feedback_given(state: Customer, event: FeedbackGiven) -> Customer:
     if event.comment is not None:
-        state = _replace(state, worded=state.worded.set(event.feedback, event.at))
+        state = _replace(state, worded=with_item(state.worded, event.feedback, event.at))
         event = _replace(event, comment=None)
-    feedback = state.feedback.set(event.feedback, event)
+    feedback = with_item(state.feedback, event.feedback, event)
     if event.invitation is None:
         return _replace(state, feedback=feedback)
     key = answer_key(event.instrument, event.invitation)
-    answers, seen = state.answers.set(key, event.feedback), _seen(state, event.invitation, event.at)
+    answers, seen = with_item(state.answers, key, event.feedback), _seen(state, event.invitation, event.at)
     return _replace(state, feedback=feedback, answers=answers, seen=seen)
 
 
@@ -129,17 +128,17 @@ def _feedback_corrected(state: Customer, event: FeedbackCorrected) -> Customer:
         return state
     earlier = (*state.corrected.get(event.feedback, ()), (known.at, known.score, known.items))
     if event.comment is not None and event.feedback not in state.worded:
-        state = _replace(state, worded=state.worded.set(event.feedback, event.at))
+        state = _replace(state, worded=with_item(state.worded, event.feedback, event.at))
     word = _replace(known, score=event.score, items=event.items, at=event.at, answer_by=event.answer_by)
     return _replace(
         state,
-        feedback=state.feedback.set(event.feedback, word),
-        corrected=state.corrected.set(event.feedback, earlier),
+        feedback=with_item(state.feedback, event.feedback, word),
+        corrected=with_item(state.corrected, event.feedback, earlier),
     )
 
 
-def _seen(state: Customer, invitation: str, at: int) -> Map[str, int]:
-    return state.seen.set(invitation, min(at, state.seen.get(invitation, at)))
+def _seen(state: Customer, invitation: str, at: int) -> Mapping[str, int]:
+    return with_item(state.seen, invitation, min(at, state.seen.get(invitation, at)))
 
 
 def _customer_erased(state: Customer, event: CustomerErased) -> Customer:
@@ -148,7 +147,9 @@ def _customer_erased(state: Customer, event: CustomerErased) -> Customer:
 
 def _identity_linked(state: Customer, event: IdentityLinked) -> Customer:
     known = state.identities.get(event.source, ())
-    return _replace(state, identities=state.identities.set(event.source, (*known, event.digest or event.external_id)))
+    return _replace(
+        state, identities=with_item(state.identities, event.source, (*known, event.digest or event.external_id))
+    )
 
 
 def _customer_merged(state: Customer, event: CustomerMerged) -> Customer:
@@ -170,20 +171,20 @@ def _customer_released(state: Customer, event: CustomerReleased) -> Customer:
 def _feedback_coded(state: Customer, event: FeedbackCoded) -> Customer:
     known = state.coded.get(event.feedback)
     late = known is not None and known.at > event.at
-    return state if late else _replace(state, coded=state.coded.set(event.feedback, event))
+    return state if late else _replace(state, coded=with_item(state.coded, event.feedback, event))
 
 
 def _sentiment_scored(state: Customer, event: SentimentScored) -> Customer:
     known = state.sentiments.get(event.feedback, ())
-    return _replace(state, sentiments=state.sentiments.set(event.feedback, (*known, event)))
+    return _replace(state, sentiments=with_item(state.sentiments, event.feedback, (*known, event)))
 
 
 def _feedback_answered(state: Customer, event: FeedbackAnswered) -> Customer:
-    return _replace(state, followed=state.followed.set(event.feedback, event.at))
+    return _replace(state, followed=with_item(state.followed, event.feedback, event.at))
 
 
 def _invitation_sent(state: Customer, event: InvitationSent) -> Customer:
-    return _replace(state, invitations=state.invitations.set(event.invitation, Invitation(event)))
+    return _replace(state, invitations=with_item(state.invitations, event.invitation, Invitation(event)))
 
 
 def _invitation_reminded(state: Customer, event: InvitationReminded) -> Customer:
@@ -191,7 +192,7 @@ def _invitation_reminded(state: Customer, event: InvitationReminded) -> Customer
     if known is None:
         return state
     invitation = _replace(known, reminders=event.reminder, reminded_at=event.at)
-    return _replace(state, invitations=state.invitations.set(event.invitation, invitation))
+    return _replace(state, invitations=with_item(state.invitations, event.invitation, invitation))
 
 
 def _invitation_seen(state: Customer, event: InvitationSeen) -> Customer:
@@ -202,25 +203,27 @@ def _invitation_declined(state: Customer, event: InvitationDeclined) -> Customer
     known = state.invitations.get(event.invitation)
     if known is None:
         return state
-    invitations = state.invitations.set(event.invitation, _replace(known, declined=True))
+    invitations = with_item(state.invitations, event.invitation, _replace(known, declined=True))
     return _replace(state, invitations=invitations, seen=_seen(state, event.invitation, event.at))
 
 
 def _trait_changed(state: Customer, event: TraitNoted | TraitDropped) -> Customer:
     key = trait_key(event.trait, event.about)
     value = (event.need or "") if isinstance(event, TraitNoted) else None
-    return _replace(state, traits=state.traits.set(key, with_change(state.traits.get(key, ()), (event.at, value))))
+    return _replace(
+        state, traits=with_item(state.traits, key, with_change(state.traits.get(key, ()), (event.at, value)))
+    )
 
 
 def _culture_noted(state: Customer, event: CultureNoted) -> Customer:
     culture = state.culture
     for name, value in culture_of(event).items():
-        culture = culture.set(name, with_change(culture.get(name, ()), (event.at, value)))
+        culture = with_item(culture, name, with_change(culture.get(name, ()), (event.at, value)))
     return _replace(state, culture=culture)
 
 
 def _acquisition_cost_recorded(state: Customer, event: AcquisitionCostRecorded) -> Customer:
-    return _replace(state, acquisitions=state.acquisitions.set(event.acquisition, event))
+    return _replace(state, acquisitions=with_item(state.acquisitions, event.acquisition, event))
 
 
 def _lapsed_or_won_back(state: Customer, event: CustomerLapsed | CustomerWonBack) -> Customer:

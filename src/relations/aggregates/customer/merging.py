@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from immutables import Map
 
 from relations.aggregates.customer.commands import (
     AnswerFeedback,
@@ -47,6 +46,7 @@ from relations.aggregates.customer.state import (
     trait_key,
     with_change,
 )
+from relations.aggregates.maps import with_item
 from relations.decider import Merging
 from relations.messages import Command
 from relations.policies.consents import order, said_as_one
@@ -115,7 +115,7 @@ def _together(command: CustomerCommand, home: str, states: Mapping[str, Customer
     return _replace(state, **found)
 
 
-def _asked(command: Any, state: Customer, states: Mapping[str, Customer]) -> Map[str, Invitation]:
+def _asked(command: Any, state: Customer, states: Mapping[str, Customer]) -> Mapping[str, Invitation]:
     """Return the invitations of the home id; the command's own is declined if it was declined under any id."""
     asked = state.invitations.get(command.invitation)
     declined = any(
@@ -123,27 +123,27 @@ def _asked(command: Any, state: Customer, states: Mapping[str, Customer]) -> Map
     )
     if asked is None or not declined:
         return state.invitations
-    return state.invitations.set(command.invitation, _replace(asked, declined=True))
+    return with_item(state.invitations, command.invitation, _replace(asked, declined=True))
 
 
-def _united(name: str, states: Mapping[str, Customer]) -> Map[str, Any]:
+def _united(name: str, states: Mapping[str, Customer]) -> Mapping[str, Any]:
     """Return the values recorded under any id, by key; on conflict the id that the command names wins."""
-    found: Map[str, Any] = Map()
+    found: dict[str, Any] = {}
     for state in reversed(list(states.values())):
-        found = found.update(getattr(state, name))
+        found.update(getattr(state, name))
     return found
 
 
-def _seen(states: Mapping[str, Customer]) -> Map[str, int]:
+def _seen(states: Mapping[str, Customer]) -> Mapping[str, int]:
     """Return the time at which each invitation was first seen under any id."""
     seen: dict[str, int] = {}
     for state in states.values():
         for invitation, at in state.seen.items():
             seen[invitation] = min(at, seen.get(invitation, at))
-    return Map(seen)
+    return seen
 
 
-def _consents(states: Mapping[str, Customer]) -> Map[str, tuple[Change, ...]]:
+def _consents(states: Mapping[str, Customer]) -> Mapping[str, tuple[Change, ...]]:
     """Return the consents of one person. Every change is kept, so that retries are recognised."""
     merges = [(state.into_at, name, state.into) for name, state in states.items() if state.into is not None]
     found: dict[str, tuple[Change, ...]] = {}
@@ -151,17 +151,17 @@ def _consents(states: Mapping[str, Customer]) -> Map[str, tuple[Change, ...]]:
         said = {name: state.consents.get(key, ()) for name, state in states.items()}
         hold = {(since, basis) for since, (_, basis) in said_as_one(said, merges)}
         found[key] = tuple(sorted(hold.union(*said.values()), key=order))
-    return Map(found)
+    return found
 
 
-def _changes(name: str, states: Mapping[str, Customer]) -> Map[str, tuple[Change, ...]]:
+def _changes(name: str, states: Mapping[str, Customer]) -> Mapping[str, tuple[Change, ...]]:
     """Return the changes of each key under all ids, in order of business time."""
     found: dict[str, tuple[Change, ...]] = {}
     for state in states.values():
         for key, changes in getattr(state, name).items():
             for change in changes:
                 found[key] = with_change(found.get(key, ()), change)
-    return Map(found)
+    return found
 
 
 def _lapses(states: Mapping[str, Customer]) -> tuple[Change, ...]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from immutables import Map
 
 from relations.aggregates.customer.events import (
     AcquisitionCostRecorded,
@@ -20,6 +20,7 @@ from relations.aggregates.customer.events import (
     SentimentScored,
 )
 from relations.aggregates.customer.item_answer import ItemAnswer
+from relations.aggregates.maps import EMPTY
 
 __all__ = [
     "PROFILE",
@@ -78,7 +79,7 @@ class Invitation(msgspec.Struct, frozen=True, gc=False):
 
 
 class Customer(msgspec.Struct, frozen=True, gc=False):
-    """The state of a customer. It holds no personal words, and growing parts are persistent maps.
+    """The state of a customer, without personal words. Its maps are only read; see `relations.aggregates.maps`.
 
     Attributes:
         registration: Their registration; None if they are not known.
@@ -111,29 +112,29 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
 
     registration: Registration | None = None
     erased_at: int | None = None
-    profile: Map[str, tuple[Change, ...]] = Map()
-    consents: Map[str, tuple[Change, ...]] = Map()
-    purchases: Map[str, PurchaseRecorded] = Map()
-    refunds: Map[str, PurchaseRefunded] = Map()
-    refunded: Map[str, int] = Map()
-    reversed: Map[str, RefundReversed] = Map()
-    feedback: Map[str, FeedbackGiven] = Map()
-    corrected: Map[str, tuple[EarlierWord, ...]] = Map()
-    worded: Map[str, int] = Map()
-    answers: Map[str, str] = Map()
-    interactions: Map[str, InteractionRecorded] = Map()
+    profile: Mapping[str, tuple[Change, ...]] = EMPTY
+    consents: Mapping[str, tuple[Change, ...]] = EMPTY
+    purchases: Mapping[str, PurchaseRecorded] = EMPTY
+    refunds: Mapping[str, PurchaseRefunded] = EMPTY
+    refunded: Mapping[str, int] = EMPTY
+    reversed: Mapping[str, RefundReversed] = EMPTY
+    feedback: Mapping[str, FeedbackGiven] = EMPTY
+    corrected: Mapping[str, tuple[EarlierWord, ...]] = EMPTY
+    worded: Mapping[str, int] = EMPTY
+    answers: Mapping[str, str] = EMPTY
+    interactions: Mapping[str, InteractionRecorded] = EMPTY
     into: str | None = None
     into_at: int = 0
     absorbed: tuple[str, ...] = ()
-    identities: Map[str, tuple[str, ...]] = Map()
-    coded: Map[str, FeedbackCoded] = Map()
-    sentiments: Map[str, tuple[SentimentScored, ...]] = Map()
-    followed: Map[str, int] = Map()
-    invitations: Map[str, Invitation] = Map()
-    seen: Map[str, int] = Map()
-    traits: Map[str, tuple[Change, ...]] = Map()
-    culture: Map[str, tuple[Change, ...]] = Map()
-    acquisitions: Map[str, AcquisitionCostRecorded] = Map()
+    identities: Mapping[str, tuple[str, ...]] = EMPTY
+    coded: Mapping[str, FeedbackCoded] = EMPTY
+    sentiments: Mapping[str, tuple[SentimentScored, ...]] = EMPTY
+    followed: Mapping[str, int] = EMPTY
+    invitations: Mapping[str, Invitation] = EMPTY
+    seen: Mapping[str, int] = EMPTY
+    traits: Mapping[str, tuple[Change, ...]] = EMPTY
+    culture: Mapping[str, tuple[Change, ...]] = EMPTY
+    acquisitions: Mapping[str, AcquisitionCostRecorded] = EMPTY
     lapses: tuple[Change, ...] = ()
 
     @property

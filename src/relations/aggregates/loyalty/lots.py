@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
-from immutables import Map
 from msgspec.structs import replace
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+from relations.aggregates.maps import EMPTY
 
 __all__ = [
     "Coupon",
@@ -350,11 +352,11 @@ class LedgerContents(msgspec.Struct, frozen=True, gc=False):
     """
 
     enrolled_at: int | None = None
-    lots: Map[str, Lot] = Map()
-    earnings: Map[str, Earning] = Map()
-    redemptions: Map[str, Redemption] = Map()
-    coupons: Map[str, Coupon] = Map()
-    months: Map[str, int] = Map()
+    lots: Mapping[str, Lot] = EMPTY
+    earnings: Mapping[str, Earning] = EMPTY
+    redemptions: Mapping[str, Redemption] = EMPTY
+    coupons: Mapping[str, Coupon] = EMPTY
+    months: Mapping[str, int] = EMPTY
     month: str = ""
     debt: int = 0
     lapses_at: int | None = None
@@ -366,16 +368,16 @@ class LedgerContents(msgspec.Struct, frozen=True, gc=False):
     grace_until: int | None = None
     closed_at: int | None = None
     clubs: tuple[str, ...] = ()
-    referrals: Map[str, str] = Map()
+    referrals: Mapping[str, str] = EMPTY
     rewarded: int = 0
     invited: Invited | None = None
     idle_months: int = 0
-    redeemed_at: Map[str, int] = Map()
+    redeemed_at: Mapping[str, int] = EMPTY
     missed: int = 0
     shortfall: int = 0
-    missed_before: Map[str, int] = Map()
+    missed_before: Mapping[str, int] = EMPTY
     lost_tier: LostTier | None = None
-    takings: Map[str, tuple[Taking, ...]] = Map()
+    takings: Mapping[str, tuple[Taking, ...]] = EMPTY
     revoked: Revoked | None = None
     settled_at: int = 0
 
@@ -404,7 +406,7 @@ else:
         kinds = get_type_hints(LedgerContents)
         for field in msgspec.structs.fields(LedgerContents):
             kind = kinds[field.name]
-            if get_origin(kind) is Map:
+            if get_origin(kind) is Mapping:
                 fields.append((field.name, dict[get_args(kind)], msgspec.field(default_factory=dict)))
             else:
                 fields.append((field.name, kind, field.default))
@@ -422,19 +424,20 @@ else:
         )
 
     Holdings = _holdings()
-    """`LedgerContents` with dictionaries in the place of persistent maps, as JSON has them."""
+    """`LedgerContents` with dictionaries only, as JSON has them."""
 
 
 def from_holdings(holdings: Holdings) -> dict[str, Any]:
     """Return the fields of a ledger from what a merge moved."""
-    fields = {name: getattr(holdings, name) for name in LedgerContents.__struct_fields__}
-    return {name: Map(value) if isinstance(value, dict) else value for name, value in fields.items()}
+    return {name: getattr(holdings, name) for name in LedgerContents.__struct_fields__}
 
 
 def to_holdings(contents: LedgerContents, **changes: Any) -> Holdings:
     """Return what a merge moves of a ledger, with some fields changed."""
     fields: dict[str, Any] = {name: getattr(contents, name) for name in LedgerContents.__struct_fields__} | changes
-    held: dict[str, Any] = {name: dict(value) if isinstance(value, Map) else value for name, value in fields.items()}
+    held: dict[str, Any] = {
+        name: dict(value) if isinstance(value, Mapping) else value for name, value in fields.items()
+    }
     return Holdings(**held)
 
 

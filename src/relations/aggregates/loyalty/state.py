@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
-from immutables import Map
 
 from relations.aggregates.loyalty.events.merges import AccountReceived
 from relations.aggregates.loyalty.lots import Earning, LedgerContents, Lot, Redemption, TierStanding
+from relations.aggregates.maps import EMPTY
 
 __all__ = ["NEVER", "Account", "Ledger", "Received", "standing_of"]
 
@@ -37,8 +39,8 @@ class Ledger(LedgerContents, frozen=True, gc=False, kw_only=True):
 
     programme: str = "main"
     qualified: int = 0
-    done: Map[str, str] = Map()
-    received: Map[str, Received] = Map()
+    done: Mapping[str, str] = EMPTY
+    received: Mapping[str, Received] = EMPTY
     released: str | None = None
     due_at: int = NEVER
     rewards_due_at: int = NEVER
@@ -81,22 +83,22 @@ class Account(msgspec.Struct, frozen=True, gc=False):
         return self.ledger().enrolled_at
 
     @property
-    def lots(self) -> Map[str, Lot]:
+    def lots(self) -> Mapping[str, Lot]:
         """Lots with points left in the programme joined first."""
         return self.ledger().lots
 
     @property
-    def earnings(self) -> Map[str, Earning]:
+    def earnings(self) -> Mapping[str, Earning]:
         """Every lot ever credited in the programme joined first."""
         return self.ledger().earnings
 
     @property
-    def redemptions(self) -> Map[str, Redemption]:
+    def redemptions(self) -> Mapping[str, Redemption]:
         """Every redemption in the programme joined first."""
         return self.ledger().redemptions
 
     @property
-    def months(self) -> Map[str, int]:
+    def months(self) -> Mapping[str, int]:
         """The amounts that qualify for tiers in the programme joined first, by month."""
         return self.ledger().months
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from relations.cli.commands.explaining import diff, explain
 from relations.cli.options import Database, Json, Verbose, open_engine
 from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput, LogError, SourceError
@@ -288,3 +289,7 @@ def _digest(leaf: str) -> bytes:
             f"{leaf[:80]!r} is not a digest", code="invalid_digest", field="leaf", hint="Give 64 hexadecimal digits"
         )
     return found
+
+
+audit.command("explain")(explain)
+audit.command("diff")(diff)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from relations.cli.choices import CausesChoice, LoadChoice, OrderChoice, SeverityChoice, StatusChoice
+from relations.cli.known import Known, open_as_known
 from relations.cli.options import (
     Ahead,
     AsOf,
@@ -17,7 +18,6 @@ from relations.cli.options import (
     beginning,
     checked_id,
     moment,
-    open_to_read,
 )
 from relations.cli.screen import running
 from relations.errors import InvalidInput
@@ -66,6 +66,8 @@ def complaints_command(
     after: Annotated[
         str | None, typer.Option(metavar="CURSOR", help="Continue after the page that ended with this cursor.")
     ] = None,
+    as_of: AsOf = None,
+    known: Known = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -73,7 +75,10 @@ def complaints_command(
 
     Use --status, --customer, --subject, --since or --until to search all complaints, sorted by time of filing.
     """
-    with running(json=json, verbose=verbose) as screen, open_to_read(database) as engine:
+    with (
+        running(json=json, verbose=verbose) as screen,
+        open_as_known(screen, database, known=known, as_of=as_of) as engine,
+    ):
         from relations.cli.pages import desk as page
 
         zone, view, now = engine.policy.zone, engine.views.desk, engine.clock()
@@ -123,6 +128,8 @@ def complaints_command(
 def complaint_command(
     database: Database,
     complaint: Annotated[str, typer.Argument(metavar="ID", help="The id of the complaint.")],
+    as_of: AsOf = None,
+    known: Known = None,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
@@ -133,7 +140,7 @@ def complaint_command(
     """
     with running(json=json, verbose=verbose) as screen:
         checked_id(complaint, field="ID", what="complaint id")
-        with open_to_read(database, master_key_file) as engine:
+        with open_as_known(screen, database, master_key_file, known=known, as_of=as_of) as engine:
             from relations.cli.pages import desk as page
             from relations.cli.pages import history
 
@@ -166,6 +173,7 @@ def repair_command(
         typer.Argument(metavar="[CUSTOMER]", help="Show this customer's relation and emotional account instead."),
     ] = None,
     as_of: AsOf = None,
+    known: Known = None,
     since: Annotated[
         str | None, typer.Option(metavar="MONTH", help="Measure complaints from this month on, such as 2024-05.")
     ] = None,
@@ -187,7 +195,7 @@ def repair_command(
     with running(json=json, verbose=verbose) as screen:
         if customer is not None:
             checked_id(customer)
-        with open_to_read(database) as engine:
+        with open_as_known(screen, database, known=known) as engine:
             from relations.cli.pages import repair, repair_details
             from relations.cli.pages.question import Question
             from relations.report.customer_file import unknown_customer
@@ -201,7 +209,13 @@ def repair_command(
                 screen.result(one, lambda screen: screen.print(repair_details.show_one(one, zone, limit)))
                 return
             question = Question(
-                as_of=at, zone=zone, asked=as_of is not None, since=since, until=until, days=ahead, limit=limit
+                as_of=at,
+                zone=zone,
+                asked=as_of is not None or known is not None,
+                since=since,
+                until=until,
+                days=ahead,
+                limit=limit,
             )
             found, more = repair.read(engine, question), repair_details.read(engine, question, by.value)
             screen.result(

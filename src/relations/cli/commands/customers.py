@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from relations.cli.options import AsOf, Database, Json, MasterKeyFile, Verbose, checked_id, moment, open_to_read
+from relations.cli.known import Known, open_as_known
+from relations.cli.options import AsOf, Database, Json, MasterKeyFile, Verbose, checked_id, moment
 from relations.cli.screen import running
 
 __all__ = ["customer_command", "duplicates_command", "history_command"]
@@ -16,6 +17,7 @@ def customer_command(
     database: Database,
     customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="Any id of the customer.")],
     as_of: AsOf = None,
+    known: Known = None,
     events: Annotated[int, typer.Option(min=0, help="Show at most this many of the newest events.")] = 12,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
@@ -29,7 +31,7 @@ def customer_command(
     """
     with running(json=json, verbose=verbose) as screen:
         checked_id(customer)
-        with open_to_read(database, master_key_file) as engine:
+        with open_as_known(screen, database, master_key_file, known=known) as engine:
             from relations.cli.pages import customer as page
             from relations.cli.pages.history import as_dict
             from relations.report.customer_file import customer_file
@@ -38,7 +40,7 @@ def customer_command(
             found = customer_file(engine, customer, as_of=moment(as_of, zone))
         document = {name: getattr(found, name) for name in found.__struct_fields__}
         document["history"] = [as_dict(recorded) for recorded in found.history]
-        asked = as_of is not None
+        asked = as_of is not None or known is not None
         screen.result(document, lambda screen: screen.print(*page.show(found, zone, events=events, asked=asked)))
 
 
@@ -49,6 +51,7 @@ def history_command(
         str | None,
         typer.Option(metavar="TIME", help="Show what occurred up to a day (its end), or up to a time with its zone."),
     ] = None,
+    known: Known = None,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
@@ -59,7 +62,7 @@ def history_command(
     """
     with running(json=json, verbose=verbose) as screen:
         checked_id(customer)
-        with open_to_read(database, master_key_file, views=False) as engine:
+        with open_as_known(screen, database, master_key_file, known=known, views=False) as engine:
             from relations.cli.pages import history
             from relations.report.customer_file import unknown_customer
 
@@ -82,6 +85,8 @@ def duplicates_command(
         tuple[str, str] | None,
         typer.Option(metavar="CUSTOMER CUSTOMER", help="Show only pairs after the one of these two customers."),
     ] = None,
+    as_of: AsOf = None,
+    known: Known = None,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
@@ -92,7 +97,10 @@ def duplicates_command(
     written differently. Pairs that were merged or unmerged are left out. Nothing is changed; to merge a pair, execute
     `MergeCustomer`.
     """
-    with running(json=json, verbose=verbose) as screen, open_to_read(database, master_key_file) as engine:
+    with (
+        running(json=json, verbose=verbose) as screen,
+        open_as_known(screen, database, master_key_file, known=known, as_of=as_of) as engine,
+    ):
         from relations.cli.pages import customer as page
 
         view = engine.views.customers

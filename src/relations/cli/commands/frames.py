@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
 import typer
 
 from relations.cli.choices import complete_question
-from relations.cli.options import AsOf, Json, MasterKeyFile, Verbose, moment, open_to_read
+from relations.cli.known import Known, open_as_known
+from relations.cli.options import AsOf, Json, MasterKeyFile, Verbose, moment
 from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput
 
 if TYPE_CHECKING:
     from polars import DataFrame
 
-    from relations.engine import Relations
+    from relations.past.questions import Questions
     from relations.projections.view import View
 
 __all__ = ["frame_command"]
@@ -64,6 +65,7 @@ def frame_command(
         ),
     ] = None,
     as_of: AsOf = None,
+    known: Known = None,
     raw: Annotated[
         bool,
         typer.Option("--raw", help="Write CSV texts unchanged, even those that a spreadsheet would read as formulas."),
@@ -97,8 +99,9 @@ def frame_command(
                 field="--output",
                 hint=f"Use a name that ends with one of {', '.join(FORMATS)}",
             )
-        with open_to_read(database, master_key_file) as engine:
-            pairs = [*(given or ()), *([] if as_of is None else [f"as_of={as_of}"])]
+        bounded = as_of if _takes_no_moment(name) else None
+        with open_as_known(screen, database, master_key_file, known=known, as_of=bounded) as engine:
+            pairs = [*(given or ()), *([] if as_of is None or bounded is not None else [f"as_of={as_of}"])]
             found = _found(engine, name, pairs)
         for column in parts or ():
             found = part(found, column)
@@ -108,7 +111,17 @@ def frame_command(
         screen.result(document, lambda screen: _show(screen, output, found.height, columns))
 
 
-def _found(engine: Relations, name: str, pairs: Sequence[str]) -> DataFrame:
+def _takes_no_moment(name: str) -> bool:
+    """Return True for a table, and for a question without an argument `as_of`: they are asked in the past itself."""
+    from relations.projections import VIEWS
+
+    view_name, _, what = name.partition(".")
+    kind = next((each for each in VIEWS if each.projection.name == view_name), None)
+    found = getattr(kind, what, None) if kind is not None else None
+    return found is None or "as_of" not in signature(found).parameters
+
+
+def _found(engine: Questions, name: str, pairs: Sequence[str]) -> DataFrame:
     from relations.exchange.frames import frame, questions, table, tables
 
     view_name, _, what = name.partition(".")
@@ -129,7 +142,7 @@ def _found(engine: Relations, name: str, pairs: Sequence[str]) -> DataFrame:
     return frame(question, **_arguments(question, pairs, engine.policy.zone))
 
 
-def _views(engine: Relations) -> dict[str, View]:
+def _views(engine: Questions) -> dict[str, View]:
     return dict(sorted(vars(engine.views).items()))
 
 

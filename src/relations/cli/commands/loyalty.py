@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from relations.cli.exits import ExitCode
+from relations.cli.known import Known, open_as_known
 from relations.cli.options import (
     AsOf,
     Database,
@@ -18,7 +19,6 @@ from relations.cli.options import (
     beginning,
     checked_id,
     moment,
-    open_to_read,
 )
 from relations.cli.screen import running
 
@@ -47,23 +47,27 @@ def loyalty(
         int | None,
         typer.Option(metavar="POSITION", help="Show only entries after the one with this position in the log."),
     ] = None,
+    as_of: AsOf = None,
+    known: Known = None,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Show a member's statement: opening balance, entries and closing balance, and the state of the account.
 
-    The account is shown as of --until, by default as of now. The balances cover the whole period, even if only some
-    entries are shown. The exit code is 2 for an unknown id.
+    The account is shown as of --as-of or --until, whichever is earlier, by default as of now. The balances cover the
+    whole period, even if only some entries are shown. The exit code is 2 for an unknown id.
     """
     with running(json=json, verbose=verbose) as screen:
         checked_id(customer)
-        with open_to_read(database, master_key_file) as engine:
+        with open_as_known(screen, database, master_key_file, known=known) as engine:
             from relations.cli.pages import loyalty as page
             from relations.report.customer_file import unknown_customer
 
             zone, view = engine.policy.zone, engine.views.loyalty
             end = moment(until, zone, field="--until")
+            at = moment(as_of, zone)
+            end = at if end is None else end if at is None else min(at, end)
             statement = view.statement(
                 customer,
                 programme=programme,
@@ -83,6 +87,7 @@ def liability(
     database: Database,
     programme: Programme = None,
     as_of: AsOf = None,
+    known: Known = None,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,
@@ -91,7 +96,10 @@ def liability(
 
     A day given as --as-of includes the whole day, in the policy's time zone. A time gives the figures of that moment.
     """
-    with running(json=json, verbose=verbose) as screen, open_to_read(database, master_key_file) as engine:
+    with (
+        running(json=json, verbose=verbose) as screen,
+        open_as_known(screen, database, master_key_file, known=known) as engine,
+    ):
         from relations.cli.pages import loyalty as page
 
         zone, view = engine.policy.zone, engine.views.loyalty

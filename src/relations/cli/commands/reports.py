@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relations.cli.choices import DimensionChoice, SegmentsChoice, ViewChoice
-from relations.cli.options import Ahead, AsOf, Database, Json, MasterKeyFile, Verbose, moment, open_to_read
+from relations.cli.known import Known, open_as_known
+from relations.cli.options import Ahead, AsOf, Database, Json, MasterKeyFile, Verbose, moment
 from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput, RelationsError
 
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from relations.cli.pages.question import Question
-    from relations.engine import Relations
+    from relations.past.questions import Questions
 
 __all__ = ["pages", "report", "write_page"]
 
 _STALE = timedelta(days=30)
 
 
-def pages(engine: Relations, question: Question, views: list[str]) -> tuple[dict[str, Any], list[RenderableType]]:
+def pages(engine: Questions, question: Question, views: list[str]) -> tuple[dict[str, Any], list[RenderableType]]:
     """Return the JSON documents and the terminal pages of some views."""
     from relations.cli.pages import agenda, repair, retention, satisfaction
 
@@ -53,12 +54,12 @@ def pages(engine: Relations, question: Question, views: list[str]) -> tuple[dict
 
 
 _OPTIONS: dict[str | None, frozenset[str]] = {
-    "satisfaction": frozenset({"as_of", "since", "until", "by", "segments", "limit", "currency"}),
-    "retention": frozenset({"as_of", "since", "until", "limit", "currency"}),
-    "repair": frozenset({"as_of", "since", "until", "ahead", "limit"}),
-    "agenda": frozenset({"as_of", "ahead", "limit"}),
-    None: frozenset({"as_of", "since", "until", "by", "segments", "ahead", "limit", "currency"}),
-    "html": frozenset({"as_of", "ahead", "currency", "html", "lang"}),
+    "satisfaction": frozenset({"as_of", "known", "since", "until", "by", "segments", "limit", "currency"}),
+    "retention": frozenset({"as_of", "known", "since", "until", "limit", "currency"}),
+    "repair": frozenset({"as_of", "known", "since", "until", "ahead", "limit"}),
+    "agenda": frozenset({"as_of", "known", "ahead", "limit"}),
+    None: frozenset({"as_of", "known", "since", "until", "by", "segments", "ahead", "limit", "currency"}),
+    "html": frozenset({"as_of", "known", "ahead", "currency", "html", "lang"}),
 }
 """The options that apply to each view; None stands for all views at once, `html` for the page."""
 _COMMON = frozenset({"database", "view", "master_key_file", "json", "verbose"})
@@ -101,6 +102,7 @@ def report(
         ViewChoice | None, typer.Argument(metavar="[VIEW]", help="Show this view only. Default: all views.")
     ] = None,
     as_of: AsOf = None,
+    known: Known = None,
     since: Annotated[
         str | None, typer.Option(metavar="MONTH", help="Show figures from this month on, such as 2024-05.")
     ] = None,
@@ -137,12 +139,18 @@ def report(
     """
     with running(json=json, verbose=verbose) as screen, ExitStack() as stack:
         _reject_unsuitable_options(context, view.value if view else None, html)
-        engine = stack.enter_context(open_to_read(database, master_key_file))
+        engine = stack.enter_context(open_as_known(screen, database, master_key_file, known=known))
         _warn_of_damage(engine, screen)
         zone = engine.policy.zone
         if html is not None:
+            past_moment = None if known is None else engine.clock()
             written = write_page(
-                engine, html, lang, as_of=moment(as_of, zone), currency=currency, ahead=timedelta(days=ahead)
+                engine,
+                html,
+                lang,
+                as_of=moment(as_of, zone) or past_moment,
+                currency=currency,
+                ahead=timedelta(days=ahead),
             )
             screen.result(written, lambda screen: screen.print(f"Written: {html} ({written['bytes']:,} bytes)"))
             return
@@ -151,7 +159,7 @@ def report(
         question = Question(
             as_of=moment(as_of, zone) or engine.clock(),
             zone=zone,
-            asked=as_of is not None,
+            asked=as_of is not None or known is not None,
             since=since,
             until=until,
             by=tuple(choice.value for choice in by or ()),
@@ -162,14 +170,14 @@ def report(
         )
         views = [view.value] if view else [choice.value for choice in ViewChoice]
         documents, shown = pages(engine, question, views)
-        document = {"as_of": question.as_of, "zone": zone, **documents}
+        document = {"as_of": question.as_of, "known": engine.status().position, "zone": zone, **documents}
         screen.result(document, lambda screen: screen.print(*shown))
-        if as_of is None:
+        if as_of is None and known is None:
             _hint_at_age(engine, screen)
 
 
 def write_page(
-    engine: Relations, path: Path, lang: str, *, as_of: datetime | None, currency: str | None, ahead: timedelta
+    engine: Questions, path: Path, lang: str, *, as_of: datetime | None, currency: str | None, ahead: timedelta
 ) -> dict[str, Any]:
     """Write all views as one HTML page, and return its path and size."""
     from relations.report import render_html
@@ -179,7 +187,7 @@ def write_page(
     return {"written": str(path), "bytes": len(page.encode())}
 
 
-def _warn_of_damage(engine: Relations, screen: Screen) -> None:
+def _warn_of_damage(engine: Questions, screen: Screen) -> None:
     """Warn that a view is stopped at an event that it cannot fold, so that its figures end there."""
     try:
         stopped = [each for each in engine.status().projections if each.failure]
@@ -192,7 +200,7 @@ def _warn_of_damage(engine: Relations, screen: Screen) -> None:
         )
 
 
-def _hint_at_age(engine: Relations, screen: Screen) -> None:
+def _hint_at_age(engine: Questions, screen: Screen) -> None:
     """Explain why every customer looks lost if nothing has been recorded for a long time."""
     if screen.json:
         return

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from relations.cli.pages.question import Question
 from relations.cli.show import counted, headline, local_minute, number, section, table, words
-from relations.engine import Relations
+from relations.past.questions import Questions
 from relations.projections.agenda.view import AgendaItem
 from relations.report.due import due_within, has_gone_on
 
@@ -47,7 +47,7 @@ class AgendaPage(msgspec.Struct, frozen=True):
     due: list[AgendaItem]
 
 
-def read(engine: Relations, question: Question) -> AgendaPage:
+def read(engine: Questions, question: Question) -> AgendaPage:
     """Read what is overdue at a moment, and what falls due soon after it."""
     found = due_within(engine, question.as_of, timedelta(days=question.days))
     return AgendaPage(

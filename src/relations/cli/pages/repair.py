@@ -11,7 +11,7 @@ from rich.text import Text
 
 from relations.cli.pages.question import Question
 from relations.cli.show import ABSENT, bar, counted, headline, local_minute, number, percent, section, table, words
-from relations.engine import Relations
+from relations.past.questions import Questions
 from relations.projections.repair.relation_state import STATES
 from relations.projections.repair.view import DueStep, FunnelStep, RelationStanding, RepairSummary, StepTime
 
@@ -66,7 +66,7 @@ class RepairPage(msgspec.Struct, frozen=True):
     relations: list[RelationStanding]
 
 
-def read(engine: Relations, question: Question) -> RepairPage:
+def read(engine: Questions, question: Question) -> RepairPage:
     """Read relations, times to each step, and what is due, as of the moment asked about."""
     view, as_of = engine.views.repair, question.as_of
     return RepairPage(

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from relations.cli.pages.question import Question
 from relations.cli.pages.repair import duration
 from relations.cli.show import ABSENT, bar, headline, local_minute, number, percent, section, table, words
-from relations.engine import Relations
+from relations.past.questions import Questions
 from relations.projections.repair.lessons import CausesBy
 from relations.projections.repair.view import (
     BeforeAfter,
@@ -55,7 +55,7 @@ class RelationPage(msgspec.Struct, frozen=True):
     account: EmotionalBalance
 
 
-def read(engine: Relations, question: Question, by: CausesBy) -> RepairDetails:
+def read(engine: Questions, question: Question, by: CausesBy) -> RepairDetails:
     """Read everything as of the moment asked about."""
     view, as_of = engine.views.repair, question.as_of
     return RepairDetails(
@@ -68,7 +68,7 @@ def read(engine: Relations, question: Question, by: CausesBy) -> RepairDetails:
     )
 
 
-def read_one(engine: Relations, customer: str, as_of: datetime) -> RelationPage:
+def read_one(engine: Questions, customer: str, as_of: datetime) -> RelationPage:
     """One customer's relation and account."""
     view = engine.views.repair
     return RelationPage(view.relation(customer, as_of=as_of), view.account(customer, as_of=as_of))

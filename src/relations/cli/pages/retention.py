@@ -13,7 +13,7 @@ from relations.cli.pages import value
 from relations.cli.pages.question import Question
 from relations.cli.pages.value import ValuePage
 from relations.cli.show import Curve, HeatTable, Sheet, bar, counted, headline, number, percent, section, table, words
-from relations.engine import Relations
+from relations.past.questions import Questions
 from relations.policies import Lifecycle
 from relations.projections.retention import ChurnReport, KindsReport, LifecycleReport, PeriodRates
 from relations.projections.retention.cohorts import Cohort, CohortMonth
@@ -34,7 +34,7 @@ class RetentionPage(msgspec.Struct, frozen=True):
     policy: Lifecycle
 
 
-def read(engine: Relations, question: Question) -> RetentionPage:
+def read(engine: Questions, question: Question) -> RetentionPage:
     """Read who stays and what they are worth, as of the moment asked about."""
     view, as_of = engine.views.retention, question.as_of
     return RetentionPage(

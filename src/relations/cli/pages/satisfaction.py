@@ -24,8 +24,8 @@ from relations.cli.show import (
     table,
     words,
 )
-from relations.engine import Relations
 from relations.errors import InvalidInput
+from relations.past.questions import Questions
 from relations.projections.satisfaction import (
     CsatFigure,
     GapFigure,
@@ -59,7 +59,7 @@ class SatisfactionPage(SatisfactionReport):
     no_drivers: str | None = None
 
 
-def read(engine: Relations, question: Question) -> SatisfactionPage | dict[str, Any]:
+def read(engine: Questions, question: Question) -> SatisfactionPage | dict[str, Any]:
     """Read the report, or the figures in groups."""
     view, surveys = engine.views.satisfaction, engine.policy.surveys
     within: dict[str, Any] = {"since": question.since, "until": question.month_after}
@@ -87,7 +87,7 @@ def read(engine: Relations, question: Question) -> SatisfactionPage | dict[str, 
     }
 
 
-def _why_no_drivers(engine: Relations, question: Question) -> str | None:
+def _why_no_drivers(engine: Questions, question: Question) -> str | None:
     try:
         engine.views.satisfaction.drivers("nps", as_of=question.as_of)
     except InvalidInput as error:
@@ -95,7 +95,7 @@ def _why_no_drivers(engine: Relations, question: Question) -> str | None:
     return None
 
 
-def _segments(engine: Relations, question: Question) -> SegmentsOf:
+def _segments(engine: Questions, question: Question) -> SegmentsOf:
     """Return the segments of each customer at the moment asked about."""
     retention = engine.views.retention
     if question.segments == "policy":

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from relations.cli.pages.question import Question
 from relations.cli.show import ABSENT, HeatTable, Sheet, bar, counted, number, percent, section, table, words
-from relations.engine import Relations
 from relations.messages import minor_digits
+from relations.past.questions import Questions
 from relations.projections.retention import (
     AcquisitionFigure,
     CohortRevenue,
@@ -51,7 +51,7 @@ class ValuePage(msgspec.Struct, frozen=True):
     others: list[str]
 
 
-def read(engine: Relations, question: Question) -> ValuePage:
+def read(engine: Questions, question: Question) -> ValuePage:
     """Read value in one currency, as of the moment asked about."""
     view, as_of = engine.views.retention, question.as_of
     currency = question.currency or engine.policy.currency

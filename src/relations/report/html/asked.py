@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
 
-from relations.engine import Relations
 from relations.errors import InvalidInput, MissingExtra
 from relations.messages import from_micros, to_micros
 from relations.months import last_day, months_after, months_between
+from relations.past.questions import Questions
 from relations.policies.calendars import LocalTime, local_time
 from relations.report.html.figures import Bar, BarPiece, Bars, Dot, Figure, Plot, Scale, Table, middle, points, ticks_at
 from relations.report.html.wording import Wording
@@ -61,7 +61,7 @@ class Asked:
         say: The language.
     """
 
-    engine: Relations
+    engine: Questions
     at: datetime
     is_past: bool
     currency: str

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from relations.engine import Relations
 from relations.errors import InvalidInput
 from relations.messages import minor_digits
+from relations.past.questions import Questions
 from relations.report.due import has_gone_on
 from relations.report.html.asked import Asked
 from relations.report.html.figures import Section
@@ -30,7 +30,7 @@ _SECTIONS: tuple[Callable[[Asked], Section], ...] = (
 
 
 def render_html(
-    engine: Relations,
+    engine: Questions,
     lang: str = "en",
     *,
     as_of: datetime | None = None,

@@ -18,7 +18,6 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TypeVar
 
-from immutables import Map
 from msgspec.structs import replace
 
 from relations.aggregates.loyalty.commands import ReceiveAccount, ReleaseAccount, RestoreAccount, ReturnAccount
@@ -281,7 +280,7 @@ def _what_is_left(ledger: Ledger, received: Received, survivor: str, zone: str) 
         **_lapse(ledger, came, earnings, prefix, zone),
         coupons=_of(ledger.coupons, prefix),
         clubs=tuple(club for club in came.clubs if club in ledger.clubs),
-        referrals=_of(Map(_unrewarded(ledger)), prefix),
+        referrals=_of(dict(_unrewarded(ledger)), prefix),
         rewarded=came.rewarded + since,
         invited=None if came.invited is None else _own_lot(ledger.invited or came.invited, prefix),
         revoked=None if came.invited is None or ledger.revoked is None else _own_lot(ledger.revoked, prefix),
@@ -322,7 +321,7 @@ def _lapse(
     return {"lapses_at": max(lapses, default=None), "idle_months": ledger.idle_months}
 
 
-def _of(held: Map[str, T], prefix: str) -> dict[str, T]:
+def _of(held: Mapping[str, T], prefix: str) -> dict[str, T]:
     return {name.removeprefix(prefix): each for name, each in held.items() if name.startswith(prefix)}
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from immutables import Map
 from msgspec.structs import replace
 
 from relations.aggregates.loyalty.events.merges import AccountReleased, AccountRestored, AccountReturned
@@ -68,7 +67,7 @@ def _timed(fold: Callable[[Ledger, Any], Ledger]) -> Callable[[Ledger, Any], Led
     return timed
 
 
-def _lots_due(lots: Map[str, Lot]) -> int:
+def _lots_due(lots: Mapping[str, Lot]) -> int:
     due_at = NEVER
     for lot in lots.values():
         if lot.expires_at is not None and lot.expires_at < due_at:

@@ -14,6 +14,7 @@ from relations.aggregates.loyalty.events.merges import (
     RequestForwarded,
 )
 from relations.aggregates.loyalty.state import Ledger
+from relations.aggregates.maps import with_item
 from relations.messages import Event
 
 __all__ = ["FORWARDING", "Forwarded", "remembered_as"]
@@ -43,7 +44,7 @@ def remembered_as(event: Forwarded) -> tuple[str, str]:
 
 
 def _forwarded(ledger: Ledger, event: Forwarded) -> Ledger:
-    return replace(ledger, done=ledger.done.set(*remembered_as(event)))
+    return replace(ledger, done=with_item(ledger.done, *remembered_as(event)))
 
 
 FORWARDING: dict[type[Event], Callable[[Ledger, Any], Ledger]] = dict.fromkeys(

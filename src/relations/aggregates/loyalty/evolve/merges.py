@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from immutables import Map
 from msgspec.structs import replace
 
 from relations.aggregates.loyalty.events.merges import (
@@ -26,6 +25,7 @@ from relations.aggregates.loyalty.lots import (
     under_prefix,
 )
 from relations.aggregates.loyalty.state import NEVER, Ledger, Received, standing_of
+from relations.aggregates.maps import with_item, with_items, without_item
 from relations.messages import Event
 
 __all__ = ["JOINED_WITH_THE_EVENT", "MERGES"]
@@ -74,12 +74,12 @@ def _restored(ledger: Ledger, event: AccountRestored) -> Ledger:
 # --- taking in another account --------------------------------------------------------------------------------------
 
 
-def _prefixed(here: Map[str, T], came: Mapping[str, T], prefix: str) -> Map[str, T]:
-    return here.update({prefix + name: under_prefix(each, prefix) for name, each in came.items()})
+def _prefixed(here: Mapping[str, T], came: Mapping[str, T], prefix: str) -> Mapping[str, T]:
+    return with_items(here, {prefix + name: under_prefix(each, prefix) for name, each in came.items()})
 
 
-def _added_by_key(here: Map[str, int], came: Mapping[str, int], _prefix: str) -> Map[str, int]:
-    return here.update({key: here.get(key, 0) + more for key, more in came.items()})
+def _added_by_key(here: Mapping[str, int], came: Mapping[str, int], _prefix: str) -> Mapping[str, int]:
+    return with_items(here, {key: here.get(key, 0) + more for key, more in came.items()})
 
 
 def _added(here: int, came: int, _prefix: str) -> int:
@@ -156,18 +156,18 @@ def _received(ledger: Ledger, event: AccountReceived) -> Ledger:
         grace_until=standing.grace_until,
         lost_tier=None,
         done=_with_revoked(ledger.done, referrals_revoked(came, event.source), prefix),
-        received=ledger.received.set(event.merge, Received(event.source, event, ledger)),
+        received=with_item(ledger.received, event.merge, Received(event.source, event, ledger)),
     )
 
 
-def _with_revoked(done: Map[str, str], referrals: Mapping[str, bool], prefix: str = "") -> Map[str, str]:
+def _with_revoked(done: Mapping[str, str], referrals: Mapping[str, bool], prefix: str = "") -> Mapping[str, str]:
     """Mark the revoked referrals, so that they count again when the refund that revoked them is reversed."""
     for name, is_revoked in referrals.items():
         mark = f"revoked/{prefix}{name}"
         if is_revoked:
-            done = done.set(mark, "")
+            done = with_item(done, mark, "")
         elif mark in done:
-            done = done.delete(mark)
+            done = without_item(done, mark)
     return done
 
 
@@ -203,7 +203,7 @@ def _returned(ledger: Ledger, event: AccountReturned) -> Ledger:
         enrolled_at=member.enrolled_at,
         closed_at=member.closed_at,
         lots=_without(ledger.lots, prefix),
-        earnings=_without(ledger.earnings, prefix).update(theirs),
+        earnings=with_items(_without(ledger.earnings, prefix), theirs),
         redemptions=redemptions,
         coupons=_without(ledger.coupons, prefix),
         redeemed_at=_without(ledger.redeemed_at, prefix),
@@ -227,7 +227,7 @@ def _returned(ledger: Ledger, event: AccountReturned) -> Ledger:
         invited=None if _brought_by(came) else ledger.invited,
         revoked=None if _brought_by(came) else ledger.revoked,
         done=_without(_without(ledger.done, f"rewarded/{prefix}"), f"revoked/{prefix}"),
-        received=ledger.received.delete(event.merge) if came is not None else ledger.received,
+        received=without_item(ledger.received, event.merge) if came is not None else ledger.received,
     )
 
 
@@ -236,9 +236,9 @@ def _brought_by(came: Received | None) -> bool:
     return came is not None and came.before.invited is None and came.event.holdings.invited is not None
 
 
-def _without(held: Map[str, T], prefix: str) -> Map[str, T]:
+def _without(held: Mapping[str, T], prefix: str) -> Mapping[str, T]:
     for name in [name for name in held if name.startswith(prefix)]:
-        held = held.delete(name)
+        held = without_item(held, name)
     return held
 
 

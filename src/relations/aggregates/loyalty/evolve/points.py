@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from immutables import Map
 from msgspec.structs import replace
 
 from relations.aggregates.loyalty.events.points import (
@@ -39,6 +38,7 @@ from relations.aggregates.loyalty.lots import (
     purchase_lot,
 )
 from relations.aggregates.loyalty.state import Ledger
+from relations.aggregates.maps import EMPTY, with_item, without_item
 from relations.messages import Event
 
 __all__ = ["POINTS", "referrals_revoked"]
@@ -59,23 +59,23 @@ def _settled(ledger: Ledger, event: AccountClosed) -> Ledger:
     coupons = ledger.coupons
     for each in event.rewards:
         if each.coupon in coupons:
-            coupons = coupons.set(each.coupon, replace(coupons[each.coupon], status="void"))
+            coupons = with_item(coupons, each.coupon, replace(coupons[each.coupon], status="void"))
     return replace(
         ledger,
-        earnings=Map({name: _taken_whole(earning) for name, earning in ledger.earnings.items()}),
-        redemptions=Map({name: replace(each, lots=()) for name, each in ledger.redemptions.items()}),
-        months=Map(),
+        earnings={name: _taken_whole(earning) for name, earning in ledger.earnings.items()},
+        redemptions={name: replace(each, lots=()) for name, each in ledger.redemptions.items()},
+        months=EMPTY,
         qualified=0,
         shortfall=0,
-        missed_before=Map(),
+        missed_before=EMPTY,
         warned=None,
         lapses_at=None,
         idle_months=0,
-        redeemed_at=Map(),
+        redeemed_at=EMPTY,
         coupons=coupons,
         clubs=(),
         lost_tier=None,
-        takings=Map(),
+        takings=EMPTY,
         settled_at=event.closed_at,
     )
 
@@ -97,12 +97,14 @@ def _earned(ledger: Ledger, event: PointsEarned) -> Ledger:
     earning = Earning(points, qualifying, key, event.reason, event.source, active_from, expires_at, earned_at, lapsing)
     due_at = ledger.due_at
     if points:
-        lots = lots.set(event.lot, Lot(points, active_from, expires_at, earned_at, active_from > earned_at, lapsing))
+        lots = with_item(
+            lots, event.lot, Lot(points, active_from, expires_at, earned_at, active_from > earned_at, lapsing)
+        )
         if expires_at is not None and expires_at < due_at:
             due_at = expires_at
         if earned_at < active_from < due_at:
             due_at = active_from
-    earnings = ledger.earnings.set(event.lot, earning)
+    earnings = with_item(ledger.earnings, event.lot, earning)
     if not qualifying:
         return replace(ledger, lots=lots, earnings=earnings, due_at=due_at)
     months = ledger.months
@@ -110,7 +112,7 @@ def _earned(ledger: Ledger, event: PointsEarned) -> Ledger:
         ledger,
         lots=lots,
         earnings=earnings,
-        months=months.set(key, months.get(key, 0) + qualifying),
+        months=with_item(months, key, months.get(key, 0) + qualifying),
         qualified=ledger.qualified + qualifying,
         month=max(month, ledger.month),
         due_at=due_at,
@@ -122,7 +124,7 @@ def _activated(ledger: Ledger, event: PointsActivated) -> Ledger:
     for share in event.lots:
         lot = lots.get(share.lot)
         if lot is not None:
-            lots = lots.set(share.lot, replace(lot, pending=False))
+            lots = with_item(lots, share.lot, replace(lot, pending=False))
     return replace(ledger, lots=lots)
 
 
@@ -131,11 +133,11 @@ def _redeemed(ledger: Ledger, event: PointsRedeemed) -> Ledger:
     return replace(
         ledger,
         lots=_without(ledger.lots, event.lots),
-        redemptions=ledger.redemptions.set(event.redemption, redemption),
+        redemptions=with_item(ledger.redemptions, event.redemption, redemption),
         redeemed_at=ledger.redeemed_at
         if event.redeemed_at is None
-        else ledger.redeemed_at.set(event.redemption, event.redeemed_at),
-        missed_before=ledger.missed_before.set(event.redemption, ledger.missed)
+        else with_item(ledger.redeemed_at, event.redemption, event.redeemed_at),
+        missed_before=with_item(ledger.missed_before, event.redemption, ledger.missed)
         if ledger.missed
         else ledger.missed_before,
     )
@@ -149,17 +151,17 @@ def _redemption_reversed(ledger: Ledger, event: RedemptionReversed) -> Ledger:
         if share.lot in graced and earning is not None:
             lot = Lot(0 if lot is None else lot.points, earning.active_from, graced[share.lot], earning.earned_at)
         if lot is not None:
-            lots = lots.set(share.lot, replace(lot, points=lot.points + share.points))
+            lots = with_item(lots, share.lot, replace(lot, points=lot.points + share.points))
         elif earning is not None:
             back = Lot(share.points, earning.active_from, earning.expires_at, earning.earned_at, False, earning.lapsing)
-            lots = lots.set(share.lot, back)
+            lots = with_item(lots, share.lot, back)
     redemption, coupon = ledger.redemptions.get(event.redemption), ledger.coupons.get(event.redemption)
     coupons = ledger.coupons
     if coupon is not None:
-        coupons = coupons.set(event.redemption, replace(coupon, status="void"))
+        coupons = with_item(coupons, event.redemption, replace(coupon, status="void"))
     redemptions = ledger.redemptions
     if redemption is not None:
-        redemptions = redemptions.set(event.redemption, replace(redemption, reversed=True))
+        redemptions = with_item(redemptions, event.redemption, replace(redemption, reversed=True))
     return replace(ledger, lots=lots, redemptions=redemptions, coupons=coupons)
 
 
@@ -168,7 +170,7 @@ def _expired(ledger: Ledger, event: PointsExpired) -> Ledger:
     for share in event.lots:
         earning = earnings.get(share.lot)
         if earning is not None:
-            earnings = earnings.set(share.lot, replace(earning, expired=earning.expired + share.points))
+            earnings = with_item(earnings, share.lot, replace(earning, expired=earning.expired + share.points))
     return replace(ledger, lots=_without(ledger.lots, event.lots), earnings=earnings)
 
 
@@ -195,12 +197,12 @@ def _reversed(ledger: Ledger, event: EarningReversed) -> Ledger:
     reversed_ = replace(
         ledger,
         lots=lots,
-        earnings=ledger.earnings.set(own, taken),
-        months=months.set(earning.month, months.get(earning.month, 0) - event.qualifying),
+        earnings=with_item(ledger.earnings, own, taken),
+        months=with_item(months, earning.month, months.get(earning.month, 0) - event.qualifying),
         qualified=ledger.qualified - event.qualifying,
         missed=missed,
         shortfall=ledger.shortfall + event.shortfall,
-        takings=ledger.takings.set(own, (*ledger.takings.get(own, ()), taking)),
+        takings=with_item(ledger.takings, own, (*ledger.takings.get(own, ()), taking)),
     )
     return _referral_counted(reversed_, own, taken) if earning.reason == "referral" else reversed_
 
@@ -211,7 +213,7 @@ def _restored(ledger: Ledger, event: EarningRestored) -> Ledger:
         lot = lots.get(each.lot)
         points = each.points + (0 if lot is None else lot.points)
         back = Lot(points, each.active_from, each.expires_at, each.earned_at, each.pending, each.lapsing)
-        lots = lots.set(each.lot, back)
+        lots = with_item(lots, each.lot, back)
     if event.missing:
         ledger = _less_missing(ledger, event)
     own = event.lot or purchase_lot(event.purchase)
@@ -228,16 +230,16 @@ def _restored(ledger: Ledger, event: EarningRestored) -> Ledger:
     takings = ledger.takings
     left = tuple(each for each in takings.get(own, ()) if each.refund != event.refund)
     if left:
-        takings = takings.set(own, left)
+        takings = with_item(takings, own, left)
     elif own in takings:
-        takings = takings.delete(own)
+        takings = without_item(takings, own)
     months = ledger.months
     if event.qualifying:
-        months = months.set(earning.month, months.get(earning.month, 0) + event.qualifying)
+        months = with_item(months, earning.month, months.get(earning.month, 0) + event.qualifying)
     restored = replace(
         ledger,
         lots=lots,
-        earnings=ledger.earnings.set(own, given),
+        earnings=with_item(ledger.earnings, own, given),
         months=months,
         qualified=ledger.qualified + event.qualifying,
         debt=ledger.debt - event.debt,
@@ -271,10 +273,12 @@ def _less_missing(ledger: Ledger, event: EarningRestored) -> Ledger:
 
     takings = ledger.takings
     for name, taken in takings.items():
-        takings = takings.set(name, tuple(replace(each, missed=back(each.missed)) for each in taken))
+        takings = with_item(takings, name, tuple(replace(each, missed=back(each.missed)) for each in taken))
     missed_before = ledger.missed_before
     for name, missed in missed_before.items():
-        missed_before = missed_before.set(name, back(missed)) if back(missed) else missed_before.delete(name)
+        missed_before = (
+            with_item(missed_before, name, back(missed)) if back(missed) else without_item(missed_before, name)
+        )
     return replace(ledger, missed=ledger.missed - event.missing, missed_before=missed_before, takings=takings)
 
 
@@ -287,7 +291,7 @@ def _referral_counted(ledger: Ledger, own: str, earning: Earning) -> Ledger:
     is_gone, was_gone = earning.reversed >= earning.points, revoked in ledger.done
     if is_gone == was_gone:
         return ledger
-    done = ledger.done.set(revoked, "") if is_gone else ledger.done.delete(revoked)
+    done = with_item(ledger.done, revoked, "") if is_gone else without_item(ledger.done, revoked)
     return replace(ledger, done=done, rewarded=ledger.rewarded + (-1 if is_gone else 1))
 
 
@@ -331,7 +335,7 @@ def _owes(ledger: Ledger, event: DebtIncurred) -> Ledger:
         # It follows its own `EarningReversed`, so the clock of missing points says which of the takings it is of.
         for lot, taken in takings.items():
             if taken[-1].refund == event.refund and taken[-1].missed == ledger.missed:
-                takings = takings.set(lot, (*taken[:-1], replace(taken[-1], owed=True)))
+                takings = with_item(takings, lot, (*taken[:-1], replace(taken[-1], owed=True)))
     return replace(
         ledger,
         debt=ledger.debt + event.points,
@@ -350,44 +354,46 @@ def _released_points(ledger: Ledger, event: PointsReleased) -> Ledger:
     return replace(
         ledger,
         lots=_without(ledger.lots, event.lots),
-        done=ledger.done.set(f"transfer/{event.transfer}", f"{event.points} to {event.to}"),
+        done=with_item(ledger.done, f"transfer/{event.transfer}", f"{event.points} to {event.to}"),
     )
 
 
 def _received_points(ledger: Ledger, event: PointsReceived) -> Ledger:
     lots, earnings = ledger.lots, ledger.earnings
     for each in event.lots:
-        lots = lots.set(each.lot, Lot(each.points, each.active_from, each.expires_at, each.earned_at))
+        lots = with_item(lots, each.lot, Lot(each.points, each.active_from, each.expires_at, each.earned_at))
         earning = Earning(
             each.points, 0, "", "transfer", event.source, each.active_from, each.expires_at, each.earned_at
         )
-        earnings = earnings.set(each.lot, earning)
-    done = ledger.done.set(f"from/{event.source}/{event.transfer}", str(event.points))
+        earnings = with_item(earnings, each.lot, earning)
+    done = with_item(ledger.done, f"from/{event.source}/{event.transfer}", str(event.points))
     return replace(ledger, lots=lots, earnings=earnings, done=done)
 
 
 def _adjusted(ledger: Ledger, event: PointsAdjusted) -> Ledger:
     said = f"{event.points} for {event.reason} by {event.author}"
-    done = ledger.done.set(f"adjustment/{event.adjustment}", said)
+    done = with_item(ledger.done, f"adjustment/{event.adjustment}", said)
     if event.lot is None:
         return replace(ledger, lots=_without(ledger.lots, event.lots), done=done)
     at, expires_at = event.active_from, event.expires_at
     return replace(
         ledger,
-        lots=ledger.lots.set(event.lot, Lot(event.points, at, expires_at, at, False, event.lapsing)),
-        earnings=ledger.earnings.set(
-            event.lot, Earning(event.points, 0, "", "adjustment", event.adjustment, at, expires_at, at, event.lapsing)
+        lots=with_item(ledger.lots, event.lot, Lot(event.points, at, expires_at, at, False, event.lapsing)),
+        earnings=with_item(
+            ledger.earnings,
+            event.lot,
+            Earning(event.points, 0, "", "adjustment", event.adjustment, at, expires_at, at, event.lapsing),
         ),
         done=done,
     )
 
 
-def _without(lots: Map[str, Lot], shares: Iterable[LotShare | MovedLot]) -> Map[str, Lot]:
+def _without(lots: Mapping[str, Lot], shares: Iterable[LotShare | MovedLot]) -> Mapping[str, Lot]:
     for share in shares:
         lot = lots.get(share.lot)
         if lot is not None:
             left = lot.points - share.points
-            lots = lots.set(share.lot, replace(lot, points=left)) if left else lots.delete(share.lot)
+            lots = with_item(lots, share.lot, replace(lot, points=left)) if left else without_item(lots, share.lot)
     return lots
 
 

@@ -24,6 +24,7 @@ from relations.aggregates.loyalty.events.rewards import (
 from relations.aggregates.loyalty.events.tiers import TierGraceGiven, TierKept, TierLost, TierReached, TierWarned
 from relations.aggregates.loyalty.lots import Coupon, Invited, LostTier, Revoked
 from relations.aggregates.loyalty.state import Ledger, standing_of
+from relations.aggregates.maps import with_item
 from relations.messages import Event
 
 __all__ = ["REWARDS"]
@@ -82,8 +83,10 @@ def _reward_issued(ledger: Ledger, event: RewardIssued) -> Ledger:
     made = ledger.redeemed_at
     return replace(
         ledger,
-        coupons=ledger.coupons.set(event.coupon, Coupon(event.reward, event.points, event.expires_at, event.limited)),
-        redeemed_at=made if event.issued_at is None else made.set(event.coupon, event.issued_at),
+        coupons=with_item(
+            ledger.coupons, event.coupon, Coupon(event.reward, event.points, event.expires_at, event.limited)
+        ),
+        redeemed_at=made if event.issued_at is None else with_item(made, event.coupon, event.issued_at),
     )
 
 
@@ -92,11 +95,11 @@ def _reward_ended(ledger: Ledger, event: RewardUsed | RewardExpired) -> Ledger:
     if coupon is None:
         return ledger
     ended = replace(coupon, status="used" if type(event) is RewardUsed else "expired")
-    return replace(ledger, coupons=ledger.coupons.set(event.coupon, ended))
+    return replace(ledger, coupons=with_item(ledger.coupons, event.coupon, ended))
 
 
 def _benefit_used(ledger: Ledger, event: BenefitUsed) -> Ledger:
-    return replace(ledger, done=ledger.done.set(f"benefit/{event.use}", event.benefit))
+    return replace(ledger, done=with_item(ledger.done, f"benefit/{event.use}", event.benefit))
 
 
 def _club_joined(ledger: Ledger, event: ClubJoined) -> Ledger:
@@ -111,7 +114,7 @@ def _club_left(ledger: Ledger, event: ClubLeft) -> Ledger:
 
 
 def _referral_made(ledger: Ledger, event: ReferralMade) -> Ledger:
-    return replace(ledger, referrals=ledger.referrals.set(event.referral, event.referred))
+    return replace(ledger, referrals=with_item(ledger.referrals, event.referral, event.referred))
 
 
 def _referral_received(ledger: Ledger, event: ReferralReceived) -> Ledger:
@@ -139,7 +142,7 @@ def _referral_restored(ledger: Ledger, _event: ReferralRestored) -> Ledger:
 
 
 def _referral_rewarded(ledger: Ledger, event: ReferralRewarded) -> Ledger:
-    done = ledger.done.set(f"rewarded/{event.referral}", str(event.points))
+    done = with_item(ledger.done, f"rewarded/{event.referral}", str(event.points))
     return replace(ledger, done=done, rewarded=ledger.rewarded + 1)
 
 

@@ -1,0 +1,178 @@
+"""`relations audit explain` and `diff`: why something is as it is, and what changed between two states."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from relations.cli.known import Known, bounds_of
+from relations.cli.options import (
+    AsOf,
+    Database,
+    Json,
+    MasterKeyFile,
+    Verbose,
+    checked_id,
+    moment,
+    open_to_read,
+)
+from relations.cli.screen import running
+from relations.errors import InvalidInput
+
+__all__ = ["diff", "explain"]
+
+_View = Annotated[
+    list[str] | None, typer.Option("--view", metavar="VIEW", help="Compare this view; repeat it for more.")
+]
+
+
+def explain(
+    database: Database,
+    view: Annotated[str | None, typer.Argument(metavar="[VIEW]", help="The view, such as loyalty.")] = None,
+    customer: Annotated[str | None, typer.Argument(metavar="[CUSTOMER]", help="Any id of the customer.")] = None,
+    event: Annotated[
+        int | None, typer.Option("--event", min=1, metavar="POSITION", help="Explain why this event was recorded.")
+    ] = None,
+    tally: Annotated[
+        str | None, typer.Option("--tally", metavar="TABLE", help="Explain a row of this tally, such as Movement.")
+    ] = None,
+    key: Annotated[
+        list[str] | None, typer.Option("--key", metavar="VALUE", help="A value of the row's key; repeat it in order.")
+    ] = None,
+    as_of: AsOf = None,
+    known: Known = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many steps or contributions.")] = 50,
+    after: Annotated[
+        str | None, typer.Option(metavar="CUSTOMER", help="Continue a tally's contributions after this customer.")
+    ] = None,
+    master_key_file: MasterKeyFile = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Explain how something came about, from the events.
+
+    With VIEW and CUSTOMER: each event of the customer that changed a row of the view, and what it changed. With VIEW,
+    --tally and --key: the customers and events that a tally sums up. With --event: the rule, the policy and the causes
+    of one event.
+    """
+    with running(json=json, verbose=verbose) as screen:
+        kinds = [event is not None, tally is not None, customer is not None]
+        if sum(kinds) != 1 or (event is None) != (view is not None):
+            raise InvalidInput(
+                "it is not clear what to explain",
+                code="missing_argument",
+                field="explain",
+                hint="Give VIEW and CUSTOMER, or VIEW with --tally and --key, or --event POSITION",
+            )
+        with open_to_read(database, master_key_file, views=False) as engine:
+            from relations.cli.pages.audit import explaining as page
+            from relations.cli.pages.history import as_dict
+
+            zone = engine.policy.zone
+            bounds: dict[str, Any] = {**bounds_of(known, zone), "occurred": moment(as_of, zone)}
+            if event is not None:
+                decision = engine.explain_event(event)
+                document = {
+                    "event": as_dict(decision.event),
+                    "rule": decision.rule,
+                    "settings": decision.settings,
+                    "policy": decision.policy,
+                    "pinned": decision.pinned,
+                    "outside": decision.is_outside,
+                    "causes": [as_dict(each) for each in decision.causes],
+                    "effects": [as_dict(each) for each in decision.effects],
+                    "together": [as_dict(each) for each in decision.together],
+                }
+                screen.result(document, lambda screen: screen.print(*page.show_event(decision, zone)))
+            elif tally is not None:
+                found = engine.explain_tally(str(view), tally, key or [], limit=limit, after=after, **bounds)
+                screen.result(found, lambda screen: screen.print(*page.show_tally(found, zone)))
+            else:
+                account = engine.explain(str(view), checked_id(str(customer)), **bounds)
+                screen.result(
+                    {
+                        "view": account.view,
+                        "ids": account.ids,
+                        "events": account.events,
+                        "steps": [
+                            {"event": as_dict(step.event), "changes": step.changes, "removed": step.removed}
+                            for step in account.steps
+                        ],
+                        "rows": [
+                            {"table": name, "row": row} for name, rows in account.rows.items() for row in rows.values()
+                        ],
+                    },
+                    lambda screen: screen.print(*page.show_rows(account, zone, limit=limit)),
+                )
+
+
+def diff(
+    database: Database,
+    before: Annotated[
+        str | None,
+        typer.Option("--from", metavar="TIME|POSITION", help="Begin with what had been recorded by then."),
+    ] = None,
+    after: Annotated[
+        str | None,
+        typer.Option(
+            "--to", metavar="TIME|POSITION", help="Compare it with what had been recorded by then. Default: now."
+        ),
+    ] = None,
+    other: Annotated[
+        str | None, typer.Option("--other", metavar="URL|PATH", help="Compare with this database instead.")
+    ] = None,
+    as_of: AsOf = None,
+    view: _View = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many rows.")] = 20,
+    master_key_file: MasterKeyFile = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show what changed in the views between two states of the log, row by row, and which events did it.
+
+    Give --from and --to for two moments of one log, or --other for two databases. With --as-of, events dated later are
+    left out on both sides. The exit code is 0 whether anything differs or not.
+    """
+    with running(json=json, verbose=verbose) as screen:
+        if (before is None) == (other is None):
+            raise InvalidInput(
+                "it is not clear what to compare",
+                code="missing_argument",
+                field="--from",
+                hint="Give --from for two moments of one log, or --other for two databases",
+            )
+        with (
+            open_to_read(database, master_key_file, views=False) as engine,
+            open_to_read(other or database, master_key_file, views=False) as second,
+        ):
+            from relations.cli.pages.audit import explaining as page
+            from relations.cli.pages.history import as_dict
+
+            zone = engine.policy.zone
+            occurred = moment(as_of, zone)
+            with (
+                engine.as_of(**bounds_of(before, zone, field="--from"), occurred=occurred) as one,
+                second.as_of(**bounds_of(after, zone, field="--to"), occurred=occurred) as two,
+            ):
+                finder = engine.compare(one, two)
+                rows = finder.rows(view or None)
+                found = [(each, *finder.events(each)) for each in islice(rows, limit)]
+                total = len(found) + sum(1 for _ in rows)
+        document = {
+            "differences": total,
+            "rows": [
+                {
+                    "view": each.view,
+                    "table": each.table,
+                    "key": each.key,
+                    "before": each.before,
+                    "after": each.after,
+                    "events_only_before": [as_dict(event) for event in gone],
+                    "events_only_after": [as_dict(event) for event in new],
+                }
+                for each, gone, new in found
+            ],
+        }
+        screen.result(document, lambda screen: screen.print(*page.show_differences(found, total, zone)))

@@ -1,0 +1,204 @@
+"""The terminal pages of explanations and differences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from rich.console import RenderableType
+from rich.text import Text
+
+from relations.cli.pages.history import details
+from relations.cli.pages.history import line as history_line
+from relations.cli.show import ABSENT, counted, headline, local_minute, number, section, table, words
+from relations.messages import RecordedEvent, from_micros
+from relations.past.differences import RowDifference
+from relations.past.explaining import Change, EventExplanation, RowsExplanation, TallyExplanation
+
+__all__ = ["show_differences", "show_event", "show_rows", "show_tally"]
+
+_TIMES = range(300_000_000_000_000, 7_000_000_000_000_000)
+"""Whole numbers that are shown as times: microseconds from 1979 to 2191. Rows have no counts or amounts that large."""
+
+
+def show_rows(found: RowsExplanation, zone: str, *, limit: int) -> Iterator[RenderableType]:
+    """Yield the parts of the page on how a customer's rows came about.
+
+    Args:
+        found: The account.
+        zone: The business's time zone.
+        limit: Show at most this many steps, the newest.
+    """
+    also = f", also known as {', '.join(found.ids[1:])}" if len(found.ids) > 1 else ""
+    yield headline(f"How {found.view} came to know {found.ids[0]}", also.removeprefix(", "))
+    made = table("Position", "Occurred", "What", "Changed", right=(0,), grow=3)
+    for step in found.steps[-limit:]:
+        (when, what, _said), _late = history_line(step.event, zone)
+        lines = [f"{row}: {'; '.join(changed)}" for row, changed in _by_row(step.changes, zone).items()]
+        lines += [f"{name} {_key(key[1:])}: removed" for name, key in step.removed]
+        made.add_row(str(step.event.position), when, what, "\n".join(lines))
+    left = len(found.steps) - min(limit, len(found.steps))
+    parts: list[RenderableType] = [made]
+    if left:
+        parts.append(words(f"{counted(left, 'earlier step')} not shown; raise --limit."))
+    quiet = found.events - len(found.steps)
+    parts.append(
+        words(f"{counted(found.events, 'event')} folded, {number(quiet)} without a change. Times are in {zone}.")
+    )
+    yield section(*parts)
+    for name, rows in found.rows.items():
+        for key, row in rows.items():
+            shown = [f"{column}: {_value(value, zone)}" for column, value in row.items() if _matters(value)]
+            yield section(Text(f"{name} {_key(key)} in the end", "bold"), Text("; ".join(shown)))
+
+
+def show_tally(found: TallyExplanation, zone: str) -> Iterator[RenderableType]:
+    """Yield the parts of the page on the events behind a tally."""
+    total = "; ".join(f"{name} {number(value)}" for name, value in found.row.items() if value)
+    yield headline(f"{found.view}.{found.table} {_key(found.key)}", total)
+    made = table("Customer", "Position", "Occurred", "What", "Added", right=(1,), grow=4)
+    for each in found.contributions:
+        added = "; ".join(f"{name} {value:+,}" for name, value in each.added.items())
+        when = local_minute(from_micros(each.occurred_at), zone)
+        made.add_row(each.customer, str(each.position), when, _topic(each.topic), added)
+    parts: list[RenderableType] = [made]
+    if found.after is not None:
+        parts.append(words(f"There may be more: continue with --after {found.after}"))
+    yield section(*parts, words(f"Times are in {zone}."))
+
+
+def show_event(found: EventExplanation, zone: str) -> Iterator[RenderableType]:
+    """Yield the parts of the page on why an event was recorded."""
+    event = found.event
+    yield headline(
+        f"Why event {event.position} was recorded: {_topic(event.topic)}", f"customer {event.customer or ABSENT}"
+    )
+    policy = f"version {found.policy}" if found.policy else "the default one"
+    pinned = ", to which this complaint is pinned" if found.pinned else ""
+    yield section(
+        Text(found.rule, "bold"),
+        Text(f"Policy: {policy}{pinned}."),
+        *(Text(f"  {name} = {_setting(value)}") for name, value in found.settings.items()),
+    )
+    made = table("", "Position", "Occurred", "What", "", right=(1,), grow=4)
+    for role, events in (
+        ("cause", tuple(reversed(found.causes))),
+        ("this", (event,)),
+        ("together", found.together),
+        ("effect", found.effects),
+    ):
+        for each in events:
+            made.add_row(role, str(each.position), *_event(each, zone))
+    first = found.causes[-1] if found.causes else event
+    began = (
+        f"It began with the command {first.command_id}, sent by {first.actor}."
+        if found.is_outside
+        else "No command from outside led to it: it fell due as time passed."
+    )
+    yield section(made, words(f"{began} Times are in {zone}."))
+
+
+def show_differences(
+    found: list[tuple[RowDifference, list[RecordedEvent], list[RecordedEvent]]], total: int, zone: str
+) -> Iterator[RenderableType]:
+    """Yield the parts of the page on differing rows, each with the events that made it differ.
+
+    Args:
+        found: The differences to show, each with the events known only before, and only after.
+        total: The number of all differences.
+        zone: The business's time zone.
+    """
+    yield headline("Differences", f"{counted(total, 'row differs', 'rows differ')}")
+    if not total:
+        yield section(words("Both states are equal."))
+        return
+    made = table("View", "Row", "Changed", "Because of", grow=2)
+    for each, gone, new in found:
+        if each.before is None or each.after is None:
+            done = "new" if each.before is None else "gone"
+            shown = [
+                f"{name}: {_value(value, zone)}"
+                for name, value in (each.after or each.before or {}).items()
+                if _matters(value) and name not in ("customer",)
+            ]
+            changed = f"{done}: {'; '.join(shown)}"
+        else:
+            changes = (Change(each.table, each.key, *column) for column in each.columns)
+            changed = "; ".join(_changed(change, zone) for change in changes)
+        because = [f"{event.position} {_topic(event.topic)}" for event in new]
+        because += [f"without {event.position} {_topic(event.topic)}" for event in gone]
+        made.add_row(each.view, f"{each.table}\n{_key(each.key)}", changed, "\n".join(because[:6]))
+    parts: list[RenderableType] = [made]
+    if total > len(found):
+        parts.append(words(f"{number(total - len(found))} more rows differ; raise --limit, or choose a --view."))
+    yield section(*parts, words(f"Times are in {zone}."))
+
+
+def _by_row(changes: Iterable[Change], zone: str) -> dict[str, list[str]]:
+    """Return the changes in words by row, without columns of new rows that have nothing in them."""
+    found: dict[str, list[str]] = {}
+    for change in changes:
+        said = found.setdefault(f"{change.table} {_key(change.key[1:])}".rstrip(), [])
+        if not _is_key(change):
+            said.append(_changed(change, zone))
+    return {row: said or ["a new row"] for row, said in found.items()}
+
+
+def _event(event: RecordedEvent, zone: str) -> tuple[str, str, str]:
+    return local_minute(from_micros(event.occurred_at), zone), _topic(event.topic), details(event.event, zone)
+
+
+def _topic(topic: str) -> str:
+    return topic.partition(".")[2].replace("_", " ")
+
+
+def _is_key(change: Change) -> bool:
+    """Return True for the columns of a new row that only repeat its key, or have nothing in them."""
+    return change.before is None and (change.after in change.key or not _matters(change.after))
+
+
+def _matters(value: Any) -> bool:
+    return value is not None and value != 0 and value not in ("", [], {}, False)
+
+
+def _key(key: tuple[Any, ...]) -> str:
+    return " ".join(map(str, key))
+
+
+def _changed(change: Change, zone: str) -> str:
+    before, after = change.before, change.after
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        keys = [key for key in (*before, *after) if before.get(key) != after.get(key)]
+        parts = [
+            f"{change.column}[{key}] {_value(before.get(key), zone)} → {_value(after.get(key), zone)}"
+            for key in dict.fromkeys(keys)
+        ]
+        return "; ".join(parts)
+    if isinstance(before, list) and isinstance(after, list) and after[: len(before)] == before:
+        return f"{change.column}: added {_value(after[len(before) :], zone)}"
+    return f"{change.column} {_value(before, zone)} → {_value(after, zone)}"
+
+
+def _value(value: Any, zone: str) -> str:
+    match value:
+        case None:
+            return ABSENT
+        case bool():
+            return "yes" if value else "no"
+        case int() if value in _TIMES:
+            return local_minute(from_micros(value), zone)
+        case int():
+            return number(value)
+        case str():
+            return value or ABSENT
+        case list() | tuple():
+            return f"[{', '.join(_value(each, zone) for each in value if each is not None)}]"
+        case Mapping():
+            return f"{{{', '.join(f'{key}: {_value(each, zone)}' for key, each in value.items() if each is not None)}}}"
+    return str(value)
+
+
+def _setting(value: Any) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= 400 else f"{text[:400]}…"
