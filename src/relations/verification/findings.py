@@ -86,6 +86,7 @@ class Verification(msgspec.Struct, frozen=True):
         views: The views that were refolded and compared.
         problems: Everything found wrong; empty if all is well.
         omitted: How many further problems of the same kinds were found. At most 1,000 of each kind are listed.
+        unchecked: What could not be checked here, and why, as sentences. It does not make the result less good.
     """
 
     events: int
@@ -94,6 +95,7 @@ class Verification(msgspec.Struct, frozen=True):
     views: list[str]
     problems: list[Problem]
     omitted: int = 0
+    unchecked: list[str] = []
 
     @property
     def good(self) -> bool:
