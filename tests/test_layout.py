@@ -21,7 +21,18 @@ from relations.projections import PROJECTIONS
 SOURCES = Path(relations.__file__).parent
 
 LAYERS = (
-    {"version", "errors", "extras", "currencies", "months", "messages", "decider", "telemetry", "gc_pause"},
+    {
+        "version",
+        "errors",
+        "extras",
+        "json_form",
+        "currencies",
+        "months",
+        "messages",
+        "decider",
+        "telemetry",
+        "gc_pause",
+    },
     {"policies"},
     {"aggregates", "commands", "events"},
     {"reactions"},

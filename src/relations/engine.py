@@ -71,11 +71,13 @@ class Relations(Questions):
         log: The log of events.
         codec: The codec of the events that this engine knows.
         clock: The function that returns the time of recording.
+        commands: The classes of the commands that it executes, by name.
         bounds: None: an engine answers from the whole log.
         runner: The runner of the projections.
         view_context: The parts that every view is built from.
     """
 
+    commands: Mapping[str, type[Command]]
     runner: Runner
     view_context: ViewContext
 
@@ -95,6 +97,7 @@ class Relations(Questions):
     ) -> None:
         self.log = log
         self.codec = Codec(event for aggregate in aggregates for event in aggregate.events)
+        self.commands = {command.__name__: command for aggregate in aggregates for command in aggregate.commands}
         self.clock = clock
         self._keys = Keys(log.database, master_key)
         self._repeats = Repeats(log.database, self.codec, self._keys, aggregates)

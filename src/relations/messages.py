@@ -30,6 +30,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from relations.currencies import minor_digits
 from relations.errors import InvalidInput
+from relations.json_form import JsonForm
 
 __all__ = [
     "ID_PATTERN",
@@ -405,7 +406,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     schema: ClassVar[int] = 1
 
 
-class Envelope(msgspec.Struct, frozen=True, gc=False):
+class Envelope(JsonForm, msgspec.Struct, frozen=True, gc=False):
     """Everything that a rule or a fold may know about an event besides its body.
 
     Attributes:

@@ -23,8 +23,8 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 SAME = [
     name
-    for name, found in vars(Relations).items()
-    if not name.startswith("_") and inspect.isfunction(found) and name not in ("close", "note_copied")
+    for name, found in inspect.getmembers(Relations, inspect.isfunction)
+    if not name.startswith("_") and name not in ("close", "note_copied")
 ]
 """Every method of `Relations` that a host calls. `note_copied` takes the connection of an import."""
 
@@ -53,7 +53,8 @@ def awaiting(url: str, work: Callable[[AsyncRelations], Awaitable[None]], **opti
 def returned(function: Any) -> str:
     """What a method gives, whether at once, awaited or iterated."""
     given = inspect.signature(function).return_annotation
-    return str(given).replace("AsyncSubscription", "Subscription[RecordedEvent]").replace("AsyncIterator", "Iterator")
+    said = str(given).replace("AsyncSubscription", "Subscription[RecordedEvent]")
+    return said.replace("AsyncConsumer", "Consumer[RecordedEvent]").replace("AsyncIterator", "Iterator")
 
 
 @pytest.mark.parametrize("name", SAME)
@@ -64,10 +65,18 @@ def test_a_method_is_the_same_as_the_engines(name: str) -> None:
     if name == "execute":  # the one parameter whose type is another: the host's connection is one of asyncio
         assert found["connection"].annotation == "AsyncConnection | None"
         found["connection"] = found["connection"].replace(annotation=wanted["connection"].annotation)
-    assert list(found.values()) == list(wanted.values())
+    assert [each.replace(default=None) for each in found.values()] == [
+        each.replace(default=None) for each in wanted.values()
+    ]
+    for each, default in ((each, wanted[each].default) for each in wanted):
+        assert found[each].default == default or callable(default)
     if name != "key_problems":  # a list, since the iterator would hold a transaction open
         assert returned(ours) == returned(theirs)
-    assert name in ("subscribe", "view") or inspect.iscoroutinefunction(ours) or inspect.isasyncgenfunction(ours)
+    assert (
+        name in ("subscribe", "consume", "view")
+        or inspect.iscoroutinefunction(ours)
+        or inspect.isasyncgenfunction(ours)
+    )
     assert (ours.__doc__ or "").split()[0] == (theirs.__doc__ or "").split()[0]
 
 
@@ -103,6 +112,9 @@ def test_commands_and_questions_are_answered(database_url: str) -> None:
         assert len(await engine.digest("ada@example.org")) == 32
         assert await engine.first_changed([buy(1)]) is None
         assert await engine.key_problems() == []
+        past = await engine.as_of(position=0)
+        assert await engine.ask(past.history, "c1") == []
+        await engine.keep_states(["retention"])
         await engine.catch_up()
         await engine.rebuild(["retention"])
         assert engine.view(type(engine.views.desk)) is engine.views.desk
@@ -268,6 +280,27 @@ def test_an_error_of_a_subscription_is_raised_and_it_goes_on(sqlite_url: str) ->
             assert (await anext(events)).position == 1
 
     awaiting(sqlite_url, work)
+
+
+def test_a_durable_consumer_goes_on_where_it_was(database_url: str) -> None:
+    async def work(engine: AsyncRelations) -> None:
+        for number in range(5):
+            await engine.execute(buy(number))
+        head = (await engine.status()).position
+        async with engine.consume("mail", wait=False) as first:
+            seen = [(await anext(first)).position for _ in range(3)]
+            await first.acknowledge()
+        assert seen == [1, 2, 3]
+        async with engine.consume("mail", wait=False) as second:
+            assert [each.position async for each in second] == list(range(4, head + 1))
+        await engine.move_consumer("mail", 2)
+        async with engine.consume("mail") as third:
+            assert (await anext(third)).position == 3
+            waiting = asyncio.ensure_future(engine.page(0, 2))
+            assert (await waiting)[1] == 2
+        assert [each.name for each in (await engine.status()).consumers] == ["mail"]
+
+    awaiting(database_url, work)
 
 
 def test_fewer_than_one_thread_is_refused() -> None:

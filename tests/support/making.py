@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,14 @@ ON_BOTH_IN_SOAK = pytest.mark.parametrize(
     "database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)], indirect=True
 )
 """For a costly test whose SQL other tests run on both databases: `make test` runs it on SQLite only."""
+ON_POSTGRESQL_AND_BOTH_IN_SOAK = pytest.mark.parametrize(
+    "database_url", [pytest.param("sqlite", marks=pytest.mark.soak), "postgresql"], indirect=True
+)
+"""Likewise for one that `make test` runs on PostgreSQL only."""
+SOAKING = "SOAK_EXAMPLES" in os.environ
+"""True in `make soak`."""
+HASH_SEEDS = (1, 2) if SOAKING else (1,)
+"""The values of PYTHONHASHSEED under which laws fold in processes of their own."""
 START = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
 

@@ -10,6 +10,6 @@ It is a thin layer of threads over `Relations`; see `docs/how-to/embed-in-asynci
 """
 
 from relations.aio.engine import AsyncRelations
-from relations.aio.subscription import AsyncSubscription
+from relations.aio.subscription import AsyncConsumer, AsyncSubscription
 
-__all__ = ["AsyncRelations", "AsyncSubscription"]
+__all__ = ["AsyncConsumer", "AsyncRelations", "AsyncSubscription"]

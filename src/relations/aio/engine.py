@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 from weakref import WeakSet
 
@@ -13,7 +14,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from relations.aggregates import AGGREGATES
-from relations.aio.subscription import AsyncSubscription
+from relations.aio.subscription import AsyncConsumer, AsyncSubscription
 from relations.aio.threads import Threads, finished
 from relations.decider import Aggregate
 from relations.engine import Relations, Status, utc_now
@@ -22,6 +23,7 @@ from relations.execution import BatchReport, Clock, Receipt
 from relations.log.connections import acting_for
 from relations.log.database import Access, Durability
 from relations.messages import Command, Event, RecordedEvent
+from relations.past.past import Past
 from relations.policies import Policy
 from relations.policies.in_force import InForce
 from relations.projections import PROJECTIONS, VIEWS, View
@@ -66,7 +68,7 @@ class AsyncRelations:
     def __init__(self, engine: Relations, *, threads: int = 8) -> None:
         self.sync = engine
         self._threads = Threads(writers=1 if engine.log.database.is_sqlite else threads, readers=threads)
-        self._subscriptions: WeakSet[AsyncSubscription] = WeakSet()
+        self._followers: WeakSet[AsyncSubscription | AsyncConsumer] = WeakSet()
 
     @classmethod
     async def open(
@@ -85,6 +87,7 @@ class AsyncRelations:
         views: Sequence[type[View]] = VIEWS,
         follow: bool = True,
         access: Access = "write",
+        kept_states: Path | None = None,
         busy_seconds: float = 30.0,
         pool_size: int = 15,
         pool_seconds: float = 30.0,
@@ -109,6 +112,7 @@ class AsyncRelations:
             views=views,
             follow=follow,
             access=access,
+            kept_states=kept_states,
             busy_seconds=busy_seconds,
             pool_size=pool_size,
             pool_seconds=pool_seconds,
@@ -118,8 +122,8 @@ class AsyncRelations:
 
     async def release(self) -> None:
         """Stop subscriptions, wait for running calls and end the threads. The engine itself stays open."""
-        for subscription in list(self._subscriptions):
-            subscription.stop()
+        for follower in list(self._followers):
+            follower.stop()
         await self._threads.close()
 
     async def close(self) -> None:
@@ -258,6 +262,40 @@ class AsyncRelations:
         """
         return await self._threads.read(question, *args, **kwargs)
 
+    async def as_of(
+        self,
+        *,
+        position: int | None = None,
+        recorded: datetime | None = None,
+        occurred: datetime | None = None,
+        customer: str | None = None,
+    ) -> Past:
+        """Return the log and its views as they stood, to be asked with `ask`; see `Relations.as_of`.
+
+        `past = await engine.as_of(position=7)`, then `await engine.ask(past.views.retention.stages)`.
+
+        Args:
+            position: The last position that is known; 0 is before the first event.
+            recorded: An aware datetime. Known is what had been recorded by then.
+            occurred: An aware datetime in business time.
+            customer: Answer about this customer alone, under any of their ids.
+
+        Raises:
+            InvalidInput: Both a position and a time of recording are given, the log has no such position, or a time has
+                no zone.
+        """
+        return await self._threads.read(
+            self.sync.as_of, position=position, recorded=recorded, occurred=occurred, customer=customer
+        )
+
+    async def keep_states(self, names: Iterable[str] | None = None) -> None:
+        """Keep states of views at evenly spread positions of the log, so that `as_of` any position is answered soon.
+
+        Args:
+            names: The projections; all by default.
+        """
+        await self._threads.read(self.sync.keep_states, names)
+
     async def policy(self) -> Policy:
         """Return the policy in force now; the default policy if none was adopted."""
         return await self._threads.read(lambda: self.sync.policy)
@@ -318,11 +356,92 @@ class AsyncRelations:
                 follow.
         """
         subscription = AsyncSubscription(lambda: self.sync.subscribe(after=after))
-        self._subscriptions.add(subscription)
+        self._followers.add(subscription)
         return subscription
 
+    def consume(
+        self,
+        name: str,
+        *,
+        after: int = 0,
+        of: Collection[type[Event]] = (),
+        wait: bool = True,
+        standby: bool = True,
+        lease_seconds: float = 10.0,
+        save_every: int = 1,
+        sealed: bool = False,
+        before_read: Callable[[], object] = lambda: None,
+    ) -> AsyncConsumer:
+        """Follow the log under a name whose position is kept in the database, so that no event is missed.
+
+        An event is acknowledged when the next one is asked for. After a crash, those that were not come again. Of all
+        consumers with one name, in any number of processes, one runs at a time. `subscribe` keeps nothing.
+
+        Args:
+            name: The consumer's name; a new one begins after the position `after`.
+            after: The position after which a consumer with a new name begins.
+            of: Only events of these classes; all events by default.
+            wait: Wait for new events at the end of the log; otherwise the iteration ends there.
+            standby: Wait for the turn while another consumer has the name; otherwise refuse.
+            lease_seconds: After this time, the name of a consumer that was killed is free.
+            save_every: Write the position after this many events. After a crash, up to as many more come again.
+            sealed: Leave personal words sealed.
+            before_read: Called before each read of the log, in a thread.
+
+        Raises:
+            InvalidInput: The name or a number is out of range.
+            ForeignDatabase: The engine was opened for reading only.
+        """
+        consumer = self.sync.consume(
+            name,
+            after=after,
+            of=of,
+            wait=wait,
+            standby=standby,
+            lease_seconds=lease_seconds,
+            save_every=save_every,
+            sealed=sealed,
+            before_read=before_read,
+        )
+        follower = AsyncConsumer(lambda: consumer)
+        self._followers.add(follower)
+        return follower
+
+    async def move_consumer(self, name: str, position: int) -> None:
+        """Move a durable consumer that does not run: it goes on with the events after this position.
+
+        Raises:
+            InvalidInput: There is no such consumer.
+            ConcurrencyConflict: It is running.
+        """
+        await self._threads.write(self.sync.move_consumer, name, position)
+
+    async def page(
+        self,
+        after: int,
+        limit: int = 1_000,
+        *,
+        until: int | None = None,
+        of: Collection[type[Event]] = (),
+        sealed: bool = False,
+        to_head: bool = False,
+    ) -> tuple[list[RecordedEvent], int]:
+        """Return the next events and the position read up to; a page of other applications' events is empty.
+
+        Args:
+            after: Begin after this position.
+            limit: Return at most this many events.
+            until: End with this position.
+            of: Only events of these classes; all events by default.
+            sealed: Leave personal words sealed.
+            to_head: If no wanted event is left, return the head's position.
+        """
+        return await self._threads.read(
+            self.sync.page, after, limit, until=until, of=of, sealed=sealed, to_head=to_head
+        )
+
     async def status(self) -> Status:
-        """Return the state of the log and of each projection."""
+        """Return the state of the log, of each projection, and of each durable consumer."""
         return await self._threads.read(self.sync.status)
 
     async def first_changed(self, commands: Sequence[Command]) -> Command | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 
 from relations.errors import RelationsError
+from relations.json_form import JsonForm
 from relations.messages import Command, RecordedEvent
 
 __all__ = ["BatchReport", "Receipt", "Rejection"]
 
 
-class Receipt(msgspec.Struct, frozen=True):
+class Receipt(JsonForm, msgspec.Struct, frozen=True):
     """The outcome of one command.
 
     Attributes:
@@ -19,6 +22,7 @@ class Receipt(msgspec.Struct, frozen=True):
         repeated: True if the log already had this command. Then `events` are those of the first time.
     """
 
+    _derived: ClassVar[tuple[str, ...]] = ("position",)
     command_id: str
     events: tuple[RecordedEvent, ...]
     repeated: bool = False

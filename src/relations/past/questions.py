@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Select, select
 
 from relations.execution import Clock, Reader
+from relations.json_form import JsonForm
 from relations.log.codec import Codec
 from relations.log.consuming import ConsumerStatus
 from relations.log.log import Log
@@ -29,7 +30,7 @@ __all__ = ["Questions", "Status"]
 V = TypeVar("V", bound=View)
 
 
-class Status(msgspec.Struct, frozen=True):
+class Status(JsonForm, msgspec.Struct, frozen=True):
     """The state of an engine's log and projections.
 
     Attributes:

@@ -145,16 +145,15 @@ class Columns:
     Attributes:
         source: Reads the rows.
         groups: Every group of fields, by the name of each of its parts.
-        names: The surviving ids, in order.
         parts: The parts read so far.
         derived: What was computed from them.
     """
 
     source: RowSource
     groups: Mapping[str, FieldGroup]
-    names: list[str]
     parts: Parts = field(default_factory=dict)
     derived: dict[Hashable, Any] = field(default_factory=dict)
+    _names: list[str] | None = None
     _lock: RLock = field(default_factory=RLock)
 
     @classmethod
@@ -164,10 +163,18 @@ class Columns:
         """Return the columns of all customers; their parts are read when they are needed."""
         assert row.key == CustomerRow.key  # noqa: S101 - one row a customer
         by_part = {name: group for names, group in groups for name in names}
-        return cls(source, by_part, source.everybody(())[0])
+        return cls(source, by_part)
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def names(self) -> list[str]:
+        """The surviving ids, in order."""
+        with self._lock:
+            if self._names is None:
+                self._names = self.source.everybody(())[0]
+            return self._names
 
     def part(self, name: str) -> ColumnPart:
         """Return a part; it is read where it is needed for the first time."""
@@ -175,7 +182,8 @@ class Columns:
             found = self.parts.get(name)
             if found is None:
                 group = self.groups[name]
-                self.parts |= group.parts(*self.source.everybody(group.fields)[1])
+                self._names, columns = self.source.everybody(group.fields)
+                self.parts |= group.parts(*columns)
                 found = self.parts[name]
             return found
 
@@ -204,7 +212,7 @@ class Columns:
         for group in groups:
             fresh |= group.parts(*(by_field[each] for each in group.fields))
         merged = {name: moved.merged(part, fresh[name]) for name, part in parts.items()}
-        return Columns(self.source, self.groups, moved.names, merged)
+        return Columns(self.source, self.groups, merged, _names=moved.names)
 
     @property
     def nbytes(self) -> int:

@@ -156,7 +156,7 @@ class View:
     @property
     def aliases(self) -> Aliases:
         """The ids that belong to one customer."""
-        with self._answering() as connection:
+        with self.answering() as connection:
             return self._aliases.read(connection)
 
     def table(self, row: type[Row]) -> Table:
@@ -185,7 +185,7 @@ class View:
             limit: At most this many rows.
             offset: Skip this many rows first.
         """
-        with self._answering() as connection:
+        with self.answering() as connection:
             if issubclass(row, CustomerRow) and (aliases := self._aliases.read(connection)):
                 page = slice(offset or 0, None if limit is None else (offset or 0) + limit)
                 # Any: that R is a class of customers' rows here is lost on a TypeVar.
@@ -200,19 +200,19 @@ class View:
 
     def rows_as_recorded(self, row: type[R], customers: Sequence[str]) -> list[R]:
         """Return all rows of these ids by key, without regard to merges."""
-        with self._answering() as connection:
+        with self.answering() as connection:
             return self._rows_of(connection, row, customers)
 
     def customers(self, row: type[CustomerRow], *where: Any) -> list[str]:
         """Return the customers with a row that meets all conditions, in order."""
-        with self._answering() as connection:
+        with self.answering() as connection:
             found = self._named(row, [self.table(row).c.customer], where, self._aliases.read(connection))
             names = found.distinct().order_by(found.selected_columns[0])
             return [name for (name,) in connection.execute(names)]
 
     def count(self, row: type[CustomerRow], *where: Any) -> int:
         """Return the number of customers with a row that meets all conditions."""
-        with self._answering() as connection:
+        with self.answering() as connection:
             aliases = self._aliases.read(connection)
             found = self._named(row, [self.table(row).c.customer], where, aliases)
             if aliases or row.key != CustomerRow.key:
@@ -222,7 +222,7 @@ class View:
     def stored(self, row: type[Row]) -> Iterator[tuple[Any, ...]]:
         """Yield all rows of a table as recorded, encoded, in the order of their keys; see `decoded`."""
         table = self.table(row)
-        with self._answering() as connection:
+        with self.answering() as connection:
             found = connection.execute(select(table).order_by(*table.primary_key))
             for part in found.partitions(1_000):
                 yield from map(tuple, part)
@@ -234,11 +234,11 @@ class View:
 
     def execute(self, statement: Select[Any]) -> list[Any]:
         """Return the rows of any query over the tables, which hold customers as recorded."""
-        with self._answering() as connection:
+        with self.answering() as connection:
             return list(connection.execute(statement))
 
     @contextmanager
-    def _answering(self) -> Iterator[Connection]:
+    def answering(self) -> Iterator[Connection]:
         """Open the one state of the database that a whole question is answered from.
 
         New events are folded first, up to the head as it is now. Then one read transaction serves everything that this
@@ -286,7 +286,7 @@ class View:
             row: A class with one row a customer.
             groups: The parts of the columns, and the fields that they are read from.
         """
-        with self._answering() as connection:
+        with self.answering() as connection:
             aliases, state, local = self._aliases.read(connection), self._state(), self.local
             source = RowSource(partial(self._fetch_all, row), partial(self._fetch, row))
 
@@ -304,7 +304,7 @@ class View:
         return self._stores[row].codes
 
     def _fetch_all(self, row: type[CustomerRow], fields: tuple[str, ...]) -> Fetched:
-        with self._answering() as connection, collector_paused():
+        with self.answering() as connection, collector_paused():
             statement, aliases = self._field_query(row, fields), self._aliases.read(connection)
             found = self._database.cursor(connection).execute(statement.sql, statement.bind()).fetchall()
             merged: list[Any] = []
@@ -315,7 +315,7 @@ class View:
             return self._fetched(row, fields, found, merged)
 
     def _fetch(self, row: type[CustomerRow], customers: Sequence[str], fields: tuple[str, ...]) -> Fetched:
-        with self._answering() as connection:
+        with self.answering() as connection:
             aliases = self._aliases.read(connection)
             ids = [name for customer in customers for name in aliases.ids(customer)]
             return self._fetched(row, fields, [], combined(self._rows_of(connection, row, ids), aliases))
@@ -352,7 +352,7 @@ class View:
         if until - after > _CHANGES_MAX:
             return None
         wanted = select(log.c.customer).distinct().where(log.c.position > after, log.c.position <= until)
-        with self._answering() as connection:
+        with self.answering() as connection:
             return {name for (name,) in connection.execute(wanted) if name}
 
     def _state(self) -> ViewState | None:
@@ -517,7 +517,7 @@ def _question(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def ask(self: View, *args: Any, **kwargs: Any) -> Any:
         try:
-            with self._answering():
+            with self.answering():
                 return self._keeping(method, args, kwargs)
         except (OverflowError, ValueError) as error:
             if isinstance(error, ValidationError | msgspec.MsgspecError):

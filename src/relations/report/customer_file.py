@@ -9,6 +9,7 @@ import msgspec
 
 from relations.aggregates.customer import FeedbackCorrected, FeedbackGiven
 from relations.errors import InvalidInput
+from relations.json_form import JsonForm
 from relations.messages import RecordedEvent, from_micros
 from relations.past.questions import Questions
 from relations.projections.agenda.view import AgendaItem
@@ -30,7 +31,7 @@ __all__ = ["CustomerFile", "GivenAnswer", "customer_file", "unknown_customer"]
 _TICKETS_MAX = 1_000
 
 
-class GivenAnswer(msgspec.Struct, frozen=True):
+class GivenAnswer(JsonForm, msgspec.Struct, frozen=True):
     """An answer of the customer.
 
     Attributes:
@@ -52,7 +53,7 @@ class GivenAnswer(msgspec.Struct, frozen=True):
     words: str | None
 
 
-class CustomerFile(msgspec.Struct, frozen=True):
+class CustomerFile(JsonForm, msgspec.Struct, frozen=True):
     """A customer's file.
 
     Attributes:

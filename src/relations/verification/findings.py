@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from typing import ClassVar
 
 import msgspec
 from sqlalchemy import Connection
 
 from relations.errors import RelationsError
+from relations.json_form import JsonForm
 from relations.log.failures import translated
 
 __all__ = ["MEANINGS", "Findings", "Problem", "Verification"]
@@ -54,7 +56,7 @@ MEANINGS: dict[str, str] = {
 """Every code of a finding that a check of its own has, and its meaning; the reference is generated from it."""
 
 
-class Problem(msgspec.Struct, frozen=True):
+class Problem(JsonForm, msgspec.Struct, frozen=True):
     """A finding of a verification: something wrong in the database.
 
     Attributes:
@@ -76,7 +78,7 @@ class Problem(msgspec.Struct, frozen=True):
     column: str | None = None
 
 
-class Verification(msgspec.Struct, frozen=True):
+class Verification(JsonForm, msgspec.Struct, frozen=True):
     """The result of `verify`.
 
     Attributes:
@@ -89,6 +91,7 @@ class Verification(msgspec.Struct, frozen=True):
         unchecked: What could not be checked here, and why, as sentences. It does not make the result less good.
     """
 
+    _derived: ClassVar[tuple[str, ...]] = ("good",)
     events: int
     position: int
     digest: str

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from relations.decider import Aggregate
 from relations.errors import LogError, RelationsError
+from relations.json_form import JsonForm
 from relations.log.codec import Codec
 from relations.log.log import Log, Shard
 from relations.log.personal import Keys, KeyUnreadable, StoredKey, has_sealed, open_event
@@ -25,7 +26,7 @@ _SEALED = b'"sealed:'
 _EVERYBODY = Shard(None, None)
 
 
-class KeyProblem(msgspec.Struct, frozen=True):
+class KeyProblem(JsonForm, msgspec.Struct, frozen=True):
     """A problem of a customer's key.
 
     Attributes:

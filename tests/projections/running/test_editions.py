@@ -34,9 +34,9 @@ class CountingRunner(Runner):
         self.rebuilds += 1
         super().rebuild(*args, **kwargs)
 
-    def _step(self, *args: Any) -> None:
+    def _step_together(self, *args: Any) -> None:
         self.steps += 1
-        super()._step(*args)
+        super()._step_together(*args)
 
 
 @pytest.fixture
@@ -216,8 +216,8 @@ def _until(is_so: Any) -> None:
 
 def test_an_answer_does_not_chase_a_growing_log(engine: Relations) -> None:
     class Chased(CountingRunner):
-        def _step(self, *args: Any) -> None:
-            super()._step(*args)
+        def _step_together(self, *args: Any) -> None:
+            super()._step_together(*args)
             engine.execute_many([purchase(100 + self.steps, "c2")])
 
     runner = Chased(engine.log, engine.codec, [SPENDING], lambda: "UTC")

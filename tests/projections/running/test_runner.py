@@ -23,7 +23,18 @@ from relations.messages import Envelope
 from relations.policies.calendars import local_time
 from relations.projections import PROJECTIONS, CustomerRow, Projection, Rows, Runner, Tally, View
 from relations.testing import simulate
-from tests.support.making import complaint, day, in_processes, killable, pipe, purchase, register, stored_as, tamper
+from tests.support.making import (
+    ON_POSTGRESQL_AND_BOTH_IN_SOAK,
+    complaint,
+    day,
+    in_processes,
+    killable,
+    pipe,
+    purchase,
+    register,
+    stored_as,
+    tamper,
+)
 
 
 class Spent(CustomerRow, gc=False):
@@ -336,7 +347,18 @@ def test_a_rebuild_with_poison_leaves_the_old_tables_and_rebuilds_the_others(
     assert healthy.stored("spending") == old
 
 
-@pytest.mark.parametrize(("processes", "shards"), [(1, 1), (1, 3), (2, 2)])
+@pytest.mark.parametrize(
+    ("database_url", "processes", "shards"),
+    [
+        ("sqlite", 1, 1),
+        ("sqlite", 1, 3),
+        ("sqlite", 2, 2),
+        ("postgresql", 1, 1),
+        ("postgresql", 1, 3),
+        pytest.param("postgresql", 2, 2, marks=pytest.mark.soak),
+    ],
+    indirect=["database_url"],
+)
 def test_of_several_poison_events_the_first_in_the_log_is_named(
     relations: Relations, processes: int, shards: int
 ) -> None:
@@ -405,7 +427,20 @@ def test_rows_that_somebody_changed_are_found(relations: Relations, database_url
 # --- rebuild --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("processes", "shards"), [(1, None), (1, 5), (2, None), (2, 5)])
+@pytest.mark.parametrize(
+    ("database_url", "processes", "shards"),
+    [
+        ("sqlite", 1, None),
+        ("sqlite", 1, 5),
+        ("sqlite", 2, 5),
+        ("postgresql", 1, None),
+        ("postgresql", 1, 5),
+        ("postgresql", 2, None),
+        pytest.param("sqlite", 2, None, marks=pytest.mark.soak),
+        pytest.param("postgresql", 2, 5, marks=pytest.mark.soak),
+    ],
+    indirect=["database_url"],
+)
 def test_a_rebuild_is_the_fold_of_the_log(
     relations: Relations, database_url: str, processes: int, shards: int | None
 ) -> None:
@@ -428,6 +463,7 @@ def test_a_rebuild_is_the_fold_of_the_log(
     assert runner.stored("spending") == expected(runner)
 
 
+@ON_POSTGRESQL_AND_BOTH_IN_SOAK
 def test_every_view_that_ships_rebuilt_by_two_is_the_same(database_url: str) -> None:
     with Relations.open(database_url) as relations:
         relations.execute_many(simulate(seed=3, customers=12, months=6))

@@ -18,7 +18,6 @@ from relations.errors import InvalidInput
 from relations.messages import Command, Envelope, Event, to_micros
 from relations.policies import Surveys
 from relations.policies.calendars import local_time
-from relations.policies.in_force import InForce
 from relations.projections.projection import Rows
 from relations.projections.satisfaction import PROJECTION, Dimension, Respondent
 from relations.projections.satisfaction.cuts import Cuts
@@ -188,7 +187,7 @@ def test_a_follow_up_is_an_instrument_of_its_own() -> None:
 
 def test_the_report_says_by_which_rules_it_counts() -> None:
     said = asked([*given_scores(9, 9, 9, 8, 1, channel="app"), *given_scores(5, instrument="csat")])
-    report = satisfaction_report(said, zone="Asia/Shanghai", surveys=SURVEYS, rules=InForce(), now=MAY)
+    report = satisfaction_report(said, zone="Asia/Shanghai", surveys=SURVEYS, low=[], now=MAY)
     assert (report.zone, report.minimum_answers, report.confidence) == ("Asia/Shanghai", 5, 0.95)
     assert report.nps.nps == 40
     assert [figure.group for figure in report.nps_by_channel] == [{"channel": "app"}]

@@ -299,7 +299,7 @@ def test_the_day_is_the_business_s_own() -> None:
         assert "As of 1 July 2024" in render_html(engine, as_of=late)
 
 
-@pytest.mark.parametrize("given", ["2024-09-17", "2024-10-31"])
+@pytest.mark.parametrize("given", ["2024-10-31", pytest.param("2024-09-17", marks=pytest.mark.soak)])
 def test_as_of_a_day_gone_by_nothing_of_what_came_later_is_told(given: str) -> None:
     day = moment(given, "Europe/Vienna")
     assert day is not None

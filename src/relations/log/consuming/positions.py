@@ -18,6 +18,7 @@ import msgspec
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, func, literal_column, or_, select
 
 from relations.errors import ConcurrencyConflict, InvalidInput
+from relations.json_form import JsonForm
 from relations.log.database import Database, tables_of
 from relations.log.tables import log
 from relations.messages import ID_PATTERN, from_micros
@@ -36,7 +37,7 @@ consumers = Table(
 """One row a consumer. Times are UTC microseconds."""
 
 
-class ConsumerStatus(msgspec.Struct, frozen=True):
+class ConsumerStatus(JsonForm, msgspec.Struct, frozen=True):
     """The state of a durable consumer.
 
     Attributes:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from relations.json_form import JsonForm
 from relations.projections.projection import CustomerRow, Tally
 
 __all__ = [
@@ -275,7 +276,7 @@ def total_of(counts: Iterable[Any]) -> Movement:
     return Movement("", 0, NEVER, *map(int, counts))  # PostgreSQL adds big integers up to decimals
 
 
-class RewardRow(CustomerRow, gc=False):
+class RewardRow(JsonForm, CustomerRow, gc=False):
     """A reward that a member has, or had.
 
     Attributes:
@@ -304,7 +305,7 @@ class RewardRow(CustomerRow, gc=False):
     ended_at: int | None = None
 
 
-class ReferralRow(CustomerRow, gc=False):
+class ReferralRow(JsonForm, CustomerRow, gc=False):
     """A referral that a member made.
 
     A referral that was rewarded, revoked or restored only after its member was merged into another has a second row

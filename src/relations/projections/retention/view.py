@@ -21,7 +21,7 @@ import numpy as np
 from relations.analytics import SurvivalCurve, survival_curve
 from relations.analytics.buying import BuyingModelName
 from relations.errors import InvalidInput
-from relations.messages import minor_digits
+from relations.messages import from_micros, minor_digits
 from relations.months import first_day, last_day, month_of
 from relations.policies import Policy
 from relations.policies.value import Segment, ValueGrade
@@ -241,16 +241,21 @@ class RetentionView(View):
         """
         checked_choice(kind, KINDS, "kind", called="kind of loyalty")
         page, moment = Page(limit, after), self.moment(as_of)
-        policy = self.policy
-        return listed_kinds(
-            self._columns(),
-            policy.lifecycle.loyalty,
-            satisfied_from=policy.surveys.csat_satisfied_from,
-            month=month_of(self.local.day(moment)),
-            as_of=moment,
-            kind=kind,
-            page=page,
-        )
+        policy, month = self.policy, month_of(self.local.day(moment))
+
+        def compute() -> KindsReport:
+            return listed_kinds(
+                self._columns(),
+                policy.lifecycle.loyalty,
+                satisfied_from=policy.surveys.csat_satisfied_from,
+                month=month,
+                as_of=moment,
+                kind=kind,
+                page=page,
+            )
+
+        found = self.keep(("kinds", month, kind, page), compute)
+        return found.model_copy(update={"as_of": from_micros(moment)})
 
     def kind_of(self, customer: str, *, as_of: datetime | None = None) -> CustomerKind | None:
         """Return one customer's kind of loyalty and its history; None before any purchase or answer."""
@@ -292,15 +297,15 @@ class RetentionView(View):
         page, code, moment = Page(limit, after), self._currency(currency), self.moment(as_of)
         policy = self.policy.lifecycle.rfm
         checked_choice(segment, sorted({known.name for known in policy.segments}), "segment")
-        return listed_rfm(
-            self._columns(),
-            policy,
-            self._numbered(code),
-            today=self.local.day(moment),
-            as_of=moment,
-            segment=segment,
-            page=page,
-        )
+        today = self.local.day(moment)
+
+        def compute() -> RfmReport:
+            return listed_rfm(
+                self._columns(), policy, self._numbered(code), today=today, as_of=moment, segment=segment, page=page
+            )
+
+        found = self.keep(("rfm", today, code, segment, page), compute)
+        return found.model_copy(update={"as_of": from_micros(moment)})
 
     def lifetime_values(
         self,
@@ -532,14 +537,14 @@ class RetentionView(View):
     def _chosen(self, today: int, cohort: str | None, segment: str | None) -> Array:
         """Return for each customer whether they belong to a cohort and a segment; to all where none is asked for."""
         month, columns = checked_month(cohort, "cohort"), self._columns()
-        chosen = np.ones(len(columns), np.bool_)
+        first = buyers(columns, today).first  # reads the columns, so that their number is known
+        chosen = np.ones(len(first), np.bool_)
         if segment is not None:
             members = self._members(today)
             known = {each.name: each for each in members.policy.lifecycle.segments}
             checked_choice(segment, known, "segment")
             chosen = members.of(known[segment])
         if month is not None:
-            first = buyers(columns, today).first
             chosen &= (first >= first_day(month)) & (first <= last_day(month))
         return chosen
 

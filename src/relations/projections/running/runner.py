@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, or_, select, text
 
 from relations.errors import ProjectionFailed
 from relations.gc_pause import collector_paused
+from relations.json_form import JsonForm
 from relations.log.codec import Codec
 from relations.log.database import CompiledStatement, Database, tables_of
 from relations.log.log import Log, Shard
@@ -22,7 +23,7 @@ from relations.projections.projection import Projection, Row, Rows
 from relations.projections.running.aliases import PROJECTION as ALIASES_PROJECTION
 from relations.projections.running.checkpoints import checkpoints, is_edition_of, now_micros, writing_views
 from relations.projections.running.folding import COLUMNS, Folding
-from relations.projections.running.live import RowsUnwritable, fold_live
+from relations.projections.running.live import LiveFolding, RowsUnwritable, fold_live
 from relations.projections.running.rebuild import Rebuild
 from relations.projections.running.sharding import Progress
 from relations.projections.running.tables import RowTable, canonical
@@ -35,6 +36,8 @@ _ALL = 2**62
 _LIVE_BATCH = 2_000
 _LIVE_MAX = 10_000
 """Events from which on it is faster to rebuild an empty edition than to fold into it live."""
+_LIVE_COST = 4
+"""How many times longer an event takes to fold into existing rows than in a rebuild."""
 _RETIRED_AFTER = 86_400_000_000
 """Microseconds without a fold after which a later edition retires an older one."""
 _ABANDONED_AFTER = 60_000_000
@@ -44,7 +47,7 @@ _LEGACY = "relations_projections"
 ALIASES = ALIASES_PROJECTION.name
 
 
-class ProjectionStatus(msgspec.Struct, frozen=True):
+class ProjectionStatus(JsonForm, msgspec.Struct, frozen=True):
     """The state of a projection.
 
     Attributes:
@@ -90,6 +93,7 @@ class Runner:
         }
         self._prepared = False
         self._warned = False
+        self._live: LiveFolding | None = None
 
     # --- live -------------------------------------------------------------------------------------------------------
 
@@ -111,17 +115,84 @@ class Runner:
         if self._database.read_only:
             self._warn_if_behind(names)
             return
-        failures: list[ProjectionFailed] = []
+        wanted = list(names if names is not None else self.projections)
+        if self._prepared:
+            # Without the lock: most questions find nothing new, and need not wait for somebody who folds.
+            until, behind = self._behind(wanted, until)
+            if not behind:
+                return
         with self._lock:
             self._prepare()
-            end, behind = self._behind(names, until)
+            # The thread that had the lock may have folded all that this one needs: what was recorded before it waited.
+            end, behind = self._behind(wanted, until)
+            failures = self._catch_up_together(behind, batch, end)
             for name in behind:
+                if name in failures:
+                    continue
                 try:
                     self._catch_up(name, batch, end)
                 except ProjectionFailed as failure:
-                    failures.append(failure)
+                    failures[name] = failure
         if failures:
-            raise failures[0]
+            raise next(iter(failures.values()))
+
+    def _catch_up_together(self, names: Sequence[str], batch: int, end: int) -> dict[str, ProjectionFailed]:
+        """Fold projections up to a position with one scan for all that stand at the same position.
+
+        It stops at the first difficulty, such as a poison event or another process that folds too. The caller then goes
+        on with each projection on its own, which finds out about it.
+
+        Returns:
+            The projections that met a poison event in a rebuild.
+        """
+        failures: dict[str, ProjectionFailed] = {}
+        while True:
+            zone = self._zone()
+            with self._database.reading() as connection:
+                found = self.checkpoints(connection)
+            standing = {name: found[name] for name in names if name in found and name not in failures}
+            far_behind = [name for name, each in standing.items() if _is_rebuilt(each, zone, end)]
+            if far_behind:
+                failures |= self._rebuild_all(far_behind)
+                continue
+            positions = {name: each.position for name, each in standing.items() if each.position < end}
+            if not positions:
+                return failures
+            lowest = min(positions.values())
+            above = min((each for each in positions.values() if each > lowest), default=end)
+            group = tuple(name for name in names if positions.get(name) == lowest)
+            folding, self._live = self._live, None
+            if folding is None or (folding.names, folding.position, folding.local.zone) != (group, lowest, zone):
+                projections = [self.projections[name] for name in group]
+                folding = LiveFolding(self._log, self._codec, self._tables, projections, local_time(zone), lowest)
+            try:
+                self._step_together(folding, min(lowest + batch, above))
+            except (ProjectionFailed, _Overtaken):
+                return failures
+            self._live = folding
+
+    def _step_together(self, folding: LiveFolding, until: int) -> None:
+        """Fold one stretch in one transaction with the checkpoints of all its projections."""
+        with writing_views(self._database) as connection, collector_paused():
+            after = folding.position
+            if not all(self._advance(connection, name, after, until) for name in folding.names):
+                raise _Overtaken
+            folding.fold(connection, until)
+
+    def _rebuild_all(self, names: Sequence[str]) -> dict[str, ProjectionFailed]:
+        """Rebuild projections together, unless another process is doing it already."""
+        try:
+            self.rebuild(names)
+        except ProjectionFailed as failed:
+            failures = {failed.projection: failed}
+            with self._database.reading() as connection:
+                found = self.checkpoints(connection)
+            for name in names:
+                row = found.get(name)
+                if row is not None and row.failed_at is not None:
+                    failures.setdefault(name, _failure(row))
+            return failures
+        return {}
 
     def is_behind(self, names: Iterable[str] | None = None) -> bool:
         """Return whether any of these projections has something to fold, or tables of another version or zone."""
@@ -162,7 +233,7 @@ class Runner:
                 self._prepare()
                 continue
             zone = self._zone()
-            if checkpoint.zone != zone or (checkpoint.position == 0 and end > _LIVE_MAX):
+            if _is_rebuilt(checkpoint, zone, end):
                 self.rebuild([name])
                 return
             if checkpoint.position >= end:
@@ -173,6 +244,7 @@ class Runner:
         """Empty a projection's tables and begin again at the log's beginning, live."""
         with self._lock:
             self._prepare()
+            self._live = None
             with writing_views(self._database) as connection:
                 for table in self._tables[name].values():
                     connection.execute(table.table.delete())
@@ -253,6 +325,7 @@ class Runner:
         if self._database.is_memory:
             processes = 1  # there is nothing that another process could open
         self._prepare()
+        self._live = None
         with self._rebuilding:  # and not the other lock: views go on answering from the old tables
             rebuild = Rebuild(self._log, self._codec, wanted, self._zone())
             failures = rebuild.run(
@@ -489,6 +562,22 @@ class Runner:
         """Drop what was folded before editions had tables of their own; it is folded again."""
         _drop_tables(connection, [table.label for each in self._tables.values() for table in each.values()])
         _drop_tables(connection, [_LEGACY])
+
+
+class _Overtaken(Exception):
+    """Another process has moved a checkpoint."""
+
+
+def _is_rebuilt(checkpoint: Any, zone: str, end: int) -> bool:
+    """Return whether a rebuild is faster than folding what is missing, or the only way to the zone's days."""
+    missing = end - checkpoint.position
+    is_far_behind = missing > _LIVE_MAX and missing * _LIVE_COST > end
+    # A rebuild that met a poison event keeps nothing; folding live keeps everything before it.
+    return bool(checkpoint.zone != zone or (is_far_behind and checkpoint.failed_at is None))
+
+
+def _failure(row: Any) -> ProjectionFailed:
+    return ProjectionFailed(row.failure, projection=row.name, position=row.failed_at, stream=row.failed_stream)
 
 
 def _status(projection: Projection, row: Any, head: int) -> ProjectionStatus:

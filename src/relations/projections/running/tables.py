@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, islice
 from typing import Any, ClassVar, get_type_hints
 
@@ -23,6 +22,7 @@ _NAME = Text().with_variant(Text(collation="C"), "postgresql")
 _CHUNK = 2_000
 """Rows encoded at a time: this many stay in the processor's cache from one column to the next."""
 _PARAMETERS_MAX = 500
+_DAMAGE = (msgspec.MsgspecError, UnicodeDecodeError, TypeError)
 _json = msgspec.json.Encoder(order="deterministic")
 
 
@@ -141,6 +141,10 @@ class RowTable:
         self.delete_sql = database.compile(
             self.table.delete().where(*(self.table.c[name] == "" for name in row.key))
         ).sql
+        self.select_of_customers: CompiledStatement | None = None
+        if not self.is_tally:
+            these = database.among(self.table.c.customer, "customers")
+            self.select_of_customers = database.compile(select(self.table).where(these))
         self.select_sql = database.compile(select(self.table)).sql
 
     def _upsert(self, database: Database) -> Any:
@@ -213,9 +217,11 @@ class RowTable:
         if not self._decoders:
             return self.row(*values)
         decoded = list(values)
-        with self._noticing_damage():
+        try:
             for index, decode in self._decoders:
                 decoded[index] = decode(decoded[index])
+        except _DAMAGE as error:
+            raise self._damaged(error) from error
         return self.row(*decoded)
 
     def decode_column(self, name: str, values: Sequence[Any]) -> Sequence[Any]:
@@ -227,19 +233,17 @@ class RowTable:
         decode = self._decode_by_name[name]
         if decode is None:
             return values
-        with self._noticing_damage():
-            return list(map(decode, values))
-
-    @contextmanager
-    def _noticing_damage(self) -> Iterator[None]:
         try:
-            yield
-        except (msgspec.MsgspecError, UnicodeDecodeError, TypeError) as error:
-            raise StoreError(
-                f"a row of the view table {self.table.name} is damaged: {error}",
-                code="view_damaged",
-                hint="Run `relations rebuild`",
-            ) from error
+            return list(map(decode, values))
+        except _DAMAGE as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> StoreError:
+        return StoreError(
+            f"a row of the view table {self.table.name} is damaged: {error}",
+            code="view_damaged",
+            hint="Run `relations rebuild`",
+        )
 
 
 def canonical(tables: Iterable[tuple[RowTable, Iterable[Sequence[Any]]]]) -> bytes:

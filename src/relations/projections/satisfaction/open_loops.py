@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from statistics import median
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,7 +14,7 @@ from relations.policies.in_force import InForce
 from relations.projections.satisfaction.answers import COMPLAINT_CSAT, Given, Respondent
 from relations.projections.satisfaction.cuts import Fact
 
-__all__ = ["OpenLoop", "OpenLoops", "open_loops"]
+__all__ = ["LowAnswer", "OpenLoop", "OpenLoops", "low_answers", "open_loops"]
 
 _DAY = 86_400_000_000
 
@@ -48,6 +49,20 @@ class OpenLoop(BaseModel):
     overdue: bool
 
 
+class LowAnswer(NamedTuple):
+    """A low answer.
+
+    Attributes:
+        customer: The customer's id.
+        name: The answer's name in the respondent's row.
+        given: The answer.
+    """
+
+    customer: str
+    name: str
+    given: Given
+
+
 class OpenLoops(BaseModel):
     """Low answers, with and without a reply.
 
@@ -68,32 +83,44 @@ class OpenLoops(BaseModel):
     open: tuple[OpenLoop, ...]
 
 
-def open_loops(answers: Iterable[Fact], rows: Iterable[Respondent], rules: InForce, *, now: int) -> OpenLoops:
-    """Find the low answers among answers given until now.
+def low_answers(answers: Iterable[Fact], rows: Iterable[Respondent], rules: InForce) -> list[LowAnswer]:
+    """Return the low answers of customers who were not erased.
 
     Args:
-        answers: Answers whose content is a `Said`.
+        answers: Answers whose content is a `NamedAnswer`.
         rows: The rows of their respondents.
         rules: All policies with the time from which each is in force.
-        now: The present in UTC microseconds.
     """
     erased = {row.customer for row in rows if row.erased_at is not None}
+    return [
+        LowAnswer(fact.who, *fact.content)
+        for fact in answers
+        if fact.who not in erased and _is_low(fact.content.given, rules)
+    ]
+
+
+def open_loops(low: Iterable[LowAnswer], *, now: int) -> OpenLoops:
+    """Return the low answers given until now, with and without a reply.
+
+    Args:
+        low: The low answers.
+        now: The present in UTC microseconds.
+    """
     found: list[OpenLoop] = []
     waits: list[float] = []
-    for fact in answers:
-        name, given = fact.content
-        if given.at > now or fact.who in erased or not _is_low(given, rules):
+    for who, name, given in low:
+        if given.at > now:
             continue
         if given.followed_at is not None and given.followed_at <= now:
             waits.append((given.followed_at - given.at) / _DAY)
         else:
-            found.append(_open(fact.who, name, given, now))
+            found.append(_open(who, name, given, now))
     found.sort(key=lambda loop: (loop.given_at, loop.customer, loop.feedback))
-    low = len(found) + len(waits)
+    count = len(found) + len(waits)
     return OpenLoops(
-        low=low,
+        low=count,
         closed=len(waits),
-        share_closed=len(waits) / low if low else None,
+        share_closed=len(waits) / count if count else None,
         days_to_close=median(waits) if waits else None,
         open=tuple(found),
     )

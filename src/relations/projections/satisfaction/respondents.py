@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
+from relations.gc_pause import collector_paused
 from relations.policies import Instrument
 from relations.policies.calendars import LocalTime
 from relations.projections.satisfaction.answers import Given, InvitationOutcome, Respondent
@@ -74,14 +76,27 @@ class Respondents:
     where: Where | None = None
 
     def answers(self, instrument: str | None = None) -> list[Fact]:
-        """Return all answers; the content of each is a `Said`."""
-        return [
-            fact
-            for row in self.rows
-            for said in given_once(row)
-            if instrument is None or said.given.instrument == instrument
-            for fact in self._facts(row, said.given, said, said.given.regarding)
-        ]
+        """Return all answers, or those to one instrument; the content of each is a `NamedAnswer`."""
+        if instrument is None:
+            return self._answers
+        return self._answers_by_instrument.get(instrument, [])
+
+    @cached_property
+    def _answers(self) -> list[Fact]:
+        with collector_paused():
+            return [
+                fact
+                for row in self.rows
+                for said in given_once(row)
+                for fact in self._facts(row, said.given, said, said.given.regarding)
+            ]
+
+    @cached_property
+    def _answers_by_instrument(self) -> dict[str, list[Fact]]:
+        found: dict[str, list[Fact]] = {}
+        for fact in self._answers:
+            found.setdefault(fact.instrument, []).append(fact)
+        return found
 
     def scores(self, instrument: str | None = None) -> list[Fact]:
         """Return all answers with one score; the content of each is the score."""

@@ -11,7 +11,6 @@ from relations.analytics.control_charts import ControlChart, NpsSample, ShareSam
 from relations.analytics.drivers import DriverReport
 from relations.errors import InvalidInput
 from relations.policies import Surveys
-from relations.policies.in_force import InForce
 from relations.projections.satisfaction.answers import COMPLAINT_CSAT
 from relations.projections.satisfaction.cuts import Cuts, Dimension, Fact, GroupOf
 from relations.projections.satisfaction.drivers import survey_drivers
@@ -25,7 +24,7 @@ from relations.projections.satisfaction.figures import (
     nps_figures,
     scale_figures,
 )
-from relations.projections.satisfaction.open_loops import OpenLoops, open_loops
+from relations.projections.satisfaction.open_loops import LowAnswer, OpenLoops, open_loops
 from relations.projections.satisfaction.respondents import Respondents
 from relations.projections.satisfaction.response_rates import ResponseRate, response_rates
 from relations.projections.satisfaction.themes import ThemeFigure, theme_figures
@@ -117,9 +116,17 @@ class SatisfactionReport(BaseModel):
 
 
 def satisfaction_report(
-    asked: Respondents, *, zone: str, surveys: Surveys, rules: InForce, now: int
+    asked: Respondents, *, zone: str, surveys: Surveys, low: Sequence[LowAnswer], now: int
 ) -> SatisfactionReport:
-    """Return the report over these respondents; `now` is in UTC microseconds."""
+    """Return the report over these respondents.
+
+    Args:
+        asked: The respondents.
+        zone: The IANA zone of the months.
+        surveys: The instruments, and the smallest number shown.
+        low: The low answers among theirs.
+        now: The present in UTC microseconds.
+    """
     minimum = surveys.minimum_answers
     answers = asked.answers()
     scores: dict[str, list[Fact]] = {}
@@ -171,7 +178,7 @@ def satisfaction_report(
         response=response_rates(asked, by=(), surveys=surveys)[0],
         response_by_instrument=response_rates(asked, by=("instrument",), surveys=surveys),
         themes=theme_figures(answers, surveys),
-        loops=open_loops(answers, asked.rows, rules, now=now),
+        loops=open_loops(low, now=now),
         drivers=drivers,
     )
 

@@ -32,7 +32,7 @@ from relations.projections.satisfaction.figures import (
     nps_figures,
     scale_figures,
 )
-from relations.projections.satisfaction.open_loops import OpenLoops, open_loops
+from relations.projections.satisfaction.open_loops import LowAnswer, OpenLoops, low_answers, open_loops
 from relations.projections.satisfaction.respondents import Respondents, SegmentsOf, Where
 from relations.projections.satisfaction.response_rates import ResponseDimension, ResponseRate, response_rates
 from relations.projections.satisfaction.summary import (
@@ -346,7 +346,8 @@ class SatisfactionView(View):
             InvalidInput: A dimension is unknown, a bound is not a month, or the time has no zone.
         """
         found = self._respondents(tuple(where or ()), since, until, segments, where, customer=customer)
-        return open_loops(found.answers(), found.rows, self._rules(), now=self.moment(as_of))
+        low = low_answers(found.answers(), found.rows, self._rules())
+        return open_loops(low, now=self.moment(as_of))
 
     def themes(
         self,
@@ -377,9 +378,16 @@ class SatisfactionView(View):
         Raises:
             InvalidInput: A bound is not a month, or the time has no zone.
         """
-        found = self._respondents((), since, until, None)
         policy, moment = self.policy, self.moment(as_of)
-        return satisfaction_report(found, zone=policy.zone, surveys=policy.surveys, rules=self._rules(), now=moment)
+
+        def compute() -> tuple[SatisfactionReport, list[LowAnswer]]:
+            found = self._respondents((), since, until, None)
+            low = low_answers(found.answers(), found.rows, self._rules())
+            return satisfaction_report(found, zone=policy.zone, surveys=policy.surveys, low=low, now=moment), low
+
+        # All but the open loops is the same for a whole month.
+        report, low = self.keep(("report", since, until, self.local.month(moment)), compute)
+        return report.model_copy(update={"loops": open_loops(low, now=moment)})
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
