@@ -49,7 +49,7 @@ def check(rows: Iterable[Sequence[Any]], *, previous: bytes = GENESIS, position:
             raise ChainBroken(f"position {position} is missing; the next row has position {row[0]}", position=position)
         try:
             digest = hashed(previous + encode(row[:-1])).digest()
-        except UnicodeEncodeError:  # a text that is none: see `Log.scan`, damaged
+        except UnicodeEncodeError:  # a damaged text, see `Log.scan`
             digest = b""
         if digest != row[-1]:
             raise ChainBroken("the row does not match its digest: it or the row before was changed", position=position)
