@@ -7,7 +7,7 @@ DEV    := $(VENV)/.ready-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak browser golang check lint types docs docs-check record wheel smoke bench clean
+.PHONY: help demo hotel hotel-test test soak browser golang check lint types docs docs-check record wheel smoke bench clean
 
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,12 @@ soak: $(DEV) ## search every property with a new SEED, EXAMPLES each, for at mos
 	CI= SOAK_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n 2 --dist loadfile -m "soak or hypothesis" \
 	  --hypothesis-profile=soak --soak-seed=$(SEED) --soak-minutes=$(MINUTES)
 
+hotel: $(DEV) ## run the example: a FastAPI service with two workers on PostgreSQL, and a relay
+	$(BIN)/python -m examples.hotel
+
+hotel-test: $(DEV) ## test the example
+	$(BIN)/python -m pytest tests/examples
+
 lint: $(DEV) ## check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -58,6 +64,7 @@ lint: $(DEV) ## check style
 types: $(DEV) ## check types
 	$(BIN)/mypy
 	$(BIN)/mypy tests
+	$(BIN)/mypy examples
 
 docs: $(DEV) ## write the reference and the public modules from the code
 	$(BIN)/python docs/generate.py

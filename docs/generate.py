@@ -861,6 +861,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "views.md": views_page,
     "engine.md": ModulePage("The engine", "relations.engine", first="Relations"),
+    "aio.md": ModulePage("The engine for asyncio", "relations.aio", first="AsyncRelations"),
+    "asgi.md": ModulePage("HTTP", "relations.asgi", first="lifespan"),
     "testing.md": ModulePage("The test kit", "relations.testing", first="Scenario"),
     "exchange.md": ModulePage("Exchange", "relations.exchange"),
     "relay.md": ModulePage("Relay", "relations.relay"),
@@ -869,8 +871,30 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 
+_DOCS = Path(__file__).parent
+QUOTING = _DOCS / "how-to" / "embed-in-fastapi.md"
+"""The page that quotes the example, part by part."""
+
+_QUOTED = re.compile(r"(<!-- (\S+) \[(\w+)\] -->\n```python\n).*?```", re.DOTALL)
+
+
+def quoting_page() -> str:
+    """Return the page that quotes the example, with the parts as they now are."""
+
+    def quoted(found: re.Match[str]) -> str:
+        text = (_DOCS.parent / "examples" / "hotel" / found[2]).read_text("utf-8")
+        part = re.search(rf"^# --- \[{found[3]}\]\n(.*?)(?=^# --- \[|\Z)", text, re.DOTALL | re.MULTILINE)
+        if part is None:
+            msg = f"{found[2]} has no part {found[3]}"
+            raise LookupError(msg)
+        return f"{found[1]}{part[1].strip()}\n```"
+
+    return _QUOTED.sub(quoted, QUOTING.read_text("utf-8"))
+
+
 def outputs() -> Iterator[tuple[Path, Callable[[], str]]]:
     """Yield every generated file with the function that writes its text."""
+    yield QUOTING, quoting_page
     yield from ((SOURCE / name, make) for name, make in PUBLIC.items())
     yield from ((REFERENCE / name, make) for name, make in PAGES.items())
 

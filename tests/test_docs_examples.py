@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-OWN_TESTS = {"import-your-data.md"}  # its files and its code run together in tests/exchange
+OWN_TESTS = {"import-your-data.md", "embed-in-fastapi.md"}  # they run in tests/exchange and in tests/examples
 REFERENCE = ROOT / "docs" / "reference"  # shows signatures; test_docs runs its import lines
 PAGES = sorted(
     page

@@ -29,23 +29,15 @@ from relations.log.personal import Keys
 from relations.log.subscription import Subscription
 from relations.messages import Command, Event, RecordedEvent, to_micros
 from relations.past.bounds import BoundsFinder
-from relations.past.differences import DifferenceFinder
-from relations.past.explaining import (
-    EventExplanation,
-    RowsExplanation,
-    TallyExplanation,
-    event_explained,
-    rows_explained,
-    tally_explained,
-)
-from relations.past.past import Past, PastParts
-from relations.past.questions import Questions, Status
+from relations.past.doors import Doors
+from relations.past.questions import Status
 from relations.past.states import CustomerTables, KeptStates
 from relations.policies import Policy
 from relations.policies.in_force import InForce
 from relations.projections import PROJECTIONS, VIEWS, View, ViewContext
 from relations.projections.agenda.view import commands_due
 from relations.projections.projection import Projection
+from relations.projections.running.last_events import last_events
 from relations.projections.running.resolving import AliasReader
 from relations.projections.running.runner import ALIASES, Progress, Runner
 from relations.projections.views import Views
@@ -61,7 +53,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Relations(Questions):
+class Relations(Doors):
     """An engine on one database. It is thread-safe, and several processes may share the database.
 
     Open it with `Relations.open`, and use it as a context manager to close it.
@@ -73,10 +65,12 @@ class Relations(Questions):
         clock: The function that returns the time of recording.
         commands: The classes of the commands that it executes, by name.
         bounds: None: an engine answers from the whole log.
+        aggregates: Every kind of aggregate.
         runner: The runner of the projections.
         view_context: The parts that every view is built from.
     """
 
+    aggregates: tuple[Aggregate[Any], ...]
     commands: Mapping[str, type[Command]]
     runner: Runner
     view_context: ViewContext
@@ -114,7 +108,9 @@ class Relations(Questions):
         )
         self.runner = Runner(log, self.codec, projections, lambda: self.policy.zone)
         self._follow = follow
-        self._aggregates, self._kinds = aggregates, views
+        self.aggregates = tuple(aggregates)
+        self._kinds = views
+        self._made_with: dict[str, Any] = {"reactions": reactions, "projections": projections, "views": views}
         self.bounds = None
         self._bounds = BoundsFinder(log)
         self._states = KeptStates(log, self.codec, directory=kept_states)
@@ -146,6 +142,7 @@ class Relations(Questions):
             customers_between=self.runner.customers_between,
             open_words=open_words,
             digest=self._keys.known_digest,
+            last_events=partial(last_events, self.log.database, but_by="agenda"),
         )
 
     def _refresh(self, projection: Projection) -> None:
@@ -367,119 +364,6 @@ class Relations(Questions):
 
     # --- what is known ----------------------------------------------------------------------------------------------
 
-    def as_of(
-        self,
-        *,
-        position: int | None = None,
-        recorded: datetime | None = None,
-        occurred: datetime | None = None,
-        customer: str | None = None,
-    ) -> Past:
-        """Return the log and its views as they stood, with the same questions as the engine. Nothing is changed.
-
-        `position` and `recorded` answer "as we knew it then": from what had been recorded by then, and nothing else.
-        `occurred` answers "as we now know it was": from everything dated up to then, whenever it was recorded. Together
-        they answer what was known at one time about another. Without any, the log is taken as it is now.
-
-        Args:
-            position: The last position that is known; 0 is before the first event.
-            recorded: An aware datetime. Known is what had been recorded by then.
-            occurred: An aware datetime in business time.
-            customer: Answer about this customer alone, under any of their ids. That takes milliseconds, and no more in
-                a long log. Figures that compare customers, such as ranks, then compare nobody else.
-
-        Raises:
-            InvalidInput: Both a position and a time of recording are given, the log has no such position, or a time has
-                no zone.
-        """
-        bounds = self._bounds.find(position, recorded, occurred)
-        moment = occurred or recorded or self._bounds.recorded_at(bounds.position) or self.clock()
-        parts = PastParts(
-            log=self.log,
-            codec=self.codec,
-            reader=self._reader,
-            finder=self._bounds,
-            aggregates=self._aggregates,
-            kinds=self._kinds,
-            runner=self.runner,
-            states=self._states,
-            customers=self._customers,
-            context=self.view_context,
-        )
-        return Past(parts, bounds, moment, customer)
-
-    def explain(self, view: str, customer: str, **moment: Any) -> RowsExplanation:
-        """Return how the rows of one customer in a view came about: each event, and what it changed from what to what.
-
-        Args:
-            view: The name of the view, such as `loyalty`.
-            customer: Any id of the customer.
-            moment: The bounds of `as_of`; by default everything recorded so far.
-
-        Raises:
-            InvalidInput: There is no such view, or nothing is recorded of the customer.
-        """
-        with self.as_of(**moment, customer=customer) as past:
-            return rows_explained(past, view, customer)
-
-    def explain_tally(
-        self,
-        view: str,
-        table: str,
-        key: Sequence[Any],
-        *,
-        limit: int = 100,
-        after: str | None = None,
-        **moment: Any,
-    ) -> TallyExplanation:
-        """Return a page of the customers and events that made up a tally, with what each added.
-
-        Args:
-            view: The name of the view, such as `loyalty`.
-            table: The class of the row, such as `Movement`.
-            key: The values of the row's key, in the order of its columns.
-            limit: The page ends after the customer whose events reach this number.
-            after: Continue after this customer.
-            moment: The bounds of `as_of`; by default everything recorded so far.
-
-        Raises:
-            InvalidInput: The view has no such tally or row.
-        """
-        with self.as_of(**moment) as past:
-            return tally_explained(past if moment else self, view, table, key, limit=limit, after=after)
-
-    def explain_event(self, position: int) -> EventExplanation:
-        """Return why an event was recorded: the rule, the policy that applied, its causes and its effects.
-
-        Args:
-            position: The event's position.
-
-        Raises:
-            InvalidInput: There is no such event.
-        """
-        with self.as_of() as past:
-            return event_explained(past, position)
-
-    def compare(self, before: Questions, after: Questions | None = None) -> DifferenceFinder:
-        """Return the differences of the views between two states: two moments, or two databases.
-
-        Args:
-            before: A past of this engine, or another engine.
-            after: What it is compared with; this engine by default.
-        """
-        return DifferenceFinder(before, after or self)
-
-    def keep_states(self, names: Iterable[str] | None = None) -> None:
-        """Keep states of views at evenly spread positions of the log, so that `as_of` any position is answered soon.
-
-        Without it, states are kept at the positions that questions pass on their way. It folds the log once.
-
-        Args:
-            names: The projections; all by default.
-        """
-        wanted = self.runner.projections if names is None else names
-        self._states.fill([self.runner.projections[name] for name in wanted], self.policy.zone)
-
     @property
     def rules(self) -> InForce:
         """Every policy that was adopted, and when each is in force."""
@@ -591,6 +475,42 @@ class Relations(Questions):
                     except IdempotencyConflict:
                         return command
         return None
+
+    def is_same_command(self, command: Command, customer: str) -> bool | None:
+        """Return whether a command is the one that was recorded under its id; None if the log has no fingerprint.
+
+        Args:
+            command: A command with an id.
+            customer: The customer of the event that it led to.
+        """
+        with self.log.database.reading() as connection:
+            known = self._repeats.known(connection, [command.command_id or ""]).get(command.command_id or "")
+            if known is None or known[1] is None:
+                return None
+            try:
+                self._repeats.must_be_same(connection, command, (customer, known[1]))
+            except IdempotencyConflict:
+                return False
+        return True
+
+    def recorded(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> Iterator[RecordedEvent]:
+        """Yield whole rows of the log as recorded events, with personal words readable unless erased.
+
+        Args:
+            connection: Sees the customers' keys.
+            rows: Rows with all columns.
+        """
+        yield from self._reader.recorded(connection, rows)
+
+    def open_alike(self, url: str, *, clock: Clock, aggregates: Sequence[Aggregate[Any]] | None = None) -> Relations:
+        """Open an engine on another database, with the same reactions, projections and views.
+
+        Args:
+            url: The URL of the database.
+            clock: Its clock.
+            aggregates: Other aggregates than those of this engine.
+        """
+        return Relations.open(url, clock=clock, aggregates=aggregates or self.aggregates, **self._made_with)
 
     def digest(self, text: str, *, purpose: str = "") -> str:
         """Return a keyed digest: an id for a text that must not be recorded in clear, such as an e-mail address.

@@ -7,11 +7,12 @@ and errors are printed: a library must not write to its host's screen.
 from __future__ import annotations
 
 import logging
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
-__all__ = ["is_verbose", "logger"]
+__all__ = ["is_verbose", "logger", "without_reasons"]
 
 _standard = logging.getLogger("relations")
 
@@ -22,3 +23,10 @@ logger: Any = structlog.wrap_logger(_standard)
 def is_verbose() -> bool:
     """Return whether debug lines are wanted. Ask first where making a line would cost more than the work itself."""
     return _standard.isEnabledFor(logging.DEBUG)
+
+
+def without_reasons(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Leave reasons out of log lines: they may quote a value that was refused. Use it as a processor of structlog."""
+    for name in ("reason", "error", "exception", "hint"):
+        line.pop(name, None)
+    return line

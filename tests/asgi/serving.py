@@ -14,7 +14,8 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from relations.asgi import Access, Authorise, EngineLifespan, lifespan, router
+from relations.asgi import Access, EngineLifespan, lifespan, router
+from relations.asgi.access import Authorise
 
 Call = Callable[[httpx.AsyncClient, EngineLifespan], Awaitable[None]]
 

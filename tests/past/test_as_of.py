@@ -179,6 +179,19 @@ def test_states_kept_on_the_way_lead_to_the_same_views(
         assert (engine.log.database.name, engine.status().position) == (before, head)
 
 
+def test_a_merge_after_the_moment_joins_ids_but_nothing_else() -> None:
+    """Given a merge that is dated after the moment, the ids are one customer, and no view has folded the merge."""
+    later = MergeCustomer(customer="c2", into="c1", occurred_at=START + timedelta(days=50))
+    with lived([purchase(1, "c1"), purchase(2, "c2"), later]) as engine:
+        bounds = Bounds(engine.status().position, to_micros(START + timedelta(days=40)))
+        moment = START + timedelta(days=40)
+        with engine.as_of(occurred=moment) as past:
+            assert past.views.customers.aliases.survivor("c2") == "c1"
+            assert {each.customer for each in past.history("c2")} == {"c1", "c2"}
+            for name in vars(engine.views):
+                assert tables_of(past, name) == refolded(engine, name, bounds, past.policy.zone)
+
+
 def test_states_of_another_log_are_not_taken(tmp_path: Path) -> None:
     """Given the states of one log, another log with as many events is folded by itself."""
     for customer in ("c1", "c2"):

@@ -15,13 +15,16 @@ from relations import Relations
 from relations.aggregates.customer import AGGREGATE as CUSTOMER
 from relations.aggregates.customer import (
     AbsorbCustomer,
+    CorrectProfile,
     EraseAlias,
+    EraseCustomer,
     MergeCustomer,
     RecordPurchase,
     RegisterCustomer,
     ReleaseCustomer,
     UnmergeCustomer,
 )
+from relations.aggregates.loyalty import EnrolMember
 from relations.analytics import survival_curve, time_to_loss
 from relations.messages import Command, Money, to_micros
 from relations.months import month_of
@@ -42,6 +45,7 @@ from relations.projections.retention.rfm import rfm_buyers, rfm_scores
 from relations.projections.retention.segments import members, segment_figures
 from relations.projections.retention.stages import Life, customer_stages, lifecycle_report, period_rates
 from relations.projections.retention.value_grades import grades_report
+from relations.projections.running.runner import Runner
 from relations.projections.view import View
 from relations.testing.strategies.catalogue import commands
 from tests.support.asking import IDS, LATER, START, answers
@@ -275,6 +279,58 @@ def test_a_caller_may_change_the_list_that_it_got(
     view = opened().views.retention
     view.stages().clear()
     assert [stage.customer for stage in view.stages()] == ["c1", "c2", "c3"]
+
+
+def test_an_answer_from_the_log_is_kept_only_while_the_tables_are_as_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relations.projections.view._WORTH_KEEPING", 0.0)
+    counted, between = [0], Runner.customers_between
+
+    def counting(self: Runner, *args: Any, **kwargs: Any) -> list[str]:
+        counted[0] += 1
+        return between(self, *args, **kwargs)
+
+    monkeypatch.setattr(Runner, "customers_between", counting)
+    with Relations.open("sqlite://", clock=lambda: LATER, durability="off", follow=False) as engine:
+        engine.execute_many([*_KNOWN, EnrolMember(customer="c1", occurred_at=START)])
+        engine.catch_up()
+
+        def asked() -> int:
+            before = counted[0]
+            engine.views.loyalty.liability(as_of=START + timedelta(days=10))
+            return counted[0] - before
+
+        assert asked() > 0
+        assert asked() == 0
+        at = START + timedelta(days=20)
+        engine.execute(RecordPurchase(customer="c1", purchase="p", amount=Money(9_900, "EUR"), occurred_at=at))
+        # The tables are as they were, but the log is not: what was kept still holds for them, and nothing more is kept.
+        forget(engine)
+        assert asked() > 0
+        assert asked() > 0
+
+
+def test_duplicates_follow_the_customers_who_changed() -> None:
+    now = [LATER]
+    with Relations.open("sqlite://", clock=lambda: now[0], durability="off") as engine:
+        engine.execute_many(_KNOWN)
+        view, pair = engine.views.customers, ("c1", "c2")
+
+        def correct(customer: str, email: str, days: int = 0) -> None:
+            at = LATER + timedelta(days=days)
+            engine.execute(CorrectProfile(customer=customer, email=email, occurred_at=at))
+
+        assert [each.customers for each in view.duplicates()] == []
+        correct("c1", "ada@example.com")
+        correct("c2", "ADA@example.com")
+        assert [each.customers for each in view.duplicates()] == [pair]
+        correct("c2", "bea@example.com")
+        assert [each.customers for each in view.duplicates()] == []
+        correct("c2", "ada@example.com", days=10)  # takes effect later, without another event
+        assert [each.customers for each in view.duplicates()] == []
+        now[0] = LATER + timedelta(days=11)
+        assert [each.customers for each in view.duplicates()] == [pair]
+        engine.execute(EraseCustomer(customer="c1", occurred_at=now[0]))
+        assert [each.customers for each in view.duplicates()] == []
 
 
 def test_what_is_kept_is_bounded_by_number_and_by_size() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from relations import Event, Money
 from relations.aggregates.complaint import (
     ClockCancelled,
@@ -111,3 +113,17 @@ COMPLAINTS: dict[str, Event] = {
     "complaint.deadline_missed.1.second": DeadlineMissed(clock="next_response", round=1, due_at=AT + DAY, number=2),
     "complaint.escalation_planned.1.bare": EscalationPlanned(at=AT),
 }
+
+
+def _sealed(name: str, *fields: str) -> tuple[str, Event]:
+    """Return the sample of a topic with fields that older versions stored in clear, sealed as they are stored today."""
+    return f"{name}.1.sealed", msgspec.structs.replace(COMPLAINTS[f"{name}.1.full"], **dict.fromkeys(fields, SEALED))
+
+
+COMPLAINTS |= dict(
+    [
+        _sealed("complaint.information_asked", "about"),
+        _sealed("complaint.remedy_refused", "reason"),
+        _sealed("complaint.recognised", "reason"),
+    ]
+)

@@ -370,6 +370,19 @@ MEANT: dict[str, Event] = {
         customer="c-42",
         at=AT,
     ),
+    "complaint.filed.1.sealed": ComplaintFiled(
+        subject="noise",
+        channel="phone",
+        severity="high",
+        acknowledge_by=AT + DAY,
+        resolve_by=AT + 5 * DAY,
+        policy=2,
+        text=SEALED,
+        remedy_sought=SEALED,
+        on_behalf_of=SEALED,
+        customer="c-42",
+        at=AT,
+    ),
     "complaint.filed.1.bare": ComplaintFiled(
         subject="noise", channel="web", severity="low", acknowledge_by=0, resolve_by=0, policy=1
     ),
@@ -381,6 +394,7 @@ MEANT: dict[str, Event] = {
     "complaint.remedy_proposed.1.points": RemedyProposed(remedy="m2", kind="points", points=500, at=AT),
     "complaint.remedy_accepted.1.full": RemedyAccepted(remedy="m1"),
     "complaint.remedy_declined.1.full": RemedyDeclined(remedy="m1", reason="too little"),
+    "complaint.remedy_declined.1.sealed": RemedyDeclined(remedy="r1", reason=SEALED),
     "complaint.remedy_declined.1.bare": RemedyDeclined(remedy="m1"),
     "complaint.remedy_carried_out.1.money": RemedyCarriedOut(
         remedy="m1", kind="refund", value=Money(5_000, "CHF"), at=AT
@@ -794,6 +808,17 @@ def test_every_field_of_every_event_is_in_some_bytes() -> None:
         samples = [file for file in FILES if _parts(file.stem)[0] == name]
         seen = set().union(*(msgspec.json.decode(file.read_bytes(), type=dict[str, object]) for file in samples))
         assert seen == fields, name
+
+
+def test_every_personal_field_of_every_event_is_sealed_in_some_bytes() -> None:
+    """They are stored like this today, also where older versions stored them in clear."""
+    seen = 0
+    for name, topic in CODEC.topics.items():
+        samples = [event for event in MEANT.values() if event.topic == name]
+        for field in topic.personal:
+            assert any(str(getattr(event, field)).startswith("sealed:") for event in samples), (name, field)
+            seen += 1
+    assert seen > 20
 
 
 def test_a_stored_policy_can_be_read_by_every_later_version() -> None:

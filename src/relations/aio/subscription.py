@@ -139,6 +139,7 @@ class AsyncConsumer(_Following[Consumer[RecordedEvent]]):
             await finished(connection.run_sync(lambda host: consumer.acknowledge(position, connection=host)))
 
     async def close(self) -> None:
+        """Stop, write the position of what was acknowledged, and give the name back."""
         if self._source is not None and self._coming is None and not self._stopped:
             await finished(asyncio.to_thread(self._source.close))
         await super().close()

@@ -14,15 +14,14 @@ from relations.extras import needed
 
 needed("starlette", extra="asgi", purpose="relations.asgi")
 
-from relations.asgi.access import Access, Authorise, Caller, NotAllowed  # noqa: E402 - after that check
+from relations.asgi.access import Access, Caller, NotAllowed  # noqa: E402 - after that check
 from relations.asgi.document import openapi  # noqa: E402
 from relations.asgi.lifespan import EngineLifespan, NotStarted, combined, lifespan  # noqa: E402
-from relations.asgi.problems import problem  # noqa: E402
+from relations.asgi.problems import problem, problem_response  # noqa: E402
 from relations.asgi.router import router  # noqa: E402
 
 __all__ = [
     "Access",
-    "Authorise",
     "Caller",
     "EngineLifespan",
     "NotAllowed",
@@ -31,5 +30,6 @@ __all__ = [
     "lifespan",
     "openapi",
     "problem",
+    "problem_response",
     "router",
 ]

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from relations.cli.commands import audit_people as _people  # noqa: F401 - it adds its commands to `audit`
 from relations.cli.commands.audit import audit
 from relations.cli.commands.complaints import complaint_command, complaints_command, repair_command
 from relations.cli.commands.customers import customer_command, duplicates_command, history_command

@@ -123,6 +123,7 @@ class Run:
         on_progress: The function to call after each batch.
         batch: The number of commands in a transaction.
         notes: The file for accepted rows with a note.
+        reject_values: False leaves the rows' values out of both files.
     """
 
     def __init__(
@@ -136,14 +137,15 @@ class Run:
         batch: int,
         *,
         notes: str | Path | None = None,
+        reject_values: bool = True,
     ) -> None:
         self.engine = engine
         self.name = name
         self.path = path
         self.file = file
         self.rejects_path = None if rejects is None else Path(rejects)
-        self.rejects = RejectsWriter(self.rejects_path)
-        self.noted = RejectsWriter(None if notes is None else Path(notes))
+        self.rejects = RejectsWriter(self.rejects_path, values=reject_values)
+        self.noted = RejectsWriter(None if notes is None else Path(notes), values=reject_values)
         self.on_progress = on_progress
         self.batch = batch
         self.counts: Counter[str] = Counter()

@@ -38,6 +38,7 @@ def import_file(
     source: str | Path,
     *,
     rejects: str | Path | None = None,
+    reject_values: bool = True,
     notes: str | Path | None = None,
     corrected: str | Path | None = None,
     name: str | None = None,
@@ -51,6 +52,8 @@ def import_file(
         mapping: The mapping, the path of its TOML file, or the name of a shipped one.
         source: The file, or a file of rejected rows that were corrected.
         rejects: The file for rejected rows, as JSON Lines. Every run replaces it.
+        reject_values: False leaves the rows' values, which may be personal, out of that file and of the notes. To
+            correct such a row, put its values into `raw`.
         notes: The file for accepted rows with a note, likewise.
         corrected: A file of rejected rows that were corrected. They replace the rows of `source` with their numbers.
             Use it for mappings that compare rows with earlier ones, which a file of rejected rows does not have.
@@ -75,7 +78,9 @@ def import_file(
 
     with ExitStack() as stack:
         file, transform = opened(stack, None)
-        run = Run(engine, import_name, path, file, rejects, on_progress, batch, notes=notes)
+        run = Run(
+            engine, import_name, path, file, rejects, on_progress, batch, notes=notes, reject_values=reject_values
+        )
         if not again:
             run.resume(Verdicts.read(None if rejects is None else Path(rejects), import_name), frozenset(corrections))
             if run.earlier.row:
@@ -142,6 +147,7 @@ def import_commands(
     source: str | Path,
     *,
     rejects: str | Path | None = None,
+    reject_values: bool = True,
     name: str = "commands",
     on_progress: OnProgress | None = None,
     batch: int = _BATCH,
@@ -155,6 +161,8 @@ def import_commands(
         engine: The engine.
         source: The file, or a file of rejected rows that were corrected.
         rejects: The file for rejected rows, as JSON Lines. Every run replaces it.
+        reject_values: False leaves the rows' values, which may be personal, out of that file and of the notes. To
+            correct such a row, put its values into `raw`.
         name: The import's name.
         on_progress: The function to call after each batch.
         batch: The number of commands in a transaction.
@@ -168,7 +176,8 @@ def import_commands(
     with ExitStack() as stack:
         text, position, total = stack.enter_context(open_text(path))
         rows = _native_rejects(text, name) if again else json_objects(text, exact=False)
-        run = Run(engine, name, path, SourceFile(None, iter(()), position, total), rejects, on_progress, batch)
+        nothing = SourceFile(None, iter(()), position, total)
+        run = Run(engine, name, path, nothing, rejects, on_progress, batch, reject_values=reject_values)
         if not again:
             run.resume(Verdicts.read(None if rejects is None else Path(rejects), name), frozenset())
             if run.earlier.row:
@@ -225,5 +234,7 @@ def _native_rejects(lines: Iterable[str], name: str) -> Iterator[tuple[int, dict
             yield -number, found
         elif found.get("source") != name:
             raise SourceError(f"line {number} was rejected by the import {found.get('source')!r}, this is {name!r}")
+        elif not found["raw"]:
+            yield found["row"], "the row was written without its values; put them into `raw`"
         else:
             yield found["row"], found["raw"]

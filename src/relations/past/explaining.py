@@ -9,10 +9,10 @@ import msgspec
 from sqlalchemy import select
 
 from relations.errors import InvalidInput
-from relations.log.log import Shard
 from relations.log.tables import log as log_table
 from relations.messages import RecordedEvent
 from relations.past.bounds import Bounds
+from relations.past.by_customer import rows_by_customer
 from relations.past.past import Past
 from relations.past.questions import Questions
 from relations.past.rules import rule_of
@@ -32,9 +32,6 @@ __all__ = [
     "tally_explained",
 ]
 
-_CUSTOMER, _POSITION = COLUMNS.index("customer"), COLUMNS.index("position")
-_AFTER_ALL = 2**62
-"""A position after every other."""
 _CAUSES_MAX = 1_000
 
 
@@ -304,8 +301,9 @@ def tally_explained(
         )
     contributions: list[Contribution] = []
     last: str | None = None
-    for customer, events in _by_customer(past, after):
-        folding = Folding(past.codec, [projection], local_time(past.policy.zone))
+    local, bounds = local_time(past.policy.zone), past.bounds or Bounds(past.status().position)
+    for customer, events in rows_by_customer(past.log, COLUMNS, bounds, after=after):
+        folding = Folding(past.codec, [projection], local)
         tallies = folding.rows[projection.name].tables[row]
         before: dict[str, int] = {}
         for event in events:
@@ -357,26 +355,6 @@ def _key_of(row: type[Row], key: Sequence[Any]) -> tuple[Any, ...]:
 def _amounts(row: type[Tally], found: Tally | None) -> dict[str, int]:
     names = [name for name in row.__struct_fields__ if name not in row.key]
     return {name: 0 if found is None else getattr(found, name) for name in names}
-
-
-def _by_customer(past: Questions, after: str | None) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
-    """Yield the customers in order, each with all events within the bounds, as rows of the log."""
-    held: list[tuple[Any, ...]] = []
-    bounds, begin = past.bounds or Bounds(_AFTER_ALL), None if after is None else (after, _AFTER_ALL)
-    with past.log.database.reading() as connection:
-        pages = past.log.scan_by_customer(
-            connection, COLUMNS, until=bounds.position, shard=Shard(None, None), after=begin
-        )
-        for page in pages:
-            for row in page:
-                if bounds.occurred is not None and row[6] > bounds.occurred:
-                    continue
-                if held and held[0][_CUSTOMER] != row[_CUSTOMER]:
-                    yield held[0][_CUSTOMER], held
-                    held = []
-                held.append(row)
-    if held:
-        yield held[0][_CUSTOMER], held
 
 
 # --- decisions ------------------------------------------------------------------------------------------------------

@@ -111,19 +111,20 @@ class StateTables:
         self.tables: dict[str, dict[type[Row], RowTable]] = {
             each.name: {row: RowTable.of(database, each, row) for row in each.tables} for each in self.projections
         }
-        topics = codec.topics.values()
-        self.topics = {each.event.topic for each in topics if any(each.event in p.folds for p in self.projections)}
-        self._unbounded = {event.topic for event in ALIASES.folds}
+        self._topics = {each.name: {event.topic for event in each.folds} for each in self.projections}
 
-    def wanted(self, rows: Sequence[tuple[Any, ...]], occurred: int | None) -> list[tuple[Any, ...]]:
-        """Return the rows of the log that are folded: of these topics, and not dated after the bound.
+    def wanted(
+        self, projection: Projection, rows: Sequence[tuple[Any, ...]], occurred: int | None
+    ) -> list[tuple[Any, ...]]:
+        """Return the rows of the log that a projection folds: of its topics, and not dated after the bound.
 
-        Two ids of one person are one customer at any business time, so merges are not bound by it.
+        Two ids of one person are one customer at any business time, so the aliases have no bound.
         """
-        found = [row for row in rows if row[_TOPIC] in self.topics]
-        if occurred is None:
+        topics = self._topics[projection.name]
+        found = [row for row in rows if row[_TOPIC] in topics]
+        if occurred is None or projection.name == ALIASES.name:
             return found
-        return [row for row in found if row[_OCCURRED] <= occurred or row[_TOPIC] in self._unbounded]
+        return [row for row in found if row[_OCCURRED] <= occurred]
 
     def fill(self, pages: Iterator[list[tuple[Any, ...]]], bounds: Bounds) -> int:
         """Make the tables and fold pages of rows by customer into them; return the latest business time among them."""
@@ -154,34 +155,36 @@ class StateTables:
 
     def _fold_pages(self, connection: Connection, pages: Iterator[list[tuple[Any, ...]]], bounds: Bounds) -> int:
         latest = 0
-        folding = Folding(self._codec, self.projections, local_time(self._zone))
+        local = local_time(self._zone)
+        foldings = [(each, Folding(self._codec, [each], local)) for each in self.projections]
         cursor = self.database.cursor(connection)
         with self.database.without_overwriting(connection), collector_paused():
             for page in pages:
                 for start in range(0, len(page), _SLICE):
-                    part = self.wanted(page[start : start + _SLICE], bounds.occurred)
-                    if not part:
-                        continue
-                    latest = max(latest, *(row[_OCCURRED] for row in part))
-                    self._fold(folding, part)
-                    self._take(cursor, folding, part[-1][_CUSTOMER])
-            self._take(cursor, folding, None)
+                    for projection, folding in foldings:
+                        part = self.wanted(projection, page[start : start + _SLICE], bounds.occurred)
+                        if part:
+                            latest = max(latest, *(row[_OCCURRED] for row in part))
+                            self._fold(folding, part)
+                            self._take(cursor, projection, folding, part[-1][_CUSTOMER])
+            for projection, folding in foldings:
+                self._take(cursor, projection, folding, None)
         self._note(connection, bounds.position)
         return latest
 
     def advance(self, rows: Sequence[tuple[Any, ...]], bounds: Bounds) -> int:
         """Fold rows in order of position into the tables; return the latest business time among those folded."""
-        found = self.wanted(rows, bounds.occurred)
+        latest = 0
         with self.database.writing() as connection, self.database.without_overwriting(connection), collector_paused():
             for projection in self.projections:
-                topics = {event.topic for event in projection.folds}
                 folding = Folding(self._codec, [projection], local_time(self._zone))
-                mine = [row for row in found if row[_TOPIC] in topics]
+                mine = self.wanted(projection, rows, bounds.occurred)
+                latest = max([latest, *(row[_OCCURRED] for row in mine)])
                 fold_rows(self.database, connection, folding, self.tables[projection.name], mine, bounds.position)
                 for failure in folding.failures.values():
                     raise failure
             self._note(connection, bounds.position)
-        return max((row[_OCCURRED] for row in found), default=0)
+        return latest
 
     def _all(self) -> Iterator[RowTable]:
         for of_projection in self.tables.values():
@@ -192,10 +195,10 @@ class StateTables:
         for failure in folding.failures.values():
             raise failure
 
-    def _take(self, cursor: Any, folding: Folding, customer: str | None) -> None:
-        for name, tables in self.tables.items():
-            for row, rows in folding.rows[name].complete(customer).items():
-                tables[row].fill(cursor, tables[row].encode_all(rows))
+    def _take(self, cursor: Any, projection: Projection, folding: Folding, customer: str | None) -> None:
+        tables = self.tables[projection.name]
+        for row, rows in folding.rows[projection.name].complete(customer).items():
+            tables[row].fill(cursor, tables[row].encode_all(rows))
 
     def _note(self, connection: Connection, position: int) -> None:
         """Note how far the tables are folded: what a view compares to know that they fit together."""

@@ -15,6 +15,7 @@ from relations.policies.lifecycle import Lifecycle, LoyaltyKinds, OwnGap, Rfm, R
 from relations.policies.loyalty.offers import Campaign, Referral, Reward, Tier
 from relations.policies.loyalty.programme import Programme
 from relations.policies.loyalty.windows import CalendarYear, EndOfPeriod, Inactivity, Lifetime, RollingMonths
+from relations.policies.personal_data import PersonalData
 from relations.policies.policy import Policy
 from relations.policies.surveys import Surveys, Theme
 from relations.policies.value import Condition, CurrencyGrades, Segment, ValueGrades
@@ -40,6 +41,7 @@ __all__ = [
     "LoyaltyKinds",
     "OwnDay",
     "OwnGap",
+    "PersonalData",
     "Policy",
     "Programme",
     "Referral",

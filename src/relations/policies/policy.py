@@ -13,6 +13,7 @@ from relations.policies.complaints.repair import Repair
 from relations.policies.complaints.service_levels import ServiceLevels
 from relations.policies.lifecycle import Lifecycle
 from relations.policies.loyalty.programme import RECORDED, Programme
+from relations.policies.personal_data import PersonalData
 from relations.policies.surveys import Surveys
 
 __all__ = ["Policy"]
@@ -36,6 +37,7 @@ class Policy(Checked):
         lifecycle: The limits of the stages new, lapsing and lost, and the grading of value.
         repair: The rules by which a damaged relation counts as repaired.
         desk: The limits of what each role at the complaint desk may promise.
+        personal_data: The time for which personal words are kept.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -52,6 +54,7 @@ class Policy(Checked):
     lifecycle: Lifecycle = Lifecycle()
     repair: Repair = Repair()
     desk: Desk = Desk()
+    personal_data: PersonalData = PersonalData()
 
     @model_validator(mode="after")
     def _programmes_have_ids(self) -> Self:

@@ -11,7 +11,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 
 import msgspec
@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from relations.policies.in_force import InForce
 from relations.policies.policy import Policy
 
-__all__ = ["KeptAnswers", "ViewState", "copied", "key_of_call", "size_of"]
+__all__ = ["Asking", "KeptAnswers", "ViewState", "copied", "key_of_call", "size_of"]
 
 _COUNT_MAX = 256
 _BYTES_MAX = 128 * 1024 * 1024
@@ -43,6 +43,27 @@ class ViewState:
     zone: str
     generation: int
     aliases: int
+
+
+class Asking(local):
+    """The question that a thread is asking.
+
+    Attributes:
+        is_lasting: False once it has read something that may change while the tables and the policies do not.
+        days: The present days that it depends on.
+        state: The state of the tables; None if it is not known, or if there are no tables yet.
+        is_state_known: True once the state was read.
+    """
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a question."""
+        self.is_lasting = True
+        self.days: set[int] = set()
+        self.state: ViewState | None = None
+        self.is_state_known = False
 
 
 class KeptAnswers:

@@ -14,26 +14,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial, wraps
-from threading import local
 from time import perf_counter
 from types import FunctionType
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
 from pydantic import ValidationError
-from sqlalchemy import Connection, FromClause, Select, Table, func, select
+from sqlalchemy import Connection, FromClause, Select, Table, func, literal, select, tuple_
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from relations.errors import InvalidInput, StoreError
 from relations.gc_pause import collector_paused
-from relations.log.database import CompiledStatement, Database
+from relations.log.database import CompiledStatement, Database, tables_of
 from relations.log.tables import log
 from relations.messages import to_micros
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime, local_time
 from relations.policies.in_force import InForce
 from relations.projections.columns import Codes, ColumnGroups, Columns, ColumnStore, Fetched, RowSource
-from relations.projections.keeping import KeptAnswers, ViewState, copied, key_of_call
+from relations.projections.keeping import Asking, KeptAnswers, ViewState, copied, key_of_call
 from relations.projections.projection import CustomerRow, Projection, Row, Rows
 from relations.projections.running.aliases import Aliases, combined, key_of
 from relations.projections.running.resolving import AliasReader
@@ -46,6 +45,7 @@ T = TypeVar("T")
 C = TypeVar("C", bound=CustomerRow)
 
 
+_STORED_PAGE = 5_000
 _ATTEMPTS = 10
 """The most times that a question starts again because the aliases are newer than the view's tables."""
 _CHANGES_MAX = 20_000
@@ -70,6 +70,8 @@ class ViewContext:
         customers_between: Returns the customers with events, of those that the projections fold, between two moments.
         open_words: Opens sealed personal words; None for the erased.
         digest: Returns the keyed digest of a text for a purpose, by which sealed words are found.
+        last_events: Returns the time of each customer's last event, and whether they have a key of personal words;
+            nothing as of the past.
     """
 
     database: Database
@@ -82,6 +84,7 @@ class ViewContext:
     customers_between: Callable[[Sequence[Projection], int, int], list[str]]
     open_words: Callable[[Sequence[tuple[str, str, str, str]]], list[str | None]]
     digest: Callable[[str, str], str | None]
+    last_events: Callable[[], Mapping[str, tuple[int, bool]]] = dict
 
 
 class View:
@@ -111,14 +114,15 @@ class View:
         self._present = context.now
         self._refresh: Callable[[], None] = partial(context.refresh, self.projection)
         self._aliases = context.aliases
-        self._asking = _Asking()
+        self._asking = Asking()
         self._kept = KeptAnswers()
         self._stores: defaultdict[type[CustomerRow], ColumnStore] = defaultdict(ColumnStore)
         self._field_queries: dict[tuple[type[CustomerRow], tuple[str, ...]], CompiledStatement] = {}
-        self._fold_customer = self._unkept(context.fold_customer)
-        self._customers_between = self._unkept(context.customers_between)
+        self._fold_customer = self._kept_at_head(context.fold_customer)
+        self._customers_between = self._kept_at_head(context.customers_between)
         self._open_words = self._unkept(context.open_words)
         self._digest = self._unkept(context.digest)
+        self._last_events = self._unkept(context.last_events)
         self._tables = {row: RowTable.of(context.database, self.projection, row) for row in self.projection.tables}
 
     @property
@@ -220,12 +224,18 @@ class View:
             return connection.execute(select(func.count()).select_from(found.subquery())).scalar_one()
 
     def stored(self, row: type[Row]) -> Iterator[tuple[Any, ...]]:
-        """Yield all rows of a table as recorded, encoded, in the order of their keys; see `decoded`."""
+        """Yield all rows of a table as recorded, encoded, in the order of their keys; see `decoded`.
+
+        They are read page by page, so that no transaction stays open. New events may be folded between two pages.
+        """
         table = self.table(row)
-        with self.answering() as connection:
-            found = connection.execute(select(table).order_by(*table.primary_key))
-            for part in found.partitions(1_000):
-                yield from map(tuple, part)
+        key, width = tuple_(*table.primary_key), len(row.key)
+        wanted = select(table).order_by(*table.primary_key).limit(_STORED_PAGE)
+        page = self.execute(wanted)
+        while page:
+            yield from map(tuple, page)
+            last = tuple_(*(literal(value) for value in page[-1][:width]))
+            page = self.execute(wanted.where(key > last)) if len(page) == _STORED_PAGE else []
 
     def decoded(self, row: type[R], values: Sequence[Any]) -> R:
         """Return the row of the encoded values that `stored` yields."""
@@ -373,8 +383,29 @@ class View:
         found = self._database.cursor(connection).execute("SELECT to_regclass(%s)::oid", (f'"{first}"',)).fetchone()[0]
         return int(found or 0)
 
+    def _kept_at_head(self, read: Callable[..., T]) -> Callable[..., T]:
+        """Return a function that reads the log: answers are kept if the tables are as new as the log."""
+
+        @wraps(read)
+        def reading(*args: Any, **kwargs: Any) -> T:
+            if not self._is_at_head():
+                self._asking.is_lasting = False
+            return read(*args, **kwargs)
+
+        return reading
+
+    def _is_at_head(self) -> bool:
+        state = self._state()
+        if state is None:
+            return False
+        with self._database.reading() as connection:
+            if log.name not in tables_of(connection, [log.name]):
+                return False  # a view of the past has tables of its own
+            newest: int | None = connection.execute(select(func.max(log.c.position))).scalar()
+        return newest == state.position
+
     def _unkept(self, read: Callable[..., T]) -> Callable[..., T]:
-        """Return a function of which no answer is kept: it reads the log or the keys, not only the view's tables."""
+        """Return a function that leads to no kept answer: it reads the keys, not only the view's tables."""
 
         @wraps(read)
         def reading(*args: Any, **kwargs: Any) -> T:
@@ -486,27 +517,6 @@ class View:
             .where(*map(surviving, where))
             .order_by(*map(surviving, order_by))
         )
-
-
-class _Asking(local):
-    """The question that a thread is asking.
-
-    Attributes:
-        is_lasting: False once it has read something that may change while the tables and the policies do not.
-        days: The present days that it depends on.
-        state: The state of the tables; None if it is not known, or if there are no tables yet.
-        is_state_known: True once the state was read.
-    """
-
-    def __init__(self) -> None:
-        self.begin()
-
-    def begin(self) -> None:
-        """Begin a question."""
-        self.is_lasting = True
-        self.days: set[int] = set()
-        self.state: ViewState | None = None
-        self.is_state_known = False
 
 
 _OUTSIDE = ("out of range", "must be in 1..")

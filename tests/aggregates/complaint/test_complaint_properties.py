@@ -216,6 +216,7 @@ def test_a_snapshot_anywhere_changes_nothing(history: list[ComplaintCommand]) ->
 _BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "str": ids | st.sampled_from(["acknowledge", "resolve"]),
     "int": st.integers(-5, 50),
+    "PolicyNumber": st.integers(1, 5),
     "bool": st.booleans(),
     "Money | None": st.none() | st.builds(Money, st.integers(-5, 50), st.just("EUR")),
     "str | None": st.none() | ids,

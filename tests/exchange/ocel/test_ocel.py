@@ -17,13 +17,13 @@ import r4pm
 from relations import Relations
 from relations.aggregates import AGGREGATES
 from relations.errors import SourceError
-from relations.exchange.ocel import write_ocel_json, write_ocel_sqlite
+from relations.exchange.ocel import write_ocel_json, write_ocel_parquet, write_ocel_sqlite
 from relations.exchange.ocel.objects import _NAMED, attributes_of
 from relations.log.codec import personal_fields
 from relations.messages import RecordedEvent, from_micros
 from relations.testing import simulate
 
-FORMS = {"json": write_ocel_json, "sqlite": write_ocel_sqlite}
+FORMS = {"json": write_ocel_json, "sqlite": write_ocel_sqlite, "ocel-parquet.zip": write_ocel_parquet}
 
 
 @pytest.fixture(scope="module")

@@ -10,17 +10,17 @@ from typing import Annotated, Any
 
 import typer
 
-from relations.cli.commands.explaining import diff, explain
+from relations.cli.commands.explaining import diff, explain, what_if_command
 from relations.cli.options import Database, Json, Verbose, open_engine
 from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput, LogError, SourceError
 
-__all__ = ["audit"]
+__all__ = ["audit", "read_text", "write_text"]
 
 audit = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Seal the log with signed checkpoints, prove what it held, check such proofs, and export the log.",
+    help="Seal the log, prove what it held, answer for what is held on one person, and export the log.",
 )
 
 KeyFile = Annotated[Path, typer.Option("--key", metavar="FILE", help="The file with the log's private keys.")]
@@ -30,7 +30,7 @@ Size = Annotated[
 ]
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     partial = path.with_name(path.name + ".partial")
     try:
@@ -40,7 +40,12 @@ def _write(path: Path, text: str) -> None:
         raise SourceError(f"cannot write {path}: {error.strerror}", code="unwritable_file") from None
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        SourceError: The file cannot be read, or is not UTF-8.
+    """
     try:
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError:
@@ -54,7 +59,7 @@ def _give(screen: Screen, text: str, output: Path | None, document: dict[str, An
     if output is None:
         screen.result(document, lambda screen: screen.print(text.rstrip("\n")))
         return
-    _write(output, text)
+    write_text(output, text)
     screen.result(document, lambda screen: screen.print(f"{said}: {output}"))
 
 
@@ -207,7 +212,17 @@ class Format(StrEnum):
 
     OCEL_JSON = "ocel-json"
     OCEL_SQLITE = "ocel-sqlite"
+    OCEL_PARQUET = "ocel-parquet"
+    XES = "xes"
     CLOUDEVENTS = "cloudevents"
+
+
+class CaseChoice(StrEnum):
+    """The cases of an export to XES."""
+
+    CUSTOMER = "customer"
+    COMPLAINT = "complaint"
+    ACCOUNT = "account"
 
 
 @audit.command("export")
@@ -215,13 +230,20 @@ def export(
     database: Database,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Write the export to this file.")],
     form: Annotated[
-        Format, typer.Option("--format", help="OCEL 2.0 as JSON or SQLite, or CloudEvents 1.0 as JSON Lines.")
+        Format,
+        typer.Option(
+            "--format",
+            help="OCEL 2.0 as JSON, SQLite or a zip archive of Parquet files, XES, or CloudEvents 1.0 as JSON Lines.",
+        ),
     ] = Format.OCEL_JSON,
     after: Annotated[int, typer.Option("--after", min=0, help="Begin after this position.")] = 0,
     schema_strict: Annotated[
         bool,
         typer.Option("--schema-strict", help="OCEL JSON: write numbers as text, as its published schema requires."),
     ] = False,
+    case: Annotated[
+        CaseChoice, typer.Option("--case", help="XES: one trace for each customer, complaint or account.")
+    ] = CaseChoice.CUSTOMER,
     source: Annotated[
         str, typer.Option("--source", metavar="URI", help="CloudEvents: the URI reference that names the log.")
     ] = "/relations",
@@ -230,10 +252,12 @@ def export(
 ) -> None:
     """Export the log for process mining and other programs, without personal fields.
 
-    OCEL has customers, complaints, accounts and staff as objects, with qualified relations.
+    OCEL has customers, complaints, accounts and staff as objects, with qualified relations. XES has one trace for each
+    case, with times in the policy's zone.
     """
     from relations.exchange.cloudevents import write_cloud_events
-    from relations.exchange.ocel import write_ocel_json, write_ocel_sqlite
+    from relations.exchange.ocel import write_ocel_json, write_ocel_parquet, write_ocel_sqlite
+    from relations.exchange.xes import write_xes
 
     with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
         events = engine.events(after=after)
@@ -242,6 +266,10 @@ def export(
                 count = write_ocel_json(events, output, schema_strict=schema_strict)
             case Format.OCEL_SQLITE:
                 count = write_ocel_sqlite(events, output)
+            case Format.OCEL_PARQUET:
+                count = write_ocel_parquet(events, output)
+            case Format.XES:
+                count = write_xes(events, output, case=case.value, zone=engine.policy.zone)
             case Format.CLOUDEVENTS:
                 count = write_cloud_events(events, output, source=source)
         document = {"events": count, "path": str(output), "format": form.value}
@@ -301,7 +329,7 @@ def _checked(
 ) -> tuple[str, list[str]]:
     from relations.audit import Seals, checker
 
-    trusted, text = checker.Policy.parse(_read(policy)), _read(file)
+    trusted, text = checker.Policy.parse(read_text(policy)), read_text(file)
     if text.startswith("c2sp.org/tlog-proof@"):
         if leaf is None:
             raise InvalidInput(
@@ -357,7 +385,7 @@ def _stamped(file: Path, token: Path, authority: Path | None) -> datetime:
 def _checkpoint(path: Path) -> Any:
     from relations.audit.checker import Checkpoint
 
-    return Checkpoint.parse(_read(path))
+    return Checkpoint.parse(read_text(path))
 
 
 def _digest(leaf: str) -> bytes:
@@ -374,3 +402,4 @@ def _digest(leaf: str) -> bytes:
 
 audit.command("explain")(explain)
 audit.command("diff")(diff)
+audit.command("what-if")(what_if_command)

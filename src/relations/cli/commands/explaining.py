@@ -1,8 +1,9 @@
-"""`relations audit explain` and `diff`: why something is as it is, and what changed between two states."""
+"""`relations audit explain`, `diff` and `what-if`: reasons, differences between two states, and other policies."""
 
 from __future__ import annotations
 
 from itertools import islice
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +22,7 @@ from relations.cli.options import (
 from relations.cli.screen import running
 from relations.errors import InvalidInput
 
-__all__ = ["diff", "explain"]
+__all__ = ["diff", "explain", "what_if_command"]
 
 _View = Annotated[
     list[str] | None, typer.Option("--view", metavar="VIEW", help="Compare this view; repeat it for more.")
@@ -176,3 +177,65 @@ def diff(
             ],
         }
         screen.result(document, lambda screen: screen.print(*page.show_differences(found, total, zone)))
+
+
+def what_if_command(
+    database: Database,
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", metavar="FILE", help="Decide by the policy in this TOML file, for all times."),
+    ] = None,
+    customer: Annotated[
+        str | None, typer.Option("--customer", metavar="ID", help="Show only the decisions about this customer.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Show at most this many accounts and complaints.")] = 20,
+    master_key_file: MasterKeyFile = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Decide the recorded facts again under another policy, in memory, and show what would have been different.
+
+    Facts are what came from outside: commands of people, systems and imports, and the moments to which time was let
+    pass. Points, tiers, deadlines and everything else that follows is decided again. The figures in sum compare both as
+    of now. Nothing in the database changes. Without --policy, the policies are those of the log; nothing may differ.
+    """
+    with running(json=json, verbose=verbose) as screen, open_to_read(database, master_key_file) as engine:
+        from relations.audit.what_if import what_if
+        from relations.cli.pages.audit import what_if as page
+        from relations.cli.pages.history import as_dict
+        from relations.cli.progress import progress_bar
+        from relations.exchange.policies import load_policy
+
+        zone = engine.policy.zone
+        wanted = None if policy is None else load_policy(policy)
+        with progress_bar(screen, "Deciding") as bar, what_if(engine, wanted, on_progress=bar.show) as found:
+            figures, shown, customers, total = found.figures(), [], set(), 0
+            for outcome in found.outcomes():
+                if customer is not None and outcome.customer != customer:
+                    continue
+                total += 1
+                customers.add(outcome.customer)
+                if total <= limit:
+                    shown.append(outcome)
+            document = {
+                "commands": found.commands,
+                "restated": found.restated,
+                "refused": [{"command_id": name, "reason": reason} for name, reason in found.refusals.items()],
+                "figures": [
+                    {"name": each.name, "happened": each.happened, "instead": each.instead} for each in figures
+                ],
+                "differing": total,
+                "outcomes": [
+                    {
+                        "customer": each.customer,
+                        "stream": each.stream,
+                        "happened": [as_dict(event) for event in each.happened],
+                        "instead": [as_dict(event) for event in each.instead],
+                        "reason": each.reason,
+                    }
+                    for each in shown
+                ],
+            }
+        screen.result(
+            document, lambda screen: screen.print(*page.show(found, figures, shown, total, len(customers), zone))
+        )

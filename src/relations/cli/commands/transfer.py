@@ -57,6 +57,13 @@ def import_command(
     rejects: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write rejected rows to this file, to correct and import again.")
     ] = None,
+    reject_values: Annotated[
+        bool,
+        typer.Option(
+            "--reject-values/--no-reject-values",
+            help="Write the values of rejected rows too. They may be personal.",
+        ),
+    ] = True,
     notes: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write accepted rows that have a note to this file.")
     ] = None,
@@ -108,12 +115,18 @@ def import_command(
                 on_progress = _show_on(bar)
                 if rules is not None:
                     report = import_file(
-                        engine, rules, file, rejects=rejects, notes=notes, corrected=corrected, name=name, batch=batch,
-                        on_progress=on_progress,
+                        engine, rules, file, rejects=rejects, reject_values=reject_values, notes=notes,
+                        corrected=corrected, name=name, batch=batch, on_progress=on_progress,
                     )  # fmt: skip
                 else:
                     report = import_commands(
-                        engine, file, rejects=rejects, name=name or "commands", batch=batch, on_progress=on_progress
+                        engine,
+                        file,
+                        rejects=rejects,
+                        reject_values=reject_values,
+                        name=name or "commands",
+                        batch=batch,
+                        on_progress=on_progress,
                     )
         screen.result(report, lambda screen: screen.print(*show_import(report)))
         if report.rejected:

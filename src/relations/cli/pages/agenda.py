@@ -25,6 +25,7 @@ _KINDS = {
     "escalation": ("escalate a complaint", "an escalation"),
     "answer": ("reply to a low answer", "nothing: people have to act"),
     "reminder": ("remind of an invitation", "nothing: people have to act"),
+    "erasure": ("erase a customer", "nothing: people have to act, unless the policy says otherwise"),
     "activation": ("points become active", "activated points"),
     "expiry": ("points expire", "expired points"),
     "reward": ("a reward expires", "an expired reward"),

@@ -8,10 +8,10 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from relations.cli.show import headline, local_minute, number, section, table, words
+from relations.cli.show import ABSENT, headline, local_minute, number, section, table, words
 from relations.messages import Event, Money, RecordedEvent, from_micros
 
-__all__ = ["as_dict", "details", "line", "show", "timeline"]
+__all__ = ["as_dict", "details", "field_text", "line", "show", "timeline"]
 
 _LATE_MICROS = 86_400_000_000
 _HIDDEN = frozenset({"at"})
@@ -96,12 +96,21 @@ def details(event: Event, zone: str) -> str:
         if value is True:
             shown.append(name)
         else:
-            shown.append(f"{name}: {_said(field.name, value, zone)}")
+            shown.append(f"{name}: {field_text(field.name, value, zone)}")
     return "; ".join(shown)
 
 
-def _said(name: str, value: Any, zone: str) -> str:
+def field_text(name: str, value: Any, zone: str) -> str:
+    """Return the value of an event's field in words.
+
+    Args:
+        name: The field.
+        value: Its value.
+        zone: The business's time zone.
+    """
     match value:
+        case None:
+            return ABSENT
         case Money():
             return str(value)
         case int() if name.endswith(_TIMES):
@@ -109,7 +118,7 @@ def _said(name: str, value: Any, zone: str) -> str:
         case int():
             return number(value)
         case tuple() | list():
-            return ", ".join(_said("", each, zone) for each in value)
+            return ", ".join(field_text("", each, zone) for each in value)
         case msgspec.Struct():
             return " ".join(str(part) for part in msgspec.structs.astuple(value) if part is not None and part != {})
         case msgspec.Raw():

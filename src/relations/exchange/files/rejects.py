@@ -3,6 +3,9 @@
 A line is `{"row": 17, "code": "not_a_time", "reason": "…", "field": "date", "hint": null, "command": null,
 "recorded": 0, "source": "cdnow", "raw": {"date": "19970230", …}}`. The row number and the source make the command ids,
 so a row that is corrected in `raw` and imported again is recorded as the row that it is.
+
+The rows may hold personal words in clear. An import can leave their values out; to correct such a row, put its
+values into `raw`.
 """
 
 from __future__ import annotations
@@ -79,10 +82,12 @@ class RejectsWriter:
 
     Args:
         path: The file; None writes nothing.
+        values: False leaves out the rows' values and the reasons, which may quote them.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, values: bool = True) -> None:
         self._path = path
+        self._values = values
         self._partial = None if path is None else _partial(path)
         self._file: BinaryIO | None = None
 
@@ -100,7 +105,7 @@ class RejectsWriter:
         """Write a batch's rejected rows; `through` is the last row of the batch."""
         if self._file is not None:
             encode = msgspec.json.encode
-            lines = [encode(row) for row in rows]
+            lines = [encode(row if self._values else _without_values(row)) for row in rows]
             lines.append(encode({"through": through}))
             self._file.write(b"\n".join(lines) + b"\n")
             self._file.flush()
@@ -118,6 +123,10 @@ class RejectsWriter:
             file.writelines(line for line in partial if not line.startswith(b'{"through":'))
         os.replace(finished, self._path)  # noqa: PTH105 - atomic, which Path.replace does not say of itself
         self._partial.unlink()
+
+
+def _without_values(row: RejectedRow) -> RejectedRow:
+    return msgspec.structs.replace(row, raw={}, reason=f"rejected ({row.code})", hint=None)
 
 
 def _partial(path: Path) -> Path:
@@ -181,6 +190,16 @@ def is_rejects_file(path: Path) -> bool:
     return True
 
 
+def _missing(record: RejectedRow) -> InvalidInput | None:
+    if record.raw:
+        return None
+    return InvalidInput(
+        f"row {record.row} was written without its values",
+        code="values_left_out",
+        hint="Put its corrected values into `raw`",
+    )
+
+
 def read_rejects(lines: Iterator[str], source: str) -> Iterator[RawRow]:
     """Yield rejected rows by their numbers in the file that they first came from."""
     number = 0
@@ -200,4 +219,4 @@ def read_rejects(lines: Iterator[str], source: str) -> Iterator[RawRow]:
                 code="other_source",
                 hint="Use the mapping and the name that the rows were first imported with",
             )
-        yield record.row, {key: str(value) for key, value in record.raw.items()}, None
+        yield record.row, {key: str(value) for key, value in record.raw.items()}, _missing(record)

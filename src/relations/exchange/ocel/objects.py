@@ -40,6 +40,7 @@ ENVELOPE: tuple[tuple[str, AttributeType], ...] = (
 
 _OBJECT_TYPES = {"loyalty": "account"}
 _NAMED: dict[str, tuple[tuple[str, str], ...]] = {
+    "customer.feedback_answered": (("by", "staff"),),
     "customer.absorbed": (("merged", "customer"),),
     "customer.merged": (("into", "customer"),),
     "customer.released": (("merged", "customer"),),
@@ -47,7 +48,9 @@ _NAMED: dict[str, tuple[tuple[str, str], ...]] = {
     "complaint.duplicate_taken": (("duplicate", "complaint"),),
     "complaint.improvement_raised": (("owner", "staff"),),
     "complaint.merged": (("into", "complaint"),),
+    "complaint.remedy_proposed": (("author", "staff"),),
     "complaint.transferred": (("owner", "staff"),),
+    "loyalty.points_adjusted": (("author", "staff"),),
     "loyalty.points_released": (("to", "customer"),),
     "loyalty.points_received": (("source", "customer"),),
     "loyalty.referral_fulfilled": (("referrer", "customer"),),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
@@ -13,7 +13,9 @@ from relations.errors import SourceError
 from relations.exchange.ocel.objects import AttributeType, LogEvent, Objects, attributes_of, event_types
 from relations.messages import Event, RecordedEvent
 
-__all__ = ["write_ocel_json", "write_ocel_sqlite"]
+__all__ = ["pages", "whole", "write_ocel_json", "write_ocel_sqlite"]
+
+T = TypeVar("T")
 
 _EPOCH = "1970-01-01T00:00:00.000000Z"
 """The time of an object's first values, as OCEL asks for it."""
@@ -48,7 +50,7 @@ def write_ocel_json(events: Iterable[RecordedEvent], path: Path, *, schema_stric
         with partial.open("wb") as file:
             return _json(events, file, schema_strict=schema_strict)
 
-    return _whole(path, fill)
+    return whole(path, fill)
 
 
 def write_ocel_sqlite(events: Iterable[RecordedEvent], path: Path) -> int:
@@ -76,10 +78,15 @@ def write_ocel_sqlite(events: Iterable[RecordedEvent], path: Path) -> int:
         finally:
             connection.close()
 
-    return _whole(path, fill)
+    return whole(path, fill)
 
 
-def _whole(path: Path, fill: Callable[[Path], int]) -> int:
+def whole(path: Path, fill: Callable[[Path], int]) -> int:
+    """Fill a file under another name and put it in its place; return what `fill` returns.
+
+    Raises:
+        SourceError: The file cannot be written.
+    """
     partial = path.with_name(path.name + ".partial")
     try:
         partial.unlink(missing_ok=True)
@@ -168,7 +175,7 @@ def _sqlite(events: Iterable[RecordedEvent], connection: sqlite3.Connection) -> 
     connection.executescript(_TABLES)
     connection.execute("PRAGMA defer_foreign_keys = ON")
     objects, kinds, count = Objects(), set[type[Event]](), 0
-    for page in _pages(objects.take(events)):
+    for page in pages(objects.take(events)):
         for kind in {each.kind for each in page} - kinds:
             kinds.add(kind)
             _event_table(connection, kind)
@@ -208,8 +215,9 @@ def _object_tables(connection: sqlite3.Connection, objects: Objects) -> None:
     connection.executemany("INSERT INTO object_object VALUES (?, ?, ?)", sorted(objects.relations))
 
 
-def _pages(events: Iterator[LogEvent]) -> Iterator[list[LogEvent]]:
-    page: list[LogEvent] = []
+def pages(events: Iterator[T]) -> Iterator[list[T]]:
+    """Yield the events in lists of a thousand."""
+    page: list[T] = []
     for each in events:
         page.append(each)
         if len(page) == _PAGE:

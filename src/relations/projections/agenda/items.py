@@ -10,17 +10,30 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from relations.aggregates.complaint import CheckDeadlines
+from relations.aggregates.customer import EraseCustomer
 from relations.aggregates.loyalty import EvaluateTier, ExpirePoints, ExpireRewards
+from relations.aggregates.terms import RETENTION
 from relations.messages import Command, from_micros, to_micros
 from relations.policies import Policy, Surveys
 from relations.policies.in_force import InForce
 from relations.policies.loyalty.tier_clock import Standing, due_step
 from relations.projections.agenda.rows import AskedRow, Item, Kind, Lapse, Member
 
-__all__ = ["AgendaItem", "commands_due", "open_asked", "open_item", "open_lapse", "shift_of", "tier_review"]
+__all__ = [
+    "AUTOMATIC",
+    "AgendaItem",
+    "commands_due",
+    "open_asked",
+    "open_item",
+    "open_lapse",
+    "shift_of",
+    "tier_review",
+]
 
 _DAY = 86_400_000_000
 _COMMAND_ID_MAX = 200
+AUTOMATIC = "automatic"
+"""The detail of an erasure that needs no person."""
 _NAMED = ("activation", "reward", "reminder", "answer")
 """The kinds of which one stream can have several at the same time."""
 
@@ -34,11 +47,13 @@ class AgendaItem(BaseModel):
             and `escalation` is its next escalation. `follow_up` asks the customer after a resolution. `activation` and
             `expiry` concern a lot of points. `tier` is a tier review or the end of a grace, `tier_warning` the warning
             before a loss. `reward` is the expiry of a reward. `reminder` is a reminder of an invitation, `answer` the
-            time by which the business has to reply to a low answer.
+            time by which the business has to reply to a low answer. `erasure` is the end of the time for which the
+            policy keeps personal words.
         customer: The customer; for merged customers the surviving id.
         stream: The stream: `complaint-<id>`, `loyalty-<customer>` or `customer-<customer>`. For merged customers it
             names the id under which the item was recorded, because the command that ends it must go there.
-        detail: The lot, tier, coupon, invitation or answer; empty otherwise, and for points that lapse with inactivity.
+        detail: The lot, tier, coupon, invitation or answer; `automatic` for an erasure without a person; empty
+            otherwise, and for points that lapse with inactivity.
         points: The points that are activated or expire; None for other kinds.
         programme: The loyalty programme; empty for complaints.
         again: The log position of the event that made it due, if it may have been due before.
@@ -172,7 +187,8 @@ def tier_review(member: Member, rules: InForce, until: int | None = None) -> Age
 def commands_due(items: Iterable[AgendaItem]) -> Iterator[Command]:
     """Return the commands that these items require, each dated at its due time.
 
-    Follow-ups, reminders and replies are work for people and require no command. One command ends all items of its kind
+    Follow-ups, reminders and replies are work for people and require no command, and so are erasures unless the policy
+    leaves them to the engine. One command ends all items of its kind
     that are due at the same time in one complaint, or in one programme of an account. The command ids are derived from
     the items, so the same items give commands that are recorded only once.
     """
@@ -200,7 +216,9 @@ def _command(item: AgendaItem) -> Command | None:
             return EvaluateTier(customer=name, **of_account)
         case "reward":
             return ExpireRewards(customer=name, **of_account)
-        case "follow_up" | "reminder" | "answer":
+        case "erasure" if item.detail == AUTOMATIC:
+            return EraseCustomer(customer=name, reason=RETENTION, **common)
+        case "follow_up" | "reminder" | "answer" | "erasure":
             return None
 
 

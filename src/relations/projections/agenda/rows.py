@@ -26,6 +26,7 @@ Kind: TypeAlias = Literal[
     "reward",
     "reminder",
     "answer",
+    "erasure",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 

@@ -5,8 +5,8 @@ turns its items into commands. An item leaves the agenda with the event that rec
 so each is due once.
 
 Only open items have rows: one for each open clock and each lot with points left. Members and customers with
-invitations have one row each. Times that depend on the policy (follow-ups, lapsed reminders, tier reviews) are
-computed when the agenda is asked.
+invitations have one row each. Times that depend on the policy (follow-ups, lapsed reminders, tier reviews, erasures)
+are computed when the agenda is asked.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from relations.policies.loyalty.tier_clock import programme_in
 from relations.projections.agenda import complaints as agenda_complaints
 from relations.projections.agenda import loyalty as agenda_loyalty
 from relations.projections.agenda import surveys as agenda_surveys
+from relations.projections.agenda.erasures import due_erasures
 from relations.projections.agenda.items import (
     AgendaItem,
     commands_due,
@@ -93,12 +94,16 @@ class AgendaView(View):
         policy, end = self.policy, to_micros(until)
         kinds = KINDS if kind is None else (kind,)
         reviews, asked = {"tier", "tier_warning"}, {"reminder", "answer"}
-        found = [self._open(each, end, policy, limit, after) for each in kinds if each not in reviews | asked]
+        computed = {*reviews, *asked, "erasure"}
+        found = [self._open(each, end, policy, limit, after) for each in kinds if each not in computed]
         if asked & set(kinds):
             lapsed = policy.surveys.lapsed_by(min(end, self.now if as_of is None else to_micros(as_of)))
             found.append(self._asked(kinds, end, policy, limit, after, lapsed))
         if reviews & set(kinds):
             found.append(self._reviews(kinds, end, limit, after))
+        if "erasure" in kinds:
+            erasures = (item for item in self._erasures(policy) if after is None or item.key > after.key)
+            found.append([item for item in erasures if to_micros(item.due_at) <= end][:limit])
         if "expiry" in kinds:
             found.append(self._lapses(end, limit, after))
         return list(islice(merge(*found, key=lambda item: item.key), limit))
@@ -125,7 +130,9 @@ class AgendaView(View):
             for row in self.rows(AskedRow, customer=customer)
             for item in open_asked(row, policy.surveys, _FAR_OFF, lapsed)
         )
-        return sorted((item for item in (*opened, *lapses, *reviews, *asked) if item is not None), key=_key)
+        survivor = self.aliases.survivor(customer)
+        erasures = (item for item in self._erasures(policy) if item.customer == survivor)
+        return sorted((item for item in (*opened, *lapses, *reviews, *asked, *erasures) if item is not None), key=_key)
 
     def _open(
         self, kind: Kind, end: int, policy: Policy, limit: int | None, after: AgendaItem | None
@@ -169,6 +176,11 @@ class AgendaView(View):
         )
         found = [item for item in items if item.kind in kinds and to_micros(item.due_at) <= end]
         return sorted((item for item in found if after is None or item.key > after.key), key=_key)[:limit]
+
+    def _erasures(self, policy: Policy) -> list[AgendaItem]:
+        if policy.personal_data.erase_after_months is None:
+            return []
+        return due_erasures(self._last_events(), self.aliases.survivors, policy)
 
     def _reviews(
         self, kinds: Collection[Kind], end: int, limit: int | None, after: AgendaItem | None

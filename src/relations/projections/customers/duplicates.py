@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
+from threading import RLock
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -17,8 +19,20 @@ from relations.projections.customers.matching import (
     same_phone,
 )
 from relations.projections.customers.portraits import SaidTrait
+from relations.projections.keeping import ViewState
 
-__all__ = ["COMPARED", "Candidates", "Contradiction", "Duplicate", "Evidence", "Person", "marks", "pairs", "person"]
+__all__ = [
+    "COMPARED",
+    "Candidates",
+    "Contradiction",
+    "Duplicate",
+    "Evidence",
+    "MarkHashes",
+    "Person",
+    "marks",
+    "pairs",
+    "person",
+]
 
 EvidenceKind = Literal["email", "phone", "name_and_birthday", "external_id"]
 Mark = tuple[EvidenceKind, str]
@@ -101,9 +115,9 @@ def _against(one: Sequence[Person], other: Sequence[Person]) -> tuple[Contradict
         ("birthday", "birthday", same_birthday),
         ("first_name", "name", same_first_name),
     )
-    for kind, field, same in compared:
-        values = [value for each in one if (value := getattr(each, field))]
-        others = [value for each in other if (value := getattr(each, field))]
+    for kind, name, same in compared:
+        values = [value for each in one if (value := getattr(each, name))]
+        others = [value for each in other if (value := getattr(each, name))]
         if values and others and not any(same(value, theirs) for value in values for theirs in others):
             found.append(Contradiction(kind=kind, values=(values[0], others[0])))
     return tuple(found)
@@ -133,6 +147,37 @@ def marks(said: Mapping[str, SaidTrait], country: str | None) -> list[Mark]:
     return found
 
 
+@dataclass
+class MarkHashes:
+    """Hashes of the marks of all ids, kept in this process from one question to the next.
+
+    Python's hash of a text differs from process to process. The marks themselves, which are personal, are not kept.
+
+    Attributes:
+        state: The state of the tables that they are from; None before the first question.
+        country: The country in which numbers are dialled.
+        of: The hashes by id.
+        awaiting: The ids with a value that takes effect later, whose hashes hold only for now.
+        lock: Held while the hashes are brought up to date.
+    """
+
+    state: ViewState | None = None
+    country: str | None = None
+    of: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    awaiting: set[str] = field(default_factory=set)
+    lock: RLock = field(default_factory=RLock)
+
+    def can_follow(self, state: ViewState, country: str | None) -> bool:
+        """Return whether these hashes hold for a state, but for the ids with later events."""
+        mine = self.state
+        return (
+            mine is not None
+            and country == self.country
+            and (mine.zone, mine.generation) == (state.zone, state.generation)
+            and mine.position <= state.position
+        )
+
+
 class Candidates:
     """A search for customers who share any mark. It keeps a hash of each mark instead of the mark.
 
@@ -145,10 +190,9 @@ class Candidates:
         self._first: dict[int, str] = {}
         self._shared: dict[int, set[str]] = {}
 
-    def add(self, customer: str, found: Iterable[Mark]) -> None:
-        """Add a customer with their marks."""
-        for mark in found:
-            number = hash(mark)
+    def add(self, customer: str, hashes: Iterable[int]) -> None:
+        """Add a customer with the hashes of their marks."""
+        for number in hashes:
             first = self._first.setdefault(number, customer)
             if first != customer:
                 self._shared.setdefault(number, {first}).add(customer)

@@ -24,6 +24,7 @@ from relations.projections.customers.duplicates import (
     Candidates,
     Duplicate,
     Mark,
+    MarkHashes,
     Person,
     marks,
     pairs,
@@ -44,7 +45,7 @@ from relations.projections.customers.portraits import (
 )
 from relations.projections.projection import CustomerRow, Projection, Rows
 from relations.projections.running.aliases import Aliases
-from relations.projections.view import View
+from relations.projections.view import View, ViewContext
 
 __all__ = ["PROJECTION", "Consent", "ConsentStanding", "CustomersView", "ExternalId", "Identity", "Portrait"]
 
@@ -211,11 +212,20 @@ class Portrait(BaseModel):
 _PROFILE = ("name", "email", "phone", "birthday", "language", "region", "channel", "source")
 
 
+def _in_parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), _CHUNK):
+        yield names[start : start + _CHUNK]
+
+
 class CustomersView(View):
     """One view of a customer, by any of their ids."""
 
     projection: ClassVar[Projection] = PROJECTION
     keeps_answers: ClassVar[bool] = True
+
+    def __init__(self, context: ViewContext) -> None:
+        super().__init__(context)
+        self._hashes = MarkHashes()
 
     def portrait(self, customer: str, *, as_of: datetime | None = None) -> Portrait:
         """Return a customer's profile, with readable personal words unless they were erased.
@@ -268,9 +278,8 @@ class CustomersView(View):
         page = Page(limit, after)
         keys, aliases, country = self._open_words, self.aliases, self.policy.country
         candidates = Candidates()
-        for names in self._names_in_parts():
-            for name, found, _ in self._compared(names, country, keys):
-                candidates.add(aliases.survivor(name), found)
+        for name, hashes in self._mark_hashes(country, keys).items():
+            candidates.add(aliases.survivor(name), hashes)
         linked = self._shared_external_ids(aliases)
         likely = sorted({*candidates.found(shared_by_at_most), *(name for name, _ in linked)})
         ids = [name for each in likely for name in aliases.ids(each)]
@@ -287,6 +296,29 @@ class CustomersView(View):
         )
         ranked = pairs(marked, parted, shared_by_at_most, people)
         return page.of_ranks(ranked, lambda pair: pair.customers)
+
+    def _mark_hashes(self, country: str | None, keys: OpenWords) -> dict[str, tuple[int, ...]]:
+        """Return the hashes of the marks of every id. Only ids with new events are read again."""
+        state, known = self._state(), self._hashes
+        if state is None:
+            known = MarkHashes()
+        with known.lock:
+            changed: set[str] | None = None
+            if state is not None and known.state is not None and known.can_follow(state, country):
+                changed = self._changed(known.state.position, until=state.position)
+            names = None if changed is None else changed | known.awaiting
+            hashes, awaiting = ({}, set()) if names is None else (dict(known.of), set[str]())
+            for name in names or ():
+                hashes.pop(name, None)
+            for part in self._names_in_parts() if names is None else _in_parts(sorted(names)):
+                rows = self.rows_as_recorded(PortraitRow, part)
+                for row, standing in zip(rows, opened(rows, self.now, keys, COMPARED), strict=True):
+                    hashes[row.customer] = tuple(map(hash, marks(standing, country)))
+                    if any(said.at > self.now for name in COMPARED for said in row.said.get(name, ())):
+                        awaiting.add(row.customer)
+            if known.state is None or state is None or known.state.position <= state.position:
+                known.state, known.country, known.of, known.awaiting = state, country, hashes, awaiting
+            return hashes
 
     def _names_in_parts(self) -> Iterator[list[str]]:
         column = self.table(PortraitRow).c.customer

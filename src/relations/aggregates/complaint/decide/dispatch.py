@@ -61,6 +61,7 @@ from relations.aggregates.complaint.events.handling import (
 from relations.aggregates.complaint.evolve import evolve
 from relations.aggregates.complaint.moves import ANSWERS, ENDED, MOVES, WORK, Status
 from relations.aggregates.complaint.state import Complaint, fact
+from relations.aggregates.terms import refuse_unknown_terms
 from relations.errors import CommandRefused
 from relations.messages import Command, Event
 from relations.policies import Policy
@@ -240,6 +241,8 @@ def decide(state: Complaint, command: Command, policy: Policy) -> list[Event]:
     Raises:
         CommandRefused: A rule forbids it; the codes are in `REFUSALS`.
     """
+    if policy.personal_data.terms:
+        refuse_unknown_terms(command, policy)
     if isinstance(command, FileComplaint):
         return _file(state, command, policy)
     assert isinstance(command, ComplaintCommand)  # noqa: S101 - the engine routes by class

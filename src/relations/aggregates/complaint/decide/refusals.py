@@ -41,6 +41,7 @@ from relations.aggregates.complaint.commands import (
 )
 from relations.aggregates.complaint.moves import MOVES, Status
 from relations.aggregates.complaint.state import Complaint, ImprovementState, Remedy, Request
+from relations.aggregates.terms import UNKNOWN_TERM
 from relations.errors import CommandRefused
 from relations.messages import Event
 from relations.policies import Policy
@@ -53,6 +54,7 @@ Rules = Mapping[type[ComplaintCommand], Callable[[Complaint, Any, Policy, int], 
 Part = TypeVar("Part", Remedy, Request, ImprovementState)
 
 REFUSALS: Mapping[str, str] = {
+    **UNKNOWN_TERM,
     "above_limit": "The remedy is above the limit of the role that approves it",
     "beyond_final_deadline": "The holding reply announces the final answer for later than the policy allows",
     "complaint_id_reused": "The complaint id is recorded already with other content or at another time",

@@ -12,6 +12,7 @@ from relations.aggregates.customer.decide.portrait import PORTRAIT_RULES
 from relations.aggregates.customer.decide.profile import PROFILE_RULES
 from relations.aggregates.customer.decide.purchases import PURCHASE_RULES
 from relations.aggregates.customer.state import Customer
+from relations.aggregates.terms import refuse_unknown_terms
 from relations.messages import Command, Event
 from relations.policies import Policy
 
@@ -35,6 +36,8 @@ def decide(state: Customer, command: Command, policy: Policy) -> list[Event]:
     Raises:
         CommandRefused: A rule forbids it; the codes are in `REFUSALS`.
     """
+    if policy.personal_data.terms:
+        refuse_unknown_terms(command, policy)
     decision = _DECISIONS.get(type(command))
     if decision is not None:
         return decision(state, command)

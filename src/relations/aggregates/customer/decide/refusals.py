@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from relations.aggregates.customer.commands import CustomerCommand
 from relations.aggregates.customer.events import CustomerRegistered
 from relations.aggregates.customer.state import Customer
+from relations.aggregates.terms import UNKNOWN_TERM
 from relations.errors import CommandRefused
 from relations.messages import Command, Event, from_micros
 from relations.policies import Instrument, Surveys
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 REFUSALS: Mapping[str, str] = {
+    **UNKNOWN_TERM,
     "acquisition_id_reused": "Another acquisition cost has this id",
     "already_merged": "The customer is already merged into another; `UnmergeCustomer` reverses that",
     "already_registered": "The customer is already registered with other details; `CorrectProfile` changes them",

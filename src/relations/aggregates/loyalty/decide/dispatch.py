@@ -62,6 +62,7 @@ from relations.aggregates.loyalty.decide.rewards import (
 from relations.aggregates.loyalty.decide.spending import expire, receive, redeem, reverse_redemption, transfer
 from relations.aggregates.loyalty.decide.tiers import evaluate_tier
 from relations.aggregates.loyalty.state import Account
+from relations.aggregates.terms import UNKNOWN_TERM, refuse_unknown_terms
 from relations.messages import Command, Event
 from relations.policies import Policy
 
@@ -74,6 +75,8 @@ def decide(state: Account, command: Command, policy: Policy) -> list[Event]:
     Raises:
         CommandRefused: A rule forbids the command; see `REFUSALS`.
     """
+    if policy.personal_data.terms:
+        refuse_unknown_terms(command, policy)
     if state.merged_into is not None and isinstance(command, LoyaltyCommand) and type(command) in FORWARDED:
         return forward(state, command)
     return _RULES[type(command)](state, command, policy)
@@ -114,6 +117,7 @@ _RULES: dict[type[Command], Callable[[Account, Any, Policy], list[Event]]] = {
 COMMANDS = tuple(_RULES)
 
 REFUSALS: dict[str, str] = {
+    **UNKNOWN_TERM,
     "account_closed": "The account was closed; reopen it first",
     "account_merged": "The account is merged into another one, to which the command must be sent",
     "adjustment_exists": "The id was used for another adjustment",

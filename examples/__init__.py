@@ -1,0 +1,1 @@
+"""Examples of services that embed the engine."""

@@ -1,0 +1,43 @@
+"""The check of terms against the lists of the policy, so that free text cannot stand where a code is meant."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final, get_args, get_type_hints
+
+from relations.errors import CommandRefused
+from relations.messages import Command, Term
+from relations.policies import Policy
+
+__all__ = ["RETENTION", "UNKNOWN_TERM", "refuse_unknown_terms"]
+
+RETENTION: Final = "retention period"
+"""The reason of an erasure that the engine sends itself. It needs no place in the policy's list."""
+UNKNOWN_TERM: Final = {"unknown_term": "The policy lists the terms of this field, and this is not one of them"}
+
+
+@cache
+def _terms(command: type[Command]) -> tuple[tuple[str, Any], ...]:
+    """Return the fields of a command that hold a term, with their defaults."""
+    hints = get_type_hints(command, include_extras=True)
+    fields = command.model_fields
+    return tuple((name, fields[name].default) for name in fields if Term in (hints[name], *get_args(hints[name])))
+
+
+def refuse_unknown_terms(command: Command, policy: Policy) -> None:
+    """Refuse a command that has a term which the policy does not list for its field.
+
+    Raises:
+        CommandRefused: There is a list for the field, and the term is not in it (`unknown_term`).
+    """
+    listed = policy.personal_data.terms
+    for name, default in _terms(type(command)):
+        allowed, said = listed.get(name), getattr(command, name)  # type: ignore[call-overload] # any name may be asked
+        if not allowed or said is None or said in allowed or said in (default, RETENTION):
+            continue
+        raise CommandRefused(
+            f"the {name} {said!r} is not one of the terms of the policy",
+            code="unknown_term",
+            field=name,
+            hint=f"Use one of: {', '.join(allowed)}",
+        )

@@ -1,0 +1,62 @@
+"""Terms are codes: a policy can list them, and free text is then refused where a code is meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from relations import CommandRefused, EraseCustomer, InvalidInput, Relations
+from relations.aggregates.terms import RETENTION
+from relations.commands import NoteTrait
+from relations.messages import Command
+from relations.policies import PersonalData, Policy
+from tests.support.making import START, complaint, day, register
+
+TERMS = PersonalData(terms={"subject": ("noise", "bill"), "about": ("pillow",), "reason": ("by letter",)})
+
+
+def _engine(terms: PersonalData) -> Relations:
+    engine = Relations.open("sqlite://")
+    engine.adopt(Policy(personal_data=terms), from_beginning=True)
+    engine.execute(register("c1"))
+    return engine
+
+
+@pytest.mark.parametrize(
+    ("command", "field"),
+    [
+        (complaint(1, subject="my neighbour Mr Smith"), "subject"),
+        (NoteTrait(customer="c1", trait="habit", about="drinks with Mr Smith", occurred_at=START), "about"),
+        (EraseCustomer(customer="c1", reason="Mr Smith wrote", occurred_at=day(9)), "reason"),
+    ],
+)
+def test_a_term_that_the_policy_does_not_list_is_refused_with_the_list(command: Command, field: str) -> None:
+    with _engine(TERMS) as engine:
+        before = engine.status().position
+        with pytest.raises(CommandRefused) as refused:
+            engine.execute(command)
+        assert (refused.value.code, refused.value.field) == ("unknown_term", field)
+        assert "Use one of: " in str(refused.value.hint)
+        assert engine.status().position == before
+    with _engine(PersonalData()) as engine:
+        assert engine.execute(command).events
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        complaint(1, subject="noise"),
+        NoteTrait(customer="c1", trait="habit", about="pillow", occurred_at=START),
+        EraseCustomer(customer="c1", reason="by letter", occurred_at=day(9)),
+        EraseCustomer(customer="c1", occurred_at=day(9)),
+        EraseCustomer(customer="c1", reason=RETENTION, occurred_at=day(9)),
+    ],
+)
+def test_listed_terms_defaults_and_the_engines_own_are_accepted(command: Command) -> None:
+    with _engine(TERMS) as engine:
+        assert engine.execute(command).events
+
+
+def test_a_list_is_of_a_field_that_has_terms_and_has_no_personal_data() -> None:
+    for terms in ({"comment": ("x",)}, {"subject": ("ada@mail.example",)}):
+        with pytest.raises(InvalidInput):
+            PersonalData(terms=terms)

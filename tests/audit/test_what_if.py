@@ -1,0 +1,153 @@
+"""The same policy leads to the same decisions; another one to others, and the log stays as it is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relations import RecordPurchase, Relations
+from relations.audit.what_if import OtherDecision, what_if
+from relations.audit.what_if.facts import OutsideFact, Restated, Rewriter, facts_of, with_restated
+from relations.commands import EnrolMember, FileComplaint, MergeCustomer, RedeemPoints, RefundPurchase, ResolveComplaint
+from relations.messages import Command, Money
+from relations.policies import Policy
+from relations.policies.complaints.service_levels import ServiceLevel, ServiceLevels
+from relations.policies.loyalty.programme import Programme
+from relations.testing.hotel.simulation import RecordingClock, simulate_recorded
+from tests.past.test_as_of import lived, lives
+from tests.support.asking import START
+from tests.support.effort import part
+from tests.support.making import sqlite_bytes
+
+
+def day(number: float) -> Any:
+    return START + timedelta(days=number)
+
+
+def buy(customer: str, number: int, at: float, euros: int) -> Command:
+    purchase = f"{customer}-p{number}"
+    return RecordPurchase(
+        customer=customer,
+        purchase=purchase,
+        amount=Money(euros * 100, "EUR"),
+        occurred_at=day(at),
+        command_id=purchase,
+    )
+
+
+LIFE: list[Command] = [
+    EnrolMember(customer="c1", occurred_at=day(0), command_id="e1"),
+    EnrolMember(customer="c2", occurred_at=day(0)),
+    buy("c1", 1, 1, 100),
+    buy("c2", 1, 2, 300),
+    RedeemPoints(customer="c1", redemption="r1", points=900, occurred_at=day(3), command_id="x1"),
+    RefundPurchase(customer="c1", refund="f1", purchase="c1-p1", amount=Money(2_000, "EUR"), occurred_at=day(4)),
+    FileComplaint(customer="c3", complaint="k1", subject="noise", channel="email", occurred_at=day(5), command_id="k"),
+    ResolveComplaint(complaint="k1", occurred_at=day(9)),
+    MergeCustomer(customer="c2", into="c1", occurred_at=day(10)),
+    buy("c1", 2, 11, 50),
+]
+CHEAPER = Policy(programme=Programme(rates={"EUR": "5"}))
+
+
+def test_the_same_policy_makes_no_difference_in_a_simulated_history() -> None:
+    """Given two years of a hotel, every loyalty and complaint command is found again and decided alike."""
+    clock = RecordingClock(simulate_recorded(seed=5, commands=1_500))
+    with Relations.open("sqlite://", clock=clock) as engine:
+        for batch in clock.batches():
+            engine.execute_many(batch)
+        with what_if(engine) as found:
+            assert list(found.outcomes()) == []
+            assert found.refusals == {}
+            assert all(figure.difference == 0 for figure in found.figures())
+            assert {figure.name for figure in found.figures() if figure.happened} >= {"points earned", "deadlines met"}
+            assert found.engine.status().position == engine.status().position
+        aggregates, kinds = with_restated(engine.aggregates)
+        rewriter, again = Rewriter(engine, kinds), 0
+        for fact in facts_of(engine.events()):
+            if isinstance(fact, OutsideFact) and fact.events[0].stream.startswith(("loyalty-", "complaint-")):
+                assert not isinstance(rewriter.command(fact), Restated)
+                again += 1
+        assert again > 50
+        assert len(aggregates) == len(engine.aggregates)
+
+
+@part(40)
+@given(lives, st.integers(0, 900))
+def test_the_same_policy_makes_no_difference(life: list[Command], days: int) -> None:
+    with lived([*LIFE, *life]) as engine:
+        engine.advance_time(to=day(days))
+        with what_if(engine) as found:
+            assert list(found.outcomes()) == []
+            assert found.refusals == {}
+
+
+def test_other_rates_give_other_points_and_refuse_what_they_do_not_cover(database_url: str) -> None:
+    """Given half the points for a purchase, the redemption is refused, with its reason, and the sums say so."""
+    with lived(LIFE, database_url) as engine:
+        before = engine.status()
+        with what_if(engine, CHEAPER) as found:
+            outcomes = {each.stream: each for each in found.outcomes()}
+            figures = {each.name: each for each in found.figures()}
+            assert set(outcomes) == {"loyalty-c1", "loyalty-c2"}
+            refused = outcomes["loyalty-c1"]
+            assert refused.reason.startswith("refused: ")
+            assert "points_redeemed" in {each.topic.partition(".")[2] for each in refused.happened}
+            assert set(found.refusals) == {"x1"}
+            assert figures["points earned"].instead * 2 == figures["points earned"].happened
+            assert (figures["points redeemed"].happened, figures["points redeemed"].instead) == (900, 0)
+            assert figures["commands refused"].instead == 1
+            rows = list(engine.compare(engine, found.engine).rows(["retention"]))
+            assert rows == []
+        assert engine.status().digest == before.digest
+
+
+def test_shorter_deadlines_are_missed() -> None:
+    """Given an hour to resolve, the complaint that was resolved after days missed its deadline."""
+    level = ServiceLevel(acknowledge=timedelta(hours=1), resolve=timedelta(hours=2))
+    levels = ServiceLevels(low=level, medium=level, high=level, critical=level)
+    with lived(LIFE) as engine, what_if(engine, Policy(service_levels=levels)) as found:
+        figures = {each.name: each for each in found.figures()}
+        assert (figures["deadlines missed"].happened, figures["deadlines missed"].instead) == (1, 2)
+        assert [each.stream for each in found.outcomes()] == ["complaint-k1"]
+
+
+def test_the_same_question_has_the_same_answer_and_no_file_changes(sqlite_url: str) -> None:
+    with lived(LIFE, sqlite_url):
+        pass
+    before = sqlite_bytes(sqlite_url)
+    found: list[list[OtherDecision]] = []
+    for _ in range(2):
+        with Relations.open(sqlite_url, access="read") as engine, what_if(engine, CHEAPER) as other:
+            found.append([_without_positions(each) for each in other.outcomes()])
+    assert found[0] == found[1] != []
+    assert sqlite_bytes(sqlite_url) == before
+
+
+def _without_positions(outcome: OtherDecision) -> Any:
+    return outcome.stream, outcome.reason, [(event.topic, event.event) for event in outcome.instead]
+
+
+def test_the_words_of_the_erased_are_not_needed(database_url: str) -> None:
+    """Given a customer who was erased, their facts are taken as they are, and nothing differs."""
+    from tests.support.making import erase
+
+    with lived([*LIFE, erase("c4")], database_url) as engine, what_if(engine) as found:
+        assert list(found.outcomes()) == []
+
+
+@pytest.mark.parametrize("programmes", [1, 2])
+def test_points_that_expired_lazily_expire_alike(programmes: int) -> None:
+    """Given expiries that were only recorded before a later command, the same policy records them there too."""
+    second = (Programme(id="club", name="Club", months_to_expiry=3),) if programmes == 2 else ()
+    first = Programme(months_to_expiry=2)
+    with lived([]) as engine:
+        engine.adopt(Policy(programme=first, programmes=second), from_beginning=True)
+        engine.execute_many([*LIFE, buy("c1", 9, 200, 70)])
+        assert any(each.topic == "loyalty.points_expired" for each in engine.events())
+        with what_if(engine) as found:
+            assert list(found.outcomes()) == []

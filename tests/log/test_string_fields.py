@@ -1,0 +1,178 @@
+"""Every text in an event is an id, a code of the business, a value of a fixed form, or sealed personal words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+from relations.aggregates import AGGREGATES
+from relations.log.codec import Codec
+
+CODEC = Codec(event for aggregate in AGGREGATES for event in aggregate.events)
+
+Kind = Literal["id", "code", "form", "personal"]
+"""`id`: the host chose it; `code`: a term, counted and compared; `form`: a date, month, language, region or digest."""
+
+KINDS: dict[str, Kind] = {
+    **dict.fromkeys(
+        [
+            "purchase",
+            "refund",
+            "feedback",
+            "invitation",
+            "interaction",
+            "regarding",
+            "acquisition",
+            "customer",
+            "into",
+            "survivor",
+            "merged",
+            "remedy",
+            "request",
+            "message",
+            "promise",
+            "improvement",
+            "duplicate",
+            "lot",
+            "redemption",
+            "coupon",
+            "transfer",
+            "adjustment",
+            "referral",
+            "referred",
+            "referrer",
+            "merge",
+            "refunds",
+            "to",
+            "source",
+            "prefix",
+            "other",
+            "about",
+            "use",
+            "goal",
+            "programme",
+            "club",
+            "clubs",
+            "lapsing",
+            "reward",
+            "owner",
+            "by",
+            "author",
+            "judged_by",
+            "actor",
+            "coder",
+        ],
+        "id",
+    ),
+    **dict.fromkeys(
+        [
+            "channel",
+            "kind",
+            "touchpoint",
+            "direction",
+            "outcome",
+            "category",
+            "purpose",
+            "basis",
+            "reason",
+            "action",
+            "instrument",
+            "themes",
+            "scorer",
+            "trait",
+            "need",
+            "pace",
+            "preferred_channel",
+            "campaign",
+            "campaigns",
+            "subject",
+            "severity",
+            "grade",
+            "relationship",
+            "complexity",
+            "impact",
+            "urgency",
+            "department",
+            "previous",
+            "conclusion",
+            "cause",
+            "clock",
+            "why",
+            "title",
+            "role",
+            "tier",
+            "next",
+            "unit",
+            "benefit",
+            "metric",
+            "window",
+            "calendar",
+        ],
+        "code",
+    ),
+    **dict.fromkeys(
+        ["language", "languages", "region", "scorer_version", "digest", "month", "fx", "starts", "ends"], "form"
+    ),
+}
+"""By the field's name."""
+
+BY_TOPIC: dict[tuple[str, str], Kind] = {
+    ("complaint.escalated", "to"): "code",
+    ("complaint.escalation_planned", "to"): "code",
+    ("complaint.improvement_raised", "cause"): "code",
+    ("customer.consent_given", "source"): "code",
+    ("customer.consent_withdrawn", "source"): "code",
+    ("customer.identity_linked", "source"): "code",
+    ("customer.registered", "source"): "code",
+    ("customer.trait_dropped", "about"): "code",
+    ("customer.trait_noted", "about"): "code",
+    ("loyalty.request_forwarded", "request"): "code",
+}
+"""Where the same name means something else."""
+
+
+def _texts(kind: msgspec.inspect.Type) -> Iterator[bool]:
+    """Yield for each text in a type whether it is personal."""
+    match kind:
+        case msgspec.inspect.StrType():
+            yield False
+        case msgspec.inspect.Metadata():
+            mark = bool((kind.extra or {}).get("personal"))
+            for found in _texts(kind.type):
+                yield found or mark
+        case msgspec.inspect.UnionType():
+            for member in kind.types:
+                yield from _texts(member)
+        case msgspec.inspect.VarTupleType() | msgspec.inspect.ListType():
+            yield from _texts(kind.item_type)
+
+
+def test_every_text_of_every_event_is_an_id_a_code_a_form_or_sealed() -> None:
+    seen: dict[str, int] = {}
+    for topic in CODEC.topics.values():
+        info = msgspec.inspect.type_info(topic.event)
+        assert isinstance(info, msgspec.inspect.StructType)
+        for field in info.fields:
+            found = set(_texts(field.type))
+            if not found:
+                continue
+            assert len(found) == 1, (topic.event.topic, field.name)
+            kind = (
+                "personal"
+                if found == {True}
+                else BY_TOPIC.get((topic.event.topic, field.name)) or KINDS.get(field.name)
+            )
+            assert kind is not None, f"{topic.event.topic}.{field.name}: decide what it is; seal it if it is free text"
+            seen[kind] = seen.get(kind, 0) + 1
+    assert seen["personal"] > 20
+    assert seen["code"] > 60
+    assert seen["id"] > 80
+
+
+def test_no_kind_is_declared_for_a_field_that_is_gone() -> None:
+    names = {name for topic in CODEC.topics.values() for name in topic.event.__struct_fields__}
+    assert set(KINDS) - names <= {"actor", "refunds"}
+    for topic, name in BY_TOPIC:
+        assert name in CODEC.topics[topic].event.__struct_fields__
