@@ -31,6 +31,7 @@ BUDGETS = {
     "memory": {1.25},
     "sealing": {2.0, 5.0},
     "questions": {500.0, 100.0, 20.0},
+    "verify": {4.0},
 }
 """What each measurement holds the engine to."""
 COSTLY = {"import", "memory", "questions", "rebuild", "single"}

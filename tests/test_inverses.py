@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from relations import Relations
 from relations.aggregates.customer import (
+    CancelAcquisitionCost,
     MergeCustomer,
     PurchaseRefunded,
+    RecordAcquisitionCost,
     RecordPurchase,
     RefundPurchase,
     RefundReversed,
@@ -21,16 +23,21 @@ from relations.aggregates.customer import (
     UnmergeCustomer,
 )
 from relations.aggregates.loyalty import (
+    AdjustPoints,
+    CloseAccount,
     EarningRestored,
     EarningReversed,
+    EarnPoints,
     EnrolMember,
     ExpiryDeferred,
     MakeReferral,
     PointsEarned,
     RedeemPoints,
     ReferralRestored,
+    ReopenAccount,
     ReverseRedemption,
     TierLost,
+    TransferPoints,
 )
 from relations.aggregates.policy import AdoptPolicy
 from relations.errors import CommandRefused, InvalidInput
@@ -310,6 +317,91 @@ def test_a_purchase_that_was_not_cancelled_cannot_be_reinstated(given_back: int)
     with opened(policy(), buy("p", 100, 1), *refunds) as engine, pytest.raises(CommandRefused) as refusal:
         engine.execute(ReinstatePurchase(purchase="p", occurred_at=on(3), **SOME))
     assert refusal.value.code == "purchase_not_cancelled"
+
+
+# --- credits, adjustments, transfers, costs, closings ---------------------------------------------------------------
+
+
+def test_a_cancelled_acquisition_cost_leaves_nothing_in_any_view() -> None:
+    spent = {"channel": "web", "campaign": "spring", "occurred_at": on(0), **SOME}
+    first = RecordAcquisitionCost(acquisition="a1", amount=euros(30), **spent)
+    for kept in ([], [first]):
+        with opened(policy(), buy("p", 100, 1), *kept) as engine:
+            before = figures(engine)
+            engine.execute(RecordAcquisitionCost(acquisition="a2", amount=euros(12), **spent))
+            assert engine.views.retention.acquisition(as_of=on(9))[0].cost == (4_200 if kept else 1_200)
+            cancel = CancelAcquisitionCost(acquisition="a2", occurred_at=on(5), **SOME)
+            assert len(engine.execute(cancel).events) == 1
+            assert figures(engine) == before
+            assert engine.execute(cancel.model_copy(update={"occurred_at": on(6)})).events == ()
+            with pytest.raises(CommandRefused) as unknown:
+                engine.execute(CancelAcquisitionCost(acquisition="a9", occurred_at=on(6), **SOME))
+            assert unknown.value.code == "unknown_acquisition"
+
+
+def test_a_cancelled_acquisition_cost_obeys_the_laws_of_projections() -> None:
+    spent = {"occurred_at": on(0), **SOME}
+    history: list[Command] = [
+        RecordAcquisitionCost(acquisition="a1", amount=euros(30), channel="web", **spent),
+        RecordAcquisitionCost(acquisition="a2", amount=euros(30), channel="web", **spent),
+        CancelAcquisitionCost(acquisition="a1", occurred_at=on(1), **SOME),
+        buy("p", 20, 2),
+    ]
+    assert check_laws(retention.PROJECTION, history).folded == 5
+
+
+def test_points_that_were_sent_and_sent_back_are_where_they_were() -> None:
+    def held(engine: Relations, customer: str) -> list[Any]:
+        return sorted((lot.points, str(lot.expires_at), str(lot.active_from)) for lot in account(engine, customer).lots)
+
+    rules = policy(months_to_expiry=12, tiers=TIERS)
+    with opened(rules, buy("p", 120, 1), buy("q", 30, 40), buy("r", 10, 3, customer="c2")) as engine:
+        before = {name: (held(engine, name), account(engine, name).tier) for name in ("c1", "c2")}
+        owed = engine.views.loyalty.liability()
+        engine.execute(TransferPoints(transfer="t1", to="c2", points=30, occurred_at=on(50), **SOME))
+        assert (balance(engine), balance(engine, "c2")) == (120, 40)
+        engine.execute(TransferPoints(customer="c2", transfer="t2", to="c1", points=30, occurred_at=on(51)))
+        assert {name: sum(points for points, *_ in held(engine, name)) for name in before} == {"c1": 150, "c2": 10}
+        assert {name: account(engine, name).tier for name in before} == {
+            name: tier for name, (_, tier) in before.items()
+        }
+        assert {name: sorted({ends for _, ends, _ in held(engine, name)}) for name in before} == {
+            name: sorted({ends for _, ends, _ in lots}) for name, (lots, _) in before.items()
+        }
+        assert engine.views.loyalty.liability() == owed
+
+
+@pytest.mark.parametrize(
+    ("there", "back"),
+    [
+        (EarnPoints(lot="bonus", points=25, author="ann", occurred_at=on(5), **SOME), -25),
+        (AdjustPoints(adjustment="a", points=25, reason="typo", author="ann", occurred_at=on(5), **SOME), -25),
+        (AdjustPoints(adjustment="a", points=-25, reason="typo", author="ann", occurred_at=on(5), **SOME), 25),
+    ],
+    ids=["credit", "more", "less"],
+)
+def test_a_credit_or_an_adjustment_is_corrected_by_the_opposite_adjustment(there: Command, back: int) -> None:
+    correct = AdjustPoints(adjustment="z", points=back, reason="correction", author="ann", occurred_at=on(6), **SOME)
+    with opened(policy(tiers=TIERS), buy("p", 120, 1)) as engine:
+        before, owed = account(engine), engine.views.loyalty.liability()
+        engine.execute(there)
+        assert balance(engine) == 120 - back
+        engine.execute(correct)
+        now = account(engine)
+        assert (now.balance, now.debt, now.tier) == (before.balance, before.debt, before.tier)
+        assert engine.views.loyalty.liability().points == owed.points
+
+
+def test_a_closing_is_final_and_says_how_its_points_can_be_given_back() -> None:
+    with opened(policy(), buy("p", 120, 1)) as engine:
+        engine.execute(CloseAccount(occurred_at=on(5), **SOME))
+        engine.execute(ReopenAccount(occurred_at=on(6), **SOME))
+        assert balance(engine) == 0
+        give = AdjustPoints(
+            adjustment="a", points=120, reason="closed by mistake", author="ann", occurred_at=on(6), **SOME
+        )
+        engine.execute(give)
+        assert balance(engine) == 120
 
 
 # --- tenders --------------------------------------------------------------------------------------------------------

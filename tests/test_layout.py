@@ -62,6 +62,8 @@ IMPURE_PACKAGES = {
     "socket",
     "pathlib",
 }
+ABOVE = {"board"}
+"""Of `projections`, what is computed from other views. No other view imports it."""
 MACHINERY = {"running", "projection", "view", "arguments", "known", "totals", "purchase_days", "columns", "keeping"}
 """Of `projections`, what runs or carries any of them; every other name is a projection's own package."""
 
@@ -206,7 +208,7 @@ def test_rules_read_no_clock() -> None:
 
 def test_one_aggregate_never_imports_another() -> None:
     kinds = {aggregate.name for aggregate in AGGREGATES}
-    assert kinds >= {"policy", "customer", "complaint", "loyalty", "programme"}
+    assert kinds >= {"policy", "customer", "complaint", "loyalty", "programme", "goal"}
     for module in FILES:
         parts = module.split(".")
         if parts[1:2] == ["aggregates"] and len(parts) > 2:
@@ -244,7 +246,7 @@ def test_one_view_never_imports_another() -> None:
             other = imported.split(".")
             if other[:2] == ["relations", "projections"] and len(other) > 2 and other[2] not in MACHINERY:
                 seen += 1
-                assert other[2] == parts[2], f"{module} imports {imported}"
+                assert other[2] == parts[2] or parts[2] in ABOVE, f"{module} imports {imported}"
     assert seen > 50
 
 

@@ -20,7 +20,20 @@ from relations.projections import PROJECTIONS, VIEWS
 from relations.projections.view import View
 from tests.conftest import ROOT
 
-PUBLIC = ("commands", "events", "policies", "views", "errors", "testing", "exchange", "analytics", "messages", "engine")
+PUBLIC = (
+    "commands",
+    "events",
+    "policies",
+    "views",
+    "errors",
+    "testing",
+    "exchange",
+    "analytics",
+    "messages",
+    "engine",
+    "aio",
+    "asgi",
+)
 
 
 def missing(module: Any, wanted: dict[str, Any]) -> list[str]:

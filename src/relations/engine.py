@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, literal, select
 
 from relations.aggregates import AGGREGATES
 from relations.aggregates.policy import AdoptPolicy
@@ -27,6 +27,7 @@ from relations.log.database import Access, Database, Durability
 from relations.log.log import Log
 from relations.log.personal import Keys
 from relations.log.subscription import Subscription
+from relations.log.tables import log as log_table
 from relations.messages import Command, Event, RecordedEvent, to_micros
 from relations.past.bounds import BoundsFinder
 from relations.past.doors import Doors
@@ -116,7 +117,9 @@ class Relations(Doors):
         self._states = KeptStates(log, self.codec, directory=kept_states)
         self._customers = CustomerTables(self.codec)
         for view in views:
-            if view not in VIEWS and view.projection not in projections:
+            if view not in VIEWS and any(
+                each not in projections for each in (view.projection, *(v.projection for v in view.reads))
+            ):
                 raise InvalidInput(
                     f"the engine was opened with the view {view.__name__}, but without its projection",
                     code="unknown_projection",
@@ -131,6 +134,11 @@ class Relations(Doors):
             with self.log.database.reading() as connection:
                 return self._keys.open_words(connection, sealed)
 
+        def is_recorded(customers: Sequence[str]) -> bool:
+            found = select(literal(1)).where(log_table.c.customer.in_(customers), log_table.c.customer != "").limit(1)
+            with self.log.database.reading() as connection:
+                return connection.execute(found).first() is not None
+
         return ViewContext(
             database=self.log.database,
             policy=lambda: self.policy,
@@ -142,6 +150,7 @@ class Relations(Doors):
             customers_between=self.runner.customers_between,
             open_words=open_words,
             digest=self._keys.known_digest,
+            is_recorded=is_recorded,
             last_events=partial(last_events, self.log.database, but_by="agenda"),
         )
 

@@ -46,6 +46,7 @@ from relations.aggregates.complaint import (
     RootCauseNamed,
 )
 from relations.aggregates.customer import (
+    AcquisitionCostCancelled,
     AcquisitionCostRecorded,
     ConsentGiven,
     ConsentWithdrawn,
@@ -76,6 +77,15 @@ from relations.aggregates.customer import (
     SentimentScored,
     TraitDropped,
     TraitNoted,
+)
+from relations.aggregates.goal import (
+    GoalEnded,
+    GoalImprovementCompleted,
+    GoalImprovementMeasured,
+    GoalImprovementRaised,
+    GoalReviewed,
+    GoalSet,
+    Measured,
 )
 from relations.aggregates.loyalty import (
     AccountClosed,
@@ -147,6 +157,7 @@ __all__ = [
     "AccountReopened",
     "AccountRestored",
     "AccountReturned",
+    "AcquisitionCostCancelled",
     "AcquisitionCostRecorded",
     "ApologyGiven",
     "BenefitUsed",
@@ -200,6 +211,12 @@ __all__ = [
     "FeedbackCoded",
     "FeedbackCorrected",
     "FeedbackGiven",
+    "GoalEnded",
+    "GoalImprovementCompleted",
+    "GoalImprovementMeasured",
+    "GoalImprovementRaised",
+    "GoalReviewed",
+    "GoalSet",
     "GracedLot",
     "HoldingReplySent",
     "Holdings",
@@ -220,6 +237,7 @@ __all__ = [
     "LostTier",
     "Lot",
     "LotShare",
+    "Measured",
     "MemberEnrolled",
     "Membership",
     "MessageReceived",

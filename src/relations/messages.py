@@ -55,6 +55,7 @@ __all__ = [
     "minor_digits",
     "shown",
     "to_micros",
+    "without_personal_data",
 ]
 
 ID_PATTERN = r"^[A-Za-z0-9._:\-]{1,64}$"
@@ -73,7 +74,12 @@ def looks_personal(words: str) -> bool:
     return "@" in words or _LONG_NUMBER.search(words) is not None
 
 
-def _without_personal_data(words: str) -> str:
+def without_personal_data(words: str) -> str:
+    """Return words that are stored unencrypted.
+
+    Raises:
+        PydanticCustomError: They look like an address or have a long number in them.
+    """
     if looks_personal(words):
         raise PydanticCustomError(
             "personal_term",
@@ -85,7 +91,7 @@ def _without_personal_data(words: str) -> str:
 _LONG_NUMBER = re.compile(r"\d(?:[ ./-]?\d){6,}")
 """Seven digits or more, as in the number of a telephone, card or passport."""
 
-Term = Annotated[Label, AfterValidator(_without_personal_data)]
+Term = Annotated[Label, AfterValidator(without_personal_data)]
 """A label that is stored unencrypted and compared or counted, such as a topic or a reason.
 
 It is a code, not words about a person. Text that looks like an address or a telephone number is refused.

@@ -9,6 +9,16 @@ from relations.analytics.drivers import Driver, DriverReport
 from relations.analytics.intervals import Interval
 from relations.projections import PROJECTIONS, VIEWS, CustomerRow, Projection, Row, Rows, Tally, View, ViewContext
 from relations.projections.agenda import AgendaItem, AgendaView
+from relations.projections.board.view import (
+    BoardFigure,
+    BoardView,
+    GoalEffect,
+    GoalImprovementProfile,
+    GoalProfile,
+    GoalReview,
+    IndicatorMonth,
+    IndicatorSpan,
+)
 from relations.projections.customers import ConsentStanding, CustomersView, Identity, Portrait
 from relations.projections.customers.duplicates import Contradiction, Duplicate, Evidence
 from relations.projections.customers.portraits import Culture, Trait
@@ -107,6 +117,8 @@ __all__ = [
     "AgendaItem",
     "AgendaView",
     "BeforeAfter",
+    "BoardFigure",
+    "BoardView",
     "BreakageReport",
     "BuyingModel",
     "CauseShare",
@@ -142,11 +154,17 @@ __all__ = [
     "Evidence",
     "FunnelStep",
     "GapFigure",
+    "GoalEffect",
+    "GoalImprovementProfile",
+    "GoalProfile",
     "GoalProgress",
+    "GoalReview",
     "GradeSize",
     "GradesReport",
     "Identity",
     "Improvement",
+    "IndicatorMonth",
+    "IndicatorSpan",
     "Interval",
     "JusticeServed",
     "KindStep",

@@ -324,3 +324,38 @@ def test_a_second_command_in_the_same_transaction_sees_the_first(database_url: s
             assert second.position == (first.position or 0) + 1
         assert engine.verify().good
     host.dispose()
+
+
+def test_a_lost_connection_is_an_error_of_ours_and_leaves_the_hosts_pool(postgres_url: str) -> None:
+    async def work(engine: AsyncRelations, host: AsyncEngine) -> None:
+        made = host.dialect.driver
+        async with host.connect() as connection:
+            pid = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+            with engine.sync.log.database.transaction() as own:
+                own.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+            with pytest.raises(StoreError) as lost:
+                await engine.execute(buy(f"{made}-lost"), connection=connection)
+            assert lost.value.code == "connection_lost"
+        async with host.begin() as connection:
+            assert (await engine.execute(buy(f"{made}-lost"), connection=connection)).events
+
+    assert with_each_driver(postgres_url, work) == 2
+
+
+def test_what_a_host_rolls_back_is_forgotten_and_what_it_commits_is_kept(database_url: str) -> None:
+    host = create_engine(database_url)
+    with Relations.open(database_url) as engine:
+        engine.execute(RegisterCustomer(customer="c1", name="Ada", occurred_at=NOON))
+        recorded = 0
+        for number, ended in enumerate(("rollback", "commit", "rollback", "rollback", "commit", "commit")):
+            with host.connect() as connection:
+                for part in range(2):
+                    assert engine.execute(buy(f"p{number}-{part}"), connection=connection).events
+                getattr(connection, ended)()
+            recorded += 2 * (ended == "commit")
+            again = [engine.execute(buy(f"p{number}-{part}")).repeated for part in range(2)]
+            assert again == [ended == "commit"] * 2
+            assert len(engine.load("customer", "c1").purchases) == 2 * (number + 1)
+        assert recorded == 6
+        assert engine.verify().good
+    host.dispose()

@@ -25,7 +25,7 @@ def test_the_demo_ends_with_one_screen_and_a_page(run: Run, tmp_path: Path) -> N
     folder.mkdir()
     ran = run("demo", "-d", folder / "hotel.db", "--guests", GUESTS)
     assert ran.code == 0
-    for words in ("A hotel group, two years", "net promoter score", "established", "restored", "fall due", "verify -d"):
+    for words in ("A hotel group, two years", "NPS", "Retention", "Overdue cases", "Target", "verify -d"):
         assert words in ran.out
     lines = ran.out.splitlines()
     assert 10 < len(lines) <= 30

@@ -53,7 +53,7 @@ def test_a_period_that_ends_before_it_begins_is_refused(run: Run, hotel: Path) -
 
 
 def test_a_programme_that_there_never_was_is_named(run: Run, hotel: Path) -> None:
-    for asked in (["loyalty", "nobody"], ["liability"]):
+    for asked in (["loyalty", "g000001"], ["liability"]):
         refused = run(*asked, "-d", hotel, "--programme", "mian")
         assert (refused.code, "there is no programme 'mian'" in refused.err) == (2, True)
 

@@ -120,3 +120,17 @@ def test_a_policy_with_a_mistake_is_not_adopted(run: Run, tmp_path: Path) -> Non
     both = run("policy", "adopt", file, "-d", database, "--since", "2026-01-01", "--from-beginning")
     assert (both.code, "exclude each other" in both.err) == (2, True)
     assert recorded(database).count("policy.adopted") == 1
+
+
+def test_the_board_is_reported_and_an_improvement_measured(run: Run, hotel: Path) -> None:
+    board = run("report", "board", "-d", hotel, "--as-of", "2025-12-31", "--json").json["board"]
+    assert [figure["indicator"] for figure in board["figures"]][:2] == ["nps", "satisfaction"]
+    goal = next(each for each in board["goals"] if each["improvements"])
+    name = goal["improvements"][0]["improvement"]
+    shown = run("report", "board", "-d", hotel, "--as-of", "2025-12-31").out
+    for said in ("Satisfaction", "Owner", "Target", "Goals", "counter"):
+        assert said in shown
+    measured = run("board", "measure", goal["goal"], name, "-d", hotel, "--months", 2)
+    assert (measured.code, "before" in measured.out, "after" in measured.out) == (0, True, True)
+    unknown = run("board", "measure", goal["goal"], "none", "-d", hotel, "--json")
+    assert (unknown.code, unknown.json["error"]["code"]) == (2, "unknown_improvement")

@@ -27,19 +27,20 @@ def group(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_all_views_are_reported_for_people_and_for_programs(run: Run, hotel: Path) -> None:
     shown = run("report", "-d", hotel, *AS_OF)
     assert shown.code == 0
-    for heading in ("Satisfaction", "Retention", "Repair", "Agenda"):
+    for heading in ("Board", "Satisfaction", "Retention", "Repair", "Agenda"):
         assert heading in shown.out
     document = run("report", "-d", hotel, *AS_OF, "--json").json
     assert document["zone"] == "Europe/Vienna"
     assert document["as_of"] == "2025-12-31T22:59:59.999999Z"
     assert document["satisfaction"]["nps"]["n"] > 0
     assert document["retention"]["lifecycle"]["customers"] > 30
-    assert set(document) == {"as_of", "zone", "satisfaction", "retention", "repair", "agenda"}
+    assert document["board"]["figures"][0]["indicator"] == "nps"
+    assert set(document) == {"as_of", "known", "zone", "board", "satisfaction", "retention", "repair", "agenda"}
 
 
-@pytest.mark.parametrize("view", ["satisfaction", "retention", "repair", "agenda"])
+@pytest.mark.parametrize("view", ["board", "satisfaction", "retention", "repair", "agenda"])
 def test_one_view_is_reported_alone(run: Run, hotel: Path, view: str) -> None:
-    assert set(run("report", view, "-d", hotel, *AS_OF, "--json").json) == {"as_of", "zone", view}
+    assert set(run("report", view, "-d", hotel, *AS_OF, "--json").json) == {"as_of", "known", "zone", view}
     assert view.capitalize() in run("report", view, "-d", hotel, *AS_OF).out
 
 

@@ -27,6 +27,7 @@ from relations import (
     Policy,
     RedeemPoints,
     Relations,
+    RelationsError,
 )
 from relations.aggregates import AGGREGATES
 from relations.aggregates.complaint import AcceptRemedy
@@ -297,8 +298,10 @@ def test_reactions_that_run_in_a_circle_are_stopped(relations: Relations) -> Non
     def endless(_event: Event, at: Envelope, _policy: Policy) -> list[Command]:
         return [purchase(next(numbers), "c1", 0)]
 
-    with pytest.raises(RuntimeError, match="cycle of reactions"):
+    with pytest.raises(RelationsError, match="leads to more than") as stopped:
         executor(relations, react=endless).execute(register())
+    assert stopped.value.code == "reactions_in_a_circle"
+    assert "one of them leads back to itself" in str(stopped.value)
     assert count_events(relations) == 0
 
 

@@ -33,6 +33,7 @@ from relations.aggregates.complaint import (
     RemedyProposed,
 )
 from relations.aggregates.customer import (
+    AcquisitionCostCancelled,
     AcquisitionCostRecorded,
     ConsentGiven,
     ConsentWithdrawn,
@@ -63,6 +64,15 @@ from relations.aggregates.customer import (
     SentimentScored,
     TraitDropped,
     TraitNoted,
+)
+from relations.aggregates.goal import (
+    GoalEnded,
+    GoalImprovementCompleted,
+    GoalImprovementMeasured,
+    GoalImprovementRaised,
+    GoalReviewed,
+    GoalSet,
+    Measured,
 )
 from relations.aggregates.loyalty import (
     AccountClosed,
@@ -339,6 +349,9 @@ MEANT: dict[str, Event] = {
     ),
     "customer.acquisition_cost_recorded.1.full": AcquisitionCostRecorded(
         acquisition="ad-7", amount=Money(1250, "EUR"), channel="social", campaign="spring", at=AT
+    ),
+    "customer.acquisition_cost_cancelled.1.full": AcquisitionCostCancelled(
+        acquisition="ad-7", amount=Money(1250, "EUR"), channel="social", campaign="spring", spent_at=AT, at=AT + 1
     ),
     "customer.lapsed.1.full": CustomerLapsed(reason="moved away", at=AT),
     "customer.lapsed.1.bare": CustomerLapsed(),
@@ -763,7 +776,30 @@ MEANT: dict[str, Event] = {
     ),
     "policy.adopted.1.bare": PolicyAdopted(policy=msgspec.Raw(b'{"version":1,"zone":"UTC"}'), number=1),
 }
+GOALS: dict[str, Event] = {
+    "goal.set.1.full": GoalSet(
+        indicator="nps",
+        target="45",
+        least="40",
+        scope={"touchpoint": "bar"},
+        starts="2024-05-01",
+        ends="2024-08-01",
+        owner="ann",
+    ),
+    "goal.reviewed.1.full": GoalReviewed(finding="Too few staff", root_cause="Two posts are open", decision="Hire two"),
+    "goal.improvement_raised.1.full": GoalImprovementRaised(
+        improvement="i1", what="Open a second counter", owner="bob", due_at=AT
+    ),
+    "goal.improvement_completed.1.full": GoalImprovementCompleted(improvement="i1"),
+    "goal.improvement_measured.1.full": GoalImprovementMeasured(
+        improvement="i1",
+        before=Measured("2024-05", "2024-08", "38.5", "30", "47", 210),
+        after=Measured("2024-09", "2024-12", "44.25", n=190),
+    ),
+    "goal.ended.1.full": GoalEnded(reason="The bar is closed"),
+}
 MEANT |= COMPLAINTS
+MEANT |= GOALS
 FILES = sorted(HERE.glob("*.json"))
 
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import pytest
 
 from relations import Relations
-from relations.cli.pages import agenda
-from relations.cli.pages.question import Question
+from relations.cli.pages.report import agenda
+from relations.cli.pages.report.question import Question
 from relations.projections.agenda.view import AgendaItem
 from relations.report.customer_file import customer_file
 from relations.report.due import due_for_customer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from relations.aggregates import complaint, customer, loyalty, policy, programme
+from relations.aggregates import complaint, customer, goal, loyalty, policy, programme
 from relations.decider import Aggregate
 
 __all__ = ["AGGREGATES"]
@@ -15,5 +15,6 @@ AGGREGATES: tuple[Aggregate[Any], ...] = (
     complaint.AGGREGATE,
     loyalty.AGGREGATE,
     programme.AGGREGATE,
+    goal.AGGREGATE,
 )
 """Every kind of aggregate that the engine knows."""

@@ -85,7 +85,7 @@ class _Following(AsyncIterator[RecordedEvent], Generic[S]):
         if self._coming is not None:
             await _ended(self._coming)
         if self._source is not None:
-            self._source.close()
+            await finished(asyncio.to_thread(self._source.close))  # a consumer writes its position
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self._opened)  # so that whatever is recorded from now on follows
@@ -137,12 +137,6 @@ class AsyncConsumer(_Following[Consumer[RecordedEvent]]):
             await finished(asyncio.to_thread(consumer.acknowledge, position))
         else:
             await finished(connection.run_sync(lambda host: consumer.acknowledge(position, connection=host)))
-
-    async def close(self) -> None:
-        """Stop, write the position of what was acknowledged, and give the name back."""
-        if self._source is not None and self._coming is None and not self._stopped:
-            await finished(asyncio.to_thread(self._source.close))
-        await super().close()
 
 
 async def _ended(future: Future[list[RecordedEvent]]) -> None:

@@ -27,7 +27,8 @@ from relations.engine import Relations
 from relations.errors import InvalidInput, RelationsError
 from relations.execution import Receipt
 from relations.messages import Command, RecordedEvent, invalid_value
-from relations.report.customer_file import customer_file, unknown_customer
+from relations.projections.view import unknown_customer
+from relations.report.customer_file import customer_file
 
 __all__ = ["BODY_MAX", "PAGE_MAX", "router"]
 

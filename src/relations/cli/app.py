@@ -21,7 +21,7 @@ from relations.cli.commands.frames import frame_command
 from relations.cli.commands.loyalty import liability, loyalty, programme
 from relations.cli.commands.policy import policy
 from relations.cli.commands.record import record
-from relations.cli.commands.reports import report
+from relations.cli.commands.reports import board, report
 from relations.cli.commands.schemas import schema
 from relations.cli.commands.scoring import score_command
 from relations.cli.commands.transfer import export_command, import_command
@@ -67,6 +67,7 @@ for _name, _command in (
     ("schema", schema),
 ):
     app.command(_name)(_command)
+app.add_typer(board, name="board")
 app.add_typer(policy, name="policy")
 app.add_typer(programme, name="programme")
 app.add_typer(audit, name="audit")

@@ -27,6 +27,7 @@ __all__ = [
 class ViewChoice(StrEnum):
     """The views that have a report."""
 
+    board = "board"
     satisfaction = "satisfaction"
     retention = "retention"
     repair = "repair"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from relations.log.database import Access
 
 __all__ = [
+    "Actor",
     "Ahead",
     "AsOf",
     "Database",
@@ -51,6 +52,10 @@ MasterKeyFile = Annotated[
         metavar="FILE",
         help="Read the master key from this file: 32 bytes, or 64 hexadecimal digits. It wraps the customers' keys.",
     ),
+]
+Actor = Annotated[
+    str | None,
+    typer.Option(envvar="RELATIONS_ACTOR", metavar="NAME", help="Record this person or system as the sender."),
 ]
 AsOf = Annotated[
     str | None,

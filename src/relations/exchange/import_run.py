@@ -225,7 +225,9 @@ class Run:
             return False
         if any(isinstance(each, WithdrawConsent) and each.stream == command.stream for each in self.commands):
             self.flush()
-        consents = self.engine.views.customers.portrait(command.customer).consents
+        if not self.engine.view_context.is_recorded((command.customer,)):
+            return False  # nothing is recorded of this customer yet
+        consents = self.engine.views.customers.consents(command.customer)
         return any(
             not each.allowed and (each.purpose, each.channel) == (command.purpose, command.channel) for each in consents
         )

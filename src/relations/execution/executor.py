@@ -215,14 +215,24 @@ class Executor:
 
     @contextmanager
     def _unit(self, connection: Connection | None) -> Iterator[Unit]:
-        """Open a unit on a transaction of our own and the cached states, or on the host's with states of its own.
+        """Open a unit on a transaction of our own, or on the host's, and on the cached states.
 
-        What a host's transaction sees may be rolled back, so none of it is cached.
+        A host may roll back what is cached of its transaction. The digest that the states are kept with is then not in
+        the log, and the next unit forgets them.
         """
         if connection is not None:
-            # Without our lock: a thread that holds it may be waiting for the log's, which the host holds until it ends.
             with self._log.writing(connection) as writer:
-                yield self._begun(Unit(writer, self.states, {}, self._now(), self._snapshot_every))
+                # Without waiting: a thread that holds our lock may wait for the log's, which the host holds.
+                if not self._lock.acquire(blocking=False):
+                    yield self._begun(Unit(writer, self.states, {}, self._now(), self._snapshot_every))
+                    return
+                try:
+                    self.states.catch_up(writer)
+                    unit = Unit(writer, self.states, self.states.cached, self._now(), self._snapshot_every)
+                    yield self._begun(unit)
+                    self.states.keep(unit.states, unit.writer.head)
+                finally:
+                    self._lock.release()
             return
         with self._lock:
             with self._log.writing() as writer:
@@ -403,8 +413,11 @@ class Executor:
                 cause = f"{step.stream}@{step.version + number}"
                 decision.pending.extend((command, cause) for command in wanted)
         if len(decision.own) > _REACTIONS_MAX:
-            msg = f"{type(step.command).__name__} leads to over {_REACTIONS_MAX} events: is there a cycle of reactions?"
-            raise RuntimeError(msg)
+            raise RelationsError(
+                f"{type(step.command).__name__} leads to more than {_REACTIONS_MAX} events",
+                code="reactions_in_a_circle",
+                hint="Check the reactions that the engine was opened with: one of them leads back to itself",
+            )
 
     def _must_be_known(self, unit: Unit, decision: Decision, customer: str, field: str) -> None:
         """Refuse a command for a customer without any recorded or pending event."""

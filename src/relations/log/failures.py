@@ -11,6 +11,8 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
+
 from relations.errors import ConcurrencyConflict, ForeignDatabase, InvalidInput, LogError, RelationsError, StoreError
 
 __all__ = ["is_connection_lost", "translated"]
@@ -21,10 +23,18 @@ _STARTING_STATE = "57P03"
 _VALUE_ERRORS = ("IntegrityError", "DataError")
 
 
+def _original(error: BaseException) -> BaseException:
+    """Return the driver's error within SQLAlchemy's; errors of its adapters for asyncio count as the driver's."""
+    return error.orig or error if isinstance(error, DBAPIError) else error
+
+
 def is_connection_lost(error: BaseException) -> bool:
     """Return True if PostgreSQL's server or the network ended the connection."""
-    original = getattr(error, "orig", error)
-    if isinstance(original, sqlite3.Error) or not _is_named(original, ("OperationalError", "InterfaceError")):
+    original = _original(error)
+    if isinstance(original, sqlite3.Error):
+        return False
+    # SQLAlchemy's adapter of asyncpg raises the plain `Error` for a connection that was closed.
+    if not _is_named(original, ("OperationalError", "InterfaceError")) and type(original).__name__ != "Error":
         return False
     state = getattr(original, "sqlstate", None)
     if state is not None:
@@ -37,6 +47,7 @@ _LOST = (
     "connection is closed",
     "connection is lost",
     "connection already closed",
+    "connection was closed",
     "consuming input failed",
     "sending query",
     "server closed",
@@ -46,7 +57,7 @@ _LOST = (
 
 def translated(error: Exception) -> Exception:
     """Return a driver's error as one of ours, or unchanged if it is about a statement's values."""
-    original: Any = getattr(error, "orig", error)
+    original: Any = _original(error)
     if isinstance(original, UnicodeDecodeError):
         # SQLite's own message may quote a damaged text, which Python's driver then cannot read.
         return _damaged(f"a text in it is not UTF-8 ({original.reason})")

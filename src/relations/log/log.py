@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from relations.errors import ForeignDatabase, InvalidInput, NewerLog, StoreError
 from relations.log.chain import GENESIS, check, link
-from relations.log.connections import checked_host
+from relations.log.connections import checked_host, noticing_host_loss
 from relations.log.database import Database, tables_of
 from relations.log.failures import translated
 from relations.log.tables import COLUMNS, FORMAT, WITH_DIGESTS, log, meta, metadata, record_facts
@@ -283,13 +283,13 @@ class Log:
         self.database.refuse_read_only()
         if connection is not None:
             checked_host(connection, self.database.engine.dialect)
-            with self.database.translating(connection):
+            with self.database.translating(connection), noticing_host_loss(connection):
                 self._lock_host(connection)
                 writer = Writer(self, connection)
-            with self.database.overwriting(connection):
-                yield writer
-            if writer.appended:
-                self.database.notify(connection)
+                with self.database.overwriting(connection):
+                    yield writer
+                if writer.appended:
+                    self.database.notify(connection)
             return
         with self.database.writing() as own:
             writer = Writer(self, own)

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import msgspec
-from sqlalchemy import URL, select
+from sqlalchemy import URL, literal, select
 
 from relations.decider import Aggregate, fold
 from relations.errors import InvalidInput
@@ -220,7 +220,15 @@ class Past(Questions):
             customers_between=self._customers_between,
             open_words=self._parts.context.open_words,
             digest=self._parts.context.digest,
+            is_recorded=self._is_recorded,
         )
+
+    def _is_recorded(self, customers: Sequence[str]) -> bool:
+        """Return True if the log had an event of any of these customers by then, whenever it is dated."""
+        within = Bounds(self.bounds.position, None).conditions()
+        found = select(literal(1)).where(log_table.c.customer.in_(customers), log_table.c.customer != "", *within)
+        with self.log.database.reading() as connection:
+            return connection.execute(found.limit(1)).first() is not None
 
     def _new_database(self, projection: Projection) -> Database:
         """Return the database of a view, whose tables are filled when the view is asked for the first time."""

@@ -1,7 +1,8 @@
 """Views rebuilt from the log at any time: pure folds into rows, and typed queries over them."""
 
-from relations.projections import agenda, customers, desk, loyalty, repair, retention, satisfaction
+from relations.projections import agenda, board, customers, desk, loyalty, repair, retention, satisfaction
 from relations.projections.agenda.view import AgendaView
+from relations.projections.board.view import BoardView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
@@ -30,6 +31,7 @@ __all__ = [
 PROJECTIONS: tuple[Projection, ...] = (
     agenda.PROJECTION,
     aliases.PROJECTION,
+    board.PROJECTION,
     customers.PROJECTION,
     desk.PROJECTION,
     loyalty.PROJECTION,
@@ -41,6 +43,7 @@ PROJECTIONS: tuple[Projection, ...] = (
 
 VIEWS: tuple[type[View], ...] = (
     AgendaView,
+    BoardView,
     CustomersView,
     DeskView,
     LoyaltyView,

@@ -8,6 +8,7 @@ if there were no merges.
 
 from __future__ import annotations
 
+import inspect
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,7 +39,7 @@ from relations.projections.running.aliases import Aliases, combined, key_of
 from relations.projections.running.resolving import AliasReader
 from relations.projections.running.tables import RowTable
 
-__all__ = ["View", "ViewContext"]
+__all__ = ["View", "ViewContext", "unknown_customer"]
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
@@ -70,6 +71,7 @@ class ViewContext:
         customers_between: Returns the customers with events, of those that the projections fold, between two moments.
         open_words: Opens sealed personal words; None for the erased.
         digest: Returns the keyed digest of a text for a purpose, by which sealed words are found.
+        is_recorded: Returns True if the log has an event of any of these customers, at any time.
         last_events: Returns the time of each customer's last event, and whether they have a key of personal words;
             nothing as of the past.
     """
@@ -84,20 +86,27 @@ class ViewContext:
     customers_between: Callable[[Sequence[Projection], int, int], list[str]]
     open_words: Callable[[Sequence[tuple[str, str, str, str]]], list[str | None]]
     digest: Callable[[str, str], str | None]
+    is_recorded: Callable[[Sequence[str]], bool]
     last_events: Callable[[], Mapping[str, tuple[int, bool]]] = dict
 
 
 class View:
     """Typed queries over one projection's tables. Subclasses name their `projection` and add questions as methods.
 
+    A question about a `customer` without any recorded event is refused, whatever the view: an answer would look like
+    one about a customer without any trouble.
+
     Answers are kept for as long as they hold, if the class says so with `keeps_answers`. Its questions may then depend
     on nothing but their arguments, the view's tables, the policies, and what `View` reads for them.
 
     Args:
         context: Everything that the engine gives to a view.
+        *others: The views that it reads, in the order of `reads`.
     """
 
     projection: ClassVar[Projection]
+    reads: ClassVar[tuple[type[View], ...]] = ()
+    """The classes of the other views that this one is computed from. They answer from the same state."""
     keeps_answers: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -107,8 +116,9 @@ class View:
             if isinstance(found, FunctionType) and not name.startswith("_"):
                 setattr(cls, name, _question(found))
 
-    def __init__(self, context: ViewContext) -> None:
+    def __init__(self, context: ViewContext, *others: View) -> None:
         self._database = context.database
+        self._others = others
         self._policy = context.policy
         self._rules = context.rules
         self._present = context.now
@@ -122,6 +132,7 @@ class View:
         self._customers_between = self._kept_at_head(context.customers_between)
         self._open_words = self._unkept(context.open_words)
         self._digest = self._unkept(context.digest)
+        self._is_recorded = context.is_recorded
         self._last_events = self._unkept(context.last_events)
         self._tables = {row: RowTable.of(context.database, self.projection, row) for row in self.projection.tables}
 
@@ -247,6 +258,15 @@ class View:
         with self.answering() as connection:
             return list(connection.execute(statement))
 
+    def _require_recorded(self, customer: str) -> None:
+        """Refuse a question about a customer without any recorded event.
+
+        Raises:
+            InvalidInput: There is no event of this customer (`unknown_customer`).
+        """
+        if not self._is_recorded(self.aliases.ids(customer)):
+            raise unknown_customer(customer)
+
     @contextmanager
     def answering(self) -> Iterator[Connection]:
         """Open the one state of the database that a whole question is answered from.
@@ -258,14 +278,17 @@ class View:
             with self._database.reading() as connection:
                 yield connection
             return
+        parts = (self, *(view for view in self._others if view._database is self._database))
         for attempt in range(1, _ATTEMPTS + 1):
-            self._refresh()
+            for view in parts:
+                view._refresh()
             with self._database.snapshot() as connection:
-                self._asking.begin()
-                if not self._database.is_sqlite:
-                    self._hold_tables(connection)
-                # Another process may have folded a merge into the aliases that this view's tables have not seen yet.
-                if attempt == _ATTEMPTS or self._aliases.agree(connection, self.projection):
+                for view in parts:
+                    view._asking.begin()
+                    if not self._database.is_sqlite:
+                        view._hold_tables(connection)
+                # Another process may have folded a merge into the aliases that a view's tables have not seen yet.
+                if attempt == _ATTEMPTS or all(self._aliases.agree(connection, view.projection) for view in parts):
                     yield connection
                     return
 
@@ -523,11 +546,29 @@ _OUTSIDE = ("out of range", "must be in 1..")
 """What `datetime` says of a year, month or day that does not exist."""
 
 
+def unknown_customer(customer: str, until: datetime | None = None) -> InvalidInput:
+    """Return the error for an id of which nothing is recorded, or nothing up to a moment."""
+    return InvalidInput(
+        f"nothing is recorded of the customer {customer}"
+        + ("" if until is None else f" up to {until.isoformat(timespec='seconds')}"),
+        code="unknown_customer",
+        field="customer",
+        hint="Check the id; it is the one that the log has, not another system's",
+    )
+
+
 def _question(method: Callable[..., Any]) -> Callable[..., Any]:
+    names = list(inspect.signature(method).parameters)[1:]
+    place = names.index("customer") if "customer" in names else None
+
     @wraps(method)
     def ask(self: View, *args: Any, **kwargs: Any) -> Any:
         try:
             with self.answering():
+                if place is not None:
+                    customer = args[place] if place < len(args) else kwargs.get("customer")
+                    if customer is not None:
+                        self._require_recorded(customer)
                 return self._keeping(method, args, kwargs)
         except (OverflowError, ValueError) as error:
             if isinstance(error, ValidationError | msgspec.MsgspecError):

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from relations.errors import InvalidInput
 from relations.projections.agenda.view import AgendaView
+from relations.projections.board.view import BoardView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
@@ -33,6 +34,7 @@ class Views:
         retention: Customers who stay, customers who leave, and their value.
         repair: Damaged relations, and the progress of their repair.
         agenda: Everything that falls due.
+        board: The indicators of the business against its goals.
         loyalty: The points, tiers and rewards of members, and the liability.
         desk: The work list of the complaint desk, and its results.
         customers: Customers by any of their ids, their consents, and likely duplicates.
@@ -42,6 +44,7 @@ class Views:
     retention: RetentionView
     repair: RepairView
     agenda: AgendaView
+    board: BoardView
     loyalty: LoyaltyView
     desk: DeskView
     customers: CustomersView
@@ -50,9 +53,16 @@ class Views:
         self._add(kinds, lambda _projection: context)
 
     def _add(self, kinds: Sequence[type[View]], context_of: Callable[[Projection], ViewContext]) -> None:
+        made: dict[type[View], View] = {}
+
+        def make(kind: type[View]) -> View:
+            if kind not in made:
+                made[kind] = kind(context_of(kind.projection), *map(make, kind.reads))
+            return made[kind]
+
         for kind in kinds:
             name = kind.projection.name
-            setattr(self, kind.__name__ if name in vars(self) else name, kind(context_of(kind.projection)))
+            setattr(self, kind.__name__ if name in vars(self) else name, make(kind))
 
     def of(self, kind: type[V]) -> V:
         """Return the view of a class, also a host's own.

@@ -24,9 +24,10 @@ from relations.projections.retention.loyalty_kinds import CustomerKind
 from relations.projections.retention.rfm import RfmScore
 from relations.projections.retention.value_grades import CustomerGrade
 from relations.projections.satisfaction.open_loops import OpenLoop
+from relations.projections.view import unknown_customer
 from relations.report.due import due_for_customer
 
-__all__ = ["CustomerFile", "GivenAnswer", "customer_file", "unknown_customer"]
+__all__ = ["CustomerFile", "GivenAnswer", "customer_file"]
 
 _TICKETS_MAX = 1_000
 
@@ -111,7 +112,7 @@ def customer_file(engine: Questions, customer: str, *, as_of: datetime | None = 
     moment = engine.clock() if as_of is None else as_of
     history = engine.history(customer, until=moment)
     if not history:
-        raise _lies_ahead(customer, moment) if engine.history(customer) else unknown_customer(customer, as_of)
+        raise _lies_ahead(customer, moment) if engine.history(customer) else unknown_customer(customer)
     views = engine.views
     portrait = views.customers.portrait(customer, as_of=moment)
     name = portrait.customer
@@ -144,19 +145,8 @@ def _lies_ahead(customer: str, moment: datetime) -> InvalidInput:
     return InvalidInput(
         f"everything recorded of the customer {customer} is dated after {moment.isoformat(timespec='seconds')}",
         code="customer_lies_ahead",
-        field="CUSTOMER",
+        field="customer",
         hint="Ask for a later time, or check the dates that were recorded",
-    )
-
-
-def unknown_customer(customer: str, as_of: datetime | None = None) -> InvalidInput:
-    """Return the error for an id of which nothing is recorded."""
-    return InvalidInput(
-        f"nothing is recorded of the customer {customer}"
-        + ("" if as_of is None else f" up to {as_of.isoformat(timespec='seconds')}"),
-        code="unknown_customer",
-        field="CUSTOMER",
-        hint="Check the id; it is the one that the log has, not another system's",
     )
 
 

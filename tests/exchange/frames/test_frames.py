@@ -57,7 +57,7 @@ from relations.testing import simulate
 from relations.testing.hotel.simulation import hotel_policy, is_mistake
 
 AFTER = datetime(2025, 7, 1, tzinfo=UTC)
-VIEWS = ["satisfaction", "retention", "repair", "agenda", "loyalty", "desk", "customers"]
+VIEWS = ["board", "satisfaction", "retention", "repair", "agenda", "loyalty", "desk", "customers"]
 
 
 def clock() -> datetime:
@@ -235,13 +235,16 @@ def arguments_of(engine: Relations) -> dict[str, list[Any]]:
     member = engine.views.loyalty.losing_tier(until=AFTER + timedelta(days=700))[0].customer
     merged = engine.views.customers.identity("own-0")
     return {
-        "customer": [relation.customer, member, merged.customer, "twin-1", "nobody"],
+        "customer": [relation.customer, member, merged.customer, "twin-1", "friend-own-0"],
         "complaint": [engine.views.desk.search(limit=1).tickets[0].complaint, "nothing"],
         "instrument": ["nps", "csat", "review"],
         "until": [AFTER + timedelta(days=400)],
         "within": [timedelta(days=3650)],
         "source": ["crm"],
         "external_id": [merged.external_ids[0][1]],
+        "goal": ["satisfaction-0"],
+        "improvement": ["counter"],
+        "indicator": ["nps", "revenue"],
     }
 
 
@@ -375,7 +378,7 @@ def test_columns_have_the_types_of_what_is_in_them(engine: Relations) -> None:
     assert due["due_at"] == pl.Datetime("us", "UTC")
     steps = frame(engine.views.repair.steps).schema
     assert steps["median"] == pl.Duration("us")
-    spending = part(frame(engine.views.retention.customer, "nobody"), "spending").schema
+    spending = part(frame(engine.views.retention.customer, "friend-own-0"), "spending").schema
     assert [spending["net"], spending["net_currency"]] == [pl.Int64(), pl.String()]
 
 
@@ -476,7 +479,8 @@ def test_a_value_that_its_column_cannot_hold_is_refused_and_never_becomes_null()
 WITHOUT = """
 import sys
 sys.modules["polars"] = None
-from relations.errors import MissingExtra, Relations
+from relations import Relations
+from relations.errors import MissingExtra
 from relations.exchange.frames.questions import frame, frame_of, part, table
 with Relations.open("sqlite://") as engine:
     retention = engine.views.retention

@@ -45,6 +45,9 @@ def arguments(engine: Relations, name: str, parameters: Any) -> dict[str, Any]:
         "instrument": "nps",
         "source": "pms",
         "external_id": "17",
+        "goal": "satisfaction-0",
+        "improvement": "counter",
+        "indicator": "nps",
     }
     needed = {each.name for each in parameters.values() if each.default is inspect.Parameter.empty}
     assert needed <= known.keys(), f"{name} needs {needed - known.keys()}"

@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from relations.errors import InvalidInput
+from relations.exchange.files.sources import json_objects
 from relations.exchange.mapping.model import Value
 from relations.exchange.mapping.numbers import money_reader
 from relations.exchange.mapping.times import compile_time
@@ -67,12 +68,33 @@ def test_an_amount_of_one_locale_read_in_another_is_equal_or_rejected(
     assert codes <= {"ambiguous_number", "not_a_number", "invalid_amount"}
 
 
-@given(st.integers(0, 10**12), st.sampled_from(list(LOCALES)), st.booleans(), st.booleans())
+@given(
+    st.integers(0, 10**12), st.sampled_from(list(LOCALES)), st.booleans(), st.booleans(),
+    st.sampled_from(["EUR", "JPY", "KWD"]), st.booleans(),
+)  # fmt: skip
 def test_an_amount_with_the_decimals_of_its_currency_is_read_in_its_own_locale(
-    minor: int, locale: str, grouped: bool, indian: bool
+    minor: int, locale: str, grouped: bool, indian: bool, currency: str, whole: bool
 ) -> None:
-    text = written(Money(minor, "EUR").decimal, locale, grouped=grouped, decimals=2, indian=indian)
-    assert reader(locale)(text, "EUR") == Money(minor, "EUR")
+    amount = Money(minor, currency)
+    stated = LOCALES[locale][1] is not None
+    decimals = minor_digits(currency)
+    if whole and grouped and stated:  # a whole amount in groups of thousands needs no decimals, as the mapping states
+        amount, decimals = Money(minor - minor % 10**decimals, currency), 0
+    text = written(amount.decimal, locale, grouped=grouped, decimals=decimals, indian=indian)
+    assert reader(locale)(text, currency) == amount
+
+
+@pytest.mark.parametrize(("text", "currency", "minor"), [("1,000", "KWD", 1_000_000), ("1,000", "EUR", 100_000)])
+def test_one_group_is_read_as_the_mapping_states(text: str, currency: str, minor: int) -> None:
+    assert reader("en")(text, currency) == Money(minor, currency)
+
+
+@pytest.mark.parametrize("locale", list(LOCALES))
+@pytest.mark.parametrize(("text", "minor"), [("5.000", 500), ("1234.5", 123_450), ("-7", -700)])
+def test_a_number_in_json_is_what_it_says_whatever_the_marks(locale: str, text: str, minor: int) -> None:
+    ((_, row),) = json_objects([f'{{"paid": {text}}}'])
+    assert isinstance(row, dict)
+    assert reader(locale)(row["paid"].strip(), "EUR") == Money(minor, "EUR")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from relations.aggregates.customer import GiveFeedback, ItemAnswer, RecordPurcha
 from relations.errors import InvalidInput, MappingError
 from relations.exchange.mapping.model import Mapping, load_mapping, shipped_mappings
 from relations.exchange.mapping.transform import Transform
-from relations.messages import Money
+from relations.messages import Money, Tender
 
 PURCHASE = {
     "command": "RecordPurchase",
@@ -102,6 +102,38 @@ def test_a_questionnaire_comes_of_several_columns_and_themes_of_one() -> None:
     assert (themes_only.items, themes_only.themes) == ((), ("noise", "breakfast"))
     with pytest.raises(MappingError, match="no column 'q3'"):
         Transform(mapping(values={**VALUES, "asked": ASKED}, command=[ANSWER]), [*ROW, "q1", "e1", "q2", "e2", "about"])
+
+
+@pytest.mark.parametrize("name", ["row", "source"])
+def test_reserved_names_are_named_in_the_refusal(name: str) -> None:
+    with pytest.raises(ValueError, match=r"Reserved are `row` .* and `source`"):
+        mapping(values={**VALUES, name: {"column": "who"}})
+
+
+def test_the_tenders_of_a_purchase_come_of_several_columns() -> None:
+    paid = {"type": "money", "currency": "EUR", "blank": "absent"}
+    values = {
+        **VALUES,
+        "in_points": {"column": "p", **paid},
+        "by_voucher": {"column": "v", **paid},
+        "parts": {"tenders": {"points": "in_points", "voucher": "by_voucher"}},
+    }
+    fields: Any = PURCHASE["with"]
+    bought = {**PURCHASE, "with": {**fields, "tenders": "parts"}}
+    transform = Transform(mapping(values=values, command=[bought]))
+
+    def tenders(points: str, voucher: str) -> Any:
+        (command,) = transform(1, {**ROW, "p": points, "v": voucher}).commands
+        assert isinstance(command, RecordPurchase)
+        return command.tenders
+
+    points = Tender("points", Money(230, "EUR"))
+    assert tenders("2.30", "1") == (points, Tender("voucher", Money(100, "EUR")))
+    assert tenders("2.30", "0.00") == (points,)
+    assert tenders("", " ") == ()
+    assert "add up to more" in refusal(transform, {**ROW, "p": "99999", "v": ""}).reason
+    wrong = Transform(mapping(values={**values, "in_points": {"column": "p"}}, command=[bought]))
+    assert refusal(wrong, {**ROW, "p": "2.30", "v": ""}).code == "not_money"
 
 
 def test_several_commands_a_row_under_conditions() -> None:

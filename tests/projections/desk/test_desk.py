@@ -23,7 +23,9 @@ from relations.aggregates.complaint import (
     EscalateComplaint,
     FileComplaint,
     FollowUpComplaint,
+    JudgePromise,
     ReceiveInformation,
+    ReceiveMessage,
     ReopenComplaint,
     ResolveComplaint,
     TransferComplaint,
@@ -132,6 +134,32 @@ def test_what_was_done_before_a_clock_began_does_not_end_it() -> None:
         assert [ticket.due_clock for ticket in relations.views.desk.work().tickets] == ["follow_up"]
         relations.execute(FollowUpComplaint(complaint="k", occurred_at=day(2)))
         assert not relations.views.desk.work().tickets
+
+
+def test_messages_and_judged_promises_are_on_the_ticket_and_among_the_steps(database_url: str) -> None:
+    common: dict[str, Any] = {"complaint": "k1"}
+    with Relations.open(database_url, clock=lambda: day(40)) as engine:
+        engine.execute(FileComplaint(**common, customer="c1", subject="noise", channel="email", occurred_at=day(0)))
+        ticket = engine.views.desk.ticket("k1")
+        assert ticket is not None
+        assert (ticket.messages, ticket.last_message_at, ticket.promises_kept, ticket.promises_broken) == (
+            0,
+            None,
+            0,
+            0,
+        )
+        for number, when in ((1, 3), (2, 2)):  # the second was recorded late
+            engine.execute(ReceiveMessage(**common, message=f"m{number}", channel="email", occurred_at=day(when)))
+        for promise, kept in (("timely response", False), ("call back", True), ("refund", True)):
+            judgement = {"promise": promise, "kept": kept, "judged_by": "regulator"}
+            engine.execute(JudgePromise(**common, **judgement, occurred_at=day(5)))
+        ticket = engine.views.desk.ticket("k1")
+        assert ticket is not None
+        assert (ticket.messages, ticket.last_message_at) == (2, day(3))
+        assert (ticket.promises_kept, ticket.promises_broken) == (2, 1)
+        (complaint,) = engine.views.repair.relation("c1").complaints
+        steps = complaint.rounds[0].steps
+        assert (steps["message_received"], steps["promise_broken"], steps["promise_kept"]) == (day(2), day(5), day(5))
 
 
 def test_the_statuses_are_those_of_the_rules() -> None:

@@ -95,7 +95,8 @@ def test_a_statement_is_paged_by_period_and_adds_up(relations: Relations) -> Non
     assert part.totals == {"redeemed": -150, "reversed": -50, "debt": -50}
     assert [entry.about for entry in part.entries] == ["b1"]
     assert view.statement("ada", until=after(2)).closing == 200  # what happens at the end is not before it
-    assert view.statement("nobody").count == 0
+    with pytest.raises(InvalidInput, match="nothing is recorded of the customer"):
+        view.statement("nobody")
     with pytest.raises(InvalidInput, match="before it begins"):
         view.statement("ada", since=after(2), until=after(1))
     with pytest.raises(InvalidInput, match="-1 entries"):
@@ -119,7 +120,8 @@ def test_an_account_is_as_it_was_at_any_moment(relations: Relations) -> None:
     early = view.account("bo", as_of=after(1))
     assert early is not None
     assert (early.balance, early.lots) == (0, ())
-    assert view.account("nobody") is None
+    with pytest.raises(InvalidInput, match="nothing is recorded of the customer"):
+        view.account("nobody")
     late = view.account("ada", as_of=after(800))
     assert late is not None
     assert (late.overdue, late.spendable, late.balance) == (150, 0, 150)

@@ -785,7 +785,8 @@ def test_the_view_lists_relations_page_by_page(hotel: Relations) -> None:
     assert [found.state for found in view.relations(as_of=day(1))] == ["strained"] * 3
     assert view.relation("di").standing.since == day(9)
     assert view.relation("di").complaints[0].rounds[0].restored_by == "purchase"
-    assert view.relation("nobody").standing.state == "healthy"
+    with pytest.raises(InvalidInput, match="nothing is recorded of the customer"):
+        view.relation("nobody")
 
 
 def test_the_view_says_what_is_due(hotel: Relations) -> None:

@@ -443,7 +443,8 @@ def test_every_question_is_answered_from_the_tables(engine: Relations) -> None:
     assert [each.balance for each in accounts] == sorted(each.balance for each in accounts)
     assert view.accounts(as_of=then, limit=2, after=accounts[0].customer) == accounts[1:3]
     assert view.account("c5", as_of=day(1)).balance == 1
-    assert view.account("nobody", as_of=then).entries == ()
+    with pytest.raises(InvalidInput, match="nothing is recorded of the customer"):
+        view.account("nobody", as_of=then)
     by_id = {each.customer: each for each in accounts}
     assert view.account("c3", as_of=then) == by_id["c3"]
     summary = view.summary(as_of=then)

@@ -148,6 +148,7 @@ def test_the_view_counts_kinds_and_their_moves(database_url: str) -> None:
         found = view.kind_of("true")
         assert found is not None
         assert found.signs.recommends is True
-        assert view.kind_of("nobody") is None
+        with pytest.raises(InvalidInput, match="nothing is recorded of the customer"):
+            view.kind_of("nobody")
         with pytest.raises(InvalidInput, match="kind of loyalty"):
             view.kinds(kind="so-so")  # type: ignore[arg-type]  # what a caller without types may say

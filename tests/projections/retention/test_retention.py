@@ -777,7 +777,8 @@ def test_the_view_grades_value(shop: Relations) -> None:
     profile = view.customer("new")
     assert profile is not None
     assert (profile.stage, len(profile.spending)) == ("new", 2)
-    assert view.customer("nobody") is None
+    with pytest.raises(InvalidInput, match="nothing is recorded of the customer"):
+        view.customer("nobody")
 
 
 def test_a_new_policy_answers_for_the_past_too(shop: Relations) -> None:
@@ -831,4 +832,5 @@ def test_any_first_contact_makes_a_customer_known(command: Command) -> None:
         assert view.lifecycle(as_of=at(START)).stages["prospect"] == 1
         assert [found.stage for found in view.stages()] == ["prospect"]
         assert view.customer("c1") is not None
-        assert view.customer("c2") is None
+        with pytest.raises(InvalidInput, match="nothing is recorded of the customer"):
+            view.customer("c2")

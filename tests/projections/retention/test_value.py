@@ -94,7 +94,8 @@ def test_a_grade_says_since_when_and_time_alone_lowers_it(relations: Relations) 
         ("low", "2024-05", 0),
         ("low", "2024-05", 0),
     ]
-    assert view.grade_of("c2") is None
+    with pytest.raises(InvalidInput, match="nothing is recorded of the customer"):
+        view.grade_of("c2")
     assert view.grades(as_of=on(3)) == [found[3]]
 
 
@@ -208,7 +209,8 @@ def test_segments_are_named_predicates_over_what_is_known(relations: Relations) 
     assert found["regulars"].net_amount == 1_000
     assert found["tyrol"].share == pytest.approx(2 / 3)
     assert relations.views.retention.segments_of("c2", as_of=on(3)) == ("tyrol", "quiet seekers", "not yet convinced")
-    assert relations.views.retention.segments_of("nobody") == ()
+    with pytest.raises(InvalidInput, match="nothing is recorded of the customer"):
+        relations.views.retention.segments_of("nobody")
 
 
 def test_conditions_ask_for_culture_words_scores_and_what_was_bought(relations: Relations) -> None:

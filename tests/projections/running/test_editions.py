@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -18,6 +19,8 @@ from relations.messages import Envelope
 from relations.policies.calendars import zone_data_version
 from relations.projections import Projection, Rows, Runner
 from relations.projections.running import checkpoints as checkpoints_module
+from relations.projections.running.checkpoints import now_micros
+from relations.projections.running.rebuild_tokens import has_ended, new_token
 from tests.projections.running.test_runner import KNOWN, NEWER, SPENDING, expected, runner_of, table_names
 from tests.support.making import killable, pipe, purchase, stored_as
 
@@ -153,11 +156,37 @@ def test_the_tables_of_a_killed_rebuild_are_removed_by_the_next_catch_up(engine:
     assert near.recv() == "in the middle"
     os.kill(killed.pid, signal.SIGKILL)
     killed.join()
+    assert table_names(database_url) > names
+    runner_of(engine).catch_up()  # its process has ended, as this machine knows
+    assert table_names(database_url) == names
+
+
+@pytest.mark.parametrize("whose", ["another machine's", "one that lives"])
+def test_tables_of_a_rebuild_that_may_be_alive_are_left_until_it_is_silent(
+    engine: Relations, database_url: str, whose: str
+) -> None:
     runner_of(engine).catch_up()
-    assert table_names(database_url) > names  # for all that is known, it is still alive
-    change(engine, "UPDATE relations_views SET rebuild_at = rebuild_at - 60000001")
+    names = table_names(database_url)
+    token = "beef12341" if whose == "another machine's" else new_token()
+    change(engine, f"UPDATE relations_views SET rebuild = '{token}', rebuild_at = {now_micros()} WHERE name = 'known'")
+    (table,) = [name for name in names if name.startswith("known_")][:1]
+    change(engine, f"CREATE TABLE {table}__{token} (n integer)")
+    runner_of(engine).catch_up()
+    assert table_names(database_url) == {*names, f"{table}__{token}"}
+    change(engine, "UPDATE relations_views SET rebuild_at = rebuild_at - 60000001 WHERE rebuild IS NOT NULL")
     runner_of(engine).catch_up()
     assert table_names(database_url) == names
+
+
+def test_a_token_says_whether_its_process_has_ended() -> None:
+    token = new_token()
+    assert len(token) <= 16
+    assert not has_ended(token)
+    ended = subprocess.Popen(["/bin/true"])
+    ended.wait()
+    assert has_ended(f"{token[:8]}{ended.pid:x}") is Path("/proc/self/ns/pid").exists()
+    for other in ("ab12cd34", "", f"{token[:8]}zz", f"{token[:8]}{10**30:x}"):
+        assert not has_ended(other)
 
 
 def slowly(rows: Rows, event: Any, at: Envelope) -> None:

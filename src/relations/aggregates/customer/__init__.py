@@ -39,6 +39,7 @@ from __future__ import annotations
 from relations.aggregates.customer.commands import (
     AbsorbCustomer,
     AnswerFeedback,
+    CancelAcquisitionCost,
     CodeFeedback,
     CorrectProfile,
     CustomerCommand,
@@ -72,6 +73,7 @@ from relations.aggregates.customer.commands import (
 from relations.aggregates.customer.decide.dispatch import COMMANDS, decide
 from relations.aggregates.customer.decide.refusals import REFUSALS
 from relations.aggregates.customer.events import (
+    AcquisitionCostCancelled,
     AcquisitionCostRecorded,
     ConsentGiven,
     ConsentWithdrawn,
@@ -112,8 +114,10 @@ __all__ = [
     "AGGREGATE",
     "REFUSALS",
     "AbsorbCustomer",
+    "AcquisitionCostCancelled",
     "AcquisitionCostRecorded",
     "AnswerFeedback",
+    "CancelAcquisitionCost",
     "CodeFeedback",
     "ConsentGiven",
     "ConsentWithdrawn",
@@ -184,7 +188,7 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Customer,
-    state_version=7,
+    state_version=8,
     merging=MERGING,
     of_known={MergeCustomer: "customer", AbsorbCustomer: "into"},
     keyed={LinkIdentity: LinkIdentity.keyed},

@@ -18,6 +18,7 @@ from relations.policies.instruments import CSAT, NPS
 __all__ = [
     "AbsorbCustomer",
     "AnswerFeedback",
+    "CancelAcquisitionCost",
     "CodeFeedback",
     "CorrectProfile",
     "CustomerCommand",
@@ -372,6 +373,15 @@ class RecordAcquisitionCost(CustomerCommand):
     amount: Annotated[Money, AfterValidator(_not_negative)]
     channel: Channel | None = None
     campaign: Label | None = None
+
+
+class CancelAcquisitionCost(CustomerCommand):
+    """Take back a cost that was recorded by mistake: every figure is as if it had never been recorded.
+
+    To correct an amount, cancel the cost and record it again with an id of its own.
+    """
+
+    acquisition: Id
 
 
 class RecordLapse(CustomerCommand):

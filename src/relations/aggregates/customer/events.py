@@ -8,6 +8,7 @@ from relations.aggregates.customer.item_answer import ItemAnswer
 from relations.messages import Event, Money, Personal, SealedSince, Tender
 
 __all__ = [
+    "AcquisitionCostCancelled",
     "AcquisitionCostRecorded",
     "ConsentGiven",
     "ConsentWithdrawn",
@@ -418,6 +419,26 @@ class AcquisitionCostRecorded(Event, frozen=True):
     amount: Money
     channel: str | None = None
     campaign: str | None = None
+    at: int = 0
+
+
+class AcquisitionCostCancelled(Event, frozen=True):
+    """A recorded cost of winning this customer was taken back. It carries the cost, so that it can be subtracted.
+
+    Attributes:
+        acquisition: The cost's own id.
+        amount: The amount that was recorded.
+        channel: The channel that was recorded.
+        campaign: The campaign that was recorded.
+        spent_at: When the money was said to be spent, UTC microseconds.
+    """
+
+    topic: ClassVar[str] = "customer.acquisition_cost_cancelled"
+    acquisition: str
+    amount: Money
+    channel: str | None = None
+    campaign: str | None = None
+    spent_at: int = 0
     at: int = 0
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from relations.aggregates.customer.events import (
+    AcquisitionCostCancelled,
     AcquisitionCostRecorded,
     ConsentGiven,
     ConsentWithdrawn,
@@ -226,6 +227,10 @@ def _acquisition_cost_recorded(state: Customer, event: AcquisitionCostRecorded) 
     return _replace(state, acquisitions=with_item(state.acquisitions, event.acquisition, event))
 
 
+def _acquisition_cost_cancelled(state: Customer, event: AcquisitionCostCancelled) -> Customer:
+    return _replace(state, costs_cancelled=with_item(state.costs_cancelled, event.acquisition, event.at))
+
+
 def _lapsed_or_won_back(state: Customer, event: CustomerLapsed | CustomerWonBack) -> Customer:
     value = (event.reason or "") if isinstance(event, CustomerLapsed) else None
     return _replace(state, lapses=with_change(state.lapses, (event.at, value)))
@@ -259,6 +264,7 @@ _EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
     TraitDropped: _trait_changed,
     CultureNoted: _culture_noted,
     AcquisitionCostRecorded: _acquisition_cost_recorded,
+    AcquisitionCostCancelled: _acquisition_cost_cancelled,
     CustomerLapsed: _lapsed_or_won_back,
     CustomerWonBack: _lapsed_or_won_back,
 }

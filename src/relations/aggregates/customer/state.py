@@ -107,6 +107,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         traits: By trait and subject, the changes: the kind of a need, or "" for others; None if it was dropped.
         culture: By field, the values in order of business time; of words only that there were some.
         acquisitions: By id.
+        costs_cancelled: When these were cancelled, by id, UTC microseconds.
         lapses: The times at which the customer left (the reason, or "") or came back (None), in order.
     """
 
@@ -135,6 +136,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     traits: Mapping[str, tuple[Change, ...]] = EMPTY
     culture: Mapping[str, tuple[Change, ...]] = EMPTY
     acquisitions: Mapping[str, AcquisitionCostRecorded] = EMPTY
+    costs_cancelled: Mapping[str, int] = EMPTY
     lapses: tuple[Change, ...] = ()
 
     @property

@@ -196,15 +196,12 @@ def repair_command(
         if customer is not None:
             checked_id(customer)
         with open_as_known(screen, database, known=known) as engine:
-            from relations.cli.pages import repair, repair_details
-            from relations.cli.pages.question import Question
-            from relations.report.customer_file import unknown_customer
+            from relations.cli.pages.report import repair, repair_details
+            from relations.cli.pages.report.question import Question
 
             zone = engine.policy.zone
             at = moment(as_of, zone) or engine.clock()
             if customer is not None:
-                if not engine.history(customer):
-                    raise unknown_customer(customer)
                 one = repair_details.read_one(engine, customer, at)
                 screen.result(one, lambda screen: screen.print(repair_details.show_one(one, zone, limit)))
                 return

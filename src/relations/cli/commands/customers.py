@@ -64,7 +64,7 @@ def history_command(
         checked_id(customer)
         with open_as_known(screen, database, master_key_file, known=known, views=False) as engine:
             from relations.cli.pages import history
-            from relations.report.customer_file import unknown_customer
+            from relations.projections.view import unknown_customer
 
             zone = engine.policy.zone
             end = moment(until, zone, field="--until")

@@ -144,7 +144,7 @@ def _record(
     """Record the history in a file, show it, and return the digest of its last event."""
     from relations.cli.commands.reports import pages
     from relations.cli.pages.demo import show
-    from relations.cli.pages.question import Question
+    from relations.cli.pages.report.question import Question
     from relations.engine import Relations
     from relations.testing.hotel.simulation import RecordingClock
 
@@ -178,6 +178,18 @@ def _page(engine: Relations, path: Path | None, at: datetime) -> str | None:
         return None
 
 
+def _measure(engine: Relations, at: datetime) -> None:
+    """Record the effect of each improvement that has been in effect for a full month."""
+    for goal in engine.views.board.goals(as_of=at):
+        for each in goal.improvements:
+            if each.completed_at is not None and goal.state != "ended":
+                try:
+                    effect = engine.views.board.effect(goal.goal, each.improvement, as_of=at)
+                except InvalidInput:  # no month after it is over
+                    continue
+                engine.execute(effect.command(at, actor="head office"))
+
+
 def _play(engine: Relations, clock: Any, screen: Screen, period: _Period) -> DemoOutcome:
     """Record the history, advance the time to its end, and rebuild the views."""
     from relations.cli.pages.demo import DemoOutcome
@@ -194,6 +206,7 @@ def _play(engine: Relations, clock: Any, screen: Screen, period: _Period) -> Dem
         seconds = bar.seconds
     ended_at = min(moment(f"{period.last}", engine.policy.zone) or clock(), period.until)
     time = engine.advance_time(ended_at)
+    _measure(engine, ended_at)
     with progress_bar(screen, "Rebuilding the views") as bar:
         engine.rebuild(on_progress=bar.show)
         rebuild_seconds = bar.seconds

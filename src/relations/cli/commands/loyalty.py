@@ -62,7 +62,6 @@ def loyalty(
         checked_id(customer)
         with open_as_known(screen, database, master_key_file, known=known) as engine:
             from relations.cli.pages import loyalty as page
-            from relations.report.customer_file import unknown_customer
 
             zone, view = engine.policy.zone, engine.views.loyalty
             end = moment(until, zone, field="--until")
@@ -77,8 +76,6 @@ def loyalty(
                 after=after,
             )
             account = view.account(customer, programme=statement.programme, as_of=end)
-            if account is None and not engine.history(customer):
-                raise unknown_customer(customer)
         document = {"account": account, "statement": statement}
         screen.result(document, lambda screen: screen.print(page.show_statement(account, statement, zone)))
 

@@ -9,6 +9,7 @@ import typer
 
 from relations.cli.exits import ExitCode
 from relations.cli.options import (
+    Actor,
     AsOf,
     Database,
     Json,
@@ -123,10 +124,7 @@ def adopt(
     from_beginning: Annotated[
         bool, typer.Option("--from-beginning", help="Put it in force for events of any date, as before an import.")
     ] = False,
-    actor: Annotated[
-        str | None,
-        typer.Option(envvar="RELATIONS_ACTOR", metavar="NAME", help="Record this person or system as the sender."),
-    ] = None,
+    actor: Actor = None,
     master_key_file: MasterKeyFile = None,
     json: Json = False,
     verbose: Verbose = False,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from relations.cli.choices import complete_command, complete_pair
-from relations.cli.options import Json, MasterKeyFile, Verbose, open_engine
+from relations.cli.options import Actor, Json, MasterKeyFile, Verbose, open_engine
 from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput
 
@@ -47,10 +47,7 @@ def record(
             help="Record into this database: the path of an SQLite file, or a URL. It is created if missing.",
         ),
     ] = None,
-    actor: Annotated[
-        str | None,
-        typer.Option(envvar="RELATIONS_ACTOR", metavar="NAME", help="Record this person or system as the sender."),
-    ] = None,
+    actor: Actor = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be recorded, and record nothing.")
     ] = False,

@@ -1,4 +1,4 @@
-"""`relations report`: the views in the terminal or as one HTML page."""
+"""`relations report` and `board measure`: the views in the terminal or as one HTML page, and the effect of a goal."""
 
 from __future__ import annotations
 
@@ -11,29 +11,33 @@ import typer
 
 from relations.cli.choices import DimensionChoice, SegmentsChoice, ViewChoice
 from relations.cli.known import Known, open_as_known
-from relations.cli.options import Ahead, AsOf, Database, Json, MasterKeyFile, Verbose, moment
+from relations.cli.options import Actor, Ahead, AsOf, Database, Json, MasterKeyFile, Verbose, moment, open_engine
 from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput, RelationsError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from relations.cli.pages.question import Question
+    from relations.cli.pages.report.question import Question
     from relations.past.questions import Questions
 
-__all__ = ["pages", "report", "write_page"]
+__all__ = ["board", "pages", "report", "write_page"]
 
 _STALE = timedelta(days=30)
 
 
 def pages(engine: Questions, question: Question, views: list[str]) -> tuple[dict[str, Any], list[RenderableType]]:
     """Return the JSON documents and the terminal pages of some views."""
-    from relations.cli.pages import agenda, repair, retention, satisfaction
+    from relations.cli.pages.report import agenda, board, repair, retention, satisfaction
 
     documents: dict[str, Any] = {}
     shown: list[RenderableType] = []
     for view in views:
         match view:
+            case "board":
+                judged = board.read(engine, question)
+                documents[view] = judged
+                shown.append(board.show(judged, question))
             case "satisfaction":
                 answers = satisfaction.read(engine, question)
                 documents[view] = answers
@@ -54,6 +58,7 @@ def pages(engine: Questions, question: Question, views: list[str]) -> tuple[dict
 
 
 _OPTIONS: dict[str | None, frozenset[str]] = {
+    "board": frozenset({"as_of", "known"}),
     "satisfaction": frozenset({"as_of", "known", "since", "until", "by", "segments", "limit", "currency"}),
     "retention": frozenset({"as_of", "known", "since", "until", "limit", "currency"}),
     "repair": frozenset({"as_of", "known", "since", "until", "ahead", "limit"}),
@@ -131,7 +136,7 @@ def report(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show satisfaction, retention, the repair of relations, and what falls due.
+    """Show the board, satisfaction, retention, the repair of relations, and what falls due.
 
     The answers include every recorded event. Months and days are those of the policy's time zone. --since and --until
     limit satisfaction, the monthly rates, the cohorts and the times of repair. Options that do not apply to the chosen
@@ -154,7 +159,7 @@ def report(
             )
             screen.result(written, lambda screen: screen.print(f"Written: {html} ({written['bytes']:,} bytes)"))
             return
-        from relations.cli.pages.question import Question
+        from relations.cli.pages.report.question import Question
 
         question = Question(
             as_of=moment(as_of, zone) or engine.clock(),
@@ -215,3 +220,43 @@ def _hint_at_age(engine: Questions, screen: Screen) -> None:
             f"The last event was recorded on {at:%Y-%m-%d}. To see the figures of that day, add --as-of {at:%Y-%m-%d}",
             "yellow",
         )
+
+
+board = typer.Typer(
+    help="Measure the improvements of goals. `relations report board` shows the board.", no_args_is_help=True
+)
+
+
+@board.callback()
+def _board() -> None:
+    """Measure the improvements of goals. `relations report board` shows the board."""
+
+
+@board.command("measure")
+def measure(
+    goal: Annotated[str, typer.Argument(metavar="GOAL", help="The goal's id.")],
+    improvement: Annotated[str, typer.Argument(metavar="IMPROVEMENT", help="The id of a completed improvement.")],
+    database: Database,
+    months: Annotated[
+        int, typer.Option(min=1, max=24, help="Compare this many months before with at most as many after.")
+    ] = 3,
+    actor: Actor = None,
+    master_key_file: MasterKeyFile = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Compare an indicator before and after an improvement, and record the result.
+
+    The months before are those that end before the month in which the improvement took effect. The months after begin
+    with the month after it. Measuring again replaces the result.
+    """
+    with running(json=json, verbose=verbose) as screen:
+        with open_engine(database, master_key_file) as engine:
+            from relations.cli.pages.report.board import show_effect
+
+            view = engine.views.board
+            effect = view.effect(goal, improvement, months=months)
+            receipt = engine.execute(effect.command(engine.clock(), actor=actor or "system"))
+            profile = view.goal(goal)
+        document = {"effect": effect, "recorded": bool(receipt.events)}
+        screen.result(document, lambda to: to.print(show_effect(profile, improvement)))

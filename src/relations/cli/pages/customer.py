@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from relations.cli.pages.history import line
-from relations.cli.pages.repair import duration
+from relations.cli.pages.report.repair import duration
 from relations.cli.show import ABSENT, headline, local_minute, number, percent, section, table, words
 from relations.policies.calendars import time_zone
 from relations.projections.customers.duplicates import Duplicate

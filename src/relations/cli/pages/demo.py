@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from rich.console import RenderableType
 from rich.text import Text
 
-from relations.cli.show import headline, number, percent, section, table
+from relations.cli.pages.report.board import show_figures
+from relations.cli.show import headline, number, section
 from relations.engine import BatchReport, Relations
+from relations.policies.indicators import INDICATORS
 
 __all__ = ["DemoOutcome", "show"]
 
-_AHEAD = timedelta(days=14)
+_INDICATORS = 8
+"""The number of indicators on the one screen; `relations report board` shows all of them."""
 
 
 class DemoOutcome(NamedTuple):
@@ -51,13 +54,14 @@ def show(engine: Relations, outcome: DemoOutcome, *, written: str | None, databa
     kinds = ", ".join(f"{number(count)} {code}" for code, count in refused.most_common(2))
     more = ", …" if len(refused) > 2 else ""
     yield headline("A hotel group, two years", f"simulated, to {outcome.ended_at:%Y-%m-%d}")
+    found = engine.views.board.figures(as_of=outcome.ended_at, indicators=list(INDICATORS)[:_INDICATORS])
+    yield section(*show_figures([figure for figure in found if not figure.scope]))
     yield section(
         Text(f"{number(report.commands)} commands gave {number(report.events)} events ({number(rate)} commands/s)."),
         Text(f"{number(report.repeated)} were sent twice and recorded once; {number(len(report.rejections))} refused"
              + (f" ({kinds}{more})." if kinds else ".")),
         Text(f"{number(status.position)} events; the views were rebuilt from them in {outcome.rebuild_seconds:.1f} s."),
     )  # fmt: skip
-    yield section(_figures(engine, outcome))
     yield headline("To look further")
     commands = {
         f"relations report -d {database}": "all views in the terminal",
@@ -73,21 +77,3 @@ def show(engine: Relations, outcome: DemoOutcome, *, written: str | None, databa
         yield Text.assemble(("The page with charts: ", "bold"), written, no_wrap=True)
     else:
         yield Text(f"For a page with charts: relations report --html FILE -d {database}, after pip install '.[report]'")
-
-
-def _figures(engine: Relations, outcome: DemoOutcome) -> RenderableType:
-    at, views = outcome.ended_at, engine.views
-    made = table("", "", grow=1)
-    made.show_header = False
-    nps = next(iter(views.satisfaction.nps()), None)
-    if nps is not None and nps.nps is not None:
-        made.add_row("Satisfaction", f"net promoter score {nps.nps:+.0f} from {number(nps.n)} answers")
-    stages = views.retention.lifecycle(as_of=at).stages
-    made.add_row(
-        "Retention", ", ".join(f"{number(count)} {stage.replace('_', ' ')}" for stage, count in stages.items())
-    )
-    summary = views.repair.summary(as_of=at)
-    made.add_row("Repair", f"{percent(summary.restored_share)} of damaged relations restored")
-    due = views.agenda.due(until=at + _AHEAD)
-    made.add_row("Agenda", f"{number(len(due))} items fall due within {_AHEAD.days} days")
-    return made

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from relations.cli.pages import history
-from relations.cli.pages.repair import duration
+from relations.cli.pages.report.repair import duration
 from relations.cli.show import ABSENT, headline, local_minute, number, section, table, words
 from relations.messages import RecordedEvent
 from relations.projections.desk.view import Load, TicketPage, TicketProfile
@@ -102,12 +102,26 @@ def _facts(ticket: TicketProfile, zone: str) -> Table:
         "With": ", ".join(each for each in (ticket.owner, ticket.department) if each) or "unassigned",
         "Due": _deadline(ticket, zone),
         "Escalated to": ticket.escalated_to,
+        "Messages": _messages(ticket, zone),
+        "Promises": _promises(ticket),
         "Merged into": ticket.merged_into,
     }
     for name, value in facts.items():
         if value:
             made.add_row(words(name), value)
     return made
+
+
+def _messages(ticket: TicketProfile, zone: str) -> str | None:
+    if ticket.last_message_at is None:
+        return None
+    return f"{number(ticket.messages)} from the customer, the last {local_minute(ticket.last_message_at, zone)}"
+
+
+def _promises(ticket: TicketProfile) -> str | None:
+    judged = {"kept": ticket.promises_kept, "broken": ticket.promises_broken}
+    found = ", ".join(f"{number(count)} {outcome}" for outcome, count in judged.items() if count)
+    return f"{found}, as another system judged" if found else None
 
 
 def _deadline(ticket: TicketProfile, zone: str) -> str | None:

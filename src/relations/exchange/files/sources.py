@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, TextIO, cast
 from relations.errors import InvalidInput, SourceError
 from relations.exchange.files.xes import xes_rows
 from relations.exchange.mapping.model import Limits, Source
+from relations.exchange.mapping.texts import JsonNumber
 
 __all__ = ["Raw", "RawRow", "SourceFile", "first_bytes", "json_objects", "open_source", "open_text"]
 
@@ -408,7 +409,8 @@ def json_objects(
         exact: Return numbers as their own texts, so that nothing is rounded.
         depth: The most levels of objects and lists inside each other.
     """
-    numbers: dict[str, Any] = {"parse_float": str, "parse_int": str, "parse_constant": str} if exact else {}
+    as_text = dict.fromkeys(("parse_float", "parse_int", "parse_constant"), JsonNumber)
+    numbers: dict[str, Any] = as_text if exact else {}
     number = 0
     for line in text:
         if line.isspace():

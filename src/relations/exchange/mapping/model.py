@@ -62,9 +62,9 @@ _OPTIONS: dict[str, frozenset[str]] = {
 }
 _ORIGINS = (
     "column", "constant", "template", "value", "coalesce", "product", "sum", "total_of", "first_of", "previous",
-    "count_by", "items",
+    "count_by", "items", "tenders",
 )  # fmt: skip
-_FINISHED = frozenset({"first_of", "previous", "count_by", "items"})
+_FINISHED = frozenset({"first_of", "previous", "count_by", "items", "tenders"})
 """Origins that give a finished value, which is neither cleaned nor converted."""
 _CONVERSIONS = frozenset(
     {"replace", "pattern", "case", "map", "otherwise", "type", "digest", "default", "unreadable"}
@@ -214,6 +214,8 @@ class Value(_Part):
         count_by: The number of rows so far with the same values of these, this row included.
         items: The answers of a questionnaire: for each item the value of the answer, or `[perceived, expected]`. Blank
             answers are left out.
+        tenders: How a purchase was paid: for each means of payment the value that has its amount. Amounts that are
+            blank or zero are left out.
         when: For `count_by`: count only rows that meet these conditions; other rows get the count so far.
         kept_only: For `count_by`, `first_of` and `previous`: leave out rejected rows.
         replace: Texts to replace, in the order given.
@@ -263,6 +265,7 @@ class Value(_Part):
     by: tuple[str, ...] = ()
     count_by: tuple[str, ...] | None = None
     items: Annotated[dict[Id, str | tuple[str, str]], Field(min_length=1)] | None = None
+    tenders: Annotated[dict[str, str], Field(min_length=1)] | None = None
     when: When = ()
     kept_only: bool = False
 

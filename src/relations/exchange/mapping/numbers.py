@@ -9,6 +9,7 @@ from typing import Any
 
 from relations.errors import InvalidInput
 from relations.exchange.mapping.model import Value
+from relations.exchange.mapping.texts import JsonNumber
 from relations.messages import Money, minor_digits, shown
 
 __all__ = ["decimal_number", "integer_reader", "money_reader", "number_reader"]
@@ -69,7 +70,9 @@ def number_reader(name: str, value: Value) -> NumberReader:
         return text
 
     def read(found: Any) -> Decimal:
-        number = decimal_number(name, plain(found)) if found.__class__ is str else found
+        if isinstance(found, str):
+            found = decimal_number(name, found if isinstance(found, JsonNumber) else plain(found))
+        number: Decimal = found
         if sign == "keep":
             return number
         return -number if sign == "negate" else abs(number)
@@ -102,7 +105,7 @@ def integer_reader(name: str, value: Value) -> Callable[[Any], int]:
             return int(text)
         number = read(text)
         whole = number == number.to_integral_value()
-        written = text.__class__ is not str or number.as_tuple().exponent == 0
+        written = not isinstance(text, str) or number.as_tuple().exponent == 0
         if not whole or not (zero or written) or number.adjusted() > 30:
             raise InvalidInput(
                 f"{shown(str(text))} is not a whole number",
@@ -147,8 +150,9 @@ def _check_one_group(name: str, text: str, value: Value, digits: int, currency: 
     Raises:
         InvalidInput: The amount is not written as the mapping's marks and the currency's decimals say.
     """
-    as_decimals = value.decimal_mark in text
-    if as_decimals == (digits == 3):
+    if value.thousands and value.thousands in text:
+        return  # the mapping states it
+    if value.decimal_mark in text and digits == 3:
         return
     whole, fraction = re.split("[.,]", text)
     raise InvalidInput(

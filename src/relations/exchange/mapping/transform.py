@@ -369,6 +369,7 @@ def _names_of(value: Value) -> list[str]:
         names += template_names(value.template)
     for asked in (value.items or {}).values():
         names += [asked] if isinstance(asked, str) else asked
+    names += (value.tenders or {}).values()
     for condition in value.when:
         names += _condition_names(condition)
     return names

@@ -19,7 +19,7 @@ from relations.errors import InvalidInput, MappingError
 from relations.exchange.mapping.model import Value
 from relations.exchange.mapping.numbers import decimal_number, integer_reader, money_reader, number_reader
 from relations.exchange.mapping.times import compile_time, shift_days
-from relations.messages import Money, shown
+from relations.messages import Money, Tender, shown
 from relations.policies.calendars import time_zone
 
 __all__ = [
@@ -143,6 +143,8 @@ def _compiled(
         return _unset(name)
     if value.items is not None:
         return _items(name, value.items, absent=value.blank == "absent")
+    if value.tenders is not None:
+        return _tenders(name, value.tenders)
     if value.total_of is not None:
         return _or_default(name, value, _total(value.total_of), _numeric(name, value))
     if value.product is not None or value.sum is not None:
@@ -205,6 +207,24 @@ def _items(name: str, items: Mapping[str, str | tuple[str, str]], *, absent: boo
             found.append(answer)
         if not found and not absent:
             raise InvalidInput("no item has an answer", code="blank_value", field=name)
+        return tuple(found) or None
+
+    return read
+
+
+def _tenders(name: str, tenders: Mapping[str, str]) -> Getter:
+    """Return the function of the parts of a payment."""
+
+    def read(values: RowValues) -> tuple[Tender, ...] | None:
+        found = []
+        for kind, of in tenders.items():
+            amount = values[of]
+            if amount is not None and not isinstance(amount, Money):
+                raise InvalidInput(
+                    f"the value {of!r} is not money", code="not_money", field=name, hint=f"Give {of!r} type = 'money'"
+                )
+            if amount is not None and amount.amount:
+                found.append(Tender(kind, amount))
         return tuple(found) or None
 
     return read

@@ -1,6 +1,6 @@
 """Connections with a use of their own: the one that writes to an SQLite file, and those of a host."""
 
-from relations.log.connections.host import HeldTransactions, acting_for, checked_host, host_cursor
+from relations.log.connections.host import HeldTransactions, acting_for, checked_host, host_cursor, noticing_host_loss
 from relations.log.connections.writer import WriterConnection
 
-__all__ = ["HeldTransactions", "WriterConnection", "acting_for", "checked_host", "host_cursor"]
+__all__ = ["HeldTransactions", "WriterConnection", "acting_for", "checked_host", "host_cursor", "noticing_host_loss"]

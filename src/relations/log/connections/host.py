@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from threading import get_ident
 from typing import Any, NamedTuple, Self
 from weakref import ref
 
 from sqlalchemy import Connection, Dialect, RootTransaction
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from relations.errors import ConcurrencyConflict, ForeignDatabase, InvalidInput
+from relations.log.failures import is_connection_lost
 
-__all__ = ["HeldTransactions", "acting_for", "checked_host", "host_cursor"]
+__all__ = ["HeldTransactions", "acting_for", "checked_host", "host_cursor", "noticing_host_loss"]
 
 _DRIVERS = {"sqlite": ("pysqlite", "aiosqlite"), "postgresql": ("psycopg", "asyncpg")}
 """The drivers that a host's connection may use, by database. `psycopg` serves asyncio too."""
@@ -94,6 +97,21 @@ def host_cursor(connection: Connection, *, binary: bool) -> Any:
     if not dialect.is_async:
         return raw.cursor() if dialect.name == "sqlite" or not binary else raw.cursor(binary=True)
     return _AdaptedCursor(raw.cursor(), is_numbered=dialect.paramstyle.startswith("numeric"))
+
+
+@contextmanager
+def noticing_host_loss(connection: Connection) -> Iterator[None]:
+    """Let SQLAlchemy notice that a host's connection was lost, so that the host's pool does not hand it out again.
+
+    The log speaks to the driver, so SQLAlchemy does not see the errors. A statement of its own shows it the loss.
+    """
+    try:
+        yield
+    except Exception as error:
+        if is_connection_lost(error) or getattr(error, "code", None) == "connection_lost":
+            with suppress(DBAPIError, InvalidRequestError):
+                connection.exec_driver_sql("SELECT 1")
+        raise
 
 
 class _AdaptedCursor:

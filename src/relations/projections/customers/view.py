@@ -231,7 +231,7 @@ class CustomersView(View):
         """Return a customer's profile, with readable personal words unless they were erased.
 
         Args:
-            customer: Any of their ids; an unknown id gives an empty portrait.
+            customer: Any of their ids.
             as_of: The moment, in business time; now by default. An erasure applies to all moments.
 
         Raises:
@@ -373,7 +373,7 @@ class CustomersView(View):
         return tuple(sorted({(row.source, words) for row, words in known if words is not None}))
 
     def identity(self, customer: str) -> Identity:
-        """Return all ids of the customer who has this one; an unknown id stands for itself."""
+        """Return all ids of the customer who has this one."""
         aliases = self.aliases
         return Identity(
             customer=aliases.survivor(customer),

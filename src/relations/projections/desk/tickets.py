@@ -35,6 +35,8 @@ from relations.aggregates.complaint import (
     HoldingReplySent,
     InformationAsked,
     InformationReceived,
+    MessageReceived,
+    PromiseJudged,
     RemedyApproved,
     RemedyCarriedOut,
     RemedyProposed,
@@ -88,6 +90,10 @@ class Ticket(CustomerRow, gc=False):
         escalated_to: The recipient of the last escalation.
         is_emergency: True if it was ever escalated as an emergency.
         merged_into: The surviving complaint, if it was merged.
+        messages: The number of messages that the customer sent unprompted.
+        message_at: The time of the latest of them, UTC microseconds; 0 if there is none.
+        promises_kept: The number of promises that another system judged as kept.
+        promises_broken: The number of promises that another system judged as broken.
     """
 
     table: ClassVar[str] = "tickets"
@@ -128,9 +134,13 @@ class Ticket(CustomerRow, gc=False):
     escalated_to: str | None = None
     is_emergency: bool = False
     merged_into: str | None = None
+    messages: int = 0
+    message_at: int = 0
+    promises_kept: int = 0
+    promises_broken: int = 0
 
 
-PROJECTION = Projection(name="desk", version=2, tables=(Ticket,))
+PROJECTION = Projection(name="desk", version=3, tables=(Ticket,))
 
 
 @PROJECTION.on(ComplaintFiled)
@@ -187,6 +197,24 @@ def information_received(rows: Rows, event: InformationReceived, at: Envelope) -
     """Close a question to the customer."""
     ticket = rows.need(Ticket, at.customer, at.id)
     ticket.questions = [request for request in ticket.questions if request != event.request]
+
+
+@PROJECTION.on(MessageReceived)
+def message_received(rows: Rows, _event: MessageReceived, at: Envelope) -> None:
+    """Count a message of the customer. The clock that it starts has an event of its own."""
+    ticket = rows.need(Ticket, at.customer, at.id)
+    ticket.messages += 1
+    ticket.message_at = max(ticket.message_at, at.occurred_at)
+
+
+@PROJECTION.on(PromiseJudged)
+def promise_judged(rows: Rows, event: PromiseJudged, at: Envelope) -> None:
+    """Count another system's judgement of a promise."""
+    ticket = rows.need(Ticket, at.customer, at.id)
+    if event.kept:
+        ticket.promises_kept += 1
+    else:
+        ticket.promises_broken += 1
 
 
 def _answer(ticket: Ticket, at: Envelope) -> None:

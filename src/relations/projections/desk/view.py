@@ -68,6 +68,10 @@ class TicketProfile(BaseModel):
         escalated_to: The recipient of the last escalation.
         emergency: True if that escalation was an emergency.
         merged_into: The complaint that it was merged into.
+        messages: The number of messages that the customer sent unprompted.
+        last_message_at: The time of the latest of them; None if there is none.
+        promises_kept: The number of promises that another system judged as kept.
+        promises_broken: The number of promises that another system judged as broken.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -91,6 +95,10 @@ class TicketProfile(BaseModel):
     escalated_to: str | None
     emergency: bool
     merged_into: str | None
+    messages: int = 0
+    last_message_at: datetime | None = None
+    promises_kept: int = 0
+    promises_broken: int = 0
 
 
 class TicketPage(BaseModel):
@@ -342,4 +350,8 @@ def _profile(ticket: Ticket, moment: int) -> TicketProfile:
         escalated_to=ticket.escalated_to,
         emergency=ticket.is_emergency,
         merged_into=ticket.merged_into,
+        messages=ticket.messages,
+        last_message_at=from_micros(ticket.message_at) if ticket.message_at else None,
+        promises_kept=ticket.promises_kept,
+        promises_broken=ticket.promises_broken,
     )

@@ -42,6 +42,8 @@ from relations.aggregates.complaint import (
     ImprovementRaised,
     InformationAsked,
     InformationReceived,
+    MessageReceived,
+    PromiseJudged,
     RemedyAccepted,
     RemedyApproved,
     RemedyCarriedOut,
@@ -74,10 +76,11 @@ class CaseStep(msgspec.Struct, array_like=True, gc=False):
         what: The step: filed, acknowledged, apologised, asked, received, held, awaiting, proposed, approved, refused,
             accepted,
             declined, carried_out, resolved, followed_up, closed, withdrawn, merged, reopened; assessed, categorised,
-            assigned, transferred, investigated, escalated, cause_named, recognised; resumed if an import recorded
-            work after the end as a reopening.
+            assigned, transferred, investigated, escalated, cause_named, recognised; message_received, promise_kept,
+            promise_broken; resumed if an import recorded work after the end as a reopening.
         due: The deadlines to acknowledge and to resolve, for filed, reopened and resumed.
-        detail: The severity of assessed, the category of categorised, the cause of cause_named.
+        detail: The severity of assessed, the category of categorised, the cause of cause_named, the
+            promise of promise_kept and promise_broken.
         score: The customer's score, for followed_up.
         cost: The cost of a remedy that was carried out, or of a reward, if it is money.
         points: The points of a remedy that was carried out, or of a reward.
@@ -198,7 +201,7 @@ class Patron(CustomerRow, gc=False):
         return days_of(self.days.items(), until)
 
 
-PROJECTION = Projection(name="repair", version=4, tables=(Case, Patron, Moments))
+PROJECTION = Projection(name="repair", version=5, tables=(Case, Patron, Moments))
 PROJECTION.on(InteractionRecorded)(contact_recorded)
 PROJECTION.on(FeedbackGiven)(feedback_given)
 PROJECTION.on(FeedbackCorrected)(feedback_corrected)
@@ -282,6 +285,13 @@ def complaint_followed_up(rows: Rows, event: ComplaintFollowedUp, at: Envelope) 
     _take(rows.need(Case, at.customer, at.id), CaseStep(at.occurred_at, at.version, "followed_up", score=event.score))
 
 
+@PROJECTION.on(PromiseJudged)
+def promise_judged(rows: Rows, event: PromiseJudged, at: Envelope) -> None:
+    """Add another system's judgement of a promise."""
+    what = "promise_kept" if event.kept else "promise_broken"
+    _take(rows.need(Case, at.customer, at.id), CaseStep(at.occurred_at, at.version, what, detail=event.promise))
+
+
 _PLAIN: dict[type[Event], str] = {
     ComplaintAcknowledged: "acknowledged",
     ComplaintAssigned: "assigned",
@@ -290,6 +300,7 @@ _PLAIN: dict[type[Event], str] = {
     ComplaintEscalated: "escalated",
     InformationAsked: "asked",
     InformationReceived: "received",
+    MessageReceived: "message_received",
     HoldingReplySent: "held",
     ApologyGiven: "apologised",
     RemedyApproved: "approved",

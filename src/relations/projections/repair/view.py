@@ -124,11 +124,11 @@ class RepairView(View):
         return [standing(*named) for named in page.of_ranks(found, lambda named: named[0])]
 
     def relation(self, customer: str, *, as_of: datetime | None = None) -> RelationProfile:
-        """Return one customer's relation with its evidence; healthy if no complaint was ever filed."""
+        """Return one customer's relation with its evidence; healthy if they never filed a complaint."""
         return relation_profile(self.aliases.survivor(customer), self._relation(customer, self.moment(as_of)))
 
     def account(self, customer: str, *, as_of: datetime | None = None) -> EmotionalBalance:
-        """Return one customer's emotional account with its entries; empty if nothing ever happened."""
+        """Return one customer's emotional account with its entries; empty if nothing that it weighs ever happened."""
         moment = self.moment(as_of)
         years = self.rows(Moments, customer=customer)
         found = happenings(self._relation(customer, moment), years, as_of=moment)

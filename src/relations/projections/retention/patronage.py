@@ -15,6 +15,7 @@ import msgspec
 
 from relations.aggregates.complaint import ComplaintFiled
 from relations.aggregates.customer import (
+    AcquisitionCostCancelled,
     AcquisitionCostRecorded,
     ConsentGiven,
     CultureNoted,
@@ -299,7 +300,7 @@ def _given_once(opinions: list[Opinion]) -> list[Opinion]:
     return found
 
 
-PROJECTION = Projection(name="retention", version=8, tables=(Patronage,))
+PROJECTION = Projection(name="retention", version=9, tables=(Patronage,))
 
 
 def _key_and_bit(day: int, currency: str) -> tuple[str, int]:
@@ -380,10 +381,24 @@ def culture_noted(rows: Rows, event: CultureNoted, envelope: Envelope) -> None:
 @PROJECTION.on(AcquisitionCostRecorded)
 def acquisition_cost_recorded(rows: Rows, event: AcquisitionCostRecorded, envelope: Envelope) -> None:
     """Add what was spent to win them, on its local day."""
-    costs = _contacted(rows, envelope).acquisition
-    day = date.fromordinal(rows.local.day(envelope.occurred_at)).isoformat()
-    key = f"{day}{event.amount.currency}|{event.channel or ''}|{event.campaign or ''}"
+    costs, key = _contacted(rows, envelope).acquisition, _cost_key(rows, event, envelope.occurred_at)
     costs[key] = costs.get(key, 0) + event.amount.amount
+
+
+@PROJECTION.on(AcquisitionCostCancelled)
+def acquisition_cost_cancelled(rows: Rows, event: AcquisitionCostCancelled, envelope: Envelope) -> None:
+    """Subtract a cost that was recorded by mistake, on the day on which it was recorded."""
+    costs, key = _contacted(rows, envelope).acquisition, _cost_key(rows, event, event.spent_at)
+    left = costs.get(key, 0) - event.amount.amount
+    if left:
+        costs[key] = left
+    else:
+        costs.pop(key, None)
+
+
+def _cost_key(rows: Rows, event: AcquisitionCostRecorded | AcquisitionCostCancelled, at: int) -> str:
+    day = date.fromordinal(rows.local.day(at)).isoformat()
+    return f"{day}{event.amount.currency}|{event.channel or ''}|{event.campaign or ''}"
 
 
 @PROJECTION.on(CustomerLapsed, CustomerWonBack)

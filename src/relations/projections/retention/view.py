@@ -263,7 +263,7 @@ class RetentionView(View):
         return _kind(rows[0], self.policy, month_of(self.day(as_of))) if rows else None
 
     def customer(self, customer: str, *, as_of: datetime | None = None) -> CustomerProfile | None:
-        """Return one customer's purchases; None if the customer is not known."""
+        """Return one customer's purchases; None if they have done nothing that it counts."""
         rows = self.rows(Patronage, customer=customer)
         if not rows:
             return None

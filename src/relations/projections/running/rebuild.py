@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import uuid4
 
 from sqlalchemy import Connection, Table, select, text
 
@@ -15,6 +14,7 @@ from relations.projections.projection import Projection, Row
 from relations.projections.running.checkpoints import checkpoints, is_edition_of, now_micros, writing_views
 from relations.projections.running.folding import Folding
 from relations.projections.running.live import fold_live
+from relations.projections.running.rebuild_tokens import new_token
 from relations.projections.running.sharding import Failures, Progress, Work, fresh_tables
 from relations.projections.running.tables import RowTable
 
@@ -43,7 +43,7 @@ class Rebuild:
         self._codec = codec
         self._projections = projections
         self._zone = zone
-        self._token = uuid4().hex[:8]
+        self._token = new_token()
         self._switched: set[str] = set()
         self._fresh = fresh_tables(self._database, projections, self._token)
 

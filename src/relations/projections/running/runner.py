@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, and_, bindparam, or_, select, text
+from sqlalchemy import Connection, and_, bindparam, or_, select, text
 
 from relations.errors import ProjectionFailed
 from relations.gc_pause import collector_paused
@@ -25,6 +25,7 @@ from relations.projections.running.checkpoints import checkpoints, is_edition_of
 from relations.projections.running.folding import COLUMNS, Folding
 from relations.projections.running.live import LiveFolding, RowsUnwritable, fold_live
 from relations.projections.running.rebuild import Rebuild
+from relations.projections.running.rebuild_tokens import has_ended
 from relations.projections.running.sharding import Progress
 from relations.projections.running.tables import RowTable, canonical
 from relations.telemetry import logger
@@ -492,7 +493,7 @@ class Runner:
         with self._database.reading() as connection:
             there = tables_of(connection, [checkpoints.name, _LEGACY])
             known = self.checkpoints(connection) if checkpoints.name in there else {}
-            is_tidy = checkpoints.name in there and not connection.execute(self._unneeded()).first()
+            is_tidy = checkpoints.name in there and not self._unneeded(connection)
         if _LEGACY in there or not is_tidy or not self.projections.keys() <= known.keys():
             zone = self._zone()
             with writing_views(self._database) as connection:
@@ -522,10 +523,9 @@ class Runner:
             )
         )
 
-    def _unneeded(self) -> Select[Any]:
-        """Return the query for rebuilds that have ended without a word, and for editions that nobody folds any more."""
+    def _unneeded(self, connection: Connection, *, lock: bool = False) -> list[Any]:
+        """Return the rebuilds that have ended without a word, and the editions that nobody folds any more."""
         now = now_micros()
-        is_abandoned = and_(checkpoints.c.rebuild.is_not(None), checkpoints.c.rebuild_at < now - _ABANDONED_AFTER)
         is_older = or_(
             *(
                 and_(
@@ -540,12 +540,16 @@ class Runner:
                 for name, projection in self.projections.items()
             )
         )
-        return select(checkpoints).where(
-            or_(is_abandoned, and_(is_older, checkpoints.c.folded_at < now - _RETIRED_AFTER))
-        )
+        is_retired = and_(is_older, checkpoints.c.folded_at < now - _RETIRED_AFTER)
+        statement = select(checkpoints, is_retired.label("is_retired"))
+        statement = statement.where(or_(checkpoints.c.rebuild.is_not(None), is_retired))
+        rows = connection.execute(statement.with_for_update() if lock else statement).all()
+        return [
+            row for row in rows if row.is_retired or row.rebuild_at < now - _ABANDONED_AFTER or has_ended(row.rebuild)
+        ]
 
     def _drop_unneeded(self, connection: Connection) -> None:
-        for row in connection.execute(self._unneeded().with_for_update()).all():
+        for row in self._unneeded(connection, lock=True):
             key = checkpoints.c.name == row.name, checkpoints.c.version == row.version
             mine = and_(*key, checkpoints.c.zone_data == row.zone_data)
             names, is_current = json.loads(row.tables), self._is_ours(row) and row.zone_data == zone_data_version()

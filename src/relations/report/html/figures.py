@@ -27,6 +27,8 @@ __all__ = [
     "Scale",
     "Section",
     "Table",
+    "Tile",
+    "Tiles",
     "points",
     "shade",
     "staircase",
@@ -214,7 +216,44 @@ class Table:
     numbers: int = 1
 
 
-Chart: TypeAlias = Bars | Plot | Heat | Grid
+@dataclass(frozen=True)
+class Tile:
+    """One indicator on the board.
+
+    Attributes:
+        label: The indicator's name.
+        said: Its value in words.
+        value: Its value.
+        lines: What stands below it: the change, the target, the owner.
+        light: `green`, `amber` or `red`; empty without a target.
+        light_said: The light in words.
+        line: The corners of its curve over the months, in a square of 100 by 100; empty without a curve.
+        is_odd: True if chance does not explain the value.
+    """
+
+    label: str
+    said: str
+    value: float | None
+    lines: Sequence[str] = ()
+    light: str = ""
+    light_said: str = ""
+    line: str = ""
+    is_odd: bool = False
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Indicators next to each other, each with its value in large letters."""
+
+    tiles: Sequence[Tile]
+
+    @property
+    def marks(self) -> int:
+        """The number of marks."""
+        return sum(tile.value is not None for tile in self.tiles)
+
+
+Chart: TypeAlias = Bars | Plot | Heat | Grid | Tiles
 
 
 @dataclass

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from relations.errors import InvalidInput
-from relations.messages import minor_digits
+from relations.messages import minor_digits, to_micros
 from relations.past.questions import Questions
+from relations.policies.calendars import local_time
 from relations.report.due import has_gone_on
 from relations.report.html.asked import Asked
 from relations.report.html.figures import Section
-from relations.report.html.sections import due, loyalty, repair, retention, satisfaction, value
+from relations.report.html.sections import board, due, loyalty, repair, retention, satisfaction, value
 from relations.report.html.wording import Wording, of_the_page
 
 __all__ = ["AHEAD", "render_html"]
@@ -20,6 +21,7 @@ AHEAD = timedelta(days=14)
 """How far ahead a page looks for what is due, by default."""
 
 _SECTIONS: tuple[Callable[[Asked], Section], ...] = (
+    board.section,
     satisfaction.section,
     retention.section,
     value.section,
@@ -67,6 +69,10 @@ def render_html(
     sections = [make(asked) for make in _SECTIONS]
     customers = engine.views.retention.lifecycle(as_of=at).customers
     facts = [say("as_of", day=say.day(asked.day), customers=say.count("customers", customers))]
+    status = engine.status()
+    made = local_time(engine.policy.zone).moment(to_micros(engine.clock())).date()
+    events = say.count("events", status.position)
+    facts.append(say("made", day=say.day(made), events=events, digest=status.digest[:16]))
     if asked.through != at:
         facts.append(say("through", month=say.month(asked.through_month)))
     environment = jinja.Environment(

@@ -25,6 +25,7 @@ from relations.errors import InvalidInput
 from relations.messages import Command
 from relations.policies import Policy, Programme, Surveys
 from relations.testing.hotel.diary import Diary, Recorded
+from relations.testing.hotel.goals import plan_goals
 from relations.testing.hotel.guests import Guest, new_guest
 from relations.testing.hotel.visits import plan_visit
 from relations.testing.hotel.world import QUESTIONNAIRE
@@ -188,6 +189,7 @@ def _history(seed: int, customers: int, start: date, days: int, policy: Policy) 
     diary = Diary(start, days, f"sim{seed}:", policy)
     random = Random(seed)  # noqa: S311 - a simulation keeps no secrets
     _adopt(diary, policy)
+    plan_goals(diary, start, days)
     weights = [1 + _REGULARS_WEIGHT * exp(-day / _REGULARS_DAYS) for day in range(days)]
     come = list(accumulate(weights))
     arrived = 0

@@ -43,6 +43,14 @@ from relations.aggregates.customer import (
     ScoreSentiment,
     SendInvitation,
 )
+from relations.aggregates.goal import (
+    EndGoal,
+    MeasureGoalImprovement,
+    Measurement,
+    RaiseGoalImprovement,
+    ReviewGoal,
+    SetGoal,
+)
 from relations.aggregates.loyalty import (
     CreditPurchase,
     HeldId,
@@ -60,6 +68,7 @@ from relations.aggregates.loyalty.commands import Prefix
 from relations.aggregates.programme import SetProgrammeGoal
 from relations.messages import Channel, Command, Id, Label, Money, Tender, Term, Text
 from relations.policies import Policy, Surveys
+from relations.policies.indicators import INDICATORS
 from relations.policies.instruments import SERVQUAL
 from relations.testing.strategies.policies import calendars, policies
 from relations.testing.strategies.values import channels, ids, labels, moments, moneys, terms, texts
@@ -252,8 +261,28 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (NoteCulture, "languages"): lambda: st.sampled_from(((), ("de", "en-GB"), ("zh-Hant",))),
     (ReleaseAccount, "into"): lambda: ids(among=["s1", "s2"]),
     (ReceivePoints, "transfer"): lambda: ids(among=["t1", "t2", "t3"]),
+    (SetGoal, "indicator"): lambda: st.sampled_from(sorted(INDICATORS)),
+    (SetGoal, "target"): lambda: st.decimals("0.5", 1, places=2),
+    (SetGoal, "least"): st.none,
+    (SetGoal, "scope"): lambda: st.just({}),
+    (SetGoal, "starts"): lambda: st.dates(date(2024, 1, 1), date(2024, 12, 31)),
+    (SetGoal, "ends"): lambda: st.dates(date(2025, 1, 1), date(2025, 12, 31)),
+    (ReviewGoal, "finding"): terms,
+    (ReviewGoal, "root_cause"): terms,
+    (ReviewGoal, "decision"): terms,
+    (RaiseGoalImprovement, "what"): terms,
+    (EndGoal, "reason"): terms,
+    (MeasureGoalImprovement, "before"): lambda: _measurements(),  # noqa: PLW0108 - it is defined further down
+    (MeasureGoalImprovement, "after"): lambda: _measurements(),  # noqa: PLW0108 - it is defined further down
 }
 """Fields whose types say less than their validators ask."""
+
+
+def _measurements() -> SearchStrategy[Measurement]:
+    values = st.none() | st.decimals(0, 1, places=3)
+    return st.builds(
+        Measurement, since=st.just("2024-05"), until=st.just("2024-08"), value=values, n=st.integers(0, 99)
+    )
 
 
 def _tenders() -> SearchStrategy[tuple[str, ...]]:

@@ -35,6 +35,7 @@ from relations.aggregates.complaint import (
 )
 from relations.aggregates.customer import (
     AnswerFeedback,
+    CancelAcquisitionCost,
     CodeFeedback,
     Customer,
     DeclineInvitation,
@@ -241,6 +242,7 @@ _OF_CUSTOMERS: dict[type[Command], Ways] = {
     ),
     RemindInvitation: _reminders,
     DropTrait: _traits,
+    CancelAcquisitionCost: _named("acquisition", lambda state: state.acquisitions),
     UnmergeCustomer: _if(lambda state: state.into is not None),
     ReleaseCustomer: _named("merged", lambda state: state.absorbed),
 }

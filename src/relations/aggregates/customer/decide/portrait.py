@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from relations.aggregates.customer.commands import (
+    CancelAcquisitionCost,
     DropTrait,
     NoteCulture,
     NoteTrait,
@@ -13,8 +14,9 @@ from relations.aggregates.customer.commands import (
     RecordLapse,
     RecordWinBack,
 )
-from relations.aggregates.customer.decide.refusals import id_reused, making_known, refuse_if_erased
+from relations.aggregates.customer.decide.refusals import id_reused, making_known, refuse_if_erased, refused
 from relations.aggregates.customer.events import (
+    AcquisitionCostCancelled,
     AcquisitionCostRecorded,
     CultureNoted,
     CustomerLapsed,
@@ -90,6 +92,36 @@ def _record_acquisition_cost(state: Customer, command: RecordAcquisitionCost) ->
     raise id_reused("acquisition", command.acquisition)
 
 
+def _cancel_acquisition_cost(state: Customer, command: CancelAcquisitionCost) -> list[Event]:
+    recorded = state.acquisitions.get(command.acquisition)
+    if recorded is None:
+        raise refused(
+            f"the customer {command.customer} has no acquisition cost {command.acquisition}",
+            "unknown_acquisition",
+            "acquisition",
+            "Name a cost that was recorded for this customer, under the id that they had then",
+        )
+    if command.acquisition in state.costs_cancelled:
+        return []
+    if command.at < recorded.at:
+        raise refused(
+            "cannot cancel the acquisition cost before it was recorded",
+            "before_acquisition",
+            "occurred_at",
+            "Give a time after the cost",
+        )
+    return [
+        AcquisitionCostCancelled(
+            acquisition=command.acquisition,
+            amount=recorded.amount,
+            channel=recorded.channel,
+            campaign=recorded.campaign,
+            spent_at=recorded.at,
+            at=command.at,
+        )
+    ]
+
+
 def _record_lapse(state: Customer, command: RecordLapse) -> list[Event]:
     # A lapse recorded again for the same reason adds nothing, unless the customer bought again in between.
     last = max((at for at, _ in state.lapses if at <= command.at), default=command.at)
@@ -110,6 +142,7 @@ PORTRAIT_RULES: Mapping[type[Command], Callable[[Customer, Any], list[Event]]] =
     DropTrait: _drop_trait,
     NoteCulture: _note_culture,
     RecordAcquisitionCost: _record_acquisition_cost,
+    CancelAcquisitionCost: _cancel_acquisition_cost,
     RecordLapse: _record_lapse,
     RecordWinBack: _record_win_back,
 }

@@ -18,6 +18,8 @@ from relations.past.explaining import Change, EventExplanation, RowsExplanation,
 
 __all__ = ["show_differences", "show_event", "show_rows", "show_tally"]
 
+_NEVER = 2**61
+"""Rows have larger numbers for times that never come."""
 _TIMES = range(300_000_000_000_000, 7_000_000_000_000_000)
 """Whole numbers that are shown as times: microseconds from 1979 to 2191. Rows have no counts or amounts that large."""
 
@@ -186,6 +188,8 @@ def _value(value: Any, zone: str) -> str:
             return ABSENT
         case bool():
             return "yes" if value else "no"
+        case int() if value >= _NEVER:
+            return "never"
         case int() if value in _TIMES:
             return local_minute(from_micros(value), zone)
         case int():

@@ -7,8 +7,8 @@ from datetime import datetime
 import msgspec
 from rich.console import Group, RenderableType
 
-from relations.cli.pages.question import Question
-from relations.cli.pages.repair import duration
+from relations.cli.pages.report.question import Question
+from relations.cli.pages.report.repair import duration
 from relations.cli.show import ABSENT, bar, headline, local_minute, number, percent, section, table, words
 from relations.past.questions import Questions
 from relations.projections.repair.lessons import CausesBy

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from relations.analytics.intervals import Interval
-from relations.cli.pages.question import Question
+from relations.cli.pages.report.question import Question
 from relations.cli.show import (
     ABSENT,
     bar,

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from relations.cli.pages.question import Question
+from relations.cli.pages.report.question import Question
 from relations.cli.show import ABSENT, bar, counted, headline, local_minute, number, percent, section, table, words
 from relations.past.questions import Questions
 from relations.projections.repair.relation_state import STATES

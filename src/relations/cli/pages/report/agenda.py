@@ -9,7 +9,7 @@ import msgspec
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from relations.cli.pages.question import Question
+from relations.cli.pages.report.question import Question
 from relations.cli.show import counted, headline, local_minute, number, section, table, words
 from relations.past.questions import Questions
 from relations.projections.agenda.view import AgendaItem

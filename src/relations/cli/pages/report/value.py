@@ -9,7 +9,7 @@ import msgspec
 from rich.console import RenderableType
 from rich.text import Text
 
-from relations.cli.pages.question import Question
+from relations.cli.pages.report.question import Question
 from relations.cli.show import ABSENT, HeatTable, Sheet, bar, counted, number, percent, section, table, words
 from relations.messages import minor_digits
 from relations.past.questions import Questions

@@ -9,9 +9,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from relations.analytics import SurvivalCurve
-from relations.cli.pages import value
-from relations.cli.pages.question import Question
-from relations.cli.pages.value import ValuePage
+from relations.cli.pages.report import value
+from relations.cli.pages.report.question import Question
+from relations.cli.pages.report.value import ValuePage
 from relations.cli.show import Curve, HeatTable, Sheet, bar, counted, headline, number, percent, section, table, words
 from relations.past.questions import Questions
 from relations.policies import Lifecycle

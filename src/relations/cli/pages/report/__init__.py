@@ -1,0 +1,1 @@
+"""The terminal pages of `relations report`: the board first, then each view."""
