@@ -175,7 +175,7 @@ def cosign(
 
     with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
         try:
-            trusted = Policy.parse(_read(policy))
+            trusted = Policy.parse(read_text(policy))
         except Invalid as error:
             raise LogError(f"not valid: {error}", code="proof_invalid") from None
         made = Seals(engine.log).cosign(url, trusted)
