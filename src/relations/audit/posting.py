@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from relations.errors import InvalidInput, SourceError
 
-__all__ = ["Answer", "post"]
+__all__ = ["ServerAnswer", "post"]
 
 _SECONDS = 30.0
 _BYTES_MAX = 1 << 20
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServerAnswer:
     """The answer of a server.
 
     Attributes:
@@ -28,7 +28,7 @@ class Answer:
     body: bytes
 
 
-def post(url: str, body: bytes, *, content_type: str) -> Answer:
+def post(url: str, body: bytes, *, content_type: str) -> ServerAnswer:
     """Send a body to a URL, and return the answer of any status.
 
     Raises:
@@ -42,10 +42,10 @@ def post(url: str, body: bytes, *, content_type: str) -> Answer:
     request = urllib.request.Request(url, body, {"Content-Type": content_type})  # noqa: S310 - checked above
     try:
         with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 - checked above
-            return Answer(answer.status, answer.read(_BYTES_MAX))
+            return ServerAnswer(answer.status, answer.read(_BYTES_MAX))
     except urllib.error.HTTPError as error:
         with error:
-            return Answer(error.code, error.read(_BYTES_MAX))
+            return ServerAnswer(error.code, error.read(_BYTES_MAX))
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise SourceError(

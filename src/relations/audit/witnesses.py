@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from relations.audit.checker import Checkpoint, Invalid, Policy, VerifierKey
-from relations.audit.posting import Answer, post
+from relations.audit.posting import ServerAnswer, post
 from relations.errors import InvalidInput, LogError, SourceError
 
 __all__ = ["ask_witness"]
@@ -57,18 +57,18 @@ def ask_witness(url: str, checkpoint: str, prove: Callable[[int], str], policy: 
     return _joined(checkpoint, answer, policy)
 
 
-def _asked(target: str, request: str) -> Answer:
+def _asked(target: str, request: str) -> ServerAnswer:
     return post(target, request.encode(), content_type="text/plain; charset=utf-8")
 
 
-def _size(answer: Answer) -> int:
+def _size(answer: ServerAnswer) -> int:
     text = answer.body.decode("ascii", "replace").strip()
     if not text.isdecimal() or len(text) > len(str(1 << 63)):
         raise SourceError(f"the witness answers {text[:40]!r} instead of a size", code="unreadable_source")
     return int(text)
 
 
-def _joined(checkpoint: str, answer: Answer, policy: Policy) -> str:
+def _joined(checkpoint: str, answer: ServerAnswer, policy: Policy) -> str:
     """Add the cosignatures that verify with a key of the policy."""
     known: dict[tuple[str, bytes], VerifierKey] = {(key.name, key.identifier): key for key in policy.witnesses.values()}
     held = checkpoint.splitlines()
