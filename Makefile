@@ -7,7 +7,7 @@ DEV    := $(VENV)/.ready-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo hotel hotel-test test soak browser check lint types docs docs-check record wheel smoke bench clean
+.PHONY: help demo hotel hotel-test test soak browser golang check lint types docs docs-check record wheel smoke bench clean
 
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,12 @@ browser: ## install the browser for the report's tests (Debian, as root)
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	    chromium chromium-driver fonts-noto-cjk >/dev/null; }
+
+# Go's own code for checksum databases checks our seals and proofs. Without it that test is skipped with a reason.
+golang: ## install Go and its checksum database code for the tests of seals (Debian, as root)
+	@command -v go >/dev/null && test -d /usr/share/gocode/src/golang.org/x/mod/sumdb || { \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	    golang-go golang-golang-x-mod-dev >/dev/null; }
 
 test: $(DEV) ## run every test but the long searches, on SQLite and on a real PostgreSQL
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=15
