@@ -7,7 +7,7 @@ DEV    := $(VENV)/.ready-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo hotel hotel-test test soak browser brokers check lint types docs docs-check record wheel smoke bench clean
+.PHONY: help demo hotel hotel-test test soak browser brokers golang check lint types docs docs-check record wheel smoke bench clean
 
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,12 @@ brokers: $(BIN)/python ## install Redis, RabbitMQ, PgBouncer and AsyncAPI's sche
 	  cd $(VENV) && npm pack --silent @asyncapi/specs@6.11.1 >/dev/null && \
 	  tar xzf asyncapi-specs-6.11.1.tgz --strip-components=2 package/schemas/3.0.0.json && \
 	  mv 3.0.0.json asyncapi-3.0.0.json && rm asyncapi-specs-6.11.1.tgz; }
+
+# Go's own code for checksum databases checks our seals and proofs. Without it that test is skipped with a reason.
+golang: ## install Go and its checksum database code for the tests of seals (Debian, as root)
+	@command -v go >/dev/null && test -d /usr/share/gocode/src/golang.org/x/mod/sumdb || { \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	    golang-go golang-golang-x-mod-dev >/dev/null; }
 
 test: $(DEV) ## run every test but the long searches, on SQLite and on a real PostgreSQL
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=15

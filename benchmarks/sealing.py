@@ -7,7 +7,7 @@ from statistics import median
 from time import perf_counter
 
 from benchmarks.harness import Line, Workspace
-from benchmarks.histories import large_log, open_log
+from benchmarks.histories import large_log, open_log, simulated_batches
 from relations.audit import SealingKey, Tree
 from relations.audit.checker import Policy, Proof, check_inclusion
 from relations.audit.seals import Seals
@@ -16,6 +16,8 @@ NAME = "sealing"
 ABOUT = "sealing a log, and proofs of its events"
 _PROOFS = 200
 _TURNS = 3
+_SHARE_MOST = 5
+"""Sealing may add this many percent to an import."""
 
 
 def measure(workspace: Workspace) -> list[Line]:
@@ -46,6 +48,7 @@ def measure(workspace: Workspace) -> list[Line]:
             with engine.log.database.transaction() as connection:
                 connection.exec_driver_sql("DROP TABLE relations_seals")
         making, checking = _proofs(tree, digests, seal.checkpoint, Policy(key.verifier_keys))
+    shares = _shares_of_import(workspace, key)
     ratios = [mine / plain for mine, plain in zip(sealing, reading, strict=True)]
     nightly = "the first seal; the next ones read new events only"
     return [
@@ -54,10 +57,30 @@ def measure(workspace: Workspace) -> list[Line]:
             ours=median(sealing), theirs=median(reading), value=median(ratios), lowest=min(ratios), highest=max(ratios),
             direction="at most", turns=_TURNS, note=nightly,
         ),
+        Line(
+            measurement=NAME, what="seal what an import has recorded", against="the import itself", unit="%",
+            ours=median(shares), theirs=None, value=median(shares), lowest=min(shares), highest=max(shares),
+            budget=_SHARE_MOST, direction="at most", turns=_TURNS, note="in percent of the import's time",
+        ),
         _line(f"the whole Merkle tree of {events:,} events", "s", building, budget=2),
         _line("make a proof from a tree in memory", "ms", making, budget=5),
         _line("check a proof with both its signatures", "ms", checking, budget=5, note="at random positions"),
     ]  # fmt: skip
+
+
+def _shares_of_import(workspace: Workspace, key: SealingKey) -> list[float]:
+    """Return the time to seal an import in percent of the time to import it, for each of some imports."""
+    batches = simulated_batches(workspace.scale.import_batches * 1_000, 1_000)
+    shares = []
+    for _ in range(_TURNS):
+        with open_log(workspace.path("sealed import")) as engine:
+            begun = perf_counter()
+            for batch in batches:
+                engine.execute_many(batch)
+            imported = perf_counter()
+            Seals(engine.log).seal(key)
+            shares.append(100 * (perf_counter() - imported) / (imported - begun))
+    return shares
 
 
 def _proofs(tree: Tree, digests: list[bytes], checkpoint: str, policy: Policy) -> tuple[list[float], list[float]]:

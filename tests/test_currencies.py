@@ -1,4 +1,4 @@
-"""What a currency means does not depend on the version of a package."""
+"""The meaning of a currency does not depend on the version of a package."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_nothing_is_bought_in_a_currency_after_its_last_day(code: str) -> None:
     at = datetime(last.year, last.month, last.day, 23, tzinfo=UTC)
     purchase = {"customer": "c1", "purchase": "p1", "amount": Money.of(1, code)}
     assert RecordPurchase(occurred_at=at, **purchase)
-    with pytest.raises(ValueError, match=f"{code} is no longer in use"):
+    with pytest.raises(InvalidInput, match=f"{code} is no longer in use"):
         RecordPurchase(occurred_at=at.replace(year=last.year + 1), **purchase)
 
 

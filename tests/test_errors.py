@@ -3,10 +3,12 @@ from __future__ import annotations
 import inspect
 import pickle
 import re
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from relations import errors
+from relations import GiveFeedback, InvalidInput, Money, Policy, RecordPurchase, errors
 from relations.errors import (
     ChainBroken,
     CommandRefused,
@@ -69,3 +71,40 @@ def test_errors_speak_to_people_and_to_programs() -> None:
 def test_a_hint_can_still_be_read_under_its_former_name() -> None:
     error = RelationsError("the amount is too high", hint="Give back less")
     assert error.hint == "Give back less"
+
+
+AT = datetime(2024, 5, 1, 10, tzinfo=UTC)
+BOUGHT: dict[str, Any] = {"customer": "c1", "purchase": "p1", "amount": Money.of(5, "EUR"), "occurred_at": AT}
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "field", "code", "hint"),
+    [
+        (RecordPurchase, BOUGHT | {"customer": "a b"}, "customer", "invalid_customer", "Leave out spaces"),
+        (RecordPurchase, BOUGHT | {"occurred_at": datetime(2024, 5, 1)}, "occurred_at", "invalid_occurred_at", "zone"),  # noqa: DTZ001
+        (RecordPurchase, {"customer": "c1"}, "occurred_at", "invalid_occurred_at", "Give occurred_at"),
+        (RecordPurchase, {**BOUGHT, "amonut": 5}, "amonut", "invalid_amonut", "Did you mean amount?"),
+        (RecordPurchase, {**BOUGHT, "frobnicate": 5}, "frobnicate", "invalid_frobnicate", "The fields are: "),
+        (RecordPurchase, BOUGHT | {"amount": Money(-5, "EUR")}, "amount", "negative_amount", None),
+        (GiveFeedback, {"customer": "c1", "feedback": "f1", "instrument": "nps", "occurred_at": AT},
+         "GiveFeedback", "score_missing", None),
+        (Policy, {"country": "Austria"}, "country", "invalid_country", "Match the pattern"),
+        (Policy, {"surveys": {"minimum_answers": -1}}, "surveys.minimum_answers", "invalid_surveys", None),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_in_python_is_refused_with_its_field_and_without_a_url(
+    kind: type[Any], values: dict[str, Any], field: str, code: str, hint: str | None
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        kind(**values)
+    error = caught.value
+    assert (error.field, error.code) == (field, code)
+    assert hint is None or hint in str(error.hint)
+    assert "http" not in str(error)
+    assert error.__cause__ is None
+
+
+def test_values_are_given_by_name() -> None:
+    by_position: Any = RecordPurchase
+    with pytest.raises(TypeError, match="positional"):
+        by_position("c1")

@@ -252,7 +252,7 @@ def test_one_view_never_imports_another() -> None:
 
 
 def test_the_machinery_names_no_aggregate_and_no_event() -> None:
-    """What the engine needs to know about an aggregate is declared on its `Aggregate`."""
+    """The machinery names no aggregate: everything it needs is declared on `Aggregate`."""
     named = {kind.__name__ for aggregate in AGGREGATES for kind in (*aggregate.events, *aggregate.commands)}
     seen = 0
     for module in FILES:

@@ -165,7 +165,7 @@ def test_time_told_between_what_is_recorded_changes_nothing(first: int) -> None:
 
 
 def same(once: Relations, often: Relations, last: datetime) -> None:
-    """What was recorded, what the accounts hold, and what the views say of it."""
+    """Return the recorded events, the accounts, and the views' answers."""
     assert by_programme(once) == by_programme(often)
     loyalty = once.views.loyalty, often.views.loyalty
     for relations in (once, often):
@@ -184,7 +184,7 @@ def same(once: Relations, often: Relations, last: datetime) -> None:
 
 
 def by_programme(relations: Relations) -> dict[tuple[str, str], list[Any]]:
-    """What was recorded of each ledger. Which of two was settled first, by a command for it alone, says nothing."""
+    """Return the events of each ledger; the order in which separate commands settled two ledgers is left out."""
     found: dict[tuple[str, str], list[Any]] = {}
     for stream, happened in recorded(relations).items():
         for moment, each in happened:

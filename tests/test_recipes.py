@@ -189,21 +189,23 @@ def projection(tree: Path) -> None:
     )
 
 
+TOPIC = '    topic: ClassVar[str] = "customer.acquisition_cost_recorded"\n'
+FIELDS = (
+    "    acquisition: str\n    amount: Money\n    channel: str | None = None\n    campaign: str | None = None\n"
+    "    at: int = 0\n"
+)
+
+
 def field(tree: Path) -> None:
     folder = "src/relations/aggregates/customer"
     put(
         tree,
         f"{folder}/events.py",
         (
-            (
-                '        campaign: The campaign that won them.\n    """\n\n'
-                '    topic: ClassVar[str] = "customer.acquisition_cost_recorded"\n'
-            ),
-            (
-                '        campaign: The campaign that won them.\n        agency: The agency that was paid.\n    """\n\n'
-                '    topic: ClassVar[str] = "customer.acquisition_cost_recorded"\n    agency: str | None = None\n'
-            ),
+            f'        campaign: The campaign that won them.\n    """\n\n{TOPIC}',
+            f'        campaign: The campaign that won them.\n        agency: The agency.\n    """\n\n{TOPIC}',
         ),
+        (TOPIC + FIELDS, TOPIC + FIELDS + "    agency: str | None = None\n"),
     )
     put(
         tree,

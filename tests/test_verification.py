@@ -1,4 +1,4 @@
-"""What `verify` finds, in a database that others are writing to, and what it leaves alone."""
+"""The findings of `verify` in a database that others are writing to, and the things it ignores."""
 
 from __future__ import annotations
 
@@ -75,6 +75,17 @@ def test_a_database_that_nobody_has_asked_anything_is_good(database_url: str) ->
         engine.execute(purchase(1, "c1"))
         found = engine.verify()
         assert (found.good, found.views, found.events) == (True, [], engine.status().position)
+
+
+def test_what_cannot_be_checked_is_said(database_url: str) -> None:
+    with Relations.open(database_url, master_key=bytes(32)) as engine:
+        engine.execute(register())
+        wrapped = [each for each in engine.verify().unchecked if "keys" in each]
+        assert wrapped == []
+    with Relations.open(database_url, access="read", follow=False) as reader:
+        found = reader.verify()
+    assert found.good
+    assert "the keys: they are wrapped by a master key, and it was not given" in found.unchecked
 
 
 def test_a_view_that_differs_is_reported_with_table_key_and_column(engine: Relations, database_url: str) -> None:

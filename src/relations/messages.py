@@ -346,9 +346,11 @@ if TYPE_CHECKING:
 else:
 
     class _Type(type(BaseModel)):
-        def __call__(cls, *args: Any, **values: Any) -> Any:
+        def __call__(cls, /, *args: Any, **values: Any) -> Any:
+            if args:
+                return super().__call__(*args, **values)  # explains that values are given by name
             try:
-                return super().__call__(*args, **values)
+                return cls.__pydantic_validator__.validate_python(values)
             except ValidationError as error:
                 raise invalid_value(cls, error) from None
 

@@ -51,7 +51,7 @@ def awaiting(url: str, work: Callable[[AsyncRelations], Awaitable[None]], **opti
 
 
 def returned(function: Any) -> str:
-    """What a method gives, whether at once, awaited or iterated."""
+    """Return the result of a method, whether it comes at once, awaited or iterated."""
     given = inspect.signature(function).return_annotation
     said = str(given).replace("AsyncSubscription", "Subscription[RecordedEvent]")
     return said.replace("AsyncConsumer", "Consumer[RecordedEvent]").replace("AsyncIterator", "Iterator")

@@ -1,4 +1,4 @@
-"""What goes with satisfaction, against numpy and scipy on the same numbers."""
+"""The drivers of satisfaction, against numpy and scipy on the same numbers."""
 
 from __future__ import annotations
 

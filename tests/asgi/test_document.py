@@ -76,7 +76,7 @@ CHECKS = [
 
 
 def has_pairs(operation: Any) -> bool:
-    """Whether the answer has lists of pairs, whose valid schemas schemathesis 4.32 rewrites into invalid ones."""
+    """Return True if an answer has lists of pairs, whose valid schemas schemathesis 4.32 makes invalid."""
     return operation.path in ("/views/customers/identity", "/views/customers/merged", "/customers/{customer}/file")
 
 

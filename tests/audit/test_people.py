@@ -1,4 +1,4 @@
-"""What is held on a person, certificates of erasure, and words that are stored unencrypted."""
+"""Data held on a person, certificates of erasure, and words that are stored unencrypted."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ LAST_DAY = "2025-12-31"
 
 
 class Ran(NamedTuple):
-    """How a run of the program ended."""
+    """The result of a run of the program."""
 
     code: int
     out: str

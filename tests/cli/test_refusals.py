@@ -1,4 +1,4 @@
-"""What bad input gets: words, an exit code, and never a traceback. Each in a process of its own, as people meet it."""
+"""Bad input gets words, an exit code, and never a traceback; each in a process of its own, as people meet it."""
 
 from __future__ import annotations
 

@@ -101,6 +101,36 @@ def test_a_view_that_differs_from_its_refold_is_found_and_rebuilt(run: Run, hote
     assert run("verify", "-d", hotel).code == 0
 
 
+def test_verify_changes_nothing_and_runs_where_nothing_can_be_changed(run: Run, hotel: Path) -> None:
+    with Relations.open(f"sqlite:///{hotel}", follow=False) as engine:
+        engine.execute(RegisterCustomer(customer="late", occurred_at=datetime(2025, 12, 31, tzinfo=UTC)))
+        engine.log.database.enable_wal()
+    kept = {file.name: file.read_bytes() for file in hotel.parent.glob(f"{hotel.name}*")}
+    found = run("verify", "-d", hotel, "--json")
+    assert (found.code, found.json["events"]) == (0, head(hotel))
+    assert {file.name: file.read_bytes() for file in hotel.parent.glob(f"{hotel.name}*")} == kept
+    hotel.chmod(0o400)
+    hotel.parent.chmod(0o500)
+    try:
+        assert run("verify", "-d", hotel).code == 0
+    finally:
+        hotel.parent.chmod(0o700)
+
+
+@pytest.mark.parametrize("command", ["verify", "rebuild"])
+@pytest.mark.parametrize("whose", ["somebody else's", "a newer version's"])
+def test_a_database_that_is_not_ours_is_left_as_it_is(run: Run, hotel: Path, command: str, whose: str) -> None:
+    if whose == "a newer version's":
+        tamper(hotel, "UPDATE relations_meta SET value = '99' WHERE name = 'format'")
+    else:
+        hotel.unlink()
+        tamper(hotel, "CREATE TABLE guests (name TEXT)")
+    kept = hotel.read_bytes()
+    ran = run(command, "-d", hotel)
+    assert ran.code == (5 if whose == "a newer version's" else 4)
+    assert hotel.read_bytes() == kept
+
+
 def test_views_are_rebuilt_over_processes_and_in_shards(run: Run, hotel: Path) -> None:
     rebuilt = run("rebuild", "-d", hotel, "--processes", 2, "--shards", 5)
     assert rebuilt.code == 0

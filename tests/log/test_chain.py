@@ -216,7 +216,7 @@ def test_rows_cut_off_at_the_end_show_against_a_digest_noted_before(log_url: str
 
 
 def _contents(path: Path) -> Iterator[tuple[int, int, str]]:
-    """Where in the file each row's longer values lie: offset, position, column."""
+    """Return the place in the file of each row's longer values: offset, position, column."""
     data = path.read_bytes()
     for row in rows_of(path):
         for column, value in zip(COLUMNS, row, strict=True):

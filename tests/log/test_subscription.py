@@ -9,12 +9,12 @@ from pathlib import Path
 from threading import Thread, Timer
 
 import pytest
-from eventsourcing.persistence import StoredEvent
 from sqlalchemy import text
 
 import relations.log.subscription as module
 from relations.log import Log, Subscription
 from relations.log.eventsourcing.recorders import ApplicationRecorder
+from relations.log.eventsourcing.versions import stored_event
 from relations.log.tables import log as table
 
 PATIENCE_SECONDS = 120
@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 120
 
 APPEND = """
 import sys
-from eventsourcing.persistence import StoredEvent
+from relations.log.eventsourcing.versions import stored_event
 from relations.log import Log
 from relations.log.eventsourcing.recorders import ApplicationRecorder
 url, stream, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -30,7 +30,7 @@ recorder = ApplicationRecorder(Log.open(url))
 print("ready", flush=True)
 sys.stdin.readline()
 for version in range(count):
-    recorder.insert_events([StoredEvent(stream, version, "noted", b"{}")])
+    recorder.insert_events([stored_event(stream, version, "noted", b"{}")])
 recorder.log.database.close()
 """
 
@@ -44,7 +44,7 @@ def recorder(database_url: str) -> Iterator[ApplicationRecorder]:
 
 def append(recorder: ApplicationRecorder, stream: str, count: int = 1, first: int = 0) -> None:
     for version in range(first, first + count):
-        recorder.insert_events([StoredEvent(stream, version, "noted", b"{}")])
+        recorder.insert_events([stored_event(stream, version, "noted", b"{}")])
 
 
 def positions_of(recorder: ApplicationRecorder, **options: int) -> Subscription[int]:
@@ -346,11 +346,11 @@ def test_an_sqlite_log_in_memory_can_be_followed_too() -> None:
 
 def test_topics_that_are_left_out_are_looked_at_once(recorder: ApplicationRecorder) -> None:
     append(recorder, "a", 5)
-    recorder.insert_events([StoredEvent("b", 0, "wanted", b"{}")])
+    recorder.insert_events([stored_event("b", 0, "wanted", b"{}")])
     append(recorder, "c", 5)
     with recorder.subscribe(topics=["wanted"]) as subscription:
         assert next(subscription).id == 6
-        later = Timer(0.05, recorder.insert_events, ([StoredEvent("b", 1, "wanted", b"{}")],))
+        later = Timer(0.05, recorder.insert_events, ([stored_event("b", 1, "wanted", b"{}")],))
         later.start()
         assert next(subscription).id == 12
         later.join()

@@ -92,7 +92,7 @@ def tables_of(past: Past, name: str) -> bytes:
 
 
 def refolded(engine: Relations, name: str, bounds: Bounds, zone: str) -> bytes:
-    """What a fold of the log says that the tables are."""
+    """Return the tables that a fold of the log gives."""
     projection = engine.runner.projections[name]
     with engine.log.database.reading() as connection:
         rows = [row for page in engine.log.scan(connection, COLUMNS) for row in page]

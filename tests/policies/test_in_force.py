@@ -1,4 +1,4 @@
-"""Which policy is in force when."""
+"""The policy in force at each moment."""
 
 from __future__ import annotations
 

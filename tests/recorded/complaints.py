@@ -1,4 +1,4 @@
-"""What the stored bodies of complaints at full depth mean: `test_recorded` holds the bytes to it."""
+"""The meaning of the stored bodies of complaints at full depth; `test_recorded` checks the bytes against it."""
 
 from __future__ import annotations
 

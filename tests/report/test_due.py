@@ -1,4 +1,4 @@
-"""What is due as of a day gone by, in the report and in a customer's file."""
+"""Items due as of a past day, in the report and in a customer's file."""
 
 from __future__ import annotations
 

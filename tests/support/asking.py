@@ -78,7 +78,7 @@ def arguments_of(name: str, question: Callable[..., Any], customers: tuple[str, 
 
 
 def answers(relations: Questions, *, customers: tuple[str, ...] = IDS, but: Iterable[str] = ()) -> Answers:
-    """What every view answers to every question, as plain data; why it does not, where it does not.
+    """Return every view's answer to every question as plain data, or the error's code if there is none.
 
     Args:
         relations: Whose views.

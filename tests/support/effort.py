@@ -1,4 +1,4 @@
-"""How long a costly property is searched: a percentage of the profile's examples, so that every profile scales it."""
+"""The effort of a costly property: a percentage of the profile's examples, so that every profile scales it."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 * `SealingKey`: a log's private keys, and the policy with its public ones.
 * `Seals`: seal a log, prove an event, prove that one seal continues another.
+* `check_timestamp`, `request_timestamp`: the time of a seal on the word of an authority.
 * `relations.audit.checker`: check all of it on a machine with nothing but `cryptography`.
 * `access_report`: everything that is held on one person.
 * `certify_erasure` and `check_certificate`: a certificate of an erasure, and its check against the log.
@@ -13,6 +14,7 @@ from relations.audit.clear_words import ClearText, clear_texts
 from relations.audit.erasures import ErasureCertificate, certify_erasure, check_certificate, read_certificate
 from relations.audit.seals import Seal, Seals
 from relations.audit.signing import SealingKey
+from relations.audit.timestamps import check_timestamp, request_timestamp
 from relations.verification.merkle import Frontier, Tree
 
 __all__ = [
@@ -27,6 +29,8 @@ __all__ = [
     "access_report",
     "certify_erasure",
     "check_certificate",
+    "check_timestamp",
     "clear_texts",
     "read_certificate",
+    "request_timestamp",
 ]

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from relations.audit.checker import Checkpoint, Invalid, Policy, check_checkpoint
 from relations.audit.signing import SealingKey
+from relations.audit.witnesses import ask_witness
 from relations.errors import InvalidInput, LogError
 from relations.log.database import tables_of
 from relations.log.log import Log
@@ -162,6 +164,25 @@ class Seals:
             tree = self._tree(connection, seal)
         path = "".join(f"{b64encode(each).decode()}\n" for each in tree.consistency(old))
         return f"old {old}\n{path}\n{seal.checkpoint}"
+
+    def cosign(self, url: str, policy: Policy) -> Seal:
+        """Ask a witness to cosign the newest seal, and keep its cosignature with the seal.
+
+        Args:
+            url: The witness's prefix, such as `https://witness.example/`.
+            policy: The policy with the witness's key.
+
+        Raises:
+            InvalidInput: The log was never sealed, or the policy has no key of the witness.
+            SourceError: The witness cannot be reached, or answers something else than cosignatures.
+            LogError: The witness refuses, or has seen another history of this log.
+        """
+        with self._database.reading() as connection:
+            seal = self._wanted(connection, None)
+        cosigned = ask_witness(url, seal.checkpoint, partial(self.prove_continuation, size=seal.size), policy)
+        with self._database.transaction() as connection:
+            connection.execute(seals.update().where(seals.c.size == seal.size).values(checkpoint=cosigned))
+        return replace(seal, checkpoint=cosigned)
 
     def check(self, checkpoint: Checkpoint) -> None:
         """Check that the log still has everything that a checkpoint covers, unchanged.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from hashlib import blake2b, sha256
 from typing import Any
 
@@ -139,8 +140,16 @@ def _as_first_recorded(command: Command) -> dict[str, Any]:
     values = command.__dict__
     if not command.added:
         return values
-    unused = {name for name in command.added if values[name] == type(command).model_fields[name].get_default()}
-    return {name: value for name, value in values.items() if name not in unused}
+    values = values.copy()
+    for name, default in _defaults_of_added(type(command)):
+        if values[name] == default:
+            del values[name]
+    return values
+
+
+@cache
+def _defaults_of_added(kind: type[Command]) -> tuple[tuple[str, Any], ...]:
+    return tuple((name, kind.model_fields[name].get_default()) for name in sorted(kind.added))
 
 
 def _fields_of_commands(

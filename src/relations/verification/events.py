@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from relations.errors import ChainBroken, RelationsError
+from relations.gc_pause import collector_paused
 from relations.log.chain import GENESIS, check, link
 from relations.log.codec import Codec, marked_fields
 from relations.log.failures import translated
@@ -77,6 +78,10 @@ class EventCheck:
 
     def run(self, connection: Connection) -> None:
         """Check all events."""
+        with collector_paused():
+            self._run(connection)
+
+    def _run(self, connection: Connection) -> None:
         pages = self._log.scan(connection, damaged=True)
         while True:
             try:
@@ -140,26 +145,34 @@ class EventCheck:
         # An event's cause and the event before it of the same command are near: in this page or the one before.
         self._versions_before, self._versions = self._versions, {}
         self._commands_before, self._commands = self._commands, {}
-        topics, decode = self._codec.topics, self._codec.decode
+        topics, decode, own = self._codec.topics, self._codec.decode, self._own
+        versions, commands, earlier = self._versions, self._commands, self._commands_before
         for row in page:
-            position, stream, version, topic, schema, customer = row[:6]
+            position, stream, version, topic, schema, customer, _, at, actor, command_id, seq, hashed, cause = row[:13]
             if schema == FOREIGN:
                 # Another application's event on the same log: the chain covers it, its body is not ours.
                 if topic in topics:
                     self._add("undecodable_event", f"{topic} has schema {FOREIGN}, which it never had", position)
                 continue
             try:
-                self._versions[stream] = version
+                versions[stream] = version
                 if topic not in topics:
                     self._add("unknown_topic", f"the topic {topic!r} is unknown to this version", position)
                     continue
                 kind, _, name = stream.partition("-")
-                if kind in self._own and name != customer:
+                if kind in own and name != customer:
                     said = f"the event is in the stream {stream}, and belongs to the customer {customer!r}"
                     self._add("customer_differs", said, position, "customer")
-                self._check_receipt(connection, row)
-                if row[12] is not None:
-                    self._check_cause(connection, position, row[12])
+                if hashed is not None and (seq != 0 or len(hashed) not in _HASH_BYTES):
+                    said = "only the first event of a command has its hash, and the hash has 16 or 32 bytes"
+                    self._add(
+                        "receipt_broken", f"{said}: this is event {seq} of {command_id}", position, "command_hash"
+                    )
+                if seq != 0 or command_id in commands or command_id in earlier:
+                    self._check_receipt(connection, position, at, actor, command_id, seq)
+                commands[command_id] = (seq, at, actor)
+                if cause is not None:
+                    self._check_cause(connection, position, cause)
                 event = decode(topic, schema, row[13])
                 if topic in self._naming:
                     self._check_policy(position, event, self._naming[topic])
@@ -170,16 +183,11 @@ class EventCheck:
             except Exception as error:  # changed bytes can raise anything
                 self._add("undecodable_event", f"{type(error).__name__}: {error}", position)
 
-    def _check_receipt(self, connection: Connection, row: Raw) -> None:
+    def _check_receipt(
+        self, connection: Connection, position: int, recorded_at: int, actor: str, command_id: str, seq: int
+    ) -> None:
         """Check that an event follows the one before it of the same command: the receipt of a repeated command."""
-        position, recorded_at, actor, command_id, seq, command_hash = row[0], *row[7:12]
-        if command_hash is not None and (seq != 0 or len(command_hash) not in _HASH_BYTES):
-            said = "only the first event of a command has its hash, and the hash has 16 or 32 bytes"
-            self._add("receipt_broken", f"{said}: this is event {seq} of {command_id}", position, "command_hash")
         before = self._commands.get(command_id) or self._commands_before.get(command_id)
-        self._commands[command_id] = (seq, recorded_at, actor)
-        if seq == 0 and before is None:
-            return
         if before is None:
             before = self._command_before(connection, command_id, position)
         expected = -1 if before is None else before[0]

@@ -88,6 +88,7 @@ class Verification(JsonForm, msgspec.Struct, frozen=True):
         views: The views that were refolded and compared.
         problems: Everything found wrong; empty if all is well.
         omitted: How many further problems of the same kinds were found. At most 1,000 of each kind are listed.
+        unchecked: What could not be checked here, and why, as sentences. It does not make the result less good.
     """
 
     _derived: ClassVar[tuple[str, ...]] = ("good",)
@@ -97,6 +98,7 @@ class Verification(JsonForm, msgspec.Struct, frozen=True):
     views: list[str]
     problems: list[Problem]
     omitted: int = 0
+    unchecked: list[str] = []
 
     @property
     def good(self) -> bool:

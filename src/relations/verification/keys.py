@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -24,6 +26,7 @@ __all__ = ["KeyCheck", "KeyProblem"]
 _SEALED = b'"sealed:'
 """The beginning of a sealed word in a body."""
 _EVERYBODY = Shard(None, None)
+_CUSTOMER, _RECORDED_AT, _TOPIC = (itemgetter(COLUMNS.index(name)) for name in ("customer", "recorded_at", "topic"))
 
 
 class KeyProblem(JsonForm, msgspec.Struct, frozen=True):
@@ -114,18 +117,20 @@ class KeyCheck:
 
     def take(self, page: Sequence[tuple[Any, ...]]) -> None:
         """Take the next events (`COLUMNS` of folding), ordered by customer and position."""
-        for row in page:
-            customer = row[5]
+        for customer, rows in groupby(page, _CUSTOMER):
             if customer != self._customer:
                 self._finish(customer)
                 self._customer = customer
-            key = self._key
-            if key is not None and key.customer == customer and row[7] == key.created_at:
-                self._is_dated = True
-            if row[3] in self._erasures:
-                self._is_erased = True
-            elif self._sealed is None and row[3] in self._personal and _SEALED in row[8] and row[4] != FOREIGN:
-                self._sealed = row
+            events, key = list(rows), self._key
+            if key is not None and key.customer == customer and not self._is_dated:
+                self._is_dated = key.created_at in map(_RECORDED_AT, events)
+            if not self._is_erased:
+                self._is_erased = not self._erasures.isdisjoint(map(_TOPIC, events))
+            if self._sealed is None:
+                self._sealed = next((row for row in events if _SEALED in row[8] and self._is_sealed(row)), None)
+
+    def _is_sealed(self, row: tuple[Any, ...]) -> bool:
+        return row[3] in self._personal and row[3] not in self._erasures and row[4] != FOREIGN
 
     def _finish(self, following: str | None) -> None:
         """Check the present customer's key, and those of customers without events before the following one."""

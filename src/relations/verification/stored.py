@@ -15,6 +15,7 @@ from relations.log.tables import log as log_table
 from relations.verification.findings import Problem
 
 __all__ = [
+    "can_check_files",
     "check_facts",
     "check_files",
     "check_leftovers",
@@ -38,6 +39,13 @@ _INDEXES = (
 )
 
 
+def can_check_files(connection: Connection) -> bool:
+    """Return whether the database can check its own files: PostgreSQL needs its extension amcheck for that."""
+    if connection.dialect.name == "sqlite":
+        return True
+    return connection.execute(text("SELECT 1 FROM pg_extension WHERE extname = 'amcheck'")).first() is not None
+
+
 def check_files(connection: Connection) -> Iterator[Problem]:
     """Yield what the database itself finds wrong with its files: pages, indexes and constraints."""
     if connection.dialect.name == "sqlite":
@@ -45,7 +53,7 @@ def check_files(connection: Connection) -> Iterator[Problem]:
             if said != "ok":
                 yield Problem("database_damaged", f"SQLite's integrity check: {said}")
         return
-    if connection.execute(text("SELECT 1 FROM pg_extension WHERE extname = 'amcheck'")).first() is None:
+    if not can_check_files(connection):
         return
     for kind, name, call in _amchecks(connection):
         try:

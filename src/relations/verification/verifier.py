@@ -75,6 +75,7 @@ class Verifier:
         self._done = 0
         self._total = 0
         self._findings = Findings(is_sqlite=self._database.is_sqlite)
+        self._unchecked: list[str] = []
         self._refolds = RefoldCheck(log, codec, runner, self._findings)
 
     def verify(self) -> Verification:
@@ -102,6 +103,7 @@ class Verifier:
             views=sorted(self._refolds.compared),
             problems=self._findings.problems,
             omitted=self._findings.omitted,
+            unchecked=self._unchecked,
         )
 
     def _check(self, what: str, connection: Connection, check: Callable[[], Iterable[Problem]]) -> None:
@@ -156,6 +158,8 @@ class Verifier:
             self._findings.add_all(found)
 
     def _check_tables(self, connection: Connection) -> None:
+        if not stored.can_check_files(connection):
+            self._unchecked.append("the files of PostgreSQL: its extension amcheck is not installed")
         self._check("the tables", connection, lambda: stored.check_tables(connection))
         self._check("the triggers", connection, lambda: stored.check_triggers(connection))
 
@@ -201,6 +205,8 @@ class Verifier:
         with self._findings.catching(connection, "the keys"):
             keys = KeyCheck(self._keys, self._codec, self._aggregates, connection)
         waiting = keys if keys is not None and keys.is_possible else None
+        if keys is not None and not keys.is_possible:
+            self._unchecked.append("the keys: they are wrapped by a master key, and it was not given")
         for group in groups:
             joined, waiting = (waiting, None) if group[0] == last else (None, waiting)
             self._compare(connection, group, joined)

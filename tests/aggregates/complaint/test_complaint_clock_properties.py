@@ -1,4 +1,4 @@
-"""What holds of a complaint and its clocks after any history, by any policy."""
+"""Laws of a complaint and its clocks after any history, by any policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a complaint desk does beside answering: assessing, handing over, approving, merging, learning."""
+"""The other work of a complaint desk: assessing, handing over, approving, merging, learning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds of a customer after any history of commands, in any order of business times."""
+"""Laws of a customer after any history of commands, in any order of business times."""
 
 from __future__ import annotations
 

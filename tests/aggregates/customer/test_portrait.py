@@ -1,4 +1,4 @@
-"""What is noted of a customer, what they cost to win, and their leaving and coming back."""
+"""Notes on a customer, the cost of winning them, and their leaving and coming back."""
 
 from __future__ import annotations
 

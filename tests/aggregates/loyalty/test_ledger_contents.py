@@ -1,4 +1,4 @@
-"""What a ledger holds is declared once: an account, a merge and the stored form have the same fields."""
+"""The contents of a ledger are declared once: an account, a merge and the stored form have the same fields."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ from relations.aggregates.loyalty import (
     UseReward,
 )
 from relations.decider import fold
-from relations.errors import CommandRefused
+from relations.errors import CommandRefused, InvalidInput
 from relations.log.codec import decode_state, encode_state
 from relations.messages import Event, Money, to_micros
 from relations.policies import Policy, Programme
@@ -249,7 +249,7 @@ def test_a_remedy_in_points_makes_a_customer_a_member() -> None:
 
 @pytest.mark.parametrize("lot", ["purchase/p1", "remedy/a/b/c", "remedy/a/", "", "a b", "x" * 65])
 def test_a_callers_lot_cannot_take_the_place_of_a_purchases(lot: str) -> None:
-    with pytest.raises(ValueError, match="lot"):
+    with pytest.raises(InvalidInput, match="lot"):
         bonus(lot, 5)
 
 

@@ -43,6 +43,7 @@ from relations.aggregates.loyalty import (
     UseReward,
 )
 from relations.aggregates.programme import StockReturned, StockTaken
+from relations.errors import InvalidInput
 from relations.messages import Event, Money
 from tests.aggregates.loyalty.test_loyalty_rules import TIERS, Town, at, micros, policy
 
@@ -420,9 +421,9 @@ def test_what_is_credited_by_hand_is_limited_as_adjustments_are() -> None:
 @pytest.mark.parametrize("points", [0, -5_000, 10**12 + 1])
 def test_points_that_arrive_are_positive_and_bounded(points: int) -> None:
     fields: dict[str, Any] = {"customer": "c1", "transfer": "t", "source": "c2", "occurred_at": at("2024-02-01")}
-    with pytest.raises(ValueError, match="at least one lot"):
+    with pytest.raises(InvalidInput, match="at least one lot"):
         ReceivePoints(lots=[["l", points, 0, None, 0]], **fields)
-    with pytest.raises(ValueError, match="at least one lot"):
+    with pytest.raises(InvalidInput, match="at least one lot"):
         ReceivePoints(lots=(), **fields)
 
 

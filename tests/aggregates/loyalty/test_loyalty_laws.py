@@ -150,7 +150,7 @@ def test_points_are_neither_made_nor_lost_between_members(rules: Policy, history
 
 
 def _spent(happened: Any) -> int:
-    """What goes from, or comes back to, the members together."""
+    """The points that leave, or return to, the members together."""
     name = type(happened).__name__
     if name == "PointsRedeemed":
         return -int(happened.points)
@@ -268,7 +268,7 @@ def test_a_purchase_refunded_in_full_is_as_if_it_had_never_been_whatever_was_spe
 
 
 def kept(ledger: Ledger) -> int:
-    """What there is, less what refunds found missing and nobody owes."""
+    """The points there are, less those that refunds found missing and nobody owes."""
     return ledger.balance - ledger.shortfall
 
 

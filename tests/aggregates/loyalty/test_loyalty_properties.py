@@ -177,7 +177,7 @@ class Coin:
 
 
 def before(one: Coin, other: Coin) -> bool:
-    """Whether `one` is to be spent before `other`."""
+    """Return True if `one` is spent before `other`."""
     if one.until != other.until:
         return one.until is not None and (other.until is None or one.until < other.until)
     if one.since != other.since:

@@ -1,4 +1,4 @@
-"""How much an account holds: beyond it gifts are refused, and what comes by itself is credited up to it."""
+"""The limit of an account: beyond it gifts are refused, and automatic credits stop at it."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ from relations.aggregates.loyalty import (
 )
 from relations.aggregates.programme import SetProgrammeGoal, StockReturned, StockTaken
 from relations.decider import Aggregate, due_before, fold
-from relations.errors import CommandRefused
+from relations.errors import CommandRefused, InvalidInput
 from relations.messages import Command, Envelope, Event, Money, to_micros
 from relations.policies import Policy
 from relations.policies.in_force import InForce
@@ -383,7 +383,7 @@ def test_transfers_may_be_ruled_out_and_cannot_be_to_oneself() -> None:
     town = Town(policy(transfers=False)).join("c1", "c2")
     town.buy("a", 30)
     assert "transfers_not_allowed" in town.refused(TransferPoints, "2024-03-01", transfer="t", to="c2", points=5)
-    with pytest.raises(ValueError, match="themselves"):
+    with pytest.raises(InvalidInput, match="themselves"):
         TransferPoints(customer="c1", transfer="t", to="c1", points=5, occurred_at=at("2024-03-01"))
 
 
@@ -501,7 +501,7 @@ YEARLY = {"tiers": TIERS, "tier_window": {"kind": "calendar_year"}, "downgrade_w
 
 
 def evaluate(town: Town, on: str) -> list[Event]:
-    """What happened to the tier; that points expire meanwhile is another matter."""
+    """The events of the tier, without the points that expire in the meantime."""
     return [each for each in town.do(EvaluateTier, on) if not isinstance(each, PointsExpired)]
 
 
@@ -736,7 +736,7 @@ def test_nobody_is_referred_who_is_a_member_or_was_referred_before() -> None:
     town.do(MakeReferral, "2024-02-01", referral="f", referred="c3")
     assert "was referred before" in town.refused(MakeReferral, "2024-02-02", "c2", referral="g", referred="c3")
     assert "no_referrals" in Town(policy()).join().refused(MakeReferral, "2024-02-01", referral="f", referred="c3")
-    with pytest.raises(ValueError, match="themselves"):
+    with pytest.raises(InvalidInput, match="themselves"):
         MakeReferral(customer="c1", referral="f", referred="c1", occurred_at=at("2024-02-01"))
 
 
@@ -912,5 +912,5 @@ def test_a_goal_is_set_once_and_may_be_set_anew() -> None:
     assert "unknown_programme" in town.refused(
         SetProgrammeGoal, "2024-01-01", target=1, ends="2025-01-01", **{**goal, "programme": "crew"}
     )
-    with pytest.raises(ValueError, match="the goal must end"):
+    with pytest.raises(InvalidInput, match="the goal must end"):
         SetProgrammeGoal(occurred_at=at("2024-01-01"), target=1, ends="2024-01-01", **goal)

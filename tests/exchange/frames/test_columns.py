@@ -1,4 +1,4 @@
-"""What becomes of each type in a column, however it is nested, and of what has no column."""
+"""Every type in a column, however it is nested, and types that have no column."""
 
 from __future__ import annotations
 

@@ -230,7 +230,7 @@ def check_frame(found: pl.DataFrame, answer: Any) -> int:
 
 
 def arguments_of(engine: Relations) -> dict[str, list[Any]]:
-    """What to ask questions with, by the name of the argument that has to be given."""
+    """The values to ask questions with, by the name of the required argument."""
     relation = max(engine.views.repair.relations(limit=None), key=lambda each: each.complaints)
     member = engine.views.loyalty.losing_tier(until=AFTER + timedelta(days=700))[0].customer
     merged = engine.views.customers.identity("own-0")
@@ -279,7 +279,7 @@ def all_questions(engine: Relations) -> Iterator[tuple[str, Callable[..., Any]]]
 
 
 def said(question: Callable[..., Any], given: dict[str, Any]) -> Any:
-    """The answer, or why there is none, such as too little to reckon it from."""
+    """The answer, or why there is none, such as too little to compute it from."""
     try:
         return question(**given)
     except InvalidInput as refused:
@@ -349,7 +349,7 @@ def test_the_schema_is_kept_where_there_is_nothing(engine: Relations, nobody: Re
             kind = get_type_hints(question)["return"]
             try:
                 found = frame(question, **given)
-            except InvalidInput:  # too little to reckon anything from
+            except InvalidInput:  # too little to compute anything from
                 found = frame_of(None, kind)
             try:
                 schema = frame(full[name], **given).schema

@@ -73,7 +73,7 @@ def first_lines(activity_file: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 class PlainReading:
-    """What should become of every row: counts by rule, and what each member has in the end."""
+    """The expected outcome of every row: counts by rule, and each member's points at the end."""
 
     def __init__(self, members: Path, activity: Path) -> None:
         self.enrolled = {

@@ -69,7 +69,7 @@ def told(helpdesk: Path) -> dict[str, list[Told]]:
 
 
 class Figures(NamedTuple):
-    """What one service level comes to."""
+    """The figures of one service level."""
 
     reached: int
     median: timedelta

@@ -31,7 +31,7 @@ Row = dict[str, str]
 
 
 class Agreement(NamedTuple):
-    """How far scores and labels say the same.
+    """The agreement of scores and labels.
 
     Attributes:
         reviews: How many have both.

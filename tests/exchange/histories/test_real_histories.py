@@ -111,7 +111,7 @@ def retail_lines(data_dir: Path) -> Iterator[dict[str, str]]:
 
 
 def plain_reading(data_dir: Path) -> tuple[Counter[str], Decimal, Decimal]:
-    """What should become of every line, worked out without the mapping: counts by outcome, pounds bought and back."""
+    """Return the expected outcome of every line, without the mapping: counts by outcome, pounds bought and refunded."""
     counts: Counter[str] = Counter()
     seen: Counter[tuple[str, ...]] = Counter()
     left: dict[tuple[str, str, Decimal], list[int]] = defaultdict(list)

@@ -38,7 +38,7 @@ def refusal(transform: Transform, row: dict[str, str]) -> InvalidInput:
 
 
 def value_of(spec: dict[str, Any], text: str, **others: str) -> Any:
-    """What a value makes of a text, seen through a field that takes anything of its type."""
+    """Return the result of a value for a text, through a field that accepts anything of its type."""
     field = {"money": "amount", "time": "occurred_at", "boolean": "discounted"}.get(
         spec.get("type", "text"), "category"
     )

@@ -291,5 +291,5 @@ def test_a_shift_until_the_last_minute_is_a_whole_day(shift: str) -> None:
 
 
 def test_a_day_cannot_be_a_holiday_and_worked() -> None:
-    with pytest.raises(ValueError, match="both a holiday and a worked day"):
+    with pytest.raises(InvalidInput, match="both a holiday and a worked day"):
         BusinessCalendar(holidays=(date(2026, 2, 14),), worked_days=(date(2026, 2, 14),))

@@ -1,4 +1,4 @@
-"""Who a customer is: sealed in the tables, readable through the engine, as it was at any time, gone once erased."""
+"""Portraits: sealed in the tables, readable through the engine, as of any time, gone once erased."""
 
 from __future__ import annotations
 

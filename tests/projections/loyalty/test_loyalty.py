@@ -1,4 +1,4 @@
-"""What the loyalty view says, held against the accounts themselves, on drawn histories of all that moves points."""
+"""The loyalty view against the accounts themselves, on drawn histories of everything that moves points."""
 
 from __future__ import annotations
 

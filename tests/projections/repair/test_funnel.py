@@ -1,4 +1,4 @@
-"""How far complaints get on the way to a restored relation."""
+"""The funnel of complaints on the way to a restored relation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the repair view says of relations, from folded events; the complaints' own rules decide which there are."""
+"""The repair view of relations, from folded events; the complaints' own rules decide which events there are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What repair is worth: emotional accounts, lapsed and won back, causes, improvements, justice, satisfaction."""
+"""The value of repair: emotional accounts, lapsed and won back, causes, improvements, justice, satisfaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What customers are worth and how long they stay, fitted from the view's own rows."""
+"""Lifetime values and survival, fitted from the view's own rows."""
 
 from __future__ import annotations
 

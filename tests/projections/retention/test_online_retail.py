@@ -1,4 +1,4 @@
-"""The retention view on a wholesaler's year, against the same figures reckoned from the file itself.
+"""The retention view on a wholesaler's year, against the same figures computed from the file itself.
 
 Every tenth customer's lines (RELATIONS_FULL_IMPORT: everybody's). The file is read by polars, and which line a credit
 note gives back is found here once more by the rule that the mapping states; nothing is read from the log.

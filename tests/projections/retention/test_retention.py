@@ -1,4 +1,4 @@
-"""What the retention view says of customers, from folded events, without a database unless it is the view's own SQL."""
+"""The retention view of customers, from folded events; with a database only for the view's own SQL."""
 
 from __future__ import annotations
 
@@ -282,7 +282,7 @@ def test_nobody_has_no_repeat_rate() -> None:
 
 
 def until(life: Life, evening: int) -> Life:
-    """What is known by then."""
+    """The rows known by then."""
     return Life([day for day in life.days if day <= evening], [turn for turn in life.turns if turn.day <= evening])
 
 

@@ -430,7 +430,7 @@ def test_merge_then_unmerge_changes_nothing(more: list[Command], customer: str, 
 
 
 def views_fitted(relations: Relations) -> bool:
-    """Whether there are enough customers for models of value."""
+    """Return True if there are enough customers for models of value."""
     return relations.views.retention.lifetime_values().expected_value is not None
 
 

@@ -1,4 +1,4 @@
-"""How projections run: live, rebuilt, interrupted, poisoned, by several at once; on both databases."""
+"""Running projections: live, rebuilt, interrupted, poisoned, by several at once; on both databases."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def incidence(counted: Counted, figures: Iterable[str]) -> list[list[int]]:
 
 
 def told_about_fewer(counted: Counted, shown: Iterable[str], minimum: int) -> tuple[str, ...] | None:
-    """Whom some combination of the figures shown is about alone, where they are fewer than the minimum.
+    """Return the people that some combination of shown figures is about alone, if they are fewer than the minimum.
 
     A combination is about nobody but some respondents where it vanishes on all answers of the others. There is one that
     does not vanish altogether exactly where the others' answers have a lower rank.

@@ -53,7 +53,7 @@ def score(customer: str, feedback: str, score: int, number: float = 1, invitatio
 
 
 def promised(loops: OpenLoops) -> Counter[tuple[str, str, datetime]]:
-    """Whose, which and by when; what answers of one name of merged customers have more in their names is left out."""
+    """Customer, answer and due time; the part of a name that only merged customers' answers have is left out."""
     return Counter(
         (loop.customer, loop.feedback.partition("@")[0], loop.due_at) for loop in loops.open if loop.due_at is not None
     )

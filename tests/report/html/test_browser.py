@@ -132,7 +132,7 @@ def show(browser: Any, page: Path, width: int) -> None:
 
 
 def marks_asked_for(engine: Relations) -> dict[str, int]:
-    """How many marks each chart has to have, asked of the views and not of the page."""
+    """Return the number of marks of each chart, from the views and not from the page."""
     views = engine.views
     cohorts = [cohort.months[1:] for cohort in views.retention.cohorts(as_of=AS_OF)]
     rates = [month for month in views.retention.rates(as_of=AS_OF) if month.complete and month.at_start]

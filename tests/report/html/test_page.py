@@ -180,7 +180,7 @@ def figure(page: str, name: str) -> str:
 
 
 def words(page: str, name: str) -> str:
-    """What one figure says."""
+    """Return the words of one figure."""
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", figure(page, name))))
 
 

@@ -26,7 +26,7 @@ LATE = (0, 0, 0, 0, 1, 40)
 
 
 def lived(rules: int, seed: int) -> Counter[str]:
-    """What happened in a busy member's life of about two years, the account held against the oracle at every step."""
+    """Return the events of a busy member's two years; the account is compared with the oracle at every step."""
     chance, machine = random.Random(seed), LedgerMachine()
     machine.begin(rules, joins=1)
     refunded = (1, 1)
@@ -96,7 +96,7 @@ DOINGS = {"buys": 4, "gives_back": 3, "refund_is_reversed": 2,
 
 
 def lived_together(rules: int, seed: int, steps: int = 60) -> Counter[str]:
-    """What three customers did with one another, every account held against the oracle at each step."""
+    """Return the events of three customers' dealings; every account is compared with the oracle at each step."""
     chance, machine = random.Random(seed), BusinessMachine()
     draw: dict[str, Callable[[], Any]] = {
         "to": lambda: chance.choice(("c1", "c2", "c3")),
@@ -134,7 +134,7 @@ def lived_together(rules: int, seed: int, steps: int = 60) -> Counter[str]:
 
 
 @pytest.mark.parametrize("rules", range(len(BusinessMachine.policies)))
-def test_what_members_do_with_one_another_comes_out_as_slowly_reckoned(rules: int) -> None:
+def test_dealings_between_members_agree_with_the_oracle(rules: int) -> None:
     seen: Counter[str] = Counter()
     for seed in (*range(1_000 * rules, 1_000 * rules + BUSINESS_LIVES), *RARE.get(rules, ())):
         seen += lived_together(rules, seed)

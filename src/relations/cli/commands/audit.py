@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -154,6 +155,58 @@ def continuation(
         _give(screen, made, output, {"old": before.size, "proof": made}, "The proof is in")
 
 
+@audit.command("cosign")
+def cosign(
+    url: Annotated[str, typer.Argument(metavar="URL", help="The witness's address, without /add-checkpoint.")],
+    database: Database,
+    policy: Annotated[
+        Path, typer.Option("--policy", metavar="FILE", help="The policy file, with a witness line for its key.")
+    ],
+    output: Output = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Ask a witness to cosign the newest seal, and show the checkpoint with its cosignature.
+
+    The witness cosigns only what continues the history that it has seen, so nobody can be shown another one.
+    """
+    from relations.audit import Seals
+    from relations.audit.checker import Invalid, Policy
+
+    with running(json=json, verbose=verbose) as screen, open_engine(database) as engine:
+        try:
+            trusted = Policy.parse(read_text(policy))
+        except Invalid as error:
+            raise LogError(f"not valid: {error}", code="proof_invalid") from None
+        made = Seals(engine.log).cosign(url, trusted)
+        _give(
+            screen, made.checkpoint, output, {"size": made.size, "checkpoint": made.checkpoint}, "The checkpoint is in"
+        )
+
+
+@audit.command("timestamp")
+def timestamp(
+    file: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="The checkpoint.")],
+    authority: Annotated[str, typer.Option("--authority", metavar="URL", help="The address of the authority.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Write the token to this file.")],
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Ask an authority for a time stamp of a checkpoint: proof that it existed by then, on the authority's word.
+
+    Check it with `relations audit check CHECKPOINT --timestamp FILE`, or with `openssl ts -verify`.
+    """
+    from relations.audit import request_timestamp
+
+    with running(json=json, verbose=verbose) as screen:
+        token = request_timestamp(_checkpoint(file), authority)
+        try:
+            output.write_bytes(token)
+        except OSError as error:
+            raise SourceError(f"cannot write {output}: {error.strerror}", code="unwritable_file") from None
+        screen.result({"token": str(output)}, lambda screen: screen.print(f"The time stamp is in: {output}"))
+
+
 class Format(StrEnum):
     """The formats of an export for auditors."""
 
@@ -241,6 +294,14 @@ def check(
     old: Annotated[
         Path | None, typer.Option("--old", metavar="FILE", help="The older checkpoint, for a proof of continuation.")
     ] = None,
+    token: Annotated[
+        Path | None,
+        typer.Option("--timestamp", metavar="FILE", help="Check this time stamp of the checkpoint as well."),
+    ] = None,
+    authority: Annotated[
+        Path | None,
+        typer.Option("--authority-certificate", metavar="FILE", help="The root certificate of the authority, in PEM."),
+    ] = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -254,6 +315,8 @@ def check(
     with running(json=json, verbose=verbose) as screen:
         try:
             said, signers = _checked(file, policy, database, leaf, old)
+            if token is not None:
+                said += f", which existed by {_stamped(file, token, authority):%Y-%m-%d %H:%M:%S} UTC"
         except Invalid as error:
             raise LogError(f"not valid: {error}", code="proof_invalid") from None
         document = {"valid": True, "said": said, "signed_by": signers}
@@ -299,6 +362,24 @@ def _checked(
         said += ", and the database has all of them unchanged"
     kinds = {checker.ML_DSA_44: "ML-DSA-44"}
     return said, [f"{key.name} ({kinds.get(key.type, 'Ed25519')}, {key.identifier.hex()})" for key in keys]
+
+
+def _stamped(file: Path, token: Path, authority: Path | None) -> datetime:
+    """Return the time in a time stamp of a checkpoint, after checking it."""
+    from relations.audit import check_timestamp
+
+    if authority is None:
+        raise InvalidInput(
+            "cannot check a time stamp without the authority's certificate",
+            code="certificate_needed",
+            field="authority_certificate",
+            hint="Add --authority-certificate with its root certificate",
+        )
+    try:
+        stored, certificate = token.read_bytes(), authority.read_bytes()
+    except OSError as error:
+        raise SourceError(f"cannot read {error.filename}: {error.strerror}", code="unreadable_source") from None
+    return check_timestamp(stored, _checkpoint(file), certificate)
 
 
 def _checkpoint(path: Path) -> Any:

@@ -51,7 +51,9 @@ def show_verification(found: Verification) -> Iterator[RenderableType]:
     yield Text("The log is good.", style="bold green")
     yield Text(f"{number(found.events)} events: the chain is unbroken, without gaps, and every event can be read.")
     compared = f"Views equal to the log: {', '.join(found.views)}." if found.views else "No view was folded so far."
-    yield words(f"Keys, snapshots and seals match the log. {compared}")
+    others = "Snapshots and seals" if any("keys" in each for each in found.unchecked) else "Keys, snapshots and seals"
+    yield words(f"{others} match the log. {compared}")
+    yield from (Text(f"Not checked: {each}.", style="yellow") for each in found.unchecked)
     yield section(
         words("Note this down, and pass it to --expect later to prove that no earlier event has changed:"),
         Text(f"position {found.position}"),
@@ -75,6 +77,7 @@ def _problems(found: Verification) -> Iterator[RenderableType]:
     if hidden > 0:
         listed = "the first 1,000 of each kind" if found.omitted else "them all"
         lines.insert(0, words(f"and {number(hidden)} more; --json lists {listed}"))
+    lines.extend(Text(f"Not checked: {each}.", style="yellow") for each in found.unchecked)
     if any(problem.code in _REBUILT for problem in found.problems):
         lines.append(words("`relations rebuild` rebuilds a view from the log."))
     yield section(Text(), *lines)

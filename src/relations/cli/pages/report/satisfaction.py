@@ -385,36 +385,20 @@ def _last(place: int, headings: Sequence[str]) -> tuple[int]:
 
 
 def _nps_table(title: str, figures: list[NpsFigure]) -> Table:
-    headings = _headings(figures)
-    right = (len(headings), len(headings) + 1)
-    made = table(
-        *headings,
-        "Answers",
-        "NPS",
-        "Between",
-        "-100        0       +100",
-        right=right,
-        title=title,
-        spare=_last(3, headings),
-    )
+    made = _empty_table(title, _headings(figures), "NPS", "-100        0       +100")
     for figure in figures:
         made.add_row(*_names(figure), *_nps_cells(figure, 24))
     return made
 
 
 def _csat_table(title: str, figures: list[CsatFigure]) -> Table:
-    headings = _headings(figures)
-    right = (len(headings), len(headings) + 1)
-    made = table(
-        *headings,
-        "Answers",
-        "CSAT",
-        "Between",
-        "0%      50%     100%",
-        right=right,
-        title=title,
-        spare=_last(3, headings),
-    )
+    made = _empty_table(title, _headings(figures), "CSAT", "0%      50%     100%")
     for figure in figures:
         made.add_row(*_names(figure), *_csat_cells(figure, 20))
     return made
+
+
+def _empty_table(title: str, headings: Sequence[str], name: str, scale: str) -> Table:
+    """Return an empty table of a figure by group, with its interval and a scale that is left out without room."""
+    right = (len(headings), len(headings) + 1)
+    return table(*headings, "Answers", name, "Between", scale, right=right, title=title, spare=_last(3, headings))
