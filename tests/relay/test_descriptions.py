@@ -1,4 +1,4 @@
-"""What describes the events to others: the AsyncAPI document, and the outbox view on PostgreSQL."""
+"""The descriptions of the events for other programs: AsyncAPI, and the outbox view."""
 
 from __future__ import annotations
 
