@@ -21,12 +21,14 @@ from relations.policies import Policy
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
+PARTS = ("close", "note_copied", "recorded", "open_alike", "is_same_command", "compare")
+"""Methods that other modules call with a connection or another engine; `close` is awaited in another way."""
 SAME = [
     name
     for name, found in inspect.getmembers(Relations, inspect.isfunction)
-    if not name.startswith("_") and name not in ("close", "note_copied")
+    if not name.startswith("_") and name not in PARTS
 ]
-"""Every method of `Relations` that a host calls. `note_copied` takes the connection of an import."""
+"""Every method of `Relations` that a host calls."""
 
 
 def buy(number: int, customer: str = "c1", **fields: Any) -> RecordPurchase:
@@ -65,15 +67,14 @@ def test_a_method_is_the_same_as_the_engines(name: str) -> None:
     if name == "execute":  # the one parameter whose type is another: the host's connection is one of asyncio
         assert found["connection"].annotation == "AsyncConnection | None"
         found["connection"] = found["connection"].replace(annotation=wanted["connection"].annotation)
-    assert [each.replace(default=None) for each in found.values()] == [
-        each.replace(default=None) for each in wanted.values()
-    ]
+    forms = [[(each.name, each.kind, each.annotation) for each in side.values()] for side in (found, wanted)]
+    assert forms[0] == forms[1]
     for each, default in ((each, wanted[each].default) for each in wanted):
         assert found[each].default == default or callable(default)
     if name != "key_problems":  # a list, since the iterator would hold a transaction open
         assert returned(ours) == returned(theirs)
     assert (
-        name in ("subscribe", "consume", "view")
+        name in ("subscribe", "consume", "view", "observe")
         or inspect.iscoroutinefunction(ours)
         or inspect.isasyncgenfunction(ours)
     )

@@ -106,4 +106,4 @@ def test_mappings_views_and_questions_are_completed() -> None:
     assert {"cdnow", "helpdesk"} <= set(completed("relations import x.csv --mapping "))
     assert "retention" in completed("relations rebuild ")
     assert {"retention.cohorts", "retention.Patronage"} <= set(completed("relations frame "))
-    assert completed("relations report ") == ["satisfaction", "retention", "repair", "agenda"]
+    assert completed("relations report ") == ["board", "satisfaction", "retention", "repair", "agenda"]

@@ -21,8 +21,9 @@ from relations.engine import Relations, Status, utc_now
 from relations.errors import InvalidInput
 from relations.execution import BatchReport, Clock, Receipt
 from relations.log.connections import acting_for
-from relations.log.database import Access, Durability
+from relations.log.database import Access, Database, Durability
 from relations.messages import Command, Event, RecordedEvent
+from relations.past.explaining import EventExplanation, RowsExplanation, TallyExplanation
 from relations.past.past import Past
 from relations.policies import Policy
 from relations.policies.in_force import InForce
@@ -31,6 +32,7 @@ from relations.projections.projection import Projection
 from relations.projections.running.runner import Progress
 from relations.projections.views import Views
 from relations.reactions import REACTIONS, Reaction
+from relations.telemetry import Observer
 from relations.verification import KeyProblem, Verification
 
 if TYPE_CHECKING:
@@ -92,6 +94,8 @@ class AsyncRelations:
         pool_size: int = 15,
         pool_seconds: float = 30.0,
         connect_seconds: float = 10.0,
+        schema: str | None = None,
+        shares: Database | None = None,
     ) -> Self:
         """Open the log of a database, and create it if it does not exist.
 
@@ -117,6 +121,8 @@ class AsyncRelations:
             pool_size=pool_size,
             pool_seconds=pool_seconds,
             connect_seconds=connect_seconds,
+            schema=schema,
+            shares=shares,
         )
         return cls(await finished(opening), threads=threads)
 
@@ -287,6 +293,71 @@ class AsyncRelations:
         return await self._threads.read(
             self.sync.as_of, position=position, recorded=recorded, occurred=occurred, customer=customer
         )
+
+    async def explain(self, view: str, customer: str, **moment: Any) -> RowsExplanation:
+        """Return how the rows of one customer in a view came about: each event, and what it changed from what to what.
+
+        Args:
+            view: The name of the view, such as `loyalty`.
+            customer: Any id of the customer.
+            moment: The bounds of `as_of`; by default everything recorded so far.
+
+        Raises:
+            InvalidInput: There is no such view, or nothing is recorded of the customer.
+        """
+        return await self._threads.read(self.sync.explain, view, customer, **moment)
+
+    async def explain_tally(
+        self,
+        view: str,
+        table: str,
+        key: Sequence[Any],
+        *,
+        limit: int = 100,
+        after: str | None = None,
+        **moment: Any,
+    ) -> TallyExplanation:
+        """Return a page of the customers and events that made up a tally, with what each added.
+
+        Args:
+            view: The name of the view, such as `loyalty`.
+            table: The class of the row, such as `Movement`.
+            key: The values of the row's key, in the order of its columns.
+            limit: The page ends after the customer whose events reach this number.
+            after: Continue after this customer.
+            moment: The bounds of `as_of`; by default everything recorded so far.
+
+        Raises:
+            InvalidInput: The view has no such tally or row.
+        """
+        return await self._threads.read(self.sync.explain_tally, view, table, key, limit=limit, after=after, **moment)
+
+    async def explain_event(self, position: int) -> EventExplanation:
+        """Return why an event was recorded: the rule, the policy that applied, its causes and its effects.
+
+        Args:
+            position: The event's position.
+
+        Raises:
+            InvalidInput: There is no such event.
+        """
+        return await self._threads.read(self.sync.explain_event, position)
+
+    async def select_events(self, *where: Any) -> list[RecordedEvent]:
+        """Return the events that meet conditions on the log's columns, in order of position."""
+        return await self._threads.read(self.sync.select_events, *where)
+
+    def observe(self, observer: Observer) -> None:
+        """Let an observer see this engine's commands, folds and appends; see `relations.observability`."""
+        self.sync.observe(observer)
+
+    async def note_verified(self, found: Verification) -> None:
+        """Note in the database that the log was found good up to a position, for status and metrics.
+
+        Args:
+            found: A verification without problems; one with problems is not noted.
+        """
+        await self._threads.write(self.sync.note_verified, found)
 
     async def keep_states(self, names: Iterable[str] | None = None) -> None:
         """Keep states of views at evenly spread positions of the log, so that `as_of` any position is answered soon.

@@ -13,7 +13,6 @@ import typer
 
 from relations.cli.options import moment, open_to_read
 from relations.cli.screen import Screen
-from relations.messages import from_micros
 
 if TYPE_CHECKING:
     from relations.engine import Relations
@@ -87,6 +86,8 @@ def _say_known(engine: Relations, past: Questions, screen: Screen) -> None:
         return
     position, head = past.status().position, engine.status().position
     last = next(iter(past.events(after=position - 1)), None) if position else None
+    from relations.messages import from_micros
+
     recorded = "" if last is None else f", recorded {_minute(from_micros(last.recorded_at), engine)}"
     screen.say(f"As known then: the first {position:,} of {head:,} events{recorded}.")
 

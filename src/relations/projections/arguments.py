@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -161,4 +162,8 @@ def formerly_by_offset(skipped: Callable[[Any, int], Any] = _rest) -> Callable[[
 
 
 def _warn_of(former: str, new: str) -> None:
-    warn(f"the argument `{former}` is now called `{new}`", DeprecationWarning, stacklevel=4)
+    # The warning names the caller's line, however many wrappers of a question lie between.
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("relations."):
+        level, frame = level + 1, frame.f_back
+    warn(f"the argument `{former}` is now called `{new}`", DeprecationWarning, stacklevel=level)
