@@ -598,19 +598,7 @@ class Relations(Doors):
         on_progress: Progress | None = None,
     ) -> None:
         """Fold the whole log into fresh tables next to the old ones, and switch to them; see `Runner.rebuild`."""
-        wanted = list(self.runner.projections if names is None else names)
-        observers = self.log.database.observers
-
-        def report(done: int, total: int) -> None:
-            for observer in observers:
-                observer.progressed(", ".join(wanted), done, total)
-            if on_progress is not None:
-                on_progress(done, total)
-
-        with self.log.database.observed("rebuild", ", ".join(wanted)):
-            self.runner.rebuild(
-                wanted, processes=processes, shards=shards, on_progress=report if observers else on_progress
-            )
+        self.runner.rebuild(names, processes=processes, shards=shards, on_progress=on_progress)
 
     def note_verified(self, found: Verification) -> None:
         """Note in the database that the log was found good up to a position, for status and metrics.

@@ -178,8 +178,13 @@ class Runner:
 
     def _step_together(self, folding: LiveFolding, until: int) -> None:
         """Fold one stretch in one transaction with the checkpoints of all its projections."""
-        with writing_views(self._database) as connection, collector_paused():
+        with (
+            self._database.observed("fold", ", ".join(folding.names)) as facts,
+            writing_views(self._database) as connection,
+            collector_paused(),
+        ):
             after = folding.position
+            facts["events"] = until - after
             if not all(self._advance(connection, name, after, until) for name in folding.names):
                 raise _Overtaken
             folding.fold(connection, until)
@@ -337,10 +342,21 @@ class Runner:
             processes = 1  # there is nothing that another process could open
         self._prepare()
         self._live = None
-        with self._rebuilding:  # and not the other lock: views go on answering from the old tables
+        observers, label = self._database.observers, ", ".join(each.name for each in wanted)
+
+        def report(done: int, total: int) -> None:
+            for observer in observers:
+                observer.progressed(label, done, total)
+            if on_progress is not None:
+                on_progress(done, total)
+
+        # Not the other lock: views go on answering from the old tables.
+        with self._rebuilding, self._database.observed("rebuild", label):
             rebuild = Rebuild(self._log, self._codec, wanted, self._zone())
             failures = rebuild.run(
-                processes=processes, shards=max(shards or processes, processes), on_progress=on_progress
+                processes=processes,
+                shards=max(shards or processes, processes),
+                on_progress=report if observers else on_progress,
             )
         for failure in failures.values():
             self._fail(failure)
