@@ -66,6 +66,8 @@ MOVES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("CompleteImprovement", {"improvement": "i"}),
     ("MeasureImprovement", {"improvement": "i", "before": 9, "before_days": 90, "after": 1, "after_days": 90}),
     ("CheckDeadlines", {}),
+    ("ReceiveMessage", {"message": "m"}),
+    ("JudgePromise", {"promise": "timely response", "kept": False, "judged_by": "regulator"}),
 )
 
 
