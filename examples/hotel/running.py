@@ -107,7 +107,7 @@ def service(app: str, database: str, *, workers: int = 2, key: str = "example", 
     port = port or _free_port()
     command = [
         *(sys.executable, "-m", "uvicorn", app, "--host", HOST, "--port", str(port), "--workers", str(workers)),
-        *("--log-level", "warning", "--timeout-graceful-shutdown", "3"),
+        *("--log-level", "warning", "--timeout-graceful-shutdown", "1"),
     ]
     process = subprocess.Popen(  # noqa: S603 - a fixed command
         command, env={**os.environ, "HOTEL_DATABASE": database, "HOTEL_KEY": key}

@@ -6,7 +6,7 @@ from tests.cli.conftest import Run
 
 def test_every_command_event_and_policy_has_its_schema(run: Run) -> None:
     document = run("schema").json
-    assert set(document) == {"commands", "events", "policy", "mapping"}
+    assert set(document) == {"asyncapi", "commands", "events", "policy", "mapping"}
     for aggregate in AGGREGATES:
         for command in aggregate.commands:
             assert document["commands"][command.__name__]["type"] == "object"

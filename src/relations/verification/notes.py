@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import select
 
+from relations.json_form import JsonForm
 from relations.log.database import Database
 from relations.log.tables import meta, record_facts
 from relations.messages import from_micros
@@ -16,7 +17,7 @@ __all__ = ["Verified", "last_verified", "note_verified"]
 _NAME = "verified"
 
 
-class Verified(msgspec.Struct, frozen=True):
+class Verified(JsonForm, msgspec.Struct, frozen=True):
     """A verification that found no problem.
 
     Attributes:
