@@ -33,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 _ENDS = pytest.StashKey[float]()
+_LONG_MINUTES = 10
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -45,7 +46,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Shuffle the tests of a search, so that its last minute does not always cut off the same ones."""
     if config.option.soak_minutes is not None:
         random.Random(config.option.soak_seed).shuffle(items)
-        items.sort(key=lambda item: item.get_closest_marker("soak") is None)
+        # The long tests come first where there is time for them, and last in a short search, which must end soon.
+        is_short = config.option.soak_minutes < _LONG_MINUTES
+        items.sort(key=lambda item: (item.get_closest_marker("soak") is None) != is_short)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
