@@ -134,7 +134,7 @@ def take(engine: Relations, step: Command | Policy) -> None:
 def forget(engine: Relations) -> None:
     """Let the views forget all that they have kept, as if the engine had just been opened."""
     for view in vars(engine.views).values():
-        view.__dict__.update(type(view)(engine.view_context).__dict__)
+        view.__dict__.update(type(view)(engine.view_context, *view._others).__dict__)
 
 
 @part(2, suppress_health_check=_CHECKS)
