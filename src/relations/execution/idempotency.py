@@ -119,7 +119,7 @@ class Repeats:
         self, connection: Connection, command: Command, customer: str, names: Sequence[str], now: int | None
     ) -> bytes:
         values = _as_first_recorded(command)
-        words = {field: values[field] for field in names if values[field] is not None}
+        words = {field: values[field] for field in names if values.get(field) is not None}
         known = {**values, **dict.fromkeys(words, True)} if words else values
         plain = sha256(type(command).__name__.encode() + _encode_command(known)).digest()[:16]
         if not words:

@@ -13,5 +13,11 @@ __all__ = ["UPCASTS", "Upcast"]
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 
-UPCASTS: Mapping[tuple[str, int], Upcast] = {}
+
+def _unchanged(form: dict[str, Any]) -> dict[str, Any]:
+    """Return a body to which the next schema only adds fields, whose defaults say what the old form meant."""
+    return form
+
+
+UPCASTS: Mapping[tuple[str, int], Upcast] = {("customer.interaction_recorded", 1): _unchanged}
 """Upcasts by topic and old schema; each leads to the next schema."""

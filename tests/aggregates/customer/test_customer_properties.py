@@ -35,6 +35,7 @@ from relations.aggregates.customer import (
     RecordInteraction,
     RecordPurchase,
     RefundPurchase,
+    Regarding,
     RegisterCustomer,
     ReleaseCustomer,
     UnmergeCustomer,
@@ -230,6 +231,7 @@ _BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "tuple[Tender, ...]": st.lists(
         st.builds(Tender, ids, st.builds(Money, st.integers(1, 50), currencies)), max_size=2
     ).map(tuple),
+    "Regarding | None": st.none() | st.builds(Regarding, st.just("offer"), ids),
     "Personal | None": maybe,
     "SealedSince": ids,
     "tuple[str, ...]": st.lists(ids, max_size=2).map(tuple),

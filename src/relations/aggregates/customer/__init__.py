@@ -107,6 +107,7 @@ from relations.aggregates.customer.events import (
 from relations.aggregates.customer.evolve import EVENTS, evolve
 from relations.aggregates.customer.item_answer import ItemAnswer
 from relations.aggregates.customer.merging import MERGING
+from relations.aggregates.customer.regarding import Regarding, RegardingKind
 from relations.aggregates.customer.state import Customer, Invitation, Registration
 from relations.decider import Aggregate, Decider
 
@@ -165,6 +166,8 @@ __all__ = [
     "RecordWinBack",
     "RefundPurchase",
     "RefundReversed",
+    "Regarding",
+    "RegardingKind",
     "RegisterCustomer",
     "Registration",
     "ReinstatePurchase",
@@ -188,7 +191,7 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Customer,
-    state_version=8,
+    state_version=9,
     merging=MERGING,
     of_known={MergeCustomer: "customer", AbsorbCustomer: "into"},
     keyed={LinkIdentity: LinkIdentity.keyed},

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from relations.aggregates.contact import Birthday, Email, LanguageTag, Phone
 from relations.aggregates.customer.item_answer import ItemAnswer
+from relations.aggregates.customer.regarding import Regarding
 from relations.currencies import last_day_of
 from relations.messages import Channel, Command, Id, Label, Money, Tender, Term, Text
 from relations.policies.instruments import CSAT, NPS
@@ -126,7 +127,37 @@ class WithdrawConsent(CustomerCommand):
 
 
 class RecordInteraction(CustomerCommand):
-    """Record contact between the business and the customer."""
+    """Record contact between the business and the customer.
+
+    Attributes:
+        kind: The kind of contact, such as `message`, `short_call`, `long_call` or `visit`.
+        regarding: The care step, offer, opportunity or complaint that it is about.
+        words: What was said, or a note about it. Stored encrypted.
+        by: The staff member who was in contact, by your id.
+        minutes: How long it took.
+        sells: True if the business tried to sell something.
+        platform: The platform of a contact on the web, such as the name of a social network.
+        purpose: The purpose for which consent counts, if it is not the policy's own.
+        topics: The topics that came up and the gifts that were given, in the terms under which taboos are noted.
+        in_spite_of: The reason for a topic or gift that is noted as a taboo. Stored encrypted.
+        lenient: Used by imports from other systems. A contact that breaks a rule is recorded with the rule's code,
+            instead of being refused.
+    """
+
+    added: ClassVar[frozenset[str]] = frozenset(
+        {
+            "regarding",
+            "words",
+            "by",
+            "minutes",
+            "sells",
+            "platform",
+            "purpose",
+            "topics",
+            "in_spite_of",
+            "lenient",
+        }
+    )
 
     interaction: Id
     channel: Channel
@@ -134,6 +165,16 @@ class RecordInteraction(CustomerCommand):
     touchpoint: Label | None = None
     direction: Literal["inbound", "outbound"] = "inbound"
     outcome: Label | None = None
+    regarding: Regarding | None = None
+    words: Text | None = None
+    by: Id | None = None
+    minutes: Annotated[int, Field(strict=True, ge=0, le=10_000)] | None = None
+    sells: bool = False
+    platform: Label | None = None
+    purpose: Label | None = None
+    topics: Annotated[tuple[Term, ...], Field(max_length=20)] = ()
+    in_spite_of: Text | None = None
+    lenient: bool = False
 
 
 class RecordPurchase(CustomerCommand):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from relations.aggregates.customer.item_answer import ItemAnswer
+from relations.aggregates.customer.regarding import Regarding
 from relations.messages import Event, Money, Personal, SealedSince, Tender
 
 __all__ = [
@@ -99,9 +100,25 @@ class ConsentWithdrawn(Event, frozen=True):
 
 
 class InteractionRecorded(Event, frozen=True):
-    """The business and the customer were in contact: a call, a greeting, a visit."""
+    """The business and the customer were in contact: a call, a greeting, a visit.
+
+    Attributes:
+        interaction: The interaction's own id.
+        kind: The kind of contact, such as `message`, `short_call`, `long_call` or `visit`.
+        regarding: The care step, offer, opportunity or complaint that it is about, if any.
+        words: What was said, or a note about it.
+        by: The staff member who was in contact, by the host's id.
+        minutes: How long it took.
+        sells: True if the business tried to sell something.
+        platform: The platform of a contact on the web, such as the name of a social network.
+        purpose: The purpose for which consent counts, if it is not the policy's own.
+        topics: The topics that came up and the gifts that were given, in the terms under which taboos are noted.
+        in_spite_of: The reason for a topic or gift that is noted as a taboo.
+        breaches: The codes of the contact rules that it broke, if it was recorded leniently.
+    """
 
     topic: ClassVar[str] = "customer.interaction_recorded"
+    schema: ClassVar[int] = 2
     interaction: str
     channel: str
     kind: str
@@ -109,6 +126,16 @@ class InteractionRecorded(Event, frozen=True):
     direction: str = "inbound"
     outcome: str | None = None
     at: int = 0
+    regarding: Regarding | None = None
+    words: Personal | None = None
+    by: str | None = None
+    minutes: int | None = None
+    sells: bool = False
+    platform: str | None = None
+    purpose: str | None = None
+    topics: tuple[str, ...] = ()
+    in_spite_of: Personal | None = None
+    breaches: tuple[str, ...] = ()
 
 
 class PurchaseRecorded(Event, frozen=True):

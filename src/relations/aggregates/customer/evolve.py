@@ -50,6 +50,7 @@ from relations.aggregates.customer.state import (
     given,
     trait_key,
     with_change,
+    wordless,
 )
 from relations.aggregates.maps import with_item
 from relations.messages import Event
@@ -88,7 +89,7 @@ def _consent_withdrawn(state: Customer, event: ConsentWithdrawn) -> Customer:
 
 
 def _interaction_recorded(state: Customer, event: InteractionRecorded) -> Customer:
-    return _replace(state, interactions=with_item(state.interactions, event.interaction, event))
+    return _replace(state, interactions=with_item(state.interactions, event.interaction, wordless(event)))
 
 
 def _purchase_recorded(state: Customer, event: PurchaseRecorded) -> Customer:

@@ -36,6 +36,7 @@ __all__ = [
     "holds",
     "trait_key",
     "with_change",
+    "wordless",
 ]
 
 Change = tuple[int, str | None]
@@ -94,7 +95,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         corrected: The earlier versions of corrected answers: business time, score and items.
         worded: Answers that have a comment, with the times at which they were given.
         answers: By instrument and invitation, the id of the answer.
-        interactions: By id.
+        interactions: By id, without their words.
         into: The id that this one is an alias of; None if it is not an alias.
         into_at: The business time of that merge, UTC microseconds.
         absorbed: The ids that are aliases of this one, in order.
@@ -206,6 +207,13 @@ def holds(changes: tuple[Change, ...], at: int) -> bool:
     """Return whether the last change up to a moment has a value."""
     before = [value for moment, value in changes if moment <= at]
     return bool(before) and before[-1] is not None
+
+
+def wordless(event: InteractionRecorded) -> InteractionRecorded:
+    """Return an interaction without its words, as the state keeps it."""
+    if event.words is None and event.in_spite_of is None:
+        return event
+    return _replace(event, words=None, in_spite_of=None)
 
 
 def culture_of(note: Any) -> dict[str, str]:

@@ -38,8 +38,10 @@ from relations.aggregates.customer import (
     NoteCulture,
     NoteTrait,
     RecordAcquisitionCost,
+    RecordInteraction,
     RecordPurchase,
     RefundPurchase,
+    Regarding,
     ScoreSentiment,
     SendInvitation,
 )
@@ -238,6 +240,7 @@ _KNOWN: tuple[tuple[Any, Callable[[], SearchStrategy[Any]]], ...] = (
     (str, texts),
 )
 
+_SUBJECTS = (Regarding("offer", "o1"), Regarding("opportunity", "n1"), Regarding("complaint", "k1"))
 _INSTRUMENTS = ("nps", "csat", "nps", "csat", "ces", "review", "servqual", "interview", "observation")
 
 _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
@@ -256,6 +259,9 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (ScoreSentiment, "scorer"): lambda: st.sampled_from(("vader", "snownlp")),
     (ScoreSentiment, "scorer_version"): lambda: st.sampled_from(("1", "2")),
     (RecordAcquisitionCost, "amount"): moneys,
+    (RecordInteraction, "regarding"): lambda: st.none() | st.sampled_from(_SUBJECTS),
+    (RecordInteraction, "topics"): lambda: st.sampled_from(((), (), ("pillow",), ("clock", "breakfast"))),
+    (RecordInteraction, "kind"): lambda: st.sampled_from(("message", "short_call", "long_call", "visit", "gift")),
     (NoteTrait, "about"): lambda: st.sampled_from(("pillow", "breakfast")),
     (DropTrait, "about"): lambda: st.sampled_from(("pillow", "breakfast")),
     (NoteCulture, "languages"): lambda: st.sampled_from(((), ("de", "en-GB"), ("zh-Hant",))),

@@ -22,7 +22,15 @@ from relations.aggregates.customer.events import (
     InteractionRecorded,
     ProfileCorrected,
 )
-from relations.aggregates.customer.state import PROFILE, Customer, Registration, changes_nothing, consent_key, given
+from relations.aggregates.customer.state import (
+    PROFILE,
+    Customer,
+    Registration,
+    changes_nothing,
+    consent_key,
+    given,
+    wordless,
+)
 from relations.errors import CommandRefused
 from relations.messages import Command, Event
 
@@ -109,11 +117,20 @@ def _record_interaction(state: Customer, command: RecordInteraction) -> list[Eve
         direction=command.direction,
         outcome=command.outcome,
         at=command.at,
+        regarding=command.regarding,
+        words=command.words,
+        by=command.by,
+        minutes=command.minutes,
+        sells=command.sells,
+        platform=command.platform,
+        purpose=command.purpose,
+        topics=command.topics,
+        in_spite_of=command.in_spite_of,
     )
     recorded = state.interactions.get(command.interaction)
     if recorded is None:
         return making_known(state, command, event, command.channel)
-    if recorded == event:
+    if recorded == wordless(event):
         return []
     raise id_reused("interaction", command.interaction)
 
