@@ -1,5 +1,6 @@
 """The policy of the business as data: one pydantic model for each subject, combined in `Policy`."""
 
+from relations.policies.care import Care
 from relations.policies.complaints.authority import Desk, Limit
 from relations.policies.complaints.business_calendar import BusinessCalendar, OwnDay
 from relations.policies.complaints.repair import EmotionalAccount, Repair, SeverityWeights
@@ -24,6 +25,7 @@ __all__ = [
     "BusinessCalendar",
     "CalendarYear",
     "Campaign",
+    "Care",
     "Condition",
     "CurrencyGrades",
     "DayCount",

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from relations.messages import Checked
+from relations.policies.care import Care
 from relations.policies.codes import known_currency, known_zone
 from relations.policies.complaints.authority import Desk
 from relations.policies.complaints.repair import Repair
@@ -38,6 +39,7 @@ class Policy(Checked):
         repair: The rules by which a damaged relation counts as repaired.
         desk: The limits of what each role at the complaint desk may promise.
         personal_data: The time for which personal words are kept.
+        care: The rules for contact that the business begins.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -55,6 +57,7 @@ class Policy(Checked):
     repair: Repair = Repair()
     desk: Desk = Desk()
     personal_data: PersonalData = PersonalData()
+    care: Care = Care()
 
     @model_validator(mode="after")
     def _programmes_have_ids(self) -> Self:

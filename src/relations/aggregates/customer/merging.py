@@ -27,6 +27,7 @@ from relations.aggregates.customer.commands import (
     GiveFeedback,
     NoteCulture,
     NoteTrait,
+    RecordInteraction,
     RecordLapse,
     RecordWinBack,
     RefundPurchase,
@@ -72,6 +73,7 @@ def _has_answer(command: GiveFeedback, state: Customer) -> bool:
 
 
 _NAMES: Mapping[type[Command], tuple[Has, ...]] = {
+    RecordInteraction: (lambda command, state: command.interaction in state.interactions,),
     RefundPurchase: (
         lambda command, state: command.refund in state.refunds,
         lambda command, state: command.purchase in state.purchases,
@@ -176,6 +178,7 @@ _UNITED: Mapping[str, Callable[[Mapping[str, Customer]], Any]] = {
     "seen": _seen,
     "consents": _consents,
     "answers": partial(_united, "answers"),
+    "interactions": partial(_united, "interactions"),
     "purchases": partial(_united, "purchases"),
     "invitations": partial(_united, "invitations"),
     "profile": partial(_changes, "profile"),
@@ -188,6 +191,7 @@ _ASKED = ("seen", "consents", "answers", "invitations")
 _SAID_AS_ONE: Mapping[type[Command], tuple[str, ...]] = {
     SendInvitation: _ASKED,
     RemindInvitation: _ASKED,
+    RecordInteraction: ("consents", "interactions", "traits"),
     GiveConsent: ("consents",),
     CorrectProfile: ("profile",),
     NoteTrait: ("traits",),

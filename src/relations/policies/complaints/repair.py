@@ -59,7 +59,11 @@ class EmotionalAccount(Checked):
     half_life_days: Annotated[int, Field(strict=True, ge=1, le=36_500)] = 180
     interactions: dict[Label, Weight] = {
         "greeting": 1,
+        "message": 1,
+        "short_call": 2,
+        "long_call": 3,
         "kind_call": 3,
+        "advised_against_purchase": 5,
         "visit": 1,
         "gift": 3,
         "promise_kept": 4,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from relations.aggregates.customer.decide.contacts import CONTACT_RULES
 from relations.aggregates.customer.decide.feedback import SURVEY_RULES
 from relations.aggregates.customer.decide.invitations import INVITATION_RULES
 from relations.aggregates.customer.decide.merges import MERGE_RULES
@@ -24,7 +25,11 @@ _DECISIONS: Mapping[type[Command], Callable[[Customer, Any], list[Event]]] = {
     **MERGE_RULES,
     **PORTRAIT_RULES,
 }
-_BY_POLICY: dict[type[Command], Callable[[Customer, Any, Policy], list[Event]]] = {**SURVEY_RULES, **INVITATION_RULES}
+_BY_POLICY: dict[type[Command], Callable[[Customer, Any, Policy], list[Event]]] = {
+    **SURVEY_RULES,
+    **INVITATION_RULES,
+    **CONTACT_RULES,
+}
 """Rules that depend on the policy in force."""
 
 COMMANDS = (*_DECISIONS, *_BY_POLICY)

@@ -1,4 +1,4 @@
-"""The rules of registration, corrections, consents, interactions and linked identities."""
+"""The rules of registration, corrections, consents and linked identities."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ from relations.aggregates.customer.commands import (
     CorrectProfile,
     GiveConsent,
     LinkIdentity,
-    RecordInteraction,
     RegisterCustomer,
     WithdrawConsent,
 )
-from relations.aggregates.customer.decide.refusals import id_reused, making_known, refuse_if_erased
+from relations.aggregates.customer.decide.refusals import making_known, refuse_if_erased
 from relations.aggregates.customer.events import (
     ConsentGiven,
     ConsentWithdrawn,
     CustomerRegistered,
     IdentityLinked,
-    InteractionRecorded,
     ProfileCorrected,
 )
 from relations.aggregates.customer.state import (
@@ -29,7 +27,6 @@ from relations.aggregates.customer.state import (
     changes_nothing,
     consent_key,
     given,
-    wordless,
 )
 from relations.errors import CommandRefused
 from relations.messages import Command, Event
@@ -108,33 +105,6 @@ def _withdraw_consent(state: Customer, command: WithdrawConsent) -> list[Event]:
     return making_known(state, command, event, command.channel)
 
 
-def _record_interaction(state: Customer, command: RecordInteraction) -> list[Event]:
-    event = InteractionRecorded(
-        interaction=command.interaction,
-        channel=command.channel,
-        kind=command.kind,
-        touchpoint=command.touchpoint,
-        direction=command.direction,
-        outcome=command.outcome,
-        at=command.at,
-        regarding=command.regarding,
-        words=command.words,
-        by=command.by,
-        minutes=command.minutes,
-        sells=command.sells,
-        platform=command.platform,
-        purpose=command.purpose,
-        topics=command.topics,
-        in_spite_of=command.in_spite_of,
-    )
-    recorded = state.interactions.get(command.interaction)
-    if recorded is None:
-        return making_known(state, command, event, command.channel)
-    if recorded == wordless(event):
-        return []
-    raise id_reused("interaction", command.interaction)
-
-
 def _link_identity(state: Customer, command: LinkIdentity) -> list[Event]:
     refuse_if_erased(state, command, None, "Link the id to another customer")
     if {command.external_id, command.digest} & {*state.identities.get(command.source, ())}:
@@ -148,6 +118,5 @@ PROFILE_RULES: Mapping[type[Command], Callable[[Customer, Any], list[Event]]] = 
     CorrectProfile: _correct,
     GiveConsent: _give_consent,
     WithdrawConsent: _withdraw_consent,
-    RecordInteraction: _record_interaction,
     LinkIdentity: _link_identity,
 }
