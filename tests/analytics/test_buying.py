@@ -18,6 +18,7 @@ from scipy import integrate, stats  # type: ignore[import-untyped]  # scipy has 
 
 from relations.analytics import BuyingModel, RepeatStatistics, fit_buying
 from relations.analytics.buying import BuyingModelName, _grouped, _log_likelihood
+from relations.analytics.hypergeometric import mean_power
 from relations.errors import InvalidInput, NoFit
 
 MODELS: tuple[BuyingModelName, ...] = ("bg_nbd", "mbg_nbd")
@@ -213,6 +214,8 @@ def test_without_anybody_who_came_back_there_is_nothing_to_fit(
     [
         [RepeatStatistics(1, 30, 60)] * 40,  # all alike: rates do not differ
         [RepeatStatistics(n, 59, 60) for n in (5, 6, 5, 6, 7)],  # nobody ever left
+        # A ridge so flat that rounding decides where on it the search ends, and whether its slope and curvature pass.
+        [RepeatStatistics(n % 2, n % 2 * (9 + n % 7 * 11), 180 - n) for n in range(1, 90)],
     ],
 )
 def test_a_likelihood_without_a_summit_is_refused_and_says_where_it_leads(group: list[RepeatStatistics]) -> None:
@@ -256,3 +259,10 @@ def test_questions_that_make_no_sense_are_refused() -> None:
         with pytest.raises(InvalidInput) as caught:
             ask()
         assert caught.value.code == code
+
+
+@pytest.mark.parametrize(("a", "b"), [(1e3, 5e3), (2e5, 1e6)])
+def test_customers_who_all_leave_equally_often_are_expected_like_a_fixed_chance(a: float, b: float) -> None:
+    for e, z in product((1.5, 6.0), (0.1, 2.0, 8.0)):
+        found = mean_power(a, np.array([b]), np.array([e]), np.array([z]))
+        assert found[0] == pytest.approx((1 + a / (a + b) * z) ** -e, rel=2e-2)

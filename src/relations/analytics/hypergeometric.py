@@ -2,7 +2,8 @@
 
 By Pfaff's transformation it is (1 + z)^-a 2F1(a + b - e, a; a + b; w) with w = z / (1 + z) < 1, whose parameters stay
 small together where e and b grow together. Near w = 1 scipy continues the series by a formula that is undefined where
-e - a is a whole number (it gives NaN) and poor near it; there the mean is integrated instead.
+e - a is a whole number (it gives NaN) and poor near it; there the mean is integrated instead. So it is where a is so
+large that the first factor vanishes and the second overflows.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ __all__ = ["mean_power"]
 
 _SERIES_MAX = 0.9
 """The largest w for which the plain series is summed."""
+
+_FACTOR_MAX = 300.0
+"""The largest a log (1 + z) for which it is: beyond it the two factors do not fit a float."""
 
 _FAR = 40.0
 """Terms below this, as a logarithm, do not count."""
@@ -31,7 +35,7 @@ def mean_power(a: float, b: Any, e: Any, z: Any) -> Any:
     """
     np, special = scientific("numpy", "Expected purchases"), scientific("scipy.special", "Expected purchases")
     w = z / (1 + z)
-    near = w <= _SERIES_MAX
+    near = (w <= _SERIES_MAX) & (a * np.log1p(z) <= _FACTOR_MAX)
     found = np.exp(-a * np.log1p(z))
     found[near] *= special.hyp2f1((a + b - e)[near], a, (a + b)[near], w[near])
     if not near.all():

@@ -20,11 +20,12 @@ _REACH = 13.8
 _SLOPE_AIM, _SLOPE_MAX = 1e-9, 1e-7
 """Slopes of the mean log-likelihood by a parameter's logarithm: the search's aim, and the limit for a maximum."""
 
-_CURVATURE_MIN = 1e-8
-"""A smaller curvature is only rounding."""
+_ERROR_MAX = _REACH / 1.96
+"""The largest standard error of a logarithm, in any direction. Beyond it a 95 % interval leaves the search's limits:
+the customers do not say where the maximum is, and rounding decides where the search ends."""
 
-_STEP = 1e-5
-"""The distance over which the slope's change gives the curvature."""
+_STEP = 1e-4
+"""The distance over which the slope's change gives the curvature: wide enough that rounding does not show."""
 
 LogLikelihood = Callable[[Any], tuple[float, Any]]
 """A function from the parameters to the log-likelihood and its gradient."""
@@ -92,7 +93,7 @@ def maximise(
     point = found.x
     parameters, curvature = np.exp(point), _curvature(descent, point, np)
     named = dict(zip(names, map(float, parameters), strict=True))
-    _check_maximum(descent(point)[1], point - origin, curvature, named, model, np)
+    _check_maximum(descent(point)[1], point - origin, curvature * count, named, model, np)
     errors = np.sqrt(np.diag(np.linalg.inv(curvature)) / count) * parameters
     return Maximum(tuple(named.values()), tuple(map(float, errors)), float(log_likelihood(parameters)[0]), evaluations)
 
@@ -103,7 +104,7 @@ def _check_maximum(slope: Any, way: Any, curvature: Any, named: dict[str, float]
     if far or not np.max(np.abs(slope)) <= _SLOPE_MAX:
         at = ", ".join(f"{name} = {value:.3g}" for name, value in named.items())
         how = f"it is still rising at {at}"
-    elif not np.all(np.linalg.eigvalsh(curvature) > _CURVATURE_MIN):
+    elif not np.all(np.linalg.eigvalsh(curvature) > 1 / _ERROR_MAX**2):
         how = "it is too flat to separate the parameters"
     else:
         return
