@@ -25,6 +25,7 @@ from relations.log.codec import Codec
 from relations.log.consuming import Consumer, consumer_statuses, move_consumer
 from relations.log.database import Access, Database, Durability
 from relations.log.log import Log
+from relations.log.people import Marks
 from relations.log.personal import Keys
 from relations.log.subscription import Subscription
 from relations.log.tables import log as log_table
@@ -37,6 +38,7 @@ from relations.policies import Policy
 from relations.policies.in_force import InForce
 from relations.projections import PROJECTIONS, VIEWS, View, ViewContext
 from relations.projections.agenda.view import commands_due
+from relations.projections.customers.lookup import words_of
 from relations.projections.projection import Projection
 from relations.projections.running.last_events import last_events
 from relations.projections.running.resolving import AliasReader
@@ -96,6 +98,7 @@ class Relations(Doors):
         self.commands = {command.__name__: command for aggregate in aggregates for command in aggregate.commands}
         self.clock = clock
         self._keys = Keys(log.database, master_key)
+        self._marks = Marks(log.database, self._keys, words_of)
         self._repeats = Repeats(log.database, self.codec, self._keys, aggregates)
         self._reader = Reader(self.codec, self._keys)
         self._executor = Executor(
@@ -104,6 +107,7 @@ class Relations(Doors):
             self._keys,
             aggregates=aggregates,
             react=partial(react, reactions=reactions),
+            marks=self._marks,
             only_if=ONLY_IF,
             clock=clock,
             snapshot_every=snapshot_every,
@@ -152,6 +156,7 @@ class Relations(Doors):
             open_words=open_words,
             digest=self._keys.known_digest,
             is_recorded=is_recorded,
+            marked=self._marks.candidates,
             last_events=partial(last_events, self.log.database, but_by="agenda"),
         )
 
@@ -562,6 +567,19 @@ class Relations(Doors):
             32 lower-case letters and digits.
         """
         return self._keys.digest(text, purpose=purpose)
+
+    def index_people(self, *, on_progress: Progress | None = None) -> int:
+        """Make the customers of a log of an older version findable by name, address and number.
+
+        A new log needs no such call. It may be interrupted and repeated, and others may record meanwhile.
+
+        Args:
+            on_progress: Called with the events read so far, and all there are.
+
+        Returns:
+            The number of events with words that were indexed.
+        """
+        return self._marks.build(self.log, self.codec, on_progress)
 
     def key_problems(self) -> Iterator[KeyProblem]:
         """Check every customer's key against the log: damaged, swapped, missing, emptied, or back after an erasure."""

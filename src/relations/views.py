@@ -19,7 +19,7 @@ from relations.projections.board.view import (
     IndicatorMonth,
     IndicatorSpan,
 )
-from relations.projections.customers import ConsentStanding, CustomersView, Identity, Portrait
+from relations.projections.customers import ConsentStanding, CustomersView, FoundCustomer, Identity, Portrait
 from relations.projections.customers.duplicates import Contradiction, Duplicate, Evidence
 from relations.projections.customers.portraits import Culture, Trait
 from relations.projections.desk import DeskView, Load, TicketPage, TicketProfile
@@ -152,6 +152,7 @@ __all__ = [
     "Duplicate",
     "EmotionalBalance",
     "Evidence",
+    "FoundCustomer",
     "FunnelStep",
     "GapFigure",
     "GoalEffect",

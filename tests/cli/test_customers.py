@@ -139,3 +139,17 @@ def test_of_whoever_bought_in_another_currency_only_that_is_said(run: Run, tmp_p
     assert "unknown: they have not bought" in " ".join(shown.split())
     assert "no loyalty since" in shown
     assert "none loyalty" not in shown
+
+
+def test_people_are_found_by_whatever_is_known_of_them(run: Run, hotel: Path, guest: str) -> None:
+    for asked in (("somebody",), ("ELSE", "Somebody"), ("77",), ("other",), (guest,)):
+        shown = run("find", *asked, "-d", hotel)
+        assert (shown.code, shown.err) == (0, ""), asked
+        assert guest in shown.out
+    (found,) = run("find", "somebody", "-d", hotel, "--json").json["found"]
+    assert (found["customer"], found["matched_id"], found["name"]) == (guest, "other", "Somebody Else")
+    with Relations.open(f"sqlite:///{hotel}") as relations:
+        relations.execute(EraseCustomer(customer="other", occurred_at=AT))
+    nobody = run("find", "somebody", "-d", hotel)
+    assert (nobody.code, "Nobody was found" in nobody.out) == (1, True)
+    assert "Indexed" in run("index", "-d", hotel).err

@@ -38,6 +38,7 @@ from relations.log.codec import Codec, Topic
 from relations.log.database import Database
 from relations.log.forking import after_fork
 from relations.log.log import Entry, Log
+from relations.log.people import Marks
 from relations.log.personal import Keys, has_personal
 from relations.log.reader import Reader, recorded_event
 from relations.log.tables import log as log_table
@@ -85,6 +86,7 @@ class Executor:
         *,
         aggregates: Sequence[Aggregate[Any]],
         react: React,
+        marks: Marks | None = None,
         only_if: Mapping[type[Event], str] = MappingProxyType({}),
         clock: Clock,
         snapshot_every: int = 500,
@@ -95,6 +97,7 @@ class Executor:
         self._database: Database = log.database
         self._codec = codec
         self._keys = keys
+        self._marks = marks
         self._reactions = react
         self._only_if = only_if
         self._clock = clock
@@ -259,6 +262,10 @@ class Executor:
             if type(event) in self._erasures:
                 # Now and not at the end: later commands of the same batch must find no key any more.
                 self._keys.destroy(unit.writer.connection, entry.customer, unit.recorded_at)
+                if self._marks is not None:
+                    self._marks.delete(unit.writer.connection, entry.customer)
+            elif self._marks is not None and self._topics[type(event)].personal:
+                self._marks.write(unit.writer.connection, entry.customer, event)
         if self._policies is not None and self._policies.name in decision.states:
             self._begun(unit)
 

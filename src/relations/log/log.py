@@ -19,7 +19,17 @@ from relations.log.chain import GENESIS, check, link
 from relations.log.connections import checked_host, noticing_host_loss
 from relations.log.database import Database, tables_of
 from relations.log.failures import translated
-from relations.log.tables import COLUMNS, FORMAT, WITH_DIGESTS, log, meta, metadata, record_facts
+from relations.log.tables import (
+    COLUMNS,
+    FORMAT,
+    MARKED,
+    MARKS_VERSION,
+    WITH_DIGESTS,
+    log,
+    meta,
+    metadata,
+    record_facts,
+)
 from relations.version import VERSION
 
 __all__ = ["Entry", "Head", "Log", "Shard", "Writer"]
@@ -217,7 +227,8 @@ class Log:
                 metadata.create_all(connection)
                 if connection.execute(select(meta.c.value).where(meta.c.name == "format")).first() is None:
                     created_by = f"relations {VERSION}, {WITH_DIGESTS}"
-                    record_facts(connection, {"format": str(FORMAT), "id": uuid4().hex, "created_by": created_by})
+                    facts = {"format": str(FORMAT), "id": uuid4().hex, "created_by": created_by}
+                    record_facts(connection, {**facts, MARKED: MARKS_VERSION})
 
     def _check_format(self) -> None:
         with self.database.reading() as connection:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import os
 from base64 import b32encode, urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -271,6 +271,25 @@ class Keys:
             # Not remembered: the transaction, and the new key with it, may be rolled back.
             key = self.need(connection, _DIGEST_KEY, 0)
         return _digest(key, text, purpose)
+
+    def marks(self, connection: Connection, texts: Iterable[tuple[str, str]], *, write: bool = False) -> list[int]:
+        """Return the marks of texts: the first 8 bytes of their keyed digests. None if this log has no digests yet.
+
+        Args:
+            connection: A transaction that sees the keys.
+            texts: Purposes and texts.
+            write: True in a write transaction, which may be the first that needs the key of digests.
+        """
+        key = self._digest_key
+        if key is None:
+            # Not remembered where it is new: the transaction, and the key with it, may be rolled back.
+            key = self.need(connection, _DIGEST_KEY, 0) if write else self.get(connection, _DIGEST_KEY)
+        if key is None:
+            return []
+        return [
+            int.from_bytes(hmac.digest(key, f"{purpose}\0{text}".encode(), "sha256")[:8], "big", signed=True)
+            for purpose, text in texts
+        ]
 
     def _made_digest_key(self) -> bytes:
         with self._database.reading() as connection:

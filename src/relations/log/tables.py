@@ -27,12 +27,15 @@ __all__ = [
     "COLUMNS",
     "FOREIGN",
     "FORMAT",
+    "MARKED",
+    "MARKS_VERSION",
     "PURGE_OWED",
     "TRIGGERS",
     "WITH_DIGESTS",
     "facts_digests",
     "keys",
     "log",
+    "marks",
     "meta",
     "metadata",
     "record_facts",
@@ -97,6 +100,16 @@ keys = Table(
     Column("created_at", BigInteger, nullable=False),
 )
 """The table of keys for personal words, one per customer. Erasing a customer leaves an empty key."""
+
+marks = Table(
+    "relations_marks",
+    metadata,
+    Column("mark", BigInteger, primary_key=True, autoincrement=False),
+    Column("customer", _Name, primary_key=True),
+    Index("relations_marks_customer", "customer"),
+    sqlite_with_rowid=False,
+)
+"""The table of marks, by which customers are found although their words are sealed."""
 
 tracking = Table(
     "relations_tracking",
@@ -165,6 +178,10 @@ event.listen(log, "after_create", _ddl(_ON_POSTGRESQL).execute_if(dialect="postg
 _DIGESTS = "digests"
 WITH_DIGESTS = "with digests of its facts"
 """The end of the fact `created_by` in a log that has had digests of its facts from the beginning."""
+MARKED = "people_indexed"
+"""The name of the fact that customers can be found by the words of the log; see `relations.log.people.marks`."""
+MARKS_VERSION = "1"
+"""The version of the words that marks are made of."""
 PURGE_OWED = "purge_owed"
 """The name of the fact that a destroyed key is still in the database's files."""
 _UNCHECKED = (_DIGESTS, PURGE_OWED)

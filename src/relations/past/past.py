@@ -221,6 +221,7 @@ class Past(Questions):
             open_words=self._parts.context.open_words,
             digest=self._parts.context.digest,
             is_recorded=self._is_recorded,
+            marked=self._parts.context.marked,
         )
 
     def _is_recorded(self, customers: Sequence[str]) -> bool:

@@ -72,6 +72,7 @@ class ViewContext:
         open_words: Opens sealed personal words; None for the erased.
         digest: Returns the keyed digest of a text for a purpose, by which sealed words are found.
         is_recorded: Returns True if the log has an event of any of these customers, at any time.
+        marked: Returns the ids that may have all of these normalised words; see `relations.log.people.marks`.
         last_events: Returns the time of each customer's last event, and whether they have a key of personal words;
             nothing as of the past.
     """
@@ -87,6 +88,7 @@ class ViewContext:
     open_words: Callable[[Sequence[tuple[str, str, str, str]]], list[str | None]]
     digest: Callable[[str, str], str | None]
     is_recorded: Callable[[Sequence[str]], bool]
+    marked: Callable[[Sequence[tuple[str, str]], str, int], list[str]] = lambda _words, _after, _limit: []
     last_events: Callable[[], Mapping[str, tuple[int, bool]]] = dict
 
 
@@ -133,6 +135,7 @@ class View:
         self._open_words = self._unkept(context.open_words)
         self._digest = self._unkept(context.digest)
         self._is_recorded = context.is_recorded
+        self._candidates = self._unkept(context.marked)
         self._last_events = self._unkept(context.last_events)
         self._tables = {row: RowTable.of(context.database, self.projection, row) for row in self.projection.tables}
 

@@ -46,13 +46,13 @@ def taboo(about: str = "Clocks", at: int = 2) -> NoteTrait:
     return NoteTrait(customer="c1", trait="taboo", about=about, words="not as a present", occurred_at=day(at))
 
 
-def with_rules(**rules: Any) -> Scenario:
+def with_rules(**rules: Any) -> Scenario[Any]:
     known = RegisterCustomer(customer="c1", occurred_at=day(1))
     return Scenario(AGGREGATE, policy=Policy(care=Care(**rules))).given(known)
 
 
 KNOWN = with_rules()
-ABOUT_A_COMPLAINT = {"regarding": {"kind": "complaint", "id": "k1"}}
+ABOUT_A_COMPLAINT: dict[str, Any] = {"regarding": {"kind": "complaint", "id": "k1"}}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`relations customer`, `history` and `duplicates`: everything about one customer, and likely duplicates."""
+"""`relations find`, `customer`, `history` and `duplicates`: one customer, and likely duplicates."""
 
 from __future__ import annotations
 
@@ -6,11 +6,41 @@ from typing import Annotated
 
 import typer
 
+from relations.cli.exits import ExitCode
 from relations.cli.known import Known, open_as_known
 from relations.cli.options import AsOf, Database, Json, MasterKeyFile, Verbose, checked_id, moment
 from relations.cli.screen import running
 
-__all__ = ["customer_command", "duplicates_command", "history_command"]
+__all__ = ["customer_command", "duplicates_command", "find_command", "history_command"]
+
+
+def find_command(
+    database: Database,
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="WORDS...",
+            help="Parts of a name, a telephone number or its last four digits, an address, or an id.",
+        ),
+    ],
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Show at most this many customers.")] = 50,
+    master_key_file: MasterKeyFile = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Find customers by name, telephone number, e-mail address, or an id of this log or of another system.
+
+    The kind of the words is guessed. Case and accents make no difference, and every merged id leads to its customer.
+    Erased customers are not found. The exit code is 1 if nobody is found.
+    """
+    with running(json=json, verbose=verbose) as screen, open_as_known(screen, database, master_key_file) as engine:
+        from relations.cli.pages import customer as page
+
+        asked = " ".join(words)
+        found = page.find(engine.views.customers, asked, limit)
+        screen.result({"found": found}, lambda screen: screen.print(page.show_found(found, asked)))
+        if not found:
+            raise typer.Exit(ExitCode.PROBLEMS)
 
 
 def customer_command(

@@ -15,13 +15,14 @@ from relations.cli.options import (
     MasterKeyFile,
     Verbose,
     database_url,
+    open_engine,
     open_to_read,
     read_master_key,
 )
 from relations.cli.screen import running
 from relations.errors import SourceError
 
-__all__ = ["backup_command", "restore_command", "schema_diff_command"]
+__all__ = ["backup_command", "index_command", "restore_command", "schema_diff_command"]
 
 
 def backup_command(
@@ -64,6 +65,24 @@ def backup_command(
                 "readable in this file: delete it when its time is over, and erase again after a restore."
             )
         screen.result(report, lambda screen: screen.print(*said))
+
+
+def index_command(
+    database: Database,
+    master_key_file: MasterKeyFile = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make the customers of a log of an older version findable by name, number and address.
+
+    A log that was created by this version needs no index. The command may be interrupted and run again.
+    """
+    with running(json=json, verbose=verbose) as screen:
+        from relations.cli.progress import progress_bar
+
+        with open_engine(database, master_key_file) as engine, progress_bar(screen, "Indexing") as bar:
+            count = engine.index_people(on_progress=bar.show)
+        screen.result({"events": count}, lambda screen: screen.say(f"Indexed {count:,} events with words."))
 
 
 def restore_command(

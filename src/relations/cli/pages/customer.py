@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
@@ -12,14 +13,17 @@ from rich.text import Text
 from relations.cli.pages.history import line
 from relations.cli.pages.report.repair import duration
 from relations.cli.show import ABSENT, headline, local_minute, number, percent, section, table, words
+from relations.messages import ID_PATTERN
 from relations.policies.calendars import time_zone
 from relations.projections.customers.duplicates import Duplicate
+from relations.projections.customers.lookup import FoundCustomer, guessed
+from relations.projections.customers.matching import same_name
 from relations.projections.customers.portraits import Culture
-from relations.projections.customers.view import Portrait
+from relations.projections.customers.view import CustomersView, Portrait
 from relations.projections.loyalty.view import MemberAccount
 from relations.report.customer_file import CustomerFile
 
-__all__ = ["show", "show_duplicates"]
+__all__ = ["find", "show", "show_duplicates", "show_found"]
 
 _ROWS = 8
 """The maximum rows of every list except the timeline."""
@@ -257,6 +261,32 @@ def _timeline(file: CustomerFile, zone: str, events: int) -> RenderableType | No
     if rest > 0:
         lines.insert(0, words(f"{number(rest)} earlier events: see --events, or `relations history`"))
     return Group(made, *lines)
+
+
+# --- finding --------------------------------------------------------------------------------------------------------
+
+
+def find(view: CustomersView, asked: str, limit: int) -> list[FoundCustomer]:
+    """Return the customers with words of a guessed kind, and those with this id here or in another system."""
+    kind = guessed(asked)
+    found = view.find(**{kind: asked}, limit=limit) if kind != "name" or same_name(asked) else []
+    if " " not in asked:
+        found += view.find(external_id=asked, limit=limit)
+        if re.fullmatch(ID_PATTERN, asked):
+            found += view.with_id(asked)
+    return list({each.customer: each for each in found}.values())[:limit]
+
+
+def show_found(found: list[FoundCustomer], asked: str) -> RenderableType:
+    """Return the customers who were found, one a line."""
+    title = headline("Customers found", asked)
+    if not found:
+        return Group(title, section(words("Nobody was found.")))
+    made = table("Customer", "Name", "Phone", "E-mail", grow=1)
+    for each in found:
+        merged = "" if each.matched_id == each.customer else f" (as {each.matched_id})"
+        made.add_row(each.customer + merged, each.name or ABSENT, each.phone or ABSENT, each.email or ABSENT)
+    return Group(title, section(made))
 
 
 # --- duplicates -----------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """One view of a customer: merged ids, portrait, consents and ids in other systems."""
 
+from relations.projections.customers.lookup import FoundCustomer
 from relations.projections.customers.view import (
     PROJECTION,
     Consent,
@@ -16,6 +17,7 @@ __all__ = [
     "ConsentStanding",
     "CustomersView",
     "ExternalId",
+    "FoundCustomer",
     "Identity",
     "Portrait",
 ]

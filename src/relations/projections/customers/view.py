@@ -7,8 +7,9 @@ newest change holds. See `relations.policies.consents`.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 
 import msgspec
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, select
 
 from relations.aggregates.customer import ConsentGiven, ConsentWithdrawn, CustomerErased, IdentityLinked
+from relations.errors import InvalidInput
 from relations.messages import Envelope, from_micros, to_micros
 from relations.policies.consents import Change, said_as_one, standing_at
 from relations.projections.arguments import Page, formerly_by_offset
@@ -30,6 +32,7 @@ from relations.projections.customers.duplicates import (
     pairs,
     person,
 )
+from relations.projections.customers.lookup import Criterion, FoundCustomer, matches, paged, wanted_words
 from relations.projections.customers.matching import same_phone
 from relations.projections.customers.portraits import (
     Culture,
@@ -212,6 +215,10 @@ class Portrait(BaseModel):
 _PROFILE = ("name", "email", "phone", "birthday", "language", "region", "channel", "source")
 
 
+def _country(region: str | None, default: str | None) -> str | None:
+    return region if region and len(region) == 2 else default
+
+
 def _in_parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(names), _CHUNK):
         yield names[start : start + _CHUNK]
@@ -390,6 +397,89 @@ class CustomersView(View):
         columns = self.table(ExternalId).c
         names = [name for name in (external_id, self._digest(external_id, source)) if name is not None]
         return self.customers(ExternalId, columns.source == source, columns.external_id.in_(names))
+
+    def find(
+        self,
+        *,
+        name: str | None = None,
+        phone: str | None = None,
+        email: str | None = None,
+        external_id: str | None = None,
+        limit: int = 50,
+    ) -> list[FoundCustomer]:
+        """Return the customers with these words, in the order of their ids. Erased customers are never found.
+
+        Args:
+            name: Parts of the name, in any order; case and accents make no difference.
+            phone: A telephone number, or at least its last four digits.
+            email: The e-mail address.
+            external_id: The id in another system, whichever it is.
+            limit: At most this many.
+
+        Raises:
+            InvalidInput: Nothing was given (`nothing_to_find`), the words are too short, or the log has words of an
+                older version that are not indexed yet (`not_indexed`).
+        """
+        given: dict[Criterion, str | None] = {"email": email, "phone": phone, "name": name}
+        wanted = {kind: text for kind, text in given.items() if text is not None}
+        if not wanted and external_id is None:
+            raise InvalidInput(
+                "there is nothing to find customers by",
+                code="nothing_to_find",
+                hint="Give a name, a telephone number, an e-mail address or an id in another system",
+            )
+        confirmed = partial(self._confirmed, wanted)
+        if external_id is not None:
+            return list({each.customer: each for each in confirmed(self._with_external_id(external_id))}.values())[
+                :limit
+            ]
+        kind, text = next(iter(wanted.items()))
+        return paged(partial(self._candidates, wanted_words(kind, text)), confirmed, limit)
+
+    def with_id(self, own_id: str) -> list[FoundCustomer]:
+        """Return the customer with this id of the log, or nothing if nothing is recorded of them."""
+        return list(self._confirmed({}, [own_id])) if self._is_recorded((own_id,)) else []
+
+    def _with_external_id(self, external_id: str) -> list[str]:
+        """Return the ids that any other system knows under an id."""
+        columns = self.table(ExternalId).c
+        found: set[str] = set()
+        source = ""
+        while True:  # from source to source along the index, because there are few of them and many ids
+            (source,) = self.execute(select(func.min(columns.source)).where(columns.source > source))[0]
+            if source is None:
+                return sorted(found)
+            own = [name for name in (external_id, self._digest(external_id, source)) if name is not None]
+            query = select(columns.customer).where(columns.source == source, columns.external_id.in_(own))
+            found.update(customer for (customer,) in self.execute(query))
+
+    def _confirmed(self, wanted: Mapping[Criterion, str], ids: Sequence[str]) -> Iterator[FoundCustomer]:
+        """Yield the customers of these ids whose words, under one of their ids or another, are those wanted."""
+        aliases, country = self.aliases, self.policy.country
+        rows = self.rows_as_recorded(PortraitRow, sorted({other for each in ids for other in aliases.ids(each)}))
+        fields = ("name", "email", "phone", "region")
+        said = {
+            row.customer: {name: each.value for name, each in standing.items()}
+            for row, standing in zip(rows, opened(rows, self.now, self._open_words, fields), strict=True)
+        }
+        for each in ids:
+            profiles = [said[other] for other in aliases.ids(each) if other in said]
+            own = said.get(each, {})
+            if all(
+                any(
+                    (known := profile.get(kind)) is not None
+                    and matches(kind, text, known, _country(profile.get("region"), country))
+                    for profile in profiles
+                )
+                for kind, text in wanted.items()
+            ):
+                yield FoundCustomer(
+                    customer=aliases.survivor(each),
+                    matched_id=each,
+                    name=own.get("name"),
+                    email=own.get("email"),
+                    phone=own.get("phone"),
+                )
 
     def consents(self, customer: str, *, as_of: datetime | None = None) -> list[ConsentStanding]:
         """Return a customer's consents over all their ids.
