@@ -8,7 +8,7 @@ import pytest
 
 from relations import CommandRefused, FileComplaint, Relations
 from relations.aggregates.customer import IdentityLinked
-from relations.commands import AskInformation, CorrectProfile, LinkIdentity, NoteTrait, ReceiveInformation
+from relations.commands import AskInformation, LinkIdentity, NoteTrait, ReceiveInformation, RegisterCustomer
 from relations.errors import IdempotencyConflict, InvalidInput
 from relations.log.personal import ERASED
 from tests.support.making import assert_sound, complaint, database_bytes, day, erase, register
@@ -123,9 +123,9 @@ def test_a_term_is_a_word_of_the_business(words: str) -> None:
     )
 
 
-def test_correcting_a_profile_needs_no_digest(database_url: str) -> None:
+def test_what_has_no_words_needs_no_digest(database_url: str) -> None:
     """Only what has digests makes their key."""
     with Relations.open(database_url) as engine:
-        engine.execute_many([register(), CorrectProfile(customer="c1", name="Ada", occurred_at=day(1))])
+        engine.execute_many([RegisterCustomer(customer="c1", language="de", occurred_at=day(1))])
         assert b"#digests" not in database_bytes(database_url)
         assert engine.views.customers.linked("crm", "1") == []

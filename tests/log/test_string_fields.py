@@ -137,6 +137,10 @@ BY_TOPIC: dict[tuple[str, str], Kind] = {
     ("customer.registered", "source"): "code",
     ("customer.trait_dropped", "about"): "code",
     ("customer.trait_noted", "about"): "code",
+    ("customer.interaction_recorded", "by"): "id",
+    ("customer.interaction_recorded", "platform"): "code",
+    ("customer.interaction_recorded", "topics"): "code",
+    ("customer.interaction_recorded", "breaches"): "code",
     ("loyalty.request_forwarded", "request"): "code",
 }
 """Where the same name means something else."""

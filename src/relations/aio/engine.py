@@ -531,6 +531,19 @@ class AsyncRelations:
         """
         return await self._threads.read(self.sync.digest, text, purpose=purpose)
 
+    async def index_people(self, *, on_progress: Progress | None = None) -> int:
+        """Make the customers of a log of an older version findable by name, address and number.
+
+        A new log needs no such call. It may be interrupted and repeated, and others may record meanwhile.
+
+        Args:
+            on_progress: Called with the events read so far, and all there are.
+
+        Returns:
+            The number of events with words that were indexed.
+        """
+        return await self._threads.write(self.sync.index_people, on_progress=on_progress)
+
     async def key_problems(self) -> list[KeyProblem]:
         """Check every customer's key against the log: damaged, swapped, missing, emptied, or back after an erasure."""
         return await self._threads.read(lambda: list(self.sync.key_problems()))

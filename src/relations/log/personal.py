@@ -29,6 +29,7 @@ from relations.messages import Event
 from relations.telemetry import logger
 
 __all__ = [
+    "DIGEST_KEY",
     "ERASED",
     "UNREADABLE",
     "KeyUnreadable",
@@ -59,7 +60,7 @@ _CHECK_DATA = b"relations master key"
 """The associated data of the check value, which is an empty text sealed under the master key."""
 _DIGEST_CHECK = "digest_key_check"
 """The fact that shows a change of the key of digests."""
-_DIGEST_KEY = "#digests"
+DIGEST_KEY = "#digests"
 """The name of the key of `Keys.digest`. No customer can have this id."""
 _DIGEST_BYTES = 20
 _CHUNK = 1_000
@@ -143,7 +144,7 @@ class Keys:
             key = AESGCM.generate_key(256)
             row = self._insert.bind(customer=customer, key=self._wrap(customer, key), created_at=now)
             self._database.cursor(connection).execute(self._insert.sql, row)
-            if customer == _DIGEST_KEY:
+            if customer == DIGEST_KEY:
                 record_facts(connection, {_DIGEST_CHECK: _digest(key, "", _DIGEST_CHECK)})
             else:
                 self._made.append(customer)
@@ -261,7 +262,7 @@ class Keys:
         """Return the digest of a text; None if this log has no digests yet."""
         if self._digest_key is None:
             with self._database.reading() as connection:
-                self._digest_key = self.get(connection, _DIGEST_KEY)
+                self._digest_key = self.get(connection, DIGEST_KEY)
         return None if self._digest_key is None else _digest(self._digest_key, text, purpose)
 
     def digest_within(self, connection: Connection, text: str, purpose: str) -> str:
@@ -269,7 +270,7 @@ class Keys:
         key = self._digest_key
         if key is None:
             # Not remembered: the transaction, and the new key with it, may be rolled back.
-            key = self.need(connection, _DIGEST_KEY, 0)
+            key = self.need(connection, DIGEST_KEY, 0)
         return _digest(key, text, purpose)
 
     def marks(self, connection: Connection, texts: Iterable[tuple[str, str]], *, write: bool = False) -> list[int]:
@@ -283,7 +284,7 @@ class Keys:
         key = self._digest_key
         if key is None:
             # Not remembered where it is new: the transaction, and the key with it, may be rolled back.
-            key = self.need(connection, _DIGEST_KEY, 0) if write else self.get(connection, _DIGEST_KEY)
+            key = self.need(connection, DIGEST_KEY, 0) if write else self.get(connection, DIGEST_KEY)
         if key is None:
             return []
         return [
@@ -293,11 +294,11 @@ class Keys:
 
     def _made_digest_key(self) -> bytes:
         with self._database.reading() as connection:
-            key = self.get(connection, _DIGEST_KEY)
+            key = self.get(connection, DIGEST_KEY)
         if key is None:
             self._database.refuse_read_only()
             with self._database.writing() as connection:
-                key = self.need(connection, _DIGEST_KEY, 0)
+                key = self.need(connection, DIGEST_KEY, 0)
         return key
 
     def note_copied(self, connection: Connection, position: int) -> None:
@@ -334,7 +335,7 @@ class Keys:
         Raises:
             KeyUnreadable: It is that one, and it is damaged or was changed.
         """
-        if stored.customer != _DIGEST_KEY:
+        if stored.customer != DIGEST_KEY:
             return False
         key = self.unwrap(stored.customer, stored.key)
         check = connection.execute(select(meta.c.value).where(meta.c.name == _DIGEST_CHECK)).scalar()

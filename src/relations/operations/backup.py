@@ -18,7 +18,8 @@ from relations.errors import ForeignDatabase, LogError, SourceError
 from relations.log.consuming.positions import consumers
 from relations.log.database import Database, tables_of
 from relations.log.log import Log
-from relations.log.tables import PURGE_OWED, keys, meta, tracking
+from relations.log.personal import DIGEST_KEY
+from relations.log.tables import PURGE_OWED, keys, marks, meta, tracking
 from relations.relay.dead_letters import dead_letters
 
 __all__ = ["BackupReport", "back_up", "restore"]
@@ -131,12 +132,13 @@ def _copy(source: Log, target: Log, *, with_keys: bool, on_progress: Callable[[i
             writer.restore([tuple(row) for row in page])
             if on_progress is not None:
                 on_progress(writer.head.position, head.position)
-        there = tables_of(reader, [consumers.name, dead_letters.name])
+        there = tables_of(reader, [consumers.name, dead_letters.name, marks.name])
         for table in (consumers, dead_letters):
             if table.name in there:
                 table.create(writer.connection, checkfirst=True)
         followed = [table for table in (consumers, dead_letters) if table.name in there]
-        wanted = [meta, tracking, *([keys] if with_keys else []), *followed]
+        marked = [marks] if marks.name in there else []
+        wanted = [meta, tracking, *([keys, *marked] if with_keys else []), *followed]
         for table in wanted:
             writer.connection.execute(delete(table))
             found = reader.execute(select(table)).mappings()
@@ -144,7 +146,9 @@ def _copy(source: Log, target: Log, *, with_keys: bool, on_progress: Callable[[i
                 kept = [row for row in rows if not (table is meta and row["name"] == PURGE_OWED)]
                 if kept:
                     writer.connection.execute(insert(table), kept)
-        usable = select(func.count()).select_from(keys).where(func.length(keys.c.key) > 0)
+        usable = (
+            select(func.count()).select_from(keys).where(func.length(keys.c.key) > 0, keys.c.customer != DIGEST_KEY)
+        )
         erased = select(func.count()).select_from(keys).where(func.length(keys.c.key) == 0)
         return BackupReport(
             position=head.position,
