@@ -15,6 +15,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, literal, select
 
 from relations.aggregates import AGGREGATES
+from relations.aggregates.policy import AdoptPolicy
 from relations.decider import Aggregate
 from relations.errors import InvalidInput
 from relations.execution import BatchReport, Clock, Executor, Reader, Receipt, Rejection
@@ -32,6 +33,7 @@ from relations.past.bounds import BoundsFinder
 from relations.past.doors import Doors
 from relations.past.questions import Status
 from relations.past.states import CustomerTables, KeptStates
+from relations.policies import Policy
 from relations.policies.in_force import InForce
 from relations.projections import PROJECTIONS, VIEWS, View, ViewContext
 from relations.projections.agenda.view import commands_due
@@ -269,6 +271,33 @@ class Relations(Doors, Commanding, Following):
         self.close()
 
     # --- commands ---------------------------------------------------------------------------------------------------
+
+    def adopt(
+        self,
+        policy: Policy,
+        *,
+        since: datetime | None = None,
+        from_beginning: bool = False,
+        command_id: str | None = None,
+    ) -> Receipt:
+        """Adopt a policy from now on, from `since` on, or with `from_beginning` for histories of any age.
+
+        Events dated before the policy takes effect are decided by the previous policy, even if recorded later.
+
+        Args:
+            policy: The rules.
+            since: An aware datetime, in the past or the future.
+            from_beginning: The policy is in force for events of any date.
+            command_id: The caller's own id for this command.
+        """
+        return self.execute(
+            AdoptPolicy(
+                policy=policy,
+                from_beginning=from_beginning,
+                occurred_at=self.clock() if since is None else since,
+                command_id=command_id,
+            )
+        )
 
     def advance_time(self, to: datetime, *, on_progress: Callable[[BatchReport], None] | None = None) -> BatchReport:
         """Record everything that falls due by `to`: missed deadlines, expiries, tiers.

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 from itertools import islice
 
 from sqlalchemy import Connection
 
-from relations.aggregates.policy import AdoptPolicy
 from relations.errors import IdempotencyConflict
-from relations.execution.deciding import Clock
 from relations.execution.executor import Executor
 from relations.execution.idempotency import Repeats
 from relations.execution.receipts import BatchReport, Receipt
 from relations.log.log import Log
 from relations.messages import Command
-from relations.policies import Policy
 from relations.telemetry import Observer, is_verbose, logger
 
 __all__ = ["Commanding"]
@@ -27,11 +23,9 @@ class Commanding:
 
     Attributes:
         log: The log of events.
-        clock: The function that returns the time of recording.
     """
 
     log: Log
-    clock: Clock
     _executor: Executor
     _repeats: Repeats
 
@@ -108,33 +102,6 @@ class Commanding:
     def observe(self, observer: Observer) -> None:
         """Let an observer see this engine's commands, folds and appends; see `relations.observability`."""
         self.log.database.observers = (*self.log.database.observers, observer)
-
-    def adopt(
-        self,
-        policy: Policy,
-        *,
-        since: datetime | None = None,
-        from_beginning: bool = False,
-        command_id: str | None = None,
-    ) -> Receipt:
-        """Adopt a policy from now on, from `since` on, or with `from_beginning` for histories of any age.
-
-        Events dated before the policy takes effect are decided by the previous policy, even if recorded later.
-
-        Args:
-            policy: The rules.
-            since: An aware datetime, in the past or the future.
-            from_beginning: The policy is in force for events of any date.
-            command_id: The caller's own id for this command.
-        """
-        return self.execute(
-            AdoptPolicy(
-                policy=policy,
-                from_beginning=from_beginning,
-                occurred_at=self.clock() if since is None else since,
-                command_id=command_id,
-            )
-        )
 
     def first_changed(self, commands: Sequence[Command]) -> Command | None:
         """Return the first command whose id the log has for a different command, or None."""
