@@ -185,7 +185,7 @@ class Executor:
                 pending.error = error
             if pending is group[-1]:
                 join()
-        if not unit.entries and any(pending.error for pending in group):
+        if any(pending.error for pending in group) and not any(pending.decision for pending in group):
             raise _NothingToCommit
         _give_rows(unit, group)
 
@@ -273,7 +273,8 @@ class Executor:
             with self._log.writing(connection) as writer:
                 # Without waiting: a thread that holds our lock may wait for the log's, which the host holds.
                 if not self._lock.acquire(blocking=False):
-                    yield self._decider.begun(Unit(writer, self.states, {}, self._now(), self._snapshot_every))
+                    unit = Unit(writer, self.states, self.states.new_cache(), self._now(), self._snapshot_every)
+                    yield self._decider.begun(unit)
                     return
                 try:
                     self.states.catch_up(writer)
