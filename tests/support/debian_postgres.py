@@ -14,9 +14,8 @@ from typing import Any
 from tests.support.brokers import free_port
 
 _SERVERS = Path("/usr/lib/postgresql")
-BINARIES = max(
-    (each.parent for each in _SERVERS.glob("*/bin/initdb")), key=lambda path: int(path.parent.name), default=None
-)
+_FOUND = sorted((each.parent for each in _SERVERS.glob("*/bin/initdb")), key=lambda path: int(path.parent.name))
+BINARIES: Path | None = _FOUND[-1] if _FOUND else None
 """The folder of the newest server's programs; None if Debian's PostgreSQL is not installed."""
 
 

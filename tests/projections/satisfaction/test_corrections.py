@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from relations import FileComplaint, GiveFeedback, Policy, Relations
+from relations.aggregates.customer import FeedbackCorrected
 from relations.commands import CodeFeedback, ScoreSentiment, SendInvitation
 from relations.errors import CommandRefused
 from relations.messages import Command
@@ -133,6 +134,7 @@ def test_words_and_themes_are_those_of_the_last_word_in_every_view(last: list[Co
 def test_other_themes_alone_are_a_correction_and_an_unknown_one_is_refused() -> None:
     with opened([FIRST]) as engine:
         (event,) = engine.execute(answer(1, 2, themes=("staff",), language="en")).events
+        assert isinstance(event.event, FeedbackCorrected)
         assert event.event.themes == ("staff",)
         with pytest.raises(CommandRefused) as refused:
             engine.execute(answer(1, 3, themes=("parking",)))
