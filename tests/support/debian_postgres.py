@@ -45,7 +45,7 @@ class Server:
 
     def _run(self, program: str, *arguments: str) -> None:
         assert BINARIES is not None
-        command = [BINARIES / program, *arguments]
+        command = [str(BINARIES / program), *arguments]
         subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, **self._as)
 
 
