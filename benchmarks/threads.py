@@ -34,13 +34,14 @@ def measure(workspace: Workspace) -> list[Line]:
     """Return the lines of this measurement."""
     scale = workspace.scale
     block = scale.block * _THREADS
-    commands = purchases(range(1, block + 1), range(2 * scale.blocks))
+    turns = max(2, scale.blocks // 4)
+    commands = purchases(range(1, block + 1), range(2 * turns))
     lines: list[Line] = []
     with ExitStack() as stack:
         workspace.say(f"{_THREADS} threads, SQLite file")
         engine = stack.enter_context(open_log(workspace.path("threads"), clock=clock, durability="full"))
         application = stack.enter_context(open_peer(workspace.path("peer-threads")))
-        times = _times(engine, commands, block, scale.blocks, application.record_purchase)
+        times = _times(engine, commands, block, turns, application.record_purchase)
         note = f"peer: {durability_of(application)}"
         lines += [
             _against_one("SQLite", times, block, scale.block),
@@ -50,7 +51,7 @@ def measure(workspace: Workspace) -> list[Line]:
         ]  # fmt: skip
     with running_postgres() as url, Relations.open(url.render_as_string(hide_password=False), clock=clock) as engine:
         workspace.say(f"{_THREADS} threads, PostgreSQL")
-        lines.append(_against_one("PostgreSQL", _times(engine, commands, block, scale.blocks), block, scale.block))
+        lines.append(_against_one("PostgreSQL", _times(engine, commands, block, turns), block, scale.block))
     return lines
 
 
