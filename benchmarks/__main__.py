@@ -29,6 +29,7 @@ from benchmarks import (
     loading,
     members,
     memory,
+    observing,
     questions,
     rebuild,
     scaling,
@@ -50,6 +51,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
     for module in (
         single,
         threads,
+        observing,
         importing,
         loading,
         rebuild,
