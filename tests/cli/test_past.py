@@ -114,7 +114,7 @@ def test_two_states_are_compared(database: str) -> None:
 
 
 def test_two_policies_are_compared_row_by_row(database: str, tmp_path: Path) -> None:
-    """Given other rates, only rows about points differ; both orders say the same, and the same policy differs nowhere."""
+    """Given other rates, only what points decide differs; both orders say the same, and one policy differs nowhere."""
     files = [tmp_path / name for name in ("usual.toml", "cheaper.toml")]
     for file, policy in zip(files, (Policy(), Policy(programme=Programme(rates={"EUR": "5"}))), strict=True):
         file.write_text(policy_to_toml(policy, whole=True))
