@@ -29,6 +29,7 @@ from benchmarks import (
     loading,
     members,
     memory,
+    people,
     questions,
     rebuild,
     scaling,
@@ -59,6 +60,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
         lifetime_value,
         memory,
         sealing,
+        people,
         questions,
         verifying,
     )
