@@ -98,7 +98,7 @@ def contacts_command(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show contact by kind, the share that sells nothing, and the customers whom nobody contacted."""
+    """Show contact by kind, the share that sells nothing, and the customers nobody contacted."""
     with (
         running(json=json, verbose=verbose) as screen,
         open_as_known(screen, database, known=known, as_of=as_of) as engine,

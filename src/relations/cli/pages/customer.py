@@ -314,7 +314,7 @@ def show_contacts(
 
     Args:
         figures: The contacts by kind, all kinds together first.
-        silent: Some customers whom nobody contacted.
+        silent: Some customers nobody contacted.
         count: The number of all of them.
         breaches: The contacts that broke a rule, by the rule's code.
         days: The number of days that the silence lasted at least.

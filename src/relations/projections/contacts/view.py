@@ -74,7 +74,7 @@ class ContactFigure(BaseModel):
 
 
 class SilentCustomer(BaseModel):
-    """A customer whom nobody contacted.
+    """A customer that nobody contacted.
 
     Attributes:
         customer: The surviving id, which views answer for.
@@ -150,7 +150,7 @@ class ContactsView(View):
         return {code: int(count) for code, count in self.execute(query)}
 
     def silent(self, *, days: int = 90, limit: int | None = 50, after: str | None = None) -> list[SilentCustomer]:
-        """Return the customers whom the business did not contact for some days, the longest silence first.
+        """Return the customers that the business did not contact for some days, the longest silence first.
 
         A customer who was never contacted counts from their registration. Erased customers are left out.
 
@@ -182,7 +182,7 @@ class ContactsView(View):
         return page.of_ranks(ordered, lambda each: each.customer)
 
     def count_silent(self, *, days: int = 90) -> int:
-        """Return the number of customers whom the business did not contact for some days.
+        """Return the number of customers that the business did not contact for some days.
 
         Args:
             days: The least number of days.
