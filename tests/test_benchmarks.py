@@ -19,6 +19,8 @@ FIELDS = {
 }  # fmt: skip
 BUDGETS = {
     "single": {1.5, 0.5},
+    "threads": {4.0, 3.0},
+    "observing": {0.95},
     "import": {0.5},
     "loading": {8.0},
     "rebuild": {0.35, 150.0, 1.7},
@@ -34,7 +36,7 @@ BUDGETS = {
     "verify": {4.0},
 }
 """What each measurement holds the engine to."""
-COSTLY = {"import", "memory", "questions", "rebuild", "single"}
+COSTLY = {"import", "memory", "questions", "rebuild", "single", "threads"}
 """Each starts processes or waits for the disk again and again: `make soak` runs them."""
 
 

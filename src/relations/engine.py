@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,16 +17,16 @@ from sqlalchemy import Connection, literal, select
 from relations.aggregates import AGGREGATES
 from relations.aggregates.policy import AdoptPolicy
 from relations.decider import Aggregate
-from relations.errors import IdempotencyConflict, InvalidInput
+from relations.errors import InvalidInput
 from relations.execution import BatchReport, Clock, Executor, Reader, Receipt, Rejection
+from relations.execution.commanding import Commanding
 from relations.execution.idempotency import Repeats
 from relations.log.codec import Codec
-from relations.log.consuming import Consumer, consumer_statuses, move_consumer
+from relations.log.consuming import Following, consumer_statuses
 from relations.log.database import Access, Database, Durability
 from relations.log.log import Log
 from relations.log.people import Marks
 from relations.log.personal import Keys
-from relations.log.subscription import Subscription
 from relations.log.tables import log as log_table
 from relations.messages import Command, Event, RecordedEvent, to_micros
 from relations.past.bounds import BoundsFinder
@@ -45,7 +44,6 @@ from relations.projections.running.resolving import AliasReader
 from relations.projections.running.runner import ALIASES, Progress, Runner
 from relations.projections.views import Views
 from relations.reactions import ONLY_IF, REACTIONS, Reaction, react
-from relations.telemetry import Observer, is_verbose, logger
 from relations.verification import KeyCheck, KeyProblem, Problem, Verification, Verifier
 from relations.verification.notes import last_verified, note_verified
 
@@ -57,7 +55,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Relations(Doors):
+class Relations(Doors, Commanding, Following):
     """An engine on one database. It is thread-safe, and several processes may share the database.
 
     Open it with `Relations.open`, and use it as a context manager to close it.
@@ -274,80 +272,6 @@ class Relations(Doors):
 
     # --- commands ---------------------------------------------------------------------------------------------------
 
-    def execute(
-        self, command: Command, *, connection: Connection | None = None, expected_version: int | None = None
-    ) -> Receipt:
-        """Execute a command: all its events, and those it leads to, are recorded in one transaction, or nothing is.
-
-        Args:
-            command: The command. With a `command_id`, the same command again returns the first receipt.
-            connection: The host's own SQLAlchemy connection: the events commit or vanish with the host's rows.
-            expected_version: Refuse unless the command's stream is at this version.
-
-        Raises:
-            CommandRefused: A rule of the domain forbids it.
-            IdempotencyConflict: Its id was used for a different command.
-            ConcurrencyConflict: The stream is at another version, or others kept writing first.
-        """
-        if self.log.database.observers:
-            with self.log.database.observed("execute", type(command).__name__) as facts:
-                receipt = self._executor.execute(command, connection=connection, expected_version=expected_version)
-                facts.update(receipt=receipt, stream=command.stream)
-        else:
-            receipt = self._executor.execute(command, connection=connection, expected_version=expected_version)
-        if is_verbose():
-            logger.debug(
-                "executed",
-                command=type(command).__name__,
-                command_id=receipt.command_id,
-                stream=command.stream,
-                position=receipt.position,
-                events=len(receipt.events),
-                repeated=receipt.repeated,
-            )
-        return receipt
-
-    def execute_many(
-        self,
-        commands: Iterable[Command],
-        *,
-        batch: int = 1_000,
-        on_progress: Callable[[BatchReport], None] | None = None,
-    ) -> BatchReport:
-        """Execute many commands, one transaction for each batch. Refused ones are reported, the others recorded.
-
-        Each command is all or nothing as in `execute`; a crash loses at most the batch under way, and sending all of
-        it again records only what is missing, where commands have ids.
-
-        Args:
-            commands: Any iterable; it is read a batch at a time.
-            batch: The number of commands in a transaction.
-            on_progress: Called after each batch with the report so far.
-        """
-        report = BatchReport(rejections=[])
-        rest = iter(commands)
-        offset = 0
-        while part := list(islice(rest, batch)):
-            self._execute_batch(part, report, offset)
-            offset += len(part)
-            if on_progress is not None:
-                on_progress(report)
-        return report
-
-    def _execute_batch(self, part: Sequence[Command], report: BatchReport, offset: int) -> None:
-        if not self.log.database.observers:
-            self._executor.execute_many(part, report, offset)
-            return
-        with self.log.database.observed("execute_many", "batch") as facts:
-            outcome = BatchReport(rejections=[])
-            self._executor.execute_many(part, outcome, offset)
-            facts.update(commands=part, offset=offset, report=outcome, events=outcome.events)
-            report.add(outcome)
-
-    def observe(self, observer: Observer) -> None:
-        """Let an observer see this engine's commands, folds and appends; see `relations.observability`."""
-        self.log.database.observers = (*self.log.database.observers, observer)
-
     def adopt(
         self,
         policy: Policy,
@@ -419,77 +343,6 @@ class Relations(Doors):
         with self.log.database.reading() as connection:
             return self._executor.states.load(connection, f"{kind}-{name}" if name else kind)[1]
 
-    def subscribe(self, *, after: int | None = None) -> Subscription[RecordedEvent]:
-        """Follow the log: return an iterator of recorded events that waits for new ones until it is stopped.
-
-        Use it as a context manager; any thread may call its `stop`. Waiting costs next to nothing.
-
-        Args:
-            after: Begin after this position; None is the present head, so only new events follow.
-        """
-        if after is None:
-            after = self.status().position
-
-        return Subscription(self.log.database, self.page, after=after)
-
-    def consume(
-        self,
-        name: str,
-        *,
-        after: int = 0,
-        of: Collection[type[Event]] = (),
-        wait: bool = True,
-        standby: bool = True,
-        lease_seconds: float = 10.0,
-        save_every: int = 1,
-        sealed: bool = False,
-        before_read: Callable[[], object] = lambda: None,
-    ) -> Consumer[RecordedEvent]:
-        """Follow the log under a name whose position is kept in the database, so that no event is missed.
-
-        An event is acknowledged when the next one is asked for. After a crash, those that were not come again. Of all
-        consumers with one name, in any number of processes, one runs at a time. `subscribe` keeps nothing.
-
-        Args:
-            name: The consumer's name; a new one begins after the position `after`.
-            after: The position after which a consumer with a new name begins.
-            of: Only events of these classes; all events by default.
-            wait: Wait for new events at the end of the log; otherwise the iteration ends there.
-            standby: Wait for the turn while another consumer has the name; otherwise refuse.
-            lease_seconds: After this time, the name of a consumer that was killed is free.
-            save_every: Write the position after this many events. After a crash, up to as many more come again.
-            sealed: Leave personal words sealed.
-            before_read: Called before each read of the log.
-
-        Raises:
-            InvalidInput: The name or a number is out of range.
-            ForeignDatabase: The engine was opened for reading only.
-        """
-
-        def read(position: int, limit: int) -> tuple[list[RecordedEvent], int]:
-            return self.page(position, limit, of=of, sealed=sealed, to_head=True)
-
-        return Consumer(
-            self.log.database,
-            read,
-            name=name,
-            after=after,
-            wait=wait,
-            standby=standby,
-            lease_seconds=lease_seconds,
-            save_every=save_every,
-            before_read=before_read,
-        )
-
-    def move_consumer(self, name: str, position: int) -> None:
-        """Move a durable consumer that does not run: it goes on with the events after this position.
-
-        Raises:
-            InvalidInput: There is no such consumer.
-            ConcurrencyConflict: It is running.
-        """
-        move_consumer(self.log.database, name, position)
-
     def status(self) -> Status:
         """Return the state of the log, of each projection, and of each durable consumer."""
         with self.log.database.reading() as connection:
@@ -504,35 +357,6 @@ class Relations(Doors):
             consumers=consumer_statuses(self.log.database),
             verified=last_verified(self.log.database),
         )
-
-    def first_changed(self, commands: Sequence[Command]) -> Command | None:
-        """Return the first command whose id the log has for a different command, or None."""
-        with self.log.database.reading() as connection:
-            known = self._repeats.known(connection, [each.command_id for each in commands if each.command_id])
-            for command in commands:
-                if command.command_id in known:
-                    try:
-                        self._repeats.must_be_same(connection, command, known[command.command_id])
-                    except IdempotencyConflict:
-                        return command
-        return None
-
-    def is_same_command(self, command: Command, customer: str) -> bool | None:
-        """Return whether a command is the one that was recorded under its id; None if the log has no fingerprint.
-
-        Args:
-            command: A command with an id.
-            customer: The customer of the event that it led to.
-        """
-        with self.log.database.reading() as connection:
-            known = self._repeats.known(connection, [command.command_id or ""]).get(command.command_id or "")
-            if known is None or known[1] is None:
-                return None
-            try:
-                self._repeats.must_be_same(connection, command, (customer, known[1]))
-            except IdempotencyConflict:
-                return False
-        return True
 
     def recorded(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> Iterator[RecordedEvent]:
         """Yield whole rows of the log as recorded events, with personal words readable unless erased.

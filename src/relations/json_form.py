@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping, Set
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from types import UnionType
-from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer, TypeAdapter, WithJsonSchema
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["JsonForm", "is_time_field", "json_form"]
+__all__ = ["JsonForm", "Span", "is_time_field", "iso_span", "json_form"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -130,3 +130,32 @@ def _form_of(name: str, kind: Any) -> tuple[Any, Callable[[Any], Any]]:
 
 
 _UNIONS = (Union, UnionType)
+
+
+_SECOND = 1_000_000
+_PATTERN = r"^-?P(?=\d|T)(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?$"
+
+
+def iso_span(span: timedelta) -> str:
+    """Write a span in ISO 8601, such as `P400DT2H0.5S`; `PT0S` for none, and `-PT1M` for one that is negative."""
+    micros = span // timedelta(microseconds=1)
+    sign, micros = ("-", -micros) if micros < 0 else ("", micros)
+    minutes, micros = divmod(micros, 60 * _SECOND)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    seconds = f"{micros // _SECOND}.{micros % _SECOND:06d}".rstrip("0").rstrip(".") if micros else ""
+    time = "".join(f"{value}{unit}" for value, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if value)
+    date = f"{days}D" if days else ""
+    return f"{sign}P{date}T{time}" if time else f"{sign}P{date}" if date else "PT0S"
+
+
+Span = Annotated[
+    timedelta,
+    PlainSerializer(iso_span, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": _PATTERN}, mode="serialization"),
+]
+"""A measured time in an answer. In JSON it is ISO 8601 without years and months.
+
+A year has no fixed length: some readers take it for a calendar year, others refuse it. The schema has a pattern, since
+JSON Schema's format `duration` allows no fractions of a second.
+"""

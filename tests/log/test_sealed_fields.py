@@ -60,7 +60,7 @@ def test_links_recorded_in_clear_are_found_with_those_recorded_since(sqlite_url:
     """A log of an older version: its events, and the hashes of its commands, are as they were."""
     with Relations.open(sqlite_url) as engine:
         engine.execute_many([register("c1"), register("c2")])
-        codec, executor = engine.codec, engine._executor
+        codec, executor = engine.codec, engine._executor._decider
         topic = executor._topics[IdentityLinked]
         executor._topics[IdentityLinked] = topic._replace(personal=(), once_clear=())
         personal = executor._repeats._personal.copy()

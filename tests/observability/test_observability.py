@@ -186,14 +186,14 @@ def test_conflicts_are_counted(sqlite_url: str, monkeypatch: pytest.MonkeyPatch)
         registry = CollectorRegistry()
         registry.register(Metrics(engine))
         failures = [ConcurrencyConflict("another writer was first")]
-        begun = engine._executor._begun
+        begun = engine._executor._decider.begun
 
         def conflicting(unit: Any) -> Any:
             if failures:
                 raise failures.pop()
             return begun(unit)
 
-        monkeypatch.setattr(engine._executor, "_begun", conflicting)
+        monkeypatch.setattr(engine._executor._decider, "begun", conflicting)
         engine.execute(register())
         assert scraped(registry)["relations_conflicts_total"][()] == 1
 

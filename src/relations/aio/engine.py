@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
@@ -14,26 +13,24 @@ import msgspec
 from sqlalchemy import Connection
 
 from relations.aggregates import AGGREGATES
+from relations.aio.awaited import reading, writing
 from relations.aio.subscription import AsyncConsumer, AsyncSubscription
 from relations.aio.threads import Threads, finished
 from relations.decider import Aggregate
-from relations.engine import Relations, Status, utc_now
+from relations.engine import Relations, utc_now
 from relations.errors import InvalidInput
 from relations.execution import BatchReport, Clock, Receipt
 from relations.log.connections import acting_for
 from relations.log.database import Access, Database, Durability
 from relations.messages import Command, Event, RecordedEvent
-from relations.past.explaining import EventExplanation, RowsExplanation, TallyExplanation
-from relations.past.past import Past
 from relations.policies import Policy
 from relations.policies.in_force import InForce
 from relations.projections import PROJECTIONS, VIEWS, View
 from relations.projections.projection import Projection
-from relations.projections.running.runner import Progress
 from relations.projections.views import Views
 from relations.reactions import REACTIONS, Reaction
 from relations.telemetry import Observer
-from relations.verification import KeyProblem, Verification
+from relations.verification import KeyProblem
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection  # needs greenlet, which only its users have
@@ -215,41 +212,8 @@ class AsyncRelations:
                 on_progress(report)
         return report
 
-    async def adopt(
-        self,
-        policy: Policy,
-        *,
-        since: datetime | None = None,
-        from_beginning: bool = False,
-        command_id: str | None = None,
-    ) -> Receipt:
-        """Adopt a policy from now on, from `since` on, or with `from_beginning` for histories of any age.
-
-        Events dated before the policy takes effect are decided by the previous policy, even if recorded later.
-
-        Args:
-            policy: The rules.
-            since: An aware datetime, in the past or the future.
-            from_beginning: The policy is in force for events of any date.
-            command_id: The caller's own id for this command.
-        """
-        return await self._threads.write(
-            self.sync.adopt, policy, since=since, from_beginning=from_beginning, command_id=command_id
-        )
-
-    async def advance_time(
-        self, to: datetime, *, on_progress: Callable[[BatchReport], None] | None = None
-    ) -> BatchReport:
-        """Record everything that falls due by `to`: missed deadlines, expiries, tiers.
-
-        Args:
-            to: An aware datetime.
-            on_progress: Called after each batch with the report so far, in a thread.
-
-        Returns:
-            The report of the commands.
-        """
-        return await self._threads.write(self.sync.advance_time, to, on_progress=on_progress)
+    adopt = writing(Relations.adopt)
+    advance_time = writing(Relations.advance_time)
 
     # --- what is known ----------------------------------------------------------------------------------------------
 
@@ -268,104 +232,19 @@ class AsyncRelations:
         """
         return await self._threads.read(question, *args, **kwargs)
 
-    async def as_of(
-        self,
-        *,
-        position: int | None = None,
-        recorded: datetime | None = None,
-        occurred: datetime | None = None,
-        customer: str | None = None,
-    ) -> Past:
-        """Return the log and its views as they stood, to be asked with `ask`; see `Relations.as_of`.
-
-        `past = await engine.as_of(position=7)`, then `await engine.ask(past.views.retention.stages)`.
-
-        Args:
-            position: The last position that is known; 0 is before the first event.
-            recorded: An aware datetime. Known is what had been recorded by then.
-            occurred: An aware datetime in business time.
-            customer: Answer about this customer alone, under any of their ids.
-
-        Raises:
-            InvalidInput: Both a position and a time of recording are given, the log has no such position, or a time has
-                no zone.
-        """
-        return await self._threads.read(
-            self.sync.as_of, position=position, recorded=recorded, occurred=occurred, customer=customer
-        )
-
-    async def explain(self, view: str, customer: str, **moment: Any) -> RowsExplanation:
-        """Return how the rows of one customer in a view came about: each event, and what it changed from what to what.
-
-        Args:
-            view: The name of the view, such as `loyalty`.
-            customer: Any id of the customer.
-            moment: The bounds of `as_of`; by default everything recorded so far.
-
-        Raises:
-            InvalidInput: There is no such view, or nothing is recorded of the customer.
-        """
-        return await self._threads.read(self.sync.explain, view, customer, **moment)
-
-    async def explain_tally(
-        self,
-        view: str,
-        table: str,
-        key: Sequence[Any],
-        *,
-        limit: int = 100,
-        after: str | None = None,
-        **moment: Any,
-    ) -> TallyExplanation:
-        """Return a page of the customers and events that made up a tally, with what each added.
-
-        Args:
-            view: The name of the view, such as `loyalty`.
-            table: The class of the row, such as `Movement`.
-            key: The values of the row's key, in the order of its columns.
-            limit: The page ends after the customer whose events reach this number.
-            after: Continue after this customer.
-            moment: The bounds of `as_of`; by default everything recorded so far.
-
-        Raises:
-            InvalidInput: The view has no such tally or row.
-        """
-        return await self._threads.read(self.sync.explain_tally, view, table, key, limit=limit, after=after, **moment)
-
-    async def explain_event(self, position: int) -> EventExplanation:
-        """Return why an event was recorded: the rule, the policy that applied, its causes and its effects.
-
-        Args:
-            position: The event's position.
-
-        Raises:
-            InvalidInput: There is no such event.
-        """
-        return await self._threads.read(self.sync.explain_event, position)
-
-    async def select_events(self, *where: Any) -> list[RecordedEvent]:
-        """Return the events that meet conditions on the log's columns, in order of position."""
-        return await self._threads.read(self.sync.select_events, *where)
+    as_of = reading(Relations.as_of)
+    # mypy takes `self` for one of `moment`, because that accepts any name.
+    explain = reading(Relations.explain)  # type: ignore[arg-type] # see above
+    explain_tally = reading(Relations.explain_tally)  # type: ignore[arg-type] # see above
+    explain_event = reading(Relations.explain_event)
+    select_events = reading(Relations.select_events)
 
     def observe(self, observer: Observer) -> None:
         """Let an observer see this engine's commands, folds and appends; see `relations.observability`."""
         self.sync.observe(observer)
 
-    async def note_verified(self, found: Verification) -> None:
-        """Note in the database that the log was found good up to a position, for status and metrics.
-
-        Args:
-            found: A verification without problems; one with problems is not noted.
-        """
-        await self._threads.write(self.sync.note_verified, found)
-
-    async def keep_states(self, names: Iterable[str] | None = None) -> None:
-        """Keep states of views at evenly spread positions of the log, so that `as_of` any position is answered soon.
-
-        Args:
-            names: The projections; all by default.
-        """
-        await self._threads.read(self.sync.keep_states, names)
+    note_verified = writing(Relations.note_verified)
+    keep_states = reading(Relations.keep_states)
 
     async def policy(self) -> Policy:
         """Return the policy in force now; the default policy if none was adopted."""
@@ -375,32 +254,9 @@ class AsyncRelations:
         """Return every policy that was adopted, and when each is in force."""
         return await self._threads.read(lambda: self.sync.rules)
 
-    async def load(self, kind: str, name: str) -> Any:
-        """Return the state of one aggregate, such as `load("complaint", "k7")`; its initial state if it has no events.
-
-        Raises:
-            InvalidInput: There is no such kind of aggregate.
-        """
-        return await self._threads.read(self.sync.load, kind, name)
-
-    async def history(self, customer: str, *, until: datetime | None = None) -> list[RecordedEvent]:
-        """Return all events of a customer in the order of recording; personal words are readable unless erased.
-
-        Args:
-            customer: The customer's id, or any id merged with it: they share one history.
-            until: Only events that had occurred by then.
-        """
-        return await self._threads.read(self.sync.history, customer, until=until)
-
-    async def timeline(self, kind: str, name: str, *, until: datetime | None = None) -> list[RecordedEvent]:
-        """Return everything recorded in one aggregate's stream, such as `timeline("complaint", "k7")`.
-
-        Args:
-            kind: The kind of aggregate.
-            name: Its own id.
-            until: Only events that had occurred by then.
-        """
-        return await self._threads.read(self.sync.timeline, kind, name, until=until)
+    load = reading(Relations.load)
+    history = reading(Relations.history)
+    timeline = reading(Relations.timeline)
 
     async def events(
         self, *, after: int = 0, until: int | None = None, of: Collection[type[Event]] = ()
@@ -478,71 +334,12 @@ class AsyncRelations:
         self._followers.add(follower)
         return follower
 
-    async def move_consumer(self, name: str, position: int) -> None:
-        """Move a durable consumer that does not run: it goes on with the events after this position.
-
-        Raises:
-            InvalidInput: There is no such consumer.
-            ConcurrencyConflict: It is running.
-        """
-        await self._threads.write(self.sync.move_consumer, name, position)
-
-    async def page(
-        self,
-        after: int,
-        limit: int = 1_000,
-        *,
-        until: int | None = None,
-        of: Collection[type[Event]] = (),
-        sealed: bool = False,
-        to_head: bool = False,
-    ) -> tuple[list[RecordedEvent], int]:
-        """Return the next events and the position read up to; a page of other applications' events is empty.
-
-        Args:
-            after: Begin after this position.
-            limit: Return at most this many events.
-            until: End with this position.
-            of: Only events of these classes; all events by default.
-            sealed: Leave personal words sealed.
-            to_head: If no wanted event is left, return the head's position.
-        """
-        return await self._threads.read(
-            self.sync.page, after, limit, until=until, of=of, sealed=sealed, to_head=to_head
-        )
-
-    async def status(self) -> Status:
-        """Return the state of the log, of each projection, and of each durable consumer."""
-        return await self._threads.read(self.sync.status)
-
-    async def first_changed(self, commands: Sequence[Command]) -> Command | None:
-        """Return the first command whose id the log has for a different command, or None."""
-        return await self._threads.read(self.sync.first_changed, commands)
-
-    async def digest(self, text: str, *, purpose: str = "") -> str:
-        """Return a keyed digest: an id for a text that must not be recorded in clear, such as an e-mail address.
-
-        Args:
-            text: Any text. Normalise it first: an address in lower case, without surrounding spaces.
-            purpose: Digests of the same text for different purposes differ.
-
-        Returns:
-            32 lower-case letters and digits.
-        """
-        return await self._threads.read(self.sync.digest, text, purpose=purpose)
-
-    async def index_people(self, *, on_progress: Progress | None = None) -> int:
-        """Make the customers of a log of an older version findable by name, address and number.
-
-        A new log needs no such call. It may be interrupted and repeated, and others may record meanwhile.
-
-        Args:
-            on_progress: Called with the events read so far, and all there are.
-
-        Returns:
-            The number of events with words that were indexed.
-        """
-        return await self._threads.write(self.sync.index_people, on_progress=on_progress)
+    move_consumer = writing(Relations.move_consumer)
+    page = reading(Relations.page)
+    status = reading(Relations.status)
+    first_changed = reading(Relations.first_changed)
+    digest = reading(Relations.digest)
+    index_people = writing(Relations.index_people)
 
     async def key_problems(self) -> list[KeyProblem]:
         """Check every customer's key against the log: damaged, swapped, missing, emptied, or back after an erasure."""
@@ -558,34 +355,6 @@ class AsyncRelations:
 
     # --- projections ------------------------------------------------------------------------------------------------
 
-    async def catch_up(self) -> None:
-        """Fold new events into every view.
-
-        Raises:
-            ProjectionFailed: One met a poison event; the others have gone on.
-        """
-        await self._threads.read(self.sync.catch_up)
-
-    async def rebuild(
-        self,
-        names: Iterable[str] | None = None,
-        *,
-        processes: int = 1,
-        shards: int | None = None,
-        on_progress: Progress | None = None,
-    ) -> None:
-        """Fold the whole log into fresh tables next to the old ones, and switch to them; see `Runner.rebuild`."""
-        await self._threads.read(self.sync.rebuild, names, processes=processes, shards=shards, on_progress=on_progress)
-
-    async def verify(self, *, expect: Iterable[str] = (), on_progress: Progress | None = None) -> Verification:
-        """Prove the log and the views: chain, gaps, every body readable, every view equal to its refold.
-
-        Args:
-            expect: Positions and digests that were noted down, as `POSITION:DIGEST`; see `status`.
-            on_progress: Called with the events checked and folded so far, and all there are to check and to fold; in
-                a thread.
-
-        Raises:
-            InvalidInput: An entry of `expect` is not of the form `POSITION:DIGEST`.
-        """
-        return await self._threads.read(self.sync.verify, expect=expect, on_progress=on_progress)
+    catch_up = reading(Relations.catch_up)
+    rebuild = reading(Relations.rebuild)
+    verify = reading(Relations.verify)

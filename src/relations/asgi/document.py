@@ -78,9 +78,6 @@ _KNOWN_TAG = {
     "description": "The ETag of an answer that the client has.",
     "schema": {"type": "string"},
 }
-_DURATION = r"^-?P(\d+Y)?(\d+D)?(T(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?$"
-"""ISO 8601 durations such as `P2DT3H4M5.6S`."""
-
 _CHOSEN_BY_THE_SERVICE = ("actor", "command_id")
 
 Mode = Literal["validation", "serialization"]
@@ -108,8 +105,8 @@ def openapi(engine: Relations, *, page_max: int = 1_000, title: str = "Customer 
         adapters.append(((name,), "serialization", TypeAdapter(kind)))
     adapters.append((("moment",), "validation", TypeAdapter(datetime)))
     found, definitions = TypeAdapter.json_schemas(adapters, ref_template=_SCHEMAS + "{model}")
-    schemas = {key: _exact(schema) if mode == "serialization" else schema for (key, mode), schema in found.items()}
-    components: dict[str, Any] = _exact(dict(definitions.get("$defs", {})))
+    schemas = {key: schema for (key, _mode), schema in found.items()}
+    components: dict[str, Any] = dict(definitions.get("$defs", {}))
     for name in engine.commands:
         _reserve(components, name)
     components["Problem"] = _PROBLEM
@@ -135,18 +132,6 @@ def openapi(engine: Relations, *, page_max: int = 1_000, title: str = "Customer 
         "paths": paths,
         "components": {"schemas": components, "responses": _responses()},
     }
-
-
-def _exact(schema: Any) -> Any:
-    """Return a schema with a pattern for durations.
-
-    JSON Schema's format `duration` allows no fractions of a second, and the durations of answers have them.
-    """
-    if isinstance(schema, dict):
-        if schema.get("format") == "duration":
-            return {**{name: each for name, each in schema.items() if name != "format"}, "pattern": _DURATION}
-        return {name: _exact(each) for name, each in schema.items()}
-    return [_exact(each) for each in schema] if isinstance(schema, list) else schema
 
 
 def _reserve(components: dict[str, Any], name: str) -> None:

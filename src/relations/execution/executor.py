@@ -8,55 +8,43 @@ states stay in memory and are updated with the events that others have appended.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import datetime
-from functools import partial
+from contextlib import contextmanager, suppress
+from copy import copy
 from threading import RLock
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection
 
-from relations.decider import Aggregate, Due, Merging, due_before
+from relations.decider import Aggregate
 from relations.errors import (
-    CommandRefused,
     ConcurrencyConflict,
-    InvalidInput,
     LogError,
     OutcomeUnknown,
     RelationsError,
     StoreError,
 )
+from relations.execution.deciding import Clock, CommandDecider, React
 from relations.execution.idempotency import Repeats
-from relations.execution.merged_ids import states_together
 from relations.execution.receipts import BatchReport, Receipt, Rejection
-from relations.execution.states import State, States
-from relations.execution.unit import Decision, Unit, UnitStep
+from relations.execution.sharing import Pending, SharedCommits
+from relations.execution.states import States
+from relations.execution.unit import Unit
 from relations.gc_pause import collector_paused
-from relations.log.codec import Codec, Topic
+from relations.log.codec import Codec
 from relations.log.database import Database
 from relations.log.forking import after_fork
-from relations.log.log import Entry, Log
+from relations.log.log import Log
 from relations.log.people import Marks
-from relations.log.personal import Keys, has_personal
+from relations.log.personal import Keys
 from relations.log.reader import Reader, recorded_event
-from relations.log.tables import log as log_table
-from relations.messages import Command, Envelope, Event, to_micros
-from relations.policies import Policy
-from relations.policies.in_force import InForce
+from relations.messages import Command, Event, to_micros
 
 __all__ = ["Clock", "Executor"]
 
-Clock = Callable[[], datetime]
-DueBy = Callable[[Any, Command, int, InForce], Due | None]
-React = Callable[[Event, Envelope, Policy], list[Command]]
-
-_REACTIONS_MAX = 1_000
 _FINAL = ("version_conflict", "log_busy", "own_transaction")
 """Conflicts that a new attempt does not resolve: the caller's own, and a timeout of the lock."""
-_entry: Callable[..., Entry] = tuple.__new__
-"""`Entry._make` without its Python call, because this runs for every event."""
 
 
 class Executor:
@@ -95,32 +83,34 @@ class Executor:
         self.aggregates = tuple(aggregates)
         self._log = log
         self._database: Database = log.database
-        self._codec = codec
-        self._keys = keys
-        self._marks = marks
-        self._reactions = react
         self._only_if = only_if
         self._clock = clock
         self._snapshot_every = snapshot_every
         self._attempts = attempts
-        self._by_command = {command: aggregate for aggregate in aggregates for command in aggregate.commands}
-        self._topics: dict[type[Event], Topic] = {topic.event: topic for topic in codec.topics.values()}
-        self._erasures = frozenset(event for aggregate in aggregates for event in aggregate.erases)
-        self._policies = _policies_of(aggregates)
-        self._rules: tuple[Any, InForce] = None, InForce()
-        self._read_rules: tuple[Any, InForce] = None, InForce()
         self._lock = RLock()
         self._repeats = Repeats(self._database, codec, keys, aggregates)
         self._reader = Reader(codec, keys)
-        self._known_sql = self._database.compile(
-            select(log_table.c.position).where(log_table.c.customer == bindparam("customer")).limit(1)
-        )
         self.states = States(log, codec, aggregates)
+        self._decider = CommandDecider(
+            log,
+            codec,
+            keys,
+            self.states,
+            self._repeats,
+            aggregates=aggregates,
+            react=react,
+            marks=marks,
+            only_if=only_if,
+            clock=clock,
+        )
+        self.rules = self._decider.rules
+        self._shared = SharedCommits(self._execute_group)
         after_fork(self)
 
     def forked(self) -> None:
         """Use a lock of its own in a child process; another thread of the parent may hold the one that came over."""
         self._lock = RLock()
+        self._shared = SharedCommits(self._execute_group)
         self.states.forget()
 
     # --- commands ---------------------------------------------------------------------------------------------------
@@ -129,32 +119,86 @@ class Executor:
         self, command: Command, *, connection: Connection | None = None, expected_version: int | None = None
     ) -> Receipt:
         """Execute one command; see `Relations.execute`."""
-        command_id = command.command_id or uuid4().hex
-        for last in self._tries(connection):
+        pending = Pending(command, command.command_id or uuid4().hex, expected_version)
+        if connection is not None:
+            self._execute_in_host(pending, connection)
+        else:
+            # The transaction may be another caller's, but not the one that waits for this thread's own.
+            self._database.held.refuse_wait()
+            self._shared.submit(pending)
+        if pending.error is not None:
+            raise pending.error
+        rows, decision = pending.rows, pending.decision
+        if decision is None:
+            return Receipt(pending.command_id, tuple(rows), repeated=True)
+        own = (recorded_event(rows[index], decision.events[index]) for index in decision.own)
+        return Receipt(pending.command_id, tuple(own))
+
+    def _execute_in_host(self, pending: Pending, connection: Connection) -> None:
+        with self._unit(connection) as unit:
+            self._decide_pending(unit, pending)
+            _give_rows(unit, [pending])
+
+    def _execute_group(self, group: list[Pending], join: Callable[[], None]) -> None:
+        """Execute commands in one transaction and answer them; `join` adds those that wait by now to the group."""
+        try:
+            self._commit_group(group, join)
+        except OutcomeUnknown as error:
+            for pending in group:
+                pending.error = OutcomeUnknown(command_id=pending.command_id)
+                pending.error.__cause__ = error
+        except (ConcurrencyConflict, StoreError) as error:
+            for pending in group:
+                pending.error = error if len(group) == 1 else copy(error)
+        except Exception as error:
+            # Not a refusal: a fault in one command's rules. Alone, each of the others is not hurt by it.
+            if len(group) == 1:
+                group[0].error = error
+            else:
+                for pending in group:
+                    self._execute_group([pending], lambda: None)
+        for pending in group:
+            pending.is_answered = True
+
+    def _commit_group(self, group: list[Pending], join: Callable[[], None]) -> None:
+        for last in self._tries(None):
             try:
-                first_receipt: Receipt | None = None
-                with self._unit(connection) as unit:
-                    rows = self._repeats.rows(unit.writer.connection, command) if command.command_id else []
-                    if rows:
-                        recorded = self._reader.recorded(unit.writer.connection, rows)
-                        first_receipt = Receipt(command_id, tuple(recorded), repeated=True)
-                    else:
-                        decision = self._decide(unit, command, command_id, expected_version)
-                        self._take(unit, decision)
-                        rows = unit.append()
-                self._after_commit(unit, own=connection is None)
-                if first_receipt is not None:
-                    return first_receipt
-                first = len(rows) - len(decision.entries)
-                own = (recorded_event(rows[first + index], decision.events[index]) for index in decision.own)
-                return Receipt(command_id, tuple(own))
-            except OutcomeUnknown as error:
-                raise OutcomeUnknown(command_id=command_id) from error
+                with suppress(_NothingToCommit), self._unit(None) as unit:
+                    self._decide_group(unit, group, join)
             except (ConcurrencyConflict, StoreError) as error:
                 if last or not _may_try_again(error):
                     raise
                 self._note_conflict()
-        raise AssertionError  # pragma: no cover - the last try returns or raises
+                continue
+            self._after_commit(changes_nothing=any(pending.changes_nothing for pending in group))
+            return
+
+    def _decide_group(self, unit: Unit, group: list[Pending], join: Callable[[], None]) -> None:
+        for pending in group:
+            pending.reset()
+        for pending in group:  # which grows while it is gone through
+            try:
+                self._decide_pending(unit, pending)
+            except RelationsError as error:
+                if isinstance(error, StoreError) or (isinstance(error, ConcurrencyConflict) and _may_try_again(error)):
+                    raise  # the transaction failed, and not only this command
+                pending.error = error
+            if pending is group[-1]:
+                join()
+        if any(pending.error for pending in group) and not any(pending.decision for pending in group):
+            raise _NothingToCommit
+        _give_rows(unit, group)
+
+    def _decide_pending(self, unit: Unit, pending: Pending) -> None:
+        """Decide a command within a unit, or find what it led to when it was executed before."""
+        command, connection = pending.command, unit.writer.connection
+        rows = self._repeats.rows(connection, command) if command.command_id else []
+        if rows:
+            pending.rows = tuple(self._reader.recorded(connection, rows))
+            return
+        pending.decision = self._decider.decide(unit, command, pending.command_id, pending.expected_version)
+        self._decider.take(unit, pending.decision)
+        pending.end = len(unit.entries)
 
     def execute_many(self, commands: Sequence[Command], report: BatchReport, offset: int) -> None:
         """Execute a batch in one transaction and add to `report`; `offset` is the index of its first command."""
@@ -169,7 +213,7 @@ class Executor:
                     raise
                 self._note_conflict()
                 continue
-            self._after_commit(unit, own=True)
+            self._after_commit(changes_nothing=not unit.entries)
             report.add(outcome)
             return
 
@@ -186,7 +230,7 @@ class Executor:
                     self._repeats.must_be_same(connection, command, known[command_id])
                     outcome.repeated += 1
                     continue
-                decision = self._decide(unit, command, command_id)
+                decision = self._decider.decide(unit, command, command_id)
             except LogError:
                 raise  # not the command's fault: a wrong master key, a stream that cannot be read
             except RelationsError as error:
@@ -194,7 +238,7 @@ class Executor:
                 error.__context__ = None
                 outcome.rejections.append(Rejection(index, command, error.with_traceback(None)))
                 continue
-            self._take(unit, decision)
+            self._decider.take(unit, decision)
             outcome.events += len(decision.entries)
             if not decision.own:
                 outcome.unchanged += 1
@@ -205,7 +249,7 @@ class Executor:
 
     def _prefetch(self, unit: Unit, commands: Sequence[Command]) -> None:
         """Load the streams of a batch, and those of their customers in which most reactions are decided."""
-        streams = {command.stream for command in commands if type(command) in self._by_command}
+        streams = {command.stream for command in commands if self._decider.knows(command)}
         customers = {name for command in commands if (name := getattr(command, "customer", None))}
         streams.update(f"{kind}-{name}" for kind in set(self._only_if.values()) for name in customers)
         unit.prefetch(streams)
@@ -229,12 +273,13 @@ class Executor:
             with self._log.writing(connection) as writer:
                 # Without waiting: a thread that holds our lock may wait for the log's, which the host holds.
                 if not self._lock.acquire(blocking=False):
-                    yield self._begun(Unit(writer, self.states, {}, self._now(), self._snapshot_every))
+                    unit = Unit(writer, self.states, self.states.new_cache(), self._now(), self._snapshot_every)
+                    yield self._decider.begun(unit)
                     return
                 try:
                     self.states.catch_up(writer)
                     unit = Unit(writer, self.states, self.states.cached, self._now(), self._snapshot_every)
-                    yield self._begun(unit)
+                    yield self._decider.begun(unit)
                     self.states.keep(unit.states, unit.writer.head)
                 finally:
                     self._lock.release()
@@ -243,277 +288,36 @@ class Executor:
             with self._log.writing() as writer:
                 self.states.catch_up(writer)
                 unit = Unit(writer, self.states, self.states.cached, self._now(), self._snapshot_every)
-                yield self._begun(unit)
+                yield self._decider.begun(unit)
             self.states.keep(unit.states, unit.writer.head)
 
     def _note_conflict(self) -> None:
         for observer in self._database.observers:
             observer.conflicted()
 
-    def _begun(self, unit: Unit) -> Unit:
-        if self._policies is not None:
-            unit.rules = self._rules_of(unit.state(self._policies.name)[1])
-        return unit
-
-    def _take(self, unit: Unit, decision: Decision) -> None:
-        """Make a decision part of the unit, and let it take effect on keys and policies at once."""
-        unit.take(decision)
-        for event, entry in zip(decision.events, decision.entries, strict=True):
-            if type(event) in self._erasures:
-                # Now and not at the end: later commands of the same batch must find no key any more.
-                self._keys.destroy(unit.writer.connection, entry.customer, unit.recorded_at)
-                if self._marks is not None:
-                    self._marks.delete(unit.writer.connection, entry.customer)
-            elif self._marks is not None and self._topics[type(event)].personal:
-                self._marks.write(unit.writer.connection, entry.customer, event)
-        if self._policies is not None and self._policies.name in decision.states:
-            self._begun(unit)
-
-    def _after_commit(self, unit: Unit, *, own: bool) -> None:
+    def _after_commit(self, *, changes_nothing: bool) -> None:
         # An erasure that a host has yet to commit is purged after our next commit, or when the log is opened again. A
         # command that changes nothing may be an erasure sent again because the first one's purge was cut short.
-        if own and (self._database.purge_owed or not unit.entries):
+        if self._database.purge_owed or changes_nothing:
             self._database.purge()
 
     def _now(self) -> int:
         return to_micros(self._clock())
 
-    # --- deciding, in five steps ------------------------------------------------------------------------------------
 
-    def _decide(self, unit: Unit, command: Command, command_id: str, expected_version: int | None = None) -> Decision:
-        """Decide a command and everything that it leads to. The unit is unchanged until it takes the decision."""
-        with self._keys.deciding(unit.writer.connection):
-            return self._decided(unit, command, command_id, expected_version)
-
-    def _decided(self, unit: Unit, command: Command, command_id: str, expected_version: int | None) -> Decision:
-        policies = self._policies
-        if policies is not None and not unit.rules.adopted and type(command) not in policies.commands:
-            self._adopt_default(unit, policies)
-        if command.follows:
-            _refuse_alone(command)
-        decision = Decision(command_id, command.actor)
-        wanted, cause = command, None
-        while True:
-            aggregate = self._by_command.get(type(wanted)) or _refuse_unknown(wanted)
-            stream = wanted.stream
-            if type(wanted) in aggregate.keyed:
-                digest = partial(self._keys.digest_within, unit.writer.connection)
-                wanted = aggregate.keyed[type(wanted)](wanted, digest)
-            step = UnitStep(aggregate, wanted, stream, decision.states.get(stream) or unit.state(stream), cause)
-            if cause is None and expected_version is not None:
-                _must_be_at(expected_version, stream, step.version)
-            if aggregate.due is not None:
-                self._let_time_pass(unit, decision, step, aggregate.due)
-            if aggregate.merging is not None:
-                self._find_home(unit, decision, step, aggregate.merging)
-            new = self._decide_events(unit, decision, step)
-            if new:
-                self._record(unit, decision, step, new)
-                self._react(unit, decision, step, new)
-            if not decision.pending:
-                return decision
-            wanted, cause = decision.pending.popleft()
-
-    def _let_time_pass(self, unit: Unit, decision: Decision, step: UnitStep, due: DueBy) -> None:
-        """Do in the stream what fell due before the command, each thing at its moment, as if recorded then.
-
-        Each has an id made of the stream's version and its moment, so it is in the log once.
-        """
-        aggregate, wanted, stream = step.aggregate, step.command, step.stream
-        if not step.version or due(step.state, wanted, wanted.at, unit.rules) is None:
-            return
-        for next_due, state, events in due_before(aggregate, step.state, wanted, unit.rules):
-            command = next_due.command(f"due:{stream}@{step.version}:{next_due.at}")
-            done = UnitStep(aggregate, command, stream, (step.version, state), is_due=True)
-            done.customer = aggregate.customer(state, command)
-            done.policy = unit.rules.at(next_due.at)
-            self._record(unit, decision, done, events)
-            self._react(unit, decision, done, events)
-            step.version, step.state = decision.states[stream]
-
-    def _find_home(self, unit: Unit, decision: Decision, step: UnitStep, merging: Merging[Any]) -> None:
-        """Address a command to one of several merged ids to the id that holds what it names."""
-        aggregate, wanted = step.aggregate, step.command
-        if not merging.next_to(step.state):
-            return
-
-        def load(name: str) -> State:
-            stream = f"{aggregate.name}-{name}"
-            return decision.states.get(stream) or unit.state(stream)
-
-        named: str = wanted.customer  # type: ignore[attr-defined] # whatever can be merged has it
-        together = states_together(merging, named, load(named), load)
-        step.merged = {name: state for name, (_version, state) in together.items()}
-        step.home = merging.home(wanted, step.merged)
-        if step.home != named:
-            step.command = wanted.model_copy(update={"customer": step.home})
-            step.stream = step.command.stream
-        step.version, step.state = together[step.home]
-
-    def _decide_events(self, unit: Unit, decision: Decision, step: UnitStep) -> list[Event]:
-        """Return the events of the command by the policy that applies to it."""
-        aggregate, wanted, state = step.aggregate, step.command, step.state
-        # A reaction follows the policy in force, even where the stream itself is pinned to an older one.
-        step.policy = unit.rules.at(wanted.at)
-        known = state
-        if step.merged is not None and aggregate.merging is not None:
-            known = aggregate.merging.together(wanted, step.home, step.merged)
-        new = aggregate.decider.decide(known, wanted, unit.pinned(aggregate, state) or step.policy)
-        if new:
-            step.customer = aggregate.customer(state, wanted)
-            if type(wanted) in aggregate.of_known:
-                self._must_be_known(unit, decision, step.customer, aggregate.of_known[type(wanted)])
-        return new
-
-    def _record(self, unit: Unit, decision: Decision, step: UnitStep, new: Sequence[Event]) -> None:
-        """Add the new events of one stream to the decision."""
-        stream, version, state, customer, sent = step.stream, step.version, step.state, step.customer, step.sent
-        entries, own, at = decision.entries, decision.own, step.command.at
-        connection, recorded_at = unit.writer.connection, unit.recorded_at
-        evolve = step.aggregate.decider.evolve
-        actor, command_id, seq = decision.actor, decision.command_id, len(own)
-        if step.is_due:
-            actor, command_id, seq = sent.actor, sent.command_id or "", 0
-        command_hash = None
-        if step.cause is None and sent.command_id is not None:
-            command_hash = self._repeats.fingerprint(connection, sent, customer, recorded_at)
-        for event in new:
-            version += 1
-            topic = self._topics[type(event)]
-            sealed = event
-            if topic.personal and has_personal(event, topic):
-                sealed = self._keys.seal(connection, event, topic, customer, recorded_at)
-            state = evolve(state, sealed)
-            entry = (
-                stream,
-                version,
-                event.topic,
-                topic.schema,
-                customer,
-                at,
-                recorded_at,
-                actor,
-                command_id,
-                seq,
-                None if seq else command_hash,
-                step.cause,
-                self._codec.encode(sealed),
-            )
-            if not step.is_due:
-                own.append(len(entries))
-            entries.append(_entry(Entry, entry))
-            decision.events.append(event)
-            seq += 1
-        decision.states[stream] = version, state
-
-    def _react(self, unit: Unit, decision: Decision, step: UnitStep, new: Sequence[Event]) -> None:
-        """Queue the commands that the new events lead to in other aggregates."""
-        position = unit.position + len(decision.entries) - len(new)
-        for number, event in enumerate(new, start=1):
-            kind = self._only_if.get(type(event))
-            if kind is not None and not _has_begun(unit, decision, f"{kind}-{step.customer}"):
-                continue
-            envelope = Envelope(
-                position=position + number,
-                stream=step.stream,
-                version=step.version + number,
-                customer=step.customer,
-                occurred_at=step.command.at,
-                recorded_at=unit.recorded_at,
-            )
-            wanted = self._reactions(event, envelope, step.policy)
-            if wanted:
-                cause = f"{step.stream}@{step.version + number}"
-                decision.pending.extend((command, cause) for command in wanted)
-        if len(decision.own) > _REACTIONS_MAX:
-            raise RelationsError(
-                f"{type(step.command).__name__} leads to more than {_REACTIONS_MAX} events",
-                code="reactions_in_a_circle",
-                hint="Check the reactions that the engine was opened with: one of them leads back to itself",
-            )
-
-    def _must_be_known(self, unit: Unit, decision: Decision, customer: str, field: str) -> None:
-        """Refuse a command for a customer without any recorded or pending event."""
-        if any(entry.customer == customer for entry in (*unit.entries, *decision.entries)):
-            return
-        cursor = self._database.cursor(unit.writer.connection)
-        if cursor.execute(self._known_sql.sql, self._known_sql.bind(customer=customer)).fetchone() is None:
-            raise CommandRefused(
-                f"nothing is recorded for customer {customer}",
-                code="unknown_customer",
-                field=field,
-                hint="Check the id, or register the customer first",
-            )
-
-    # --- policies ---------------------------------------------------------------------------------------------------
-
-    def rules(self, connection: Connection) -> InForce:
-        """Return the policies that are adopted as `connection` sees them, and when each is in force."""
-        if self._policies is None:
-            return self._read_rules[1]
-        newest = self.states.newest(connection, self._policies.name)
-        known, rules = self._read_rules
-        if newest != known:
-            rules = self._rules_of(self.states.load(connection, self._policies.name)[1])
-            self._read_rules = newest, rules
-        return rules
-
-    def _rules_of(self, state: Any) -> InForce:
-        known, rules = self._rules
-        if known is not state and self._policies is not None and self._policies.policies is not None:
-            rules = self._policies.policies.in_force(state)
-            self._rules = state, rules
-        return rules
-
-    def _adopt_default(self, unit: Unit, policies: Aggregate[Any]) -> None:
-        assert policies.policies is not None  # noqa: S101 - that is how it was chosen
-        adopt = policies.policies.default(self._clock())
-        self._take(unit, self._decide(unit, adopt, adopt.command_id or uuid4().hex))
+class _NothingToCommit(Exception):
+    """No command of a group records anything, so its transaction is rolled back."""
 
 
-def _policies_of(aggregates: Sequence[Aggregate[Any]]) -> Aggregate[Any] | None:
-    """Return the one aggregate that carries the policies, or None."""
-    found = [aggregate for aggregate in aggregates if aggregate.policies is not None]
-    if len(found) > 1:
-        msg = f"only one aggregate can carry the policies, not {', '.join(each.name for each in found)}"
-        raise ValueError(msg)
-    return found[0] if found else None
+def _give_rows(unit: Unit, group: Sequence[Pending]) -> None:
+    """Append what was decided, and give each command its rows."""
+    rows = unit.append()
+    for pending in group:
+        if pending.decision is not None:
+            pending.rows = rows[pending.end - len(pending.decision.entries) : pending.end]
 
 
 def _may_try_again(error: ConcurrencyConflict | StoreError) -> bool:
     if isinstance(error, StoreError):
         return error.code == "connection_lost"  # before the commit, so nothing was recorded
     return error.code not in _FINAL
-
-
-def _has_begun(unit: Unit, decision: Decision, stream: str) -> bool:
-    """Return True if a stream has any event."""
-    return (decision.states.get(stream) or unit.state(stream))[0] > 0
-
-
-def _refuse_unknown(command: Command) -> NoReturn:
-    raise InvalidInput(
-        f"{type(command).__name__} is not a command of this engine",
-        code="unknown_command",
-        field="command",
-        hint="Open the engine with the aggregate that decides it",
-    )
-
-
-def _refuse_alone(command: Command) -> NoReturn:
-    """Refuse a command that only reactions may send, because alone it would record half of a transaction."""
-    raise CommandRefused(
-        f"cannot send {type(command).__name__} by itself: it follows from {command.follows}",
-        code="only_follows",
-        field="command",
-        hint=f"Send {command.follows}",
-    )
-
-
-def _must_be_at(expected: int, stream: str, version: int) -> None:
-    if version != expected:
-        raise ConcurrencyConflict(
-            f"{stream} is at version {version}, not {expected}",
-            code="version_conflict",
-            hint="Load the state again, and decide on the new state",
-        )

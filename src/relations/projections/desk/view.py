@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import case, func, select, tuple_
 
 from relations.errors import InvalidInput
+from relations.json_form import Span
 from relations.messages import ID_PATTERN, from_micros, to_micros
 from relations.policies.complaints.service_levels import SEVERITIES, ClockName, Severity
 from relations.projections.arguments import checked_choice, renamed_arguments
@@ -90,7 +91,7 @@ class TicketProfile(BaseModel):
     department: str | None
     due_at: datetime | None
     due_clock: ClockName | None
-    late_by: timedelta | None
+    late_by: Span | None
     waiting: bool
     escalated_to: str | None
     emergency: bool

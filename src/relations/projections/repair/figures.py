@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from relations.analytics.intervals import Interval, wilson
+from relations.json_form import Span
 from relations.messages import Money, from_micros
 from relations.policies import Repair
 from relations.policies.calendars import LocalTime
@@ -121,7 +122,7 @@ class DueStep(BaseModel):
     round: int
     clock: ClockName
     due_at: datetime
-    late_by: timedelta | None
+    late_by: Span | None
 
 
 class StepTime(BaseModel):
@@ -146,8 +147,8 @@ class StepTime(BaseModel):
 
     step: StepName
     reached: int
-    median: timedelta | None
-    p90: timedelta | None
+    median: Span | None
+    p90: Span | None
     met: int | None
     missed: int | None
     on_time: float | None

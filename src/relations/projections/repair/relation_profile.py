@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
+from relations.json_form import Span
 from relations.messages import from_micros
 from relations.projections.repair.figures import RelationStanding, standing
 from relations.projections.repair.relation_state import ComplaintHistory, DeviationKind, Relation, Round, State
@@ -89,7 +90,7 @@ class DeviationProfile(BaseModel):
     complaint: str
     kind: DeviationKind
     at: datetime
-    interval: timedelta
+    interval: Span
 
 
 class RelationProfile(BaseModel):

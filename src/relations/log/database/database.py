@@ -1,57 +1,43 @@
-"""The database of a log: connections, transactions, and the differences between SQLite and PostgreSQL."""
+"""One database with a log: its connections and transactions."""
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from math import ceil, isfinite
 from threading import RLock, local
 from typing import Any, Literal
-from uuid import uuid4
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
-    Dialect,
     Engine,
     RootTransaction,
-    any_,
-    bindparam,
     create_engine,
-    delete,
     event,
-    func,
-    insert,
-    select,
     text,
 )
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.sql import ClauseElement
 
 from relations.errors import (
-    ConcurrencyConflict,
     ForeignDatabase,
     InvalidInput,
     MissingExtra,
     OutcomeUnknown,
-    StoreError,
 )
-from relations.log.connections import HeldTransactions, WriterConnection, host_cursor
+from relations.log.connections import HeldTransactions, WriterConnection
+from relations.log.database.purging import Purging
+from relations.log.database.statements import tables_of
 from relations.log.failures import is_connection_lost, translated
 from relations.log.forking import after_fork
 from relations.log.in_place import FileInPlace
 from relations.log.opening import ReadOnlyFile, parse_url
 from relations.log.postgres.sessions import SCHEMA_OPTION, Sessions, checked_schema, lock_key, schema_channel
-from relations.log.tables import PURGE_OWED, meta
-from relations.telemetry import Observer, logger
+from relations.telemetry import Observer
 
-__all__ = ["CHANNEL", "Access", "CompiledStatement", "Database", "Durability"]
+__all__ = ["CHANNEL", "Access", "Database", "Durability"]
 
 Access = Literal["write", "fold", "read"]
 Durability = Literal["full", "normal", "off"]
@@ -64,8 +50,6 @@ _LONGEST_SECONDS = 86_400
 _KEPT_CONNECTIONS = 5
 """The most connections that stay open while nobody uses them."""
 
-_PURGE_MILLISECONDS = 1_000
-_PURGE_AGAIN_MILLISECONDS = 50
 
 _CHECKPOINTS = "relations_views"
 """The table to which a reader must be able to write in order to bring views up to date."""
@@ -74,27 +58,7 @@ _LOCK_KEY = 0x72656C6174696F6E
 """The advisory lock that serialises appends: the letters `relation` as a number."""
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledStatement:
-    """A Core statement, compiled once for the driver's cursor.
-
-    Attributes:
-        sql: The driver's SQL, with positional parameters.
-        names: The parameters' names, in order.
-        defaults: Values of parameters that the statement itself supplies.
-    """
-
-    sql: str
-    names: tuple[str, ...]
-    defaults: dict[str, Any]
-
-    def bind(self, **values: Any) -> tuple[Any, ...]:
-        """Return the parameters in order."""
-        merged = {**self.defaults, **values}
-        return tuple(merged[name] for name in self.names)
-
-
-class Database:
+class Database(Purging):
     """One database with a log.
 
     Opening a database changes nothing in it. `enable_wal` switches an SQLite file to write-ahead logging after the log
@@ -333,28 +297,6 @@ class Database:
             for observer, token in reversed(begun):
                 observer.end(token, error, facts)
 
-    def compile(self, statement: ClauseElement) -> CompiledStatement:
-        """Compile a Core statement for the driver's own cursor, with positional parameters."""
-        compiled: Any = statement.compile(dialect=self.engine.dialect)
-        return CompiledStatement(str(compiled), tuple(compiled.positiontup or ()), dict(compiled.params))
-
-    def among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-        """Return the condition that a column is among any number of values, given as one parameter (`many`)."""
-        if self.is_sqlite:
-            values = func.json_each(bindparam(name)).table_valued("value")
-            return column.in_(select(values.c.value))
-        return column == any_(bindparam(name))
-
-    def many(self, values: Sequence[str]) -> Any:
-        """Return the parameter of `among`."""
-        return json.dumps(list(values)) if self.is_sqlite else list(values)
-
-    def fetch_many(self, connection: Connection, statement: CompiledStatement, **values: Sequence[str]) -> list[Any]:
-        """Return the rows of a compiled statement whose parameters each hold many values (`among`)."""
-        bound = statement.bind(**{name: self.many(many) for name, many in values.items()})
-        rows: list[Any] = self.cursor(connection, binary=True).execute(statement.sql, bound).fetchall()
-        return rows
-
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a read transaction, which sees a single state of the database."""
@@ -491,183 +433,10 @@ class Database:
             return True
         return driver.isolation_level is None and not driver.in_transaction
 
-    def cursor(self, connection: Connection, *, binary: bool = False) -> Any:
-        """Return the driver's cursor on SQLAlchemy's connection, for the hot paths."""
-        if connection.dialect is not self.engine.dialect:
-            return host_cursor(connection, binary=binary)
-        raw: Any = connection.connection
-        return raw.cursor() if self.is_sqlite or not binary else raw.cursor(binary=True)
-
-    @contextmanager
-    def tolerating_damage(self, connection: Connection) -> Iterator[Any]:
-        """Return a driver's cursor that continues past damaged texts that are not UTF-8.
-
-        The bytes that do not fit come as lone surrogates, which nothing can encode, so they cannot be taken for
-        anything else. PostgreSQL refuses such texts itself.
-        """
-        cursor = self.cursor(connection, binary=True)
-        if not self.is_sqlite:
-            yield cursor
-            return
-        driver: sqlite3.Connection = cursor.connection
-        usual = driver.text_factory
-        driver.text_factory = lambda stored: stored.decode(errors="surrogateescape")
-        try:
-            yield cursor
-        finally:
-            driver.text_factory = usual
-
-    @contextmanager
-    def without_overwriting(self, connection: Connection) -> Iterator[None]:
-        """Let SQLite delete without overwriting the old content: for tables that hold no personal words in clear.
-
-        Overwriting the pages of a dropped table would write the whole table once more.
-        """
-        with self._secure_delete(connection, "OFF"):
-            yield
-
-    @contextmanager
-    def overwriting(self, connection: Connection) -> Iterator[None]:
-        """Let SQLite overwrite what it deletes, on a host's connection too, whatever the host has set."""
-        with self._secure_delete(connection, "ON"):
-            yield
-
-    @contextmanager
-    def _secure_delete(self, connection: Connection, mode: str) -> Iterator[None]:
-        if not self.is_sqlite:
-            yield
-            return
-        cursor = self.cursor(connection)
-        (before,) = cursor.execute("PRAGMA secure_delete").fetchone()
-        cursor.execute(f"PRAGMA secure_delete={mode}").fetchall()
-        try:
-            yield
-        finally:
-            cursor.execute(f"PRAGMA secure_delete={('OFF', 'ON', 'FAST')[before]}").fetchall()
-
     def notify(self, connection: Connection) -> None:
         """Notify PostgreSQL's listeners, at commit, that there are new events."""
         if not self.is_sqlite:
             self.cursor(connection).execute(f"NOTIFY {self.channel}")
-
-    @property
-    def _dbapi(self) -> Any:
-        return self.engine.dialect.loaded_dbapi
-
-    @property
-    def driver_error(self) -> type[Exception]:
-        """The base class of the driver's errors."""
-        error: type[Exception] = self._dbapi.Error
-        return error
-
-    @property
-    def integrity_error(self) -> type[Exception]:
-        """The errors that the log's own driver raises if a unique key exists already."""
-        return self.integrity_error_of(self.engine.dialect)
-
-    def integrity_error_of(self, dialect: Dialect) -> type[Exception]:
-        """Return the error that a dialect's driver raises if a unique key exists already."""
-        error: type[Exception] = dialect.loaded_dbapi.IntegrityError
-        return error
-
-    @property
-    def value_errors(self) -> tuple[type[Exception], ...]:
-        """The errors that the driver or Python raises if a value does not fit its column."""
-        dbapi = self._dbapi
-        theirs = (dbapi.DataError, dbapi.IntegrityError, dbapi.InterfaceError, dbapi.ProgrammingError)
-        return (*theirs, ValueError, TypeError, OverflowError)
-
-    @contextmanager
-    def translating(self, connection: Connection | None = None) -> Iterator[None]:
-        """Translate errors of SQLAlchemy and of the driver, or a host's driver; see `relations.log.failures`."""
-        driver = self._dbapi if connection is None else connection.dialect.loaded_dbapi
-        try:
-            yield
-        except PoolTimeout as error:
-            raise StoreError(
-                f"all {self._pool['pool_size'] + self._pool['max_overflow']} connections to the database are in use",
-                code="pool_exhausted",
-                hint="Try again, or open the engine with a larger pool_size",
-            ) from error
-        except (DBAPIError, driver.Error, UnicodeDecodeError) as error:
-            # The driver's own errors too: the hot paths use its cursor without SQLAlchemy in between.
-            raise translated(error) from error
-
-    @cached_property
-    def name(self) -> str:
-        """The URL without its password, for messages."""
-        return self.url.render_as_string(hide_password=True)
-
-    # --- destroyed keys ---------------------------------------------------------------------------------------------
-
-    def owe_purge(self, connection: Connection) -> None:
-        """Record, in the transaction that destroys a key, that the database's files have yet to be purged of it.
-
-        A process that is killed before the purge leaves the record; the next one that opens the log purges.
-        """
-        self.purge_owed = True
-        connection.execute(delete(meta).where(meta.c.name == PURGE_OWED))
-        connection.execute(insert(meta).values(name=PURGE_OWED, value=uuid4().hex))
-
-    def owed_purge(self) -> str | None:
-        """Return the record of a pending purge, or None."""
-        with self.reading() as connection:
-            found: str | None = connection.execute(select(meta.c.value).where(meta.c.name == PURGE_OWED)).scalar()
-        return found
-
-    def purge(self) -> None:
-        """Remove what was deleted from the database's files too: a destroyed key must not stay in a log of pages.
-
-        Does nothing unless a purge is recorded as owed, by this process or another. It needs a moment without readers.
-        If none comes within a second, the purge stays owed, and the next call tries again. The erasure itself is
-        committed already, so this is not an error.
-        """
-        owed = self.owed_purge()
-        if owed is None:
-            # Either nothing is owed, or a host has not yet committed the erasure that this process knows of.
-            return
-        milliseconds = _PURGE_AGAIN_MILLISECONDS if self._purge_failed else _PURGE_MILLISECONDS
-        self.purge_owed = True
-        try:
-            self._purge_failed = not self._purge_files(milliseconds)
-            if not self._purge_failed:
-                with self.transaction() as connection:
-                    # Only this record: a key that was destroyed meanwhile is still owed.
-                    connection.execute(delete(meta).where(meta.c.name == PURGE_OWED, meta.c.value == owed))
-                self.purge_owed = self.owed_purge() is not None
-        except (DBAPIError, self._dbapi.Error, ConcurrencyConflict, StoreError) as error:
-            self._purge_failed = True
-            logger.warning("purge failed", database=self.name, reason=str(error))
-        if self.purge_owed:
-            logger.warning("a destroyed key is still in the database's files; the next purge tries again")
-
-    def _purge_files(self, milliseconds: int) -> bool:
-        if self.is_memory:
-            return True
-        return self._truncate_wal(milliseconds) if self.is_sqlite else self._rewrite_keys(milliseconds)
-
-    def _truncate_wal(self, milliseconds: int) -> bool:
-        # Not in a transaction of SQLAlchemy's: within one there is no checkpoint.
-        pooled = self.engine.raw_connection()
-        try:
-            cursor = pooled.cursor()
-            cursor.execute(f"PRAGMA busy_timeout={milliseconds}")
-            busy: int = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-            cursor.execute(f"PRAGMA busy_timeout={int(self.busy_seconds * 1000)}")
-            return not busy
-        finally:
-            pooled.close()
-
-    def _rewrite_keys(self, milliseconds: int) -> bool:
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            cursor = self.cursor(connection)
-            cursor.execute(f"SET lock_timeout = {milliseconds}")
-            try:
-                table = "relations_keys" if self.schema is None else f'"{self.schema}".relations_keys'
-                cursor.execute(f"VACUUM FULL {table}")
-            finally:
-                cursor.execute(f"SET lock_timeout = {int(self.busy_seconds * 1000)}")
-            return True
 
     def close(self) -> None:
         """Close every connection."""
@@ -695,14 +464,3 @@ def _check_limits(*, pool_size: int, **seconds: float) -> None:
                 field=name,
                 hint="Give 0 to 86400",
             )
-
-
-def tables_of(connection: Connection, names: Sequence[str]) -> set[str]:
-    """Return those of the tables that exist."""
-    if connection.dialect.name == "sqlite":
-        found = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))
-    else:
-        found = connection.execute(
-            text("SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))")
-        )
-    return {row[0] for row in found} & set(names)

@@ -1,0 +1,343 @@
+"""Deciding: what a command, and everything that it leads to, would record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NoReturn
+from uuid import uuid4
+
+from sqlalchemy import Connection, bindparam, select
+
+from relations.decider import Aggregate, Due, Merging, due_before
+from relations.errors import CommandRefused, ConcurrencyConflict, InvalidInput, RelationsError
+from relations.execution.idempotency import Repeats
+from relations.execution.merged_ids import states_together
+from relations.execution.states import State, States
+from relations.execution.unit import Decision, Unit, UnitStep
+from relations.log.codec import Codec, Topic
+from relations.log.log import Entry, Log
+from relations.log.people import Marks
+from relations.log.personal import Keys, has_personal
+from relations.log.tables import log as log_table
+from relations.messages import Command, Envelope, Event
+from relations.policies import Policy
+from relations.policies.in_force import InForce
+
+__all__ = ["Clock", "CommandDecider", "React"]
+
+Clock = Callable[[], datetime]
+DueBy = Callable[[Any, Command, int, InForce], Due | None]
+React = Callable[[Event, Envelope, Policy], list[Command]]
+
+_REACTIONS_MAX = 1_000
+_entry: Callable[..., Entry] = tuple.__new__
+"""`Entry._make` without its Python call, because this runs for every event."""
+
+
+class CommandDecider:
+    """The decisions on commands, within the units of an executor.
+
+    Args:
+        log: The log.
+        codec: Encodes and decodes its events.
+        keys: Seals and opens personal fields.
+        states: The states of the log's streams.
+        repeats: Computes the fingerprints of commands.
+        aggregates: Every kind of aggregate.
+        react: Returns the commands that an event leads to in other aggregates.
+        marks: The marks of people to find them by.
+        only_if: Events that lead to nothing unless the customer's aggregate of this kind has begun.
+        clock: Returns the time at which the log records an event.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        codec: Codec,
+        keys: Keys,
+        states: States,
+        repeats: Repeats,
+        *,
+        aggregates: Sequence[Aggregate[Any]],
+        react: React,
+        marks: Marks | None = None,
+        only_if: Mapping[type[Event], str] = MappingProxyType({}),
+        clock: Clock,
+    ) -> None:
+        self._database = log.database
+        self._codec = codec
+        self._keys = keys
+        self._states = states
+        self._repeats = repeats
+        self._marks = marks
+        self._reactions = react
+        self._only_if = only_if
+        self._clock = clock
+        self._by_command = {command: aggregate for aggregate in aggregates for command in aggregate.commands}
+        self._topics: dict[type[Event], Topic] = {topic.event: topic for topic in codec.topics.values()}
+        self._erasures = frozenset(event for aggregate in aggregates for event in aggregate.erases)
+        self._policies = _policies_of(aggregates)
+        self._rules: tuple[Any, InForce] = None, InForce()
+        self._read_rules: tuple[Any, InForce] = None, InForce()
+        self._known_sql = self._database.compile(
+            select(log_table.c.position).where(log_table.c.customer == bindparam("customer")).limit(1)
+        )
+
+    def knows(self, command: Command) -> bool:
+        """Return whether an aggregate decides commands of this class."""
+        return type(command) in self._by_command
+
+    def begun(self, unit: Unit) -> Unit:
+        """Give a new unit the policies in force."""
+        if self._policies is not None:
+            unit.rules = self._rules_of(unit.state(self._policies.name)[1])
+        return unit
+
+    def take(self, unit: Unit, decision: Decision) -> None:
+        """Make a decision part of the unit, and let it take effect on keys and policies at once."""
+        unit.take(decision)
+        for event, entry in zip(decision.events, decision.entries, strict=True):
+            if type(event) in self._erasures:
+                # Now and not at the end: later commands of the same batch must find no key any more.
+                self._keys.destroy(unit.writer.connection, entry.customer, unit.recorded_at)
+                if self._marks is not None:
+                    self._marks.delete(unit.writer.connection, entry.customer)
+            elif self._marks is not None and self._topics[type(event)].personal:
+                self._marks.write(unit.writer.connection, entry.customer, event)
+        if self._policies is not None and self._policies.name in decision.states:
+            self.begun(unit)
+
+    def decide(self, unit: Unit, command: Command, command_id: str, expected_version: int | None = None) -> Decision:
+        """Decide a command and everything that it leads to. The unit is unchanged until it takes the decision."""
+        with self._keys.deciding(unit.writer.connection):
+            return self._decided(unit, command, command_id, expected_version)
+
+    def _decided(self, unit: Unit, command: Command, command_id: str, expected_version: int | None) -> Decision:
+        policies = self._policies
+        if policies is not None and not unit.rules.adopted and type(command) not in policies.commands:
+            self._adopt_default(unit, policies)
+        if command.follows:
+            _refuse_alone(command)
+        decision = Decision(command_id, command.actor)
+        wanted, cause = command, None
+        while True:
+            aggregate = self._by_command.get(type(wanted)) or _refuse_unknown(wanted)
+            stream = wanted.stream
+            if type(wanted) in aggregate.keyed:
+                digest = partial(self._keys.digest_within, unit.writer.connection)
+                wanted = aggregate.keyed[type(wanted)](wanted, digest)
+            step = UnitStep(aggregate, wanted, stream, decision.states.get(stream) or unit.state(stream), cause)
+            if cause is None and expected_version is not None:
+                _must_be_at(expected_version, stream, step.version)
+            if aggregate.due is not None:
+                self._let_time_pass(unit, decision, step, aggregate.due)
+            if aggregate.merging is not None:
+                self._find_home(unit, decision, step, aggregate.merging)
+            new = self._decide_events(unit, decision, step)
+            if new:
+                self._record(unit, decision, step, new)
+                self._react(unit, decision, step, new)
+            if not decision.pending:
+                return decision
+            wanted, cause = decision.pending.popleft()
+
+    def _let_time_pass(self, unit: Unit, decision: Decision, step: UnitStep, due: DueBy) -> None:
+        """Do in the stream what fell due before the command, each thing at its moment, as if recorded then.
+
+        Each has an id made of the stream's version and its moment, so it is in the log once.
+        """
+        aggregate, wanted, stream = step.aggregate, step.command, step.stream
+        if not step.version or due(step.state, wanted, wanted.at, unit.rules) is None:
+            return
+        for next_due, state, events in due_before(aggregate, step.state, wanted, unit.rules):
+            command = next_due.command(f"due:{stream}@{step.version}:{next_due.at}")
+            done = UnitStep(aggregate, command, stream, (step.version, state), is_due=True)
+            done.customer = aggregate.customer(state, command)
+            done.policy = unit.rules.at(next_due.at)
+            self._record(unit, decision, done, events)
+            self._react(unit, decision, done, events)
+            step.version, step.state = decision.states[stream]
+
+    def _find_home(self, unit: Unit, decision: Decision, step: UnitStep, merging: Merging[Any]) -> None:
+        """Address a command to one of several merged ids to the id that holds what it names."""
+        aggregate, wanted = step.aggregate, step.command
+        if not merging.next_to(step.state):
+            return
+
+        def load(name: str) -> State:
+            stream = f"{aggregate.name}-{name}"
+            return decision.states.get(stream) or unit.state(stream)
+
+        named: str = wanted.customer  # type: ignore[attr-defined] # whatever can be merged has it
+        together = states_together(merging, named, load(named), load)
+        step.merged = {name: state for name, (_version, state) in together.items()}
+        step.home = merging.home(wanted, step.merged)
+        if step.home != named:
+            step.command = wanted.model_copy(update={"customer": step.home})
+            step.stream = step.command.stream
+        step.version, step.state = together[step.home]
+
+    def _decide_events(self, unit: Unit, decision: Decision, step: UnitStep) -> list[Event]:
+        """Return the events of the command by the policy that applies to it."""
+        aggregate, wanted, state = step.aggregate, step.command, step.state
+        # A reaction follows the policy in force, even where the stream itself is pinned to an older one.
+        step.policy = unit.rules.at(wanted.at)
+        known = state
+        if step.merged is not None and aggregate.merging is not None:
+            known = aggregate.merging.together(wanted, step.home, step.merged)
+        new = aggregate.decider.decide(known, wanted, unit.pinned(aggregate, state) or step.policy)
+        if new:
+            step.customer = aggregate.customer(state, wanted)
+            if type(wanted) in aggregate.of_known:
+                self._must_be_known(unit, decision, step.customer, aggregate.of_known[type(wanted)])
+        return new
+
+    def _record(self, unit: Unit, decision: Decision, step: UnitStep, new: Sequence[Event]) -> None:
+        """Add the new events of one stream to the decision."""
+        stream, version, state, customer, sent = step.stream, step.version, step.state, step.customer, step.sent
+        entries, own, at = decision.entries, decision.own, step.command.at
+        connection, recorded_at = unit.writer.connection, unit.recorded_at
+        evolve = step.aggregate.decider.evolve
+        actor, command_id, seq = decision.actor, decision.command_id, len(own)
+        if step.is_due:
+            actor, command_id, seq = sent.actor, sent.command_id or "", 0
+        command_hash = None
+        if step.cause is None and sent.command_id is not None:
+            command_hash = self._repeats.fingerprint(connection, sent, customer, recorded_at)
+        for event in new:
+            version += 1
+            topic = self._topics[type(event)]
+            sealed = event
+            if topic.personal and has_personal(event, topic):
+                sealed = self._keys.seal(connection, event, topic, customer, recorded_at)
+            state = evolve(state, sealed)
+            entry = (
+                stream,
+                version,
+                event.topic,
+                topic.schema,
+                customer,
+                at,
+                recorded_at,
+                actor,
+                command_id,
+                seq,
+                None if seq else command_hash,
+                step.cause,
+                self._codec.encode(sealed),
+            )
+            if not step.is_due:
+                own.append(len(entries))
+            entries.append(_entry(Entry, entry))
+            decision.events.append(event)
+            seq += 1
+        decision.states[stream] = version, state
+
+    def _react(self, unit: Unit, decision: Decision, step: UnitStep, new: Sequence[Event]) -> None:
+        """Queue the commands that the new events lead to in other aggregates."""
+        position = unit.position + len(decision.entries) - len(new)
+        for number, event in enumerate(new, start=1):
+            kind = self._only_if.get(type(event))
+            if kind is not None and not _has_begun(unit, decision, f"{kind}-{step.customer}"):
+                continue
+            envelope = Envelope(
+                position=position + number,
+                stream=step.stream,
+                version=step.version + number,
+                customer=step.customer,
+                occurred_at=step.command.at,
+                recorded_at=unit.recorded_at,
+            )
+            wanted = self._reactions(event, envelope, step.policy)
+            if wanted:
+                cause = f"{step.stream}@{step.version + number}"
+                decision.pending.extend((command, cause) for command in wanted)
+        if len(decision.own) > _REACTIONS_MAX:
+            raise RelationsError(
+                f"{type(step.command).__name__} leads to more than {_REACTIONS_MAX} events",
+                code="reactions_in_a_circle",
+                hint="Check the reactions that the engine was opened with: one of them leads back to itself",
+            )
+
+    def _must_be_known(self, unit: Unit, decision: Decision, customer: str, field: str) -> None:
+        """Refuse a command for a customer without any recorded or pending event."""
+        if any(entry.customer == customer for entry in (*unit.entries, *decision.entries)):
+            return
+        cursor = self._database.cursor(unit.writer.connection)
+        if cursor.execute(self._known_sql.sql, self._known_sql.bind(customer=customer)).fetchone() is None:
+            raise CommandRefused(
+                f"nothing is recorded for customer {customer}",
+                code="unknown_customer",
+                field=field,
+                hint="Check the id, or register the customer first",
+            )
+
+    # --- policies ---------------------------------------------------------------------------------------------------
+
+    def rules(self, connection: Connection) -> InForce:
+        """Return the policies that are adopted as `connection` sees them, and when each is in force."""
+        if self._policies is None:
+            return self._read_rules[1]
+        newest = self._states.newest(connection, self._policies.name)
+        known, rules = self._read_rules
+        if newest != known:
+            rules = self._rules_of(self._states.load(connection, self._policies.name)[1])
+            self._read_rules = newest, rules
+        return rules
+
+    def _rules_of(self, state: Any) -> InForce:
+        known, rules = self._rules
+        if known is not state and self._policies is not None and self._policies.policies is not None:
+            rules = self._policies.policies.in_force(state)
+            self._rules = state, rules
+        return rules
+
+    def _adopt_default(self, unit: Unit, policies: Aggregate[Any]) -> None:
+        assert policies.policies is not None  # noqa: S101 - that is how it was chosen
+        adopt = policies.policies.default(self._clock())
+        self.take(unit, self.decide(unit, adopt, adopt.command_id or uuid4().hex))
+
+
+def _policies_of(aggregates: Sequence[Aggregate[Any]]) -> Aggregate[Any] | None:
+    """Return the one aggregate that carries the policies, or None."""
+    found = [aggregate for aggregate in aggregates if aggregate.policies is not None]
+    if len(found) > 1:
+        msg = f"only one aggregate can carry the policies, not {', '.join(each.name for each in found)}"
+        raise ValueError(msg)
+    return found[0] if found else None
+
+
+def _has_begun(unit: Unit, decision: Decision, stream: str) -> bool:
+    """Return True if a stream has any event."""
+    return (decision.states.get(stream) or unit.state(stream))[0] > 0
+
+
+def _refuse_unknown(command: Command) -> NoReturn:
+    raise InvalidInput(
+        f"{type(command).__name__} is not a command of this engine",
+        code="unknown_command",
+        field="command",
+        hint="Open the engine with the aggregate that decides it",
+    )
+
+
+def _refuse_alone(command: Command) -> NoReturn:
+    """Refuse a command that only reactions may send, because alone it would record half of a transaction."""
+    raise CommandRefused(
+        f"cannot send {type(command).__name__} by itself: it follows from {command.follows}",
+        code="only_follows",
+        field="command",
+        hint=f"Send {command.follows}",
+    )
+
+
+def _must_be_at(expected: int, stream: str, version: int) -> None:
+    if version != expected:
+        raise ConcurrencyConflict(
+            f"{stream} is at version {version}, not {expected}",
+            code="version_conflict",
+            hint="Load the state again, and decide on the new state",
+        )

@@ -1,0 +1,8 @@
+"""The database of a log: connections, transactions, and the differences between SQLite and PostgreSQL."""
+
+from relations.log.database.database import CHANNEL, Access, Database, Durability
+from relations.log.database.driver import DriverAccess
+from relations.log.database.purging import Purging
+from relations.log.database.statements import CompiledStatement, tables_of
+
+__all__ = ["CHANNEL", "Access", "CompiledStatement", "Database", "DriverAccess", "Durability", "Purging", "tables_of"]

@@ -1,0 +1,162 @@
+"""The driver's own cursors, statements and errors, for the hot paths that do without SQLAlchemy."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Dialect, Engine, any_, bindparam, func, select
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.sql import ClauseElement
+
+from relations.errors import StoreError
+from relations.log.connections import host_cursor
+from relations.log.database.statements import CompiledStatement
+from relations.log.failures import translated
+
+__all__ = ["DriverAccess"]
+
+
+class DriverAccess:
+    """The differences between the drivers of SQLite and PostgreSQL.
+
+    Attributes:
+        url: The database's URL.
+        is_sqlite: True for SQLite, False for PostgreSQL.
+        engine: The pool of connections.
+    """
+
+    url: URL
+    is_sqlite: bool
+    engine: Engine
+    _pool: dict[str, Any]
+
+    def compile(self, statement: ClauseElement) -> CompiledStatement:
+        """Compile a Core statement for the driver's own cursor, with positional parameters."""
+        compiled: Any = statement.compile(dialect=self.engine.dialect)
+        return CompiledStatement(str(compiled), tuple(compiled.positiontup or ()), dict(compiled.params))
+
+    def among(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        """Return the condition that a column is among any number of values, given as one parameter (`many`)."""
+        if self.is_sqlite:
+            values = func.json_each(bindparam(name)).table_valued("value")
+            return column.in_(select(values.c.value))
+        return column == any_(bindparam(name))
+
+    def many(self, values: Sequence[str]) -> Any:
+        """Return the parameter of `among`."""
+        return json.dumps(list(values)) if self.is_sqlite else list(values)
+
+    def fetch_many(self, connection: Connection, statement: CompiledStatement, **values: Sequence[str]) -> list[Any]:
+        """Return the rows of a compiled statement whose parameters each hold many values (`among`)."""
+        bound = statement.bind(**{name: self.many(many) for name, many in values.items()})
+        rows: list[Any] = self.cursor(connection, binary=True).execute(statement.sql, bound).fetchall()
+        return rows
+
+    def cursor(self, connection: Connection, *, binary: bool = False) -> Any:
+        """Return the driver's cursor on SQLAlchemy's connection, for the hot paths."""
+        if connection.dialect is not self.engine.dialect:
+            return host_cursor(connection, binary=binary)
+        raw: Any = connection.connection
+        return raw.cursor() if self.is_sqlite or not binary else raw.cursor(binary=True)
+
+    @contextmanager
+    def tolerating_damage(self, connection: Connection) -> Iterator[Any]:
+        """Return a driver's cursor that continues past damaged texts that are not UTF-8.
+
+        The bytes that do not fit come as lone surrogates, which nothing can encode, so they cannot be taken for
+        anything else. PostgreSQL refuses such texts itself.
+        """
+        cursor = self.cursor(connection, binary=True)
+        if not self.is_sqlite:
+            yield cursor
+            return
+        driver: sqlite3.Connection = cursor.connection
+        usual = driver.text_factory
+        driver.text_factory = lambda stored: stored.decode(errors="surrogateescape")
+        try:
+            yield cursor
+        finally:
+            driver.text_factory = usual
+
+    @contextmanager
+    def without_overwriting(self, connection: Connection) -> Iterator[None]:
+        """Let SQLite delete without overwriting the old content: for tables that hold no personal words in clear.
+
+        Overwriting the pages of a dropped table would write the whole table once more.
+        """
+        with self._secure_delete(connection, "OFF"):
+            yield
+
+    @contextmanager
+    def overwriting(self, connection: Connection) -> Iterator[None]:
+        """Let SQLite overwrite what it deletes, on a host's connection too, whatever the host has set."""
+        with self._secure_delete(connection, "ON"):
+            yield
+
+    @contextmanager
+    def _secure_delete(self, connection: Connection, mode: str) -> Iterator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        cursor = self.cursor(connection)
+        (before,) = cursor.execute("PRAGMA secure_delete").fetchone()
+        cursor.execute(f"PRAGMA secure_delete={mode}").fetchall()
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA secure_delete={('OFF', 'ON', 'FAST')[before]}").fetchall()
+
+    @property
+    def _dbapi(self) -> Any:
+        return self.engine.dialect.loaded_dbapi
+
+    @property
+    def driver_error(self) -> type[Exception]:
+        """The base class of the driver's errors."""
+        error: type[Exception] = self._dbapi.Error
+        return error
+
+    @property
+    def integrity_error(self) -> type[Exception]:
+        """The errors that the log's own driver raises if a unique key exists already."""
+        return self.integrity_error_of(self.engine.dialect)
+
+    def integrity_error_of(self, dialect: Dialect) -> type[Exception]:
+        """Return the error that a dialect's driver raises if a unique key exists already."""
+        error: type[Exception] = dialect.loaded_dbapi.IntegrityError
+        return error
+
+    @property
+    def value_errors(self) -> tuple[type[Exception], ...]:
+        """The errors that the driver or Python raises if a value does not fit its column."""
+        dbapi = self._dbapi
+        theirs = (dbapi.DataError, dbapi.IntegrityError, dbapi.InterfaceError, dbapi.ProgrammingError)
+        return (*theirs, ValueError, TypeError, OverflowError)
+
+    @contextmanager
+    def translating(self, connection: Connection | None = None) -> Iterator[None]:
+        """Translate errors of SQLAlchemy and of the driver, or a host's driver; see `relations.log.failures`."""
+        driver = self._dbapi if connection is None else connection.dialect.loaded_dbapi
+        try:
+            yield
+        except PoolTimeout as error:
+            raise StoreError(
+                f"all {self._pool['pool_size'] + self._pool['max_overflow']} connections to the database are in use",
+                code="pool_exhausted",
+                hint="Try again, or open the engine with a larger pool_size",
+            ) from error
+        except (DBAPIError, driver.Error, UnicodeDecodeError) as error:
+            # The driver's own errors too: the hot paths use its cursor without SQLAlchemy in between.
+            raise translated(error) from error
+
+    @cached_property
+    def name(self) -> str:
+        """The URL without its password, for messages."""
+        return self.url.render_as_string(hide_password=True)
