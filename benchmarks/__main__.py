@@ -30,6 +30,7 @@ from benchmarks import (
     members,
     memory,
     observing,
+    people,
     questions,
     rebuild,
     scaling,
@@ -63,6 +64,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
         lifetime_value,
         memory,
         sealing,
+        people,
         questions,
         verifying,
     )
