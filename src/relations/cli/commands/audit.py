@@ -368,7 +368,7 @@ def _checked(
 
 
 def named_keys(keys: Iterable[VerifierKey]) -> list[str]:
-    """Return public keys as people are told of them: the name, the kind of key, and its id."""
+    """Return public keys for people to read: the name, the kind of key, and its id."""
     from relations.audit.checker import ML_DSA_44
 
     kinds = {ML_DSA_44: "ML-DSA-44"}
