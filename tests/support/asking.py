@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
@@ -25,6 +25,7 @@ Answers = dict[tuple[str, str], Any]
 _MACHINERY = frozenset((*dir(View), "projection"))
 _ASKED: dict[str, tuple[Any, ...]] = {
     "as_of": (LATER,),
+    "channel": ("email",),
     "complaint": ("k1", "k2", "k3"),
     "customer": IDS,
     "external_id": ("77",),
@@ -33,6 +34,7 @@ _ASKED: dict[str, tuple[Any, ...]] = {
     "indicator": ("nps", "retention", "revenue", "open_cases"),
     "instrument": ("ces",),
     "own_id": ("c1",),
+    "purpose": ("marketing",),
     "source": ("crm",),
     "until": (LATER + timedelta(days=2_000),),
     "within": (timedelta(days=2_000),),
@@ -106,7 +108,7 @@ def _plain(value: Any) -> Any:
             return value.model_dump(mode="json")
         case msgspec.Struct():
             return msgspec.to_builtins(value)
-        case list() | tuple():
+        case list() | tuple() | Iterator():
             return [_plain(each) for each in value]
     return value
 

@@ -39,6 +39,8 @@ from relations.projections.views import Views
 
 __all__ = ["Past", "PastParts"]
 
+_CUSTOMER = COLUMNS.index("customer")
+
 
 class PastParts(msgspec.Struct, frozen=True):
     """The parts of an engine that its pasts share.
@@ -123,11 +125,13 @@ class Past(Questions):
     def rules(self) -> InForce:
         """Every policy that was adopted by then, and when each is in force."""
         if self._rules is None:  # computed once: a past does not change
-            self._rules = InForce()
-            for aggregate in self._parts.aggregates:
-                if aggregate.policies is not None:
-                    # Not bound by the business time: rules that take effect later are not in force then anyway.
-                    self._rules = aggregate.policies.in_force(self._state(aggregate, aggregate.name, None))
+            # Not bound by the business time: rules that take effect later are not in force then anyway.
+            found = [
+                aggregate.policies.in_force(self._state(aggregate, aggregate.name, None))
+                for aggregate in self._parts.aggregates
+                if aggregate.policies is not None
+            ]
+            self._rules = found[-1] if found else InForce()
         return self._rules
 
     def load(self, kind: str, name: str) -> Any:
@@ -215,7 +219,7 @@ class Past(Questions):
             rules=lambda: self.rules,
             now=lambda: to_micros(self.clock()),
             refresh=partial(self._fold, _Tables(database)),
-            aliases=AliasReader(database),
+            aliases=AliasReader(database, is_filled_whole=True),
             fold_customer=self._fold_customer,
             customers_between=self._customers_between,
             open_words=self._parts.context.open_words,
@@ -226,6 +230,8 @@ class Past(Questions):
 
     def _is_recorded(self, customers: Sequence[str]) -> bool:
         """Return True if the log had an event of any of these customers by then, whenever it is dated."""
+        if self._known is not None and not {row[_CUSTOMER] for row in self._known}.isdisjoint(customers):
+            return True
         within = Bounds(self.bounds.position, None).conditions()
         found = select(literal(1)).where(log_table.c.customer.in_(customers), log_table.c.customer != "", *within)
         with self.log.database.reading() as connection:

@@ -75,7 +75,7 @@ class CustomerFile(JsonForm, msgspec.Struct, frozen=True):
         rfm: Their grades of recency, frequency and money; None before the first purchase.
         worth: Their past and expected value; None if they kept nothing in the policy's currency.
         worth_unknown: The reason for which nothing is expected of them.
-        due: Everything that falls due for them, soonest first; if more was recorded since, only complaints' deadlines.
+        due: Everything that falls due for them, soonest first, as of the moment.
     """
 
     as_of: datetime

@@ -1,13 +1,17 @@
-"""Everything due as of a moment: complaints' deadlines as of any moment, all else as of the present.
+"""Everything due as of a moment.
 
-The agenda only knows what is open now. As of a past moment it would show what came up later and miss what was done
-since. So as of a past moment only complaints' deadlines are given, which the repair view knows as of any moment. It
-also knows deadlines that were missed and recorded as missed, which are overdue until the step is taken.
+The agenda of the present only knows what is open now. As of a past moment it would show what came up later and miss
+what was done since. So a past moment is asked of the agenda as it stood: folded from the events dated by then.
+
+The repair view knows complaints' deadlines as of any moment, also those that were missed and recorded as missed. They
+are overdue until the step is taken.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
 
 from relations.messages import to_micros
 from relations.past.questions import Questions
@@ -17,7 +21,6 @@ from relations.projections.repair.figures import DueStep
 
 __all__ = ["due_for_customer", "due_within", "has_gone_on"]
 
-_END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 _DEADLINES = frozenset({*CLOCKS, "follow_up_deadline"}) - {"follow_up"}
 """Kinds of the agenda for which the repair view has the deadlines."""
 
@@ -38,11 +41,11 @@ def due_within(engine: Questions, at: datetime, ahead: timedelta) -> list[Agenda
         ahead: How far ahead to look.
     """
     found = _of_complaints(engine, at, ahead)
-    if not has_gone_on(engine, at):
-        asked = {item.stream for item in found if item.kind == "follow_up"}
+    asked = {item.stream for item in found if item.kind == "follow_up"}
+    with _as_it_stood(engine, at) as then:
         found += [
             item
-            for item in engine.views.agenda.due(until=at + ahead, as_of=at)
+            for item in then.views.agenda.due(until=at + ahead, as_of=at)
             if item.kind not in _DEADLINES and not (item.kind == "follow_up" and item.stream in asked)
         ]
     return sorted(found, key=lambda item: item.key)
@@ -56,9 +59,18 @@ def due_for_customer(engine: Questions, at: datetime, customer: str) -> list[Age
         at: The moment.
         customer: A surviving id.
     """
-    if not has_gone_on(engine, at):
-        return engine.views.agenda.for_customer(customer)
-    return [item for item in _of_complaints(engine, at, _END_OF_TIME - at) if item.customer == customer]
+    with _as_it_stood(engine, at, customer) as then:
+        return then.views.agenda.for_customer(customer)
+
+
+@contextmanager
+def _as_it_stood(engine: Questions, at: datetime, customer: str | None = None) -> Iterator[Questions]:
+    """Give the state of a past moment, or the engine itself if nothing was recorded since."""
+    if has_gone_on(engine, at):
+        with closing(engine.as_of(occurred=at, customer=customer)) as then:
+            yield then
+    else:
+        yield engine
 
 
 def _of_complaints(engine: Questions, at: datetime, ahead: timedelta) -> list[AgendaItem]:

@@ -22,10 +22,13 @@ class AliasReader:
 
     Args:
         database: Where the tables are.
+        is_filled_whole: The database gets the aliases and the tables of one projection in one transaction, as that of a
+            past does. They are then of the same state.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, is_filled_whole: bool = False) -> None:
         self._database = database
+        self._is_filled_whole = is_filled_whole
         self._rows = RowTable.of(database, PROJECTION, Alias)
         self._exists = False
         self._known: tuple[int, Aliases] = (0, NONE)
@@ -48,6 +51,8 @@ class AliasReader:
 
     def agree(self, connection: Connection, projection: Projection) -> bool:
         """Return whether the aliases are of the same state as a projection's tables, as far as merges go."""
+        if self._is_filled_whole:
+            return True
         columns = checkpoints.c.name, checkpoints.c.position
         ours = or_(is_edition_of(PROJECTION), is_edition_of(projection))
         positions: dict[str, int] = {row.name: row.position for row in connection.execute(select(*columns).where(ours))}

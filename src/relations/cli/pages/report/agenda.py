@@ -13,7 +13,7 @@ from relations.cli.pages.report.question import Question
 from relations.cli.show import counted, headline, local_minute, number, section, table, words
 from relations.past.questions import Questions
 from relations.projections.agenda.view import AgendaItem
-from relations.report.due import due_within, has_gone_on
+from relations.report.due import due_within
 
 __all__ = ["AgendaPage", "read", "show"]
 
@@ -38,12 +38,10 @@ class AgendaPage(msgspec.Struct, frozen=True):
     """Everything that the page shows.
 
     Attributes:
-        complaints_only: True if more was recorded since: then only deadlines of complaints are known.
         overdue: Items due by the moment.
         due: Items that fall due soon after it.
     """
 
-    complaints_only: bool
     overdue: list[AgendaItem]
     due: list[AgendaItem]
 
@@ -52,7 +50,6 @@ def read(engine: Questions, question: Question) -> AgendaPage:
     """Read what is overdue at a moment, and what falls due soon after it."""
     found = due_within(engine, question.as_of, timedelta(days=question.days))
     return AgendaPage(
-        complaints_only=has_gone_on(engine, question.as_of),
         overdue=[item for item in found if item.due_at <= question.as_of],
         due=[item for item in found if item.due_at > question.as_of],
     )
@@ -60,7 +57,7 @@ def read(engine: Questions, question: Question) -> AgendaPage:
 
 def show(page: AgendaPage, question: Question) -> RenderableType:
     """Lay out the page."""
-    explained = words(_OF_A_PAST_DAY if page.complaints_only else _EXPLAINED)
+    explained = words(_EXPLAINED)
     parts: list[RenderableType] = [headline("Agenda", f"what is due, as of {question.day}")]
     if not page.overdue and not page.due:
         days = counted(question.days, "day")
@@ -75,7 +72,6 @@ _EXPLAINED = (
     "`relations run --advance-time` records what happens through time alone. A complaint stays overdue until the step"
     " is taken."
 )
-_OF_A_PAST_DAY = "Only complaints' deadlines are known as of a past day; everything else is only known for the present."
 
 
 def _counts(page: AgendaPage, question: Question) -> Table:

@@ -1,4 +1,4 @@
-"""The section of what is due: complaints' deadlines as of any moment, all else as of the present."""
+"""The section of what is due."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def section(asked: Asked) -> Section:
     """Return the counts by kind, and the list of what comes next."""
     say = asked.say
     items = due_within(asked.engine, asked.at, asked.ahead)
-    note = say("due.note_past" if asked.is_past else "due.note", days=asked.days)
+    note = say("due.note", days=asked.days)
     return Section("due", say("due.title"), note, [_counts(asked, items), _next(asked, items)])
 
 
