@@ -230,7 +230,7 @@ class Past(Questions):
 
     def _is_recorded(self, customers: Sequence[str]) -> bool:
         """Return True if the log had an event of any of these customers by then, whenever it is dated."""
-        if self._known is not None and not {row[_CUSTOMER] for row in self._known}.isdisjoint(customers):
+        if self._known is not None and not ({row[_CUSTOMER] for row in self._known} - {""}).isdisjoint(customers):
             return True
         within = Bounds(self.bounds.position, None).conditions()
         found = select(literal(1)).where(log_table.c.customer.in_(customers), log_table.c.customer != "", *within)
