@@ -32,6 +32,8 @@ _ASKED: dict[str, tuple[Any, ...]] = {
     "improvement": ("i1",),
     "indicator": ("nps", "retention", "revenue", "open_cases"),
     "instrument": ("ces",),
+    "months": (("2024-01", "2024-03"),),
+    "own_id": ("c1",),
     "source": ("crm",),
     "until": (LATER + timedelta(days=2_000),),
     "within": (timedelta(days=2_000),),
