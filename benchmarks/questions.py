@@ -122,14 +122,11 @@ def _arguments(question: Callable[..., Any], customer: str, last: datetime) -> d
         "now": last,
         "customer": customer,
         "external_id": "77",
-<<<<<<< HEAD
         "indicator": "nps",
-=======
         "channel": "email",
         "purpose": "surveys",
         "segment": DEFAULT_SEGMENTS[0].name,
         "customers": ["c1"],
->>>>>>> main
         "instrument": "ces",
         "source": "crm",
         "until": last + timedelta(days=30),

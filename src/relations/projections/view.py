@@ -397,7 +397,8 @@ class View(TableReader):
         begun = perf_counter()
         try:
             answer = method(self, *args, **kwargs)
-            if asking.is_lasting and perf_counter() - begun >= _WORTH_KEEPING:
+            is_slow = perf_counter() - begun >= _WORTH_KEEPING
+            if asking.is_lasting and is_slow and not isinstance(answer, Iterator):
                 if not asking.days:
                     self._kept.put(key, copied(answer), state, rules, policy)
                 elif asking.days == {today}:
