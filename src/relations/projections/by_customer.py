@@ -1,4 +1,4 @@
-"""What a view computes of each customer alone, brought up to date by the customers who changed.
+"""Figures that a view computes of each customer alone, brought up to date by the customers who changed.
 
 An answer over all customers often begins with something that depends on one customer at a time: the state of a
 relation, the answers of a respondent. It is kept by customer. When new events were folded, it is computed again only
