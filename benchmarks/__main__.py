@@ -34,6 +34,7 @@ from benchmarks import (
     scaling,
     sealing,
     single,
+    threads,
     verifying,
 )
 from benchmarks.harness import FULL, NORMAL, SMALL, Line, Scale, workspace
@@ -48,6 +49,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
     module.NAME: module
     for module in (
         single,
+        threads,
         importing,
         loading,
         rebuild,

@@ -30,7 +30,13 @@ from relations.cli.exits import ExitCode
 from relations.cli.extensions import use_extensions
 from relations.cli.operating.fleets import fleet
 from relations.cli.operating.relaying import dead_letters_command, outbox_view_command, relay_command
-from relations.cli.operating.upkeep_of_logs import backup_command, index_command, restore_command, schema_diff_command
+from relations.cli.operating.upkeep_of_logs import (
+    backup_command,
+    index_command,
+    migrate_command,
+    restore_command,
+    schema_diff_command,
+)
 from relations.cli.streams import prepare_streams
 from relations.version import VERSION
 
@@ -70,6 +76,7 @@ for _name, _command in (
     ("dead-letters", dead_letters_command),
     ("outbox-view", outbox_view_command),
     ("index", index_command),
+    ("migrate", migrate_command),
     ("backup", backup_command),
     ("restore", restore_command),
     ("schema-diff", schema_diff_command),
