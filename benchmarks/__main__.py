@@ -29,6 +29,8 @@ from benchmarks import (
     loading,
     members,
     memory,
+    observing,
+    people,
     questions,
     rebuild,
     scaling,
@@ -50,6 +52,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
     for module in (
         single,
         threads,
+        observing,
         importing,
         loading,
         rebuild,
@@ -61,6 +64,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
         lifetime_value,
         memory,
         sealing,
+        people,
         questions,
         verifying,
     )

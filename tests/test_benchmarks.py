@@ -20,6 +20,7 @@ FIELDS = {
 BUDGETS = {
     "single": {1.5, 0.5},
     "threads": {4.0, 3.0},
+    "observing": {0.95},
     "import": {0.5},
     "loading": {8.0},
     "rebuild": {0.35, 150.0, 1.7},

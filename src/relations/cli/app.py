@@ -15,7 +15,14 @@ import typer
 from relations.cli.commands import audit_people as _people  # noqa: F401 - it adds its commands to `audit`
 from relations.cli.commands.audit import audit
 from relations.cli.commands.complaints import complaint_command, complaints_command, repair_command
-from relations.cli.commands.customers import customer_command, duplicates_command, find_command, history_command
+from relations.cli.commands.customers import (
+    audience_command,
+    contacts_command,
+    customer_command,
+    duplicates_command,
+    find_command,
+    history_command,
+)
 from relations.cli.commands.demo import demo
 from relations.cli.commands.frames import frame_command
 from relations.cli.commands.loyalty import liability, loyalty, programme
@@ -60,6 +67,8 @@ for _name, _command in (
     ("score", score_command),
     ("report", report),
     ("find", find_command),
+    ("audience", audience_command),
+    ("contacts", contacts_command),
     ("customer", customer_command),
     ("duplicates", duplicates_command),
     ("history", history_command),
