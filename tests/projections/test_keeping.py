@@ -133,8 +133,9 @@ def take(engine: Relations, step: Command | Policy) -> None:
 
 def forget(engine: Relations) -> None:
     """Let the views forget all that they have kept, as if the engine had just been opened."""
-    for view in vars(engine.views).values():
-        view.__dict__.update(type(view)(engine.view_context, *view._others).__dict__)
+    by_class = {type(view): view for view in vars(engine.views).values()}
+    for kind, view in by_class.items():
+        view.__dict__.update(kind(engine.view_context, *(by_class[each] for each in kind.reads)).__dict__)
 
 
 @part(2, suppress_health_check=_CHECKS)
