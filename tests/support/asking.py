@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from relations.errors import RelationsError
 from relations.past.questions import Questions
+from relations.policies.value import DEFAULT_SEGMENTS
 from relations.projections.agenda.view import AgendaItem
 from relations.projections.view import View
 
@@ -28,13 +29,16 @@ _ASKED: dict[str, tuple[Any, ...]] = {
     "channel": ("email",),
     "complaint": ("k1", "k2", "k3"),
     "customer": IDS,
+    "customers": (IDS,),
     "external_id": ("77",),
     "goal": ("g1",),
     "improvement": ("i1",),
     "indicator": ("nps", "retention", "revenue", "open_cases"),
     "instrument": ("ces",),
+    "months": (("2024-01", "2024-03"),),
     "own_id": ("c1",),
-    "purpose": ("marketing",),
+    "purpose": ("surveys",),
+    "segment": (DEFAULT_SEGMENTS[0].name,),
     "source": ("crm",),
     "until": (LATER + timedelta(days=2_000),),
     "within": (timedelta(days=2_000),),
