@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DEV    := $(VENV)/.ready-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start many processes, which begin sooner with cached bytecode.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo hotel hotel-test test soak browser brokers golang check lint types docs docs-check record wheel smoke bench clean
