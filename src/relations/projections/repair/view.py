@@ -289,7 +289,7 @@ class RepairView(View):
 
     def _read(self, moment: int, *where: Any) -> list[Named]:
         cases = self.table(Case).c
-        rows = self.rows(Case, *where, order_by=(cases.customer, cases.complaint))
+        rows = self.rows(Case, cases.kind == "complaint", *where, order_by=(cases.customer, cases.complaint))
         patrons = self.rows(Patron, self.table(Patron).c.complaints > 0)
         return list(read_relations(patrons, rows, self.policy.repair, as_of=moment, local=self.local))
 
@@ -297,7 +297,8 @@ class RepairView(View):
         return (history for _, relation in self._read(moment) for history in relation.histories)
 
     def _relation(self, customer: str, moment: int) -> Relation:
-        cases, patrons = self.rows(Case, customer=customer), self.rows(Patron, customer=customer)
+        is_complaint = self.table(Case).c.kind == "complaint"
+        cases, patrons = self.rows(Case, is_complaint, customer=customer), self.rows(Patron, customer=customer)
         patron = patrons[0] if patrons else None
         return relation_state(patron, cases, self.policy.repair, as_of=moment, local=self.local)
 
