@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DEV    := $(VENV)/.ready-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start many processes, which begin sooner with cached bytecode.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo hotel hotel-test test soak browser brokers golang check lint types docs docs-check record wheel smoke bench clean
@@ -34,12 +36,13 @@ browser: ## install the browser for the report's tests (Debian, as root)
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 	    chromium chromium-driver fonts-noto-cjk >/dev/null; }
 
-# Likewise the tests of the relay, which need brokers, and the tests behind a pooler of connections. They run on ports of
-# 127.0.0.1 that are free, and only while their tests run.
-brokers: $(BIN)/python ## install Redis, RabbitMQ, PgBouncer and AsyncAPI's schema for the relay's tests (Debian, as root)
-	@command -v redis-server >/dev/null && command -v pgbouncer >/dev/null && test -x /usr/lib/rabbitmq/bin/rabbitmq-server || { \
+# Likewise the tests of the relay, which need brokers, the tests behind a pooler of connections, and the test of a damaged
+# index, which needs a PostgreSQL with amcheck. They run on free ports of 127.0.0.1, and only while their tests run.
+brokers: $(BIN)/python ## install Redis, RabbitMQ, PgBouncer, PostgreSQL with amcheck and AsyncAPI's schema for tests (Debian, as root)
+	@command -v redis-server >/dev/null && command -v pgbouncer >/dev/null && test -x /usr/lib/rabbitmq/bin/rabbitmq-server && \
+	  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
 	  apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	    redis-server rabbitmq-server pgbouncer >/dev/null; }
+	    redis-server rabbitmq-server pgbouncer postgresql >/dev/null; }
 	@test -f $(VENV)/asyncapi-3.0.0.json || ! command -v npm >/dev/null || { \
 	  cd $(VENV) && npm pack --silent @asyncapi/specs@6.11.1 >/dev/null && \
 	  tar xzf asyncapi-specs-6.11.1.tgz --strip-components=2 package/schemas/3.0.0.json && \

@@ -29,11 +29,14 @@ from benchmarks import (
     loading,
     members,
     memory,
+    observing,
+    people,
     questions,
     rebuild,
     scaling,
     sealing,
     single,
+    threads,
     verifying,
 )
 from benchmarks.harness import FULL, NORMAL, SMALL, Line, Scale, workspace
@@ -48,6 +51,8 @@ MEASUREMENTS: dict[str, ModuleType] = {
     module.NAME: module
     for module in (
         single,
+        threads,
+        observing,
         importing,
         loading,
         rebuild,
@@ -59,6 +64,7 @@ MEASUREMENTS: dict[str, ModuleType] = {
         lifetime_value,
         memory,
         sealing,
+        people,
         questions,
         verifying,
     )

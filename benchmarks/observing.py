@@ -1,28 +1,26 @@
-"""The cost of observing: `execute` with spans and metrics on, against the same with nothing on, in turns of one run.
-
-python -m benchmarks.observing [rounds]
-"""
+"""Measurement of observing: `execute` with spans and metrics on, against the same engine with nothing on, in turns."""
 
 from __future__ import annotations
 
-import statistics
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import count
-from pathlib import Path
-from time import perf_counter
+from itertools import count, islice
 
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-from relations import Money, RecordPurchase, Relations
-from relations.messages import from_micros
+from benchmarks.harness import Line, Work, Workspace, alternate, compared
+from benchmarks.histories import open_log
+from benchmarks.purchases import clock, facts
+from relations.aggregates.customer import RecordPurchase
+from relations.engine import Relations
 from relations.observability import Metrics, observe_with_tracing
 
-_COMMANDS = 200
-_START = 1_700_000_000_000_000
+NAME = "observing"
+ABOUT = "the cost of spans and metrics"
+
+_AT_LEAST = 0.95
+_CUSTOMERS = 50
 
 
 class _Discarding(SpanExporter):
@@ -32,53 +30,41 @@ class _Discarding(SpanExporter):
         return SpanExportResult.SUCCESS
 
 
-def _commands() -> Iterator[RecordPurchase]:
-    for number in count():
-        yield RecordPurchase(
-            customer=f"c{number % 50}",
-            purchase=f"p{number}",
-            amount=Money.of("10.00", "EUR"),
-            occurred_at=from_micros(_START + number * 1_000_000),
-        )
-
-
-def _seconds(engine: Relations, commands: Iterator[RecordPurchase]) -> float:
-    batch = [next(commands) for _ in range(_COMMANDS)]
-    since = perf_counter()
-    for command in batch:
-        engine.execute(command)
-    return perf_counter() - since
-
-
-def measure(rounds: int = 40) -> dict[str, float]:
-    """Return the median cost of observing, as a part of the time of `execute`, by kind."""
-    found: dict[str, list[float]] = {"metrics": [], "spans": [], "both": [], "nothing": []}
+def measure(workspace: Workspace) -> list[Line]:
+    """Return the lines of this measurement."""
+    scale = workspace.scale
+    workspace.say("one command a transaction, with spans and metrics and without")
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=".")))
         provider = TracerProvider()
         provider.add_span_processor(BatchSpanProcessor(_Discarding()))
         stack.callback(provider.shutdown)
-        engines = {
-            kind: stack.enter_context(Relations.open(f"sqlite:///{folder / kind}.db")) for kind in ("plain", *found)
+        engines: dict[str, Relations] = {
+            kind: stack.enter_context(open_log(workspace.path(kind), clock=clock, durability="full"))
+            for kind in ("plain", "metrics", "spans", "both")
         }
         for kind in ("metrics", "both"):
             Metrics(engines[kind])
         for kind in ("spans", "both"):
             observe_with_tracing(engines[kind], tracer_provider=provider)
-        commands = {kind: _commands() for kind in engines}
-        for kind, engine in engines.items():
-            _seconds(engine, commands[kind])
-        times: dict[str, list[float]] = {kind: [] for kind in engines}
-        for _ in range(rounds):
-            for kind, engine in engines.items():
-                times[kind].append(_seconds(engine, commands[kind]))
-        plain = statistics.median(times["plain"])
-        costs = {kind: statistics.median(times[kind]) / plain - 1 for kind in found}
-    print(f"execute, SQLite file, full durability: {plain / _COMMANDS * 1e6:,.0f} µs")
-    for kind, cost in costs.items():
-        print(f"{kind:>8}: {cost:+.1%}")
-    return costs
+        works = {kind: _executing(engine, scale.block) for kind, engine in engines.items()}
+        for work in works.values():
+            work()  # every customer is known, and every state is in memory
+        times = alternate(works, scale.blocks)
+    return [
+        compared(NAME, f"execute with {what}", "the same with nothing on", times[kind], times["plain"],
+                 counts=(scale.block, scale.block), unit="commands/s", budget=_AT_LEAST if kind == "both" else None,
+                 note="full durability, the exporter discards; the processor column shows the cost without the disk")
+        for kind, what in (("metrics", "metrics"), ("spans", "spans"), ("both", "metrics and spans"))
+    ]  # fmt: skip
 
 
-if __name__ == "__main__":
-    measure(int(sys.argv[1]) if len(sys.argv) > 1 else 40)
+def _executing(engine: Relations, number: int) -> Work:
+    commands: Iterator[RecordPurchase] = (
+        RecordPurchase(**facts(each % _CUSTOMERS, each // _CUSTOMERS, "shop")) for each in count()
+    )
+
+    def work() -> None:
+        for command in islice(commands, number):
+            engine.execute(command)
+
+    return work

@@ -25,6 +25,7 @@ from relations.errors import InvalidInput
 from relations.events import PurchaseRecorded
 from relations.log.tables import log
 from relations.messages import Money, from_micros
+from relations.policies.value import DEFAULT_SEGMENTS
 from relations.projections.view import View
 
 NAME = "questions"
@@ -121,6 +122,10 @@ def _arguments(question: Callable[..., Any], customer: str, last: datetime) -> d
         "complaint": "complaint-of-nobody",
         "customer": customer,
         "external_id": "77",
+        "channel": "email",
+        "purpose": "surveys",
+        "segment": DEFAULT_SEGMENTS[0].name,
+        "customers": ["c1"],
         "instrument": "ces",
         "source": "crm",
         "until": last + timedelta(days=30),

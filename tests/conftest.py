@@ -38,10 +38,9 @@ if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 2_000_000_0
 pytest_plugins = ("tests.support.soak",)
 
 # No test is timed: neither an example nor the making of it, for the machine may be busy with other things.
-settings.register_profile("test", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=25)
+settings.register_profile("test", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=12)
 # The examples of a guard are the same each time, so that no change fails by luck; `make soak` searches for new ones.
 settings.register_profile("ci", settings.get_profile("test"), derandomize=True, print_blob=True)
-settings.register_profile("quick", settings.get_profile("test"), max_examples=10)
 settings.register_profile("soak", settings.get_profile("test"), max_examples=SOAK_EXAMPLES, print_blob=True)
 settings.load_profile("ci" if IN_CI else "test")
 

@@ -19,6 +19,8 @@ FIELDS = {
 }  # fmt: skip
 BUDGETS = {
     "single": {1.5, 0.5},
+    "threads": {4.0, 3.0},
+    "observing": {0.95},
     "import": {0.5},
     "loading": {8.0},
     "rebuild": {0.35, 150.0, 1.7},
@@ -34,8 +36,8 @@ BUDGETS = {
     "verify": {4.0},
 }
 """What each measurement holds the engine to."""
-COSTLY = {"import", "memory", "questions", "rebuild", "single"}
-"""Each starts processes or waits for the disk again and again: `make soak` runs them."""
+COSTLY = set(BUDGETS) - {"as_of", "loading", "members", "sealing"}
+"""Each takes seconds, for processes, the disk or many turns: `make soak` runs them."""
 
 
 @pytest.fixture(scope="module")

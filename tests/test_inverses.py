@@ -48,6 +48,7 @@ from relations.projections.loyalty import MemberAccount
 from relations.testing.laws import check_laws
 from tests.aggregates.loyalty.test_loyalty_rules import TIERS, policy
 from tests.support.asking import Answers, answers
+from tests.support.effort import part
 
 START = datetime(2024, 1, 1, 9, tzinfo=UTC)
 SOME: dict[str, Any] = {"customer": "c1"}
@@ -534,6 +535,7 @@ def histories(draw: st.DrawFn) -> list[Command]:
     return found
 
 
+@part(40)
 @given(st.sampled_from(RULES), histories(), st.sampled_from(PURCHASES), st.integers(1, 100), st.integers(0, 3))
 def test_a_refund_and_its_reversal_leave_nothing_in_any_view(
     rules: Policy, history: list[Command], purchase: str, percent: int, wait: int

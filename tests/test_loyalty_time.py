@@ -138,7 +138,7 @@ def busy(chance: random.Random) -> list[Command]:
     return found
 
 
-@pytest.mark.parametrize("first", range(0, 24, 4))
+@pytest.mark.parametrize("first", [0, *(pytest.param(n, marks=pytest.mark.soak) for n in range(4, 24, 4))])
 def test_time_told_between_what_is_recorded_changes_nothing(first: int) -> None:
     """Told of at its end or whenever one likes: the same happens at the same moments, changes of policy included."""
     seen: Counter[str] = Counter()

@@ -20,6 +20,8 @@ from relations.policies import Policy
 from relations.projections import PROJECTIONS, VIEWS, View, desk
 from relations.projections.retention import PROJECTION as RETENTION
 from relations.projections.retention.patronage import Patronage
+from tests.conftest import absent
+from tests.support.debian_postgres import BINARIES, debian_postgres
 from tests.support.making import complaint, day, erase, purchase, register, sqlite_file, stored_as, tamper
 
 
@@ -152,19 +154,40 @@ def test_every_error_that_it_meets_is_a_finding(engine: Relations, database_url:
     assert not engine.verify().good
 
 
-def test_a_damaged_index_is_found(engine: Relations, database_url: str) -> None:
-    if not database_url.startswith("sqlite"):
-        with engine.log.database.transaction() as connection:
-            try:
-                with connection.begin_nested():
-                    connection.execute(text("CREATE EXTENSION amcheck"))
-            except Exception:  # whatever keeps it away
-                pytest.skip("this PostgreSQL comes without amcheck")
-        assert engine.verify().good
-        return
+def test_amcheck_finds_a_damaged_index_of_postgresql() -> None:
+    if BINARIES is None:
+        absent("there is no PostgreSQL with amcheck on this machine; make brokers installs it on Debian")
+    with debian_postgres() as server:
+        with Relations.open(server.url) as engine:
+            engine.execute_many(purchase(number, f"guest{number % 3}") for number in range(1, 13))
+            engine.catch_up()
+            without = engine.verify()
+            assert without.good
+            assert any("amcheck" in each for each in without.unchecked)
+            with engine.log.database.transaction() as connection:
+                connection.execute(text("CREATE EXTENSION amcheck"))
+            found = engine.verify()
+            assert found.good, found.problems
+            assert not any("amcheck" in each for each in found.unchecked)
+            with engine.log.database.transaction() as connection:
+                (place,) = connection.execute(text("SELECT pg_relation_filepath('relations_log_customer')")).one()
+        server.stop()
+        file = server.data / place
+        content = file.read_bytes()
+        assert b"guest1" in content
+        file.write_bytes(content.replace(b"guest1", b"zuest1", 1))
+        server.start()
+        with Relations.open(server.url) as engine:
+            problems = engine.verify().problems
+    assert {each.code for each in problems} == {"database_damaged"}
+    assert {each.table for each in problems} == {"relations_log_customer"}
 
+
+def test_a_damaged_index_of_sqlite_is_found(sqlite_url: str) -> None:
+    engine = Relations.open(sqlite_url)
+    engine.execute(purchase(1, "c1"))
     engine.log.database.close()
-    with sqlite3.connect(sqlite_file(database_url)) as file:
+    with sqlite3.connect(sqlite_file(sqlite_url)) as file:
         # An index without one of the table's rows, as a lost write leaves it.
         file.execute("PRAGMA writable_schema=ON")
         file.execute("CREATE TABLE partial AS SELECT customer, position FROM relations_log LIMIT 0")
@@ -175,6 +198,7 @@ def test_a_damaged_index_is_found(engine: Relations, database_url: str) -> None:
     found = engine.verify()
     assert "database_damaged" in {each.code for each in found.problems}
     assert any("relations_log_customer" in each.reason for each in found.problems)
+    engine.close()
 
 
 # --- one answer, one state ------------------------------------------------------------------------------------------

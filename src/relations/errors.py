@@ -88,9 +88,32 @@ class RelationsError(Exception):
         # Errors travel between processes (a sharded rebuild), with all they say.
         return (_rebuild_error, (type(self), self.__dict__))
 
+    @property
+    def retry(self) -> bool:
+        """Return whether the same call may succeed later, unchanged: the database was busy, or could not be reached.
+
+        Nothing was recorded, except with `OutcomeUnknown`, where it may have been. A command is then sent again with
+        its `command_id`, and is recorded once.
+        """
+        return self.code in _PASSING
+
     def as_dict(self) -> dict[str, str | None]:
         """Return the error for programs: code, field, reason and hint."""
         return {"code": self.code, "field": self.field, "reason": self.reason, "hint": self.hint}
+
+
+_PASSING = frozenset(
+    (
+        "concurrency_conflict",
+        "connection_lost",
+        "consumer_lost",
+        "database_unreachable",
+        "log_busy",
+        "outcome_unknown",
+        "pool_exhausted",
+    )
+)
+"""The codes of failures that end by themselves."""
 
 
 def _rebuild_error(cls: type[RelationsError], attributes: dict[str, Any]) -> RelationsError:

@@ -34,6 +34,7 @@ from relations.errors import InvalidInput
 from relations.json_form import JsonForm
 
 __all__ = [
+    "CHANNELS",
     "ID_PATTERN",
     "Channel",
     "Checked",
@@ -110,12 +111,12 @@ For an erased customer the rest of the event is recorded, and the field holds `[
 PolicyNumber = Annotated[int, msgspec.Meta(extra={"policy": True})]
 """A field of an event that names the adopted policy that decided it. `verify` checks that it was adopted before."""
 
-Channel = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^(web|app|official_account|social|phone|email|message|service_centre|on_site|partner|post|fax)$"
-    ),
-]
+CHANNELS = (
+    "web", "app", "official_account", "social", "phone", "email", "message", "service_centre", "on_site", "partner",
+    "post", "fax",
+)  # fmt: skip
+"""Every channel."""
+Channel = Annotated[str, StringConstraints(pattern=f"^({'|'.join(CHANNELS)})$")]
 """The channel through which the business and the customer met."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

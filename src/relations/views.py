@@ -19,7 +19,9 @@ from relations.projections.board.view import (
     IndicatorMonth,
     IndicatorSpan,
 )
+from relations.projections.contacts import ContactFigure, ContactsView, CustomerContact, SilentCustomer
 from relations.projections.customers import ConsentStanding, CustomersView, FoundCustomer, Identity, Portrait
+from relations.projections.customers.audience import Addressee
 from relations.projections.customers.duplicates import Contradiction, Duplicate, Evidence
 from relations.projections.customers.portraits import Culture, Trait
 from relations.projections.desk import DeskView, Load, TicketPage, TicketProfile
@@ -114,6 +116,7 @@ __all__ = [
     "VIEWS",
     "AccountEntry",
     "AcquisitionFigure",
+    "Addressee",
     "AgendaItem",
     "AgendaView",
     "BeforeAfter",
@@ -132,11 +135,14 @@ __all__ = [
     "CohortRevenueMonth",
     "ComplaintProfile",
     "ConsentStanding",
+    "ContactFigure",
+    "ContactsView",
     "Contradiction",
     "ControlChart",
     "ControlPoint",
     "CsatFigure",
     "Culture",
+    "CustomerContact",
     "CustomerGrade",
     "CustomerKind",
     "CustomerProfile",
@@ -208,6 +214,7 @@ __all__ = [
     "ScaleFigure",
     "SegmentFigure",
     "SentimentFigure",
+    "SilentCustomer",
     "Spending",
     "SpendingModel",
     "Statement",

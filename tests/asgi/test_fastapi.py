@@ -8,7 +8,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 import httpx
 import pytest
@@ -40,7 +40,9 @@ def answers() -> Iterator[tuple[str, Any]]:
     for view in VIEWS:
         for name in sorted(set(dir(view)) - set(dir(View))):
             if not name.startswith("_") and inspect.isfunction(method := getattr(view, name)):
-                yield f"{view.projection.name}/{name}", get_type_hints(method)["return"]
+                answer = get_type_hints(method)["return"]
+                # What comes one by one is sent as a list.
+                yield f"{view.projection.name}/{name}", list if get_origin(answer) is Iterator else answer
 
 
 def test_every_command_is_a_body_and_every_answer_a_response_model() -> None:

@@ -13,12 +13,18 @@ from sqlalchemy import update
 
 from relations import InvalidInput, Relations
 from relations.audit import (
+    SealingKey,
+    Seals,
     access_report,
     certify_erasure,
     check_certificate,
+    check_signature,
     clear_texts,
     read_certificate,
+    sign_certificate,
 )
+from relations.audit.checker import ED25519, ML_DSA_44, Checkpoint, Invalid, check_checkpoint
+from relations.audit.checker import Policy as TrustPolicy
 from relations.commands import (
     EnrolMember,
     GiveFeedback,
@@ -207,6 +213,39 @@ def test_a_key_that_came_back_voids_the_certificate(engine: Relations, database_
         with pytest.raises(LogError) as refused:
             certify_erasure(engine, "c1")
         assert refused.value.code == "key_restored"
+
+
+def test_a_signed_certificate_names_its_signer_and_covers_every_field(engine: Relations) -> None:
+    key, stranger = (SealingKey.generate(name) for name in ("hotel.example/customers", "other.example/log"))
+    policy, others = (TrustPolicy.parse(each.policy()) for each in (key, stranger))
+    with engine:
+        engine.execute(erase("c1"))
+        plain = certify_erasure(engine, "c1")
+        made = read_certificate(sign_certificate(plain, key).to_json())
+        check_certificate(engine, made)
+        assert {each.type for each in check_signature(made, policy)} == {ED25519, ML_DSA_44}
+        assert str(made.signature).splitlines()[0] in made.to_markdown()
+        # The signature is not one of the log's seals, and a seal is no signature of a certificate.
+        with pytest.raises(Invalid, match="is not a log of the policy"):
+            check_checkpoint(Checkpoint.parse(str(made.signature)), policy)
+        seal = Seals(engine.log).seal(key).checkpoint
+        wrong = [
+            (plain, policy, "nobody signed it"),
+            (made, others, "is not a log of the policy"),
+            (msgspec.structs.replace(made, signature=seal), policy, "is not a log of the policy"),
+            (msgspec.structs.replace(made, signature=str(made.signature)[:-9] + "\n"), policy, "signature"),
+        ]
+        for name in set(made.__struct_fields__) - {"signature"}:
+            value = getattr(made, name)
+            other = {bool: not value, int: 7, tuple: (), str: "other"}.get(type(value), day(3))
+            if other != value:
+                changed = msgspec.structs.replace(made, **{name: other})
+                wrong.append((changed, policy, "of another document"))
+        assert len(wrong) > 10
+        for certificate, trusted, reason in wrong:
+            with pytest.raises(LogError, match=reason) as refused:
+                check_signature(certificate, trusted)
+            assert refused.value.code == "certificate_invalid"
 
 
 def test_what_is_no_certificate_is_refused() -> None:

@@ -55,6 +55,22 @@ def test_an_erasure_is_certified_and_the_certificate_checked(run: Run, log: Path
     assert "recorded with other details" in refused.err
 
 
+def test_a_certificate_is_signed_and_its_signer_named(run: Run, log: Path, tmp_path: Path) -> None:
+    file, key, policy = tmp_path / "bea.json", tmp_path / "key.txt", tmp_path / "policy.txt"
+    assert run("audit", "keygen", "hotel.example/customers", "--key", key, "--policy", policy).code == 0
+    assert run("audit", "erase-certificate", "bea", "-d", log, "--key", key, "-o", file).code == 0
+    check = ("audit", "erase-certificate", "-d", log, "--check", file)
+    assert "was not checked" in run(*check).out
+    assert "hotel.example/customers/erasures (ML-DSA-44" in run(*check, "--policy", policy).out
+    assert len(run(*check, "--policy", policy, "--json").json["signed_by"]) == 2
+    file.write_text(file.read_text().replace('"is_purged": true', '"is_purged": false'))
+    assert run(*check).code == 0
+    refused = run(*check, "--policy", policy)
+    assert (refused.code, "of another document" in refused.err) == (1, True)
+    assert run(*check, "--key", key).code == 2
+    assert run("audit", "erase-certificate", "bea", "-d", log, "--policy", policy).code == 2
+
+
 def test_what_cannot_be_answered_is_refused_with_a_hint(run: Run, log: Path, tmp_path: Path) -> None:
     assert "there is no customer 'nobody'" in run("audit", "access", "nobody", "-d", log).err
     assert "Erase the customer first" in run("audit", "erase-certificate", "ada", "-d", log).err

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars
 import pytest
 
 from relations import EraseCustomer, FileComplaint, GiveFeedback, RecordPurchase, RegisterCustomer, Relations
-from relations.commands import LinkIdentity, MergeCustomer, NoteCulture, NoteTrait
+from relations.commands import CorrectProfile, GiveConsent, LinkIdentity, MergeCustomer, NoteCulture, NoteTrait
 from relations.messages import Money
 from tests.cli.conftest import Run
 
@@ -153,3 +155,35 @@ def test_people_are_found_by_whatever_is_known_of_them(run: Run, hotel: Path, gu
     nobody = run("find", "somebody", "-d", hotel)
     assert (nobody.code, "Nobody was found" in nobody.out) == (1, True)
     assert "Indexed" in run("index", "-d", hotel).err
+
+
+def test_an_audience_is_listed_or_written_to_a_file(run: Run, hotel: Path, guest: str, tmp_path: Path) -> None:
+    with Relations.open(f"sqlite:///{hotel}") as relations:
+        now = {"customer": guest, "occurred_at": AT}
+        relations.execute(GiveConsent(purpose="news", channel="email", **now))
+        relations.execute(NoteTrait(trait="taboo", about="clocks", **now))
+        relations.execute(CorrectProfile(email="guest@example.org", name="=Ada", **now))
+    asked = ("audience", "-d", hotel, "--channel", "email", "--purpose", "news")
+    (addressee,) = run(*asked, "--json").json["audience"]
+    assert (addressee["customer"], addressee["address"]) == (guest, "guest@example.org")
+    assert "clocks" in run(*asked).out
+    assert "Nobody" in run(*asked, "--language", "xx").out
+    for name in ("people.csv", "people.parquet"):
+        done = run(*asked, "-o", tmp_path / name)
+        assert (done.code, "Wrote 1 customers" in done.err) == (0, True)
+    rows = list(csv.DictReader((tmp_path / "people.csv").read_text("utf-8").splitlines()))
+    assert [(row["customer"], row["name"], row["taboos"]) for row in rows] == [(guest, "'=Ada", "clocks")]
+    assert polars.read_parquet(tmp_path / "people.parquet")["name"].to_list() == ["=Ada"]
+    wrong = run(*asked, "--segment", "nobody")
+    assert (wrong.code, "there is no segment 'nobody'" in wrong.err) == (2, True)
+
+
+def test_contact_is_shown_by_kind_with_the_customers_nobody_contacted(run: Run, hotel: Path) -> None:
+    shown = run("contacts", "-d", hotel, "--days", 200, "--as-of", "2025-12-31")
+    assert (shown.code, shown.err) == (0, "")
+    for said in ("greeting", "Sell nothing", "without contact in 200 days", "never"):
+        assert said in shown.out, said
+    document = run("contacts", "-d", hotel, "--json", "--limit", 3).json
+    assert len(document["silent"]) == 3
+    assert document["silent_customers"] >= 3
+    assert document["figures"][0]["kind"] == ""

@@ -113,6 +113,28 @@ def test_two_states_are_compared(database: str) -> None:
     run("audit", "diff", "--database", database, code=2)
 
 
+def test_two_policies_are_compared_row_by_row(database: str, tmp_path: Path) -> None:
+    """Given other rates, only what points decide differs; both orders say the same, and one policy differs nowhere."""
+    files = [tmp_path / name for name in ("usual.toml", "cheaper.toml")]
+    for file, policy in zip(files, (Policy(), Policy(programme=Programme(rates={"EUR": "5"}))), strict=True):
+        file.write_text(policy_to_toml(policy, whole=True))
+    usual, cheaper = (("--policy", str(file)) for file in files)
+    assert "Both states are equal." in run("audit", "diff", "--database", database, *usual, *usual)
+    found = asked(database, "audit", "diff", *usual, *cheaper, "--limit", "100")
+    assert found["differences"] == len(found["rows"]) > 0
+    assert {each["view"] for each in found["rows"]} & {"loyalty"}
+    assert not {each["view"] for each in found["rows"]} & {"repair", "satisfaction"}
+    earned = [each for each in found["rows"] if each["table"] == "AccountRow"]
+    assert any(each["events_only_before"] and each["events_only_after"] for each in earned)
+    back = asked(database, "audit", "diff", *cheaper, *usual, "--limit", "100")
+    mirrored = [(each["table"], each["key"], each["after"], each["before"]) for each in back["rows"]]
+    assert mirrored == [(each["table"], each["key"], each["before"], each["after"]) for each in found["rows"]]
+    happened = asked(database, "audit", "diff", *cheaper, "--view", "loyalty", "--limit", "100")
+    assert happened["rows"]
+    for wrong in (("--from", "3"), ("--to", "3"), ("--other", database), (*usual, *usual)):
+        run("audit", "diff", "--database", database, *cheaper, *wrong, code=2)
+
+
 def test_another_policy_is_tried(database: str, tmp_path: Path) -> None:
     file = tmp_path / "other.toml"
     file.write_text(policy_to_toml(Policy(programme=Programme(rates={"EUR": "5"})), whole=True))

@@ -170,6 +170,20 @@ def test_rejected_rows_are_mended_and_sent_again(relations: Relations, shop: Pat
     assert (again.recorded, again.repeated) == (0, 5)
 
 
+@pytest.mark.parametrize("values", [True, False])
+def test_rows_corrected_in_the_file_itself_are_recorded_next_to_the_old_rejects(
+    relations: Relations, shop: Path, tmp_path: Path, *, values: bool
+) -> None:
+    rejects = tmp_path / "rejects.jsonl"
+    import_file(relations, SHOP, shop, rejects=rejects, reject_values=values)
+    shop.write_text(shop.read_text().replace("p2,,", "p2,c7,").replace("p9,c1", "p1,c1" if values else "p9,c1"))
+    again = import_file(relations, SHOP, shop, rejects=rejects, reject_values=values)
+    assert (again.accepted, again.rejected, again.passed_over) == ((5, 1, 0) if values else (4, 2, 0))
+    assert again.events == again.recorded + 1 == (3 if values else 2)  # and the registration of c7
+    third = import_file(relations, SHOP, shop, rejects=rejects, reject_values=values)
+    assert (third.recorded, third.accepted, third.by_reason) == (0, again.accepted, again.by_reason)
+
+
 def test_a_file_of_rejected_rows_may_be_mended_in_place(relations: Relations, shop: Path, tmp_path: Path) -> None:
     rejects = tmp_path / "rejects.jsonl"
     import_file(relations, SHOP, shop, rejects=rejects)

@@ -18,7 +18,9 @@ from sqlalchemy.exc import OperationalError
 
 from relations import Relations
 from relations.errors import (
+    ConcurrencyConflict,
     ForeignDatabase,
+    IdempotencyConflict,
     InvalidInput,
     LogError,
     OutcomeUnknown,
@@ -248,9 +250,36 @@ def test_an_engine_outlives_a_restart_of_the_server(postgres_url: str) -> None:
         with pytest.raises(StoreError) as caught:
             relations.history("c1")  # not idle for long enough to be tried first
         assert caught.value.code == "connection_lost"
+        assert caught.value.retry
         _is_complete(caught.value)
         assert len(relations.history("c1")) == 4
         assert_sound(relations, 5)
+
+
+def test_the_error_says_whether_to_retry(postgres_url: str) -> None:
+    server = create_engine(postgres_url)
+    with Relations.open(postgres_url) as relations:
+        relations.execute(register())
+        # given a host's transaction whose connection is cut
+        with server.connect() as host:
+            host.execute(text("SELECT 1"))
+            assert _end_sessions(postgres_url) >= 1
+            with pytest.raises(StoreError) as lost:
+                relations.execute(purchase(1), connection=host)
+        assert (lost.value.code, lost.value.retry) == ("connection_lost", True)
+        # then the same call, made again as the error says, succeeds once
+        with server.begin() as host:
+            assert not relations.execute(purchase(1), connection=host).repeated
+        assert relations.execute(purchase(1)).repeated
+        # and what a rule or the caller is to blame for is not to be sent again
+        with pytest.raises(IdempotencyConflict) as reused:
+            relations.execute(purchase(1, euros=7))
+        assert not reused.value.retry
+        with pytest.raises(ConcurrencyConflict) as outdated:
+            relations.execute(purchase(2), expected_version=99)
+        assert (outdated.value.code, outdated.value.retry) == ("version_conflict", False)
+        assert_sound(relations, 3)
+    server.dispose()
 
 
 def test_a_connection_lost_during_the_commit_says_with_which_id_to_try_again(postgres_url: str) -> None:
@@ -273,6 +302,7 @@ def test_a_connection_lost_during_the_commit_says_with_which_id_to_try_again(pos
         with pytest.raises(OutcomeUnknown) as caught:
             relations.execute(purchase(1))
         assert caught.value.code == "outcome_unknown"
+        assert caught.value.retry
         assert caught.value.command_id in str(caught.value.hint)
         with pytest.raises(OutcomeUnknown):
             relations.execute_many([purchase(1)])

@@ -227,6 +227,26 @@ def test_a_log_with_a_hosts_own_events_is_good_with_its_module(tmp_path: Path, m
     assert invoke("verify", "-d", "log.db").code == 1
 
 
+def test_an_installed_package_needs_no_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names its module in the group of entry points, in its metadata as an installer writes it."""
+    (tmp_path / "inn.py").write_text(EXTENSION)
+    info = tmp_path / "inn-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: inn\nVersion: 1.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with Relations.open(f"sqlite:///{tmp_path / 'log.db'}", aggregates=(*AGGREGATES, host.AGGREGATE)) as engine:
+        engine.execute(host.ReserveTable(table="t1", customer="c1", guests=2, occurred_at=purchase().occurred_at))
+    assert invoke("verify", "-d", tmp_path / "log.db").code == 1
+    (info / "entry_points.txt").write_text("[relations.extensions]\ninn = inn\n")
+    assert invoke("verify", "-d", tmp_path / "log.db").code == 0
+    # and naming it once more changes nothing
+    assert invoke("--with", "inn", "verify", "-d", tmp_path / "log.db").code == 0
+    (info / "entry_points.txt").write_text("[relations.extensions]\ninn = no.such.module\n")
+    broken = invoke("status", "-d", tmp_path / "log.db", "--json").json["error"]
+    assert broken["code"] == "invalid_extension"
+    assert "no.such.module" in broken["reason"]
+
+
 class StayBooked(Event, frozen=True):
     topic: ClassVar[str] = "stay.booked"
     schema: ClassVar[int] = 2

@@ -342,6 +342,9 @@ MEANT: dict[str, Event] = {
         at=AT + 86_400_000_000,
         answer_by=AT + 2 * 86_400_000_000,
     ),
+    "customer.feedback_corrected.1.words": FeedbackCorrected(
+        feedback="f1", instrument="review", given_at=AT, kind="review", at=AT + 1, themes=("staff",), language="de"
+    ),
     "customer.sentiment_scored.1.full": SentimentScored(
         feedback="f1", score=-417, scorer="vader", scorer_version="3.3.2", at=AT
     ),

@@ -238,3 +238,23 @@ def test_the_shipped_scorers_give_the_same_over_two_processes() -> None:
             found.append(scores(engine))
     assert found[0] == found[1]
     assert {each[3] for each in found[0]} == set(SCORERS)
+
+
+def test_the_words_of_a_correction_are_scored_instead_of_those_before() -> None:
+    later = {"occurred_at": AT + timedelta(days=1)}
+    with Relations.open("sqlite://") as engine:
+        engine.execute_many(
+            [said("Loud"), said("Quiet", answer="f2"), said(None, answer="f3"), said("Old", answer="f4")]
+        )
+        scorer = Lengths()
+        score_feedback(engine, [scorer])
+        engine.execute(said("Wonderful after all").model_copy(update=later))
+        engine.execute(said(None, answer="f2").model_copy(update={**later, "score": 5}))
+        engine.execute(said("Added", answer="f3").model_copy(update=later))
+        scorer = Lengths()
+        report = score_feedback(engine, [scorer])
+        assert scorer.asked == ["Wonderful after all", "Added"]
+        assert (report.answers, report.rejections) == (3, [])
+        assert report.scorers == [ScorerCount("lengths", "1", scored=2, known=1)]
+        assert score_feedback(engine, [scorer]).scorers == [ScorerCount("lengths", "1", known=3)]
+        assert [answer for _, answer, *_ in scores(engine)] == ["f1", "f2", "f4", "f1", "f3"]

@@ -32,6 +32,7 @@ _ASKED: dict[str, tuple[Any, ...]] = {
     "improvement": ("i1",),
     "indicator": ("nps", "retention", "revenue", "open_cases"),
     "instrument": ("ces",),
+    "own_id": ("c1",),
     "source": ("crm",),
     "until": (LATER + timedelta(days=2_000),),
     "within": (timedelta(days=2_000),),

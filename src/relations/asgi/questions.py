@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -109,6 +110,8 @@ class ViewQuestion:
         self.summary = text.partition("\n")[0]
         hints = get_type_hints(method)
         answer = hints.pop("return")
+        if get_origin(answer) is Iterator:
+            answer = list[get_args(answer)[0]]  # type: ignore[misc]  # a type that is only known now
         self.answer = TypeAdapter(answer)
         self._fills_segments = _SEGMENTS in hints
         signature = inspect.signature(method).parameters
@@ -164,7 +167,9 @@ class ViewQuestion:
             page = slice(offset, offset + limit)
         with self._view.answering() as connection:  # one state of the database for both
             answer = self._method(**given)
-            return engine.log.head(connection).position, answer[page] if self._is_cut_here else answer
+            if self._is_cut_here:
+                answer = list(islice(answer, page.start, page.stop))
+            return engine.log.head(connection).position, answer
 
 
 def checked_limit(limit: int | None, page_max: int) -> int:

@@ -6,12 +6,20 @@
 * `relations.audit.checker`: check all of it on a machine with nothing but `cryptography`.
 * `access_report`: everything that is held on one person.
 * `certify_erasure` and `check_certificate`: a certificate of an erasure, and its check against the log.
+* `sign_certificate` and `check_signature`: who vouches for such a certificate.
 * `clear_texts`: personal words that the log stores unencrypted.
 """
 
 from relations.audit.access import AccessReport, access_report
 from relations.audit.clear_words import ClearText, clear_texts
-from relations.audit.erasures import ErasureCertificate, certify_erasure, check_certificate, read_certificate
+from relations.audit.erasures import (
+    ErasureCertificate,
+    certify_erasure,
+    check_certificate,
+    check_signature,
+    read_certificate,
+    sign_certificate,
+)
 from relations.audit.seals import Seal, Seals
 from relations.audit.signing import SealingKey
 from relations.audit.timestamps import check_timestamp, request_timestamp
@@ -29,8 +37,10 @@ __all__ = [
     "access_report",
     "certify_erasure",
     "check_certificate",
+    "check_signature",
     "check_timestamp",
     "clear_texts",
     "read_certificate",
     "request_timestamp",
+    "sign_certificate",
 ]

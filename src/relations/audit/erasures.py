@@ -3,27 +3,45 @@
 An erasure destroys the customer's key. It is an event like any other, so the chain of digests covers it. A certificate
 names the event and the digests before and after it. Anybody with the log can check later that the event is still there,
 that its link in the chain matches, and that the key is gone.
+
+A signature says who vouches for a certificate. It is a checkpoint like a seal's: of a tree whose only leaf is the
+certificate, under the log's name with `/erasures` after it. So nobody can present it as a seal of the log.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, select
 
+from relations.audit.checker import Checkpoint, Invalid, VerifierKey, check_checkpoint
+from relations.audit.checker import Policy as TrustPolicy
+from relations.audit.signing import SealingKey
 from relations.engine import Relations
 from relations.errors import InvalidInput, LogError
 from relations.log.chain import GENESIS, link
 from relations.log.tables import COLUMNS, keys
 from relations.log.tables import log as log_table
-from relations.messages import from_micros
+from relations.messages import from_micros, to_micros
 from relations.projections.running.resolving import ids_in_log
+from relations.verification.merkle import leaf_hash
 
-__all__ = ["ClearWord", "ErasedId", "ErasureCertificate", "certify_erasure", "check_certificate", "read_certificate"]
+__all__ = [
+    "ClearWord",
+    "ErasedId",
+    "ErasureCertificate",
+    "certify_erasure",
+    "check_certificate",
+    "check_signature",
+    "read_certificate",
+    "sign_certificate",
+]
 
 _FORMAT: Final = "relations-erasure@v1"
+_SIGNED_AS: Final = "/erasures"
 _SEALED: Final = "sealed:"
 _NOT_COVERED: Final = (
     "Copies outside this database are not covered: backups of the table of keys, exports, reports, reject files and"
@@ -84,6 +102,7 @@ class ErasureCertificate(msgspec.Struct, frozen=True):
         digest: The chain's digest at that position, in hexadecimal.
         made_at: The time at which the certificate was made.
         format: The form of this document.
+        signature: A signed checkpoint of this document without its signature; None if nobody signed it.
     """
 
     log: str
@@ -95,6 +114,7 @@ class ErasureCertificate(msgspec.Struct, frozen=True):
     digest: str
     made_at: datetime
     format: str = _FORMAT
+    signature: str | None = None
 
     def to_json(self) -> str:
         """Return the certificate as a JSON document."""
@@ -125,6 +145,8 @@ class ErasureCertificate(msgspec.Struct, frozen=True):
                 f"- Digest before: `{each.digest_before}`",
                 f"- Digest after: `{each.digest_after}`",
             ]
+        if self.signature is not None:
+            lines += ["", "## Signature", "", *(f"    {line}".rstrip() for line in self.signature.splitlines())]
         lines += ["", "## Left in the log", ""]
         lines += [f"- Position {each.position:,}: `{each.field}` of `{each.topic}`, unencrypted" for each in self.clear]
         lines += [
@@ -201,6 +223,49 @@ def certify_erasure(engine: Relations, customer: str, *, at: datetime | None = N
         digest=head.digest.hex(),
         made_at=datetime.now(UTC) if at is None else at,
     )
+
+
+def sign_certificate(certificate: ErasureCertificate, key: SealingKey) -> ErasureCertificate:
+    """Return a certificate with a signature by the log's keys.
+
+    The signature is a checkpoint of size 1 with the root SHA-256(0x00 ‖ document), as RFC 9162 §2.1.1 hashes a leaf.
+    The document is the certificate's JSON without spaces, in which the signature is null.
+
+    Args:
+        certificate: The certificate. An earlier signature is replaced.
+        key: The keys that seal the log.
+    """
+    signer = replace(key, origin=key.origin + _SIGNED_AS)
+    made = signer.sign(1, _root(certificate), timestamp=to_micros(certificate.made_at) // 1_000_000)
+    return msgspec.structs.replace(certificate, signature=made)
+
+
+def check_signature(certificate: ErasureCertificate, policy: TrustPolicy) -> list[VerifierKey]:
+    """Check that a trusted log signed a certificate, and return the keys whose signatures were verified.
+
+    Args:
+        certificate: The certificate.
+        policy: The policy with which the log's seals are checked. Its witnesses are not asked for.
+
+    Raises:
+        LogError: Nobody signed it, the signature is of another document, or no key of the policy made it
+            (`certificate_invalid`).
+    """
+    if certificate.signature is None:
+        raise _invalid("nobody signed it")
+    trusted = TrustPolicy(tuple(replace(key, name=key.name + _SIGNED_AS) for key in policy.logs))
+    try:
+        signed = Checkpoint.parse(certificate.signature)
+        signers = check_checkpoint(signed, trusted)
+    except Invalid as error:
+        raise _invalid(str(error)) from None
+    if (signed.size, signed.root) != (1, _root(certificate)):
+        raise _invalid("the signature is of another document")
+    return signers
+
+
+def _root(certificate: ErasureCertificate) -> bytes:
+    return leaf_hash(msgspec.json.encode(msgspec.structs.replace(certificate, signature=None)))
 
 
 def _erasures(engine: Relations) -> set[str]:

@@ -15,7 +15,14 @@ import typer
 from relations.cli.commands import audit_people as _people  # noqa: F401 - it adds its commands to `audit`
 from relations.cli.commands.audit import audit
 from relations.cli.commands.complaints import complaint_command, complaints_command, repair_command
-from relations.cli.commands.customers import customer_command, duplicates_command, find_command, history_command
+from relations.cli.commands.customers import (
+    audience_command,
+    contacts_command,
+    customer_command,
+    duplicates_command,
+    find_command,
+    history_command,
+)
 from relations.cli.commands.demo import demo
 from relations.cli.commands.frames import frame_command
 from relations.cli.commands.loyalty import liability, loyalty, programme
@@ -30,7 +37,13 @@ from relations.cli.exits import ExitCode
 from relations.cli.extensions import use_extensions
 from relations.cli.operating.fleets import fleet
 from relations.cli.operating.relaying import dead_letters_command, outbox_view_command, relay_command
-from relations.cli.operating.upkeep_of_logs import backup_command, index_command, restore_command, schema_diff_command
+from relations.cli.operating.upkeep_of_logs import (
+    backup_command,
+    index_command,
+    migrate_command,
+    restore_command,
+    schema_diff_command,
+)
 from relations.cli.streams import prepare_streams
 from relations.version import VERSION
 
@@ -54,6 +67,8 @@ for _name, _command in (
     ("score", score_command),
     ("report", report),
     ("find", find_command),
+    ("audience", audience_command),
+    ("contacts", contacts_command),
     ("customer", customer_command),
     ("duplicates", duplicates_command),
     ("history", history_command),
@@ -70,6 +85,7 @@ for _name, _command in (
     ("dead-letters", dead_letters_command),
     ("outbox-view", outbox_view_command),
     ("index", index_command),
+    ("migrate", migrate_command),
     ("backup", backup_command),
     ("restore", restore_command),
     ("schema-diff", schema_diff_command),

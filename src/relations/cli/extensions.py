@@ -1,15 +1,23 @@
-"""A host's own aggregates, projections, views and reactions for the program: `relations --with MODULE`."""
+"""A host's own aggregates, projections, views and reactions for the program.
+
+`relations --with MODULE` names a module. A package that is installed names its own in the group of entry points
+`relations.extensions`, and then needs no option.
+"""
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from relations.errors import InvalidInput
 
-__all__ = ["extension_options", "use_extensions"]
+__all__ = ["ENTRY_POINTS", "extension_options", "use_extensions"]
+
+ENTRY_POINTS = "relations.extensions"
+"""The group of entry points whose values are modules with extensions."""
 
 _modules: list[str] = []
 _NAMES = ("AGGREGATES", "PROJECTIONS", "VIEWS", "REACTIONS")
@@ -28,14 +36,16 @@ def extension_options() -> dict[str, Any]:
     Raises:
         InvalidInput: A module cannot be imported, or has none of them.
     """
-    if not _modules:
+    installed = [each.value for each in entry_points(group=ENTRY_POINTS)]
+    modules = list(dict.fromkeys((*sorted(installed), *_modules)))
+    if not modules:
         return {}
     from relations.aggregates import AGGREGATES
     from relations.projections import PROJECTIONS, VIEWS
     from relations.reactions import REACTIONS
 
     aggregates, projections, views, reactions = [*AGGREGATES], [*PROJECTIONS], [*VIEWS], {**REACTIONS}
-    for name in _modules:
+    for name in modules:
         module = _imported(name)
         aggregates += getattr(module, "AGGREGATES", ())
         projections += getattr(module, "PROJECTIONS", ())

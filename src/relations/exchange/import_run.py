@@ -208,7 +208,7 @@ class Run:
         """Add the commands of a row to the batch, without those that an earlier run decided."""
         refused: list[RejectedRow] = []
         row = lines[0][0]
-        if row <= self.earlier.row and row not in self.earlier.corrected:
+        if row <= self.earlier.row and not self._is_corrected(lines):
             new = [command for command in commands if not self.earlier.passed(command, row, self.name)]
             if len(new) < len(commands):
                 decided = [command for command in commands if command not in new]
@@ -218,6 +218,10 @@ class Run:
         self.commands += commands
         self.waiting.append(_Waiting(lines, len(commands), refused))
         self._flush_when_full()
+
+    def _is_corrected(self, lines: Lines) -> bool:
+        earlier = self.earlier
+        return lines[0][0] in earlier.corrected or any(earlier.verdicts.is_corrected(row, raw) for row, raw in lines)
 
     def is_withdrawn(self, command: Command) -> bool:
         """Return true if the consent that a command gives has been withdrawn, also in the present batch."""

@@ -7,8 +7,9 @@ states stay in memory and are updated with the events that others have appended.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from copy import copy
 from threading import RLock
 from types import MappingProxyType
 from typing import Any
@@ -27,6 +28,7 @@ from relations.errors import (
 from relations.execution.deciding import Clock, CommandDecider, React
 from relations.execution.idempotency import Repeats
 from relations.execution.receipts import BatchReport, Receipt, Rejection
+from relations.execution.sharing import Pending, SharedCommits
 from relations.execution.states import States
 from relations.execution.unit import Unit
 from relations.gc_pause import collector_paused
@@ -102,11 +104,13 @@ class Executor:
             clock=clock,
         )
         self.rules = self._decider.rules
+        self._shared = SharedCommits(self._execute_group)
         after_fork(self)
 
     def forked(self) -> None:
         """Use a lock of its own in a child process; another thread of the parent may hold the one that came over."""
         self._lock = RLock()
+        self._shared = SharedCommits(self._execute_group)
         self.states.forget()
 
     # --- commands ---------------------------------------------------------------------------------------------------
@@ -115,32 +119,86 @@ class Executor:
         self, command: Command, *, connection: Connection | None = None, expected_version: int | None = None
     ) -> Receipt:
         """Execute one command; see `Relations.execute`."""
-        command_id = command.command_id or uuid4().hex
-        for last in self._tries(connection):
+        pending = Pending(command, command.command_id or uuid4().hex, expected_version)
+        if connection is not None:
+            self._execute_in_host(pending, connection)
+        else:
+            # The transaction may be another caller's, but not the one that waits for this thread's own.
+            self._database.held.refuse_wait()
+            self._shared.submit(pending)
+        if pending.error is not None:
+            raise pending.error
+        rows, decision = pending.rows, pending.decision
+        if decision is None:
+            return Receipt(pending.command_id, tuple(rows), repeated=True)
+        own = (recorded_event(rows[index], decision.events[index]) for index in decision.own)
+        return Receipt(pending.command_id, tuple(own))
+
+    def _execute_in_host(self, pending: Pending, connection: Connection) -> None:
+        with self._unit(connection) as unit:
+            self._decide_pending(unit, pending)
+            _give_rows(unit, [pending])
+
+    def _execute_group(self, group: list[Pending], join: Callable[[], None]) -> None:
+        """Execute commands in one transaction and answer them; `join` adds those that wait by now to the group."""
+        try:
+            self._commit_group(group, join)
+        except OutcomeUnknown as error:
+            for pending in group:
+                pending.error = OutcomeUnknown(command_id=pending.command_id)
+                pending.error.__cause__ = error
+        except (ConcurrencyConflict, StoreError) as error:
+            for pending in group:
+                pending.error = error if len(group) == 1 else copy(error)
+        except Exception as error:
+            # Not a refusal: a fault in one command's rules. Alone, each of the others is not hurt by it.
+            if len(group) == 1:
+                group[0].error = error
+            else:
+                for pending in group:
+                    self._execute_group([pending], lambda: None)
+        for pending in group:
+            pending.is_answered = True
+
+    def _commit_group(self, group: list[Pending], join: Callable[[], None]) -> None:
+        for last in self._tries(None):
             try:
-                first_receipt: Receipt | None = None
-                with self._unit(connection) as unit:
-                    rows = self._repeats.rows(unit.writer.connection, command) if command.command_id else []
-                    if rows:
-                        recorded = self._reader.recorded(unit.writer.connection, rows)
-                        first_receipt = Receipt(command_id, tuple(recorded), repeated=True)
-                    else:
-                        decision = self._decider.decide(unit, command, command_id, expected_version)
-                        self._decider.take(unit, decision)
-                        rows = unit.append()
-                self._after_commit(unit, own=connection is None)
-                if first_receipt is not None:
-                    return first_receipt
-                first = len(rows) - len(decision.entries)
-                own = (recorded_event(rows[first + index], decision.events[index]) for index in decision.own)
-                return Receipt(command_id, tuple(own))
-            except OutcomeUnknown as error:
-                raise OutcomeUnknown(command_id=command_id) from error
+                with suppress(_NothingToCommit), self._unit(None) as unit:
+                    self._decide_group(unit, group, join)
             except (ConcurrencyConflict, StoreError) as error:
                 if last or not _may_try_again(error):
                     raise
                 self._note_conflict()
-        raise AssertionError  # pragma: no cover - the last try returns or raises
+                continue
+            self._after_commit(changes_nothing=any(pending.changes_nothing for pending in group))
+            return
+
+    def _decide_group(self, unit: Unit, group: list[Pending], join: Callable[[], None]) -> None:
+        for pending in group:
+            pending.reset()
+        for pending in group:  # which grows while it is gone through
+            try:
+                self._decide_pending(unit, pending)
+            except RelationsError as error:
+                if isinstance(error, StoreError) or (isinstance(error, ConcurrencyConflict) and _may_try_again(error)):
+                    raise  # the transaction failed, and not only this command
+                pending.error = error
+            if pending is group[-1]:
+                join()
+        if any(pending.error for pending in group) and not any(pending.decision for pending in group):
+            raise _NothingToCommit
+        _give_rows(unit, group)
+
+    def _decide_pending(self, unit: Unit, pending: Pending) -> None:
+        """Decide a command within a unit, or find what it led to when it was executed before."""
+        command, connection = pending.command, unit.writer.connection
+        rows = self._repeats.rows(connection, command) if command.command_id else []
+        if rows:
+            pending.rows = tuple(self._reader.recorded(connection, rows))
+            return
+        pending.decision = self._decider.decide(unit, command, pending.command_id, pending.expected_version)
+        self._decider.take(unit, pending.decision)
+        pending.end = len(unit.entries)
 
     def execute_many(self, commands: Sequence[Command], report: BatchReport, offset: int) -> None:
         """Execute a batch in one transaction and add to `report`; `offset` is the index of its first command."""
@@ -155,7 +213,7 @@ class Executor:
                     raise
                 self._note_conflict()
                 continue
-            self._after_commit(unit, own=True)
+            self._after_commit(changes_nothing=not unit.entries)
             report.add(outcome)
             return
 
@@ -215,7 +273,8 @@ class Executor:
             with self._log.writing(connection) as writer:
                 # Without waiting: a thread that holds our lock may wait for the log's, which the host holds.
                 if not self._lock.acquire(blocking=False):
-                    yield self._decider.begun(Unit(writer, self.states, {}, self._now(), self._snapshot_every))
+                    unit = Unit(writer, self.states, self.states.new_cache(), self._now(), self._snapshot_every)
+                    yield self._decider.begun(unit)
                     return
                 try:
                     self.states.catch_up(writer)
@@ -236,14 +295,26 @@ class Executor:
         for observer in self._database.observers:
             observer.conflicted()
 
-    def _after_commit(self, unit: Unit, *, own: bool) -> None:
+    def _after_commit(self, *, changes_nothing: bool) -> None:
         # An erasure that a host has yet to commit is purged after our next commit, or when the log is opened again. A
         # command that changes nothing may be an erasure sent again because the first one's purge was cut short.
-        if own and (self._database.purge_owed or not unit.entries):
+        if self._database.purge_owed or changes_nothing:
             self._database.purge()
 
     def _now(self) -> int:
         return to_micros(self._clock())
+
+
+class _NothingToCommit(Exception):
+    """No command of a group records anything, so its transaction is rolled back."""
+
+
+def _give_rows(unit: Unit, group: Sequence[Pending]) -> None:
+    """Append what was decided, and give each command its rows."""
+    rows = unit.append()
+    for pending in group:
+        if pending.decision is not None:
+            pending.rows = rows[pending.end - len(pending.decision.entries) : pending.end]
 
 
 def _may_try_again(error: ConcurrencyConflict | StoreError) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from relations.decider import Aggregate
 from relations.errors import InvalidInput, RelationsError
+from relations.execution.state_cache import State, StateCache
 from relations.log.chain import GENESIS
 from relations.log.codec import Codec, decode_state, encode_state
 from relations.log.log import Head, Log, Writer
@@ -21,10 +22,6 @@ from relations.log.tables import log as log_table
 
 __all__ = ["BadSnapshot", "State", "States"]
 
-State = tuple[int, Any]
-"""A stream's version and the state at it."""
-
-_CACHED_STREAMS = 50_000
 _CATCH_UP_MAX = 5_000
 _SHORT_STREAM = 64
 _SNAPSHOTS_TRIED = 3
@@ -67,7 +64,7 @@ class States:
         self._codec = codec
         self._by_name = {aggregate.name: aggregate for aggregate in aggregates}
         self._synced = Head(0, GENESIS)
-        self.cached: dict[str, State] = {}
+        self.cached = self.new_cache()
         compiled = self._database.compile
         among = self._database.among
         self._load_sql = compiled(
@@ -255,12 +252,18 @@ class States:
             columns = ("position", "stream", "version", "topic", "schema", "body")
             for rows in self._log.scan(writer.connection, columns, after=synced.position, until=head.position):
                 for _position, stream, version, topic, schema, body in rows:
-                    found = self.cached.get(stream)
-                    if found is None or version <= found[0]:
+                    if stream not in self.cached:
+                        continue
+                    found = self.cached[stream]
+                    if version <= found[0]:
                         continue
                     event = self._codec.decode(topic, schema, body)
                     self.cached[stream] = (version, self.aggregate(stream).decider.evolve(found[1], event))
         self._synced = head
+
+    def new_cache(self) -> StateCache:
+        """Return an empty cache of states."""
+        return StateCache(lambda _stream, state: len(encode_state(state)))
 
     def forget(self) -> None:
         """Forget every cached state, so that each is loaded again."""
@@ -268,11 +271,10 @@ class States:
 
     def keep(self, states: Mapping[str, State], head: Head) -> None:
         """Cache states that are committed, with the log's head behind them."""
-        self.cached.update(states)
+        for stream, state in states.items():
+            self.cached[stream] = state
+        self.cached.shrink()
         self._synced = head
-        if len(self.cached) > _CACHED_STREAMS:
-            for stream in list(self.cached)[: _CACHED_STREAMS // 4]:
-                del self.cached[stream]
 
 
 def _snapshot_topic(aggregate: Aggregate[Any]) -> str:

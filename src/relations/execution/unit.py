@@ -7,6 +7,7 @@ from typing import Any
 
 from relations.decider import Aggregate
 from relations.errors import ConcurrencyConflict
+from relations.execution.state_cache import StateCache
 from relations.execution.states import State, States
 from relations.log.log import Entry, Writer
 from relations.messages import Command, Event
@@ -132,7 +133,7 @@ class Unit:
     )
 
     def __init__(
-        self, writer: Writer, states: States, cached: dict[str, State], recorded_at: int, snapshot_every: int
+        self, writer: Writer, states: States, cached: StateCache, recorded_at: int, snapshot_every: int
     ) -> None:
         self._states = states
         self._cached = cached
@@ -147,14 +148,16 @@ class Unit:
 
     def state(self, stream: str) -> State:
         """Return the version and state of a stream as this unit sees them."""
-        found = self.states.get(stream) or self._cached.get(stream)
+        found = self.states.get(stream) or self._cached.use(stream)
         if found is None:
             found = self._cached[stream] = self._states.load(self.writer.connection, stream)
         return found
 
     def prefetch(self, streams: set[str]) -> None:
         """Load the streams that are not in memory, in a few queries instead of one each."""
-        self._states.load_many(self.writer.connection, list(streams - self._cached.keys()), self._cached)
+        loaded: dict[str, State] = {}
+        self._states.load_many(self.writer.connection, list(streams - self._cached.keys()), loaded)
+        self._cached.update(loaded)
 
     def pinned(self, aggregate: Aggregate[Any], state: Any) -> Policy | None:
         """Return the policy that decides a stream for all its life, or None where it is not pinned to one."""

@@ -58,18 +58,18 @@ class Tracing(Observer):
         """Start a span within the current one."""
         operation = _STORE.get(work)
         if operation is None:
-            span = self._tracer.start_span(
-                f"{work} {name}", attributes={f"relations.{'projection' if work in _FOLDS else 'command'}": name}
-            )
-        else:
-            attributes = {**self._of_store, "db.operation.name": operation, "db.collection.name": name}
-            span = self._tracer.start_span(f"{operation} {name}", kind=self._kinds.CLIENT, attributes=attributes)
-        return span, self._attach(self._in_context(span))
+            attributes = {f"relations.{'projection' if work in _FOLDS else 'command'}": name}
+            span = self._tracer.start_span(f"{work} {name}", attributes=attributes)
+            return span, self._attach(self._in_context(span))
+        # Nothing is within a span of the store, so it is never the current one.
+        attributes = {**self._of_store, "db.operation.name": operation, "db.collection.name": name}
+        return self._tracer.start_span(f"{operation} {name}", kind=self._kinds.CLIENT, attributes=attributes), None
 
     def end(self, begun: Any, error: BaseException | None, facts: dict[str, Any]) -> None:
         """Add what is known now, and end the span."""
         span, token = begun
-        self._detach(token)
+        if token is not None:
+            self._detach(token)
         if span.is_recording():
             if (receipt := facts.get("receipt")) is not None:
                 span.set_attributes(
@@ -81,8 +81,7 @@ class Tracing(Observer):
                     }
                 )
             elif (events := facts.get("events")) is not None:
-                is_store = "db.operation.name" in (getattr(span, "attributes", None) or {})
-                if not is_store:
+                if token is not None:
                     span.set_attribute("relations.events", events)
                 elif events > 1:  # the conventions: a batch has at least two operations
                     span.set_attribute("db.operation.batch.size", events)

@@ -20,6 +20,8 @@ Key = tuple[Any, ...]
 _ACCOUNTS_MAX = 100
 Rows = dict[tuple[str, str, Key], dict[str, Any]]
 """By view, class of row and key, the values of the columns."""
+_SEALED = "sealed:"
+_HIDDEN = "[sealed]"
 
 
 class RowDifference(msgspec.Struct, frozen=True):
@@ -52,6 +54,9 @@ class RowDifference(msgspec.Struct, frozen=True):
 class DifferenceFinder:
     """A comparison of the same views in two states.
 
+    Two logs seal the same personal words differently, each with its own keys. So between two logs, sealed words read
+    `[sealed]` and are not compared.
+
     Args:
         before: The one state: an engine, or a past.
         after: The other, of the same or of another database.
@@ -62,6 +67,7 @@ class DifferenceFinder:
 
     def __init__(self, before: Questions, after: Questions) -> None:
         self._before, self._after = before, after
+        self._hides = before.log.id != after.log.id
         self.views = [name for name in vars(before.views) if name in vars(after.views)]
         self._accounts: dict[tuple[bool, str, str], RowsExplanation | None] = {}
         if not self.views:
@@ -87,7 +93,10 @@ class DifferenceFinder:
             before: View = getattr(self._before.views, name)
             after: View = getattr(self._after.views, name)
             for table in before.projection.tables:
-                yield from _differences(name, table, before, after)
+                for difference in _differences(name, table, before, after):
+                    found = _hidden_in(difference) if self._hides else difference
+                    if found.before != found.after:
+                        yield found
 
     def events(self, difference: RowDifference) -> tuple[list[RecordedEvent], list[RecordedEvent]]:
         """Return the events that made a row of a customer differ.
@@ -168,6 +177,21 @@ def _differences(name: str, table: type[Row], before: View, after: View) -> Iter
             if one != other:
                 yield difference(one, other)
             one, other = next(left, None), next(right, None)
+
+
+def _hidden_in(difference: RowDifference) -> RowDifference:
+    return msgspec.structs.replace(difference, before=_hidden(difference.before), after=_hidden(difference.after))
+
+
+def _hidden(value: Any) -> Any:
+    """Return a value of a row with `[sealed]` in place of each sealed word, however deep it stands."""
+    if isinstance(value, str):
+        return _HIDDEN if value.startswith(_SEALED) else value
+    if isinstance(value, dict):
+        return {name: _hidden(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_hidden, value))
+    return value
 
 
 def _columns(view: View, table: type[Row], values: Key | None) -> dict[str, Any] | None:

@@ -1,8 +1,9 @@
 """Views rebuilt from the log at any time: pure folds into rows, and typed queries over them."""
 
-from relations.projections import agenda, board, customers, desk, loyalty, repair, retention, satisfaction
+from relations.projections import agenda, board, contacts, customers, desk, loyalty, repair, retention, satisfaction
 from relations.projections.agenda.view import AgendaView
 from relations.projections.board.view import BoardView
+from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
@@ -32,6 +33,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     agenda.PROJECTION,
     aliases.PROJECTION,
     board.PROJECTION,
+    contacts.PROJECTION,
     customers.PROJECTION,
     desk.PROJECTION,
     loyalty.PROJECTION,
@@ -44,6 +46,7 @@ PROJECTIONS: tuple[Projection, ...] = (
 VIEWS: tuple[type[View], ...] = (
     AgendaView,
     BoardView,
+    ContactsView,
     CustomersView,
     DeskView,
     LoyaltyView,

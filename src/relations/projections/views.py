@@ -8,6 +8,7 @@ from typing import TypeVar
 from relations.errors import InvalidInput
 from relations.projections.agenda.view import AgendaView
 from relations.projections.board.view import BoardView
+from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
@@ -37,7 +38,8 @@ class Views:
         board: The indicators of the business against its goals.
         loyalty: The points, tiers and rewards of members, and the liability.
         desk: The work list of the complaint desk, and its results.
-        customers: Customers by any of their ids, their consents, and likely duplicates.
+        customers: Customers by any of their ids or words, their consents, audiences, and likely duplicates.
+        contacts: Contact between the business and its customers.
     """
 
     satisfaction: SatisfactionView
@@ -48,6 +50,7 @@ class Views:
     loyalty: LoyaltyView
     desk: DeskView
     customers: CustomersView
+    contacts: ContactsView
 
     def __init__(self, context: ViewContext, kinds: Sequence[type[View]]) -> None:
         self._add(kinds, lambda _projection: context)

@@ -176,7 +176,7 @@ def _answers(history: list[RecordedEvent]) -> list[GivenAnswer]:
                 "score": event.score,
                 "items": len(event.items),
             }
-            words = event.comment or found[name].words
+            words = event.comment if event.replaces_words else event.comment or found[name].words
             found[name] = msgspec.structs.replace(found[name], words=words, **corrected)
     return sorted(found.values(), key=lambda answer: (answer.given_at, answer.feedback), reverse=True)
 

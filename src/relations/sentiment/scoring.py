@@ -13,12 +13,13 @@ from functools import cached_property
 from hashlib import sha256
 from itertools import islice
 from multiprocessing import get_context
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from relations.aggregates.customer import (
     CustomerRegistered,
+    FeedbackCorrected,
     FeedbackGiven,
     ProfileCorrected,
     ScoreSentiment,
@@ -79,6 +80,8 @@ OnScored: TypeAlias = Callable[[ScoringReport, int], None]
 """A function that is called after each batch with the report so far and the last position."""
 
 _Score: TypeAlias = Callable[[Scorer, list[str]], list[int]]
+_Answer: TypeAlias = tuple[str, str]
+"""Customer and answer."""
 _Key: TypeAlias = tuple[str, str, str, str]
 """Customer and answer, scorer and version."""
 
@@ -94,8 +97,9 @@ def score_feedback(
 ) -> ScoringReport:
     """Score every answer with words by every scorer that reads its language and has not scored it yet.
 
-    An answer without a language has the customer's language, as last known at that time. An interrupted run continues
-    when it is started again. Answers that are recorded meanwhile are left to the next run.
+    The words of a corrected answer are those of the last correction. An answer without a language has the customer's
+    language, as last known at that time. An interrupted run continues when it is started again. Answers that are
+    recorded meanwhile are left to the next run.
 
     Args:
         engine: The engine that has the answers.
@@ -113,16 +117,19 @@ def score_feedback(
     report = ScoringReport(scorers=[ScorerCount(each.name, each.version) for each in scorers])
     head = engine.status().position
     spoken = _Spoken(engine, head, language or "")
-    known = set(_scored(engine, head))
+    known, latest = _scored(engine, head)
     with _scoring(processes) as score:
-        for part in _parts(engine.events(until=head, of=(FeedbackGiven,)), batch):
-            read = list(_readable(part, scorers, spoken, report))
+        for part in _parts(engine.events(until=head, of=(FeedbackGiven, FeedbackCorrected)), batch):
+            current = [each for each in part if latest.get(_answer(each), _AS_GIVEN).position <= each.position]
+            read = list(_readable(current, scorers, spoken, report))
             for scorer, count in zip(scorers, report.scorers, strict=True):
                 mine = [(given, words) for given, words, tag in read if _reads(scorer, tag)]
                 fresh = [each for each in mine if _key(each[0], count) not in known]
                 count.known += len(mine) - len(fresh)
                 scores = score(scorer, [words for _, words in fresh])
-                _record(engine, report, count, [given for given, _ in fresh], scores)
+                times = [max(given.occurred_at, latest.get(_answer(given), _AS_GIVEN).at) for given, _ in fresh]
+                scored = zip(fresh, times, scores, strict=True)
+                _record(engine, report, count, [_command(given, at, count, each) for (given, _), at, each in scored])
             report.position = part[-1].position
             if on_progress is not None:
                 on_progress(report, head)
@@ -130,11 +137,30 @@ def score_feedback(
     return report
 
 
-def _scored(engine: Relations, until: int) -> Iterator[_Key]:
-    """Yield the scores that the log has, each with its scorer and version."""
-    for scored in engine.events(until=until, of=(SentimentScored,)):
-        if isinstance(scored.event, SentimentScored):
-            yield scored.customer, scored.event.feedback, scored.event.scorer, scored.event.scorer_version
+class _Latest(NamedTuple):
+    """The position of the event that has an answer's present words, and the business time of its last correction."""
+
+    position: int
+    at: int
+
+
+_AS_GIVEN = _Latest(0, 0)
+
+
+def _scored(engine: Relations, until: int) -> tuple[set[_Key], dict[_Answer, _Latest]]:
+    """Return the scores of present words, and the answers that were corrected."""
+    found: dict[_Answer, set[tuple[str, str]]] = {}
+    latest: dict[_Answer, _Latest] = {}
+    for recorded in engine.events(until=until, of=(SentimentScored, FeedbackCorrected)):
+        event, answer = recorded.event, _answer(recorded)
+        if isinstance(event, SentimentScored):
+            found.setdefault(answer, set()).add((event.scorer, event.scorer_version))
+        elif isinstance(event, FeedbackCorrected) and event.replaces_words:
+            found.pop(answer, None)
+            latest[answer] = _Latest(recorded.position, recorded.occurred_at)
+        else:  # by an older version, which left the earlier words in place
+            latest[answer] = _Latest(latest[answer].position if answer in latest else 0, recorded.occurred_at)
+    return {(*answer, *scorer) for answer, scorers in found.items() for scorer in scorers}, latest
 
 
 class _Spoken:
@@ -171,9 +197,14 @@ class _Spoken:
         return found
 
 
+def _answer(recorded: RecordedEvent) -> _Answer:
+    event = recorded.event
+    assert isinstance(event, FeedbackGiven | FeedbackCorrected | SentimentScored)  # noqa: S101 - only those were asked for
+    return recorded.customer, event.feedback
+
+
 def _key(given: RecordedEvent, by: ScorerCount) -> _Key:
-    assert isinstance(given.event, FeedbackGiven)  # noqa: S101 - only those were asked for
-    return given.customer, given.event.feedback, by.scorer, by.version
+    return (*_answer(given), by.scorer, by.version)
 
 
 def _parts(events: Iterable[RecordedEvent], size: int) -> Iterator[list[RecordedEvent]]:
@@ -188,7 +219,7 @@ def _readable(
     """Yield the answers that some scorer reads, with their words and language, and count the others."""
     for given in part:
         event = given.event
-        if not isinstance(event, FeedbackGiven) or event.comment is None:
+        if not isinstance(event, FeedbackGiven | FeedbackCorrected) or event.comment is None:
             continue
         report.answers += 1
         if event.comment == ERASED:
@@ -205,10 +236,7 @@ def _reads(scorer: Scorer, tag: str) -> bool:
     return tag.partition("-")[0].lower() in scorer.languages
 
 
-def _record(
-    engine: Relations, report: ScoringReport, count: ScorerCount, answers: list[RecordedEvent], scores: list[int]
-) -> None:
-    commands = (_command(given, count, score) for given, score in zip(answers, scores, strict=True))
+def _record(engine: Relations, report: ScoringReport, count: ScorerCount, commands: list[ScoreSentiment]) -> None:
     done = engine.execute_many(commands)
     count.scored += done.accepted
     count.known += done.repeated + done.unchanged  # another process came first
@@ -216,7 +244,7 @@ def _record(
     report.rejections += done.rejections
 
 
-def _command(given: RecordedEvent, by: ScorerCount, score: int) -> ScoreSentiment:
+def _command(given: RecordedEvent, at: int, by: ScorerCount, score: int) -> ScoreSentiment:
     if type(score) is not int or not -1000 <= score <= 1000:
         raise InvalidInput(
             f"the scorer {by.scorer} {by.version} returned {score!r}",
@@ -225,15 +253,16 @@ def _command(given: RecordedEvent, by: ScorerCount, score: int) -> ScoreSentimen
             hint="Return a whole number from -1000 to 1000",
         )
     customer, feedback, scorer, version = key = _key(given, by)
+    corrected = (str(given.position),) if isinstance(given.event, FeedbackCorrected) else ()
     return ScoreSentiment(
         customer=customer,
         feedback=feedback,
         score=score,
         scorer=scorer,
         scorer_version=version,
-        occurred_at=from_micros(given.occurred_at),
+        occurred_at=from_micros(at),
         # Ids may be 64 characters long each, and a command's id 200; none of them has a blank.
-        command_id=f"sentiment:{sha256(' '.join(key).encode()).hexdigest()}",
+        command_id=f"sentiment:{sha256(' '.join((*key, *corrected)).encode()).hexdigest()}",
         actor=scorer,
     )
 

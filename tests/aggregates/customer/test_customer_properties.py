@@ -235,6 +235,7 @@ _BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "Personal | None": maybe,
     "SealedSince": ids,
     "tuple[str, ...]": st.lists(ids, max_size=2).map(tuple),
+    "tuple[str, ...] | None": st.none() | st.lists(ids, max_size=2).map(tuple),
 }
 
 

@@ -16,10 +16,11 @@ import pytest
 from relations.engine import Relations
 from relations.errors import InvalidInput, NoFit
 from relations.exchange.frames import frame, questions, table, tables, write_frame
+from relations.policies.value import DEFAULT_SEGMENTS
 from relations.testing import simulate
 
 AT = datetime(2024, 8, 1, tzinfo=UTC)
-TOO_FEW = {"too_few_observations", "no_drivers"}
+TOO_FEW = {"too_few_observations", "no_drivers", "nothing_to_find"}
 """Codes of questions that so small a history cannot answer."""
 
 
@@ -45,6 +46,10 @@ def arguments(engine: Relations, name: str, parameters: Any) -> dict[str, Any]:
         "instrument": "nps",
         "source": "pms",
         "external_id": "17",
+        "channel": "email",
+        "purpose": "surveys",
+        "segment": DEFAULT_SEGMENTS[0].name,
+        "customers": [customer],
         "goal": "satisfaction-0",
         "improvement": "counter",
         "indicator": "nps",

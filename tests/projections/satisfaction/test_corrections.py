@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from relations import FileComplaint, GiveFeedback, Policy, Relations
-from relations.commands import SendInvitation
+from relations.aggregates.customer import FeedbackCorrected
+from relations.commands import CodeFeedback, ScoreSentiment, SendInvitation
 from relations.errors import CommandRefused
 from relations.messages import Command
-from relations.policies import Surveys
+from relations.policies import Surveys, Theme
+from relations.report.customer_file import customer_file
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SENT = SendInvitation(customer="c1", invitation="i1", instrument="csat", channel="email", occurred_at=START)
@@ -28,7 +30,8 @@ def answer(score: int, days: float, feedback: str = "f1", **fields: Any) -> Give
 
 def opened(commands: Iterable[Command]) -> Relations:
     engine = Relations.open("sqlite://", clock=lambda: START + timedelta(days=60), durability="off")
-    engine.adopt(Policy(surveys=Surveys(minimum_answers=1)), from_beginning=True)
+    themes = tuple(Theme(name=name) for name in ("dirt", "noise", "staff"))
+    engine.adopt(Policy(surveys=Surveys(minimum_answers=1, themes=themes)), from_beginning=True)
     for command in commands:
         engine.execute(command)
     return engine
@@ -83,3 +86,56 @@ def test_two_answers_of_one_time_are_not_a_correction() -> None:
         with pytest.raises(CommandRefused) as refused:
             engine.execute(answer(5, 2, touchpoint="stay"))
         assert refused.value.code == "feedback_id_reused"
+
+
+def coded(theme: str, days: float) -> CodeFeedback:
+    return CodeFeedback(
+        customer="c1", feedback="f1", themes=(theme,), coder="ann", occurred_at=START + timedelta(days=days)
+    )
+
+
+def scored(score: int, days: float) -> ScoreSentiment:
+    fields = {"customer": "c1", "feedback": "f1", "scorer": "vader", "scorer_version": "1"}
+    return ScoreSentiment(score=score, occurred_at=START + timedelta(days=days), **fields)
+
+
+FIRST = answer(1, 1, comment="Dirty and loud", themes=("dirt", "noise"), language="en")
+LAST: dict[str, list[Command]] = {
+    "without words": [answer(5, 2)],
+    "other words": [answer(5, 2, comment="Freundlich", themes=("staff",), language="de")],
+    "coded and scored": [answer(5, 2, comment="Freundlich", language="de"), coded("staff", 3), scored(700, 2)],
+    "the same words to a new score": [answer(5, 2, comment="Dirty and loud", themes=("dirt",), language="en")],
+}
+
+
+@pytest.mark.parametrize("last", LAST.values(), ids=LAST)
+@pytest.mark.parametrize("form", ["f1", "f2"], ids=["the same form", "another form"])
+def test_words_and_themes_are_those_of_the_last_word_in_every_view(last: list[Command], form: str) -> None:
+    def said(engine: Relations) -> list[object]:
+        view = engine.views.satisfaction
+        (given,) = customer_file(engine, "c1").answers
+        return [
+            *figures(engine),
+            view.themes(by=("language",)),
+            view.report(),
+            view.csat(by=("language",)),
+            (given.given_at, given.score, given.words),
+        ]
+
+    corrected = last[0].model_copy(update={"feedback": form})
+    earlier = [FIRST, coded("noise", 1.5), scored(-800, 1)]
+    with opened([SENT, *last]) as plain, opened([SENT, *earlier, corrected, *last[1:]]) as twice:
+        assert said(twice) == said(plain)
+        twice.rebuild()
+        assert said(twice) == said(plain)
+        assert twice.execute(corrected).events == ()
+
+
+def test_other_themes_alone_are_a_correction_and_an_unknown_one_is_refused() -> None:
+    with opened([FIRST]) as engine:
+        (event,) = engine.execute(answer(1, 2, themes=("staff",), language="en")).events
+        assert isinstance(event.event, FeedbackCorrected)
+        assert event.event.themes == ("staff",)
+        with pytest.raises(CommandRefused) as refused:
+            engine.execute(answer(1, 3, themes=("parking",)))
+        assert refused.value.code == "unknown_theme"

@@ -60,7 +60,10 @@ def lived(rules: int, seed: int) -> Counter[str]:
     return machine.outcomes
 
 
-@pytest.mark.parametrize("rules", range(len(LedgerMachine.policies)))
+@pytest.mark.parametrize(
+    "rules",
+    [pytest.param(n, marks=[pytest.mark.soak] if n % 2 else []) for n in range(len(LedgerMachine.policies))],
+)
 def test_busy_lives_come_out_coin_by_coin_and_day_by_day(rules: int) -> None:
     seen: Counter[str] = Counter()
     for seed in range(LIVES):
@@ -87,6 +90,8 @@ class TestBusiness(BusinessMachine.TestCase):  # type: ignore[misc, valid-type] 
 
 
 BUSINESS_LIVES = 60
+OFTEN = {0, 3, 6}
+"""The rules that `make test` runs; `make soak` runs all of them."""
 RARE = {6: (6351, 6645)}
 """By rules, seeds of lives that seldom come about: with the grace of a tier; with a referral restored in a merge."""
 DOINGS = {"buys": 4, "gives_back": 3, "refund_is_reversed": 2,
@@ -133,7 +138,10 @@ def lived_together(rules: int, seed: int, steps: int = 60) -> Counter[str]:
     return machine.outcomes
 
 
-@pytest.mark.parametrize("rules", range(len(BusinessMachine.policies)))
+@pytest.mark.parametrize(
+    "rules",
+    [pytest.param(n, marks=[] if n in OFTEN else [pytest.mark.soak]) for n in range(len(BusinessMachine.policies))],
+)
 def test_dealings_between_members_agree_with_the_oracle(rules: int) -> None:
     seen: Counter[str] = Counter()
     for seed in (*range(1_000 * rules, 1_000 * rules + BUSINESS_LIVES), *RARE.get(rules, ())):

@@ -116,6 +116,7 @@ def test_policies_survive_their_own_json(policy: Policy) -> None:
 
 @EVERY_AGGREGATE
 def test_histories_are_what_the_rules_made_of_their_commands(aggregate: Any) -> None:
+    @part(50)
     @given(histories(aggregate, policies=strategies.policies()))
     def hold(history: Any) -> None:
         assert fold(aggregate.decider, history.events) == history.state
@@ -149,7 +150,14 @@ def test_histories_have_refusals_and_repetitions_in_them(aggregate: Any) -> None
     )
 
 
-@EVENTFUL
+@pytest.mark.parametrize(
+    "aggregate",
+    [
+        pytest.param(each, marks=[pytest.mark.soak] if each is loyalty.AGGREGATE else [], id=each.name)
+        for each in AGGREGATES
+        if len(each.events) > 1
+    ],
+)
 def test_histories_reach_every_event(aggregate: Any) -> None:
     kinds = {event.__name__ for event in aggregate.events}
     # Long ones, for some events take five or six steps: recommended, joined, bought, and given back.

@@ -264,9 +264,12 @@ class FeedbackCorrected(Event, frozen=True):
         kind: The kind of instrument, as in `FeedbackGiven`.
         score: The new score.
         items: The new answers to the items of a questionnaire.
-        comment: A comment on the new answer.
+        comment: The comment of the new answer. It replaces the earlier comment, also where it is absent.
         given_at: The business time of the answer that it replaces, UTC microseconds.
         answer_by: The time by which the business has to reply, UTC microseconds, if the new answer is low.
+        themes: The themes of the new comment. They replace the earlier themes and codings. None: an older version
+            recorded the event, and the earlier words and themes stay.
+        language: The language of the new comment.
     """
 
     topic: ClassVar[str] = "customer.feedback_corrected"
@@ -279,6 +282,13 @@ class FeedbackCorrected(Event, frozen=True):
     comment: Personal | None = None
     at: int = 0
     answer_by: int | None = None
+    themes: tuple[str, ...] | None = None
+    language: str | None = None
+
+    @property
+    def replaces_words(self) -> bool:
+        """Return True if comment, themes and language replace the earlier ones."""
+        return self.themes is not None
 
 
 class FeedbackCoded(Event, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from relations.aggregates.customer.events import (
     AcquisitionCostCancelled,
@@ -52,10 +52,12 @@ from relations.aggregates.customer.state import (
     with_change,
     wordless,
 )
-from relations.aggregates.maps import with_item
+from relations.aggregates.maps import with_item, without_item
 from relations.messages import Event
 
 __all__ = ["EVENTS", "evolve"]
+
+V = TypeVar("V")
 
 
 def _profile_after(state: Customer, event: CustomerRegistered | ProfileCorrected) -> Mapping[str, tuple[Change, ...]]:
@@ -129,14 +131,26 @@ def _feedback_corrected(state: Customer, event: FeedbackCorrected) -> Customer:
     if known is None:
         return state
     earlier = (*state.corrected.get(event.feedback, ()), (known.at, known.score, known.items))
+    word = _replace(known, score=event.score, items=event.items, at=event.at, answer_by=event.answer_by)
+    if event.themes is not None:  # its words replace the earlier ones, and what was found in those
+        word = _replace(word, themes=event.themes, language=event.language)
+        state = _replace(
+            state,
+            worded=_without(state.worded, event.feedback),
+            coded=_without(state.coded, event.feedback),
+            sentiments=_without(state.sentiments, event.feedback),
+        )
     if event.comment is not None and event.feedback not in state.worded:
         state = _replace(state, worded=with_item(state.worded, event.feedback, event.at))
-    word = _replace(known, score=event.score, items=event.items, at=event.at, answer_by=event.answer_by)
     return _replace(
         state,
         feedback=with_item(state.feedback, event.feedback, word),
         corrected=with_item(state.corrected, event.feedback, earlier),
     )
+
+
+def _without(held: Mapping[str, V], answer: str) -> Mapping[str, V]:
+    return without_item(held, answer) if answer in held else held
 
 
 def _seen(state: Customer, invitation: str, at: int) -> Mapping[str, int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +16,10 @@ from relations.cli.options import Database, Json, Verbose, open_engine
 from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput, LogError, SourceError
 
-__all__ = ["audit", "read_text", "write_text"]
+if TYPE_CHECKING:
+    from relations.audit.checker import VerifierKey
+
+__all__ = ["audit", "named_keys", "read_text", "write_text"]
 
 audit = typer.Typer(
     no_args_is_help=True,
@@ -360,8 +364,15 @@ def _checked(
         with open_engine(database) as engine:
             Seals(engine.log).check(checkpoint)
         said += ", and the database has all of them unchanged"
-    kinds = {checker.ML_DSA_44: "ML-DSA-44"}
-    return said, [f"{key.name} ({kinds.get(key.type, 'Ed25519')}, {key.identifier.hex()})" for key in keys]
+    return said, named_keys(keys)
+
+
+def named_keys(keys: Iterable[VerifierKey]) -> list[str]:
+    """Return public keys for people to read: the name, the kind of key, and its id."""
+    from relations.audit.checker import ML_DSA_44
+
+    kinds = {ML_DSA_44: "ML-DSA-44"}
+    return [f"{key.name} ({kinds.get(key.type, 'Ed25519')}, {key.identifier.hex()})" for key in keys]
 
 
 def _stamped(file: Path, token: Path, authority: Path | None) -> datetime:

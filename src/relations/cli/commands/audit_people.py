@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relations.cli.commands.audit import audit, read_text, write_text
+from relations.cli.commands.audit import audit, named_keys, read_text, write_text
 from relations.cli.options import Database, Json, MasterKeyFile, Verbose, checked_id, open_to_read
 from relations.cli.screen import running
+from relations.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from relations.audit import ErasureCertificate
 
 __all__ = ["access_command", "certificate_command", "clear_words_command"]
 
@@ -96,31 +100,53 @@ def certificate_command(
         Path | None,
         typer.Option("--check", metavar="FILE", help="Check this certificate (JSON) instead."),
     ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", metavar="FILE", help="Sign it with the log's private keys in this file."),
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", metavar="FILE", help="With --check: a log of this policy file must have signed it."),
+    ] = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Certify the erasure of a customer, or check such a certificate against the log.
 
     The certificate says what was erased, when, on whose word, and the chain's digests before and after. Keep its JSON
-    form: with --check, the log shows later that the erasure is recorded, the digests match and the key is gone.
+    form: with --check, the log shows later that the erasure is recorded, the digests match and the key is gone. With
+    --key it is signed with the keys that seal the log, and --check --policy says who signed it.
     """
-    from relations.audit import certify_erasure, check_certificate, read_certificate
-    from relations.errors import InvalidInput
+    from relations.audit import SealingKey, certify_erasure, check_certificate, read_certificate, sign_certificate
 
     with running(json=json, verbose=verbose) as screen:
         if (customer is None) == (check is None):
             raise InvalidInput(
                 "give either a customer or --check with a certificate", code="invalid_arguments", field="CUSTOMER"
             )
+        if (key is not None and check is not None) or (policy is not None and check is None):
+            raise InvalidInput(
+                "--key signs a new certificate, and --policy checks a given one",
+                code="invalid_arguments",
+                field="--key" if key is not None else "--policy",
+                hint="Give --key with a customer, or --policy with --check",
+            )
+        signer = None if key is None else SealingKey.load(key)
         with open_to_read(database, views=False) as engine:
             if check is not None:
                 certificate = read_certificate(read_text(check))
                 check_certificate(engine, certificate)
-                document = {"valid": True, "customer": certificate.customer}
-                said = f"The certificate is valid: {certificate.customer} was erased, and the key is gone."
-                screen.result(document, lambda screen: screen.print(said))
+                signers = None if policy is None else _signers(certificate, policy)
+                document = {"valid": True, "customer": certificate.customer, "signed_by": signers}
+                said = [f"The certificate is valid: {certificate.customer} was erased, and the key is gone."]
+                said += [f"Signed by {each}." for each in signers or ()]
+                if certificate.signature is not None and signers is None:
+                    said.append("Its signature was not checked: give the log's policy file with --policy.")
+                screen.result(document, lambda screen: screen.print("\n".join(said)))
                 return
             made = certify_erasure(engine, checked_id(str(customer)))
+            if signer is not None:
+                made = sign_certificate(made, signer)
         if output is None:
             screen.result(made, lambda screen: screen.bytes(made.to_markdown().encode()))
             return
@@ -129,6 +155,16 @@ def certificate_command(
             {"customer": made.customer, "path": str(output)},
             lambda screen: screen.print(f"The certificate is in {output}."),
         )
+
+
+def _signers(certificate: ErasureCertificate, policy: Path) -> list[str]:
+    from relations.audit import check_signature, checker
+
+    try:
+        trusted = checker.Policy.parse(read_text(policy))
+    except checker.Invalid as error:
+        raise InvalidInput(f"{policy}: {error}", code="invalid_policy_file", field="--policy") from None
+    return named_keys(check_signature(certificate, trusted))
 
 
 @audit.command("clear-words")

@@ -1,7 +1,8 @@
-"""`relations find`, `customer`, `history` and `duplicates`: one customer, and likely duplicates."""
+"""`relations find`, `audience`, `contacts`, `customer`, `history` and `duplicates`: customers, one and many."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +12,14 @@ from relations.cli.known import Known, open_as_known
 from relations.cli.options import AsOf, Database, Json, MasterKeyFile, Verbose, checked_id, moment
 from relations.cli.screen import running
 
-__all__ = ["customer_command", "duplicates_command", "find_command", "history_command"]
+__all__ = [
+    "audience_command",
+    "contacts_command",
+    "customer_command",
+    "duplicates_command",
+    "find_command",
+    "history_command",
+]
 
 
 def find_command(
@@ -41,6 +49,69 @@ def find_command(
         screen.result({"found": found}, lambda screen: screen.print(page.show_found(found, asked)))
         if not found:
             raise typer.Exit(ExitCode.PROBLEMS)
+
+
+def audience_command(
+    database: Database,
+    channel: Annotated[str, typer.Option(help="Address customers through this channel.")],
+    purpose: Annotated[str, typer.Option(help="Address customers who gave their consent for this purpose.")],
+    segment: Annotated[str | None, typer.Option(help="Only customers of this segment of the policy.")] = None,
+    language: Annotated[str | None, typer.Option(help="Only customers who are addressed in this language.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write to this file, named *.csv, *.parquet or *.arrow."),
+    ] = None,
+    master_key_file: MasterKeyFile = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """List the customers who may be addressed, with name, address, language and the taboos to mind.
+
+    Their consent stands, the quiet time after the last contact is over, and they have an address for the channel.
+    The file has personal words in readable form: delete it after use.
+    """
+    safe = "Nothing was changed." if output is None else "The file was not written."
+    with (
+        running(json=json, verbose=verbose, safe=safe) as screen,
+        open_as_known(screen, database, master_key_file) as engine,
+    ):
+        from relations.cli.pages import customer as page
+
+        found = engine.views.customers.audience(channel=channel, purpose=purpose, segment=segment, language=language)
+        if output is None:
+            listed = list(found)
+            screen.result({"audience": listed}, lambda screen: screen.print(page.show_audience(listed)))
+            return
+        from relations.exchange.frames.people import write_people
+
+        count = write_people(found, output)
+        document = {"file": str(output), "customers": count}
+        screen.result(document, lambda screen: screen.say(f"Wrote {count:,} customers to {output}."))
+
+
+def contacts_command(
+    database: Database,
+    days: Annotated[int, typer.Option(min=0, help="List customers nobody contacted for this many days.")] = 90,
+    limit: Annotated[int, typer.Option(min=0, help="List at most this many of them.")] = 20,
+    as_of: AsOf = None,
+    known: Known = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show contact by kind, the share that sells nothing, and the customers nobody contacted."""
+    with (
+        running(json=json, verbose=verbose) as screen,
+        open_as_known(screen, database, known=known, as_of=as_of) as engine,
+    ):
+        from relations.cli.pages import customer as page
+
+        view = engine.views.contacts
+        figures, silent, breaches = view.figures(), view.silent(days=days, limit=limit), view.breaches()
+        count = view.count_silent(days=days)
+        screen.result(
+            {"figures": figures, "silent": silent, "silent_customers": count, "breaches": breaches},
+            lambda screen: screen.print(*page.show_contacts(figures, silent, count, breaches, days)),
+        )
 
 
 def customer_command(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,8 +21,11 @@ from relations.cli.options import (
     moment,
     open_to_read,
 )
-from relations.cli.screen import running
+from relations.cli.screen import Screen, running
 from relations.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from relations import Relations
 
 __all__ = ["diff", "explain", "what_if_command"]
 
@@ -124,6 +129,14 @@ def diff(
     other: Annotated[
         str | None, typer.Option("--other", metavar="URL|PATH", help="Compare with this database instead.")
     ] = None,
+    policy: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--policy",
+            metavar="FILE",
+            help="Compare with what this policy would have led to. Given twice: compare the two policies.",
+        ),
+    ] = None,
     as_of: AsOf = None,
     view: _View = None,
     limit: Annotated[int, typer.Option(min=1, help="Show at most this many rows.")] = 20,
@@ -133,29 +146,29 @@ def diff(
 ) -> None:
     """Show what changed in the views between two states of the log, row by row, and which events did it.
 
-    Give --from and --to for two moments of one log, or --other for two databases. With --as-of, events dated later are
-    left out on both sides. The exit code is 0 whether anything differs or not.
+    Give --from and --to for two moments of one log, or --other for two databases. With --policy, the recorded facts are
+    decided again under that policy, in memory, and the views that follow are compared. With --as-of, events dated later
+    are left out on both sides. The exit code is 0 whether anything differs or not.
     """
     with running(json=json, verbose=verbose) as screen:
-        if (before is None) == (other is None):
-            raise InvalidInput(
-                "it is not clear what to compare",
-                code="missing_argument",
-                field="--from",
-                hint="Give --from for two moments of one log, or --other for two databases",
-            )
+        policies = policy or []
+        _must_be_one_comparison(before, after, other, policies)
         with (
-            open_to_read(database, master_key_file, views=False) as engine,
-            open_to_read(other or database, master_key_file, views=False) as second,
+            open_to_read(database, master_key_file, views=bool(policies)) as engine,
+            open_to_read(other or database, master_key_file, views=bool(policies)) as second,
+            ExitStack() as stack,
         ):
             from relations.cli.pages.audit import explaining as page
             from relations.cli.pages.history import as_dict
 
             zone = engine.policy.zone
             occurred = moment(as_of, zone)
+            decided = [stack.enter_context(_decided(screen, engine, path)) for path in policies]
+            left = decided[0] if len(decided) > 1 else engine
+            right = decided[-1] if decided else second
             with (
-                engine.as_of(**bounds_of(before, zone, field="--from"), occurred=occurred) as one,
-                second.as_of(**bounds_of(after, zone, field="--to"), occurred=occurred) as two,
+                left.as_of(**bounds_of(before, zone, field="--from"), occurred=occurred) as one,
+                right.as_of(**bounds_of(after, zone, field="--to"), occurred=occurred) as two,
             ):
                 finder = engine.compare(one, two)
                 rows = finder.rows(view or None)
@@ -177,6 +190,30 @@ def diff(
             ],
         }
         screen.result(document, lambda screen: screen.print(*page.show_differences(found, total, zone)))
+
+
+def _must_be_one_comparison(before: str | None, after: str | None, other: str | None, policies: Sequence[Path]) -> None:
+    """Refuse options that do not say what to compare, or say it twice."""
+    ways = [before is not None, other is not None, bool(policies)]
+    if sum(ways) != 1 or len(policies) > 2 or (policies and after is not None):
+        raise InvalidInput(
+            "it is not clear what to compare",
+            code="missing_argument",
+            field="--from",
+            hint="Give --from for two moments of one log, --other for two databases, or --policy once or twice",
+        )
+
+
+@contextmanager
+def _decided(screen: Screen, engine: Relations, policy: Path) -> Iterator[Relations]:
+    """Give an engine in memory with the recorded facts as another policy decides them."""
+    from relations.audit.what_if import what_if
+    from relations.cli.progress import progress_bar
+    from relations.exchange.policies import load_policy
+
+    wanted = load_policy(policy)
+    with progress_bar(screen, "Deciding") as bar, what_if(engine, wanted, on_progress=bar.show) as found:
+        yield found.engine
 
 
 def what_if_command(

@@ -1,4 +1,4 @@
-"""`relations backup`, `restore` and `schema-diff`."""
+"""`relations backup`, `index`, `migrate`, `restore` and `schema-diff`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from relations.cli.options import (
 from relations.cli.screen import running
 from relations.errors import SourceError
 
-__all__ = ["backup_command", "index_command", "restore_command", "schema_diff_command"]
+__all__ = ["backup_command", "index_command", "migrate_command", "restore_command", "schema_diff_command"]
 
 
 def backup_command(
@@ -83,6 +83,33 @@ def index_command(
         with open_engine(database, master_key_file) as engine, progress_bar(screen, "Indexing") as bar:
             count = engine.index_people(on_progress=bar.show)
         screen.result({"events": count}, lambda screen: screen.say(f"Indexed {count:,} events with words."))
+
+
+def migrate_command(
+    database: Database,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")] = False,
+    master_key_file: MasterKeyFile = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Bring the tables of a log of an older version to the form of this version. No event is changed.
+
+    It only goes forward: the log of a newer version is refused. Make a backup first. It may be run again.
+    """
+    with running(json=json, verbose=verbose) as screen:
+        from relations.cli.progress import progress_bar
+        from relations.operations import migrate
+
+        opened = (
+            open_to_read(database, master_key_file, views=False) if dry_run else open_engine(database, master_key_file)
+        )
+        with opened as engine, progress_bar(screen, "Indexing") as bar:
+            report = migrate(engine, dry_run=dry_run, on_progress=bar.show)
+        title = "Would do:" if dry_run else "Done:"
+        said = [title, *(f"{step.table}: {step.change}" for step in report.steps)]
+        if not report.steps:
+            said = ["Nothing to do: the tables have the form of this version."]
+        screen.result(report, lambda screen: screen.print(*said))
 
 
 def restore_command(

@@ -15,6 +15,8 @@ from relations.cli.pages.report.repair import duration
 from relations.cli.show import ABSENT, headline, local_minute, number, percent, section, table, words
 from relations.messages import ID_PATTERN
 from relations.policies.calendars import time_zone
+from relations.projections.contacts.view import ContactFigure, SilentCustomer
+from relations.projections.customers.audience import Addressee
 from relations.projections.customers.duplicates import Duplicate
 from relations.projections.customers.lookup import FoundCustomer, guessed
 from relations.projections.customers.matching import same_name
@@ -23,7 +25,7 @@ from relations.projections.customers.view import CustomersView, Portrait
 from relations.projections.loyalty.view import MemberAccount
 from relations.report.customer_file import CustomerFile
 
-__all__ = ["find", "show", "show_duplicates", "show_found"]
+__all__ = ["find", "show", "show_audience", "show_contacts", "show_duplicates", "show_found"]
 
 _ROWS = 8
 """The maximum rows of every list except the timeline."""
@@ -273,7 +275,7 @@ def find(view: CustomersView, asked: str, limit: int) -> list[FoundCustomer]:
     if " " not in asked:
         found += view.find(external_id=asked, limit=limit)
         if re.fullmatch(ID_PATTERN, asked):
-            found += view.with_id(asked)
+            found += view.find(own_id=asked)
     return list({each.customer: each for each in found}.values())[:limit]
 
 
@@ -287,6 +289,61 @@ def show_found(found: list[FoundCustomer], asked: str) -> RenderableType:
         merged = "" if each.matched_id == each.customer else f" (as {each.matched_id})"
         made.add_row(each.customer + merged, each.name or ABSENT, each.phone or ABSENT, each.email or ABSENT)
     return Group(title, section(made))
+
+
+# --- contact --------------------------------------------------------------------------------------------------------
+
+
+def show_audience(found: list[Addressee]) -> RenderableType:
+    """Return the customers who may be addressed, one a line."""
+    title = headline("Audience", f"{number(len(found))} customers who may be addressed now")
+    if not found:
+        return Group(title, section(words("Nobody may be addressed.")))
+    made = table("Customer", "Name", "Address", "Language", "Taboos", grow=1)
+    for each in found:
+        made.add_row(
+            each.customer, each.name or ABSENT, each.address or ABSENT, each.language or ABSENT, "; ".join(each.taboos)
+        )
+    return Group(title, section(made))
+
+
+def show_contacts(
+    figures: list[ContactFigure], silent: list[SilentCustomer], count: int, breaches: Mapping[str, int], days: int
+) -> Iterator[RenderableType]:
+    """Yield the parts of the page of contact.
+
+    Args:
+        figures: The contacts by kind, all kinds together first.
+        silent: Some customers nobody contacted.
+        count: The number of all of them.
+        breaches: The contacts that broke a rule, by the rule's code.
+        days: The number of days that the silence lasted at least.
+    """
+    yield headline("Contact", "by kind, and customers nobody contacted")
+    if figures:
+        made = table("Kind", "Contacts", "By us", "That sell", "Sell nothing", "Minutes", grow=0)
+        for each in figures:
+            made.add_row(
+                each.kind or "all",
+                number(each.contacts),
+                number(each.outbound),
+                number(each.selling),
+                ABSENT if each.not_selling_share is None else percent(each.not_selling_share),
+                number(each.minutes),
+            )
+        yield section(made)
+    else:
+        yield section(words("No contact is recorded."))
+    for code, contacts in breaches.items():
+        yield words(f"{number(contacts)} recorded contacts broke the rule {code}.")
+    if not silent:
+        yield section(words(f"Everybody was contacted within {days} days."))
+        return
+    made = table("Customer", "Last contacted by us", "Days", title=f"{number(count)} without contact in {days} days")
+    for customer in silent:
+        since = f"{customer.since:%Y-%m-%d}" if customer.contacted else "never"
+        made.add_row(customer.customer, since, number(customer.days))
+    yield section(made)
 
 
 # --- duplicates -----------------------------------------------------------------------------------------------------

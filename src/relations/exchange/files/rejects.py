@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -140,10 +140,12 @@ class Verdicts:
     Attributes:
         refused: Rows whose commands were refused.
         through: The last row of which this is known.
+        unreadable: Rows that did not become commands.
     """
 
     refused: dict[int, RejectedRow]
     through: float
+    unreadable: dict[int, RejectedRow] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path | None, source: str) -> Self:
@@ -159,6 +161,16 @@ class Verdicts:
             verdicts._take(lines, source, finished=file == path)
         return verdicts
 
+    def is_corrected(self, row: int, raw: dict[str, Any]) -> bool:
+        """Return true if an earlier run rejected a row, and it is another one now.
+
+        A row that did not become commands then, and does now, was corrected, or the mapping was.
+        """
+        record = self.refused.get(row)
+        if record is None:
+            return row in self.unreadable
+        return bool(record.raw) and msgspec.json.encode(record.raw) != msgspec.json.encode(raw)
+
     def _take(self, lines: list[bytes], source: str, *, finished: bool) -> None:
         strangers = False
         for line in lines:
@@ -173,6 +185,8 @@ class Verdicts:
                 strangers = True
             elif record.command is not None:
                 self.refused[record.row] = record
+            else:
+                self.unreadable[record.row] = record
         if finished and not strangers:
             self.through = float("inf")
 

@@ -10,7 +10,7 @@ A frame can be passed to Arrow unchanged, with `frame.to_arrow()` or by Arrow's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from inspect import getattr_static
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, get_args, get_origin, get_type_hints
@@ -77,7 +77,7 @@ def _rows_of(kind: Any) -> tuple[list[Column], Callable[[Any], Iterable[Any]]]:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is dict:
         return columns_of_entries(*arguments), lambda answer: (answer or {}).items()
-    if origin is list or (origin is tuple and arguments[1:] == (Ellipsis,)):
+    if origin in (list, Iterator) or (origin is tuple and arguments[1:] == (Ellipsis,)):
         return columns_of(arguments[0]), lambda answer: answer or ()
     return columns_of(kind), lambda answer: () if answer is None else (answer,)
 

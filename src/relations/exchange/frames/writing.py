@@ -14,7 +14,7 @@ from relations.exchange.frames.columns import polars
 if TYPE_CHECKING:
     from polars import DataFrame
 
-__all__ = ["FORMATS", "write_frame"]
+__all__ = ["FORMATS", "guarded", "write_frame"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """The first characters of cells that a spreadsheet reads as formulas."""
@@ -63,14 +63,15 @@ def _write_csv(frame: DataFrame, path: Path, raw: bool) -> None:
         elif isinstance(dtype, pl.Duration):
             cells = [None if value is None else msgspec.to_builtins(value) for value in frame[name].to_list()]
         elif isinstance(dtype, pl.String | pl.Enum | pl.Categorical) and not raw:
-            cells = [_guarded(value) for value in frame[name].cast(pl.String).to_list()]
+            cells = [guarded(value) for value in frame[name].cast(pl.String).to_list()]
         else:
             continue
         columns.append(pl.Series(name, cells, dtype=pl.String))
     frame.with_columns(columns).write_csv(path)
 
 
-def _guarded(text: str | None) -> str | None:
+def guarded(text: str | None) -> str | None:
+    """Return a text for a cell; one that a spreadsheet would read as a formula gets a leading apostrophe."""
     return f"'{text}" if text is not None and text.startswith(_FORMULA) else text
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, fu
 
 from relations.errors import ConcurrencyConflict, InvalidInput
 from relations.json_form import JsonForm
-from relations.log.database import Database, tables_of
+from relations.log.database import Database, create_tables, tables_of
 from relations.log.tables import log
 from relations.messages import ID_PATTERN, from_micros
 
@@ -105,7 +105,7 @@ class Positions:
         with writing_positions(self._database) as connection:
             if not self._database.is_sqlite:
                 self._database.lock(connection)  # one process at a time creates tables
-            consumers.create(connection, checkfirst=True)
+            create_tables(connection, [consumers])
             if self._found(connection) is None:
                 row = {"name": self._name, "position": after, "moved_at": _now(self._database)}
                 connection.execute(consumers.insert().values(row))

@@ -3,6 +3,16 @@
 from relations.log.database.database import CHANNEL, Access, Database, Durability
 from relations.log.database.driver import DriverAccess
 from relations.log.database.purging import Purging
-from relations.log.database.statements import CompiledStatement, tables_of
+from relations.log.database.statements import CompiledStatement, create_tables, tables_of
 
-__all__ = ["CHANNEL", "Access", "CompiledStatement", "Database", "DriverAccess", "Durability", "Purging", "tables_of"]
+__all__ = [
+    "CHANNEL",
+    "Access",
+    "CompiledStatement",
+    "Database",
+    "DriverAccess",
+    "Durability",
+    "Purging",
+    "create_tables",
+    "tables_of",
+]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Table, text
+from sqlalchemy.schema import CreateIndex, CreateTable
 
-__all__ = ["CompiledStatement", "tables_of"]
+__all__ = ["CompiledStatement", "create_tables", "tables_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +41,19 @@ def tables_of(connection: Connection, names: Sequence[str]) -> set[str]:
             text("SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))")
         )
     return {row[0] for row in found} & set(names)
+
+
+def create_tables(connection: Connection, tables: Iterable[Table]) -> None:
+    """Create the tables that are missing, with their indexes. Their SQL is compiled once for each kind of database."""
+    dialect = connection.dialect
+    for table in tables:
+        key = f"creation on {dialect.name}"
+        if key not in table.info:
+            indexes = sorted(table.indexes, key=lambda index: str(index.name))
+            parts: list[Any] = [
+                CreateTable(table, if_not_exists=True),
+                *(CreateIndex(each, if_not_exists=True) for each in indexes),
+            ]
+            table.info[key] = [str(part.compile(dialect=dialect)) for part in parts]
+        for statement in table.info[key]:
+            connection.exec_driver_sql(statement)

@@ -7,6 +7,7 @@ newest change holds. See `relations.policies.consents`.
 from __future__ import annotations
 
 from bisect import insort
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -18,9 +19,11 @@ from sqlalchemy import func, select
 
 from relations.aggregates.customer import ConsentGiven, ConsentWithdrawn, CustomerErased, IdentityLinked
 from relations.errors import InvalidInput
-from relations.messages import Envelope, from_micros, to_micros
+from relations.messages import CHANNELS, Envelope, from_micros, to_micros
 from relations.policies.consents import Change, said_as_one, standing_at
-from relations.projections.arguments import Page, formerly_by_offset
+from relations.projections.arguments import Page, checked_choice, formerly_by_offset
+from relations.projections.contacts.view import ContactsView, quiet_times
+from relations.projections.customers.audience import Addressee, addressee, speaks, wanted_fields
 from relations.projections.customers.duplicates import (
     COMPARED,
     Candidates,
@@ -43,11 +46,13 @@ from relations.projections.customers.portraits import (
     culture_of,
     erase,
     fold_portraits,
+    latest,
     opened,
     traits_of,
 )
 from relations.projections.projection import CustomerRow, Projection, Rows
-from relations.projections.running.aliases import Aliases
+from relations.projections.retention.view import RetentionView
+from relations.projections.running.aliases import Aliases, combined
 from relations.projections.view import View, ViewContext
 
 __all__ = ["PROJECTION", "Consent", "ConsentStanding", "CustomersView", "ExternalId", "Identity", "Portrait"]
@@ -230,9 +235,14 @@ class CustomersView(View):
     projection: ClassVar[Projection] = PROJECTION
     keeps_answers: ClassVar[bool] = True
 
-    def __init__(self, context: ViewContext) -> None:
+    reads: ClassVar[tuple[type[View], ...]] = (RetentionView, ContactsView)
+
+    def __init__(self, context: ViewContext, retention: RetentionView, contacts: ContactsView) -> None:
+        # Only audiences read the other views. All other questions need not wait until those are up to date.
         super().__init__(context)
         self._hashes = MarkHashes()
+        self._retention = retention
+        self._contacts = contacts
 
     def portrait(self, customer: str, *, as_of: datetime | None = None) -> Portrait:
         """Return a customer's profile, with readable personal words unless they were erased.
@@ -405,6 +415,7 @@ class CustomersView(View):
         phone: str | None = None,
         email: str | None = None,
         external_id: str | None = None,
+        own_id: str | None = None,
         limit: int = 50,
     ) -> list[FoundCustomer]:
         """Return the customers with these words, in the order of their ids. Erased customers are never found.
@@ -414,6 +425,7 @@ class CustomersView(View):
             phone: A telephone number, or at least its last four digits.
             email: The e-mail address.
             external_id: The id in another system, whichever it is.
+            own_id: Any id of this log.
             limit: At most this many.
 
         Raises:
@@ -422,23 +434,21 @@ class CustomersView(View):
         """
         given: dict[Criterion, str | None] = {"email": email, "phone": phone, "name": name}
         wanted = {kind: text for kind, text in given.items() if text is not None}
-        if not wanted and external_id is None:
+        if not wanted and external_id is None and own_id is None:
             raise InvalidInput(
                 "there is nothing to find customers by",
                 code="nothing_to_find",
                 hint="Give a name, a telephone number, an e-mail address or an id in another system",
             )
         confirmed = partial(self._confirmed, wanted)
+        if own_id is not None:
+            return list(confirmed([own_id])) if self._is_recorded((own_id,)) else []
         if external_id is not None:
             return list({each.customer: each for each in confirmed(self._with_external_id(external_id))}.values())[
                 :limit
             ]
         kind, text = next(iter(wanted.items()))
         return paged(partial(self._candidates, wanted_words(kind, text)), confirmed, limit)
-
-    def with_id(self, own_id: str) -> list[FoundCustomer]:
-        """Return the customer with this id of the log, or nothing if nothing is recorded of them."""
-        return list(self._confirmed({}, [own_id])) if self._is_recorded((own_id,)) else []
 
     def _with_external_id(self, external_id: str) -> list[str]:
         """Return the ids that any other system knows under an id."""
@@ -480,6 +490,73 @@ class CustomersView(View):
                     email=own.get("email"),
                     phone=own.get("phone"),
                 )
+
+    def audience(
+        self, *, channel: str, purpose: str, segment: str | None = None, language: str | None = None
+    ) -> Iterator[Addressee]:
+        """Yield the customers who may be addressed now through a channel for a purpose.
+
+        Their consent for the purpose through the channel stands, the policy's quiet time after the last contact is
+        over, and they have an address for the channel. Each is listed once. Customers are read in batches, each from a
+        state of its own.
+
+        Args:
+            channel: The channel.
+            purpose: The purpose.
+            segment: Only customers who belong to this segment of the policy.
+            language: Only customers who are addressed in this language or a variant of it.
+
+        Raises:
+            InvalidInput: The channel or segment is unknown.
+        """
+        checked_choice(channel, CHANNELS, "channel", needed=True)
+        checked_choice(segment, [each.name for each in self.policy.lifecycle.segments], "segment")
+        return self._addressees(channel, purpose, segment, language)
+
+    def _addressees(self, channel: str, purpose: str, segment: str | None, language: str | None) -> Iterator[Addressee]:
+        columns = self.table(Consent).c
+        last, done = "", set[str]()
+        while True:
+            query = select(columns.customer).where(
+                columns.channel == channel, columns.purpose == purpose, columns.customer > last
+            )
+            page = [name for (name,) in self.execute(query.order_by(columns.customer).limit(_CHUNK))]
+            if not page:
+                return
+            last, aliases = page[-1], self.aliases
+            people = dict.fromkeys(map(aliases.survivor, page))
+            chosen = [each for each in people if each not in done]
+            done.update(each for each in chosen if each in aliases.groups)
+            if segment is not None:
+                belonging = {*self._retention.in_segment(segment, chosen)}
+                chosen = [each for each in chosen if each in belonging]
+            yield from self._addressed(chosen, aliases, channel, purpose, language)
+
+    def _addressed(
+        self, people: Sequence[str], aliases: Aliases, channel: str, purpose: str, language: str | None
+    ) -> Iterator[Addressee]:
+        ids = sorted(name for each in people for name in aliases.ids(each))
+        now = self.now
+        portraits = {row.customer: row for row in combined(self.rows_as_recorded(PortraitRow, ids), aliases)}
+        said = defaultdict[str, dict[str, list[Change]]](dict)
+        for consent in self.rows_as_recorded(Consent, ids):
+            if (consent.channel, consent.purpose) == (channel, purpose):
+                said[aliases.survivor(consent.customer)] |= consent.changes
+        quiet = quiet_times(self._contacts, ids)
+        allowed = []
+        for each in people:
+            portrait = portraits.get(each)
+            if portrait is None or portrait.erased_at is not None or quiet.get(each, 0) > now:
+                continue
+            change = standing_at(said_as_one(said[each], portrait.merges), now)
+            spoken = latest(portrait.said.get("language", ()), now)
+            if change is not None and change[1] is not None and speaks(spoken.value if spoken else None, language):
+                allowed.append(portrait)
+        fields = wanted_fields(channel, (row.said for row in allowed))
+        for row, standing in zip(allowed, opened(allowed, now, self._open_words, fields), strict=True):
+            found = addressee(row.customer, channel, standing)
+            if found is not None:
+                yield found
 
     def consents(self, customer: str, *, as_of: datetime | None = None) -> list[ConsentStanding]:
         """Return a customer's consents over all their ids.

@@ -12,7 +12,7 @@ lifetime value, which leave out whatever was refunded.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar, get_args
 
@@ -65,6 +65,7 @@ from relations.projections.retention.stages import (
     Stage,
 )
 from relations.projections.retention.value_grades import CustomerGrade, GradesReport, customer_grade
+from relations.projections.running.aliases import combined
 from relations.projections.view import View
 
 __all__ = ["RetentionView"]
@@ -468,6 +469,31 @@ class RetentionView(View):
             for customer in members.names(segment):
                 found[customer] = (*found.get(customer, ()), segment.name)
         return found
+
+    def in_segment(self, segment: str, customers: Sequence[str], *, as_of: datetime | None = None) -> tuple[str, ...]:
+        """Return those of some customers who belong to a segment of the policy.
+
+        Args:
+            segment: The segment.
+            customers: Surviving ids.
+            as_of: The moment asked about.
+
+        Raises:
+            InvalidInput: The segment is unknown.
+        """
+        today, policy, aliases = self.day(as_of), self.policy, self.aliases
+        known = {each.name: each for each in policy.lifecycle.segments}
+        checked_choice(segment, known, "segment", needed=True)
+        wanted = known[segment]
+        if _compares_customers(wanted):
+            return tuple(sorted({*self._members(today).names(wanted)} & {*customers}))
+        ids = [name for each in customers for name in aliases.ids(each)]
+        asked = asked_facts((wanted,))
+        return tuple(
+            row.customer
+            for row in combined(self.rows_as_recorded(Patronage, ids), aliases)
+            if customer_segments(customer_facts(row, policy, asked, today=today, local=self.local, rfm={}), (wanted,))
+        )
 
     def segments_of(self, customer: str, *, as_of: datetime | None = None) -> tuple[str, ...]:
         """Return the names of the segments that one customer belongs to, in the policy's order."""

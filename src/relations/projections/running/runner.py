@@ -15,7 +15,7 @@ from relations.errors import ProjectionFailed
 from relations.gc_pause import collector_paused
 from relations.json_form import JsonForm
 from relations.log.codec import Codec
-from relations.log.database import CompiledStatement, Database, tables_of
+from relations.log.database import CompiledStatement, Database, create_tables, tables_of
 from relations.log.log import Log, Shard
 from relations.log.tables import log as log_table
 from relations.policies.calendars import local_time, zone_data_version
@@ -527,7 +527,7 @@ class Runner:
                     self._database.lock(connection)
                 if _LEGACY in there:
                     self._drop_legacy(connection)
-                checkpoints.create(connection, checkfirst=True)
+                create_tables(connection, [checkpoints])
                 self._drop_unneeded(connection)
                 known = self.checkpoints(connection)
                 for name in self.projections.keys() - known.keys():
@@ -535,8 +535,7 @@ class Runner:
         self._prepared = True
 
     def _create(self, connection: Connection, name: str, zone: str) -> None:
-        for table in self._tables[name].values():
-            table.table.create(connection, checkfirst=True)
+        create_tables(connection, (table.table for table in self._tables[name].values()))
         connection.execute(
             checkpoints.insert().values(
                 name=name,

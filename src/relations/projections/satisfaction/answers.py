@@ -176,7 +176,7 @@ def _either(one: InvitationOutcome, other: InvitationOutcome) -> InvitationOutco
     )
 
 
-PROJECTION = Projection(name="satisfaction", version=7, tables=(Respondent,))
+PROJECTION = Projection(name="satisfaction", version=8, tables=(Respondent,))
 
 
 @PROJECTION.on(CustomerRegistered, ProfileCorrected)
@@ -216,7 +216,14 @@ def feedback_corrected(rows: Rows, event: FeedbackCorrected, envelope: Envelope)
     given = rows.need(Respondent, envelope.customer).answers.get(event.feedback)
     if given is not None:
         given.at, given.score, given.items = envelope.occurred_at, event.score, list(event.items)
-        given.words, given.answer_by = given.words or event.comment is not None, event.answer_by
+        given.words, given.answer_by = event.comment is not None or given.words, event.answer_by
+        if event.themes is not None:  # its words replace the earlier ones, and what was found in those
+            given.words, given.themes, given.language = (
+                event.comment is not None,
+                list(event.themes),
+                event.language or "",
+            )
+            given.coded, given.sentiments = None, []
 
 
 @PROJECTION.on(FeedbackCoded)

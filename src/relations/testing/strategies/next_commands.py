@@ -305,6 +305,10 @@ def _rewards(state: Account, policy: Policy) -> Iterator[Fields]:
             yield {"reward": reward.name}
 
 
+_OFTEN = 8
+"""How many times as often as others a way is drawn that only a long story leads to."""
+
+
 def _earned_back(state: Account, _policy: Policy) -> Iterator[Fields]:
     if state.merged_into is not None:
         yield {}
@@ -312,19 +316,24 @@ def _earned_back(state: Account, _policy: Policy) -> Iterator[Fields]:
     for lot, earning in state.earnings.items():
         if earning.reason == "purchase" and lot == purchase_lot(earning.source or "") and not _is_gone(earning):
             whole = {"purchase": earning.source, "bought": 1_000, "refunded": 1_000}
-            yield whole
-            # In parts, too; unless it is what a recommendation has come to, which goes only with all of it.
-            yield whole if invited is not None and invited.lot == lot else {**whole, "refunded": st.integers(1, 1_000)}
+            if invited is not None and invited.lot == lot:  # what a recommendation came to goes only with all of it
+                yield from [whole] * _OFTEN
+            else:
+                yield from (whole, {**whole, "refunded": st.integers(1, 1_000)})
 
 
 def _given_back(state: Account, _policy: Policy) -> Iterator[Fields]:
     if state.merged_into is not None:
         yield {}
+    revoked = state.ledger().revoked
     for lot, takings in state.ledger().takings.items():
         earning = state.earnings[lot]
         if earning.reason == "purchase" and lot == purchase_lot(earning.source or ""):
+            often = _OFTEN if revoked is not None and revoked.lot == lot else 1
             for taking in takings:
-                yield {"refund": taking.refund, "purchase": earning.source, "bought": 1_000, "refunded": 0}
+                yield from [
+                    {"refund": taking.refund, "purchase": earning.source, "bought": 1_000, "refunded": 0}
+                ] * often
 
 
 def _is_gone(earning: Earning) -> bool:
@@ -401,6 +410,22 @@ def _holders(state: ProgrammeBook, _policy: Policy) -> Iterator[Fields]:
         yield {"customer": customer, "coupon": coupon, "reward": reward}
 
 
+def _answers(state: Customer, _policy: Policy) -> Iterator[Fields]:
+    """A new answer, or one that corrects the score of an answer that was given, in the same form."""
+    yield {}
+    for answer in state.feedback.values():
+        if answer.score is not None:
+            lowest, highest = _SCORES.get(answer.kind or answer.instrument, (answer.lowest, answer.highest))
+            if lowest is not None and highest is not None:
+                form = {name: getattr(answer, name) for name in _FORM}
+                yield {"feedback": answer.feedback, "score": st.integers(lowest, highest), "items": (), **form}
+
+
+_FORM = ("instrument", "touchpoint", "channel", "invitation", "regarding", "themes", "language")
+_SCORES = {"nps": (0, 10), "csat": (1, 5)}
+"""The lowest and highest scores of the instruments that do not record theirs."""
+
+
 # --- all of them ----------------------------------------------------------------------------------------------------
 
 _POSSIBLE: dict[str, Callable[[Any, Aggregate[Any]], Iterable[type[Command]]]] = {
@@ -414,6 +439,7 @@ _NAMING: dict[type[Command], Ways] = {**_OF_COMPLAINTS, **_OF_CUSTOMERS, **_OF_A
 _FITTING: dict[type[Command], Ways] = {
     RecordPurchase: lambda _state, _policy: ({"amount": _EUROS},),
     MergeCustomer: _if(lambda state: state.into is None),
+    GiveFeedback: _answers,
     CreditPurchase: lambda _state, _policy: ({"amount": _EUROS},),
     EarnPoints: _by_hand,
     RedeemPoints: _spending,

@@ -93,16 +93,18 @@ def _given_again(
     return _correction(state, command, recorded, policy)
 
 
-_FORM = ("instrument", "touchpoint", "channel", "invitation", "regarding", "themes", "language")
+_FORM = ("instrument", "touchpoint", "channel", "invitation", "regarding")
 """The fields of an answer that a correction leaves as they are."""
 
 
 def _answered_before(state: Customer, answer: FeedbackGiven, command: GiveFeedback, policy: Policy) -> list[Event]:
     """Decide another answer to the same invitation and instrument: only the latest counts."""
-    same = (answer.score, answer.items) == (command.score, command.items) and command.comment is None
-    if same or _was_said(state, command, answer.feedback):
+    if _was_said(state, command, answer.feedback):
         return []
     if command.at == answer.at:
+        is_retry = answer.feedback in state.corrected and answer.feedback in state.worded
+        if (answer.score, answer.items) == (command.score, command.items) and (command.comment is None or is_retry):
+            return []
         first, second = _said(answer.score, answer.items), _said(command.score, command.items)
         raise refused(
             f"cannot answer the invitation {command.invitation} with {second}: "
@@ -120,11 +122,12 @@ def _was_said(state: Customer, command: GiveFeedback, feedback: str) -> bool:
 
 def _correction(state: Customer, command: GiveFeedback, answer: FeedbackGiven, policy: Policy) -> list[Event]:
     """Return the event that replaces an answer; none if the command is older than the latest answer."""
-    unchanged = (answer.score, answer.items) == (command.score, command.items) and command.comment is None
+    unchanged = command.comment is None and all(getattr(answer, name) == getattr(command, name) for name in _CONTENT)
     if command.at < answer.at or unchanged:
         return []
     instrument = known_instrument(command.instrument, policy.surveys)
     _refuse_unsuitable(command, instrument)
+    _refuse_unknown_themes(command.themes, policy.surveys)
     if command.comment is not None:
         refuse_if_erased(state, command, "comment", "Send the answer without the comment")
     scores = [item.score for item in command.items] if command.score is None else [command.score]
@@ -140,8 +143,14 @@ def _correction(state: Customer, command: GiveFeedback, answer: FeedbackGiven, p
             given_at=answer.at,
             at=command.at,
             answer_by=None if answered else policy.surveys.answer_by(instrument.id, command.at, *scores),
+            themes=command.themes,
+            language=command.language,
         )
     ]
+
+
+_CONTENT = ("score", "items", "themes", "language")
+"""The fields of an answer that a correction replaces, next to the comment."""
 
 
 def _said(score: int | None, items: Sequence[ItemAnswer]) -> str:

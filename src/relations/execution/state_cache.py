@@ -1,0 +1,92 @@
+"""The states in memory: those used last, at most this many, and of at most about this many bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any
+
+__all__ = ["State", "StateCache"]
+
+State = tuple[int, Any]
+"""A stream's version and the state at it."""
+
+_BYTES_PER_ENCODED = 6
+"""Python's objects take about this many bytes for each byte of a state's stored form."""
+_SMALLEST = 1_000
+"""The bytes that a state takes at least, with its key and what refers to it."""
+_MEASURED_FROM = 8
+"""Shorter streams are taken to be small; a longer one is measured each time its version has grown by half."""
+
+
+class StateCache(MutableMapping[str, State]):
+    """States by stream. What was used longest ago is forgotten first.
+
+    Sizes are estimates. To measure a state costs as much as to store it, so that is done seldom; in between, a state is
+    taken to grow with its version.
+
+    Args:
+        size_of: Returns the bytes of a state's stored form.
+        most_streams: The most states.
+        most_bytes: The most bytes that all of them take, by estimate.
+
+    Attributes:
+        bytes: The bytes that the states take now, by estimate.
+    """
+
+    def __init__(
+        self, size_of: Callable[[str, Any], int], *, most_streams: int = 50_000, most_bytes: int = 200_000_000
+    ) -> None:
+        self._size_of = size_of
+        self._most_streams = most_streams
+        self._most_bytes = most_bytes
+        self._states: dict[str, State] = {}
+        self._sizes: dict[str, tuple[int, int]] = {}  # the version that was measured, and the bytes counted
+        self.bytes = 0
+
+    def __getitem__(self, stream: str) -> State:
+        return self._states[stream]
+
+    def __contains__(self, stream: object) -> bool:
+        return stream in self._states
+
+    def use(self, stream: str) -> State | None:
+        """Return a state, now the one used last; None if it is not in memory."""
+        found = self._states.pop(stream, None)
+        if found is not None:
+            self._states[stream] = found
+        return found
+
+    def __setitem__(self, stream: str, state: State) -> None:
+        self._states.pop(stream, None)  # so that it comes last
+        self._states[stream] = state
+        measured, counted = self._sizes.get(stream, (0, 0))
+        version = state[0]
+        if version < _MEASURED_FROM:
+            measured, size = version, _SMALLEST
+        elif not _MEASURED_FROM <= measured <= version <= measured * 1.5:
+            measured, size = version, _SMALLEST + _BYTES_PER_ENCODED * self._size_of(stream, state[1])
+        else:
+            return
+        self._sizes[stream] = measured, size
+        self.bytes += size - counted
+
+    def __delitem__(self, stream: str) -> None:
+        del self._states[stream]
+        self.bytes -= self._sizes.pop(stream)[1]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._states)
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def clear(self) -> None:
+        """Forget every state."""
+        self._states.clear()
+        self._sizes.clear()
+        self.bytes = 0
+
+    def shrink(self) -> None:
+        """Forget the states used longest ago, until the others fit. Called between transactions."""
+        while len(self._states) > self._most_streams or self.bytes > self._most_bytes:
+            del self[next(iter(self._states))]

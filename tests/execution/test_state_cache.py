@@ -1,0 +1,51 @@
+"""States in memory: bounded by number and bytes, those used last stay, and forgetting changes no answer."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relations import Relations
+from relations.execution.state_cache import StateCache
+from tests.support.making import assert_sound, purchase
+
+_STREAMS = st.sampled_from([f"s{number}" for number in range(8)])
+
+
+@given(st.lists(st.tuples(st.sampled_from(["set", "use", "shrink", "delete"]), _STREAMS, st.integers(1, 60))))
+def test_the_bounds_hold_and_the_states_used_last_stay(steps: list[tuple[str, str, int]]) -> None:
+    cache = StateCache(lambda _stream, state: state * 100, most_streams=4, most_bytes=40_000)
+    order: list[str] = []  # what was used longest ago comes first
+    for step, stream, version in steps:
+        if step == "set":
+            cache[stream] = (version, version)
+        elif step == "use":
+            assert (cache.use(stream) is not None) == (stream in order)
+        elif step == "delete" and stream in order:
+            del cache[stream]
+            order.remove(stream)
+        if step == "set" or (step == "use" and stream in order):
+            order = [each for each in order if each != stream] + [stream]
+        if step == "shrink":
+            cache.shrink()
+            assert len(cache) <= 4
+            assert cache.bytes <= 40_000
+            order = order[len(order) - len(cache) :]
+        assert list(cache) == order
+        assert cache.bytes >= 1_000 * len(cache)
+    cache.clear()
+    assert cache.bytes == len(cache) == 0
+
+
+def test_an_engine_that_forgets_decides_alike(database_url: str) -> None:
+    with Relations.open(database_url) as engine:
+        # given room for three streams, where each command needs that many
+        engine._executor.states.cached._most_streams = 3
+        commands = [purchase(number, f"c{number % 5}") for number in range(1, 41)]
+        for command in commands:
+            engine.execute(command)
+            assert len(engine._executor.states.cached) <= 3
+        assert all(engine.execute(command).repeated for command in commands)
+        assert_sound(engine)
+        # then every customer has the points of all eight purchases
+        assert {len(engine.load("customer", f"c{number}").purchases) for number in range(5)} == {8}
