@@ -118,10 +118,11 @@ def _arguments(question: Callable[..., Any], customer: str, last: datetime) -> d
     """Return the arguments that a question needs. A moment is the log's last, so that every answer has its figures."""
     known: dict[str, Any] = {
         "as_of": last,
+        "months": [f"{last:%Y-%m}"],
         "now": last,
-        "complaint": "complaint-of-nobody",
         "customer": customer,
         "external_id": "77",
+        "indicator": "nps",
         "channel": "email",
         "purpose": "surveys",
         "segment": DEFAULT_SEGMENTS[0].name,
@@ -133,7 +134,7 @@ def _arguments(question: Callable[..., Any], customer: str, last: datetime) -> d
     }
     parameters = inspect.signature(question).parameters.values()
     return {
-        each.name: known[each.name]
+        each.name: known.get(each.name, f"{each.name}-of-nobody")
         for each in parameters
         if each.default is each.empty or each.name in ("as_of", "now")
     }

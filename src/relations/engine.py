@@ -194,7 +194,7 @@ class Relations(Doors, Commanding, Following):
             clock: Returns the time at which the log records an event, as an aware datetime.
             master_key: 32 bytes that encrypt the customers' keys.
             durability: `full`: an acknowledged append survives a crash of the machine. `normal`, `off`: of the process.
-            snapshot_every: Store the state of a stream each time it has grown by this many events.
+            snapshot_every: Store the state of a stream each time it has grown by this many events; a long one, by more.
             aggregates: The kinds of aggregates: `(*AGGREGATES, mine)` adds a host's own.
             reactions: The commands that follow from an event, by its class: `{**REACTIONS, MyEvent: my_reaction}`.
             projections: The projections to fold into tables: `(*PROJECTIONS, mine)` adds a host's own.

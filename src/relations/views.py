@@ -9,9 +9,8 @@ from relations.analytics.drivers import Driver, DriverReport
 from relations.analytics.intervals import Interval
 from relations.projections import PROJECTIONS, VIEWS, CustomerRow, Projection, Row, Rows, Tally, View, ViewContext
 from relations.projections.agenda import AgendaItem, AgendaView
-from relations.projections.board.view import (
+from relations.projections.board.profiles import (
     BoardFigure,
-    BoardView,
     GoalEffect,
     GoalImprovementProfile,
     GoalProfile,
@@ -19,6 +18,7 @@ from relations.projections.board.view import (
     IndicatorMonth,
     IndicatorSpan,
 )
+from relations.projections.board.view import BoardView
 from relations.projections.contacts import ContactFigure, ContactsView, CustomerContact, SilentCustomer
 from relations.projections.customers import ConsentStanding, CustomersView, FoundCustomer, Identity, Portrait
 from relations.projections.customers.audience import Addressee

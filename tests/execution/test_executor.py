@@ -38,6 +38,7 @@ from relations.commands import AdoptPolicy, CarryOutRemedy, EarnPoints, ProposeR
 from relations.engine import BatchReport
 from relations.errors import ConcurrencyConflict, IdempotencyConflict
 from relations.execution import Executor
+from relations.execution.states import snapshot_step
 from relations.log import Codec, Database, Log
 from relations.log.codec import decode_state, encode_state
 from relations.log.personal import Keys
@@ -751,7 +752,7 @@ def test_a_snapshot_is_the_state_at_its_version(database_url: str) -> None:
             kept = list(stored_snapshots(relations.log.database, connection))
             rows = [row for page in relations.log.scan(connection) for row in page]
             assert list(relations._executor.states.bad_snapshots(connection)) == []
-        assert len(kept) >= 8
+        assert len(kept) == 2
         for stream, version, _topic, stored, is_older in kept:
             assert not is_older
             aggregate = deciders[stream.partition("-")[0]]
@@ -760,6 +761,14 @@ def test_a_snapshot_is_the_state_at_its_version(database_url: str) -> None:
                 if row[1] == stream and row[2] <= version:
                     state = aggregate.decider.evolve(state, relations.codec.decode(row[3], row[4], bytes(row[13])))
             assert encode_state(state) == stored
+
+
+def test_only_the_newest_snapshot_of_a_stream_stays_and_their_distance_grows(database_url: str) -> None:
+    with Relations.open(database_url, snapshot_every=3) as relations:
+        relations.execute_many([purchase(i) for i in range(200)], batch=1)
+        versions = [version for stream, version, _ in _kept(relations) if stream == "customer-c1"]
+        assert versions == [192]
+    assert [snapshot_step(version, 3) for version in (1, 47, 48, 95, 96, 192)] == [3, 3, 6, 6, 12, 24]
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"[]", b'{"purchases":7}', b"\xff"])
@@ -851,8 +860,8 @@ def test_a_snapshot_of_another_version_of_the_state_is_ignored(database_url: str
     with Relations(Log.open(database_url), aggregates=newer, snapshot_every=10) as relations:
         assert relations.load("customer", "c1") == expected
         relations.execute_many(purchase(i) for i in range(25, 40))
-        topics = {topic for _, _, topic in _kept(relations)}
-        assert len(topics) == 2
+        version = next(each.state_version for each in newer if each.name == "customer")
+        assert [topic for _, _, topic in _kept(relations)] == [f"customer:{version}"]
         assert len(relations.load("customer", "c1").purchases) == 40
     with Relations(Log.open(database_url), aggregates=newer) as relations:
         assert len(relations.load("customer", "c1").purchases) == 40

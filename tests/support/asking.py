@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from relations.errors import RelationsError
 from relations.past.questions import Questions
+from relations.policies.value import DEFAULT_SEGMENTS
 from relations.projections.agenda.view import AgendaItem
 from relations.projections.view import View
 
@@ -25,14 +26,19 @@ Answers = dict[tuple[str, str], Any]
 _MACHINERY = frozenset((*dir(View), "projection"))
 _ASKED: dict[str, tuple[Any, ...]] = {
     "as_of": (LATER,),
+    "channel": ("email",),
     "complaint": ("k1", "k2", "k3"),
     "customer": IDS,
+    "customers": (IDS,),
     "external_id": ("77",),
     "goal": ("g1",),
     "improvement": ("i1",),
     "indicator": ("nps", "retention", "revenue", "open_cases"),
     "instrument": ("ces",),
+    "months": (("2024-01", "2024-03"),),
     "own_id": ("c1",),
+    "purpose": ("surveys",),
+    "segment": (DEFAULT_SEGMENTS[0].name,),
     "source": ("crm",),
     "until": (LATER + timedelta(days=2_000),),
     "within": (timedelta(days=2_000),),
@@ -106,7 +112,7 @@ def _plain(value: Any) -> Any:
             return value.model_dump(mode="json")
         case msgspec.Struct():
             return msgspec.to_builtins(value)
-        case list() | tuple():
+        case list() | tuple() | Iterator():
             return [_plain(each) for each in value]
     return value
 

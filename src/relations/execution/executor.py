@@ -58,7 +58,7 @@ class Executor:
         react: Returns the commands that an event leads to in other aggregates.
         only_if: Events that lead to nothing unless the customer's aggregate of this kind has begun.
         clock: Returns the time at which the log records an event.
-        snapshot_every: Keep a snapshot of a stream each time it has grown by this many events.
+        snapshot_every: Keep a snapshot of a stream each time it has grown by this many events; a long one, by more.
         attempts: The number of attempts against other writers before the conflict is raised.
 
     Attributes:

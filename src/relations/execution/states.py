@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, and_, bindparam, select
+from sqlalchemy import Connection, and_, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from relations.decider import Aggregate
@@ -20,11 +20,13 @@ from relations.log.snapshots import BODY_BYTES, StoredSnapshot, open_snapshot, s
 from relations.log.tables import COLUMNS, snapshots
 from relations.log.tables import log as log_table
 
-__all__ = ["BadSnapshot", "State", "States"]
+__all__ = ["BadSnapshot", "State", "States", "snapshot_step"]
 
 _CATCH_UP_MAX = 5_000
 _SHORT_STREAM = 64
 _SNAPSHOTS_TRIED = 3
+_GROWTH = 8
+"""The distance of the snapshots of a long stream is at most its length divided by this."""
 _PAGE = 1_000
 _ALL = 2**62
 _STREAM, _VERSION, _DIGEST = (COLUMNS.index(name) for name in ("stream", "version", "digest"))
@@ -100,6 +102,12 @@ class States:
             insert.on_conflict_do_update(
                 index_elements=["stream", "version"],
                 set_={"topic": insert.excluded.topic, "body": insert.excluded.body},
+            )
+        )
+
+        self._thin_sql = compiled(
+            delete(snapshots).where(
+                snapshots.c.stream == bindparam("stream"), snapshots.c.version < bindparam("version")
             )
         )
 
@@ -204,6 +212,8 @@ class States:
             topic = _snapshot_topic(self.aggregate(stream))
             body = seal_snapshot(stream, version, topic, chain[stream, version], encode_state(state))
             bound = self._keep_sql.bind(stream=stream, version=version, topic=topic, body=body)
+            # Only the newest is ever used. Without it, the events are enough. Its place in the file is used again.
+            writer.cursor.execute(self._thin_sql.sql, self._thin_sql.bind(stream=stream, version=version))
             writer.cursor.execute(self._keep_sql.sql, bound)
 
     def bad_snapshots(self, connection: Connection) -> Iterator[BadSnapshot]:
@@ -275,6 +285,18 @@ class States:
             self.cached[stream] = state
         self.cached.shrink()
         self._synced = head
+
+
+def snapshot_step(version: int, every: int) -> int:
+    """Return the distance of snapshots around a version of a stream.
+
+    It is `every` events, and doubles while it is at most an eighth of the stream. So the bytes written for snapshots
+    grow with the stream and not with its square.
+    """
+    step = every
+    while step * 2 * _GROWTH <= version:
+        step *= 2
+    return step
 
 
 def _snapshot_topic(aggregate: Aggregate[Any]) -> str:

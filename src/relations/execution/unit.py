@@ -8,7 +8,7 @@ from typing import Any
 from relations.decider import Aggregate
 from relations.errors import ConcurrencyConflict
 from relations.execution.state_cache import StateCache
-from relations.execution.states import State, States
+from relations.execution.states import State, States, snapshot_step
 from relations.log.log import Entry, Writer
 from relations.messages import Command, Event
 from relations.policies import Policy
@@ -108,7 +108,7 @@ class Unit:
         states: Loads states that are not in memory.
         cached: The states that are in memory, by stream. Loaded ones are added.
         recorded_at: When the log records these events, in UTC microseconds.
-        snapshot_every: Keep a snapshot of a stream each time it has grown by this many events.
+        snapshot_every: Keep a snapshot of a stream each time it has grown by this many events; a long one, by more.
 
     Attributes:
         writer: The transaction's view of the log.
@@ -173,7 +173,8 @@ class Unit:
         every = self._snapshot_every
         for stream, found in decision.states.items():
             before = self.states.get(stream) or self._cached.get(stream) or (0, None)
-            if found[0] // every > before[0] // every:
+            step = snapshot_step(found[0], every)
+            if found[0] // step > before[0] // step:
                 self._snapshots[stream] = found
             self.states[stream] = found
 

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from relations.policies.calendars import LocalTime
+from relations.projections.by_customer import regrouped
 from relations.projections.keeping import ViewState
 from relations.projections.projection import CustomerRow
 from relations.projections.running.aliases import Aliases
@@ -355,16 +356,6 @@ class ColumnStore:
                 return None
             names = {resolved.survivor(name) for name in changed for resolved in (before, aliases)}
             if known.aliases != state.aliases:
-                names |= _regrouped(before, aliases)
+                names |= regrouped(before, aliases)
             return columns.with_changes(names)
         return None
-
-
-def _regrouped(before: Aliases, now: Aliases) -> set[str]:
-    """Return the surviving ids, of before and now, of the customers whose ids are not the same."""
-    found: set[str] = set()
-    for survivor in before.groups.keys() | now.groups.keys():
-        ids = set(before.groups.get(survivor, ())) ^ set(now.groups.get(survivor, ()))
-        for name in ids:
-            found |= {survivor, before.survivor(name), now.survivor(name)}
-    return found

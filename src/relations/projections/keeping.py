@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from threading import Lock, local
 from typing import Any
 
@@ -23,7 +23,8 @@ from relations.policies.policy import Policy
 __all__ = ["Asking", "KeptAnswers", "ViewState", "copied", "key_of_call", "size_of"]
 
 _COUNT_MAX = 256
-_BYTES_MAX = 128 * 1024 * 1024
+_BYTES_MAX = 256 * 1024 * 1024
+"""Enough for a list of every customer of a log of a million events, with their steps; such a list takes 130 MB."""
 _SAMPLED = 16
 """The number of entries of a long list whose size stands for that of all."""
 
@@ -131,6 +132,8 @@ def size_of(value: Any) -> int:
             return size + size_of(vars(value))
         case msgspec.Struct():
             return size + sum(size_of(getattr(value, name)) for name in value.__struct_fields__)
+        case _ if is_dataclass(value):
+            return size + sum(size_of(getattr(value, each.name)) for each in fields(value))
         case Mapping():
             return size + _sampled([*value.values()]) + _sampled([*value.keys()])
         case Sequence() | set() | frozenset():

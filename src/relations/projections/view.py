@@ -21,8 +21,7 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 from pydantic import ValidationError
-from sqlalchemy import Connection, FromClause, Select, Table, func, literal, select, tuple_
-from sqlalchemy.sql.visitors import replacement_traverse
+from sqlalchemy import Connection, func, select
 
 from relations.errors import InvalidInput, StoreError
 from relations.gc_pause import collector_paused
@@ -32,12 +31,14 @@ from relations.messages import to_micros
 from relations.policies import Policy
 from relations.policies.calendars import LocalTime, local_time
 from relations.policies.in_force import InForce
+from relations.projections.by_customer import KeptByCustomer
 from relations.projections.columns import Codes, ColumnGroups, Columns, ColumnStore, Fetched, RowSource
 from relations.projections.keeping import Asking, KeptAnswers, ViewState, copied, key_of_call
 from relations.projections.projection import CustomerRow, Projection, Row, Rows
-from relations.projections.running.aliases import Aliases, combined, key_of
+from relations.projections.running.aliases import Aliases, combined
 from relations.projections.running.resolving import AliasReader
 from relations.projections.running.tables import RowTable
+from relations.projections.table_reader import TableReader
 
 __all__ = ["View", "ViewContext", "unknown_customer"]
 
@@ -46,7 +47,6 @@ T = TypeVar("T")
 C = TypeVar("C", bound=CustomerRow)
 
 
-_STORED_PAGE = 5_000
 _ATTEMPTS = 10
 """The most times that a question starts again because the aliases are newer than the view's tables."""
 _CHANGES_MAX = 20_000
@@ -92,7 +92,7 @@ class ViewContext:
     last_events: Callable[[], Mapping[str, tuple[int, bool]]] = dict
 
 
-class View:
+class View(TableReader):
     """Typed queries over one projection's tables. Subclasses name their `projection` and add questions as methods.
 
     A question about a `customer` without any recorded event is refused, whatever the view: an answer would look like
@@ -128,6 +128,7 @@ class View:
         self._aliases = context.aliases
         self._asking = Asking()
         self._kept = KeptAnswers()
+        self._each = KeptByCustomer()
         self._stores: defaultdict[type[CustomerRow], ColumnStore] = defaultdict(ColumnStore)
         self._field_queries: dict[tuple[type[CustomerRow], tuple[str, ...]], CompiledStatement] = {}
         self._fold_customer = self._kept_at_head(context.fold_customer)
@@ -176,90 +177,6 @@ class View:
         """The ids that belong to one customer."""
         with self.answering() as connection:
             return self._aliases.read(connection)
-
-    def table(self, row: type[Row]) -> Table:
-        """Return the SQLAlchemy table of a class of rows."""
-        return self._tables[row].table
-
-    def rows(
-        self,
-        row: type[R],
-        *where: Any,
-        customer: str | None = None,
-        order_by: Sequence[Any] = (),
-        limit: int | None = None,
-        offset: int | None = None,
-    ) -> list[R]:
-        """Return the rows that meet all conditions.
-
-        Where several rows of one customer are combined, they are found if any of them meets the conditions, and come
-        where the first of them would.
-
-        Args:
-            row: The class.
-            where: Conditions on the columns of its table.
-            customer: Only those of the customer with this id.
-            order_by: Columns of its table.
-            limit: At most this many rows.
-            offset: Skip this many rows first.
-        """
-        with self.answering() as connection:
-            if issubclass(row, CustomerRow) and (aliases := self._aliases.read(connection)):
-                page = slice(offset or 0, None if limit is None else (offset or 0) + limit)
-                # Any: that R is a class of customers' rows here is lost on a TypeVar.
-                merged: Any = self._merged_rows(connection, row, aliases, where, customer, order_by, page)
-                return list(merged)
-            table = self.table(row)
-            statement = select(table).where(*where).order_by(*order_by).limit(limit).offset(offset)
-            if customer is not None:
-                statement = statement.where(table.c.customer == customer)
-            decode = self._tables[row].decode
-            return [decode(values) for values in connection.execute(statement)]
-
-    def rows_as_recorded(self, row: type[R], customers: Sequence[str]) -> list[R]:
-        """Return all rows of these ids by key, without regard to merges."""
-        with self.answering() as connection:
-            return self._rows_of(connection, row, customers)
-
-    def customers(self, row: type[CustomerRow], *where: Any) -> list[str]:
-        """Return the customers with a row that meets all conditions, in order."""
-        with self.answering() as connection:
-            found = self._named(row, [self.table(row).c.customer], where, self._aliases.read(connection))
-            names = found.distinct().order_by(found.selected_columns[0])
-            return [name for (name,) in connection.execute(names)]
-
-    def count(self, row: type[CustomerRow], *where: Any) -> int:
-        """Return the number of customers with a row that meets all conditions."""
-        with self.answering() as connection:
-            aliases = self._aliases.read(connection)
-            found = self._named(row, [self.table(row).c.customer], where, aliases)
-            if aliases or row.key != CustomerRow.key:
-                found = found.distinct()
-            return connection.execute(select(func.count()).select_from(found.subquery())).scalar_one()
-
-    def stored(self, row: type[Row]) -> Iterator[tuple[Any, ...]]:
-        """Yield all rows of a table as recorded, encoded, in the order of their keys; see `decoded`.
-
-        They are read page by page, so that no transaction stays open. New events may be folded between two pages.
-        """
-        table = self.table(row)
-        key, width = tuple_(*table.primary_key), len(row.key)
-        wanted = select(table).order_by(*table.primary_key).limit(_STORED_PAGE)
-        page = self.execute(wanted)
-        while page:
-            yield from map(tuple, page)
-            last = tuple_(*(literal(value) for value in page[-1][:width]))
-            page = self.execute(wanted.where(key > last)) if len(page) == _STORED_PAGE else []
-
-    def decoded(self, row: type[R], values: Sequence[Any]) -> R:
-        """Return the row of the encoded values that `stored` yields."""
-        found: R = self._tables[row].decode(values)
-        return found
-
-    def execute(self, statement: Select[Any]) -> list[Any]:
-        """Return the rows of any query over the tables, which hold customers as recorded."""
-        with self.answering() as connection:
-            return list(connection.execute(statement))
 
     def _require_recorded(self, customer: str) -> None:
         """Refuse a question about a customer without any recorded event.
@@ -315,6 +232,30 @@ class View:
         self._kept.put(key, answer, state, rules, policy)
         return answer
 
+    def of_each(self, key: Hashable, read: Callable[[Sequence[str] | None], Mapping[str, T]]) -> Mapping[str, T]:
+        """Return what is computed of each customer alone, in the order of their surviving ids.
+
+        After new events it is computed again only for the customers who have some. The caller must not change it.
+
+        Args:
+            key: Everything that it depends on besides the tables and the policies.
+            read: Computes it by surviving id: of all customers, or of some, as far as they have any.
+        """
+        with self.answering() as connection:
+            state = self._state()
+            if state is None:
+                found = read(None)
+                return {name: found[name] for name in sorted(found)}
+            return self._each.at(
+                key,
+                state,
+                self._aliases.read(connection),
+                self._rules(),
+                self.policy,
+                read=read,
+                changed_since=partial(self._changed, until=state.position),
+            )
+
     def columns(self, row: type[CustomerRow], groups: ColumnGroups) -> Columns:
         """Return the rows of one class as columns, of all customers by their surviving ids.
 
@@ -351,10 +292,7 @@ class View:
             return self._fetched(row, fields, found, merged)
 
     def _fetch(self, row: type[CustomerRow], customers: Sequence[str], fields: tuple[str, ...]) -> Fetched:
-        with self.answering() as connection:
-            aliases = self._aliases.read(connection)
-            ids = [name for customer in customers for name in aliases.ids(customer)]
-            return self._fetched(row, fields, [], combined(self._rows_of(connection, row, ids), aliases))
+        return self._fetched(row, fields, [], self.rows_of_some(row, customers))
 
     def _fetched(
         self, row: type[CustomerRow], fields: tuple[str, ...], stored: list[Any], merged: Sequence[CustomerRow]
@@ -459,7 +397,8 @@ class View:
         begun = perf_counter()
         try:
             answer = method(self, *args, **kwargs)
-            if asking.is_lasting and perf_counter() - begun >= _WORTH_KEEPING:
+            is_slow = perf_counter() - begun >= _WORTH_KEEPING
+            if asking.is_lasting and is_slow and not isinstance(answer, Iterator):
                 if not asking.days:
                     self._kept.put(key, copied(answer), state, rules, policy)
                 elif asking.days == {today}:
@@ -477,72 +416,6 @@ class View:
         """
         names = ", ".join(f'"{table.table.name}"' for table in self._tables.values())
         self._database.cursor(connection).execute(f"LOCK TABLE {names} IN ACCESS SHARE MODE")
-
-    # --- merged customers -------------------------------------------------------------------------------------------
-
-    def _merged_rows(
-        self,
-        connection: Connection,
-        row: type[C],
-        aliases: Aliases,
-        where: Sequence[Any],
-        customer: str | None,
-        order_by: Sequence[Any],
-        page: slice,
-    ) -> list[C]:
-        if customer is not None and not where and not order_by:
-            return combined(self._rows_of(connection, row, aliases.ids(customer)), aliases)[page]
-        table, decode = self.table(row), self._tables[row].decode
-        statement = self._named(row, list(table.c), where, aliases, order_by)
-        if customer is not None:
-            statement = statement.where(table.c.customer.in_(aliases.ids(customer)))
-        if row.absorb is CustomerRow.absorb:  # no two rows have the same key
-            limit = None if page.stop is None else page.stop - page.start
-            statement = statement.limit(limit).offset(page.start)
-            return [decode(values) for values in connection.execute(statement)]
-        found = [decode(values) for values in connection.execute(statement)]
-        # All rows of a customer are combined, whichever of them met the conditions.
-        groups = dict.fromkeys(each.customer for each in found if each.customer in aliases.groups)
-        recorded = self._rows_of(connection, row, [name for group in groups for name in aliases.groups[group]])
-        whole = {key_of(each): each for each in combined(recorded, aliases)}
-        by_key = {key_of(each): each for each in found}
-        return [whole.get(key, each) for key, each in by_key.items()][page]
-
-    def _rows_of(self, connection: Connection, row: type[R], customers: Sequence[str]) -> list[R]:
-        table, decode = self.table(row), self._tables[row].decode
-        return [
-            decode(values)
-            for start in range(0, len(customers), 500)
-            for values in connection.execute(
-                select(table).where(table.c.customer.in_(customers[start : start + 500])).order_by(*table.primary_key)
-            )
-        ]
-
-    def _named(
-        self,
-        row: type[Row],
-        columns: Sequence[Any],
-        where: Sequence[Any],
-        aliases: Aliases,
-        order_by: Sequence[Any] = (),
-    ) -> Select[Any]:
-        """Return a query over a table in which `customer` is the surviving id."""
-        table = self.table(row)
-        if not aliases:
-            return select(*columns).where(*where).order_by(*order_by)
-        survivors = self._aliases.survivors()
-        name = func.coalesce(survivors.c.survivor, table.c.customer)
-        source: FromClause = table.outerjoin(survivors, survivors.c.customer == table.c.customer)
-
-        def surviving(clause: Any) -> Any:
-            return replacement_traverse(clause, {}, lambda element, **_: name if element is table.c.customer else None)
-
-        return (
-            select(*(name if column is table.c.customer else column for column in columns))
-            .select_from(source)
-            .where(*map(surviving, where))
-            .order_by(*map(surviving, order_by))
-        )
 
 
 _OUTSIDE = ("out of range", "must be in 1..")

@@ -60,7 +60,12 @@ def test_a_simulated_year_narrows_step_by_step_and_agrees_with_the_times_of_the_
         engine.execute_many(list(simulate(seed=4, customers=400, months=12)))
         found = engine.views.repair.funnel(as_of=as_of)
         complaints = engine.views.repair.summary(as_of=as_of).complaints
-        times: dict[str, int] = {step.step: step.reached for step in engine.views.repair.steps(as_of=as_of)}
+        view = engine.views.repair
+        times: dict[str, int] = {step.step: step.reached for step in view.steps(as_of=as_of)}
+        by_month = view.steps_by_month(["2024-06", "2024-07"], as_of=as_of)
+        assert by_month["2024-06"] == view.steps(since="2024-06", until="2024-07", as_of=as_of)
+        assert by_month["2024-07"] == view.steps(since="2024-07", until="2024-08", as_of=as_of)
+        assert by_month["2024-06"][0].reached > 0
     reached = [step.reached for step in found]
     assert reached[0] == complaints > 20
     assert reached == sorted(reached, reverse=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -59,6 +59,7 @@ class IndicatorQuestion:
         repair: The view.
         loyalty: The view.
         pooled: True to take all months together; only `overall` asks for that.
+        known: The values that were computed for this question already; several goals may have one indicator.
     """
 
     months: Sequence[str]
@@ -73,6 +74,14 @@ class IndicatorQuestion:
     repair: RepairView
     loyalty: LoyaltyView
     pooled: bool = False
+    known: dict[tuple[Any, ...], dict[str, MonthValue]] = field(default_factory=dict)
+
+    def values_of(self, name: str, scope: Mapping[str, str], months: Sequence[str]) -> dict[str, MonthValue]:
+        """Return an indicator's value in each of some months, computed once a question."""
+        key = name, tuple(sorted(scope.items())), tuple(months)
+        if key not in self.known:
+            self.known[key] = COMPUTED[name](replace(self, scope=scope, months=months))
+        return self.known[key]
 
     @property
     def span(self) -> tuple[str, str]:
@@ -122,10 +131,8 @@ def _rates(share: str, hits: Callable[[Any], int], of: str) -> Computed:
 def _on_time(step: str) -> Computed:
     def compute(asked: IndicatorQuestion) -> dict[str, MonthValue]:
         found = {}
-        for month in asked.months:
-            steps = asked.repair.steps(
-                as_of=asked.as_of, severity=asked.scope.get("severity"), since=month, until=months_after(month)
-            )
+        by_month = asked.repair.steps_by_month(asked.months, as_of=asked.as_of, severity=asked.scope.get("severity"))
+        for month, steps in by_month.items():
             figure = next(each for each in steps if each.step == step)
             met, n = figure.met or 0, (figure.met or 0) + (figure.missed or 0)
             interval = wilson(met, n, asked.policy.surveys.confidence) if n else None

@@ -7,27 +7,35 @@ keeps. So a figure on the board equals that of its view.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
 from statistics import fmean
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
-
-from relations.aggregates.goal import Measured, MeasureGoalImprovement, Measurement
-from relations.analytics.intervals import Interval
 from relations.errors import InvalidInput
 from relations.messages import from_micros, to_micros
 from relations.months import month_of, months_after, months_between, months_until
-from relations.policies.indicators import INDICATORS, Better, Indicator, Unit
+from relations.policies.indicators import INDICATORS, Indicator
 from relations.projections.arguments import checked_choice, checked_month
-from relations.projections.board.indicators import COMPUTED, NOTHING, IndicatorQuestion, MonthValue, overall
+from relations.projections.board.indicators import NOTHING, IndicatorQuestion, MonthValue, overall
+from relations.projections.board.profiles import (
+    BoardFigure,
+    GoalEffect,
+    GoalImprovementProfile,
+    GoalProfile,
+    GoalReview,
+    IndicatorMonth,
+    IndicatorSpan,
+    Light,
+    Signal,
+    goal_improvement,
+    goal_review,
+)
 from relations.projections.board.rows import (
     PROJECTION,
     CaseMonth,
-    ImprovementLine,
-    ReviewLine,
     StandingGoal,
     TradeMonth,
 )
@@ -49,219 +57,11 @@ __all__ = [
     "IndicatorSpan",
 ]
 
-Light = Literal["green", "amber", "red"]
-Signal = Literal["above", "below"]
-
 _USUAL = 2.66
 """Limits of an individuals chart: the mean ± 2.66 mean moving ranges (D. Wheeler, "Understanding Variation", 1993)."""
 _MONTHS_FOR_LIMITS = 12
 _MONTHS_MIN = 6
 _EFFECT_MONTHS = 3
-_DECIMALS = 6
-
-
-class IndicatorMonth(BaseModel):
-    """An indicator's value in one month.
-
-    Attributes:
-        month: Such as `2024-05`.
-        complete: False if the month is not over yet.
-        value: In the indicator's unit; None if there was nothing to compute it from, or if it is suppressed.
-        n: The number of answers, customers or cases that it is computed from.
-        interval: Its confidence interval at the policy's level; None if it has none.
-        suppressed: True if there were too few answers to show it.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    month: str
-    complete: bool
-    value: float | None
-    n: int
-    interval: Interval | None = None
-    suppressed: bool = False
-
-
-class IndicatorSpan(BaseModel):
-    """An indicator's value over some months together.
-
-    Attributes:
-        since: The first month.
-        until: The month after the last one.
-        value: In the indicator's unit; None if there was nothing to compute it from.
-        low: The low end of its confidence interval; None if it has none.
-        high: The high end.
-        n: The number of answers, customers or cases that it is computed from.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    since: str
-    until: str
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-
-
-class GoalEffect(BaseModel):
-    """The indicator before and after an improvement of a goal, as it is now.
-
-    Attributes:
-        goal: The goal's id.
-        improvement: The improvement's id.
-        before: The months before the one in which the improvement took effect.
-        after: The months after it.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    goal: str
-    improvement: str
-    before: IndicatorSpan
-    after: IndicatorSpan
-
-    def command(self, at: datetime, *, actor: str = "system") -> MeasureGoalImprovement:
-        """Return the command that records this effect.
-
-        Args:
-            at: The time of the measurement.
-            actor: The person or system that measures.
-        """
-        return MeasureGoalImprovement(
-            goal=self.goal,
-            improvement=self.improvement,
-            before=_recorded(self.before),
-            after=_recorded(self.after),
-            occurred_at=at,
-            actor=actor,
-        )
-
-
-class GoalReview(BaseModel):
-    """A review of a goal."""
-
-    model_config = ConfigDict(frozen=True)
-
-    at: datetime
-    finding: str
-    root_cause: str | None
-    decision: str | None
-
-
-class GoalImprovementProfile(BaseModel):
-    """An improvement of a goal, and its effect if it was measured.
-
-    Attributes:
-        improvement: Its id.
-        what: What changes.
-        owner: The person who carries it out.
-        raised_at: When it was planned.
-        due_at: When it should be done.
-        completed_at: When it took effect; None if it has not.
-        overdue: True if it should be done by now and is not.
-        before: The indicator over the months before it took effect.
-        after: The indicator over the months after it took effect.
-        effect: `after` less `before`; None if it was not measured.
-        proved: True if the interval after lies wholly on the better side of the value before; None without intervals.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    improvement: str
-    what: str
-    owner: str | None
-    raised_at: datetime
-    due_at: datetime | None
-    completed_at: datetime | None
-    overdue: bool
-    before: IndicatorSpan | None
-    after: IndicatorSpan | None
-    effect: float | None
-    proved: bool | None
-
-
-class GoalProfile(BaseModel):
-    """A goal, its progress, its reviews and its improvements.
-
-    Attributes:
-        goal: Its id.
-        indicator: The indicator's name.
-        unit: The unit of target and values.
-        better: The direction in which the indicator improves.
-        scope: The part of the business that it is about; empty for the whole.
-        target: The value to reach.
-        least: The value that is still acceptable.
-        starts: The first local day.
-        ends: The local day after the last.
-        owner: The person who answers for it.
-        state: `ahead` before it starts, `running`, `over`, or `ended` if it was given up.
-        month: The indicator in the last complete month of the goal; None before it.
-        light: `green` at the target, `amber` at the least acceptable value, `red` below; None without a value.
-        reviews: The reviews, the latest first.
-        improvements: The improvements, in the order of planning.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    goal: str
-    indicator: str
-    unit: Unit
-    better: Better
-    scope: dict[str, str]
-    target: float
-    least: float | None
-    starts: date
-    ends: date
-    owner: str | None
-    state: Literal["ahead", "running", "over", "ended"]
-    month: IndicatorMonth | None
-    light: Light | None
-    reviews: tuple[GoalReview, ...]
-    improvements: tuple[GoalImprovementProfile, ...]
-
-
-class BoardFigure(BaseModel):
-    """One indicator on the board.
-
-    Attributes:
-        indicator: The indicator's name.
-        meaning: The indicator in words.
-        unit: The unit of its values.
-        currency: The currency of money; None for other units.
-        better: The direction in which it improves.
-        scope: The part of the business; empty for the whole.
-        month: The figure in the month asked for.
-        previous: The figure in the month before.
-        change: The difference between the two; None if one of them is absent.
-        signal: `above` or `below` if the month lies outside the limits of the twelve months before it; None if it does
-            not, or if fewer than six of them have a value.
-        target: The value to reach; None without a goal.
-        light: `green` at the target, `amber` at the least acceptable value, `red` below; None without a goal or value.
-        goal: The goal's id.
-        owner: The person who answers for it.
-        last_review: The latest review.
-        improvement: The improvement planned last.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    indicator: str
-    meaning: str
-    unit: Unit
-    currency: str | None
-    better: Better
-    scope: dict[str, str]
-    month: IndicatorMonth
-    previous: IndicatorMonth
-    change: float | None
-    signal: Signal | None
-    target: float | None = None
-    light: Light | None = None
-    goal: str | None = None
-    owner: str | None = None
-    last_review: GoalReview | None = None
-    improvement: GoalImprovementProfile | None = None
 
 
 class BoardView(View):
@@ -299,7 +99,8 @@ class BoardView(View):
         chosen = checked_month(month, "month") or months_after(present, -1)
         if chosen > present:
             raise InvalidInput(f"the month {chosen} has not begun", code="invalid_month", field="month")
-        goals = [goal for goal in self._goals(moment) if goal.state in ("running", "over") and _covers(goal, chosen)]
+        question = self._asked(moment)
+        goals = [goal for goal in self._goals(question) if goal.state in ("running", "over") and _covers(goal, chosen)]
         names = wanted or [
             name
             for name, each in INDICATORS.items()
@@ -312,7 +113,7 @@ class BoardView(View):
             indicator = INDICATORS[name]
             goal = next((each for each in goals if (each.indicator, each.scope) == (name, scope)), None)
             months = months_until(chosen, _months_needed(indicator))[::-1]
-            figure = self._figure(indicator, scope, self._series(indicator, scope, months, moment), goal)
+            figure = self._figure(indicator, scope, self._series(question, indicator, scope, months), goal)
             if wanted is not None or goal is not None or _is_known(figure.month) or _is_known(figure.previous):
                 found.append(figure)
         return found
@@ -352,11 +153,13 @@ class BoardView(View):
                 hint=f"Its scopes are {', '.join(sorted(INDICATORS[indicator].scopes)) or 'none'}",
             )
         months = months_between(first or months_after(last, 1 - _MONTHS_FOR_LIMITS), last)
-        return self._series(INDICATORS[indicator], scope or {}, months, moment) if months else []
+        if not months:
+            return []
+        return self._series(self._asked(moment), INDICATORS[indicator], scope or {}, months)
 
     def goals(self, *, as_of: datetime | None = None) -> list[GoalProfile]:
         """Return every goal that was set by a moment, the ones that end first at the top."""
-        return self._goals(self.moment(as_of))
+        return self._goals(self._asked(self.moment(as_of)))
 
     def goal(self, goal: str, *, as_of: datetime | None = None) -> GoalProfile:
         """Return one goal.
@@ -364,7 +167,7 @@ class BoardView(View):
         Raises:
             InvalidInput: There is no such goal.
         """
-        found = next((each for each in self._goals(self.moment(as_of)) if each.goal == goal), None)
+        found = next(iter(self._goals(self._asked(self.moment(as_of)), self.table(StandingGoal).c.goal == goal)), None)
         if found is None:
             raise InvalidInput(
                 f"there is no goal {goal!r}", code="unknown_goal", field="goal", hint="Set it first (SetGoal)"
@@ -412,18 +215,20 @@ class BoardView(View):
             )
         before = list(months_until(months_after(effective, -1), months)[::-1])
         indicator = INDICATORS[profile.indicator]
-        sides = [self._span(indicator, profile.scope, span, moment) for span in (before, after)]
+        asked = self._asked(moment)
+        sides = [self._span(asked, indicator, profile.scope, span) for span in (before, after)]
         return GoalEffect(goal=goal, improvement=improvement, before=sides[0], after=sides[1])
 
     # --- computing --------------------------------------------------------------------------------------------------
 
-    def _asked(self, scope: Mapping[str, str], months: Sequence[str], moment: int) -> IndicatorQuestion:
+    def _asked(self, moment: int) -> IndicatorQuestion:
+        """Return what all indicators of one question are computed from, read once."""
         currency = self.policy.currency
         satisfaction, retention, repair, loyalty = self._others
         return IndicatorQuestion(
-            months=list(months),
+            months=(),
             as_of=from_micros(moment),
-            scope=scope,
+            scope={},
             policy=self.policy,
             local=self.local,
             trade={row.month: row for row in self.rows(TradeMonth) if row.currency == currency},
@@ -435,16 +240,16 @@ class BoardView(View):
         )
 
     def _series(
-        self, indicator: Indicator, scope: Mapping[str, str], months: Sequence[str], moment: int
+        self, asked: IndicatorQuestion, indicator: Indicator, scope: Mapping[str, str], months: Sequence[str]
     ) -> list[IndicatorMonth]:
-        present = self.local.month(moment)
-        values = COMPUTED[indicator.name](self._asked(scope, months, moment))
+        present = self.local.month(to_micros(asked.as_of))
+        values = asked.values_of(indicator.name, scope, months)
         return [_month(month, values.get(month, NOTHING), complete=month < present) for month in months]
 
     def _span(
-        self, indicator: Indicator, scope: Mapping[str, str], months: Sequence[str], moment: int
+        self, asked: IndicatorQuestion, indicator: Indicator, scope: Mapping[str, str], months: Sequence[str]
     ) -> IndicatorSpan:
-        found = overall(indicator.name, self._asked(scope, months, moment))
+        found = overall(indicator.name, replace(asked, scope=scope, months=months))
         interval = found.interval
         return IndicatorSpan(
             since=months[0],
@@ -486,11 +291,14 @@ class BoardView(View):
             }
         )
 
-    def _goals(self, moment: int) -> list[GoalProfile]:
-        found = [self._goal(row, moment) for row in self.rows(StandingGoal) if row.indicator and row.set_at <= moment]
+    def _goals(self, asked: IndicatorQuestion, *where: Any) -> list[GoalProfile]:
+        moment = to_micros(asked.as_of)
+        rows = self.rows(StandingGoal, *where)
+        found = [self._goal(row, asked) for row in rows if row.indicator and row.set_at <= moment]
         return sorted(found, key=lambda each: (each.ends, each.goal))
 
-    def _goal(self, row: StandingGoal, moment: int) -> GoalProfile:
+    def _goal(self, row: StandingGoal, asked: IndicatorQuestion) -> GoalProfile:
+        moment = to_micros(asked.as_of)
         indicator = INDICATORS[row.indicator]
         starts, ends = date.fromisoformat(row.starts), date.fromisoformat(row.ends)
         today = date.fromordinal(self.local.day(moment))
@@ -500,8 +308,8 @@ class BoardView(View):
         last = min(months_after(month_of(today.toordinal()), -1), month_of(ends.toordinal() - 1))
         month = None
         if month_of(starts.toordinal()) <= last:
-            month = self._series(indicator, row.scope, [last], moment)[0]
-        reviews = [_review(line) for line in row.reviews if line.at <= moment]
+            (month,) = self._series(asked, indicator, row.scope, [last])
+        reviews = [goal_review(line) for line in row.reviews if line.at <= moment]
         lines = sorted((line for line in row.improvements if line.raised_at <= moment), key=lambda each: each.raised_at)
         return GoalProfile(
             goal=row.goal,
@@ -518,7 +326,7 @@ class BoardView(View):
             month=month,
             light=None if month is None else _light(indicator, month.value, target, least),
             reviews=tuple(reversed(reviews)),
-            improvements=tuple(_improvement(indicator, line, moment) for line in lines),
+            improvements=tuple(goal_improvement(indicator, line, moment) for line in lines),
         )
 
 
@@ -529,13 +337,6 @@ def _months_needed(indicator: Indicator) -> int:
 
 def _covers(goal: GoalProfile, month: str) -> bool:
     return month_of(goal.starts.toordinal()) <= month <= month_of(goal.ends.toordinal() - 1)
-
-
-def _recorded(span: IndicatorSpan) -> Measurement:
-    value, low, high = (
-        None if each is None else round(Decimal(repr(each)), _DECIMALS) for each in (span.value, span.low, span.high)
-    )
-    return Measurement(since=span.since, until=span.until, value=value, low=low, high=high, n=span.n)
 
 
 def _month(month: str, value: MonthValue, *, complete: bool) -> IndicatorMonth:
@@ -576,38 +377,3 @@ def _light(indicator: Indicator, value: float | None, target: Decimal | None, le
     if indicator.reaches(exact, target):
         return "green"
     return "amber" if least is not None and indicator.reaches(exact, least) else "red"
-
-
-def _review(line: ReviewLine) -> GoalReview:
-    return GoalReview(at=from_micros(line.at), finding=line.finding, root_cause=line.root_cause, decision=line.decision)
-
-
-def _improvement(indicator: Indicator, line: ImprovementLine, moment: int) -> GoalImprovementProfile:
-    done = line.completed_at is not None and line.completed_at <= moment
-    measured = line.measured_at is not None and line.measured_at <= moment
-    before, after = (_as_span(each) if measured else None for each in (line.before, line.after))
-    effect = proved = None
-    if before is not None and after is not None and before.value is not None and after.value is not None:
-        effect = after.value - before.value
-        if after.low is not None and after.high is not None:
-            proved = after.low > before.value if indicator.better == "higher" else after.high < before.value
-    return GoalImprovementProfile(
-        improvement=line.improvement,
-        what=line.what,
-        owner=line.owner,
-        raised_at=from_micros(line.raised_at),
-        due_at=None if line.due_at is None else from_micros(line.due_at),
-        completed_at=from_micros(line.completed_at) if done and line.completed_at is not None else None,
-        overdue=not done and line.due_at is not None and line.due_at <= moment,
-        before=before,
-        after=after,
-        effect=effect,
-        proved=proved,
-    )
-
-
-def _as_span(found: Measured | None) -> IndicatorSpan | None:
-    if found is None:
-        return None
-    value, low, high = (None if each is None else float(each) for each in (found.value, found.low, found.high))
-    return IndicatorSpan(since=found.since, until=found.until, value=value, low=low, high=high, n=found.n)

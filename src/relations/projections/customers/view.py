@@ -6,20 +6,17 @@ newest change holds. See `relations.policies.consents`.
 
 from __future__ import annotations
 
-from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
 
-import msgspec
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, select
 
-from relations.aggregates.customer import ConsentGiven, ConsentWithdrawn, CustomerErased, IdentityLinked
+from relations.aggregates.customer import IdentityLinked
 from relations.errors import InvalidInput
-from relations.messages import CHANNELS, Envelope, from_micros, to_micros
+from relations.messages import CHANNELS, from_micros, to_micros
 from relations.policies.consents import Change, said_as_one, standing_at
 from relations.projections.arguments import Page, checked_choice, formerly_by_offset
 from relations.projections.contacts.view import ContactsView, quiet_times
@@ -38,19 +35,17 @@ from relations.projections.customers.duplicates import (
 from relations.projections.customers.lookup import Criterion, FoundCustomer, matches, paged, wanted_words
 from relations.projections.customers.matching import same_phone
 from relations.projections.customers.portraits import (
-    Culture,
     OpenWords,
     Parted,
     PortraitRow,
-    Trait,
     culture_of,
-    erase,
-    fold_portraits,
     latest,
     opened,
     traits_of,
 )
-from relations.projections.projection import CustomerRow, Projection, Rows
+from relations.projections.customers.profiles import ConsentStanding, Identity, Portrait
+from relations.projections.customers.rows import PROJECTION, Consent, ExternalId
+from relations.projections.projection import Projection
 from relations.projections.retention.view import RetentionView
 from relations.projections.running.aliases import Aliases, combined
 from relations.projections.view import View, ViewContext
@@ -58,163 +53,6 @@ from relations.projections.view import View, ViewContext
 __all__ = ["PROJECTION", "Consent", "ConsentStanding", "CustomersView", "ExternalId", "Identity", "Portrait"]
 
 _CHUNK = 2_000
-
-
-class Consent(CustomerRow, gc=False):
-    """The consents and withdrawals of a customer for one purpose through one channel.
-
-    Attributes:
-        changes: By the customer's id under which they were recorded, in order of business time. Stored rows have one.
-    """
-
-    table: ClassVar[str] = "consents"
-    key: ClassVar[tuple[str, ...]] = ("customer", "channel", "purpose")
-    channel: str
-    purpose: str
-    changes: dict[str, list[Change]] = msgspec.field(default_factory=dict)
-
-    def absorb(self, other: Consent) -> None:
-        """Add what was said under other ids."""
-        self.changes |= other.changes
-
-
-class ExternalId(CustomerRow, gc=False):
-    """An id that another system has for a customer.
-
-    Attributes:
-        source: The other system.
-        external_id: The keyed digest of the id, or the id itself as older versions recorded it.
-        sealed: The id as the log holds it, if it is sealed.
-    """
-
-    table: ClassVar[str] = "external_ids"
-    key: ClassVar[tuple[str, ...]] = ("customer", "source", "external_id")
-    indexes: ClassVar[tuple[tuple[str, ...], ...]] = (("source", "external_id"),)
-    source: str
-    external_id: str
-    sealed: str | None = None
-
-    def absorb(self, other: ExternalId) -> None:
-        """Keep one row, because linking twice changes nothing."""
-
-
-PROJECTION = Projection(name="customers", version=4, tables=(Consent, ExternalId, PortraitRow, Parted))
-fold_portraits(PROJECTION)
-
-
-@PROJECTION.on(ConsentGiven)
-def consent_given(rows: Rows, event: ConsentGiven, at: Envelope) -> None:
-    """Keep a consent."""
-    _take(rows, event, at, event.basis)
-
-
-@PROJECTION.on(ConsentWithdrawn)
-def consent_withdrawn(rows: Rows, event: ConsentWithdrawn, at: Envelope) -> None:
-    """Keep a withdrawal."""
-    _take(rows, event, at, None)
-
-
-@PROJECTION.on(IdentityLinked)
-def identity_linked(rows: Rows, event: IdentityLinked, at: Envelope) -> None:
-    """Keep the id in another system."""
-    row = rows.need(ExternalId, at.customer, event.source, event.digest or event.external_id)
-    if event.digest is not None:
-        row.sealed = event.external_id
-
-
-@PROJECTION.on(CustomerErased)
-def customer_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
-    """Drop the ids in other systems and everything personal."""
-    erase(rows, at)
-    for key in [key for key in rows.tables[ExternalId] if key[0] == at.customer]:
-        rows.drop(ExternalId, *key)
-
-
-def _take(rows: Rows, event: ConsentGiven | ConsentWithdrawn, at: Envelope, basis: str | None) -> None:
-    row = rows.need(Consent, at.customer, event.channel, event.purpose)
-    # Changes of the same time stay in the order of recording, so that the last of them holds.
-    changes = row.changes.setdefault(at.customer, [])
-    insort(changes, (at.occurred_at, basis), key=lambda change: (change[0], change[1] is None))
-
-
-class ConsentStanding(BaseModel):
-    """The standing of a consent for one purpose through one channel.
-
-    Attributes:
-        channel: The channel.
-        purpose: The purpose.
-        allowed: True if contact is allowed at the moment asked for.
-        basis: The basis of the consent; None if it is withdrawn.
-        since: The time of the change that holds.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    channel: str
-    purpose: str
-    allowed: bool
-    basis: str | None
-    since: datetime
-
-
-class Identity(BaseModel):
-    """All ids of a customer.
-
-    Attributes:
-        customer: The surviving id, which views answer for.
-        ids: All ids of this customer: the surviving one first, the others in order.
-        external_ids: The ids in other systems: source and id, in order.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    customer: str
-    ids: tuple[str, ...]
-    external_ids: tuple[tuple[str, str], ...]
-
-
-class Portrait(BaseModel):
-    """The profile of a customer over all their ids, each field as last recorded by business time.
-
-    Attributes:
-        customer: The surviving id, which views answer for.
-        ids: All ids of this customer: the surviving one first, the others in order.
-        external_ids: The ids in other systems: source and id, in order.
-        known_since: The time of their registration; None if only complaints or points are recorded.
-        erased_at: The time of their erasure, after which the profile is empty; None if they were not erased.
-        name: The name.
-        email: The e-mail address.
-        phone: The phone number as it was given.
-        phone_number: The phone number in E.164; None if neither the number, the region nor the policy gives a country.
-        birthday: The birthday as a date, or as --MM-DD without the year.
-        language: The language in which to address them.
-        region: The region where they live.
-        channel: The channel through which they were registered.
-        source: The source of the registration.
-        traits: Their preferences, habits, taboos and needs.
-        culture: The way they want to be addressed and served; None if nothing was noted.
-        consents: Their consents and withdrawals.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    customer: str
-    ids: tuple[str, ...]
-    external_ids: tuple[tuple[str, str], ...] = ()
-    known_since: datetime | None = None
-    erased_at: datetime | None = None
-    name: str | None = None
-    email: str | None = None
-    phone: str | None = None
-    phone_number: str | None = None
-    birthday: str | None = None
-    language: str | None = None
-    region: str | None = None
-    channel: str | None = None
-    source: str | None = None
-    traits: tuple[Trait, ...] = ()
-    culture: Culture | None = None
-    consents: tuple[ConsentStanding, ...] = ()
 
 
 _PROFILE = ("name", "email", "phone", "birthday", "language", "region", "channel", "source")
@@ -294,11 +132,8 @@ class CustomersView(View):
         """
         page = Page(limit, after)
         keys, aliases, country = self._open_words, self.aliases, self.policy.country
-        candidates = Candidates()
-        for name, hashes in self._mark_hashes(country, keys).items():
-            candidates.add(aliases.survivor(name), hashes)
         linked = self._shared_external_ids(aliases)
-        likely = sorted({*candidates.found(shared_by_at_most), *(name for name, _ in linked)})
+        likely = sorted({*self._sharing(shared_by_at_most, country, keys, aliases), *(name for name, _ in linked)})
         ids = [name for each in likely for name in aliases.ids(each)]
         marked: list[tuple[str, list[Mark]]] = [*linked]
         people: dict[str, list[Person]] = {}
@@ -314,6 +149,19 @@ class CustomersView(View):
         ranked = pairs(marked, parted, shared_by_at_most, people)
         return page.of_ranks(ranked, lambda pair: pair.customers)
 
+    def _sharing(self, at_most: int, country: str | None, keys: OpenWords, aliases: Aliases) -> list[str]:
+        """Return the customers who share a mark with others, at most this many in all."""
+        hashes = self._mark_hashes(country, keys)
+
+        def found() -> list[str]:
+            candidates = Candidates()
+            for name, theirs in hashes.items():
+                candidates.add(aliases.survivor(name), theirs)
+            return candidates.found(at_most)
+
+        # While a value waits to take effect, the marks depend on the moment too.
+        return found() if self._hashes.awaiting else self.keep(("sharing", at_most, country), found)
+
     def _mark_hashes(self, country: str | None, keys: OpenWords) -> dict[str, tuple[int, ...]]:
         """Return the hashes of the marks of every id. Only ids with new events are read again."""
         state, known = self._state(), self._hashes
@@ -324,6 +172,8 @@ class CustomersView(View):
             if state is not None and known.state is not None and known.can_follow(state, country):
                 changed = self._changed(known.state.position, until=state.position)
             names = None if changed is None else changed | known.awaiting
+            if names is not None and not names and known.state == state:
+                return known.of
             hashes, awaiting = ({}, set()) if names is None else (dict(known.of), set[str]())
             for name in names or ():
                 hashes.pop(name, None)
@@ -363,11 +213,17 @@ class CustomersView(View):
             .subquery()
         )
         same = (columns.source == several.c.source) & (columns.external_id == several.c.external_id)
-        found = [*self.execute(wanted.join(several, same)), *self.execute(wanted.where(columns.sealed.is_(None)))]
+
+        def rows() -> list[tuple[str, str, str, str | None]]:
+            shared = [*self.execute(wanted.join(several, same)), *self.execute(wanted.where(columns.sealed.is_(None)))]
+            return [(customer, source, own, sealed) for customer, source, own, sealed in shared]
+
+        found = list(self.keep("shared external ids", rows))
         # An id recorded in clear text by an older version is the same as one recorded by its digest since.
         names = list({name for _, source, own, sealed in found if not sealed and (name := self._digest(own, source))})
         for start in range(0, len(names), _CHUNK):
-            found += self.execute(wanted.where(columns.external_id.in_(names[start : start + _CHUNK])))
+            again = self.execute(wanted.where(columns.external_id.in_(names[start : start + _CHUNK])))
+            found += [(customer, source, own, sealed) for customer, source, own, sealed in again]
         ids = self._opened([(customer, sealed or own) for customer, _source, own, sealed in found])
         return [
             (aliases.survivor(customer), [("external_id", f"{source} {words}")])
@@ -384,10 +240,18 @@ class CustomersView(View):
 
     def _external_ids(self, ids: Sequence[str]) -> tuple[tuple[str, str], ...]:
         """Return a customer's ids in other systems, source and id, in order."""
+        linked = self._external_ids_of(ids)
+        return tuple(sorted({each for found in linked.values() for each in found}))
+
+    def _external_ids_of(self, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+        """Return the source and id in other systems by the id under which they were linked."""
         linked = self.rows_as_recorded(ExternalId, ids)
         opened_ids = self._opened([(row.customer, row.sealed or row.external_id) for row in linked])
-        known = zip(linked, opened_ids, strict=True)
-        return tuple(sorted({(row.source, words) for row, words in known if words is not None}))
+        found: dict[str, list[tuple[str, str]]] = {}
+        for row, words in zip(linked, opened_ids, strict=True):
+            if words is not None:
+                found.setdefault(row.customer, []).append((row.source, words))
+        return found
 
     def identity(self, customer: str) -> Identity:
         """Return all ids of the customer who has this one."""
@@ -400,7 +264,16 @@ class CustomersView(View):
 
     def merged(self) -> list[Identity]:
         """Return the customers with several ids, in order."""
-        return [self.identity(customer) for customer in sorted(self.aliases.groups)]
+        groups = self.aliases.groups
+        linked = self._external_ids_of([name for ids in groups.values() for name in ids])
+        return [
+            Identity(
+                customer=customer,
+                ids=groups[customer],
+                external_ids=tuple(sorted({each for name in groups[customer] for each in linked.get(name, ())})),
+            )
+            for customer in sorted(groups)
+        ]
 
     def linked(self, source: str, external_id: str) -> list[str]:
         """Return the customers with this id in another system. Several suggest that they are the same person."""

@@ -6,8 +6,9 @@ The rows hold times (`relations.projections.repair.cases`). States are computed 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 from sqlalchemy import or_, select
@@ -235,6 +236,29 @@ class RepairView(View):
         )
         return step_times(histories, as_of=moment)
 
+    def steps_by_month(
+        self, months: Sequence[str], *, as_of: datetime | None = None, severity: str | None = None
+    ) -> dict[str, list[StepTime]]:
+        """Return the same figures for the complaints filed in each of some months.
+
+        Args:
+            months: The months, such as `2024-05`.
+            as_of: The moment; now by default.
+            severity: Only complaints of this severity.
+
+        Raises:
+            InvalidInput: One of them is not a month.
+        """
+        filed: dict[str, list[ComplaintHistory]] = {
+            month: [] for month in months if checked_month(month, "months") is not None
+        }
+        moment, local = self.moment(as_of), self.local
+        for history in self._histories(moment):
+            month = local.month(history.case.filed_at or 0)
+            if month in filed and severity in (None, history.case.severity):
+                filed[month].append(history)
+        return {month: step_times(histories, as_of=moment) for month, histories in filed.items()}
+
     def funnel(self, *, as_of: datetime | None = None) -> list[FunnelStep]:
         """Return the number of complaints that reached each step towards a restored relation."""
         return repair_funnel(self._histories(self.moment(as_of)))
@@ -288,10 +312,27 @@ class RepairView(View):
         return repair_summary(relations, customers=self.count(Patron, columns.known_at <= moment), as_of=moment)
 
     def _read(self, moment: int, *where: Any) -> list[Named]:
+        if not where:
+            return list(self.of_each(("relations", moment), partial(self._relations_of, moment)).items())
         cases = self.table(Case).c
+<<<<<<< HEAD
         rows = self.rows(Case, cases.kind == "complaint", *where, order_by=(cases.customer, cases.complaint))
         patrons = self.rows(Patron, self.table(Patron).c.complaints > 0)
         return list(read_relations(patrons, rows, self.policy.repair, as_of=moment, local=self.local))
+=======
+        rows = self.rows(Case, *where, order_by=(cases.customer, cases.complaint))
+        return list(self._relations(moment, self.rows(Patron, self.table(Patron).c.complaints > 0), rows))
+
+    def _relations_of(self, moment: int, customers: Sequence[str] | None) -> dict[str, Relation]:
+        """Return the damaged relations of some customers; None stands for all."""
+        complained = self.table(Patron).c.complaints > 0
+        patrons = self.rows(Patron, complained) if customers is None else self.rows_of_some(Patron, customers)
+        rows = sorted(self.rows_of_some(Case, customers), key=lambda case: (case.customer, case.complaint))
+        return dict(self._relations(moment, patrons, rows))
+
+    def _relations(self, moment: int, patrons: Iterable[Patron], cases: Iterable[Case]) -> Iterator[Named]:
+        return read_relations(patrons, cases, self.policy.repair, as_of=moment, local=self.local)
+>>>>>>> main
 
     def _histories(self, moment: int) -> Iterator[ComplaintHistory]:
         return (history for _, relation in self._read(moment) for history in relation.histories)

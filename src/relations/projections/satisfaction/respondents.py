@@ -75,6 +75,35 @@ class Respondents:
     segments: SegmentsOf | None = None
     where: Where | None = None
 
+    @classmethod
+    def read_before(cls, answered: Mapping[str, tuple[Respondent, list[Fact]]], local: LocalTime) -> Respondents:
+        """Return all respondents whose answers were read before.
+
+        Args:
+            answered: The row and the answers of each respondent; see `answers_of`.
+            local: The business's days and months.
+        """
+        found = cls([row for row, _ in answered.values()], local)
+        found.__dict__["_answers"] = [fact for _, facts in answered.values() for fact in facts]
+        return found
+
+    def within(self, since: str | None, until: str | None) -> Respondents:
+        """Return the same respondents over a span of months; this object has to be over all months."""
+        found = replace(self, since=since, until=until)
+        if since is None and until is None:
+            found.__dict__["_answers_by_instrument"] = self._answers_by_instrument
+        found.__dict__["_answers"] = [fact for fact in self._answers if found.has_month(fact.month)]
+        return found
+
+    def has_month(self, month: str) -> bool:
+        """Return whether a month is one of those asked for."""
+        return (self.since is None or month >= self.since) and (self.until is None or month < self.until)
+
+    def answers_of(self) -> dict[str, tuple[Respondent, list[Fact]]]:
+        """Return the row and the answers of each respondent."""
+        with collector_paused():
+            return {row.customer: (row, list(self._answers_of(row))) for row in self.rows}
+
     def answers(self, instrument: str | None = None) -> list[Fact]:
         """Return all answers, or those to one instrument; the content of each is a `NamedAnswer`."""
         if instrument is None:
@@ -84,12 +113,11 @@ class Respondents:
     @cached_property
     def _answers(self) -> list[Fact]:
         with collector_paused():
-            return [
-                fact
-                for row in self.rows
-                for said in given_once(row)
-                for fact in self._facts(row, said.given, said, said.given.regarding)
-            ]
+            return [fact for row in self.rows for fact in self._answers_of(row)]
+
+    def _answers_of(self, row: Respondent) -> Iterator[Fact]:
+        for said in given_once(row):
+            yield from self._facts(row, said.given, said, said.given.regarding)
 
     @cached_property
     def _answers_by_instrument(self) -> dict[str, list[Fact]]:
@@ -140,7 +168,7 @@ class Respondents:
     ) -> Iterable[Fact]:
         """Return the fact, unless it lies outside the months or values wanted."""
         month = self.local.month(of.at)
-        if (self.since is not None and month < self.since) or (self.until is not None and month >= self.until):
+        if not self.has_month(month):
             return ()
         segments = (self.segments or {}).get(row.customer, ())
         fact = Fact(

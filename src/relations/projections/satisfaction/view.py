@@ -6,7 +6,7 @@ Figures are computed when they are asked for, under the policy in force then. `f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, TypeVar, get_args
 
@@ -20,7 +20,7 @@ from relations.policies.instruments import InstrumentKind
 from relations.projections.arguments import checked_month
 from relations.projections.projection import Projection
 from relations.projections.satisfaction.answers import COMPLAINT_CSAT, PROJECTION, Respondent
-from relations.projections.satisfaction.cuts import DIMENSIONS, Cuts, Dimension
+from relations.projections.satisfaction.cuts import DIMENSIONS, Cuts, Dimension, Fact
 from relations.projections.satisfaction.drivers import survey_drivers
 from relations.projections.satisfaction.figures import (
     CsatFigure,
@@ -45,7 +45,7 @@ from relations.projections.satisfaction.summary import (
     satisfaction_report,
 )
 from relations.projections.satisfaction.themes import ThemeFigure, theme_figures
-from relations.projections.view import View
+from relations.projections.view import View, ViewContext
 
 __all__ = ["SatisfactionView"]
 
@@ -70,6 +70,10 @@ class SatisfactionView(View):
 
     projection: ClassVar[Projection] = PROJECTION
     keeps_answers: ClassVar[bool] = True
+
+    def __init__(self, context: ViewContext, *others: View) -> None:
+        super().__init__(context, *others)
+        self._known: tuple[Mapping[str, tuple[Respondent, list[Fact]]], Respondents] | None = None
 
     def nps(
         self,
@@ -346,8 +350,13 @@ class SatisfactionView(View):
             InvalidInput: A dimension is unknown, a bound is not a month, or the time has no zone.
         """
         found = self._respondents(tuple(where or ()), since, until, segments, where, customer=customer)
-        low = low_answers(found.answers(), found.rows, self._rules())
-        return open_loops(low, now=self.moment(as_of))
+
+        def low() -> list[LowAnswer]:
+            return low_answers(found.answers(), found.rows, self._rules())
+
+        is_of_all = customer is None and not where and segments is None
+        listed = self.keep(("low", since, until), low) if is_of_all else low()
+        return open_loops(listed, now=self.moment(as_of))
 
     def themes(
         self,
@@ -438,7 +447,19 @@ class SatisfactionView(View):
     ) -> Respondents:
         _check_dimensions(dimensions, segments)
         first, end = checked_month(since, "since"), checked_month(until, "until")
-        return Respondents(self.rows(Respondent, customer=customer), self.local, first, end, segments, where)
+        if customer is not None or segments is not None or where:
+            return Respondents(self.rows(Respondent, customer=customer), self.local, first, end, segments, where)
+        return self._all_respondents().within(first, end)
+
+    def _all_respondents(self) -> Respondents:
+        answered = self.of_each("answers", self._answers_of)
+        known = self._known
+        if known is None or known[0] is not answered:
+            known = self._known = answered, Respondents.read_before(answered, self.local)
+        return known[1]
+
+    def _answers_of(self, customers: Sequence[str] | None) -> dict[str, tuple[Respondent, list[Fact]]]:
+        return Respondents(self.rows_of_some(Respondent, customers), self.local).answers_of()
 
 
 def _check_dimensions(by: Sequence[str], segments: SegmentsOf | None, known: Sequence[str] = DIMENSIONS) -> None:
