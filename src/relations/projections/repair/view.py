@@ -315,11 +315,6 @@ class RepairView(View):
         if not where:
             return list(self.of_each(("relations", moment), partial(self._relations_of, moment)).items())
         cases = self.table(Case).c
-<<<<<<< HEAD
-        rows = self.rows(Case, cases.kind == "complaint", *where, order_by=(cases.customer, cases.complaint))
-        patrons = self.rows(Patron, self.table(Patron).c.complaints > 0)
-        return list(read_relations(patrons, rows, self.policy.repair, as_of=moment, local=self.local))
-=======
         rows = self.rows(Case, *where, order_by=(cases.customer, cases.complaint))
         return list(self._relations(moment, self.rows(Patron, self.table(Patron).c.complaints > 0), rows))
 
@@ -331,8 +326,8 @@ class RepairView(View):
         return dict(self._relations(moment, patrons, rows))
 
     def _relations(self, moment: int, patrons: Iterable[Patron], cases: Iterable[Case]) -> Iterator[Named]:
-        return read_relations(patrons, cases, self.policy.repair, as_of=moment, local=self.local)
->>>>>>> main
+        complaints = [case for case in cases if case.kind == "complaint"]
+        return read_relations(patrons, complaints, self.policy.repair, as_of=moment, local=self.local)
 
     def _histories(self, moment: int) -> Iterator[ComplaintHistory]:
         return (history for _, relation in self._read(moment) for history in relation.histories)
