@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from eventsourcing.persistence import StoredEvent
 
 from relations import Event, InvalidInput, Policy, Relations
 from relations.aggregates.complaint import ComplaintFiled
 from relations.aggregates.customer import Customer, PurchaseRecorded, SentimentScored
 from relations.errors import NewerLog, UndecodableEvent
 from relations.log.eventsourcing.recorders import AggregateRecorder
+from relations.log.eventsourcing.versions import stored_event
 from relations.projections import PROJECTIONS
 from relations.testing import simulate
 from tests.support.making import START, assert_sound, complaint, day, erase, in_processes, purchase, register, tamper
@@ -127,7 +127,7 @@ def test_only_events_of_some_classes_come_where_they_are_asked_for(relations: Re
 def test_events_go_on_behind_more_than_a_page_of_another_application_s(relations: Relations) -> None:
     relations.execute(register())
     recorder = AggregateRecorder(relations.log)
-    recorder.insert_events([StoredEvent("other-1", number, "other:Happened", b"{}") for number in range(1, 1_202)])
+    recorder.insert_events([stored_event("other-1", number, "other:Happened", b"{}") for number in range(1, 1_202)])
     relations.execute(purchase(1))
     assert [recorded.position for recorded in relations.events()] == [1, 2, 1_204]
     assert [recorded.position for recorded in relations.events(of=(PurchaseRecorded,))] == [1_204]

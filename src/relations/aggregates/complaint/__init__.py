@@ -26,8 +26,8 @@ its content and time. The same command again adds nothing. Assigning, assessing 
 change nothing. A later acknowledgement adds nothing either; an earlier one is recorded as the first.
 
 **Late arrivals.** Work recorded late is judged by the state as of its business time. It is recorded if it was legal
-then, changes nothing that came after, and ends a clock only if that clock still runs in the same round. Commands that
-begin or end a round must come in order (`out_of_order`).
+then, and changes nothing that came after. It ends a clock only if that clock still runs in the same round. Commands
+that begin or end a round must come in order (`out_of_order`).
 
 **Merged complaints.** Work on a merged complaint continues in the surviving one. Commands to it are refused, and the
 refusal names the survivor. Only `ReopenComplaint` takes it up again.
