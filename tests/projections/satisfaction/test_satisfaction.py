@@ -183,9 +183,7 @@ def test_months_are_those_of_the_business() -> None:
 def test_a_follow_up_is_an_instrument_of_its_own() -> None:
     scores = enumerate((1, 2, None, 5, 4, 4))
     followed_up = [(f"c{number}", MAY, ComplaintFollowedUp(score=score)) for number, score in scores]
-    noise = ComplaintFiled(
-        subject="noise", channel="web", severity="low", acknowledge_by=MAY, resolve_by=MAY, policy=1
-    )
+    noise = ComplaintFiled(subject="noise", channel="web", severity="low", acknowledge_by=MAY, resolve_by=MAY, policy=1)
     filed = [(customer, MAY, noise) for customer, _, _ in followed_up]
     said = [*filed, *followed_up, *given_scores(5, 5, 5, 5, 5, instrument="csat", touchpoint="complaint")]
     by: tuple[Dimension, ...] = ("touchpoint",)
