@@ -45,6 +45,15 @@ def test_the_work_list_is_read_page_by_page(run: Run, desk: Path) -> None:
     assert names(run("complaints", "-d", desk, "--after", first["next"], "--json").json) == ["k2"]
     assert names(run("complaints", "-d", desk, "--owner", "ann", "--overdue", "--json").json) == ["k1"]
     assert names(run("complaints", "-d", desk, "--unassigned", "--severity", "low", "--json").json) == ["k2"]
+    assert names(run("complaints", "-d", desk, "--kind", "complaint", "--json").json) == names(whole)
+    with Relations.open(f"sqlite:///{desk}", durability="off") as relations:
+        filed = datetime(2025, 1, 9, tzinfo=UTC)
+        enquiry = {"complaint": "e1", "customer": "c2", "subject": "parking", "channel": "phone", "grade": "high"}
+        relations.execute(FileComplaint(**enquiry, kind="enquiry", occurred_at=filed))
+    for option in (("--kind", "enquiry"), ("--channel", "phone"), ("--grade", "high")):
+        assert names(run("complaints", "-d", desk, *option, "--json").json) == ["e1"]
+        assert names(run("complaints", "-d", desk, "--since", "2025-01-01", *option, "--json").json) == ["e1"]
+    assert "enquiry" in run("complaints", "-d", desk, "--kind", "enquiry").out
     shown = run("complaints", "-d", desk, "--limit", "2").out
     assert f"--after {first['next']}" in shown
     assert "ago" in shown

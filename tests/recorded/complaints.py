@@ -31,6 +31,7 @@ from relations.aggregates.complaint import (
     InformationAsked,
     InformationReceived,
     MessageReceived,
+    MessageSent,
     PromiseJudged,
     RemedyApproved,
     RemedyProposed,
@@ -58,6 +59,19 @@ COMPLAINTS: dict[str, Event] = {
     "complaint.information_received.1.full": InformationReceived(request="q1", words=SEALED, at=AT),
     "complaint.message_received.1.full": MessageReceived(message="n1", channel="email", words=SEALED, at=AT),
     "complaint.message_received.1.bare": MessageReceived(message="n1"),
+    "complaint.message_sent.1.full": MessageSent(message="n2", channel="email", words=SEALED, at=AT),
+    "complaint.message_sent.1.bare": MessageSent(message="n2"),
+    "complaint.filed.1.enquiry": ComplaintFiled(
+        subject="parking",
+        channel="web",
+        severity="low",
+        acknowledge_by=AT + DAY,
+        resolve_by=AT + 2 * DAY,
+        policy=2,
+        customer="c-42",
+        at=AT,
+        kind="enquiry",
+    ),
     "complaint.promise_judged.1.full": PromiseJudged(
         promise="timely response", kept=True, judged_by="regulator", at=AT
     ),

@@ -42,7 +42,7 @@ class LayeredMap(Mapping[K, V]):
     """A long map: a dictionary that many versions share, and the changes of this version.
 
     A change copies the changes, not the whole. They are folded into a new dictionary when there are about twice as many
-    as the square root of the entries, so a change costs that many steps on average. Removed keys are marked.
+    as the square root of the entries. So a change costs that many steps on average. Removed keys are marked.
 
     Args:
         base: The entries; nobody may change them any more.

@@ -175,7 +175,7 @@ def mean_by_respondent(groups: Iterable[Sequence[int]], confidence: float = CONF
 def wilson(hits: int, n: int, confidence: float = CONFIDENCE) -> Interval | None:
     """Return Wilson's score interval of a share, without continuity correction; None if `n` is 0.
 
-    It never leaves [0, 1] and keeps its coverage for few answers and for shares near 0 or 1, where the textbook (Wald)
+    It never leaves [0, 1] and keeps its coverage for few answers and for shares near 0 or 1. There the textbook (Wald)
     interval shrinks to nothing.
 
     Sources: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the

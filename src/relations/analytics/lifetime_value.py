@@ -1,6 +1,6 @@
 """Customer lifetime value: expected purchases times the expected amount of a purchase, discounted.
 
-The two models are fitted separately, since they assume that frequency and amount are independent (Fader, Hardie and
+The two models are fitted separately. They assume that frequency and amount are independent (Fader, Hardie and
 Lee, Journal of Marketing Research 42 (2005) 415-430). Then the product of expectations is the expectation of the
 product.
 """

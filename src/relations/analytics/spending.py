@@ -1,6 +1,6 @@
 """The Gamma-Gamma model of how much customers spend when they buy.
 
-A customer's amounts scatter around a mean of their own (gamma with shape p), and the means scatter over customers (the
+A customer's amounts scatter around a mean of their own (gamma with shape p). The means scatter over customers (the
 gamma's rate is itself gamma, with shape q and rate v). The expected amount is then a weighted mean of the customer's
 own amounts and those of everybody: the more purchases, the more weight their own have. The model assumes that the
 amount is independent of how often a customer buys.

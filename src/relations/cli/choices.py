@@ -9,6 +9,7 @@ import typer
 __all__ = [
     "CausesChoice",
     "DimensionChoice",
+    "KindChoice",
     "LoadChoice",
     "OrderChoice",
     "SchemaChoice",
@@ -51,6 +52,15 @@ class SegmentsChoice(StrEnum):
 
     value = "value"
     policy = "policy"
+
+
+class KindChoice(StrEnum):
+    """The kinds of cases on the desk."""
+
+    complaint = "complaint"
+    enquiry = "enquiry"
+    request = "request"
+    suggestion = "suggestion"
 
 
 class SeverityChoice(StrEnum):

@@ -1,7 +1,7 @@
 """Files into the log: rows become commands, commands are executed in batches, and rejected rows keep their reasons.
 
 An import may be interrupted at any moment and run again. Command ids are made of the import's name and the row, and a
-batch is one transaction, so the log itself shows how far an earlier run came. Rows up to there are not decided again: a
+batch is one transaction. So the log itself shows how far an earlier run came. Rows up to there are not decided again: a
 refusal was right on the state of its own time and need not be on today's.
 """
 

@@ -2,7 +2,7 @@
 
 The result codes of SQLite and the SQLSTATE of PostgreSQL decide. Messages may be translated, so they are read only if
 there is no code. Errors about a statement's values (a unique key that exists, a value that does not fit) stay
-unchanged, because the code that sent the statement handles them.
+unchanged. The code that sent the statement handles them.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from relations.policies.complaints.service_levels import (
     DayCount,
     EscalationStep,
     GradeLevels,
+    KindLevel,
     ServiceLevel,
     ServiceLevels,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "Inactivity",
     "Instrument",
     "InstrumentItem",
+    "KindLevel",
     "Lifecycle",
     "Lifetime",
     "Limit",

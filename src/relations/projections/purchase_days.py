@@ -1,6 +1,6 @@
 """The days on which a customer bought, as one bit a day: small, the same in any order, and merged by `or`.
 
-A month's days are the bits of one integer, the first of the month the lowest, so a customer takes as much room as
+A month's days are the bits of one integer, the first of the month the lowest. So a customer takes as much room as
 they have months, however often they buy.
 """
 

@@ -217,7 +217,7 @@ class View(TableReader):
     def keep(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Return the part of an answer that was kept under a key, or compute and keep it.
 
-        It is kept while the tables and the policies are the same, so everything else that it depends on has to be part
+        It is kept while the tables and the policies are the same. So everything else that it depends on has to be part
         of the key. The caller must not change it.
         """
         state = self._state()

@@ -1,6 +1,6 @@
 """Dead letters: events that a target did not accept, kept until they are sent again or discarded.
 
-While a customer has a dead letter, later events of that customer are put behind it, so that the target never sees them
+While a customer has a dead letter, later events of that customer are put behind it. So the target never sees them
 out of order. The table holds positions and reasons; the events themselves are in the log.
 """
 

@@ -57,6 +57,7 @@ from relations.aggregates.complaint import (
     MeasureImprovement,
     MergeComplaint,
     MessageReceived,
+    MessageSent,
     NameRootCause,
     PromiseJudged,
     ProposeRemedy,
@@ -73,6 +74,7 @@ from relations.aggregates.complaint import (
     ReopenComplaint,
     ResolveComplaint,
     SendHoldingReply,
+    SendMessage,
     Status,
     TakeDuplicate,
     TransferComplaint,
@@ -273,6 +275,7 @@ EVERY = (
     do(AskInformation, 50, request="q2"),
     do(ReceiveInformation, 50, request="q1"),
     do(ReceiveMessage, 50, message="n1", words="Any news?"),
+    do(SendMessage, 50, message="n2", words="On Monday."),
     do(JudgePromise, 50, promise="timely response", kept=False, judged_by="regulator"),
     do(SendHoldingReply, 50, reason="waiting for the builder"),
     do(EscalateComplaint, 50, to="director"),
@@ -636,8 +639,8 @@ def test_a_whole_life_ends_in_a_state_that_a_snapshot_keeps() -> None:
 
 
 def test_every_event_and_command_belongs_to_the_aggregate() -> None:
-    assert len(AGGREGATE.events) == len({event.topic for event in AGGREGATE.events}) == 40
-    assert len(AGGREGATE.commands) == 32
+    assert len(AGGREGATE.events) == len({event.topic for event in AGGREGATE.events}) == 41
+    assert len(AGGREGATE.commands) == 33
     assert len(REFUSALS) >= 8
 
 
@@ -645,8 +648,8 @@ def test_every_repair_action_serves_a_justice_and_nothing_else_does() -> None:
     assert set(JUSTICE.values()) == {"distributive", "procedural", "interactional"}
     no_repair = {
         ComplaintFiled, ComplaintClosed, ComplaintWithdrawn, RemedyAccepted, RemedyDeclined,
-        RemedyRefused, InformationReceived, MessageReceived, PromiseJudged, ComplaintMerged, DuplicateTaken,
-        ImprovementProved, ImprovementNotProved,
+        RemedyRefused, InformationReceived, MessageReceived, MessageSent, PromiseJudged, ComplaintMerged,
+        DuplicateTaken, ImprovementProved, ImprovementNotProved,
         ClockStarted, ClockPaused, ClockResumed, ClockCancelled, DeadlineMet, DeadlineMissed, DeadlineMoved,
         EscalationPlanned,
     }  # fmt: skip

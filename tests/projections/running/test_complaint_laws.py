@@ -67,8 +67,12 @@ MOVES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("MeasureImprovement", {"improvement": "i", "before": 9, "before_days": 90, "after": 1, "after_days": 90}),
     ("CheckDeadlines", {}),
     ("ReceiveMessage", {"message": "m"}),
+    ("SendMessage", {"message": "n"}),
     ("JudgePromise", {"promise": "timely response", "kept": False, "judged_by": "regulator"}),
 )
+
+
+KINDS = ("complaint", "complaint", "enquiry", "complaint", "suggestion", "complaint", "request")
 
 
 def commands(seed: int = 7) -> Iterator[Command]:
@@ -84,8 +88,15 @@ def commands(seed: int = 7) -> Iterator[Command]:
     for number in range(10):
         at = START + timedelta(days=10 + number)
         complaint = {"complaint": f"k{number}"}
+        kind = KINDS[number % len(KINDS)]
         yield complaints.FileComplaint(
-            customer=f"c{number % 5}", subject="noise", channel="web", text="words", occurred_at=at, **complaint
+            customer=f"c{number % 5}",
+            subject="noise",
+            channel="web",
+            text="words",
+            occurred_at=at,
+            kind=kind,
+            **complaint,
         )
         for _ in range(16):
             name, fields = chance.choice(MOVES)

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from relations import Policy, Relations
-from relations.aggregates.complaint import ComplaintFollowedUp, FileComplaint, FollowUpComplaint, ResolveComplaint
+from relations.aggregates.complaint import (
+    ComplaintFiled,
+    ComplaintFollowedUp,
+    FileComplaint,
+    FollowUpComplaint,
+    ResolveComplaint,
+)
 from relations.aggregates.customer import FeedbackGiven, GiveFeedback
 from relations.errors import InvalidInput
 from relations.messages import Command, Envelope, Event, to_micros
@@ -177,7 +183,9 @@ def test_months_are_those_of_the_business() -> None:
 def test_a_follow_up_is_an_instrument_of_its_own() -> None:
     scores = enumerate((1, 2, None, 5, 4, 4))
     followed_up = [(f"c{number}", MAY, ComplaintFollowedUp(score=score)) for number, score in scores]
-    said = [*followed_up, *given_scores(5, 5, 5, 5, 5, instrument="csat", touchpoint="complaint")]
+    noise = ComplaintFiled(subject="noise", channel="web", severity="low", acknowledge_by=MAY, resolve_by=MAY, policy=1)
+    filed = [(customer, MAY, noise) for customer, _, _ in followed_up]
+    said = [*filed, *followed_up, *given_scores(5, 5, 5, 5, 5, instrument="csat", touchpoint="complaint")]
     by: tuple[Dimension, ...] = ("touchpoint",)
     (csat,) = csat_figures(cuts(said, "csat"), by=by, surveys=SURVEYS)
     (handling,) = csat_figures(cuts(said, "complaint_csat"), by=by, surveys=SURVEYS, instrument="complaint_csat")

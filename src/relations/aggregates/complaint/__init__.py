@@ -11,7 +11,11 @@ again. If the policy has promises for them, `next_response` starts with a messag
 missed at the deadline or later: when the answering command or `CheckDeadlines` is recorded, whichever comes first. It
 is cancelled when the complaint is withdrawn, merged or reopened before. A recorded miss stays in the log; figures
 use the times of the steps. The first answer is anything that answers the customer: an acknowledgement, an apology, an
-offer, a question, a holding reply, a remedy carried out or the resolution.
+offer, a question, a message, a holding reply, a remedy carried out or the resolution.
+
+**Kinds.** A case may also be an enquiry, a request or a suggestion. It has the same life on the same desk, with the
+service level of its kind. Only complaints affect the state of the relation. A suggestion is resolved as `adopted` or
+`declined`.
 
 While a question to the customer is open, the clocks named in the policy are paused. Only the working time of the
 pause is deducted. Another severity or a holding reply moves the deadlines of running clocks; the time used stays used.
@@ -22,8 +26,8 @@ its content and time. The same command again adds nothing. Assigning, assessing 
 change nothing. A later acknowledgement adds nothing either; an earlier one is recorded as the first.
 
 **Late arrivals.** Work recorded late is judged by the state as of its business time. It is recorded if it was legal
-then, changes nothing that came after, and ends a clock only if that clock still runs in the same round. Commands that
-begin or end a round must come in order (`out_of_order`).
+then, and changes nothing that came after. It ends a clock only if that clock still runs in the same round. Commands
+that begin or end a round must come in order (`out_of_order`).
 
 **Merged complaints.** Work on a merged complaint continues in the surviving one. Commands to it are refused, and the
 refusal names the survivor. Only `ReopenComplaint` takes it up again.
@@ -68,6 +72,7 @@ from relations.aggregates.complaint.commands import (
     ReopenComplaint,
     ResolveComplaint,
     SendHoldingReply,
+    SendMessage,
     Severity,
     TakeDuplicate,
     TransferComplaint,
@@ -116,6 +121,7 @@ from relations.aggregates.complaint.events.handling import (
     InformationAsked,
     InformationReceived,
     MessageReceived,
+    MessageSent,
     PromiseJudged,
     RemedyAccepted,
     RemedyApproved,
@@ -216,6 +222,7 @@ __all__ = [
     "MeasureImprovement",
     "MergeComplaint",
     "MessageReceived",
+    "MessageSent",
     "NameRootCause",
     "PromiseJudged",
     "ProposeRemedy",
@@ -238,6 +245,7 @@ __all__ = [
     "ResolveComplaint",
     "RootCauseNamed",
     "SendHoldingReply",
+    "SendMessage",
     "Severity",
     "Status",
     "TakeDuplicate",
@@ -254,7 +262,7 @@ AGGREGATE = Aggregate(
     # Only the filing command names the customer; after that the state has it.
     customer=lambda state, command: state.customer or getattr(command, "customer", ""),
     state=Complaint,
-    state_version=3,
+    state_version=4,
     # Everything about a complaint is decided by the policy under which it was filed: calendar, promises, limits.
     pinned=lambda state: state.filing.policy if state.filing else None,
 )

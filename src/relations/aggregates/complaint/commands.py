@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from relations.messages import Channel, Command, Id, Label, Money, Term, Text
-from relations.policies.complaints.service_levels import Severity
+from relations.policies.complaints.service_levels import CaseKind, Severity
 
 __all__ = [
     "AcceptRemedy",
@@ -18,6 +18,7 @@ __all__ = [
     "AssessComplaint",
     "AssignComplaint",
     "CarryOutRemedy",
+    "CaseKind",
     "CheckDeadlines",
     "CloseComplaint",
     "ComplaintCommand",
@@ -44,6 +45,7 @@ __all__ = [
     "ReopenComplaint",
     "ResolveComplaint",
     "SendHoldingReply",
+    "SendMessage",
     "Severity",
     "TakeDuplicate",
     "TransferComplaint",
@@ -88,9 +90,10 @@ class ComplaintCommand(Command):
 
 
 class FileComplaint(ComplaintCommand):
-    """File a complaint.
+    """File a complaint, or a case that is not one: an enquiry, a request or a suggestion.
 
     Attributes:
+        kind: The kind of case. Only complaints affect the state of the relation.
         grade: The customer's value grade, if service levels depend on it.
         on_behalf_of: The person concerned, if the customer complains for somebody else.
         relationship: That person's relationship to the customer: child, guest of the booking, company.
@@ -107,6 +110,9 @@ class FileComplaint(ComplaintCommand):
     grade: Label | None = None
     on_behalf_of: Text | None = None
     relationship: Label | None = None
+    kind: CaseKind = "complaint"
+
+    added: ClassVar[frozenset[str]] = frozenset({"kind"})
 
 
 class AcknowledgeComplaint(ComplaintCommand):
@@ -180,6 +186,20 @@ class ReceiveMessage(ComplaintCommand):
         message: The message's own id.
         channel: The channel through which it was received.
         words: The customer's words.
+    """
+
+    message: Id
+    channel: Channel | None = None
+    words: Text | None = None
+
+
+class SendMessage(ComplaintCommand):
+    """Record a message that the business sent to the customer. It answers: it ends the clock of the next answer.
+
+    Attributes:
+        message: The message's own id, which must differ from those of the customer's messages.
+        channel: The channel through which it was sent.
+        words: The words of the message.
     """
 
     message: Id
@@ -272,7 +292,7 @@ class CarryOutRemedy(ComplaintCommand):
 
 
 class ResolveComplaint(ComplaintCommand):
-    """Resolve the complaint."""
+    """Resolve the complaint. The outcome of a suggestion is `adopted` or `declined`."""
 
     outcome: Label = "settled"
 

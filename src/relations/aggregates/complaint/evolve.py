@@ -23,6 +23,7 @@ from relations.aggregates.complaint.commands import (
     RefuseRemedy,
     ResolveComplaint,
     SendHoldingReply,
+    SendMessage,
     WithdrawComplaint,
 )
 from relations.aggregates.complaint.events.clocks import (
@@ -60,6 +61,7 @@ from relations.aggregates.complaint.events.handling import (
     InformationAsked,
     InformationReceived,
     MessageReceived,
+    MessageSent,
     PromiseJudged,
     RemedyAccepted,
     RemedyApproved,
@@ -197,6 +199,15 @@ def _received(state: Complaint, event: InformationReceived) -> Complaint:
 
 def _message_received(state: Complaint, event: MessageReceived) -> Complaint:
     return _replace(state, messages=with_item(state.messages, event.message, event.at))
+
+
+def _message_sent(state: Complaint, event: MessageSent) -> Complaint:
+    return _replace(
+        state,
+        history=_moved(state, SendMessage, event.at),
+        answered_at=_answered(state, event.at),
+        messages=with_item(state.messages, event.message, event.at),
+    )
 
 
 def _held(state: Complaint, event: HoldingReplySent) -> Complaint:
@@ -411,6 +422,7 @@ _EVOLUTIONS: dict[type[Event], Callable[[Complaint, Any], Complaint]] = {
     InformationAsked: _asked,
     InformationReceived: _received,
     MessageReceived: _message_received,
+    MessageSent: _message_sent,
     PromiseJudged: _only_noted,
     HoldingReplySent: _held,
     ComplaintEscalated: _escalated,

@@ -2,8 +2,8 @@
 
 A complaint that was answered stays `acknowledged` while the work continues. Each remedy, improvement and question to
 the customer has its own state. Anything that answers the customer is a first answer: an acknowledgement, an apology, an
-offer, a question, a holding reply or a remedy carried out. Lessons may be recorded in any state. `CheckDeadlines` is
-legal in every state: it checks the running clocks and changes no state.
+offer, a question, a message, a holding reply or a remedy carried out. Lessons may be recorded in any state.
+`CheckDeadlines` is legal in every state: it checks the running clocks and changes no state.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from relations.aggregates.complaint.commands import (
     ReopenComplaint,
     ResolveComplaint,
     SendHoldingReply,
+    SendMessage,
     TakeDuplicate,
     TransferComplaint,
     WithdrawComplaint,
@@ -101,6 +102,7 @@ MOVES: Mapping[Status, Mapping[type[ComplaintCommand], Status]] = {
         GiveApology: "acknowledged",
         AskInformation: "acknowledged",
         SendHoldingReply: "acknowledged",
+        SendMessage: "acknowledged",
         ProposeRemedy: "acknowledged",
         ApproveRemedy: "acknowledged",
         ResolveComplaint: "resolved",
@@ -114,6 +116,7 @@ MOVES: Mapping[Status, Mapping[type[ComplaintCommand], Status]] = {
         AskInformation: "acknowledged",
         ReceiveInformation: "acknowledged",
         SendHoldingReply: "acknowledged",
+        SendMessage: "acknowledged",
         ProposeRemedy: "acknowledged",
         ApproveRemedy: "acknowledged",
         AcceptRemedy: "acknowledged",
@@ -125,19 +128,21 @@ MOVES: Mapping[Status, Mapping[type[ComplaintCommand], Status]] = {
     },
     "resolved": {
         # A promise may still be kept, because payments take days, and an answer may still come.
-        **_stays("resolved", AcceptRemedy, DeclineRemedy, CarryOutRemedy, ReceiveInformation, ReceiveMessage),
+        **_stays(
+            "resolved", AcceptRemedy, DeclineRemedy, CarryOutRemedy, ReceiveInformation, ReceiveMessage, SendMessage
+        ),
         FollowUpComplaint: "resolved",
         CloseComplaint: "closed",
         ReopenComplaint: "reopened",
     },
     "closed": {
         # Customers may answer after the complaint was closed.
-        **_stays("closed", ReceiveInformation, ReceiveMessage),
+        **_stays("closed", ReceiveInformation, ReceiveMessage, SendMessage),
         FollowUpComplaint: "closed",
         ReopenComplaint: "reopened",
     },
     "withdrawn": {
-        **_stays("withdrawn", ReceiveMessage),
+        **_stays("withdrawn", ReceiveMessage, SendMessage),
         CloseComplaint: "closed",
         ReopenComplaint: "reopened",
     },
@@ -153,6 +158,7 @@ MOVES: Mapping[Status, Mapping[type[ComplaintCommand], Status]] = {
         AskInformation: "acknowledged",
         ReceiveInformation: "reopened",
         SendHoldingReply: "acknowledged",
+        SendMessage: "acknowledged",
         ProposeRemedy: "acknowledged",
         ApproveRemedy: "acknowledged",
         AcceptRemedy: "reopened",
@@ -200,6 +206,7 @@ WORK: frozenset[type[ComplaintCommand]] = frozenset(
         ReceiveInformation,
         ReceiveMessage,
         SendHoldingReply,
+        SendMessage,
         ProposeRemedy,
         ApproveRemedy,
         AcceptRemedy,
@@ -215,6 +222,7 @@ ANSWERS: frozenset[type[ComplaintCommand]] = frozenset(
         GiveApology,
         AskInformation,
         SendHoldingReply,
+        SendMessage,
         ProposeRemedy,
         ApproveRemedy,
         CarryOutRemedy,

@@ -117,7 +117,7 @@ class Complaint(msgspec.Struct, frozen=True, gc=False):
         assigned_at: The time of the last assignment or transfer.
         remedies: By id; rewards of a recognition too.
         requests: Questions to the customer, by id.
-        messages: The times of the customer's own messages, by id.
+        messages: The times of the messages in both directions, by id.
         improvements: By id.
         merged_into: The complaint into which this one is merged.
         duplicates: The complaints that were merged into this one.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relations.cli.choices import CausesChoice, LoadChoice, OrderChoice, SeverityChoice, StatusChoice
+from relations.cli.choices import CausesChoice, KindChoice, LoadChoice, OrderChoice, SeverityChoice, StatusChoice
 from relations.cli.known import Known, open_as_known
 from relations.cli.options import (
     Ahead,
@@ -23,7 +23,7 @@ from relations.cli.screen import running
 from relations.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from relations.policies.complaints.service_levels import Severity
+    from relations.policies.complaints.service_levels import CaseKind, Severity
 
 __all__ = ["complaint_command", "complaints_command", "repair_command"]
 
@@ -54,6 +54,15 @@ def complaints_command(
         str | None, typer.Option(metavar="NAME", help="List only complaints of this department.")
     ] = None,
     severity: Annotated[SeverityChoice | None, typer.Option(help="List only complaints of this severity.")] = None,
+    kind: Annotated[
+        KindChoice | None, typer.Option(help="List only complaints, enquiries, requests or suggestions.")
+    ] = None,
+    channel: Annotated[
+        str | None, typer.Option(metavar="NAME", help="List only cases filed through this channel.")
+    ] = None,
+    grade: Annotated[
+        str | None, typer.Option(metavar="NAME", help="List only cases filed with this value grade.")
+    ] = None,
     unassigned: Annotated[bool, typer.Option("--unassigned", help="List only complaints without an owner.")] = False,
     overdue: Annotated[bool, typer.Option("--overdue", help="List only complaints with a missed deadline.")] = False,
     order: Annotated[
@@ -87,6 +96,7 @@ def complaints_command(
             screen.result({"by": load.value, "load": loads}, lambda screen: screen.print(page.show_load(loads, load)))
             return
         choice: Severity | None = None if severity is None else severity.value
+        kinds: CaseKind | None = None if kind is None else kind.value
         first, last = beginning(since, zone, field="--since"), beginning(until, zone, field="--until")
         if status or customer or subject or first or last:
             if unassigned or overdue:
@@ -105,6 +115,9 @@ def complaints_command(
                 owner=owner,
                 department=department,
                 severity=choice,
+                kind=kinds,
+                channel=channel,
+                grade=grade,
                 limit=limit,
                 after=after,
                 as_of=now,
@@ -115,6 +128,9 @@ def complaints_command(
                 owner=owner,
                 department=department,
                 severity=choice,
+                kind=kinds,
+                channel=channel,
+                grade=grade,
                 unassigned=unassigned,
                 due_by=now if overdue else None,
                 order=order.value,

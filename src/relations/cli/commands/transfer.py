@@ -84,7 +84,7 @@ def import_command(
 ) -> None:
     """Import a file: turn its rows into commands, and report rejected rows with their reasons.
 
-    Every row is counted as accepted or rejected. Command ids consist of the import's name and the row, so an
+    Every row is counted as accepted or rejected. Command ids consist of the import's name and the row. So an
     interrupted import can be run again, and a finished one records nothing the second time. The exit code is 3 if rows
     were rejected.
 

@@ -46,7 +46,7 @@ def show_list(page: TicketPage, title: str, zone: str) -> RenderableType:
         made.add_row(
             f"{ticket.complaint}\n{ticket.customer}",
             f"{local_minute(ticket.filed_at, zone)[:10]}\n{ticket.status}",
-            Text(ticket.severity, _MARK.get(ticket.severity, "")),
+            _weight(ticket),
             f"{ticket.subject}\n{whose}",
             Text.assemble(_due(ticket, zone), f"\n{_what(ticket)}"),
         )
@@ -54,6 +54,12 @@ def show_list(page: TicketPage, title: str, zone: str) -> RenderableType:
     if page.next is not None:
         lines.append(words(f"There is more: --after {page.next}"))
     return Group(headline("Complaints", title), section(made, *lines))
+
+
+def _weight(ticket: TicketProfile) -> Text:
+    """Return the severity, and the kind below it if it is not a complaint."""
+    shown = Text(ticket.severity, _MARK.get(ticket.severity, ""))
+    return shown if ticket.kind == "complaint" else Text.assemble(shown, f"\n{ticket.kind}")
 
 
 def _due(ticket: TicketProfile, zone: str) -> Text:
@@ -96,6 +102,8 @@ def _facts(ticket: TicketProfile, zone: str) -> Table:
     facts = {
         "About": ticket.subject,
         "Severity": ticket.severity + (", emergency" if ticket.emergency else ""),
+        "Kind": None if ticket.kind == "complaint" else ticket.kind,
+        "Grade": ticket.grade,
         "Category": ticket.category,
         "Status": f"{ticket.status} since {local_minute(ticket.since, zone)}",
         "Filed": f"{local_minute(ticket.filed_at, zone)}, {ticket.channel.replace('_', ' ')}",

@@ -1,7 +1,7 @@
 """Marks: an index of sealed words, so that a customer is found by a name, an address or a number.
 
-A mark is the first eight bytes of a keyed digest (HMAC-SHA256) of a normalised word. Marks are not part of the log,
-because the log keeps everything for ever, and a short number can be guessed from its digest by anybody with the key.
+A mark is the first eight bytes of a keyed digest (HMAC-SHA256) of a normalised word. Marks are not part of the log.
+The log keeps everything for ever, and a short number can be guessed from its digest by anybody with the key.
 They are kept next to the customers' keys, written in the transaction that seals the words, and deleted in the
 transaction that destroys the key. Two words may have the same mark, so the words themselves are compared in the end.
 """

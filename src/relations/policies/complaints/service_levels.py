@@ -21,13 +21,16 @@ from relations.messages import Checked, Label
 from relations.policies.complaints.business_calendar import BusinessCalendar, WorkingTime
 
 __all__ = [
+    "CASE_KINDS",
     "CLOCKS",
     "SEVERITIES",
+    "CaseKind",
     "ClockName",
     "DayCount",
     "Deadlines",
     "EscalationStep",
     "GradeLevels",
+    "KindLevel",
     "Promise",
     "ServiceLevel",
     "ServiceLevels",
@@ -38,6 +41,11 @@ Severity = Literal["low", "medium", "high", "critical"]
 """The severity of a complaint, as judged by the business."""
 
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+
+CaseKind = Literal["complaint", "enquiry", "request", "suggestion"]
+"""The kind of a case on the desk."""
+
+CASE_KINDS: tuple[CaseKind, ...] = get_args(CaseKind)
 
 ClockName = Literal["acknowledge", "next_response", "resolve", "follow_up"]
 """The clocks: the first answer, the next answer to a later message, the resolution, and the follow-up."""
@@ -159,6 +167,33 @@ class GradeLevels(Checked):
     critical: ServiceLevel | None = None
 
 
+class KindLevel(Checked):
+    """The service level of cases that are not complaints, whatever their severity.
+
+    Attributes:
+        kind: The kind of case.
+        level: The promised times.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["enquiry", "request", "suggestion"]
+    level: ServiceLevel
+
+
+_KIND_LEVELS = (
+    KindLevel(
+        kind="enquiry",
+        level=ServiceLevel(acknowledge=timedelta(hours=4), resolve=timedelta(days=1), next_response=timedelta(hours=4)),
+    ),
+    KindLevel(
+        kind="request",
+        level=ServiceLevel(acknowledge=timedelta(hours=4), resolve=timedelta(days=2), next_response=timedelta(hours=4)),
+    ),
+    KindLevel(kind="suggestion", level=ServiceLevel(acknowledge=timedelta(days=2), resolve=timedelta(days=30))),
+)
+
+
 class EscalationStep(Checked):
     """An escalation that is due when a percentage of a clock's time is used.
 
@@ -185,6 +220,9 @@ class ServiceLevels(Checked):
         critical: The level for safety, health, or a guest without a bed; by default answered in 2 hours, resolved in
             1 day.
         grades: The levels of customer grades that differ.
+        kinds: The levels of cases that are not complaints. By default an enquiry is answered in 4 hours and resolved in
+            1 day, a request in 4 hours and 2 days, a suggestion in 2 days and 30 days. A kind without a level of its
+            own follows severity and grade, as complaints do.
         calendar: The working hours of the desk; None means always.
         paused_by_questions: The clocks that are paused while a question to the customer is open.
         escalations: The escalations before a clock is missed, and when it is.
@@ -198,6 +236,7 @@ class ServiceLevels(Checked):
     high: ServiceLevel = ServiceLevel(acknowledge=timedelta(hours=8), resolve=timedelta(days=3))
     critical: ServiceLevel = ServiceLevel(acknowledge=timedelta(hours=2), resolve=timedelta(days=1))
     grades: tuple[GradeLevels, ...] = ()
+    kinds: tuple[KindLevel, ...] = _KIND_LEVELS
     calendar: BusinessCalendar | None = None
     paused_by_questions: tuple[PausableClock, ...] = ("resolve",)
     escalations: tuple[EscalationStep, ...] = ()
@@ -208,8 +247,12 @@ class ServiceLevels(Checked):
         if len({each.grade for each in self.grades}) < len(self.grades):
             msg = "each grade may be given only once"
             raise ValueError(msg)
+        if len({each.kind for each in self.kinds}) < len(self.kinds):
+            msg = "each kind may be given only once"
+            raise ValueError(msg)
         if self.calendar is None:
-            levels = [self.level(severity, grade) for severity in SEVERITIES for grade in self._grade_names]
+            levels = [each.level for each in self.kinds]
+            levels += [self.level(severity, grade) for severity in SEVERITIES for grade in self._grade_names]
             if any(isinstance(promise, DayCount) for level in levels for promise in level.promises):
                 msg = "a promise counted in days or months requires a calendar"
                 raise ValueError(msg)
@@ -225,8 +268,11 @@ class ServiceLevels(Checked):
         calendar = self.calendar
         return _ALWAYS.time if calendar is None else calendar.time
 
-    def level(self, severity: Severity, grade: str | None = None) -> ServiceLevel:
-        """Return the level for a severity and a grade; the general one if the grade has none of its own."""
+    def level(self, severity: Severity, grade: str | None = None, kind: str = "complaint") -> ServiceLevel:
+        """Return the level for a kind of case, or for a severity and a grade if the kind has none of its own."""
+        for one in self.kinds:
+            if one.kind == kind:
+                return one.level
         found: ServiceLevel | None = None
         if grade is not None:
             for each in self.grades:
@@ -243,9 +289,9 @@ class ServiceLevels(Checked):
         time = self.time
         return time.between(start, time.end_of_days(start, days=promise.days, months=promise.months))
 
-    def deadlines(self, severity: Severity, start: int, grade: str | None = None) -> Deadlines:
+    def deadlines(self, severity: Severity, start: int, grade: str | None = None, kind: str = "complaint") -> Deadlines:
         """Return the deadlines of clocks started at `start`, UTC microseconds."""
-        level = self.level(severity, grade)
+        level = self.level(severity, grade, kind)
         acknowledge, resolve = self.within(level.acknowledge, start), self.within(level.resolve, start)
         if self.calendar is None:
             return Deadlines(start + acknowledge, start + resolve)

@@ -218,6 +218,8 @@ def refund_reversed(rows: Rows, event: RefundReversed, _at: Envelope) -> None:
 
 
 @PROJECTION.on(ComplaintFiled)
-def complaint_filed(rows: Rows, _event: ComplaintFiled, at: Envelope) -> None:
-    """Count a complaint in its month."""
+def complaint_filed(rows: Rows, event: ComplaintFiled, at: Envelope) -> None:
+    """Count a complaint in its month. Cases that are not complaints are not counted."""
+    if event.kind != "complaint":
+        return
     rows.need(CaseMonth, rows.local.month(at.occurred_at)).filed += 1

@@ -369,9 +369,9 @@ class CustomersView(View):
     ) -> Iterator[Addressee]:
         """Yield the customers who may be addressed now through a channel for a purpose.
 
-        Their consent for the purpose through the channel stands, the policy's quiet time after the last contact is
-        over, and they have an address for the channel. Each is listed once. Customers are read in batches, each from a
-        state of its own.
+        Their consent for the purpose through the channel stands, and the policy's quiet time after the last contact
+        is over. They also have an address for the channel. Each is listed once. Customers are read in batches, each
+        from a state of its own.
 
         Args:
             channel: The channel.

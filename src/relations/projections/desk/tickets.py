@@ -36,6 +36,7 @@ from relations.aggregates.complaint import (
     InformationAsked,
     InformationReceived,
     MessageReceived,
+    MessageSent,
     PromiseJudged,
     RemedyApproved,
     RemedyCarriedOut,
@@ -94,6 +95,8 @@ class Ticket(CustomerRow, gc=False):
         message_at: The time of the latest of them, UTC microseconds; 0 if there is none.
         promises_kept: The number of promises that another system judged as kept.
         promises_broken: The number of promises that another system judged as broken.
+        kind: complaint, enquiry, request or suggestion.
+        grade: The customer's value grade with which it was filed.
     """
 
     table: ClassVar[str] = "tickets"
@@ -106,6 +109,9 @@ class Ticket(CustomerRow, gc=False):
         ("department", "due_at", "complaint"),
         ("status", "filed_at", "complaint"),
         ("filed_at", "complaint"),
+        ("kind", "due_at", "complaint"),
+        ("channel", "due_at", "complaint"),
+        ("grade", "due_at", "complaint"),
     )
     complaint: str
     subject: str = ""
@@ -138,9 +144,11 @@ class Ticket(CustomerRow, gc=False):
     message_at: int = 0
     promises_kept: int = 0
     promises_broken: int = 0
+    kind: str = "complaint"
+    grade: str | None = None
 
 
-PROJECTION = Projection(name="desk", version=3, tables=(Ticket,))
+PROJECTION = Projection(name="desk", version=4, tables=(Ticket,))
 
 
 @PROJECTION.on(ComplaintFiled)
@@ -148,6 +156,7 @@ def complaint_filed(rows: Rows, event: ComplaintFiled, at: Envelope) -> None:
     """Add a ticket."""
     ticket = rows.need(Ticket, at.customer, at.id)
     ticket.subject, ticket.channel = event.subject, event.channel
+    ticket.kind, ticket.grade = event.kind, event.grade
     ticket.severity, ticket.urgency = event.severity, URGENCY.get(event.severity, _UNKNOWN)
     ticket.filed_at = ticket.severity_at = at.occurred_at
     _begin(ticket, event, at, "filed")
@@ -170,7 +179,7 @@ def _begin(ticket: Ticket, event: ComplaintFiled | ComplaintReopened, at: Envelo
     _update_due(ticket)
 
 
-@PROJECTION.on(ComplaintAcknowledged, ApologyGiven, InformationAsked, HoldingReplySent, RemedyApproved)
+@PROJECTION.on(ComplaintAcknowledged, ApologyGiven, InformationAsked, HoldingReplySent, MessageSent, RemedyApproved)
 def answered(rows: Rows, event: Event, at: Envelope) -> None:
     """Mark the ticket as answered."""
     ticket = rows.need(Ticket, at.customer, at.id)

@@ -17,7 +17,7 @@ from sqlalchemy import case, func, select, tuple_
 from relations.errors import InvalidInput
 from relations.json_form import Span
 from relations.messages import ID_PATTERN, from_micros, to_micros
-from relations.policies.complaints.service_levels import SEVERITIES, ClockName, Severity
+from relations.policies.complaints.service_levels import CASE_KINDS, SEVERITIES, CaseKind, ClockName, Severity
 from relations.projections.arguments import checked_choice, renamed_arguments
 from relations.projections.desk.tickets import NEVER, PROJECTION, Ticket
 from relations.projections.projection import Projection
@@ -73,6 +73,8 @@ class TicketProfile(BaseModel):
         last_message_at: The time of the latest of them; None if there is none.
         promises_kept: The number of promises that another system judged as kept.
         promises_broken: The number of promises that another system judged as broken.
+        kind: The kind of case.
+        grade: The customer's value grade with which it was filed; None if none was given.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -100,6 +102,8 @@ class TicketProfile(BaseModel):
     last_message_at: datetime | None = None
     promises_kept: int = 0
     promises_broken: int = 0
+    kind: CaseKind = "complaint"
+    grade: str | None = None
 
 
 class TicketPage(BaseModel):
@@ -149,6 +153,9 @@ class DeskView(View):
         department: str | None = None,
         severity: Severity | None = None,
         clock: ClockName | None = None,
+        kind: CaseKind | None = None,
+        channel: str | None = None,
+        grade: str | None = None,
         unassigned: bool = False,
         due_by: datetime | None = None,
         order: WorkOrder = "due",
@@ -163,6 +170,9 @@ class DeskView(View):
             department: Only complaints of this department.
             severity: Only complaints of this severity.
             clock: Only complaints whose next deadline is that of this clock.
+            kind: Only cases of this kind.
+            channel: Only cases that were filed through this channel.
+            grade: Only cases that were filed with this value grade of the customer.
             unassigned: Only complaints without an owner.
             due_by: Only complaints due by then; the present moment lists what is overdue.
             order: `due` sorts by the next deadline, `severity` by the worst severity and then by deadline. Complaints
@@ -172,15 +182,23 @@ class DeskView(View):
             as_of: The moment for which lateness is computed; now by default.
 
         Raises:
-            InvalidInput: The severity or order is unknown, `limit` is out of range, or `after` is not a page's `next`.
+            InvalidInput: The severity, kind or order is unknown, `limit` is out of range, or `after` is not
+                a page's `next`.
         """
         checked_choice(severity, SEVERITIES, "severity")
+        checked_choice(kind, CASE_KINDS, "kind")
         checked_choice(order, get_args(WorkOrder), "order", needed=True)
         columns = self.table(Ticket).c
         where: list[Any] = [columns.due_at <= NEVER] if order == "due" else [columns.is_pending]
-        for column, wanted in ((columns.owner, owner), (columns.department, department), (columns.severity, severity)):
-            if wanted is not None:
-                where.append(column == wanted)
+        wanted = {
+            columns.owner: owner,
+            columns.department: department,
+            columns.severity: severity,
+            columns.kind: kind,
+            columns.channel: channel,
+            columns.grade: grade,
+        }
+        where += [column == value for column, value in wanted.items() if value is not None]
         if clock is not None:
             where.append(columns.due_clock == clock)
         if unassigned:
@@ -203,6 +221,9 @@ class DeskView(View):
         department: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        kind: CaseKind | None = None,
+        channel: str | None = None,
+        grade: str | None = None,
         limit: int = 50,
         after: str | None = None,
         as_of: datetime | None = None,
@@ -218,15 +239,20 @@ class DeskView(View):
             department: Only complaints whose present or last department this is.
             since: Only complaints filed at this time or later.
             until: Only complaints filed before this time.
+            kind: Only cases of this kind.
+            channel: Only cases that were filed through this channel.
+            grade: Only cases that were filed with this value grade of the customer.
             limit: The number of tickets, 1 to 1,000.
             after: The `next` of the page before.
             as_of: The moment for which lateness is computed; now by default.
 
         Raises:
-            InvalidInput: The status or severity is unknown, `limit` is out of range, or `after` is not a page's `next`.
+            InvalidInput: The status, severity or kind is unknown, `limit` is out of range, or `after` is not
+                a page's `next`.
         """
         checked_choice(status, TICKET_STATUSES, "status")
         checked_choice(severity, SEVERITIES, "severity")
+        checked_choice(kind, CASE_KINDS, "kind")
         columns = self.table(Ticket).c
         wanted = {
             columns.status: status,
@@ -234,6 +260,9 @@ class DeskView(View):
             columns.subject: subject,
             columns.owner: owner,
             columns.department: department,
+            columns.kind: kind,
+            columns.channel: channel,
+            columns.grade: grade,
         }
         where: list[Any] = [column == value for column, value in wanted.items() if value is not None]
         if since is not None:
@@ -355,4 +384,6 @@ def _profile(ticket: Ticket, moment: int) -> TicketProfile:
         last_message_at=from_micros(ticket.message_at) if ticket.message_at else None,
         promises_kept=ticket.promises_kept,
         promises_broken=ticket.promises_broken,
+        kind=ticket.kind,
+        grade=ticket.grade,
     )

@@ -1,7 +1,7 @@
 """The loyalty projection: accounts, lots, rewards, referrals, and the points that moved on each day.
 
 Accounts and lots are kept as recorded. The past is kept as sums: `Movement` adds up by programme, local day and month
-of expiry. What was open on the evening of any day is a sum over days, and the table is bounded by days times months,
+of expiry. What was open on the evening of any day is a sum over days. The table is bounded by days times months,
 whatever the number of members. The past of a single account is folded from its own events when it is asked for.
 
 A lot leaves its table when nothing of it is left. Spent points may come back, so a redemption keeps what the lots were

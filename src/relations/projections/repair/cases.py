@@ -43,6 +43,7 @@ from relations.aggregates.complaint import (
     InformationAsked,
     InformationReceived,
     MessageReceived,
+    MessageSent,
     PromiseJudged,
     RemedyAccepted,
     RemedyApproved,
@@ -76,8 +77,8 @@ class CaseStep(msgspec.Struct, array_like=True, gc=False):
         what: The step: filed, acknowledged, apologised, asked, received, held, awaiting, proposed, approved, refused,
             accepted,
             declined, carried_out, resolved, followed_up, closed, withdrawn, merged, reopened; assessed, categorised,
-            assigned, transferred, investigated, escalated, cause_named, recognised; message_received, promise_kept,
-            promise_broken; resumed if an import recorded work after the end as a reopening.
+            assigned, transferred, investigated, escalated, cause_named, recognised; message_received, message_sent,
+            promise_kept, promise_broken; resumed if an import recorded work after the end as a reopening.
         due: The deadlines to acknowledge and to resolve, for filed, reopened and resumed.
         detail: The severity of assessed, the category of categorised, the cause of cause_named, the
             promise of promise_kept and promise_broken.
@@ -143,7 +144,7 @@ class Lesson(msgspec.Struct, array_like=True, gc=False):
 
 
 class Case(CustomerRow, gc=False):
-    """A complaint.
+    """A complaint, or a case that is not one. Only complaints count for the relation.
 
     Attributes:
         complaint: The complaint's id.
@@ -156,6 +157,7 @@ class Case(CustomerRow, gc=False):
         steps: The steps, in order of time.
         ticks: The clock events, in the stream's order.
         lessons: The steps of improvements, in order of time.
+        kind: complaint, enquiry, request or suggestion.
     """
 
     table: ClassVar[str] = "complaint"
@@ -171,6 +173,7 @@ class Case(CustomerRow, gc=False):
     steps: list[CaseStep] = msgspec.field(default_factory=list)
     ticks: list[Tick] = msgspec.field(default_factory=list)
     lessons: list[Lesson] = msgspec.field(default_factory=list)
+    kind: str = "complaint"
 
 
 class Patron(CustomerRow, gc=False):
@@ -201,7 +204,7 @@ class Patron(CustomerRow, gc=False):
         return days_of(self.days.items(), until)
 
 
-PROJECTION = Projection(name="repair", version=5, tables=(Case, Patron, Moments))
+PROJECTION = Projection(name="repair", version=6, tables=(Case, Patron, Moments))
 PROJECTION.on(InteractionRecorded)(contact_recorded)
 PROJECTION.on(FeedbackGiven)(feedback_given)
 PROJECTION.on(FeedbackCorrected)(feedback_corrected)
@@ -225,10 +228,11 @@ def purchase_recorded(rows: Rows, _event: PurchaseRecorded, at: Envelope) -> Non
 def complaint_filed(rows: Rows, event: ComplaintFiled, at: Envelope) -> None:
     """Add a complaint."""
     patron = rows.need(Patron, at.customer)
-    patron.complaints += 1
+    patron.complaints += event.kind == "complaint"
     _known(patron, at)
     case = rows.need(Case, at.customer, at.id)
     case.subject = event.subject
+    case.kind = event.kind
     case.severity = event.severity
     case.touchpoint = event.touchpoint
     case.filed_at = at.occurred_at
@@ -301,6 +305,7 @@ _PLAIN: dict[type[Event], str] = {
     InformationAsked: "asked",
     InformationReceived: "received",
     MessageReceived: "message_received",
+    MessageSent: "message_sent",
     HoldingReplySent: "held",
     ApologyGiven: "apologised",
     RemedyApproved: "approved",

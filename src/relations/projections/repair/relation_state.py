@@ -74,7 +74,9 @@ DeviationKind: TypeAlias = Literal["reopened", "same_kind", "soon_after"]
 _DAY = 86_400_000_000
 _ENDS = frozenset({"met", "missed", "cancelled"})
 _NEVER = 2**63
-_ANSWERS = frozenset({"acknowledged", "apologised", "asked", "held", "proposed", "carried_out", "resolved"})
+_ANSWERS = frozenset(
+    {"acknowledged", "apologised", "asked", "held", "message_sent", "proposed", "carried_out", "resolved"}
+)
 """The steps that answer the customer."""
 _AS = {"approved": "proposed"}
 """The step by which a remedy that needed approval reaches the customer."""

@@ -2,7 +2,7 @@
 
 An edition is a version of the projection together with the release of the time zone data that its days and months
 were computed with. Each edition has tables of its own. So two releases of a service that share a database for a while
-each keep their own tables up to date, and rows of two releases of the data never mix. Editions that no process has
+each keep their own tables up to date. Rows of two releases of the data never mix. Editions that no process has
 folded for a day are retired by a process that runs a later one.
 """
 

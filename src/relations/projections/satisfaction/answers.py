@@ -285,8 +285,10 @@ def invitation_went_on(
 
 
 @PROJECTION.on(ComplaintFiled)
-def complaint_filed(rows: Rows, _event: ComplaintFiled, envelope: Envelope) -> None:
-    """Add a complaint: later answers come from somebody who complained."""
+def complaint_filed(rows: Rows, event: ComplaintFiled, envelope: Envelope) -> None:
+    """Add a complaint: later answers come from somebody who complained. Other kinds of case are not added."""
+    if event.kind != "complaint":
+        return
     rows.need(Respondent, envelope.customer).complaints[envelope.id] = ComplaintOutcome(envelope.occurred_at)
 
 
@@ -315,7 +317,7 @@ def complaint_followed_up(rows: Rows, event: ComplaintFollowedUp, envelope: Enve
     """Add the score of the complaint's handling. A new follow-up is a reply to the answers before."""
     row = rows.need(Respondent, envelope.customer)
     _reply_to(row, envelope)
-    if event.score is not None:
+    if event.score is not None and envelope.id in row.complaints:
         row.answers[f"{envelope.stream}@{envelope.version}"] = Given(
             envelope.occurred_at,
             envelope.position,

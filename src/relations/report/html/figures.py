@@ -1,7 +1,7 @@
 """Charts and tables of the page, in shares of a width or a height, so that they can be drawn at any size.
 
-Nothing here uses pixels. Bars and columns are boxes, curves are lines in a square of 100 by 100 that is stretched, and
-all text is the page's own, so it has the same size on a telephone, a screen and paper. A bar, point or cell of a chart
+Nothing here uses pixels. Bars and columns are boxes, curves are lines in a square of 100 by 100 that is stretched. All
+text is the page's own, so it has the same size on a telephone, a screen and paper. A bar, point or cell of a chart
 is a mark, and carries its value.
 """
 

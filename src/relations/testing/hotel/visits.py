@@ -246,7 +246,7 @@ class Visit(Booking):
                 self._rate_stay(at + MINUTE, channel)
             if random.random() < 0.003:
                 # The form was sent twice and changed in between: the second answer corrects the first.
-                self._give_feedback(at + 90, instrument, score - 1 or 2, channel, corrects=True)
+                self._give_feedback(at + 90, instrument, score - 1 or 2, channel, comment, corrects=True)
             at += 2 * MINUTE
         invite(self, answered_at)
 

@@ -42,9 +42,11 @@ from relations.aggregates.complaint import (
     MergeComplaint,
     ProposeRemedy,
     ReceiveInformation,
+    ReceiveMessage,
     ReopenComplaint,
     ResolveComplaint,
     SendHoldingReply,
+    SendMessage,
     TransferComplaint,
     WithdrawComplaint,
 )
@@ -126,10 +128,31 @@ class ComplaintDesk(RuleBasedStateMachine):
         """File a first complaint, so that the desk has something to do."""
         self.files("k1", "medium")
 
-    @rule(complaint=st.sampled_from(complaints), severity=st.sampled_from(("low", "medium", "critical")))
-    def files(self, complaint: str, severity: str) -> None:
-        """File a complaint."""
-        self.do(FileComplaint, complaint=complaint, customer="c1", subject="noise", channel="web", severity=severity)
+    @rule(
+        complaint=st.sampled_from(complaints),
+        severity=st.sampled_from(("low", "medium", "critical")),
+        kind=st.sampled_from(("complaint", "complaint", "enquiry", "suggestion")),
+    )
+    def files(self, complaint: str, severity: str, kind: str = "complaint") -> None:
+        """File a case."""
+        self.do(
+            FileComplaint,
+            complaint=complaint,
+            customer="c1",
+            subject="noise",
+            channel="web",
+            severity=severity,
+            kind=kind,
+        )
+
+    @rule(
+        complaint=st.sampled_from(complaints),
+        kind=st.sampled_from((ReceiveMessage, SendMessage)),
+        number=st.integers(1, 4),
+    )
+    def writes(self, complaint: str, kind: type[Command], number: int) -> None:
+        """Receive a message from the customer, or send one."""
+        self.do(kind, complaint=complaint, message=f"{kind.__name__}-{number}")
 
     @rule(
         complaint=st.sampled_from(complaints),

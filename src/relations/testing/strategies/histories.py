@@ -86,7 +86,7 @@ def histories(
     """Return a strategy of histories of one stream of an aggregate.
 
     Most commands are about something that exists (see `relations.testing.strategies.next_commands`). Business time
-    mostly goes on, by seconds or by months or right to the moment when something falls due, and now and then a command
+    mostly goes on, by seconds or by months or right to the moment when something falls due. Now and then a command
     arrives late. A share of the commands is sent again as it was. What fell due before a command is done before it, as
     the engine does, and is a step of its own.
 

@@ -12,7 +12,7 @@ from hypothesis.strategies import SearchStrategy
 from relations.messages import Money
 from relations.policies import BusinessCalendar, Desk, Limit, Policy, Programme, Repair, ServiceLevels, Surveys
 from relations.policies.complaints.business_calendar import OwnDay
-from relations.policies.complaints.service_levels import DayCount, EscalationStep, GradeLevels, ServiceLevel
+from relations.policies.complaints.service_levels import DayCount, EscalationStep, GradeLevels, KindLevel, ServiceLevel
 from relations.policies.loyalty.check import check_programme
 from relations.policies.loyalty.offers import Campaign, Referral, Reward, Tier
 from relations.policies.loyalty.windows import CalendarYear, EndOfPeriod, Inactivity, Lifetime, RollingMonths
@@ -145,11 +145,12 @@ def _service_levels() -> SearchStrategy[ServiceLevels]:
         ), max_size=3,
     ).map(tuple)  # fmt: skip
     return st.builds(
-        lambda low, medium, high, critical, grade, calendar, paused, escalations: ServiceLevels(
+        lambda low, medium, high, critical, grade, kinds, calendar, paused, escalations: ServiceLevels(
             low=counted if calendar is not None and low.follow_up is None else low,
             medium=medium, high=high, critical=critical, calendar=calendar, paused_by_questions=paused,
             grades=() if grade is None else (GradeLevels(grade="spa", medium=grade),), escalations=escalations,
+            kinds=ServiceLevels().kinds if kinds is None else (KindLevel(kind="enquiry", level=kinds),),
         ),
-        level, level, level, level, st.none() | level, st.sampled_from(_CALENDARS),
+        level, level, level, level, st.none() | level, st.none() | level, st.sampled_from(_CALENDARS),
         st.sampled_from(((), ("resolve",), ("acknowledge", "next_response", "resolve"))), steps,
     )  # fmt: skip

@@ -46,11 +46,11 @@ _FOREVER = 2**62
 def levels_of(state: Complaint, levels: ServiceLevels) -> ServiceLevel:
     """Return the service level that applies to this complaint now."""
     severity = state.severity
-    grade = state.filing.grade if state.filing else None
+    grade, kind = (state.filing.grade, state.filing.kind) if state.filing else (None, "complaint")
     for known in SEVERITIES:
         if known == severity:
-            return levels.level(known, grade)
-    return levels.level("medium", grade)
+            return levels.level(known, grade, kind)
+    return levels.level("medium", grade, kind)
 
 
 def _promise(state: Complaint, levels: ServiceLevels, name: str) -> Promise | None:

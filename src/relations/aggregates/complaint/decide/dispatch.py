@@ -51,6 +51,7 @@ from relations.aggregates.complaint.events.handling import (
     InformationAsked,
     InformationReceived,
     MessageReceived,
+    MessageSent,
     RemedyAccepted,
     RemedyApproved,
     RemedyCarriedOut,
@@ -156,7 +157,7 @@ _STOPS: tuple[type[ComplaintCommand], ...] = (WithdrawComplaint, MergeComplaint)
 
 def _file(state: Complaint, command: FileComplaint, policy: Policy) -> list[Event]:
     at, levels = command.at, policy.service_levels
-    due = levels.deadlines(command.severity, at, command.grade)
+    due = levels.deadlines(command.severity, at, command.grade, command.kind)
     event = ComplaintFiled(
         customer=command.customer,
         subject=command.subject,
@@ -174,6 +175,7 @@ def _file(state: Complaint, command: FileComplaint, policy: Policy) -> list[Even
         on_behalf_of=command.on_behalf_of,
         relationship=command.relationship,
         calendar=levels.calendar.name if levels.calendar else None,
+        kind=command.kind,
     )
     filing = state.filing
     if filing is None:
@@ -212,6 +214,7 @@ _WITH_IDS = (
     InformationAsked,
     InformationReceived,
     MessageReceived,
+    MessageSent,
     DuplicateTaken,
     ComplaintRecognised,
     ImprovementRaised,

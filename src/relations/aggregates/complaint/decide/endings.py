@@ -31,7 +31,18 @@ from relations.policies import Policy
 __all__ = ["ENDINGS", "reopening"]
 
 
-def _resolve(_state: Complaint, command: ResolveComplaint, _policy: Policy, at: int) -> Event:
+_SUGGESTION_OUTCOMES = ("adopted", "declined")
+
+
+def _resolve(state: Complaint, command: ResolveComplaint, _policy: Policy, at: int) -> Event:
+    is_suggestion = state.filing is not None and state.filing.kind == "suggestion"
+    if is_suggestion and command.outcome not in _SUGGESTION_OUTCOMES and not command.lenient:
+        raise CommandRefused(
+            f"cannot resolve suggestion {command.complaint} as {command.outcome}",
+            code="suggestion_outcome",
+            field="outcome",
+            hint=f"Use one of: {', '.join(_SUGGESTION_OUTCOMES)}",
+        )
     return ComplaintResolved(outcome=command.outcome, at=at)
 
 
@@ -61,7 +72,7 @@ def reopening(state: Complaint, policy: Policy, at: int, reason: str, *, lenient
         due = (at + within[0], at + within[1])
     else:
         severity: Any = state.severity if state.severity in ("low", "medium", "high", "critical") else "medium"
-        due = levels.deadlines(severity, at, filing.grade if filing else None)
+        due = levels.deadlines(severity, at, filing.grade if filing else None, filing.kind if filing else "complaint")
     return ComplaintReopened(reason=reason, acknowledge_by=due[0], resolve_by=due[1], lenient=lenient, at=at)
 
 

@@ -14,6 +14,7 @@ from relations.aggregates.complaint.commands import (
     ReceiveInformation,
     ReceiveMessage,
     SendHoldingReply,
+    SendMessage,
     TransferComplaint,
 )
 from relations.aggregates.complaint.decide.clocks import extended_due
@@ -30,6 +31,7 @@ from relations.aggregates.complaint.events.handling import (
     InformationAsked,
     InformationReceived,
     MessageReceived,
+    MessageSent,
     RootCauseNamed,
 )
 from relations.aggregates.complaint.state import JUDGED, Complaint, fact
@@ -114,6 +116,15 @@ def _receive_message(state: Complaint, command: ReceiveMessage, _policy: Policy,
     raise id_reused(command, "message", "message_id_reused")
 
 
+def _send_message(state: Complaint, command: SendMessage, _policy: Policy, at: int) -> Event | None:
+    known = state.messages.get(command.message)
+    if known is None:
+        return MessageSent(message=command.message, channel=command.channel, words=command.words, at=at)
+    if known == at:
+        return None
+    raise id_reused(command, "message", "message_id_reused")
+
+
 def _hold(state: Complaint, command: SendHoldingReply, policy: Policy, at: int) -> Event:
     until = None if command.until is None else to_micros(command.until)
     event = HoldingReplySent(reason=command.reason, until=until, at=at)
@@ -153,6 +164,7 @@ HANDLING: Rules = {
     AskInformation: _ask,
     ReceiveInformation: _receive,
     ReceiveMessage: _receive_message,
+    SendMessage: _send_message,
     SendHoldingReply: _hold,
     EscalateComplaint: _escalate,
 }

@@ -31,6 +31,7 @@ __all__ = [
     "InformationAsked",
     "InformationReceived",
     "MessageReceived",
+    "MessageSent",
     "PromiseJudged",
     "RemedyAccepted",
     "RemedyApproved",
@@ -55,6 +56,7 @@ class ComplaintFiled(Event, frozen=True):
         relationship: That person's relationship to the customer.
         calendar: The name of the business calendar of its clocks; None means elapsed time. The calendar itself is in
             the pinned policy.
+        kind: `complaint`, `enquiry`, `request` or `suggestion`. Older events are complaints.
         at: Business time, UTC microseconds, as in the envelope. Events repeat it in the body where a rule needs it,
             because the state is built from bodies alone.
     """
@@ -76,6 +78,7 @@ class ComplaintFiled(Event, frozen=True):
     on_behalf_of: Personal | None = None
     relationship: str | None = None
     calendar: str | None = None
+    kind: str = "complaint"
 
 
 class ComplaintAcknowledged(Event, frozen=True):
@@ -172,6 +175,20 @@ class MessageReceived(Event, frozen=True):
     """
 
     topic: ClassVar[str] = "complaint.message_received"
+    message: str
+    channel: str | None = None
+    words: Personal | None = None
+    at: int = 0
+
+
+class MessageSent(Event, frozen=True):
+    """The business sent a message to the customer.
+
+    Attributes:
+        message: The message's own id.
+    """
+
+    topic: ClassVar[str] = "complaint.message_sent"
     message: str
     channel: str | None = None
     words: Personal | None = None

@@ -1,0 +1,167 @@
+"""Enquiries, requests and suggestions: one desk, clocks of their own, and no effect on the relation."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from relations.aggregates.complaint import (
+    AcknowledgeComplaint,
+    FileComplaint,
+    FollowUpComplaint,
+    ReceiveMessage,
+    ReopenComplaint,
+    ResolveComplaint,
+    SendMessage,
+)
+from relations.aggregates.customer import EraseCustomer, MergeCustomer, RegisterCustomer, UnmergeCustomer
+from relations.engine import Relations
+from relations.errors import CommandRefused, InvalidInput
+from relations.policies import Policy, ServiceLevels
+from relations.policies.complaints.service_levels import CASE_KINDS, KindLevel, ServiceLevel
+
+NINE = datetime(2024, 5, 6, 9, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+HOURLY = Policy(
+    service_levels=ServiceLevels(
+        kinds=(
+            KindLevel(
+                kind="enquiry",
+                level=ServiceLevel(acknowledge=2 * HOUR, resolve=48 * HOUR, next_response=HOUR),
+            ),
+        )
+    )
+)
+
+
+def file(number: int, kind: str, **more: Any) -> FileComplaint:
+    fields = {"complaint": f"k{number}", "customer": "c1", "subject": "parking", "channel": "web", "occurred_at": NINE}
+    return FileComplaint(kind=kind, **{**fields, **more})
+
+
+def words_of(engine: Relations) -> list[Any]:
+    events: list[Any] = [each.event for each in engine.timeline("complaint", "k1") if "message_" in each.topic]
+    return [event.words for event in events]
+
+
+def test_only_a_complaint_touches_the_relation(database_url: str) -> None:
+    with Relations.open(database_url, clock=lambda: NINE + 9 * HOUR) as engine:
+        for number, kind in enumerate(CASE_KINDS[1:], 1):
+            engine.execute(file(number, kind))
+            outcome = "adopted" if kind == "suggestion" else "answered"
+            engine.execute(ResolveComplaint(complaint=f"k{number}", outcome=outcome, occurred_at=NINE + HOUR))
+            engine.execute(FollowUpComplaint(complaint=f"k{number}", score=1, occurred_at=NINE + 2 * HOUR))
+            engine.execute(ReopenComplaint(complaint=f"k{number}", reason="again", occurred_at=NINE + 3 * HOUR))
+        repair = engine.views.repair
+        relation = repair.relation("c1")
+        assert (relation.standing.state, relation.complaints, repair.account("c1").balance) == ("healthy", (), 0)
+        assert (repair.summary().complaints, repair.summary().customers) == (0, 1)
+        assert sum(each.actions + each.complaints for each in repair.justice()) == 0
+        assert [figure.n for figure in engine.views.satisfaction.csat(instrument="complaint_csat")] == [0]
+        assert len(engine.views.desk.work().tickets) == 3
+        engine.execute(file(4, "complaint"))
+        assert repair.relation("c1").standing.state == "strained"
+        assert repair.summary().complaints == 1
+        assert repair.account("c1").balance < 0
+
+
+def test_each_kind_has_its_own_clocks_and_old_policies_keep_theirs() -> None:
+    levels = ServiceLevels()
+    due = {kind: levels.deadlines("medium", 0, "gold", kind) for kind in CASE_KINDS}
+    assert len(set(due.values())) == 4
+    assert due["complaint"] == levels.deadlines("medium", 0)
+    assert ServiceLevels(kinds=()).deadlines("high", 0, None, "enquiry") == levels.deadlines("high", 0)
+    with pytest.raises(InvalidInput, match="each kind may be given only once"):
+        ServiceLevels(kinds=(levels.kinds[0], levels.kinds[0]))
+
+
+def test_a_message_at_two_is_answered_by_three_and_the_answer_ends_the_clock(database_url: str) -> None:
+    fourteen = NINE + 5 * HOUR
+    now = fourteen
+    with Relations.open(database_url, clock=lambda: now) as engine:
+        engine.adopt(HOURLY, from_beginning=True)
+        engine.execute(file(1, "enquiry"))
+        sent = engine.execute(SendMessage(complaint="k1", message="m1", words="Yes.", occurred_at=NINE + HOUR))
+        assert [each.topic for each in sent.events] == ["complaint.message_sent", "complaint.deadline_met"]
+        engine.execute(ReceiveMessage(complaint="k1", message="m2", words="Where?", occurred_at=fourteen))
+        ticket = engine.views.desk.ticket("k1")
+        assert ticket is not None
+        assert (ticket.due_clock, ticket.due_at, ticket.status) == ("next_response", NINE + 6 * HOUR, "acknowledged")
+        now = NINE + 7 * HOUR  # nobody answered in time
+        engine.advance_time(now)
+        ticket = engine.views.desk.ticket("k1")
+        assert ticket is not None
+        assert ticket.late_by == HOUR
+        engine.execute(SendMessage(complaint="k1", message="m3", words="In the yard.", occurred_at=now))
+        ticket = engine.views.desk.ticket("k1")
+        assert ticket is not None
+        assert ticket.due_clock == "resolve"
+        assert not engine.execute(SendMessage(complaint="k1", message="m3", words="x", occurred_at=now)).events
+        with pytest.raises(CommandRefused, match="m3") as refused:
+            engine.execute(SendMessage(complaint="k1", message="m3", occurred_at=now + HOUR))
+        assert refused.value.code == "message_id_reused"
+        words = words_of(engine)
+        assert words == ["Yes.", "Where?", "In the yard."]
+        engine.execute(EraseCustomer(customer="c1", occurred_at=now))
+        gone = words_of(engine)
+        assert len(gone) == 3
+        assert not any(isinstance(each, str) and each in words for each in gone)
+
+
+def test_a_suggestion_is_adopted_or_declined() -> None:
+    with Relations.open("sqlite://", clock=lambda: NINE + HOUR) as engine:
+        engine.execute(file(1, "suggestion"))
+        with pytest.raises(CommandRefused, match="settled") as refused:
+            engine.execute(ResolveComplaint(complaint="k1", occurred_at=NINE))
+        assert (refused.value.code, refused.value.field) == ("suggestion_outcome", "outcome")
+        assert engine.execute(ResolveComplaint(complaint="k1", outcome="declined", occurred_at=NINE)).events
+
+
+def test_the_desk_is_chosen_by_kind_channel_and_grade_also_of_merged_customers(database_url: str) -> None:
+    with Relations.open(database_url, clock=lambda: NINE + HOUR) as engine:
+        for customer in ("c1", "c2"):
+            engine.execute(RegisterCustomer(customer=customer, occurred_at=NINE))
+        for number in range(12):
+            more = {
+                "customer": ("c1", "c2")[number % 2],
+                "channel": ("web", "email", "phone")[number % 3],
+                "grade": (None, "high")[number // 6],
+            }
+            engine.execute(file(number, CASE_KINDS[number % 4], **more))
+        desk = engine.views.desk
+
+        def found(customer: str | None = None, **chosen: Any) -> set[str]:
+            listed = {ticket.complaint for ticket in desk.work(**chosen).tickets}
+            assert {ticket.complaint for ticket in desk.search(**chosen).tickets} == listed
+            return {ticket.complaint for ticket in desk.search(customer=customer, **chosen).tickets}
+
+        assert found(kind="enquiry") == {"k1", "k5", "k9"}
+        assert found(channel="email") == {"k1", "k4", "k7", "k10"}
+        assert found(kind="enquiry", channel="email") == {"k1"}
+        assert found(grade="high", kind="suggestion") == {"k7", "k11"}
+        assert found(customer="c2", kind="request") == set()
+        engine.execute(MergeCustomer(customer="c2", into="c1", occurred_at=NINE + HOUR))
+        assert found(customer="c2", kind="request") == found(kind="request") == {"k2", "k6", "k10"}
+        engine.execute(UnmergeCustomer(customer="c2", occurred_at=NINE + HOUR))
+        assert found(customer="c2", kind="request") == set()
+        with pytest.raises(InvalidInput, match="gossip"):
+            desk.work(kind="gossip")  # type: ignore[arg-type] # that is what is tested
+        ticket = desk.ticket("k7")
+        assert ticket is not None
+        assert (ticket.kind, ticket.grade, ticket.channel) == ("suggestion", "high", "email")
+
+
+def test_an_earlier_command_sent_again_is_recognised_as_a_complaint() -> None:
+    with Relations.open("sqlite://", clock=lambda: NINE) as engine:
+        engine.execute(file(1, "complaint", command_id="x1"))
+        again = engine.execute(
+            FileComplaint(
+                complaint="k1", customer="c1", subject="parking", channel="web", occurred_at=NINE, command_id="x1"
+            )
+        )
+        assert again.repeated
+        with pytest.raises(CommandRefused):
+            engine.execute(file(1, "enquiry"))
+        engine.execute(AcknowledgeComplaint(complaint="k1", occurred_at=NINE))
