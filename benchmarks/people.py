@@ -88,14 +88,16 @@ def _found(relations: Relations, customers: int) -> Iterator[Line]:
 
 
 def _audience(relations: Relations, customers: int) -> Line:
-    begun = perf_counter()
-    count = 0
-    for addressee in relations.views.customers.audience(segment="buyers", channel="email", purpose="marketing"):
-        assert addressee.address
-        count += 1
-    seconds = perf_counter() - begun
-    assert count == -(-customers // _EVERY)
-    return _line(f"an audience of {count:,} of {customers:,} customers", "s", [seconds], 10, "with opened words")
+    times = []
+    for _turn in range(2):
+        begun = perf_counter()
+        count = 0
+        for addressee in relations.views.customers.audience(segment="buyers", channel="email", purpose="marketing"):
+            assert addressee.address
+            count += 1
+        times.append(perf_counter() - begun)
+        assert count == -(-customers // _EVERY)
+    return _line(f"an audience of {count:,} of {customers:,} customers", "s", times, 10, "with opened words")
 
 
 def _line(what: str, unit: str, times: list[float], budget: float, note: str) -> Line:

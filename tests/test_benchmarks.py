@@ -32,6 +32,7 @@ BUDGETS = {
     "value": {3.0},
     "memory": {1.25},
     "sealing": {2.0, 5.0},
+    "people": {50.0, 10.0},
     "questions": {500.0, 100.0, 20.0},
     "verify": {4.0},
 }

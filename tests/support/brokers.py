@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -17,10 +18,24 @@ EPMD = shutil.which("epmd")
 _SECONDS = 90
 
 
+_RANDOM = random.SystemRandom()
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that differ and that nobody listens on. They are below those that outgoing connections take."""
+    found: list[int] = []
+    while len(found) < count:
+        port = _RANDOM.randrange(10_000, 30_000)
+        with closing(socket.socket()) as tried, suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            if port not in found:
+                found.append(port)
+    return found
+
+
 def free_port() -> int:
-    with closing(socket.socket()) as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
+    """Return a port that nobody listens on."""
+    (port,) = free_ports(1)
     return port
 
 
@@ -86,7 +101,7 @@ def rabbitmq_running(home: Path) -> Iterator[str]:
     """Run RabbitMQ with its own Erlang port mapper, and give its URL."""
     import pika  # type: ignore[import-untyped] # it has no annotations
 
-    port, distribution, mapper = free_port(), free_port(), free_port()
+    port, distribution, mapper = free_ports(3)
     (home / "plugins").write_text("[].")
     environment = {
         **os.environ,

@@ -41,6 +41,7 @@ from relations.commands import (
     MergeCustomer,
     RaiseImprovement,
     RecordAcquisitionCost,
+    RecordInteraction,
     RecordLapse,
     ScoreSentiment,
     UnmergeCustomer,
@@ -57,7 +58,7 @@ from relations.testing import simulate
 from relations.testing.hotel.simulation import hotel_policy, is_mistake
 
 AFTER = datetime(2025, 7, 1, tzinfo=UTC)
-VIEWS = ["board", "satisfaction", "retention", "repair", "agenda", "loyalty", "desk", "customers"]
+VIEWS = ["board", "satisfaction", "retention", "repair", "agenda", "loyalty", "desk", "contacts", "customers"]
 
 
 def clock() -> datetime:
@@ -97,6 +98,9 @@ def history() -> Iterator[Command]:
         yield EarnPoints(customer=customer, lot="gift", points=500, reason="bonus", occurred_at=at)
         yield IssueReward(customer=customer, coupon="coupon", reward="breakfast", occurred_at=at)
         yield MakeReferral(customer=customer, referral="referral", referred=f"friend-{customer}", occurred_at=at)
+        yield RecordInteraction(
+            customer=customer, interaction="call", channel="phone", direction="outbound", lenient=True, occurred_at=at
+        )
         items = tuple(ItemAnswer(item.id, 5, 6) for item in SERVQUAL.items)
         yield GiveFeedback(
             customer=customer, feedback="gaps", instrument="servqual", items=items, invitation="asked", occurred_at=at
@@ -245,6 +249,11 @@ def arguments_of(engine: Relations) -> dict[str, list[Any]]:
         "goal": ["satisfaction-0"],
         "improvement": ["counter"],
         "indicator": ["nps", "revenue"],
+        "channel": ["email"],
+        "purpose": ["surveys"],
+        "segment": ["buyers"],
+        "months": [["2024-05", "2024-06"]],
+        "customers": [[relation.customer, "own-0"]],
     }
 
 

@@ -42,6 +42,7 @@ def arguments(engine: Relations, name: str, parameters: Any) -> dict[str, Any]:
         "ahead": timedelta(days=60),
         "as_of": AT,
         "month": "2024-03",
+        "months": ["2024-03", "2024-04"],
         "grain": "month",
         "instrument": "nps",
         "source": "pms",
