@@ -98,9 +98,11 @@ def history() -> Iterator[Command]:
         yield EarnPoints(customer=customer, lot="gift", points=500, reason="bonus", occurred_at=at)
         yield IssueReward(customer=customer, coupon="coupon", reward="breakfast", occurred_at=at)
         yield MakeReferral(customer=customer, referral="referral", referred=f"friend-{customer}", occurred_at=at)
-        yield RecordInteraction(
-            customer=customer, interaction="call", channel="phone", direction="outbound", lenient=True, occurred_at=at
-        )
+        for name in ("first", "too-soon"):
+            yield RecordInteraction(
+                customer=customer, interaction=name, kind="message", channel="email", direction="outbound",
+                purpose="offers", lenient=True, occurred_at=at,
+            )  # fmt: skip
         items = tuple(ItemAnswer(item.id, 5, 6) for item in SERVQUAL.items)
         yield GiveFeedback(
             customer=customer, feedback="gaps", instrument="servqual", items=items, invitation="asked", occurred_at=at
@@ -258,6 +260,7 @@ def arguments_of(engine: Relations) -> dict[str, list[Any]]:
 
 
 MORE: dict[str, list[dict[str, Any]]] = {
+    "customers.find": [{"external_id": "x-own-0"}],
     "satisfaction.nps": [{"by": ["month", "touchpoint"]}, {"by": ["language"]}],
     "satisfaction.csat": [{"by": ["channel"], "instrument": "complaint_csat"}],
     "satisfaction.response_rates": [{"by": ["instrument"]}],
@@ -290,9 +293,10 @@ def all_questions(engine: Relations) -> Iterator[tuple[str, Callable[..., Any]]]
 def said(question: Callable[..., Any], given: dict[str, Any]) -> Any:
     """The answer, or why there is none, such as too little to compute it from."""
     try:
-        return question(**given)
+        answer = question(**given)
     except InvalidInput as refused:
         return refused
+    return list(answer) if isinstance(answer, Iterator) else answer
 
 
 def test_every_view_has_questions_and_tables(engine: Relations) -> None:
