@@ -261,7 +261,7 @@ def test_questions_that_make_no_sense_are_refused() -> None:
         assert caught.value.code == code
 
 
-@pytest.mark.parametrize(("a", "b"), [(1e3, 5e3), (2e5, 1e6)])
+@pytest.mark.parametrize(("a", "b"), [(1e3, 5e3), (1e4, 5e4)])
 def test_customers_who_all_leave_equally_often_are_expected_like_a_fixed_chance(a: float, b: float) -> None:
     for e, z in product((1.5, 6.0), (0.1, 2.0, 8.0)):
         found = mean_power(a, np.array([b]), np.array([e]), np.array([z]))

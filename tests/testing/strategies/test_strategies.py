@@ -42,6 +42,7 @@ def test_every_command_has_a_strategy_that_draws_valid_ones(kind: type[Command])
     assert len(drawn) > 1
 
 
+@pytest.mark.soak
 def test_all_commands_together_reach_every_class() -> None:
     assert len(EVERY_COMMAND) > 25
     together = st.lists(strategies.commands(), min_size=20, max_size=40)
@@ -153,7 +154,9 @@ def test_histories_have_refusals_and_repetitions_in_them(aggregate: Any) -> None
 @pytest.mark.parametrize(
     "aggregate",
     [
-        pytest.param(each, marks=[pytest.mark.soak] if each is loyalty.AGGREGATE else [], id=each.name)
+        pytest.param(
+            each, marks=[pytest.mark.soak] if len(each.events) > 10 or each.name == "goal" else [], id=each.name
+        )
         for each in AGGREGATES
         if len(each.events) > 1
     ],
