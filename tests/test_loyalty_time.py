@@ -385,7 +385,7 @@ def test_what_moves_with_a_merge_falls_due_where_it_is() -> None:
 def test_the_agenda_keeps_its_laws_whatever_members_do() -> None:
     checked = 0
 
-    @part(16)
+    @part(34)
     @given(commands(size=25))
     def check(history: list[Command]) -> None:
         nonlocal checked
@@ -399,7 +399,7 @@ def test_the_agenda_keeps_its_laws_whatever_members_do() -> None:
         checked += report.checks
 
     check()
-    assert checked > 10
+    assert checked > 20
 
 
 def test_where_tiers_go_by_something_else_the_account_the_agenda_and_the_views_begin_at_nothing() -> None:

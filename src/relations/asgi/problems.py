@@ -32,8 +32,8 @@ _NOT_FOUND = frozenset(
     ("nothing_found", "unknown_command", "unknown_customer", "unknown_question", "unknown_view", "customer_lies_ahead")
 )
 _BUSY = frozenset(("log_busy", "own_transaction"))
-_PASSING = frozenset(("connection_lost", "database_unreachable", "outcome_unknown", "pool_exhausted", "store_failed"))
-"""Failures of the database after which the same request may succeed."""
+_PASSING_HERE = frozenset((*_BUSY, "not_started", "store_failed"))
+"""Failures after which the same request may succeed, besides those whose `retry` says so."""
 
 _ERRORS: tuple[tuple[type[RelationsError], int], ...] = (
     (NotAllowed, 403),
@@ -102,6 +102,6 @@ def problem_response(error: RelationsError | HTTPException) -> Response:
     body = problem(error)
     if body["status"] >= 500:
         logger.warning("request failed", code=error.code, reason=error.reason, status=body["status"])
-        if error.code in _PASSING | _BUSY | {"not_started"}:
+        if error.retry or error.code in _PASSING_HERE:
             headers["Retry-After"] = _RETRY_SECONDS
     return Response(msgspec.json.encode(body), body["status"], headers, PROBLEM_TYPE)

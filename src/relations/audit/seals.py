@@ -23,7 +23,7 @@ from relations.audit.checker import Checkpoint, Invalid, Policy, check_checkpoin
 from relations.audit.signing import SealingKey
 from relations.audit.witnesses import ask_witness
 from relations.errors import InvalidInput, LogError
-from relations.log.database import tables_of
+from relations.log.database import create_tables, tables_of
 from relations.log.log import Log
 from relations.messages import from_micros, to_micros
 from relations.verification.merkle import Frontier, Tree
@@ -103,7 +103,7 @@ class Seals:
         }
         try:
             with self._database.transaction() as connection:
-                seals.create(connection, checkfirst=True)
+                create_tables(connection, [seals])
                 connection.execute(insert(seals), [row])
         except IntegrityError:  # somebody else sealed the same size meanwhile
             with self._database.reading() as connection:

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Integer, MetaData, Table, Text, func, select
 
 from relations.log.consuming.positions import writing_positions
-from relations.log.database import Database, tables_of
+from relations.log.database import Database, create_tables, tables_of
 from relations.messages import from_micros, to_micros
 from relations.relay.message import Message
 
@@ -132,7 +132,7 @@ class DeadLetters:
             with writing_positions(self._database) as connection:
                 if not self._database.is_sqlite:
                     self._database.lock(connection)
-                dead_letters.create(connection, checkfirst=True)
+                create_tables(connection, [dead_letters])
             self._exists = True
         now = to_micros(datetime.now(UTC))
         with writing_positions(self._database) as connection:

@@ -133,15 +133,14 @@ def rebuild(
 
 
 _RETRY_SECONDS = 1.0
-_PASSING = ("connection_lost", "database_unreachable", "outcome_unknown")
-"""Failures of the store that end by themselves, such as when a server restarts.
-
-The work of `relations run` may be repeated: an event is folded once, and a due command has the same id each time.
-"""
 
 
 class _Follower:
-    """The work of `relations run`: following the log, and recording what falls due."""
+    """The work of `relations run`: following the log, and recording what falls due.
+
+    It may be repeated after a failure of the store: an event is folded once, and a due command has the same id each
+    time.
+    """
 
     def __init__(self, engine: Relations, screen: Screen) -> None:
         self.engine = engine
@@ -173,7 +172,7 @@ class _Follower:
         Raises:
             StoreError: It is another failure, which does not end by itself.
         """
-        if error.code not in _PASSING:
+        if not error.retry:
             raise error
         if not self._is_lost:
             self.screen.say(f"{error.reason}. Trying again until the database answers.", "yellow")
@@ -214,7 +213,7 @@ class _Follower:
             self.engine.log.database.purge()
             report = self.engine.advance_time(self.engine.clock())
         except (ProjectionFailed, ConcurrencyConflict, StoreError) as error:
-            if not (isinstance(error, StoreError) and error.code in _PASSING and self._is_lost):
+            if not (isinstance(error, StoreError) and error.retry and self._is_lost):
                 self.screen.say(f"Due commands are postponed: {error}", "red")
             return
         self.executed += report.accepted

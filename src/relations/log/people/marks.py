@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from relations.errors import InvalidInput, LogError
 from relations.log.codec import Codec
-from relations.log.database import Database
+from relations.log.database import Database, create_tables
 from relations.log.log import Log
 from relations.log.personal import Keys, open_event
 from relations.log.tables import FOREIGN, MARKED, MARKS_VERSION, meta, record_facts
@@ -129,7 +129,7 @@ class Marks:
         It may be interrupted and called again. Meanwhile, new words get their marks as they are recorded.
         """
         with self._database.writing() as connection:
-            table.create(connection, checkfirst=True)
+            create_tables(connection, [table])
             if self._state(connection) != MARKS_VERSION:
                 record_facts(connection, {MARKED: _BUILDING})
         count = 0

@@ -168,16 +168,16 @@ class ContactsView(View):
         since = case((columns.reached_at > 0, columns.reached_at), else_=columns.known_since)
         conditions = (columns.erased_at == 0, since > 0, since <= bound)
         found: dict[str, SilentCustomer] = {}
-        start = 0
-        while after is not None or limit is None or len(found) < limit:
-            rows = self.rows(Contacted, *conditions, order_by=(since, columns.customer), limit=_PAGE, offset=start)
+        start, size = 0, None if after is not None or limit is None else _PAGE
+        while limit is None or after is not None or len(found) < limit:
+            rows = self.rows(Contacted, *conditions, order_by=(since, columns.customer), limit=size, offset=start)
             for row in rows:
                 silence = self._silence(row)
                 if silence is not None and row.customer not in found and not row.erased_at:
                     found[row.customer] = silence
-            if len(rows) < _PAGE:
+            if size is None or len(rows) < size:
                 break
-            start += _PAGE
+            start += size
         ordered = [each for each in found.values() if each.days >= days]
         return page.of_ranks(ordered, lambda each: each.customer)
 

@@ -227,7 +227,7 @@ def read_relations(
 
     Args:
         patrons: The rows of at least all customers with complaints.
-        cases: The complaints, grouped by customer.
+        cases: The cases, grouped by customer.
         policy: The rules of evidence.
         as_of: The moment, UTC microseconds.
         local: The local days of the business.

@@ -263,14 +263,15 @@ def relation_state(
 
     Args:
         patron: The customer's row.
-        cases: All their complaints.
+        cases: All their cases. Those that are no complaints do not touch the relation.
         policy: The rules of evidence and relapse.
         as_of: The moment, UTC microseconds; later steps do not count. Purchases count from the start of the local day.
         local: The local days of the business.
     """
     bought = patron.purchase_days(local.day(as_of)) if patron else []
     days = bought if policy.purchase_restores else []
-    histories = [history for case in cases if (history := _read(case, days, policy, as_of, local)) is not None]
+    complaints = (case for case in cases if case.kind == "complaint")
+    histories = [history for case in complaints if (history := _read(case, days, policy, as_of, local)) is not None]
     histories.sort(key=lambda history: (history.rounds[0].opened_at, history.case.complaint))
     if not histories:
         return Relation("healthy", None, None, [], [])

@@ -326,15 +326,13 @@ class RepairView(View):
         return dict(self._relations(moment, patrons, rows))
 
     def _relations(self, moment: int, patrons: Iterable[Patron], cases: Iterable[Case]) -> Iterator[Named]:
-        complaints = [case for case in cases if case.kind == "complaint"]
-        return read_relations(patrons, complaints, self.policy.repair, as_of=moment, local=self.local)
+        return read_relations(patrons, cases, self.policy.repair, as_of=moment, local=self.local)
 
     def _histories(self, moment: int) -> Iterator[ComplaintHistory]:
         return (history for _, relation in self._read(moment) for history in relation.histories)
 
     def _relation(self, customer: str, moment: int) -> Relation:
-        is_complaint = self.table(Case).c.kind == "complaint"
-        cases, patrons = self.rows(Case, is_complaint, customer=customer), self.rows(Patron, customer=customer)
+        cases, patrons = self.rows(Case, customer=customer), self.rows(Patron, customer=customer)
         patron = patrons[0] if patrons else None
         return relation_state(patron, cases, self.policy.repair, as_of=moment, local=self.local)
 

@@ -55,6 +55,7 @@ from relations.aggregates.customer import (
     SendInvitation,
     UnmergeCustomer,
 )
+from relations.aggregates.customer.decide.feedback import FORM
 from relations.aggregates.loyalty import (
     Account,
     AdjustPoints,
@@ -410,20 +411,15 @@ def _holders(state: ProgrammeBook, _policy: Policy) -> Iterator[Fields]:
         yield {"customer": customer, "coupon": coupon, "reward": reward}
 
 
-def _answers(state: Customer, _policy: Policy) -> Iterator[Fields]:
+def _answers(state: Customer, policy: Policy) -> Iterator[Fields]:
     """A new answer, or one that corrects the score of an answer that was given, in the same form."""
     yield {}
     for answer in state.feedback.values():
-        if answer.score is not None:
-            lowest, highest = _SCORES.get(answer.kind or answer.instrument, (answer.lowest, answer.highest))
-            if lowest is not None and highest is not None:
-                form = {name: getattr(answer, name) for name in _FORM}
-                yield {"feedback": answer.feedback, "score": st.integers(lowest, highest), "items": (), **form}
-
-
-_FORM = ("instrument", "touchpoint", "channel", "invitation", "regarding", "themes", "language")
-_SCORES = {"nps": (0, 10), "csat": (1, 5)}
-"""The lowest and highest scores of the instruments that do not record theirs."""
+        instrument = policy.surveys.instrument(answer.instrument)
+        if answer.score is not None and instrument is not None:
+            scores = st.integers(instrument.lowest, instrument.highest)
+            form = {name: getattr(answer, name) for name in FORM}
+            yield {"feedback": answer.feedback, "score": scores, "items": (), **form}
 
 
 # --- all of them ----------------------------------------------------------------------------------------------------

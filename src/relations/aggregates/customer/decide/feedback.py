@@ -33,7 +33,7 @@ from relations.aggregates.customer.state import Customer, answer_key
 from relations.messages import Command, Event, from_micros
 from relations.policies import Instrument, Policy, Surveys
 
-__all__ = ["SURVEY_RULES"]
+__all__ = ["FORM", "SURVEY_RULES"]
 
 _DAY = 86_400_000_000
 _replace = msgspec.structs.replace
@@ -88,12 +88,12 @@ def _given_again(
     as_decided = {name: getattr(recorded, name) for name in ("kind", "lowest", "highest", "answer_by")}
     if _was_said(state, command, recorded.feedback) or (recorded == _replace(event, **as_decided) and not words_lost):
         return []
-    if command.at == recorded.at or any(getattr(recorded, name) != getattr(event, name) for name in _FORM):
+    if command.at == recorded.at or any(getattr(recorded, name) != getattr(event, name) for name in FORM):
         raise id_reused("feedback", command.feedback)
     return _correction(state, command, recorded, policy)
 
 
-_FORM = ("instrument", "touchpoint", "channel", "invitation", "regarding")
+FORM = ("instrument", "touchpoint", "channel", "invitation", "regarding")
 """The fields of an answer that a correction leaves as they are."""
 
 
