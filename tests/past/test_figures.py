@@ -145,8 +145,8 @@ def hotel() -> Iterator[Relations]:
         yield engine
 
 
+def asked_of(figure: ExplainableFigure, engine: Relations) -> list[dict[str, str]]:
     """Return what a figure is asked of: the whole if there is one, and each name with a few values."""
-    """What a figure is asked of: the whole if there is one, and each name with a few values."""
     months = sorted({f"{each.month}" for each in engine.views.retention.rates()})
     some: dict[str, tuple[str, ...]] = {
         "period": (months[3], months[-2], f"{months[3][:4]}", f"{months[3][:4]}-Q2"),
