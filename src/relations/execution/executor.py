@@ -349,8 +349,8 @@ class _NothingToCommit(Exception):
     """No command of a group records anything, so its transaction is rolled back."""
 
 
+class _HostFailed(Exception):
     """The failure of what a host writes in the transaction of its command, which is then rolled back."""
-    """What a host writes in the transaction of its command has failed, so the transaction is rolled back."""
 
     def __init__(self, pending: Pending, error: Exception) -> None:
         super().__init__()
