@@ -71,7 +71,7 @@ def stepping(kind: type, name: str, steps: _Steps) -> None:
 
 
 class Place(NamedTuple):
-    """Where a relay delivers.
+    """A place to which a relay delivers.
 
     Attributes:
         opened: Opens the target in the process that is going to be killed.
