@@ -24,7 +24,7 @@ from relations.projections.known import Known
 from relations.projections.satisfaction.answers import ComplaintOutcome, Given, InvitationOutcome, Respondent
 from relations.projections.satisfaction.cuts import WHOLE, Dimension, Facts, Part, Sort
 
-__all__ = ["ABSENT", "PARTS", "Respondents", "SegmentsOf", "Where", "parts_of_rows", "respondent_groups"]
+__all__ = ["ABSENT", "PARTS", "Respondents", "SegmentsOf", "Where", "respondent_groups"]
 
 SegmentsOf: TypeAlias = Mapping[str, str | Collection[str]]
 """The segment of each customer by surviving id, or several segments."""
@@ -49,11 +49,6 @@ class _NamedAnswer(NamedTuple):
 def respondent_groups(codes: Codes, local: LocalTime) -> Iterable[tuple[tuple[str, ...], FieldGroup]]:
     """Return the parts of the columns, and how they are read."""
     return ((PARTS, FieldGroup(_FIELDS, partial(_parts, codes, local))),)
-
-
-def parts_of_rows(rows: Sequence[Respondent], codes: Codes, local: LocalTime) -> Parts:
-    """Return the parts of some rows."""
-    return _parts(codes, local, *([getattr(row, name) for row in rows] for name in _FIELDS))
 
 
 def _given_once(answers: Mapping[str, Given]) -> list[_NamedAnswer]:
@@ -262,6 +257,13 @@ class Respondents:
     until: str | None = None
     segments: SegmentsOf | None = None
     wanted: Where | None = None
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[Respondent], codes: Codes, local: LocalTime, *limits: Any) -> Respondents:
+        """Return the respondents of some rows; the limits are the months, segments and values."""
+        listed = sorted(rows, key=attrgetter("customer"))
+        parts = _parts(codes, local, *([getattr(row, name) for row in listed] for name in _FIELDS))
+        return cls([row.customer for row in listed], parts, codes, *limits)
 
     def answers(self, instrument: str | None = None) -> Facts:
         """Return all answers, or those to one instrument."""

@@ -6,7 +6,7 @@ Figures are computed when they are asked for, under the policy in force then. `f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar, TypeVar, get_args
 
@@ -18,7 +18,6 @@ from relations.months import month_of
 from relations.policies import Instrument
 from relations.policies.instruments import InstrumentKind
 from relations.projections.arguments import checked_month
-from relations.projections.columns import ColumnPart
 from relations.projections.projection import Projection
 from relations.projections.satisfaction.answers import COMPLAINT_CSAT, PROJECTION, Respondent
 from relations.projections.satisfaction.cuts import DIMENSIONS, Cuts, Dimension, Facts
@@ -39,7 +38,6 @@ from relations.projections.satisfaction.respondents import (
     Respondents,
     SegmentsOf,
     Where,
-    parts_of_rows,
     respondent_groups,
 )
 from relations.projections.satisfaction.response_rates import ResponseDimension, ResponseRate, response_rates
@@ -455,16 +453,11 @@ class SatisfactionView(View):
     ) -> Respondents:
         _check_dimensions(dimensions, segments)
         first, end = checked_month(since, "since"), checked_month(until, "until")
-        names, parts = self._of_all() if customer is None else self._of_one(customer)
-        return Respondents(names, parts, self.codes(Respondent), first, end, segments, where)
-
-    def _of_all(self) -> tuple[Sequence[str], Mapping[str, ColumnPart]]:
+        codes, limits = self.codes(Respondent), (first, end, segments, where)
+        if customer is not None:
+            return Respondents.of_rows(self.rows(Respondent, customer=customer), codes, self.local, *limits)
         columns = self.columns(Respondent, respondent_groups)
-        return columns.names, {name: columns.part(name) for name in PARTS}
-
-    def _of_one(self, customer: str) -> tuple[Sequence[str], Mapping[str, ColumnPart]]:
-        rows = self.rows(Respondent, customer=customer)
-        return [row.customer for row in rows], parts_of_rows(rows, self.codes(Respondent), self.local)
+        return Respondents(columns.names, {name: columns.part(name) for name in PARTS}, codes, *limits)
 
 
 def _check_dimensions(by: Sequence[str], segments: SegmentsOf | None, known: Sequence[str] = DIMENSIONS) -> None:
