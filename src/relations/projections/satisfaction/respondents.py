@@ -197,6 +197,7 @@ def _invitation_part(
     any_way_at, own_at = np.array(answered, np.int64).reshape(-1, 2).T
     values: dict[str, Array] = {
         "sort": np.array(sorts, np.int64),
+        "name": _objects([name for invited in invitations for name in invited]),
         "at": ints([each.at for each in sent]),
         "answered": any_way_at,
         "answered_own": own_at,
@@ -309,9 +310,14 @@ class Respondents:
         answers = self.answers()
         return answers.where(answers["themes"] != self.codes.of(()))
 
-    def invitations(self) -> Facts:
-        """Return all invitations; the month of each is that of sending."""
-        return self._facts(self.parts["invitations"])
+    def invitations(self, *, own: bool = False) -> Facts:
+        """Return all invitations; the month of each is that of sending.
+
+        Args:
+            own: Count only answers with the instrument that was sent, not every answer that names the invitation.
+        """
+        found = self._facts(self.parts["invitations"])
+        return found.with_values(answered=found["answered_own"]) if own else found
 
     def inside(self, name: str, answers: Facts, *carried: str) -> Facts:
         """Return the items or sentiments inside of some answers, as facts of the answers' sorts.

@@ -14,7 +14,7 @@ from relations.policies import Surveys
 from relations.projections.satisfaction.cuts import Cuts, Group
 from relations.projections.satisfaction.respondents import ABSENT, Respondents
 
-__all__ = ["ResponseDimension", "ResponseRate", "response_rates"]
+__all__ = ["ResponseDimension", "ResponseRate", "invitation_groups", "response_rates"]
 
 ResponseDimension: TypeAlias = Literal[
     "month", "instrument", "touchpoint", "channel", "language", "region", "segment", "complaint_outcome"
@@ -62,18 +62,22 @@ def response_rates(
     respondents: Respondents, *, by: Sequence[ResponseDimension], surveys: Surveys
 ) -> list[ResponseRate]:
     """Return the response rate of every group, in the groups' order; without `by`, of all invitations."""
-    answered = "answered_own" if "instrument" in by else "answered"
-    cuts = Cuts(respondents.invitations(), surveys.minimum_answers, by, _STANDING)
-    return [_rate(group, answered, surveys.confidence) for group in cuts.groups(by)]
+    groups = invitation_groups(respondents, by=by, surveys=surveys)
+    return [_rate(group, surveys.confidence) for group in groups]
 
 
-def _rate(group: Group, answered: str, confidence: float) -> ResponseRate:
+def invitation_groups(respondents: Respondents, *, by: Sequence[str], surveys: Surveys) -> list[Group]:
+    """Return the invitations of every group, in the groups' order."""
+    return Cuts(respondents.invitations(own="instrument" in by), surveys.minimum_answers, by, _STANDING).groups(by)
+
+
+def _rate(group: Group, confidence: float) -> ResponseRate:
     asked, sent = group.facts, len(group.facts)
     figure = ResponseRate(group=group.of, sent=sent, respondents=group.respondents, suppressed=not group.shown)
     if not group.shown:
         return figure
-    was_answered = asked[answered] != ABSENT
-    waits = np.sort((asked[answered] - asked["at"])[was_answered] / _DAY).tolist()
+    was_answered = asked["answered"] != ABSENT
+    waits = np.sort((asked["answered"] - asked["at"])[was_answered] / _DAY).tolist()
     return figure.model_copy(
         update={
             "seen": int(np.count_nonzero(was_answered | asked["seen"])),
