@@ -45,6 +45,8 @@ from relations.projections.loyalty import (
     TierRisk,
     VintageBreakage,
 )
+from relations.projections.posts import PlatformFigures, PostDay, PostsView, WaitingPost
+from relations.projections.posts.figures import Limits
 from relations.projections.repair import (
     AccountEntry,
     BeforeAfter,
@@ -181,6 +183,7 @@ __all__ = [
     "Liability",
     "LiabilityMonth",
     "LifecycleReport",
+    "Limits",
     "Load",
     "LoyaltySigns",
     "LoyaltyView",
@@ -191,8 +194,11 @@ __all__ = [
     "OpenLoop",
     "OpenLoops",
     "PeriodRates",
+    "PlatformFigures",
     "PointsMonth",
     "Portrait",
+    "PostDay",
+    "PostsView",
     "Projection",
     "ReferralFigures",
     "ReferralRow",
@@ -237,5 +243,6 @@ __all__ = [
     "ViewContext",
     "Views",
     "VintageBreakage",
+    "WaitingPost",
     "WorthReport",
 ]

@@ -32,6 +32,7 @@ class ViewChoice(StrEnum):
     satisfaction = "satisfaction"
     retention = "retention"
     repair = "repair"
+    posts = "posts"
     agenda = "agenda"
 
 
