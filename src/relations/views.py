@@ -46,7 +46,7 @@ from relations.projections.loyalty import (
     VintageBreakage,
 )
 from relations.projections.posts import PlatformFigures, PostDay, PostsView, WaitingPost
-from relations.projections.posts.figures import Limits
+from relations.projections.posts.figures import UsualRange
 from relations.projections.repair import (
     AccountEntry,
     BeforeAfter,
@@ -183,7 +183,6 @@ __all__ = [
     "Liability",
     "LiabilityMonth",
     "LifecycleReport",
-    "Limits",
     "Load",
     "LoyaltySigns",
     "LoyaltyView",
@@ -239,6 +238,7 @@ __all__ = [
     "TierRisk",
     "Trait",
     "Trend",
+    "UsualRange",
     "View",
     "ViewContext",
     "Views",

@@ -90,6 +90,12 @@ class OrderChoice(StrEnum):
 
     due = "due"
     severity = "severity"
+    filed = "filed"
+    owner = "owner"
+    kind = "kind"
+    channel = "channel"
+    grade = "grade"
+    language = "language"
 
 
 class LoadChoice(StrEnum):

@@ -50,7 +50,7 @@ class Judged(NamedTuple):
     negative: bool
 
 
-class Limits(BaseModel):
+class UsualRange(BaseModel):
     """What is usual for a figure.
 
     Attributes:
@@ -88,8 +88,8 @@ class PostDay(BaseModel):
     posts: int
     negative: int
     negative_share: float | None
-    usual_posts: Limits | None
-    usual_share: Limits | None
+    usual_posts: UsualRange | None
+    usual_share: UsualRange | None
     complete: bool
     signals: tuple[PostSignal, ...]
 
@@ -205,21 +205,21 @@ def _day(
     )
 
 
-def _usual_posts(before: Sequence[int]) -> Limits | None:
+def _usual_posts(before: Sequence[int]) -> UsualRange | None:
     if len(before) < _BASELINE_MIN:
         return None
     centre = fmean(before)
     reach = _USUAL * fmean(abs(second - first) for first, second in pairwise(before))
-    return Limits(low=max(0.0, centre - reach), centre=centre, high=centre + reach)
+    return UsualRange(low=max(0.0, centre - reach), centre=centre, high=centre + reach)
 
 
-def _usual_share(before: Sequence[tuple[int, int]], n: int) -> Limits | None:
+def _usual_share(before: Sequence[tuple[int, int]], n: int) -> UsualRange | None:
     total, negative = sum(each for each, _ in before), sum(each for _, each in before)
     if len(before) < _BASELINE_MIN or not total or not n:
         return None
     centre = (negative + 1) / (total + 2)
     reach = _ERRORS * sqrt(centre * (1 - centre) / n)
-    return Limits(low=max(0.0, centre - reach), centre=centre, high=min(1.0, centre + reach))
+    return UsualRange(low=max(0.0, centre - reach), centre=centre, high=min(1.0, centre + reach))
 
 
 def platform_figures(posts: Mapping[str, Sequence[Judged]], *, as_of: int, confidence: float) -> list[PlatformFigures]:

@@ -19,7 +19,7 @@ from relations.aggregates.customer import (
 from relations.messages import Envelope
 from relations.projections.projection import CustomerRow, Projection, Rows
 
-__all__ = ["PROJECTION", "Author", "Post"]
+__all__ = ["PROJECTION", "PostAuthor", "Post"]
 
 
 class Post(CustomerRow, gc=False):
@@ -51,7 +51,7 @@ class Post(CustomerRow, gc=False):
     answered_at: int | None = None
 
 
-class Author(CustomerRow, gc=False):
+class PostAuthor(CustomerRow, gc=False):
     """A customer who posted in public.
 
     Attributes:
@@ -61,12 +61,12 @@ class Author(CustomerRow, gc=False):
     table: ClassVar[str] = "authors"
     erased_at: int = 0
 
-    def absorb(self, other: Author) -> None:
+    def absorb(self, other: PostAuthor) -> None:
         """Add the row of another id of the same author."""
         self.erased_at = max(self.erased_at, other.erased_at)
 
 
-PROJECTION = Projection(name="posts", version=1, tables=(Post, Author))
+PROJECTION = Projection(name="posts", version=1, tables=(Post, PostAuthor))
 
 
 def _post(rows: Rows, at: Envelope, feedback: str) -> Post | None:
@@ -78,7 +78,7 @@ def posted(rows: Rows, event: FeedbackGiven, at: Envelope) -> None:
     """Add a post. Other feedback has no platform."""
     if event.platform is None:
         return
-    rows.need(Author, at.customer)
+    rows.need(PostAuthor, at.customer)
     post = rows.need(Post, at.customer, at.stream, event.feedback)
     post.platform, post.at, post.instrument = event.platform, at.occurred_at, event.instrument
     post.score, post.answer_by = event.score, event.answer_by
@@ -115,6 +115,6 @@ def answered(rows: Rows, event: FeedbackAnswered, at: Envelope) -> None:
 @PROJECTION.on(CustomerErased)
 def author_erased(rows: Rows, _event: CustomerErased, at: Envelope) -> None:
     """Keep that nobody can answer the author any more."""
-    author = rows.get(Author, at.customer)
+    author = rows.get(PostAuthor, at.customer)
     if author is not None:
         author.erased_at = max(author.erased_at, at.occurred_at)

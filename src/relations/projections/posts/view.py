@@ -18,7 +18,7 @@ from relations.projections.posts.figures import (
     platform_figures,
     post_days,
 )
-from relations.projections.posts.rows import PROJECTION, Author, Post
+from relations.projections.posts.rows import PROJECTION, PostAuthor, Post
 from relations.projections.projection import Projection
 from relations.projections.view import View
 
@@ -129,11 +129,11 @@ class PostsView(View):
         Raises:
             InvalidInput: `limit` is negative, or the list has no post `after`.
         """
-        moment, columns, authors = self.moment(as_of), self.table(Post).c, self.table(Author).c
+        moment, columns, authors = self.moment(as_of), self.table(Post).c, self.table(PostAuthor).c
         where: list[Any] = [columns.answer_by.is_not(None), columns.at <= moment]
         if platform is not None:
             where.append(columns.platform == platform)
-        erased = {row.customer for row in self.rows(Author, authors.erased_at > 0) if row.erased_at <= moment}
+        erased = {row.customer for row in self.rows(PostAuthor, authors.erased_at > 0) if row.erased_at <= moment}
         rows = [
             row
             for row in self.rows(Post, *where)
