@@ -51,7 +51,7 @@ class Judged(NamedTuple):
 
 
 class UsualRange(BaseModel):
-    """What is usual for a figure.
+    """The usual range of a figure.
 
     Attributes:
         low: The lower limit.

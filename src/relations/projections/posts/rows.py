@@ -19,7 +19,7 @@ from relations.aggregates.customer import (
 from relations.messages import Envelope
 from relations.projections.projection import CustomerRow, Projection, Rows
 
-__all__ = ["PROJECTION", "PostAuthor", "Post"]
+__all__ = ["PROJECTION", "Post", "PostAuthor"]
 
 
 class Post(CustomerRow, gc=False):

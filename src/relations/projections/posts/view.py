@@ -18,7 +18,7 @@ from relations.projections.posts.figures import (
     platform_figures,
     post_days,
 )
-from relations.projections.posts.rows import PROJECTION, PostAuthor, Post
+from relations.projections.posts.rows import PROJECTION, Post, PostAuthor
 from relations.projections.projection import Projection
 from relations.projections.view import View
 
@@ -29,7 +29,7 @@ _SHOWN = timedelta(days=BASELINE_DAYS)
 
 
 class PostsView(View):
-    """What people post about the business in public. Days are local.
+    """Public posts about the business. Days are local.
 
     A post is negative if its score is low on its instrument, or if a sentiment of its words is as low as the policy's
     `low_sentiment`.
