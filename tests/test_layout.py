@@ -63,7 +63,7 @@ IMPURE_PACKAGES = {
     "socket",
     "pathlib",
 }
-ABOVE = {"board", "customers"}
+ABOVE = {"board", "care", "customers"}
 """Of `projections`, what is computed from other views. No other view imports it."""
 MACHINERY = {"running", "projection", "view", "arguments", "known", "totals", "purchase_days", "columns", "keeping"}
 """Of `projections`, what runs or carries any of them; every other name is a projection's own package."""
