@@ -19,6 +19,7 @@ from relations.projections.board.profiles import (
     IndicatorSpan,
 )
 from relations.projections.board.view import BoardView
+from relations.projections.care import CareView, PlanBeginning
 from relations.projections.contacts import ContactFigure, ContactsView, CustomerContact, SilentCustomer
 from relations.projections.customers import ConsentStanding, CustomersView, FoundCustomer, Identity, Portrait
 from relations.projections.customers.audience import Addressee
@@ -124,6 +125,7 @@ __all__ = [
     "BoardView",
     "BreakageReport",
     "BuyingModel",
+    "CareView",
     "CauseShare",
     "ChurnMonth",
     "ChurnReason",
@@ -189,6 +191,7 @@ __all__ = [
     "OpenLoop",
     "OpenLoops",
     "PeriodRates",
+    "PlanBeginning",
     "PointsMonth",
     "Portrait",
     "Projection",
