@@ -65,6 +65,7 @@ from relations.projections.repair import (
     RoundProfile,
     StepTime,
 )
+from relations.projections.repair.figures import CasesStanding
 from relations.projections.retention import (
     AcquisitionFigure,
     ChurnMonth,
@@ -126,6 +127,7 @@ __all__ = [
     "BreakageReport",
     "BuyingModel",
     "CareView",
+    "CasesStanding",
     "CauseShare",
     "ChurnMonth",
     "ChurnReason",

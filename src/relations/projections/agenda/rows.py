@@ -21,6 +21,7 @@ __all__ = [
     "Lapse",
     "Member",
     "OpenStep",
+    "OtherCase",
     "Reminder",
     "SealedBirthday",
 ]
@@ -74,6 +75,20 @@ class Item(CustomerRow, gc=False):
     at: int = 0
     points: int = 0
     again: int = 0
+
+
+class OtherCase(CustomerRow, gc=False):
+    """A case that is not a complaint: nobody is asked about it afterwards.
+
+    Attributes:
+        stream: The stream of the case.
+        kind: enquiry, request or suggestion.
+    """
+
+    table: ClassVar[str] = "other_cases"
+    key: ClassVar[tuple[str, ...]] = ("customer", "stream")
+    stream: str
+    kind: str = ""
 
 
 class Lapse(CustomerRow, gc=False):

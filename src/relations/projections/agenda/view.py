@@ -48,6 +48,7 @@ from relations.projections.agenda.rows import (
     Kind,
     Lapse,
     Member,
+    OtherCase,
 )
 from relations.projections.projection import Folds, Projection
 from relations.projections.view import View
@@ -60,8 +61,8 @@ _CARE: tuple[Kind, ...] = ("contact", "lapse", "renewal")
 
 PROJECTION = Projection(
     name="agenda",
-    version=11,
-    tables=(Item, Lapse, Member, AskedRow, CareRound, BirthdayRow),
+    version=12,
+    tables=(Item, Lapse, Member, AskedRow, CareRound, BirthdayRow, OtherCase),
     folds=Folds.of(agenda_complaints.FOLDS, agenda_surveys.FOLDS, agenda_loyalty.FOLDS, agenda_care.FOLDS),
 )
 
