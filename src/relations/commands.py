@@ -4,6 +4,14 @@ Generated from the registries by docs/generate.py.
 """
 
 from relations.aggregates import AGGREGATES
+from relations.aggregates.campaign import (
+    CancelCampaignCost,
+    EndCampaign,
+    PlanCampaign,
+    RecordCampaignCost,
+    RecordCampaignReach,
+    StartCampaign,
+)
 from relations.aggregates.complaint import (
     AcceptRemedy,
     AcknowledgeComplaint,
@@ -149,6 +157,7 @@ __all__ = [
     "AssignComplaint",
     "BeginPlan",
     "CancelAcquisitionCost",
+    "CancelCampaignCost",
     "CarryOutRemedy",
     "CheckDeadlines",
     "CloseAccount",
@@ -165,6 +174,7 @@ __all__ = [
     "DropTrait",
     "EarnPoints",
     "Earning",
+    "EndCampaign",
     "EndGoal",
     "EndPlan",
     "EnrolMember",
@@ -202,6 +212,7 @@ __all__ = [
     "NameRootCause",
     "NoteCulture",
     "NoteTrait",
+    "PlanCampaign",
     "ProposeRemedy",
     "RaiseGoalImprovement",
     "RaiseImprovement",
@@ -212,6 +223,8 @@ __all__ = [
     "ReceiveReferral",
     "RecogniseComplaint",
     "RecordAcquisitionCost",
+    "RecordCampaignCost",
+    "RecordCampaignReach",
     "RecordInteraction",
     "RecordLapse",
     "RecordPurchase",
@@ -249,6 +262,7 @@ __all__ = [
     "SetGoal",
     "SetProgrammeGoal",
     "SkipStep",
+    "StartCampaign",
     "TakeDuplicate",
     "TakeStock",
     "Taking",
