@@ -232,12 +232,12 @@ def test_what_a_customer_does_begins_plans(database_url: str) -> None:
         ]
 
 
-def test_a_plan_asks_whom_it_is_meant_for_on_the_day_of_the_trigger(database_url: str) -> None:
+def test_a_plan_is_meant_for_those_who_meet_its_conditions_on_the_day_of_the_trigger(database_url: str) -> None:
     step = CareStep(id="call", what="short_call", day=2)
     graded = CarePlan(id="graded", begins="value_grade", of=("high",), steps=(step,))
     chosen = CarePlan(
         id="chosen", begins="first_purchase", steps=(step,),
-        whom=(Condition(fact="language", one_of=("de",)), Condition(fact="net_amount", at_least=500)),
+        meant_for=(Condition(fact="language", one_of=("de",)), Condition(fact="net_amount", at_least=500)),
     )  # fmt: skip
     with opened(database_url, chosen, graded) as engine:
         for customer, language, amount in (("a", "de", 600), ("b", "en", 600), ("c", "de", 400), ("d", "de", 200_000)):

@@ -165,7 +165,7 @@ class CarePlan(Checked):
             it `by_hand`. It begins with the first moment of the next local day. A trigger while the plan is in progress
             is ignored.
         of: The stages, grades or tiers that begin it; empty for any tier.
-        whom: Conditions that the customer meets on the evening of the trigger's day. Empty for everybody.
+        meant_for: Conditions that the customer meets on the evening of the trigger's day. Empty for everybody.
         repeats_months: The months after which the next round begins. None: there is one round.
         steps: Its steps.
     """
@@ -175,17 +175,17 @@ class CarePlan(Checked):
     id: PlanId
     begins: Trigger = "by_hand"
     of: tuple[Label, ...] = ()
-    whom: tuple[Condition, ...] = ()
+    meant_for: tuple[Condition, ...] = ()
     repeats_months: Annotated[int, Field(strict=True, ge=1, le=120)] | None = None
     steps: Annotated[tuple[CareStep, ...], Field(min_length=1, max_length=60)]
 
-    @field_validator("whom")
+    @field_validator("meant_for")
     @classmethod
-    def _concerns_one_customer(cls, whom: tuple[Condition, ...]) -> tuple[Condition, ...]:
-        if any(condition.fact == "rfm" for condition in whom):
+    def _concerns_one_customer(cls, meant_for: tuple[Condition, ...]) -> tuple[Condition, ...]:
+        if any(condition.fact == "rfm" for condition in meant_for):
             msg = "the fact rfm compares customers, and a plan asks about one; use grade, purchases or net_amount"
             raise ValueError(msg)
-        return whom
+        return meant_for
 
     @model_validator(mode="after")
     def _of_suits_the_trigger(self) -> Self:

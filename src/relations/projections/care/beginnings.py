@@ -114,9 +114,9 @@ def _overlaps(known: PlanRound, plan: CarePlan, at: int) -> bool:
 
 def _is_meant(plan: CarePlan, row: Patronage, policy: Policy, day: int, local: LocalTime) -> bool:
     """Return True if the customer meets the plan's conditions on the evening of a day."""
-    asked = {condition.fact for condition in plan.whom}
+    asked = {condition.fact for condition in plan.meant_for}
     facts = customer_facts(row, policy, asked, today=day, local=local, rfm={})
-    return all(condition.holds(facts.get(condition.fact)) for condition in plan.whom)
+    return all(condition.holds(facts.get(condition.fact)) for condition in plan.meant_for)
 
 
 def _trigger_days(
