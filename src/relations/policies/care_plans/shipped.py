@@ -103,7 +103,7 @@ _AFTER_COMPLAINT = CarePlan(
     begins="complaint_resolved",
     steps=(
         _step("call", "short_call", 3, "Make sure that the solution has lasted.", "确认问题已彻底解决。", minutes=5),
-        _step("message", "message", 21, "Thank you for telling us, {name}.", "{name}，感谢您的指正。"),
+        _step("message", "message", 21, "Your words have helped us, {name}. Thank you.", "{name}，感谢您的指正。"),
         _step("long-call", "long_call", 60, "Talk about what has improved.", "谈谈此后的改进。", minutes=15),
     ),
 )  # fmt: skip
