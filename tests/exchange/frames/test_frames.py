@@ -62,7 +62,8 @@ from relations.testing.hotel.simulation import hotel_policy, is_mistake
 
 AFTER = datetime(2025, 7, 1, tzinfo=UTC)
 VIEWS = [
-    "board", "satisfaction", "retention", "repair", "agenda", "loyalty", "desk", "care", "contacts", "customers", "posts",
+    "agenda", "board", "care", "contacts", "customers", "desk", "loyalty", "posts", "repair", "retention",
+    "satisfaction",
 ]  # fmt: skip
 
 
