@@ -26,6 +26,7 @@ from relations.commands import (
     RefundPurchase,
     ReopenComplaint,
     ResolveComplaint,
+    SendHoldingReply,
     SetGoal,
     SetProgrammeGoal,
 )
@@ -179,6 +180,17 @@ def test_shorter_deadlines_are_missed() -> None:
         figures = {each.name: each for each in found.figures()}
         assert (figures["deadlines missed"].happened, figures["deadlines missed"].instead) == (1, 2)
         assert [each.stream for each in found.outcomes()] == ["complaint-k1"]
+
+
+def test_a_command_without_an_id_is_found_again_with_its_times() -> None:
+    """Given a holding reply that names its end and was sent without an id, it is decided again with that end."""
+    reply = SendHoldingReply(complaint="k1", reason="room", until=day(30), occurred_at=day(6))
+    with lived_until(50, [*LIFE, ReopenComplaint(complaint="k1", reason="no", occurred_at=day(12)), reply]) as engine:
+        with what_if(engine) as found:
+            assert list(found.outcomes()) == []
+        rewriter = Rewriter(engine, with_restated(engine.aggregates)[1])
+        again = [rewriter.command(fact) for fact in facts_of(engine.events()) if isinstance(fact, OutsideFact)]
+        assert any(isinstance(each, SendHoldingReply) and each.until == reply.until for each in again)
 
 
 def test_time_is_let_pass_on_both_sides() -> None:
