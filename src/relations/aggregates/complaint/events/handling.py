@@ -128,7 +128,7 @@ class ComplaintTransferred(Event, frozen=True):
     department: str
     previous: str | None = None
     owner: str | None = None
-    reason: str | None = None
+    reason: SealedSince | None = None
     at: int = 0
 
 
@@ -218,7 +218,7 @@ class HoldingReplySent(Event, frozen=True):
     """
 
     topic: ClassVar[str] = "complaint.holding_reply_sent"
-    reason: str
+    reason: SealedSince
     until: int | None = None
     at: int = 0
 
@@ -236,7 +236,7 @@ class ComplaintEscalated(Event, frozen=True):
 
     topic: ClassVar[str] = "complaint.escalated"
     to: str
-    reason: str | None = None
+    reason: SealedSince | None = None
     emergency: bool = False
     clock: str | None = None
     number: int = 1
@@ -360,7 +360,7 @@ class ComplaintReopened(Event, frozen=True):
     """
 
     topic: ClassVar[str] = "complaint.reopened"
-    reason: str
+    reason: SealedSince
     acknowledge_by: int
     resolve_by: int
     lenient: bool = False
@@ -371,7 +371,7 @@ class ComplaintWithdrawn(Event, frozen=True):
     """The customer withdrew the complaint."""
 
     topic: ClassVar[str] = "complaint.withdrawn"
-    reason: str | None = None
+    reason: SealedSince | None = None
     at: int = 0
 
 
