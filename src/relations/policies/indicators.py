@@ -70,7 +70,7 @@ INDICATORS: Mapping[str, Indicator] = {
         Indicator("retention", "share", "higher", "The share of active customers who stayed active", _SEGMENT),
         Indicator("revenue", "money", "higher", "Purchases less refunds"),
         Indicator("open_cases", "count", "lower", "Complaints that are open", standing=True),
-        Indicator("overdue_cases", "count", "lower", "Complaints with a deadline that has passed", standing=True),
+        Indicator("overdue_cases", "count", "lower", "Open complaints with a deadline that has passed", standing=True),
         Indicator("first_response_on_time", "share", "higher", "The share of complaints answered in time", _SEVERITY),
         Indicator("resolution_on_time", "share", "higher", "The share of complaints resolved in time", _SEVERITY),
         Indicator("effort", "mean", "higher", "The mean agreement that it was easy (CES)", _CUTS),

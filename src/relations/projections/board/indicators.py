@@ -205,7 +205,7 @@ def _open_cases(asked: IndicatorQuestion, at: datetime) -> MonthValue:
 def _overdue_cases(asked: IndicatorQuestion, at: datetime) -> MonthValue:
     if not asked.cases:
         return NOTHING
-    late = {step.complaint for step in asked.repair.overdue(as_of=at)}
+    late = {step.complaint for step in asked.repair.overdue(as_of=at) if step.clock != "follow_up"}
     return MonthValue(float(len(late)), len(late))
 
 
