@@ -47,7 +47,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relations]:
 
 
 def step(item: AgendaItem, at: datetime) -> Command:
-    """What somebody does about an item."""
+    """Return the command with which somebody does what an item asks for."""
     name, when = item.stream.partition("-")[2], {"occurred_at": at}
     of_complaint: dict[str, Any] = {"complaint": name, **when}
     of_customer: dict[str, Any] = {"customer": name, **when}
