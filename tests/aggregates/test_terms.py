@@ -69,8 +69,9 @@ def test_listed_terms_defaults_and_the_engines_own_are_accepted(command: Command
         assert engine.execute(command).events
 
 
-def test_every_field_that_holds_terms_can_be_listed() -> None:
-    kinds = [kind for aggregate in AGGREGATES for kind in aggregate.commands]
+def test_every_field_that_holds_terms_about_customers_can_be_listed() -> None:
+    of_customers = [aggregate for aggregate in AGGREGATES if aggregate.name in ("customer", "complaint", "loyalty")]
+    kinds = [kind for aggregate in of_customers for kind in aggregate.commands]
     assert {name for kind in kinds for name, _default in term_fields(kind)} == set(get_args(TermField))
 
 
