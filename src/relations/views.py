@@ -19,6 +19,7 @@ from relations.projections.board.profiles import (
     IndicatorSpan,
 )
 from relations.projections.board.view import BoardView
+from relations.projections.care import CareView, PlanBeginning
 from relations.projections.contacts import ContactFigure, ContactsView, CustomerContact, SilentCustomer
 from relations.projections.customers import ConsentStanding, CustomersView, FoundCustomer, Identity, Portrait
 from relations.projections.customers.audience import Addressee
@@ -45,6 +46,8 @@ from relations.projections.loyalty import (
     TierRisk,
     VintageBreakage,
 )
+from relations.projections.posts import PlatformFigures, PostDay, PostsView, WaitingPost
+from relations.projections.posts.figures import UsualRange
 from relations.projections.repair import (
     AccountEntry,
     BeforeAfter,
@@ -125,6 +128,7 @@ __all__ = [
     "BoardView",
     "BreakageReport",
     "BuyingModel",
+    "CareView",
     "CasesStanding",
     "CauseShare",
     "ChurnMonth",
@@ -191,8 +195,12 @@ __all__ = [
     "OpenLoop",
     "OpenLoops",
     "PeriodRates",
+    "PlanBeginning",
+    "PlatformFigures",
     "PointsMonth",
     "Portrait",
+    "PostDay",
+    "PostsView",
     "Projection",
     "ReferralFigures",
     "ReferralRow",
@@ -233,9 +241,11 @@ __all__ = [
     "TierRisk",
     "Trait",
     "Trend",
+    "UsualRange",
     "View",
     "ViewContext",
     "Views",
     "VintageBreakage",
+    "WaitingPost",
     "WorthReport",
 ]

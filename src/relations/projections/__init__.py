@@ -1,12 +1,26 @@
 """Views rebuilt from the log at any time: pure folds into rows, and typed queries over them."""
 
-from relations.projections import agenda, board, contacts, customers, desk, loyalty, repair, retention, satisfaction
+from relations.projections import (
+    agenda,
+    board,
+    care,
+    contacts,
+    customers,
+    desk,
+    loyalty,
+    posts,
+    repair,
+    retention,
+    satisfaction,
+)
 from relations.projections.agenda.view import AgendaView
 from relations.projections.board.view import BoardView
+from relations.projections.care.view import CareView
 from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
+from relations.projections.posts.view import PostsView
 from relations.projections.projection import CustomerRow, Projection, Row, Rows, Tally
 from relations.projections.repair.view import RepairView
 from relations.projections.retention.view import RetentionView
@@ -33,10 +47,12 @@ PROJECTIONS: tuple[Projection, ...] = (
     agenda.PROJECTION,
     aliases.PROJECTION,
     board.PROJECTION,
+    care.PROJECTION,
     contacts.PROJECTION,
     customers.PROJECTION,
     desk.PROJECTION,
     loyalty.PROJECTION,
+    posts.PROJECTION,
     repair.PROJECTION,
     retention.PROJECTION,
     satisfaction.PROJECTION,
@@ -46,10 +62,12 @@ PROJECTIONS: tuple[Projection, ...] = (
 VIEWS: tuple[type[View], ...] = (
     AgendaView,
     BoardView,
+    CareView,
     ContactsView,
     CustomersView,
     DeskView,
     LoyaltyView,
+    PostsView,
     RepairView,
     RetentionView,
     SatisfactionView,

@@ -8,10 +8,12 @@ from typing import TypeVar
 from relations.errors import InvalidInput
 from relations.projections.agenda.view import AgendaView
 from relations.projections.board.view import BoardView
+from relations.projections.care.view import CareView
 from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
 from relations.projections.loyalty.view import LoyaltyView
+from relations.projections.posts.view import PostsView
 from relations.projections.projection import Projection
 from relations.projections.repair.view import RepairView
 from relations.projections.retention.view import RetentionView
@@ -39,7 +41,9 @@ class Views:
         loyalty: The points, tiers and rewards of members, and the liability.
         desk: The work list of the complaint desk, and its results.
         customers: Customers by any of their ids or words, their consents, audiences, and likely duplicates.
+        care: Care plans: what is due, what was kept, and the plans of a customer.
         contacts: Contact between the business and its customers.
+        posts: What people post about the business in public, and which posts wait for an answer.
     """
 
     satisfaction: SatisfactionView
@@ -50,7 +54,9 @@ class Views:
     loyalty: LoyaltyView
     desk: DeskView
     customers: CustomersView
+    care: CareView
     contacts: ContactsView
+    posts: PostsView
 
     def __init__(self, context: ViewContext, kinds: Sequence[type[View]]) -> None:
         self._add(kinds, lambda _projection: context)

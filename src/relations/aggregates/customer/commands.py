@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, StringConstraints, model_validator
@@ -14,17 +14,22 @@ from relations.aggregates.customer.item_answer import ItemAnswer
 from relations.aggregates.customer.regarding import Regarding
 from relations.currencies import last_day_of
 from relations.messages import Channel, Command, Id, Label, Money, Tender, Term, Text
+from relations.policies.care_plans.plan import Trigger
 from relations.policies.instruments import CSAT, NPS
 
 __all__ = [
     "AbsorbCustomer",
+    "AdvancePlan",
     "AnswerFeedback",
+    "BeginPlan",
     "CancelAcquisitionCost",
     "CodeFeedback",
     "CorrectProfile",
     "CustomerCommand",
+    "CustomerKind",
     "DeclineInvitation",
     "DropTrait",
+    "EndPlan",
     "EraseAlias",
     "EraseCustomer",
     "GiveConsent",
@@ -47,9 +52,16 @@ __all__ = [
     "ScoreSentiment",
     "SeeInvitation",
     "SendInvitation",
+    "SkipStep",
     "UnmergeCustomer",
     "WithdrawConsent",
 ]
+
+CustomerKind = Literal["person", "author"]
+"""A person, or somebody known only as the author of public posts."""
+
+Link = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^https?://[^\s\x00]+$")]
+"""The address of a page on the web."""
 
 _SCORES = {known.id: known for known in (NPS, CSAT)}
 """The instruments that every policy includes."""
@@ -86,7 +98,13 @@ class RegisterCustomer(CustomerCommand):
     Details are the same if language, region, channel and source are equal and the same personal fields are given.
     The contents of personal fields are not compared, because the state does not hold them; change them with
     `CorrectProfile`.
+
+    Attributes:
+        kind: `author` for somebody known only by what they posted in public. An author is no prospect until they buy
+            or are merged with a customer.
     """
+
+    added: ClassVar[frozenset[str]] = frozenset({"kind"})
 
     name: Text | None = None
     email: Email | None = None
@@ -96,6 +114,7 @@ class RegisterCustomer(CustomerCommand):
     region: Label | None = None
     channel: Channel | None = None
     source: Label | None = None
+    kind: CustomerKind = "person"
 
 
 class CorrectProfile(CustomerCommand):
@@ -259,7 +278,12 @@ class GiveFeedback(CustomerCommand):
         comment: The customer's comment, or the notes.
         themes: The themes of the comment, if it is already coded.
         language: The language of the comment.
+        platform: The platform on which it was posted in public, such as `weibo`. A post by somebody unknown makes them
+            known as an author.
+        link: The address of the post. It leads to the author, so it is sealed like the comment.
     """
+
+    added: ClassVar[frozenset[str]] = frozenset({"platform", "link"})
 
     feedback: Id
     instrument: Id
@@ -272,6 +296,14 @@ class GiveFeedback(CustomerCommand):
     comment: Text | None = None
     themes: tuple[Label, ...] = ()
     language: LanguageTag | None = None
+    platform: Term | None = None
+    link: Link | None = None
+
+    @model_validator(mode="after")
+    def _is_posted_somewhere(self) -> GiveFeedback:
+        if self.link is not None and self.platform is None:
+            raise PydanticCustomError("platform_missing", "the link of a post must come with its platform")
+        return self
 
     @model_validator(mode="after")
     def _score_in_range(self) -> GiveFeedback:
@@ -435,6 +467,46 @@ class RecordWinBack(CustomerCommand):
     """Record that a customer who had left came back. Nothing happens if no lapse was recorded before."""
 
     campaign: Label | None = None
+
+
+class BeginPlan(CustomerCommand):
+    """Begin a care plan of the policy for the customer.
+
+    Refused while the plan is in progress. A plan that begins by a trigger of its own is then left as it is.
+
+    Attributes:
+        plan: The plan's id.
+        on: The day from which its days are counted; by default the day of `occurred_at`.
+        because: The trigger.
+        owner: The staff member who is responsible, by your id.
+    """
+
+    plan: Id
+    on: date | None = None
+    because: Trigger = "by_hand"
+    owner: Id | None = None
+
+
+class SkipStep(CustomerCommand):
+    """Leave out a step of a care plan on purpose. Nothing happens if it was done or skipped already."""
+
+    round: Id
+    step: Id
+    reason: Term
+
+
+class EndPlan(CustomerCommand):
+    """End a care plan. Nothing happens if it is not in progress."""
+
+    plan: Id
+    reason: Term
+
+
+class AdvancePlan(CustomerCommand):
+    """Record what time has done in the customer's care plans: steps that lapsed, and rounds that ended.
+
+    `advance_time` sends it when something falls due.
+    """
 
 
 class EraseCustomer(CustomerCommand):

@@ -20,6 +20,7 @@ from relations.aggregates.customer.events import (
     SentimentScored,
 )
 from relations.aggregates.customer.item_answer import ItemAnswer
+from relations.aggregates.customer.planned_step import PlannedStep
 from relations.aggregates.maps import EMPTY
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Customer",
     "Invitation",
     "Registration",
+    "RoundState",
     "answer_key",
     "changes_nothing",
     "consent_key",
@@ -53,6 +55,7 @@ class Registration(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         given: The names of the personal fields that were given.
         implicit: True if they became known by another event, not by a registration.
+        kind: `person` or `author`.
     """
 
     language: str | None
@@ -61,6 +64,7 @@ class Registration(msgspec.Struct, frozen=True, gc=False):
     source: str | None
     given: tuple[str, ...]
     implicit: bool
+    kind: str = "person"
 
 
 class Invitation(msgspec.Struct, frozen=True, gc=False):
@@ -77,6 +81,40 @@ class Invitation(msgspec.Struct, frozen=True, gc=False):
     reminders: int = 0
     reminded_at: int | None = None
     declined: bool = False
+
+
+class RoundState(msgspec.Struct, frozen=True, gc=False):
+    """A round of a care plan.
+
+    Attributes:
+        plan: The plan's id.
+        since: The local day from which its days are counted.
+        steps: Its steps.
+        began_at: The time at which it began, UTC microseconds.
+        ends_at: The time at which it is to end.
+        owner: The staff member who is responsible.
+        done: The steps that were done in time.
+        over: The steps that lapsed or were skipped.
+        ended_at: The time at which it ended; None while it is in progress.
+    """
+
+    plan: str
+    since: str
+    steps: tuple[PlannedStep, ...]
+    began_at: int
+    ends_at: int
+    owner: str | None = None
+    done: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
+    ended_at: int | None = None
+
+    def step(self, name: str) -> PlannedStep | None:
+        """Return the step with an id; None if there is none."""
+        return next((each for each in self.steps if each.step == name), None)
+
+    def is_open(self, name: str) -> bool:
+        """Return whether a step is neither done nor over, while the round is in progress."""
+        return self.ended_at is None and name not in self.done and name not in self.over
 
 
 class Customer(msgspec.Struct, frozen=True, gc=False):
@@ -109,6 +147,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         culture: By field, the values in order of business time; of words only that there were some.
         acquisitions: By id.
         costs_cancelled: When these were cancelled, by id, UTC microseconds.
+        rounds: The rounds of care plans, by id; none of an erased customer.
         lapses: The times at which the customer left (the reason, or "") or came back (None), in order.
     """
 
@@ -139,6 +178,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     acquisitions: Mapping[str, AcquisitionCostRecorded] = EMPTY
     costs_cancelled: Mapping[str, int] = EMPTY
     lapses: tuple[Change, ...] = ()
+    rounds: Mapping[str, RoundState] = EMPTY
 
     @property
     def known(self) -> bool:
