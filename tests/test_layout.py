@@ -65,7 +65,18 @@ IMPURE_PACKAGES = {
 }
 ABOVE = {"board", "customers"}
 """Of `projections`, what is computed from other views. No other view imports it."""
-MACHINERY = {"running", "projection", "view", "arguments", "known", "totals", "purchase_days", "columns", "keeping"}
+MACHINERY = {
+    "running",
+    "projection",
+    "view",
+    "arguments",
+    "known",
+    "totals",
+    "purchase_days",
+    "columns",
+    "keeping",
+    "explained_figures",
+}
 """Of `projections`, what runs or carries any of them; every other name is a projection's own package."""
 
 

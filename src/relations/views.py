@@ -45,6 +45,8 @@ from relations.projections.loyalty import (
     TierRisk,
     VintageBreakage,
 )
+from relations.projections.posts import PlatformFigures, PostDay, PostsView, WaitingPost
+from relations.projections.posts.figures import UsualRange
 from relations.projections.repair import (
     AccountEntry,
     BeforeAfter,
@@ -64,6 +66,7 @@ from relations.projections.repair import (
     RoundProfile,
     StepTime,
 )
+from relations.projections.repair.figures import CasesStanding
 from relations.projections.retention import (
     AcquisitionFigure,
     ChurnMonth,
@@ -124,6 +127,7 @@ __all__ = [
     "BoardView",
     "BreakageReport",
     "BuyingModel",
+    "CasesStanding",
     "CauseShare",
     "ChurnMonth",
     "ChurnReason",
@@ -189,8 +193,11 @@ __all__ = [
     "OpenLoop",
     "OpenLoops",
     "PeriodRates",
+    "PlatformFigures",
     "PointsMonth",
     "Portrait",
+    "PostDay",
+    "PostsView",
     "Projection",
     "ReferralFigures",
     "ReferralRow",
@@ -231,9 +238,11 @@ __all__ = [
     "TierRisk",
     "Trait",
     "Trend",
+    "UsualRange",
     "View",
     "ViewContext",
     "Views",
     "VintageBreakage",
+    "WaitingPost",
     "WorthReport",
 ]

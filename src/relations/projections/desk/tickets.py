@@ -97,6 +97,7 @@ class Ticket(CustomerRow, gc=False):
         promises_broken: The number of promises that another system judged as broken.
         kind: complaint, enquiry, request or suggestion.
         grade: The customer's value grade with which it was filed.
+        language: The language in which it was filed.
     """
 
     table: ClassVar[str] = "tickets"
@@ -112,6 +113,7 @@ class Ticket(CustomerRow, gc=False):
         ("kind", "due_at", "complaint"),
         ("channel", "due_at", "complaint"),
         ("grade", "due_at", "complaint"),
+        ("language", "due_at", "complaint"),
     )
     complaint: str
     subject: str = ""
@@ -146,9 +148,10 @@ class Ticket(CustomerRow, gc=False):
     promises_broken: int = 0
     kind: str = "complaint"
     grade: str | None = None
+    language: str | None = None
 
 
-PROJECTION = Projection(name="desk", version=4, tables=(Ticket,))
+PROJECTION = Projection(name="desk", version=6, tables=(Ticket,))
 
 
 @PROJECTION.on(ComplaintFiled)
@@ -156,7 +159,7 @@ def complaint_filed(rows: Rows, event: ComplaintFiled, at: Envelope) -> None:
     """Add a ticket."""
     ticket = rows.need(Ticket, at.customer, at.id)
     ticket.subject, ticket.channel = event.subject, event.channel
-    ticket.kind, ticket.grade = event.kind, event.grade
+    ticket.kind, ticket.grade, ticket.language = event.kind, event.grade, event.language
     ticket.severity, ticket.urgency = event.severity, URGENCY.get(event.severity, _UNKNOWN)
     ticket.filed_at = ticket.severity_at = at.occurred_at
     _begin(ticket, event, at, "filed")
@@ -227,9 +230,9 @@ def promise_judged(rows: Rows, event: PromiseJudged, at: Envelope) -> None:
 
 
 def _answer(ticket: Ticket, at: Envelope) -> None:
-    if not ticket.is_open or max(at.occurred_at, ticket.filed_at) < ticket.round_at:
+    if max(at.occurred_at, ticket.filed_at) < ticket.round_at:
         return  # recorded late, for an earlier round
-    if ticket.status != "acknowledged":
+    if ticket.is_open and ticket.status != "acknowledged":
         ticket.status, ticket.status_at = "acknowledged", max(at.occurred_at, ticket.filed_at)
     # A clock that was missed before has no further event of its own.
     _drop(ticket, "acknowledge", "next_response", started_by=at.occurred_at)
@@ -282,12 +285,14 @@ _SETTLED: dict[type[Event], str] = {
 
 @PROJECTION.on(*_SETTLED)
 def complaint_settled(rows: Rows, event: Event, at: Envelope) -> None:
-    """Settle the ticket; only a follow-up may be left to do."""
+    """Settle the ticket; only a follow-up may be left to do, and the answer to a message after the end."""
     ticket = rows.need(Ticket, at.customer, at.id)
+    was_open = ticket.is_open
     ticket.status, ticket.status_at, ticket.is_open = _SETTLED[type(event)], max(at.occurred_at, ticket.filed_at), False
     if isinstance(event, ComplaintMerged):
         ticket.merged_into = event.into
-    _drop(ticket, "acknowledge", "next_response", "resolve")
+    if was_open:
+        _drop(ticket, "acknowledge", "next_response", "resolve")
 
 
 @PROJECTION.on(ComplaintFollowedUp)

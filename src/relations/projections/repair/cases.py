@@ -204,16 +204,17 @@ class Patron(CustomerRow, gc=False):
         return days_of(self.days.items(), until)
 
 
-PROJECTION = Projection(name="repair", version=6, tables=(Case, Patron, Moments))
+PROJECTION = Projection(name="repair", version=7, tables=(Case, Patron, Moments))
 PROJECTION.on(InteractionRecorded)(contact_recorded)
 PROJECTION.on(FeedbackGiven)(feedback_given)
 PROJECTION.on(FeedbackCorrected)(feedback_corrected)
 
 
 @PROJECTION.on(CustomerRegistered)
-def customer_registered(rows: Rows, _event: CustomerRegistered, at: Envelope) -> None:
-    """Keep the time since when the customer is known."""
-    _known(rows.need(Patron, at.customer), at)
+def customer_registered(rows: Rows, event: CustomerRegistered, at: Envelope) -> None:
+    """Keep the time since when the customer is known. An author of posts is not known as a customer yet."""
+    if event.kind == "person":
+        _known(rows.need(Patron, at.customer), at)
 
 
 @PROJECTION.on(PurchaseRecorded)
@@ -415,6 +416,9 @@ _PENDING = {
     "reopened": True,
     "resumed": True,
     "resolved": True,
+    "message_received": True,
+    "received": True,
+    "declined": True,
     "followed_up": False,
     "withdrawn": False,
     "merged": False,

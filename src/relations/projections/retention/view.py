@@ -27,6 +27,7 @@ from relations.policies import Policy
 from relations.policies.value import Segment, ValueGrade
 from relations.projections.arguments import Page, checked_choice, checked_month
 from relations.projections.columns import Array, Codes, Columns
+from relations.projections.explained_figures import ExplainableFigure
 from relations.projections.projection import Projection
 from relations.projections.retention.acquisition import AcquisitionFigure, acquisition_figures
 from relations.projections.retention.churn import ChurnReport, churn_report
@@ -42,6 +43,7 @@ from relations.projections.retention.columns.money import (
     revenue_of,
 )
 from relations.projections.retention.columns.patrons import acquired, buyers, departing, patronage_groups
+from relations.projections.retention.explained import FIGURES
 from relations.projections.retention.lifetime_value import WorthReport, valued
 from relations.projections.retention.loyalty_kinds import (
     KINDS,
@@ -88,6 +90,7 @@ class RetentionView(View):
     """
 
     projection: ClassVar[Projection] = PROJECTION
+    explainable: ClassVar[tuple[ExplainableFigure, ...]] = FIGURES
     keeps_answers: ClassVar[bool] = True
 
     # --- who stays --------------------------------------------------------------------------------------------------
