@@ -18,7 +18,7 @@ from relations.execution.merged_ids import states_together
 from relations.execution.states import State, States
 from relations.execution.unit import Decision, Unit, UnitStep
 from relations.log.codec import Codec, Topic
-from relations.log.database import Statement
+from relations.log.database import SharedStatement
 from relations.log.log import Entry, Log
 from relations.log.people import Marks
 from relations.log.personal import Keys, has_personal
@@ -55,7 +55,7 @@ class CommandDecider:
         clock: Returns the time at which the log records an event.
     """
 
-    _known_sql = Statement(
+    _known_sql = SharedStatement(
         lambda _: select(log_table.c.position).where(log_table.c.customer == bindparam("customer")).limit(1)
     )
 

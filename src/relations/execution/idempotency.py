@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, literal_column, select
 from relations.decider import Aggregate
 from relations.errors import CommandRefused, IdempotencyConflict
 from relations.log.codec import Codec, Topic
-from relations.log.database import Database, Statement
+from relations.log.database import Database, SharedStatement
 from relations.log.personal import Keys, KeyUnreadable
 from relations.log.tables import COLUMNS
 from relations.log.tables import log as log_table
@@ -40,10 +40,10 @@ class Repeats:
         aggregates: Every kind of aggregate, for the fields of its commands.
     """
 
-    _command_sql = Statement(
+    _command_sql = SharedStatement(
         lambda _: select(log_table).where(log_table.c.command_id == bindparam("id")).order_by(log_table.c.command_seq)
     )
-    _ids_sql = Statement(
+    _ids_sql = SharedStatement(
         lambda database: select(log_table.c.command_id, log_table.c.customer, log_table.c.command_hash).where(
             database.among(log_table.c.command_id, "ids"), log_table.c.command_seq == literal_column("0")
         )

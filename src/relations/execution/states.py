@@ -14,7 +14,7 @@ from relations.errors import InvalidInput, RelationsError
 from relations.execution.state_cache import State, StateCache
 from relations.log.chain import GENESIS
 from relations.log.codec import Codec, decode_state, encode_state
-from relations.log.database import Statement
+from relations.log.database import SharedStatement
 from relations.log.log import Head, Log, Writer
 from relations.log.snapshots import BODY_BYTES, StoredSnapshot, open_snapshot, seal_snapshot, stored_snapshots
 from relations.log.tables import COLUMNS, snapshots
@@ -60,7 +60,7 @@ class States:
         cached: The states in memory, by stream, as of the last transaction that was caught up with.
     """
 
-    _load_sql = Statement(
+    _load_sql = SharedStatement(
         lambda _: (
             select(log_table.c.version, log_table.c.topic, log_table.c.schema, log_table.c.body)
             .where(log_table.c.stream == bindparam("stream"), log_table.c.version > bindparam("version"))
@@ -68,7 +68,7 @@ class States:
             .limit(bindparam("limit"))
         )
     )
-    _newest_sql = Statement(
+    _newest_sql = SharedStatement(
         lambda _: (
             select(log_table.c.version, log_table.c.digest)
             .where(log_table.c.stream == bindparam("stream"))
@@ -76,7 +76,7 @@ class States:
             .limit(1)
         )
     )
-    _snapshot_sql = Statement(
+    _snapshot_sql = SharedStatement(
         lambda _: (
             select(snapshots.c.version, BODY_BYTES, log_table.c.digest)
             .select_from(
@@ -90,11 +90,11 @@ class States:
             .limit(_SNAPSHOTS_TRIED)
         )
     )
-    _any_sql = Statement(lambda _: select(snapshots.c.stream).limit(1))
-    _long_sql = Statement(
+    _any_sql = SharedStatement(lambda _: select(snapshots.c.stream).limit(1))
+    _long_sql = SharedStatement(
         lambda database: select(snapshots.c.stream).where(database.among(snapshots.c.stream, "streams")).distinct()
     )
-    _streams_sql = Statement(
+    _streams_sql = SharedStatement(
         lambda database: (
             select(log_table.c.stream, log_table.c.version, log_table.c.topic, log_table.c.schema, log_table.c.body)
             .where(database.among(log_table.c.stream, "streams"))
@@ -102,13 +102,13 @@ class States:
         )
     )
     # A snapshot that is there already may be damaged, or of an older form of the state.
-    _keep_sql = Statement(
+    _keep_sql = SharedStatement(
         lambda database: (insert := database.insert(snapshots)).on_conflict_do_update(
             index_elements=["stream", "version"],
             set_={"topic": insert.excluded.topic, "body": insert.excluded.body},
         )
     )
-    _thin_sql = Statement(
+    _thin_sql = SharedStatement(
         lambda _: delete(snapshots).where(
             snapshots.c.stream == bindparam("stream"), snapshots.c.version < bindparam("version")
         )

@@ -17,7 +17,7 @@ from sqlalchemy.schema import CreateSchema
 from relations.errors import ForeignDatabase, InvalidInput, NewerLog, StoreError
 from relations.log.chain import GENESIS, check, link
 from relations.log.connections import checked_host, noticing_host_loss
-from relations.log.database import Database, Statement, create_tables, tables_of
+from relations.log.database import Database, SharedStatement, create_tables, tables_of
 from relations.log.failures import translated
 from relations.log.tables import (
     COLUMNS,
@@ -169,13 +169,13 @@ class Log:
         NewerLog: The tables are of a newer format.
     """
 
-    insertion = Statement(lambda _: insert(log))
-    _head = Statement(
+    insertion = SharedStatement(lambda _: insert(log))
+    _head = SharedStatement(
         lambda _: select(log.c.position, log.c.digest).where(
             log.c.position == select(func.max(log.c.position)).scalar_subquery()
         )
     )
-    _digest = Statement(lambda _: select(log.c.digest).where(log.c.position == bindparam("position")))
+    _digest = SharedStatement(lambda _: select(log.c.digest).where(log.c.position == bindparam("position")))
 
     def __init__(self, database: Database, *, create: bool = True) -> None:
         self.database = self._database = database

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, LargeBinary, func, literal, select
 
 from relations.errors import CommandRefused, InvalidInput, LogError, RelationsError
 from relations.log.codec import Topic
-from relations.log.database import Database, Statement
+from relations.log.database import Database, SharedStatement
 from relations.log.tables import keys as table
 from relations.log.tables import meta, record_facts
 from relations.messages import Event
@@ -98,12 +98,12 @@ class Keys:
             they are wrapped (`master_key_needed`). For reading it opens without it, and personal words are unreadable.
     """
 
-    _insert = Statement(lambda database: database.insert(table).on_conflict_do_nothing())
-    _select = Statement(lambda _: select(table.c.key).where(table.c.customer == ""))
-    _select_many = Statement(
+    _insert = SharedStatement(lambda database: database.insert(table).on_conflict_do_nothing())
+    _select = SharedStatement(lambda _: select(table.c.key).where(table.c.customer == ""))
+    _select_many = SharedStatement(
         lambda database: select(table.c.customer, table.c.key).where(database.among(table.c.customer, "customers"))
     )
-    _destroy = Statement(
+    _destroy = SharedStatement(
         lambda database: (insert := database.insert(table)).on_conflict_do_update(
             index_elements=["customer"], set_={"key": insert.excluded.key}
         )

@@ -21,7 +21,7 @@ from relations.log.connections import host_cursor
 from relations.log.database.statements import CompiledStatement
 from relations.log.failures import translated
 
-__all__ = ["DriverAccess", "Statement"]
+__all__ = ["DriverAccess", "SharedStatement"]
 
 
 class DriverAccess:
@@ -182,7 +182,7 @@ class DriverAccess:
         return self.url.render_as_string(hide_password=True)
 
 
-class Statement:
+class SharedStatement:
     """A Core statement as an attribute of a class whose instances have a `_database`.
 
     It is compiled on first use, once for each kind of database: an engine opens several times faster than if it
@@ -201,10 +201,10 @@ class Statement:
         self._name = name
 
     @overload
-    def __get__(self, instance: None, owner: type) -> Statement: ...
+    def __get__(self, instance: None, owner: type) -> SharedStatement: ...
     @overload
     def __get__(self, instance: Any, owner: type) -> CompiledStatement: ...
-    def __get__(self, instance: Any, owner: type) -> Statement | CompiledStatement:
+    def __get__(self, instance: Any, owner: type) -> SharedStatement | CompiledStatement:
         """Return the compiled statement."""
         if instance is None:
             return self

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, exists, func, literal, select
 
 from relations.errors import InvalidInput, LogError
 from relations.log.codec import Codec
-from relations.log.database import Database, Statement, create_tables
+from relations.log.database import Database, SharedStatement, create_tables
 from relations.log.log import Log
 from relations.log.personal import Keys, open_event
 from relations.log.tables import FOREIGN, MARKED, MARKS_VERSION, meta, record_facts
@@ -45,7 +45,7 @@ class Marks:
         words_of: Returns the words of an event by which its customer can be found.
     """
 
-    _insert = Statement(lambda database: database.insert(table).on_conflict_do_nothing())
+    _insert = SharedStatement(lambda database: database.insert(table).on_conflict_do_nothing())
 
     def __init__(self, database: Database, keys: Keys, words_of: MarksOf) -> None:
         self._database = database
