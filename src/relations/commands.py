@@ -50,6 +50,7 @@ from relations.aggregates.complaint import (
 from relations.aggregates.customer import (
     AbsorbCustomer,
     AnswerFeedback,
+    AnswerOffer,
     CancelAcquisitionCost,
     CodeFeedback,
     CorrectProfile,
@@ -79,8 +80,10 @@ from relations.aggregates.customer import (
     ScoreSentiment,
     SeeInvitation,
     SendInvitation,
+    SendOffer,
     UnmergeCustomer,
     WithdrawConsent,
+    WithholdOffer,
 )
 from relations.aggregates.goal import (
     CompleteGoalImprovement,
@@ -146,6 +149,7 @@ __all__ = [
     "AdjustPoints",
     "AdoptPolicy",
     "AnswerFeedback",
+    "AnswerOffer",
     "ApproveRemedy",
     "AskInformation",
     "AssessComplaint",
@@ -252,6 +256,7 @@ __all__ = [
     "SendHoldingReply",
     "SendInvitation",
     "SendMessage",
+    "SendOffer",
     "SetGoal",
     "SetProgrammeGoal",
     "StartCampaign",
@@ -267,4 +272,5 @@ __all__ = [
     "UseReward",
     "WithdrawComplaint",
     "WithdrawConsent",
+    "WithholdOffer",
 ]

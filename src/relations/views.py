@@ -19,6 +19,15 @@ from relations.projections.board.profiles import (
     IndicatorSpan,
 )
 from relations.projections.board.view import BoardView
+from relations.projections.campaigns import (
+    CampaignCost,
+    CampaignProfile,
+    CampaignReach,
+    CampaignRecipient,
+    CampaignResult,
+    Lift,
+)
+from relations.projections.campaigns.view import CampaignsView
 from relations.projections.contacts import ContactFigure, ContactsView, CustomerContact, SilentCustomer
 from relations.projections.customers import ConsentStanding, CustomersView, FoundCustomer, Identity, Portrait
 from relations.projections.customers.audience import Addressee
@@ -125,6 +134,12 @@ __all__ = [
     "BoardView",
     "BreakageReport",
     "BuyingModel",
+    "CampaignCost",
+    "CampaignProfile",
+    "CampaignReach",
+    "CampaignRecipient",
+    "CampaignResult",
+    "CampaignsView",
     "CasesStanding",
     "CauseShare",
     "ChurnMonth",
@@ -181,6 +196,7 @@ __all__ = [
     "Liability",
     "LiabilityMonth",
     "LifecycleReport",
+    "Lift",
     "Load",
     "LoyaltySigns",
     "LoyaltyView",

@@ -1,8 +1,20 @@
 """Views rebuilt from the log at any time: pure folds into rows, and typed queries over them."""
 
-from relations.projections import agenda, board, contacts, customers, desk, loyalty, repair, retention, satisfaction
+from relations.projections import (
+    agenda,
+    board,
+    campaigns,
+    contacts,
+    customers,
+    desk,
+    loyalty,
+    repair,
+    retention,
+    satisfaction,
+)
 from relations.projections.agenda.view import AgendaView
 from relations.projections.board.view import BoardView
+from relations.projections.campaigns.view import CampaignsView
 from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
@@ -33,6 +45,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     agenda.PROJECTION,
     aliases.PROJECTION,
     board.PROJECTION,
+    campaigns.PROJECTION,
     contacts.PROJECTION,
     customers.PROJECTION,
     desk.PROJECTION,
@@ -46,6 +59,7 @@ PROJECTIONS: tuple[Projection, ...] = (
 VIEWS: tuple[type[View], ...] = (
     AgendaView,
     BoardView,
+    CampaignsView,
     ContactsView,
     CustomersView,
     DeskView,

@@ -8,6 +8,7 @@ from typing import TypeVar
 from relations.errors import InvalidInput
 from relations.projections.agenda.view import AgendaView
 from relations.projections.board.view import BoardView
+from relations.projections.campaigns.view import CampaignsView
 from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
@@ -40,6 +41,7 @@ class Views:
         desk: The work list of the complaint desk, and its results.
         customers: Customers by any of their ids or words, their consents, audiences, and likely duplicates.
         contacts: Contact between the business and its customers.
+        campaigns: Campaigns, their offers and their results.
     """
 
     satisfaction: SatisfactionView
@@ -47,6 +49,7 @@ class Views:
     repair: RepairView
     agenda: AgendaView
     board: BoardView
+    campaigns: CampaignsView
     loyalty: LoyaltyView
     desk: DeskView
     customers: CustomersView

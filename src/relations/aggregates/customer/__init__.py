@@ -28,6 +28,9 @@ counts.
 **Answers to invitations that are not recorded** are accepted: a survey tool may export answers only. The invitation's
 id still makes an answer count once. If the invitation is recorded, no answer may be older than it.
 
+**Offers** of a campaign are contact that sells: consent and quiet time apply, and an offer begins a quiet time. A
+customer in the control group of a campaign gets none of its offers.
+
 **Merging** makes an id the alias of another: `CustomerMerged` in its own stream and `CustomerAbsorbed` in the
 survivor's, in one transaction. Each stream keeps its own rules. A command that names a purchase, an answer, an
 invitation or a trait goes to the stream that has it. The newest value under any id holds for the person. Views answer
@@ -107,17 +110,27 @@ from relations.aggregates.customer.events import (
 from relations.aggregates.customer.evolve import EVENTS, evolve
 from relations.aggregates.customer.item_answer import ItemAnswer
 from relations.aggregates.customer.merging import MERGING
+from relations.aggregates.customer.offer_commands import (
+    OFFER_ANSWERS,
+    AnswerOffer,
+    OfferAnswer,
+    SendOffer,
+    WithholdOffer,
+)
+from relations.aggregates.customer.offer_events import OfferAnswered, OfferSent, OfferWithheld
 from relations.aggregates.customer.regarding import Regarding, RegardingKind
-from relations.aggregates.customer.state import Customer, Invitation, Registration
+from relations.aggregates.customer.state import Customer, Invitation, Offer, Registration
 from relations.decider import Aggregate, Decider
 
 __all__ = [
     "AGGREGATE",
+    "OFFER_ANSWERS",
     "REFUSALS",
     "AbsorbCustomer",
     "AcquisitionCostCancelled",
     "AcquisitionCostRecorded",
     "AnswerFeedback",
+    "AnswerOffer",
     "CancelAcquisitionCost",
     "CodeFeedback",
     "ConsentGiven",
@@ -156,6 +169,11 @@ __all__ = [
     "MergeCustomer",
     "NoteCulture",
     "NoteTrait",
+    "Offer",
+    "OfferAnswer",
+    "OfferAnswered",
+    "OfferSent",
+    "OfferWithheld",
     "ProfileCorrected",
     "PurchaseRecorded",
     "PurchaseRefunded",
@@ -177,11 +195,13 @@ __all__ = [
     "ScoreSentiment",
     "SeeInvitation",
     "SendInvitation",
+    "SendOffer",
     "SentimentScored",
     "TraitDropped",
     "TraitNoted",
     "UnmergeCustomer",
     "WithdrawConsent",
+    "WithholdOffer",
 ]
 
 AGGREGATE = Aggregate(
@@ -191,7 +211,7 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Customer,
-    state_version=9,
+    state_version=10,
     merging=MERGING,
     of_known={MergeCustomer: "customer", AbsorbCustomer: "into"},
     keyed={LinkIdentity: LinkIdentity.keyed},

@@ -20,6 +20,7 @@ from relations.aggregates.customer.events import (
     SentimentScored,
 )
 from relations.aggregates.customer.item_answer import ItemAnswer
+from relations.aggregates.customer.offer_events import OfferSent
 from relations.aggregates.maps import EMPTY
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Change",
     "Customer",
     "Invitation",
+    "Offer",
     "Registration",
     "answer_key",
     "changes_nothing",
@@ -79,6 +81,18 @@ class Invitation(msgspec.Struct, frozen=True, gc=False):
     declined: bool = False
 
 
+class Offer(msgspec.Struct, frozen=True, gc=False):
+    """An offer and what came back on it.
+
+    Attributes:
+        sent: Its event.
+        answers: What came back.
+    """
+
+    sent: OfferSent
+    answers: tuple[str, ...] = ()
+
+
 class Customer(msgspec.Struct, frozen=True, gc=False):
     """The state of a customer, without personal words. Its maps are only read; see `relations.aggregates.maps`.
 
@@ -109,6 +123,8 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
         culture: By field, the values in order of business time; of words only that there were some.
         acquisitions: By id.
         costs_cancelled: When these were cancelled, by id, UTC microseconds.
+        offers: Offers by id.
+        withheld: When the customer was put in the control group of a campaign, by campaign, UTC microseconds.
         lapses: The times at which the customer left (the reason, or "") or came back (None), in order.
     """
 
@@ -139,6 +155,8 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     acquisitions: Mapping[str, AcquisitionCostRecorded] = EMPTY
     costs_cancelled: Mapping[str, int] = EMPTY
     lapses: tuple[Change, ...] = ()
+    offers: Mapping[str, Offer] = EMPTY
+    withheld: Mapping[str, int] = EMPTY
 
     @property
     def known(self) -> bool:
