@@ -215,6 +215,7 @@ class CampaignRecipient(BaseModel):
 def profile_of(row: PlannedCampaign, today: date) -> CampaignProfile:
     """Return a campaign as of a local day."""
     spent = _sums(row.costs)
+    budget = None if row.budget is None else Money(row.budget, row.budget_currency or "")
     starts, ends = date.fromisoformat(row.starts), date.fromisoformat(row.ends)
     status: CampaignStatus = "ended" if row.ended_at is not None else "planned" if row.started_at is None else "running"
     return CampaignProfile(
@@ -227,14 +228,14 @@ def profile_of(row: PlannedCampaign, today: date) -> CampaignProfile:
         objective=row.objective,
         audience=row.audience,
         channels=tuple(row.channels),
-        budget=row.budget,
+        budget=budget,
         control_percent=row.control_percent,
         partner=row.partner,
         counted=row.counted,
         started_at=None if row.started_at is None else from_micros(row.started_at),
         ended_at=None if row.ended_at is None else from_micros(row.ended_at),
         spent=tuple(Money(amount, currency) for currency, amount in spent.items()),
-        over_budget=row.budget is not None and spent.get(row.budget.currency, 0) > row.budget.amount,
+        over_budget=budget is not None and spent.get(budget.currency, 0) > budget.amount,
         costs=tuple(_cost(line) for line in row.costs),
         reach=_reach(row),
     )

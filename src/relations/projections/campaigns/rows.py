@@ -22,7 +22,7 @@ from relations.aggregates.customer import (
     PurchaseRefunded,
     RefundReversed,
 )
-from relations.messages import Envelope, Money
+from relations.messages import Envelope
 from relations.projections.projection import CustomerRow, Projection, Rows
 
 __all__ = ["PROJECTION", "AttributedPurchase", "CostLine", "OfferLine", "PlannedCampaign", "ReachLine", "Recipient"]
@@ -93,7 +93,8 @@ class PlannedCampaign(CustomerRow, gc=False):
         objective: What it should achieve.
         audience: The name of the segment that it is for.
         channels: The channels that it uses.
-        budget: The most that it may cost.
+        budget: The most that it may cost, in minor units.
+        budget_currency: ISO 4217.
         control_percent: The percentage of the audience that gets no offer.
         partner: The partner of a joint campaign.
         started_at: When it started; None if it has not.
@@ -112,7 +113,8 @@ class PlannedCampaign(CustomerRow, gc=False):
     objective: str | None = None
     audience: str | None = None
     channels: list[str] = msgspec.field(default_factory=list)
-    budget: Money | None = None
+    budget: int | None = None
+    budget_currency: str | None = None
     control_percent: int = 0
     partner: str | None = None
     started_at: int | None = None
@@ -212,7 +214,8 @@ def campaign_planned(rows: Rows, event: CampaignPlanned, envelope: Envelope) -> 
     row = _campaign(rows, envelope)
     row.kind, row.starts, row.ends = event.kind, event.starts, event.ends
     row.objective, row.audience, row.channels = event.objective, event.audience, list(event.channels)
-    row.budget, row.control_percent, row.partner = event.budget, event.control_percent, event.partner
+    row.budget, row.budget_currency = (event.budget.amount, event.budget.currency) if event.budget else (None, None)
+    row.control_percent, row.partner = event.control_percent, event.partner
 
 
 @PROJECTION.on(CampaignStarted)
