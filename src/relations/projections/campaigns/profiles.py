@@ -149,7 +149,7 @@ class CampaignResult(BaseModel):
         campaign: Its id.
         currency: The currency of all amounts. Costs and purchases in other currencies are left out.
         sent: The number of customers who were sent an offer.
-        bounced: The number of them for whom every offer bounced.
+        bounced: The number of customers with no offer that arrived.
         reached: `sent` less `bounced`.
         seen: The number who saw an offer. Every other answer but `bounced` implies it.
         clicked: The number who clicked.
