@@ -474,7 +474,9 @@ MEANT: dict[str, Event] = {
         reason="noise again", acknowledge_by=AT + DAY, resolve_by=AT + 2 * DAY, lenient=True, at=AT
     ),
     "complaint.reopened.1.bare": ComplaintReopened(reason="noise again", acknowledge_by=1, resolve_by=2),
+    "complaint.reopened.1.sealed": ComplaintReopened(reason=SEALED, acknowledge_by=1, resolve_by=2),
     "complaint.withdrawn.1.full": ComplaintWithdrawn(reason="a mistake", at=AT),
+    "complaint.withdrawn.1.sealed": ComplaintWithdrawn(reason=SEALED, at=AT),
     "complaint.withdrawn.1.bare": ComplaintWithdrawn(),
     "complaint.deadline_met.1.full": DeadlineMet(clock="acknowledge", round=1, due_at=AT),
     "complaint.deadline_missed.1.full": DeadlineMissed(clock="resolve", round=2, due_at=AT),
