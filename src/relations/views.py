@@ -28,6 +28,7 @@ from relations.projections.campaigns import (
     Lift,
 )
 from relations.projections.campaigns.view import CampaignsView
+from relations.projections.care import CareView, PlanBeginning
 from relations.projections.contacts import ContactFigure, ContactsView, CustomerContact, SilentCustomer
 from relations.projections.customers import ConsentStanding, CustomersView, FoundCustomer, Identity, Portrait
 from relations.projections.customers.audience import Addressee
@@ -142,6 +143,7 @@ __all__ = [
     "CampaignRecipient",
     "CampaignResult",
     "CampaignsView",
+    "CareView",
     "CasesStanding",
     "CauseShare",
     "ChurnMonth",
@@ -209,6 +211,7 @@ __all__ = [
     "OpenLoop",
     "OpenLoops",
     "PeriodRates",
+    "PlanBeginning",
     "PlatformFigures",
     "PointsMonth",
     "Portrait",

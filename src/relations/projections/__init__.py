@@ -4,6 +4,7 @@ from relations.projections import (
     agenda,
     board,
     campaigns,
+    care,
     contacts,
     customers,
     desk,
@@ -16,6 +17,7 @@ from relations.projections import (
 from relations.projections.agenda.view import AgendaView
 from relations.projections.board.view import BoardView
 from relations.projections.campaigns.view import CampaignsView
+from relations.projections.care.view import CareView
 from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
@@ -48,6 +50,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     aliases.PROJECTION,
     board.PROJECTION,
     campaigns.PROJECTION,
+    care.PROJECTION,
     contacts.PROJECTION,
     customers.PROJECTION,
     desk.PROJECTION,
@@ -63,6 +66,7 @@ VIEWS: tuple[type[View], ...] = (
     AgendaView,
     BoardView,
     CampaignsView,
+    CareView,
     ContactsView,
     CustomersView,
     DeskView,

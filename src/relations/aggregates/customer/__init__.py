@@ -30,6 +30,9 @@ id still makes an answer count once. If the invitation is recorded, no answer ma
 
 **Offers** of a campaign are contact that sells: consent and quiet time apply, and an offer begins a quiet time. A
 customer in the control group of a campaign gets none of its offers.
+**Care plans** begin by hand or by a trigger, and run in rounds. The steps' dates are recorded with the round. A contact
+that names a step closes it until the step lapses, at any time from the beginning of the round. It counts once, and also
+where it is recorded after the lapse. Rounds of one plan never overlap.
 
 **Merging** makes an id the alias of another: `CustomerMerged` in its own stream and `CustomerAbsorbed` in the
 survivor's, in one transaction. Each stream keeps its own rules. A command that names a purchase, an answer, an
@@ -41,13 +44,16 @@ from __future__ import annotations
 
 from relations.aggregates.customer.commands import (
     AbsorbCustomer,
+    AdvancePlan,
     AnswerFeedback,
+    BeginPlan,
     CancelAcquisitionCost,
     CodeFeedback,
     CorrectProfile,
     CustomerCommand,
     DeclineInvitation,
     DropTrait,
+    EndPlan,
     EraseAlias,
     EraseCustomer,
     GiveConsent,
@@ -70,6 +76,7 @@ from relations.aggregates.customer.commands import (
     ScoreSentiment,
     SeeInvitation,
     SendInvitation,
+    SkipStep,
     UnmergeCustomer,
     WithdrawConsent,
 )
@@ -99,11 +106,16 @@ from relations.aggregates.customer.events import (
     InvitationReminded,
     InvitationSeen,
     InvitationSent,
+    PlanBegun,
+    PlanEnded,
+    PlanRenewed,
     ProfileCorrected,
     PurchaseRecorded,
     PurchaseRefunded,
     RefundReversed,
     SentimentScored,
+    StepLapsed,
+    StepSkipped,
     TraitDropped,
     TraitNoted,
 )
@@ -118,8 +130,9 @@ from relations.aggregates.customer.offer_commands import (
     WithholdOffer,
 )
 from relations.aggregates.customer.offer_events import OfferAnswered, OfferSent, OfferWithheld
+from relations.aggregates.customer.planned_step import PlannedStep
 from relations.aggregates.customer.regarding import Regarding, RegardingKind
-from relations.aggregates.customer.state import Customer, Invitation, Offer, Registration
+from relations.aggregates.customer.state import Customer, Invitation, Offer, Registration, RoundState
 from relations.decider import Aggregate, Decider
 
 __all__ = [
@@ -129,8 +142,10 @@ __all__ = [
     "AbsorbCustomer",
     "AcquisitionCostCancelled",
     "AcquisitionCostRecorded",
+    "AdvancePlan",
     "AnswerFeedback",
     "AnswerOffer",
+    "BeginPlan",
     "CancelAcquisitionCost",
     "CodeFeedback",
     "ConsentGiven",
@@ -149,6 +164,7 @@ __all__ = [
     "CustomerWonBack",
     "DeclineInvitation",
     "DropTrait",
+    "EndPlan",
     "EraseAlias",
     "EraseCustomer",
     "FeedbackAnswered",
@@ -174,6 +190,10 @@ __all__ = [
     "OfferAnswered",
     "OfferSent",
     "OfferWithheld",
+    "PlanBegun",
+    "PlanEnded",
+    "PlanRenewed",
+    "PlannedStep",
     "ProfileCorrected",
     "PurchaseRecorded",
     "PurchaseRefunded",
@@ -192,11 +212,15 @@ __all__ = [
     "ReleaseCustomer",
     "RemindInvitation",
     "ReverseRefund",
+    "RoundState",
     "ScoreSentiment",
     "SeeInvitation",
     "SendInvitation",
     "SendOffer",
     "SentimentScored",
+    "SkipStep",
+    "StepLapsed",
+    "StepSkipped",
     "TraitDropped",
     "TraitNoted",
     "UnmergeCustomer",
@@ -211,9 +235,9 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Customer,
-    state_version=10,
+    state_version=11,
     merging=MERGING,
-    of_known={MergeCustomer: "customer", AbsorbCustomer: "into"},
+    of_known={MergeCustomer: "customer", AbsorbCustomer: "into", BeginPlan: "customer"},
     keyed={LinkIdentity: LinkIdentity.keyed},
     erases=(CustomerErased,),
 )
