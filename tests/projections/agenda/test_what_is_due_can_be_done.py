@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from relations import Relations
+from relations.aggregates.customer import Regarding
 from relations.commands import (
     AcknowledgeComplaint,
     AdvancePlan,
@@ -26,7 +27,6 @@ from relations.commands import (
     ResolveComplaint,
     SendMessage,
 )
-from relations.aggregates.customer import Regarding
 from relations.messages import Command
 from relations.policies import PersonalData
 from relations.projections.agenda.view import AgendaItem
