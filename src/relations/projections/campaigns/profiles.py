@@ -143,7 +143,7 @@ class Lift(BaseModel):
 
 
 class CampaignResult(BaseModel):
-    """The outcome of a campaign. Customers count once, however many offers they were sent.
+    """The results of a campaign. Customers count once, however many offers they were sent.
 
     Attributes:
         campaign: Its id.
