@@ -11,7 +11,7 @@ from relations.messages import Checked, Term
 __all__ = ["PersonalData", "TermField"]
 
 TermField = Literal[
-    "subject", "about", "cause", "reason", "topics", "outcome", "action", "relationship", "title", "promise"
+    "subject", "about", "cause", "reason", "topics", "outcome", "action", "relationship", "title", "promise", "platform"
 ]
 """The fields of commands that hold terms."""
 
