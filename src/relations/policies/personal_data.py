@@ -11,8 +11,9 @@ from relations.messages import Checked, Term
 __all__ = ["PersonalData", "TermField"]
 
 TermField = Literal[
-    "subject", "about", "cause", "reason", "topics", "outcome", "action", "relationship", "title", "promise", "platform"
-]
+    "subject", "about", "cause", "reason", "topics", "outcome", "action",
+    "relationship", "title", "promise", "platform", "content",
+]  # fmt: skip
 """The fields of commands that hold terms."""
 
 
