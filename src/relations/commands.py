@@ -134,6 +134,7 @@ from relations.aggregates.loyalty import (
     UseBenefit,
     UseReward,
 )
+from relations.aggregates.model import BuyingParameters, RecordFit, SpendingParameters
 from relations.aggregates.policy import AdoptPolicy
 from relations.aggregates.programme import ReturnStock, SetProgrammeGoal, TakeStock
 from relations.messages import Command, Money, Tender
@@ -150,6 +151,7 @@ __all__ = [
     "AskInformation",
     "AssessComplaint",
     "AssignComplaint",
+    "BuyingParameters",
     "CancelAcquisitionCost",
     "CancelCampaignCost",
     "CarryOutRemedy",
@@ -218,6 +220,7 @@ __all__ = [
     "RecordAcquisitionCost",
     "RecordCampaignCost",
     "RecordCampaignReach",
+    "RecordFit",
     "RecordInteraction",
     "RecordLapse",
     "RecordPurchase",
@@ -254,6 +257,7 @@ __all__ = [
     "SendMessage",
     "SetGoal",
     "SetProgrammeGoal",
+    "SpendingParameters",
     "StartCampaign",
     "TakeDuplicate",
     "TakeStock",

@@ -96,6 +96,7 @@ from relations.projections.retention import (
     Spending,
     WorthReport,
 )
+from relations.projections.retention.worth.fits import FitInUse
 from relations.projections.satisfaction import (
     CsatFigure,
     GapFigure,
@@ -160,6 +161,7 @@ __all__ = [
     "Duplicate",
     "EmotionalBalance",
     "Evidence",
+    "FitInUse",
     "FoundCustomer",
     "FunnelStep",
     "GapFigure",

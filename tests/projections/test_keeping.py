@@ -38,7 +38,6 @@ from relations.projections.retention import Patronage
 from relations.projections.retention.acquisition import Acquired, acquisition_figures
 from relations.projections.retention.churn import Departing, churn_report
 from relations.projections.retention.cohorts import cohort_table
-from relations.projections.retention.lifetime_value import worth_report
 from relations.projections.retention.loyalty_kinds import customer_kind, kinds_report
 from relations.projections.retention.patronage import costs_until
 from relations.projections.retention.revenue import revenue_retention
@@ -46,6 +45,7 @@ from relations.projections.retention.rfm import rfm_buyers, rfm_scores
 from relations.projections.retention.segments import members, segment_figures
 from relations.projections.retention.stages import Life, customer_stages, lifecycle_report, period_rates
 from relations.projections.retention.value_grades import grades_report
+from relations.projections.retention.worth.lifetime_value import worth_report
 from relations.projections.running.runner import Runner
 from relations.projections.view import View
 from relations.testing.strategies.catalogue import commands

@@ -19,10 +19,10 @@ from relations.projections.loyalty.view import MemberAccount
 from relations.projections.repair.emotional_account import EmotionalBalance
 from relations.projections.repair.relation_profile import RelationProfile
 from relations.projections.retention import CustomerProfile
-from relations.projections.retention.lifetime_value import CustomerWorth
 from relations.projections.retention.loyalty_kinds import CustomerKind
 from relations.projections.retention.rfm import RfmScore
 from relations.projections.retention.value_grades import CustomerGrade
+from relations.projections.retention.worth.lifetime_value import CustomerWorth
 from relations.projections.satisfaction.open_loops import OpenLoop
 from relations.projections.view import unknown_customer
 from relations.report.due import due_for_customer
@@ -30,6 +30,7 @@ from relations.report.due import due_for_customer
 __all__ = ["CustomerFile", "GivenAnswer", "customer_file"]
 
 _TICKETS_MAX = 1_000
+_NO_FIT = "no value model was fitted by then"
 
 
 class GivenAnswer(JsonForm, msgspec.Struct, frozen=True):
@@ -183,7 +184,7 @@ def _answers(history: list[RecordedEvent]) -> list[GivenAnswer]:
 
 def _worth(engine: Questions, customer: str, moment: datetime) -> dict[str, Any]:
     """Return their value, and the reason if nothing is expected of them."""
-    report = engine.views.retention.lifetime_values(as_of=moment)
-    worth = next((each for each in report.customers if each.customer == customer), None)
-    unknown = report.no_fit.reason if report.no_fit else None
-    return {"worth": worth, "worth_unknown": unknown if worth else "they have not bought in the policy's currency"}
+    worth = engine.views.retention.value_of(customer, as_of=moment)
+    if worth is None:
+        return {"worth": None, "worth_unknown": "they have not bought in the policy's currency"}
+    return {"worth": worth, "worth_unknown": _NO_FIT if worth.expected_value is None else None}

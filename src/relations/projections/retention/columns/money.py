@@ -19,10 +19,10 @@ from relations.projections.arguments import Page
 from relations.projections.columns import Array, Columns, Ints, grouped_sums, offsets_of
 from relations.projections.retention.cohorts import Cohort, CohortCell, cohort_of
 from relations.projections.retention.columns.patrons import bought_in, buyers, kept_amounts, net_amounts
-from relations.projections.retention.lifetime_value import Observations
 from relations.projections.retention.revenue import RevenueRetention, SpanSums, retained
 from relations.projections.retention.rfm import RfmReport, RfmScore, grade_functions, segment_name, sizes_of
 from relations.projections.retention.value_grades import CustomerGrade, GradesReport, graded_report
+from relations.projections.retention.worth.lifetime_value import Observations
 
 __all__ = [
     "Grades",
