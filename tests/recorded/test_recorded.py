@@ -201,6 +201,7 @@ MEANT: dict[str, Event] = {
         at=AT,
     ),
     "customer.registered.1.implicit": CustomerRegistered(source="implicit", implicit=True, at=AT),
+    "customer.registered.1.author": CustomerRegistered(source="implicit", implicit=True, kind="author", at=AT),
     "customer.registered.1.bare": CustomerRegistered(),
     "customer.profile_corrected.1.full": ProfileCorrected(
         name=SEALED, email=SEALED, phone=SEALED, birthday=SEALED, language="zh-Hant", region="東京", at=AT
@@ -329,6 +330,19 @@ MEANT: dict[str, Event] = {
     ),
     "customer.feedback_given.1.low": FeedbackGiven(
         feedback="f5", instrument="nps", score=2, at=AT, answer_by=AT + 2 * DAY
+    ),
+    "customer.feedback_given.1.post": FeedbackGiven(
+        feedback="f7",
+        instrument="review",
+        kind="review",
+        lowest=1,
+        highest=5,
+        channel="social",
+        comment=SEALED,
+        platform="weibo",
+        link=SEALED,
+        at=AT,
+        answer_by=AT + 900_000_000,
     ),
     "customer.sentiment_scored.1.low": SentimentScored(
         feedback="f6", score=-900, scorer="snownlp", scorer_version="0.12.3", at=AT, answer_by=AT + 2 * DAY

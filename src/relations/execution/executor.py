@@ -17,9 +17,10 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
-from relations.decider import Aggregate
+from relations.decider import Aggregate, Informed
 from relations.errors import (
     ConcurrencyConflict,
+    InvalidInput,
     LogError,
     OutcomeUnknown,
     RelationsError,
@@ -28,12 +29,14 @@ from relations.errors import (
 from relations.execution.deciding import Clock, CommandDecider, React
 from relations.execution.idempotency import Repeats
 from relations.execution.receipts import BatchReport, Receipt, Rejection
-from relations.execution.sharing import Pending, SharedCommits
+from relations.execution.sharing import Also, Pending, SharedCommits
 from relations.execution.states import States
 from relations.execution.unit import Unit
 from relations.gc_pause import collector_paused
 from relations.log.codec import Codec
+from relations.log.connections import lent, must_be_intact
 from relations.log.database import Database
+from relations.log.failures import is_connection_lost
 from relations.log.forking import after_fork
 from relations.log.log import Log
 from relations.log.people import Marks
@@ -46,6 +49,9 @@ __all__ = ["Clock", "Executor"]
 _FINAL = ("version_conflict", "log_busy", "own_transaction")
 """Conflicts that a new attempt does not resolve: the caller's own, and a timeout of the lock."""
 
+_FAILED_HOSTS_MAX = 4
+"""After this many failures of what hosts write, the other commands of a group are executed each on its own."""
+
 
 class Executor:
     """An executor of commands on one log. Thread-safe; any number of processes may write to the same database.
@@ -57,6 +63,7 @@ class Executor:
         aggregates: Every kind of aggregate.
         react: Returns the commands that an event leads to in other aggregates.
         only_if: Events that lead to nothing unless the customer's aggregate of this kind has begun.
+        informed: Commands that take a fact from another aggregate of their customer.
         clock: Returns the time at which the log records an event.
         snapshot_every: Keep a snapshot of a stream each time it has grown by this many events; a long one, by more.
         attempts: The number of attempts against other writers before the conflict is raised.
@@ -76,6 +83,7 @@ class Executor:
         react: React,
         marks: Marks | None = None,
         only_if: Mapping[type[Event], str] = MappingProxyType({}),
+        informed: Mapping[type[Command], Informed] = MappingProxyType({}),
         clock: Clock,
         snapshot_every: int = 500,
         attempts: int = 5,
@@ -84,6 +92,7 @@ class Executor:
         self._log = log
         self._database: Database = log.database
         self._only_if = only_if
+        self._informed = informed
         self._clock = clock
         self._snapshot_every = snapshot_every
         self._attempts = attempts
@@ -101,6 +110,7 @@ class Executor:
             react=react,
             marks=marks,
             only_if=only_if,
+            informed=informed,
             clock=clock,
         )
         self.rules = self._decider.rules
@@ -116,10 +126,15 @@ class Executor:
     # --- commands ---------------------------------------------------------------------------------------------------
 
     def execute(
-        self, command: Command, *, connection: Connection | None = None, expected_version: int | None = None
+        self,
+        command: Command,
+        *,
+        connection: Connection | None = None,
+        expected_version: int | None = None,
+        also: Also | None = None,
     ) -> Receipt:
         """Execute one command; see `Relations.execute`."""
-        pending = Pending(command, command.command_id or uuid4().hex, expected_version)
+        pending = Pending(command, command.command_id or uuid4().hex, expected_version, also)
         if connection is not None:
             self._execute_in_host(pending, connection)
         else:
@@ -128,13 +143,16 @@ class Executor:
             self._shared.submit(pending)
         if pending.error is not None:
             raise pending.error
-        rows, decision = pending.rows, pending.decision
-        if decision is None:
-            return Receipt(pending.command_id, tuple(rows), repeated=True)
-        own = (recorded_event(rows[index], decision.events[index]) for index in decision.own)
-        return Receipt(pending.command_id, tuple(own))
+        return _receipt(pending)
 
     def _execute_in_host(self, pending: Pending, connection: Connection) -> None:
+        if pending.also is not None or connection is self._database.held.lent:
+            raise InvalidInput(
+                "`also` writes in the engine's transaction, and `connection` is for a transaction of yours",
+                code="also_not_applicable",
+                field="also",
+                hint="Write your rows on that connection yourself, or omit `connection`",
+            )
         with self._unit(connection) as unit:
             self._decide_pending(unit, pending)
             _give_rows(unit, [pending])
@@ -161,6 +179,15 @@ class Executor:
             pending.is_answered = True
 
     def _commit_group(self, group: list[Pending], join: Callable[[], None]) -> None:
+        while True:
+            try:
+                return self._try_group(group, join)
+            except _HostFailed as failed:
+                failed.pending.fail(failed.error)
+                if sum(pending.has_failed for pending in group) > _FAILED_HOSTS_MAX:
+                    raise
+
+    def _try_group(self, group: list[Pending], join: Callable[[], None]) -> None:
         for last in self._tries(None):
             try:
                 with suppress(_NothingToCommit), self._unit(None) as unit:
@@ -178,7 +205,8 @@ class Executor:
             pending.reset()
         for pending in group:  # which grows while it is gone through
             try:
-                self._decide_pending(unit, pending)
+                if not pending.has_failed:
+                    self._decide_pending(unit, pending)
             except RelationsError as error:
                 if isinstance(error, StoreError) or (isinstance(error, ConcurrencyConflict) and _may_try_again(error)):
                     raise  # the transaction failed, and not only this command
@@ -188,6 +216,22 @@ class Executor:
         if any(pending.error for pending in group) and not any(pending.decision for pending in group):
             raise _NothingToCommit
         _give_rows(unit, group)
+        self._write_hosts_rows(unit, group)
+
+    def _write_hosts_rows(self, unit: Unit, group: Sequence[Pending]) -> None:
+        """Let the hosts write what belongs to the commands that have recorded events."""
+        writing = [each for each in group if each.also is not None and each.decision and each.decision.own]
+        if not writing:
+            return
+        with lent(unit.writer.connection, self._database.held) as connection:
+            for pending in writing:
+                try:
+                    pending.write_also(connection, _receipt(pending))
+                    must_be_intact(connection)
+                except Exception as error:
+                    if is_connection_lost(error):
+                        raise  # the transaction is lost, and not only this command
+                    raise _HostFailed(pending, error) from error
 
     def _decide_pending(self, unit: Unit, pending: Pending) -> None:
         """Decide a command within a unit, or find what it led to when it was executed before."""
@@ -252,6 +296,10 @@ class Executor:
         streams = {command.stream for command in commands if self._decider.knows(command)}
         customers = {name for command in commands if (name := getattr(command, "customer", None))}
         streams.update(f"{kind}-{name}" for kind in set(self._only_if.values()) for name in customers)
+        for command in commands:
+            informed = self._informed.get(type(command))
+            if informed is not None:
+                streams.add(f"{informed.kind}-{command.customer}")  # type: ignore[attr-defined] # it is of a customer
         unit.prefetch(streams)
 
     def _tries(self, connection: Connection | None) -> Iterator[bool]:
@@ -307,6 +355,23 @@ class Executor:
 
 class _NothingToCommit(Exception):
     """No command of a group records anything, so its transaction is rolled back."""
+
+
+class _HostFailed(Exception):
+    """The failure of what a host writes in the transaction of its command, which is then rolled back."""
+
+    def __init__(self, pending: Pending, error: Exception) -> None:
+        super().__init__()
+        self.pending = pending
+        self.error = error
+
+
+def _receipt(pending: Pending) -> Receipt:
+    rows, decision = pending.rows, pending.decision
+    if decision is None:
+        return Receipt(pending.command_id, tuple(rows), repeated=True)
+    own = (recorded_event(rows[index], decision.events[index]) for index in decision.own)
+    return Receipt(pending.command_id, tuple(own))
 
 
 def _give_rows(unit: Unit, group: Sequence[Pending]) -> None:

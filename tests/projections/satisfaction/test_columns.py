@@ -82,6 +82,7 @@ answers: st.SearchStrategy[Event] = st.one_of(
         comment=st.one_of(st.none(), st.just("words")),
         themes=st.lists(st.sampled_from(["bed", "food"]), unique=True, max_size=2).map(tuple),
         answer_by=st.one_of(st.none(), st.integers(NOW - DAY, NOW + DAY)),
+        platform=st.one_of(st.none(), st.just("weibo")),
     ),
 )
 others: st.SearchStrategy[Event] = st.one_of(

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from relations.aggregates.contact import LanguageTag
 from relations.messages import Channel, Command, Id, Label, Money, Term, Text
 from relations.policies.complaints.service_levels import CaseKind, Severity
 
@@ -94,8 +95,10 @@ class FileComplaint(ComplaintCommand):
 
     Attributes:
         kind: The kind of case. Only complaints affect the state of the relation.
-        grade: The customer's value grade, if service levels depend on it.
+        grade: The customer's value grade, on which service levels may depend. Without it the engine takes its own, by
+            what the customer bought up to this time.
         on_behalf_of: The person concerned, if the customer complains for somebody else.
+        language: The language of the case. Without it the engine takes that of the customer, if it is known.
         relationship: That person's relationship to the customer: child, guest of the booking, company.
     """
 
@@ -111,8 +114,9 @@ class FileComplaint(ComplaintCommand):
     on_behalf_of: Text | None = None
     relationship: Label | None = None
     kind: CaseKind = "complaint"
+    language: LanguageTag | None = None
 
-    added: ClassVar[frozenset[str]] = frozenset({"kind"})
+    added: ClassVar[frozenset[str]] = frozenset({"kind", "language"})
 
 
 class AcknowledgeComplaint(ComplaintCommand):

@@ -97,8 +97,8 @@ def _sizes(counted: Sequence[frozenset[Hashable]], sort: Ints, who: Ints) -> dic
     place, name = np.array(pairs, np.int64).reshape(-1, 2).T
     counts = (starts[1:] - starts[:-1])[place]
     entries = np.repeat(starts[place] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
-    told = distinct(np.repeat(name, counts) * width + answered[entries] % width)
-    return dict(zip(names, np.bincount(told // width, minlength=len(names)).tolist(), strict=True))
+    counts_each = distinct(np.repeat(name, counts) * width + answered[entries] % width)
+    return dict(zip(names, np.bincount(counts_each // width, minlength=len(names)).tolist(), strict=True))
 
 
 class _Table:

@@ -98,7 +98,8 @@ def low_answers(asked: Respondents, rules: InForce) -> Facts:
 def _are_low(answers: Facts, rules: InForce) -> Array:
     """Return for each answer whether it needs a reply: as decided with it, or else by the policy of its time.
 
-    There are few different answers, so the policy judges each of them once.
+    A platform may promise an answer to every post, low or not. There are few different answers, so the policy judges
+    each of them once.
     """
     starts = [span.since for span in rules.spans if span.since is not None]
     policy = np.searchsorted(np.array(starts, np.int64), answers["at"], side="right")
@@ -108,7 +109,8 @@ def _are_low(answers: Facts, rules: InForce) -> Array:
         _is_low(rules.spans[number].policy.surveys, answers.sorts[sort].instrument, *said)
         for number, sort, *said in different.T.tolist()
     ]
-    return np.asarray(np.array(low, np.bool_)[which.reshape(-1)] | (answers["answer_by"] != ABSENT))
+    promised = (answers["answer_by"] != ABSENT) & ~answers["posted"]
+    return np.asarray(np.array(low, np.bool_)[which.reshape(-1)] | promised)
 
 
 def open_loops(low: Facts, names: Sequence[str], *, now: int) -> OpenLoops:
@@ -134,12 +136,9 @@ def open_loops(low: Facts, names: Sequence[str], *, now: int) -> OpenLoops:
 
 
 def _is_low(surveys: Surveys, instrument: str, score: int, item_count: int, item_sum: int, sentiment: int) -> bool:
-    known = surveys.instrument("csat" if instrument == COMPLAINT_CSAT else instrument)
-    if score != ABSENT or item_count:
-        total, count = (score, 1) if score != ABSENT else (item_sum, item_count)
-        return known is not None and known.is_low_on_average(total, count)
-    low = surveys.low_sentiment
-    return low is not None and (1 if sentiment == ABSENT else sentiment) <= low
+    total, count = (score, 1) if score != ABSENT else (item_sum, item_count)
+    said = 1 if sentiment == ABSENT else sentiment
+    return surveys.is_low_on_average("csat" if instrument == COMPLAINT_CSAT else instrument, total, count, said)
 
 
 def _open(waiting: Facts, names: Sequence[str], now: int) -> list[OpenLoop]:

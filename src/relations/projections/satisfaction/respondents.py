@@ -138,6 +138,7 @@ def _answer_parts(codes: Codes, once: Sequence[Sequence[_NamedAnswer]], sorts: l
         "sort": np.array(sorts, np.int64),
         "occasion": np.array([number for said in once for number in _occasions(said)], np.int64),
         "name": _objects([each.name for said in once for each in said]),
+        "posted": np.array([each.platform != "" for each in given], np.bool_),
         "erased": np.array(erased, np.bool_)[owner],
         "themes": codes.all_of(tuple(each.themes) if each.themes else _UNCODED if each.words else () for each in given),
     }

@@ -51,12 +51,13 @@ class ComplaintFiled(Event, frozen=True):
         acknowledge_by: The deadline of the first answer, UTC microseconds, exclusive: at that very time it is late.
         resolve_by: The deadline of the resolution, UTC microseconds, exclusive.
         policy: The version of the policy that set the deadlines; it applies to the complaint for all its life.
-        grade: The customer's value grade, if it was given.
+        grade: The customer's value grade at the filing, given or the engine's own.
         on_behalf_of: The person concerned, if the customer complains for somebody else.
         relationship: That person's relationship to the customer.
         calendar: The name of the business calendar of its clocks; None means elapsed time. The calendar itself is in
             the pinned policy.
         kind: `complaint`, `enquiry`, `request` or `suggestion`. Older events are complaints.
+        language: The language of the case, given or that of the customer at the filing.
         at: Business time, UTC microseconds, as in the envelope. Events repeat it in the body where a rule needs it,
             because the state is built from bodies alone.
     """
@@ -79,6 +80,7 @@ class ComplaintFiled(Event, frozen=True):
     relationship: str | None = None
     calendar: str | None = None
     kind: str = "complaint"
+    language: str | None = None
 
 
 class ComplaintAcknowledged(Event, frozen=True):
