@@ -233,6 +233,8 @@ def test_columns_give_what_every_customer_gives_alone(
         for name, expected in slow_answers(engine, rows, as_of).items():
             found = getattr(view, name)(as_of=as_of, **_ALSO.get(name, {}))
             assert (found.customers if name == "rfm" else found) == expected, name
+        scored = {score.customer: score for score in view.rfm(as_of=as_of).customers}
+        assert [view.rfm_of(row.customer, as_of=as_of) for row in rows] == [scored.get(row.customer) for row in rows]
 
 
 def test_sums_beyond_64_bits_stay_exact(opened: Callable[[], Relations]) -> None:

@@ -121,7 +121,6 @@ def customer_file(engine: Questions, customer: str, *, as_of: datetime | None = 
         views.loyalty.account(name, programme=programme, as_of=as_of) for programme in views.loyalty.programmes(name)
     ]
     loops = views.satisfaction.open_loops(customer=name, as_of=moment)
-    rfm = views.retention.rfm(as_of=moment).customers
     return CustomerFile(
         as_of=moment,
         portrait=portrait,
@@ -136,7 +135,7 @@ def customer_file(engine: Questions, customer: str, *, as_of: datetime | None = 
         grade=views.retention.grade_of(name, as_of=moment),
         segments=views.retention.segments_of(name, as_of=moment),
         kind=views.retention.kind_of(name, as_of=moment),
-        rfm=next((score for score in rfm if score.customer == name), None),
+        rfm=views.retention.rfm_of(name, as_of=moment),
         due=due_for_customer(engine, moment, name),
         **_worth(engine, name, moment),
     )

@@ -41,6 +41,7 @@ from relations.projections.retention.columns.money import (
     listed_rfm,
     observed,
     revenue_of,
+    rfm_score,
 )
 from relations.projections.retention.columns.patrons import acquired, buyers, departing, patronage_groups
 from relations.projections.retention.explained import FIGURES
@@ -54,7 +55,7 @@ from relations.projections.retention.loyalty_kinds import (
 from relations.projections.retention.patronage import PROJECTION, Patronage
 from relations.projections.retention.purchases import CustomerProfile, customer_profile
 from relations.projections.retention.revenue import CohortRevenue, RevenueRetention, cohort_revenue
-from relations.projections.retention.rfm import RfmReport
+from relations.projections.retention.rfm import RfmReport, RfmScore
 from relations.projections.retention.segments import SegmentFigure, asked_facts, customer_facts, customer_segments
 from relations.projections.retention.stages import (
     PERIODS,
@@ -311,6 +312,16 @@ class RetentionView(View):
 
         found = self.keep(("rfm", today, code, segment, page), compute)
         return found.model_copy(update={"as_of": from_micros(moment)})
+
+    def rfm_of(self, customer: str, *, as_of: datetime | None = None, currency: str | None = None) -> RfmScore | None:
+        """Return one customer's grades of recency, frequency and money; None if they never bought in the currency.
+
+        Raises:
+            InvalidInput: The currency is unknown.
+        """
+        code, today = self._currency(currency), self.day(as_of)
+        policy, name = self.policy.lifecycle.rfm, self.aliases.survivor(customer)
+        return rfm_score(self._columns(), policy, self._numbered(code), name, today=today)
 
     def lifetime_values(
         self,
