@@ -138,6 +138,7 @@ from relations.aggregates.loyalty import (
     UseBenefit,
     UseReward,
 )
+from relations.aggregates.model import BuyingParameters, RecordFit, SpendingParameters
 from relations.aggregates.policy import AdoptPolicy
 from relations.aggregates.programme import ReturnStock, SetProgrammeGoal, TakeStock
 from relations.messages import Command, Money, Tender
@@ -156,6 +157,7 @@ __all__ = [
     "AssessComplaint",
     "AssignComplaint",
     "BeginPlan",
+    "BuyingParameters",
     "CancelAcquisitionCost",
     "CancelCampaignCost",
     "CarryOutRemedy",
@@ -225,6 +227,7 @@ __all__ = [
     "RecordAcquisitionCost",
     "RecordCampaignCost",
     "RecordCampaignReach",
+    "RecordFit",
     "RecordInteraction",
     "RecordLapse",
     "RecordPurchase",
@@ -262,6 +265,7 @@ __all__ = [
     "SetGoal",
     "SetProgrammeGoal",
     "SkipStep",
+    "SpendingParameters",
     "StartCampaign",
     "TakeDuplicate",
     "TakeStock",

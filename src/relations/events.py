@@ -162,6 +162,7 @@ from relations.aggregates.loyalty import (
     TierWarned,
     VoidedReward,
 )
+from relations.aggregates.model import ModelFitted
 from relations.aggregates.policy import PolicyAdopted
 from relations.aggregates.programme import ProgrammeGoalSet, StockReturned, StockTaken
 from relations.messages import Envelope, Event, Money, RecordedEvent, Tender
@@ -264,6 +265,7 @@ __all__ = [
     "Membership",
     "MessageReceived",
     "MessageSent",
+    "ModelFitted",
     "Money",
     "MovedLot",
     "PlanBegun",
