@@ -238,6 +238,7 @@ class _Follower:
         try:
             self.engine.log.database.purge()
             report = self.engine.advance_time(self.engine.clock())
+            self._refit()
         except (ProjectionFailed, ConcurrencyConflict, StoreError) as error:
             if not (isinstance(error, StoreError) and error.retry and self._is_lost):
                 self.screen.say(f"Due commands are postponed: {error}", "red")
@@ -245,15 +246,14 @@ class _Follower:
         self.executed += report.accepted
         for rejection in report.rejections:
             self.screen.say(f"A due command was refused: {rejection.error}", "red")
-        self._refit()
 
     def _refit(self) -> None:
         """Fit the value models if the newest fit is too old. A fit that is not possible is tried once a day."""
         now = self.engine.clock()
         if self._fitted_on != now.date():
-            self._fitted_on = now.date()
             if self.engine.refit_models(now) is not None:
                 self.screen.say("The value models were fitted again.")
+            self._fitted_on = now.date()
 
     def document(self) -> dict[str, Any]:
         """Return the result for programs."""
