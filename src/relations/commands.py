@@ -51,6 +51,7 @@ from relations.aggregates.customer import (
     AbsorbCustomer,
     AdvancePlan,
     AnswerFeedback,
+    AnswerOffer,
     BeginPlan,
     CancelAcquisitionCost,
     CodeFeedback,
@@ -82,9 +83,11 @@ from relations.aggregates.customer import (
     ScoreSentiment,
     SeeInvitation,
     SendInvitation,
+    SendOffer,
     SkipStep,
     UnmergeCustomer,
     WithdrawConsent,
+    WithholdOffer,
 )
 from relations.aggregates.goal import (
     CompleteGoalImprovement,
@@ -152,6 +155,7 @@ __all__ = [
     "AdoptPolicy",
     "AdvancePlan",
     "AnswerFeedback",
+    "AnswerOffer",
     "ApproveRemedy",
     "AskInformation",
     "AssessComplaint",
@@ -262,6 +266,7 @@ __all__ = [
     "SendHoldingReply",
     "SendInvitation",
     "SendMessage",
+    "SendOffer",
     "SetGoal",
     "SetProgrammeGoal",
     "SkipStep",
@@ -279,4 +284,5 @@ __all__ = [
     "UseReward",
     "WithdrawComplaint",
     "WithdrawConsent",
+    "WithholdOffer",
 ]
