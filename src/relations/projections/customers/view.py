@@ -68,7 +68,7 @@ def _in_parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _shared_by_few(marked: Sequence[tuple[str, list[Mark]]], at_most: int) -> list[tuple[str, list[Mark]]]:
-    """Return the marks that at most this many customers share; `pairs` ignores the others, so nobody is read for them."""
+    """Return the marks that at most this many customers share, as `pairs` ignores all others."""
     holders: dict[Mark, set[str]] = {}
     for customer, found in marked:
         for mark in found:
