@@ -1,1 +1,1 @@
-"""What customers are worth: past value, recorded fits of the value models, and what these expect."""
+"""The worth of customers: past value, recorded fits of the value models, and what these expect."""
