@@ -182,6 +182,10 @@ def marks_asked_for(engine: Relations) -> dict[str, int]:
         "tiers": len(views.loyalty.tiers()),
         "due": 2 * len(due | others),
         "next": 0,
+        "cases": 2 * len({ticket.kind for ticket in views.desk.work().tickets if ticket.due_clock != "follow_up"}),
+        "tickets": 0,
+        "posts": len(views.posts.days(as_of=AS_OF)),
+        "unanswered": 0,
     }
 
 

@@ -47,6 +47,7 @@ def hotel_policy() -> Policy:
     Guests who are asked how likely they are to recommend the hotel are also asked about their stay.
     """
     return Policy(
+        business="Linden Hotels",
         zone="Europe/Vienna",
         currency="EUR",
         programme=Programme(name="Linden Circle", months_to_expiry=12),

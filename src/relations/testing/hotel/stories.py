@@ -87,6 +87,8 @@ Step: TypeAlias = tuple[int, int, type[Command], dict[str, Any]]
 
 _EURO = 100
 _PROGRAMME = "main"
+_POSTS_DAYS = 25
+"""The last days of a history, in which people post: alarms concern the present."""
 
 
 def storied(policy: Policy) -> Policy:
@@ -113,8 +115,9 @@ def tell(diary: Diary) -> None:
     """Write the stories into a history's diary."""
     for number, story in enumerate((_case, _improvement, _desk, _posts, _friends, _account, _merge, _campaign)):
         begins = datetime(diary.first.year, diary.first.month, diary.first.day, tzinfo=UTC)
+        first = max(20, diary.days - _POSTS_DAYS) if story is _posts else 20 + 9 * number
         for step, (day, hour, kind, fields) in enumerate(story(diary.first)):
-            at = begins + timedelta(days=20 + 9 * number + day, hours=hour)
+            at = begins + timedelta(days=first + day, hours=hour)
             command = kind.model_validate(
                 {
                     "occurred_at": at,
