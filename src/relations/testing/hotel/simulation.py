@@ -27,7 +27,7 @@ from relations.policies import Policy, Programme, Surveys
 from relations.testing.hotel.diary import Diary, Recorded
 from relations.testing.hotel.goals import plan_goals
 from relations.testing.hotel.guests import Guest, new_guest
-from relations.testing.hotel.stories import storied, tell
+from relations.testing.hotel.stories import storied, write_stories
 from relations.testing.hotel.visits import plan_visit
 from relations.testing.hotel.world import QUESTIONNAIRE
 
@@ -201,7 +201,7 @@ def _history(seed: int, customers: int, start: date, days: int, policy: Policy, 
     _adopt(diary, policy)
     plan_goals(diary, start, days)
     if stories:
-        tell(diary)
+        write_stories(diary)
     weights = [1 + _REGULARS_WEIGHT * exp(-day / _REGULARS_DAYS) for day in range(days)]
     come = list(accumulate(weights))
     arrived = 0

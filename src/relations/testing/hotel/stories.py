@@ -1,6 +1,6 @@
 """Stories of a dozen guests, in which happens what is rare in a simulated history.
 
-Each is a list of steps: the day, the hour, a command and its fields. A history that ends earlier tells them only up to
+Each is a list of steps: the day, the hour, a command and its fields. A history that ends earlier has them only up to
 its end.
 """
 
@@ -51,8 +51,10 @@ from relations.aggregates.customer import (
     CodeFeedback,
     EraseCustomer,
     GiveFeedback,
+    ItemAnswer,
     MergeCustomer,
     RecordAcquisitionCost,
+    RecordInteraction,
     RecordPurchase,
     RefundPurchase,
     RegisterCustomer,
@@ -79,16 +81,17 @@ from relations.aggregates.loyalty import (
 from relations.aggregates.programme import SetProgrammeGoal
 from relations.messages import Command, Money
 from relations.policies import PlatformPromise, Policy, Referral, Reward, Tier
+from relations.policies.instruments import SERVQUAL
 from relations.testing.hotel.diary import Diary
 
-__all__ = ["storied", "tell"]
+__all__ = ["storied", "write_stories"]
 
 Step: TypeAlias = tuple[int, int, type[Command], dict[str, Any]]
 
 _EURO = 100
 _PROGRAMME = "main"
-_POSTS_DAYS = 25
-"""The last days of a history, in which people post: alarms concern the present."""
+_LAST_DAYS = 25
+"""The last days of a history, in which people post and cases are open: alarms and work concern the present."""
 
 
 def storied(policy: Policy) -> Policy:
@@ -111,11 +114,11 @@ def storied(policy: Policy) -> Policy:
     )
 
 
-def tell(diary: Diary) -> None:
+def write_stories(diary: Diary) -> None:
     """Write the stories into a history's diary."""
-    for number, story in enumerate((_case, _improvement, _desk, _posts, _friends, _account, _merge, _campaign)):
+    for number, story in enumerate((_case, _improvement, _desk, _posts, _friends, _account, _merge, _campaign, _open)):
         begins = datetime(diary.first.year, diary.first.month, diary.first.day, tzinfo=UTC)
-        first = max(20, diary.days - _POSTS_DAYS) if story is _posts else 20 + 9 * number
+        first = max(20, diary.days - _LAST_DAYS) if story in (_posts, _open) else 20 + 9 * number
         for step, (day, hour, kind, fields) in enumerate(story(diary.first)):
             at = begins + timedelta(days=first + day, hours=hour)
             command = kind.model_validate(
@@ -143,7 +146,7 @@ def _stay(customer: str, purchase: str, euros: int, day: int = 0) -> Step:
 
 
 def _case(_first: date) -> Iterator[Step]:
-    """Tell of a case that goes through every desk."""
+    """Show a case that goes through every desk."""
     k = {"complaint": "story-heating"}
     yield _guest("story-emma", "Emma Egger")
     yield _stay("story-emma", "story-emma-1", 900)
@@ -166,12 +169,14 @@ def _case(_first: date) -> Iterator[Step]:
     yield 2, 19, CarryOutRemedy, {**k, "remedy": "m3"}
     yield 3, 9, ResolveComplaint, {**k, "outcome": "settled"}
     yield 3, 10, JudgePromise, {**k, "promise": "timely response", "kept": True, "judged_by": "arbitration board"}
+    items = tuple(ItemAnswer(item.id, 5, 6) for item in SERVQUAL.items)
+    yield 3, 10, GiveFeedback, {"customer": "story-emma", "feedback": "gaps", "instrument": "servqual", "items": items}
     yield 3, 11, ReceiveMessage, {**k, "message": "thanks", "words": "Thank you!"}
     yield 3, 12, SendMessage, {**k, "message": "welcome", "words": "You are welcome."}
 
 
 def _improvement(_first: date) -> Iterator[Step]:
-    """Tell of a complaint that made the house better, and of one that did not."""
+    """Show a complaint that made the house better, and of one that did not."""
     yield _guest("story-franz", "Franz Fuchs")
     for name, subject, counts in (("noise", "noise", (9, 90, 2, 90)), ("lift", "lift", (4, 90, 6, 90))):
         k = {"complaint": f"story-{name}"}
@@ -190,7 +195,7 @@ def _improvement(_first: date) -> Iterator[Step]:
 
 
 def _desk(_first: date) -> Iterator[Step]:
-    """Tell of cases that are not complaints, and of one that was filed twice."""
+    """Show cases that are not complaints, and of one that was filed twice."""
     yield _guest("story-gina", "Gina Gruber")
     ask = {"complaint": "story-parking"}
     yield 1, 9, FileComplaint, _complaint("story-parking", "story-gina", "parking", kind="enquiry")
@@ -204,12 +209,30 @@ def _desk(_first: date) -> Iterator[Step]:
     yield 3, 9, ResolveComplaint, {"complaint": "story-idea", "outcome": "adopted"}
     for name in ("first", "again"):
         yield 4, 9, FileComplaint, _complaint(f"story-bill-{name}", "story-gina", "bill")
+    for name in ("first", "too-soon"):
+        yield (
+            4, 9, RecordInteraction,
+            {
+                "customer": "story-gina", "interaction": f"story-{name}", "kind": "message", "channel": "email",
+                "direction": "outbound", "purpose": "offers", "lenient": True,
+            },
+        )  # fmt: skip
     yield 4, 10, MergeComplaint, {"complaint": "story-bill-again", "into": "story-bill-first"}
     yield 4, 11, WithdrawComplaint, {"complaint": "story-bill-first", "reason": "found the receipt"}
 
 
+def _open(_first: date) -> Iterator[Step]:
+    """Show cases that are open when the history ends."""
+    yield 0, 8, RegisterCustomer, {"customer": "story-olga", "name": "Olga Ott", "language": "zh-Hans"}
+    yield 21, 9, FileComplaint, _complaint("story-shower", "story-olga", "shower", severity="high")
+    yield 21, 10, AssignComplaint, {"complaint": "story-shower", "owner": "li", "department": "rooms"}
+    yield 23, 9, FileComplaint, _complaint("story-cot", "story-olga", "cot", kind="request", channel="phone")
+    yield 23, 10, SendMessage, {"complaint": "story-cot", "message": "a1", "words": "We look for one."}
+    yield 23, 11, FileComplaint, _complaint("story-shuttle", "story-olga", "shuttle", kind="enquiry", channel="app")
+
+
 def _posts(_first: date) -> Iterator[Step]:
-    """Tell of posts: two weeks of calm, then a storm, which is answered."""
+    """Show posts: two weeks of calm, then a storm, which is answered."""
     for number in range(30):
         stormy = number >= 18
         day = min(number, 18)
@@ -231,7 +254,7 @@ def _posts(_first: date) -> Iterator[Step]:
 
 
 def _friends(_first: date) -> Iterator[Step]:
-    """Tell of a member who brings a friend, and of rewards that are used, and not."""
+    """Show a member who brings a friend, and of rewards that are used, and not."""
     for name in ("hana", "ivo", "jana"):
         yield _guest(f"story-{name}", f"{name.title()} Huber")
     member = {"customer": "story-hana", "programme": _PROGRAMME}
@@ -258,7 +281,7 @@ def _friends(_first: date) -> Iterator[Step]:
 
 
 def _account(first: date) -> Iterator[Step]:
-    """Tell of an account that is in debt, is adjusted, and is closed and opened again."""
+    """Show an account that is in debt, is adjusted, and is closed and opened again."""
     yield _guest("story-karl", "Karl Koch")
     member = {"customer": "story-karl", "programme": _PROGRAMME}
     yield (
@@ -288,7 +311,7 @@ def _account(first: date) -> Iterator[Step]:
 
 
 def _merge(_first: date) -> Iterator[Step]:
-    """Tell of one person under two ids, of two persons taken for one, and of one who asked to be forgotten."""
+    """Show one person under two ids, of two persons taken for one, and of one who asked to be forgotten."""
     for name in ("lena", "lena-app", "mara", "nora"):
         yield _guest(f"story-{name}", f"{name.title()} Moser")
         yield 0, 10, EnrolMember, {"customer": f"story-{name}", "programme": _PROGRAMME}
@@ -308,7 +331,7 @@ def _merge(_first: date) -> Iterator[Step]:
 
 
 def _campaign(first: date) -> Iterator[Step]:
-    """Tell of a campaign with its costs and its reach."""
+    """Show a campaign with its costs and its reach."""
     c = {"campaign": "story-spring"}
     yield (
         0, 8, PlanCampaign,
