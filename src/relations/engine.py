@@ -20,7 +20,6 @@ from relations.decider import Aggregate
 from relations.errors import InvalidInput
 from relations.execution import BatchReport, Clock, Executor, Reader, Receipt, Rejection
 from relations.execution.commanding import Commanding
-from relations.execution.idempotency import Repeats
 from relations.log.codec import Codec
 from relations.log.consuming import Following, consumer_statuses
 from relations.log.database import Access, Database, Durability
@@ -37,6 +36,7 @@ from relations.policies import Policy
 from relations.policies.in_force import InForce
 from relations.projections import PROJECTIONS, VIEWS, View, ViewContext
 from relations.projections.agenda.view import commands_due
+from relations.projections.care.beginnings import beginning_commands
 from relations.projections.customers.lookup import words_of
 from relations.projections.projection import Projection
 from relations.projections.running.last_events import last_events
@@ -97,7 +97,6 @@ class Relations(Doors, Commanding, Following):
         self.clock = clock
         self._keys = Keys(log.database, master_key)
         self._marks = Marks(log.database, self._keys, words_of)
-        self._repeats = Repeats(log.database, self.codec, self._keys, aggregates)
         self._reader = Reader(self.codec, self._keys)
         self._executor = Executor(
             log,
@@ -111,6 +110,7 @@ class Relations(Doors, Commanding, Following):
             clock=clock,
             snapshot_every=snapshot_every,
         )
+        self._repeats = self._executor.repeats
         self.runner = Runner(log, self.codec, projections, lambda: self.policy.zone)
         self._follow = follow
         self.aggregates = tuple(aggregates)
@@ -301,7 +301,7 @@ class Relations(Doors, Commanding, Following):
         )
 
     def advance_time(self, to: datetime, *, on_progress: Callable[[BatchReport], None] | None = None) -> BatchReport:
-        """Record everything that falls due by `to`: missed deadlines, expiries, tiers.
+        """Record everything that falls due by `to`: missed deadlines, expiries, tiers, care plans.
 
         Each command is dated at the moment when it fell due, and its id is made of what was due. So the same events are
         recorded whether time is advanced in one step or in many, once or again, or by two processes. Other commands
@@ -318,7 +318,7 @@ class Relations(Doors, Commanding, Following):
         asked: set[str | None] = set()
         while True:
             self.runner.catch_up(["agenda"])
-            due = [each for each in commands_due(self.views.agenda.due(until=to)) if each.command_id not in asked]
+            due = [each for each in self._commands_due(to) if each.command_id not in asked]
             if not due:
                 return report
             asked.update(command.command_id for command in due)
@@ -326,6 +326,11 @@ class Relations(Doors, Commanding, Following):
             report.add(done)
             if on_progress is not None:
                 on_progress(report)
+
+    def _commands_due(self, to: datetime) -> Iterator[Command]:
+        yield from commands_due(self.views.agenda.due(until=to))
+        if any(policy.care.plans for policy in self.rules.adopted):
+            yield from beginning_commands(self.views.care.beginnings(until=to))
 
     # --- what is known ----------------------------------------------------------------------------------------------
 

@@ -19,6 +19,16 @@ from relations.projections.board.profiles import (
     IndicatorSpan,
 )
 from relations.projections.board.view import BoardView
+from relations.projections.campaigns import (
+    CampaignCost,
+    CampaignProfile,
+    CampaignReach,
+    CampaignRecipient,
+    CampaignResult,
+    Lift,
+)
+from relations.projections.campaigns.view import CampaignsView
+from relations.projections.care import CareView, PlanBeginning
 from relations.projections.contacts import ContactFigure, ContactsView, CustomerContact, SilentCustomer
 from relations.projections.customers import ConsentStanding, CustomersView, FoundCustomer, Identity, Portrait
 from relations.projections.customers.audience import Addressee
@@ -127,6 +137,13 @@ __all__ = [
     "BoardView",
     "BreakageReport",
     "BuyingModel",
+    "CampaignCost",
+    "CampaignProfile",
+    "CampaignReach",
+    "CampaignRecipient",
+    "CampaignResult",
+    "CampaignsView",
+    "CareView",
     "CasesStanding",
     "CauseShare",
     "ChurnMonth",
@@ -183,6 +200,7 @@ __all__ = [
     "Liability",
     "LiabilityMonth",
     "LifecycleReport",
+    "Lift",
     "Load",
     "LoyaltySigns",
     "LoyaltyView",
@@ -193,6 +211,7 @@ __all__ = [
     "OpenLoop",
     "OpenLoops",
     "PeriodRates",
+    "PlanBeginning",
     "PlatformFigures",
     "PointsMonth",
     "Portrait",

@@ -18,6 +18,7 @@ from relations.execution.merged_ids import states_together
 from relations.execution.states import State, States
 from relations.execution.unit import Decision, Unit, UnitStep
 from relations.log.codec import Codec, Topic
+from relations.log.database import SharedStatement
 from relations.log.log import Entry, Log
 from relations.log.people import Marks
 from relations.log.personal import Keys, has_personal
@@ -33,6 +34,7 @@ DueBy = Callable[[Any, Command, int, InForce], Due | None]
 React = Callable[[Event, Envelope, Policy], list[Command]]
 
 _REACTIONS_MAX = 1_000
+_DAY = 86_400_000_000
 _entry: Callable[..., Entry] = tuple.__new__
 """`Entry._make` without its Python call, because this runs for every event."""
 
@@ -53,6 +55,10 @@ class CommandDecider:
         informed: Commands that take a fact from another aggregate of their customer.
         clock: Returns the time at which the log records an event.
     """
+
+    _known_sql = SharedStatement(
+        lambda _: select(log_table.c.position).where(log_table.c.customer == bindparam("customer")).limit(1)
+    )
 
     def __init__(
         self,
@@ -86,9 +92,6 @@ class CommandDecider:
         self._policies = _policies_of(aggregates)
         self._rules: tuple[Any, InForce] = None, InForce()
         self._read_rules: tuple[Any, InForce] = None, InForce()
-        self._known_sql = self._database.compile(
-            select(log_table.c.position).where(log_table.c.customer == bindparam("customer")).limit(1)
-        )
 
     def knows(self, command: Command) -> bool:
         """Return whether an aggregate decides commands of this class."""
@@ -125,6 +128,8 @@ class CommandDecider:
             self._adopt_default(unit, policies)
         if command.follows:
             _refuse_alone(command)
+        if policies is not None and type(command) not in policies.commands:
+            _must_not_lie_ahead(command, unit.recorded_at, unit.rules.at(unit.recorded_at).future_days)
         decision = Decision(command_id, command.actor)
         wanted, cause = command, None
         while True:
@@ -354,6 +359,17 @@ def _refuse_alone(command: Command) -> NoReturn:
         field="command",
         hint=f"Send {command.follows}",
     )
+
+
+def _must_not_lie_ahead(command: Command, now: int, days: int | None) -> None:
+    if days is not None and command.at > now + days * _DAY:
+        raise CommandRefused(
+            f"cannot record what is dated {command.occurred_at.isoformat(timespec='seconds')}: that is more than "
+            f"{days} {'day' if days == 1 else 'days'} ahead",
+            code="too_far_ahead",
+            field="occurred_at",
+            hint="Correct the time, or raise the policy's future_days",
+        )
 
 
 def _must_be_at(expected: int, stream: str, version: int) -> None:

@@ -3,6 +3,8 @@
 from relations.projections import (
     agenda,
     board,
+    campaigns,
+    care,
     contacts,
     customers,
     desk,
@@ -14,6 +16,8 @@ from relations.projections import (
 )
 from relations.projections.agenda.view import AgendaView
 from relations.projections.board.view import BoardView
+from relations.projections.campaigns.view import CampaignsView
+from relations.projections.care.view import CareView
 from relations.projections.contacts.view import ContactsView
 from relations.projections.customers.view import CustomersView
 from relations.projections.desk.view import DeskView
@@ -45,6 +49,8 @@ PROJECTIONS: tuple[Projection, ...] = (
     agenda.PROJECTION,
     aliases.PROJECTION,
     board.PROJECTION,
+    campaigns.PROJECTION,
+    care.PROJECTION,
     contacts.PROJECTION,
     customers.PROJECTION,
     desk.PROJECTION,
@@ -59,6 +65,8 @@ PROJECTIONS: tuple[Projection, ...] = (
 VIEWS: tuple[type[View], ...] = (
     AgendaView,
     BoardView,
+    CampaignsView,
+    CareView,
     ContactsView,
     CustomersView,
     DeskView,

@@ -33,7 +33,9 @@ from relations.aggregates.customer import FeedbackGiven
 from relations.aggregates.loyalty import IssueReward, MakeReferral
 from relations.aggregates.programme import SetProgrammeGoal
 from relations.commands import (
+    AdvancePlan,
     AssignComplaint,
+    BeginPlan,
     CodeFeedback,
     EarnPoints,
     ItemAnswer,
@@ -47,6 +49,7 @@ from relations.commands import (
     UnmergeCustomer,
 )
 from relations.exchange.frames.questions import frame, frame_of, part, questions, table, tables
+from relations.policies import CARE_PLANS
 from relations.policies.instruments import SERVQUAL
 from relations.policies.loyalty.offers import Referral, Reward
 from relations.policies.loyalty.windows import Inactivity
@@ -56,9 +59,13 @@ from relations.projections.satisfaction import NpsFigure
 from relations.projections.view import View
 from relations.testing import simulate
 from relations.testing.hotel.simulation import hotel_policy, is_mistake
+from tests.support.campaign import spring_campaign
 
 AFTER = datetime(2025, 7, 1, tzinfo=UTC)
-VIEWS = ["board", "satisfaction", "retention", "repair", "agenda", "loyalty", "desk", "contacts", "customers", "posts"]
+VIEWS = [
+    "agenda", "board", "campaigns", "care", "contacts", "customers", "desk", "loyalty", "posts", "repair", "retention",
+    "satisfaction",
+]  # fmt: skip
 
 
 def clock() -> datetime:
@@ -77,7 +84,8 @@ def hotel() -> Policy:
     )
     buyers = Segment(name="buyers", kind="behavioural", conditions=(Condition(fact="purchase_days", at_least=1),))
     lifecycle = known.lifecycle.model_copy(update={"segments": (buyers,)})
-    return known.model_copy(update={"programme": programme, "lifecycle": lifecycle})
+    care = known.care.model_copy(update={"plans": (CARE_PLANS["611"], CARE_PLANS["support"])})
+    return known.model_copy(update={"programme": programme, "lifecycle": lifecycle, "care": care})
 
 
 def history() -> Iterator[Command]:
@@ -97,6 +105,8 @@ def history() -> Iterator[Command]:
         yield EnrolMember(customer=customer, occurred_at=at)
         yield EarnPoints(customer=customer, lot="gift", points=500, reason="bonus", occurred_at=at)
         yield IssueReward(customer=customer, coupon="coupon", reward="breakfast", occurred_at=at)
+        yield BeginPlan(customer=customer, plan="611", on=at.date() - timedelta(days=30), occurred_at=at)
+        yield AdvancePlan(customer=customer, occurred_at=at + timedelta(days=1))
         yield MakeReferral(customer=customer, referral="referral", referred=f"friend-{customer}", occurred_at=at)
         for name in ("first", "too-soon"):
             yield RecordInteraction(
@@ -133,6 +143,7 @@ def history() -> Iterator[Command]:
         ends=date(2026, 1, 1),
         occurred_at=at,
     )
+    yield from spring_campaign(at, own[3], own[4])
     yield RecordLapse(customer=own[6], reason="moved away", occurred_at=at)
     yield MergeCustomer(customer=own[1], into=own[0], occurred_at=at)
     yield MergeCustomer(customer=own[2], into=own[0], occurred_at=at)
@@ -261,6 +272,7 @@ def arguments_of(engine: Relations) -> dict[str, list[Any]]:
         "within": [timedelta(days=3650)],
         "source": ["crm"],
         "external_id": [merged.external_ids[0][1]],
+        "campaign": ["spring"],
         "goal": ["satisfaction-0"],
         "improvement": ["counter"],
         "indicator": ["nps", "revenue"],

@@ -28,6 +28,12 @@ counts.
 **Answers to invitations that are not recorded** are accepted: a survey tool may export answers only. The invitation's
 id still makes an answer count once. If the invitation is recorded, no answer may be older than it.
 
+**Offers** of a campaign are contact that sells: consent and quiet time apply, and an offer begins a quiet time. A
+customer in the control group of a campaign gets none of its offers.
+**Care plans** begin by hand or by a trigger, and run in rounds. The steps' dates are recorded with the round. A contact
+that names a step closes it until the step lapses, at any time from the beginning of the round. It counts once, and also
+where it is recorded after the lapse. Rounds of one plan never overlap.
+
 **Merging** makes an id the alias of another: `CustomerMerged` in its own stream and `CustomerAbsorbed` in the
 survivor's, in one transaction. Each stream keeps its own rules. A command that names a purchase, an answer, an
 invitation or a trait goes to the stream that has it. The newest value under any id holds for the person. Views answer
@@ -38,13 +44,16 @@ from __future__ import annotations
 
 from relations.aggregates.customer.commands import (
     AbsorbCustomer,
+    AdvancePlan,
     AnswerFeedback,
+    BeginPlan,
     CancelAcquisitionCost,
     CodeFeedback,
     CorrectProfile,
     CustomerCommand,
     DeclineInvitation,
     DropTrait,
+    EndPlan,
     EraseAlias,
     EraseCustomer,
     GiveConsent,
@@ -67,6 +76,7 @@ from relations.aggregates.customer.commands import (
     ScoreSentiment,
     SeeInvitation,
     SendInvitation,
+    SkipStep,
     UnmergeCustomer,
     WithdrawConsent,
 )
@@ -96,28 +106,46 @@ from relations.aggregates.customer.events import (
     InvitationReminded,
     InvitationSeen,
     InvitationSent,
+    PlanBegun,
+    PlanEnded,
+    PlanRenewed,
     ProfileCorrected,
     PurchaseRecorded,
     PurchaseRefunded,
     RefundReversed,
     SentimentScored,
+    StepLapsed,
+    StepSkipped,
     TraitDropped,
     TraitNoted,
 )
 from relations.aggregates.customer.evolve import EVENTS, evolve
 from relations.aggregates.customer.item_answer import ItemAnswer
 from relations.aggregates.customer.merging import MERGING
+from relations.aggregates.customer.offer_commands import (
+    OFFER_ANSWERS,
+    AnswerOffer,
+    OfferAnswer,
+    SendOffer,
+    WithholdOffer,
+)
+from relations.aggregates.customer.offer_events import OfferAnswered, OfferSent, OfferWithheld
+from relations.aggregates.customer.planned_step import PlannedStep
 from relations.aggregates.customer.regarding import Regarding, RegardingKind
-from relations.aggregates.customer.state import Customer, Invitation, Registration
+from relations.aggregates.customer.state import Customer, Invitation, Offer, Registration, RoundState
 from relations.decider import Aggregate, Decider
 
 __all__ = [
     "AGGREGATE",
+    "OFFER_ANSWERS",
     "REFUSALS",
     "AbsorbCustomer",
     "AcquisitionCostCancelled",
     "AcquisitionCostRecorded",
+    "AdvancePlan",
     "AnswerFeedback",
+    "AnswerOffer",
+    "BeginPlan",
     "CancelAcquisitionCost",
     "CodeFeedback",
     "ConsentGiven",
@@ -136,6 +164,7 @@ __all__ = [
     "CustomerWonBack",
     "DeclineInvitation",
     "DropTrait",
+    "EndPlan",
     "EraseAlias",
     "EraseCustomer",
     "FeedbackAnswered",
@@ -156,6 +185,15 @@ __all__ = [
     "MergeCustomer",
     "NoteCulture",
     "NoteTrait",
+    "Offer",
+    "OfferAnswer",
+    "OfferAnswered",
+    "OfferSent",
+    "OfferWithheld",
+    "PlanBegun",
+    "PlanEnded",
+    "PlanRenewed",
+    "PlannedStep",
     "ProfileCorrected",
     "PurchaseRecorded",
     "PurchaseRefunded",
@@ -174,14 +212,20 @@ __all__ = [
     "ReleaseCustomer",
     "RemindInvitation",
     "ReverseRefund",
+    "RoundState",
     "ScoreSentiment",
     "SeeInvitation",
     "SendInvitation",
+    "SendOffer",
     "SentimentScored",
+    "SkipStep",
+    "StepLapsed",
+    "StepSkipped",
     "TraitDropped",
     "TraitNoted",
     "UnmergeCustomer",
     "WithdrawConsent",
+    "WithholdOffer",
 ]
 
 AGGREGATE = Aggregate(
@@ -191,9 +235,9 @@ AGGREGATE = Aggregate(
     commands=COMMANDS,
     customer=lambda _state, command: command.customer,
     state=Customer,
-    state_version=10,
+    state_version=11,
     merging=MERGING,
-    of_known={MergeCustomer: "customer", AbsorbCustomer: "into"},
+    of_known={MergeCustomer: "customer", AbsorbCustomer: "into", BeginPlan: "customer"},
     keyed={LinkIdentity: LinkIdentity.keyed},
     erases=(CustomerErased,),
 )

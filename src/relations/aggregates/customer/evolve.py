@@ -29,20 +29,28 @@ from relations.aggregates.customer.events import (
     InvitationReminded,
     InvitationSeen,
     InvitationSent,
+    PlanBegun,
+    PlanEnded,
+    PlanRenewed,
     ProfileCorrected,
     PurchaseRecorded,
     PurchaseRefunded,
     RefundReversed,
     SentimentScored,
+    StepLapsed,
+    StepSkipped,
     TraitDropped,
     TraitNoted,
 )
+from relations.aggregates.customer.offer_events import OfferAnswered, OfferSent, OfferWithheld
 from relations.aggregates.customer.state import (
     PROFILE,
     Change,
     Customer,
     Invitation,
+    Offer,
     Registration,
+    RoundState,
     _replace,
     answer_key,
     consent_key,
@@ -52,7 +60,7 @@ from relations.aggregates.customer.state import (
     with_change,
     wordless,
 )
-from relations.aggregates.maps import with_item, without_item
+from relations.aggregates.maps import EMPTY, with_item, without_item
 from relations.messages import Event
 
 __all__ = ["EVENTS", "evolve"]
@@ -93,7 +101,15 @@ def _consent_withdrawn(state: Customer, event: ConsentWithdrawn) -> Customer:
 
 
 def _interaction_recorded(state: Customer, event: InteractionRecorded) -> Customer:
-    return _replace(state, interactions=with_item(state.interactions, event.interaction, wordless(event)))
+    interactions = with_item(state.interactions, event.interaction, wordless(event))
+    about = event.regarding
+    if about is None or about.kind != "care" or about.step is None:
+        return _replace(state, interactions=interactions)
+    known = state.rounds.get(about.id)
+    step = None if known is None else known.step(about.step)
+    if known is None or step is None or step.step in known.done or event.at >= step.until:
+        return _replace(state, interactions=interactions)
+    return _with_round(_replace(state, interactions=interactions), about.id, done=(*known.done, step.step))
 
 
 def _purchase_recorded(state: Customer, event: PurchaseRecorded) -> Customer:
@@ -162,7 +178,8 @@ def _seen(state: Customer, invitation: str, at: int) -> Mapping[str, int]:
 
 
 def _customer_erased(state: Customer, event: CustomerErased) -> Customer:
-    return _replace(state, erased_at=event.at if state.erased_at is None else max(event.at, state.erased_at))
+    erased_at = event.at if state.erased_at is None else max(event.at, state.erased_at)
+    return _replace(state, erased_at=erased_at, rounds=EMPTY)
 
 
 def _identity_linked(state: Customer, event: IdentityLinked) -> Customer:
@@ -250,9 +267,46 @@ def _acquisition_cost_cancelled(state: Customer, event: AcquisitionCostCancelled
     return _replace(state, costs_cancelled=with_item(state.costs_cancelled, event.acquisition, event.at))
 
 
+def _plan_begun(state: Customer, event: PlanBegun | PlanRenewed) -> Customer:
+    began = RoundState(event.plan, event.since, event.steps, event.at, event.ends_at, event.owner)
+    if isinstance(event, PlanRenewed):
+        state = _with_round(state, event.previous, ended_at=event.at)
+    return _replace(state, rounds=with_item(state.rounds, event.round, began))
+
+
+def _step_over(state: Customer, event: StepLapsed | StepSkipped) -> Customer:
+    known = state.rounds.get(event.round)
+    return state if known is None else _with_round(state, event.round, over=(*known.over, event.step))
+
+
+def _plan_ended(state: Customer, event: PlanEnded) -> Customer:
+    return _with_round(state, event.round, ended_at=event.at)
+
+
+def _with_round(state: Customer, name: str, **fields: Any) -> Customer:
+    known = state.rounds.get(name)
+    return state if known is None else _replace(state, rounds=with_item(state.rounds, name, _replace(known, **fields)))
+
+
 def _lapsed_or_won_back(state: Customer, event: CustomerLapsed | CustomerWonBack) -> Customer:
     value = (event.reason or "") if isinstance(event, CustomerLapsed) else None
     return _replace(state, lapses=with_change(state.lapses, (event.at, value)))
+
+
+def _offer_sent(state: Customer, event: OfferSent) -> Customer:
+    return _replace(state, offers=with_item(state.offers, event.offer, Offer(event)))
+
+
+def _offer_withheld(state: Customer, event: OfferWithheld) -> Customer:
+    return _replace(state, withheld=with_item(state.withheld, event.campaign, event.at))
+
+
+def _offer_answered(state: Customer, event: OfferAnswered) -> Customer:
+    known = state.offers.get(event.offer)
+    if known is None:
+        return state
+    answered = _replace(known, answers=(*known.answers, event.answer))
+    return _replace(state, offers=with_item(state.offers, event.offer, answered))
 
 
 _EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
@@ -286,6 +340,14 @@ _EVOLUTIONS: dict[type[Event], Callable[[Customer, Any], Customer]] = {
     AcquisitionCostCancelled: _acquisition_cost_cancelled,
     CustomerLapsed: _lapsed_or_won_back,
     CustomerWonBack: _lapsed_or_won_back,
+    OfferSent: _offer_sent,
+    OfferWithheld: _offer_withheld,
+    OfferAnswered: _offer_answered,
+    PlanBegun: _plan_begun,
+    PlanRenewed: _plan_begun,
+    StepLapsed: _step_over,
+    StepSkipped: _step_over,
+    PlanEnded: _plan_ended,
 }
 
 

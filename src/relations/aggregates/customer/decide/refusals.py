@@ -20,19 +20,23 @@ __all__ = [
     "refuse_before_invitation",
     "refuse_if_erased",
     "refused",
+    "unknown_step",
 ]
 
 REFUSALS: Mapping[str, str] = {
     **UNKNOWN_TERM,
     "acquisition_id_reused": "Another acquisition cost has this id",
+    "already_offered": "The customer was sent an offer of the campaign, so they cannot be in its control group",
     "already_merged": "The customer is already merged into another; `UnmergeCustomer` reverses that",
     "already_registered": "The customer is already registered with other details; `CorrectProfile` changes them",
     "consent_missing": "The policy contacts only customers who gave their consent, and this one did not",
     "consent_withdrawn": "The customer withdrew the consent to be asked or contacted through that channel",
     "contact_too_soon": "The policy requires more days after the last contact",
+    "control_group": "The customer is in the campaign's control group, which gets no offer",
     "customer_erased": "The customer was erased, and the command has data about the person",
     "before_acquisition": "An acquisition cost cannot be cancelled before it was recorded",
     "before_feedback": "An answer cannot be coded, scored or replied to before it was given",
+    "before_offer": "Nothing can come back on an offer before it was sent",
     "before_refund": "A refund cannot be reversed before it was made",
     "before_invitation": "An invitation cannot be seen, answered or declined before it was sent",
     "feedback_has_no_words": "The answer has no comment to score",
@@ -48,6 +52,9 @@ REFUSALS: Mapping[str, str] = {
     "item_answered_twice": "One item has two answers",
     "item_expectation_missing": "An expectation is missing, or is given although the instrument does not ask for one",
     "merged_into_itself": "A customer cannot be merged into itself",
+    "offer_id_reused": "Another offer has this id",
+    "plan_begins_later": "A care plan cannot begin on a day after the command's time",
+    "plan_in_progress": "The care plan is in progress for the customer, or begins later; its rounds never overlap",
     "purchase_not_cancelled": "Only a purchase that was refunded in full can be reinstated",
     "purchase_id_reused": "Another purchase has this id",
     "refund_currency_differs": "The refund is not in the currency of the purchase",
@@ -57,6 +64,7 @@ REFUSALS: Mapping[str, str] = {
     "reminder_not_due": "The policy requires more days before a reminder",
     "reminders_exhausted": "The policy allows no further reminder",
     "survey_quarantine": "The customer saw another invitation during the quarantine",
+    "unknown_offer": "The customer has no offer with that id",
     "taboo": "The topic or gift is noted as a taboo of the customer",
     "survivor_is_merged": "The surviving customer is itself merged into another",
     "unknown_customer": "Nothing is recorded about this customer, or there is no profile to correct",
@@ -65,8 +73,10 @@ REFUSALS: Mapping[str, str] = {
     "unknown_instrument": "The policy has no such instrument",
     "unknown_invitation": "No invitation with that id is recorded for this customer",
     "unknown_item": "The instrument has no such item",
+    "unknown_plan": "The policy has no such care plan",
     "unknown_purchase": "No purchase with that id is recorded for this customer",
     "unknown_refund": "No refund with that id is recorded for this customer",
+    "unknown_step": "The customer has no such step of a care plan",
     "unknown_theme": "The policy has no such theme",
     # At the door:
     "invalid_birthday": "The birthday is not a date such as 1980-02-29 or --02-29",
@@ -90,6 +100,16 @@ REFUSALS: Mapping[str, str] = {
 def refused(reason: str, code: str, field: str, hint: str) -> CommandRefused:
     """Return a refusal."""
     return CommandRefused(reason, code=code, field=field, hint=hint)
+
+
+def unknown_step(customer: str, name: str, step: str | None) -> CommandRefused:
+    """Return the refusal of a step that no round of the customer has."""
+    return refused(
+        f"the customer {customer} has no step {step} in a round {name} of a care plan",
+        "unknown_step",
+        "regarding",
+        "Give the round and the step of the plan, such as 611-1 message-1",
+    )
 
 
 def making_known(
