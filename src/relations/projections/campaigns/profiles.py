@@ -215,7 +215,7 @@ class CampaignRecipient(BaseModel):
 def profile_of(row: PlannedCampaign, today: date) -> CampaignProfile:
     """Return a campaign as of a local day."""
     spent = _sums(row.costs)
-    budget = None if row.budget is None else Money(row.budget, row.budget_currency or "")
+    budget = None if row.budget is None else Money(row.budget, row.currency or "")
     starts, ends = date.fromisoformat(row.starts), date.fromisoformat(row.ends)
     status: CampaignStatus = "ended" if row.ended_at is not None else "planned" if row.started_at is None else "running"
     return CampaignProfile(

@@ -94,7 +94,7 @@ class PlannedCampaign(CustomerRow, gc=False):
         audience: The name of the segment that it is for.
         channels: The channels that it uses.
         budget: The most that it may cost, in minor units.
-        budget_currency: ISO 4217.
+        currency: The currency of the budget, ISO 4217.
         control_percent: The percentage of the audience that gets no offer.
         partner: The partner of a joint campaign.
         started_at: When it started; None if it has not.
@@ -114,7 +114,7 @@ class PlannedCampaign(CustomerRow, gc=False):
     audience: str | None = None
     channels: list[str] = msgspec.field(default_factory=list)
     budget: int | None = None
-    budget_currency: str | None = None
+    currency: str | None = None
     control_percent: int = 0
     partner: str | None = None
     started_at: int | None = None
@@ -214,7 +214,7 @@ def campaign_planned(rows: Rows, event: CampaignPlanned, envelope: Envelope) -> 
     row = _campaign(rows, envelope)
     row.kind, row.starts, row.ends = event.kind, event.starts, event.ends
     row.objective, row.audience, row.channels = event.objective, event.audience, list(event.channels)
-    row.budget, row.budget_currency = (event.budget.amount, event.budget.currency) if event.budget else (None, None)
+    row.budget, row.currency = (event.budget.amount, event.budget.currency) if event.budget else (None, None)
     row.control_percent, row.partner = event.control_percent, event.partner
 
 
