@@ -248,7 +248,7 @@ def test_every_case_is_with_who_took_it_in_charge_last_before_it_was_settled(
 
 
 def is_open_at(events: list[Told], moment: datetime) -> bool | None:
-    """Whether a case is open at a moment, read plainly; None before it began."""
+    """Return whether a case is open at a moment, read plainly; None before it began."""
     known: bool | None = None
     is_closed = False
     charged = 0
