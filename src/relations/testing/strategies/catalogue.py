@@ -68,6 +68,7 @@ from relations.aggregates.loyalty import (
     ReverseEarning,
 )
 from relations.aggregates.loyalty.commands import Prefix
+from relations.aggregates.model import BuyingParameters, RecordFit, SpendingParameters
 from relations.aggregates.programme import SetProgrammeGoal
 from relations.messages import Channel, Command, Id, Label, Money, Tender, Term, Text
 from relations.policies import Policy, Surveys
@@ -255,6 +256,7 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (GiveFeedback, "instrument"): lambda: st.sampled_from(_INSTRUMENTS),
     (GiveFeedback, "score"): lambda: st.integers(0, 10),
     (GiveFeedback, "items"): lambda: st.integers(0, 21).map(_battery),
+    (GiveFeedback, "link"): lambda: st.sampled_from((None, "https://posts.example/1", "https://posts.example/2")),
     (GiveFeedback, "themes"): lambda: _themes(),  # noqa: PLW0108 - it is defined further down
     (CodeFeedback, "themes"): lambda: _themes(),  # noqa: PLW0108 - it is defined further down
     (SendInvitation, "instrument"): lambda: st.sampled_from(("nps", "csat", "servqual")),
@@ -263,6 +265,10 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
     (ScoreSentiment, "scorer_version"): lambda: st.sampled_from(("1", "2")),
     (RecordAcquisitionCost, "amount"): moneys,
     (RecordCampaignCost, "amount"): moneys,
+    (RecordFit, "currency"): lambda: st.sampled_from(("EUR", "CNY")),
+    (RecordFit, "version"): lambda: st.integers(1, 3),
+    (RecordFit, "buying"): lambda: _fitted(BuyingParameters),
+    (RecordFit, "spending"): lambda: _fitted(SpendingParameters),
     (RecordInteraction, "regarding"): lambda: st.none() | st.sampled_from(_SUBJECTS),
     (RecordInteraction, "topics"): lambda: st.sampled_from(((), (), ("pillow",), ("clock", "breakfast"))),
     (RecordInteraction, "kind"): lambda: st.sampled_from(("message", "short_call", "long_call", "visit", "gift")),
@@ -293,6 +299,17 @@ _SPECIAL: dict[tuple[type[Command], str], Callable[[], SearchStrategy[Any]]] = {
 """Fields whose types say less than their validators ask."""
 
 
+def _fitted(kind: type[BuyingParameters] | type[SpendingParameters]) -> SearchStrategy[Any]:
+    numbers = st.floats(0.125, 8, width=16)
+    names = [name for name, field in kind.model_fields.items() if field.annotation is float]
+    counts = [name for name, field in kind.model_fields.items() if field.annotation is int]
+    fields: dict[str, SearchStrategy[Any]] = {
+        **dict.fromkeys(names, numbers),
+        **dict.fromkeys(counts, st.integers(1, 99)),
+    }
+    return st.builds(kind, standard_errors=st.just({}), **fields)
+
+
 def _measurements() -> SearchStrategy[Measurement]:
     values = st.none() | st.decimals(0, 1, places=3)
     return st.builds(
@@ -317,7 +334,7 @@ def _battery(first: int) -> tuple[ItemAnswer, ...]:
 
 
 def _answer_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer that suits the instrument: a score on its scale, its items, or words."""
+    """Return an answer that suits the instrument: a score on its scale, its items, or words. A link has a platform."""
     instrument = Surveys().instrument(values["instrument"])
     if instrument is None or instrument.lowest is None or instrument.highest is None:
         corrected = {"score": None, "items": (), "themes": values["themes"] or ("noise",)}
@@ -327,6 +344,8 @@ def _answer_suits(values: dict[str, Any], given: dict[str, Any]) -> dict[str, An
         score = values["score"] if values["score"] is not None else instrument.lowest
         points = instrument.highest - instrument.lowest + 1
         corrected = {"score": instrument.lowest + (score - instrument.lowest) % points, "items": ()}
+    if values["platform"] is None:
+        corrected["link"] = None
     return {name: value for name, value in corrected.items() if name not in given}
 
 
