@@ -257,8 +257,17 @@ COMPUTED: Mapping[str, Computed] = {
 
 _BY_ANSWERS = frozenset({"nps", "satisfaction", "effort", "complaint_satisfaction", "response_rate"})
 _BY_SIZE = frozenset(
-    {"retention", "churn", "repeat_rate", "average_order_value", "complaint_rate", "care_kept"}
-) | frozenset({"first_response_on_time", "resolution_on_time"})
+    {
+        "retention",
+        "churn",
+        "repeat_rate",
+        "average_order_value",
+        "complaint_rate",
+        "care_kept",
+        "first_response_on_time",
+        "resolution_on_time",
+    }
+)
 
 
 def overall(name: str, asked: IndicatorQuestion) -> MonthValue:

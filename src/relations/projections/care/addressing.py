@@ -7,7 +7,7 @@ from datetime import datetime
 
 from relations.policies import Care, CareStep
 from relations.projections.agenda.rows import CareRound, OpenStep
-from relations.projections.customers.audience import ADDRESSES
+from relations.projections.customers.audience import ADDRESSES, speaks
 from relations.projections.customers.portraits import SaidTrait
 
 __all__ = ["WORDS", "channel_to_use", "language_of", "taboos_of", "text_for"]
@@ -78,8 +78,6 @@ def _is_of(meant: CareStep, name: str) -> bool:
 def _festival(step: OpenStep, care: Care, language: str | None, *, own: bool) -> str:
     day = datetime.strptime(step.step.rpartition("-")[2], "%Y%m%d").date()  # noqa: DTZ007 - a day has no zone
     for festival in care.festivals:
-        if day in festival.dates and any(
-            language == each or str(language).startswith(f"{each}-") for each in festival.languages
-        ):
+        if day in festival.dates and any(speaks(language, each) for each in festival.languages):
             return festival.own_name or festival.name if own else festival.name
     return ""

@@ -130,10 +130,9 @@ class CareView(View):
         rows = [row for row in known if row.erased_at is None]
         taboos = {about for row in rows for about in row.said if about.startswith(_TABOO)}
         standings = opened(rows, moment, self._open_words, (*WORDS, *sorted(taboos)))
-        found: dict[str, Mapping[str, SaidTrait]] = dict.fromkeys(customers, {})
-        found.update(zip((row.customer for row in rows), standings, strict=True))
+        found = {row.customer: standing for row, standing in zip(rows, standings, strict=True)}
         erased = {row.customer for row in known if row.erased_at is not None}
-        return {name: standing for name, standing in found.items() if name not in erased}
+        return {name: found.get(name, {}) for name in customers if name not in erased}
 
     def _contact(
         self,
