@@ -7,6 +7,7 @@ from enum import StrEnum
 import typer
 
 __all__ = [
+    "CareChoice",
     "CausesChoice",
     "DimensionChoice",
     "KindChoice",
@@ -33,6 +34,13 @@ class ViewChoice(StrEnum):
     retention = "retention"
     repair = "repair"
     agenda = "agenda"
+
+
+class CareChoice(StrEnum):
+    """The questions about care plans."""
+
+    due = "due"
+    kept = "kept"
 
 
 class DimensionChoice(StrEnum):
